@@ -1,0 +1,1 @@
+//! The specification, entered by the product's doors.
