@@ -1,3 +1,26 @@
 //! Countersign: a policy-gated response broker with human approval for Wazuh.
+//!
+//! An LLM agent asks over MCP ([`mcp`]) for a response. Cedar ([`policy`]) decides whether it
+//! runs, waits for people ([`web`]), or is refused. The [`worker`] calls the manager through the
+//! [`connector`]. The [`broker`] holds every verb, the [`store`] every row, and the [`domain`]
+//! every rule. `docs/ARCHITECTURE.md` has the picture.
+
+pub mod domain;
+
+pub mod clock;
+pub mod config;
+
+pub mod connector;
+pub mod policy;
+pub mod store;
+
+pub mod broker;
+
+pub mod mcp;
+pub mod web;
+pub mod worker;
+
+pub mod app;
+pub mod cli;
 
 pub mod simulator;

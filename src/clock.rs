@@ -1,0 +1,1 @@
+//! Time, ids and randomness: the only place that reads them from the system.

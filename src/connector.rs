@@ -1,0 +1,1 @@
+//! Outside systems: the Wazuh manager and its indexer.

@@ -1,0 +1,21 @@
+//! The vocabulary: nouns and pure transitions. No I/O, no clock, no randomness.
+//!
+//! In reading order: what an agent sends ([`proposal`]), what becomes of it ([`request`]), what
+//! policy says ([`decision`], from [`facts`]), how a request lives ([`lifecycle`]), the one key
+//! that opens the manager ([`permit`]), and what is written down ([`audit`]).
+
+pub mod action;
+pub mod actor;
+pub mod audit;
+pub mod canonical;
+pub mod decision;
+pub mod endpoint;
+pub mod facts;
+pub mod id;
+pub mod lifecycle;
+pub mod permit;
+pub mod proposal;
+pub mod request;
+
+/// A moment, in UTC. Stored as microseconds since the Unix epoch.
+pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,172 @@
+//! Who does things: people, agents, the system itself.
+
+use std::{fmt, str::FromStr};
+
+use super::id::{AgentId, PersonId};
+
+/// What a person may be. Voting roles are ordered; auditor and admin never vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Votes.
+    Analyst,
+    /// Votes, and counts as an analyst too.
+    Senior,
+    /// Votes, and counts as a senior and an analyst too.
+    Lead,
+    /// Reads everything, changes nothing.
+    Auditor,
+    /// Keeps people, agents and policy.
+    Admin,
+}
+
+impl Role {
+    /// All roles, weakest vote first.
+    pub const ALL: [Self; 5] =
+        [Self::Analyst, Self::Senior, Self::Lead, Self::Auditor, Self::Admin];
+
+    /// The word used everywhere: command line, page, Cedar, store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Analyst => "analyst",
+            Self::Senior => "senior",
+            Self::Lead => "lead",
+            Self::Auditor => "auditor",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// How high this role counts in a vote: none for those who never vote.
+    pub const fn vote_rank(self) -> Option<u8> {
+        match self {
+            Self::Analyst => Some(1),
+            Self::Senior => Some(2),
+            Self::Lead => Some(3),
+            Self::Auditor | Self::Admin => None,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or_else(|| {
+            format!("`{text}` is not a role; allowed: analyst, senior, lead, auditor, admin")
+        })
+    }
+}
+
+/// A person who signs in on the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub id: PersonId,
+    /// The name used to sign in: 1 to 32 of `a-z 0-9 . _ -`.
+    pub name: String,
+    /// What the person may be.
+    pub role: Role,
+    /// Set by an admin's reset: the person may do nothing but change the password.
+    pub must_change_password: bool,
+    /// May not sign in, does not count.
+    pub disabled: bool,
+}
+
+/// An LLM client that calls over MCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Who.
+    pub id: AgentId,
+    /// The name that people see: 1 to 32 of `a-z 0-9 . _ -`.
+    pub name: String,
+    /// The person who answers for it; never counts as an approver of its requests.
+    pub owner: PersonId,
+    /// The person who made its token, where one did (the command line may have); never counts.
+    pub issuer: Option<PersonId>,
+    /// Its token no longer opens anything.
+    pub revoked: bool,
+}
+
+/// Whether text is a name for a person or an agent.
+pub fn valid_name(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+        && name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+}
+
+/// Who caused an audit event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// An LLM client.
+    Agent {
+        /// Who.
+        id: AgentId,
+        /// Its name then.
+        name: String,
+    },
+    /// A signed-in person.
+    Person {
+        /// Who.
+        id: PersonId,
+        /// The name then.
+        name: String,
+    },
+    /// Somebody without an identity, such as a failed sign-in: the name that was claimed.
+    Unknown {
+        /// The name as typed, cut to 64 characters.
+        claimed: String,
+    },
+    /// The command line: whoever may read the data folder.
+    CommandLine,
+    /// The broker: time passed, the worker acted, it started.
+    System,
+}
+
+impl Actor {
+    /// `agent`, `person`, `unknown`, `command line`, `system`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Agent { .. } => "agent",
+            Self::Person { .. } => "person",
+            Self::Unknown { .. } => "unknown",
+            Self::CommandLine => "command line",
+            Self::System => "system",
+        }
+    }
+
+    /// The name, where there is one; else the kind.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Agent { name, .. } | Self::Person { name, .. } => name,
+            Self::Unknown { claimed } => claimed,
+            Self::CommandLine => "command line",
+            Self::System => "countersign",
+        }
+    }
+
+    /// The id, where there is one.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Agent { id, .. } => Some(id.to_string()),
+            Self::Person { id, .. } => Some(id.to_string()),
+            Self::Unknown { .. } | Self::CommandLine | Self::System => None,
+        }
+    }
+}
+
+impl From<&Person> for Actor {
+    fn from(person: &Person) -> Self {
+        Self::Person { id: person.id, name: person.name.clone() }
+    }
+}
+
+impl From<&Agent> for Actor {
+    fn from(agent: &Agent) -> Self {
+        Self::Agent { id: agent.id, name: agent.name.clone() }
+    }
+}

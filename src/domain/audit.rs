@@ -1,0 +1,237 @@
+//! What is written down, and the chain that shows when somebody rewrites it.
+
+use serde_json::Value;
+
+use super::{
+    Time,
+    actor::Actor,
+    canonical::{Canonical, Digest},
+    id::RequestId,
+};
+
+/// Everything that can be written to the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// An authenticated agent sent something that is no proposal.
+    ProposalRefused,
+    /// A proposal became a request: denied, pending, or approved by policy.
+    RequestAsked,
+    /// A person approved.
+    VoteApproved,
+    /// A person rejected.
+    RequestRejected,
+    /// A person took an approval back.
+    VoteRetracted,
+    /// A vote was refused.
+    VoteRefused,
+    /// The agent or its owner ended the request.
+    RequestCancelled,
+    /// Its time ran out.
+    RequestExpired,
+    /// Policy was asked again and the state changed.
+    RequestRedecided,
+    /// Policy or facts no longer allow it.
+    RequestWithdrawn,
+    /// The worker claimed it and recorded the first attempt.
+    DispatchClaimed,
+    /// The worker cannot claim it yet.
+    DispatchHeld,
+    /// The manager answered an attempt, or it is known that it will not.
+    DispatchAnswered,
+    /// After a restart, an attempt without an answer was closed.
+    DispatchRecovered,
+    /// Somebody signed in.
+    SignedIn,
+    /// A sign-in failed.
+    SignInRefused,
+    /// Somebody signed out.
+    SignedOut,
+    /// A person was added.
+    PersonAdded,
+    /// A person was disabled.
+    PersonDisabled,
+    /// A password was set by somebody else.
+    PasswordReset,
+    /// A person changed the password.
+    PasswordChanged,
+    /// An agent was added.
+    AgentAdded,
+    /// An agent's token was revoked.
+    AgentRevoked,
+    /// The kill switch was thrown.
+    Frozen,
+    /// The kill switch was released.
+    Unfrozen,
+    /// A policy set became the active one.
+    PolicyActivated,
+    /// A policy set was refused; the active one stays.
+    PolicyRefused,
+    /// The broker started: version and configuration.
+    Started,
+    /// Somebody read the audit.
+    AuditRead,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 29] = [
+        Self::ProposalRefused,
+        Self::RequestAsked,
+        Self::VoteApproved,
+        Self::RequestRejected,
+        Self::VoteRetracted,
+        Self::VoteRefused,
+        Self::RequestCancelled,
+        Self::RequestExpired,
+        Self::RequestRedecided,
+        Self::RequestWithdrawn,
+        Self::DispatchClaimed,
+        Self::DispatchHeld,
+        Self::DispatchAnswered,
+        Self::DispatchRecovered,
+        Self::SignedIn,
+        Self::SignInRefused,
+        Self::SignedOut,
+        Self::PersonAdded,
+        Self::PersonDisabled,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::AgentAdded,
+        Self::AgentRevoked,
+        Self::Frozen,
+        Self::Unfrozen,
+        Self::PolicyActivated,
+        Self::PolicyRefused,
+        Self::Started,
+        Self::AuditRead,
+    ];
+
+    /// The word in the store, on the page, in filters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProposalRefused => "proposal.refused",
+            Self::RequestAsked => "request.asked",
+            Self::VoteApproved => "vote.approved",
+            Self::RequestRejected => "request.rejected",
+            Self::VoteRetracted => "vote.retracted",
+            Self::VoteRefused => "vote.refused",
+            Self::RequestCancelled => "request.cancelled",
+            Self::RequestExpired => "request.expired",
+            Self::RequestRedecided => "request.redecided",
+            Self::RequestWithdrawn => "request.withdrawn",
+            Self::DispatchClaimed => "dispatch.claimed",
+            Self::DispatchHeld => "dispatch.held",
+            Self::DispatchAnswered => "dispatch.answered",
+            Self::DispatchRecovered => "dispatch.recovered",
+            Self::SignedIn => "session.signed_in",
+            Self::SignInRefused => "session.refused",
+            Self::SignedOut => "session.signed_out",
+            Self::PersonAdded => "person.added",
+            Self::PersonDisabled => "person.disabled",
+            Self::PasswordReset => "person.password_reset",
+            Self::PasswordChanged => "person.password_changed",
+            Self::AgentAdded => "agent.added",
+            Self::AgentRevoked => "agent.revoked",
+            Self::Frozen => "kill_switch.frozen",
+            Self::Unfrozen => "kill_switch.unfrozen",
+            Self::PolicyActivated => "policy.activated",
+            Self::PolicyRefused => "policy.refused",
+            Self::Started => "broker.started",
+            Self::AuditRead => "audit.read",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Something that happened, before it has its place in the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEvent {
+    /// What.
+    pub kind: EventKind,
+    /// Who.
+    pub actor: Actor,
+    /// On which request.
+    pub request: Option<RequestId>,
+    /// The name of the action, where there is one.
+    pub action: Option<String>,
+    /// The address, account, person or agent acted on.
+    pub target: Option<String>,
+    /// The rest, as a JSON object. Never a secret, a token or a body with one.
+    pub detail: Value,
+}
+
+impl AuditEvent {
+    /// An event that is about no request.
+    pub fn new(kind: EventKind, actor: Actor, target: Option<String>, detail: Value) -> Self {
+        Self { kind, actor, request: None, action: None, target, detail }
+    }
+}
+
+/// One row of the audit, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its place: 1, 2, 3, … without a gap.
+    pub seq: u64,
+    /// When, in microseconds since the Unix epoch; never less than the row before.
+    pub at_us: i64,
+    /// [`EventKind::name`].
+    pub kind: String,
+    /// [`Actor::kind`].
+    pub actor_kind: String,
+    /// [`Actor::id`].
+    pub actor_id: Option<String>,
+    /// [`Actor::name`].
+    pub actor_name: String,
+    /// The request's id.
+    pub request: Option<String>,
+    /// The action's name.
+    pub action: Option<String>,
+    /// What was acted on.
+    pub target: Option<String>,
+    /// The rest: the exact JSON text that was hashed.
+    pub detail: String,
+    /// [`AuditEntry::hash`] of the row before; zero for the first.
+    pub previous: Digest,
+}
+
+impl AuditEntry {
+    /// The row's hash: over a version byte and every field, the place and the predecessor's hash
+    /// included, each with its length.
+    pub fn hash(&self) -> Digest {
+        Canonical::new(1, "audit")
+            .number(self.seq)
+            .number(u64::try_from(self.at_us).unwrap_or(0))
+            .text(&self.kind)
+            .text(&self.actor_kind)
+            .maybe(self.actor_id.as_deref())
+            .text(&self.actor_name)
+            .maybe(self.request.as_deref())
+            .maybe(self.action.as_deref())
+            .maybe(self.target.as_deref())
+            .text(&self.detail)
+            .bytes(self.previous.bytes())
+            .digest()
+    }
+
+    /// Gives an event its place after the row with this place, time and hash.
+    pub fn after(last: (u64, i64, Digest), event: &AuditEvent, now: Time) -> Self {
+        let (seq, at_us, previous) = last;
+        Self {
+            seq: seq + 1,
+            at_us: now.timestamp_micros().max(at_us),
+            kind: event.kind.name().to_owned(),
+            actor_kind: event.actor.kind().to_owned(),
+            actor_id: event.actor.id(),
+            actor_name: event.actor.name().to_owned(),
+            request: event.request.map(|id| id.to_string()),
+            action: event.action.clone(),
+            target: event.target.clone(),
+            detail: event.detail.to_string(),
+            previous,
+        }
+    }
+}

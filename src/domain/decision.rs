@@ -1,0 +1,172 @@
+//! What policy answers, and how votes are counted.
+
+use std::fmt;
+
+use super::{Time, actor::Role, canonical::Digest, endpoint::EndpointId};
+
+/// How many people approved. A lead counts as a senior too, a senior as an analyst too, so
+/// `people >= analyst >= senior >= lead`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Tally {
+    /// Distinct people with a voting role.
+    pub people: u8,
+    /// Of these, analysts or higher.
+    pub analyst: u8,
+    /// Of these, seniors or higher.
+    pub senior: u8,
+    /// Of these, leads.
+    pub lead: u8,
+}
+
+impl Tally {
+    /// Nobody has approved.
+    pub const NONE: Self = Self { people: 0, analyst: 0, senior: 0, lead: 0 };
+
+    /// Counts one more person; a role that does not vote adds nothing.
+    pub fn and(self, role: Role) -> Self {
+        let Some(rank) = role.vote_rank() else { return self };
+        let at_least = |least: u8| u8::from(rank >= least);
+        Self {
+            people: self.people.saturating_add(1),
+            analyst: self.analyst.saturating_add(at_least(1)),
+            senior: self.senior.saturating_add(at_least(2)),
+            lead: self.lead.saturating_add(at_least(3)),
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    /// "2 people, one of them a senior".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.people {
+            0 => return f.write_str("nobody"),
+            1 if self.lead > 0 => return f.write_str("1 person, a lead"),
+            1 if self.senior > 0 => return f.write_str("1 person, a senior or lead"),
+            1 => return f.write_str("1 person"),
+            many => write!(f, "{many} people")?,
+        }
+        let spoken = |count: u8| match count {
+            1 => "one".to_owned(),
+            more => more.to_string(),
+        };
+        if self.lead > 0 {
+            write!(f, ", {} of them a lead", spoken(self.lead))?;
+        }
+        if self.senior > self.lead {
+            write!(f, ", {} of them a senior or lead", spoken(self.senior))?;
+        }
+        Ok(())
+    }
+}
+
+/// Policy's answer for a request with the votes it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may run now. With no votes this is the outcome "auto".
+    Run,
+    /// It may run once people approve; the least tally that would do.
+    Approval(Tally),
+    /// It may not run, whoever approves.
+    Deny,
+}
+
+impl Verdict {
+    /// `run`, `approval`, `deny`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Approval(_) => "approval",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// A policy that decided, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The policy's `@id`.
+    pub policy: String,
+    /// The policy's `@why`.
+    pub why: String,
+}
+
+/// Policy's answer about a request, with all that an auditor needs to ask again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The deciding policies, sorted by id, without repetition.
+    pub reasons: Vec<Reason>,
+    /// What went wrong while deciding. Anything here means the verdict is deny.
+    pub errors: Vec<String>,
+    /// Endpoints that policy keeps out of a fleet-wide request, and why.
+    pub kept_out: Vec<(EndpointId, Vec<Reason>)>,
+    /// The policy set that answered.
+    pub policy_hash: Digest,
+    /// The votes it was told of.
+    pub tally: Tally,
+    /// When.
+    pub at: Time,
+}
+
+impl Decision {
+    /// The ids of the deciding policies.
+    pub fn policies(&self) -> Vec<&str> {
+        self.reasons.iter().map(|reason| reason.policy.as_str()).collect()
+    }
+
+    /// Why, in one line.
+    pub fn why(&self) -> String {
+        match (self.errors.first(), self.reasons.as_slice()) {
+            (Some(error), _) => format!("policy could not be evaluated: {error}"),
+            (None, []) => "no policy allows it".to_owned(),
+            (None, reasons) => {
+                reasons.iter().map(|reason| reason.why.as_str()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+}
+
+/// Policy's answer to "may this one do that".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it may. Never true when there were errors.
+    pub allowed: bool,
+    /// The deciding policies.
+    pub reasons: Vec<Reason>,
+    /// What went wrong while deciding.
+    pub errors: Vec<String>,
+}
+
+impl Answer {
+    /// Why not, for the person who asked.
+    pub fn why(&self) -> String {
+        match (self.errors.first(), self.reasons.as_slice()) {
+            (Some(error), _) => format!("policy could not be evaluated: {error}"),
+            (None, []) => "no policy allows you to".to_owned(),
+            (None, reasons) => {
+                reasons.iter().map(|reason| reason.why.as_str()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lead_counts_in_every_voting_role_and_an_admin_in_none() {
+        let tally = Tally::NONE.and(Role::Lead).and(Role::Analyst).and(Role::Admin);
+        assert_eq!(tally, Tally { people: 2, analyst: 2, senior: 1, lead: 1 });
+    }
+
+    #[test]
+    fn a_tally_reads_as_plain_words() {
+        let say =
+            |people, senior, lead| Tally { people, analyst: people, senior, lead }.to_string();
+        assert_eq!(say(1, 0, 0), "1 person");
+        assert_eq!(say(2, 1, 0), "2 people, one of them a senior or lead");
+        assert_eq!(say(2, 1, 1), "2 people, one of them a lead");
+    }
+}

@@ -1,0 +1,175 @@
+//! Endpoints: the machines a response acts on, and why one is left out.
+
+use std::fmt;
+
+use super::Time;
+
+/// The id of an endpoint: three or more digits, as its manager counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(String);
+
+impl EndpointId {
+    /// What an id must look like.
+    pub const GRAMMAR: &'static str = "three to ten digits, such as 001";
+
+    /// Reads an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sound = (3..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        sound.then(|| Self(text.to_owned()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which endpoints an agent asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// These, in this order, without repetition.
+    Ids(Vec<EndpointId>),
+    /// All that the manager has at the moment of asking.
+    All,
+}
+
+/// The kinds of system that responses differ by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Platform {
+    /// Any Linux distribution.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+    /// Anything else, or not known.
+    Other,
+}
+
+impl Platform {
+    /// All platforms.
+    pub const ALL: [Self; 4] = [Self::Linux, Self::MacOs, Self::Windows, Self::Other];
+
+    /// The word used in configuration, policy, store and page.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::MacOs => "macos",
+            Self::Windows => "windows",
+            Self::Other => "other",
+        }
+    }
+
+    /// The platform of that name; anything else is [`Platform::Other`].
+    pub fn parse(name: &str) -> Self {
+        Self::ALL.into_iter().find(|platform| platform.name() == name).unwrap_or(Self::Other)
+    }
+}
+
+/// An endpoint as its manager describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its name, as it registered: text from outside.
+    pub name: String,
+    /// When it was added to the manager, as the manager writes it. With id and name it is the
+    /// identity: another date means another machine under an old id.
+    pub date_added: String,
+    /// What responses it can run.
+    pub platform: Platform,
+    /// Its groups, as the manager names them.
+    pub groups: Vec<String>,
+    /// Its address, where the manager knows one.
+    pub address: Option<String>,
+}
+
+impl Endpoint {
+    /// Whether two descriptions speak of the same machine.
+    pub fn same_machine(&self, other: &Self) -> bool {
+        self.id == other.id && self.name == other.name && self.date_added == other.date_added
+    }
+}
+
+/// Why an endpoint takes no part, known before anyone decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkipReason {
+    /// It is not connected: the manager's word for its state.
+    NotActive(String),
+    /// Its agent is too old to understand a response: its version.
+    TooOld(String),
+    /// There is no command for this action, platform and term: why, in words.
+    NoCommand(String),
+    /// Policy keeps it out of a fleet-wide request: the policy's reasons.
+    Policy(String),
+}
+
+impl SkipReason {
+    /// A short stable word, for the store and for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotActive(_) => "not_active",
+            Self::TooOld(_) => "too_old",
+            Self::NoCommand(_) => "no_command",
+            Self::Policy(_) => "policy",
+        }
+    }
+
+    /// The part that [`SkipReason::code`] does not say.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::NotActive(detail)
+            | Self::TooOld(detail)
+            | Self::NoCommand(detail)
+            | Self::Policy(detail) => detail,
+        }
+    }
+
+    /// Puts a stored reason together again.
+    pub fn from_parts(code: &str, detail: String) -> Option<Self> {
+        match code {
+            "not_active" => Some(Self::NotActive(detail)),
+            "too_old" => Some(Self::TooOld(detail)),
+            "no_command" => Some(Self::NoCommand(detail)),
+            "policy" => Some(Self::Policy(detail)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotActive(status) => write!(f, "not active ({status})"),
+            Self::TooOld(version) => write!(f, "agent {version} is too old for responses"),
+            Self::NoCommand(why) => f.write_str(why),
+            Self::Policy(why) => write!(f, "kept out by policy: {why}"),
+        }
+    }
+}
+
+/// An endpoint that was asked for, with the command it would be sent or the reason it cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The manager's command name, or why there is none.
+    pub command: Result<String, SkipReason>,
+}
+
+/// What the manager knows of the endpoints asked for, and when it said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    /// Each endpoint that exists, in the order of ids.
+    pub candidates: Vec<Candidate>,
+    /// Ids that were asked for and do not exist.
+    pub unknown: Vec<EndpointId>,
+    /// When this was read.
+    pub read_at: Time,
+}

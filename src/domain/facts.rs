@@ -1,0 +1,176 @@
+//! What policy is told. All but [`super::proposal::Claim`] is computed by the broker; a fact that
+//! is not known has its strictest value.
+
+use super::{
+    Time,
+    action::{Action, Term},
+    actor::{Agent, Person},
+    decision::Tally,
+    endpoint::{EndpointId, Platform},
+    id::{PersonId, RequestId},
+    proposal::Claim,
+};
+
+/// The question whether a request may run: asked at the proposal, after every vote, at the claim.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Who asks.
+    pub agent: Agent,
+    /// What for.
+    pub action: Action,
+    /// For how long.
+    pub term: Term,
+    /// What the agent says.
+    pub claim: Claim,
+    /// What the broker knows of the thing acted on.
+    pub target: TargetFacts,
+    /// The alert that the agent named, as the broker found it.
+    pub alert: AlertFacts,
+    /// How many endpoints were asked for, skipped ones included.
+    pub scope: u64,
+    /// Whether the agent asked for all endpoints. Then a denied endpoint is kept out; a named one
+    /// denies the request.
+    pub fleet_wide: bool,
+    /// Where it would run.
+    pub endpoints: Vec<EndpointFacts>,
+    /// How many of this agent's other requests were sent in the last hour.
+    pub ran_last_hour: u64,
+    /// How many of this agent's other requests were denied or rejected in the last 24 hours.
+    pub refused_last_day: u64,
+    /// Now.
+    pub now: Time,
+    /// Whether now is within business hours.
+    pub business_hours: bool,
+    /// Who approved so far.
+    pub tally: Tally,
+}
+
+/// What the broker knows of the address or account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TargetFacts {
+    /// The address lies in one of the networks that the configuration calls own.
+    pub own_network: bool,
+    /// The address belongs to the manager, the indexer or this broker, or the configuration
+    /// protects it; or the account does not belong to a person but to a service.
+    pub protected: bool,
+    /// The account has rights that others have not.
+    pub privileged: bool,
+}
+
+/// An alert as the broker itself found it in the indexer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertFacts {
+    /// The broker found it. False too when no indexer is configured or it did not answer.
+    pub found: bool,
+    /// It names the very address or account that the request acts on.
+    pub names_target: bool,
+    /// The level of its rule, 0 to 16; 0 when unknown.
+    pub level: u8,
+    /// Its age in seconds; the longest possible when unknown.
+    pub age_seconds: Option<u64>,
+    /// What to tell a person: the rule's description, or why the alert was not found.
+    pub summary: String,
+}
+
+/// What policy may know of one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EndpointFacts {
+    /// Which.
+    pub id: EndpointId,
+    /// Its platform.
+    pub platform: Platform,
+    /// Its groups.
+    pub groups: Vec<String>,
+    /// How much hangs on it, 1 to 5; 5 when not known.
+    pub criticality: u8,
+    /// The same action with the same target has an unknown outcome there.
+    pub unknown_outcome: bool,
+}
+
+/// What somebody wants to do with a request, or with the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Vote for it.
+    Approve,
+    /// End it.
+    Reject,
+    /// Take one's own vote back.
+    Retract,
+    /// End it, as the one who asked.
+    Cancel,
+    /// Look at it.
+    View,
+    /// Read the audit.
+    ViewAudit,
+    /// Make another policy set the active one.
+    ActivatePolicy,
+    /// Stop everything.
+    Freeze,
+    /// Let it go on.
+    Unfreeze,
+}
+
+impl Verb {
+    /// All verbs.
+    pub const ALL: [Self; 9] = [
+        Self::Approve,
+        Self::Reject,
+        Self::Retract,
+        Self::Cancel,
+        Self::View,
+        Self::ViewAudit,
+        Self::ActivatePolicy,
+        Self::Freeze,
+        Self::Unfreeze,
+    ];
+
+    /// Cedar's action of that verb.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Retract => "retract",
+            Self::Cancel => "cancel",
+            Self::View => "view",
+            Self::ViewAudit => "view_audit",
+            Self::ActivatePolicy => "activate_policy",
+            Self::Freeze => "freeze",
+            Self::Unfreeze => "unfreeze",
+        }
+    }
+}
+
+/// Who wants to.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// A person, who gave the password this many seconds ago.
+    Person(Person, u64),
+    /// An agent.
+    Agent(Agent),
+}
+
+/// What is acted on.
+#[derive(Debug, Clone)]
+pub enum Resource {
+    /// A stored request.
+    Request(RequestFacts),
+    /// The system as a whole.
+    System,
+}
+
+/// What policy may know of a stored request.
+#[derive(Debug, Clone)]
+pub struct RequestFacts {
+    /// Which.
+    pub id: RequestId,
+    /// Who asked.
+    pub agent: Agent,
+    /// Who owned the agent when it asked; [`Agent::owner`] is the owner now.
+    pub owner_then: PersonId,
+    /// Who issued the agent's token, as known when it asked.
+    pub issuer_then: Option<PersonId>,
+    /// What for.
+    pub action: Action,
+    /// The highest criticality among its endpoints; 5 when it has none.
+    pub criticality: u8,
+}

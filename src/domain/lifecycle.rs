@@ -1,0 +1,233 @@
+//! Every way a request can move. Each function consumes the request and returns the next one
+//! together with its audit event, or a refusal that a person can read.
+//!
+//! [`deciding`] holds what comes before the claim, [`dispatching`] the claim and what follows.
+//!
+//! Deliberately absent: a way back into `approved` from `dispatching`.
+
+mod deciding;
+mod dispatching;
+
+use serde_json::{Value, json};
+
+use super::{
+    Time,
+    actor::{Actor, Person},
+    audit::{AuditEvent, EventKind},
+    canonical::Digest,
+    decision::{Decision, Verdict},
+    endpoint::EndpointId,
+    id::{AttemptId, PersonId},
+    permit::Order,
+    request::{Attempt, Outcome, Request, StateName, Vote},
+};
+
+/// Why a request does not move.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The state does not allow it.
+    #[error("the request is {state} and can no longer {verb}")]
+    WrongState {
+        /// The state it is in.
+        state: StateName,
+        /// What was wanted.
+        verb: &'static str,
+    },
+    /// Somebody changed the request since the page was shown.
+    #[error("the request has changed since you opened it; look again before you decide")]
+    VersionChanged,
+    /// What was shown, approved or stored are not the same bytes.
+    #[error("what you were shown is not what is stored; look again before you decide")]
+    DigestChanged,
+    /// Policy does not let this person or agent do that.
+    #[error("policy does not allow it: {why}")]
+    NotAllowed {
+        /// The policies' reasons.
+        why: String,
+    },
+    /// The person's approval stands already.
+    #[error("you have approved this already")]
+    AlreadyVoted,
+    /// There is no approval to take back.
+    #[error("you have not approved this")]
+    NotVoted,
+    /// A reason is needed.
+    #[error("a reason is needed")]
+    ReasonMissing,
+    /// Its time has run out.
+    #[error("its time ran out at {}", deadline.format("%Y-%m-%d %H:%M:%S UTC"))]
+    TooLate {
+        /// When.
+        deadline: Time,
+    },
+    /// Its time has not run out.
+    #[error("its time has not run out")]
+    TooEarly,
+    /// The kill switch is on.
+    #[error("the kill switch is on: nothing is sent")]
+    Frozen,
+    /// Policy, asked again, does not let it run.
+    #[error("policy no longer lets it run: {why}")]
+    PolicyWithdrawn {
+        /// The policies' reasons.
+        why: String,
+    },
+    /// The attempt is not one that waits for an answer, or an endpoint is not part of it.
+    #[error("there is no such open attempt")]
+    NoSuchAttempt,
+}
+
+impl Refusal {
+    pub(super) const fn wrong_state(request: &Request, verb: &'static str) -> Self {
+        Self::WrongState { state: request.state.name(), verb }
+    }
+}
+
+/// What changes beside the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A new request.
+    Asked,
+    /// Nothing but the state, the decision or the outcomes.
+    State,
+    /// One more approval.
+    Approved(Vote),
+    /// One less.
+    Retracted(PersonId),
+    /// A new attempt.
+    Attempt(Attempt),
+    /// An attempt that ended, and perhaps the next one.
+    Answered(AttemptId, Option<Attempt>),
+}
+
+/// A change of a request with its audit event. The store accepts the two only together.
+///
+/// Invariant: made in this module alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transition {
+    request: Request,
+    change: Change,
+    event: AuditEvent,
+}
+
+impl Transition {
+    /// The request as it will be.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// What changes beside the state.
+    pub const fn change(&self) -> &Change {
+        &self.change
+    }
+
+    /// What is written down.
+    pub const fn event(&self) -> &AuditEvent {
+        &self.event
+    }
+
+    /// The request as it will be.
+    pub fn into_request(self) -> Request {
+        self.request
+    }
+}
+
+/// What a person had on the screen when deciding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// The version of the request.
+    pub version: u64,
+    /// The digest.
+    pub digest: Digest,
+}
+
+/// What a person decides: a vote before it is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ballot {
+    /// Who.
+    pub person: Person,
+    /// What was on the screen.
+    pub shown: Shown,
+    /// What the person adds; the reason of a rejection.
+    pub comment: String,
+}
+
+impl Ballot {
+    /// The vote for what was shown.
+    pub fn vote(self, now: Time) -> Vote {
+        Vote { person: self.person, digest: self.shown.digest, comment: self.comment, at: now }
+    }
+}
+
+/// Policy's answer, asked just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// The answer.
+    pub run: Decision,
+    /// Until when an approval that is completed now may be used.
+    pub use_by: Time,
+    /// Now.
+    pub now: Time,
+}
+
+/// What is known after a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What it means for each endpoint of the attempt. None at all: surely nothing was sent and
+    /// the same endpoints may be tried again.
+    pub outcomes: Vec<(EndpointId, Outcome)>,
+    /// How the call ended, in words.
+    pub summary: String,
+}
+
+/// What follows an attempt.
+#[derive(Debug)]
+pub enum Next {
+    /// One more call.
+    Order {
+        /// The call.
+        order: Order,
+        /// Policy's answer, asked just now.
+        run: Decision,
+        /// Whether the kill switch is on.
+        frozen: bool,
+    },
+    /// No more calls.
+    Stop {
+        /// Why the endpoints that are still open were not sent to.
+        why: String,
+    },
+}
+
+impl Request {
+    fn moved(self, change: Change, kind: EventKind, actor: Actor, mut detail: Value) -> Transition {
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("state".to_owned(), json!(self.state.name().name()));
+        }
+        let event = AuditEvent {
+            kind,
+            actor,
+            request: Some(self.id),
+            action: Some(self.action.kind().name().to_owned()),
+            target: Some(self.action.argument()),
+            detail,
+        };
+        Transition { request: self, change, event }
+    }
+}
+
+fn decision_detail(decision: &Decision) -> Value {
+    let least = match decision.verdict {
+        Verdict::Approval(least) => Some(least.to_string()),
+        Verdict::Run | Verdict::Deny => None,
+    };
+    json!({
+        "verdict": decision.verdict.name(),
+        "needs": least,
+        "people": decision.tally.people,
+        "policies": decision.policies(),
+        "why": decision.why(),
+        "errors": decision.errors,
+        "policy_hash": decision.policy_hash.to_string(),
+    })
+}

@@ -1,0 +1,230 @@
+//! Asked, decided, ended: what agents, people and time do before anything is sent.
+
+use serde_json::json;
+
+use super::{Ballot, Change, Fresh, Refusal, Shown, Transition, decision_detail};
+use crate::domain::{
+    Time,
+    actor::{Actor, Person},
+    audit::EventKind,
+    decision::{Answer, Verdict},
+    request::{Request, State, StateName},
+};
+
+impl Request {
+    /// The beginning: policy has answered a proposal. `self.state` becomes what the answer says.
+    pub fn asked(mut self, use_by: Time, now: Time) -> Transition {
+        self.state = match self.decision.verdict {
+            Verdict::Deny => State::Denied { at: now },
+            Verdict::Approval(_) => State::Pending,
+            Verdict::Run => State::Approved { use_by },
+        };
+        let actor = Actor::Agent { id: self.agent, name: self.agent_name.clone() };
+        let detail = json!({
+            "effect": self.effect(),
+            "manager": self.manager,
+            "endpoints": self.targets.iter().map(|t| t.endpoint.id.as_str()).collect::<Vec<_>>(),
+            "skipped": self.skipped.iter().map(|s| json!({
+                "endpoint": s.endpoint.id.as_str(), "why": s.reason.to_string(),
+            })).collect::<Vec<_>>(),
+            "term_seconds": self.term.seconds(),
+            "claim": {
+                "reason": self.claim.reason,
+                "alert_id": self.claim.alert_id,
+                "confidence": self.claim.confidence,
+            },
+            "alert_found": self.alert.found,
+            "digest": self.digest.to_string(),
+            "decision": decision_detail(&self.decision),
+        });
+        self.moved(Change::Asked, EventKind::RequestAsked, actor, detail)
+    }
+
+    /// A person approves. `fresh` is policy's answer with this vote counted.
+    pub fn approve(
+        mut self,
+        ballot: Ballot,
+        may: &Answer,
+        fresh: Fresh,
+    ) -> Result<Transition, Refusal> {
+        self.votable("be approved", ballot.shown, may, fresh.now)?;
+        if self.state != State::Pending {
+            return Err(Refusal::wrong_state(&self, "be approved"));
+        }
+        if self.votes.iter().any(|earlier| earlier.person.id == ballot.person.id) {
+            return Err(Refusal::AlreadyVoted);
+        }
+        let vote = ballot.vote(fresh.now);
+        let actor = Actor::from(&vote.person);
+        let detail = json!({
+            "role": vote.person.role.name(),
+            "comment": vote.comment,
+            "digest": vote.digest.to_string(),
+            "allowed_by": policies(may),
+            "decision": decision_detail(&fresh.run),
+        });
+        self.votes.push(vote.clone());
+        self.decide(fresh);
+        Ok(self.moved(Change::Approved(vote), EventKind::VoteApproved, actor, detail))
+    }
+
+    /// A person rejects, with the comment as the reason: the end.
+    pub fn reject(
+        mut self,
+        ballot: Ballot,
+        may: &Answer,
+        now: Time,
+    ) -> Result<Transition, Refusal> {
+        self.votable("be rejected", ballot.shown, may, now)?;
+        let Ballot { person, shown, comment: reason } = ballot;
+        if reason.trim().is_empty() {
+            return Err(Refusal::ReasonMissing);
+        }
+        let detail = json!({
+            "role": person.role.name(), "reason": reason, "allowed_by": policies(may),
+            "digest": shown.digest.to_string(),
+        });
+        self.state = State::Rejected { at: now, by: person.name.clone(), reason };
+        Ok(self.moved(Change::State, EventKind::RequestRejected, Actor::from(&person), detail))
+    }
+
+    /// A person takes an approval back. `fresh` is policy's answer without it.
+    pub fn retract(
+        mut self,
+        person: &Person,
+        may: &Answer,
+        fresh: Fresh,
+    ) -> Result<Transition, Refusal> {
+        self.open("be retracted", may)?;
+        let votes = self.votes.len();
+        self.votes.retain(|vote| vote.person.id != person.id);
+        if self.votes.len() == votes {
+            return Err(Refusal::NotVoted);
+        }
+        let decision = decision_detail(&fresh.run);
+        let detail = json!({ "allowed_by": policies(may), "decision": decision });
+        self.decide(fresh);
+        let change = Change::Retracted(person.id);
+        Ok(self.moved(change, EventKind::VoteRetracted, Actor::from(person), detail))
+    }
+
+    /// The agent that asked, or its owner, takes it back: the end.
+    pub fn cancel(
+        mut self,
+        actor: Actor,
+        reason: &str,
+        may: &Answer,
+        now: Time,
+    ) -> Result<Transition, Refusal> {
+        self.open("be cancelled", may)?;
+        let by = actor.name().to_owned();
+        self.state = State::Cancelled { at: now, by, reason: reason.to_owned() };
+        let detail = json!({ "reason": reason, "allowed_by": policies(may) });
+        Ok(self.moved(Change::State, EventKind::RequestCancelled, actor, detail))
+    }
+
+    /// Time passes: the end of a request whose deadline, or use-by, has come.
+    pub fn expire(mut self, now: Time) -> Result<Transition, Refusal> {
+        let (limit, reason) = match self.state {
+            State::Pending => (self.deadline, "nobody decided in time"),
+            State::Approved { use_by } => (use_by, "it was approved but not sent in time"),
+            State::Dispatching { .. }
+            | State::Settled { .. }
+            | State::Denied { .. }
+            | State::Rejected { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Withdrawn { .. } => return Err(Refusal::wrong_state(&self, "expire")),
+        };
+        if now < limit {
+            return Err(Refusal::TooEarly);
+        }
+        let reason = match &self.held_because {
+            Some(held) => format!("{reason}: {held}"),
+            None => reason.to_owned(),
+        };
+        let detail = json!({ "from": self.state.name().name(), "reason": reason });
+        self.state = State::Expired { at: now, reason };
+        Ok(self.moved(Change::State, EventKind::RequestExpired, Actor::System, detail))
+    }
+
+    /// Policy was asked again with the votes that stand. None when nothing changes.
+    pub fn redecide(mut self, fresh: Fresh, cause: &str) -> Result<Option<Transition>, Refusal> {
+        let before = self.state.name();
+        if !matches!(before, StateName::Pending | StateName::Approved) {
+            return Err(Refusal::wrong_state(&self, "be decided"));
+        }
+        let same = self.decision.verdict == fresh.run.verdict
+            && self.decision.policy_hash == fresh.run.policy_hash
+            && self.decision.reasons == fresh.run.reasons;
+        let decision = decision_detail(&fresh.run);
+        let detail = json!({ "from": before.name(), "cause": cause, "decision": decision });
+        self.decide(fresh);
+        if same && self.state.name() == before {
+            return Ok(None);
+        }
+        let kind = if self.state.name() == StateName::Withdrawn {
+            EventKind::RequestWithdrawn
+        } else {
+            EventKind::RequestRedecided
+        };
+        Ok(Some(self.moved(Change::State, kind, Actor::System, detail)))
+    }
+
+    /// The facts it rests on changed: the end.
+    pub fn withdraw(mut self, reason: String, now: Time) -> Result<Transition, Refusal> {
+        if !matches!(self.state.name(), StateName::Pending | StateName::Approved) {
+            return Err(Refusal::wrong_state(&self, "be withdrawn"));
+        }
+        let detail = json!({ "from": self.state.name().name(), "reason": reason });
+        self.state = State::Withdrawn { at: now, reason };
+        Ok(self.moved(Change::State, EventKind::RequestWithdrawn, Actor::System, detail))
+    }
+
+    fn votable(
+        &self,
+        verb: &'static str,
+        shown: Shown,
+        may: &Answer,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        self.open(verb, may)?;
+        if shown.digest != self.digest || self.computed_digest() != self.digest {
+            return Err(Refusal::DigestChanged);
+        }
+        if shown.version != self.version {
+            return Err(Refusal::VersionChanged);
+        }
+        if now >= self.deadline && self.state == State::Pending {
+            return Err(Refusal::TooLate { deadline: self.deadline });
+        }
+        Ok(())
+    }
+
+    fn open(&self, verb: &'static str, may: &Answer) -> Result<(), Refusal> {
+        if !matches!(self.state.name(), StateName::Pending | StateName::Approved) {
+            return Err(Refusal::wrong_state(self, verb));
+        }
+        if !may.allowed {
+            return Err(Refusal::NotAllowed { why: may.why() });
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, Fresh { run, use_by, now }: Fresh) {
+        self.state = match (run.verdict, &self.state) {
+            (Verdict::Run, State::Approved { use_by }) => State::Approved { use_by: *use_by },
+            (Verdict::Run, _) => State::Approved { use_by },
+            (Verdict::Approval(_), _) => State::Pending,
+            (Verdict::Deny, _) => State::Withdrawn { at: now, reason: run.why() },
+        };
+        if self.state.name() != StateName::Approved {
+            self.held_because = None;
+        }
+        self.decision = run;
+    }
+}
+
+fn policies(answer: &Answer) -> Vec<&str> {
+    answer.reasons.iter().map(|reason| reason.policy.as_str()).collect()
+}

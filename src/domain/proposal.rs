@@ -1,0 +1,256 @@
+//! What an agent sent, read field by field. Nothing here is trusted; it only has a sound form.
+
+use serde_json::{Map, Value};
+
+use super::{
+    action::{Action, ActionKind, Term},
+    canonical::{Canonical, Digest},
+    endpoint::{EndpointId, Selection},
+};
+
+/// The longest reason, in characters.
+pub const REASON_CHARS_MAX: usize = 2000;
+/// The most endpoints that one request may name.
+pub const AGENT_IDS_MAX: usize = 1000;
+/// The longest response that ends by itself, in seconds: thirty days.
+pub const DURATION_SECONDS_MAX: u32 = 2_592_000;
+
+/// What an agent wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// The response and what it acts on.
+    pub action: Action,
+    /// Where.
+    pub selection: Selection,
+    /// For how long.
+    pub term: Term,
+    /// What the agent says about it.
+    pub claim: Claim,
+    /// The agent's own name for this proposal, unique among its proposals.
+    pub idempotency_key: Option<String>,
+}
+
+/// What an agent says and nobody has checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Why, in the agent's words: 1 to [`REASON_CHARS_MAX`] characters of any kind.
+    pub reason: String,
+    /// The alert it reacts to.
+    pub alert_id: Option<String>,
+    /// How sure it is, 0 to 100.
+    pub confidence: Option<u8>,
+}
+
+/// A field that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}. Allowed: {allowed}.")]
+pub struct Invalid {
+    /// The field.
+    pub field: String,
+    /// What is wrong, with the value as it came (cut to 80 characters).
+    pub problem: String,
+    /// What would be right.
+    pub allowed: String,
+}
+
+impl Invalid {
+    fn new(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), problem: problem.into(), allowed: allowed.into() }
+    }
+
+    fn value(field: &str, value: &Value, allowed: impl Into<String>) -> Self {
+        Self::new(field, format!("{} is not allowed", shortened(value)), allowed)
+    }
+}
+
+const FIELDS: &str = "agent_ids, all_agents, duration_seconds, permanent, reason, alert_id, \
+                      confidence, idempotency_key, wait_seconds";
+
+impl Proposal {
+    /// Reads the arguments of an action tool.
+    pub fn parse(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Self, Invalid> {
+        known_fields(kind, arguments)?;
+        Ok(Self {
+            action: action(kind, arguments)?,
+            selection: selection(arguments)?,
+            term: term(arguments)?,
+            claim: Claim {
+                reason: reason(arguments)?,
+                alert_id: token(arguments, "alert_id", ALERT_ID, |b| {
+                    b.is_ascii_alphanumeric() || b"._:-".contains(&b)
+                })?,
+                confidence: confidence(arguments)?,
+            },
+            idempotency_key: token(arguments, "idempotency_key", IDEMPOTENCY_KEY, |b| {
+                b.is_ascii_graphic()
+            })?,
+        })
+    }
+
+    /// Equal for proposals that ask for the same; the idempotency key does not count.
+    pub fn digest(&self) -> Digest {
+        let canonical = Canonical::new(1, "proposal")
+            .text(self.action.kind().name())
+            .text(&self.action.argument())
+            .number(self.term.seconds().map_or(0, u64::from))
+            .text(&self.claim.reason)
+            .maybe(self.claim.alert_id.as_deref())
+            .maybe(self.claim.confidence.map(|c| c.to_string()).as_deref());
+        match &self.selection {
+            Selection::All => canonical.text("all"),
+            Selection::Ids(ids) => {
+                let mut sorted: Vec<_> = ids.iter().collect();
+                sorted.sort();
+                canonical.text("ids").list(sorted.into_iter(), |c, id| c.text(id.as_str()))
+            }
+        }
+        .digest()
+    }
+}
+
+const ALERT_ID: &str = "1 to 128 letters, digits, `.`, `_`, `:`, `-`";
+const IDEMPOTENCY_KEY: &str = "1 to 128 printable ASCII characters without spaces";
+
+fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), Invalid> {
+    let known = |field: &str| {
+        field == kind.argument() || FIELDS.split(", ").any(|candidate| candidate == field)
+    };
+    match arguments.keys().find(|field| !known(field)) {
+        None => Ok(()),
+        Some(field) => {
+            let field: String = field.chars().take(80).collect();
+            let allowed = format!("{}, {FIELDS}", kind.argument());
+            Err(Invalid::new(&field, "there is no such field", allowed))
+        }
+    }
+}
+
+fn action(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Action, Invalid> {
+    let field = kind.argument();
+    let value = present(arguments, field)
+        .ok_or_else(|| Invalid::new(field, "it is missing", kind.grammar()))?;
+    let refused = |allowed| Invalid::value(field, value, allowed);
+    let text = value.as_str().ok_or_else(|| refused(kind.grammar()))?;
+    Action::parse(kind, text).map_err(refused)
+}
+
+fn selection(arguments: &Map<String, Value>) -> Result<Selection, Invalid> {
+    const ALLOWED: &str = "exactly one of agent_ids (a list of endpoint ids) and all_agents: true";
+    let all = match present(arguments, "all_agents") {
+        None | Some(Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(other) => return Err(Invalid::value("all_agents", other, "true or false")),
+    };
+    match (present(arguments, "agent_ids"), all) {
+        (None, false) => Err(Invalid::new("agent_ids", "no endpoint is named", ALLOWED)),
+        (Some(_), true) => Err(Invalid::new("agent_ids", "it comes with all_agents", ALLOWED)),
+        (None, true) => Ok(Selection::All),
+        (Some(value), false) => Ok(Selection::Ids(agent_ids(value)?)),
+    }
+}
+
+fn agent_ids(value: &Value) -> Result<Vec<EndpointId>, Invalid> {
+    let allowed = format!(
+        "a list of 1 to {AGENT_IDS_MAX} endpoint ids, each text of {}; 000 is the manager itself \
+         and cannot be a target",
+        EndpointId::GRAMMAR
+    );
+    let refused = |value: &Value| Invalid::value("agent_ids", value, allowed.clone());
+    let list = value.as_array().ok_or_else(|| refused(value))?;
+    if list.is_empty() || list.len() > AGENT_IDS_MAX {
+        let problem = format!("it holds {} ids", list.len());
+        return Err(Invalid::new("agent_ids", problem, allowed));
+    }
+    let mut ids = Vec::with_capacity(list.len());
+    for item in list {
+        let id = item
+            .as_str()
+            .and_then(EndpointId::parse)
+            .filter(|id| id.as_str().bytes().any(|digit| digit != b'0'))
+            .ok_or_else(|| refused(item))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+fn term(arguments: &Map<String, Value>) -> Result<Term, Invalid> {
+    let allowed = format!(
+        "exactly one of duration_seconds (1 to {DURATION_SECONDS_MAX}) and permanent: true"
+    );
+    let permanent = match present(arguments, "permanent") {
+        None | Some(Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(other) => return Err(Invalid::value("permanent", other, "true or false")),
+    };
+    match (present(arguments, "duration_seconds"), permanent) {
+        (None, true) => Ok(Term::Permanent),
+        (None, false) => {
+            Err(Invalid::new("duration_seconds", "it is not said how long it lasts", allowed))
+        }
+        (Some(_), true) => {
+            Err(Invalid::new("duration_seconds", "it comes with permanent", allowed))
+        }
+        (Some(value), false) => value
+            .as_u64()
+            .and_then(|seconds| u32::try_from(seconds).ok())
+            .filter(|seconds| (1..=DURATION_SECONDS_MAX).contains(seconds))
+            .map(Term::Seconds)
+            .ok_or_else(|| Invalid::value("duration_seconds", value, allowed)),
+    }
+}
+
+fn reason(arguments: &Map<String, Value>) -> Result<String, Invalid> {
+    let allowed =
+        format!("1 to {REASON_CHARS_MAX} characters that tell an analyst why this is needed");
+    let value = present(arguments, "reason")
+        .ok_or_else(|| Invalid::new("reason", "it is missing", allowed.clone()))?;
+    let text = value.as_str().ok_or_else(|| Invalid::value("reason", value, allowed.clone()))?;
+    let length = text.chars().count();
+    if text.trim().is_empty() {
+        return Err(Invalid::new("reason", "it is empty", allowed));
+    }
+    if length > REASON_CHARS_MAX {
+        return Err(Invalid::new("reason", format!("it has {length} characters"), allowed));
+    }
+    Ok(text.to_owned())
+}
+
+fn confidence(arguments: &Map<String, Value>) -> Result<Option<u8>, Invalid> {
+    let Some(value) = present(arguments, "confidence") else { return Ok(None) };
+    value
+        .as_u64()
+        .and_then(|number| u8::try_from(number).ok())
+        .filter(|number| *number <= 100)
+        .map(Some)
+        .ok_or_else(|| Invalid::value("confidence", value, "a whole number from 0 to 100"))
+}
+
+fn token(
+    arguments: &Map<String, Value>,
+    field: &str,
+    allowed: &str,
+    sound: impl Fn(u8) -> bool,
+) -> Result<Option<String>, Invalid> {
+    let Some(value) = present(arguments, field) else { return Ok(None) };
+    value
+        .as_str()
+        .filter(|text| (1..=128).contains(&text.len()) && text.bytes().all(sound))
+        .map(|text| Some(text.to_owned()))
+        .ok_or_else(|| Invalid::value(field, value, allowed))
+}
+
+/// A field that is there; `null` counts as absent, as some clients send it for one left out.
+fn present<'a>(arguments: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+    arguments.get(field).filter(|value| !value.is_null())
+}
+
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    let mut short: String = text.chars().take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,418 @@
+//! A validated proposal with a frozen list of endpoints, and everything that became of it.
+
+use std::fmt;
+
+use super::{
+    Time,
+    action::{Action, Term, counted},
+    actor::{Agent, Person},
+    canonical::{Canonical, Digest},
+    decision::{Decision, Tally},
+    endpoint::{Endpoint, EndpointId, SkipReason},
+    facts::{AlertFacts, RequestFacts},
+    id::{AgentId, AttemptId, PersonId, RequestId},
+    proposal::Claim,
+};
+
+/// The version of the canonical bytes that [`Request::digest`] is taken over.
+pub const DIGEST_VERSION: u8 = 1;
+
+/// Where a request stands, with the facts that only this state has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Waits for people.
+    Pending,
+    /// May run; waits for the worker.
+    Approved {
+        /// The last moment at which it may be claimed, or a batch of it sent.
+        use_by: Time,
+    },
+    /// The worker is sending it.
+    Dispatching {
+        /// The last moment at which a batch may be sent.
+        use_by: Time,
+    },
+    /// Nothing further will be sent; each endpoint has an outcome.
+    Settled {
+        /// When.
+        at: Time,
+    },
+    /// Policy said no.
+    Denied {
+        /// When.
+        at: Time,
+    },
+    /// A person said no.
+    Rejected {
+        /// When.
+        at: Time,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The agent or its owner took it back.
+    Cancelled {
+        /// When.
+        at: Time,
+        /// Who.
+        by: String,
+        /// Why, where it was said.
+        reason: String,
+    },
+    /// Its time ran out.
+    Expired {
+        /// When.
+        at: Time,
+        /// Which deadline.
+        reason: String,
+    },
+    /// Policy or facts changed and no longer allow it.
+    Withdrawn {
+        /// When.
+        at: Time,
+        /// What changed.
+        reason: String,
+    },
+}
+
+/// The names of the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StateName {
+    /// See [`State::Pending`].
+    Pending,
+    /// See [`State::Approved`].
+    Approved,
+    /// See [`State::Dispatching`].
+    Dispatching,
+    /// See [`State::Settled`].
+    Settled,
+    /// See [`State::Denied`].
+    Denied,
+    /// See [`State::Rejected`].
+    Rejected,
+    /// See [`State::Cancelled`].
+    Cancelled,
+    /// See [`State::Expired`].
+    Expired,
+    /// See [`State::Withdrawn`].
+    Withdrawn,
+}
+
+impl StateName {
+    /// All states, in the order of a life.
+    pub const ALL: [Self; 9] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Dispatching,
+        Self::Settled,
+        Self::Denied,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Withdrawn,
+    ];
+
+    /// The word used everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Dispatching => "dispatching",
+            Self::Settled => "settled",
+            Self::Denied => "denied",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether nothing further will be sent.
+    pub const fn terminal(self) -> bool {
+        match self {
+            Self::Pending | Self::Approved | Self::Dispatching => false,
+            Self::Settled
+            | Self::Denied
+            | Self::Rejected
+            | Self::Cancelled
+            | Self::Expired
+            | Self::Withdrawn => true,
+        }
+    }
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl State {
+    /// Its name.
+    pub const fn name(&self) -> StateName {
+        match self {
+            Self::Pending => StateName::Pending,
+            Self::Approved { .. } => StateName::Approved,
+            Self::Dispatching { .. } => StateName::Dispatching,
+            Self::Settled { .. } => StateName::Settled,
+            Self::Denied { .. } => StateName::Denied,
+            Self::Rejected { .. } => StateName::Rejected,
+            Self::Cancelled { .. } => StateName::Cancelled,
+            Self::Expired { .. } => StateName::Expired,
+            Self::Withdrawn { .. } => StateName::Withdrawn,
+        }
+    }
+}
+
+/// What is known about one endpoint of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The manager put the command into its queue for this endpoint. Not more.
+    Sent,
+    /// The manager refused it for this endpoint.
+    Refused {
+        /// The manager's code.
+        code: u32,
+        /// The manager's words.
+        message: String,
+    },
+    /// Surely nothing was sent to it.
+    NotSent {
+        /// Why.
+        why: String,
+    },
+    /// It may or may not have been sent.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Outcome {
+    /// `sent`, `refused`, `not_sent`, `unknown`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Refused { .. } => "refused",
+            Self::NotSent { .. } => "not_sent",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The manager's code of a refusal.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            Self::Sent | Self::NotSent { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Why; empty for `sent`.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Sent => "",
+            Self::Refused { message, .. } => message,
+            Self::NotSent { why } | Self::Unknown { why } => why,
+        }
+    }
+
+    /// Puts a stored outcome together again.
+    pub fn from_parts(name: &str, code: Option<u32>, detail: String) -> Option<Self> {
+        match (name, code) {
+            ("sent", None) => Some(Self::Sent),
+            ("refused", Some(code)) => Some(Self::Refused { code, message: detail }),
+            ("not_sent", None) => Some(Self::NotSent { why: detail }),
+            ("unknown", None) => Some(Self::Unknown { why: detail }),
+            _ => None,
+        }
+    }
+}
+
+/// One endpoint of a request, frozen when it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The endpoint as it was then.
+    pub endpoint: Endpoint,
+    /// How much hangs on it, 1 to 5.
+    pub criticality: u8,
+    /// The manager's command name for it.
+    pub command: String,
+    /// The attempt that was, or is, meant for it.
+    pub attempt: Option<AttemptId>,
+    /// What is known; none until something is.
+    pub outcome: Option<Outcome>,
+    /// When the outcome was learnt.
+    pub outcome_at: Option<Time>,
+}
+
+/// An endpoint that was asked for and takes no part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// An approval that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// Who, as the person is now.
+    pub person: Person,
+    /// The digest that the person saw and approved.
+    pub digest: Digest,
+    /// What the person added; may be empty.
+    pub comment: String,
+    /// When.
+    pub at: Time,
+}
+
+/// One call to the manager for a batch of endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which.
+    pub id: AttemptId,
+    /// 1, 2, 3, … within the request.
+    pub number: u32,
+    /// SHA-256 of the exact body.
+    pub body_hash: Digest,
+    /// When it was recorded, before any byte left.
+    pub started_at: Time,
+    /// When it was known how it ended.
+    pub answered_at: Option<Time>,
+    /// How it ended, in words.
+    pub answer: Option<String>,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Which.
+    pub id: RequestId,
+    /// Counts the changes; every change names the one it expects.
+    pub version: u64,
+    /// Who asked.
+    pub agent: AgentId,
+    /// The agent's name then.
+    pub agent_name: String,
+    /// Who owned the agent then.
+    pub owner: PersonId,
+    /// Who issued the agent's token, as known then.
+    pub issuer: Option<PersonId>,
+    /// The response and what it acts on.
+    pub action: Action,
+    /// For how long.
+    pub term: Term,
+    /// What the agent says.
+    pub claim: Claim,
+    /// Whether all endpoints were asked for.
+    pub fleet_wide: bool,
+    /// The name of the manager.
+    pub manager: String,
+    /// Where it acts, in the order of ids.
+    pub targets: Vec<Target>,
+    /// Where it does not, and why.
+    pub skipped: Vec<Skipped>,
+    /// The alert, as the broker found it when it was asked.
+    pub alert: AlertFacts,
+    /// What people approve.
+    pub digest: Digest,
+    /// When it was asked.
+    pub asked_at: Time,
+    /// Until when people may decide.
+    pub deadline: Time,
+    /// Where it stands.
+    pub state: State,
+    /// The approvals that stand, oldest first.
+    pub votes: Vec<Vote>,
+    /// Policy's latest answer.
+    pub decision: Decision,
+    /// The calls made for it, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Why the worker cannot claim it yet.
+    pub held_because: Option<String>,
+}
+
+impl Request {
+    /// The digest of all that people approve, computed anew from the fields.
+    pub fn computed_digest(&self) -> Digest {
+        Canonical::new(DIGEST_VERSION, "request")
+            .text(&self.id.to_string())
+            .text(&self.agent.to_string())
+            .text(&self.owner.to_string())
+            .text(self.action.kind().name())
+            .text(&self.action.argument())
+            .maybe(self.term.seconds().map(|s| s.to_string()).as_deref())
+            .text(&self.claim.reason)
+            .text(&self.manager)
+            .list(self.targets.iter(), |canonical, target| {
+                canonical
+                    .text(target.endpoint.id.as_str())
+                    .text(&target.endpoint.name)
+                    .text(&target.endpoint.date_added)
+                    .text(target.endpoint.platform.name())
+                    .text(&target.command)
+            })
+            .digest()
+    }
+
+    /// Who approved, counted for policy. Left out: disabled people, people who must change their
+    /// password, the agent's owner then and now, whoever issued its token, and approvals of
+    /// another digest.
+    pub fn tally(&self, agent_now: &Agent) -> Tally {
+        self.votes
+            .iter()
+            .filter(|vote| self.counts(vote, agent_now))
+            .fold(Tally::NONE, |tally, vote| tally.and(vote.person.role))
+    }
+
+    /// Whether an approval counts.
+    pub fn counts(&self, vote: &Vote, agent_now: &Agent) -> bool {
+        let barred = [Some(self.owner), self.issuer, Some(agent_now.owner), agent_now.issuer];
+        vote.digest == self.digest
+            && !vote.person.disabled
+            && !vote.person.must_change_password
+            && !barred.contains(&Some(vote.person.id))
+    }
+
+    /// What policy may know of it.
+    pub fn facts(&self, agent_now: &Agent) -> RequestFacts {
+        RequestFacts {
+            id: self.id,
+            agent: agent_now.clone(),
+            owner_then: self.owner,
+            issuer_then: self.issuer,
+            action: self.action.clone(),
+            criticality: self.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
+        }
+    }
+
+    /// The next batch: endpoints without an outcome that share a command, at most `batch_max`.
+    pub fn next_batch(&self, batch_max: usize) -> Option<(String, Vec<EndpointId>)> {
+        let open = || self.targets.iter().filter(|target| target.outcome.is_none());
+        let command = open().next()?.command.clone();
+        let ids = open()
+            .filter(|target| target.command == command)
+            .take(batch_max)
+            .map(|target| target.endpoint.id.clone())
+            .collect();
+        Some((command, ids))
+    }
+
+    /// What it does and how far it reaches: "Block 203.0.113.9 on 12 endpoints for 10 minutes".
+    pub fn effect(&self) -> String {
+        let reach = match self.targets.as_slice() {
+            [only] => format!("on {}", only.endpoint.id),
+            targets => {
+                format!("on {}", counted(u64::try_from(targets.len()).unwrap_or(0), "endpoint"))
+            }
+        };
+        format!("{} {reach} {}", self.action.phrase(), self.term)
+    }
+}

@@ -1,0 +1,1 @@
+//! Cedar: the only place where something is allowed or not.

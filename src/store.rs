@@ -1,0 +1,1 @@
+//! SQL: every row, every transaction.
