@@ -1,1 +1,230 @@
 //! SQL: every row, every transaction.
+//!
+//! All writes go through [`Store::write`], one at a time, behind a bounded queue. Reads have their
+//! own connections, which cannot write.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{
+    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    migrate::{Migration, MigrationType, Migrator},
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, Semaphore, watch};
+
+pub mod accounts;
+pub mod audit;
+pub mod requests;
+mod row;
+pub mod system;
+
+/// How many writers may wait. One more is told to try again.
+pub const WRITERS_WAITING_MAX: usize = 256;
+/// How long a command-line write waits for the server's, and a read for a free connection.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+const READERS_MAX: u32 = 4;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database said so.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The file cannot be used.
+    #[error("cannot use the database {}: {why}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Migrations failed.
+    #[error("cannot bring the database up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Another server has the file.
+    #[error("another countersign serves {}", path.display())]
+    Locked {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Too many writers wait.
+    #[error("too much is being written at once; try again in a moment")]
+    Busy,
+    /// A commit failed before: nothing is executed until a restart has looked at what is stored.
+    #[error("an earlier commit failed; restart the broker")]
+    Broken,
+    /// Somebody else changed the row first.
+    #[error("somebody else changed it first; look again")]
+    Conflict,
+    /// A row holds what it cannot hold.
+    #[error("the row {id} of {table} makes no sense: {why}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The row.
+        id: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: Arc<Mutex<SqliteConnection>>,
+    queue: Arc<Semaphore>,
+    readers: SqlitePool,
+    changed: Arc<watch::Sender<u64>>,
+    broken: Arc<AtomicBool>,
+    _lock: Arc<Option<File>>,
+}
+
+/// A write transaction.
+#[derive(Debug)]
+pub struct Tx<'c>(Transaction<'c, Sqlite>);
+
+/// A connection that cannot write.
+#[derive(Debug)]
+pub struct Reader(PoolConnection<Sqlite>);
+
+/// Something that rows can be read through: a transaction or a reader.
+pub trait Read: Send {
+    /// The connection.
+    fn connection(&mut self) -> &mut SqliteConnection;
+}
+
+impl Read for Tx<'_> {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.0
+    }
+}
+
+impl Read for Reader {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.0
+    }
+}
+
+impl Store {
+    /// Opens a database as its only server, creating and migrating it.
+    pub async fn serve(path: &Path) -> Result<Self, StoreError> {
+        let lock_path = path.with_extension("lock");
+        let lock = File::create(&lock_path)
+            .map_err(|error| StoreError::File { path: lock_path, why: error.to_string() })?;
+        if lock.try_lock().is_err() {
+            return Err(StoreError::Locked { path: path.to_owned() });
+        }
+        Self::connect(path, Some(lock)).await
+    }
+
+    /// Opens a database beside a server that may be running, creating and migrating it.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::connect(path, None).await
+    }
+
+    async fn connect(path: &Path, lock: Option<File>) -> Result<Self, StoreError> {
+        private_file(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(WAIT_MAX)
+            .pragma("wal_autocheckpoint", "4000");
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        migrator().run(&mut writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(WAIT_MAX)
+            .connect_with(options.read_only(true).pragma("query_only", "ON"))
+            .await?;
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
+            readers,
+            changed: Arc::new(watch::Sender::new(0)),
+            broken: Arc::new(AtomicBool::new(false)),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Runs a function in a transaction and commits what it did; an error undoes it.
+    ///
+    /// The function must have no other effect: it may be run again. It may wait for nothing but
+    /// the database.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
+    {
+        let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
+        let mut writer = self.writer.lock().await;
+        let begun = writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
+        let mut tx = Tx(begun);
+        let done = work(&mut tx).await?;
+        if let Err(error) = tx.0.commit().await {
+            self.broken.store(true, Ordering::SeqCst);
+            return Err(StoreError::from(error).into());
+        }
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(done)
+    }
+
+    /// A connection for reading. What it reads may be a moment old.
+    pub async fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(Reader(self.readers.acquire().await?))
+    }
+
+    /// Changes whenever something was written by this process.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Fails once a commit has failed: whoever acts outside must stop.
+    pub fn sound(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::SeqCst) { Err(StoreError::Broken) } else { Ok(()) }
+    }
+
+    /// Closes the connections, so that the log is folded into the file.
+    pub async fn close(self) {
+        self.readers.close().await;
+    }
+}
+
+/// The migrations, in order. Built by hand: the macro that collects them doubles the build.
+fn migrator() -> Migrator {
+    const FILES: &[(i64, &str, &str)] = &[(
+        20_261_122_000_000,
+        "create everything",
+        include_str!("../migrations/20261122000000_create_everything.sql"),
+    )];
+    let migrations = FILES.iter().map(|(version, name, sql)| {
+        Migration::new(
+            *version,
+            (*name).into(),
+            MigrationType::Simple,
+            sqlx::SqlStr::from_static(sql),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// Creates the file for its owner alone, so that no moment exists in which others can read it.
+fn private_file(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    opened
+        .map(drop)
+        .map_err(|error| StoreError::File { path: path.to_owned(), why: error.to_string() })
+}

@@ -38,6 +38,8 @@ pub enum EventKind {
     DispatchHeld,
     /// The manager answered an attempt, or it is known that it will not.
     DispatchAnswered,
+    /// After a wait, the next attempt was recorded, or the wait was given up.
+    DispatchResumed,
     /// After a restart, an attempt without an answer was closed.
     DispatchRecovered,
     /// Somebody signed in.
@@ -74,7 +76,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ProposalRefused,
         Self::RequestAsked,
         Self::VoteApproved,
@@ -88,6 +90,7 @@ impl EventKind {
         Self::DispatchClaimed,
         Self::DispatchHeld,
         Self::DispatchAnswered,
+        Self::DispatchResumed,
         Self::DispatchRecovered,
         Self::SignedIn,
         Self::SignInRefused,
@@ -122,6 +125,7 @@ impl EventKind {
             Self::DispatchClaimed => "dispatch.claimed",
             Self::DispatchHeld => "dispatch.held",
             Self::DispatchAnswered => "dispatch.answered",
+            Self::DispatchResumed => "dispatch.resumed",
             Self::DispatchRecovered => "dispatch.recovered",
             Self::SignedIn => "session.signed_in",
             Self::SignInRefused => "session.refused",

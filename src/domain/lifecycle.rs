@@ -94,7 +94,7 @@ pub enum Change {
     Approved(Vote),
     /// One less.
     Retracted(PersonId),
-    /// A new attempt.
+    /// A new attempt, while no other is open.
     Attempt(Attempt),
     /// An attempt that ended, and perhaps the next one.
     Answered(AttemptId, Option<Attempt>),
@@ -192,6 +192,8 @@ pub enum Next {
         /// Whether the kill switch is on.
         frozen: bool,
     },
+    /// One more call, but not yet: the manager must answer again first.
+    Later,
     /// No more calls.
     Stop {
         /// Why the endpoints that are still open were not sent to.

@@ -98,6 +98,7 @@ impl Request {
                     }
                 }
             }
+            Next::Later => (None, None),
             Next::Stop { why } => {
                 self.settle(&why, now);
                 (None, None)
@@ -108,10 +109,45 @@ impl Request {
             "answer": report.summary,
             "outcomes": report.outcomes.iter().map(outcome_detail).collect::<Vec<_>>(),
             "next": attempt_next.as_ref().map(|next| attempt_detail(&self, next)),
-            "settled": attempt_next.is_none().then(|| outcomes_detail(&self)),
+            "settled": matches!(self.state, State::Settled { .. }).then(|| outcomes_detail(&self)),
         });
         let change = Change::Answered(attempt, attempt_next);
         Ok((self.moved(change, EventKind::DispatchAnswered, Actor::System, detail), permit))
+    }
+
+    /// The next call after a wait: [`Next::Later`] is over. Where the permit is refused, or
+    /// nothing is to be sent any more, everything that is still open becomes `not_sent`.
+    pub fn resume(
+        mut self,
+        next: Next,
+        now: Time,
+    ) -> Result<(Transition, Option<ExecutionPermit>), Refusal> {
+        if self.state.name() != StateName::Dispatching {
+            return Err(Refusal::wrong_state(&self, "be sent"));
+        }
+        if self.attempts.iter().any(|attempt| attempt.answered_at.is_none()) {
+            return Err(Refusal::NoSuchAttempt);
+        }
+        let permit = match next {
+            Next::Order { order, run, frozen } => {
+                ExecutionPermit::issue(&self, order, &run, frozen, now)
+                    .map_err(|refusal| refusal.to_string())
+            }
+            Next::Later => return Err(Refusal::TooEarly),
+            Next::Stop { why } => Err(why),
+        };
+        let (change, permit, detail) = match permit {
+            Ok(permit) => {
+                let attempt = self.open_attempt(permit.order(), now)?;
+                let detail = json!({ "attempt": attempt_detail(&self, &attempt) });
+                (Change::Attempt(attempt), Some(permit), detail)
+            }
+            Err(why) => {
+                self.settle(&why, now);
+                (Change::State, None, json!({ "why": why, "settled": outcomes_detail(&self) }))
+            }
+        };
+        Ok((self.moved(change, EventKind::DispatchResumed, Actor::System, detail), permit))
     }
 
     /// After a restart: an attempt without an answer may have been sent, so its endpoints are

@@ -1,0 +1,320 @@
+//! People, their sessions, and agents. Tokens and session ids are stored as SHA-256 only.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::{
+    Read, StoreError, Tx,
+    row::{At, count, integer, maybe_integer, maybe_text, text},
+};
+use crate::domain::{
+    Time,
+    actor::{Agent, Person, Role},
+    canonical::Digest,
+    id::{AgentId, PersonId},
+};
+
+/// A signed-in person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Who.
+    pub person: Person,
+    /// When it began.
+    pub created_at: Time,
+    /// When it was last used, to the minute.
+    pub seen_at: Time,
+    /// When the password was last given.
+    pub authenticated_at: Time,
+}
+
+/// Adds a person.
+pub async fn add_person(
+    tx: &mut Tx<'_>,
+    person: &Person,
+    password_hash: &str,
+    now: Time,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(person.id.to_string())
+    .bind(&person.name)
+    .bind(person.role.name())
+    .bind(password_hash)
+    .bind(person.must_change_password)
+    .bind(now.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    changed_one(done.rows_affected())
+}
+
+/// A person and the hash of the password.
+pub async fn person_by_name(
+    read: &mut impl Read,
+    name: &str,
+) -> Result<Option<(Person, String)>, StoreError> {
+    let row = sqlx::query("SELECT * FROM person WHERE name = $1")
+        .bind(name)
+        .fetch_optional(read.connection())
+        .await?;
+    row.map(|row| Ok((person(&row)?, text(&row, "password_hash")?))).transpose()
+}
+
+/// A person, by id.
+pub async fn person_by_id(
+    read: &mut impl Read,
+    id: PersonId,
+) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("SELECT * FROM person WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(read.connection())
+        .await?;
+    row.map(|row| person(&row)).transpose()
+}
+
+/// All people, by name.
+pub async fn people(read: &mut impl Read) -> Result<Vec<Person>, StoreError> {
+    let rows =
+        sqlx::query("SELECT * FROM person ORDER BY name").fetch_all(read.connection()).await?;
+    rows.iter().map(person).collect()
+}
+
+/// Disables a person and ends the sessions. Whether the person was enabled.
+pub async fn disable_person(tx: &mut Tx<'_>, id: PersonId, now: Time) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("UPDATE person SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL")
+            .bind(id.to_string())
+            .bind(now.timestamp_micros())
+            .execute(tx.connection())
+            .await?;
+    end_sessions(tx, id).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Sets a password and ends the sessions.
+pub async fn set_password(
+    tx: &mut Tx<'_>,
+    id: PersonId,
+    password_hash: &str,
+    must_change: bool,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE person SET password_hash = $2, must_change_password = $3 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(password_hash)
+    .bind(must_change)
+    .execute(tx.connection())
+    .await?;
+    end_sessions(tx, id).await?;
+    changed_one(done.rows_affected())
+}
+
+/// Begins a session.
+pub async fn begin_session(
+    tx: &mut Tx<'_>,
+    token: Digest,
+    id: PersonId,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO session (token_hash, person_id, created_at, seen_at, authenticated_at)
+         VALUES ($1, $2, $3, $3, $3)",
+    )
+    .bind(token.to_string())
+    .bind(id.to_string())
+    .bind(now.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// The session of a token.
+pub async fn session(read: &mut impl Read, token: Digest) -> Result<Option<Session>, StoreError> {
+    let row = sqlx::query(
+        "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at
+         FROM session JOIN person ON person.id = session.person_id WHERE token_hash = $1",
+    )
+    .bind(token.to_string())
+    .fetch_optional(read.connection())
+    .await?;
+    row.map(|row| {
+        let at = At { table: "session", id: "of a token" };
+        Ok(Session {
+            person: person(&row)?,
+            created_at: at.time(integer(&row, "begun_at")?)?,
+            seen_at: at.time(integer(&row, "seen_at")?)?,
+            authenticated_at: at.time(integer(&row, "authenticated_at")?)?,
+        })
+    })
+    .transpose()
+}
+
+/// Notes that a session was used.
+pub async fn touch_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<(), StoreError> {
+    sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
+        .bind(token.to_string())
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Ends one session. Whether there was one.
+pub async fn end_session(tx: &mut Tx<'_>, token: Digest) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM session WHERE token_hash = $1")
+        .bind(token.to_string())
+        .execute(tx.connection())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends all sessions of a person.
+pub async fn end_sessions(tx: &mut Tx<'_>, id: PersonId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM session WHERE person_id = $1")
+        .bind(id.to_string())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Ends the sessions that began or were last used before these moments.
+pub async fn end_old_sessions(
+    tx: &mut Tx<'_>,
+    begun_before: Time,
+    used_before: Time,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM session WHERE created_at < $1 OR seen_at < $2")
+        .bind(begun_before.timestamp_micros())
+        .bind(used_before.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Notes a failed sign-in under the name that was typed.
+pub async fn note_failure(tx: &mut Tx<'_>, name: &str, now: Time) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO sign_in_failure (name, at) VALUES ($1, $2)")
+        .bind(name)
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Failed sign-ins since a moment: under this name, and under any.
+pub async fn failures_since(
+    read: &mut impl Read,
+    name: &str,
+    since: Time,
+) -> Result<(u64, u64), StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS total, count(CASE WHEN name = $1 THEN 1 END) AS own
+         FROM sign_in_failure WHERE at >= $2",
+    )
+    .bind(name)
+    .bind(since.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
+    Ok((count(integer(&row, "own")?), count(integer(&row, "total")?)))
+}
+
+/// Forgets failures: those of a name after a success, and those before a moment.
+pub async fn forget_failures(tx: &mut Tx<'_>, name: &str, before: Time) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sign_in_failure WHERE name = $1 OR at < $2")
+        .bind(name)
+        .bind(before.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Adds an agent with the hash of its token.
+pub async fn add_agent(
+    tx: &mut Tx<'_>,
+    agent: &Agent,
+    token: Digest,
+    now: Time,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO agent (id, name, owner_id, issuer_id, token_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(agent.id.to_string())
+    .bind(&agent.name)
+    .bind(agent.owner.to_string())
+    .bind(agent.issuer.map(|id| id.to_string()))
+    .bind(token.to_string())
+    .bind(now.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    changed_one(done.rows_affected())
+}
+
+/// The agent of a token.
+pub async fn agent_by_token(
+    read: &mut impl Read,
+    token: Digest,
+) -> Result<Option<Agent>, StoreError> {
+    let row = sqlx::query("SELECT * FROM agent WHERE token_hash = $1")
+        .bind(token.to_string())
+        .fetch_optional(read.connection())
+        .await?;
+    row.map(|row| agent(&row)).transpose()
+}
+
+/// An agent, by id.
+pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Agent>, StoreError> {
+    let row = sqlx::query("SELECT * FROM agent WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(read.connection())
+        .await?;
+    row.map(|row| agent(&row)).transpose()
+}
+
+/// All agents, by name.
+pub async fn agents(read: &mut impl Read) -> Result<Vec<Agent>, StoreError> {
+    let rows =
+        sqlx::query("SELECT * FROM agent ORDER BY name").fetch_all(read.connection()).await?;
+    rows.iter().map(agent).collect()
+}
+
+/// Revokes an agent's token. Whether it opened something until now.
+pub async fn revoke_agent(tx: &mut Tx<'_>, id: AgentId, now: Time) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE agent SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+        .bind(id.to_string())
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn changed_one(rows: u64) -> Result<(), StoreError> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+pub(super) fn person(row: &SqliteRow) -> Result<Person, StoreError> {
+    let id = text(row, "id")?;
+    let at = At { table: "person", id: &id };
+    Ok(Person {
+        id: at.read(&id, |text| text.parse().ok())?,
+        name: text(row, "name")?,
+        role: at.read(&text(row, "role")?, |text| text.parse::<Role>().ok())?,
+        must_change_password: integer(row, "must_change_password")? == 1,
+        disabled: maybe_integer(row, "disabled_at")?.is_some(),
+    })
+}
+
+fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
+    let id = text(row, "id")?;
+    let at = At { table: "agent", id: &id };
+    Ok(Agent {
+        id: at.read(&id, |text| text.parse().ok())?,
+        name: text(row, "name")?,
+        owner: at.read(&text(row, "owner_id")?, |text| text.parse().ok())?,
+        issuer: maybe_text(row, "issuer_id")?
+            .map(|issuer| at.read(&issuer, |text| text.parse().ok()))
+            .transpose()?,
+        revoked: maybe_integer(row, "revoked_at")?.is_some(),
+    })
+}

@@ -1,0 +1,202 @@
+//! The audit: appended in the transaction of its cause, paged by place, verified from the first row.
+
+use sqlx::{Row as _, sqlite::SqliteRow};
+
+use super::{
+    Read, StoreError, Tx,
+    row::{At, count, integer, maybe_text, text},
+};
+use crate::domain::{
+    Time,
+    audit::{AuditEntry, AuditEvent},
+    canonical::Digest,
+};
+
+/// How many rows [`verify`] holds in memory at once.
+const VERIFY_ROWS: i64 = 1000;
+
+/// Which entries to show. An absent part does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// At or after this moment.
+    pub since: Option<Time>,
+    /// Before this moment.
+    pub until: Option<Time>,
+    /// [`crate::domain::audit::EventKind::name`], or the part before its dot.
+    pub kind: Option<String>,
+    /// The name or id of a person or agent.
+    pub actor: Option<String>,
+    /// Events of requests that this endpoint was part of, skipped or not.
+    pub endpoint: Option<String>,
+    /// The address, account, person or agent acted on.
+    pub target: Option<String>,
+    /// One request.
+    pub request: Option<String>,
+    /// Events of requests that this policy decided.
+    pub policy: Option<String>,
+}
+
+/// Appends an event to the chain. The only way to write to the audit.
+pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u64, StoreError> {
+    let last = sqlx::query("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1")
+        .fetch_optional(tx.connection())
+        .await?;
+    let last = match last {
+        None => (0, 0, Digest::ZERO),
+        Some(row) => {
+            let seq = integer(&row, "seq")?;
+            let at = At { table: "audit", id: &seq.to_string() };
+            let hash = at.read(&text(&row, "hash")?, Digest::parse)?;
+            (count(seq), integer(&row, "at")?, hash)
+        }
+    };
+    let entry = AuditEntry::after(last, event, now);
+    sqlx::query(
+        "INSERT INTO audit (seq, at, kind, actor_kind, actor_id, actor_name, request_id, action,
+                            target, detail, previous, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(i64::try_from(entry.seq).unwrap_or(i64::MAX))
+    .bind(entry.at_us)
+    .bind(&entry.kind)
+    .bind(&entry.actor_kind)
+    .bind(&entry.actor_id)
+    .bind(&entry.actor_name)
+    .bind(&entry.request)
+    .bind(&entry.action)
+    .bind(&entry.target)
+    .bind(&entry.detail)
+    .bind(entry.previous.to_string())
+    .bind(entry.hash().to_string())
+    .execute(tx.connection())
+    .await?;
+    Ok(entry.seq)
+}
+
+/// The newest entries that match, at most `limit`, older than the place `before`.
+pub async fn page(
+    read: &mut impl Read,
+    filter: &AuditFilter,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM audit
+         WHERE ($1 IS NULL OR seq < $1)
+           AND ($2 IS NULL OR at >= $2)
+           AND ($3 IS NULL OR at < $3)
+           AND ($4 IS NULL OR kind = $4 OR substr(kind, 1, length($4) + 1) = $4 || '.')
+           AND ($5 IS NULL OR actor_name = $5 OR actor_id = $5)
+           AND ($6 IS NULL OR request_id IN
+                  (SELECT request_id FROM request_endpoint WHERE endpoint_id = $6))
+           AND ($7 IS NULL OR target = $7)
+           AND ($8 IS NULL OR request_id = $8)
+           AND ($9 IS NULL OR request_id IN
+                  (SELECT request_id FROM decision_policy WHERE policy_id = $9))
+         ORDER BY seq DESC LIMIT $10",
+    )
+    .bind(before.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)))
+    .bind(filter.since.map(|time| time.timestamp_micros()))
+    .bind(filter.until.map(|time| time.timestamp_micros()))
+    .bind(&filter.kind)
+    .bind(&filter.actor)
+    .bind(&filter.endpoint)
+    .bind(&filter.target)
+    .bind(&filter.request)
+    .bind(&filter.policy)
+    .bind(i64::from(limit))
+    .fetch_all(read.connection())
+    .await?;
+    rows.iter().map(|row| Ok(entry(row)?.0)).collect()
+}
+
+/// The entries of one request, oldest first.
+pub async fn of_request(
+    read: &mut impl Read,
+    request: &str,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM audit WHERE request_id = $1 ORDER BY seq")
+        .bind(request)
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(|row| Ok(entry(row)?.0)).collect()
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// How many rows are sound, from the first.
+    pub rows: u64,
+    /// The hash of the last sound row: note it elsewhere to prove later that nothing was cut off.
+    pub head: Digest,
+    /// The first bad row, and what is wrong with it.
+    pub broken: Option<(i64, String)>,
+}
+
+/// Walks the whole chain from the first row.
+pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
+    let mut verified = Verified { rows: 0, head: Digest::ZERO, broken: None };
+    let mut at_us = 0;
+    let mut after = i64::MIN;
+    loop {
+        let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+            .bind(after)
+            .bind(VERIFY_ROWS)
+            .fetch_all(read.connection())
+            .await?;
+        if rows.is_empty() {
+            return Ok(verified);
+        }
+        for row in &rows {
+            after = integer(row, "seq")?;
+            match sound(row, &verified, at_us) {
+                Ok((entry, hash)) => {
+                    verified.rows = entry.seq;
+                    verified.head = hash;
+                    at_us = entry.at_us;
+                }
+                Err(why) => {
+                    verified.broken = Some((after, why));
+                    return Ok(verified);
+                }
+            }
+        }
+    }
+}
+
+fn sound(row: &SqliteRow, so_far: &Verified, at_us: i64) -> Result<(AuditEntry, Digest), String> {
+    let (entry, stored) = entry(row).map_err(|error| error.to_string())?;
+    if entry.seq != so_far.rows + 1 {
+        return Err(format!("row {} is missing", so_far.rows + 1));
+    }
+    if entry.previous != so_far.head {
+        return Err("it does not follow the row before: that row was replaced".to_owned());
+    }
+    if entry.at_us < at_us {
+        return Err("its time is before that of the row before".to_owned());
+    }
+    if entry.hash() != stored {
+        return Err("its fields do not give its hash: it was edited".to_owned());
+    }
+    Ok((entry, stored))
+}
+
+fn entry(row: &SqliteRow) -> Result<(AuditEntry, Digest), StoreError> {
+    let seq = integer(row, "seq")?;
+    let at = At { table: "audit", id: &seq.to_string() };
+    let entry = AuditEntry {
+        seq: at.number(seq)?,
+        at_us: integer(row, "at")?,
+        kind: text(row, "kind")?,
+        actor_kind: text(row, "actor_kind")?,
+        actor_id: maybe_text(row, "actor_id")?,
+        actor_name: text(row, "actor_name")?,
+        request: maybe_text(row, "request_id")?,
+        action: maybe_text(row, "action")?,
+        target: maybe_text(row, "target")?,
+        detail: text(row, "detail")?,
+        previous: at.read(&text(row, "previous")?, Digest::parse)?,
+    };
+    let hash: String = row.try_get("hash")?;
+    Ok((entry, at.read(&hash, Digest::parse)?))
+}

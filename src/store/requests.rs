@@ -1,0 +1,312 @@
+//! Requests: inserted and advanced only by a [`Transition`], so never without its audit event.
+
+use super::{Read, StoreError, Tx, audit};
+use crate::domain::{
+    Time,
+    canonical::Digest,
+    id::RequestId,
+    lifecycle::{Change, Transition},
+    request::{Attempt, Request, State},
+};
+
+mod load;
+mod look;
+
+pub use load::load;
+pub use look::{
+    Counts, Filter, InForce, Summary, dispatching, in_force, list, next_approved, open, overdue,
+    ran_since, refused_since, same_key, same_open_proposal, unknown_outcomes,
+};
+
+/// What a new request carries beside itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// [`crate::domain::proposal::Proposal::digest`].
+    pub proposal: Digest,
+    /// The agent's own name for the proposal.
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// Stores a new request, its decision and its audit event.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    asked: &Transition,
+    origin: Origin<'_>,
+    now: Time,
+) -> Result<(), StoreError> {
+    let request = asked.request();
+    let ended = Ended::of(&request.state);
+    sqlx::query(
+        "INSERT INTO request (id, version, agent_id, agent_name, owner_id, issuer_id, action,
+             argument, term_seconds, reason, alert_id, confidence, fleet_wide, manager, alert,
+             digest, proposal_digest, idempotency_key, asked_at, deadline, state, use_by, ended_at,
+             ended_by, ended_reason, decision)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $24, $25, $26)",
+    )
+    .bind(request.id.to_string())
+    .bind(version(request.version))
+    .bind(request.agent.to_string())
+    .bind(&request.agent_name)
+    .bind(request.owner.to_string())
+    .bind(request.issuer.map(|id| id.to_string()))
+    .bind(request.action.kind().name())
+    .bind(request.action.argument())
+    .bind(request.term.seconds())
+    .bind(&request.claim.reason)
+    .bind(&request.claim.alert_id)
+    .bind(request.claim.confidence)
+    .bind(request.fleet_wide)
+    .bind(&request.manager)
+    .bind(super::row::write_alert(&request.alert))
+    .bind(request.digest.to_string())
+    .bind(origin.proposal.to_string())
+    .bind(origin.idempotency_key)
+    .bind(request.asked_at.timestamp_micros())
+    .bind(request.deadline.timestamp_micros())
+    .bind(request.state.name().name())
+    .bind(use_by(&request.state))
+    .bind(ended.at.map(|at| at.timestamp_micros()))
+    .bind(ended.by)
+    .bind(ended.reason)
+    .bind(super::row::write_decision(&request.decision))
+    .execute(tx.connection())
+    .await?;
+    insert_endpoints(tx, request).await?;
+    note_policies(tx, request).await?;
+    audit::append(tx, asked.event(), now).await?;
+    Ok(())
+}
+
+/// Stores what a transition changed, if the request is still the one it started from.
+pub async fn advance(
+    tx: &mut Tx<'_>,
+    transition: Transition,
+    now: Time,
+) -> Result<Request, StoreError> {
+    let request = transition.request();
+    let ended = Ended::of(&request.state);
+    let done = sqlx::query(
+        "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
+             ended_by = $6, ended_reason = $7, decision = $8, held_because = $9
+         WHERE id = $1 AND version = $2",
+    )
+    .bind(request.id.to_string())
+    .bind(version(request.version))
+    .bind(request.state.name().name())
+    .bind(use_by(&request.state))
+    .bind(ended.at.map(|at| at.timestamp_micros()))
+    .bind(ended.by)
+    .bind(ended.reason)
+    .bind(super::row::write_decision(&request.decision))
+    .bind(&request.held_because)
+    .execute(tx.connection())
+    .await?;
+    if done.rows_affected() != 1 {
+        return Err(StoreError::Conflict);
+    }
+    write_change(tx, &transition, now).await?;
+    write_outcomes(tx, request).await?;
+    note_policies(tx, request).await?;
+    audit::append(tx, transition.event(), now).await?;
+    let mut request = transition.into_request();
+    request.version += 1;
+    Ok(request)
+}
+
+async fn write_change(
+    tx: &mut Tx<'_>,
+    transition: &Transition,
+    now: Time,
+) -> Result<(), StoreError> {
+    let request = transition.request();
+    let id = request.id.to_string();
+    match transition.change() {
+        Change::Asked | Change::State => {}
+        Change::Approved(vote) => {
+            sqlx::query(
+                "INSERT INTO vote (request_id, person_id, digest, role, comment, at)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(&id)
+            .bind(vote.person.id.to_string())
+            .bind(vote.digest.to_string())
+            .bind(vote.person.role.name())
+            .bind(&vote.comment)
+            .bind(vote.at.timestamp_micros())
+            .execute(tx.connection())
+            .await?;
+        }
+        Change::Retracted(person) => {
+            sqlx::query(
+                "UPDATE vote SET retracted_at = $3
+                 WHERE request_id = $1 AND person_id = $2 AND retracted_at IS NULL",
+            )
+            .bind(&id)
+            .bind(person.to_string())
+            .bind(now.timestamp_micros())
+            .execute(tx.connection())
+            .await?;
+        }
+        Change::Attempt(attempt) => insert_attempt(tx, &id, attempt).await?,
+        Change::Answered(answered, next) => {
+            let answered = request.attempts.iter().find(|attempt| attempt.id == *answered);
+            if let Some(attempt) = answered {
+                sqlx::query("UPDATE attempt SET answered_at = $2, answer = $3 WHERE id = $1")
+                    .bind(attempt.id.to_string())
+                    .bind(attempt.answered_at.map(|at| at.timestamp_micros()))
+                    .bind(&attempt.answer)
+                    .execute(tx.connection())
+                    .await?;
+            }
+            if let Some(attempt) = next {
+                insert_attempt(tx, &id, attempt).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn insert_attempt(
+    tx: &mut Tx<'_>,
+    request: &str,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO attempt (id, request_id, number, body_hash, started_at)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(attempt.id.to_string())
+    .bind(request)
+    .bind(attempt.number)
+    .bind(attempt.body_hash.to_string())
+    .bind(attempt.started_at.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+async fn insert_endpoints(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO request_endpoint (request_id, endpoint_id, name, date_added,
+            platform, endpoint_groups, address, criticality, command, skip_code, skip_detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let id = request.id.to_string();
+    let taking_part = request
+        .targets
+        .iter()
+        .map(|t| (&t.endpoint, Some(t.criticality), Some(t.command.as_str()), None));
+    let skipped = request.skipped.iter().map(|s| (&s.endpoint, None, None, Some(&s.reason)));
+    for (endpoint, criticality, command, skip) in taking_part.chain(skipped) {
+        sqlx::query(SQL)
+            .bind(&id)
+            .bind(endpoint.id.as_str())
+            .bind(&endpoint.name)
+            .bind(&endpoint.date_added)
+            .bind(endpoint.platform.name())
+            .bind(serde_json::json!(endpoint.groups).to_string())
+            .bind(&endpoint.address)
+            .bind(criticality)
+            .bind(command)
+            .bind(skip.map(|reason| reason.code()))
+            .bind(skip.map(|reason| reason.detail().to_owned()))
+            .execute(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Writes the outcomes that are new; an outcome that stands is never written over.
+async fn write_outcomes(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
+    let id = request.id.to_string();
+    for target in request.targets.iter().filter(|target| target.attempt.is_some()) {
+        sqlx::query(
+            "UPDATE request_endpoint SET attempt_id = $3
+             WHERE request_id = $1 AND endpoint_id = $2 AND outcome IS NULL",
+        )
+        .bind(&id)
+        .bind(target.endpoint.id.as_str())
+        .bind(target.attempt.map(|attempt| attempt.to_string()))
+        .execute(tx.connection())
+        .await?;
+    }
+    for target in &request.targets {
+        let Some(outcome) = &target.outcome else { continue };
+        sqlx::query(
+            "UPDATE request_endpoint
+             SET outcome = $3, outcome_code = $4, outcome_detail = $5, outcome_at = $6
+             WHERE request_id = $1 AND endpoint_id = $2 AND outcome IS NULL",
+        )
+        .bind(&id)
+        .bind(target.endpoint.id.as_str())
+        .bind(outcome.name())
+        .bind(outcome.code())
+        .bind(outcome.detail())
+        .bind(target.outcome_at.map(|at| at.timestamp_micros()))
+        .execute(tx.connection())
+        .await?;
+    }
+    Ok(())
+}
+
+async fn note_policies(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
+    for policy in request.decision.policies() {
+        sqlx::query(
+            "INSERT INTO decision_policy (request_id, policy_id) VALUES ($1, $2)
+             ON CONFLICT (policy_id, request_id) DO NOTHING",
+        )
+        .bind(request.id.to_string())
+        .bind(policy)
+        .execute(tx.connection())
+        .await?;
+    }
+    Ok(())
+}
+
+/// The facts of an end, as columns.
+struct Ended<'a> {
+    at: Option<Time>,
+    by: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> Ended<'a> {
+    fn of(state: &'a State) -> Self {
+        let (at, by, reason) = match state {
+            State::Pending | State::Approved { .. } | State::Dispatching { .. } => {
+                (None, None, None)
+            }
+            State::Settled { at } | State::Denied { at } => (Some(*at), None, None),
+            State::Rejected { at, by, reason } | State::Cancelled { at, by, reason } => {
+                (Some(*at), Some(by.as_str()), Some(reason.as_str()))
+            }
+            State::Expired { at, reason } | State::Withdrawn { at, reason } => {
+                (Some(*at), None, Some(reason.as_str()))
+            }
+        };
+        Self { at, by, reason }
+    }
+}
+
+fn use_by(state: &State) -> Option<i64> {
+    match state {
+        State::Approved { use_by } | State::Dispatching { use_by } => {
+            Some(use_by.timestamp_micros())
+        }
+        State::Pending
+        | State::Settled { .. }
+        | State::Denied { .. }
+        | State::Rejected { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. }
+        | State::Withdrawn { .. } => None,
+    }
+}
+
+fn version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// An id as text, or nothing.
+fn id_text(id: Option<RequestId>) -> Option<String> {
+    id.map(|id| id.to_string())
+}

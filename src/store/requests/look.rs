@@ -1,0 +1,340 @@
+//! Questions about many requests.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::{
+    super::{
+        Read, StoreError,
+        row::{At, count, integer, maybe_integer, text},
+    },
+    id_text,
+};
+use crate::domain::{
+    Time,
+    action::{Action, ActionKind, Term},
+    canonical::Digest,
+    endpoint::EndpointId,
+    id::{AgentId, RequestId},
+    request::StateName,
+};
+
+/// Which requests to list. An absent part does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this agent's.
+    pub agent: Option<AgentId>,
+    /// Only in this state.
+    pub state: Option<StateName>,
+    /// Only of this action.
+    pub action: Option<ActionKind>,
+    /// Only on this address or account.
+    pub argument: Option<String>,
+    /// Only those that this endpoint is part of, skipped or not.
+    pub endpoint: Option<String>,
+    /// Only those asked before this one: the key of the next page.
+    pub before: Option<RequestId>,
+    /// Oldest deadline first instead of newest first. Goes without `before`.
+    pub by_deadline: bool,
+}
+
+/// How many endpoints of a request have each outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Endpoints that take part.
+    pub targets: u64,
+    /// Endpoints that do not.
+    pub skipped: u64,
+    /// Outcomes `sent`.
+    pub sent: u64,
+    /// Outcomes `refused`.
+    pub refused: u64,
+    /// Outcomes `not_sent`.
+    pub not_sent: u64,
+    /// Outcomes `unknown`.
+    pub unknown: u64,
+}
+
+/// A request in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Which.
+    pub id: RequestId,
+    /// Who asked.
+    pub agent_name: String,
+    /// What for.
+    pub action: Action,
+    /// For how long.
+    pub term: Term,
+    /// Where it stands.
+    pub state: StateName,
+    /// When it was asked.
+    pub asked_at: Time,
+    /// Until when people may decide.
+    pub deadline: Time,
+    /// How many people approved.
+    pub approvals: u64,
+    /// Its endpoints.
+    pub counts: Counts,
+}
+
+/// Requests that match, at most `limit`.
+pub async fn list(
+    read: &mut impl Read,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<Summary>, StoreError> {
+    const SQL: &str = "SELECT id, agent_name, action, argument, term_seconds, state, asked_at,
+            deadline,
+            (SELECT count(*) FROM vote WHERE request_id = id AND retracted_at IS NULL) AS approvals,
+            e.*
+         FROM request JOIN (
+            SELECT request_id, count(command) AS targets, count(skip_code) AS skipped,
+                count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
+                count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
+                count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
+                count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown
+            FROM request_endpoint GROUP BY request_id
+         ) AS e ON e.request_id = id
+         WHERE ($1 IS NULL OR agent_id = $1)
+           AND ($2 IS NULL OR state = $2)
+           AND ($3 IS NULL OR action = $3)
+           AND ($4 IS NULL OR argument = $4)
+           AND ($5 IS NULL OR id IN
+                 (SELECT request_id FROM request_endpoint WHERE endpoint_id = $5))
+           AND ($6 IS NULL OR id < $6)
+         ORDER BY CASE WHEN $7 THEN deadline ELSE 0 END, id DESC LIMIT $8";
+    let rows = sqlx::query(SQL)
+        .bind(filter.agent.map(|id| id.to_string()))
+        .bind(filter.state.map(StateName::name))
+        .bind(filter.action.map(ActionKind::name))
+        .bind(&filter.argument)
+        .bind(&filter.endpoint)
+        .bind(id_text(filter.before))
+        .bind(filter.by_deadline)
+        .bind(i64::from(limit))
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(summary).collect()
+}
+
+fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
+    let id = text(row, "id")?;
+    let at = At { table: "request", id: &id };
+    let (action, term) = action(at, row)?;
+    let number = |column| Ok::<_, StoreError>(count(integer(row, column)?));
+    Ok(Summary {
+        id: at.read(&id, |text| text.parse().ok())?,
+        agent_name: text(row, "agent_name")?,
+        action,
+        term,
+        state: at.read(&text(row, "state")?, StateName::parse)?,
+        asked_at: at.time(integer(row, "asked_at")?)?,
+        deadline: at.time(integer(row, "deadline")?)?,
+        approvals: number("approvals")?,
+        counts: Counts {
+            targets: number("targets")?,
+            skipped: number("skipped")?,
+            sent: number("sent")?,
+            refused: number("refused")?,
+            not_sent: number("not_sent")?,
+            unknown: number("unknown")?,
+        },
+    })
+}
+
+fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
+    let kind = at.read(&text(row, "action")?, ActionKind::parse)?;
+    let action = at.read(&text(row, "argument")?, |text| Action::parse(kind, text).ok())?;
+    let term = match maybe_integer(row, "term_seconds")? {
+        None => Term::Permanent,
+        Some(seconds) => Term::Seconds(at.number(seconds)?),
+    };
+    Ok((action, term))
+}
+
+/// A response that may be in force on an endpoint now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// The request that caused it.
+    pub request: RequestId,
+    /// What.
+    pub action: Action,
+    /// For how long.
+    pub term: Term,
+    /// Where.
+    pub endpoint: EndpointId,
+    /// The endpoint's name.
+    pub name: String,
+    /// Whether it is not known that the command was sent.
+    pub unknown: bool,
+    /// Since when.
+    pub since: Time,
+}
+
+/// What may be in force now: sent or unknown, and not past its term. Newest first.
+pub async fn in_force(read: &mut impl Read, now: Time) -> Result<Vec<InForce>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT request.id, action, argument, term_seconds, endpoint_id, name, outcome, outcome_at
+         FROM request_endpoint JOIN request ON request.id = request_id
+         WHERE outcome IN ('sent', 'unknown')
+           AND (term_seconds IS NULL OR outcome_at + term_seconds * 1000000 > $1)
+         ORDER BY request.id DESC, length(endpoint_id), endpoint_id",
+    )
+    .bind(now.timestamp_micros())
+    .fetch_all(read.connection())
+    .await?;
+    let read_row = |row: &SqliteRow| {
+        let id = text(row, "id")?;
+        let at = At { table: "request_endpoint", id: &id };
+        let (action, term) = action(at, row)?;
+        Ok(InForce {
+            request: at.read(&id, |text| text.parse().ok())?,
+            action,
+            term,
+            endpoint: at.read(&text(row, "endpoint_id")?, EndpointId::parse)?,
+            name: text(row, "name")?,
+            unknown: text(row, "outcome")? == "unknown",
+            since: at.time(integer(row, "outcome_at")?)?,
+        })
+    };
+    rows.iter().map(read_row).collect()
+}
+
+/// The oldest approved request, for the worker.
+pub async fn next_approved(read: &mut impl Read) -> Result<Option<RequestId>, StoreError> {
+    let ids = ids(sqlx::query(
+        "SELECT id FROM request WHERE state = 'approved' ORDER BY asked_at, id LIMIT 1",
+    )
+    .fetch_all(read.connection())
+    .await?)?;
+    Ok(ids.into_iter().next())
+}
+
+/// Requests that are being sent: after a start, those that a crash left.
+pub async fn dispatching(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT id FROM request WHERE state = 'dispatching' ORDER BY asked_at, id";
+    ids(sqlx::query(sql).fetch_all(read.connection()).await?)
+}
+
+/// Requests that wait for people or for the worker.
+pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT id FROM request WHERE state IN ('pending', 'approved') ORDER BY asked_at, id";
+    ids(sqlx::query(sql).fetch_all(read.connection()).await?)
+}
+
+/// Requests whose deadline or use-by has come.
+pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM request
+         WHERE (state = 'pending' AND deadline <= $1) OR (state = 'approved' AND use_by <= $1)
+         ORDER BY asked_at, id",
+    )
+    .bind(now.timestamp_micros())
+    .fetch_all(read.connection())
+    .await?;
+    ids(rows)
+}
+
+/// The request of an idempotency key, with the digest of its proposal.
+pub async fn same_key(
+    read: &mut impl Read,
+    agent: AgentId,
+    key: &str,
+) -> Result<Option<(RequestId, Digest)>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, proposal_digest FROM request WHERE agent_id = $1 AND idempotency_key = $2",
+    )
+    .bind(agent.to_string())
+    .bind(key)
+    .fetch_optional(read.connection())
+    .await?;
+    row.map(|row| {
+        let id = text(&row, "id")?;
+        let at = At { table: "request", id: &id };
+        let digest = at.read(&text(&row, "proposal_digest")?, Digest::parse)?;
+        Ok((at.read(&id, |text| text.parse().ok())?, digest))
+    })
+    .transpose()
+}
+
+/// The agent's open request of the same proposal.
+pub async fn same_open_proposal(
+    read: &mut impl Read,
+    agent: AgentId,
+    proposal: Digest,
+) -> Result<Option<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM request
+         WHERE agent_id = $1 AND proposal_digest = $2
+           AND state IN ('pending', 'approved', 'dispatching')
+         ORDER BY id DESC LIMIT 1",
+    )
+    .bind(agent.to_string())
+    .bind(proposal.to_string())
+    .fetch_all(read.connection())
+    .await?;
+    Ok(ids(rows)?.into_iter().next())
+}
+
+/// How many requests of an agent, but for one, were sent since a moment.
+pub async fn ran_since(
+    read: &mut impl Read,
+    agent: AgentId,
+    except: RequestId,
+    since: Time,
+) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(DISTINCT request_id) AS number
+         FROM attempt JOIN request ON request.id = request_id
+         WHERE agent_id = $1 AND request.id <> $2 AND started_at >= $3",
+    )
+    .bind(agent.to_string())
+    .bind(except.to_string())
+    .bind(since.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
+    Ok(count(integer(&row, "number")?))
+}
+
+/// How many requests of an agent, but for one, were denied or rejected since a moment.
+pub async fn refused_since(
+    read: &mut impl Read,
+    agent: AgentId,
+    except: RequestId,
+    since: Time,
+) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS number FROM request
+         WHERE agent_id = $1 AND id <> $2 AND ended_at >= $3 AND state IN ('denied', 'rejected')",
+    )
+    .bind(agent.to_string())
+    .bind(except.to_string())
+    .bind(since.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
+    Ok(count(integer(&row, "number")?))
+}
+
+/// Endpoints on which this action with this target has an unknown outcome, in requests but one.
+pub async fn unknown_outcomes(
+    read: &mut impl Read,
+    action: &Action,
+    except: RequestId,
+) -> Result<Vec<EndpointId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT endpoint_id FROM request_endpoint JOIN request ON request.id = request_id
+         WHERE action = $1 AND argument = $2 AND request.id <> $3 AND outcome = 'unknown'",
+    )
+    .bind(action.kind().name())
+    .bind(action.argument())
+    .bind(except.to_string())
+    .fetch_all(read.connection())
+    .await?;
+    let at = At { table: "request_endpoint", id: "of an unknown outcome" };
+    rows.iter().map(|row| at.read(&text(row, "endpoint_id")?, EndpointId::parse)).collect()
+}
+
+fn ids(rows: Vec<SqliteRow>) -> Result<Vec<RequestId>, StoreError> {
+    let at = At { table: "request", id: "by id" };
+    rows.iter().map(|row| at.read(&text(row, "id")?, |text| text.parse().ok())).collect()
+}
