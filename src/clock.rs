@@ -7,11 +7,10 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::domain::Time;
+use crate::domain::{Time, canonical::Digest};
 
 /// A source of time, ids and randomness; cheap to clone, clones are the same clock.
 #[derive(Debug, Clone)]
@@ -70,8 +69,8 @@ impl Clock {
             Source::Manual(manual) => {
                 let mut drawn = manual.drawn.lock().unwrap_or_else(PoisonError::into_inner);
                 *drawn += 1;
-                let block = Sha256::digest(drawn.to_be_bytes());
-                bytes.iter_mut().zip(block).for_each(|(byte, drawn)| *byte = drawn);
+                let block = Digest::of(&drawn.to_be_bytes());
+                bytes.iter_mut().zip(*block.bytes()).for_each(|(byte, drawn)| *byte = drawn);
             }
         }
         bytes
@@ -79,7 +78,7 @@ impl Clock {
 
     /// A new secret of 256 bits, as 64 hexadecimal digits.
     pub fn secret(&self) -> String {
-        self.random::<32>().iter().map(|byte| format!("{byte:02x}")).collect()
+        Digest::of(&self.random::<32>()).to_string()
     }
 
     /// Lets time pass. A manual clock jumps ahead at once.

@@ -1,1 +1,425 @@
-//! The configuration file.
+//! The configuration file: one TOML file, with overrides from the environment.
+//!
+//! `COUNTERSIGN__MANAGER__URL=https://…` overrides `url` in `[manager]`. Secrets are never in the
+//! file: it names files that hold them.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// A configuration that cannot be used: which key, what it holds, what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {why}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The file is not of the right form.
+    #[error("{}: {why}", path.display())]
+    Form {
+        /// Which.
+        path: PathBuf,
+        /// Where, and why.
+        why: String,
+    },
+    /// A value cannot be right.
+    #[error("`{key}` is `{value}`. Right would be: {allowed}.")]
+    Value {
+        /// The key, as section.key.
+        key: String,
+        /// What it holds.
+        value: String,
+        /// What would be right.
+        allowed: String,
+    },
+}
+
+impl ConfigError {
+    /// A value that cannot be right.
+    pub fn value(key: &str, value: &dyn Display, allowed: impl Into<String>) -> Self {
+        Self::Value { key: key.to_owned(), value: value.to_string(), allowed: allowed.into() }
+    }
+}
+
+/// The whole configuration. Paths in it are taken from the folder of the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where people and agents reach the broker.
+    pub server: Server,
+    /// The Wazuh manager.
+    pub manager: Manager,
+    /// The Wazuh indexer: without it no alert is ever found, and nothing runs without people.
+    pub indexer: Option<Indexer>,
+    /// How long things may wait.
+    #[serde(default)]
+    pub requests: Requests,
+    /// How much hangs on the endpoints of a Wazuh group, 1 to 5. An endpoint has the highest of
+    /// its groups; without any it has 5.
+    #[serde(default)]
+    pub criticality: BTreeMap<String, u8>,
+    /// What responses may not touch, or only with more people.
+    #[serde(default)]
+    pub protected: Protected,
+    /// When the office is staffed.
+    #[serde(default)]
+    pub business_hours: BusinessHours,
+}
+
+/// Where people and agents reach the broker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on. Beyond loopback only with TLS or `behind_tls_proxy`.
+    pub listen: SocketAddr,
+    /// The address that people type, such as `https://countersign.example`.
+    pub public_url: String,
+    /// The database file.
+    #[serde(default = "database")]
+    pub database: PathBuf,
+    /// The folder of the policies.
+    #[serde(default = "policies")]
+    pub policies: PathBuf,
+    /// PEM file of the certificate chain.
+    pub tls_certificate_file: Option<PathBuf>,
+    /// PEM file of its key.
+    pub tls_key_file: Option<PathBuf>,
+    /// A proxy in front speaks TLS and this listener is reachable only through it.
+    #[serde(default)]
+    pub behind_tls_proxy: bool,
+}
+
+fn database() -> PathBuf {
+    PathBuf::from("countersign.db")
+}
+
+fn policies() -> PathBuf {
+    PathBuf::from("policies")
+}
+
+/// How an outside system is reached.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Reach {
+    /// `https://host:port`; `http://` for loopback only.
+    pub url: String,
+    /// The user to sign in as.
+    pub user: String,
+    /// The file that holds the password, 0600.
+    pub password_file: PathBuf,
+    /// PEM file of the authority that signed the system's certificate.
+    pub ca_file: Option<PathBuf>,
+    /// The name in that certificate, where it is not the host of `url`.
+    pub tls_server_name: Option<String>,
+    /// SHA-256 of the system's certificate, 64 hexadecimal digits: instead of `ca_file`.
+    pub pin_sha256: Option<String>,
+}
+
+/// The Wazuh manager.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manager {
+    /// What it is called here.
+    #[serde(default = "main_manager")]
+    pub name: String,
+    /// How it is reached.
+    #[serde(flatten)]
+    pub reach: Reach,
+    /// The most endpoints in one call, 1 to 500.
+    #[serde(default = "batch_endpoints_max")]
+    pub batch_endpoints_max: u16,
+    /// How long a call may take, in seconds.
+    #[serde(default = "call_timeout_seconds")]
+    pub call_timeout_seconds: u16,
+    /// The manager's names for responses that end by themselves: action, platform, names such as
+    /// `firewall-drop600`.
+    #[serde(default)]
+    pub timed_commands: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    #[serde(flatten)]
+    other: Table,
+}
+
+fn main_manager() -> String {
+    "main".to_owned()
+}
+
+const fn batch_endpoints_max() -> u16 {
+    50
+}
+
+const fn call_timeout_seconds() -> u16 {
+    75
+}
+
+/// The Wazuh indexer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Indexer {
+    /// How it is reached.
+    #[serde(flatten)]
+    pub reach: Reach,
+    /// The indices that hold alerts.
+    #[serde(default = "alerts_index")]
+    pub alerts_index: String,
+    #[serde(flatten)]
+    other: Table,
+}
+
+fn alerts_index() -> String {
+    "wazuh-alerts-*".to_owned()
+}
+
+/// How long things may wait.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Requests {
+    /// People have this many minutes to decide.
+    pub decide_within_minutes: u32,
+    /// An approval is used within this many minutes, or never.
+    pub use_approval_within_minutes: u32,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self { decide_within_minutes: 240, use_approval_within_minutes: 10 }
+    }
+}
+
+/// What responses may not touch, or only with more people. Names may end in `*`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Protected {
+    /// Own networks beyond the private ranges, which policy protects anyway.
+    pub networks: Vec<IpNet>,
+    /// Single addresses: gateways, resolvers, partners.
+    pub addresses: Vec<IpAddr>,
+    /// Accounts that no response may disable.
+    pub accounts: Vec<String>,
+    /// Accounts with rights that others have not.
+    pub privileged_accounts: Vec<String>,
+}
+
+/// When the office is staffed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusinessHours {
+    /// Days of the week, 1 is Monday.
+    pub days: Vec<u8>,
+    /// From this hour on.
+    pub from_hour: u8,
+    /// Until this hour, not included.
+    pub until_hour: u8,
+    /// Minutes that local time is ahead of UTC.
+    pub utc_offset_minutes: i16,
+}
+
+impl Default for BusinessHours {
+    fn default() -> Self {
+        Self { days: vec![1, 2, 3, 4, 5], from_hour: 8, until_hour: 18, utc_offset_minutes: 0 }
+    }
+}
+
+impl Config {
+    /// Reads the file and the overrides, and checks what can be checked without going out.
+    pub fn load(
+        path: &Path,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })?;
+        let wrong = |why: String| ConfigError::Form { path: path.to_owned(), why };
+        let mut table: Table = toml::from_str(&text)
+            .map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        for (name, value) in environment {
+            if let Some(keys) = name.strip_prefix("COUNTERSIGN__") {
+                override_key(&mut table, &keys.to_lowercase(), &value)?;
+            }
+        }
+        let mut config: Self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
+        config.check()?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.server.check()?;
+        self.manager.reach.check("manager")?;
+        let manager_keys = "name, batch_endpoints_max, call_timeout_seconds, timed_commands";
+        known("manager", &self.manager.other, manager_keys)?;
+        if let Some(indexer) = &self.indexer {
+            indexer.reach.check("indexer")?;
+            known("indexer", &indexer.other, "alerts_index")?;
+        }
+        let batch = self.manager.batch_endpoints_max;
+        range("manager.batch_endpoints_max", batch.into(), 1, 500)?;
+        range("manager.call_timeout_seconds", self.manager.call_timeout_seconds.into(), 1, 600)?;
+        let requests = &self.requests;
+        range("requests.decide_within_minutes", requests.decide_within_minutes, 1, 43_200)?;
+        let use_within = requests.use_approval_within_minutes;
+        range("requests.use_approval_within_minutes", use_within, 1, 1440)?;
+        for (group, criticality) in &self.criticality {
+            range(&format!("criticality.{group}"), (*criticality).into(), 1, 5)?;
+        }
+        let hours = &self.business_hours;
+        range("business_hours.from_hour", hours.from_hour.into(), 0, 23)?;
+        range("business_hours.until_hour", hours.until_hour.into(), 1, 24)?;
+        for day in &hours.days {
+            range("business_hours.days", (*day).into(), 1, 7)?;
+        }
+        Ok(())
+    }
+
+    fn resolve_paths(&mut self, folder: &Path) {
+        let server = &mut self.server;
+        let mut paths = vec![&mut server.database, &mut server.policies];
+        paths.extend(server.tls_certificate_file.as_mut());
+        paths.extend(server.tls_key_file.as_mut());
+        let indexer = self.indexer.as_mut().map(|indexer| &mut indexer.reach);
+        for reach in std::iter::once(&mut self.manager.reach).chain(indexer) {
+            paths.push(&mut reach.password_file);
+            paths.extend(reach.ca_file.as_mut());
+        }
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+    }
+
+    /// Files that hold secrets or data.
+    pub fn private_files(&self) -> Vec<&Path> {
+        let indexer = self.indexer.as_ref().map(|indexer| &indexer.reach.password_file);
+        let key = self.server.tls_key_file.as_ref();
+        [Some(&self.server.database), Some(&self.manager.reach.password_file), indexer, key]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
+}
+
+impl Server {
+    fn check(&self) -> Result<(), ConfigError> {
+        let tls = match (&self.tls_certificate_file, &self.tls_key_file) {
+            (Some(_), Some(_)) => true,
+            (None, None) => false,
+            (Some(path), None) | (None, Some(path)) => {
+                return Err(ConfigError::value(
+                    "server.tls_certificate_file",
+                    &path.display(),
+                    "both tls_certificate_file and tls_key_file, or neither",
+                ));
+            }
+        };
+        let local = self.listen.ip().is_loopback();
+        if !local && !tls && !self.behind_tls_proxy {
+            return Err(ConfigError::value(
+                "server.listen",
+                &self.listen,
+                "a loopback address; or set tls_certificate_file and tls_key_file; or set \
+                 behind_tls_proxy = true where a proxy speaks TLS",
+            ));
+        }
+        let url = &self.public_url;
+        let (scheme, host) = url.split_once("://").unwrap_or(("", url));
+        let right = (scheme == "https" || (scheme == "http" && local && !self.behind_tls_proxy))
+            && !host.is_empty()
+            && !host.contains(['/', '?', '#', '@', ' ']);
+        if right {
+            return Ok(());
+        }
+        Err(ConfigError::value(
+            "server.public_url",
+            &url,
+            "https:// and a host with an optional port, without a path; http:// only where the \
+             broker listens on loopback without a proxy",
+        ))
+    }
+
+    /// Whether people reach the page over TLS.
+    pub fn secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+impl Reach {
+    fn check(&self, section: &str) -> Result<(), ConfigError> {
+        let key = |key: &str| format!("{section}.{key}");
+        if let (Some(_), Some(pin)) = (&self.ca_file, &self.pin_sha256) {
+            return Err(ConfigError::value(
+                &key("pin_sha256"),
+                &pin,
+                "either ca_file or pin_sha256, not both",
+            ));
+        }
+        if self.user.is_empty() {
+            return Err(ConfigError::value(&key("user"), &"", "the name of a user"));
+        }
+        Ok(())
+    }
+
+    /// The password, without the line break at its end.
+    pub fn password(&self, section: &str) -> Result<String, ConfigError> {
+        let text = std::fs::read_to_string(&self.password_file).map_err(|error| {
+            ConfigError::value(
+                &format!("{section}.password_file"),
+                &self.password_file.display(),
+                format!("a readable file that holds the password ({error})"),
+            )
+        })?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+/// Sections with a [`Reach`] cannot refuse unknown keys by themselves.
+fn known(section: &str, other: &Table, own: &str) -> Result<(), ConfigError> {
+    match other.iter().next() {
+        None => Ok(()),
+        Some((key, value)) => Err(ConfigError::value(
+            &format!("{section}.{key}"),
+            value,
+            format!(
+                "no such key; the keys are url, user, password_file, ca_file, tls_server_name, \
+                 pin_sha256, {own}"
+            ),
+        )),
+    }
+}
+
+fn range(key: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::value(key, &value, format!("a whole number from {least} to {most}")))
+}
+
+/// Sets `section__key` to a value: TOML where it reads as such, else text.
+fn override_key(table: &mut Table, keys: &str, value: &str) -> Result<(), ConfigError> {
+    let parsed = toml::from_str::<Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(value.to_owned()));
+    let (sections, key) = keys.rsplit_once("__").map_or((None, keys), |(s, k)| (Some(s), k));
+    let mut place = table;
+    for section in sections.into_iter().flat_map(|sections| sections.split("__")) {
+        place = place
+            .entry(section)
+            .or_insert_with(|| Value::Table(Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| {
+            ConfigError::value(&keys.replace("__", "."), &value, "a key inside a section")
+        })?;
+    }
+    place.insert(key.to_owned(), parsed);
+    Ok(())
+}

@@ -4,6 +4,7 @@ use super::{Read, StoreError, Tx, audit};
 use crate::domain::{
     Time,
     canonical::Digest,
+    endpoint::SkipReason,
     id::RequestId,
     lifecycle::{Change, Transition},
     request::{Attempt, Request, State},
@@ -207,7 +208,7 @@ async fn insert_endpoints(tx: &mut Tx<'_>, request: &Request) -> Result<(), Stor
             .bind(&endpoint.address)
             .bind(criticality)
             .bind(command)
-            .bind(skip.map(|reason| reason.code()))
+            .bind(skip.map(SkipReason::code))
             .bind(skip.map(|reason| reason.detail().to_owned()))
             .execute(tx.connection())
             .await?;

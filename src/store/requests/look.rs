@@ -202,24 +202,24 @@ pub async fn in_force(read: &mut impl Read, now: Time) -> Result<Vec<InForce>, S
 
 /// The oldest approved request, for the worker.
 pub async fn next_approved(read: &mut impl Read) -> Result<Option<RequestId>, StoreError> {
-    let ids = ids(sqlx::query(
+    let rows = sqlx::query(
         "SELECT id FROM request WHERE state = 'approved' ORDER BY asked_at, id LIMIT 1",
     )
     .fetch_all(read.connection())
-    .await?)?;
-    Ok(ids.into_iter().next())
+    .await?;
+    Ok(ids(&rows)?.into_iter().next())
 }
 
 /// Requests that are being sent: after a start, those that a crash left.
 pub async fn dispatching(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
     let sql = "SELECT id FROM request WHERE state = 'dispatching' ORDER BY asked_at, id";
-    ids(sqlx::query(sql).fetch_all(read.connection()).await?)
+    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
 }
 
 /// Requests that wait for people or for the worker.
 pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
     let sql = "SELECT id FROM request WHERE state IN ('pending', 'approved') ORDER BY asked_at, id";
-    ids(sqlx::query(sql).fetch_all(read.connection()).await?)
+    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
 }
 
 /// Requests whose deadline or use-by has come.
@@ -232,7 +232,7 @@ pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, 
     .bind(now.timestamp_micros())
     .fetch_all(read.connection())
     .await?;
-    ids(rows)
+    ids(&rows)
 }
 
 /// The request of an idempotency key, with the digest of its proposal.
@@ -273,7 +273,7 @@ pub async fn same_open_proposal(
     .bind(proposal.to_string())
     .fetch_all(read.connection())
     .await?;
-    Ok(ids(rows)?.into_iter().next())
+    Ok(ids(&rows)?.into_iter().next())
 }
 
 /// How many requests of an agent, but for one, were sent since a moment.
@@ -334,7 +334,7 @@ pub async fn unknown_outcomes(
     rows.iter().map(|row| at.read(&text(row, "endpoint_id")?, EndpointId::parse)).collect()
 }
 
-fn ids(rows: Vec<SqliteRow>) -> Result<Vec<RequestId>, StoreError> {
+fn ids(rows: &[SqliteRow]) -> Result<Vec<RequestId>, StoreError> {
     let at = At { table: "request", id: "by id" };
     rows.iter().map(|row| at.read(&text(row, "id")?, |text| text.parse().ok())).collect()
 }
