@@ -1,1 +1,171 @@
 //! Cedar: the only place where something is allowed or not.
+//!
+//! A policy set is read and held against strict rules once ([`Engine::load`]) and never changes
+//! afterwards. It answers two questions: may this response run there ([`Engine::decide`]), and may
+//! this one do that ([`Engine::may`]). Cedar itself only allows or forbids; the third outcome,
+//! "when people approve", comes from asking `run` with the votes as a fact.
+//!
+//! Invariant: any error while deciding means no. Cedar skips a `forbid` that errors, which would
+//! let through what it forbids.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use cedar_policy::{Authorizer, Decision as Ruling, Entities, PolicySet, Request};
+
+use crate::domain::{
+    canonical::Digest,
+    decision::{Answer, Decision, Reason},
+    facts::{Principal, Question, Resource, Verb},
+};
+
+pub mod cases;
+mod error;
+mod lint;
+mod load;
+mod outcome;
+mod starter;
+mod world;
+
+pub use self::{
+    error::{Fault, PolicyError},
+    starter::STARTER,
+};
+use self::{outcome::Inquiry, world::World};
+
+/// A policy set that passed all checks. Cheap to clone; it never changes.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Set>);
+
+#[derive(Debug)]
+struct Set {
+    cedar: PolicySet,
+    texts: Vec<PolicyText>,
+    hash: Digest,
+    /// Ids of endpoints that some policy names, which must be asked about one by one.
+    endpoints_named: BTreeSet<String>,
+    world: World,
+    authorizer: Authorizer,
+}
+
+/// One policy as people read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyText {
+    /// Its `@id`.
+    pub id: String,
+    /// Its `@why`.
+    pub why: String,
+    /// What it does when its conditions hold.
+    pub effect: Effect,
+    /// The file it stands in, without the folder.
+    pub file: String,
+    /// As it is written, annotations included.
+    pub text: String,
+}
+
+/// What a policy does when its conditions hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Allows, unless a `forbid` holds too.
+    Permit,
+    /// Refuses, whatever permits.
+    Forbid,
+}
+
+impl Effect {
+    /// `permit`, `forbid`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Permit => "permit",
+            Self::Forbid => "forbid",
+        }
+    }
+}
+
+impl Engine {
+    /// Reads `schema.cedarschema` and every `*.cedar` of a folder and refuses a set with any fault.
+    pub fn load(folder: &Path) -> Result<Self, PolicyError> {
+        load::load(folder).map(|set| Self(Arc::new(set)))
+    }
+
+    /// Over the names and texts of the schema and all policy files.
+    pub fn hash(&self) -> Digest {
+        self.0.hash
+    }
+
+    /// The policies, in the order of files and of places within them.
+    pub fn policies(&self) -> &[PolicyText] {
+        &self.0.texts
+    }
+
+    /// Whether a request may run: now, once people approve, or never.
+    pub fn decide(&self, question: &Question) -> Decision {
+        outcome::decide(&self.0, question)
+    }
+
+    /// Whether somebody may do something with a request, or with the system.
+    pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Answer {
+        let asked = self.0.world.deed(who, verb, on);
+        answered(asked.and_then(|(request, entities)| self.0.ask(&request, &entities)))
+    }
+
+    /// The first stage alone: whether the agent may ask for this at all, at every endpoint named.
+    fn may_ask(&self, question: &Question) -> Answer {
+        answered(Inquiry::new(&self.0, question).and_then(|inquiry| inquiry.ask_everywhere()))
+    }
+}
+
+/// What Cedar said to one request.
+#[derive(Debug)]
+struct Said {
+    allowed: bool,
+    reasons: Vec<Reason>,
+}
+
+/// Why Cedar could not say anything. Always a no.
+#[derive(Debug)]
+struct Trouble(Vec<String>);
+
+impl<E: std::error::Error> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self(vec![error.to_string()])
+    }
+}
+
+impl Set {
+    fn ask(&self, request: &Request, entities: &Entities) -> Result<Said, Trouble> {
+        let response = self.authorizer.is_authorized(request, &self.cedar, entities);
+        let mut errors: Vec<_> = response.diagnostics().errors().map(ToString::to_string).collect();
+        if !errors.is_empty() {
+            errors.sort();
+            return Err(Trouble(errors));
+        }
+        let reasons = response.diagnostics().reason().map(|id| self.reason(id.as_ref()));
+        Ok(Said { allowed: response.decision() == Ruling::Allow, reasons: sorted(reasons) })
+    }
+
+    fn reason(&self, id: &str) -> Reason {
+        let why = self.texts.iter().find(|policy| policy.id == id).map(|policy| policy.why.clone());
+        Reason { policy: id.to_owned(), why: why.unwrap_or_default() }
+    }
+}
+
+fn answered(said: Result<Said, Trouble>) -> Answer {
+    match said {
+        Ok(Said { allowed, reasons }) => Answer { allowed, reasons, errors: Vec::new() },
+        Err(Trouble(errors)) => Answer { allowed: false, reasons: Vec::new(), errors },
+    }
+}
+
+/// By id, each once.
+fn sorted(reasons: impl IntoIterator<Item = Reason>) -> Vec<Reason> {
+    let by_id: BTreeMap<_, _> =
+        reasons.into_iter().map(|reason| (reason.policy.clone(), reason)).collect();
+    by_id.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests;

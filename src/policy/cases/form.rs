@@ -1,0 +1,312 @@
+//! What a case may say. Whatever it leaves out is as in a plain situation: a block of ten minutes
+//! on one unimportant endpoint, for a fresh alert that the broker found; or an analyst who gave the
+//! password half a minute ago and has nothing to do with the agent.
+
+use serde::Deserialize;
+
+use crate::domain::{
+    action::{Action, ActionKind, Term},
+    actor::{Agent, Person, Role},
+    decision::Tally,
+    endpoint::{EndpointId, Platform},
+    facts::{
+        AlertFacts, EndpointFacts, Principal, Question, RequestFacts, Resource, TargetFacts, Verb,
+    },
+    id::PersonId,
+    proposal::Claim,
+};
+
+/// What an agent asks for, and what the broker knows about it.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "one flat list of facts reads best in a case")]
+pub(super) struct Proposal {
+    action: String,
+    target: Option<String>,
+    seconds: u32,
+    permanent: bool,
+    reason: String,
+    confidence: Option<u8>,
+    alert_id: Option<String>,
+    own_network: bool,
+    protected: bool,
+    privileged: bool,
+    alert: Alert,
+    scope: Option<u64>,
+    fleet_wide: bool,
+    endpoints: Vec<Endpoint>,
+    ran_last_hour: u64,
+    refused_last_day: u64,
+    now: String,
+    business_hours: bool,
+    votes: Vec<String>,
+    agent_revoked: bool,
+}
+
+impl Default for Proposal {
+    fn default() -> Self {
+        Self {
+            action: ActionKind::BlockIp.name().to_owned(),
+            target: None,
+            seconds: 600,
+            permanent: false,
+            reason: "brute force".to_owned(),
+            confidence: None,
+            alert_id: Some("1771238435.1".to_owned()),
+            own_network: false,
+            protected: false,
+            privileged: false,
+            alert: Alert::default(),
+            scope: None,
+            fleet_wide: false,
+            endpoints: vec![Endpoint::default()],
+            ran_last_hour: 0,
+            refused_last_day: 0,
+            now: "2026-02-16T12:00:00Z".to_owned(),
+            business_hours: true,
+            votes: Vec::new(),
+            agent_revoked: false,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Alert {
+    found: bool,
+    names_target: bool,
+    level: u8,
+    age_seconds: Option<u64>,
+}
+
+impl Default for Alert {
+    fn default() -> Self {
+        Self { found: true, names_target: true, level: 10, age_seconds: Some(60) }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Endpoint {
+    id: String,
+    platform: String,
+    groups: Vec<String>,
+    criticality: u8,
+    unknown_outcome: bool,
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self {
+            id: "001".to_owned(),
+            platform: Platform::Linux.name().to_owned(),
+            groups: vec!["default".to_owned()],
+            criticality: 1,
+            unknown_outcome: false,
+        }
+    }
+}
+
+impl Proposal {
+    pub(super) fn question(&self) -> Result<Question, String> {
+        let endpoints: Vec<_> =
+            self.endpoints.iter().map(Endpoint::facts).collect::<Result<_, _>>()?;
+        let mut tally = Tally::NONE;
+        for role in &self.votes {
+            tally = tally.and(role.parse()?);
+        }
+        let scope = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
+        Ok(Question {
+            agent: agent(self.agent_revoked)?,
+            action: action(&self.action, self.target.as_deref())?,
+            term: if self.permanent { Term::Permanent } else { Term::Seconds(self.seconds) },
+            claim: Claim {
+                reason: self.reason.clone(),
+                alert_id: self.alert_id.clone(),
+                confidence: self.confidence,
+            },
+            target: TargetFacts {
+                own_network: self.own_network,
+                protected: self.protected,
+                privileged: self.privileged,
+            },
+            alert: AlertFacts {
+                found: self.alert.found,
+                names_target: self.alert.names_target,
+                level: self.alert.level,
+                age_seconds: self.alert.age_seconds,
+                summary: String::new(),
+            },
+            scope: self.scope.unwrap_or(scope),
+            fleet_wide: self.fleet_wide,
+            endpoints,
+            ran_last_hour: self.ran_last_hour,
+            refused_last_day: self.refused_last_day,
+            now: self.now.parse().map_err(|error| format!("`now`: {error}"))?,
+            business_hours: self.business_hours,
+            tally,
+        })
+    }
+}
+
+impl Endpoint {
+    fn facts(&self) -> Result<EndpointFacts, String> {
+        let id = EndpointId::parse(&self.id)
+            .ok_or_else(|| format!("endpoint `{}`: an id is {}", self.id, EndpointId::GRAMMAR))?;
+        Ok(EndpointFacts {
+            id,
+            platform: Platform::parse(&self.platform),
+            groups: self.groups.clone(),
+            criticality: self.criticality,
+            unknown_outcome: self.unknown_outcome,
+        })
+    }
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Deed {
+    verb: String,
+    #[serde(default)]
+    by: By,
+    /// What the request is about, where the verb is about a request.
+    #[serde(default)]
+    action: Option<String>,
+    #[serde(default = "lowest")]
+    criticality: u8,
+}
+
+const fn lowest() -> u8 {
+    1
+}
+
+/// Who wants to.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct By {
+    who: Who,
+    role: String,
+    auth_age_seconds: u64,
+    must_change_password: bool,
+    disabled: bool,
+}
+
+impl Default for By {
+    fn default() -> Self {
+        Self {
+            who: Who::Anybody,
+            role: Role::Analyst.name().to_owned(),
+            auth_age_seconds: 30,
+            must_change_password: false,
+            disabled: false,
+        }
+    }
+}
+
+/// How the one who acts is related to the request.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Who {
+    Anybody,
+    Owner,
+    FormerOwner,
+    Issuer,
+    FormerIssuer,
+    Agent,
+    OtherAgent,
+}
+
+impl Who {
+    fn person(self) -> Result<PersonId, String> {
+        match self {
+            Self::Anybody => id("per", 1),
+            Self::Owner => id("per", 2),
+            Self::FormerOwner => id("per", 3),
+            Self::Issuer => id("per", 4),
+            Self::FormerIssuer => id("per", 5),
+            Self::Agent | Self::OtherAgent => Err("an agent is not a person".to_owned()),
+        }
+    }
+}
+
+impl Deed {
+    pub(super) fn parts(&self) -> Result<(Principal, Verb, Resource), String> {
+        let verb =
+            Verb::ALL.into_iter().find(|verb| verb.name() == self.verb).ok_or_else(|| {
+                let known = Verb::ALL.map(Verb::name).join(", ");
+                format!("`{}` is not a verb; allowed: {known}", self.verb)
+            })?;
+        let on = match verb {
+            Verb::Approve | Verb::Reject | Verb::Retract | Verb::Cancel | Verb::View => {
+                Resource::Request(self.request()?)
+            }
+            Verb::ViewAudit | Verb::ActivatePolicy | Verb::Freeze | Verb::Unfreeze => {
+                Resource::System
+            }
+        };
+        Ok((self.by.principal()?, verb, on))
+    }
+
+    fn request(&self) -> Result<RequestFacts, String> {
+        let kind = self.action.as_deref().unwrap_or(ActionKind::BlockIp.name());
+        Ok(RequestFacts {
+            id: id("req", 1)?,
+            agent: agent(false)?,
+            owner_then: Who::FormerOwner.person()?,
+            issuer_then: Some(Who::FormerIssuer.person()?),
+            action: action(kind, None)?,
+            criticality: self.criticality,
+        })
+    }
+}
+
+impl By {
+    fn principal(&self) -> Result<Principal, String> {
+        let person = match self.who {
+            Who::Agent => return Ok(Principal::Agent(agent(false)?)),
+            Who::OtherAgent => {
+                return Ok(Principal::Agent(Agent { id: id("agt", 2)?, ..agent(false)? }));
+            }
+            Who::Anybody | Who::Owner | Who::FormerOwner | Who::Issuer | Who::FormerIssuer => {
+                Person {
+                    id: self.who.person()?,
+                    name: "somebody".to_owned(),
+                    role: self.role.parse()?,
+                    must_change_password: self.must_change_password,
+                    disabled: self.disabled,
+                }
+            }
+        };
+        Ok(Principal::Person(person, self.auth_age_seconds))
+    }
+}
+
+fn agent(revoked: bool) -> Result<Agent, String> {
+    Ok(Agent {
+        id: id("agt", 1)?,
+        name: "responder".to_owned(),
+        owner: Who::Owner.person()?,
+        issuer: Some(Who::Issuer.person()?),
+        revoked,
+    })
+}
+
+fn action(kind: &str, target: Option<&str>) -> Result<Action, String> {
+    let known = || ActionKind::ALL.map(ActionKind::name).join(", ");
+    let kind = ActionKind::parse(kind)
+        .ok_or_else(|| format!("`{kind}` is not an action; allowed: {}", known()))?;
+    let usual = match kind {
+        ActionKind::BlockIp => "203.0.113.7",
+        ActionKind::DisableAccount => "jdoe",
+    };
+    Action::parse(kind, target.unwrap_or(usual))
+        .map_err(|allowed| format!("the target of {kind} is {allowed}"))
+}
+
+fn id<T: std::str::FromStr<Err = crate::domain::id::NotAnId>>(
+    kind: &str,
+    number: u8,
+) -> Result<T, String> {
+    format!("{kind}_{number:032x}").parse().map_err(|error: T::Err| error.to_string())
+}

@@ -1,0 +1,180 @@
+//! From a folder to a policy set, or to the reason why not.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cedar_policy::{
+    Authorizer, Policy, PolicyId, PolicySet, ValidationMode, Validator, ffi::DetailedError,
+};
+
+use super::{
+    Effect, PolicyText, Set, Trouble,
+    error::{Fault, PolicyError},
+    lint,
+    world::{SCHEMA, World},
+};
+use crate::domain::canonical::{Canonical, Digest};
+
+const SCHEMA_FILE: &str = "schema.cedarschema";
+
+/// How far a policy may follow attributes that are entities: to those of `principal` and
+/// `resource`, which are always there, and no further. So no attribute can be missing.
+const ENTITY_STEPS_MAX: u32 = 1;
+
+/// Reads, parses and holds a set against all rules; the first fault ends it.
+pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
+    let path = folder.join(SCHEMA_FILE);
+    if !folder.is_dir() {
+        return Err(PolicyError::Empty { folder: folder.to_owned() });
+    }
+    if !path.exists() || read(&path)? != SCHEMA {
+        return Err(PolicyError::Schema { path });
+    }
+    let world = World::new()
+        .map_err(|Trouble(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
+    let files = files(folder, "cedar")?;
+    let policies = parse_all(&files, &world)?;
+    if policies.is_empty() {
+        return Err(PolicyError::Empty { folder: folder.to_owned() });
+    }
+    let (texts, cedar): (Vec<_>, Vec<_>) = policies.into_iter().unzip();
+    if texts.iter().all(|policy: &PolicyText| policy.effect == Effect::Forbid) {
+        return Err(PolicyError::NoPermit { folder: folder.to_owned() });
+    }
+    let endpoints_named = cedar.iter().flat_map(|policy| world.endpoints_named(policy)).collect();
+    let cedar = PolicySet::from_policies(cedar)
+        .map_err(|error| PolicyError::Broken { detail: error.to_string() })?;
+    let hash = hash(&files);
+    Ok(Set { cedar, texts, hash, endpoints_named, world, authorizer: Authorizer::new() })
+}
+
+/// Name and text of every file with an extension, by name.
+pub(super) fn files(folder: &Path, extension: &str) -> Result<Vec<(String, String)>, PolicyError> {
+    let unreadable = |cause| PolicyError::Unreadable { path: folder.to_owned(), cause };
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.retain(|path| path.extension() == Some(OsStr::new(extension)));
+    paths.sort();
+    let named = |path: PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        read(&path).map(|text| (name, text))
+    };
+    paths.into_iter().map(named).collect()
+}
+
+fn read(path: &Path) -> Result<String, PolicyError> {
+    fs::read_to_string(path)
+        .map_err(|cause| PolicyError::Unreadable { path: path.to_owned(), cause })
+}
+
+fn hash(files: &[(String, String)]) -> Digest {
+    Canonical::new(1, "policy set")
+        .text(SCHEMA)
+        .list(files.iter(), |canonical, (name, text)| canonical.text(name).text(text))
+        .digest()
+}
+
+/// A policy for people to read, and the same for Cedar to evaluate.
+type Both = (PolicyText, Policy);
+
+fn parse_all(files: &[(String, String)], world: &World) -> Result<Vec<Both>, PolicyError> {
+    let validator = Validator::new(world.schema().clone());
+    let mut policies: Vec<Both> = Vec::new();
+    for (file, source) in files {
+        for (place, policy) in parse(file, source)?.into_iter().enumerate() {
+            let both = check(file, source, &policy, &validator).and_then(|both| {
+                match policies.iter().find(|(earlier, _)| earlier.id == both.0.id) {
+                    None => Ok(both),
+                    Some((earlier, _)) => Err(Fault::Taken { other: earlier.file.clone() }),
+                }
+            });
+            let named = || policy.annotation("id").map(str::to_owned);
+            policies.push(both.map_err(|fault| PolicyError::Policy {
+                file: file.clone(),
+                policy: named().unwrap_or_else(|| format!("number {}", place + 1)),
+                fault: Box::new(fault),
+            })?);
+        }
+    }
+    Ok(policies)
+}
+
+fn check(file: &str, source: &str, policy: &Policy, validator: &Validator) -> Result<Both, Fault> {
+    let text = describe(file, policy)?;
+    let policy = policy.new_id(PolicyId::new(&text.id));
+    validate(&policy, source, validator)?;
+    lint::lint(&policy, validator.schema())?;
+    Ok((text, policy))
+}
+
+/// The policies of one file, in the order they are written.
+fn parse(file: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
+    let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
+        PolicyError::Syntax { file: file.to_owned(), detail: spoken(text, &(&errors).into()) }
+    })?;
+    match set.templates().next() {
+        None => Ok(set.policies().cloned().collect()),
+        Some(template) => Err(PolicyError::Policy {
+            file: file.to_owned(),
+            policy: template.annotation("id").unwrap_or("without an id").to_owned(),
+            fault: Box::new(Fault::Template),
+        }),
+    }
+}
+
+fn describe(file: &str, policy: &Policy) -> Result<PolicyText, Fault> {
+    let annotation = |name| policy.annotation(name).map(str::trim).unwrap_or_default();
+    let id = annotation("id");
+    let fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    if !(1..=64).contains(&id.len()) || !id.bytes().all(fit) {
+        return Err(Fault::Id);
+    }
+    let why = annotation("why");
+    if why.is_empty() {
+        return Err(Fault::Why);
+    }
+    if let Some((name, _)) = policy.annotations().find(|(name, _)| !["id", "why"].contains(name)) {
+        return Err(Fault::Annotation { name: name.to_owned() });
+    }
+    Ok(PolicyText {
+        id: id.to_owned(),
+        why: why.to_owned(),
+        effect: match policy.effect() {
+            cedar_policy::Effect::Permit => Effect::Permit,
+            cedar_policy::Effect::Forbid => Effect::Forbid,
+        },
+        file: file.to_owned(),
+        text: policy.to_cedar().unwrap_or_default(),
+    })
+}
+
+/// Strictly, and with warnings as errors: a policy that can never hold, or a text that looks like
+/// another, is a mistake.
+fn validate(policy: &Policy, source: &str, validator: &Validator) -> Result<(), Fault> {
+    let unfit = |detail| Fault::Unfit { detail };
+    let alone = PolicySet::from_policies([policy.clone()]).map_err(|e| unfit(e.to_string()))?;
+    let found = validator.validate_with_level(&alone, ValidationMode::Strict, ENTITY_STEPS_MAX);
+    let first = found
+        .validation_errors()
+        .map(DetailedError::from)
+        .chain(found.validation_warnings().map(DetailedError::from))
+        .next();
+    match first {
+        None => Ok(()),
+        Some(error) => Err(unfit(spoken(source, &error))),
+    }
+}
+
+/// A Cedar error with its line and its help.
+fn spoken(text: &str, error: &DetailedError) -> String {
+    let line = |start: usize| text.get(..start).map(|before| before.matches('\n').count() + 1);
+    let line = error.source_locations.first().and_then(|label| line(label.loc.start));
+    let line = line.map_or_else(String::new, |line| format!("line {line}: "));
+    let help = error.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
+    format!("{line}{}{help}", error.message)
+}

@@ -1,0 +1,227 @@
+//! From Cedar's yes and no to run, approval and deny, over all endpoints of a request.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+};
+
+use cedar_policy::{Entities, Entity, EntityUid, RestrictedExpression};
+
+use super::{Said, Set, Trouble, sorted, world};
+use crate::domain::{
+    decision::{Decision, Reason, Tally, Verdict},
+    endpoint::EndpointId,
+    facts::{EndpointFacts, Question},
+};
+
+/// The most people that a policy can wait for.
+const PEOPLE_MAX: u8 = 5;
+
+const EVERYBODY: Tally =
+    Tally { people: PEOPLE_MAX, analyst: PEOPLE_MAX, senior: PEOPLE_MAX, lead: PEOPLE_MAX };
+
+/// Every tally that votes can reach, the least burdensome first: fewer people, then fewer leads,
+/// then fewer seniors. Everybody who votes is at least an analyst.
+fn tallies() -> impl Iterator<Item = Tally> {
+    (0..=PEOPLE_MAX).flat_map(|people| {
+        (0..=people).flat_map(move |lead| {
+            (lead..=people).map(move |senior| Tally { people, analyst: people, senior, lead })
+        })
+    })
+}
+
+/// How much a tally asks of people: the order of [`tallies`].
+fn burden(tally: Tally) -> (u8, u8, u8) {
+    (tally.people, tally.lead, tally.senior)
+}
+
+/// The first tally, from one on, that lets the response run at all these sites. Asking beats taking
+/// the greater of each number: it holds for any policy, however it counts.
+fn least(sites: &[Site<'_>], from: Tally) -> Result<Option<Tally>, Trouble> {
+    'tally: for tally in tallies().filter(|tally| burden(*tally) >= burden(from)) {
+        for site in sites {
+            if !site.run(tally)?.allowed {
+                continue 'tally;
+            }
+        }
+        return Ok(Some(tally));
+    }
+    Ok(None)
+}
+
+/// Policy's answer to a question.
+pub(super) fn decide(set: &Set, question: &Question) -> Decision {
+    let answer = Inquiry::new(set, question).and_then(|inquiry| inquiry.weigh());
+    let (weighed, errors) = match answer {
+        Ok(weighed) => (weighed, Vec::new()),
+        Err(Trouble(errors)) => (Weighed::new(Verdict::Deny, Vec::new()), errors),
+    };
+    Decision {
+        verdict: weighed.verdict,
+        reasons: sorted(weighed.reasons),
+        errors,
+        kept_out: weighed.kept_out,
+        policy_hash: set.hash,
+        tally: question.tally,
+        at: question.now,
+    }
+}
+
+/// An answer for one site, or for a whole question.
+struct Weighed {
+    verdict: Verdict,
+    reasons: Vec<Reason>,
+    kept_out: Vec<(EndpointId, Vec<Reason>)>,
+}
+
+impl Weighed {
+    fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
+        Self { verdict, reasons, kept_out: Vec::new() }
+    }
+
+    /// The tally it waits for.
+    fn needed(&self) -> Option<Tally> {
+        match self.verdict {
+            Verdict::Approval(tally) => Some(tally),
+            Verdict::Run | Verdict::Deny => None,
+        }
+    }
+}
+
+/// A question, ready to be put to Cedar at one site after the other.
+pub(super) struct Inquiry<'a> {
+    set: &'a Set,
+    question: &'a Question,
+    agent: Entity,
+    context: Vec<(String, RestrictedExpression)>,
+}
+
+impl<'a> Inquiry<'a> {
+    pub(super) fn new(set: &'a Set, question: &'a Question) -> Result<Self, Trouble> {
+        let agent = set.world.agent(&question.agent)?;
+        Ok(Self { set, question, agent, context: world::context(question)? })
+    }
+
+    /// The first stage alone.
+    pub(super) fn ask_everywhere(&self) -> Result<Said, Trouble> {
+        let sites = self.sites()?;
+        let mut allowed = !sites.is_empty();
+        let mut reasons = Vec::new();
+        for site in sites {
+            let said = site.ask()?;
+            allowed &= said.allowed;
+            reasons.extend(said.reasons);
+        }
+        Ok(Said { allowed, reasons: sorted(reasons) })
+    }
+
+    /// Denied endpoints are kept out of a fleet-wide request, and deny any other; of the rest the
+    /// strictest answer holds.
+    fn weigh(&self) -> Result<Weighed, Trouble> {
+        let mut denied = Vec::new();
+        let mut kept_out = Vec::new();
+        let mut open = Vec::new();
+        for site in self.sites()? {
+            let answer = site.weigh(self.question.tally)?;
+            if answer.verdict == Verdict::Deny {
+                kept_out.extend(site.endpoints.into_iter().map(|id| (id, answer.reasons.clone())));
+                denied.extend(answer.reasons);
+            } else {
+                open.push((site, answer));
+            }
+        }
+        kept_out.sort();
+        if !self.question.fleet_wide && !kept_out.is_empty() {
+            return Ok(Weighed::new(Verdict::Deny, denied));
+        }
+        let rest =
+            if open.is_empty() { Weighed::new(Verdict::Deny, denied) } else { strictest(open)? };
+        Ok(Weighed { kept_out, ..rest })
+    }
+
+    /// The endpoints, those together that no policy can tell apart.
+    fn sites(&self) -> Result<Vec<Site<'_>>, Trouble> {
+        let mut alike = BTreeMap::new();
+        for facts in &self.question.endpoints {
+            let named = Some(&facts.id).filter(|id| self.set.endpoints_named.contains(id.as_str()));
+            let groups: BTreeSet<_> = facts.groups.iter().collect();
+            let look = (named, facts.platform, groups, facts.criticality, facts.unknown_outcome);
+            let (_, ids) = alike.entry(look).or_insert_with(|| (facts, Vec::new()));
+            ids.push(facts.id.clone());
+        }
+        alike.into_values().map(|(facts, ids)| Site::new(self, facts, ids)).collect()
+    }
+}
+
+/// Approval beats running at once; the tally is the least with which all sites run.
+fn strictest(open: Vec<(Site<'_>, Weighed)>) -> Result<Weighed, Trouble> {
+    let (sites, answers): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+    let Some(from) = answers.iter().filter_map(Weighed::needed).max_by_key(|t| burden(*t)) else {
+        let reasons = answers.into_iter().flat_map(|answer| answer.reasons).collect();
+        return Ok(Weighed::new(Verdict::Run, reasons));
+    };
+    let held = answers.into_iter().filter(|answer| answer.needed().is_some());
+    let reasons = held.flat_map(|answer| answer.reasons).collect();
+    let verdict = least(&sites, from)?.map_or(Verdict::Deny, Verdict::Approval);
+    Ok(Weighed::new(verdict, reasons))
+}
+
+/// Endpoints for which every policy gives the same answer.
+struct Site<'a> {
+    inquiry: &'a Inquiry<'a>,
+    endpoints: Vec<EndpointId>,
+    uid: EntityUid,
+    entities: Entities,
+}
+
+impl<'a> Site<'a> {
+    /// The facts are those of any of the endpoints.
+    fn new(
+        inquiry: &'a Inquiry<'a>,
+        facts: &EndpointFacts,
+        endpoints: Vec<EndpointId>,
+    ) -> Result<Self, Trouble> {
+        let world = &inquiry.set.world;
+        let endpoint = world.endpoint(facts)?;
+        let uid = endpoint.uid();
+        let entities = world.with([inquiry.agent.clone(), endpoint])?;
+        Ok(Self { inquiry, endpoints, uid, entities })
+    }
+
+    fn weigh(&self, given: Tally) -> Result<Weighed, Trouble> {
+        let asked = self.ask()?;
+        if !asked.allowed {
+            return Ok(Weighed::new(Verdict::Deny, asked.reasons));
+        }
+        let now = self.run(given)?;
+        if now.allowed {
+            return Ok(Weighed::new(Verdict::Run, now.reasons));
+        }
+        let Some(tally) = least(slice::from_ref(self), Tally::NONE)? else {
+            return Ok(Weighed::new(Verdict::Deny, self.run(EVERYBODY)?.reasons));
+        };
+        let held = if now.reasons.is_empty() { self.run(tally)?.reasons } else { now.reasons };
+        Ok(Weighed::new(Verdict::Approval(tally), held))
+    }
+
+    fn ask(&self) -> Result<Said, Trouble> {
+        self.put("ask", self.inquiry.context.clone())
+    }
+
+    fn run(&self, tally: Tally) -> Result<Said, Trouble> {
+        let mut context = self.inquiry.context.clone();
+        context.push(world::votes(tally)?);
+        self.put("run", context)
+    }
+
+    fn put(
+        &self,
+        stage: &str,
+        context: Vec<(String, RestrictedExpression)>,
+    ) -> Result<Said, Trouble> {
+        let Inquiry { set, question, agent, .. } = self.inquiry;
+        let action = format!("{stage}:{}", question.action.kind());
+        let request = set.world.put(agent.uid(), &action, self.uid.clone(), context)?;
+        set.ask(&request, &self.entities)
+    }
+}

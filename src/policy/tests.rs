@@ -1,0 +1,123 @@
+//! What no loaded set can do, since loading refuses it: fail while it is evaluated.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use cedar_policy::{Authorizer, PolicySet};
+
+use super::{Engine, Set, world::World};
+use crate::domain::{
+    action::{Action, ActionKind, Term},
+    actor::{Agent, Person, Role},
+    canonical::Digest,
+    decision::{Tally, Verdict},
+    endpoint::{EndpointId, Platform},
+    facts::{AlertFacts, EndpointFacts, Principal, Question, Resource, TargetFacts, Verb},
+    proposal::Claim,
+};
+
+const PERMIT: &str = "permit (principal, action, resource);";
+const OVERFLOW: &str = "forbid (principal, action, resource) \
+                        when { 9223372036854775807 + 1 > 0 };";
+const MISSING: &str = "forbid (principal, action, resource) when { resource.owner.name == \"x\" };";
+const ELSEWHERE: &str = "forbid (principal, action, resource) \
+                         when { resource.criticality == 5 && 9223372036854775807 + 1 > 0 };";
+
+/// A set that nobody checked.
+fn unchecked(policies: &str) -> Engine {
+    Engine(Arc::new(Set {
+        cedar: policies.parse::<PolicySet>().unwrap(),
+        texts: Vec::new(),
+        hash: Digest::ZERO,
+        endpoints_named: BTreeSet::new(),
+        world: World::new().unwrap(),
+        authorizer: Authorizer::new(),
+    }))
+}
+
+fn person() -> Person {
+    Person {
+        id: "per_00000000000000000000000000000001".parse().unwrap(),
+        name: "somebody".to_owned(),
+        role: Role::Lead,
+        must_change_password: false,
+        disabled: false,
+    }
+}
+
+fn question() -> Question {
+    let endpoint = |id: &str, criticality| EndpointFacts {
+        id: EndpointId::parse(id).unwrap(),
+        platform: Platform::Linux,
+        groups: Vec::new(),
+        criticality,
+        unknown_outcome: false,
+    };
+    Question {
+        agent: Agent {
+            id: "agt_00000000000000000000000000000001".parse().unwrap(),
+            name: "responder".to_owned(),
+            owner: person().id,
+            issuer: None,
+            revoked: false,
+        },
+        action: Action::parse(ActionKind::DisableAccount, "jdoe").unwrap(),
+        term: Term::Permanent,
+        claim: Claim { reason: "why".to_owned(), alert_id: None, confidence: None },
+        target: TargetFacts::default(),
+        alert: AlertFacts::default(),
+        scope: 2,
+        fleet_wide: true,
+        endpoints: vec![endpoint("001", 1), endpoint("002", 5)],
+        ran_last_hour: u64::MAX,
+        refused_last_day: 0,
+        now: "2026-02-16T12:00:00Z".parse().unwrap(),
+        business_hours: false,
+        tally: Tally::NONE,
+    }
+}
+
+#[test]
+fn without_the_failing_policy_all_would_run() {
+    assert_eq!(unchecked(PERMIT).decide(&question()).verdict, Verdict::Run);
+}
+
+#[test]
+fn a_forbid_that_fails_denies_what_cedar_alone_would_allow() {
+    for forbid in [OVERFLOW, MISSING, ELSEWHERE] {
+        let decision = unchecked(&format!("{PERMIT} {forbid}")).decide(&question());
+        assert_eq!(decision.verdict, Verdict::Deny, "{forbid}");
+        assert!(!decision.errors.is_empty(), "{forbid}");
+        assert!(decision.kept_out.is_empty(), "{forbid}");
+        assert!(decision.why().starts_with("policy could not be evaluated: "), "{forbid}");
+    }
+}
+
+#[test]
+fn a_forbid_that_fails_refuses_a_person_too() {
+    let answer = unchecked(&format!("{PERMIT} {OVERFLOW}")).may(
+        &Principal::Person(person(), 0),
+        Verb::Freeze,
+        &Resource::System,
+    );
+    assert!(!answer.allowed);
+    assert!(answer.errors[0].contains("overflow"), "{answer:?}");
+}
+
+#[test]
+fn a_question_that_makes_no_sense_is_refused_as_an_error() {
+    let answer = unchecked(PERMIT).may(
+        &Principal::Agent(question().agent),
+        Verb::Unfreeze,
+        &Resource::System,
+    );
+    assert!(!answer.allowed);
+    assert!(!answer.errors.is_empty());
+}
+
+#[test]
+fn a_time_that_cedar_cannot_write_denies() {
+    let far = "+12026-02-16T12:00:00Z".parse().unwrap();
+    let decision = unchecked(PERMIT).decide(&Question { now: far, ..question() });
+    assert_eq!(decision.verdict, Verdict::Deny);
+    assert!(!decision.errors.is_empty());
+}

@@ -1,0 +1,258 @@
+//! What Cedar is told: entities and contexts, built to fit the schema and checked against it.
+
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Policy, Request,
+    RestrictedExpression as Value, Schema,
+};
+
+use super::Trouble;
+use crate::domain::{
+    action::Action,
+    actor::{Agent, Person, Role},
+    decision::Tally,
+    facts::{EndpointFacts, Principal, Question, RequestFacts, Resource, Verb},
+    id::PersonId,
+};
+
+/// The words that policies are written in. Entities are built in code to fit it, so a policy folder
+/// must hold this very text.
+pub(super) const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
+
+/// The schema, and what is there whatever is asked: the actions and the roles.
+#[derive(Debug)]
+pub(super) struct World {
+    schema: Schema,
+    standing: Entities,
+    types: Types,
+}
+
+#[derive(Debug)]
+struct Types {
+    role: EntityTypeName,
+    person: EntityTypeName,
+    agent: EntityTypeName,
+    group: EntityTypeName,
+    endpoint: EntityTypeName,
+    request: EntityTypeName,
+    system: EntityTypeName,
+    action: EntityTypeName,
+}
+
+impl World {
+    pub(super) fn new() -> Result<Self, Trouble> {
+        let (schema, _) = Schema::from_cedarschema_str(SCHEMA)?;
+        let named = |name: &str| -> Result<EntityTypeName, Trouble> {
+            format!("Countersign::{name}").parse().map_err(|e: ParseErrors| Trouble::from(e))
+        };
+        let types = Types {
+            role: named("Role")?,
+            person: named("Person")?,
+            agent: named("Agent")?,
+            group: named("Group")?,
+            endpoint: named("Endpoint")?,
+            request: named("Request")?,
+            system: named("System")?,
+            action: named("Action")?,
+        };
+        let roles = Role::ALL.map(|role| {
+            let above = below(role).map(|role| uid(&types.role, role.name()));
+            Entity::new_no_attrs(uid(&types.role, role.name()), above.into_iter().collect())
+        });
+        let standing = Entities::from_entities(roles, Some(&schema))?;
+        Ok(Self { schema, standing, types })
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Somebody wants to do something with a stored request, or with the system.
+    pub(super) fn deed(
+        &self,
+        who: &Principal,
+        verb: Verb,
+        on: &Resource,
+    ) -> Result<(Request, Entities), Trouble> {
+        let (who, auth_age_seconds) = match who {
+            Principal::Person(person, seconds) => (self.person(person)?, long(*seconds)),
+            Principal::Agent(agent) => (self.agent(agent)?, long(u64::MAX)),
+        };
+        let on = match on {
+            Resource::Request(facts) => self.request(facts)?,
+            Resource::System => {
+                Entity::new_no_attrs(uid(&self.types.system, "countersign"), HashSet::new())
+            }
+        };
+        let context = vec![("auth_age_seconds".to_owned(), auth_age_seconds)];
+        let request = self.put(who.uid(), verb.name(), on.uid(), context)?;
+        Ok((request, self.with([who, on])?))
+    }
+
+    /// One request to Cedar, held against the schema.
+    pub(super) fn put(
+        &self,
+        principal: EntityUid,
+        action: &str,
+        resource: EntityUid,
+        context: Vec<(String, Value)>,
+    ) -> Result<Request, Trouble> {
+        let action = uid(&self.types.action, action);
+        let context = Context::from_pairs(context)?;
+        Ok(Request::new(principal, action, resource, context, Some(&self.schema))?)
+    }
+
+    /// What stands, and these.
+    pub(super) fn with(&self, entities: [Entity; 2]) -> Result<Entities, Trouble> {
+        Ok(self.standing.clone().add_entities(entities, Some(&self.schema))?)
+    }
+
+    pub(super) fn agent(&self, agent: &Agent) -> Result<Entity, Trouble> {
+        let attributes = [
+            ("name", text(&agent.name)),
+            ("owner", self.person_value(agent.owner)),
+            ("revoked", Value::new_bool(agent.revoked)),
+        ];
+        entity(uid(&self.types.agent, &agent.id), attributes, HashSet::new())
+    }
+
+    pub(super) fn endpoint(&self, facts: &EndpointFacts) -> Result<Entity, Trouble> {
+        let attributes = [
+            ("criticality", long(facts.criticality)),
+            ("platform", text(facts.platform.name())),
+            ("unknown_outcome", Value::new_bool(facts.unknown_outcome)),
+        ];
+        let groups = facts.groups.iter().map(|group| uid(&self.types.group, group)).collect();
+        entity(uid(&self.types.endpoint, &facts.id), attributes, groups)
+    }
+
+    /// The endpoints that a policy singles out by their id.
+    pub(super) fn endpoints_named(&self, policy: &Policy) -> Vec<String> {
+        let endpoints = policy.entity_literals().into_iter();
+        let endpoints = endpoints.filter(|literal| literal.type_name() == &self.types.endpoint);
+        endpoints.map(|literal| literal.id().unescaped().to_owned()).collect()
+    }
+
+    fn person(&self, person: &Person) -> Result<Entity, Trouble> {
+        let attributes = [
+            ("name", text(&person.name)),
+            ("disabled", Value::new_bool(person.disabled)),
+            ("must_change_password", Value::new_bool(person.must_change_password)),
+        ];
+        let role = uid(&self.types.role, person.role.name());
+        entity(uid(&self.types.person, &person.id), attributes, HashSet::from([role]))
+    }
+
+    fn request(&self, facts: &RequestFacts) -> Result<Entity, Trouble> {
+        let owners = [facts.owner_then, facts.agent.owner];
+        let issuers = [facts.issuer_then, facts.agent.issuer];
+        let barred = owners.into_iter().chain(issuers.into_iter().flatten());
+        let attributes = [
+            ("agent", Value::new_entity_uid(uid(&self.types.agent, &facts.agent.id))),
+            ("owners", Value::new_set(owners.map(|person| self.person_value(person)))),
+            ("barred", Value::new_set(barred.map(|person| self.person_value(person)))),
+            ("action", text(facts.action.kind().name())),
+            ("criticality", long(facts.criticality)),
+        ];
+        entity(uid(&self.types.request, &facts.id), attributes, HashSet::new())
+    }
+
+    fn person_value(&self, person: PersonId) -> Value {
+        Value::new_entity_uid(uid(&self.types.person, &person))
+    }
+}
+
+/// The context of `ask`: the agent's claim, the broker's facts, and what is acted on.
+pub(super) fn context(question: &Question) -> Result<Vec<(String, Value)>, Trouble> {
+    let claim = record([
+        ("reason", text(&question.claim.reason)),
+        ("confidence", long(question.claim.confidence.unwrap_or(0))),
+        ("alert_id", text(question.claim.alert_id.as_deref().unwrap_or_default())),
+    ])?;
+    let context = [("claim", claim), ("facts", facts(question)?), ("input", input(question)?)];
+    Ok(context.map(|(name, value)| (name.to_owned(), value)).to_vec())
+}
+
+/// What `run` is told besides.
+pub(super) fn votes(tally: Tally) -> Result<(String, Value), Trouble> {
+    let votes = record([
+        ("people", long(tally.people)),
+        ("analyst", long(tally.analyst)),
+        ("senior", long(tally.senior)),
+        ("lead", long(tally.lead)),
+    ])?;
+    Ok(("votes".to_owned(), votes))
+}
+
+/// A term without end is longer than any other, so a policy that forgets `permanent` stays strict.
+fn facts(question: &Question) -> Result<Value, Trouble> {
+    let alert = &question.alert;
+    let term = question.term.seconds();
+    record([
+        ("scope", long(question.scope)),
+        ("fleet_wide", Value::new_bool(question.fleet_wide)),
+        ("permanent", Value::new_bool(term.is_none())),
+        ("term_seconds", long(term.map_or(u64::MAX, u64::from))),
+        ("alert_found", Value::new_bool(alert.found)),
+        ("alert_names_target", Value::new_bool(alert.names_target)),
+        ("alert_level", long(alert.level)),
+        ("alert_age_seconds", long(alert.age_seconds.unwrap_or(u64::MAX))),
+        ("ran_last_hour", long(question.ran_last_hour)),
+        ("refused_last_day", long(question.refused_last_day)),
+        ("now", Value::new_datetime(question.now.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())),
+        ("business_hours", Value::new_bool(question.business_hours)),
+    ])
+}
+
+fn input(question: &Question) -> Result<Value, Trouble> {
+    let target = question.target;
+    match &question.action {
+        Action::BlockIp(address) => record([
+            ("address", Value::new_ip(address.to_string())),
+            ("own_network", Value::new_bool(target.own_network)),
+            ("protected", Value::new_bool(target.protected)),
+        ]),
+        Action::DisableAccount(account) => record([
+            ("account", text(account.as_str())),
+            ("protected", Value::new_bool(target.protected)),
+            ("privileged", Value::new_bool(target.privileged)),
+        ]),
+    }
+}
+
+/// The role that a role counts as, too.
+const fn below(role: Role) -> Option<Role> {
+    match role {
+        Role::Lead => Some(Role::Senior),
+        Role::Senior => Some(Role::Analyst),
+        Role::Analyst | Role::Auditor | Role::Admin => None,
+    }
+}
+
+fn uid(of: &EntityTypeName, id: &(impl ToString + ?Sized)) -> EntityUid {
+    EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id.to_string()))
+}
+
+fn entity<const N: usize>(
+    uid: EntityUid,
+    attributes: [(&str, Value); N],
+    parents: HashSet<EntityUid>,
+) -> Result<Entity, Trouble> {
+    let attributes: HashMap<_, _> =
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(Entity::new(uid, attributes, parents)?)
+}
+
+fn record<const N: usize>(fields: [(&str, Value); N]) -> Result<Value, Trouble> {
+    Ok(Value::new_record(fields.map(|(name, value)| (name.to_owned(), value)))?)
+}
+
+fn text(value: &str) -> Value {
+    Value::new_string(value.to_owned())
+}
+
+/// Numbers beyond Cedar's count as its greatest.
+fn long(number: impl Into<u64>) -> Value {
+    Value::new_long(i64::try_from(number.into()).unwrap_or(i64::MAX))
+}
