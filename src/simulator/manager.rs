@@ -1,0 +1,127 @@
+//! Reads about the manager itself. Sources: captures 7-9, 22, 23, 66.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Simulator;
+use super::answer::{Outcome, Problem, Sentences};
+use super::login::{Session, authorization};
+use super::{clock, indexer};
+
+type Answer = Result<Json<Value>, Problem>;
+
+/// `GET /`: the manager's API to a token, the indexer to a name and password.
+pub(super) async fn root(
+    State(sim): State<Simulator>,
+    request: Request,
+) -> Result<Json<Value>, indexer::Refusal> {
+    let (mut parts, _) = request.into_parts();
+    if authorization(&parts.headers, "basic").is_some() {
+        return indexer::info(&sim, &parts.headers);
+    }
+    Session::from_request_parts(&mut parts, &sim).await?;
+    let now = clock::api_form(sim.world().now()).replace("+00:00", "Z");
+    Ok(Json(json!({
+        "data": {
+            "title": "Wazuh API REST",
+            "api_version": "4.14.7",
+            "revision": "rc1",
+            "license_name": "GPL 2.0",
+            "license_url": "https://github.com/wazuh/wazuh/blob/v4.14.7/LICENSE",
+            "hostname": "simulator",
+            "timestamp": now,
+        },
+        "error": 0,
+    })))
+}
+
+/// `GET /security/config`.
+pub(super) async fn security_config(State(sim): State<Simulator>, session: Session) -> Answer {
+    session.require("security:read_config")?;
+    let life_secs = sim.world().settings.token_life.as_secs();
+    let data = json!({"auth_token_exp_timeout": life_secs, "rbac_mode": "white"});
+    Ok(Json(json!({"data": data, "error": 0})))
+}
+
+/// `GET /security/users/me/policies`.
+pub(super) async fn my_policies(session: Session) -> Json<Value> {
+    Json(json!({
+        "data": session.rights.shown(),
+        "message": "Current user processed policies information was returned",
+        "error": 0,
+    }))
+}
+
+/// `GET /manager/info`.
+pub(super) async fn info(session: Session) -> Answer {
+    session.require("manager:read")?;
+    let info = json!({
+        "path": "/var/ossec",
+        "version": "v4.14.7",
+        "type": "server",
+        "max_agents": "unlimited",
+        "openssl_support": "N/A",
+        "tz_offset": "+0000",
+        "tz_name": "UTC",
+        "uuid": "00000000-0000-4000-8000-000000000000",
+    });
+    Ok(read(info, "Basic information was successfully read"))
+}
+
+/// `GET /manager/configuration/analysis/active_response` and `.../command`: what is configured,
+/// taken apart from the names in ar.conf.
+pub(super) async fn analysis(
+    State(sim): State<Simulator>,
+    session: Session,
+    Path(section): Path<String>,
+) -> Answer {
+    session.require("manager:read")?;
+    let names = sim.world().settings.names.clone();
+    let configured = names
+        .iter()
+        .map(|name| split_timeout(name))
+        // Every manager has these two, without any configuration.
+        .filter(|(command, _)| !["restart-ossec", "restart-wazuh"].contains(command));
+    let data = match section.as_str() {
+        "active_response" => {
+            let blocks: Vec<Value> = configured
+                .map(|(command, timeout)| {
+                    json!({
+                        "command": command,
+                        "timeout": timeout,
+                        "level": 0,
+                        "location": "REMOTE_AGENT",
+                    })
+                })
+                .collect();
+            json!({"active-response": blocks})
+        }
+        "command" => {
+            let mut commands: Vec<&str> = configured.map(|(command, _)| command).collect();
+            commands.sort_unstable();
+            commands.dedup();
+            let commands: Vec<Value> = commands.into_iter().map(command_shown).collect();
+            json!({"command": commands})
+        }
+        _ => return Err(Problem::new(StatusCode::NOT_FOUND, "404: Not Found")),
+    };
+    Ok(read(data, "Active configuration was successfully read"))
+}
+
+fn command_shown(name: &str) -> Value {
+    let executable = if name == "netsh" { "netsh.exe" } else { name };
+    json!({"name": name, "executable": executable, "timeout_allowed": 1})
+}
+
+fn read(item: Value, sentence: &'static str) -> Json<Value> {
+    Json(Outcome::of(vec![item]).shown(&Sentences(sentence, sentence, sentence)))
+}
+
+/// Takes a name of ar.conf apart: the command, and the timeout in seconds.
+pub(super) fn split_timeout(name: &str) -> (&str, u32) {
+    let command = name.trim_end_matches(|one: char| one.is_ascii_digit());
+    let timeout = name.strip_prefix(command).and_then(|digits| digits.parse().ok());
+    (command, timeout.unwrap_or(0))
+}

@@ -1,0 +1,72 @@
+//! Who may do what at the simulated manager: Wazuh's RBAC in white mode, grants only.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::endpoint::Endpoint;
+
+/// The grants of one user: action to resources, as `GET /security/users/me/policies` shows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights(BTreeMap<String, Vec<String>>);
+
+impl Rights {
+    /// A user without roles: may log in, and nothing else.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The default role `administrator`, as far as the simulator knows actions.
+    pub fn administrator() -> Self {
+        Self::broker()
+            .allow("group:read", &["group:id:*"])
+            .allow("manager:read", &["*:*"])
+            .allow("security:read_config", &["*:*"])
+    }
+
+    /// The least a broker needs: the default policies `agents_read` and `agents_commands`.
+    pub fn broker() -> Self {
+        Self::none()
+            .allow("agent:read", &["agent:id:*", "agent:group:*"])
+            .allow("active-response:command", &["agent:id:*", "agent:group:*"])
+    }
+
+    /// Adds a grant; resources are written like `agent:id:001`, `agent:group:windows`, `*:*`.
+    #[must_use]
+    pub fn allow(mut self, action: &str, resources: &[&str]) -> Self {
+        let granted = self.0.entry(action.to_owned()).or_default();
+        granted.extend(resources.iter().map(|&resource| resource.to_owned()));
+        self
+    }
+
+    pub(super) fn allows(&self, action: &str, resource: &str) -> bool {
+        self.0.get(action).is_some_and(|granted| granted.iter().any(|one| one == resource))
+    }
+
+    /// Whether the action is allowed on this endpoint; `None` is an id that does not exist.
+    pub(super) fn allows_on(&self, action: &str, id: &str, endpoint: Option<&Endpoint>) -> bool {
+        self.allows(action, "agent:id:*")
+            || self.allows(action, &format!("agent:id:{id}"))
+            || endpoint.is_some_and(|endpoint| {
+                self.allows(action, "agent:group:*")
+                    || endpoint
+                        .groups
+                        .iter()
+                        .any(|group| self.allows(action, &format!("agent:group:{group}")))
+            })
+    }
+
+    /// The `data` of `GET /security/users/me/policies`.
+    pub(super) fn shown(&self) -> Value {
+        let mut shown: Map<String, Value> = self
+            .0
+            .iter()
+            .map(|(action, resources)| {
+                let effects = resources.iter().map(|one| (one.clone(), Value::from("allow")));
+                (action.clone(), Value::Object(effects.collect()))
+            })
+            .collect();
+        shown.insert("rbac_mode".to_owned(), Value::from("white"));
+        Value::Object(shown)
+    }
+}
