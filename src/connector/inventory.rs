@@ -1,0 +1,225 @@
+//! What the manager knows of endpoints (`GET /agents`), and which of them can run a response.
+//!
+//! An endpoint that does not say something gets the strict reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::{
+    command::Catalogue,
+    error::ConnectorError,
+    manager::{Manager, version},
+};
+use crate::domain::{
+    Time,
+    action::{Action, Term},
+    endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
+};
+
+/// Named ids per call: the URL stays short.
+const IDS_PER_CALL: usize = 100;
+/// Endpoints per page, the API's own default.
+const PAGE: usize = 500;
+/// The largest fleet.
+const ENDPOINTS_MAX: usize = 100_000;
+const SELECT: &str = "id,name,ip,status,group,os.platform,version,dateAdd,node_name";
+
+/// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
+/// target, is not sent.
+const VERSION_MIN: (u32, u32) = (4, 2);
+
+/// What `os.platform` says on Linux: `ID` of `/etc/os-release`, or the words of Wazuh's
+/// `src/shared/version_op.c` where there is none.
+const LINUX: &[&str] = &[
+    "almalinux",
+    "alpine",
+    "amzn",
+    "arch",
+    "archarm",
+    "azurelinux",
+    "centos",
+    "cloudlinux",
+    "debian",
+    "elementary",
+    "fedora",
+    "gentoo",
+    "kali",
+    "linuxmint",
+    "manjaro",
+    "mariner",
+    "nixos",
+    "ol",
+    "openeuler",
+    "openEuler",
+    "opensuse",
+    "opensuse-leap",
+    "opensuse-tumbleweed",
+    "parrot",
+    "photon",
+    "pop",
+    "raspbian",
+    "rhel",
+    "rocky",
+    "scientific",
+    "slackware",
+    "sled",
+    "sles",
+    "sles_sap",
+    "suse",
+    "ubuntu",
+    "void",
+];
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Page,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    affected_items: Vec<Agent>,
+    total_affected_items: usize,
+}
+
+/// An endpoint in the manager's words; what is not known is left out.
+#[derive(Deserialize)]
+struct Agent {
+    id: String,
+    name: Option<String>,
+    ip: Option<String>,
+    status: Option<String>,
+    #[serde(default)]
+    group: Vec<String>,
+    #[serde(default)]
+    os: Os,
+    version: Option<String>,
+    #[serde(rename = "dateAdd")]
+    date_added: Option<String>,
+    node_name: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Os {
+    platform: Option<String>,
+}
+
+/// What was asked for, and the cluster nodes that the connected ones report to.
+pub(super) struct Found {
+    pub(super) inventory: Inventory,
+    pub(super) nodes: BTreeSet<String>,
+}
+
+/// What an endpoint would have to run.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) action: &'a Action,
+    pub(super) term: Term,
+}
+
+impl Manager {
+    /// The endpoints of a selection with their commands, in the order of ids.
+    pub(super) async fn inventory(
+        &self,
+        selection: &Selection,
+        wanted: Wanted<'_>,
+        now: Time,
+    ) -> Result<Found, ConnectorError> {
+        let mut agents = BTreeMap::new();
+        match selection {
+            Selection::All => self.collect("q=id!=000", &mut agents, now).await?,
+            Selection::Ids(ids) => {
+                for ids in ids.chunks(IDS_PER_CALL) {
+                    let ids: Vec<_> = ids.iter().map(EndpointId::as_str).collect();
+                    let filter = format!("agents_list={}", ids.join(","));
+                    self.collect(&filter, &mut agents, now).await?;
+                }
+            }
+        }
+        // The manager itself cannot be a target.
+        agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
+        let unknown = match selection {
+            Selection::All => Vec::new(),
+            Selection::Ids(ids) => {
+                // Also those that the API user may not see: the manager tells no difference.
+                ids.iter().filter(|id| !agents.contains_key(*id)).cloned().collect()
+            }
+        };
+        let active = agents.values().filter(|agent| agent.status.as_deref() == Some("active"));
+        let nodes = active.filter_map(|agent| agent.node_name.clone()).collect();
+        let candidates =
+            agents.into_iter().map(|(id, agent)| agent.candidate(id, wanted)).collect();
+        Ok(Found { inventory: Inventory { candidates, unknown, read_at: now }, nodes })
+    }
+
+    /// Reads all pages of a list. Sorted by id, so that an endpoint that joins meanwhile moves
+    /// none of those that are still to be read.
+    async fn collect(
+        &self,
+        filter: &str,
+        agents: &mut BTreeMap<EndpointId, Agent>,
+        now: Time,
+    ) -> Result<(), ConnectorError> {
+        for offset in (0..ENDPOINTS_MAX).step_by(PAGE) {
+            let path =
+                format!("/agents?{filter}&select={SELECT}&sort=id&limit={PAGE}&offset={offset}");
+            let Answer { data } = self.read(&path, "agent:read", now).await?;
+            let last =
+                data.affected_items.len() < PAGE || offset + PAGE >= data.total_affected_items;
+            for agent in data.affected_items {
+                if let Some(id) = EndpointId::parse(&agent.id) {
+                    agents.insert(id, agent);
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
+        let (system, limit) = (self.reads.system.clone(), format!("{ENDPOINTS_MAX} endpoints"));
+        Err(ConnectorError::TooLarge { system, limit })
+    }
+}
+
+impl Agent {
+    fn candidate(self, id: EndpointId, wanted: Wanted<'_>) -> Candidate {
+        let platform = platform(self.os.platform.as_deref());
+        let command = self.command(platform, wanted);
+        let endpoint = Endpoint {
+            id,
+            name: self.name.unwrap_or_default(),
+            date_added: self.date_added.unwrap_or_default(),
+            platform,
+            groups: self.group,
+            address: self.ip.filter(|ip| ip != "any"),
+        };
+        Candidate { endpoint, command }
+    }
+
+    fn command(&self, platform: Platform, wanted: Wanted<'_>) -> Result<String, SkipReason> {
+        let Wanted { catalogue, action, term } = wanted;
+        let status = self.status.as_deref().unwrap_or("unknown");
+        if status != "active" {
+            return Err(SkipReason::NotActive(status.to_owned()));
+        }
+        let text = self.version.as_deref().unwrap_or("of unknown version");
+        if version(text).is_none_or(|version| version < VERSION_MIN) {
+            return Err(SkipReason::TooOld(text.to_owned()));
+        }
+        if self.date_added.is_none() {
+            let why = "the manager does not say when it was added, so it cannot be told from \
+                       another machine under its id";
+            return Err(SkipReason::NoCommand(why.to_owned()));
+        }
+        catalogue.command(action, platform, term)
+    }
+}
+
+fn platform(word: Option<&str>) -> Platform {
+    match word {
+        Some("windows") => Platform::Windows,
+        Some("darwin") => Platform::MacOs,
+        Some(word) if LINUX.contains(&word) => Platform::Linux,
+        Some(_) | None => Platform::Other,
+    }
+}
