@@ -72,7 +72,8 @@ pub enum Refusal {
         /// The policies' reasons.
         why: String,
     },
-    /// The attempt is not one that waits for an answer, or an endpoint is not part of it.
+    /// The attempt is not one that waits for an answer, an endpoint is not part of it, or it has
+    /// none.
     #[error("there is no such open attempt")]
     NoSuchAttempt,
 }
@@ -173,8 +174,8 @@ pub struct Fresh {
 /// What is known after a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What it means for each endpoint of the attempt. None at all: surely nothing was sent and
-    /// the same endpoints may be tried again.
+    /// What it means for each endpoint of the attempt; one that is left out is `unknown`. None at
+    /// all: surely nothing was sent and the same endpoints may be tried again.
     pub outcomes: Vec<(EndpointId, Outcome)>,
     /// How the call ended, in words.
     pub summary: String,

@@ -34,9 +34,9 @@ pub struct ExecutionPermit {
 }
 
 impl ExecutionPermit {
-    /// Issues the permit for one order of a request that is being dispatched: the kill switch is
-    /// off, its time has not passed, its bytes are those that were approved, and policy, asked
-    /// just now with the votes that stand, lets it run.
+    /// Issues the permit for one order of a request that is being dispatched: the order names its
+    /// endpoints, the kill switch is off, its time has not passed, its bytes are those that were
+    /// approved, and policy, asked just now with the votes that stand, lets it run.
     pub(super) fn issue(
         request: &Request,
         order: Order,
@@ -47,6 +47,10 @@ impl ExecutionPermit {
         let State::Dispatching { use_by } = request.state else {
             return Err(Refusal::wrong_state(request, "be sent"));
         };
+        // To a manager, a call that names no endpoint is a call to all of them.
+        if order.endpoints.is_empty() {
+            return Err(Refusal::NoSuchAttempt);
+        }
         if frozen {
             return Err(Refusal::Frozen);
         }

@@ -96,6 +96,7 @@ impl Request {
         fresh: Fresh,
     ) -> Result<Transition, Refusal> {
         self.open("be retracted", may)?;
+        self.in_time(fresh.now)?;
         let votes = self.votes.len();
         self.votes.retain(|vote| vote.person.id != person.id);
         if self.votes.len() == votes {
@@ -154,6 +155,7 @@ impl Request {
         if !matches!(before, StateName::Pending | StateName::Approved) {
             return Err(Refusal::wrong_state(&self, "be decided"));
         }
+        self.in_time(fresh.now)?;
         let same = self.decision.verdict == fresh.run.verdict
             && self.decision.policy_hash == fresh.run.policy_hash
             && self.decision.reasons == fresh.run.reasons;
@@ -195,6 +197,11 @@ impl Request {
         if shown.version != self.version {
             return Err(Refusal::VersionChanged);
         }
+        self.in_time(now)
+    }
+
+    /// A pending request whose deadline has come can only end.
+    fn in_time(&self, now: Time) -> Result<(), Refusal> {
         if now >= self.deadline && self.state == State::Pending {
             return Err(Refusal::TooLate { deadline: self.deadline });
         }

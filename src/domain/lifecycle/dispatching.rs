@@ -69,8 +69,8 @@ impl Request {
         for (endpoint, why) in lost {
             self.learn(endpoint, &Outcome::NotSent { why: why.clone() }, now);
         }
-        let detail = json!({ "outcomes": outcomes_detail(&self) });
         self.settle("no endpoint can be reached any more", now);
+        let detail = json!({ "outcomes": outcomes_detail(&self) });
         Ok(self.moved(Change::State, EventKind::DispatchAnswered, Actor::System, detail))
     }
 
@@ -213,6 +213,14 @@ impl Request {
                 return Err(Refusal::NoSuchAttempt);
             }
             self.learn(endpoint, outcome, now);
+        }
+        if !report.outcomes.is_empty() {
+            let part = |t: &&mut Target| t.attempt == Some(id) && t.outcome.is_none();
+            for forgotten in self.targets.iter_mut().filter(part) {
+                let why = "the report of the call does not mention it".to_owned();
+                forgotten.outcome = Some(Outcome::Unknown { why });
+                forgotten.outcome_at = Some(now);
+            }
         }
         Ok(())
     }
