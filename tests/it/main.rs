@@ -1,1 +1,6 @@
 //! The specification, entered by the product's doors.
+
+#![cfg(test)]
+
+mod lifecycle;
+mod states_doc;
