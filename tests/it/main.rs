@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod lifecycle;
+mod proposal;
 mod states_doc;
