@@ -1,11 +1,12 @@
 //! The specification, entered by the product's doors.
 
-// `cfg(test)` is always on here; it lets clippy see that helpers are test code too.
-#[cfg(test)]
+// Always on here; it lets clippy see that helpers are test code too.
+#![cfg(test)]
+
+mod lifecycle;
 mod policy;
-#[cfg(test)]
+mod proposal;
 mod simulator;
-#[cfg(test)]
 mod simulator_captures;
-#[cfg(test)]
 mod simulator_client;
+mod states_doc;

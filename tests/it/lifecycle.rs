@@ -1,0 +1,17 @@
+//! How a request lives: every transition function is applied with every combination of a small
+//! set of inputs to every request that can be reached, and the rules are held against all steps.
+//!
+//! In reading order: the request and the people of the [`world`], the [`input`]s, the [`walk`];
+//! then what must hold: [`promises`] about running, [`voting`], [`records`] of what happened,
+//! [`refusals`], and the [`digest`] that people approve.
+
+mod digest;
+mod input;
+mod promises;
+mod records;
+mod refusals;
+mod voting;
+mod walk;
+mod world;
+
+pub(crate) use walk::walk;

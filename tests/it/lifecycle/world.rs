@@ -1,0 +1,206 @@
+//! One request for three endpoints, five people, four moments.
+
+use chrono::{DateTime, TimeDelta};
+use countersign::domain::{
+    Time,
+    action::{Action, ActionKind, Term},
+    actor::{Agent, Person, Role},
+    canonical::Digest,
+    decision::{Answer, Decision, Reason, Tally, Verdict},
+    endpoint::{Endpoint, EndpointId, Platform},
+    facts::AlertFacts,
+    id::{AgentId, AttemptId, PersonId, RequestId},
+    lifecycle::{Ballot, Fresh, Report, Shown, Transition},
+    permit::{ExecutionPermit, Order},
+    proposal::Claim,
+    request::{Outcome, Request, State, Target},
+};
+use uuid::Uuid;
+
+/// Until when people may decide.
+pub(super) const DEADLINE: i64 = 60;
+/// Until when an approval may be used. Later than the deadline, so that each limit is met alone.
+pub(super) const USE_BY: i64 = 75;
+
+/// Before everything, and exactly at each limit.
+pub(super) const MOMENTS: [i64; 3] = [1, DEADLINE, USE_BY];
+
+/// The policy's answers.
+pub(super) const VERDICTS: [Verdict; 3] = [Verdict::Run, TWO_PEOPLE, Verdict::Deny];
+
+/// Two people are needed.
+pub(super) const TWO_PEOPLE: Verdict =
+    Verdict::Approval(Tally { people: 2, analyst: 2, senior: 0, lead: 0 });
+
+/// So many minutes after the request was asked.
+pub(super) fn minute(minutes: i64) -> Time {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
+}
+
+/// The people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Analyst,
+    Senior,
+    Lead,
+    Owner,
+    Admin,
+}
+
+impl Who {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Analyst, Self::Senior, Self::Lead, Self::Owner, Self::Admin];
+
+    pub(super) fn id(self) -> PersonId {
+        let number = match self {
+            Self::Analyst => 1,
+            Self::Senior => 2,
+            Self::Lead => 3,
+            Self::Owner => 4,
+            Self::Admin => 5,
+        };
+        PersonId::from(Uuid::from_u128(number))
+    }
+
+    pub(super) fn person(self) -> Person {
+        let (name, role) = match self {
+            Self::Analyst => ("ann", Role::Analyst),
+            Self::Senior => ("sam", Role::Senior),
+            Self::Lead => ("lea", Role::Lead),
+            Self::Owner => ("olga", Role::Senior),
+            Self::Admin => ("ada", Role::Admin),
+        };
+        Person {
+            id: self.id(),
+            name: name.to_owned(),
+            role,
+            must_change_password: false,
+            disabled: false,
+        }
+    }
+}
+
+/// The agent that asks; its owner is [`Who::Owner`].
+pub(super) fn agent() -> Agent {
+    Agent {
+        id: AgentId::from(Uuid::from_u128(7)),
+        name: "triage".to_owned(),
+        owner: Who::Owner.id(),
+        issuer: None,
+        revoked: false,
+    }
+}
+
+pub(super) fn endpoint_id(text: &str) -> EndpointId {
+    EndpointId::parse(text).unwrap()
+}
+
+pub(super) fn attempt_id(number: usize) -> AttemptId {
+    AttemptId::from(Uuid::from_u128(1000 + u128::try_from(number).unwrap()))
+}
+
+/// Policy's answer about the request.
+pub(super) fn decision(verdict: Verdict) -> Decision {
+    Decision {
+        verdict,
+        reasons: vec![Reason { policy: "p".to_owned(), why: "because of p".to_owned() }],
+        errors: Vec::new(),
+        kept_out: Vec::new(),
+        policy_hash: Digest::of(b"policies"),
+        tally: Tally::NONE,
+        at: minute(0),
+    }
+}
+
+/// Policy's answer, asked at this minute.
+pub(super) fn fresh(verdict: Verdict, now: i64) -> Fresh {
+    Fresh { run: decision(verdict), use_by: minute(USE_BY), now: minute(now) }
+}
+
+/// Policy's answer to somebody who wants to do something.
+pub(super) fn answer(allowed: bool) -> Answer {
+    let reasons = vec![Reason { policy: "who".to_owned(), why: "because of who".to_owned() }];
+    Answer { allowed, reasons, errors: Vec::new() }
+}
+
+/// A request with its digest, of which policy has said this, and which was not asked yet.
+pub(super) fn drafted(verdict: Verdict) -> Request {
+    let mut request = Request {
+        id: RequestId::from(Uuid::from_u128(9)),
+        version: 1,
+        agent: agent().id,
+        agent_name: agent().name,
+        owner: Who::Owner.id(),
+        issuer: None,
+        action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
+        term: Term::Seconds(600),
+        claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: Some(80) },
+        fleet_wide: false,
+        manager: "main".to_owned(),
+        targets: ["001", "002", "003"].map(target).to_vec(),
+        skipped: Vec::new(),
+        alert: AlertFacts::default(),
+        digest: Digest::ZERO,
+        asked_at: minute(0),
+        deadline: minute(DEADLINE),
+        state: State::Pending,
+        votes: Vec::new(),
+        decision: decision(verdict),
+        attempts: Vec::new(),
+        held_because: None,
+    };
+    request.digest = request.computed_digest();
+    request
+}
+
+fn target(id: &str) -> Target {
+    let endpoint = Endpoint {
+        id: endpoint_id(id),
+        name: format!("host-{id}"),
+        date_added: "2026-01-01T00:00:00Z".to_owned(),
+        platform: Platform::Linux,
+        groups: vec!["default".to_owned()],
+        address: None,
+    };
+    Target {
+        endpoint,
+        criticality: 2,
+        command: "firewall-drop600".to_owned(),
+        attempt: None,
+        outcome: None,
+        outcome_at: None,
+    }
+}
+
+/// A request just asked, of which policy has said this.
+pub(super) fn asked(verdict: Verdict) -> Request {
+    drafted(verdict).asked(minute(USE_BY), minute(0)).into_request()
+}
+
+/// What this person decides, with the right page on the screen.
+pub(super) fn ballot(who: Who, request: &Request, comment: &str) -> Ballot {
+    let shown = Shown { version: request.version, digest: request.digest };
+    Ballot { person: who.person(), shown, comment: comment.to_owned() }
+}
+
+/// The next call of this request, to these endpoints.
+pub(super) fn order(request: &Request, endpoints: &[&str]) -> Order {
+    Order {
+        attempt: attempt_id(request.attempts.len()),
+        endpoints: endpoints.iter().map(|id| endpoint_id(id)).collect(),
+        body: format!("{{\"arguments\":[\"{}\"]}}", endpoints.join(",")).into_bytes(),
+    }
+}
+
+/// The worker claims it for the first two endpoints, at the first minute.
+pub(super) fn claimed() -> (Transition, ExecutionPermit) {
+    let request = asked(Verdict::Run);
+    let order = order(&request, &["001", "002"]);
+    request.claim(order, &[], fresh(Verdict::Run, 1), false).unwrap()
+}
+
+/// The manager took the command for these endpoints.
+pub(super) fn all_sent(endpoints: &[&str]) -> Report {
+    let outcomes = endpoints.iter().map(|id| (endpoint_id(id), Outcome::Sent)).collect();
+    Report { outcomes, summary: "200".to_owned() }
+}
