@@ -143,13 +143,15 @@ fn every_shipped_policy_decides_at_least_one_case() {
 
 #[test]
 fn without_any_one_of_the_shipped_policies_a_case_fails() {
-    for removed in shipped().policies() {
-        let rest: Vec<_> =
-            STARTER.iter().map(|(path, text)| (*path, text.replace(&removed.text, ""))).collect();
+    let whole = shipped();
+    for removed in whole.policies() {
+        let without =
+            |(path, text): &(&'static str, &str)| (*path, text.replace(&removed.text, ""));
+        let rest: Vec<_> = STARTER.iter().map(without).collect();
         let rest: Vec<_> = rest.iter().map(|(path, text)| (*path, text.as_str())).collect();
         let folder = folder(&rest);
         let engine = Engine::load(folder.path()).unwrap();
-        assert_eq!(engine.policies().len() + 1, shipped().policies().len(), "{}", removed.id);
+        assert_eq!(engine.policies().len() + 1, whole.policies().len(), "{}", removed.id);
         let results = cases::run(folder.path(), &engine).unwrap();
         assert!(results.iter().any(|case| !case.passed), "nobody misses {}", removed.id);
     }

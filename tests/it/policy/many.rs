@@ -1,5 +1,7 @@
 //! Many endpoints, and the least tally.
 
+use std::collections::HashSet;
+
 use countersign::{
     domain::{
         actor::Role,
@@ -184,12 +186,17 @@ fn with_the_least_tally_it_runs_and_with_every_smaller_one_it_does_not() {
 fn one_more_vote_never_stops_what_would_run() {
     let engine = shipped();
     for asked in matrix::open_questions() {
-        let runs = |tally: Tally| {
-            engine.decide(&Question { tally, ..asked.clone() }).verdict == Verdict::Run
+        let runs = |tally: &Tally| {
+            let voted = Question { tally: *tally, ..asked.clone() };
+            engine.decide(&voted).verdict == Verdict::Run
         };
-        for tally in tallies(3).into_iter().filter(|tally| runs(*tally)) {
+        let enough: HashSet<_> = tallies(4).into_iter().filter(runs).collect();
+        for tally in enough.iter().filter(|tally| tally.people < 4) {
             for role in [Role::Analyst, Role::Senior, Role::Lead] {
-                assert!(runs(tally.and(role)), "{role} after {tally:?} stops {asked:?}");
+                assert!(
+                    enough.contains(&tally.and(role)),
+                    "{role} after {tally:?} stops {asked:?}"
+                );
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use countersign::{
     domain::{
         action::Term,
-        actor::{Agent, Role},
+        actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
         facts::{AlertFacts, Principal, Question, RequestFacts, Resource, TargetFacts, Verb},
         id::{AgentId, RequestId},
@@ -50,13 +50,13 @@ const NEVER: [Target; 7] = [
     }),
 ];
 
-fn vary(asked: &Question) -> Vec<(String, Question)> {
+fn vary(asked: &Question, scopes: &[u64], criticalities: &[u8]) -> Vec<(String, Question)> {
     let mut all = Vec::new();
     for (term, seconds) in [("10 min", Term::Seconds(600)), ("permanent", Term::Permanent)] {
         for (found, alert) in [("alert", asked.alert.clone()), ("no alert", AlertFacts::default())]
         {
-            for scope in [1, 4, 51] {
-                for criticality in [2, 3, 4] {
+            for &scope in scopes {
+                for &criticality in criticalities {
                     let varied = Question {
                         term: seconds,
                         alert: alert.clone(),
@@ -73,9 +73,10 @@ fn vary(asked: &Question) -> Vec<(String, Question)> {
     all
 }
 
-/// Every combination of target, term, alert, scope and criticality that is not denied outright.
+/// Combinations of target, term, alert, scope and criticality that are not denied outright.
 pub(super) fn open_questions() -> Vec<Question> {
-    OPEN.iter().flat_map(|(_, asked)| vary(&asked())).map(|(_, question)| question).collect()
+    let varied = OPEN.iter().flat_map(|(_, asked)| vary(&asked(), &[1, 51], &[2, 4]));
+    varied.map(|(_, question)| question).collect()
 }
 
 fn said(decision: &Decision) -> String {
@@ -101,7 +102,7 @@ fn responses(table: &mut String, engine: &Engine) {
         ),
     );
     for (name, asked) in OPEN {
-        for (variation, varied) in vary(&asked()) {
+        for (variation, varied) in vary(&asked(), &[1, 4, 51], &[2, 3, 4]) {
             line(table, &format!("{name:20} | {variation} | {}", said(&engine.decide(&varied))));
         }
     }
@@ -137,35 +138,30 @@ fn on(verb: Verb) -> Resource {
 fn people() -> Vec<(String, Principal)> {
     let mut all = Vec::new();
     for role in Role::ALL {
-        for (relation, number) in [
-            ("", 1),
-            ("owner", OWNER),
-            ("owner then", OWNER + 10),
-            ("issuer", ISSUER),
-            ("issuer then", ISSUER + 10),
+        for (state, number, age) in [
+            ("", 1, 300),
+            ("stale password", 1, 301),
+            ("owner", OWNER, 300),
+            ("owner then", OWNER + 10, 300),
+            ("issuer", ISSUER, 300),
+            ("issuer then", ISSUER + 10, 300),
         ] {
-            for (password, age) in [("fresh", 300), ("stale", 301)] {
-                let name = format!("{role:8} | {relation:11} | {password}");
-                all.push((name, Principal::Person(person(number, role), age)));
-            }
+            all.push((role, state, Principal::Person(person(number, role), age)));
         }
-        let mut reset = person(1, role);
-        reset.must_change_password = true;
-        all.push((format!("{role:8} | {:11} | to change", ""), Principal::Person(reset, 0)));
-        let mut gone = person(1, role);
-        gone.disabled = true;
-        all.push((format!("{role:8} | disabled    | fresh"), Principal::Person(gone, 0)));
+        let reset = Person { must_change_password: true, ..person(1, role) };
+        all.push((role, "must change password", Principal::Person(reset, 0)));
+        let gone = Person { disabled: true, ..person(1, role) };
+        all.push((role, "disabled", Principal::Person(gone, 0)));
     }
-    all
+    let named =
+        |(role, state, who): (Role, &str, _)| (format!("{:7} | {state:20}", role.name()), who);
+    all.into_iter().map(named).collect()
 }
 
 fn deeds(table: &mut String, engine: &Engine) {
-    line(
-        table,
-        "\nWhat people may do: + allowed, - refused (only voters who own or issued the agent, now or then, are told so)\n",
-    );
+    line(table, "\nWhat people may do: + allowed, - refused\n");
     let verbs = Verb::ALL.map(Verb::name).join(" | ");
-    line(table, &format!("{:8} | {:11} | {:9} | {verbs}", "role", "relation", "password"));
+    line(table, &format!("{:7} | {:20} | {verbs}", "role", "who"));
     for (name, who) in people() {
         let row = Verb::ALL.map(|verb| {
             let answer = engine.may(&who, verb, &on(verb));
@@ -173,7 +169,7 @@ fn deeds(table: &mut String, engine: &Engine) {
             let width = verb.name().len();
             format!("{:width$}", if answer.allowed { "+" } else { "-" })
         });
-        line(table, &format!("{name:34} | {}", row.join(" | ")));
+        line(table, &format!("{name} | {}", row.join(" | ")));
     }
 }
 
