@@ -1,10 +1,12 @@
 //! The manager's API: reads, and the one call that acts.
 
+use std::fmt;
+
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     error::ConnectorError,
-    http::{Address, Connections, Failure, Reply, Site},
+    http::{Address, Connections, Failure, Reply, Site, cut},
     login::Login,
     settings::{Secret, Settings},
 };
@@ -24,6 +26,13 @@ impl ManagerInfo {
     /// in 5.0.
     pub fn takes_responses(&self) -> bool {
         version(&self.api_version).is_some_and(|version| ((4, 2)..(5, 0)).contains(&version))
+    }
+}
+
+impl fmt::Display for ManagerInfo {
+    /// "API 4.14.7 on wazuh-manager".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "API {} on {}", cut(&self.api_version), cut(&self.hostname))
     }
 }
 

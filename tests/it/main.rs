@@ -3,6 +3,7 @@
 // Always on here; it lets clippy see that helpers are test code too.
 #![cfg(test)]
 
+mod connector;
 mod lifecycle;
 mod policy;
 mod proposal;

@@ -1,0 +1,213 @@
+//! Connectors, permits and times for the tests of the connector.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::TimeDelta;
+use countersign::{
+    connector::{Commands, Connector, Dispatched, IndexerSettings, Mark, Secret, Settings, Tls},
+    domain::{
+        Time,
+        action::{Action, ActionKind, Term},
+        canonical::Digest,
+        decision::{Decision, Tally, Verdict},
+        endpoint::{Endpoint, EndpointId, Inventory, Platform, Selection},
+        facts::AlertFacts,
+        id::{AgentId, AttemptId, PersonId, RequestId},
+        lifecycle::Fresh,
+        permit::{ExecutionPermit, Order},
+        proposal::Claim,
+        request::{Outcome, Request, State, Target},
+    },
+    simulator::{self, Server, Simulator},
+};
+use uuid::Uuid;
+
+/// The present of all tests: 2026-09-21 13:46:40 UTC.
+pub(super) fn now() -> Time {
+    Time::from_timestamp(1_789_998_400, 0).unwrap()
+}
+
+/// That many seconds later.
+pub(super) fn later(seconds: i64) -> Time {
+    now() + TimeDelta::seconds(seconds)
+}
+
+pub(super) fn block(address: &str) -> Action {
+    Action::parse(ActionKind::BlockIp, address).unwrap()
+}
+
+pub(super) fn disable(account: &str) -> Action {
+    Action::parse(ActionKind::DisableAccount, account).unwrap()
+}
+
+pub(super) fn ids(ids: &[&str]) -> Vec<EndpointId> {
+    ids.iter().map(|id| EndpointId::parse(id).unwrap()).collect()
+}
+
+/// Timed names: ten minutes everywhere, an hour on Linux.
+pub(super) fn commands() -> Commands {
+    let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let firewall = list(&["firewall-drop600", "firewall-drop3600", "firewall-drop1"]);
+    Commands(BTreeMap::from([
+        ((ActionKind::BlockIp, Platform::Linux), firewall),
+        ((ActionKind::BlockIp, Platform::Windows), list(&["netsh600", "netsh0"])),
+        ((ActionKind::DisableAccount, Platform::Linux), list(&["disable-account300"])),
+    ]))
+}
+
+/// A manager on this machine with the simulator's user.
+pub(super) fn settings(url: &str) -> Settings {
+    Settings {
+        name: "lab".to_owned(),
+        url: url.to_owned(),
+        user: "wazuh".to_owned(),
+        password: Secret::new("wazuh"),
+        tls: Tls::Plain,
+        commands: commands(),
+        call_deadline: Duration::from_secs(20),
+        read_deadline: Duration::from_secs(20),
+        indexer: Some(IndexerSettings {
+            url: url.to_owned(),
+            user: "admin".to_owned(),
+            password: Secret::new("admin"),
+            tls: Tls::Plain,
+            alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
+        }),
+    }
+}
+
+pub(super) fn connector(url: &str) -> Connector {
+    Connector::new(settings(url)).unwrap()
+}
+
+/// A listening simulator and a connector to it.
+pub(super) struct Lab {
+    pub(super) sim: Simulator,
+    pub(super) connector: Connector,
+    server: Server,
+}
+
+impl Lab {
+    pub(super) async fn start(settings: simulator::Settings) -> Self {
+        let sim = Simulator::new(settings);
+        let server = sim.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let connector = connector(&server.url());
+        Self { sim, connector, server }
+    }
+
+    /// The manager of the recordings.
+    pub(super) async fn captured() -> Self {
+        Self::start(simulator::Settings::captured()).await
+    }
+
+    /// Takes the manager away; what is left is a connector that knows it.
+    pub(super) async fn gone(self) -> Connector {
+        self.server.stop().await;
+        self.connector
+    }
+
+    pub(super) async fn resolve(&self, named: &[&str]) -> Inventory {
+        resolve(&self.connector, named).await
+    }
+
+    /// Sends a permanent block to these endpoints, after looking them up as the broker does.
+    pub(super) async fn send(&self, named: &[&str]) -> Dispatched {
+        self.resolve(named).await;
+        send(&self.connector, named).await
+    }
+}
+
+pub(super) async fn resolve(connector: &Connector, named: &[&str]) -> Inventory {
+    let selection = Selection::Ids(ids(named));
+    connector.resolve(&selection, &block("203.0.113.7"), Term::Permanent, now()).await.unwrap()
+}
+
+/// Sends a permanent block to these endpoints.
+pub(super) async fn send(connector: &Connector, named: &[&str]) -> Dispatched {
+    let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
+    connector.dispatch(permit(named, &body, later(60)), now()).await
+}
+
+pub(super) fn mark() -> Mark {
+    let request = RequestId::from(Uuid::from_u128(1));
+    Mark { request, attempt: AttemptId::from(Uuid::from_u128(2)), digest: Digest::of(b"x") }
+}
+
+/// The permit to send this body to these endpoints, from a request that is claimed.
+pub(super) fn permit(named: &[&str], body: &[u8], use_by: Time) -> ExecutionPermit {
+    let endpoints = ids(named);
+    let request = request(&endpoints, use_by);
+    let order =
+        Order { attempt: AttemptId::from(Uuid::from_u128(2)), endpoints, body: body.to_vec() };
+    let fresh = Fresh { run: run(), use_by, now: use_by - TimeDelta::seconds(60) };
+    request.claim(order, &[], fresh, false).unwrap().1
+}
+
+fn run() -> Decision {
+    Decision {
+        verdict: Verdict::Run,
+        reasons: Vec::new(),
+        errors: Vec::new(),
+        kept_out: Vec::new(),
+        policy_hash: Digest::ZERO,
+        tally: Tally::NONE,
+        at: now(),
+    }
+}
+
+fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
+    let person = PersonId::from(Uuid::from_u128(3));
+    let mut request = Request {
+        id: mark().request,
+        version: 1,
+        agent: AgentId::from(Uuid::from_u128(4)),
+        agent_name: "triage".to_owned(),
+        owner: person,
+        issuer: None,
+        action: block("203.0.113.7"),
+        term: Term::Permanent,
+        claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: None },
+        fleet_wide: false,
+        manager: "lab".to_owned(),
+        targets: endpoints.iter().map(target).collect(),
+        skipped: Vec::new(),
+        alert: AlertFacts::default(),
+        digest: Digest::ZERO,
+        asked_at: now(),
+        deadline: use_by,
+        state: State::Approved { use_by },
+        votes: Vec::new(),
+        decision: run(),
+        attempts: Vec::new(),
+        held_because: None,
+    };
+    request.digest = request.computed_digest();
+    request
+}
+
+fn target(id: &EndpointId) -> Target {
+    Target {
+        endpoint: Endpoint {
+            id: id.clone(),
+            name: format!("machine-{id}"),
+            date_added: "2025-01-01T00:00:00+00:00".to_owned(),
+            platform: Platform::Linux,
+            groups: Vec::new(),
+            address: None,
+        },
+        criticality: 3,
+        command: "!firewall-drop".to_owned(),
+        attempt: None,
+        outcome: None,
+        outcome_at: None,
+    }
+}
+
+/// The outcomes as lines: `001 sent`, `006 refused 1707`.
+pub(super) fn outcomes(dispatched: &Dispatched) -> Vec<String> {
+    let line = |(id, outcome): &(EndpointId, Outcome)| match outcome.code() {
+        Some(code) => format!("{id} {} {code}", outcome.name()),
+        None => format!("{id} {}", outcome.name()),
+    };
+    dispatched.report.outcomes.iter().map(line).collect()
+}

@@ -1,0 +1,237 @@
+//! Who is at the other end.
+
+use std::{fs, net::IpAddr, path::PathBuf, sync::Arc};
+
+use countersign::{
+    connector::{Connector, ConnectorError, IndexerSettings, Tls},
+    domain::canonical::Digest,
+};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd,
+};
+use rustls::{
+    ServerConfig, SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    version,
+};
+use tempfile::TempDir;
+
+use super::{
+    harness::{block, now, outcomes, send, settings},
+    tap::{Tap, always},
+};
+
+const INFO: &str = r#"{"data": {"api_version": "4.14.7", "affected_items": ["001"]}}"#;
+
+/// An authority, its certificate in a file, and a server's certificate from it.
+struct Authority {
+    folder: TempDir,
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    /// Issues a server certificate for this name.
+    fn issue(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut ca = CertificateParams::new(Vec::new()).unwrap();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca_key = KeyPair::generate().unwrap();
+        let folder = TempDir::new().unwrap();
+        let ca_certificate = ca.self_signed(&ca_key).unwrap();
+        fs::write(folder.path().join("ca.pem"), pem(ca_certificate.der())).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        change(&mut params);
+        let certificate = params.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
+        Self { folder, certificate, key }
+    }
+
+    fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    fn fingerprint(&self) -> Digest {
+        Digest::of(self.certificate.der())
+    }
+
+    fn pin(&self) -> Tls {
+        Tls::Pin { sha256: *self.fingerprint().bytes() }
+    }
+
+    fn ca(&self, server_name: Option<&str>) -> Tls {
+        Tls::Ca { file: self.ca_file(), server_name: server_name.map(str::to_owned) }
+    }
+
+    /// A manager that shows this certificate and holds this key.
+    async fn manager(&self, key: &KeyPair, versions: &[&'static SupportedProtocolVersion]) -> Tap {
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let signing = ring::sign::any_supported_type(&key).unwrap();
+        let shown = rustls::sign::CertifiedKey::new(vec![self.certificate.der().clone()], signing);
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(shown)));
+        Tap::start_tls(Arc::new(config), always(200, INFO)).await
+    }
+
+    async fn honest_manager(&self) -> Tap {
+        self.manager(&self.key, rustls::ALL_VERSIONS).await
+    }
+}
+
+/// The text form of a certificate (RFC 7468).
+fn pem(der: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in der.chunks(48) {
+        for three in line.chunks(3) {
+            let bits = (0..3)
+                .fold(0, |bits, at| bits << 8 | usize::from(three.get(at).copied().unwrap_or(0)));
+            let signs = [18, 12, 6, 0].map(|shift| char::from(ALPHABET[bits >> shift & 63]));
+            text.extend(&signs[..=three.len()]);
+            text.extend(std::iter::repeat_n('=', 3 - three.len()));
+        }
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}
+
+fn connector(tap: &Tap, tls: Tls) -> Connector {
+    let mut settings = settings(&tap.tls_url());
+    settings.tls = tls;
+    settings.indexer = None;
+    Connector::new(settings).unwrap()
+}
+
+/// Asserts that a connector so configured talks to this manager, and its call arrives.
+async fn assert_trusts(tap: &Tap, tls: Tls) {
+    let connector = connector(tap, tls);
+    connector.probe(now()).await.unwrap();
+    assert_eq!(outcomes(&send(&connector, &["001"]).await), ["001 sent"]);
+}
+
+/// Asserts that it does not: neither a read, nor a login, nor a call arrives.
+async fn assert_distrusts(tap: &Tap, tls: Tls) -> ConnectorError {
+    let connector = connector(tap, tls);
+    let error = connector.probe(now()).await.unwrap_err();
+    let dispatched = send(&connector, &["001"]).await;
+    assert_eq!(outcomes(&dispatched), [""; 0]);
+    assert!(dispatched.retry_in.is_some());
+    assert_eq!(tap.heard("").len(), 0);
+    error
+}
+
+#[tokio::test]
+async fn the_pinned_certificate_is_trusted_in_both_versions_of_tls() {
+    for version in [&version::TLS12, &version::TLS13] {
+        let authority = Authority::issue("wazuh.com", |_| {});
+        let tap = authority.manager(&authority.key, &[version]).await;
+        assert_trusts(&tap, authority.pin()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pinned_certificate_may_have_expired_and_bear_any_name() {
+    let authority = Authority::issue("elsewhere.example", |params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+    });
+    assert_trusts(&authority.honest_manager().await, authority.pin()).await;
+}
+
+#[tokio::test]
+async fn another_certificate_than_the_pinned_one_is_not_trusted_and_its_fingerprint_is_named() {
+    let authority = Authority::issue("127.0.0.1", |_| {});
+    let tap = authority.honest_manager().await;
+    let error = assert_distrusts(&tap, Tls::Pin { sha256: [7; 32] }).await;
+    let ConnectorError::Certificate { presented, .. } = &error else { panic!("{error}") };
+    assert_eq!(*presented, authority.fingerprint().to_string());
+    let said = error.to_string();
+    for part in [presented.as_str(), &tap.tls_url(), "set pin_sha256", "ca_file"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_shows_the_pinned_certificate_without_its_key_is_not_trusted() {
+    for version in [&version::TLS12, &version::TLS13] {
+        let authority = Authority::issue("wazuh.com", |_| {});
+        let thief = authority.manager(&KeyPair::generate().unwrap(), &[version]).await;
+        let error = assert_distrusts(&thief, authority.pin()).await;
+        assert!(matches!(error, ConnectorError::Unreachable { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_from_the_authority_is_trusted_under_the_url_s_host() {
+    let authority = Authority::issue("127.0.0.1", |_| {});
+    assert_trusts(&authority.honest_manager().await, authority.ca(None)).await;
+}
+
+#[tokio::test]
+async fn a_certificate_from_the_authority_is_trusted_under_the_configured_name() {
+    let authority = Authority::issue("wazuh.example", |_| {});
+    let tap = authority.honest_manager().await;
+    assert_trusts(&tap, authority.ca(Some("wazuh.example"))).await;
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_not_trusted() {
+    let authority = Authority::issue("wazuh.example", |_| {});
+    let tap = authority.honest_manager().await;
+    for name in [None, Some("indexer.example")] {
+        let error = assert_distrusts(&tap, authority.ca(name)).await;
+        assert!(matches!(error, ConnectorError::Certificate { .. }), "{error}");
+        assert!(error.to_string().contains("not valid for name"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_from_another_authority_is_not_trusted() {
+    let (authority, other) =
+        (Authority::issue("127.0.0.1", |_| {}), Authority::issue("127.0.0.1", |_| {}));
+    let tap = authority.honest_manager().await;
+    let error = assert_distrusts(&tap, other.ca(None)).await;
+    assert!(matches!(error, ConnectorError::Certificate { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_from_the_authority_is_not_trusted() {
+    let authority = Authority::issue("127.0.0.1", |params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+    });
+    let tap = authority.honest_manager().await;
+    let error = assert_distrusts(&tap, authority.ca(None)).await;
+    assert!(error.to_string().contains("expired"), "{error}");
+}
+
+#[tokio::test]
+async fn a_manager_that_speaks_no_tls_gets_nothing() {
+    let tap = Tap::start(always(200, INFO)).await;
+    let error = assert_distrusts(&tap, Tls::Pin { sha256: [0; 32] }).await;
+    assert!(matches!(error, ConnectorError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_indexer_proves_itself_the_same_way() {
+    let authority = Authority::issue("indexer.example", |_| {});
+    let tap = authority.honest_manager().await;
+    let find = async |tls: Tls| {
+        let mut settings = settings("http://127.0.0.1:1");
+        let indexer = settings.indexer.take().unwrap();
+        settings.indexer = Some(IndexerSettings { url: tap.tls_url(), tls, ..indexer });
+        let connector = Connector::new(settings).unwrap();
+        assert_eq!(connector.own_addresses(), [IpAddr::from([127, 0, 0, 1])]);
+        connector.find_alert("a.1", &block("203.0.113.7"), now()).await.summary
+    };
+    let said = find(authority.ca(None)).await;
+    assert!(said.starts_with("the certificate of the indexer at https://"), "{said}");
+    assert_eq!(tap.heard("").len(), 0);
+    let said = find(authority.ca(Some("indexer.example"))).await;
+    assert!(said.contains("the answer is not what it should be"), "{said}");
+    find(authority.pin()).await;
+    assert_eq!(tap.heard("POST").len(), 2);
+}
