@@ -1,1 +1,205 @@
-//! The verbs.
+//! The verbs: all that agents, people and time can do, reads included. Every one is authorized.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+
+use crate::{
+    clock::Clock,
+    connector::{Connector, ConnectorError},
+    domain::{
+        Time,
+        actor::{Actor, Agent},
+        audit::{AuditEvent, EventKind},
+        facts::{Principal, Resource, Verb},
+        lifecycle::Refusal,
+        proposal::Invalid,
+    },
+    policy::{Engine, PolicyError},
+    store::{Store, StoreError, audit},
+};
+
+pub mod cancel;
+pub mod execute;
+mod facts;
+pub mod freeze;
+pub mod keeper;
+pub mod look;
+pub mod policies;
+pub mod sign_in;
+pub mod submit;
+pub mod sweep;
+pub mod vote;
+
+/// What the broker may be told about its surroundings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address that people type, without a slash at its end.
+    pub public_url: String,
+    /// How long people may take to decide.
+    pub decide_within: Duration,
+    /// How long an approval may wait for the worker.
+    pub use_approval_within: Duration,
+    /// The most endpoints in one call.
+    pub batch_endpoints_max: usize,
+    /// How much hangs on the endpoints of a group, 1 to 5.
+    pub criticality: BTreeMap<String, u8>,
+    /// Networks that responses may not touch.
+    pub own_networks: Vec<IpNet>,
+    /// Addresses that responses may not touch.
+    pub protected_addresses: Vec<IpAddr>,
+    /// Accounts that responses may not touch; a name may end in `*`.
+    pub protected_accounts: Vec<String>,
+    /// Accounts with rights that others have not; a name may end in `*`.
+    pub privileged_accounts: Vec<String>,
+    /// When the office is staffed.
+    pub business_hours: BusinessHours,
+}
+
+/// When the office is staffed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessHours {
+    /// Days of the week, 1 is Monday.
+    pub days: Vec<u8>,
+    /// From this hour on, until that hour.
+    pub hours: std::ops::Range<u8>,
+    /// Minutes that local time is ahead of UTC.
+    pub utc_offset_minutes: i16,
+}
+
+/// Why the broker did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// A field is not as it must be.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The life cycle does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing, or it is not theirs to know.
+    #[error("not found")]
+    NotFound,
+    /// Policy does not let them.
+    #[error("policy does not allow it: {0}")]
+    NotAllowed(String),
+    /// Name or password is wrong, or neither is known.
+    #[error("name or password is wrong")]
+    SignInRefused,
+    /// Too many sign-ins failed.
+    #[error("too many sign-ins failed; wait {} minutes", sign_in::THROTTLE_WINDOW_MINUTES)]
+    SignInThrottled,
+    /// A password that cannot be one.
+    #[error(
+        "a password has {} to {} characters",
+        sign_in::PASSWORD_CHARS_MIN,
+        sign_in::PASSWORD_CHARS_MAX
+    )]
+    WeakPassword,
+    /// The manager could not be asked; nothing was stored.
+    #[error("{0}. Nothing was stored; ask again later.")]
+    Manager(#[from] ConnectorError),
+    /// A policy set cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Everything that the verbs need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Broker(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    keeper: keeper::Keeper,
+    connector: Connector,
+    engine: RwLock<Engine>,
+    settings: Settings,
+}
+
+impl Broker {
+    /// Puts the verbs on their ground.
+    pub fn new(
+        keeper: keeper::Keeper,
+        connector: Connector,
+        engine: Engine,
+        settings: Settings,
+    ) -> Self {
+        Self(Arc::new(Parts { keeper, connector, engine: RwLock::new(engine), settings }))
+    }
+
+    /// What it was told about its surroundings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Whoever keeps people, agents, the kill switch and the audit.
+    pub fn keeper(&self) -> &keeper::Keeper {
+        &self.0.keeper
+    }
+
+    /// The time, for doors that say how long ago something was.
+    pub fn clock(&self) -> &Clock {
+        self.0.keeper.clock()
+    }
+
+    /// The active policy set.
+    pub fn engine(&self) -> Engine {
+        self.0.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_engine(&self, engine: Engine) {
+        *self.0.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// Changes whenever this process wrote something.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.store().changes()
+    }
+
+    fn store(&self) -> &Store {
+        self.0.keeper.store()
+    }
+
+    fn connector(&self) -> &Connector {
+        &self.0.connector
+    }
+
+    fn use_by(&self, now: Time) -> Time {
+        now + self.settings().use_approval_within
+    }
+
+    /// Fails with the policies' reasons unless the principal may.
+    fn authorize(&self, who: &Principal, verb: Verb, on: &Resource) -> Result<(), BrokerError> {
+        let answer = self.engine().may(who, verb, on);
+        if answer.allowed { Ok(()) } else { Err(BrokerError::NotAllowed(answer.why())) }
+    }
+
+    /// Writes an event that changes nothing else.
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
+            .await
+    }
+
+    /// Writes down that an agent's proposal was refused before it became a request.
+    async fn record_refused_proposal(
+        &self,
+        agent: &Agent,
+        action: &str,
+        why: &BrokerError,
+    ) -> Result<(), StoreError> {
+        let detail = serde_json::json!({ "why": why.to_string() });
+        let mut event =
+            AuditEvent::new(EventKind::ProposalRefused, Actor::from(agent), None, detail);
+        event.action = Some(action.to_owned());
+        self.record(&event).await
+    }
+}

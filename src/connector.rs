@@ -16,6 +16,7 @@ mod http;
 mod inventory;
 mod login;
 mod manager;
+mod relay;
 mod settings;
 mod tls;
 
@@ -44,6 +45,7 @@ pub use command::{Commands, Mark};
 pub use dispatch::Dispatched;
 pub use error::ConnectorError;
 pub use manager::ManagerInfo;
+pub use relay::Relay;
 pub use settings::{IndexerSettings, Secret, Settings, Tls};
 
 /// A manager, and perhaps its indexer. Clones share connections and tokens.

@@ -16,6 +16,8 @@ pub mod lifecycle;
 pub mod permit;
 pub mod proposal;
 pub mod request;
+mod sentence;
+pub mod visible;
 
 /// A moment, in UTC. Stored as microseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -5,7 +5,9 @@
 
 use std::{
     fs::File,
+    marker::PhantomData,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,12 +16,12 @@ use std::{
 };
 
 use sqlx::{
-    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Sqlite, SqliteConnection, SqlitePool, Transaction,
     migrate::{Migration, MigrationType, Migrator},
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 pub mod accounts;
 pub mod audit;
@@ -31,6 +33,8 @@ pub mod system;
 pub const WRITERS_WAITING_MAX: usize = 256;
 /// How long a command-line write waits for the server's, and a read for a free connection.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a write waits for those before it.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(30);
 const READERS_MAX: u32 = 4;
 
 /// Why the store did not do it.
@@ -80,7 +84,7 @@ pub enum StoreError {
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: SqlitePool,
     queue: Arc<Semaphore>,
     readers: SqlitePool,
     changed: Arc<watch::Sender<u64>>,
@@ -88,9 +92,16 @@ pub struct Store {
     _lock: Arc<Option<File>>,
 }
 
-/// A write transaction.
+/// A write transaction. The lifetime is that of what its function borrows.
 #[derive(Debug)]
-pub struct Tx<'c>(Transaction<'c, Sqlite>);
+pub struct Tx<'a> {
+    open: Transaction<'static, Sqlite>,
+    borrows: PhantomData<&'a ()>,
+}
+
+/// What a transaction function returns. Boxed: the compiler cannot yet see that an async closure
+/// over a borrowed transaction may move between threads.
+pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
 
 /// A connection that cannot write.
 #[derive(Debug)]
@@ -104,7 +115,7 @@ pub trait Read: Send {
 
 impl Read for Tx<'_> {
     fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+        &mut self.open
     }
 }
 
@@ -141,15 +152,19 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(WAIT_MAX)
             .pragma("wal_autocheckpoint", "4000");
-        let mut writer = SqliteConnection::connect_with(&options).await?;
-        migrator().run(&mut writer).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WRITE_WAIT_MAX)
+            .connect_with(options.clone())
+            .await?;
+        migrator().run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(WAIT_MAX)
             .connect_with(options.read_only(true).pragma("query_only", "ON"))
             .await?;
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
+            writer,
             queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
             readers,
             changed: Arc::new(watch::Sender::new(0)),
@@ -162,17 +177,18 @@ impl Store {
     ///
     /// The function must have no other effect: it may be run again. It may wait for nothing but
     /// the database.
-    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn write<'a, T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> Work<'t, T, E> + Send,
+    ) -> Result<T, E>
     where
         E: From<StoreError>,
-        F: AsyncFn(&mut Tx<'_>) -> Result<T, E>,
     {
         let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
-        let mut writer = self.writer.lock().await;
-        let begun = writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
-        let mut tx = Tx(begun);
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
+        let mut tx = Tx { open: begun, borrows: PhantomData };
         let done = work(&mut tx).await?;
-        if let Err(error) = tx.0.commit().await {
+        if let Err(error) = tx.open.commit().await {
             self.broken.store(true, Ordering::SeqCst);
             return Err(StoreError::from(error).into());
         }
@@ -198,6 +214,7 @@ impl Store {
     /// Closes the connections, so that the log is folded into the file.
     pub async fn close(self) {
         self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

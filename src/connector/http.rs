@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, io, iter, net::IpAddr, time::Duration};
 
-use reqwest::{Client, RequestBuilder, Url, redirect, retry};
+use reqwest::{Client, RequestBuilder, Url, header::CONTENT_TYPE, redirect, retry};
 use rustls::{CertificateError, OtherError};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -93,6 +93,7 @@ impl From<Failure> for ConnectorError {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
+    pub(super) content_type: Option<String>,
     body: Vec<u8>,
 }
 
@@ -112,6 +113,11 @@ impl Reply {
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
         serde_json::from_slice(&self.body)
             .map_err(|error| format!("the answer is not what it should be: {}", cut(&error)))
+    }
+
+    /// The body as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The refusal; without code and with a stand-in text where the body holds none.
@@ -202,6 +208,8 @@ impl Site {
     ) -> Result<Reply, Failure> {
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
             body.extend_from_slice(&chunk);
@@ -211,7 +219,7 @@ impl Site {
                 return Err(Failure { effect: Effect::Possible, error });
             }
         }
-        Ok(Reply { status, body })
+        Ok(Reply { status, content_type, body })
     }
 
     /// The error for an answer that is not 200. `right` is what the call needs.

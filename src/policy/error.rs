@@ -65,6 +65,18 @@ pub enum PolicyError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A test case beside the policies fails: the set does not do what was written down.
+    #[error("`{file}`, case `{case}` fails: expected {expected}, got {got}")]
+    CaseFails {
+        /// The file.
+        file: String,
+        /// The case.
+        case: String,
+        /// What it expects.
+        expected: String,
+        /// What the set answers.
+        got: String,
+    },
     /// The schema in this very program does not work. Only a broken build has this.
     #[error("the schema built into this program does not work: {detail}")]
     Broken {

@@ -160,6 +160,17 @@ pub async fn touch_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<
     Ok(())
 }
 
+/// Notes that the password was given again in a session.
+pub async fn refresh_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<(), StoreError> {
+    let done =
+        sqlx::query("UPDATE session SET seen_at = $2, authenticated_at = $2 WHERE token_hash = $1")
+            .bind(token.to_string())
+            .bind(now.timestamp_micros())
+            .execute(tx.connection())
+            .await?;
+    changed_one(done.rows_affected())
+}
+
 /// Ends one session. Whether there was one.
 pub async fn end_session(tx: &mut Tx<'_>, token: Digest) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM session WHERE token_hash = $1")

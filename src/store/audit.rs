@@ -122,6 +122,20 @@ pub async fn of_request(
     rows.iter().map(|row| Ok(entry(row)?.0)).collect()
 }
 
+/// The entries after a place, oldest first, at most `limit`.
+pub async fn after(
+    read: &mut impl Read,
+    seq: u64,
+    limit: u32,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+        .bind(i64::try_from(seq).unwrap_or(i64::MAX))
+        .bind(i64::from(limit))
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(|row| Ok(entry(row)?.0)).collect()
+}
+
 /// What a walk along the chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {

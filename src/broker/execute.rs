@@ -1,0 +1,406 @@
+//! The worker's verb: take one approved request, look again, claim it, send it, settle it.
+//!
+//! Two durable commits bracket every call to the manager: the attempt before, the outcome after.
+//! Between them nothing is written, and nothing is ever sent for an attempt that has an answer.
+
+use std::time::Duration;
+
+use super::{Broker, BrokerError};
+use crate::{
+    connector::{Dispatched, Mark},
+    domain::{
+        endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
+        id::{AttemptId, RequestId},
+        lifecycle::{Fresh, Next, Refusal, Report, Transition},
+        permit::{ExecutionPermit, Order},
+        request::{Outcome, Request, State},
+    },
+    store::{StoreError, Tx, Work, accounts, requests, system},
+};
+
+/// How often the same batch is tried while it is certain that nothing was sent.
+pub const TRIES_MAX: u32 = 3;
+/// How long the broker waits between two questions whether the manager answers again.
+const PROBE: Duration = Duration::from_secs(5);
+/// How often an outcome is written while the database is busy.
+const WRITE_TRIES: u32 = 30;
+
+/// What one step of the worker came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is approved, or the kill switch is on.
+    Idle,
+    /// The oldest approved request cannot be claimed yet: why.
+    Held(String),
+    /// A request moved: it was sent and settled, or turned out not to be allowed any more.
+    Moved(RequestId),
+}
+
+/// What a claim came to.
+enum Claim {
+    Sent(ExecutionPermit),
+    Moved,
+    Frozen,
+}
+
+/// What changed on the endpoints since they were frozen.
+enum Changed {
+    /// These are no longer connected.
+    Lost(Vec<(EndpointId, String)>),
+    /// Something is no longer what was approved.
+    Identity(String),
+}
+
+impl Broker {
+    /// Takes the oldest approved request, if there is one, and brings it to its end.
+    pub async fn execute_next(&self) -> Result<Progress, BrokerError> {
+        self.store().sound()?;
+        let mut reader = self.store().reader().await?;
+        if system::frozen(&mut reader).await?.is_some() {
+            return Ok(Progress::Idle);
+        }
+        let Some(id) = requests::next_approved(&mut reader).await? else {
+            return Ok(Progress::Idle);
+        };
+        let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
+        drop(reader);
+        let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
+        let now = self.clock().now();
+        let resolved = self
+            .connector()
+            .resolve(&Selection::Ids(ids), &request.action, request.term, now)
+            .await;
+        let inventory = match resolved {
+            Ok(inventory) => inventory,
+            Err(error) => return self.hold(id, error.to_string()).await,
+        };
+        let lost = match changed(&request, &inventory) {
+            Changed::Lost(lost) => lost,
+            Changed::Identity(reason) => return self.withdraw(id, &reason).await,
+        };
+        if lost.len() == request.targets.len() {
+            return self.lose_all(id, &lost).await;
+        }
+        match self.claim(id, &lost).await? {
+            Claim::Frozen => Ok(Progress::Idle),
+            Claim::Moved => Ok(Progress::Moved(id)),
+            Claim::Sent(permit) => {
+                self.send(id, permit).await?;
+                Ok(Progress::Moved(id))
+            }
+        }
+    }
+
+    /// The first of the two commits: policy is asked again, the attempt is recorded, and only
+    /// then is there a permit.
+    async fn claim(
+        &self,
+        id: RequestId,
+        lost: &[(EndpointId, String)],
+    ) -> Result<Claim, BrokerError> {
+        let now = self.clock().now();
+        let attempt: AttemptId = self.clock().id();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let (request, fresh) = self.reload(tx, id).await?;
+                    let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
+                    let left = without(&request, &gone);
+                    let Some(order) = self.order(&left, attempt) else { return Ok(Claim::Moved) };
+                    let frozen = system::frozen(tx).await?.is_some();
+                    match request.clone().claim(order, lost, fresh.clone(), frozen) {
+                        Ok((transition, permit)) => {
+                            requests::advance(tx, transition, now).await?;
+                            Ok(Claim::Sent(permit))
+                        }
+                        Err(Refusal::Frozen) => Ok(Claim::Frozen),
+                        // The sweep closes what is late; somebody else ended what is in another state.
+                        Err(Refusal::TooLate { .. } | Refusal::WrongState { .. }) => {
+                            Ok(Claim::Moved)
+                        }
+                        Err(Refusal::PolicyWithdrawn { .. }) => {
+                            let cause = "policy was asked again before sending";
+                            if let Some(transition) = request.redecide(fresh, cause)? {
+                                requests::advance(tx, transition, now).await?;
+                            }
+                            Ok(Claim::Moved)
+                        }
+                        Err(Refusal::DigestChanged) => {
+                            let reason = "the stored request is not the one that was approved";
+                            let transition = request.withdraw(reason.to_owned(), now)?;
+                            requests::advance(tx, transition, now).await?;
+                            Ok(Claim::Moved)
+                        }
+                        Err(other) => Err(other.into()),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Sends batch after batch until the request is settled.
+    async fn send(&self, id: RequestId, first: ExecutionPermit) -> Result<(), BrokerError> {
+        let mut permit = first;
+        let mut tries = 1;
+        loop {
+            let attempt = permit.order().attempt;
+            let (report, after) = self.dispatch(permit, tries).await?;
+            tries = if matches!(after, After::Retry(_)) { tries + 1 } else { 1 };
+            permit = match self.answered(id, attempt, &report, &after).await? {
+                Step::Settled => return Ok(()),
+                Step::Next(permit) => permit,
+                Step::Wait => {
+                    self.wait(id, &after).await?;
+                    match self.resume(id).await? {
+                        Some(permit) => permit,
+                        None => return Ok(()),
+                    }
+                }
+            };
+        }
+    }
+
+    /// Spends a permit. The kill switch is read once more, in the last moment.
+    async fn dispatch(
+        &self,
+        permit: ExecutionPermit,
+        tries: u32,
+    ) -> Result<(Report, After), BrokerError> {
+        let endpoints = permit.order().endpoints.clone();
+        if self.keeper().frozen().await?.is_some() {
+            let why = "the kill switch was thrown before it was sent";
+            return Ok((not_sent(&endpoints, why), After::Stop(why.to_owned())));
+        }
+        let Dispatched { report, retry_in } =
+            self.connector().dispatch(permit, self.clock().now()).await;
+        let doubtful =
+            report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. }));
+        Ok(match retry_in {
+            Some(pause) if tries < TRIES_MAX => (report, After::Retry(pause)),
+            Some(_) => {
+                let why = format!("{} (tried {tries} times)", report.summary);
+                (not_sent(&endpoints, &why), After::Stop(why))
+            }
+            None if doubtful => (report, After::Probe),
+            None => (report, After::Go),
+        })
+    }
+
+    /// The second of the two commits: the outcome, and with it the next attempt.
+    async fn answered(
+        &self,
+        id: RequestId,
+        attempt: AttemptId,
+        report: &Report,
+        after: &After,
+    ) -> Result<Step, BrokerError> {
+        let next: AttemptId = self.clock().id();
+        let now = self.clock().now();
+        let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        self.write_patiently(|tx| {
+            Box::pin(async move {
+                let (request, fresh) = self.reload(tx, id).await?;
+                let order = self.order(&without(&request, known), next);
+                let next = match (after, order) {
+                    (After::Stop(why), _) => Next::Stop { why: why.clone() },
+                    (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
+                    (After::Retry(_) | After::Probe, Some(_)) => Next::Later,
+                    (After::Go, Some(order)) => {
+                        let frozen = system::frozen(tx).await?.is_some();
+                        Next::Order { order, run: fresh.run, frozen }
+                    }
+                };
+                let (transition, permit) = request.answered(attempt, report, next, now)?;
+                let request = requests::advance(tx, transition, now).await?;
+                Ok(match (permit, request.state) {
+                    (Some(permit), _) => Step::Next(permit),
+                    (None, State::Dispatching { .. }) => Step::Wait,
+                    (None, _) => Step::Settled,
+                })
+            })
+        })
+        .await
+    }
+
+    /// Waits before the same request goes on: a fixed time, or until the manager answers again,
+    /// but never longer than the use-by.
+    async fn wait(&self, id: RequestId, after: &After) -> Result<(), BrokerError> {
+        if let After::Retry(pause) = after {
+            self.clock().pause(*pause).await;
+            return Ok(());
+        }
+        let request = requests::load(&mut self.store().reader().await?, id).await?;
+        let Some(State::Dispatching { use_by }) = request.map(|request| request.state) else {
+            return Ok(());
+        };
+        while self.clock().now() < use_by {
+            if self.connector().probe(self.clock().now()).await.is_ok() {
+                return Ok(());
+            }
+            self.clock().pause(PROBE).await;
+        }
+        Ok(())
+    }
+
+    async fn resume(&self, id: RequestId) -> Result<Option<ExecutionPermit>, BrokerError> {
+        let attempt: AttemptId = self.clock().id();
+        let now = self.clock().now();
+        self.write_patiently(|tx| {
+            Box::pin(async move {
+                let (request, fresh) = self.reload(tx, id).await?;
+                let frozen = system::frozen(tx).await?.is_some();
+                let next = match self.order(&request, attempt) {
+                    Some(order) => Next::Order { order, run: fresh.run, frozen },
+                    None => Next::Stop { why: "nothing is left to send".to_owned() },
+                };
+                let (transition, permit) = request.resume(next, now)?;
+                requests::advance(tx, transition, now).await?;
+                Ok(permit)
+            })
+        })
+        .await
+    }
+
+    /// What is known after a call must be stored, so a busy database is asked again. When it stays
+    /// busy the error goes up, nothing more is sent, and a restart finds the open attempt.
+    async fn write_patiently<'a, T>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> Work<'t, T, BrokerError> + Send + Sync,
+    ) -> Result<T, BrokerError> {
+        for _ in 0..WRITE_TRIES {
+            match self.store().write(&work).await {
+                Err(BrokerError::Store(StoreError::Busy | StoreError::Database(_))) => {
+                    self.clock().pause(Duration::from_secs(1)).await;
+                }
+                done => return done,
+            }
+        }
+        self.store().write(&work).await
+    }
+
+    /// The request, and policy's answer just now, in the transaction that uses them.
+    async fn reload(
+        &self,
+        tx: &mut Tx<'_>,
+        id: RequestId,
+    ) -> Result<(Request, Fresh), BrokerError> {
+        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let fresh = self.decide(tx, &request, &agent, self.clock().now()).await?;
+        Ok((request, fresh))
+    }
+
+    /// The next call of a request, down to its bytes.
+    fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
+        let (command, endpoints) = request.next_batch(self.settings().batch_endpoints_max)?;
+        let mark = Mark { request: request.id, attempt, digest: request.digest };
+        let body = self.connector().body(&command, &request.action, &mark);
+        Some(Order { attempt, endpoints, body })
+    }
+
+    async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
+        self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
+        Ok(Progress::Held(why))
+    }
+
+    async fn withdraw(&self, id: RequestId, reason: &str) -> Result<Progress, BrokerError> {
+        let now = self.clock().now();
+        self.advance(id, |request| request.withdraw(reason.to_owned(), now).map(Some)).await?;
+        Ok(Progress::Moved(id))
+    }
+
+    async fn lose_all(
+        &self,
+        id: RequestId,
+        lost: &[(EndpointId, String)],
+    ) -> Result<Progress, BrokerError> {
+        let now = self.clock().now();
+        self.advance(id, |request| request.lose_all(lost, now).map(Some)).await?;
+        Ok(Progress::Moved(id))
+    }
+
+    /// Moves a request that somebody else may have moved in the meantime; then nothing happens.
+    async fn advance(
+        &self,
+        id: RequestId,
+        step: impl Fn(Request) -> Result<Option<Transition>, Refusal> + Send + Sync,
+    ) -> Result<(), BrokerError> {
+        let (step, now) = (&step, self.clock().now());
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    match step(request) {
+                        Ok(Some(transition)) => {
+                            requests::advance(tx, transition, now).await.map(drop)?;
+                        }
+                        Ok(None) | Err(Refusal::WrongState { .. }) => {}
+                        Err(other) => return Err(other.into()),
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// What follows a call.
+enum After {
+    /// The next batch.
+    Go,
+    /// The same batch once more, after this time: surely nothing was sent.
+    Retry(Duration),
+    /// The next batch, once the manager answers again.
+    Probe,
+    /// Nothing more: why.
+    Stop(String),
+}
+
+/// Where a request stands after an answer is stored.
+enum Step {
+    Next(ExecutionPermit),
+    Wait,
+    Settled,
+}
+
+/// Compares what the manager says now with what was approved.
+fn changed(request: &Request, inventory: &Inventory) -> Changed {
+    let mut lost = Vec::new();
+    for target in &request.targets {
+        let id = &target.endpoint.id;
+        let now = inventory.candidates.iter().find(|c| c.endpoint.id == *id);
+        let Some(Candidate { endpoint, command }) = now else {
+            return Changed::Identity(format!("endpoint {id} no longer exists"));
+        };
+        if !endpoint.same_machine(&target.endpoint) {
+            return Changed::Identity(format!("endpoint {id} is another machine now"));
+        }
+        match command {
+            Ok(command) if *command == target.command => {}
+            Err(reason @ SkipReason::NotActive(_)) => lost.push((id.clone(), reason.to_string())),
+            Ok(other) => {
+                return Changed::Identity(format!(
+                    "endpoint {id} would now be sent {other} instead of {}",
+                    target.command
+                ));
+            }
+            Err(reason) => return Changed::Identity(format!("endpoint {id}: {reason}")),
+        }
+    }
+    Changed::Lost(lost)
+}
+
+/// The request as if these endpoints were no part of it.
+fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
+    let mut rest = request.clone();
+    rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
+    rest
+}
+
+fn not_sent(endpoints: &[EndpointId], why: &str) -> Report {
+    let outcome = Outcome::NotSent { why: why.to_owned() };
+    Report {
+        outcomes: endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect(),
+        summary: why.to_owned(),
+    }
+}

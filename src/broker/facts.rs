@@ -1,0 +1,113 @@
+//! What policy is told about a request: facts of the store through the transaction, facts of the
+//! manager as they were frozen.
+
+use std::net::IpAddr;
+
+use chrono::{Datelike as _, Timelike as _};
+
+use super::{Broker, BusinessHours, Settings};
+use crate::{
+    domain::{
+        Time,
+        action::Action,
+        actor::Agent,
+        facts::{EndpointFacts, Question, TargetFacts},
+        lifecycle::Fresh,
+        request::Request,
+    },
+    store::{Read, StoreError, requests},
+};
+
+impl Broker {
+    /// Asks policy about a request, just now, with the votes that stand; says what use-by would
+    /// follow.
+    pub(super) async fn decide(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Fresh, StoreError> {
+        let question = self.question(read, request, agent, now).await?;
+        Ok(Fresh { run: self.engine().decide(&question), use_by: self.use_by(now), now })
+    }
+
+    async fn question(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Question, StoreError> {
+        let unknown = requests::unknown_outcomes(read, &request.action, request.id).await?;
+        let hour_ago = now - chrono::TimeDelta::hours(1);
+        let day_ago = now - chrono::TimeDelta::days(1);
+        let endpoints = request.targets.iter().map(|target| EndpointFacts {
+            id: target.endpoint.id.clone(),
+            platform: target.endpoint.platform,
+            groups: target.endpoint.groups.clone(),
+            criticality: target.criticality,
+            unknown_outcome: unknown.contains(&target.endpoint.id),
+        });
+        let scope = request.targets.len() + request.skipped.len();
+        Ok(Question {
+            agent: agent.clone(),
+            action: request.action.clone(),
+            term: request.term,
+            claim: request.claim.clone(),
+            target: self.target_facts(&request.action),
+            alert: request.alert.clone(),
+            scope: u64::try_from(scope).unwrap_or(u64::MAX),
+            fleet_wide: request.fleet_wide,
+            endpoints: endpoints.collect(),
+            ran_last_hour: requests::ran_since(read, agent.id, request.id, hour_ago).await?,
+            refused_last_day: requests::refused_since(read, agent.id, request.id, day_ago).await?,
+            now,
+            business_hours: within(&self.settings().business_hours, now),
+            tally: request.tally(agent),
+        })
+    }
+
+    fn target_facts(&self, action: &Action) -> TargetFacts {
+        let settings = self.settings();
+        match action {
+            Action::BlockIp(address) => TargetFacts {
+                own_network: settings.own_networks.iter().any(|net| net.contains(address)),
+                protected: self.protected_address(*address),
+                privileged: false,
+            },
+            Action::DisableAccount(account) => TargetFacts {
+                own_network: false,
+                protected: matches(&settings.protected_accounts, account.as_str()),
+                privileged: matches(&settings.privileged_accounts, account.as_str()),
+            },
+        }
+    }
+
+    fn protected_address(&self, address: IpAddr) -> bool {
+        self.settings().protected_addresses.contains(&address)
+            || self.connector().own_addresses().contains(&address)
+    }
+}
+
+/// How much hangs on an endpoint: the highest of its groups, 5 when none is known.
+pub(super) fn criticality(settings: &Settings, groups: &[String]) -> u8 {
+    groups.iter().filter_map(|group| settings.criticality.get(group)).copied().max().unwrap_or(5)
+}
+
+/// Whether a name is in a list whose entries may end in `*`. Case does not count: an account that
+/// differs by case alone may be the same account.
+fn matches(list: &[String], name: &str) -> bool {
+    let name = name.to_lowercase();
+    list.iter().any(|entry| {
+        let entry = entry.to_lowercase();
+        entry.strip_suffix('*').map_or(name == entry, |start| name.starts_with(start))
+    })
+}
+
+fn within(hours: &BusinessHours, now: Time) -> bool {
+    let local = now + chrono::TimeDelta::minutes(i64::from(hours.utc_offset_minutes));
+    let day = u8::try_from(local.weekday().number_from_monday()).unwrap_or(0);
+    let hour = u8::try_from(local.hour()).unwrap_or(0);
+    hours.days.contains(&day) && hours.hours.contains(&hour)
+}

@@ -1,0 +1,120 @@
+//! Policy sets become active, and open requests are decided anew.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Broker, BrokerError, sign_in::SignedIn};
+use crate::{
+    domain::{
+        actor::Actor,
+        audit::{AuditEvent, EventKind},
+        facts::{Resource, Verb},
+        id::RequestId,
+        lifecycle::Refusal,
+    },
+    policy::{
+        Engine, PolicyError,
+        cases::{self, CaseResult},
+    },
+    store::{accounts, audit, requests, system},
+};
+
+/// Loads a policy set and runs its test cases: a set that fails one is no set.
+pub fn load_and_test(folder: &Path) -> Result<Engine, PolicyError> {
+    let engine = Engine::load(folder)?;
+    match cases::run(folder, &engine)?.into_iter().find(|case| !case.passed) {
+        None => Ok(engine),
+        Some(CaseResult { file, name: case, expected, got, .. }) => {
+            Err(PolicyError::CaseFails { file, case, expected, got })
+        }
+    }
+}
+
+impl Broker {
+    /// At start-up: writes down which policy set is active, and decides open requests anew where
+    /// it is another than before.
+    pub async fn note_policy(&self) -> Result<(), BrokerError> {
+        let hash = self.engine().hash().to_string();
+        let before = system::active_policy(&mut self.store().reader().await?).await?;
+        if before.as_ref() == Some(&hash) {
+            return Ok(());
+        }
+        self.activated(&Actor::System, before).await
+    }
+
+    /// Makes the set in this folder the active one. A bad set leaves the old one active.
+    pub async fn activate_policy(&self, who: &SignedIn, folder: &Path) -> Result<(), BrokerError> {
+        let principal = who.principal(self.clock().now());
+        self.authorize(&principal, Verb::ActivatePolicy, &Resource::System)?;
+        let before = self.engine().hash().to_string();
+        match load_and_test(folder) {
+            Ok(engine) => self.set_engine(engine),
+            Err(error) => {
+                let detail = json!({ "why": error.to_string() });
+                let event = &AuditEvent::new(EventKind::PolicyRefused, who.actor(), None, detail);
+                self.record(event).await?;
+                return Err(error.into());
+            }
+        }
+        self.activated(&who.actor(), Some(before)).await
+    }
+
+    async fn activated(&self, actor: &Actor, before: Option<String>) -> Result<(), BrokerError> {
+        let engine = self.engine();
+        let hash = engine.hash();
+        let source = &engine
+            .policies()
+            .iter()
+            .map(|policy| policy.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n");
+        let detail = json!({ "before": before, "policies": engine.policies().len() });
+        let event = &AuditEvent::new(
+            EventKind::PolicyActivated,
+            actor.clone(),
+            Some(hash.to_string()),
+            detail,
+        );
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    system::keep_policy_set(tx, hash, source, now).await?;
+                    audit::append(tx, event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await?;
+        let open = requests::open(&mut self.store().reader().await?).await?;
+        for id in open {
+            self.redecide(id, "the policy set changed").await?;
+        }
+        Ok(())
+    }
+
+    /// Decides an open request anew, with the votes that stand.
+    pub(super) async fn redecide(&self, id: RequestId, cause: &str) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    let agent = accounts::agent_by_id(tx, request.agent)
+                        .await?
+                        .ok_or(BrokerError::NotFound)?;
+                    let fresh = self.decide(tx, &request, &agent, now).await?;
+                    match request.redecide(fresh, cause) {
+                        Ok(Some(transition)) => {
+                            requests::advance(tx, transition, now).await.map(drop)?;
+                        }
+                        // It ended in this very moment.
+                        Ok(None) | Err(Refusal::WrongState { .. }) => {}
+                        Err(other) => return Err(other.into()),
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,262 @@
+//! An agent proposes: validate, recognise repetition, freeze the endpoints, decide, store.
+
+use serde_json::{Map, Value};
+
+use super::{Broker, BrokerError, facts::criticality};
+use crate::{
+    domain::{
+        Time,
+        action::{ActionKind, Term, spoken_seconds},
+        actor::Agent,
+        canonical::Digest,
+        decision::{Decision, Reason, Tally, Verdict},
+        endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
+        facts::AlertFacts,
+        id::RequestId,
+        proposal::{Invalid, Proposal},
+        request::{Request, Skipped, State, Target},
+    },
+    store::{
+        Read, StoreError, Tx, accounts,
+        requests::{self, Origin},
+    },
+};
+
+/// The id of the reason that the broker itself gives when no endpoint is left.
+pub const NOTHING_LEFT: &str = "broker.nothing_left";
+
+impl Broker {
+    /// Takes the arguments of an action tool and answers with the stored request: new, or the one
+    /// that the agent asked for before.
+    pub async fn submit(
+        &self,
+        agent: &Agent,
+        kind: ActionKind,
+        arguments: &Map<String, Value>,
+    ) -> Result<Request, BrokerError> {
+        let asked = self.try_submit(agent, kind, arguments).await;
+        if let Err(error) = &asked {
+            self.record_refused_proposal(agent, kind.name(), error).await?;
+        }
+        asked
+    }
+
+    async fn try_submit(
+        &self,
+        agent: &Agent,
+        kind: ActionKind,
+        arguments: &Map<String, Value>,
+    ) -> Result<Request, BrokerError> {
+        let proposal = &Proposal::parse(kind, arguments)?;
+        let mut reader = self.store().reader().await?;
+        if let Some(same) = repeated(&mut reader, agent, proposal).await? {
+            return load(&mut reader, same).await;
+        }
+        drop(reader);
+        let now = self.clock().now();
+        let inventory = self
+            .connector()
+            .resolve(&proposal.selection, &proposal.action, proposal.term, now)
+            .await?;
+        self.check_endpoints(proposal, &inventory)?;
+        let alert = self.find_alert(proposal, now).await;
+        let draft = &self.draft(agent, proposal, inventory, alert);
+        self.store()
+            .write(|tx| Box::pin(async move { self.store_draft(tx, agent, proposal, draft).await }))
+            .await
+    }
+
+    /// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is
+    /// no sound proposal.
+    fn check_endpoints(&self, proposal: &Proposal, inventory: &Inventory) -> Result<(), Invalid> {
+        if !inventory.unknown.is_empty() {
+            let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
+            return Err(Invalid {
+                field: "agent_ids".to_owned(),
+                problem: format!("there is no endpoint {}", ids.join(", ")),
+                allowed: format!("ids of endpoints of the manager `{}`", self.connector().name()),
+            });
+        }
+        let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
+        let configured = self.connector().durations(proposal.action.kind());
+        let offered = |candidate: &Candidate| configured.get(&candidate.endpoint.platform);
+        let fits = |candidate: &Candidate| offered(candidate).is_some_and(|s| s.contains(&seconds));
+        if inventory.candidates.is_empty() || inventory.candidates.iter().any(fits) {
+            return Ok(());
+        }
+        let mut others: Vec<u32> =
+            inventory.candidates.iter().filter_map(offered).flatten().copied().collect();
+        others.sort_unstable();
+        others.dedup();
+        let others = others.iter().map(|s| format!("{s} ({})", spoken_seconds(*s)));
+        let others: Vec<_> = others.chain(["permanent: true".to_owned()]).collect();
+        Err(Invalid {
+            field: "duration_seconds".to_owned(),
+            problem: format!("no manager command ends by itself after {seconds} seconds there"),
+            allowed: others.join(", "),
+        })
+    }
+
+    async fn find_alert(&self, proposal: &Proposal, now: Time) -> AlertFacts {
+        match &proposal.claim.alert_id {
+            Some(id) => self.connector().find_alert(id, &proposal.action, now).await,
+            None => {
+                AlertFacts { summary: "the agent named no alert".to_owned(), ..Default::default() }
+            }
+        }
+    }
+
+    /// The request as it would be stored, but for policy's answer.
+    fn draft(
+        &self,
+        agent: &Agent,
+        proposal: &Proposal,
+        inventory: Inventory,
+        alert: AlertFacts,
+    ) -> Request {
+        let now = self.clock().now();
+        let (mut targets, mut skipped) = (Vec::new(), Vec::new());
+        for Candidate { endpoint, command } in inventory.candidates {
+            match command {
+                Err(reason) => skipped.push(Skipped { endpoint, reason }),
+                Ok(command) => targets.push(Target {
+                    criticality: criticality(self.settings(), &endpoint.groups),
+                    endpoint,
+                    command,
+                    attempt: None,
+                    outcome: None,
+                    outcome_at: None,
+                }),
+            }
+        }
+        Request {
+            id: self.clock().id(),
+            version: 1,
+            agent: agent.id,
+            agent_name: agent.name.clone(),
+            owner: agent.owner,
+            issuer: agent.issuer,
+            action: proposal.action.clone(),
+            term: proposal.term,
+            claim: proposal.claim.clone(),
+            fleet_wide: proposal.selection == Selection::All,
+            manager: self.connector().name().to_owned(),
+            targets,
+            skipped,
+            alert,
+            digest: Digest::ZERO,
+            asked_at: now,
+            deadline: now + self.settings().decide_within,
+            state: State::Pending,
+            votes: Vec::new(),
+            decision: undecided(now),
+            attempts: Vec::new(),
+            held_because: None,
+        }
+    }
+
+    async fn store_draft(
+        &self,
+        tx: &mut Tx<'_>,
+        agent: &Agent,
+        proposal: &Proposal,
+        draft: &Request,
+    ) -> Result<Request, BrokerError> {
+        // Somebody may have asked the same in the meantime, and the token may be revoked.
+        if let Some(same) = repeated(tx, agent, proposal).await? {
+            return load(tx, same).await;
+        }
+        let agent = accounts::agent_by_id(tx, agent.id)
+            .await?
+            .filter(|agent| !agent.revoked)
+            .ok_or(BrokerError::NotFound)?;
+        let now = draft.asked_at;
+        let mut request = draft.clone();
+        let decision = self.decide(tx, &request, &agent, now).await?.run;
+        keep_out(&mut request, &decision);
+        request.decision = decision;
+        if request.targets.is_empty() && request.decision.verdict != Verdict::Deny {
+            request.decision.verdict = Verdict::Deny;
+        }
+        if request.targets.is_empty() && request.decision.errors.is_empty() {
+            request.decision.reasons = vec![nothing_left(&request)];
+        }
+        request.digest = request.computed_digest();
+        let asked = request.asked(self.use_by(now), now);
+        let origin = Origin {
+            proposal: proposal.digest(),
+            idempotency_key: proposal.idempotency_key.as_deref(),
+        };
+        requests::insert(tx, &asked, origin, now).await?;
+        Ok(asked.into_request())
+    }
+}
+
+/// The agent's request of the same key, or its open request of the same proposal.
+async fn repeated(
+    read: &mut impl Read,
+    agent: &Agent,
+    proposal: &Proposal,
+) -> Result<Option<RequestId>, BrokerError> {
+    let Some(key) = &proposal.idempotency_key else {
+        return Ok(requests::same_open_proposal(read, agent.id, proposal.digest()).await?);
+    };
+    match requests::same_key(read, agent.id, key).await? {
+        None => Ok(None),
+        Some((id, digest)) if digest == proposal.digest() => Ok(Some(id)),
+        Some((id, _)) => Err(Invalid {
+            field: "idempotency_key".to_owned(),
+            problem: format!("`{key}` is the key of {id}, which asks for something else"),
+            allowed: "a new key for a new proposal".to_owned(),
+        }
+        .into()),
+    }
+}
+
+pub(super) async fn load(read: &mut impl Read, id: RequestId) -> Result<Request, BrokerError> {
+    let missing = || StoreError::Inconsistent {
+        table: "request",
+        id: id.to_string(),
+        why: "it was there a moment ago".to_owned(),
+    };
+    Ok(requests::load(read, id).await?.ok_or_else(missing)?)
+}
+
+/// Endpoints that policy keeps out of a fleet-wide request join those that are skipped.
+fn keep_out(request: &mut Request, decision: &Decision) {
+    let targets = std::mem::take(&mut request.targets);
+    for target in targets {
+        match decision.kept_out.iter().find(|(id, _)| *id == target.endpoint.id) {
+            None => request.targets.push(target),
+            Some((_, reasons)) => {
+                let why: Vec<_> = reasons.iter().map(|reason| reason.why.as_str()).collect();
+                let reason = SkipReason::Policy(why.join("; "));
+                request.skipped.push(Skipped { endpoint: target.endpoint, reason });
+            }
+        }
+    }
+}
+
+/// Why a request without endpoints is denied.
+fn nothing_left(request: &Request) -> Reason {
+    let mut reasons: Vec<_> = request.skipped.iter().map(|s| s.reason.to_string()).collect();
+    reasons.sort();
+    reasons.dedup();
+    let why = match reasons.as_slice() {
+        [] => "the manager has no endpoint".to_owned(),
+        reasons => format!("no endpoint is left: {}", reasons.join("; ")),
+    };
+    Reason { policy: NOTHING_LEFT.to_owned(), why }
+}
+
+fn undecided(at: Time) -> Decision {
+    Decision {
+        verdict: Verdict::Deny,
+        reasons: Vec::new(),
+        errors: Vec::new(),
+        kept_out: Vec::new(),
+        policy_hash: Digest::ZERO,
+        tally: Tally::NONE,
+        at,
+    }
+}

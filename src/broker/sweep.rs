@@ -1,0 +1,69 @@
+//! Time passes: what is late expires, what a crash left is closed.
+
+use super::{Broker, BrokerError};
+use crate::{
+    domain::{
+        actor::Actor,
+        audit::{AuditEvent, EventKind},
+        id::RequestId,
+        lifecycle::Refusal,
+    },
+    store::requests,
+};
+
+impl Broker {
+    /// Expires what is late. How many requests that was.
+    pub async fn sweep(&self) -> Result<usize, BrokerError> {
+        let now = self.clock().now();
+        let late = requests::overdue(&mut self.store().reader().await?, now).await?;
+        for id in &late {
+            self.expire(*id).await?;
+        }
+        Ok(late.len())
+    }
+
+    async fn expire(&self, id: RequestId) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    match request.expire(now) {
+                        Ok(transition) => requests::advance(tx, transition, now).await.map(drop)?,
+                        // Somebody decided in this very moment: then it is not late.
+                        Err(Refusal::WrongState { .. } | Refusal::TooEarly) => {}
+                        Err(other) => return Err(other.into()),
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// At start-up: writes down what started. Version and configuration are in `detail`.
+    pub async fn started(&self, detail: serde_json::Value) -> Result<(), BrokerError> {
+        self.record(&AuditEvent::new(EventKind::Started, Actor::System, None, detail)).await?;
+        Ok(())
+    }
+
+    /// At start-up: closes what a crash left half sent. Nothing is sent again. Call it before the
+    /// worker starts; the store's lock makes sure that nobody else is sending.
+    pub async fn recover(&self) -> Result<Vec<RequestId>, BrokerError> {
+        let left = requests::dispatching(&mut self.store().reader().await?).await?;
+        let now = self.clock().now();
+        for id in &left {
+            self.store()
+                .write(|tx| {
+                    Box::pin(async move {
+                        let request =
+                            requests::load(tx, *id).await?.ok_or(BrokerError::NotFound)?;
+                        let transition = request.recover(now)?;
+                        requests::advance(tx, transition, now).await?;
+                        Ok::<_, BrokerError>(())
+                    })
+                })
+                .await?;
+        }
+        Ok(left)
+    }
+}

@@ -1,0 +1,74 @@
+//! A broker, called from elsewhere: the HTTP side of the stdio bridge.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    ConnectorError, Secret, Tls,
+    http::{Address, Connections, Site},
+};
+
+/// Longer than the longest wait that a tool allows.
+const DEADLINE: Duration = Duration::from_secs(75);
+const ANSWER_MIB_MAX: usize = 8;
+/// Where systems keep the authorities that they trust.
+const SYSTEM_AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// A broker's `/mcp`, and an agent's token for it.
+pub struct Relay {
+    site: Site,
+    token: Secret,
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("url", &self.site.address.url).finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    /// A relay to the broker at this address: `http://` on this machine only, `https://` with a
+    /// certificate that the system trusts unless `tls` says otherwise.
+    pub fn new(url: &str, token: Secret, tls: Option<Tls>) -> Result<Self, ConnectorError> {
+        let url = url.trim_end_matches('/');
+        let tls = match tls {
+            Some(tls) => tls,
+            None if url.starts_with("https://") => system_authorities(),
+            None => Tls::Plain,
+        };
+        let address = Address::read(url, &tls, "stdio")?;
+        let system = format!("the broker at {}", address.url);
+        let site = Site::new((system, address), &tls, "stdio", Connections::Kept, DEADLINE)?;
+        Ok(Self { site, token })
+    }
+
+    /// Posts a message to `/mcp`: status, content type and body of the answer, or a sentence.
+    pub async fn post(
+        &self,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+    ) -> Result<(u16, Option<String>, String), String> {
+        let request = self
+            .site
+            .post("/mcp")
+            .bearer_auth(self.token.expose())
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream");
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let sent = self.site.send(request.body(body), ANSWER_MIB_MAX).await;
+        let reply = sent.map_err(|failure| failure.error.to_string())?;
+        Ok((reply.status, reply.content_type.clone(), reply.text()))
+    }
+}
+
+fn system_authorities() -> Tls {
+    let [usual, ..] = SYSTEM_AUTHORITIES;
+    let known = SYSTEM_AUTHORITIES.into_iter().find(|file| Path::new(file).exists());
+    let file = PathBuf::from(known.unwrap_or(usual));
+    Tls::Ca { file, server_name: None }
+}
