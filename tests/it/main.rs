@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod imports;
 mod lifecycle;
 mod proposal;
 mod states_doc;
