@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod connector;
+mod imports;
 mod lifecycle;
 mod policy;
 mod proposal;
