@@ -91,7 +91,7 @@ impl Catalogue {
                 let seconds = seconds_of(name, base).ok_or_else(|| {
                     wrong(format!("it is {base} and a number of seconds, such as {base}600"))
                 })?;
-                // 0 never ends and is not repeated-safe, 1 is the twin that ends another early.
+                // 0 never ends; 1 is the twin that ends another one early.
                 if seconds > 1 {
                     timed.insert(seconds, name.clone());
                 }

@@ -1,6 +1,6 @@
 //! Who is at the other end: the verifiers behind `ca_file` and `pin_sha256`.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
@@ -35,15 +35,14 @@ pub(super) fn client_config(tls: &Tls, section: &str) -> Result<ClientConfig, Co
     let judge = match tls {
         Tls::Ca { file, server_name } => {
             let name = server_name.as_deref().map(|name| server_name_of(name, section));
-            let roots = roots(file, section)?;
-            Judge::Chain(chain(roots, Arc::clone(&provider), section)?, name.transpose()?)
+            Judge::Chain(chain(file, Arc::clone(&provider), section)?, name.transpose()?)
         }
         Tls::Pin { sha256 } => Judge::Pin(*sha256),
         Tls::Plain => Judge::Nobody,
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| ConnectorError::settings(section, "tls", error.to_string()))?;
+        .map_err(|error| ConnectorError::settings(section, "TLS 1.2 and 1.3", error.to_string()))?;
     let verifier = Arc::new(Verifier { judge, algorithms });
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
@@ -55,7 +54,11 @@ fn server_name_of(name: &str, section: &str) -> Result<ServerName<'static>, Conn
     })
 }
 
-fn roots(file: &std::path::Path, section: &str) -> Result<RootCertStore, ConnectorError> {
+fn chain(
+    file: &Path,
+    provider: Arc<CryptoProvider>,
+    section: &str,
+) -> Result<Arc<WebPkiServerVerifier>, ConnectorError> {
     let wrong = |why: String| {
         let key = format!("{section}.ca_file");
         ConnectorError::settings(key, file.display().to_string(), why)
@@ -71,17 +74,9 @@ fn roots(file: &std::path::Path, section: &str) -> Result<RootCertStore, Connect
     if roots.is_empty() {
         return Err(wrong("it is a PEM file with at least one certificate".to_owned()));
     }
-    Ok(roots)
-}
-
-fn chain(
-    roots: RootCertStore,
-    provider: Arc<CryptoProvider>,
-    section: &str,
-) -> Result<Arc<WebPkiServerVerifier>, ConnectorError> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|error| ConnectorError::settings(section, "ca_file", error.to_string()))
+        .map_err(|error| wrong(error.to_string()))
 }
 
 /// By what a certificate is judged.

@@ -1,7 +1,7 @@
 //! Every way in which a call can end, and what is known then. Only what is surely not sent may be
 //! tried again.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use countersign::{
     connector::{Connector, Dispatched},
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::{
     harness::{Lab, connector, outcomes, send, settings},
-    tap::{Heard, Tap, always, say, token},
+    tap::{Tap, after_login, always, say},
 };
 
 /// Asserts that surely nothing was sent, and that it may be tried again after this time.
@@ -240,13 +240,8 @@ async fn an_answer_that_is_too_large_is_unknown() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_unknown() {
-    let script = |heard: &Heard| {
-        if heard.line.starts_with("POST") {
-            return token("any");
-        }
-        Some("HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{".to_owned())
-    };
-    let tap = Tap::start(script).await;
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_owned();
+    let tap = Tap::start(after_login(half)).await;
     let mut settings = settings(&tap.url());
     settings.call_deadline = Duration::from_millis(300);
     let dispatched = send(&Connector::new(settings).unwrap(), &["001"]).await;
@@ -268,30 +263,17 @@ async fn other_statuses_are_unknown() {
 async fn a_redirect_is_not_followed() {
     let other = Tap::start(always(200, "{}")).await;
     let to = format!("HTTP/1.1 307 Go\r\nlocation: {}/x\r\ncontent-length: 0\r\n\r\n", other.url());
-    let to = Arc::new(to);
-    let tap = Tap::start(move |heard: &Heard| {
-        if heard.line.starts_with("POST") { token("any") } else { Some(to.to_string()) }
-    })
-    .await;
+    let tap = Tap::start(after_login(to)).await;
     send(&connector(&tap.url()), &["001"]).await;
     assert_eq!(other.heard("").len(), 0);
 }
 
 #[tokio::test]
 async fn a_call_is_made_once_however_it_ends() {
-    let hang_up = |heard: &Heard| if heard.line.starts_with("POST") { token("any") } else { None };
-    let tap = Tap::start(hang_up).await;
-    send(&connector(&tap.url()), &["001"]).await;
-    assert_eq!(tap.heard("PUT").len(), 1);
-    for status in [401, 429, 500, 503] {
-        let tap =
-            Tap::start(
-                move |heard: &Heard| {
-                    if heard.line.starts_with("POST") { token("any") } else { say(status, "") }
-                },
-            )
-            .await;
+    let hangs_up = String::new();
+    for ending in [hangs_up, say(401, ""), say(429, ""), say(500, ""), say(503, "")] {
+        let tap = Tap::start(after_login(ending.clone())).await;
         send(&connector(&tap.url()), &["001"]).await;
-        assert_eq!(tap.heard("PUT").len(), 1, "{status}");
+        assert_eq!(tap.heard("PUT").len(), 1, "{ending}");
     }
 }

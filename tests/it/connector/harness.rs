@@ -10,7 +10,7 @@ use countersign::{
         action::{Action, ActionKind, Term},
         canonical::Digest,
         decision::{Decision, Tally, Verdict},
-        endpoint::{Endpoint, EndpointId, Inventory, Platform, Selection},
+        endpoint::{self, EndpointId, Inventory, Platform, Selection},
         facts::AlertFacts,
         id::{AgentId, AttemptId, PersonId, RequestId},
         lifecycle::Fresh,
@@ -18,7 +18,7 @@ use countersign::{
         proposal::Claim,
         request::{Outcome, Request, State, Target},
     },
-    simulator::{self, Server, Simulator},
+    simulator::{self, Endpoint, Os, Server, Simulator},
 };
 use uuid::Uuid;
 
@@ -38,6 +38,18 @@ pub(super) fn block(address: &str) -> Action {
 
 pub(super) fn disable(account: &str) -> Action {
     Action::parse(ActionKind::DisableAccount, account).unwrap()
+}
+
+/// A manager with this many connected Linux machines, `0001` and on.
+pub(super) fn fleet(size: u32) -> simulator::Settings {
+    let machine = |id| Endpoint::new(id, "machine", Os::UBUNTU);
+    let agents = names(size).into_iter().map(machine).collect();
+    simulator::Settings { agents, ..simulator::Settings::default() }
+}
+
+/// The ids of a [`fleet`].
+pub(super) fn names(size: u32) -> Vec<&'static str> {
+    (1..=size).map(|id| &*format!("{id:04}").leak()).collect()
 }
 
 pub(super) fn ids(ids: &[&str]) -> Vec<EndpointId> {
@@ -187,7 +199,7 @@ fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
 
 fn target(id: &EndpointId) -> Target {
     Target {
-        endpoint: Endpoint {
+        endpoint: endpoint::Endpoint {
             id: id.clone(),
             name: format!("machine-{id}"),
             date_added: "2025-01-01T00:00:00+00:00".to_owned(),

@@ -12,8 +12,8 @@ use countersign::{
 };
 
 use super::{
-    harness::{Lab, block, connector, disable, ids, now},
-    tap::{Heard, Tap, always, say, token},
+    harness::{Lab, block, connector, disable, fleet, ids, names, now, resolve},
+    tap::{Tap, always},
 };
 
 impl Lab {
@@ -189,13 +189,6 @@ async fn ids_that_the_user_may_not_see_are_unknown() {
     assert!(error.to_string().ends_with("give the user the right agent:read"), "{error}");
 }
 
-fn fleet(size: u32) -> Settings {
-    let agents = (1..=size)
-        .map(|id| Endpoint::new(&format!("{id:04}"), &format!("machine-{id}"), Os::UBUNTU))
-        .collect();
-    Settings { agents, ..Settings::default() }
-}
-
 #[tokio::test]
 async fn a_large_fleet_is_read_page_by_page() {
     for size in [499, 500, 501, 1200] {
@@ -211,21 +204,17 @@ async fn a_large_fleet_is_read_page_by_page() {
 async fn many_named_ids_are_asked_for_by_the_hundred() {
     let body = r#"{"data": {"affected_items": [], "total_affected_items": 0}}"#;
     let tap = Tap::start(always(200, body)).await;
-    let named: Vec<_> = (1..=201).map(|id| format!("{id:03}")).collect();
-    let named: Vec<_> = named.iter().map(String::as_str).collect();
-    let inventory = super::harness::resolve(&connector(&tap.url()), &named).await;
+    let inventory = resolve(&connector(&tap.url()), &names(201)).await;
     assert_eq!(inventory.unknown.len(), 201);
     let lines: Vec<_> = tap.heard("GET").into_iter().map(|heard| heard.line).collect();
     assert_eq!(lines.len(), 3);
     assert_eq!(
         lines[2],
-        "GET /agents?agents_list=201&select=id,name,ip,status,group,os.platform,version,dateAdd,\
+        "GET /agents?agents_list=0201&select=id,name,ip,status,group,os.platform,version,dateAdd,\
          node_name&sort=id&limit=500&offset=0"
     );
     let lab = Lab::start(fleet(250)).await;
-    let named: Vec<_> = (1..=250).map(|id| format!("{id:04}")).collect();
-    let named: Vec<_> = named.iter().map(String::as_str).collect();
-    assert_eq!(lab.resolve(&named).await.candidates.len(), 250);
+    assert_eq!(lab.resolve(&names(250)).await.candidates.len(), 250);
 }
 
 #[tokio::test]
@@ -250,22 +239,16 @@ async fn what_an_endpoint_does_not_say_is_read_strictly() {
         let body =
             format!(r#"{{"data": {{"affected_items": [{agent}], "total_affected_items": 1}}}}"#);
         let tap = Tap::start(always(200, &body)).await;
-        let inventory = super::harness::resolve(&connector(&tap.url()), &["001"]).await;
+        let inventory = resolve(&connector(&tap.url()), &["001"]).await;
         assert_eq!(commands(&inventory), [expected]);
     }
 }
 
 #[tokio::test]
 async fn a_list_that_never_ends_is_given_up() {
-    let page = |heard: &Heard| {
-        if heard.line.starts_with("POST") {
-            return token("any");
-        }
-        let agents = vec![r#"{"id": "001"}"#; 500].join(",");
-        let data = format!(r#"{{"affected_items": [{agents}], "total_affected_items": 999999}}"#);
-        say(200, &format!(r#"{{"data": {data}}}"#))
-    };
-    let tap = Tap::start(page).await;
+    let agents = vec![r#"{"id": "001"}"#; 500].join(",");
+    let data = format!(r#"{{"affected_items": [{agents}], "total_affected_items": 999999}}"#);
+    let tap = Tap::start(always(200, &format!(r#"{{"data": {data}}}"#))).await;
     let connector = connector(&tap.url());
     let action = block("203.0.113.7");
     let all = connector.resolve(&Selection::All, &action, Term::Permanent, now());

@@ -1,5 +1,7 @@
 //! The one call that acts: its bytes, and what a valid answer means.
 
+use std::time::Duration;
+
 use countersign::{
     connector::Mark,
     domain::request::Outcome,
@@ -7,7 +9,9 @@ use countersign::{
 };
 
 use super::{
-    harness::{Lab, block, connector, disable, later, mark, now, outcomes, permit, resolve, send},
+    harness::{
+        Lab, block, connector, disable, fleet, later, mark, names, now, outcomes, permit, send,
+    },
     tap::{Tap, always},
 };
 
@@ -153,11 +157,9 @@ async fn every_endpoint_that_fails_by_itself_is_refused_by_itself() {
 
 #[tokio::test]
 async fn a_slow_endpoint_is_waited_for() {
-    let lab =
-        Lab::start(Settings { api_timeout: std::time::Duration::ZERO, ..Settings::captured() });
-    let lab = lab.await;
-    let slow = Contact::After(std::time::Duration::from_millis(50));
-    lab.sim.set_contact("011", slow);
+    let impatient = Settings { api_timeout: Duration::ZERO, ..Settings::captured() };
+    let lab = Lab::start(impatient).await;
+    lab.sim.set_contact("011", Contact::After(Duration::from_millis(50)));
     let dispatched = send(&lab.connector, &["001", "011"]).await;
     assert_eq!(outcomes(&dispatched), ["001 sent", "011 sent"]);
 }
@@ -179,13 +181,11 @@ async fn nothing_leaves_after_the_permit_s_time() {
 async fn more_endpoints_than_a_manager_reaches_are_not_sent_to() {
     let tap = Tap::start(always(200, SENT)).await;
     let connector = connector(&tap.url());
-    let many: Vec<_> = (1..=501).map(|id| format!("{id:03}")).collect();
-    let many: Vec<_> = many.iter().map(String::as_str).collect();
-    let dispatched = send(&connector, &many).await;
+    let dispatched = send(&connector, &names(501)).await;
     assert_eq!(dispatched.report.outcomes.len(), 501);
     assert!(dispatched.report.outcomes.iter().all(|(_, o)| o.name() == "not_sent"));
     assert_eq!(tap.heard("").len(), 0);
-    assert_eq!(send(&connector, &many[..500]).await.report.outcomes.len(), 500);
+    assert_eq!(send(&connector, &names(500)).await.report.outcomes.len(), 500);
     assert_eq!(tap.heard("PUT").len(), 1);
 }
 
@@ -199,16 +199,6 @@ async fn no_endpoints_never_means_all_endpoints() {
 
 #[tokio::test]
 async fn the_answer_to_a_batch_of_many_is_read_whole() {
-    let mut settings = Settings::default();
-    settings.agents = (1..=500)
-        .map(|id| {
-            let (id, name) = (format!("{id:03}"), format!("machine-{id}"));
-            countersign::simulator::Endpoint::new(&id, &name, countersign::simulator::Os::UBUNTU)
-        })
-        .collect();
-    let lab = Lab::start(settings).await;
-    let many: Vec<_> = (1..=500).map(|id| format!("{id:03}")).collect();
-    let many: Vec<_> = many.iter().map(String::as_str).collect();
-    assert_eq!(resolve(&lab.connector, &many).await.candidates.len(), 500);
-    assert_eq!(send(&lab.connector, &many).await.report.summary, "200: 500 sent");
+    let lab = Lab::start(fleet(500)).await;
+    assert_eq!(lab.send(&names(500)).await.report.summary, "200: 500 sent");
 }

@@ -178,7 +178,7 @@ async fn own_addresses_that_have_names_are_known_after_the_first_look() {
     let lab = Lab::captured().await;
     let url = lab.connector.url().replace("127.0.0.1", "localhost");
     let connector = Connector::new(settings(&url)).unwrap();
-    assert_eq!(connector.own_addresses(), [IpAddr::from([0; 4]); 0]);
+    assert!(connector.own_addresses().is_empty());
     super::harness::resolve(&connector, &["001"]).await;
     let loopback = connector.own_addresses();
     assert!(!loopback.is_empty() && loopback.iter().all(IpAddr::is_loopback), "{loopback:?}");

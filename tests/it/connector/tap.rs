@@ -22,8 +22,8 @@ pub(super) struct Heard {
     pub(super) body: String,
 }
 
-/// Says something for a request: the whole answer, or nothing and hangs up.
-type Script = dyn Fn(&Heard) -> Option<String> + Send + Sync;
+/// Says something for a request: the whole answer; hangs up after an empty one.
+type Script = dyn Fn(&Heard) -> String + Send + Sync;
 
 #[derive(Debug)]
 pub(super) struct Tap {
@@ -39,22 +39,20 @@ impl Drop for Tap {
 }
 
 impl Tap {
-    pub(super) async fn start(
-        script: impl Fn(&Heard) -> Option<String> + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) async fn start(script: impl Fn(&Heard) -> String + Send + Sync + 'static) -> Self {
         Self::listen(None, script).await
     }
 
     pub(super) async fn start_tls(
         config: Arc<ServerConfig>,
-        script: impl Fn(&Heard) -> Option<String> + Send + Sync + 'static,
+        script: impl Fn(&Heard) -> String + Send + Sync + 'static,
     ) -> Self {
         Self::listen(Some(TlsAcceptor::from(config)), script).await
     }
 
     async fn listen(
         tls: Option<TlsAcceptor>,
-        script: impl Fn(&Heard) -> Option<String> + Send + Sync + 'static,
+        script: impl Fn(&Heard) -> String + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -104,6 +102,10 @@ async fn converse(
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.ok()?);
+            // No HTTP: hang up as a web server does, instead of waiting for the end of a line.
+            if !head.is_ascii() || head[0].is_ascii_control() {
+                return stream.write_all(say(400, "").as_bytes()).await.ok();
+            }
         }
         let head = String::from_utf8(head).ok()?;
         let (line, headers) = head.split_once("\r\n")?;
@@ -115,33 +117,34 @@ async fn converse(
         let body = String::from_utf8(body).ok()?;
         let heard = Heard { connection, line, headers, body };
         notes.lock().unwrap().push(heard.clone());
-        let answer = script(&heard)?;
+        let answer = script(&heard);
         stream.write_all(answer.as_bytes()).await.ok()?;
+        if answer.is_empty() {
+            return None;
+        }
     }
 }
 
 /// An answer of this status and body.
-pub(super) fn say(status: u16, body: &str) -> Option<String> {
+pub(super) fn say(status: u16, body: &str) -> String {
     let length = body.len();
-    Some(format!("HTTP/1.1 {status} Because\r\ncontent-length: {length}\r\n\r\n{body}"))
+    format!("HTTP/1.1 {status} Because\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 /// The answer to a login.
-pub(super) fn token(text: &str) -> Option<String> {
+pub(super) fn token(text: &str) -> String {
     say(200, &format!(r#"{{"data": {{"token": "{text}"}}, "error": 0}}"#))
 }
 
-/// A script for a manager that signs anybody in and says the same to everything else.
-pub(super) fn always(
-    status: u16,
-    body: &str,
-) -> impl Fn(&Heard) -> Option<String> + Send + Sync + 'static {
-    let body = body.to_owned();
+/// A script for a manager that signs anybody in and answers everything else so.
+pub(super) fn always(status: u16, body: &str) -> impl Fn(&Heard) -> String + Send + Sync + 'static {
+    after_login(say(status, body))
+}
+
+/// The same with an answer of any form.
+pub(super) fn after_login(answer: String) -> impl Fn(&Heard) -> String + Send + Sync + 'static {
     move |heard| {
-        if heard.line.ends_with("/security/user/authenticate") {
-            token("any")
-        } else {
-            say(status, &body)
-        }
+        let login = heard.line.ends_with("/security/user/authenticate");
+        if login { token("any") } else { answer.clone() }
     }
 }
