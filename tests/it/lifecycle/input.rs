@@ -57,6 +57,7 @@ pub(super) enum Said {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Order { batch: Ids, verdict: Verdict, frozen: bool },
+    Later,
     Stop,
 }
 
@@ -74,6 +75,7 @@ pub(super) enum Input {
     Claim { batch: Ids, lost: Ids, verdict: Verdict, frozen: bool, now: i64 },
     LoseAll { lost: Ids, now: i64 },
     Answer { attempt: Which, report: Said, next: Then, now: i64 },
+    Resume { next: Then, now: i64 },
     Recover { now: i64 },
 }
 
@@ -99,6 +101,7 @@ impl Input {
             Self::Claim { .. } => "claim",
             Self::LoseAll { .. } => "lose_all",
             Self::Answer { .. } => "answered",
+            Self::Resume { .. } => "resume",
             Self::Recover { .. } => "recover",
         }
     }
@@ -116,6 +119,7 @@ impl Input {
             | Self::Claim { now, .. }
             | Self::LoseAll { now, .. }
             | Self::Answer { now, .. }
+            | Self::Resume { now, .. }
             | Self::Recover { now } => Some(now),
             Self::Hold => None,
         }
@@ -128,14 +132,16 @@ impl Input {
             | Self::Retract { verdict, .. }
             | Self::Redecide { verdict, .. }
             | Self::Claim { verdict, .. }
-            | Self::Answer { next: Then::Order { verdict, .. }, .. } => Some(verdict),
+            | Self::Answer { next: Then::Order { verdict, .. }, .. }
+            | Self::Resume { next: Then::Order { verdict, .. }, .. } => Some(verdict),
             Self::Reject { .. }
             | Self::Cancel { .. }
             | Self::Expire { .. }
             | Self::Withdraw { .. }
             | Self::Hold
             | Self::LoseAll { .. }
-            | Self::Answer { next: Then::Stop, .. }
+            | Self::Answer { next: Then::Later | Then::Stop, .. }
+            | Self::Resume { next: Then::Later | Then::Stop, .. }
             | Self::Recover { .. } => None,
         }
     }
@@ -146,6 +152,7 @@ impl Input {
             self,
             Self::Claim { frozen: true, .. }
                 | Self::Answer { next: Then::Order { frozen: true, .. }, .. }
+                | Self::Resume { next: Then::Order { frozen: true, .. }, .. }
         )
     }
 
@@ -196,6 +203,11 @@ impl Input {
                 let id = attempt.of(&request);
                 let (report, next) = (report.about(&request, id), next.after(&request));
                 let (transition, permit) = request.answered(id, &report, next, minute(now))?;
+                return Ok(Some(Moved { transition, permit }));
+            }
+            Self::Resume { next, now } => {
+                let next = next.after(&request);
+                let (transition, permit) = request.resume(next, minute(now))?;
                 return Ok(Some(Moved { transition, permit }));
             }
         };
@@ -269,6 +281,7 @@ impl Then {
             Self::Order { batch, verdict, frozen } => {
                 Next::Order { order: order(request, batch), run: decision(verdict), frozen }
             }
+            Self::Later => Next::Later,
             Self::Stop => Next::Stop { why: "nothing more to do".to_owned() },
         }
     }
@@ -331,9 +344,10 @@ fn answers(now: i64) -> Vec<Input> {
         |report| Input::Answer { attempt: Which::Other, report, next: Then::Stop, now };
     let mut inputs = Said::ALL.map(of_another).to_vec();
     let orders = calls().map(|(batch, verdict, frozen)| Then::Order { batch, verdict, frozen });
-    for next in orders.chain([Then::Stop]) {
+    for next in orders.chain([Then::Later, Then::Stop]) {
         let answer = |report| Input::Answer { attempt: Which::Open, report, next, now };
         inputs.extend(Said::ALL.map(answer));
+        inputs.push(Input::Resume { next, now });
     }
     inputs
 }

@@ -78,7 +78,10 @@ fn nothing_becomes_approved_unless_policy_says_run() {
 fn nothing_stays_open_against_policy() {
     for (step, moved) in walk().moves() {
         let to = moved.transition.request().state.name();
-        let asked_again = !matches!(step.input, Input::Claim { .. } | Input::Answer { .. });
+        let asked_again = !matches!(
+            step.input,
+            Input::Claim { .. } | Input::Answer { .. } | Input::Resume { .. }
+        );
         match step.input.verdict().filter(|_| asked_again) {
             Some(Verdict::Run) => assert_eq!(to, StateName::Approved, "{step:?}"),
             Some(Verdict::Approval(_)) => assert_eq!(to, StateName::Pending, "{step:?}"),
@@ -108,7 +111,11 @@ fn waiting_never_approves() {
 #[test]
 fn a_permit_is_issued_only_by_a_claim_or_after_an_answer() {
     for (step, moved, _) in permits() {
-        assert!(matches!(step.input, Input::Claim { .. } | Input::Answer { .. }), "{step:?}");
+        let calls = matches!(
+            step.input,
+            Input::Claim { .. } | Input::Answer { .. } | Input::Resume { .. }
+        );
+        assert!(calls, "{step:?}");
         assert_eq!(moved.transition.request().state.name(), StateName::Dispatching, "{step:?}");
     }
 }
@@ -168,12 +175,22 @@ fn a_permit_is_for_the_one_attempt_that_is_recorded_with_it() {
 }
 
 #[test]
-fn one_attempt_waits_for_its_answer_while_dispatching_and_none_otherwise() {
+fn at_most_one_attempt_waits_for_its_answer_and_only_while_dispatching() {
     for transition in walk().transitions() {
         let request = transition.request();
         let waiting = request.attempts.iter().filter(|attempt| attempt.answered_at.is_none());
-        let expected = usize::from(request.state.name() == StateName::Dispatching);
-        assert_eq!(waiting.count(), expected, "{request:?}");
+        let most = usize::from(request.state.name() == StateName::Dispatching);
+        assert!(waiting.count() <= most, "{request:?}");
+    }
+}
+
+#[test]
+fn a_permit_is_given_only_while_no_other_attempt_waits() {
+    for (step, moved, permit) in permits() {
+        let attempts = &moved.transition.request().attempts;
+        let waiting: Vec<_> = attempts.iter().filter(|a| a.answered_at.is_none()).collect();
+        assert_eq!(waiting.len(), 1, "{step:?}");
+        assert_eq!(waiting[0].id, permit.order().attempt, "{step:?}");
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Every function with every refusal it has.
-const REFUSALS: [(&str, &str); 12] = [
+const REFUSALS: [(&str, &str); 13] = [
     ("approve", "AlreadyVoted DigestChanged NotAllowed TooLate VersionChanged WrongState"),
     ("reject", "DigestChanged NotAllowed ReasonMissing TooLate VersionChanged WrongState"),
     ("retract", "NotAllowed NotVoted TooLate WrongState"),
@@ -31,6 +31,7 @@ const REFUSALS: [(&str, &str); 12] = [
     ("claim", "DigestChanged Frozen NoSuchAttempt PolicyWithdrawn TooLate WrongState"),
     ("lose_all", "WrongState"),
     ("answered", "NoSuchAttempt WrongState"),
+    ("resume", "NoSuchAttempt TooEarly WrongState"),
     ("recover", "WrongState"),
 ];
 

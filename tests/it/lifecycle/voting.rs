@@ -142,6 +142,7 @@ fn an_approval_adds_its_vote_and_a_retraction_takes_it_away_and_nothing_else_doe
             | Input::Claim { .. }
             | Input::LoseAll { .. }
             | Input::Answer { .. }
+            | Input::Resume { .. }
             | Input::Recover { .. } => {}
         }
         assert_eq!(moved.transition.request().votes, expected, "{step:?}");
@@ -165,8 +166,12 @@ fn a_transition_names_the_vote_that_the_store_has_to_keep_or_drop() {
             | Input::Withdraw { .. }
             | Input::Hold
             | Input::LoseAll { .. } => assert_eq!(*change, Change::State, "{step:?}"),
-            Input::Claim { .. } | Input::Answer { .. } | Input::Recover { .. } => {
-                assert!(matches!(change, Change::Attempt(_) | Change::Answered(..)), "{step:?}");
+            Input::Claim { .. }
+            | Input::Answer { .. }
+            | Input::Resume { .. }
+            | Input::Recover { .. } => {
+                let votes = matches!(change, Change::Approved(_) | Change::Retracted(_));
+                assert!(!votes, "{step:?}");
             }
         }
     }
@@ -187,6 +192,7 @@ fn nobody_acts_whom_policy_does_not_allow() {
             | Input::Claim { .. }
             | Input::LoseAll { .. }
             | Input::Answer { .. }
+            | Input::Resume { .. }
             | Input::Recover { .. } => true,
         };
         assert!(allowed, "{step:?}");
