@@ -48,15 +48,14 @@ fn rest_after(step: Result<Progress, BrokerError>) -> Rest {
     match step {
         Ok(Progress::Moved(_)) => Rest::None,
         Ok(Progress::Idle) => Rest::UntilWoken,
-        Ok(Progress::Held(why)) => {
-            tracing::warn!(%why, "an approved request is held");
-            Rest::BackOff
-        }
-        Err(error) => {
-            tracing::error!(%error, "the worker could not finish a step");
-            Rest::BackOff
-        }
+        Ok(Progress::Held(why)) => back_off(&why),
+        Err(error) => back_off(&error.to_string()),
     }
+}
+
+fn back_off(why: &str) -> Rest {
+    tracing::warn!(%why, "the worker waits");
+    Rest::BackOff
 }
 
 /// One step: expire what is late, then bring the oldest approved request to its end.
