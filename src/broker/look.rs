@@ -15,9 +15,15 @@ use crate::{
     store::{
         accounts,
         audit::{self, AuditFilter, Verified},
-        requests::{self, Filter, InForce, Summary},
+        requests::{self, InForce},
         system,
     },
+};
+
+// What the doors need to name: they do not see the store.
+pub use crate::store::{
+    StoreError,
+    requests::{Counts, Filter, Summary},
 };
 
 /// How many rows a list shows.
