@@ -1,1 +1,97 @@
-//! The door for agents.
+//! The door for agents: the Model Context Protocol over HTTP, and the bridge for clients that
+//! start a program.
+//!
+//! A call passes `bearer` (who is it), `door` (which tool), `arguments` (has it a sound form), one
+//! verb of the broker, and [`answer`] (what the model reads).
+//!
+//! Deliberately absent: sessions, which belong to whoever knows their id; elicitation, whose answer
+//! comes from the side that asks; any tool that approves.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, middleware};
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{broker::Broker, clock::Clock};
+use door::Door;
+
+pub mod answer;
+mod arguments;
+mod bearer;
+mod call;
+pub mod catalogue;
+mod door;
+mod trouble;
+
+/// The longest message, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// How long calls that do not wait may go on after the stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Where agents reach the broker.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address that people type: scheme and host with an optional port, without a path.
+    pub public_url: String,
+    /// The address that the broker listens on.
+    pub listen: SocketAddr,
+}
+
+impl Settings {
+    /// The values of `Host` that are answered. Never empty: rmcp takes an empty list for "all".
+    fn hosts(&self) -> Vec<String> {
+        let (_, public) = self.split_url();
+        let mut hosts = vec![public.to_owned()];
+        if self.listen.ip().is_loopback() {
+            hosts.extend([self.listen.to_string(), format!("localhost:{}", self.listen.port())]);
+        }
+        hosts
+    }
+
+    /// The one `Origin` that is answered, with its port: rmcp takes an origin without a port for
+    /// any port.
+    fn origin(&self) -> String {
+        let (scheme, host) = self.split_url();
+        let port = if scheme == "http" { 80 } else { 443 };
+        let bracket = host.rfind(']').unwrap_or(0);
+        let has_port = host.rfind(':').is_some_and(|colon| colon > bracket);
+        if has_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
+    }
+
+    fn split_url(&self) -> (&str, &str) {
+        self.public_url.trim_end_matches('/').split_once("://").unwrap_or(("https", ""))
+    }
+}
+
+/// The door, at `/mcp`. `stop` makes every wait answer at once; whatever has not answered a little
+/// later is cut off.
+pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Router {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(MESSAGE_BYTES_MAX)
+        .with_allowed_hosts(settings.hosts())
+        .with_allowed_origins([settings.origin()])
+        .enforce_origin_validation()
+        .with_cancellation_token(later(broker.clock().clone(), stop.clone()));
+    let guard = middleware::from_fn_with_state(broker.clone(), bearer::check);
+    let door = Door::new(broker, settings.public_url, stop);
+    let sessions = Arc::new(NeverSessionManager::default());
+    let service = StreamableHttpService::new(move || Ok(door.clone()), sessions, config);
+    Router::new().route_service("/mcp", service).route_layer(guard)
+}
+
+/// A token that is cancelled a little after `stop`: rmcp's own would turn a wait into an error.
+fn later(clock: Clock, stop: CancellationToken) -> CancellationToken {
+    let cut = CancellationToken::new();
+    let cutting = cut.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        clock.reach(clock.now() + GRACE).await;
+        cutting.cancel();
+    });
+    cut
+}

@@ -1,0 +1,115 @@
+//! The arguments of the tools that are not actions, read field by field.
+//!
+//! What an action takes is read by the domain, for this door and any other.
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use super::catalogue::ToolName;
+use crate::{
+    broker::BrokerError,
+    domain::{id::RequestId, proposal::Invalid, request::StateName},
+};
+
+/// The longest value that an error repeats, in characters.
+const REPEATED_CHARS_MAX: usize = 80;
+
+/// What came with a call.
+#[derive(Debug)]
+pub(super) struct Arguments(Map<String, Value>);
+
+impl Arguments {
+    /// Nothing is checked yet.
+    pub(super) const fn new(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
+    /// Fails where a field is none of the tool's.
+    pub(super) fn check_fields(&self, tool: ToolName) -> Result<(), Invalid> {
+        let known: Vec<_> = tool.fields().into_iter().map(|(name, _)| name).collect();
+        match self.0.keys().find(|field| !known.contains(&field.as_str())) {
+            None => Ok(()),
+            Some(field) => {
+                let field: String = field.chars().take(REPEATED_CHARS_MAX).collect();
+                Err(invalid(&field, "there is no such field", known.join(", ")))
+            }
+        }
+    }
+
+    /// Takes a field out and leaves the rest for the domain.
+    pub(super) fn split_off(mut self, field: &str) -> (Self, Map<String, Value>) {
+        let taken = self.0.remove_entry(field);
+        (Self(taken.into_iter().collect()), self.0)
+    }
+
+    /// The request that a call is about. An id that cannot be one is not found, like any other
+    /// that is not the agent's.
+    pub(super) fn request_id(&self) -> Result<RequestId, BrokerError> {
+        let allowed = "the request_id of an earlier answer";
+        let value = self.present("request_id").ok_or_else(|| missing("request_id", allowed))?;
+        value.as_str().and_then(|id| id.parse().ok()).ok_or(BrokerError::NotFound)
+    }
+
+    /// A whole number.
+    pub(super) fn number(
+        &self,
+        field: &str,
+        allowed: RangeInclusive<u32>,
+        default: u32,
+    ) -> Result<u32, Invalid> {
+        let Some(value) = self.present(field) else { return Ok(default) };
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        number.filter(|number| allowed.contains(number)).ok_or_else(|| {
+            let allowed = format!("a whole number from {} to {}", allowed.start(), allowed.end());
+            wrong(field, value, allowed)
+        })
+    }
+
+    /// A text; empty where it is absent.
+    pub(super) fn text(&self, field: &str, chars_max: usize) -> Result<&str, Invalid> {
+        let Some(value) = self.present(field) else { return Ok("") };
+        value
+            .as_str()
+            .filter(|text| text.chars().count() <= chars_max)
+            .ok_or_else(|| wrong(field, value, format!("text of at most {chars_max} characters")))
+    }
+
+    /// A state.
+    pub(super) fn state(&self) -> Result<Option<StateName>, Invalid> {
+        let Some(value) = self.present("state") else { return Ok(None) };
+        let state = value.as_str().and_then(StateName::parse);
+        state
+            .map(Some)
+            .ok_or_else(|| wrong("state", value, StateName::ALL.map(StateName::name).join(", ")))
+    }
+
+    /// The place at which a list goes on.
+    pub(super) fn before(&self) -> Result<Option<RequestId>, Invalid> {
+        let Some(value) = self.present("before") else { return Ok(None) };
+        let id = value.as_str().and_then(|id| id.parse().ok());
+        id.map(Some).ok_or_else(|| wrong("before", value, "the `next` of an earlier answer"))
+    }
+
+    /// A field that is there; `null` counts as absent, as some clients send it for one left out.
+    fn present(&self, field: &str) -> Option<&Value> {
+        self.0.get(field).filter(|value| !value.is_null())
+    }
+}
+
+fn invalid(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Invalid {
+    Invalid { field: field.to_owned(), problem: problem.into(), allowed: allowed.into() }
+}
+
+fn missing(field: &str, allowed: &str) -> Invalid {
+    invalid(field, "it is missing", allowed)
+}
+
+fn wrong(field: &str, value: &Value, allowed: impl Into<String>) -> Invalid {
+    let text = value.to_string();
+    let mut short: String = text.chars().take(REPEATED_CHARS_MAX).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    invalid(field, format!("{short} is not allowed"), allowed)
+}

@@ -1,0 +1,118 @@
+//! One call of one tool by one agent.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    answer::{self, Answer},
+    arguments::Arguments,
+    catalogue::{
+        CANCEL_REASON_CHARS_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
+        ToolName, WAIT_SECONDS_MAX,
+    },
+};
+use crate::{
+    broker::{Broker, BrokerError, look::Filter},
+    domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
+};
+
+/// How long a token that the command line revoked may still wait: this process is told of its own
+/// writes alone.
+const RECHECK: Duration = Duration::from_secs(2);
+
+/// Who calls, and what may end the call.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) broker: &'a Broker,
+    pub(super) public_url: &'a str,
+    pub(super) agent: &'a Agent,
+    /// The broker is about to stop.
+    pub(super) stop: &'a CancellationToken,
+    /// The caller has hung up. Ends a wait and nothing else.
+    pub(super) gone: &'a CancellationToken,
+}
+
+impl Call<'_> {
+    pub(super) async fn run(
+        &self,
+        tool: ToolName,
+        arguments: Arguments,
+    ) -> Result<Answer, BrokerError> {
+        let request = match tool {
+            ToolName::Act(kind) => self.act(kind, arguments).await?,
+            ToolName::GetRequest => {
+                arguments.check_fields(tool)?;
+                self.broker.request_of_agent(self.agent, arguments.request_id()?).await?
+            }
+            ToolName::WaitForDecision => {
+                arguments.check_fields(tool)?;
+                let allowed = 1..=WAIT_SECONDS_MAX;
+                let seconds =
+                    arguments.number("timeout_seconds", allowed, TIMEOUT_SECONDS_DEFAULT)?;
+                self.wait(arguments.request_id()?, seconds).await?
+            }
+            ToolName::CancelRequest => {
+                arguments.check_fields(tool)?;
+                let reason = arguments.text("reason", CANCEL_REASON_CHARS_MAX)?;
+                self.broker.cancel_as_agent(self.agent, arguments.request_id()?, reason).await?
+            }
+            ToolName::ListRequests => return self.list(&arguments).await,
+        };
+        Ok(answer::of_request(&request, self.public_url))
+    }
+
+    async fn act(&self, kind: ActionKind, arguments: Arguments) -> Result<Request, BrokerError> {
+        let (own, proposal) = arguments.split_off("wait_seconds");
+        let seconds = own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0)?;
+        let request = self.broker.submit(self.agent, kind, &proposal).await?;
+        if seconds == 0 || request.state.name().terminal() {
+            return Ok(request);
+        }
+        match self.wait(request.id, seconds).await {
+            Ok(waited) => Ok(waited),
+            // It is stored: a failed wait must not look like a failed request.
+            Err(error) => {
+                tracing::warn!(%error, request.id = %request.id, "cannot wait for a request");
+                Ok(request)
+            }
+        }
+    }
+
+    async fn list(&self, arguments: &Arguments) -> Result<Answer, BrokerError> {
+        arguments.check_fields(ToolName::ListRequests)?;
+        let limit = arguments.number("limit", 1..=LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT)?;
+        let filter =
+            Filter { state: arguments.state()?, before: arguments.before()?, ..Filter::default() };
+        // One more than is shown tells whether there are more.
+        let found = self.broker.requests_of_agent(self.agent, &filter, limit + 1).await?;
+        Ok(answer::of_list(&found, usize::try_from(limit).unwrap_or(usize::MAX)))
+    }
+
+    async fn wait(&self, id: RequestId, seconds: u32) -> Result<Request, BrokerError> {
+        let time = Duration::from_secs(seconds.into());
+        tokio::select! {
+            waited = self.broker.wait_for(self.agent, id, time) => waited,
+            () = self.stop.cancelled() => self.broker.request_of_agent(self.agent, id).await,
+            () = self.gone.cancelled() => self.broker.request_of_agent(self.agent, id).await,
+            () = self.revoked() => Err(BrokerError::NotFound),
+        }
+    }
+
+    /// Ends when the agent's token no longer opens anything. What is answered then does not
+    /// matter: the bearer check, which asks again before anything leaves, turns it into a 401.
+    async fn revoked(&self) {
+        let (keeper, clock) = (self.broker.keeper(), self.broker.clock());
+        let mut changes = self.broker.changes();
+        loop {
+            changes.mark_unchanged();
+            if keeper.agent(self.agent.id).await.is_ok_and(|agent| agent.revoked) {
+                return;
+            }
+            tokio::select! {
+                Ok(()) = changes.changed() => {}
+                () = clock.reach(clock.now() + RECHECK) => {}
+            }
+        }
+    }
+}

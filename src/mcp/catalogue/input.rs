@@ -1,0 +1,193 @@
+//! What the tools take.
+
+use serde_json::json;
+
+use super::{
+    CANCEL_REASON_CHARS_MAX, Field, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
+    WAIT_SECONDS_MAX,
+};
+use crate::domain::{
+    action::ActionKind,
+    proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, REASON_CHARS_MAX},
+    request::StateName,
+};
+
+/// The argument of an action, then what all actions share.
+pub(super) fn action(kind: ActionKind) -> Vec<Field> {
+    let mut fields = vec![(
+        kind.argument(),
+        json!({ "type": "string", "description": argument(kind), "minLength": 1, "maxLength": 64 }),
+    )];
+    fields.extend(reach());
+    fields.extend(term());
+    fields.extend(claim());
+    fields.push((
+        "idempotency_key",
+        json!({
+            "type": "string",
+            "description": "Your own name for this proposal, 1 to 128 printable ASCII characters \
+                            without spaces. The same key with the same proposal always gives the \
+                            same request; with another proposal it is an error.",
+            "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$",
+        }),
+    ));
+    fields.push((
+        "wait_seconds",
+        json!({
+            "type": "integer",
+            "description": "How long to wait for the end of the request before answering. 0, the \
+                            default, answers at once.",
+            "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
+        }),
+    ));
+    fields
+}
+
+fn argument(kind: ActionKind) -> String {
+    let what = match kind {
+        ActionKind::BlockIp => "The address whose traffic is to be dropped",
+        ActionKind::DisableAccount => "The account that is to be locked",
+    };
+    format!("{what}: {}.", kind.grammar())
+}
+
+fn reach() -> [Field; 2] {
+    [
+        (
+            "agent_ids",
+            json!({
+                "type": "array",
+                "description": "The Wazuh agent ids of the endpoints to act on, such as [\"001\", \
+                                \"014\"]. Give either this or all_agents: true, never both. 000 is \
+                                the manager itself and cannot be a target.",
+                "items": { "type": "string", "pattern": "^[0-9]{3,10}$" },
+                "minItems": 1, "maxItems": AGENT_IDS_MAX,
+            }),
+        ),
+        (
+            "all_agents",
+            json!({
+                "type": "boolean",
+                "description": "true to act on all endpoints. Endpoints that cannot be reached or \
+                                that policy keeps out are skipped and named in the answer. Give \
+                                either this or agent_ids.",
+            }),
+        ),
+    ]
+}
+
+fn term() -> [Field; 2] {
+    [
+        (
+            "duration_seconds",
+            json!({
+                "type": "integer",
+                "description": "How long it lasts before the endpoint undoes it by itself. Only \
+                                durations that the manager has configured are possible; a wrong \
+                                one is answered with those. Give either this or permanent: true.",
+                "minimum": 1, "maximum": DURATION_SECONDS_MAX,
+            }),
+        ),
+        (
+            "permanent",
+            json!({
+                "type": "boolean",
+                "description": "true to let it last until somebody undoes it by hand. Prefer \
+                                duration_seconds where it is possible.",
+            }),
+        ),
+    ]
+}
+
+fn claim() -> [Field; 3] {
+    [
+        (
+            "reason",
+            json!({
+                "type": "string",
+                "description": "Why this is needed, for the analyst who decides: what you saw, \
+                                where, and what you conclude.",
+                "minLength": 1, "maxLength": REASON_CHARS_MAX,
+            }),
+        ),
+        (
+            "alert_id",
+            json!({
+                "type": "string",
+                "description": "The id of the Wazuh alert that you react to. Countersign looks it \
+                                up itself; an alert that it finds can spare the wait for people.",
+                "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._:-]+$",
+            }),
+        ),
+        (
+            "confidence",
+            json!({
+                "type": "integer",
+                "description": "How sure you are, from 0 to 100. Analysts see it; nothing runs \
+                                because of it.",
+                "minimum": 0, "maximum": 100,
+            }),
+        ),
+    ]
+}
+
+pub(super) fn request_id() -> Field {
+    (
+        "request_id",
+        json!({
+            "type": "string",
+            "description": "The request_id that an earlier answer gave you, such as \
+                            req_0192f0c1a2b37c4d8e5f60718293a4b5.",
+        }),
+    )
+}
+
+pub(super) fn timeout() -> Field {
+    (
+        "timeout_seconds",
+        json!({
+            "type": "integer",
+            "description": "How long to wait at most.",
+            "minimum": 1, "maximum": WAIT_SECONDS_MAX, "default": TIMEOUT_SECONDS_DEFAULT,
+        }),
+    )
+}
+
+pub(super) fn cancel_reason() -> Field {
+    (
+        "reason",
+        json!({
+            "type": "string",
+            "description": "Why you take it back, for the record.",
+            "maxLength": CANCEL_REASON_CHARS_MAX,
+        }),
+    )
+}
+
+pub(super) fn list() -> Vec<Field> {
+    vec![
+        (
+            "state",
+            json!({
+                "type": "string",
+                "description": "Only requests in this state.",
+                "enum": StateName::ALL.map(StateName::name),
+            }),
+        ),
+        (
+            "limit",
+            json!({
+                "type": "integer",
+                "description": "How many requests to list at most.",
+                "minimum": 1, "maximum": LIST_LIMIT_MAX, "default": LIST_LIMIT_DEFAULT,
+            }),
+        ),
+        (
+            "before",
+            json!({
+                "type": "string",
+                "description": "Goes on where an earlier list ended: its `next`.",
+            }),
+        ),
+    ]
+}
