@@ -21,6 +21,7 @@ use door::Door;
 pub mod answer;
 mod arguments;
 mod bearer;
+pub mod bridge;
 mod call;
 pub mod catalogue;
 mod door;
