@@ -7,7 +7,7 @@
 //! Deliberately absent: sessions, which belong to whoever knows their id; elicitation, whose answer
 //! comes from the side that asks; any tool that approves.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
 use rmcp::transport::streamable_http_server::{
@@ -37,19 +37,15 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Settings {
     /// The address that people type: scheme and host with an optional port, without a path.
     pub public_url: String,
-    /// The address that the broker listens on.
-    pub listen: SocketAddr,
+    /// The values of `Host` that are answered beside the public one.
+    pub hosts: Vec<String>,
 }
 
 impl Settings {
-    /// The values of `Host` that are answered. Never empty: rmcp takes an empty list for "all".
-    fn hosts(&self) -> Vec<String> {
+    /// Never empty: rmcp takes an empty list for "all".
+    fn all_hosts(&self) -> Vec<String> {
         let (_, public) = self.split_url();
-        let mut hosts = vec![public.to_owned()];
-        if self.listen.ip().is_loopback() {
-            hosts.extend([self.listen.to_string(), format!("localhost:{}", self.listen.port())]);
-        }
-        hosts
+        self.hosts.iter().cloned().chain([public.to_owned()]).collect()
     }
 
     /// The one `Origin` that is answered, with its port: rmcp takes an origin without a port for
@@ -74,7 +70,7 @@ pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Ro
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_max_request_body_bytes(MESSAGE_BYTES_MAX)
-        .with_allowed_hosts(settings.hosts())
+        .with_allowed_hosts(settings.all_hosts())
         .with_allowed_origins([settings.origin()])
         .enforce_origin_validation()
         .with_cancellation_token(later(broker.clock().clone(), stop.clone()));

@@ -28,19 +28,20 @@ const LINES_WAITING_MAX: usize = 16;
 
 /// Sends one message to the broker, with the token, and gives its answer.
 ///
-/// Follows no redirect. The error is a sentence that names the URL and never the token.
+/// It says itself what it sends and takes (`Content-Type`, `Accept`), and follows no redirect. The
+/// error is a sentence that names the URL and never the token.
 pub trait Post: Send + Sync + 'static {
     /// Sends one message. Dropping the future closes the connection.
     fn post(
         &self,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> impl Future<Output = Result<Reply, String>> + Send;
+    ) -> impl Future<Output = Result<Answer, String>> + Send;
 }
 
 /// What the broker answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// `Content-Type`, where there is one.

@@ -78,10 +78,6 @@ impl Message {
 
     /// The headers that must agree with the body. `settled` is what `initialize` agreed on.
     pub(super) fn headers(&self, settled: Option<&str>) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("Content-Type", "application/json".to_owned()),
-            ("Accept", "application/json, text/event-stream".to_owned()),
-        ];
         let own = self.parsed.pointer(VERSION_POINTER).and_then(Value::as_str);
         // `initialize` names its version in its own way, and nothing is settled before it.
         let settled = settled.filter(|_| !self.initializes());
@@ -91,8 +87,7 @@ impl Message {
         let name = self.name().filter(|_| modern).map(|name| ("Mcp-Name", name));
         let sound = |(_, value): &(_, &str)| fits_header(value);
         let agreeing = [version, method, name].into_iter().flatten().filter(sound);
-        headers.extend(agreeing.map(|(name, value)| (name, value.to_owned())));
-        headers
+        agreeing.map(|(name, value)| (name, value.to_owned())).collect()
     }
 
     fn method(&self) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Reply, message::Id};
+use super::{Answer, message::Id};
 
 /// The code of an error that is not the broker's own.
 pub(super) const FAILED: i32 = -32_000;
@@ -14,13 +14,13 @@ pub(super) fn error(id: Option<&Id>, code: i32, why: &str) -> String {
 }
 
 /// The lines that answer a request. The last one has its id, whatever happened.
-pub(super) fn to_request(id: &Id, answered: Result<Reply, String>) -> Vec<String> {
-    let reply = match answered {
-        Ok(reply) => reply,
+pub(super) fn to_request(id: &Id, answered: Result<Answer, String>) -> Vec<String> {
+    let answer = match answered {
+        Ok(answer) => answer,
         Err(why) => return vec![error(Some(id), FAILED, &why)],
     };
     let mut lines = Vec::new();
-    for text in messages(&reply) {
+    for text in messages(&answer) {
         let Ok(message) = serde_json::from_str::<Value>(&text) else { continue };
         if message.get("method").is_some() {
             lines.push(one_line(&text));
@@ -33,15 +33,15 @@ pub(super) fn to_request(id: &Id, answered: Result<Reply, String>) -> Vec<String
             return lines;
         }
     }
-    lines.push(error(Some(id), FAILED, &trouble(reply.status)));
+    lines.push(error(Some(id), FAILED, &trouble(answer.status)));
     lines
 }
 
 /// Nobody waits for an answer: a failure can only be logged.
-pub(super) fn to_notification(answered: Result<Reply, String>) {
+pub(super) fn to_notification(answered: Result<Answer, String>) {
     let failed = match answered {
-        Ok(reply) if (200..=299).contains(&reply.status) => None,
-        Ok(reply) => Some(trouble(reply.status)),
+        Ok(answer) if (200..=299).contains(&answer.status) => None,
+        Ok(answer) => Some(trouble(answer.status)),
         Err(why) => Some(why),
     };
     if let Some(why) = failed {
@@ -67,13 +67,13 @@ fn trouble(status: u16) -> String {
 }
 
 /// The messages in a body: one, or those of an event stream.
-fn messages(reply: &Reply) -> Vec<String> {
-    let kind = reply.content_type.as_deref().unwrap_or_default();
+fn messages(answer: &Answer) -> Vec<String> {
+    let kind = answer.content_type.as_deref().unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("text/event-stream") {
-        events(&reply.body)
+        events(&answer.body)
     } else {
-        vec![reply.body.clone()]
+        vec![answer.body.clone()]
     }
 }
 
