@@ -63,28 +63,33 @@ fn approved(request: &Request) -> String {
 }
 
 fn denied(request: &Request) -> String {
-    let why = why(&request.decision);
     let skipped = skipped(request);
+    let decision = &request.decision;
+    let nothing_left = decision.reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
+    if nothing_left && decision.errors.is_empty() {
+        return format!(
+            "There is no endpoint that it could run on. Nothing was sent. Do not ask again before \
+             that has changed; tell the user.{skipped}"
+        );
+    }
+    let why = why(decision);
     format!(
         "Policy refuses it: {why}. Nothing was sent. Do not ask again, in these or other words; \
          tell the user.{skipped}"
     )
 }
 
-/// The policies' reasons. Those of the broker and of a failed evaluation may repeat what came from
-/// outside: they are in decision.policies, or the auditor's to read.
+/// The policies' reasons. What a failed evaluation says may repeat text from outside, and is the
+/// auditor's to read.
 fn why(decision: &Decision) -> String {
     if !decision.errors.is_empty() {
         return "policy could not be evaluated, and that means no".to_owned();
     }
-    let own = |reason: &str| reason == NOTHING_LEFT;
-    let reasons: Vec<_> = decision
-        .reasons
-        .iter()
-        .map(|reason| if own(&reason.policy) { "no endpoint is left" } else { &reason.why })
-        .map(|why| why.trim_end_matches('.'))
-        .collect();
-    if reasons.is_empty() { "no policy allows it".to_owned() } else { reasons.join("; ") }
+    let reasons = decision.reasons.iter().map(|reason| reason.why.trim_end_matches('.'));
+    match reasons.collect::<Vec<_>>().as_slice() {
+        [] => "no policy allows it".to_owned(),
+        reasons => reasons.join("; "),
+    }
 }
 
 fn settled(request: &Request) -> String {
