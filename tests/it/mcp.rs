@@ -1,0 +1,10 @@
+//! The door for agents, entered by HTTP, by rmcp's own client and by the stdio bridge.
+
+mod answers;
+mod bearer;
+mod bridge;
+mod check;
+mod flow;
+mod scene;
+mod schemas;
+mod waiting;

@@ -1,0 +1,313 @@
+//! The bridge: lines on one side, a small HTTP server or the real door on the other.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use countersign::mcp::bridge::{Answer, Post, run};
+use reqwest::Client;
+use rmcp::{ClientLifecycleMode, model::ProtocolVersion};
+use serde_json::{Value, json};
+use tokio::{
+    io::{
+        AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf,
+        WriteHalf,
+    },
+    net::TcpListener,
+    sync::{Notify, mpsc},
+};
+
+use super::scene::{Agent, Scene, http_client};
+
+const TOKEN: &str = "cs_secret";
+
+struct OverHttp {
+    http: Client,
+    url: String,
+    token: String,
+}
+
+impl Post for OverHttp {
+    async fn post(
+        &self,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+    ) -> Result<Answer, String> {
+        let request = self
+            .http
+            .post(format!("{}/mcp", self.url))
+            .bearer_auth(&self.token)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json, text/event-stream");
+        let request = headers.iter().fold(request, |all, (name, value)| all.header(*name, value));
+        let unreachable = |_| format!("there is no answer from {}", self.url);
+        let response = request.body(body).send().await.map_err(unreachable)?;
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        Ok(Answer {
+            status: response.status().as_u16(),
+            content_type: kind.map(|kind| kind.to_str().unwrap().to_owned()),
+            body: response.text().await.map_err(unreachable)?,
+        })
+    }
+}
+
+/// A client's side of the bridge.
+struct Terminal {
+    output: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    input: WriteHalf<DuplexStream>,
+}
+
+fn bridged(url: &str, token: &str) -> DuplexStream {
+    let (client, bridge) = tokio::io::duplex(1 << 20);
+    let post = OverHttp { http: http_client(), url: url.to_owned(), token: token.to_owned() };
+    let (input, output) = tokio::io::split(bridge);
+    tokio::spawn(run(input, output, post));
+    client
+}
+
+impl Terminal {
+    fn open(url: &str) -> Self {
+        let (output, input) = tokio::io::split(bridged(url, TOKEN));
+        Self { output: BufReader::new(output).lines(), input }
+    }
+
+    async fn say(&mut self, message: &Value) {
+        self.say_line(&message.to_string()).await;
+    }
+
+    async fn say_line(&mut self, line: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> Value {
+        serde_json::from_str(&self.output.next_line().await.unwrap().unwrap()).unwrap()
+    }
+
+    /// The lines that still come once the client has said everything.
+    async fn rest(mut self) -> Vec<String> {
+        self.input.shutdown().await.unwrap();
+        let mut lines = Vec::new();
+        while let Some(line) = self.output.next_line().await.unwrap() {
+            lines.push(line);
+        }
+        lines
+    }
+}
+
+/// A server that answers by the method: see [`answer`].
+struct Server {
+    url: String,
+    seen: mpsc::UnboundedReceiver<(HeaderMap, Value)>,
+    release: Arc<Notify>,
+}
+
+#[derive(Clone)]
+struct Doings {
+    seen: mpsc::UnboundedSender<(HeaderMap, Value)>,
+    release: Arc<Notify>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, seen) = mpsc::unbounded_channel();
+        let release = Arc::new(Notify::new());
+        let doings = Doings { seen: sender, release: Arc::clone(&release) };
+        let router = Router::new().route("/mcp", post(answer)).with_state(doings);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, seen, release }
+    }
+
+    async fn saw(&mut self) -> (HeaderMap, Value) {
+        self.seen.recv().await.unwrap()
+    }
+}
+
+async fn answer(State(doings): State<Doings>, headers: HeaderMap, body: String) -> Response {
+    let message: Value = serde_json::from_str(&body).unwrap();
+    doings.seen.send((headers, message.clone())).unwrap();
+    let id = message["id"].clone();
+    let result =
+        json!({ "jsonrpc": "2.0", "id": id, "result": { "protocolVersion": "2025-11-25" } });
+    let json = |status: StatusCode, body: &Value| {
+        let body = format!("{body:#}\n");
+        (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    let error = |id: Value, code: i32| {
+        let error = json!({ "code": code, "message": "no" });
+        json!({ "jsonrpc": "2.0", "id": id, "error": error })
+    };
+    match message["method"].as_str().unwrap_or_default() {
+        "slow" => {
+            doings.release.notified().await;
+            json(StatusCode::OK, &result)
+        }
+        "stream" => {
+            let note = json!({ "jsonrpc": "2.0", "method": "notifications/progress" });
+            let events = format!(
+                "id: 0\nretry: 3000\ndata:\n\ndata: {note}\r\n\r\nevent: message\ndata: {result}\n\n"
+            );
+            ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], events).into_response()
+        }
+        "missing" => json(StatusCode::NOT_FOUND, &error(id, -32_601)),
+        "mismatch" => json(StatusCode::BAD_REQUEST, &error(Value::Null, -32_020)),
+        "stranger" => StatusCode::UNAUTHORIZED.into_response(),
+        "moved" => {
+            (StatusCode::FOUND, [(header::LOCATION, "https://evil.example/")]).into_response()
+        }
+        "text" => "hello".into_response(),
+        name if name.starts_with("notifications/") => StatusCode::ACCEPTED.into_response(),
+        _ => json(StatusCode::OK, &result),
+    }
+}
+
+fn ask(id: impl Into<Value>, method: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id.into(), "method": method })
+}
+
+#[tokio::test]
+async fn a_slow_request_does_not_hold_up_others() {
+    let server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    terminal.say(&ask(1, "slow")).await;
+    terminal.say(&ask("two", "quick")).await;
+    assert_eq!(terminal.hear().await["id"], "two");
+    server.release.notify_one();
+    assert_eq!(terminal.hear().await["id"], 1);
+}
+
+#[tokio::test]
+async fn everything_said_is_answered_before_the_bridge_ends() {
+    let server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    terminal.say(&ask(1, "quick")).await;
+    terminal.say(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    let lines = terminal.rest().await;
+    assert_eq!(lines.len(), 1, "a notification has no answer: {lines:?}");
+}
+
+#[tokio::test]
+async fn errors_of_the_broker_pass_and_others_become_sentences() {
+    let server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    for (method, code, words) in [
+        ("missing", -32_601, "no"),
+        ("mismatch", -32_020, "no"),
+        ("stranger", -32_000, "the broker does not accept the token in COUNTERSIGN_TOKEN"),
+        ("moved", -32_000, "redirect"),
+        ("text", -32_000, "holds no message"),
+    ] {
+        terminal.say(&ask(method, method)).await;
+        let heard = terminal.hear().await;
+        assert_eq!((&heard["id"], &heard["error"]["code"]), (&json!(method), &json!(code)));
+        let message = heard["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words) && !message.contains(TOKEN), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_broker_is_named() {
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let mut terminal = Terminal::open(&url);
+    terminal.say(&ask(1, "tools/list")).await;
+    let message = terminal.hear().await["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains(&url) && !message.contains(TOKEN), "{message}");
+}
+
+#[tokio::test]
+async fn a_cancelled_request_is_dropped_and_gets_no_answer() {
+    let mut server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    terminal.say(&ask(1, "slow")).await;
+    server.saw().await;
+    let params = json!({ "requestId": 1 });
+    terminal
+        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
+        .await;
+    terminal.say(&ask(2, "quick")).await;
+    assert_eq!(terminal.hear().await["id"], 2);
+    server.saw().await;
+    assert_eq!(terminal.rest().await, Vec::<String>::new());
+    assert!(server.seen.try_recv().is_err(), "the cancellation itself is not posted");
+}
+
+#[tokio::test]
+async fn an_event_stream_becomes_one_line_for_each_message() {
+    let server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    terminal.say(&ask(1, "stream")).await;
+    assert_eq!(terminal.hear().await["method"], "notifications/progress");
+    assert_eq!(terminal.hear().await["id"], 1);
+    assert_eq!(terminal.rest().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn headers_follow_the_revision_that_the_client_speaks() {
+    let mut server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    terminal.say(&ask(1, "initialize")).await;
+    terminal.hear().await;
+    let (headers, _) = server.saw().await;
+    assert!(headers.get("mcp-protocol-version").is_none());
+    terminal.say(&ask(2, "tools/list")).await;
+    terminal.hear().await;
+    let (headers, _) = server.saw().await;
+    assert_eq!(headers["mcp-protocol-version"], "2025-11-25");
+    assert!(headers.get("mcp-method").is_none());
+    let mut call = ask(3, "tools/call");
+    call["params"] = json!({
+        "name": "block_ip",
+        "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" },
+    });
+    terminal.say(&call).await;
+    terminal.hear().await;
+    let (headers, body) = server.saw().await;
+    assert_eq!(headers["mcp-protocol-version"], "2026-07-28");
+    assert_eq!(headers["mcp-method"], "tools/call");
+    assert_eq!(headers["mcp-name"], "block_ip");
+    assert_eq!(body, call, "the message itself is not touched");
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_message_is_an_error_and_not_the_end() {
+    let server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    let long = "x".repeat(1_200_000);
+    for (line, code) in [("{", -32_700), ("[1]", -32_600), ("7", -32_600), (&long, -32_600)] {
+        terminal.say_line(line).await;
+        let heard = terminal.hear().await;
+        assert_eq!((&heard["id"], &heard["error"]["code"]), (&Value::Null, &json!(code)));
+    }
+    terminal.say_line("").await;
+    terminal.say(&ask(1, "quick")).await;
+    assert_eq!(terminal.hear().await["id"], 1);
+}
+
+#[tokio::test]
+async fn an_unmodified_client_works_through_the_bridge_whatever_its_age() {
+    let scene = Scene::start().await;
+    let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
+    for mode in
+        [ClientLifecycleMode::Initialize, ClientLifecycleMode::Discover { preferred_versions }]
+    {
+        scene.clock.advance(Duration::from_secs(1));
+        let stream = bridged(&scene.url(), &scene.token);
+        let agent = Agent::over(tokio::io::split(stream), mode).await;
+        assert_eq!(agent.0.list_all_tools().await.unwrap().len(), 6);
+        let id = agent.block(json!({})).await.id();
+        let wait = json!({ "request_id": id, "timeout_seconds": 50 });
+        let (waited, ()) = tokio::join!(
+            agent.call("wait_for_decision", wait),
+            scene.reject("bob", &id, "no need"),
+        );
+        assert_eq!(waited.state(), "rejected");
+    }
+}
