@@ -6,6 +6,7 @@
 mod connector;
 mod imports;
 mod lifecycle;
+mod mcp;
 mod policy;
 mod proposal;
 mod simulator;
