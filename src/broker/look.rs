@@ -1,29 +1,36 @@
 //! Looking: one request, lists, what is in force, the audit, the state of the system.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{Broker, BrokerError, sign_in::SignedIn};
+use chrono::TimeDelta;
+
+use super::{
+    Broker, BrokerError,
+    sign_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn},
+};
 use crate::{
+    connector::Mark,
     domain::{
         Time,
         actor::{Agent, Person},
         audit::AuditEntry,
+        canonical::Digest,
         facts::{Principal, Resource, Verb},
-        id::RequestId,
-        request::Request,
+        id::{AttemptId, RequestId},
+        request::{Request, StateName},
     },
-    store::{
-        accounts,
-        audit::{self, AuditFilter, Verified},
-        requests::{self, InForce},
-        system,
-    },
+    store::{accounts, audit, requests, system},
 };
 
-// What the doors need to name: they do not see the store.
-pub use crate::store::{
-    StoreError,
-    requests::{Counts, Filter, Summary},
+// What the doors need to name: they do not see policy and store.
+pub use crate::{
+    policy::PolicyText,
+    store::{
+        StoreError,
+        audit::{AuditFilter, Verified},
+        requests::{Counts, Filter, InForce, Summary},
+        system::Freeze,
+    },
 };
 
 /// How many rows a list shows.
@@ -38,22 +45,69 @@ pub struct Seen {
     pub agent: Agent,
     /// Who owns the agent now.
     pub owner: Option<Person>,
-    /// What the person may do with it, the state aside, and the answer to each of the others.
-    pub may: Vec<(Verb, Result<(), String>)>,
+    /// What the person may do with it, the state aside.
+    pub may: Vec<(Verb, Access)>,
+    /// What is sent, or was: one body for all endpoints that share a command and an attempt.
+    pub bodies: Vec<Body>,
     /// Its audit entries, oldest first.
     pub timeline: Vec<AuditEntry>,
 }
 
+/// Whether a person may do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// At once.
+    Now,
+    /// Once the password is given again.
+    WithPassword,
+    /// No, and why.
+    No(String),
+}
+
+/// The bytes for the endpoints that share a command and an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The command.
+    pub command: String,
+    /// The attempt; none yet before the claim, and then the body names one of zeros.
+    pub attempt: Option<AttemptId>,
+    /// How many endpoints.
+    pub endpoints: usize,
+    /// The bytes, as text.
+    pub text: String,
+}
+
+/// A request that waits for people, and whether this person may approve it.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The request.
+    pub request: Request,
+    /// The agent as it is now.
+    pub agent: Agent,
+    /// Whether the person may approve it, earlier votes aside.
+    pub approve: Access,
+}
+
 impl Seen {
-    /// Whether the person may, the state aside.
-    pub fn may(&self, verb: Verb) -> bool {
-        self.why_not(verb).is_none()
+    /// Whether the person may, the state aside. What was not asked is not allowed.
+    pub fn access(&self, verb: Verb) -> Access {
+        let found = self.may.iter().find(|(asked, _)| *asked == verb);
+        found.map_or_else(|| Access::No("nobody asked".to_owned()), |(_, access)| access.clone())
     }
 
-    /// Why the person may not.
-    pub fn why_not(&self, verb: Verb) -> Option<&str> {
-        let (_, answer) = self.may.iter().find(|(asked, _)| *asked == verb)?;
-        answer.as_ref().err().map(String::as_str)
+    /// Whether the person may, be it once the password is given again, the state aside.
+    pub fn may(&self, verb: Verb) -> bool {
+        self.access(verb).why_not().is_none()
+    }
+}
+
+impl Access {
+    /// Why not.
+    pub fn why_not(&self) -> Option<&str> {
+        match self {
+            Self::Now | Self::WithPassword => None,
+            Self::No(why) => Some(why),
+        }
     }
 }
 
@@ -140,13 +194,66 @@ impl Broker {
         let owner = accounts::person_by_id(&mut reader, agent.owner).await?;
         let timeline = audit::of_request(&mut reader, &id.to_string()).await?;
         let resource = Resource::Request(request.facts(&agent));
-        let principal = who.principal(self.clock().now());
-        self.authorize(&principal, Verb::View, &resource)?;
-        let may = [Verb::Approve, Verb::Reject, Verb::Retract, Verb::Cancel].map(|verb| {
-            let answer = self.engine().may(&principal, verb, &resource);
-            (verb, if answer.allowed { Ok(()) } else { Err(answer.why()) })
-        });
-        Ok(Seen { request, agent, owner, may: may.into(), timeline })
+        self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
+        let may = [Verb::Approve, Verb::Reject, Verb::Retract, Verb::Cancel]
+            .map(|verb| (verb, self.access(who, verb, &resource)));
+        let bodies = self.bodies(&request);
+        Ok(Seen { request, agent, owner, may: may.into(), bodies, timeline })
+    }
+
+    /// What waits for people, oldest deadline first.
+    pub async fn inbox(&self, who: &SignedIn) -> Result<Vec<Waiting>, BrokerError> {
+        let now = self.clock().now();
+        let filter =
+            Filter { state: Some(StateName::Pending), by_deadline: true, ..Filter::default() };
+        let mut reader = self.store().reader().await?;
+        let mut waiting = Vec::new();
+        for summary in requests::list(&mut reader, &filter, PAGE_ROWS).await? {
+            let Some(request) = requests::load(&mut reader, summary.id).await? else { continue };
+            let Some(agent) = accounts::agent_by_id(&mut reader, request.agent).await? else {
+                continue;
+            };
+            let resource = Resource::Request(request.facts(&agent));
+            if self.authorize(&who.principal(now), Verb::View, &resource).is_ok() {
+                let approve = self.access(who, Verb::Approve, &resource);
+                waiting.push(Waiting { request, agent, approve });
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Whether a person may do something with the system as a whole.
+    pub fn access_to_system(&self, who: &SignedIn, verb: Verb) -> Access {
+        self.access(who, verb, &Resource::System)
+    }
+
+    fn access(&self, who: &SignedIn, verb: Verb, on: &Resource) -> Access {
+        let now = self.clock().now();
+        if self.engine().may(&who.principal(now), verb, on).allowed {
+            return Access::Now;
+        }
+        let just_now = SignedIn { authenticated_at: now, ..who.clone() };
+        let answer = self.engine().may(&just_now.principal(now), verb, on);
+        if answer.allowed { Access::WithPassword } else { Access::No(answer.why()) }
+    }
+
+    /// The bodies of a request. Made as they are made for sending, so that what is shown is sent.
+    fn bodies(&self, request: &Request) -> Vec<Body> {
+        let mut parts: BTreeMap<(Option<AttemptId>, &str), usize> = BTreeMap::new();
+        for target in &request.targets {
+            *parts.entry((target.attempt, &target.command)).or_default() += 1;
+        }
+        let body = |((attempt, command), endpoints): ((Option<AttemptId>, &str), usize)| {
+            let mark = Mark {
+                request: request.id,
+                attempt: attempt.unwrap_or_else(|| AttemptId::from(uuid::Uuid::nil())),
+                digest: request.digest,
+            };
+            let bytes = self.connector().body(command, &request.action, &mark);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            Body { command: command.to_owned(), attempt, endpoints, text }
+        };
+        parts.into_iter().map(body).collect()
     }
 
     /// Requests, for a person.
@@ -175,6 +282,38 @@ impl Broker {
     ) -> Result<Vec<AuditEntry>, BrokerError> {
         self.may_look(who, Verb::ViewAudit)?;
         self.keeper().audit(&who.actor(), filter, before, PAGE_ROWS).await
+    }
+
+    /// The active policy set: its hash and its policies.
+    pub fn policy_set(&self, who: &SignedIn) -> Result<(Digest, Vec<PolicyText>), BrokerError> {
+        self.may_look(who, Verb::View)?;
+        let engine = self.engine();
+        Ok((engine.hash(), engine.policies().to_vec()))
+    }
+
+    /// All people, by name.
+    pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> {
+        self.may_look(who, Verb::View)?;
+        self.keeper().people().await
+    }
+
+    /// All agents, by name.
+    pub async fn agents(&self, who: &SignedIn) -> Result<Vec<Agent>, BrokerError> {
+        self.may_look(who, Verb::View)?;
+        self.keeper().agents().await
+    }
+
+    /// Whether the session of a token stands. Unlike [`Broker::session`] this is no use of it: a
+    /// page that waits for news does not keep its session alive.
+    pub async fn session_stands(&self, token: &str) -> Result<bool, BrokerError> {
+        let digest = Digest::of(token.as_bytes());
+        let found = accounts::session(&mut self.store().reader().await?, digest).await?;
+        let now = self.clock().now();
+        Ok(found.is_some_and(|session| {
+            !session.person.disabled
+                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
+                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)
+        }))
     }
 
     /// The state of the system: asks the manager and walks the audit chain.
