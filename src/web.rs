@@ -1,1 +1,125 @@
-//! The door for people.
+//! The door for people: server-rendered pages that need no script.
+//!
+//! [`guard`] holds what every request must pass and every answer carries, [`session`] who is asking
+//! and that a form is ours, [`escape`] what a person gets to see of a text, [`failure`] what is said
+//! when something cannot be done. Then one file for each page, which parses, calls one verb of the
+//! broker and shows what it says.
+//!
+//! Deliberately absent: a change by GET, anything fetched from elsewhere, a page that decides what
+//! somebody may do. That is asked of the broker every time.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::Broker;
+
+mod assets;
+mod audit;
+mod decide;
+pub(crate) mod escape;
+mod events;
+mod failure;
+mod frame;
+#[cfg(test)]
+mod gallery;
+mod guard;
+mod in_force;
+mod inbox;
+mod password;
+mod people;
+mod policy;
+mod probes;
+mod request;
+mod requests;
+mod session;
+mod sign_in;
+mod system;
+mod tell;
+mod words;
+
+/// The largest form, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// So many pages may wait for news at once; more do without.
+const LISTENERS_MAX: usize = 128;
+
+/// What the page may be told about its surroundings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address that people type, without a slash at its end.
+    pub public_url: String,
+    /// What the `Host` header may say beside the host of `public_url`.
+    pub hosts: Vec<String>,
+    /// The folder of the policy set, which an admin may load again.
+    pub policies: PathBuf,
+}
+
+impl Settings {
+    fn https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+/// What every handler has. Cheap to clone.
+#[derive(Debug, Clone)]
+struct Site {
+    broker: Broker,
+    settings: Arc<Settings>,
+    listeners: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// Everything but `/mcp`. What waits for news ends with `stop`.
+pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Router {
+    let listeners = Arc::new(Semaphore::new(LISTENERS_MAX));
+    let site = Site { broker, settings: Arc::new(settings), listeners, stop };
+    signed_in(&site)
+        .merge(open())
+        .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(site.clone(), guard::check))
+        .with_state(site)
+}
+
+/// What needs a session, and for a change the form's token.
+fn signed_in(site: &Site) -> Router<Site> {
+    Router::new()
+        .route("/", get(inbox::show))
+        .route("/in-force", get(in_force::show))
+        .route("/requests", get(requests::show))
+        .route("/requests/{id}", get(request::show))
+        .route("/requests/{id}/approve", post(decide::approve))
+        .route("/requests/{id}/reject", post(decide::reject))
+        .route("/requests/{id}/retract", post(decide::retract))
+        .route("/requests/{id}/cancel", post(decide::cancel))
+        .route("/audit", get(audit::show))
+        .route("/policy", get(policy::show))
+        .route("/policy/activate", post(policy::activate))
+        .route("/system", get(system::show))
+        .route("/freeze", post(system::freeze))
+        .route("/unfreeze", post(system::unfreeze))
+        .route("/people", get(people::show))
+        .route("/agents", get(people::show_agents))
+        .route("/password", get(sign_in::show_password).post(sign_in::change_password))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route_layer(from_fn_with_state(site.clone(), session::required))
+}
+
+/// What needs none. `/events` looks at the session without using it.
+fn open() -> Router<Site> {
+    Router::new()
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/events", get(events::wait))
+        .route("/static/{name}", get(assets::serve))
+        .route("/healthz", get(probes::healthy))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
+}

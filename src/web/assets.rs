@@ -1,0 +1,46 @@
+//! The stylesheet and the script, part of the program.
+
+use axum::{
+    extract::Path,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+
+use super::failure::Failure;
+use crate::domain::canonical::Digest;
+
+/// A file that pages refer to.
+#[derive(Debug)]
+pub(super) struct Asset {
+    name: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+/// How the page looks.
+pub(super) const STYLE: Asset = Asset {
+    name: "style.css",
+    kind: "text/css; charset=utf-8",
+    text: include_str!("../../templates/static/style.css"),
+};
+
+/// What the page does by itself, where scripts run. Nothing depends on it.
+pub(super) const SCRIPT: Asset = Asset {
+    name: "page.js",
+    kind: "text/javascript; charset=utf-8",
+    text: include_str!("../../templates/static/page.js"),
+};
+
+/// Where a file is. The address changes with the file, so browsers may keep it for good.
+pub(super) fn address(asset: &Asset) -> String {
+    format!("/static/{}?{}", asset.name, Digest::of(asset.text.as_bytes()).prefix())
+}
+
+/// Hands out a file.
+pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Failure> {
+    let asset = [STYLE, SCRIPT].into_iter().find(|asset| asset.name == name);
+    let asset = asset.ok_or_else(Failure::not_found)?;
+    let keep = "public, max-age=31536000, immutable";
+    let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, keep)];
+    Ok((headers, asset.text).into_response())
+}

@@ -1,0 +1,262 @@
+//! The one renderer that everything a person sees goes through.
+//!
+//! It writes HTML, and it makes visible what text can hide: a character that does not print, that
+//! moves others about, that looks like a space or like nothing, shows as `‹U+202E›`. `‹` itself
+//! shows as an escape too, so what is shown can always be read back: two different texts never
+//! give the same page. (Letters of two scripts that look alike are not told apart here.)
+//!
+//! `askama.toml` puts it behind every `{{ }}`. Values are handed over as one string each: what is
+//! decided from a character's neighbours sees only the piece that it came in.
+
+use std::fmt::{self, Write};
+
+use askama::filters::Escaper;
+use unicode_general_category::{GeneralCategory as Category, get_general_category};
+
+/// So many combining marks may follow one another.
+const MARKS_MAX: u32 = 2;
+
+/// Writes text as HTML, with everything visible.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visible;
+
+impl Escaper for Visible {
+    fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
+        let mut before: Option<char> = None;
+        let mut marks: u32 = 0;
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            marks = if is_mark(c) { marks + 1 } else { 0 };
+            let plain = match c {
+                // One space between two words; others would be lost where the page is laid out.
+                ' ' => before.is_some_and(|b| b != ' ') && !rest.as_str().is_empty(),
+                // A mark on a plain letter can make another letter, which has its own code.
+                c if is_mark(c) => {
+                    marks <= MARKS_MAX && before.is_some_and(|b| !b.is_ascii()) && prints(c)
+                }
+                c => prints(c),
+            };
+            match c {
+                c if !plain => write!(dest, "‹U+{:04X}›", u32::from(c))?,
+                '&' => dest.write_str("&amp;")?,
+                '<' => dest.write_str("&lt;")?,
+                '>' => dest.write_str("&gt;")?,
+                '"' => dest.write_str("&quot;")?,
+                '\'' => dest.write_str("&#39;")?,
+                c => dest.write_char(c)?,
+            }
+            // What an escape ends in is no letter that a mark could change.
+            before = Some(if plain { c } else { '\0' });
+        }
+        Ok(())
+    }
+}
+
+fn is_mark(c: char) -> bool {
+    use Category::{EnclosingMark, NonspacingMark, SpacingMark};
+    !c.is_ascii() && matches!(get_general_category(c), NonspacingMark | SpacingMark | EnclosingMark)
+}
+
+/// Whether a character shows as itself and as nothing else.
+fn prints(c: char) -> bool {
+    use Category::{
+        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate,
+        Unassigned,
+    };
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    let hidden = matches!(
+        get_general_category(c),
+        Control
+            | Format
+            | LineSeparator
+            | ParagraphSeparator
+            | PrivateUse
+            | SpaceSeparator
+            | Surrogate
+            | Unassigned
+    );
+    !hidden && !is_ignorable(c) && c != '‹'
+}
+
+/// Letters, marks and symbols that show as nothing: what Unicode calls default-ignorable
+/// (`DerivedCoreProperties.txt`) beyond the categories above, and the empty Braille pattern.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{34F}'
+            | '\u{115F}'..='\u{1160}'
+            | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FFA0}'
+            | '\u{FFFC}'
+            | '\u{E0000}'..='\u{E0FFF}'
+    )
+}
+
+/// A word of a line, and the spaces before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
+    /// So many spaces, which a fence keeps.
+    pub(super) gap: usize,
+    /// The word; at the end of a line perhaps spaces, which show as escapes.
+    pub(super) text: &'a str,
+}
+
+/// Text for a fence: a box in which lines and spaces stay, and each line has its number.
+pub(super) trait Fenced {
+    /// The lines.
+    fn fenced(&self) -> Vec<Vec<Piece<'_>>>;
+    /// Whether it is so long that it is shown folded.
+    fn is_long(&self) -> bool;
+}
+
+impl Fenced for str {
+    fn fenced(&self) -> Vec<Vec<Piece<'_>>> {
+        self.split('\n').map(pieces).collect()
+    }
+
+    fn is_long(&self) -> bool {
+        self.chars().count() > 800 || self.split('\n').count() > 15
+    }
+}
+
+fn pieces(line: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let words = rest.trim_start_matches(' ');
+        let end = words.find(' ').unwrap_or(words.len());
+        match words.split_at_checked(end) {
+            Some((word, after)) if !word.is_empty() => {
+                pieces.push(Piece { gap: rest.len() - words.len(), text: word });
+                rest = after;
+            }
+            Some(_) | None => {
+                pieces.push(Piece { gap: 0, text: rest });
+                rest = "";
+            }
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let mut html = String::new();
+        Visible.write_escaped_str(&mut html, text).unwrap();
+        html
+    }
+
+    /// What a reader can tell from the page.
+    fn read_back(html: &str) -> String {
+        let html = html
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&#39;", "'")
+            .replace("&amp;", "&");
+        let mut text = String::new();
+        let mut rest = html.as_str();
+        while let Some((before, after)) = rest.split_once("‹U+") {
+            let (code, after) = after.split_once('›').unwrap();
+            text.push_str(before);
+            text.push(char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap());
+            rest = after;
+        }
+        text + rest
+    }
+
+    #[test]
+    fn plain_words_of_any_script_stay_as_they_are() {
+        for text in
+            ["Block 203.0.113.9", "Grüße, Zoë", "выполнено", "封鎖した", "النص", "हिन्दी", "✓ 50 %"]
+        {
+            assert_eq!(shown(text), text);
+        }
+    }
+
+    #[test]
+    fn markup_is_text() {
+        assert_eq!(
+            shown("<b onclick=\"x('&')\">"),
+            "&lt;b onclick=&quot;x(&#39;&amp;&#39;)&quot;&gt;"
+        );
+    }
+
+    #[test]
+    fn whatever_hides_shows() {
+        for (hidden, escape) in [
+            ("a\u{202E}b", "a‹U+202E›b"),
+            ("a\u{200B}b", "a‹U+200B›b"),
+            ("a\nb", "a‹U+000A›b"),
+            ("a\r\tb", "a‹U+000D›‹U+0009›b"),
+            ("\u{1B}[31m", "‹U+001B›[31m"),
+            ("a\u{A0}b", "a‹U+00A0›b"),
+            ("a\u{FE0F}", "a‹U+FE0F›"),
+            ("a\u{E0101}\u{E0041}", "a‹U+E0101›‹U+E0041›"),
+            ("\u{3164}\u{2800}\u{115F}", "‹U+3164›‹U+2800›‹U+115F›"),
+            ("\u{E000}\u{F0000}", "‹U+E000›‹U+F0000›"),
+            ("\u{378}", "‹U+0378›"),
+            ("‹U+202E›", "‹U+2039›U+202E›"),
+            (" a", "‹U+0020›a"),
+            ("a ", "a‹U+0020›"),
+            ("a  b", "a ‹U+0020›b"),
+            ("\u{301}a", "‹U+0301›a"),
+            ("e\u{301}", "e‹U+0301›"),
+            ("я\u{301}\u{302}\u{303}\u{304}", "я\u{301}\u{302}‹U+0303›‹U+0304›"),
+        ] {
+            assert_eq!(shown(hidden), escape);
+        }
+    }
+
+    #[test]
+    fn every_character_reads_back_and_no_two_look_alike() {
+        let mut seen = HashMap::new();
+        let around =
+            |c: char| [c.to_string(), format!("a{c}b"), format!("é{c}{c}"), format!("{c} {c}")];
+        for text in ('\0'..=char::MAX).step_by(97).flat_map(around) {
+            let html = shown(&text);
+            assert_eq!(read_back(&html), text);
+            if let Some(other) = seen.insert(html, text.clone()) {
+                assert_eq!(other, text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_fence_keeps_lines_and_spaces_and_shows_those_at_the_end() {
+        let lines = "a  b\n  c \n".fenced();
+        let (a, b) = (Piece { gap: 0, text: "a" }, Piece { gap: 2, text: "b" });
+        let (c, end) = (Piece { gap: 2, text: "c" }, Piece { gap: 0, text: " " });
+        assert_eq!(lines, [vec![a, b], vec![c, end], vec![]]);
+    }
+
+    #[test]
+    fn no_template_goes_round_the_renderer() {
+        // What askama's own filters write is not escaped again; none of them is used.
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+        let mut folders = vec![root];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "html") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let filter = text.replace("||", "").contains('|');
+                    assert!(!filter, "a filter in {}", path.display());
+                }
+            }
+        }
+    }
+}

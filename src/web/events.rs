@@ -1,0 +1,68 @@
+//! News for pages whose script runs: that something changed, never what.
+//!
+//! An answer is held until something changed or some seconds passed, and ends with the one event;
+//! the browser's `EventSource` then asks again and names the last one that it had. So every event
+//! passes the session's check, no stream has to be closed, and nothing waits long at a shutdown.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    Site,
+    failure::Failure,
+    session::{self, Asked},
+};
+
+/// So long an answer is held: shorter than proxies usually wait.
+const HOLD: Duration = Duration::from_secs(25);
+/// So long a browser waits before it asks again, in milliseconds. Bursts of changes become one.
+const RETRY_MS: u32 = 2000;
+
+/// What the page shows already.
+#[derive(Debug, Deserialize)]
+pub(super) struct Since {
+    after: Option<u64>,
+}
+
+/// Answers once something changed. No session, or one that ended: the browser stops asking. This
+/// is no use of the session, which would otherwise never be idle.
+pub(super) async fn wait(
+    State(site): State<Site>,
+    Asked(Since { after }): Asked<Since>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let Some(token) = session::token(&headers, &site.settings) else { return Ok(over()) };
+    let Ok(_listening) = site.listeners.try_acquire() else { return Ok(over()) };
+    if !site.broker.session_stands(&token).await? {
+        return Ok(over());
+    }
+    let mut changes = site.broker.changes();
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let known = last.or(after);
+    if known.is_none_or(|known| known == *changes.borrow_and_update()) {
+        let clock = site.broker.clock();
+        tokio::select! {
+            // Whether something changed or the broker is gone: the page may look again.
+            _ = changes.changed() => {}
+            () = clock.reach(clock.now() + HOLD) => {}
+            () = site.stop.cancelled() => {}
+        }
+    }
+    let now = *changes.borrow();
+    let event = match known {
+        Some(known) if known != now => format!("retry: {RETRY_MS}\nid: {now}\ndata: changed\n\n"),
+        Some(_) | None => format!("retry: {RETRY_MS}\nid: {now}\nevent: nothing\ndata:\n\n"),
+    };
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], event).into_response())
+}
+
+/// The answer after which an `EventSource` does not come again.
+fn over() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}

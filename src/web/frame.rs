@@ -1,0 +1,108 @@
+//! What surrounds every page: its title, the way around, who is signed in, the kill switch.
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{Html, IntoResponse as _, Response},
+};
+
+use super::{Site, assets, failure::Failure, session::Session};
+use crate::{broker::look::Freeze, domain::actor::Person};
+
+/// The pages that lead to all others: address and name.
+const PLACES: [(&str, &str); 8] = [
+    ("/", "Inbox"),
+    ("/in-force", "In force"),
+    ("/requests", "Requests"),
+    ("/audit", "Audit"),
+    ("/policy", "Policy"),
+    ("/system", "System"),
+    ("/people", "People"),
+    ("/agents", "Agents"),
+];
+
+/// What surrounds a page.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// The page's name.
+    pub(super) title: String,
+    /// Where in [`PLACES`] the page belongs.
+    pub(super) here: &'static str,
+    /// Who is signed in.
+    pub(super) person: Option<Person>,
+    /// The token that every form carries.
+    pub(super) form_token: String,
+    /// The kill switch, where it is on.
+    pub(super) freeze: Option<Freeze>,
+    /// The state of the store that the page shows; none for a page that never looks again.
+    pub(super) seen: Option<u64>,
+    /// Where stylesheet and script are.
+    pub(super) style: String,
+    pub(super) script: String,
+}
+
+impl Frame {
+    /// For somebody who is signed in.
+    pub(super) async fn new(
+        site: &Site,
+        session: &Session,
+        title: impl Into<String>,
+    ) -> Result<Self, Failure> {
+        let seen = *site.broker.changes().borrow();
+        Ok(Self {
+            person: Some(session.who.person.clone()),
+            form_token: session.form_token(),
+            freeze: site.broker.keeper().frozen().await?,
+            seen: Some(seen),
+            ..Self::bare(title)
+        })
+    }
+
+    /// For nobody in particular.
+    pub(super) fn bare(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            here: "",
+            person: None,
+            form_token: String::new(),
+            freeze: None,
+            seen: None,
+            style: assets::address(&assets::STYLE),
+            script: assets::address(&assets::SCRIPT),
+        }
+    }
+
+    /// Marks the place that the page belongs to.
+    pub(super) fn at(self, here: &'static str) -> Self {
+        Self { here, ..self }
+    }
+
+    /// A page that does not look again by itself.
+    pub(super) fn still(self) -> Self {
+        Self { seen: None, ..self }
+    }
+
+    pub(super) fn places(&self) -> &'static [(&'static str, &'static str)] {
+        match &self.person {
+            Some(person) if !person.must_change_password => &PLACES,
+            Some(_) | None => &[],
+        }
+    }
+}
+
+/// Where a list of pages continues.
+#[derive(Debug)]
+pub(super) struct Older {
+    /// Where.
+    pub(super) action: &'static str,
+    /// The filter, as the form's fields.
+    pub(super) fields: Vec<(&'static str, String)>,
+    /// The key.
+    pub(super) before: String,
+}
+
+/// A template as an answer.
+pub(super) fn page(status: StatusCode, template: &impl Template) -> Result<Response, Failure> {
+    let html = template.render().map_err(|error| Failure::broken(&error))?;
+    Ok((status, Html(html)).into_response())
+}

@@ -1,0 +1,260 @@
+//! One request: everything that a person must know before deciding, and everything that became of
+//! it.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+
+use super::{
+    Site,
+    escape::Fenced as _,
+    failure::Failure,
+    frame::{Frame, page},
+    session::Session,
+    tell::{Told, tell},
+    words,
+};
+use crate::{
+    broker::look::{Access, Seen},
+    domain::{
+        Time,
+        action::counted,
+        canonical::Digest,
+        endpoint::Platform,
+        facts::Verb,
+        id::{AttemptId, PersonId, RequestId},
+        request::{Attempt, State as RequestState, StateName, Target, Vote},
+    },
+};
+
+/// Longer tables are shown folded, with their sum in front.
+const ROWS_UNFOLDED_MAX: usize = 25;
+
+#[derive(Debug, Template)]
+#[template(path = "pages/request.html")]
+pub(super) struct RequestPage {
+    pub(super) frame: Frame,
+    pub(super) seen: Seen,
+    pub(super) told: Vec<Told>,
+    pub(super) me: PersonId,
+    pub(super) now: Time,
+    /// What went wrong with the form that was just sent.
+    pub(super) problem: Option<String>,
+    /// What was typed into it, so that it is not lost.
+    pub(super) typed: Typed,
+}
+
+/// What was typed into a form that could not be taken.
+#[derive(Debug, Default)]
+pub(super) struct Typed {
+    /// The comment of an approval.
+    pub(super) comment: String,
+    /// The reason of a rejection.
+    pub(super) reject: String,
+    /// The reason of a cancellation.
+    pub(super) cancel: String,
+}
+
+/// Whether a form is offered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// It is; with a field for the password where `true`.
+    Form(bool),
+    /// It is not, and why.
+    Refused(String),
+    /// There is nothing to say about it.
+    Nothing,
+}
+
+/// The page.
+pub(super) async fn show(
+    State(site): State<Site>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    request_page(&site, &session, id_of(&id)?, None).await
+}
+
+/// Reads the id in an address. What is no id leads nowhere.
+pub(super) fn id_of(text: &str) -> Result<RequestId, Failure> {
+    text.parse().map_err(|_no_id| Failure::not_found())
+}
+
+/// The page as it is now, after a form that could not be taken with the reason why.
+pub(super) async fn request_page(
+    site: &Site,
+    session: &Session,
+    id: RequestId,
+    problem: Option<(StatusCode, String, Typed)>,
+) -> Result<Response, Failure> {
+    let seen = site.broker.request_of_person(&session.who, id).await?;
+    let frame = Frame::new(site, session, seen.request.effect()).await?.at("/requests");
+    let (status, problem, typed) = match problem {
+        None => (StatusCode::OK, None, Typed::default()),
+        Some((status, problem, typed)) => (status, Some(problem), typed),
+    };
+    let (me, now) = (session.who.person.id, site.broker.clock().now());
+    page(status, &RequestPage { problem, typed, ..RequestPage::new(frame, seen, me, now) })
+}
+
+impl RequestPage {
+    pub(super) fn new(frame: Frame, mut seen: Seen, me: PersonId, now: Time) -> Self {
+        let told = std::mem::take(&mut seen.timeline).into_iter().map(tell).collect();
+        Self { frame, seen, told, me, now, problem: None, typed: Typed::default() }
+    }
+
+    fn standing(&self) -> String {
+        words::standing(&self.seen.request)
+    }
+
+    fn ending(&self) -> &str {
+        words::ending(&self.seen.request.state)
+    }
+
+    fn ended_at(&self) -> Option<Time> {
+        words::ended_at(&self.seen.request.state)
+    }
+
+    /// Until when it may stay in this state.
+    fn limit(&self) -> Option<(&'static str, Time)> {
+        match self.seen.request.state {
+            RequestState::Pending => Some(("people may decide until", self.seen.request.deadline)),
+            RequestState::Approved { use_by } => Some(("it must be claimed before", use_by)),
+            RequestState::Dispatching { use_by } => Some(("calls may begin until", use_by)),
+            RequestState::Settled { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Rejected { .. }
+            | RequestState::Cancelled { .. }
+            | RequestState::Expired { .. }
+            | RequestState::Withdrawn { .. } => None,
+        }
+    }
+
+    fn left(&self, until: &Time) -> String {
+        words::left(*until, self.now)
+    }
+
+    fn needed(&self) -> String {
+        let names: Vec<_> = self
+            .seen
+            .request
+            .votes
+            .iter()
+            .filter(|vote| self.counts(vote))
+            .map(|vote| vote.person.name.as_str())
+            .collect();
+        words::needed(&self.seen.request.decision, &names)
+    }
+
+    fn ruling(&self) -> String {
+        words::ruling(&self.seen.request.decision)
+    }
+
+    fn counts(&self, vote: &Vote) -> bool {
+        self.seen.request.counts(vote, &self.seen.agent)
+    }
+
+    fn owner(&self) -> String {
+        let owner = self.seen.owner.as_ref().map(|owner| owner.name.clone());
+        owner.unwrap_or_else(|| self.seen.agent.owner.to_string())
+    }
+
+    /// How far it reaches: "12 endpoints: 10 linux, 2 windows; highest criticality 4".
+    fn reach(&self) -> String {
+        let targets = &self.seen.request.targets;
+        let all = counted(u64::try_from(targets.len()).unwrap_or(0), "endpoint");
+        let number = |platform: Platform| {
+            targets.iter().filter(|target| target.endpoint.platform == platform).count()
+        };
+        let parts: Vec<_> = Platform::ALL
+            .into_iter()
+            .map(|platform| (number(platform), platform.name()))
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, name)| format!("{number} {name}"))
+            .collect();
+        match targets.iter().map(|target| target.criticality).max() {
+            None => all,
+            Some(most) => format!("{all}: {}; highest criticality {most} of 5", parts.join(", ")),
+        }
+    }
+
+    fn sum(&self) -> String {
+        words::outcomes(&words::tallied(&self.seen.request.targets))
+    }
+
+    fn fold(rows: usize) -> bool {
+        rows > ROWS_UNFOLDED_MAX
+    }
+
+    fn outcome(target: &Target) -> &'static str {
+        target.outcome.as_ref().map_or("none yet", words::outcome)
+    }
+
+    fn mine(&self) -> Option<&Vote> {
+        self.seen.request.votes.iter().find(|vote| vote.person.id == self.me)
+    }
+
+    /// The digest, with the part that people compare apart from the rest.
+    fn digest(&self) -> (String, String) {
+        let (all, prefix) =
+            (self.seen.request.digest.to_string(), self.seen.request.digest.prefix());
+        let rest = all.strip_prefix(&prefix).unwrap_or_default().to_owned();
+        (prefix, rest)
+    }
+
+    fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        self.seen.request.attempts.iter().find(|attempt| attempt.id == *id)
+    }
+
+    /// Whether the bytes shown for an attempt are those that were recorded for it.
+    fn same_bytes(body: &str, attempt: &Attempt) -> bool {
+        Digest::of(body.as_bytes()) == attempt.body_hash
+    }
+
+    fn alert_age(&self) -> Option<String> {
+        let age = self.seen.request.alert.age_seconds?;
+        Some(words::spoken(std::time::Duration::from_secs(age)))
+    }
+
+    fn open(&self) -> bool {
+        matches!(self.seen.request.state.name(), StateName::Pending | StateName::Approved)
+    }
+
+    fn offer(&self, verb: Verb, what: &str) -> Offer {
+        match self.seen.access(verb) {
+            Access::Now => Offer::Form(false),
+            Access::WithPassword => Offer::Form(true),
+            Access::No(why) => Offer::Refused(format!("You may not {what} it: {why}.")),
+        }
+    }
+
+    fn approve(&self) -> Offer {
+        let pending = self.seen.request.state.name() == StateName::Pending;
+        match self.mine() {
+            None if pending => self.offer(Verb::Approve, "approve"),
+            None | Some(_) => Offer::Nothing,
+        }
+    }
+
+    fn reject(&self) -> Offer {
+        if self.open() { self.offer(Verb::Reject, "reject") } else { Offer::Nothing }
+    }
+
+    fn retract(&self) -> Offer {
+        match self.mine() {
+            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from"),
+            Some(_) | None => Offer::Nothing,
+        }
+    }
+
+    fn cancel(&self) -> Offer {
+        match self.offer(Verb::Cancel, "cancel") {
+            form @ Offer::Form(_) if self.open() => form,
+            // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
+            Offer::Form(_) | Offer::Refused(_) | Offer::Nothing => Offer::Nothing,
+        }
+    }
+}

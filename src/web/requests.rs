@@ -1,0 +1,119 @@
+//! All requests, newest first, with filters.
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use super::{
+    Site,
+    failure::Failure,
+    frame::{Frame, Older, page},
+    session::{Asked, Session},
+    words::{given, outcomes},
+};
+use crate::{
+    broker::look::{Filter, PAGE_ROWS, Summary},
+    domain::{
+        action::{ActionKind, counted},
+        request::StateName,
+    },
+};
+
+#[derive(Debug, Template)]
+#[template(path = "pages/requests.html")]
+pub(super) struct RequestsPage {
+    pub(super) frame: Frame,
+    pub(super) asked: Filters,
+    pub(super) problem: Option<String>,
+    pub(super) rows: Vec<Row>,
+    pub(super) older: Option<Older>,
+}
+
+/// The filter as it was typed.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub(super) struct Filters {
+    state: String,
+    action: String,
+    target: String,
+    endpoint: String,
+    before: String,
+}
+
+/// A request in the list.
+#[derive(Debug)]
+pub(super) struct Row {
+    summary: Summary,
+    effect: String,
+    outcomes: String,
+}
+
+/// The page.
+pub(super) async fn show(
+    State(site): State<Site>,
+    session: Session,
+    Asked(asked): Asked<Filters>,
+) -> Result<Response, Failure> {
+    let frame = Frame::new(&site, &session, "Requests").await?.at("/requests");
+    match asked.read() {
+        Ok(filter) => {
+            let found = site.broker.requests_of_person(&session.who, &filter).await?;
+            page(StatusCode::OK, &RequestsPage::new(frame, asked, found))
+        }
+        Err(problem) => {
+            let empty = RequestsPage::new(frame, asked, Vec::new());
+            page(StatusCode::BAD_REQUEST, &RequestsPage { problem: Some(problem), ..empty })
+        }
+    }
+}
+
+impl RequestsPage {
+    pub(super) fn new(frame: Frame, asked: Filters, found: Vec<Summary>) -> Self {
+        let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
+        let last = found.last().filter(|_| full).map(|last| last.id.to_string());
+        let older = last.map(|before| Older {
+            action: "/requests",
+            fields: vec![
+                ("state", asked.state.clone()),
+                ("action", asked.action.clone()),
+                ("target", asked.target.clone()),
+                ("endpoint", asked.endpoint.clone()),
+            ],
+            before,
+        });
+        Self { frame, asked, problem: None, rows: found.into_iter().map(Row::new).collect(), older }
+    }
+}
+
+impl Filters {
+    fn read(&self) -> Result<Filter, String> {
+        let state = read(&self.state, "state", StateName::parse)?;
+        let action = read(&self.action, "action", ActionKind::parse)?;
+        let before = read(&self.before, "page", |id| id.parse().ok())?;
+        let (argument, endpoint) = (given(&self.target), given(&self.endpoint));
+        Ok(Filter { state, action, argument, endpoint, before, ..Filter::default() })
+    }
+}
+
+/// Reads a field that may be left out.
+pub(super) fn read<T>(
+    text: &str,
+    what: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, String> {
+    match given(text) {
+        None => Ok(None),
+        Some(text) => parse(&text).map(Some).ok_or_else(|| format!("There is no {what} “{text}”.")),
+    }
+}
+
+impl Row {
+    fn new(summary: Summary) -> Self {
+        let targets = counted(summary.counts.targets, "endpoint");
+        let effect = format!("{} on {targets} {}", summary.action.phrase(), summary.term);
+        let counts = &summary.counts;
+        let known = counts.sent + counts.refused + counts.not_sent + counts.unknown;
+        let outcomes = if known == 0 { String::new() } else { outcomes(counts) };
+        Self { summary, effect, outcomes }
+    }
+}
