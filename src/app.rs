@@ -1,1 +1,255 @@
 //! Puts everything together, starts it and stops it.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::{self, Broker, BrokerError, keeper::Keeper, policies::load_and_test},
+    clock::Clock,
+    config::{Config, ConfigError},
+    connector::{Connector, ConnectorError},
+    domain::canonical::Digest,
+    mcp,
+    policy::PolicyError,
+    store::{Store, StoreError},
+    web, worker,
+};
+
+pub mod bridge;
+pub mod demo;
+mod settings;
+pub mod story;
+
+/// Open requests have this long to finish when the program stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why it did not start, or went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file that others can read.
+    #[error("{file} can be read or written by others; run: chmod 600 {file}", file = .0.display())]
+    OpenFile(PathBuf),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The policies.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The connector's settings.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    /// A verb at start-up.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The network, or a file.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// Everything that is needed to start.
+#[derive(Debug)]
+pub struct Parts {
+    /// The store, held by this process alone.
+    pub store: Store,
+    /// The clock.
+    pub clock: Clock,
+    /// The connector.
+    pub connector: Connector,
+    /// The folder of the policies.
+    pub policies: PathBuf,
+    /// What the verbs are told.
+    pub settings: broker::Settings,
+    /// Where people and agents come in.
+    pub listener: TcpListener,
+    /// Certificate and key, where this process speaks TLS itself.
+    pub tls: Option<RustlsConfig>,
+    /// SHA-256 of the configuration, for the audit.
+    pub configuration: Digest,
+}
+
+/// A broker at work.
+#[derive(Debug)]
+pub struct Running {
+    /// The verbs.
+    pub broker: Broker,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    server: Handle<SocketAddr>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Parts {
+    /// Reads everything that a configuration names.
+    pub async fn from_config(config: &Config, text: &[u8]) -> Result<Self, AppError> {
+        for file in config.private_files() {
+            only_ours(file)?;
+        }
+        let connector = Connector::new(settings::connector(config)?)?;
+        // The lock first: who finds the port taken by another broker should hear of that one.
+        let store = Store::serve(&config.server.database).await?;
+        let what = format!("cannot listen on {}", config.server.listen);
+        let listener = TcpListener::bind(config.server.listen)
+            .map_err(|source| AppError::Io { what, source })?;
+        Ok(Self {
+            store,
+            clock: Clock::system(),
+            connector,
+            policies: config.server.policies.clone(),
+            settings: settings::broker(config),
+            listener,
+            tls: tls(config)?,
+            configuration: Digest::of(text),
+        })
+    }
+
+    /// The verbs over these parts, without doors and worker: tests step them by hand.
+    pub fn broker(&self) -> Result<Broker, AppError> {
+        let engine = load_and_test(&self.policies)?;
+        let keeper = Keeper::new(self.store.clone(), self.clock.clone());
+        Ok(Broker::new(keeper, self.connector.clone(), engine, self.settings.clone()))
+    }
+
+    /// Closes what an earlier run left, then opens the doors. The worker is not started.
+    pub async fn open(self) -> Result<Running, AppError> {
+        let broker = self.broker()?;
+        broker
+            .started(json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "configuration_sha256": self.configuration.to_string(),
+                "manager": self.connector.url(),
+            }))
+            .await?;
+        broker.recover().await?;
+        broker.note_policy().await?;
+        let what = "cannot use the listening socket".to_owned();
+        let address = self
+            .listener
+            .local_addr()
+            .and_then(|address| self.listener.set_nonblocking(true).map(|()| address))
+            .map_err(|source| AppError::Io { what, source })?;
+        let stop = CancellationToken::new();
+        let hosts = hosts(&self.settings.public_url, address);
+        let router = web::router(
+            broker.clone(),
+            web::Settings {
+                public_url: self.settings.public_url.clone(),
+                policies: self.policies,
+                hosts: hosts.clone(),
+            },
+            stop.child_token(),
+        )
+        .merge(mcp::router(
+            broker.clone(),
+            mcp::Settings { public_url: self.settings.public_url.clone(), hosts },
+            stop.child_token(),
+        ));
+        let server = Handle::new();
+        let serving = serve(self.listener, self.tls, server.clone(), router);
+        Ok(Running { broker, address, stop, server, tasks: vec![tokio::spawn(serving)] })
+    }
+}
+
+impl Running {
+    /// Starts the worker.
+    pub fn work(mut self) -> Self {
+        self.tasks.push(tokio::spawn(worker::run(self.broker.clone(), self.stop.clone())));
+        self
+    }
+
+    /// Ends waits, lets what is under way finish, and stops.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.server.graceful_shutdown(Some(DRAIN));
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the broker failed");
+            }
+        }
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    handle: Handle<SocketAddr>,
+    router: axum::Router,
+) {
+    let service = router.into_make_service();
+    let served = match tls {
+        None => match axum_server::from_tcp(listener) {
+            Ok(server) => server.handle(handle).serve(service).await,
+            Err(error) => Err(error),
+        },
+        Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
+            Ok(server) => server.handle(handle).serve(service).await,
+            Err(error) => Err(error),
+        },
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "the listener failed");
+    }
+}
+
+/// The names under which the broker may be called: its public one, and its own address.
+fn hosts(public_url: &str, address: SocketAddr) -> Vec<String> {
+    let public = public_url.split_once("://").map_or(public_url, |(_, host)| host);
+    let mut hosts = vec![public.to_owned(), address.to_string()];
+    if address.ip().is_loopback() {
+        hosts.push(format!("localhost:{}", address.port()));
+    }
+    hosts
+}
+
+/// Files that hold secrets or data belong to their owner alone.
+fn only_ours(file: &Path) -> Result<(), AppError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    match std::fs::metadata(file) {
+        Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
+            Err(AppError::OpenFile(file.to_owned()))
+        }
+        // What is missing is reported by whoever reads it.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn tls(config: &Config) -> Result<Option<RustlsConfig>, AppError> {
+    let server = &config.server;
+    let (Some(chain), Some(key)) = (&server.tls_certificate_file, &server.tls_key_file) else {
+        return Ok(None);
+    };
+    let wrong = |key: &str, file: &Path, why: &dyn std::fmt::Display| {
+        ConfigError::value(key, &file.display(), format!("a PEM file that can be used ({why})"))
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
+        .and_then(Iterator::collect)
+        .map_err(|why| wrong("server.tls_certificate_file", chain, &why))?;
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|why| wrong("server.tls_key_file", key, &why))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider);
+    let tls = builder
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))
+        .map_err(|why| wrong("server.tls_certificate_file", chain, &why))?;
+    Ok(Some(RustlsConfig::from_config(Arc::new(tls))))
+}

@@ -1,1 +1,207 @@
-//! The command line.
+//! The command line. Exit codes: 0 done, 1 failed, 2 wrong use.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    app::AppError, broker::BrokerError, config::ConfigError, connector::ConnectorError,
+    policy::PolicyError, store::StoreError,
+};
+
+mod accounts;
+mod audit;
+mod out;
+mod policy;
+mod serve;
+mod set_up;
+mod stdio;
+
+/// A policy-gated response broker with human approval for Wazuh.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, env = "COUNTERSIGN_CONFIG", default_value = "countersign.toml")]
+    config: PathBuf,
+    /// Answer in JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole product on this machine: simulated manager, people, an agent that asks.
+    Demo {
+        /// Play the whole story, compare each step with what is expected, and end.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Write a configuration, the starter policies and the first admin into a folder.
+    Init(set_up::Init),
+    /// Run the broker: MCP, page and worker.
+    Serve,
+    /// Relay MCP between standard input and output and the broker at `COUNTERSIGN_URL`.
+    Stdio(stdio::Stdio),
+    /// Throw the kill switch: nothing is sent until it is released.
+    Freeze(accounts::Because),
+    /// Release the kill switch.
+    Unfreeze(accounts::Because),
+    /// The LLM clients and their tokens.
+    #[command(subcommand)]
+    Agent(accounts::AgentCommand),
+    /// The people who sign in on the page.
+    #[command(subcommand)]
+    Person(accounts::PersonCommand),
+    /// The policies.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// What was asked, decided, sent and seen.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Run the simulated Wazuh manager alone.
+    SimulateWazuh(serve::Simulate),
+}
+
+/// Why a command failed: a sentence, and the exit code that goes with it.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// It was used wrongly, or configured wrongly: exit code 2.
+    #[error("{0}")]
+    Use(String),
+    /// It went wrong: exit code 1.
+    #[error("{0}")]
+    Failed(String),
+    /// It did what it should and the answer is no: exit code 1, all is said already.
+    #[error("")]
+    No,
+    /// Nobody reads any more: not an error.
+    #[error("")]
+    Closed,
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Config(error) => error.into(),
+            AppError::Connector(error @ ConnectorError::Settings { .. }) => {
+                Self::Use(error.to_string())
+            }
+            AppError::Policy(error) => error.into(),
+            AppError::OpenFile(_) => Self::Use(error.to_string()),
+            AppError::Store(_)
+            | AppError::Connector(_)
+            | AppError::Broker(_)
+            | AppError::Io { .. } => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Use(format!("configuration: {error}"))
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::Use(format!("policies: {error}"))
+    }
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Invalid(_) | BrokerError::WeakPassword => Self::Use(error.to_string()),
+            BrokerError::Refused(_)
+            | BrokerError::NotFound
+            | BrokerError::NotAllowed(_)
+            | BrokerError::SignInRefused
+            | BrokerError::SignInThrottled
+            | BrokerError::Manager(_)
+            | BrokerError::Policy(_)
+            | BrokerError::Store(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed;
+        }
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::Failed(error.to_string())),
+    };
+    let done = runtime.block_on(Box::pin(dispatch(arguments)));
+    // A reader of standard input may still wait for a line that never comes.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    let out = out::Out { json: arguments.json };
+    let config = arguments.config;
+    match arguments.command {
+        Command::Demo { once } => serve::demo(out, once).await,
+        Command::Init(init) => set_up::init(out, init).await,
+        Command::Serve => serve::serve(out, &config).await,
+        Command::Stdio(stdio) => stdio::run(stdio).await,
+        Command::Freeze(because) => accounts::freeze(out, &config, &because).await,
+        Command::Unfreeze(because) => accounts::unfreeze(out, &config, &because).await,
+        Command::Agent(command) => accounts::agent(out, &config, command).await,
+        Command::Person(command) => accounts::person(out, &config, command).await,
+        Command::Policy(command) => policy::run(out, &config, command),
+        Command::Audit(command) => audit::run(out, &config, command).await,
+        Command::SimulateWazuh(simulate) => serve::simulate(out, &simulate).await,
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    let text = failure.to_string();
+    if !text.is_empty() {
+        // With standard error closed there is nobody left to tell.
+        let _told = writeln!(io::stderr(), "countersign: {text}").is_ok();
+    }
+    match failure {
+        Failure::Use(_) => ExitCode::from(2),
+        Failure::Failed(_) | Failure::No | Failure::Closed => ExitCode::FAILURE,
+    }
+}
+
+/// Logs go to standard error; `COUNTERSIGN_LOG` is error, warn (the default), info, debug, trace.
+fn start_logging() {
+    let level = std::env::var("COUNTERSIGN_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(tracing::Level::WARN);
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .init();
+}

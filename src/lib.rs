@@ -20,7 +20,7 @@ pub mod mcp;
 pub mod web;
 pub mod worker;
 
-//pub mod app;
-//pub mod cli;
+pub mod app;
+pub mod cli;
 
 pub mod simulator;

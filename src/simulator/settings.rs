@@ -170,9 +170,8 @@ fn demo_fleet() -> Vec<Endpoint> {
     vec![
         linux("001", "web-01", Os::UBUNTU).groups(&["default", "linux", "web"]),
         linux("002", "web-02", Os::UBUNTU).groups(&["default", "linux", "web"]),
-        linux("003", "db-01", Os::DEBIAN).groups(&["default", "linux", "critical"]),
-        Endpoint::new("004", "dc-01", Os::WINDOWS_SERVER)
-            .groups(&["default", "windows", "critical"]),
+        linux("003", "db-01", Os::DEBIAN).groups(&["default", "linux", "core"]),
+        Endpoint::new("004", "dc-01", Os::WINDOWS_SERVER).groups(&["default", "windows", "core"]),
         Endpoint::new("005", "files-01", Os::WINDOWS_SERVER).groups(&["default", "windows"]),
         linux("006", "mail-01", Os::DEBIAN).version("4.12.0"),
         linux("007", "build-01", Os::UBUNTU),

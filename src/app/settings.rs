@@ -1,0 +1,117 @@
+//! From the configuration's words to those of broker and connector.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    broker::{self, BusinessHours},
+    config::{Config, ConfigError, Reach},
+    connector::{Commands, IndexerSettings, Secret, Settings, Tls},
+    domain::{action::ActionKind, canonical::Digest, endpoint::Platform},
+};
+
+/// What the connector is told.
+pub(super) fn connector(config: &Config) -> Result<Settings, ConfigError> {
+    let manager = &config.manager;
+    let indexer = config.indexer.as_ref().map(|indexer| {
+        Ok::<_, ConfigError>(IndexerSettings {
+            url: indexer.reach.url.clone(),
+            user: indexer.reach.user.clone(),
+            password: password("indexer", &indexer.reach)?,
+            tls: tls("indexer", &indexer.reach)?,
+            alert_index: indexer.alerts_index.clone(),
+        })
+    });
+    Ok(Settings {
+        name: manager.name.clone(),
+        url: manager.reach.url.clone(),
+        user: manager.reach.user.clone(),
+        password: password("manager", &manager.reach)?,
+        tls: tls("manager", &manager.reach)?,
+        commands: commands(&manager.timed_commands)?,
+        call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
+        read_deadline: Settings::READ_DEADLINE,
+        indexer: indexer.transpose()?,
+    })
+}
+
+/// What the verbs are told.
+pub(super) fn broker(config: &Config) -> broker::Settings {
+    let minutes = |minutes: u32| Duration::from_secs(u64::from(minutes) * 60);
+    let hours = &config.business_hours;
+    broker::Settings {
+        public_url: config.server.public_url.clone(),
+        decide_within: minutes(config.requests.decide_within_minutes),
+        use_approval_within: minutes(config.requests.use_approval_within_minutes),
+        batch_endpoints_max: config.manager.batch_endpoints_max.into(),
+        criticality: config.criticality.clone(),
+        own_networks: config.protected.networks.clone(),
+        protected_addresses: config.protected.addresses.clone(),
+        protected_accounts: config.protected.accounts.clone(),
+        privileged_accounts: config.protected.privileged_accounts.clone(),
+        business_hours: BusinessHours {
+            days: hours.days.clone(),
+            hours: hours.from_hour..hours.until_hour,
+            utc_offset_minutes: hours.utc_offset_minutes,
+        },
+    }
+}
+
+fn password(section: &str, reach: &Reach) -> Result<Secret, ConfigError> {
+    let password = reach.password(section)?;
+    if password.is_empty() {
+        return Err(ConfigError::value(
+            &format!("{section}.password_file"),
+            &reach.password_file.display(),
+            "a file that holds the password; this one is empty",
+        ));
+    }
+    Ok(Secret::new(password))
+}
+
+fn tls(section: &str, reach: &Reach) -> Result<Tls, ConfigError> {
+    match (&reach.ca_file, &reach.pin_sha256) {
+        (Some(file), _) => {
+            Ok(Tls::Ca { file: file.clone(), server_name: reach.tls_server_name.clone() })
+        }
+        (None, Some(pin)) => {
+            let plain = pin.replace(':', "").to_lowercase();
+            let digest = Digest::parse(&plain).ok_or_else(|| {
+                ConfigError::value(
+                    &format!("{section}.pin_sha256"),
+                    &pin,
+                    "the SHA-256 of the certificate, 64 hexadecimal digits",
+                )
+            })?;
+            Ok(Tls::Pin { sha256: *digest.bytes() })
+        }
+        (None, None) if reach.url.starts_with("http://") => Ok(Tls::Plain),
+        (None, None) => Err(ConfigError::value(
+            &format!("{section}.url"),
+            &reach.url,
+            format!(
+                "an https:// address together with {section}.ca_file or {section}.pin_sha256: \
+                 a certificate is always verified"
+            ),
+        )),
+    }
+}
+
+fn commands(
+    configured: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
+) -> Result<Commands, ConfigError> {
+    let mut commands = BTreeMap::new();
+    for (action, platforms) in configured {
+        let key = format!("manager.timed_commands.{action}");
+        let kind = ActionKind::parse(action)
+            .ok_or_else(|| ConfigError::value(&key, &action, "block_ip or disable_account"))?;
+        for (name, names) in platforms {
+            let platform = Platform::parse(name);
+            if platform == Platform::Other {
+                let allowed = "linux, macos or windows";
+                return Err(ConfigError::value(&format!("{key}.{name}"), &name, allowed));
+            }
+            commands.insert((kind, platform), names.clone());
+        }
+    }
+    Ok(Commands(commands))
+}

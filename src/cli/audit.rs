@@ -1,0 +1,138 @@
+//! Reading and verifying the audit.
+
+use std::path::Path;
+
+use chrono::DateTime;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Failure, accounts::keeper, out::Out};
+use crate::{
+    domain::{Time, actor::Actor, audit::AuditEntry, visible::visible},
+    store::audit::AuditFilter,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Show entries, newest first.
+    Query(Query),
+    /// Walk the chain from the first entry and name the first bad one.
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Query {
+    /// At or after this moment, such as 2026-11-22T10:00:00Z.
+    #[arg(long, value_parser = moment)]
+    since: Option<Time>,
+    /// Before this moment.
+    #[arg(long, value_parser = moment)]
+    until: Option<Time>,
+    /// A kind such as vote.approved, or the part before the dot.
+    #[arg(long)]
+    kind: Option<String>,
+    /// The name or id of a person or agent.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Requests that this endpoint was part of.
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// The address, account, person or agent acted on.
+    #[arg(long)]
+    target: Option<String>,
+    /// One request.
+    #[arg(long)]
+    request: Option<String>,
+    /// Requests that this policy decided.
+    #[arg(long)]
+    policy: Option<String>,
+    /// Only entries before this one: the next page.
+    #[arg(long)]
+    before: Option<u64>,
+    /// How many entries at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+pub(super) async fn run(out: Out, config: &Path, command: AuditCommand) -> Result<(), Failure> {
+    match command {
+        AuditCommand::Query(query) => show(out, config, query).await,
+        AuditCommand::Verify => verify(out, config).await,
+    }
+}
+
+async fn show(out: Out, config: &Path, query: Query) -> Result<(), Failure> {
+    let filter = AuditFilter {
+        since: query.since,
+        until: query.until,
+        kind: query.kind,
+        actor: query.actor,
+        endpoint: query.endpoint,
+        target: query.target,
+        request: query.request,
+        policy: query.policy,
+    };
+    let keeper = keeper(config).await?;
+    let entries = keeper.audit(&Actor::CommandLine, &filter, query.before, query.limit).await?;
+    let rows: Vec<_> = entries.iter().map(row).collect();
+    out.table(&["place", "time (UTC)", "kind", "request", "what"], &rows, || {
+        entries.iter().map(as_json).collect()
+    })?;
+    Ok(())
+}
+
+async fn verify(out: Out, config: &Path) -> Result<(), Failure> {
+    let verified = keeper(config).await?.verify_audit().await?;
+    let line = match &verified.broken {
+        None => format!("{} entries are sound; the last hash is {}", verified.rows, verified.head),
+        Some((seq, why)) => format!("entry {seq} is bad: {why}"),
+    };
+    out.say(&line, || {
+        json!({
+            "sound": verified.broken.is_none(),
+            "entries": verified.rows,
+            "head": verified.head.to_string(),
+            "first_bad": verified.broken.as_ref().map(|(seq, why)| json!({ "place": seq, "why": why })),
+        })
+    })?;
+    if verified.broken.is_some() { Err(Failure::No) } else { Ok(()) }
+}
+
+fn row(entry: &AuditEntry) -> Vec<String> {
+    let request: String = entry.request.as_deref().unwrap_or("").to_owned();
+    let cell = |text: &str| visible(text).to_string();
+    vec![
+        entry.seq.to_string(),
+        time(entry.at_us),
+        entry.kind.clone(),
+        request,
+        cell(&entry.sentence()),
+    ]
+}
+
+fn as_json(entry: &AuditEntry) -> Value {
+    json!({
+        "place": entry.seq,
+        "time": DateTime::from_timestamp_micros(entry.at_us).map(|time| time.to_rfc3339()),
+        "kind": entry.kind,
+        "actor": { "kind": entry.actor_kind, "id": entry.actor_id, "name": entry.actor_name },
+        "request": entry.request,
+        "action": entry.action,
+        "target": entry.target,
+        "detail": serde_json::from_str::<Value>(&entry.detail).unwrap_or(Value::Null),
+        "previous": entry.previous.to_string(),
+        "hash": entry.hash().to_string(),
+    })
+}
+
+fn time(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros)
+        .map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string())
+        .unwrap_or_default()
+}
+
+fn moment(text: &str) -> Result<Time, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_form| "allowed: a time with its zone, such as 2026-11-22T10:00:00Z".to_owned())
+}

@@ -1,0 +1,131 @@
+//! What runs until it is told to stop: the broker, the demo, the simulated manager.
+
+use std::{net::SocketAddr, path::Path};
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, out::Out};
+use crate::{
+    app::{AppError, Parts, demo::Demo, story},
+    clock::Clock,
+    config::{Config, ConfigError},
+    domain::{audit::AuditEntry, visible::visible},
+    simulator::{Settings, Simulator},
+};
+
+/// The simulated manager alone.
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// Where it listens. Loopback only.
+    #[arg(long, default_value = "127.0.0.1:55000")]
+    listen: SocketAddr,
+}
+
+pub(super) async fn serve(out: Out, path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path, std::env::vars())?;
+    let text = std::fs::read(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        why: error.to_string(),
+    })?;
+    let parts = Parts::from_config(&config, &text).await?;
+    let running = parts.open().await?.work();
+    let mut text = format!("Serving {} on {}.", config.server.public_url, running.address);
+    if running.broker.keeper().people().await?.is_empty() {
+        text.push_str(" Nobody can sign in yet: run `countersign person add`.");
+    }
+    let address = running.address.to_string();
+    out.say(&text, || json!({ "listening": address }))?;
+    stopped().await?;
+    running.stop().await;
+    Ok(())
+}
+
+pub(super) async fn demo(out: Out, once: bool) -> Result<(), Failure> {
+    let demo = Demo::start().await?;
+    let done = if once { play(out, &demo).await } else { follow(out, &demo).await };
+    demo.stop().await;
+    done
+}
+
+async fn play(out: Out, demo: &Demo) -> Result<(), Failure> {
+    let mut closed = Ok(());
+    let good = story::play(demo, |line| {
+        if closed.is_ok() {
+            closed = out.say(&line, || json!(line));
+        }
+    });
+    let good = good.await?;
+    closed?;
+    if good { Ok(()) } else { Err(Failure::Failed("a step came out differently".to_owned())) }
+}
+
+/// Prints a line for each thing that happens, until Ctrl-C.
+async fn follow(out: Out, demo: &Demo) -> Result<(), Failure> {
+    let keeper = demo.running.broker.keeper().clone();
+    let mut changes = demo.running.broker.changes();
+    let mut seen = keeper.audit_after(0).await?.last().map_or(0, |entry| entry.seq);
+    out.say(&demo.banner(), || demo.facts())?;
+    demo.ask().await?;
+    let stop = stopped();
+    tokio::pin!(stop);
+    loop {
+        changes.mark_unchanged();
+        for entry in keeper.audit_after(seen).await? {
+            out.say(&line(&entry), || json!({ "kind": entry.kind, "what": entry.sentence() }))?;
+            seen = entry.seq;
+        }
+        tokio::select! {
+            stopped = &mut stop => return stopped,
+            // The broker lives longer than this loop, so its changes do not end.
+            changed = changes.changed() => changed.map_err(|end| Failure::Failed(end.to_string()))?,
+        }
+    }
+}
+
+fn line(entry: &AuditEntry) -> String {
+    let time = chrono::DateTime::from_timestamp_micros(entry.at_us)
+        .map(|time| time.format("%H:%M:%S").to_string())
+        .unwrap_or_default();
+    format!("{time}  {}", visible(&entry.sentence()))
+}
+
+pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), Failure> {
+    if !simulate.listen.ip().is_loopback() {
+        return Err(Failure::Use(format!(
+            "--listen {}: allowed is a loopback address, such as 127.0.0.1:55000",
+            simulate.listen
+        )));
+    }
+    let clock = Clock::system();
+    let (manager, indexer) = (clock.secret(), clock.secret());
+    let simulator = Simulator::new(Settings::demo(&manager, &indexer));
+    let server = simulator.listen(simulate.listen).await.map_err(|source| {
+        let what = format!("cannot listen on {}", simulate.listen);
+        AppError::Io { what, source }
+    })?;
+    let url = server.url();
+    let text = format!(
+        "A simulated Wazuh 4.14 manager listens on {url}.\n\
+         API user wazuh, password {manager}\n\
+         indexer user admin, password {indexer} (same address)\n\
+         Ctrl-C ends it. COUNTERSIGN_LOG=info shows its calls."
+    );
+    out.say(&text, || {
+        json!({ "url": url, "user": "wazuh", "password": manager,
+                "indexer_user": "admin", "indexer_password": indexer })
+    })?;
+    stopped().await?;
+    server.stop().await;
+    Ok(())
+}
+
+/// Ends with Ctrl-C or SIGTERM.
+async fn stopped() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,96 @@
+//! The first set-up: configuration, policies, first admin.
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, accounts::PasswordFrom, out::Out};
+use crate::{
+    app::demo::write_starter_policies,
+    broker::keeper::{Keeper, NewPerson},
+    clock::Clock,
+    domain::actor::{Actor, Role},
+    store::Store,
+};
+
+/// The first set-up.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder; made where it is missing.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// The name of the first admin.
+    #[arg(long, default_value = "admin")]
+    admin: String,
+    #[command(flatten)]
+    password: PasswordFrom,
+}
+
+/// The configuration that `init` writes, with a comment for every key.
+const CONFIGURATION: &str = include_str!("countersign.toml");
+
+pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
+    let folder = &init.folder;
+    let failed = |what: &Path, error: std::io::Error| {
+        Failure::Failed(format!("cannot write {}: {error}", what.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    let database = folder.join("countersign.db");
+    let keeper = Keeper::new(Store::open(&database).await?, Clock::system());
+    if !keeper.people().await?.is_empty() {
+        return Err(Failure::Failed(format!(
+            "{} is set up already: it knows people; nothing was changed",
+            database.display()
+        )));
+    }
+    let password = init.password.read()?;
+    let admin =
+        NewPerson { name: &init.admin, role: Role::Admin, password: &password, must_change: false };
+    keeper.add_person(&Actor::CommandLine, admin).await?;
+    let config = folder.join("countersign.toml");
+    new_file(&config, CONFIGURATION).map_err(|error| failed(&config, error))?;
+    for name in ["manager.password", "indexer.password"] {
+        let file = folder.join(name);
+        new_file(&file, "").map_err(|error| failed(&file, error))?;
+    }
+    let policies = folder.join("policies");
+    if !policies.exists() {
+        write_starter_policies(&policies).map_err(|error| failed(&policies, error))?;
+    }
+    let text = format!(
+        "Set up in {}. Next:\n\
+         1. write the manager's address and user into countersign.toml, its password into \
+         manager.password\n\
+         2. countersign person add NAME --role analyst\n\
+         3. countersign agent add NAME --owner PERSON\n\
+         4. countersign serve",
+        folder.display()
+    );
+    Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": init.admin }))?)
+}
+
+/// Writes a file for its owner alone; one that exists stays as it is.
+fn new_file(path: &Path, text: &str) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Commands beside the server must not make an empty database by mistake.
+pub(super) fn must_exist(database: &Path) -> Result<(), Failure> {
+    if database.exists() {
+        return Ok(());
+    }
+    Err(Failure::Use(format!(
+        "there is no database {}; run `countersign init` first",
+        database.display()
+    )))
+}

@@ -1,0 +1,43 @@
+//! The bridge for MCP clients that start a program.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Failure;
+use crate::{app::bridge, connector::Tls, domain::canonical::Digest};
+
+/// Where the broker is. The token comes from `COUNTERSIGN_TOKEN`: an argument could be seen by
+/// other users of the machine.
+#[derive(Debug, Args)]
+pub(super) struct Stdio {
+    /// The broker's address, such as <https://countersign.example>. Plain http:// only on loopback.
+    #[arg(long, env = "COUNTERSIGN_URL")]
+    url: String,
+    /// PEM file of the authority that signed the broker's certificate, where the system does not
+    /// know it.
+    #[arg(long, env = "COUNTERSIGN_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    /// SHA-256 of the broker's certificate instead.
+    #[arg(long, env = "COUNTERSIGN_PIN_SHA256", conflicts_with = "ca_file")]
+    pin_sha256: Option<String>,
+}
+
+pub(super) async fn run(stdio: Stdio) -> Result<(), Failure> {
+    let token = std::env::var("COUNTERSIGN_TOKEN").map_err(|_missing| {
+        Failure::Use("COUNTERSIGN_TOKEN is not set: it holds the agent's token".to_owned())
+    })?;
+    let tls = match (stdio.ca_file, stdio.pin_sha256) {
+        (Some(file), _) => Some(Tls::Ca { file, server_name: None }),
+        (None, None) => None,
+        (None, Some(pin)) => {
+            let digest = Digest::parse(&pin.replace(':', "").to_lowercase());
+            let digest = digest.ok_or_else(|| {
+                Failure::Use(format!("--pin-sha256 {pin}: allowed are 64 hexadecimal digits"))
+            })?;
+            Some(Tls::Pin { sha256: *digest.bytes() })
+        }
+    };
+    bridge::run(&stdio.url, token, tls).await?;
+    Ok(())
+}
