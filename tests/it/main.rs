@@ -3,7 +3,13 @@
 // Always on here; it lets clippy see that helpers are test code too.
 #![cfg(test)]
 
+mod approve;
+mod binary;
 mod connector;
+mod crash;
+mod execute;
+mod forms;
+mod harness;
 mod imports;
 mod lifecycle;
 mod mcp;
@@ -13,3 +19,4 @@ mod simulator;
 mod simulator_captures;
 mod simulator_client;
 mod states_doc;
+mod submit;

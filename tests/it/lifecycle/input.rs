@@ -193,25 +193,35 @@ impl Input {
             }
             Self::LoseAll { lost, now } => request.lose_all(&gone(lost), minute(now))?,
             Self::Recover { now } => request.recover(minute(now))?,
+            Self::Claim { .. } | Self::Answer { .. } | Self::Resume { .. } => {
+                return self.call(request).map(Some);
+            }
+        };
+        Ok(Some(Moved::without_permit(moved)))
+    }
+
+    /// The functions that may give a permit.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`apply` sends only these three here")]
+    fn call(self, request: Request) -> Result<Moved, Refusal> {
+        let (transition, permit) = match self {
             Self::Claim { batch, lost, verdict, frozen, now } => {
                 let order = order(&request, batch);
                 let fresh = fresh(verdict, now);
                 let (transition, permit) = request.claim(order, &gone(lost), fresh, frozen)?;
-                return Ok(Some(Moved { transition, permit: Some(permit) }));
+                (transition, Some(permit))
             }
             Self::Answer { attempt, report, next, now } => {
                 let id = attempt.of(&request);
                 let (report, next) = (report.about(&request, id), next.after(&request));
-                let (transition, permit) = request.answered(id, &report, next, minute(now))?;
-                return Ok(Some(Moved { transition, permit }));
+                request.answered(id, &report, next, minute(now))?
             }
             Self::Resume { next, now } => {
                 let next = next.after(&request);
-                let (transition, permit) = request.resume(next, minute(now))?;
-                return Ok(Some(Moved { transition, permit }));
+                request.resume(next, minute(now))?
             }
+            other => panic!("{other:?} gives no permit"),
         };
-        Ok(Some(Moved::without_permit(moved)))
+        Ok(Moved { transition, permit })
     }
 }
 

@@ -111,10 +111,8 @@ fn waiting_never_approves() {
 #[test]
 fn a_permit_is_issued_only_by_a_claim_or_after_an_answer() {
     for (step, moved, _) in permits() {
-        let calls = matches!(
-            step.input,
-            Input::Claim { .. } | Input::Answer { .. } | Input::Resume { .. }
-        );
+        let calls =
+            matches!(step.input, Input::Claim { .. } | Input::Answer { .. } | Input::Resume { .. });
         assert!(calls, "{step:?}");
         assert_eq!(moved.transition.request().state.name(), StateName::Dispatching, "{step:?}");
     }

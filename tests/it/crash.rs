@@ -1,0 +1,151 @@
+//! `kill -9` at every moment of a request's life: never a second call, never a lost answer.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use countersign::simulator::{Server, Settings, Simulator};
+use serde_json::json;
+
+use crate::{
+    binary::Program,
+    harness::{AgentClient, PASSWORD, page::PersonClient},
+};
+
+struct Story {
+    program: Program,
+    manager: Simulator,
+    _server: Server,
+    token: String,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let mut settings = Settings::demo("manager-pw", "indexer-pw");
+        settings.rate_limit_per_minute = 0;
+        let manager = Simulator::new(settings);
+        let server = manager.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+        let program = Program::new();
+        let token = program.set_up(&server.url());
+        Self { program, manager, _server: server, token }
+    }
+
+    /// A block on two platforms, so that there are two calls.
+    async fn ask(&self, url: &str) -> String {
+        let agent = AgentClient::connect(url, &self.token).await;
+        agent.block("203.0.113.9", json!({ "agent_ids": ["001", "005"] })).await.id()
+    }
+
+    /// bob's own password, then his approval.
+    async fn approve(&self, url: &str, id: &str) {
+        let mut bob = PersonClient::stranger(url);
+        bob.try_sign_in("bob", PASSWORD).await;
+        let page = bob.get("/password").await;
+        let mut fields = page.form("/password").expect("bob must change his password");
+        let new = "another good passphrase";
+        for (name, value) in [("old", PASSWORD), ("new", new), ("again", new)] {
+            fields.insert(name.to_owned(), value.to_owned());
+        }
+        bob.post("/password", &fields).await;
+        PersonClient::sign_in(url, "bob", new).await.approve(id).await;
+    }
+
+    async fn end(&self, url: &str, id: &str) -> (String, Vec<String>) {
+        let agent = AgentClient::connect(url, &self.token).await;
+        let wait = json!({ "request_id": id, "timeout_seconds": 50 });
+        let answer = agent.call("wait_for_decision", wait).await;
+        (answer.state().to_owned(), answer.outcomes())
+    }
+
+    /// No endpoint was ever told twice.
+    fn never_twice(&self) {
+        for endpoint in ["001", "005"] {
+            assert!(self.manager.delivered_to(endpoint).len() <= 1, "{endpoint}");
+        }
+        let verified = self.program.done(&["audit", "verify"]);
+        assert!(verified.contains("are sound"), "{verified}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_ask_the_request_still_waits() {
+    let story = Story::begin().await;
+    let server = story.program.serve();
+    let id = story.ask(&server.url).await;
+    server.kill();
+    let server = story.program.serve();
+    story.approve(&server.url, &id).await;
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!((state.as_str(), outcomes), ("settled", sent()));
+    story.never_twice();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_approval_it_is_sent_once() {
+    let story = Story::begin().await;
+    // The kill switch keeps the worker from claiming before the kill.
+    let server = story.program.serve();
+    story.program.done(&["freeze", "--reason", "a test"]);
+    let id = story.ask(&server.url).await;
+    story.approve(&server.url, &id).await;
+    server.kill();
+    let server = story.program.serve();
+    story.program.done(&["unfreeze", "--reason", "a test"]);
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!((state.as_str(), outcomes), ("settled", sent()));
+    story.never_twice();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_first_call_it_is_unknown_and_the_rest_is_not_sent() {
+    let story = Story::begin().await;
+    let server = story.program.serve();
+    story.manager.hold("001");
+    let id = story.ask(&server.url).await;
+    story.approve(&server.url, &id).await;
+    story.manager.until_received(1).await;
+    server.kill();
+    story.manager.release("001");
+    let server = story.program.serve();
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!(state, "settled");
+    assert_eq!(outcomes, ["001: unknown", "005: not_sent"]);
+    story.manager.settled().await;
+    story.never_twice();
+    assert_eq!(story.manager.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_second_call_the_first_answer_is_kept() {
+    let story = Story::begin().await;
+    let server = story.program.serve();
+    story.manager.hold("005");
+    let id = story.ask(&server.url).await;
+    story.approve(&server.url, &id).await;
+    story.manager.until_received(2).await;
+    server.kill();
+    story.manager.release("005");
+    let server = story.program.serve();
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!(state, "settled");
+    assert_eq!(outcomes, ["001: sent", "005: unknown"]);
+    story.manager.settled().await;
+    story.never_twice();
+    assert_eq!(story.manager.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_answer_nothing_changes() {
+    let story = Story::begin().await;
+    let server = story.program.serve();
+    let id = story.ask(&server.url).await;
+    story.approve(&server.url, &id).await;
+    let before = story.end(&server.url, &id).await;
+    assert_eq!(before.1, sent());
+    server.kill();
+    let server = story.program.serve();
+    assert_eq!(story.end(&server.url, &id).await, before);
+    story.never_twice();
+}
+
+fn sent() -> Vec<String> {
+    vec!["001: sent".to_owned(), "005: sent".to_owned()]
+}

@@ -1,0 +1,231 @@
+//! The product on free ports with a clock that is moved by hand, and clients that speak in domain
+//! verbs: an agent over MCP, people over the page, the manager as a simulator.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use countersign::{
+    app::{Parts, Running},
+    broker::{
+        Broker, BusinessHours, Settings,
+        execute::Progress,
+        keeper::{Keeper, NewPerson},
+    },
+    clock::Clock,
+    connector::{Commands, Connector, IndexerSettings, Secret, Settings as Manager, Tls},
+    domain::{
+        action::ActionKind,
+        actor::{Actor, Role},
+        canonical::Digest,
+        endpoint::Platform,
+    },
+    simulator::{self, Simulator},
+    store::Store,
+    worker,
+};
+use tempfile::TempDir;
+
+pub(crate) mod agent;
+pub(crate) mod page;
+
+pub(crate) use agent::AgentClient;
+pub(crate) use page::PersonClient;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A running product. The worker is stepped by hand.
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) manager: Simulator,
+    pub(crate) running: Running,
+    pub(crate) token: String,
+    pub(crate) folder: TempDir,
+    server: Mutex<Option<simulator::Server>>,
+}
+
+/// What a test changes before the start.
+pub(crate) struct Plan {
+    pub(crate) manager: simulator::Settings,
+    pub(crate) broker: Settings,
+    pub(crate) policies: PathBuf,
+    pub(crate) indexer: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let mut manager = simulator::Settings::demo("manager-pw", "indexer-pw");
+        manager.rate_limit_per_minute = 0;
+        Self { manager, broker: settings(), policies: policies(), indexer: true }
+    }
+}
+
+/// The policies that ship.
+pub(crate) fn policies() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Plan::default()).await
+    }
+
+    /// Four people (alice analyst, bob senior, carol lead, dora admin) and an agent that alice
+    /// owns.
+    pub(crate) async fn start_with(plan: Plan) -> Self {
+        let folder = TempDir::new().unwrap();
+        let clock = Clock::manual(Clock::system().now());
+        let manager = Simulator::new(plan.manager.clone());
+        let server = manager.listen(loopback()).await.unwrap();
+        let store = Store::serve(&folder.path().join("countersign.db")).await.unwrap();
+        let keeper = Keeper::new(store.clone(), clock.clone());
+        for (name, role) in [
+            ("alice", Role::Analyst),
+            ("bob", Role::Senior),
+            ("carol", Role::Lead),
+            ("dora", Role::Admin),
+            ("otto", Role::Auditor),
+        ] {
+            let new = NewPerson { name, role, password: PASSWORD, must_change: false };
+            keeper.add_person(&Actor::CommandLine, new).await.unwrap();
+        }
+        let new = keeper.add_agent(&Actor::CommandLine, "triage-bot", "alice").await.unwrap();
+        let running = open(store, clock.clone(), &server.url(), &plan).await;
+        let server = Mutex::new(Some(server));
+        Self { clock, manager, running, token: new.token, folder, server }
+    }
+
+    /// The manager's machine is switched off.
+    pub(crate) async fn stop_manager(&self) {
+        let server = self.server.lock().unwrap().take();
+        server.expect("it runs").stop().await;
+    }
+
+    /// Stops the broker, as a machine that is switched off would, and starts it again on the same
+    /// database.
+    pub(crate) async fn restart(self, plan: Plan) -> Self {
+        let Self { clock, manager, running, token, folder, server } = self;
+        running.stop().await;
+        let store = loop {
+            // The lock is released when the last clone of the store is gone.
+            match Store::serve(&folder.path().join("countersign.db")).await {
+                Ok(store) => break store,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        let url = server.lock().unwrap().as_ref().expect("it runs").url();
+        let running = open(store, clock.clone(), &url, &plan).await;
+        Self { clock, manager, running, token, folder, server }
+    }
+
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.running.broker
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.running.address)
+    }
+
+    /// The agent's MCP client.
+    pub(crate) async fn agent(&self) -> AgentClient {
+        AgentClient::connect(&self.url(), &self.token).await
+    }
+
+    /// A person, signed in.
+    pub(crate) async fn person(&self, name: &str) -> PersonClient {
+        PersonClient::sign_in(&self.url(), name, PASSWORD).await
+    }
+
+    /// Steps the worker until it has nothing to do.
+    pub(crate) async fn work(&self) {
+        while let Progress::Moved(_) = self.step().await {}
+    }
+
+    /// Steps the worker once.
+    pub(crate) async fn step(&self) -> Progress {
+        worker::step(self.broker()).await.unwrap()
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// The kinds of all audit entries, oldest first.
+    pub(crate) async fn audit_kinds(&self) -> Vec<String> {
+        let entries = self.broker().keeper().audit_after(0).await.unwrap();
+        entries.into_iter().map(|entry| entry.kind).collect()
+    }
+}
+
+async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running {
+    let listener = TcpListener::bind(loopback()).unwrap();
+    let mut settings = plan.broker.clone();
+    settings.public_url = format!("http://{}", listener.local_addr().unwrap());
+    let parts = Parts {
+        store,
+        clock,
+        connector: Connector::new(connector(manager, plan.indexer)).unwrap(),
+        policies: plan.policies.clone(),
+        settings,
+        listener,
+        tls: None,
+        configuration: Digest::ZERO,
+    };
+    parts.open().await.unwrap()
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+pub(crate) fn settings() -> Settings {
+    let groups = [("web", 2), ("office", 2), ("linux", 2), ("windows", 3), ("core", 5)];
+    Settings {
+        public_url: String::new(),
+        decide_within: Duration::from_hours(4),
+        use_approval_within: Duration::from_mins(10),
+        batch_endpoints_max: 50,
+        criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
+        own_networks: vec!["192.0.2.0/24".parse().unwrap()],
+        protected_addresses: vec!["198.51.100.1".parse().unwrap()],
+        protected_accounts: vec!["svc-*".to_owned()],
+        privileged_accounts: vec!["dbadmin".to_owned()],
+        business_hours: BusinessHours {
+            days: vec![1, 2, 3, 4, 5],
+            hours: 8..18,
+            utc_offset_minutes: 0,
+        },
+    }
+}
+
+pub(crate) fn connector(url: &str, indexer: bool) -> Manager {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let timed = |kind, platform, list: &[&str]| ((kind, platform), names(list));
+    let commands = BTreeMap::from([
+        timed(ActionKind::BlockIp, Platform::Linux, &["firewall-drop600", "firewall-drop3600"]),
+        timed(ActionKind::BlockIp, Platform::MacOs, &["firewall-drop600"]),
+        timed(ActionKind::BlockIp, Platform::Windows, &["netsh600"]),
+        timed(ActionKind::DisableAccount, Platform::Linux, &["disable-account600"]),
+    ]);
+    Manager {
+        name: "test".to_owned(),
+        url: url.to_owned(),
+        user: "wazuh".to_owned(),
+        password: Secret::new("manager-pw"),
+        tls: Tls::Plain,
+        commands: Commands(commands),
+        call_deadline: Manager::CALL_DEADLINE,
+        read_deadline: Manager::READ_DEADLINE,
+        indexer: indexer.then(|| IndexerSettings {
+            url: url.to_owned(),
+            user: "admin".to_owned(),
+            password: Secret::new("indexer-pw"),
+            tls: Tls::Plain,
+            alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
+        }),
+    }
+}

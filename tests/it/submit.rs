@@ -1,0 +1,233 @@
+//! An agent asks: what is taken, what is answered, what is stored.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Plan, World};
+
+const ALERT: &str = "1763800000.10001";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_block_for_an_alert_that_the_broker_found_runs_at_once() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
+    let asked = agent.block("203.0.113.7", more).await;
+    assert_eq!((asked.state(), asked.error), ("approved", false));
+    assert_eq!(asked.json["decision"]["outcome"], "auto");
+    world.work().await;
+    let done = agent.get(&asked.id()).await;
+    assert_eq!((done.state(), done.outcomes()), ("settled", vec!["001: sent".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_names_another_address_lets_nothing_run_by_itself() {
+    let world = World::start().await;
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
+    let asked = world.agent().await.block("203.0.113.8", more).await;
+    assert_eq!(asked.state(), "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_indexer_nothing_runs_by_itself() {
+    let world = World::start_with(Plan { indexer: false, ..Plan::default() }).await;
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT, "confidence": 100 });
+    let asked = world.agent().await.block("203.0.113.7", more).await;
+    assert_eq!(asked.state(), "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_names_the_field_and_stores_nothing_but_an_audit_event() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    for (field, more) in [
+        ("srcip", json!({ "srcip": "127.1", "agent_ids": ["001"] })),
+        ("agent_ids", json!({})),
+        ("agent_ids", json!({ "agent_ids": ["001"], "all_agents": true })),
+        ("agent_ids", json!({ "agent_ids": ["1"] })),
+        ("agent_ids", json!({ "agent_ids": ["999"] })),
+        ("reason", json!({ "agent_ids": ["001"], "reason": " " })),
+        ("surprise", json!({ "agent_ids": ["001"], "surprise": 1 })),
+        ("duration_seconds", json!({ "agent_ids": ["001"], "duration_seconds": 777 })),
+        ("wait_seconds", json!({ "agent_ids": ["001"], "wait_seconds": 51 })),
+    ] {
+        let answer = agent.block("203.0.113.9", more).await;
+        assert!(answer.error, "{field}");
+        assert!(answer.text.contains(field), "{field}: {}", answer.text);
+        assert_eq!(answer.json["request_id"], Value::Null, "{field}");
+    }
+    let listed = agent.call("list_requests", json!({})).await;
+    assert_eq!(listed.json["requests"], json!([]));
+    let kinds = world.audit_kinds().await;
+    assert!(kinds.iter().filter(|kind| *kind == "proposal.refused").count() >= 8, "{kinds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duration_that_is_not_configured_is_refused_with_those_that_are() {
+    let world = World::start().await;
+    let more = json!({ "agent_ids": ["001", "004"], "duration_seconds": 60 });
+    let answer = world.agent().await.block("203.0.113.9", more).await;
+    assert!(answer.error);
+    for part in ["duration_seconds", "600", "3600", "permanent"] {
+        assert!(answer.text.contains(part), "{part}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_proposal_while_it_is_open_gives_the_same_request() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let first = agent.block("203.0.113.9", json!({ "agent_ids": ["002", "001"] })).await;
+    let again = agent.block("203.0.113.9", json!({ "agent_ids": ["001", "002"] })).await;
+    let other = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    assert_eq!(first.id(), again.id());
+    assert_ne!(first.id(), other.id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_is_for_one_proposal() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let with = |ip: &'static str| {
+        let agent = &agent;
+        async move { agent.block(ip, json!({ "agent_ids": ["001"], "idempotency_key": "k-1" })).await }
+    };
+    let first = with("203.0.113.9").await;
+    agent.cancel(&first.id()).await;
+    assert_eq!(with("203.0.113.9").await.id(), first.id(), "ended or not");
+    let other = with("203.0.113.10").await;
+    assert!(other.error && other.text.contains("idempotency_key"), "{}", other.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_that_cannot_be_reached_are_named_before_anyone_decides() {
+    let world = World::start().await;
+    let asked = world.agent().await.block("203.0.113.9", json!({ "all_agents": true })).await;
+    assert_eq!(asked.skipped(), ["011", "012", "013"]);
+    assert!(asked.text.contains("never_connected"), "{}", asked.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_with_no_endpoint_left_is_denied_and_says_why() {
+    let world = World::start().await;
+    let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["011"] })).await;
+    assert_eq!((asked.state(), asked.error), ("denied", true));
+    assert!(asked.text.contains("disconnected"), "{}", asked.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ipv6_address_is_not_blocked_on_windows_where_it_would_block_a_network() {
+    let world = World::start().await;
+    let asked = world.agent().await.block("2001:db8::7", json!({ "all_agents": true })).await;
+    for windows in ["004", "005", "008", "009"] {
+        assert!(asked.skipped().contains(&windows), "{:?}", asked.skipped());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_never_touched_is_denied_with_the_policy_and_its_reason() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    for address in [
+        "10.0.0.5",
+        "127.0.0.1",
+        "169.254.1.1",
+        "224.0.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "::1",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+        "::",
+        "192.0.2.7",
+        "198.51.100.1",
+    ] {
+        let asked = agent.block(address, json!({ "agent_ids": ["001"] })).await;
+        assert_eq!((asked.state(), asked.error), ("denied", true), "{address}");
+        let policies = asked.json["decision"]["policies"].as_array().unwrap();
+        assert!(!policies.is_empty(), "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_and_service_accounts_are_denied() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    for account in ["root", "svc-backup", "SVC-Backup"] {
+        let asked = agent.disable(account, json!({ "agent_ids": ["001"] })).await;
+        assert_eq!(asked.state(), "denied", "{account}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_agents_request_is_not_found() {
+    let world = World::start().await;
+    let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    let keeper = world.broker().keeper();
+    let actor = countersign::domain::actor::Actor::CommandLine;
+    let other = keeper.add_agent(&actor, "other-bot", "bob").await.unwrap();
+    let other = crate::harness::AgentClient::connect(&world.url(), &other.token).await;
+    let foreign = other.get(&asked.id()).await;
+    let unknown = other.get("req_00000000000000000000000000000000").await;
+    assert!(foreign.error);
+    assert_eq!(foreign.text, unknown.text);
+    assert_eq!(other.cancel(&asked.id()).await.text, unknown.text);
+    assert_eq!(other.call("list_requests", json!({})).await.json["requests"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_that_is_down_is_named_and_nothing_is_stored() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    world.stop_manager().await;
+    let answer = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    assert!(answer.error);
+    assert!(answer.text.contains("manager"), "{}", answer.text);
+    assert!(answer.text.contains("othing was stored"), "{}", answer.text);
+    assert_eq!(agent.call("list_requests", json!({})).await.json["requests"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tool_approves() {
+    let world = World::start().await;
+    let mut tools = world.agent().await.tools().await;
+    tools.sort();
+    assert_eq!(
+        tools,
+        [
+            "block_ip",
+            "cancel_request",
+            "disable_account",
+            "get_request",
+            "list_requests",
+            "wait_for_decision"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_that_asked_takes_a_request_back_until_it_is_claimed() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let asked = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    assert_eq!(agent.cancel(&asked.id()).await.state(), "cancelled");
+    let again = agent.cancel(&asked.id()).await;
+    assert!(again.error && again.text.contains("cancelled"), "{}", again.text);
+    world.work().await;
+    assert!(world.manager.received().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_ends_when_nothing_further_will_be_sent() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let asked = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    let id = asked.id();
+    let wait = agent.call("wait_for_decision", json!({ "request_id": id, "timeout_seconds": 50 }));
+    let decide = async {
+        world.person("bob").await.approve(&id).await;
+        world.work().await;
+    };
+    let (waited, ()) = tokio::join!(wait, decide);
+    assert_eq!(waited.state(), "settled");
+}
