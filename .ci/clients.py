@@ -5,7 +5,6 @@ usage: clients.py PROGRAM NODE_MODULES
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import urllib.parse
@@ -124,17 +123,17 @@ def inspector(demo):
         script = f"{package}/{json.load(file)['bin']['mcp-inspector']}"
     header = f"Authorization: Bearer {demo['token']}"
     over_http = [demo["mcp"], "--transport", "http", "--header", header]
-    environment = {**os.environ, "COUNTERSIGN_URL": demo["page"],
-                   "COUNTERSIGN_TOKEN": demo["token"]}  # fmt: skip
+    url, token = f"COUNTERSIGN_URL={demo['page']}", f"COUNTERSIGN_TOKEN={demo['token']}"
+    over_stdio = ["-e", url, "-e", token, PROGRAM, "stdio"]
 
     def run(*arguments):
-        done = subprocess.run([node, script, "--cli", *arguments], env=environment,
+        done = subprocess.run([node, script, "--cli", *arguments],
                               capture_output=True, text=True, timeout=120)  # fmt: skip
         if done.returncode:
             sys.exit(f"clients: the Inspector failed\n{done.stdout}\n{done.stderr}")
         return done
 
-    for name, target in [("HTTP", over_http), ("stdio", [PROGRAM, "stdio"])]:
+    for name, target in [("HTTP", over_http), ("stdio", over_stdio)]:
         print(f"MCP Inspector over {name}")
         listed = run(*target, "--method", "tools/list", "--strict")
         warned = "warn" in (listed.stdout + listed.stderr).lower()
