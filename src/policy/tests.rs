@@ -1,6 +1,6 @@
 //! What no loaded set can do, since loading refuses it: fail while it is evaluated.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
@@ -28,7 +28,7 @@ fn unchecked(policies: &str) -> Engine {
         cedar: policies.parse::<PolicySet>().unwrap(),
         texts: Vec::new(),
         hash: Digest::ZERO,
-        endpoints_named: BTreeSet::new(),
+        named: HashSet::new(),
         world: World::new().unwrap(),
         authorizer: Authorizer::new(),
     }))
