@@ -141,7 +141,7 @@ impl<'a> Inquiry<'a> {
 
     /// The endpoints, those together that no policy can tell apart: an id or a group counts only
     /// where some policy names it.
-    fn sites(&self) -> Result<Vec<Site<'_>>, Trouble> {
+    pub(super) fn sites(&self) -> Result<Vec<Site<'_>>, Trouble> {
         let Set { world, named, .. } = self.set;
         let mut alike = BTreeMap::new();
         for facts in &self.question.endpoints {
@@ -170,7 +170,7 @@ fn strictest(open: Vec<(Site<'_>, Weighed)>) -> Result<Weighed, Trouble> {
 }
 
 /// Endpoints for which every policy gives the same answer.
-struct Site<'a> {
+pub(super) struct Site<'a> {
     inquiry: &'a Inquiry<'a>,
     endpoints: Vec<EndpointId>,
     uid: EntityUid,
