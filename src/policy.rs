@@ -9,12 +9,12 @@
 //! let through what it forbids.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashSet},
     path::Path,
     sync::Arc,
 };
 
-use cedar_policy::{Authorizer, Decision as Ruling, Entities, PolicySet, Request};
+use cedar_policy::{Authorizer, Decision as Ruling, Entities, EntityUid, PolicySet, Request};
 
 use crate::domain::{
     canonical::Digest,
@@ -45,8 +45,8 @@ struct Set {
     cedar: PolicySet,
     texts: Vec<PolicyText>,
     hash: Digest,
-    /// Ids of endpoints that some policy names, which must be asked about one by one.
-    endpoints_named: BTreeSet<String>,
+    /// Every entity that some policy names: endpoints and groups that are not named look alike.
+    named: HashSet<EntityUid>,
     world: World,
     authorizer: Authorizer,
 }

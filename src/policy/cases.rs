@@ -1,7 +1,8 @@
 //! Test cases beside the policies: small JSON files that say what a set should answer.
 //!
-//! Each case names a stage, with what differs from a plain situation (see [`form`]), and the
-//! answer: `{ "name": "...", "decide": { "permanent": true }, "expect": { ... } }`.
+//! Each case names a stage, with what differs from a plain situation, and the answer:
+//! `{ "name": "...", "decide": { "permanent": true }, "expect": { ... } }`. The fields are those of
+//! `Expected` below, and of `Proposal` (`ask`, `decide`) and `Deed` (`may`) in `cases/form.rs`.
 
 use std::{fmt, path::Path};
 

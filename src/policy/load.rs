@@ -44,11 +44,11 @@ pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
     if texts.iter().all(|policy: &PolicyText| policy.effect == Effect::Forbid) {
         return Err(PolicyError::NoPermit { folder: folder.to_owned() });
     }
-    let endpoints_named = cedar.iter().flat_map(|policy| world.endpoints_named(policy)).collect();
+    let named = cedar.iter().flat_map(Policy::entity_literals).collect();
     let cedar = PolicySet::from_policies(cedar)
         .map_err(|error| PolicyError::Broken { detail: error.to_string() })?;
     let hash = hash(&files);
-    Ok(Set { cedar, texts, hash, endpoints_named, world, authorizer: Authorizer::new() })
+    Ok(Set { cedar, texts, hash, named, world, authorizer: Authorizer::new() })
 }
 
 /// Name and text of every file with an extension, by name.

@@ -5,7 +5,7 @@ use std::{
     slice,
 };
 
-use cedar_policy::{Entities, Entity, EntityUid, RestrictedExpression};
+use cedar_policy::{Context, Entities, Entity, EntityUid};
 
 use super::{Said, Set, Trouble, sorted, world};
 use crate::domain::{
@@ -93,7 +93,7 @@ pub(super) struct Inquiry<'a> {
     set: &'a Set,
     question: &'a Question,
     agent: Entity,
-    context: Vec<(String, RestrictedExpression)>,
+    context: Context,
 }
 
 impl<'a> Inquiry<'a> {
@@ -139,13 +139,16 @@ impl<'a> Inquiry<'a> {
         Ok(Weighed { kept_out, ..rest })
     }
 
-    /// The endpoints, those together that no policy can tell apart.
-    fn sites(&self) -> Result<Vec<Site<'_>>, Trouble> {
+    /// The endpoints, those together that no policy can tell apart: an id or a group counts only
+    /// where some policy names it.
+    pub(super) fn sites(&self) -> Result<Vec<Site<'_>>, Trouble> {
+        let Set { world, named, .. } = self.set;
         let mut alike = BTreeMap::new();
         for facts in &self.question.endpoints {
-            let named = Some(&facts.id).filter(|id| self.set.endpoints_named.contains(id.as_str()));
-            let groups: BTreeSet<_> = facts.groups.iter().collect();
-            let look = (named, facts.platform, groups, facts.criticality, facts.unknown_outcome);
+            let id = Some(&facts.id).filter(|id| named.contains(&world.endpoint_uid(id)));
+            let groups = facts.groups.iter().filter(|name| named.contains(&world.group_uid(name)));
+            let groups: BTreeSet<_> = groups.collect();
+            let look = (id, groups, facts.platform, facts.criticality, facts.unknown_outcome);
             let (_, ids) = alike.entry(look).or_insert_with(|| (facts, Vec::new()));
             ids.push(facts.id.clone());
         }
@@ -167,7 +170,7 @@ fn strictest(open: Vec<(Site<'_>, Weighed)>) -> Result<Weighed, Trouble> {
 }
 
 /// Endpoints for which every policy gives the same answer.
-struct Site<'a> {
+pub(super) struct Site<'a> {
     inquiry: &'a Inquiry<'a>,
     endpoints: Vec<EndpointId>,
     uid: EntityUid,
@@ -209,16 +212,10 @@ impl<'a> Site<'a> {
     }
 
     fn run(&self, tally: Tally) -> Result<Said, Trouble> {
-        let mut context = self.inquiry.context.clone();
-        context.push(world::votes(tally)?);
-        self.put("run", context)
+        self.put("run", world::with_votes(&self.inquiry.context, tally)?)
     }
 
-    fn put(
-        &self,
-        stage: &str,
-        context: Vec<(String, RestrictedExpression)>,
-    ) -> Result<Said, Trouble> {
+    fn put(&self, stage: &str, context: Context) -> Result<Said, Trouble> {
         let Inquiry { set, question, agent, .. } = self.inquiry;
         let action = format!("{stage}:{}", question.action.kind());
         let request = set.world.put(agent.uid(), &action, self.uid.clone(), context)?;

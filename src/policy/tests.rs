@@ -1,10 +1,11 @@
-//! What no loaded set can do, since loading refuses it: fail while it is evaluated.
+//! What cannot be seen from outside: a set that fails while it is evaluated, which loading refuses,
+//! and how often Cedar is asked.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, world::World};
+use super::{Engine, Set, outcome::Inquiry, world::World};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
@@ -28,7 +29,7 @@ fn unchecked(policies: &str) -> Engine {
         cedar: policies.parse::<PolicySet>().unwrap(),
         texts: Vec::new(),
         hash: Digest::ZERO,
-        endpoints_named: BTreeSet::new(),
+        named: HashSet::new(),
         world: World::new().unwrap(),
         authorizer: Authorizer::new(),
     }))
@@ -120,4 +121,24 @@ fn a_time_that_cedar_cannot_write_denies() {
     let decision = unchecked(PERMIT).decide(&Question { now: far, ..question() });
     assert_eq!(decision.verdict, Verdict::Deny);
     assert!(!decision.errors.is_empty());
+}
+
+#[test]
+fn endpoints_that_no_policy_tells_apart_are_asked_about_once() {
+    let fleet = || (1..=200).map(|number| (format!("{number:03}"), format!("group-{number}")));
+    let endpoints = fleet().map(|(id, group)| EndpointFacts {
+        id: EndpointId::parse(&id).unwrap(),
+        groups: vec![group],
+        ..question().endpoints[0].clone()
+    });
+    let question = Question { endpoints: endpoints.collect(), ..question() };
+    let sites = |named: &[&str]| {
+        let set = unchecked(PERMIT).0;
+        let mut set = Arc::into_inner(set).unwrap();
+        set.named = named.iter().map(|entity| entity.parse().unwrap()).collect();
+        Inquiry::new(&set, &question).unwrap().sites().unwrap().len()
+    };
+    assert_eq!(sites(&[]), 1);
+    assert_eq!(sites(&["Countersign::Endpoint::\"007\""]), 2);
+    assert_eq!(sites(&["Countersign::Group::\"group-7\"", "Countersign::Group::\"group-8\""]), 3);
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Policy, Request,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Request,
     RestrictedExpression as Value, Schema,
 };
 
@@ -12,6 +12,7 @@ use crate::domain::{
     action::Action,
     actor::{Agent, Person, Role},
     decision::Tally,
+    endpoint::EndpointId,
     facts::{EndpointFacts, Principal, Question, RequestFacts, Resource, Verb},
     id::PersonId,
 };
@@ -85,7 +86,7 @@ impl World {
                 Entity::new_no_attrs(uid(&self.types.system, "countersign"), HashSet::new())
             }
         };
-        let context = vec![("auth_age_seconds".to_owned(), auth_age_seconds)];
+        let context = Context::from_pairs([("auth_age_seconds".to_owned(), auth_age_seconds)])?;
         let request = self.put(who.uid(), verb.name(), on.uid(), context)?;
         Ok((request, self.with([who, on])?))
     }
@@ -96,10 +97,9 @@ impl World {
         principal: EntityUid,
         action: &str,
         resource: EntityUid,
-        context: Vec<(String, Value)>,
+        context: Context,
     ) -> Result<Request, Trouble> {
         let action = uid(&self.types.action, action);
-        let context = Context::from_pairs(context)?;
         Ok(Request::new(principal, action, resource, context, Some(&self.schema))?)
     }
 
@@ -123,15 +123,16 @@ impl World {
             ("platform", text(facts.platform.name())),
             ("unknown_outcome", Value::new_bool(facts.unknown_outcome)),
         ];
-        let groups = facts.groups.iter().map(|group| uid(&self.types.group, group)).collect();
-        entity(uid(&self.types.endpoint, &facts.id), attributes, groups)
+        let groups = facts.groups.iter().map(|group| self.group_uid(group)).collect();
+        entity(self.endpoint_uid(&facts.id), attributes, groups)
     }
 
-    /// The endpoints that a policy singles out by their id.
-    pub(super) fn endpoints_named(&self, policy: &Policy) -> Vec<String> {
-        let endpoints = policy.entity_literals().into_iter();
-        let endpoints = endpoints.filter(|literal| literal.type_name() == &self.types.endpoint);
-        endpoints.map(|literal| literal.id().unescaped().to_owned()).collect()
+    pub(super) fn endpoint_uid(&self, id: &EndpointId) -> EntityUid {
+        uid(&self.types.endpoint, id)
+    }
+
+    pub(super) fn group_uid(&self, name: &str) -> EntityUid {
+        uid(&self.types.group, name)
     }
 
     fn person(&self, person: &Person) -> Result<Entity, Trouble> {
@@ -164,25 +165,25 @@ impl World {
 }
 
 /// The context of `ask`: the agent's claim, the broker's facts, and what is acted on.
-pub(super) fn context(question: &Question) -> Result<Vec<(String, Value)>, Trouble> {
+pub(super) fn context(question: &Question) -> Result<Context, Trouble> {
     let claim = record([
         ("reason", text(&question.claim.reason)),
         ("confidence", long(question.claim.confidence.unwrap_or(0))),
         ("alert_id", text(question.claim.alert_id.as_deref().unwrap_or_default())),
     ])?;
     let context = [("claim", claim), ("facts", facts(question)?), ("input", input(question)?)];
-    Ok(context.map(|(name, value)| (name.to_owned(), value)).to_vec())
+    Ok(Context::from_pairs(context.map(|(name, value)| (name.to_owned(), value)))?)
 }
 
-/// What `run` is told besides.
-pub(super) fn votes(tally: Tally) -> Result<(String, Value), Trouble> {
+/// The context of `run`: that of `ask`, and who approved.
+pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, Trouble> {
     let votes = record([
         ("people", long(tally.people)),
         ("analyst", long(tally.analyst)),
         ("senior", long(tally.senior)),
         ("lead", long(tally.lead)),
     ])?;
-    Ok(("votes".to_owned(), votes))
+    Ok(context.clone().merge([("votes".to_owned(), votes)])?)
 }
 
 /// A term without end is longer than any other, so a policy that forgets `permanent` stays strict.
