@@ -21,7 +21,7 @@ use crate::{
     connector::{Connector, ConnectorError},
     domain::canonical::Digest,
     mcp,
-    policy::PolicyError,
+    policy::{Engine, PolicyError},
     store::{Store, StoreError},
     web, worker,
 };
@@ -76,6 +76,8 @@ pub struct Parts {
     pub connector: Connector,
     /// The folder of the policies.
     pub policies: PathBuf,
+    /// The set in it, tested.
+    pub engine: Engine,
     /// What the verbs are told.
     pub settings: broker::Settings,
     /// Where people and agents come in.
@@ -115,6 +117,7 @@ impl Parts {
             clock: Clock::system(),
             connector,
             policies: config.server.policies.clone(),
+            engine: load_and_test(&config.server.policies)?,
             settings: settings::broker(config),
             listener,
             tls: tls(config)?,
@@ -122,16 +125,11 @@ impl Parts {
         })
     }
 
-    /// The verbs over these parts, without doors and worker: tests step them by hand.
-    pub fn broker(&self) -> Result<Broker, AppError> {
-        let engine = load_and_test(&self.policies)?;
-        let keeper = Keeper::new(self.store.clone(), self.clock.clone());
-        Ok(Broker::new(keeper, self.connector.clone(), engine, self.settings.clone()))
-    }
-
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
-        let broker = self.broker()?;
+        let keeper = Keeper::new(self.store, self.clock);
+        let broker =
+            Broker::new(keeper, self.connector.clone(), self.engine, self.settings.clone());
         broker
             .started(json!({
                 "version": env!("CARGO_PKG_VERSION"),

@@ -17,6 +17,7 @@ use crate::{
     broker::{
         self, BrokerError, BusinessHours,
         keeper::{Keeper, NewPerson},
+        policies::load_and_test,
     },
     clock::Clock,
     connector::{Commands, Connector, IndexerSettings, Secret, Settings, Tls},
@@ -84,6 +85,8 @@ impl Demo {
             .or_else(|_taken| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .map_err(|error| io("cannot listen on loopback", error))?;
         let address = listener.local_addr().map_err(|error| io("cannot listen", error))?;
+        let policies = folder.path().join("policies");
+        let engine = load_and_test(&policies)?;
         let store = Store::serve(&folder.path().join("countersign.db")).await?;
         let keeper = Keeper::new(store.clone(), clock.clone());
         let (people, agent, token) = people(&keeper).await?;
@@ -95,7 +98,8 @@ impl Demo {
                 manager_password,
                 indexer_password,
             ))?,
-            policies: folder.path().join("policies"),
+            policies,
+            engine,
             settings: settings(address),
             listener,
             tls: None,

@@ -45,17 +45,16 @@ impl fmt::Display for Tally {
             1 => return f.write_str("1 person"),
             many => write!(f, "{many} people")?,
         }
-        let spoken = |count: u8| match count {
-            1 => "one".to_owned(),
-            more => more.to_string(),
-        };
-        if self.lead > 0 {
-            write!(f, ", {} of them a lead", spoken(self.lead))?;
+        match self.lead {
+            0 => {}
+            1 => f.write_str(", one of them a lead")?,
+            more => write!(f, ", {more} of them leads")?,
         }
-        if self.senior > self.lead {
-            write!(f, ", {} of them a senior or lead", spoken(self.senior))?;
+        match self.senior {
+            few if few <= self.lead => Ok(()),
+            1 => f.write_str(", one of them a senior or lead"),
+            more => write!(f, ", {more} of them seniors or leads"),
         }
-        Ok(())
     }
 }
 
@@ -168,5 +167,6 @@ mod tests {
         assert_eq!(say(1, 0, 0), "1 person");
         assert_eq!(say(2, 1, 0), "2 people, one of them a senior or lead");
         assert_eq!(say(2, 1, 1), "2 people, one of them a lead");
+        assert_eq!(say(3, 2, 2), "3 people, 2 of them leads");
     }
 }

@@ -123,6 +123,49 @@ async fn every_page_has_the_security_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn everybody_who_signs_in_may_read_every_page() {
+    let (world, id) = world_with_a_request().await;
+    for name in ["alice", "bob", "carol", "dora", "otto"] {
+        let person = world.person(name).await;
+        for path in [
+            "/",
+            "/in-force",
+            "/requests",
+            "/audit",
+            "/policy",
+            "/system",
+            "/people",
+            "/agents",
+            "/password",
+            &format!("/requests/{id}"),
+        ] {
+            assert_eq!(person.get(path).await.status, StatusCode::OK, "{name} {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_session_every_page_leads_to_the_sign_in() {
+    let (world, id) = world_with_a_request().await;
+    let stranger = crate::harness::PersonClient::stranger(&world.url());
+    for path in [
+        "/",
+        "/in-force",
+        "/requests",
+        "/audit",
+        "/policy",
+        "/system",
+        "/people",
+        "/agents",
+        "/password",
+        &format!("/requests/{id}"),
+    ] {
+        let page = stranger.get(path).await;
+        assert!(page.location.is_some_and(|to| to.starts_with("/sign-in")), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_host_name_is_refused() {
     let world = World::start().await;
     let http = crate::harness::page::http_client();

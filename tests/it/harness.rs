@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use countersign::{
         Broker, BusinessHours, Settings,
         execute::Progress,
         keeper::{Keeper, NewPerson},
+        policies::load_and_test,
     },
     clock::Clock,
     connector::{Commands, Connector, IndexerSettings, Secret, Settings as Manager, Tls},
@@ -24,6 +25,7 @@ use countersign::{
         canonical::Digest,
         endpoint::Platform,
     },
+    policy::Engine,
     simulator::{self, Simulator},
     store::Store,
     worker,
@@ -170,12 +172,22 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
         clock,
         connector: Connector::new(connector(manager, plan.indexer)).unwrap(),
         policies: plan.policies.clone(),
+        engine: engine(&plan.policies),
         settings,
         listener,
         tls: None,
         configuration: Digest::ZERO,
     };
     parts.open().await.unwrap()
+}
+
+/// Loading a set takes long in a debug build: the one that ships is loaded once.
+fn engine(folder: &Path) -> Engine {
+    static SHIPPED: OnceLock<Engine> = OnceLock::new();
+    if folder == policies() {
+        return SHIPPED.get_or_init(|| load_and_test(folder).unwrap()).clone();
+    }
+    load_and_test(folder).unwrap()
 }
 
 fn loopback() -> SocketAddr {
