@@ -20,3 +20,4 @@ mod simulator_captures;
 mod simulator_client;
 mod states_doc;
 mod submit;
+mod web;

@@ -1,0 +1,10 @@
+//! The page, over real HTTP with cookies and forms: a broker with its shipped policies, a simulated
+//! manager, a clock that is moved by hand.
+
+mod browser;
+mod deciding;
+mod guards;
+mod reading;
+mod room;
+mod sessions;
+mod switches;

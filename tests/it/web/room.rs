@@ -1,0 +1,110 @@
+//! The world of all tests, with two more people, a folder of policies that a test may change, and
+//! browsers.
+
+use std::{
+    fs,
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use countersign::{
+    broker::{keeper::NewPerson, look::AuditFilter},
+    domain::{
+        action::ActionKind,
+        actor::{Actor, Agent, Role},
+        request::Request,
+    },
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::browser::Browser;
+use crate::harness::{self, PASSWORD, Plan, World};
+
+pub(super) struct Room {
+    world: World,
+    agent: Agent,
+    pub(super) policies: PathBuf,
+    _folder: TempDir,
+}
+
+impl Deref for Room {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl Room {
+    /// Beside the others anna, an analyst, and fred, who must change the password. web-02 needs one
+    /// approval, db-01 two.
+    pub(super) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let policies = folder.path().join("policies");
+        copy(&harness::policies(), &policies);
+        let mut plan = Plan { policies: policies.clone(), ..Plan::default() };
+        plan.broker.criticality.insert("critical".to_owned(), 5);
+        let world = World::start_with(plan).await;
+        let keeper = world.broker().keeper();
+        for (name, must_change) in [("anna", false), ("fred", true)] {
+            let new = NewPerson { name, role: Role::Analyst, password: PASSWORD, must_change };
+            keeper.add_person(&Actor::CommandLine, new).await.unwrap();
+        }
+        let agent = keeper.agent_of_token(&world.token).await.unwrap().unwrap();
+        Self { world, agent, policies, _folder: folder }
+    }
+
+    /// Somebody's browser, signed in.
+    pub(super) async fn browser_of(&self, name: &str) -> Browser {
+        let mut browser = self.stranger();
+        browser.sign_in(name, PASSWORD).await;
+        assert_eq!(browser.page.status, 303, "{}", browser.page.html);
+        browser
+    }
+
+    pub(super) fn stranger(&self) -> Browser {
+        Browser::new(&self.url())
+    }
+
+    /// The agent asks for a block of ten minutes on web-02, which one person must approve.
+    pub(super) async fn asked(&self) -> Request {
+        self.asked_with(json!({ "agent_ids": ["002"] })).await
+    }
+
+    pub(super) async fn asked_with(&self, more: Value) -> Request {
+        let mut arguments = json!({
+            "srcip": "198.51.100.23", "duration_seconds": 600, "reason": "a test asks",
+        });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let arguments = arguments.as_object().unwrap();
+        self.broker().submit(&self.agent, ActionKind::BlockIp, arguments).await.unwrap()
+    }
+
+    pub(super) async fn now(&self, request: &Request) -> Request {
+        self.broker().request_of_agent(&self.agent, request.id).await.unwrap()
+    }
+
+    /// How many audit entries there are that are not about reading the audit.
+    pub(super) async fn written(&self) -> usize {
+        let keeper = self.broker().keeper();
+        let all = keeper.audit(&Actor::CommandLine, &AuditFilter::default(), None, 1000).await;
+        all.unwrap().iter().filter(|entry| entry.kind != "audit.read").count()
+    }
+}
+
+pub(super) fn path(request: &Request) -> String {
+    format!("/requests/{}", request.id)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
