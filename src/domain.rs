@@ -16,7 +16,7 @@ pub mod lifecycle;
 pub mod permit;
 pub mod proposal;
 pub mod request;
-mod sentence;
+pub mod tell;
 pub mod visible;
 
 /// A moment, in UTC. Stored as microseconds since the Unix epoch.

@@ -1,7 +1,7 @@
 //! The door for people: server-rendered pages that need no script.
 //!
-//! [`guard`] holds what every request must pass and every answer carries, [`session`] who is asking
-//! and that a form is ours, [`escape`] what a person gets to see of a text, [`failure`] what is said
+//! `guard` holds what every request must pass and every answer carries, `session` who is asking
+//! and that a form is ours, `escape` what a person gets to see of a text, `failure` what is said
 //! when something cannot be done. Then one file for each page, which parses, calls one verb of the
 //! broker and shows what it says.
 //!
@@ -42,7 +42,6 @@ mod requests;
 mod session;
 mod sign_in;
 mod system;
-mod tell;
 mod words;
 
 /// The largest form, in bytes.

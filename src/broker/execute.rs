@@ -5,18 +5,22 @@
 
 use std::time::Duration;
 
+use before::{Changed, changed};
+
 use super::{Broker, BrokerError};
 use crate::{
     connector::{Dispatched, Mark},
     domain::{
-        endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
+        endpoint::{EndpointId, Selection},
         id::{AttemptId, RequestId},
-        lifecycle::{Fresh, Next, Refusal, Report, Transition},
+        lifecycle::{Fresh, Next, Refusal, Report},
         permit::{ExecutionPermit, Order},
         request::{Outcome, Request, State},
     },
     store::{StoreError, Tx, Work, accounts, requests, system},
 };
+
+mod before;
 
 /// How often the same batch is tried while it is certain that nothing was sent.
 pub const TRIES_MAX: u32 = 3;
@@ -41,14 +45,6 @@ enum Claim {
     Sent(ExecutionPermit),
     Moved,
     Frozen,
-}
-
-/// What changed on the endpoints since they were frozen.
-enum Changed {
-    /// These are no longer connected.
-    Lost(Vec<(EndpointId, String)>),
-    /// Something is no longer what was approved.
-    Identity(String),
 }
 
 impl Broker {
@@ -297,51 +293,6 @@ impl Broker {
         let body = self.connector().body(&command, &request.action, &mark);
         Some(Order { attempt, endpoints, body })
     }
-
-    async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
-        self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
-        Ok(Progress::Held(why))
-    }
-
-    async fn withdraw(&self, id: RequestId, reason: &str) -> Result<Progress, BrokerError> {
-        let now = self.clock().now();
-        self.advance(id, |request| request.withdraw(reason.to_owned(), now).map(Some)).await?;
-        Ok(Progress::Moved(id))
-    }
-
-    async fn lose_all(
-        &self,
-        id: RequestId,
-        lost: &[(EndpointId, String)],
-    ) -> Result<Progress, BrokerError> {
-        let now = self.clock().now();
-        self.advance(id, |request| request.lose_all(lost, now).map(Some)).await?;
-        Ok(Progress::Moved(id))
-    }
-
-    /// Moves a request that somebody else may have moved in the meantime; then nothing happens.
-    async fn advance(
-        &self,
-        id: RequestId,
-        step: impl Fn(Request) -> Result<Option<Transition>, Refusal> + Send + Sync,
-    ) -> Result<(), BrokerError> {
-        let (step, now) = (&step, self.clock().now());
-        self.store()
-            .write(|tx| {
-                Box::pin(async move {
-                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-                    match step(request) {
-                        Ok(Some(transition)) => {
-                            requests::advance(tx, transition, now).await.map(drop)?;
-                        }
-                        Ok(None) | Err(Refusal::WrongState { .. }) => {}
-                        Err(other) => return Err(other.into()),
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
 /// What follows a call.
@@ -361,33 +312,6 @@ enum Step {
     Next(ExecutionPermit),
     Wait,
     Settled,
-}
-
-/// Compares what the manager says now with what was approved.
-fn changed(request: &Request, inventory: &Inventory) -> Changed {
-    let mut lost = Vec::new();
-    for target in &request.targets {
-        let id = &target.endpoint.id;
-        let now = inventory.candidates.iter().find(|c| c.endpoint.id == *id);
-        let Some(Candidate { endpoint, command }) = now else {
-            return Changed::Identity(format!("endpoint {id} no longer exists"));
-        };
-        if !endpoint.same_machine(&target.endpoint) {
-            return Changed::Identity(format!("endpoint {id} is another machine now"));
-        }
-        match command {
-            Ok(command) if *command == target.command => {}
-            Err(reason @ SkipReason::NotActive(_)) => lost.push((id.clone(), reason.to_string())),
-            Ok(other) => {
-                return Changed::Identity(format!(
-                    "endpoint {id} would now be sent {other} instead of {}",
-                    target.command
-                ));
-            }
-            Err(reason) => return Changed::Identity(format!("endpoint {id}: {reason}")),
-        }
-    }
-    Changed::Lost(lost)
 }
 
 /// The request as if these endpoints were no part of it.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, accounts::keeper, out::Out};
 use crate::{
-    domain::{Time, actor::Actor, audit::AuditEntry, visible::visible},
+    domain::{Time, actor::Actor, audit::AuditEntry, tell::tell},
     store::audit::AuditFilter,
 };
 
@@ -100,13 +100,12 @@ async fn verify(out: Out, config: &Path) -> Result<(), Failure> {
 
 fn row(entry: &AuditEntry) -> Vec<String> {
     let request: String = entry.request.as_deref().unwrap_or("").to_owned();
-    let cell = |text: &str| visible(text).to_string();
     vec![
         entry.seq.to_string(),
         time(entry.at_us),
         entry.kind.clone(),
         request,
-        cell(&entry.sentence()),
+        tell(entry.clone()).to_string(),
     ]
 }
 

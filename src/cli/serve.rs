@@ -11,7 +11,7 @@ use crate::{
     app::{AppError, Parts, demo::Demo, story},
     clock::Clock,
     config::{Config, ConfigError},
-    domain::{audit::AuditEntry, visible::visible},
+    domain::{audit::AuditEntry, tell::tell},
     simulator::{Settings, Simulator},
 };
 
@@ -73,7 +73,10 @@ async fn follow(out: Out, demo: &Demo) -> Result<(), Failure> {
     loop {
         changes.mark_unchanged();
         for entry in keeper.audit_after(seen).await? {
-            out.say(&line(&entry), || json!({ "kind": entry.kind, "what": entry.sentence() }))?;
+            out.say(
+                &line(&entry),
+                || json!({ "kind": entry.kind, "what": tell(entry.clone()).to_string() }),
+            )?;
             seen = entry.seq;
         }
         tokio::select! {
@@ -88,7 +91,7 @@ fn line(entry: &AuditEntry) -> String {
     let time = chrono::DateTime::from_timestamp_micros(entry.at_us)
         .map(|time| time.format("%H:%M:%S").to_string())
         .unwrap_or_default();
-    format!("{time}  {}", visible(&entry.sentence()))
+    format!("{time}  {}", tell(entry.clone()))
 }
 
 pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Every way a request can move. Each function consumes the request and returns the next one
 //! together with its audit event, or a refusal that a person can read.
 //!
-//! [`deciding`] holds what comes before the claim, [`dispatching`] the claim and what follows.
+//! `deciding` holds what comes before the claim, `dispatching` the claim and what follows.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 

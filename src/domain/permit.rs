@@ -23,7 +23,7 @@ pub struct Order {
 
 /// The right to make one call to the manager.
 ///
-/// Invariant: made by [`ExecutionPermit::issue`] alone, which only [`super::lifecycle`] calls, and
+/// Invariant: made by `ExecutionPermit::issue` alone, which only [`super::lifecycle`] calls, and
 /// spent by value. It is neither `Clone` nor serialisable, so it can be used once and not kept.
 #[derive(Debug)]
 pub struct ExecutionPermit {

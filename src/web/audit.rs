@@ -12,7 +12,6 @@ use super::{
     frame::{Frame, Older, page},
     requests::read,
     session::{Asked, Session},
-    tell::{Told, tell},
     words::given,
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
     domain::{
         Time,
         audit::{AuditEntry, EventKind},
+        tell::{Told, tell},
     },
 };
 

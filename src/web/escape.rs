@@ -1,9 +1,5 @@
-//! The one renderer that everything a person sees goes through.
-//!
-//! It writes HTML, and it makes visible what text can hide: a character that does not print, that
-//! moves others about, that looks like a space or like nothing, shows as `‹U+202E›`. `‹` itself
-//! shows as an escape too, so what is shown can always be read back: two different texts never
-//! give the same page. (Letters of two scripts that look alike are not told apart here.)
+//! The one renderer that everything on the page goes through: it writes HTML, and makes visible
+//! what text can hide, as [`characters`] decides.
 //!
 //! `askama.toml` puts it behind every `{{ }}`. Values are handed over as one string each: what is
 //! decided from a character's neighbours sees only the piece that it came in.
@@ -11,10 +7,8 @@
 use std::fmt::{self, Write};
 
 use askama::filters::Escaper;
-use unicode_general_category::{GeneralCategory as Category, get_general_category};
 
-/// So many combining marks may follow one another.
-const MARKS_MAX: u32 = 2;
+use crate::domain::visible::{Shown, characters};
 
 /// Writes text as HTML, with everything visible.
 #[derive(Debug, Clone, Copy)]
@@ -22,80 +16,15 @@ pub(crate) struct Visible;
 
 impl Escaper for Visible {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        let mut before: Option<char> = None;
-        let mut marks: u32 = 0;
-        let mut rest = text.chars();
-        while let Some(c) = rest.next() {
-            marks = if is_mark(c) { marks + 1 } else { 0 };
-            let plain = match c {
-                // One space between two words; others would be lost where the page is laid out.
-                ' ' => before.is_some_and(|b| b != ' ') && !rest.as_str().is_empty(),
-                // A mark on a plain letter can make another letter, which has its own code.
-                c if is_mark(c) => {
-                    marks <= MARKS_MAX && before.is_some_and(|b| !b.is_ascii()) && prints(c)
-                }
-                c => prints(c),
-            };
-            match c {
-                c if !plain => write!(dest, "‹U+{:04X}›", u32::from(c))?,
-                '&' => dest.write_str("&amp;")?,
-                '<' => dest.write_str("&lt;")?,
-                '>' => dest.write_str("&gt;")?,
-                '"' => dest.write_str("&quot;")?,
-                '\'' => dest.write_str("&#39;")?,
-                c => dest.write_char(c)?,
-            }
-            // What an escape ends in is no letter that a mark could change.
-            before = Some(if plain { c } else { '\0' });
-        }
-        Ok(())
+        characters(text).try_for_each(|shown| match shown {
+            Shown::Plain('&') => dest.write_str("&amp;"),
+            Shown::Plain('<') => dest.write_str("&lt;"),
+            Shown::Plain('>') => dest.write_str("&gt;"),
+            Shown::Plain('"') => dest.write_str("&quot;"),
+            Shown::Plain('\'') => dest.write_str("&#39;"),
+            Shown::Plain(_) | Shown::Escape(_) => write!(dest, "{shown}"),
+        })
     }
-}
-
-fn is_mark(c: char) -> bool {
-    use Category::{EnclosingMark, NonspacingMark, SpacingMark};
-    !c.is_ascii() && matches!(get_general_category(c), NonspacingMark | SpacingMark | EnclosingMark)
-}
-
-/// Whether a character shows as itself and as nothing else.
-fn prints(c: char) -> bool {
-    use Category::{
-        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate,
-        Unassigned,
-    };
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    let hidden = matches!(
-        get_general_category(c),
-        Control
-            | Format
-            | LineSeparator
-            | ParagraphSeparator
-            | PrivateUse
-            | SpaceSeparator
-            | Surrogate
-            | Unassigned
-    );
-    !hidden && !is_ignorable(c) && c != '‹'
-}
-
-/// Letters, marks and symbols that show as nothing: what Unicode calls default-ignorable
-/// (`DerivedCoreProperties.txt`) beyond the categories above, and the empty Braille pattern.
-fn is_ignorable(c: char) -> bool {
-    matches!(
-        c,
-        '\u{34F}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FFA0}'
-            | '\u{FFFC}'
-            | '\u{E0000}'..='\u{E0FFF}'
-    )
 }
 
 /// A word of a line, and the spaces before it.

@@ -14,7 +14,6 @@ use super::{
     failure::Failure,
     frame::{Frame, page},
     session::Session,
-    tell::{Told, tell},
     words,
 };
 use crate::{
@@ -27,6 +26,7 @@ use crate::{
         facts::Verb,
         id::{AttemptId, PersonId, RequestId},
         request::{Attempt, State as RequestState, StateName, Target, Vote},
+        tell::{Told, tell},
     },
 };
 

@@ -190,14 +190,6 @@ async fn more_endpoints_than_a_manager_reaches_are_not_sent_to() {
 }
 
 #[tokio::test]
-async fn no_endpoints_never_means_all_endpoints() {
-    let tap = Tap::start(always(200, SENT)).await;
-    let dispatched = send(&connector(&tap.url()), &[]).await;
-    assert_eq!(outcomes(&dispatched), [""; 0]);
-    assert_eq!(tap.heard("").len(), 0);
-}
-
-#[tokio::test]
 async fn the_answer_to_a_batch_of_many_is_read_whole() {
     let lab = Lab::start(fleet(500)).await;
     assert_eq!(lab.send(&names(500)).await.report.summary, "200: 500 sent");

@@ -1,41 +1,60 @@
 //! Audit entries in plain words. What people and agents wrote stays apart from our own words, so
 //! that nobody can make an entry say something else.
 
+use std::fmt;
+
 use serde_json::Value;
 
-use crate::domain::{
+use super::{
     Time,
     action::counted,
     audit::{AuditEntry, EventKind},
+    visible::visible,
 };
+
+/// So many endpoints are named; more are counted.
+const NAMED_MAX: usize = 12;
 
 /// An audit entry as a person reads it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub struct Told {
     /// Its place in the chain.
-    pub(super) seq: u64,
+    pub seq: u64,
     /// When.
-    pub(super) at: Time,
+    pub at: Time,
     /// [`EventKind::name`].
-    pub(super) kind: String,
+    pub kind: String,
     /// What the actor is, where the name does not say.
-    pub(super) actor_kind: &'static str,
+    pub actor_kind: &'static str,
     /// Who.
-    pub(super) actor: String,
+    pub actor: String,
     /// The request.
-    pub(super) request: Option<String>,
+    pub request: Option<String>,
     /// What was acted on.
-    pub(super) target: Option<String>,
+    pub target: Option<String>,
     /// What happened.
-    pub(super) what: String,
+    pub what: String,
     /// What somebody wrote, or a reason.
-    pub(super) words: String,
+    pub words: String,
     /// Everything else, as stored.
-    pub(super) detail: String,
+    pub detail: String,
+}
+
+impl fmt::Display for Told {
+    /// One line for a terminal: what others wrote stands in quotes, and all of it can be seen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let actor = [self.actor_kind, &self.actor].into_iter().filter(|part| !part.is_empty());
+        let actor = actor.collect::<Vec<_>>().join(" ");
+        write!(f, "{} {}", visible(&actor), visible(&self.what))?;
+        if let Some(target) = self.target.as_ref().filter(|_| self.request.is_none()) {
+            write!(f, " ({})", visible(target))?;
+        }
+        if self.words.is_empty() { Ok(()) } else { write!(f, ": “{}”", visible(&self.words)) }
+    }
 }
 
 /// Puts an entry into words.
-pub(super) fn tell(entry: AuditEntry) -> Told {
+pub fn tell(entry: AuditEntry) -> Told {
     let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
     let (what, words) = match EventKind::parse(&entry.kind) {
         Some(kind) => (what(kind, &detail), words(kind, &detail)),
@@ -64,7 +83,9 @@ fn what(kind: EventKind, detail: &Value) -> String {
     let state = text(detail, "state");
     match kind {
         EventKind::ProposalRefused => "sent a proposal that was refused".to_owned(),
-        EventKind::RequestAsked => format!("asked: {}, now {state}", ruling(detail)),
+        EventKind::RequestAsked => {
+            format!("asked: {}; {}, now {state}", text(detail, "effect"), ruling(detail))
+        }
         EventKind::VoteApproved => format!("approved, now {state}"),
         EventKind::RequestRejected => "rejected it".to_owned(),
         EventKind::VoteRetracted => format!("took the approval back, now {state}"),
@@ -153,34 +174,45 @@ fn ruling(detail: &Value) -> String {
 }
 
 fn attempt(detail: &Value) -> String {
-    match detail.get("attempt") {
-        Some(attempt) if attempt.is_object() => {
-            let endpoints = attempt.get("endpoints").and_then(Value::as_array).map_or(0, Vec::len);
-            let endpoints = counted(u64::try_from(endpoints).unwrap_or(0), "endpoint");
-            let before = number(attempt, "number");
-            format!("wrote down call {before} for {endpoints}, then made it")
+    match detail.get("attempt").filter(|attempt| attempt.is_object()) {
+        Some(attempt) => {
+            let endpoints = attempt.get("endpoints").and_then(Value::as_array);
+            let ids: Vec<_> = endpoints.into_iter().flatten().filter_map(Value::as_str).collect();
+            format!(
+                "writes down call {} for {} and makes it",
+                number(attempt, "number"),
+                named(&ids)
+            )
         }
-        Some(_) | None => "gave up waiting; nothing more is sent".to_owned(),
+        None => "gave up waiting; nothing more is sent".to_owned(),
     }
 }
 
+fn named(ids: &[&str]) -> String {
+    if ids.len() <= NAMED_MAX {
+        return ids.join(", ");
+    }
+    counted(u64::try_from(ids.len()).unwrap_or(0), "endpoint")
+}
+
+/// ": 001, 002 sent; 014 refused (1750)".
 fn outcomes(detail: &Value) -> String {
     let all = ["settled", "outcomes"].into_iter().find_map(|key| detail.get(key)?.as_array());
-    let all = all.map(Vec::as_slice).unwrap_or_default();
-    let part = |(name, words): (&str, &str)| {
-        let number = all.iter().filter(|one| text(one, "outcome") == name).count();
-        (number > 0).then(|| format!("{number} {words}"))
-    };
-    let parts: Vec<_> = [
-        ("sent", "sent"),
-        ("refused", "refused by the manager"),
-        ("not_sent", "not sent"),
-        ("unknown", "unknown"),
-    ]
-    .into_iter()
-    .filter_map(part)
-    .collect();
-    if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for one in all.into_iter().flatten() {
+        let mut outcome = text(one, "outcome").replace('_', " ");
+        if let Some(code) = one.get("code").and_then(Value::as_u64) {
+            outcome = format!("{outcome} ({code})");
+        }
+        let id = one.get("endpoint").and_then(Value::as_str).unwrap_or_default();
+        match groups.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, ids)) => ids.push(id),
+            None => groups.push((outcome, vec![id])),
+        }
+    }
+    let parts = groups.iter().map(|(outcome, ids)| format!("{} {outcome}", named(ids)));
+    let parts = parts.collect::<Vec<_>>().join("; ");
+    if parts.is_empty() { parts } else { format!(": {parts}") }
 }
 
 fn text(detail: &Value, key: &str) -> String {
@@ -210,12 +242,16 @@ mod tests {
 
     #[test]
     fn an_answered_call_says_what_became_of_its_endpoints() {
-        let outcome = |name: &str| json!({ "endpoint": "001", "outcome": name });
+        let outcome = |id: &str, name: &str, code: Option<u32>| json!({ "endpoint": id, "outcome": name, "code": code });
         let detail = json!({
-            "outcomes": [outcome("sent"), outcome("sent"), outcome("refused")],
+            "outcomes": [
+                outcome("001", "sent", None),
+                outcome("002", "sent", None),
+                outcome("014", "refused", Some(1750)),
+            ],
             "settled": null, "state": "dispatching",
         });
-        let told = "the call ended: 2 sent, 1 refused by the manager, now dispatching";
+        let told = "the call ended: 001, 002 sent; 014 refused (1750), now dispatching";
         assert_eq!(what(EventKind::DispatchAnswered, &detail), told);
     }
 }

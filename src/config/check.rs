@@ -1,0 +1,130 @@
+//! What can be checked without going out: each error names the key, the value, what is right.
+
+use toml::Table;
+
+use super::{Config, ConfigError, Reach, Server};
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.server.check()?;
+        self.manager.reach.check("manager")?;
+        let manager_keys = "name, batch_endpoints_max, call_timeout_seconds, timed_commands";
+        known("manager", &self.manager.other, manager_keys)?;
+        if let Some(indexer) = &self.indexer {
+            indexer.reach.check("indexer")?;
+            known("indexer", &indexer.other, "alerts_index")?;
+        }
+        let batch = self.manager.batch_endpoints_max;
+        range("manager.batch_endpoints_max", batch.into(), 1, 500)?;
+        range("manager.call_timeout_seconds", self.manager.call_timeout_seconds.into(), 1, 600)?;
+        let requests = &self.requests;
+        range("requests.decide_within_minutes", requests.decide_within_minutes, 1, 43_200)?;
+        let use_within = requests.use_approval_within_minutes;
+        range("requests.use_approval_within_minutes", use_within, 1, 1440)?;
+        for (group, criticality) in &self.criticality {
+            range(&format!("criticality.{group}"), (*criticality).into(), 1, 5)?;
+        }
+        let hours = &self.business_hours;
+        range("business_hours.from_hour", hours.from_hour.into(), 0, 23)?;
+        range("business_hours.until_hour", hours.until_hour.into(), 1, 24)?;
+        for day in &hours.days {
+            range("business_hours.days", (*day).into(), 1, 7)?;
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    fn check(&self) -> Result<(), ConfigError> {
+        let tls = match (&self.tls_certificate_file, &self.tls_key_file) {
+            (Some(_), Some(_)) => true,
+            (None, None) => false,
+            (Some(path), None) | (None, Some(path)) => {
+                return Err(ConfigError::value(
+                    "server.tls_certificate_file",
+                    &path.display(),
+                    "both tls_certificate_file and tls_key_file, or neither",
+                ));
+            }
+        };
+        let local = self.listen.ip().is_loopback();
+        if !local && !tls && !self.behind_tls_proxy {
+            return Err(ConfigError::value(
+                "server.listen",
+                &self.listen,
+                "a loopback address; or set tls_certificate_file and tls_key_file; or set \
+                 behind_tls_proxy = true where a proxy speaks TLS",
+            ));
+        }
+        let url = &self.public_url;
+        let (scheme, host) = url.split_once("://").unwrap_or(("", url));
+        let right = (scheme == "https" || (scheme == "http" && local && !self.behind_tls_proxy))
+            && !host.is_empty()
+            && !host.contains(['/', '?', '#', '@', ' ']);
+        if right {
+            return Ok(());
+        }
+        Err(ConfigError::value(
+            "server.public_url",
+            &url,
+            "https:// and a host with an optional port, without a path; http:// only where the \
+             broker listens on loopback without a proxy",
+        ))
+    }
+
+    /// Whether people reach the page over TLS.
+    pub fn secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+impl Reach {
+    fn check(&self, section: &str) -> Result<(), ConfigError> {
+        let key = |key: &str| format!("{section}.{key}");
+        if let (Some(_), Some(pin)) = (&self.ca_file, &self.pin_sha256) {
+            return Err(ConfigError::value(
+                &key("pin_sha256"),
+                &pin,
+                "either ca_file or pin_sha256, not both",
+            ));
+        }
+        if self.user.is_empty() {
+            return Err(ConfigError::value(&key("user"), &"", "the name of a user"));
+        }
+        Ok(())
+    }
+
+    /// The password, without the line break at its end.
+    pub fn password(&self, section: &str) -> Result<String, ConfigError> {
+        let text = std::fs::read_to_string(&self.password_file).map_err(|error| {
+            ConfigError::value(
+                &format!("{section}.password_file"),
+                &self.password_file.display(),
+                format!("a readable file that holds the password ({error})"),
+            )
+        })?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+/// Sections with a [`Reach`] cannot refuse unknown keys by themselves.
+fn known(section: &str, other: &Table, own: &str) -> Result<(), ConfigError> {
+    match other.iter().next() {
+        None => Ok(()),
+        Some((key, value)) => Err(ConfigError::value(
+            &format!("{section}.{key}"),
+            value,
+            format!(
+                "no such key; the keys are url, user, password_file, ca_file, tls_server_name, \
+                 pin_sha256, {own}"
+            ),
+        )),
+    }
+}
+
+fn range(key: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::value(key, &value, format!("a whole number from {least} to {most}")))
+}
