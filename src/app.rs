@@ -28,7 +28,7 @@ use crate::{
 
 pub mod bridge;
 pub mod demo;
-mod settings;
+pub mod settings;
 pub mod story;
 
 /// Open requests have this long to finish when the program stops.

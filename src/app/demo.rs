@@ -129,17 +129,19 @@ impl Demo {
             let _written =
                 writeln!(text, "{lead}{name:<6} {role:<8} {}   {note}", person.password).is_ok();
         }
-        let client = json!({ "mcpServers": { "countersign": {
+        let server = json!({ "countersign": {
             "type": "http",
             "url": format!("{page}/mcp"),
             "headers": { "Authorization": format!("Bearer {}", self.token) },
-        }}});
+        }});
+        let client = json!({ "mcpServers": server });
         let client = serde_json::to_string_pretty(&client).unwrap_or_default();
         format!(
             "{text}\nMCP             {page}/mcp\n\
              agent's token   {}\n\
              manager         {} (simulated Wazuh 4.14)\n\n\
-             For an MCP client (Claude Code, VS Code, …):\n{client}\n",
+             For an MCP client such as Claude Code (VS Code wants \"servers\" instead of \
+             \"mcpServers\"):\n{client}\n",
             self.token,
             self.server.url()
         )

@@ -74,8 +74,7 @@ fn tls(section: &str, reach: &Reach) -> Result<Tls, ConfigError> {
             Ok(Tls::Ca { file: file.clone(), server_name: reach.tls_server_name.clone() })
         }
         (None, Some(pin)) => {
-            let plain = pin.replace(':', "").to_lowercase();
-            let digest = Digest::parse(&plain).ok_or_else(|| {
+            let digest = fingerprint(pin).ok_or_else(|| {
                 ConfigError::value(
                     &format!("{section}.pin_sha256"),
                     &pin,
@@ -94,6 +93,13 @@ fn tls(section: &str, reach: &Reach) -> Result<Tls, ConfigError> {
             ),
         )),
     }
+}
+
+/// Reads a fingerprint as `openssl x509 -fingerprint -sha256` prints it, with or without what
+/// stands before the `=` and with or without colons.
+pub(crate) fn fingerprint(text: &str) -> Option<Digest> {
+    let digits = text.rsplit_once('=').map_or(text, |(_, digits)| digits);
+    Digest::parse(&digits.trim().replace(':', "").to_lowercase())
 }
 
 fn commands(

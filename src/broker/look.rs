@@ -331,6 +331,12 @@ impl Broker {
         })
     }
 
+    /// What the manager says of itself, or why it cannot be asked: for whoever starts the broker.
+    pub async fn manager_answer(&self) -> Result<String, String> {
+        let answer = self.connector().probe(self.clock().now()).await;
+        answer.map(|info| info.to_string()).map_err(|error| error.to_string())
+    }
+
     /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
     /// nobody and nothing.
     pub async fn counts(&self) -> Result<(Counted, Counted), BrokerError> {

@@ -8,7 +8,13 @@ use serde_json::{Value, json};
 
 use super::{Failure, accounts::keeper, out::Out};
 use crate::{
-    domain::{Time, actor::Actor, audit::AuditEntry, tell::tell},
+    domain::{
+        Time,
+        actor::Actor,
+        audit::{AuditEntry, EventKind},
+        id::RequestId,
+        tell::tell,
+    },
     store::audit::AuditFilter,
 };
 
@@ -29,7 +35,7 @@ pub(super) struct Query {
     #[arg(long, value_parser = moment)]
     until: Option<Time>,
     /// A kind such as vote.approved, or the part before the dot.
-    #[arg(long)]
+    #[arg(long, value_parser = event_kind)]
     kind: Option<String>,
     /// The name or id of a person or agent.
     #[arg(long)]
@@ -41,7 +47,7 @@ pub(super) struct Query {
     #[arg(long)]
     target: Option<String>,
     /// One request.
-    #[arg(long)]
+    #[arg(long, value_parser = request_id)]
     request: Option<String>,
     /// Requests that this policy decided.
     #[arg(long)]
@@ -128,6 +134,21 @@ fn time(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros)
         .map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string())
         .unwrap_or_default()
+}
+
+fn event_kind(text: &str) -> Result<String, String> {
+    let known = |kind: &EventKind| {
+        kind.name() == text || kind.name().split_once('.').is_some_and(|(start, _)| start == text)
+    };
+    if EventKind::ALL.iter().any(known) {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+    Err(format!("allowed: the part before a dot, or one of {}", names.join(", ")))
+}
+
+fn request_id(text: &str) -> Result<String, String> {
+    text.parse::<RequestId>().map(|id| id.to_string()).map_err(|error| error.to_string())
 }
 
 fn moment(text: &str) -> Result<Time, String> {

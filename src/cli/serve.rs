@@ -11,7 +11,7 @@ use crate::{
     app::{AppError, Parts, demo::Demo, story},
     clock::Clock,
     config::{Config, ConfigError},
-    domain::{audit::AuditEntry, tell::tell},
+    domain::{audit::AuditEntry, tell::tell, visible::visible},
     simulator::{Settings, Simulator},
 };
 
@@ -37,6 +37,12 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), Failure> {
     }
     let address = running.address.to_string();
     out.say(&text, || json!({ "listening": address }))?;
+    let manager = running.broker.manager_answer().await;
+    let text = match &manager {
+        Ok(answer) => format!("The manager answers: {}.", visible(answer)),
+        Err(why) => format!("The manager does not answer yet: {}.", visible(why)),
+    };
+    out.say(&text, || json!({ "manager": manager.is_ok() }))?;
     stopped().await?;
     running.stop().await;
     Ok(())

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
-use crate::{app::bridge, connector::Tls, domain::canonical::Digest};
+use crate::{
+    app::{bridge, settings::fingerprint},
+    connector::Tls,
+};
 
 /// Where the broker is. The token comes from `COUNTERSIGN_TOKEN`: an argument could be seen by
 /// other users of the machine.
@@ -31,8 +34,7 @@ pub(super) async fn run(stdio: Stdio) -> Result<(), Failure> {
         (Some(file), _) => Some(Tls::Ca { file, server_name: None }),
         (None, None) => None,
         (None, Some(pin)) => {
-            let digest = Digest::parse(&pin.replace(':', "").to_lowercase());
-            let digest = digest.ok_or_else(|| {
+            let digest = fingerprint(&pin).ok_or_else(|| {
                 Failure::Use(format!("--pin-sha256 {pin}: allowed are 64 hexadecimal digits"))
             })?;
             Some(Tls::Pin { sha256: *digest.bytes() })

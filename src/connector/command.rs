@@ -81,7 +81,7 @@ impl Catalogue {
     pub(super) fn read(Commands(commands): &Commands) -> Result<Self, ConnectorError> {
         let mut catalogue = BTreeMap::new();
         for (&(kind, platform), names) in commands {
-            let key = format!("commands.{kind}.{}", platform.name());
+            let key = format!("manager.timed_commands.{kind}.{}", platform.name());
             let timed: &mut BTreeMap<u32, String> = catalogue.entry((kind, platform)).or_default();
             for name in names {
                 let wrong = |allowed| ConnectorError::settings(&key, name, allowed);

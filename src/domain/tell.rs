@@ -91,14 +91,14 @@ fn what(kind: EventKind, detail: &Value) -> String {
         EventKind::VoteRetracted => format!("took the approval back, now {state}"),
         EventKind::VoteRefused => format!("tried to {} and was refused", text(detail, "verb")),
         EventKind::RequestCancelled => "cancelled it".to_owned(),
-        EventKind::RequestExpired => "its time ran out".to_owned(),
+        EventKind::RequestExpired => "ended it when its time ran out".to_owned(),
         EventKind::RequestRedecided => {
             format!("asked policy again: {}, now {state}", ruling(detail))
         }
         EventKind::RequestWithdrawn => "withdrew it".to_owned(),
         EventKind::DispatchClaimed | EventKind::DispatchResumed => attempt(detail),
         EventKind::DispatchHeld => "cannot send it yet".to_owned(),
-        EventKind::DispatchAnswered => format!("the call ended{}, now {state}", outcomes(detail)),
+        EventKind::DispatchAnswered => format!("had an answer{}, now {state}", outcomes(detail)),
         EventKind::DispatchRecovered => {
             format!("started again and closed what was under way{}", outcomes(detail))
         }
@@ -251,7 +251,7 @@ mod tests {
             ],
             "settled": null, "state": "dispatching",
         });
-        let told = "the call ended: 001, 002 sent; 014 refused (1750), now dispatching";
+        let told = "had an answer: 001, 002 sent; 014 refused (1750), now dispatching";
         assert_eq!(what(EventKind::DispatchAnswered, &detail), told);
     }
 }

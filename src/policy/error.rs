@@ -25,8 +25,9 @@ pub enum PolicyError {
     },
     /// Policies are written in other words than this program speaks.
     #[error(
-        "`{}` is not the schema of this version of countersign: put back the one that \
-         `countersign init` writes, and change only the policies beside it",
+        "`{}` is not the schema of this version of countersign: put back the one of this \
+         version (`countersign init` in an empty folder writes it), and change only the policies \
+         beside it",
         path.display()
     )]
     Schema {

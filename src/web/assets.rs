@@ -1,4 +1,4 @@
-//! The stylesheet and the script, part of the program.
+//! The stylesheet, the script and the icon, part of the program.
 
 use axum::{
     extract::Path,
@@ -31,6 +31,13 @@ pub(super) const SCRIPT: Asset = Asset {
     text: include_str!("../../templates/static/page.js"),
 };
 
+/// What browsers put on a tab.
+pub(super) const ICON: Asset = Asset {
+    name: "icon.svg",
+    kind: "image/svg+xml",
+    text: include_str!("../../templates/static/icon.svg"),
+};
+
 /// Where a file is. The address changes with the file, so browsers may keep it for good.
 pub(super) fn address(asset: &Asset) -> String {
     format!("/static/{}?{}", asset.name, Digest::of(asset.text.as_bytes()).prefix())
@@ -38,7 +45,7 @@ pub(super) fn address(asset: &Asset) -> String {
 
 /// Hands out a file.
 pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Failure> {
-    let asset = [STYLE, SCRIPT].into_iter().find(|asset| asset.name == name);
+    let asset = [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.name == name);
     let asset = asset.ok_or_else(Failure::not_found)?;
     let keep = "public, max-age=31536000, immutable";
     let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, keep)];

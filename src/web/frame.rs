@@ -36,9 +36,12 @@ pub(super) struct Frame {
     pub(super) freeze: Option<Freeze>,
     /// The state of the store that the page shows; none for a page that never looks again.
     pub(super) seen: Option<u64>,
-    /// Where stylesheet and script are.
+    /// Where the stylesheet is.
     pub(super) style: String,
+    /// Where the script is.
     pub(super) script: String,
+    /// Where the icon is.
+    pub(super) icon: String,
 }
 
 impl Frame {
@@ -69,6 +72,7 @@ impl Frame {
             seen: None,
             style: assets::address(&assets::STYLE),
             script: assets::address(&assets::SCRIPT),
+            icon: assets::address(&assets::ICON),
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Effect {
     request: String,
     what: String,
     reach: String,
+    /// Whether it ends by itself.
+    ends: bool,
     /// How many of its endpoints have an unknown outcome.
     unknown: usize,
     endpoints: Vec<Place>,
@@ -67,6 +69,7 @@ impl Effect {
             request: first.request.to_string(),
             what: first.action.phrase(),
             reach: format!("on {reach} {}", first.term),
+            ends: first.term.seconds().is_some(),
             unknown: part.iter().filter(|one| one.unknown).count(),
             endpoints: part.iter().map(|one| Place::new(one, now)).collect(),
         })

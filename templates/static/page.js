@@ -7,6 +7,8 @@
   const seen = document.body.dataset.seen;
   const touch = () => sessionStorage.setItem("touched", String(Date.now()));
   const away = () => Date.now() - Number(sessionStorage.getItem("touched") || 0) > AWAY_MS;
+  // Coming here is a sign of somebody, looking again is not.
+  if (performance.getEntriesByType("navigation")[0]?.type !== "reload") touch();
   ["pointerdown", "keydown", "scroll"].forEach((kind) => addEventListener(kind, touch, { passive: true }));
 
   // What somebody has begun is never thrown away: a field, an opened part, a selection.
@@ -19,13 +21,14 @@
     begun || document.activeElement.matches("input, textarea, select") || String(getSelection()) !== "";
 
   let source = null;
+  let leaving = false;
   const close = () => { if (source) source.close(); source = null; };
   const changed = (event) => {
     document.body.dataset.seen = event.lastEventId;
     if (busy() || away()) { news.hidden = false; close(); } else { location.reload(); }
   };
   const open = () => {
-    if (source || document.hidden || !news.hidden) return;
+    if (source || leaving || document.hidden || !news.hidden) return;
     source = new EventSource("/events?after=" + document.body.dataset.seen);
     source.onmessage = changed;
   };
@@ -33,8 +36,10 @@
     open();
     // Only the page that is looked at waits for news: browsers keep few connections.
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
-    addEventListener("pagehide", close);
-    addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+    // Where one goes may itself be news (reading the audit is written down): looking again now
+    // would undo the going.
+    addEventListener("beforeunload", () => { leaving = true; close(); });
+    addEventListener("pageshow", (event) => { if (event.persisted) { leaving = false; open(); } });
   }
 
   const spoken = (seconds) => {

@@ -138,12 +138,12 @@ fn a_timed_name_is_the_platform_s_command_and_seconds() {
     ];
     for name in names {
         let (key, said) = with_command(ActionKind::BlockIp, Platform::Linux, name);
-        assert_eq!(key, "commands.block_ip.linux");
+        assert_eq!(key, "manager.timed_commands.block_ip.linux");
         let right = "it is firewall-drop and a number of seconds, such as firewall-drop600";
         assert!(said.contains(&format!("`{name}`")) && said.ends_with(right), "{said}");
     }
     let (key, said) = with_command(ActionKind::BlockIp, Platform::Windows, "firewall-drop600");
-    assert_eq!(key, "commands.block_ip.windows");
+    assert_eq!(key, "manager.timed_commands.block_ip.windows");
     assert!(said.ends_with("such as netsh600"), "{said}");
 }
 
@@ -157,7 +157,7 @@ fn a_name_where_wazuh_has_no_command_is_refused() {
     ];
     for (kind, platform) in cases {
         let (key, said) = with_command(kind, platform, "disable-account600");
-        assert_eq!(key, format!("commands.{kind}.{}", platform.name()));
+        assert_eq!(key, format!("manager.timed_commands.{kind}.{}", platform.name()));
         assert!(said.ends_with("Wazuh has no command for that there"), "{said}");
     }
 }
