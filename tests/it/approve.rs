@@ -226,3 +226,26 @@ async fn an_agents_token_opens_nothing_but_mcp() {
     let page = http.get(world.url()).bearer_auth(&world.token).send().await.unwrap();
     assert_ne!(page.status(), StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_who_signs_in_may_read_every_page() {
+    let world = World::start().await;
+    let id = pending(&world, WEB).await;
+    for name in ["alice", "bob", "carol", "dora", "otto"] {
+        let person = world.person(name).await;
+        for path in [
+            "/",
+            "/in-force",
+            "/requests",
+            "/audit",
+            "/policy",
+            "/system",
+            "/people",
+            "/agents",
+            "/password",
+            &format!("/requests/{id}"),
+        ] {
+            assert_eq!(person.get(path).await.status, StatusCode::OK, "{name} {path}");
+        }
+    }
+}

@@ -8,7 +8,6 @@ mod binary;
 mod connector;
 mod crash;
 mod execute;
-mod forms;
 mod harness;
 mod imports;
 mod lifecycle;

@@ -73,7 +73,7 @@ impl PersonClient {
 
     pub(crate) async fn try_sign_in(&mut self, name: &str, password: &str) -> Page {
         let fields = [("name", name), ("password", password)].map(owned).into();
-        let response = self.send_form("/sign-in", &fields, &[]).await;
+        let response = self.send_form("/sign-in", &fields).await;
         if let Some(cookie) = response.headers().get(header::SET_COOKIE) {
             let cookie = cookie.to_str().unwrap();
             cookie.split(';').next().unwrap().clone_into(&mut self.cookie);
@@ -88,25 +88,10 @@ impl PersonClient {
 
     /// Posts fields as a form of our own page would.
     pub(crate) async fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> Page {
-        page(self.send_form(path, fields, &[]).await).await
+        page(self.send_form(path, fields).await).await
     }
 
-    /// Posts fields with other headers than a browser would send from our own page.
-    pub(crate) async fn post_with(
-        &self,
-        path: &str,
-        fields: &BTreeMap<String, String>,
-        headers: &[(&'static str, &str)],
-    ) -> Page {
-        page(self.send_form(path, fields, headers).await).await
-    }
-
-    async fn send_form(
-        &self,
-        path: &str,
-        fields: &BTreeMap<String, String>,
-        headers: &[(&'static str, &str)],
-    ) -> Response {
+    async fn send_form(&self, path: &str, fields: &BTreeMap<String, String>) -> Response {
         let body: Vec<_> =
             fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = self
@@ -114,10 +99,9 @@ impl PersonClient {
             .post(format!("{}{path}", self.url))
             .header(header::COOKIE, &self.cookie)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, &self.url)
+            .header("sec-fetch-site", "same-origin")
             .body(body.join("&"));
-        let usual = [("origin", self.url.as_str()), ("sec-fetch-site", "same-origin")];
-        let headers = if headers.is_empty() { &usual[..] } else { headers };
-        let request = headers.iter().fold(request, |r, (name, value)| r.header(*name, *value));
         request.send().await.unwrap()
     }
 
