@@ -108,8 +108,8 @@ impl Broker {
                         Ok(Some(transition)) => {
                             requests::advance(tx, transition, now).await.map(drop)?;
                         }
-                        // It ended in this very moment.
-                        Ok(None) | Err(Refusal::WrongState { .. }) => {}
+                        // It ended in this very moment, or the sweep ends it in the next.
+                        Ok(None) | Err(Refusal::WrongState { .. } | Refusal::TooLate { .. }) => {}
                         Err(other) => return Err(other.into()),
                     }
                     Ok(())
