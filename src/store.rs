@@ -128,7 +128,12 @@ impl Read for Reader {
 impl Store {
     /// Opens a database as its only server, creating and migrating it.
     pub async fn serve(path: &Path) -> Result<Self, StoreError> {
-        let lock_path = path.with_extension("lock");
+        private_file(path)?;
+        // Of the file itself: under a second name it would have a second lock.
+        let real = path
+            .canonicalize()
+            .map_err(|error| StoreError::File { path: path.to_owned(), why: error.to_string() })?;
+        let lock_path = real.with_extension("lock");
         let lock = File::create(&lock_path)
             .map_err(|error| StoreError::File { path: lock_path, why: error.to_string() })?;
         if lock.try_lock().is_err() {
