@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{Datelike as _, Timelike as _};
+use chrono::{Datelike as _, TimeDelta, Timelike as _};
 
 use super::{Broker, BusinessHours, Settings};
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
         Time,
         action::Action,
         actor::Agent,
-        facts::{EndpointFacts, Question, TargetFacts},
+        decision::{Decision, Verdict},
+        facts::{AlertFacts, EndpointFacts, Question, TargetFacts},
         lifecycle::Fresh,
         request::Request,
     },
@@ -19,8 +20,8 @@ use crate::{
 };
 
 impl Broker {
-    /// Asks policy about a request, just now, with the votes that stand; says what use-by would
-    /// follow.
+    /// Asks policy about a stored request, just now, with the votes that stand; says what use-by
+    /// would follow. Its endpoints are frozen: where policy keeps one out by now, all are denied.
     pub(super) async fn decide(
         &self,
         read: &mut impl Read,
@@ -28,8 +29,20 @@ impl Broker {
         agent: &Agent,
         now: Time,
     ) -> Result<Fresh, StoreError> {
+        let run = all_or_none(self.decide_first(read, request, agent, now).await?);
+        Ok(Fresh { run, use_by: self.use_by(now), now })
+    }
+
+    /// Asks policy about a request that is not stored yet, whose endpoints can still be left out.
+    pub(super) async fn decide_first(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Decision, StoreError> {
         let question = self.question(read, request, agent, now).await?;
-        Ok(Fresh { run: self.engine().decide(&question), use_by: self.use_by(now), now })
+        Ok(self.engine().decide(&question))
     }
 
     async fn question(
@@ -40,8 +53,8 @@ impl Broker {
         now: Time,
     ) -> Result<Question, StoreError> {
         let unknown = requests::unknown_outcomes(read, &request.action, request.id).await?;
-        let hour_ago = now - chrono::TimeDelta::hours(1);
-        let day_ago = now - chrono::TimeDelta::days(1);
+        let hour_ago = now - TimeDelta::hours(1);
+        let day_ago = now - TimeDelta::days(1);
         let endpoints = request.targets.iter().map(|target| EndpointFacts {
             id: target.endpoint.id.clone(),
             platform: target.endpoint.platform,
@@ -56,7 +69,7 @@ impl Broker {
             term: request.term,
             claim: request.claim.clone(),
             target: self.target_facts(&request.action),
-            alert: request.alert.clone(),
+            alert: aged(request.alert.clone(), now - request.asked_at),
             scope: u64::try_from(scope).unwrap_or(u64::MAX),
             fleet_wide: request.fleet_wide,
             endpoints: endpoints.collect(),
@@ -90,6 +103,23 @@ impl Broker {
     }
 }
 
+/// An alert as it is by now: its age was read when the request was asked.
+fn aged(mut alert: AlertFacts, since: TimeDelta) -> AlertFacts {
+    let since = u64::try_from(since.num_seconds()).unwrap_or(0);
+    alert.age_seconds = alert.age_seconds.map(|age| age.saturating_add(since));
+    alert
+}
+
+fn all_or_none(mut run: Decision) -> Decision {
+    if !run.kept_out.is_empty() {
+        run.verdict = Verdict::Deny;
+        run.reasons = run.kept_out.iter().flat_map(|(_, reasons)| reasons).cloned().collect();
+        run.reasons.sort();
+        run.reasons.dedup();
+    }
+    run
+}
+
 /// How much hangs on an endpoint: the highest of its groups, 5 when none is known.
 pub(super) fn criticality(settings: &Settings, groups: &[String]) -> u8 {
     groups.iter().filter_map(|group| settings.criticality.get(group)).copied().max().unwrap_or(5)
@@ -106,7 +136,7 @@ fn matches(list: &[String], name: &str) -> bool {
 }
 
 fn within(hours: &BusinessHours, now: Time) -> bool {
-    let local = now + chrono::TimeDelta::minutes(i64::from(hours.utc_offset_minutes));
+    let local = now + TimeDelta::minutes(i64::from(hours.utc_offset_minutes));
     let day = u8::try_from(local.weekday().number_from_monday()).unwrap_or(0);
     let hour = u8::try_from(local.hour()).unwrap_or(0);
     hours.days.contains(&day) && hours.hours.contains(&hour)

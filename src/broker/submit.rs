@@ -172,7 +172,7 @@ impl Broker {
             .ok_or(BrokerError::NotFound)?;
         let now = draft.asked_at;
         let mut request = draft.clone();
-        let decision = self.decide(tx, &request, &agent, now).await?.run;
+        let decision = self.decide_first(tx, &request, &agent, now).await?;
         keep_out(&mut request, &decision);
         request.decision = decision;
         if request.targets.is_empty() && request.decision.verdict != Verdict::Deny {
