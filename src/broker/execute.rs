@@ -60,6 +60,10 @@ impl Broker {
         };
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
         drop(reader);
+        if request.manager != self.connector().name() {
+            let reason = format!("it was decided for the manager {}", request.manager);
+            return self.withdraw(id, &reason).await;
+        }
         let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
         let now = self.clock().now();
         let resolved = self
@@ -163,9 +167,14 @@ impl Broker {
         tries: u32,
     ) -> Result<(Report, After), BrokerError> {
         let endpoints = permit.order().endpoints.clone();
-        if self.keeper().frozen().await?.is_some() {
-            let why = "the kill switch was thrown before it was sent";
-            return Ok((not_sent(&endpoints, why), After::Stop(why.to_owned())));
+        let stop = match self.keeper().frozen().await {
+            Ok(None) => None,
+            Ok(Some(_)) => Some("the kill switch was thrown before it was sent".to_owned()),
+            // The attempt is open: it must end, or it would stay open until a restart.
+            Err(error) => Some(format!("the kill switch could not be read: {error}")),
+        };
+        if let Some(why) = stop {
+            return Ok((not_sent(&endpoints, &why), After::Stop(why)));
         }
         let Dispatched { report, retry_in } =
             self.connector().dispatch(permit, self.clock().now()).await;
