@@ -47,6 +47,7 @@ pub(crate) struct World {
     pub(crate) running: Running,
     pub(crate) token: String,
     pub(crate) folder: TempDir,
+    pub(crate) store: Option<Store>,
     server: Mutex<Option<simulator::Server>>,
 }
 
@@ -56,13 +57,15 @@ pub(crate) struct Plan {
     pub(crate) broker: Settings,
     pub(crate) policies: PathBuf,
     pub(crate) indexer: bool,
+    /// What the manager is called here.
+    pub(crate) called: &'static str,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let mut manager = simulator::Settings::demo("manager-pw", "indexer-pw");
         manager.rate_limit_per_minute = 0;
-        Self { manager, broker: settings(), policies: policies(), indexer: true }
+        Self { manager, broker: settings(), policies: policies(), indexer: true, called: "test" }
     }
 }
 
@@ -96,9 +99,10 @@ impl World {
             keeper.add_person(&Actor::CommandLine, new).await.unwrap();
         }
         let new = keeper.add_agent(&Actor::CommandLine, "triage-bot", "alice").await.unwrap();
+        let kept = Some(store.clone());
         let running = open(store, clock.clone(), &server.url(), &plan).await;
         let server = Mutex::new(Some(server));
-        Self { clock, manager, running, token: new.token, folder, server }
+        Self { clock, manager, running, token: new.token, folder, store: kept, server }
     }
 
     /// The manager's machine is switched off.
@@ -110,7 +114,8 @@ impl World {
     /// Stops the broker, as a machine that is switched off would, and starts it again on the same
     /// database.
     pub(crate) async fn restart(self, plan: Plan) -> Self {
-        let Self { clock, manager, running, token, folder, server } = self;
+        let Self { clock, manager, running, token, folder, store, server } = self;
+        drop(store);
         running.stop().await;
         let store = loop {
             // The lock is released when the last clone of the store is gone.
@@ -120,8 +125,9 @@ impl World {
             }
         };
         let url = server.lock().unwrap().as_ref().expect("it runs").url();
+        let kept = Some(store.clone());
         let running = open(store, clock.clone(), &url, &plan).await;
-        Self { clock, manager, running, token, folder, server }
+        Self { clock, manager, running, token, folder, store: kept, server }
     }
 
     pub(crate) fn broker(&self) -> &Broker {
@@ -170,7 +176,11 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
     let parts = Parts {
         store,
         clock,
-        connector: Connector::new(connector(manager, plan.indexer)).unwrap(),
+        connector: Connector::new(Manager {
+            name: plan.called.to_owned(),
+            ..connector(manager, plan.indexer)
+        })
+        .unwrap(),
         policies: plan.policies.clone(),
         engine: engine(&plan.policies),
         settings,

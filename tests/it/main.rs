@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod approve;
+mod attack;
 mod binary;
 mod connector;
 mod crash;
