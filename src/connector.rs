@@ -129,6 +129,11 @@ impl Connector {
         command::body(command, action, mark)
     }
 
+    /// Makes sure that there is a token, so that [`Connector::dispatch`] need not wait for one.
+    pub async fn sign_in(&self, now: Time) -> Result<(), ConnectorError> {
+        self.inner.manager.login.token(&self.inner.manager.reads, now).await.map(drop)
+    }
+
     /// Spends a permit: sends its bytes to its endpoints, at most once.
     pub async fn dispatch(&self, permit: ExecutionPermit, now: Time) -> Dispatched {
         // Not known to be one node: an error that proves nothing is read as one that does not.

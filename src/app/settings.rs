@@ -1,6 +1,6 @@
 //! From the configuration's words to those of broker and connector.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
     broker::{self, BusinessHours},
@@ -45,7 +45,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         batch_endpoints_max: config.manager.batch_endpoints_max.into(),
         criticality: config.criticality.clone(),
         own_networks: config.protected.networks.clone(),
-        protected_addresses: config.protected.addresses.clone(),
+        protected_addresses: protected_addresses(config),
         protected_accounts: config.protected.accounts.clone(),
         privileged_accounts: config.protected.privileged_accounts.clone(),
         business_hours: BusinessHours {
@@ -54,6 +54,15 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
             utc_offset_minutes: hours.utc_offset_minutes,
         },
     }
+}
+
+/// Those of the configuration, and where this broker is reached.
+fn protected_addresses(config: &Config) -> Vec<IpAddr> {
+    let server = &config.server;
+    let host = server.public_url.split_once("://").map_or("", |(_, host)| host);
+    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host).trim_matches(['[', ']']);
+    let own = [Some(server.listen.ip()), host.parse().ok()].into_iter().flatten();
+    config.protected.addresses.iter().copied().chain(own).collect()
 }
 
 fn password(section: &str, reach: &Reach) -> Result<Secret, ConfigError> {

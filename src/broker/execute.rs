@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use before::{Changed, changed};
 
-use super::{Broker, BrokerError};
+use super::{Broker, BrokerError, facts::criticality};
 use crate::{
     connector::{Dispatched, Mark},
     domain::{
-        endpoint::{EndpointId, Selection},
+        endpoint::{EndpointId, Inventory, Selection},
         id::{AttemptId, RequestId},
         lifecycle::{Fresh, Next, Refusal, Report},
         permit::{ExecutionPermit, Order},
@@ -51,6 +51,8 @@ impl Broker {
     /// Takes the oldest approved request, if there is one, and brings it to its end.
     pub async fn execute_next(&self) -> Result<Progress, BrokerError> {
         self.store().sound()?;
+        // Nobody else sends, so whatever is still being dispatched here was left half done.
+        self.recover().await?;
         let mut reader = self.store().reader().await?;
         if system::frozen(&mut reader).await?.is_some() {
             return Ok(Progress::Idle);
@@ -81,11 +83,11 @@ impl Broker {
         if lost.len() == request.targets.len() {
             return self.lose_all(id, &lost).await;
         }
-        match self.claim(id, &lost).await? {
+        match self.claim(id, &lost, &inventory).await? {
             Claim::Frozen => Ok(Progress::Idle),
             Claim::Moved => Ok(Progress::Moved(id)),
             Claim::Sent(permit) => {
-                self.send(id, permit).await?;
+                self.send(id, permit, &inventory).await?;
                 Ok(Progress::Moved(id))
             }
         }
@@ -97,13 +99,14 @@ impl Broker {
         &self,
         id: RequestId,
         lost: &[(EndpointId, String)],
+        inventory: &Inventory,
     ) -> Result<Claim, BrokerError> {
         let now = self.clock().now();
         let attempt: AttemptId = self.clock().id();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    let (request, fresh) = self.reload(tx, id).await?;
+                    let (request, fresh) = self.reload(tx, id, inventory).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);
                     let Some(order) = self.order(&left, attempt) else { return Ok(Claim::Moved) };
@@ -139,19 +142,24 @@ impl Broker {
     }
 
     /// Sends batch after batch until the request is settled.
-    async fn send(&self, id: RequestId, first: ExecutionPermit) -> Result<(), BrokerError> {
+    async fn send(
+        &self,
+        id: RequestId,
+        first: ExecutionPermit,
+        inventory: &Inventory,
+    ) -> Result<(), BrokerError> {
         let mut permit = first;
         let mut tries = 1;
         loop {
             let attempt = permit.order().attempt;
             let (report, after) = self.dispatch(permit, tries).await?;
             tries = if matches!(after, After::Retry(_)) { tries + 1 } else { 1 };
-            permit = match self.answered(id, attempt, &report, &after).await? {
+            permit = match self.answered(id, (attempt, &report), &after, inventory).await? {
                 Step::Settled => return Ok(()),
                 Step::Next(permit) => permit,
                 Step::Wait => {
                     self.wait(id, &after).await?;
-                    match self.resume(id).await? {
+                    match self.resume(id, inventory).await? {
                         Some(permit) => permit,
                         None => return Ok(()),
                     }
@@ -167,6 +175,8 @@ impl Broker {
         tries: u32,
     ) -> Result<(Report, After), BrokerError> {
         let endpoints = permit.order().endpoints.clone();
+        // The login first, because it can take long; if it fails, the call itself says how.
+        let _signed_in = self.connector().sign_in(self.clock().now()).await.is_ok();
         let stop = match self.keeper().frozen().await {
             Ok(None) => None,
             Ok(Some(_)) => Some("the kill switch was thrown before it was sent".to_owned()),
@@ -195,16 +205,16 @@ impl Broker {
     async fn answered(
         &self,
         id: RequestId,
-        attempt: AttemptId,
-        report: &Report,
+        (attempt, report): (AttemptId, &Report),
         after: &After,
+        inventory: &Inventory,
     ) -> Result<Step, BrokerError> {
         let next: AttemptId = self.clock().id();
         let now = self.clock().now();
         let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.reload(tx, id).await?;
+                let (request, fresh) = self.reload(tx, id, inventory).await?;
                 let order = self.order(&without(&request, known), next);
                 let next = match (after, order) {
                     (After::Stop(why), _) => Next::Stop { why: why.clone() },
@@ -247,12 +257,16 @@ impl Broker {
         Ok(())
     }
 
-    async fn resume(&self, id: RequestId) -> Result<Option<ExecutionPermit>, BrokerError> {
+    async fn resume(
+        &self,
+        id: RequestId,
+        inventory: &Inventory,
+    ) -> Result<Option<ExecutionPermit>, BrokerError> {
         let attempt: AttemptId = self.clock().id();
         let now = self.clock().now();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.reload(tx, id).await?;
+                let (request, fresh) = self.reload(tx, id, inventory).await?;
                 let frozen = system::frozen(tx).await?.is_some();
                 let next = match self.order(&request, attempt) {
                     Some(order) => Next::Order { order, run: fresh.run, frozen },
@@ -283,15 +297,25 @@ impl Broker {
         self.store().write(&work).await
     }
 
-    /// The request, and policy's answer just now, in the transaction that uses them.
+    /// The request, and policy's answer just now, in the transaction that uses them: about the
+    /// endpoints as the manager described them just before the claim.
     async fn reload(
         &self,
         tx: &mut Tx<'_>,
         id: RequestId,
+        inventory: &Inventory,
     ) -> Result<(Request, Fresh), BrokerError> {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let fresh = self.decide(tx, &request, &agent, self.clock().now()).await?;
+        let mut by_now = request.clone();
+        for target in &mut by_now.targets {
+            let known = inventory.candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
+            if let Some(candidate) = known {
+                target.criticality = criticality(self.settings(), &candidate.endpoint.groups);
+                target.endpoint.groups.clone_from(&candidate.endpoint.groups);
+            }
+        }
+        let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
         Ok((request, fresh))
     }
 

@@ -40,7 +40,7 @@ impl Broker {
         if before.as_ref() == Some(&hash) {
             return Ok(());
         }
-        self.activated(&Actor::System, before).await
+        self.activate(self.engine(), &Actor::System, before).await
     }
 
     /// Makes the set in this folder the active one. A bad set leaves the old one active.
@@ -49,19 +49,23 @@ impl Broker {
         self.authorize(&principal, Verb::ActivatePolicy, &Resource::System)?;
         let before = self.engine().hash().to_string();
         match load_and_test(folder) {
-            Ok(engine) => self.set_engine(engine),
+            Ok(engine) => self.activate(engine, &who.actor(), Some(before)).await,
             Err(error) => {
                 let detail = json!({ "why": error.to_string() });
                 let event = &AuditEvent::new(EventKind::PolicyRefused, who.actor(), None, detail);
                 self.record(event).await?;
-                return Err(error.into());
+                Err(error.into())
             }
         }
-        self.activated(&who.actor(), Some(before)).await
     }
 
-    async fn activated(&self, actor: &Actor, before: Option<String>) -> Result<(), BrokerError> {
-        let engine = self.engine();
+    /// The event first: a set that is not written down is not active.
+    async fn activate(
+        &self,
+        engine: Engine,
+        actor: &Actor,
+        before: Option<String>,
+    ) -> Result<(), BrokerError> {
         let hash = engine.hash();
         let source = &engine
             .policies()
@@ -86,6 +90,7 @@ impl Broker {
                 })
             })
             .await?;
+        self.set_engine(engine);
         let open = requests::open(&mut self.store().reader().await?).await?;
         for id in open {
             self.redecide(id, "the policy set changed").await?;

@@ -30,10 +30,8 @@ pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
 pub const SESSION_IDLE_MINUTES: i64 = 30;
 /// A session ends after this many hours, used or not.
 pub const SESSION_HOURS: i64 = 12;
-/// So many failures under one name, and it is throttled.
-const FAILURES_PER_NAME_MAX: u64 = 5;
-/// So many failures under all names together, and everybody is throttled.
-const FAILURES_MAX: u64 = 100;
+/// So many failures under one name, or within one session, and it is throttled.
+const FAILURES_MAX: u64 = 5;
 /// A session's last use is written down at most this often.
 const TOUCH_SECONDS: i64 = 60;
 
@@ -65,7 +63,7 @@ impl SignedIn {
 impl Broker {
     /// Begins a session: its token, in the only moment in which it is known.
     pub async fn sign_in(&self, name: &str, password: &str) -> Result<String, BrokerError> {
-        let person = self.check_password(name, password).await?;
+        let person = self.check_password(name, name, password).await?;
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
@@ -86,13 +84,17 @@ impl Broker {
         Ok(token)
     }
 
-    /// Gives the password again, for what wants a fresh one.
+    /// Gives the password again, for one act that wants a fresh one. The session itself stays as
+    /// old as it is: whoever stole it gains nothing from what its owner does.
     pub async fn authenticate_again(
         &self,
         who: &SignedIn,
         password: &str,
     ) -> Result<SignedIn, BrokerError> {
-        let person = self.check_password(&who.person.name, password).await?;
+        // Under the session's own key: strangers who guess at the name must not keep its owner from
+        // deciding.
+        let key = &who.session.to_string();
+        let person = self.check_password(&who.person.name, key, password).await?;
         let now = self.clock().now();
         let event = &AuditEvent::new(
             EventKind::SignedIn,
@@ -103,8 +105,7 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    accounts::forget_failures(tx, &who.person.name, now - window()).await?;
-                    accounts::refresh_session(tx, who.session, now).await?;
+                    accounts::forget_failures(tx, key, now - window()).await?;
                     audit::append(tx, event, now).await?;
                     Ok::<_, BrokerError>(())
                 })
@@ -156,7 +157,8 @@ impl Broker {
         old: &str,
         new: &str,
     ) -> Result<(), BrokerError> {
-        let person = self.check_password(&who.person.name, old).await?;
+        let key = &who.session.to_string();
+        let person = self.check_password(&who.person.name, key, old).await?;
         check_strength(new)?;
         if old == new {
             return Err(BrokerError::WeakPassword);
@@ -176,16 +178,26 @@ impl Broker {
             .await
     }
 
-    async fn check_password(&self, name: &str, password: &str) -> Result<Person, BrokerError> {
+    /// The person, if the password is right. A try counts as failed under its key before it is
+    /// looked at, so that tries at the same moment are throttled too; success forgets it.
+    async fn check_password(
+        &self,
+        name: &str,
+        key: &str,
+        password: &str,
+    ) -> Result<Person, BrokerError> {
         let now = self.clock().now();
-        let mut reader = self.store().reader().await?;
-        let (own, all) = accounts::failures_since(&mut reader, name, now - window()).await?;
-        if own >= FAILURES_PER_NAME_MAX || all >= FAILURES_MAX {
-            return Err(BrokerError::SignInThrottled);
-        }
-        let found = accounts::person_by_name(&mut reader, name).await?;
-        drop(reader);
-        let (person, hash) = match found {
+        let key = &key.chars().take(64).collect::<String>();
+        let tried = self.store().write(|tx| {
+            Box::pin(async move {
+                if accounts::failures_since(tx, key, now - window()).await? >= FAILURES_MAX {
+                    return Err(BrokerError::SignInThrottled);
+                }
+                accounts::note_failure(tx, key, now).await?;
+                Ok(accounts::person_by_name(tx, name).await?)
+            })
+        });
+        let (person, hash) = match tried.await? {
             Some((person, hash)) if !person.disabled => (Some(person), hash),
             // The same work for a name that nobody has: the time taken must not tell.
             Some(_) | None => (None, UNMATCHABLE.to_owned()),
@@ -194,22 +206,9 @@ impl Broker {
         if let Some(person) = person.filter(|_| right) {
             return Ok(person);
         }
-        let claimed = &name.chars().take(64).collect::<String>();
-        let event = &AuditEvent::new(
-            EventKind::SignInRefused,
-            Actor::Unknown { claimed: claimed.clone() },
-            None,
-            json!({}),
-        );
-        self.store()
-            .write(|tx| {
-                Box::pin(async move {
-                    accounts::note_failure(tx, claimed, now).await?;
-                    audit::append(tx, event, now).await?;
-                    Ok::<_, BrokerError>(())
-                })
-            })
-            .await?;
+        let claimed = name.chars().take(64).collect();
+        let actor = Actor::Unknown { claimed };
+        self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, json!({}))).await?;
         Err(BrokerError::SignInRefused)
     }
 }

@@ -88,7 +88,7 @@ pub struct Agent {
     pub owner: PersonId,
     /// The person who made its token, where one did (the command line may have); never counts.
     pub issuer: Option<PersonId>,
-    /// Its token no longer opens anything.
+    /// Its token no longer opens anything: it was revoked, or its owner is disabled.
     pub revoked: bool,
 }
 

@@ -160,17 +160,6 @@ pub async fn touch_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<
     Ok(())
 }
 
-/// Notes that the password was given again in a session.
-pub async fn refresh_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<(), StoreError> {
-    let done =
-        sqlx::query("UPDATE session SET seen_at = $2, authenticated_at = $2 WHERE token_hash = $1")
-            .bind(token.to_string())
-            .bind(now.timestamp_micros())
-            .execute(tx.connection())
-            .await?;
-    changed_one(done.rows_affected())
-}
-
 /// Ends one session. Whether there was one.
 pub async fn end_session(tx: &mut Tx<'_>, token: Digest) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM session WHERE token_hash = $1")
@@ -213,21 +202,19 @@ pub async fn note_failure(tx: &mut Tx<'_>, name: &str, now: Time) -> Result<(), 
     Ok(())
 }
 
-/// Failed sign-ins since a moment: under this name, and under any.
+/// Failed sign-ins under a name, or within a session, since a moment.
 pub async fn failures_since(
     read: &mut impl Read,
     name: &str,
     since: Time,
-) -> Result<(u64, u64), StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*) AS total, count(CASE WHEN name = $1 THEN 1 END) AS own
-         FROM sign_in_failure WHERE at >= $2",
-    )
-    .bind(name)
-    .bind(since.timestamp_micros())
-    .fetch_one(read.connection())
-    .await?;
-    Ok((count(integer(&row, "own")?), count(integer(&row, "total")?)))
+) -> Result<u64, StoreError> {
+    let row =
+        sqlx::query("SELECT count(*) AS number FROM sign_in_failure WHERE name = $1 AND at >= $2")
+            .bind(name)
+            .bind(since.timestamp_micros())
+            .fetch_one(read.connection())
+            .await?;
+    Ok(count(integer(&row, "number")?))
 }
 
 /// Forgets failures: those of a name after a success, and those before a moment.
@@ -267,7 +254,7 @@ pub async fn agent_by_token(
     read: &mut impl Read,
     token: Digest,
 ) -> Result<Option<Agent>, StoreError> {
-    let row = sqlx::query("SELECT * FROM agent WHERE token_hash = $1")
+    let row = sqlx::query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE token_hash = $1")
         .bind(token.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -276,7 +263,7 @@ pub async fn agent_by_token(
 
 /// An agent, by id.
 pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Agent>, StoreError> {
-    let row = sqlx::query("SELECT * FROM agent WHERE id = $1")
+    let row = sqlx::query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE agent.id = $1")
         .bind(id.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -286,7 +273,7 @@ pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Age
 /// All agents, by name.
 pub async fn agents(read: &mut impl Read) -> Result<Vec<Agent>, StoreError> {
     let rows =
-        sqlx::query("SELECT * FROM agent ORDER BY name").fetch_all(read.connection()).await?;
+        sqlx::query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id ORDER BY agent.name").fetch_all(read.connection()).await?;
     rows.iter().map(agent).collect()
 }
 
@@ -326,6 +313,8 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
         issuer: maybe_text(row, "issuer_id")?
             .map(|issuer| at.read(&issuer, |text| text.parse().ok()))
             .transpose()?,
-        revoked: maybe_integer(row, "revoked_at")?.is_some(),
+        // Nobody answers for an agent whose owner is gone.
+        revoked: maybe_integer(row, "revoked_at")?.is_some()
+            || maybe_integer(row, "disabled_at")?.is_some(),
     })
 }
