@@ -14,6 +14,7 @@ use crate::{
     connector::{Connector, ConnectorError},
     domain::{
         Time,
+        action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditEvent, EventKind},
         facts::{Principal, Resource, Verb},
@@ -189,17 +190,21 @@ impl Broker {
             .await
     }
 
-    /// Writes down that an agent's proposal was refused before it became a request.
-    async fn record_refused_proposal(
+    /// Writes down that an agent's proposal was refused before it became a request, and gives the
+    /// reason back.
+    pub async fn refuse_proposal(
         &self,
         agent: &Agent,
-        action: &str,
-        why: &BrokerError,
-    ) -> Result<(), StoreError> {
+        kind: ActionKind,
+        why: BrokerError,
+    ) -> BrokerError {
         let detail = serde_json::json!({ "why": why.to_string() });
         let mut event =
             AuditEvent::new(EventKind::ProposalRefused, Actor::from(agent), None, detail);
-        event.action = Some(action.to_owned());
-        self.record(&event).await
+        event.action = Some(kind.name().to_owned());
+        match self.record(&event).await {
+            Ok(()) => why,
+            Err(error) => error.into(),
+        }
     }
 }

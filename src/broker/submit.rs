@@ -34,11 +34,10 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Request, BrokerError> {
-        let asked = self.try_submit(agent, kind, arguments).await;
-        if let Err(error) = &asked {
-            self.record_refused_proposal(agent, kind.name(), error).await?;
+        match self.try_submit(agent, kind, arguments).await {
+            Ok(request) => Ok(request),
+            Err(error) => Err(self.refuse_proposal(agent, kind, error).await),
         }
-        asked
     }
 
     async fn try_submit(

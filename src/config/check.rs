@@ -113,7 +113,8 @@ fn known(section: &str, other: &Table, own: &str) -> Result<(), ConfigError> {
         None => Ok(()),
         Some((key, value)) => Err(ConfigError::value(
             &format!("{section}.{key}"),
-            value,
+            // A secret that landed in the wrong place must not be shown.
+            if key.contains("password") { &"(not shown)" } else { value },
             format!(
                 "no such key; the keys are url, user, password_file, ca_file, tls_server_name, \
                  pin_sha256, {own}"

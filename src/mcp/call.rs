@@ -64,7 +64,12 @@ impl Call<'_> {
 
     async fn act(&self, kind: ActionKind, arguments: Arguments) -> Result<Request, BrokerError> {
         let (own, proposal) = arguments.split_off("wait_seconds");
-        let seconds = own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0)?;
+        let seconds = match own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0) {
+            Ok(seconds) => seconds,
+            Err(error) => {
+                return Err(self.broker.refuse_proposal(self.agent, kind, error.into()).await);
+            }
+        };
         let request = self.broker.submit(self.agent, kind, &proposal).await?;
         if seconds == 0 || request.state.name().terminal() {
             return Ok(request);

@@ -59,13 +59,22 @@ pub(crate) struct Plan {
     pub(crate) indexer: bool,
     /// What the manager is called here.
     pub(crate) called: &'static str,
+    /// What people type, where it is not the address itself.
+    pub(crate) public_url: Option<String>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let mut manager = simulator::Settings::demo("manager-pw", "indexer-pw");
         manager.rate_limit_per_minute = 0;
-        Self { manager, broker: settings(), policies: policies(), indexer: true, called: "test" }
+        Self {
+            manager,
+            broker: settings(),
+            policies: policies(),
+            indexer: true,
+            called: "test",
+            public_url: None,
+        }
     }
 }
 
@@ -172,7 +181,8 @@ impl World {
 async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running {
     let listener = TcpListener::bind(loopback()).unwrap();
     let mut settings = plan.broker.clone();
-    settings.public_url = format!("http://{}", listener.local_addr().unwrap());
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    settings.public_url = plan.public_url.clone().unwrap_or(address);
     let parts = Parts {
         store,
         clock,

@@ -58,7 +58,7 @@ async fn bad_input_names_the_field_and_stores_nothing_but_an_audit_event() {
     let listed = agent.call("list_requests", json!({})).await;
     assert_eq!(listed.json["requests"], json!([]));
     let kinds = world.audit_kinds().await;
-    assert!(kinds.iter().filter(|kind| *kind == "proposal.refused").count() >= 8, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| *kind == "proposal.refused").count(), 9, "{kinds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,7 +154,7 @@ async fn a_list_is_newest_first_and_goes_on_by_its_cursor() {
     let mut ids = Vec::new();
     for last in 1..=3 {
         scene.clock.advance(std::time::Duration::from_secs(1));
-        ids.push(agent.block(json!({ "srcip": format!("198.51.100.{last}") })).await.id());
+        ids.push(agent.block(json!({ "srcip": format!("198.51.100.1{last}") })).await.id());
     }
     agent.call("cancel_request", json!({ "request_id": ids[0], "reason": "not needed" })).await;
     ids.reverse();

@@ -48,7 +48,7 @@ async fn a_wait_ends_when_its_time_is_over_and_the_request_stays_open() {
 
 /// An agent's call that is stored and waits for people.
 async fn waiting(scene: &Scene) -> JoinHandle<reqwest::Result<Response>> {
-    let mut changes = scene.broker.changes();
+    let mut changes = scene.broker().changes();
     let message = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": "block_ip", "arguments": block(json!({ "wait_seconds": 50 })) },
@@ -62,7 +62,7 @@ async fn waiting(scene: &Scene) -> JoinHandle<reqwest::Result<Response>> {
 async fn a_stop_ends_every_wait_with_what_is_known() {
     let scene = Scene::start().await;
     let call = waiting(&scene).await;
-    scene.stop.cancel();
+    scene.0.running.stop().await;
     let told = call.await.unwrap().unwrap().text().await.unwrap();
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["result"]["structuredContent"]["state"], "pending", "{told}");
