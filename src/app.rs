@@ -28,6 +28,7 @@ use crate::{
 
 pub mod bridge;
 pub mod demo;
+pub mod doctor;
 pub mod settings;
 pub mod story;
 

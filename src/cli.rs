@@ -15,6 +15,7 @@ use crate::{
 
 mod accounts;
 mod audit;
+mod doctor;
 mod out;
 mod policy;
 mod serve;
@@ -49,6 +50,8 @@ enum Command {
     Serve,
     /// Relay MCP between standard input and output and the broker at `COUNTERSIGN_URL`.
     Stdio(stdio::Stdio),
+    /// Say what works, what does not, and what to do. Sends no response.
+    Doctor,
     /// Throw the kill switch: nothing is sent until it is released.
     Freeze(accounts::Because),
     /// Release the kill switch.
@@ -171,6 +174,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Init(init) => set_up::init(out, init).await,
         Command::Serve => serve::serve(out, &config).await,
         Command::Stdio(stdio) => stdio::run(stdio).await,
+        Command::Doctor => doctor::run(out, &config).await,
         Command::Freeze(because) => accounts::freeze(out, &config, &because).await,
         Command::Unfreeze(because) => accounts::unfreeze(out, &config, &because).await,
         Command::Agent(command) => accounts::agent(out, &config, command).await,

@@ -158,6 +158,17 @@ impl Connector {
         self.inner.manager.info(now).await
     }
 
+    /// Whether the indexer lets its alerts be read: a sentence, either way.
+    pub async fn probe_indexer(&self) -> Result<String, String> {
+        let Some(indexer) = &self.inner.indexer else {
+            return Err("no indexer is configured".to_owned());
+        };
+        match indexer.probe().await {
+            Ok(()) => Ok(format!("{} lets its alerts be read", indexer.site.system)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// The addresses of manager and indexer: those in their URLs, and those that their names had
     /// when [`Connector::resolve`] last ran.
     pub fn own_addresses(&self) -> Vec<IpAddr> {

@@ -56,7 +56,7 @@ impl Indexer {
         let sound = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.*,".contains(&c);
         if alert_index.is_empty() || !alert_index.bytes().all(sound) {
             let allowed = "it is the name of an index, such as wazuh-alerts-*";
-            return Err(ConnectorError::settings("indexer.alert_index", alert_index, allowed));
+            return Err(ConnectorError::settings("indexer.alerts_index", alert_index, allowed));
         }
         let address = Address::read(url, tls, "indexer")?;
         let place = (format!("the indexer at {}", address.url), address);
@@ -81,6 +81,11 @@ impl Indexer {
             [hit] => Ok(facts(&hit.source, action, now)),
             [_, _, ..] => Err("more than one alert in the indexer has this id".to_owned()),
         }
+    }
+
+    /// Whether its alerts can be read.
+    pub(super) async fn probe(&self) -> Result<(), ConnectorError> {
+        self.search("countersign-doctor").await.map(drop)
     }
 
     async fn search(&self, alert_id: &str) -> Result<Vec<Hit>, ConnectorError> {

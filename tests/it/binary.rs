@@ -232,6 +232,18 @@ fn the_command_line_works_beside_the_server() {
 }
 
 #[test]
+fn the_doctor_says_what_works_and_what_to_do() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let output = program.run(&["doctor"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["ok", "policies", "LOOK", "the manager main at http://127.0.0.1:9", "->"] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+}
+
+#[test]
 fn lists_answer_in_json_for_programs() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");

@@ -1,0 +1,34 @@
+//! What works, what does not, what to do.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Failure, out::Out};
+use crate::{app::doctor::examine, config::Config, domain::visible::visible};
+
+pub(super) async fn run(out: Out, config: &Path) -> Result<(), Failure> {
+    let config = Config::load(config, std::env::vars())?;
+    let findings = examine(&config).await;
+    let rows: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            let sign = if finding.advice.is_none() { "ok" } else { "LOOK" };
+            let advice = finding.advice.map(|advice| format!(" -> {advice}")).unwrap_or_default();
+            let found = format!("{}{advice}", visible(&finding.found));
+            vec![sign.to_owned(), finding.check.to_owned(), found]
+        })
+        .collect();
+    out.table(&["", "checked", "found"], &rows, || {
+        findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "check": finding.check, "ok": finding.advice.is_none(),
+                    "found": finding.found, "advice": finding.advice,
+                })
+            })
+            .collect()
+    })?;
+    if findings.iter().all(|finding| finding.advice.is_none()) { Ok(()) } else { Err(Failure::No) }
+}
