@@ -215,12 +215,6 @@ impl Store {
     pub fn sound(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) { Err(StoreError::Broken) } else { Ok(()) }
     }
-
-    /// Closes the connections, so that the log is folded into the file.
-    pub async fn close(self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
 }
 
 /// The migrations, in order. Built by hand: the macro that collects them doubles the build.

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     connector::Mark,
     domain::{
-        Time,
         actor::{Agent, Person},
         audit::AuditEntry,
         canonical::Digest,
@@ -350,11 +349,6 @@ impl Broker {
         self.store().sound()?;
         system::frozen(&mut self.store().reader().await?).await?;
         Ok(())
-    }
-
-    /// How long a request may still wait for people, for countdowns.
-    pub fn time_left(&self, deadline: Time) -> Duration {
-        (deadline - self.clock().now()).to_std().unwrap_or_default()
     }
 
     fn may_look(&self, who: &SignedIn, verb: Verb) -> Result<(), BrokerError> {
