@@ -64,7 +64,7 @@ fn the_indexer_s_address_is_held_to_the_same_rules() {
         let (key, _) = wrong(|settings| {
             index.clone_into(&mut settings.indexer.as_mut().unwrap().alert_index);
         });
-        assert_eq!(key, "indexer.alert_index");
+        assert_eq!(key, "indexer.alerts_index");
     }
 }
 
