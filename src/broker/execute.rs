@@ -180,7 +180,7 @@ impl Broker {
         let stop = match self.keeper().frozen().await {
             Ok(None) => None,
             Ok(Some(_)) => Some("the kill switch was thrown before it was sent".to_owned()),
-            // The attempt is open: it must end, or it would stay open until a restart.
+            // Surely nothing was sent: left open, the attempt would end as `unknown`.
             Err(error) => Some(format!("the kill switch could not be read: {error}")),
         };
         if let Some(why) = stop {
@@ -281,7 +281,7 @@ impl Broker {
     }
 
     /// What is known after a call must be stored, so a busy database is asked again. When it stays
-    /// busy the error goes up, nothing more is sent, and a restart finds the open attempt.
+    /// busy the error goes up, nothing more is sent, and the worker's next step closes the attempt.
     async fn write_patiently<'a, T>(
         &self,
         work: impl for<'t> Fn(&'t mut Tx<'a>) -> Work<'t, T, BrokerError> + Send + Sync,
