@@ -10,6 +10,7 @@ pub mod audit;
 pub mod canonical;
 pub mod decision;
 pub mod endpoint;
+pub mod evidence;
 pub mod facts;
 pub mod id;
 pub mod lifecycle;

@@ -123,7 +123,7 @@ async fn manager(connector: &Connector, now: Time, findings: &mut Vec<Finding>) 
         let advice = "Wazuh 4.2 to 4.14 takes responses over its API; 5.x does not";
         Finding::bad("manager", &found, advice)
     });
-    for kind in ActionKind::ALL {
+    for kind in ActionKind::RESPONSES {
         findings.push(reach(connector, kind, now).await);
     }
     findings.push(indexer(connector).await);
@@ -132,17 +132,14 @@ async fn manager(connector: &Connector, now: Time, findings: &mut Vec<Finding>) 
 /// A target that exists nowhere: the questions below need one.
 fn nobody(kind: ActionKind) -> Option<Action> {
     let argument = match kind {
-        ActionKind::BlockIp => "203.0.113.1",
-        ActionKind::DisableAccount => "nobody",
+        ActionKind::BlockIp | ActionKind::UnblockIp => "203.0.113.1",
+        ActionKind::DisableAccount | ActionKind::EnableAccount => "nobody",
     };
     Action::parse(kind, argument).ok()
 }
 
 async fn reach(connector: &Connector, kind: ActionKind, now: Time) -> Finding {
-    let check = match kind {
-        ActionKind::BlockIp => "block_ip",
-        ActionKind::DisableAccount => "disable_account",
-    };
+    let check = kind.name();
     let advice = "give the API user the policies agents_read and agents_commands";
     let Some(action) = nobody(kind) else {
         return Finding::bad(check, &"no sound example", advice);

@@ -57,7 +57,7 @@ impl Broker {
         if system::frozen(&mut reader).await?.is_some() {
             return Ok(Progress::Idle);
         }
-        let Some(id) = requests::next_approved(&mut reader).await? else {
+        let Some(id) = requests::next_approved(&mut reader, self.connector().name()).await? else {
             return Ok(Progress::Idle);
         };
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
@@ -321,7 +321,7 @@ impl Broker {
 
     /// The next call of a request, down to its bytes.
     fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
-        let (command, endpoints) = request.next_batch(self.settings().batch_endpoints_max)?;
+        let (command, endpoints) = request.next_batch(self.settings().batch_endpoints_max, &[])?;
         let mark = Mark { request: request.id, attempt, digest: request.digest };
         let body = self.connector().body(&command, &request.action, &mark);
         Some(Order { attempt, endpoints, body })
@@ -359,5 +359,6 @@ fn not_sent(endpoints: &[EndpointId], why: &str) -> Report {
     Report {
         outcomes: endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect(),
         summary: why.to_owned(),
+        confirm_within: None,
     }
 }

@@ -52,7 +52,8 @@ impl Broker {
         agent: &Agent,
         now: Time,
     ) -> Result<Question, StoreError> {
-        let unknown = requests::unknown_outcomes(read, &request.action, request.id).await?;
+        let unknown =
+            requests::unknown_outcomes(read, &request.manager, &request.action, request.id).await?;
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = now - TimeDelta::days(1);
         let endpoints = request.targets.iter().map(|target| EndpointFacts {
@@ -65,6 +66,7 @@ impl Broker {
         let scope = request.targets.len() + request.skipped.len();
         Ok(Question {
             agent: agent.clone(),
+            asked_by: request.asked_by.as_ref().map(|asker| asker.role),
             action: request.action.clone(),
             term: request.term,
             claim: request.claim.clone(),
@@ -84,12 +86,12 @@ impl Broker {
     fn target_facts(&self, action: &Action) -> TargetFacts {
         let settings = self.settings();
         match action {
-            Action::BlockIp(address) => TargetFacts {
+            Action::BlockIp(address) | Action::UnblockIp(address) => TargetFacts {
                 own_network: settings.own_networks.iter().any(|net| net.contains(address)),
                 protected: self.protected_address(*address),
                 privileged: false,
             },
-            Action::DisableAccount(account) => TargetFacts {
+            Action::DisableAccount(account) | Action::EnableAccount(account) => TargetFacts {
                 own_network: false,
                 protected: matches(&settings.protected_accounts, account.as_str()),
                 privileged: matches(&settings.privileged_accounts, account.as_str()),

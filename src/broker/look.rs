@@ -27,7 +27,7 @@ pub use crate::{
     store::{
         StoreError,
         audit::{AuditFilter, Verified},
-        requests::{Counts, Filter, InForce, Summary},
+        requests::{Filter, InForce, Summary},
         system::Freeze,
     },
 };

@@ -115,17 +115,13 @@ impl Broker {
     ) -> Request {
         let now = self.clock().now();
         let (mut targets, mut skipped) = (Vec::new(), Vec::new());
-        for Candidate { endpoint, command } in inventory.candidates {
+        for Candidate { endpoint, command, .. } in inventory.candidates {
             match command {
                 Err(reason) => skipped.push(Skipped { endpoint, reason }),
-                Ok(command) => targets.push(Target {
-                    criticality: criticality(self.settings(), &endpoint.groups),
-                    endpoint,
-                    command,
-                    attempt: None,
-                    outcome: None,
-                    outcome_at: None,
-                }),
+                Ok(command) => {
+                    let criticality = criticality(self.settings(), &endpoint.groups);
+                    targets.push(Target::new(endpoint, criticality, command));
+                }
             }
         }
         Request {
@@ -135,6 +131,8 @@ impl Broker {
             agent_name: agent.name.clone(),
             owner: agent.owner,
             issuer: agent.issuer,
+            undoes: None,
+            asked_by: None,
             action: proposal.action.clone(),
             term: proposal.term,
             claim: proposal.claim.clone(),

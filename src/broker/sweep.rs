@@ -49,7 +49,7 @@ impl Broker {
     /// At start-up: closes what a crash left half sent. Nothing is sent again. Call it before the
     /// worker starts; the store's lock makes sure that nobody else is sending.
     pub async fn recover(&self) -> Result<Vec<RequestId>, BrokerError> {
-        let left = requests::dispatching(&mut self.store().reader().await?).await?;
+        let left = requests::dispatching(&mut self.store().reader().await?, None).await?;
         let now = self.clock().now();
         for id in &left {
             self.store()
@@ -57,7 +57,7 @@ impl Broker {
                     Box::pin(async move {
                         let request =
                             requests::load(tx, *id).await?.ok_or(BrokerError::NotFound)?;
-                        let transition = request.recover(now)?;
+                        let transition = request.recover(None, now)?;
                         requests::advance(tx, transition, now).await?;
                         Ok::<_, BrokerError>(())
                     })

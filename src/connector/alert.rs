@@ -133,11 +133,13 @@ fn names_target(alert: &Value, action: &Action) -> bool {
         fields.into_iter().filter_map(|field| text(alert, field)).any(same)
     };
     match action {
-        Action::BlockIp(target) => named(["data.srcip", "data.win.eventdata.ipAddress"], &|text| {
-            // Daemons on dual-stack sockets log IPv4 addresses in their mapped form.
-            text.parse().is_ok_and(|named: IpAddr| named.to_canonical() == *target)
-        }),
-        Action::DisableAccount(target) => {
+        Action::BlockIp(target) | Action::UnblockIp(target) => {
+            named(["data.srcip", "data.win.eventdata.ipAddress"], &|text| {
+                // Daemons on dual-stack sockets log IPv4 addresses in their mapped form.
+                text.parse().is_ok_and(|named: IpAddr| named.to_canonical() == *target)
+            })
+        }
+        Action::DisableAccount(target) | Action::EnableAccount(target) => {
             let fields = ["data.dstuser", "data.win.eventdata.targetUserName"];
             named(fields, &|text| text == target.as_str())
         }

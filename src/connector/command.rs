@@ -66,9 +66,8 @@ const fn script(kind: ActionKind, platform: Platform) -> Option<Script> {
         (ActionKind::BlockIp, Platform::Windows) => Some(NETSH),
         (ActionKind::DisableAccount, Platform::Linux) => Some(DISABLE_ACCOUNT),
         (ActionKind::BlockIp, Platform::Other)
-        | (ActionKind::DisableAccount, Platform::MacOs | Platform::Windows | Platform::Other) => {
-            None
-        }
+        | (ActionKind::DisableAccount, Platform::MacOs | Platform::Windows | Platform::Other)
+        | (ActionKind::UnblockIp | ActionKind::EnableAccount, _) => None,
     }
 }
 

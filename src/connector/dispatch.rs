@@ -40,7 +40,7 @@ impl Dispatched {
     /// One outcome for all.
     fn all(order: &Order, outcome: &Outcome, summary: String) -> Self {
         let outcomes = order.endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect();
-        Self { report: Report { outcomes, summary }, retry_in: None }
+        Self { report: Report { outcomes, summary, confirm_within: None }, retry_in: None }
     }
 
     fn not_sent(order: &Order, why: &str) -> Self {
@@ -59,7 +59,10 @@ impl Dispatched {
             return Self::not_sent(order, &error.to_string());
         };
         let summary = format!("not sent: {error}");
-        Self { report: Report { outcomes: Vec::new(), summary }, retry_in: Some(wait) }
+        Self {
+            report: Report { outcomes: Vec::new(), summary, confirm_within: None },
+            retry_in: Some(wait),
+        }
     }
 }
 
@@ -112,7 +115,11 @@ impl Manager {
                 let Problem { code, detail } = reply.problem();
                 let code = code.unwrap_or_else(|| reply.status.into());
                 let summary = format!("{}: refused ({code}): {detail}", reply.status);
-                Dispatched::all(order, &Outcome::Refused { code, message: detail }, summary)
+                Dispatched::all(
+                    order,
+                    &Outcome::Refused { code: Some(code), message: detail },
+                    summary,
+                )
             }
             status => {
                 let error = self.refused(reply);
@@ -171,7 +178,7 @@ impl Data {
         }
         match self.failed_items.iter().find(|failed| named(&failed.id)) {
             Some(Failed { error: FailedBecause { code, message }, .. }) => {
-                Outcome::Refused { code: *code, message: cut(message) }
+                Outcome::Refused { code: Some(*code), message: cut(message) }
             }
             None => Outcome::NotSent { why: "the manager's answer does not name it".to_owned() },
         }
@@ -207,5 +214,5 @@ fn told(order: &Order, Answer { data }: &Answer) -> Dispatched {
         let (count, shown) = (strangers.len(), shown.join(", "));
         write!(summary, "; the answer names {count} that nobody asked for: {shown}").ok();
     }
-    Dispatched { report: Report { outcomes, summary }, retry_in: None }
+    Dispatched { report: Report { outcomes, summary, confirm_within: None }, retry_in: None }
 }

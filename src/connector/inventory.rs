@@ -193,7 +193,7 @@ impl Agent {
             groups: self.group,
             address: self.ip.filter(|ip| ip != "any"),
         };
-        Candidate { endpoint, command }
+        Candidate { endpoint, command, silent: false }
     }
 
     fn command(&self, platform: Platform, wanted: Wanted<'_>) -> Result<String, SkipReason> {

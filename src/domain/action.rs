@@ -9,36 +9,53 @@ pub enum ActionKind {
     BlockIp,
     /// Locks the password of one account.
     DisableAccount,
+    /// Takes [`ActionKind::BlockIp`] back.
+    UnblockIp,
+    /// Takes [`ActionKind::DisableAccount`] back.
+    EnableAccount,
 }
 
 impl ActionKind {
     /// The catalogue.
-    pub const ALL: [Self; 2] = [Self::BlockIp, Self::DisableAccount];
+    pub const ALL: [Self; 4] =
+        [Self::BlockIp, Self::DisableAccount, Self::UnblockIp, Self::EnableAccount];
+    /// Those that are asked for by name; the others are asked for as the undo of a request.
+    pub const RESPONSES: [Self; 2] = [Self::BlockIp, Self::DisableAccount];
 
     /// The word used everywhere: tool, Cedar, store, page.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BlockIp => "block_ip",
             Self::DisableAccount => "disable_account",
+            Self::UnblockIp => "unblock_ip",
+            Self::EnableAccount => "enable_account",
         }
     }
 
-    /// The name of its argument, as Wazuh's scripts call the value.
+    /// The name of its argument.
     pub const fn argument(self) -> &'static str {
         match self {
-            Self::BlockIp => "srcip",
-            Self::DisableAccount => "dstuser",
+            Self::BlockIp | Self::UnblockIp => "srcip",
+            Self::DisableAccount | Self::EnableAccount => "dstuser",
+        }
+    }
+
+    /// Whether it takes an earlier response back.
+    pub const fn is_undo(self) -> bool {
+        match self {
+            Self::BlockIp | Self::DisableAccount => false,
+            Self::UnblockIp | Self::EnableAccount => true,
         }
     }
 
     /// What an argument must look like, for people and models.
     pub const fn grammar(self) -> &'static str {
         match self {
-            Self::BlockIp => {
+            Self::BlockIp | Self::UnblockIp => {
                 "one IPv4 or IPv6 address in its canonical form, such as 203.0.113.7 or \
                  2001:db8::7: no range, no port, no zone, no IPv4-mapped IPv6"
             }
-            Self::DisableAccount => {
+            Self::DisableAccount | Self::EnableAccount => {
                 "one account name of 1 to 64 characters: letters, digits, `.`, `_`, `-`; it starts \
                  with a letter, a digit or `_` and has no `..`"
             }
@@ -75,14 +92,20 @@ pub enum Action {
     BlockIp(IpAddr),
     /// Locks this account's password.
     DisableAccount(Account),
+    /// Lets traffic from this address in again.
+    UnblockIp(IpAddr),
+    /// Unlocks this account's password.
+    EnableAccount(Account),
 }
 
 impl Action {
     /// Reads the argument of an action; the error is what is allowed.
     pub fn parse(kind: ActionKind, argument: &str) -> Result<Self, &'static str> {
         let action = match kind {
-            ActionKind::BlockIp => argument.parse().ok().filter(canonical).map(Self::BlockIp),
+            ActionKind::BlockIp => address(argument).map(Self::BlockIp),
+            ActionKind::UnblockIp => address(argument).map(Self::UnblockIp),
             ActionKind::DisableAccount => account(argument).map(Self::DisableAccount),
+            ActionKind::EnableAccount => account(argument).map(Self::EnableAccount),
         };
         action.filter(|action| action.argument() == argument).ok_or(kind.grammar())
     }
@@ -92,14 +115,25 @@ impl Action {
         match self {
             Self::BlockIp(_) => ActionKind::BlockIp,
             Self::DisableAccount(_) => ActionKind::DisableAccount,
+            Self::UnblockIp(_) => ActionKind::UnblockIp,
+            Self::EnableAccount(_) => ActionKind::EnableAccount,
+        }
+    }
+
+    /// What takes it back; none for what takes something back itself.
+    pub fn undo(&self) -> Option<Self> {
+        match self {
+            Self::BlockIp(address) => Some(Self::UnblockIp(*address)),
+            Self::DisableAccount(account) => Some(Self::EnableAccount(account.clone())),
+            Self::UnblockIp(_) | Self::EnableAccount(_) => None,
         }
     }
 
     /// What it acts on, as text.
     pub fn argument(&self) -> String {
         match self {
-            Self::BlockIp(address) => address.to_string(),
-            Self::DisableAccount(account) => account.0.clone(),
+            Self::BlockIp(address) | Self::UnblockIp(address) => address.to_string(),
+            Self::DisableAccount(account) | Self::EnableAccount(account) => account.0.clone(),
         }
     }
 
@@ -108,15 +142,17 @@ impl Action {
         match self {
             Self::BlockIp(address) => format!("Block {address}"),
             Self::DisableAccount(account) => format!("Disable account {}", account.0),
+            Self::UnblockIp(address) => format!("Unblock {address}"),
+            Self::EnableAccount(account) => format!("Enable account {}", account.0),
         }
     }
 }
 
-fn canonical(address: &IpAddr) -> bool {
-    match address {
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().filter(|address| match address {
         IpAddr::V4(_) => true,
         IpAddr::V6(v6) => v6.to_ipv4_mapped().is_none(),
-    }
+    })
 }
 
 fn account(name: &str) -> Option<Account> {
@@ -128,7 +164,7 @@ fn account(name: &str) -> Option<Account> {
     sound.then(|| Account(name.to_owned()))
 }
 
-/// How long a response lasts.
+/// How long a response lasts. Of one that takes another back: how long that one lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Term {
     /// The endpoint undoes it after this many seconds.

@@ -42,6 +42,14 @@ pub enum EventKind {
     DispatchResumed,
     /// After a restart, an attempt without an answer was closed.
     DispatchRecovered,
+    /// Traces of a response were seen on endpoints.
+    EvidenceSeen,
+    /// The wait for traces is over.
+    EvidenceMissed,
+    /// Another request took it back.
+    ResponseReverted,
+    /// A person said what happened where nobody knew.
+    OutcomeResolved,
     /// Somebody signed in.
     SignedIn,
     /// A sign-in failed.
@@ -76,7 +84,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 34] = [
         Self::ProposalRefused,
         Self::RequestAsked,
         Self::VoteApproved,
@@ -92,6 +100,10 @@ impl EventKind {
         Self::DispatchAnswered,
         Self::DispatchResumed,
         Self::DispatchRecovered,
+        Self::EvidenceSeen,
+        Self::EvidenceMissed,
+        Self::ResponseReverted,
+        Self::OutcomeResolved,
         Self::SignedIn,
         Self::SignInRefused,
         Self::SignedOut,
@@ -127,6 +139,10 @@ impl EventKind {
             Self::DispatchAnswered => "dispatch.answered",
             Self::DispatchResumed => "dispatch.resumed",
             Self::DispatchRecovered => "dispatch.recovered",
+            Self::EvidenceSeen => "evidence.seen",
+            Self::EvidenceMissed => "evidence.missed",
+            Self::ResponseReverted => "response.reverted",
+            Self::OutcomeResolved => "outcome.resolved",
             Self::SignedIn => "session.signed_in",
             Self::SignInRefused => "session.refused",
             Self::SignedOut => "session.signed_out",

@@ -104,8 +104,12 @@ pub enum SkipReason {
     NotActive(String),
     /// Its agent is too old to understand a response: its version.
     TooOld(String),
+    /// Responses are switched off on it.
+    SwitchedOff(String),
     /// There is no command for this action, platform and term: why, in words.
     NoCommand(String),
+    /// The manager has no command of the name that is needed: what to configure.
+    NotConfigured(String),
     /// Policy keeps it out of a fleet-wide request: the policy's reasons.
     Policy(String),
 }
@@ -116,7 +120,9 @@ impl SkipReason {
         match self {
             Self::NotActive(_) => "not_active",
             Self::TooOld(_) => "too_old",
+            Self::SwitchedOff(_) => "switched_off",
             Self::NoCommand(_) => "no_command",
+            Self::NotConfigured(_) => "not_configured",
             Self::Policy(_) => "policy",
         }
     }
@@ -126,7 +132,9 @@ impl SkipReason {
         match self {
             Self::NotActive(detail)
             | Self::TooOld(detail)
+            | Self::SwitchedOff(detail)
             | Self::NoCommand(detail)
+            | Self::NotConfigured(detail)
             | Self::Policy(detail) => detail,
         }
     }
@@ -136,7 +144,9 @@ impl SkipReason {
         match code {
             "not_active" => Some(Self::NotActive(detail)),
             "too_old" => Some(Self::TooOld(detail)),
+            "switched_off" => Some(Self::SwitchedOff(detail)),
             "no_command" => Some(Self::NoCommand(detail)),
+            "not_configured" => Some(Self::NotConfigured(detail)),
             "policy" => Some(Self::Policy(detail)),
             _ => None,
         }
@@ -148,7 +158,9 @@ impl fmt::Display for SkipReason {
         match self {
             Self::NotActive(status) => write!(f, "not active ({status})"),
             Self::TooOld(version) => write!(f, "agent {version} is too old for responses"),
-            Self::NoCommand(why) => f.write_str(why),
+            Self::SwitchedOff(why) | Self::NoCommand(why) | Self::NotConfigured(why) => {
+                f.write_str(why)
+            }
             Self::Policy(why) => write!(f, "kept out by policy: {why}"),
         }
     }
@@ -161,6 +173,9 @@ pub struct Candidate {
     pub endpoint: Endpoint,
     /// The manager's command name, or why there is none.
     pub command: Result<String, SkipReason>,
+    /// It counts as connected but has not been heard of for a while. A call that names it may
+    /// take long and end without an answer, so it gets one of its own.
+    pub silent: bool,
 }
 
 /// What the manager knows of the endpoints asked for, and when it said so.

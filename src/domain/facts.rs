@@ -4,7 +4,7 @@
 use super::{
     Time,
     action::{Action, Term},
-    actor::{Agent, Person},
+    actor::{Agent, Person, Role},
     decision::Tally,
     endpoint::{EndpointId, Platform},
     id::{PersonId, RequestId},
@@ -16,9 +16,11 @@ use super::{
 pub struct Question {
     /// Who asks.
     pub agent: Agent,
+    /// The role of the person who asked, where it was not the agent.
+    pub asked_by: Option<Role>,
     /// What for.
     pub action: Action,
-    /// For how long.
+    /// For how long. Of an undo: how long what it takes back lasts.
     pub term: Term,
     /// What the agent says.
     pub claim: Claim,
@@ -98,6 +100,10 @@ pub enum Verb {
     Retract,
     /// End it, as the one who asked.
     Cancel,
+    /// Ask for what takes it back.
+    Undo,
+    /// Say what happened where nobody knows.
+    Resolve,
     /// Look at it.
     View,
     /// Read the audit.
@@ -112,11 +118,13 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Approve,
         Self::Reject,
         Self::Retract,
         Self::Cancel,
+        Self::Undo,
+        Self::Resolve,
         Self::View,
         Self::ViewAudit,
         Self::ActivatePolicy,
@@ -131,6 +139,8 @@ impl Verb {
             Self::Reject => "reject",
             Self::Retract => "retract",
             Self::Cancel => "cancel",
+            Self::Undo => "undo",
+            Self::Resolve => "resolve",
             Self::View => "view",
             Self::ViewAudit => "view_audit",
             Self::ActivatePolicy => "activate_policy",
@@ -169,6 +179,8 @@ pub struct RequestFacts {
     pub owner_then: PersonId,
     /// Who issued the agent's token, as known when it asked.
     pub issuer_then: Option<PersonId>,
+    /// The person who asked, where it was not the agent.
+    pub asker: Option<PersonId>,
     /// What for.
     pub action: Action,
     /// The highest criticality among its endpoints; 5 when it has none.

@@ -1,13 +1,16 @@
 //! Every way a request can move. Each function consumes the request and returns the next one
 //! together with its audit event, or a refusal that a person can read.
 //!
-//! `deciding` holds what comes before the claim, `dispatching` the claim and what follows.
+//! `deciding` holds what comes before the claim, `dispatching` the claim and the calls, `observing`
+//! what is learnt after that.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
 mod deciding;
 mod dispatching;
+mod observing;
 
+use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
 use super::{
@@ -19,7 +22,7 @@ use super::{
     endpoint::EndpointId,
     id::{AttemptId, PersonId},
     permit::Order,
-    request::{Attempt, Outcome, Request, StateName, Vote},
+    request::{Attempt, Outcome, Request, StateName, Vote, Watch},
 };
 
 /// Why a request does not move.
@@ -76,6 +79,20 @@ pub enum Refusal {
     /// none.
     #[error("there is no such open attempt")]
     NoSuchAttempt,
+    /// There is nothing that could be taken back.
+    #[error("there is nothing to take back: {why}")]
+    NothingToUndo {
+        /// Why.
+        why: String,
+    },
+    /// A person can only say what happened where nobody knows.
+    #[error(
+        "endpoint {endpoint} is not unknown or unconfirmed, so there is nothing to resolve there"
+    )]
+    NotOpen {
+        /// Which.
+        endpoint: String,
+    },
 }
 
 impl Refusal {
@@ -179,6 +196,17 @@ pub struct Report {
     pub outcomes: Vec<(EndpointId, Outcome)>,
     /// How the call ended, in words.
     pub summary: String,
+    /// How long the endpoints' own alerts may take; none where nobody looks for them.
+    pub confirm_within: Option<TimeDelta>,
+}
+
+/// What a person found out about an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruling {
+    /// The response was done there.
+    Done,
+    /// It was not.
+    NotDone,
 }
 
 /// What follows an attempt.
@@ -202,7 +230,41 @@ pub enum Next {
     },
 }
 
+/// When something was learnt of an endpoint, and what bounds the wait for more.
+#[derive(Debug, Clone, Copy)]
+struct Learnt {
+    now: Time,
+    /// When it was, or may have been, sent.
+    since: Time,
+    confirm_within: Option<TimeDelta>,
+}
+
+impl Learnt {
+    /// Of something that leaves no trace.
+    const fn at(now: Time) -> Self {
+        Self { now, since: now, confirm_within: None }
+    }
+}
+
 impl Request {
+    /// The one place where an endpoint's outcome changes.
+    fn learn(&mut self, endpoint: &EndpointId, outcome: Outcome, learnt: Learnt) {
+        let Learnt { now, since, confirm_within } = learnt;
+        let Some(at) = self.targets.iter().position(|t| t.endpoint.id == *endpoint) else { return };
+        if let Some(target) = self.targets.get_mut(at) {
+            if outcome.may_stand() {
+                target.since.get_or_insert(since);
+            }
+            target.outcome_at = Some(now);
+        }
+        let ends = self.targets.get(at).and_then(|target| self.ends(target));
+        if let Some(target) = self.targets.get_mut(at) {
+            let since = target.since.unwrap_or(since);
+            target.watch_until = outcome.watch_until(Watch { since, now, ends, confirm_within });
+            target.outcome = Some(outcome);
+        }
+    }
+
     fn moved(self, change: Change, kind: EventKind, actor: Actor, mut detail: Value) -> Transition {
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("state".to_owned(), json!(self.state.name().name()));
@@ -217,6 +279,25 @@ impl Request {
         };
         Transition { request: self, change, event }
     }
+}
+
+/// What the audit says of an endpoint's outcome.
+fn learnt_detail(endpoint: &EndpointId, outcome: &Outcome, doubt: Option<&str>) -> Value {
+    let evidence = outcome.evidence().map(|evidence| {
+        json!({
+            "index": evidence.index, "alert": evidence.alert, "rule": evidence.rule,
+            "at": evidence.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        })
+    });
+    json!({
+        "endpoint": endpoint.as_str(),
+        "outcome": outcome.name(),
+        "code": outcome.code(),
+        "detail": outcome.detail(),
+        "evidence": evidence,
+        "reverted_by": outcome.reverted_by().map(|by| by.to_string()),
+        "doubt": doubt,
+    })
 }
 
 fn decision_detail(decision: &Decision) -> Value {

@@ -4,12 +4,14 @@ mod outcome;
 
 use std::fmt;
 
-pub use outcome::Outcome;
+use chrono::TimeDelta;
+
+pub use outcome::{Counts, Outcome, OutcomeParts, Proof, Watch};
 
 use super::{
     Time,
     action::{Action, Term, counted},
-    actor::{Agent, Person},
+    actor::{Agent, Person, Role},
     canonical::{Canonical, Digest},
     decision::{Decision, Tally},
     endpoint::{Endpoint, EndpointId, SkipReason},
@@ -189,6 +191,40 @@ pub struct Target {
     pub outcome: Option<Outcome>,
     /// When the outcome was learnt.
     pub outcome_at: Option<Time>,
+    /// When it was, or may have been, sent; later where it was seen to start much later.
+    pub since: Option<Time>,
+    /// What speaks against its effect although it was sent or started.
+    pub doubt: Option<String>,
+    /// Until when a trace of it is waited for before a conclusion is drawn.
+    pub watch_until: Option<Time>,
+}
+
+impl Target {
+    /// An endpoint that takes part, before anything was sent.
+    pub const fn new(endpoint: Endpoint, criticality: u8, command: String) -> Self {
+        Self {
+            endpoint,
+            criticality,
+            command,
+            attempt: None,
+            outcome: None,
+            outcome_at: None,
+            since: None,
+            doubt: None,
+            watch_until: None,
+        }
+    }
+}
+
+/// The person who asked, where it was not the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Who.
+    pub person: PersonId,
+    /// The name then.
+    pub name: String,
+    /// The role then.
+    pub role: Role,
 }
 
 /// An endpoint that was asked for and takes no part.
@@ -237,7 +273,7 @@ pub struct Request {
     pub id: RequestId,
     /// Counts the changes; every change names the one it expects.
     pub version: u64,
-    /// Who asked.
+    /// Who asked. Of an undo: who asked for what is undone.
     pub agent: AgentId,
     /// The agent's name then.
     pub agent_name: String,
@@ -245,9 +281,13 @@ pub struct Request {
     pub owner: PersonId,
     /// Who issued the agent's token, as known then.
     pub issuer: Option<PersonId>,
+    /// The request that this one takes back.
+    pub undoes: Option<RequestId>,
+    /// The person who asked, where it was not the agent.
+    pub asked_by: Option<Asker>,
     /// The response and what it acts on.
     pub action: Action,
-    /// For how long.
+    /// For how long. Of an undo: how long what it takes back lasts.
     pub term: Term,
     /// What the agent says.
     pub claim: Claim,
@@ -282,7 +322,7 @@ pub struct Request {
 impl Request {
     /// The digest of all that people approve, computed anew from the fields.
     pub fn computed_digest(&self) -> Digest {
-        Canonical::new(DIGEST_VERSION, "request")
+        let canonical = Canonical::new(DIGEST_VERSION, "request")
             .text(&self.id.to_string())
             .text(&self.agent.to_string())
             .text(&self.owner.to_string())
@@ -298,13 +338,19 @@ impl Request {
                     .text(&target.endpoint.date_added)
                     .text(target.endpoint.platform.name())
                     .text(&target.command)
-            })
-            .digest()
+            });
+        match self.undoes {
+            None => canonical,
+            Some(undone) => canonical
+                .text(&undone.to_string())
+                .maybe(self.asked_by.as_ref().map(|asker| asker.person.to_string()).as_deref()),
+        }
+        .digest()
     }
 
     /// Who approved, counted for policy. Left out: disabled people, people who must change their
-    /// password, the agent's owner then and now, whoever issued its token, and approvals of
-    /// another digest.
+    /// password, the agent's owner then and now, whoever issued its token, the person who asked,
+    /// and approvals of another digest.
     pub fn tally(&self, agent_now: &Agent) -> Tally {
         self.votes
             .iter()
@@ -314,7 +360,9 @@ impl Request {
 
     /// Whether an approval counts.
     pub fn counts(&self, vote: &Vote, agent_now: &Agent) -> bool {
-        let barred = [Some(self.owner), self.issuer, Some(agent_now.owner), agent_now.issuer];
+        let asker = self.asked_by.as_ref().map(|asker| asker.person);
+        let barred =
+            [Some(self.owner), self.issuer, Some(agent_now.owner), agent_now.issuer, asker];
         vote.digest == self.digest
             && !vote.person.disabled
             && !vote.person.must_change_password
@@ -328,21 +376,51 @@ impl Request {
             agent: agent_now.clone(),
             owner_then: self.owner,
             issuer_then: self.issuer,
+            asker: self.asked_by.as_ref().map(|asker| asker.person),
             action: self.action.clone(),
             criticality: self.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
         }
     }
 
     /// The next batch: endpoints without an outcome that share a command, at most `batch_max`.
-    pub fn next_batch(&self, batch_max: usize) -> Option<(String, Vec<EndpointId>)> {
+    /// Those in `silent` come last, each by itself.
+    pub fn next_batch(
+        &self,
+        batch_max: usize,
+        silent: &[EndpointId],
+    ) -> Option<(String, Vec<EndpointId>)> {
+        let quiet = |target: &&Target| silent.contains(&target.endpoint.id);
         let open = || self.targets.iter().filter(|target| target.outcome.is_none());
-        let command = open().next()?.command.clone();
+        let Some(first) = open().find(|target| !quiet(target)) else {
+            let alone = open().next()?;
+            return Some((alone.command.clone(), vec![alone.endpoint.id.clone()]));
+        };
         let ids = open()
-            .filter(|target| target.command == command)
+            .filter(|target| target.command == first.command && !quiet(target))
             .take(batch_max)
             .map(|target| target.endpoint.id.clone())
             .collect();
-        Some((command, ids))
+        Some((first.command.clone(), ids))
+    }
+
+    /// When a response ends by itself on an endpoint; none where it does not, was not sent, or
+    /// takes another back.
+    pub fn ends(&self, target: &Target) -> Option<Time> {
+        let seconds = self.term.seconds().filter(|_| !self.action.kind().is_undo())?;
+        Some(target.since? + TimeDelta::seconds(seconds.into()))
+    }
+
+    /// How many endpoints have each outcome.
+    pub fn outcome_counts(&self) -> Counts {
+        let skipped = u64::try_from(self.skipped.len()).unwrap_or(u64::MAX);
+        let known = self.targets.iter().map(|target| target.outcome.as_ref());
+        Counts { skipped, ..Counts::of(known) }
+    }
+
+    /// The endpoints on which it may stand, which are those that an undo is for.
+    pub fn standing(&self) -> impl Iterator<Item = &Target> {
+        let stands = |target: &&Target| target.outcome.as_ref().is_some_and(Outcome::may_stand);
+        self.targets.iter().filter(stands)
     }
 
     /// What it does and how far it reaches: "Block 203.0.113.9 on 12 endpoints for 10 minutes".
@@ -353,6 +431,10 @@ impl Request {
                 format!("on {}", counted(u64::try_from(targets.len()).unwrap_or(0), "endpoint"))
             }
         };
-        format!("{} {reach} {}", self.action.phrase(), self.term)
+        let phrase = self.action.phrase();
+        if self.action.kind().is_undo() {
+            return format!("{phrase} {reach}");
+        }
+        format!("{phrase} {reach} {}", self.term)
     }
 }

@@ -102,6 +102,13 @@ fn what(kind: EventKind, detail: &Value) -> String {
         EventKind::DispatchRecovered => {
             format!("started again and closed what was under way{}", outcomes(detail))
         }
+        EventKind::EvidenceSeen => format!("saw traces{}", outcomes(detail)),
+        EventKind::EvidenceMissed if flag(detail, "looked") => {
+            format!("looked for traces and saw none{}", outcomes(detail))
+        }
+        EventKind::EvidenceMissed => format!("has nobody who looks{}", outcomes(detail)),
+        EventKind::ResponseReverted => format!("took it back{}", outcomes(detail)),
+        EventKind::OutcomeResolved => format!("said what happened{}", outcomes(detail)),
         EventKind::SignedIn if flag(detail, "password_given_again") => {
             "gave the password again".to_owned()
         }
@@ -134,6 +141,7 @@ fn words(kind: EventKind, detail: &Value) -> String {
         EventKind::RequestRejected
         | EventKind::RequestCancelled
         | EventKind::RequestExpired
+        | EventKind::OutcomeResolved
         | EventKind::Frozen
         | EventKind::Unfrozen => text(detail, "reason"),
         EventKind::RequestWithdrawn => {
@@ -148,6 +156,9 @@ fn words(kind: EventKind, detail: &Value) -> String {
         EventKind::VoteRetracted
         | EventKind::DispatchClaimed
         | EventKind::DispatchRecovered
+        | EventKind::EvidenceSeen
+        | EventKind::EvidenceMissed
+        | EventKind::ResponseReverted
         | EventKind::SignedIn
         | EventKind::SignInRefused
         | EventKind::SignedOut

@@ -151,7 +151,7 @@ fn short(summary: &Summary) -> Short {
             asked_at: spoken(summary.asked_at),
             expires_at: pending.then(|| spoken(summary.deadline)),
         },
-        counts: summary.counts.into(),
+        counts: summary.counts.clone().into(),
     }
 }
 
@@ -167,7 +167,14 @@ fn is_error(request: &Request) -> bool {
         | State::Dispatching { .. }
         | State::Cancelled { .. } => false,
         State::Settled { .. } => !request.targets.iter().any(|target| match target.outcome {
-            Some(Outcome::Sent | Outcome::Unknown { .. }) => true,
+            Some(
+                Outcome::Sent
+                | Outcome::Unknown { .. }
+                | Outcome::Confirmed(_)
+                | Outcome::Unconfirmed { .. }
+                | Outcome::Ended { .. }
+                | Outcome::Reverted { .. },
+            ) => true,
             Some(Outcome::Refused { .. } | Outcome::NotSent { .. }) | None => false,
         }),
     }

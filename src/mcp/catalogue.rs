@@ -45,7 +45,7 @@ impl ToolName {
     pub fn all() -> impl Iterator<Item = Self> {
         let others =
             [Self::GetRequest, Self::WaitForDecision, Self::ListRequests, Self::CancelRequest];
-        ActionKind::ALL.into_iter().map(Self::Act).chain(others)
+        ActionKind::RESPONSES.into_iter().map(Self::Act).chain(others)
     }
 
     /// The name that clients call.
@@ -91,8 +91,10 @@ impl ToolName {
 
     fn required(self) -> &'static [&'static str] {
         match self {
-            Self::Act(ActionKind::BlockIp) => &["srcip", "reason"],
-            Self::Act(ActionKind::DisableAccount) => &["dstuser", "reason"],
+            Self::Act(ActionKind::BlockIp | ActionKind::UnblockIp) => &["srcip", "reason"],
+            Self::Act(ActionKind::DisableAccount | ActionKind::EnableAccount) => {
+                &["dstuser", "reason"]
+            }
             Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => &["request_id"],
             Self::ListRequests => &[],
         }
@@ -100,8 +102,10 @@ impl ToolName {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Act(ActionKind::BlockIp) => "Ask to block an IP address",
-            Self::Act(ActionKind::DisableAccount) => "Ask to disable an account",
+            Self::Act(ActionKind::BlockIp | ActionKind::UnblockIp) => "Ask to block an IP address",
+            Self::Act(ActionKind::DisableAccount | ActionKind::EnableAccount) => {
+                "Ask to disable an account"
+            }
             Self::GetRequest => "Look at a request",
             Self::WaitForDecision => "Wait for a request",
             Self::ListRequests => "List your requests",
@@ -111,14 +115,14 @@ impl ToolName {
 
     const fn description(self) -> &'static str {
         match self {
-            Self::Act(ActionKind::BlockIp) => {
+            Self::Act(ActionKind::BlockIp | ActionKind::UnblockIp) => {
                 "Asks for all traffic from one IP address to be dropped on endpoints. Policy \
                  decides: it runs at once, waits for analysts, or is refused. Answers at once with \
                  a request_id; read `message` for what to do next. Ask once: the same proposal \
                  again gives the same request while it is open. Name the endpoints (agent_ids) or \
                  say all_agents: true; say how long (duration_seconds) or permanent: true."
             }
-            Self::Act(ActionKind::DisableAccount) => {
+            Self::Act(ActionKind::DisableAccount | ActionKind::EnableAccount) => {
                 "Asks for the password of one account to be locked on endpoints (Linux only). \
                  Policy decides: it runs at once, waits for analysts, or is refused. Answers at \
                  once with a request_id; read `message` for what to do next. Ask once: the same \

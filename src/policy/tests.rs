@@ -61,6 +61,7 @@ fn question() -> Question {
             issuer: None,
             revoked: false,
         },
+        asked_by: None,
         action: Action::parse(ActionKind::DisableAccount, "jdoe").unwrap(),
         term: Term::Permanent,
         claim: Claim { reason: "why".to_owned(), alert_id: None, confidence: None },

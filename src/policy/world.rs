@@ -148,7 +148,7 @@ impl World {
     fn request(&self, facts: &RequestFacts) -> Result<Entity, Trouble> {
         let owners = [facts.owner_then, facts.agent.owner];
         let issuers = [facts.issuer_then, facts.agent.issuer];
-        let barred = owners.into_iter().chain(issuers.into_iter().flatten());
+        let barred = owners.into_iter().chain(issuers.into_iter().flatten()).chain(facts.asker);
         let attributes = [
             ("agent", Value::new_entity_uid(uid(&self.types.agent, &facts.agent.id))),
             ("owners", Value::new_set(owners.map(|person| self.person_value(person)))),
@@ -191,6 +191,8 @@ fn facts(question: &Question) -> Result<Value, Trouble> {
     let alert = &question.alert;
     let term = question.term.seconds();
     record([
+        ("undo", Value::new_bool(question.action.kind().is_undo())),
+        ("asked_by", text(question.asked_by.map_or("agent", Role::name))),
         ("scope", long(question.scope)),
         ("fleet_wide", Value::new_bool(question.fleet_wide)),
         ("permanent", Value::new_bool(term.is_none())),
@@ -209,12 +211,12 @@ fn facts(question: &Question) -> Result<Value, Trouble> {
 fn input(question: &Question) -> Result<Value, Trouble> {
     let target = question.target;
     match &question.action {
-        Action::BlockIp(address) => record([
+        Action::BlockIp(address) | Action::UnblockIp(address) => record([
             ("address", Value::new_ip(address.to_string())),
             ("own_network", Value::new_bool(target.own_network)),
             ("protected", Value::new_bool(target.protected)),
         ]),
-        Action::DisableAccount(account) => record([
+        Action::DisableAccount(account) | Action::EnableAccount(account) => record([
             ("account", text(account.as_str())),
             ("protected", Value::new_bool(target.protected)),
             ("privileged", Value::new_bool(target.privileged)),

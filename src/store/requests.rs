@@ -1,5 +1,7 @@
 //! Requests: inserted and advanced only by a [`Transition`], so never without its audit event.
 
+use std::collections::HashMap;
+
 use super::{Read, StoreError, Tx, audit};
 use crate::domain::{
     Time,
@@ -7,7 +9,7 @@ use crate::domain::{
     endpoint::SkipReason,
     id::RequestId,
     lifecycle::{Change, Transition},
-    request::{Attempt, Request, State},
+    request::{Attempt, Outcome, Request, State, Target},
 };
 
 mod load;
@@ -15,8 +17,8 @@ mod look;
 
 pub use load::load;
 pub use look::{
-    Counts, Filter, InForce, Summary, dispatching, in_force, list, next_approved, open, overdue,
-    ran_since, refused_since, same_key, same_open_proposal, unknown_outcomes,
+    Filter, InForce, Summary, dispatching, in_force, list, next_approved, open, overdue, ran_since,
+    refused_since, same_key, same_open_proposal, undos, unknown_outcomes, watched,
 };
 
 /// What a new request carries beside itself.
@@ -41,9 +43,9 @@ pub async fn insert(
         "INSERT INTO request (id, version, agent_id, agent_name, owner_id, issuer_id, action,
              argument, term_seconds, reason, alert_id, confidence, fleet_wide, manager, alert,
              digest, proposal_digest, idempotency_key, asked_at, deadline, state, use_by, ended_at,
-             ended_by, ended_reason, decision)
+             ended_by, ended_reason, decision, undoes, asker_id, asker_name, asker_role)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24, $25, $26)",
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
     )
     .bind(request.id.to_string())
     .bind(version(request.version))
@@ -71,6 +73,10 @@ pub async fn insert(
     .bind(ended.by)
     .bind(ended.reason)
     .bind(super::row::write_decision(&request.decision))
+    .bind(request.undoes.map(|id| id.to_string()))
+    .bind(request.asked_by.as_ref().map(|asker| asker.person.to_string()))
+    .bind(request.asked_by.as_ref().map(|asker| asker.name.as_str()))
+    .bind(request.asked_by.as_ref().map(|asker| asker.role.name()))
     .execute(tx.connection())
     .await?;
     insert_endpoints(tx, request).await?;
@@ -216,35 +222,34 @@ async fn insert_endpoints(tx: &mut Tx<'_>, request: &Request) -> Result<(), Stor
     Ok(())
 }
 
-/// Writes the outcomes that are new; an outcome that stands is never written over.
+/// Writes what changed on the endpoints that take part.
 async fn write_outcomes(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE request_endpoint
+         SET attempt_id = $3, outcome = $4, outcome_code = $5, outcome_detail = $6, outcome_at = $7,
+             evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12
+         WHERE request_id = $1 AND endpoint_id = $2";
     let id = request.id.to_string();
-    for target in request.targets.iter().filter(|target| target.attempt.is_some()) {
-        sqlx::query(
-            "UPDATE request_endpoint SET attempt_id = $3
-             WHERE request_id = $1 AND endpoint_id = $2 AND outcome IS NULL",
-        )
-        .bind(&id)
-        .bind(target.endpoint.id.as_str())
-        .bind(target.attempt.map(|attempt| attempt.to_string()))
-        .execute(tx.connection())
-        .await?;
-    }
-    for target in &request.targets {
-        let Some(outcome) = &target.outcome else { continue };
-        sqlx::query(
-            "UPDATE request_endpoint
-             SET outcome = $3, outcome_code = $4, outcome_detail = $5, outcome_at = $6
-             WHERE request_id = $1 AND endpoint_id = $2 AND outcome IS NULL",
-        )
-        .bind(&id)
-        .bind(target.endpoint.id.as_str())
-        .bind(outcome.name())
-        .bind(outcome.code())
-        .bind(outcome.detail())
-        .bind(target.outcome_at.map(|at| at.timestamp_micros()))
-        .execute(tx.connection())
-        .await?;
+    let stored = load::targets(tx, request.id).await?;
+    let stored: HashMap<_, _> = stored.iter().map(|target| (&target.endpoint.id, target)).collect();
+    let changed = |target: &&Target| stored.get(&target.endpoint.id) != Some(target);
+    let moment = |time: Option<Time>| time.map(|at| at.timestamp_micros());
+    for target in request.targets.iter().filter(changed) {
+        let outcome = target.outcome.as_ref();
+        sqlx::query(SQL)
+            .bind(&id)
+            .bind(target.endpoint.id.as_str())
+            .bind(target.attempt.map(|attempt| attempt.to_string()))
+            .bind(outcome.map(Outcome::name))
+            .bind(outcome.and_then(Outcome::code))
+            .bind(outcome.map(Outcome::detail))
+            .bind(moment(target.outcome_at))
+            .bind(outcome.and_then(Outcome::evidence).map(super::row::write_evidence))
+            .bind(outcome.and_then(Outcome::reverted_by).map(|by| by.to_string()))
+            .bind(moment(target.since))
+            .bind(&target.doubt)
+            .bind(moment(target.watch_until))
+            .execute(tx.connection())
+            .await?;
     }
     Ok(())
 }

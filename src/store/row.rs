@@ -9,6 +9,7 @@ use crate::domain::{
     canonical::Digest,
     decision::{Decision, Reason, Tally, Verdict},
     endpoint::EndpointId,
+    evidence::Evidence,
     facts::AlertFacts,
 };
 
@@ -94,6 +95,30 @@ pub(super) fn read_alert(at: At<'_>, text: &str) -> Result<AlertFacts, StoreErro
         })
     };
     read().ok_or_else(|| at.wrong("the alert is incomplete"))
+}
+
+pub(super) fn write_evidence(evidence: &Evidence) -> String {
+    json!({
+        "index": evidence.index,
+        "alert": evidence.alert,
+        "rule": evidence.rule,
+        "at": evidence.at.timestamp_micros(),
+    })
+    .to_string()
+}
+
+pub(super) fn read_evidence(at: At<'_>, text: &str) -> Result<Evidence, StoreError> {
+    let json = at.json(text)?;
+    let word = |field| Some(json.get(field)?.as_str()?.to_owned());
+    let read = || {
+        Some(Evidence {
+            index: word("index")?,
+            alert: word("alert")?,
+            rule: word("rule")?,
+            at: Time::from_timestamp_micros(json.get("at")?.as_i64()?)?,
+        })
+    };
+    read().ok_or_else(|| at.wrong("the evidence is incomplete"))
 }
 
 fn write_tally(tally: Tally) -> Value {

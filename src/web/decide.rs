@@ -167,6 +167,8 @@ impl Desk {
             Verb::Reject => Typed { reject: comment, ..none },
             Verb::Cancel => Typed { cancel: comment, ..none },
             Verb::Retract
+            | Verb::Undo
+            | Verb::Resolve
             | Verb::View
             | Verb::ViewAudit
             | Verb::ActivatePolicy

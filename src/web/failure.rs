@@ -158,7 +158,9 @@ pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::TooEarly
         | Refusal::Frozen
         | Refusal::PolicyWithdrawn { .. }
-        | Refusal::NoSuchAttempt => StatusCode::CONFLICT,
+        | Refusal::NoSuchAttempt
+        | Refusal::NothingToUndo { .. }
+        | Refusal::NotOpen { .. } => StatusCode::CONFLICT,
     }
 }
 

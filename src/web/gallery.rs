@@ -2,6 +2,7 @@
 //! `COUNTERSIGN_GALLERY` names a folder, files to look at in a browser.
 
 use askama::Template;
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{
@@ -17,9 +18,7 @@ use super::{
     system::SystemPage,
 };
 use crate::{
-    broker::look::{
-        Access, Body, Counts, Freeze, InForce, Seen, Summary, System, Verified, Waiting,
-    },
+    broker::look::{Access, Body, Freeze, InForce, Seen, Summary, System, Verified, Waiting},
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -31,7 +30,7 @@ use crate::{
         facts::{AlertFacts, Verb},
         id::{AgentId, AttemptId, PersonId, RequestId},
         proposal::Claim,
-        request::{Attempt, Outcome, Request, Skipped, State, Target, Vote},
+        request::{Attempt, Counts, Outcome, Request, Skipped, State, Target, Vote},
     },
 };
 
@@ -75,6 +74,9 @@ fn target(number: usize, name: &str, platform: Platform) -> Target {
         attempt: None,
         outcome: None,
         outcome_at: None,
+        since: None,
+        doubt: None,
+        watch_until: None,
     }
 }
 
@@ -90,6 +92,8 @@ fn request(number: u128) -> Request {
         agent_name: agent().name,
         owner: agent().owner,
         issuer: agent().issuer,
+        undoes: None,
+        asked_by: None,
         action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
         term: Term::Seconds(600),
         claim: Claim {
@@ -150,7 +154,7 @@ fn settled() -> Request {
         target.attempt = Some(call);
         target.outcome_at = Some(at(6));
         target.outcome = Some(match number {
-            1 => Outcome::Refused { code: 1707, message: "Agent is not active".to_owned() },
+            1 => Outcome::Refused { code: Some(1707), message: "Agent is not active".to_owned() },
             2 => Outcome::NotSent { why: "no longer connected".to_owned() },
             3 => Outcome::Unknown { why: "the connection broke after the bytes left".to_owned() },
             _ => Outcome::Sent,
@@ -248,7 +252,7 @@ fn requests() -> RequestsPage {
         asked_at: at(0),
         deadline: at(30),
         approvals: 1,
-        counts: Counts { targets: 3, skipped: 1, sent: 2, unknown: 1, ..Counts::default() },
+        counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0] },
     };
     let found = (1..=50).map(|number| match number % 3 {
         0 => summary(number, State::Settled { at: at(1) }),
@@ -259,19 +263,21 @@ fn requests() -> RequestsPage {
 }
 
 fn in_force() -> InForcePage {
-    let one = |number: u128, endpoint: &str, unknown, term| InForce {
+    let one = |number: u128, endpoint: &str, outcome, term: Term| InForce {
         request: id(number),
+        manager: "wazuh-1".to_owned(),
         action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
         term,
         endpoint: EndpointId::parse(endpoint).unwrap(),
         name: HOSTILE.to_owned(),
-        unknown,
+        outcome,
         since: at(5),
+        ends: term.seconds().map(|seconds| at(5) + TimeDelta::seconds(seconds.into())),
     };
     let found = vec![
-        one(2, "001", false, Term::Seconds(600)),
-        one(2, "002", true, Term::Seconds(600)),
-        one(1, "003", false, Term::Permanent),
+        one(2, "001", "sent", Term::Seconds(600)),
+        one(2, "002", "unknown", Term::Seconds(600)),
+        one(1, "003", "confirmed", Term::Permanent),
     ];
     InForcePage::new(frame("In force", "/in-force"), &found, at(8))
 }

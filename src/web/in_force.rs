@@ -70,7 +70,7 @@ impl Effect {
             what: first.action.phrase(),
             reach: format!("on {reach} {}", first.term),
             ends: first.term.seconds().is_some(),
-            unknown: part.iter().filter(|one| one.unknown).count(),
+            unknown: part.iter().filter(|one| one.outcome == "unknown").count(),
             endpoints: part.iter().map(|one| Place::new(one, now)).collect(),
         })
     }
@@ -83,7 +83,7 @@ impl Place {
         Self {
             id: one.endpoint.to_string(),
             name: one.name.clone(),
-            unknown: one.unknown,
+            unknown: one.outcome == "unknown",
             since: one.since,
             until,
             left: until.map(|until| words::left(until, now)).unwrap_or_default(),

@@ -182,7 +182,7 @@ impl RequestPage {
     }
 
     fn sum(&self) -> String {
-        words::outcomes(&words::tallied(&self.seen.request.targets))
+        words::outcomes(&self.seen.request.outcome_counts())
     }
 
     fn fold(rows: usize) -> bool {
@@ -190,7 +190,7 @@ impl RequestPage {
     }
 
     fn outcome(target: &Target) -> &'static str {
-        target.outcome.as_ref().map_or("none yet", words::outcome)
+        target.outcome.as_ref().map_or("none yet", |outcome| words::outcome_word(outcome.name()))
     }
 
     fn mine(&self) -> Option<&Vote> {

@@ -112,8 +112,8 @@ impl Row {
         let targets = counted(summary.counts.targets, "endpoint");
         let effect = format!("{} on {targets} {}", summary.action.phrase(), summary.term);
         let counts = &summary.counts;
-        let known = counts.sent + counts.refused + counts.not_sent + counts.unknown;
-        let outcomes = if known == 0 { String::new() } else { outcomes(counts) };
+        let known = counts.met().next().is_some();
+        let outcomes = if known { outcomes(counts) } else { String::new() };
         Self { summary, effect, outcomes }
     }
 }

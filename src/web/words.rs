@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{
-    broker::look::Counts,
-    domain::{
-        Time,
-        action::counted,
-        decision::{Decision, Verdict},
-        request::{Outcome, Request, State, Target},
-    },
+use crate::domain::{
+    Time,
+    action::counted,
+    decision::{Decision, Verdict},
+    request::{Counts, Request, State},
 };
 
 /// How long something takes: "43 seconds", "12 minutes", "2 h 5 min", "3 days".
@@ -40,7 +37,7 @@ pub(super) fn standing(request: &Request) -> String {
         }
         State::Dispatching { .. } => "It is being sent to the manager.".to_owned(),
         State::Settled { .. } => {
-            format!("Nothing further will be sent. {}.", outcomes(&tallied(&request.targets)))
+            format!("Nothing further will be sent. {}.", outcomes(&request.outcome_counts()))
         }
         State::Denied { .. } => "Policy denied it. Nothing was sent.".to_owned(),
         State::Rejected { by, .. } => format!("{by} rejected it. Nothing was sent."),
@@ -106,40 +103,17 @@ pub(super) fn needed(decision: &Decision, names: &[&str]) -> String {
 
 /// Outcomes, counted: "10 sent, 1 refused by the manager, 1 unknown".
 pub(super) fn outcomes(counts: &Counts) -> String {
-    let parts = [
-        (counts.sent, "sent"),
-        (counts.refused, "refused by the manager"),
-        (counts.not_sent, "not sent"),
-        (counts.unknown, "unknown"),
-    ];
     let parts: Vec<_> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        counts.met().map(|(name, count)| format!("{count} {}", outcome_word(name))).collect();
     if parts.is_empty() { "No endpoint has an outcome".to_owned() } else { parts.join(", ") }
 }
 
-/// Counts the outcomes of some endpoints.
-pub(super) fn tallied(targets: &[Target]) -> Counts {
-    let mut counts = Counts::default();
-    for target in targets {
-        counts.targets += 1;
-        match &target.outcome {
-            None => {}
-            Some(Outcome::Sent) => counts.sent += 1,
-            Some(Outcome::Refused { .. }) => counts.refused += 1,
-            Some(Outcome::NotSent { .. }) => counts.not_sent += 1,
-            Some(Outcome::Unknown { .. }) => counts.unknown += 1,
-        }
-    }
-    counts
-}
-
 /// An outcome in plain words.
-pub(super) const fn outcome(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Sent => "sent",
-        Outcome::Refused { .. } => "refused by the manager",
-        Outcome::NotSent { .. } => "not sent",
-        Outcome::Unknown { .. } => "unknown: it may have been sent",
+pub(super) fn outcome_word(name: &str) -> &str {
+    match name {
+        "refused" => "refused by the manager",
+        "not_sent" => "not sent",
+        other => other,
     }
 }
 

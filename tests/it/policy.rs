@@ -53,6 +53,7 @@ fn person(number: u128, role: Role) -> Person {
 
 const OWNER: u128 = 100;
 const ISSUER: u128 = 101;
+const ASKER: u128 = 102;
 
 fn agent() -> Agent {
     Agent {
@@ -78,6 +79,7 @@ fn endpoint(id: &str, criticality: u8) -> EndpointFacts {
 fn question() -> Question {
     Question {
         agent: agent(),
+        asked_by: None,
         action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: None },

@@ -77,7 +77,7 @@ pub(super) fn changed(request: &Request, inventory: &Inventory) -> Changed {
     for target in &request.targets {
         let id = &target.endpoint.id;
         let now = inventory.candidates.iter().find(|c| c.endpoint.id == *id);
-        let Some(Candidate { endpoint, command }) = now else {
+        let Some(Candidate { endpoint, command, .. }) = now else {
             return Changed::Identity(format!("endpoint {id} no longer exists"));
         };
         if !endpoint.same_machine(&target.endpoint) {

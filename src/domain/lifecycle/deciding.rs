@@ -19,10 +19,14 @@ impl Request {
             Verdict::Approval(_) => State::Pending,
             Verdict::Run => State::Approved { use_by },
         };
-        let actor = Actor::Agent { id: self.agent, name: self.agent_name.clone() };
+        let actor = match &self.asked_by {
+            None => Actor::Agent { id: self.agent, name: self.agent_name.clone() },
+            Some(asker) => Actor::Person { id: asker.person, name: asker.name.clone() },
+        };
         let detail = json!({
             "effect": self.effect(),
             "manager": self.manager,
+            "undoes": self.undoes.map(|undone| undone.to_string()),
             "endpoints": self.targets.iter().map(|t| t.endpoint.id.as_str()).collect::<Vec<_>>(),
             "skipped": self.skipped.iter().map(|s| json!({
                 "endpoint": s.endpoint.id.as_str(), "why": s.reason.to_string(),
@@ -232,6 +236,6 @@ impl Request {
     }
 }
 
-fn policies(answer: &Answer) -> Vec<&str> {
+pub(super) fn policies(answer: &Answer) -> Vec<&str> {
     answer.reasons.iter().map(|reason| reason.policy.as_str()).collect()
 }

@@ -1,8 +1,11 @@
 //! Claimed, sent, settled: what the worker does, and what a restart finds.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Change, Fresh, Next, Refusal, Report, Transition, decision_detail};
+use super::{
+    Change, Fresh, Learnt, Next, Refusal, Report, Transition, decision_detail, learnt_detail,
+};
 use crate::domain::{
     Time,
     actor::Actor,
@@ -41,7 +44,7 @@ impl Request {
         self.state = State::Dispatching { use_by };
         self.held_because = None;
         for (endpoint, why) in lost {
-            self.learn(endpoint, &Outcome::NotSent { why: why.clone() }, now);
+            self.learn(endpoint, Outcome::NotSent { why: why.clone() }, Learnt::at(now));
         }
         let attempt = self.open_attempt(&order, now)?;
         let permit = ExecutionPermit::issue(&self, order, &run, frozen, now)?;
@@ -67,7 +70,7 @@ impl Request {
             return Err(Refusal::wrong_state(&self, "be claimed"));
         }
         for (endpoint, why) in lost {
-            self.learn(endpoint, &Outcome::NotSent { why: why.clone() }, now);
+            self.learn(endpoint, Outcome::NotSent { why: why.clone() }, Learnt::at(now));
         }
         self.settle("no endpoint can be reached any more", now);
         let detail = json!({ "outcomes": outcomes_detail(&self) });
@@ -152,26 +155,32 @@ impl Request {
 
     /// After a restart: an attempt without an answer may have been sent, so its endpoints are
     /// `unknown`; endpoints without an attempt surely were not. Nothing is sent again.
-    pub fn recover(mut self, now: Time) -> Result<Transition, Refusal> {
+    pub fn recover(
+        mut self,
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Result<Transition, Refusal> {
         if self.state.name() != StateName::Dispatching {
             return Err(Refusal::wrong_state(&self, "be recovered"));
         }
-        let open: Vec<_> =
-            self.attempts.iter().filter(|a| a.answered_at.is_none()).map(|a| a.id).collect();
         let why = "the broker stopped while the call was under way";
-        for target in &mut self.targets {
-            if target.outcome.is_none() && target.attempt.is_some_and(|a| open.contains(&a)) {
-                target.outcome = Some(Outcome::Unknown { why: why.to_owned() });
-                target.outcome_at = Some(now);
-            }
-        }
-        for attempt in self.attempts.iter_mut().filter(|a| a.answered_at.is_none()) {
+        let mut change = Change::State;
+        for at in 0..self.attempts.len() {
+            let Some(attempt) = self.attempts.get_mut(at).filter(|a| a.answered_at.is_none())
+            else {
+                continue;
+            };
             attempt.answered_at = Some(now);
             attempt.answer = Some(why.to_owned());
+            let (id, started_at) = (attempt.id, attempt.started_at);
+            change = Change::Answered(id, None);
+            for endpoint in self.under_way(id) {
+                let unknown = Outcome::Unknown { why: why.to_owned() };
+                self.learn(&endpoint, unknown, Learnt { now, since: started_at, confirm_within });
+            }
         }
         self.settle("the broker stopped before it was sent", now);
         let detail = json!({ "outcomes": outcomes_detail(&self) });
-        let change = open.first().map_or(Change::State, |id| Change::Answered(*id, None));
         Ok(self.moved(change, EventKind::DispatchRecovered, Actor::System, detail))
     }
 
@@ -205,31 +214,26 @@ impl Request {
             .ok_or(Refusal::NoSuchAttempt)?;
         attempt.answered_at = Some(now);
         attempt.answer = Some(report.summary.clone());
+        let learnt = Learnt { now, since: now, confirm_within: report.confirm_within };
         for (endpoint, outcome) in &report.outcomes {
-            let part = |t: &Target| {
-                t.endpoint.id == *endpoint && t.attempt == Some(id) && t.outcome.is_none()
-            };
-            if !self.targets.iter().any(part) {
+            if !self.under_way(id).contains(endpoint) {
                 return Err(Refusal::NoSuchAttempt);
             }
-            self.learn(endpoint, outcome, now);
+            self.learn(endpoint, outcome.clone(), learnt);
         }
         if !report.outcomes.is_empty() {
-            let part = |t: &&mut Target| t.attempt == Some(id) && t.outcome.is_none();
-            for forgotten in self.targets.iter_mut().filter(part) {
+            for forgotten in self.under_way(id) {
                 let why = "the report of the call does not mention it".to_owned();
-                forgotten.outcome = Some(Outcome::Unknown { why });
-                forgotten.outcome_at = Some(now);
+                self.learn(&forgotten, Outcome::Unknown { why }, learnt);
             }
         }
         Ok(())
     }
 
-    fn learn(&mut self, endpoint: &EndpointId, outcome: &Outcome, now: Time) {
-        for target in self.targets.iter_mut().filter(|t| t.endpoint.id == *endpoint) {
-            target.outcome = Some(outcome.clone());
-            target.outcome_at = Some(now);
-        }
+    /// The endpoints of an attempt that have no outcome yet.
+    fn under_way(&self, attempt: AttemptId) -> Vec<EndpointId> {
+        let part = |t: &&Target| t.attempt == Some(attempt) && t.outcome.is_none();
+        self.targets.iter().filter(part).map(|target| target.endpoint.id.clone()).collect()
     }
 
     fn settle(&mut self, rest: &str, now: Time) {
@@ -258,19 +262,10 @@ fn attempt_detail(request: &Request, attempt: &Attempt) -> Value {
 }
 
 fn outcome_detail((endpoint, outcome): &(EndpointId, Outcome)) -> Value {
-    json!({
-        "endpoint": endpoint.as_str(),
-        "outcome": outcome.name(),
-        "code": outcome.code(),
-        "detail": outcome.detail(),
-    })
+    learnt_detail(endpoint, outcome, None)
 }
 
 fn outcomes_detail(request: &Request) -> Value {
-    request
-        .targets
-        .iter()
-        .filter_map(|t| Some((t.endpoint.id.clone(), t.outcome.clone()?)))
-        .map(|pair| outcome_detail(&pair))
-        .collect()
+    let known = |t: &Target| Some(learnt_detail(&t.endpoint.id, t.outcome.as_ref()?, None));
+    request.targets.iter().filter_map(known).collect()
 }

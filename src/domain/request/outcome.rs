@@ -1,15 +1,23 @@
 //! What becomes of one endpoint.
 
+use chrono::TimeDelta;
+
+use crate::domain::{Time, evidence::Evidence, id::RequestId};
+
+/// How long a trace that comes late is still looked for: an endpoint runs one script after the
+/// other, and one that hangs holds up the rest.
+const LATE_MINUTES: i64 = 60;
+
 /// What is known about one endpoint of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The manager put the command into its queue for this endpoint. Not more.
     Sent,
-    /// The manager refused it for this endpoint.
+    /// It was refused for this endpoint.
     Refused {
-        /// The manager's code.
-        code: u32,
-        /// The manager's words.
+        /// The manager's code; none where a person found out that nothing was done.
+        code: Option<u32>,
+        /// The manager's words, or the person's.
         message: String,
     },
     /// Surely nothing was sent to it.
@@ -22,44 +30,220 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+    /// It started on the endpoint.
+    Confirmed(Proof),
+    /// It was sent, and the endpoint's own alert did not come.
+    Unconfirmed {
+        /// How long was waited, and for what.
+        why: String,
+    },
+    /// Its time is over.
+    Ended {
+        /// The endpoint's own alert; without one it should have ended, and nobody saw it.
+        seen: Option<Evidence>,
+    },
+    /// Another request took it back.
+    Reverted {
+        /// That request.
+        by: RequestId,
+        /// The endpoint's own alert; without one the undo was sent, and nobody saw it work.
+        seen: Option<Evidence>,
+    },
+}
+
+/// What shows that a response started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The endpoint's own alert.
+    Alert(Evidence),
+    /// A person looked: who, and what was seen.
+    Person(String),
 }
 
 impl Outcome {
-    /// `sent`, `refused`, `not_sent`, `unknown`.
+    /// The words for all outcomes, in the order of a life.
+    pub const NAMES: [&str; 8] =
+        ["sent", "refused", "not_sent", "unknown", "confirmed", "unconfirmed", "ended", "reverted"];
+
+    /// One of [`Outcome::NAMES`].
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Refused { .. } => "refused",
             Self::NotSent { .. } => "not_sent",
             Self::Unknown { .. } => "unknown",
+            Self::Confirmed(_) => "confirmed",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Ended { .. } => "ended",
+            Self::Reverted { .. } => "reverted",
         }
     }
 
     /// The manager's code of a refusal.
     pub const fn code(&self) -> Option<u32> {
         match self {
-            Self::Refused { code, .. } => Some(*code),
-            Self::Sent | Self::NotSent { .. } | Self::Unknown { .. } => None,
+            Self::Refused { code, .. } => *code,
+            Self::Sent
+            | Self::NotSent { .. }
+            | Self::Unknown { .. }
+            | Self::Confirmed(_)
+            | Self::Unconfirmed { .. }
+            | Self::Ended { .. }
+            | Self::Reverted { .. } => None,
         }
     }
 
-    /// Why; empty for `sent`.
+    /// Why, or who says so; empty where there is nothing to add.
     pub fn detail(&self) -> &str {
         match self {
-            Self::Sent => "",
             Self::Refused { message, .. } => message,
-            Self::NotSent { why } | Self::Unknown { why } => why,
+            Self::NotSent { why } | Self::Unknown { why } | Self::Unconfirmed { why } => why,
+            Self::Confirmed(Proof::Person(words)) => words,
+            Self::Sent
+            | Self::Confirmed(Proof::Alert(_))
+            | Self::Ended { .. }
+            | Self::Reverted { .. } => "",
+        }
+    }
+
+    /// The endpoint's own alert.
+    pub const fn evidence(&self) -> Option<&Evidence> {
+        match self {
+            Self::Confirmed(Proof::Alert(evidence)) => Some(evidence),
+            Self::Ended { seen } | Self::Reverted { seen, .. } => seen.as_ref(),
+            Self::Sent
+            | Self::Refused { .. }
+            | Self::NotSent { .. }
+            | Self::Unknown { .. }
+            | Self::Confirmed(Proof::Person(_))
+            | Self::Unconfirmed { .. } => None,
+        }
+    }
+
+    /// The request that took it back.
+    pub const fn reverted_by(&self) -> Option<RequestId> {
+        match self {
+            Self::Reverted { by, .. } => Some(*by),
+            Self::Sent
+            | Self::Refused { .. }
+            | Self::NotSent { .. }
+            | Self::Unknown { .. }
+            | Self::Confirmed(_)
+            | Self::Unconfirmed { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+
+    /// Whether the response may be in force on the endpoint, its time aside.
+    pub const fn may_stand(&self) -> bool {
+        match self {
+            Self::Sent | Self::Unknown { .. } | Self::Confirmed(_) | Self::Unconfirmed { .. } => {
+                true
+            }
+            Self::Refused { .. }
+            | Self::NotSent { .. }
+            | Self::Ended { .. }
+            | Self::Reverted { .. } => false,
+        }
+    }
+
+    /// Whether a person may say what happened.
+    pub const fn open_to_people(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::Unconfirmed { .. })
+    }
+
+    /// Until when the collector waits for a trace before it draws its conclusion; none where there
+    /// is nothing to wait for.
+    pub fn watch_until(&self, watch: Watch) -> Option<Time> {
+        let Watch { since, now, ends, confirm_within } = watch;
+        let grace = confirm_within.unwrap_or_default();
+        let late = confirm_within.map(|_| since + TimeDelta::minutes(LATE_MINUTES));
+        match self {
+            Self::Sent => confirm_within.map(|window| since + window).or(ends),
+            Self::Confirmed(_) => ends.map(|end| end + grace),
+            Self::Unconfirmed { .. } => ends.map(|end| end + grace).or(late),
+            Self::Unknown { .. } => ends.map(|end| end + grace).max(late),
+            Self::Reverted { seen: None, .. } => confirm_within.map(|window| now + window),
+            Self::Refused { .. }
+            | Self::NotSent { .. }
+            | Self::Ended { .. }
+            | Self::Reverted { seen: Some(_), .. } => None,
         }
     }
 
     /// Puts a stored outcome together again.
-    pub fn from_parts(name: &str, code: Option<u32>, detail: String) -> Option<Self> {
-        match (name, code) {
-            ("sent", None) => Some(Self::Sent),
-            ("refused", Some(code)) => Some(Self::Refused { code, message: detail }),
-            ("not_sent", None) => Some(Self::NotSent { why: detail }),
-            ("unknown", None) => Some(Self::Unknown { why: detail }),
+    pub fn from_parts(parts: OutcomeParts) -> Option<Self> {
+        let OutcomeParts { name, code, detail, evidence, reverted_by } = parts;
+        match (name.as_str(), code, evidence, reverted_by) {
+            ("sent", None, None, None) => Some(Self::Sent),
+            ("refused", code, None, None) => Some(Self::Refused { code, message: detail }),
+            ("not_sent", None, None, None) => Some(Self::NotSent { why: detail }),
+            ("unknown", None, None, None) => Some(Self::Unknown { why: detail }),
+            ("confirmed", None, Some(alert), None) => Some(Self::Confirmed(Proof::Alert(alert))),
+            ("confirmed", None, None, None) => Some(Self::Confirmed(Proof::Person(detail))),
+            ("unconfirmed", None, None, None) => Some(Self::Unconfirmed { why: detail }),
+            ("ended", None, seen, None) => Some(Self::Ended { seen }),
+            ("reverted", None, seen, Some(by)) => Some(Self::Reverted { by, seen }),
             _ => None,
         }
     }
+}
+
+/// How many endpoints of a request have each outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Endpoints that take part.
+    pub targets: u64,
+    /// Endpoints that do not.
+    pub skipped: u64,
+    /// By [`Outcome::name`], in the order of [`Outcome::NAMES`].
+    pub outcomes: [u64; Outcome::NAMES.len()],
+}
+
+impl Counts {
+    /// The outcomes that occur, with their numbers.
+    pub fn met(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Outcome::NAMES.into_iter().zip(self.outcomes).filter(|(_, count)| *count > 0)
+    }
+
+    /// Counts what is known of endpoints that take part.
+    pub fn of<'a>(outcomes: impl Iterator<Item = Option<&'a Outcome>>) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            counts.targets += 1;
+            let named = outcome.map(Outcome::name);
+            for (name, count) in Outcome::NAMES.iter().zip(&mut counts.outcomes) {
+                *count += u64::from(named == Some(name));
+            }
+        }
+        counts
+    }
+}
+
+/// A stored outcome.
+#[derive(Debug)]
+pub struct OutcomeParts {
+    /// [`Outcome::name`].
+    pub name: String,
+    /// [`Outcome::code`].
+    pub code: Option<u32>,
+    /// [`Outcome::detail`].
+    pub detail: String,
+    /// [`Outcome::evidence`].
+    pub evidence: Option<Evidence>,
+    /// [`Outcome::reverted_by`].
+    pub reverted_by: Option<RequestId>,
+}
+
+/// What bounds the wait for traces on one endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch {
+    /// When it was sent.
+    pub since: Time,
+    /// When this was learnt.
+    pub now: Time,
+    /// When the response ends by itself.
+    pub ends: Option<Time>,
+    /// How long the endpoint's own alert may take; none where nobody looks for it.
+    pub confirm_within: Option<TimeDelta>,
 }

@@ -1,12 +1,11 @@
 //! The endpoints of a request, one by one or counted.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::LISTED_ENDPOINTS_MAX;
-use crate::{
-    broker::look::Counts,
-    domain::request::{Outcome, Request, Skipped, Target},
-};
+use crate::domain::request::{Counts, Outcome, Request, Skipped, Target};
 
 #[derive(Serialize)]
 pub(super) struct Endpoints<'a> {
@@ -22,10 +21,8 @@ pub(super) struct Endpoints<'a> {
 pub(super) struct Counted {
     selected: u64,
     skipped: u64,
-    sent: u64,
-    refused: u64,
-    not_sent: u64,
-    unknown: u64,
+    #[serde(flatten)]
+    outcomes: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]
@@ -48,7 +45,7 @@ struct Met<'a> {
 
 impl<'a> Endpoints<'a> {
     pub(super) fn of(request: &'a Request) -> Self {
-        let counts = count(request);
+        let counts = Counted::from(request.outcome_counts());
         let (skipped, targets) = (&request.skipped, &request.targets);
         Self {
             selected: counts.selected,
@@ -61,28 +58,9 @@ impl<'a> Endpoints<'a> {
 
 impl From<Counts> for Counted {
     fn from(counts: Counts) -> Self {
-        let Counts { targets, skipped, sent, refused, not_sent, unknown } = counts;
-        Self { selected: targets, skipped, sent, refused, not_sent, unknown }
+        let outcomes = Outcome::NAMES.into_iter().zip(counts.outcomes).collect();
+        Self { selected: counts.targets, skipped: counts.skipped, outcomes }
     }
-}
-
-fn count(request: &Request) -> Counted {
-    let length = |length| u64::try_from(length).unwrap_or(u64::MAX);
-    let mut counts = Counts {
-        targets: length(request.targets.len()),
-        skipped: length(request.skipped.len()),
-        ..Counts::default()
-    };
-    for target in &request.targets {
-        match &target.outcome {
-            None => {}
-            Some(Outcome::Sent) => counts.sent += 1,
-            Some(Outcome::Refused { .. }) => counts.refused += 1,
-            Some(Outcome::NotSent { .. }) => counts.not_sent += 1,
-            Some(Outcome::Unknown { .. }) => counts.unknown += 1,
-        }
-    }
-    counts.into()
 }
 
 const fn few(number: usize) -> bool {

@@ -120,11 +120,18 @@ fn summary(request: &Request) -> String {
     for target in &request.targets {
         let key = match &target.outcome {
             Some(Outcome::Sent) => (0, "sent".to_owned()),
-            Some(Outcome::Refused { code, .. }) => {
+            Some(Outcome::Refused { code: Some(code), .. }) => {
                 (1, format!("refused by the manager (code {code})"))
+            }
+            Some(Outcome::Refused { code: None, .. }) => {
+                (1, "not done, as a person found".to_owned())
             }
             Some(Outcome::NotSent { .. }) => (2, "not sent".to_owned()),
             Some(Outcome::Unknown { .. }) => (3, "unknown".to_owned()),
+            Some(Outcome::Confirmed(_)) => (0, "confirmed".to_owned()),
+            Some(Outcome::Unconfirmed { .. }) => (3, "unconfirmed".to_owned()),
+            Some(Outcome::Ended { .. }) => (0, "ended".to_owned()),
+            Some(Outcome::Reverted { .. }) => (0, "reverted".to_owned()),
             None => (4, "without an outcome".to_owned()),
         };
         groups.entry(key).or_default().push(&target.endpoint.id);
@@ -147,7 +154,9 @@ fn add_skipped<'a>(groups: &mut Groups<'a>, request: &'a Request) {
         let (rank, label) = match &skipped.reason {
             SkipReason::NotActive(_) => (5, "not active"),
             SkipReason::TooOld(_) => (6, "too old for responses"),
+            SkipReason::SwitchedOff(_) => (6, "with responses switched off"),
             SkipReason::NoCommand(_) => (7, "without a command for this"),
+            SkipReason::NotConfigured(_) => (7, "whose manager lacks the command"),
             SkipReason::Policy(_) => (8, "kept out by policy"),
         };
         groups.entry((rank, label.to_owned())).or_default().push(&skipped.endpoint.id);

@@ -45,8 +45,10 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
 
 fn argument(kind: ActionKind) -> String {
     let what = match kind {
-        ActionKind::BlockIp => "The address whose traffic is to be dropped",
-        ActionKind::DisableAccount => "The account that is to be locked",
+        ActionKind::BlockIp | ActionKind::UnblockIp => "The address whose traffic is to be dropped",
+        ActionKind::DisableAccount | ActionKind::EnableAccount => {
+            "The account that is to be locked"
+        }
     };
     format!("{what}: {}.", kind.grammar())
 }

@@ -41,6 +41,7 @@ pub(super) struct Proposal {
     business_hours: bool,
     votes: Vec<String>,
     agent_revoked: bool,
+    asked_by: Option<String>,
 }
 
 impl Default for Proposal {
@@ -66,6 +67,7 @@ impl Default for Proposal {
             business_hours: true,
             votes: Vec::new(),
             agent_revoked: false,
+            asked_by: None,
         }
     }
 }
@@ -118,6 +120,7 @@ impl Proposal {
         let scope = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
         Ok(Question {
             agent: agent(self.agent_revoked)?,
+            asked_by: self.asked_by.as_deref().map(str::parse).transpose()?,
             action: action(&self.action, self.target.as_deref())?,
             term: if self.permanent { Term::Permanent } else { Term::Seconds(self.seconds) },
             claim: Claim {
@@ -213,6 +216,7 @@ enum Who {
     FormerOwner,
     Issuer,
     FormerIssuer,
+    Asker,
     Agent,
     OtherAgent,
 }
@@ -225,6 +229,7 @@ impl Who {
             Self::FormerOwner => id("per", 3),
             Self::Issuer => id("per", 4),
             Self::FormerIssuer => id("per", 5),
+            Self::Asker => id("per", 6),
             Self::Agent | Self::OtherAgent => Err("an agent is not a person".to_owned()),
         }
     }
@@ -238,9 +243,13 @@ impl Deed {
                 format!("`{}` is not a verb; allowed: {known}", self.verb)
             })?;
         let on = match verb {
-            Verb::Approve | Verb::Reject | Verb::Retract | Verb::Cancel | Verb::View => {
-                Resource::Request(self.request()?)
-            }
+            Verb::Approve
+            | Verb::Reject
+            | Verb::Retract
+            | Verb::Cancel
+            | Verb::Undo
+            | Verb::Resolve
+            | Verb::View => Resource::Request(self.request()?),
             Verb::ViewAudit | Verb::ActivatePolicy | Verb::Freeze | Verb::Unfreeze => {
                 Resource::System
             }
@@ -255,6 +264,7 @@ impl Deed {
             agent: agent(false)?,
             owner_then: Who::FormerOwner.person()?,
             issuer_then: Some(Who::FormerIssuer.person()?),
+            asker: Some(Who::Asker.person()?),
             action: action(kind, None)?,
             criticality: self.criticality,
         })
@@ -268,15 +278,18 @@ impl By {
             Who::OtherAgent => {
                 return Ok(Principal::Agent(Agent { id: id("agt", 2)?, ..agent(false)? }));
             }
-            Who::Anybody | Who::Owner | Who::FormerOwner | Who::Issuer | Who::FormerIssuer => {
-                Person {
-                    id: self.who.person()?,
-                    name: "somebody".to_owned(),
-                    role: self.role.parse()?,
-                    must_change_password: self.must_change_password,
-                    disabled: self.disabled,
-                }
-            }
+            Who::Anybody
+            | Who::Owner
+            | Who::FormerOwner
+            | Who::Issuer
+            | Who::FormerIssuer
+            | Who::Asker => Person {
+                id: self.who.person()?,
+                name: "somebody".to_owned(),
+                role: self.role.parse()?,
+                must_change_password: self.must_change_password,
+                disabled: self.disabled,
+            },
         };
         Ok(Principal::Person(person, self.auth_age_seconds))
     }
@@ -297,8 +310,8 @@ fn action(kind: &str, target: Option<&str>) -> Result<Action, String> {
     let kind = ActionKind::parse(kind)
         .ok_or_else(|| format!("`{kind}` is not an action; allowed: {}", known()))?;
     let usual = match kind {
-        ActionKind::BlockIp => "203.0.113.7",
-        ActionKind::DisableAccount => "jdoe",
+        ActionKind::BlockIp | ActionKind::UnblockIp => "203.0.113.7",
+        ActionKind::DisableAccount | ActionKind::EnableAccount => "jdoe",
     };
     Action::parse(kind, target.unwrap_or(usual))
         .map_err(|allowed| format!("the target of {kind} is {allowed}"))

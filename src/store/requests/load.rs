@@ -4,15 +4,18 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::{
     Read, StoreError, accounts,
-    row::{At, integer, maybe_integer, maybe_text, read_alert, read_decision, text},
+    row::{At, integer, maybe_integer, maybe_text, read_alert, read_decision, read_evidence, text},
 };
 use crate::domain::{
     action::{Action, ActionKind, Term},
+    actor::Role,
     canonical::Digest,
     endpoint::{Endpoint, EndpointId, Platform, SkipReason},
     id::RequestId,
     proposal::Claim,
-    request::{Attempt, Outcome, Request, Skipped, State, StateName, Target, Vote},
+    request::{
+        Asker, Attempt, Outcome, OutcomeParts, Request, Skipped, State, StateName, Target, Vote,
+    },
 };
 
 /// A request with its endpoints, standing votes and attempts.
@@ -25,7 +28,7 @@ pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>
     let Some(row) = row else { return Ok(None) };
     let at = At { table: "request", id: &key };
     let mut request = request(at, id, &row)?;
-    endpoints(read, at, &mut request).await?;
+    (request.targets, request.skipped) = endpoints(read, at).await?;
     request.votes = votes(read, at).await?;
     request.attempts = attempts(read, at).await?;
     Ok(Some(request))
@@ -39,6 +42,7 @@ fn request(at: At<'_>, id: RequestId, row: &SqliteRow) -> Result<Request, StoreE
         Some(seconds) => Term::Seconds(at.number(seconds)?),
     };
     let issuer = maybe_text(row, "issuer_id")?;
+    let undoes = maybe_text(row, "undoes")?;
     let confidence = maybe_integer(row, "confidence")?;
     Ok(Request {
         id,
@@ -47,6 +51,8 @@ fn request(at: At<'_>, id: RequestId, row: &SqliteRow) -> Result<Request, StoreE
         agent_name: parsed("agent_name")?,
         owner: at.read(&parsed("owner_id")?, |text| text.parse().ok())?,
         issuer: issuer.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
+        undoes: undoes.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
+        asked_by: asker(at, row)?,
         action: at.read(&parsed("argument")?, |text| Action::parse(kind, text).ok())?,
         term,
         claim: Claim {
@@ -68,6 +74,15 @@ fn request(at: At<'_>, id: RequestId, row: &SqliteRow) -> Result<Request, StoreE
         attempts: Vec::new(),
         held_because: maybe_text(row, "held_because")?,
     })
+}
+
+fn asker(at: At<'_>, row: &SqliteRow) -> Result<Option<Asker>, StoreError> {
+    let Some(person) = maybe_text(row, "asker_id")? else { return Ok(None) };
+    Ok(Some(Asker {
+        person: at.read(&person, |text| text.parse().ok())?,
+        name: text(row, "asker_name")?,
+        role: at.read(&text(row, "asker_role")?, |text| text.parse::<Role>().ok())?,
+    }))
 }
 
 fn state(at: At<'_>, row: &SqliteRow) -> Result<State, StoreError> {
@@ -92,11 +107,19 @@ fn state(at: At<'_>, row: &SqliteRow) -> Result<State, StoreError> {
     read().ok_or_else(|| at.wrong(format!("the state {name} lacks a fact")))
 }
 
+/// The endpoints that take part in a request, and what is known of them.
+pub(super) async fn targets(
+    read: &mut impl Read,
+    id: RequestId,
+) -> Result<Vec<Target>, StoreError> {
+    let key = id.to_string();
+    Ok(endpoints(read, At { table: "request", id: &key }).await?.0)
+}
+
 async fn endpoints(
     read: &mut impl Read,
     at: At<'_>,
-    request: &mut Request,
-) -> Result<(), StoreError> {
+) -> Result<(Vec<Target>, Vec<Skipped>), StoreError> {
     let rows = sqlx::query(
         "SELECT * FROM request_endpoint WHERE request_id = $1
          ORDER BY length(endpoint_id), endpoint_id",
@@ -104,18 +127,19 @@ async fn endpoints(
     .bind(at.id)
     .fetch_all(read.connection())
     .await?;
+    let (mut targets, mut skipped) = (Vec::new(), Vec::new());
     for row in &rows {
         let endpoint = endpoint(at, row)?;
         match maybe_text(row, "skip_code")? {
-            None => request.targets.push(target(at, endpoint, row)?),
+            None => targets.push(target(at, endpoint, row)?),
             Some(code) => {
                 let detail = text(row, "skip_detail")?;
                 let reason = at.read(&code, |code| SkipReason::from_parts(code, detail))?;
-                request.skipped.push(Skipped { endpoint, reason });
+                skipped.push(Skipped { endpoint, reason });
             }
         }
     }
-    Ok(())
+    Ok((targets, skipped))
 }
 
 fn endpoint(at: At<'_>, row: &SqliteRow) -> Result<Endpoint, StoreError> {
@@ -135,19 +159,30 @@ fn endpoint(at: At<'_>, row: &SqliteRow) -> Result<Endpoint, StoreError> {
 
 fn target(at: At<'_>, endpoint: Endpoint, row: &SqliteRow) -> Result<Target, StoreError> {
     let attempt = maybe_text(row, "attempt_id")?;
-    let code = maybe_integer(row, "outcome_code")?.map(|code| at.number(code)).transpose()?;
-    let detail = maybe_text(row, "outcome_detail")?.unwrap_or_default();
-    let outcome = maybe_text(row, "outcome")?
-        .map(|name| at.read(&name, |name| Outcome::from_parts(name, code, detail)))
-        .transpose()?;
+    let moment = |column| at.maybe_time(maybe_integer(row, column)?);
     Ok(Target {
-        endpoint,
-        criticality: at.number(integer(row, "criticality")?)?,
-        command: text(row, "command")?,
         attempt: attempt.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
-        outcome,
-        outcome_at: at.maybe_time(maybe_integer(row, "outcome_at")?)?,
+        outcome: maybe_text(row, "outcome")?.map(|name| outcome(at, name, row)).transpose()?,
+        outcome_at: moment("outcome_at")?,
+        since: moment("since")?,
+        doubt: maybe_text(row, "doubt")?,
+        watch_until: moment("watch_until")?,
+        ..Target::new(endpoint, at.number(integer(row, "criticality")?)?, text(row, "command")?)
     })
+}
+
+fn outcome(at: At<'_>, name: String, row: &SqliteRow) -> Result<Outcome, StoreError> {
+    let evidence = maybe_text(row, "evidence")?;
+    let reverted_by = maybe_text(row, "reverted_by")?;
+    let parts = OutcomeParts {
+        code: maybe_integer(row, "outcome_code")?.map(|code| at.number(code)).transpose()?,
+        detail: maybe_text(row, "outcome_detail")?.unwrap_or_default(),
+        evidence: evidence.map(|text| read_evidence(at, &text)).transpose()?,
+        reverted_by: reverted_by.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
+        name,
+    };
+    let wrong = at.wrong(format!("{parts:?} is no outcome"));
+    Outcome::from_parts(parts).ok_or(wrong)
 }
 
 async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError> {

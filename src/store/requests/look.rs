@@ -1,5 +1,6 @@
 //! Questions about many requests.
 
+use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
@@ -15,7 +16,7 @@ use crate::domain::{
     canonical::Digest,
     endpoint::EndpointId,
     id::{AgentId, RequestId},
-    request::StateName,
+    request::{Counts, Outcome, StateName},
 };
 
 /// Which requests to list. An absent part does not restrict.
@@ -35,23 +36,6 @@ pub struct Filter {
     pub before: Option<RequestId>,
     /// Oldest deadline first instead of newest first. Goes without `before`.
     pub by_deadline: bool,
-}
-
-/// How many endpoints of a request have each outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Endpoints that take part.
-    pub targets: u64,
-    /// Endpoints that do not.
-    pub skipped: u64,
-    /// Outcomes `sent`.
-    pub sent: u64,
-    /// Outcomes `refused`.
-    pub refused: u64,
-    /// Outcomes `not_sent`.
-    pub not_sent: u64,
-    /// Outcomes `unknown`.
-    pub unknown: u64,
 }
 
 /// A request in a list.
@@ -92,7 +76,11 @@ pub async fn list(
                 count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
                 count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
                 count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
-                count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown
+                count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
+                count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
+                count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
+                count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
+                count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted
             FROM request_endpoint GROUP BY request_id
          ) AS e ON e.request_id = id
          WHERE ($1 IS NULL OR agent_id = $1)
@@ -122,6 +110,11 @@ fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
     let at = At { table: "request", id: &id };
     let (action, term) = action(at, row)?;
     let number = |column| Ok::<_, StoreError>(count(integer(row, column)?));
+    let mut counts =
+        Counts { targets: number("targets")?, skipped: number("skipped")?, ..Counts::default() };
+    for (name, count) in Outcome::NAMES.into_iter().zip(&mut counts.outcomes) {
+        *count = number(name)?;
+    }
     Ok(Summary {
         id: at.read(&id, |text| text.parse().ok())?,
         agent_name: text(row, "agent_name")?,
@@ -131,14 +124,7 @@ fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
         asked_at: at.time(integer(row, "asked_at")?)?,
         deadline: at.time(integer(row, "deadline")?)?,
         approvals: number("approvals")?,
-        counts: Counts {
-            targets: number("targets")?,
-            skipped: number("skipped")?,
-            sent: number("sent")?,
-            refused: number("refused")?,
-            not_sent: number("not_sent")?,
-            unknown: number("unknown")?,
-        },
+        counts,
     })
 }
 
@@ -157,6 +143,8 @@ fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
 pub struct InForce {
     /// The request that caused it.
     pub request: RequestId,
+    /// The manager of the endpoint.
+    pub manager: String,
     /// What.
     pub action: Action,
     /// For how long.
@@ -165,19 +153,23 @@ pub struct InForce {
     pub endpoint: EndpointId,
     /// The endpoint's name.
     pub name: String,
-    /// Whether it is not known that the command was sent.
-    pub unknown: bool,
+    /// What is known of it there.
+    pub outcome: &'static str,
     /// Since when.
     pub since: Time,
+    /// Until when, where it ends by itself.
+    pub ends: Option<Time>,
 }
 
-/// What may be in force now: sent or unknown, and not past its term. Newest first.
+/// What may be in force now and is not past its term. Newest first.
 pub async fn in_force(read: &mut impl Read, now: Time) -> Result<Vec<InForce>, StoreError> {
     let rows = sqlx::query(
-        "SELECT request.id, action, argument, term_seconds, endpoint_id, name, outcome, outcome_at
+        "SELECT request.id, manager, action, argument, term_seconds, endpoint_id, name, outcome,
+             since
          FROM request_endpoint JOIN request ON request.id = request_id
-         WHERE outcome IN ('sent', 'unknown')
-           AND (term_seconds IS NULL OR outcome_at + term_seconds * 1000000 > $1)
+         WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+           AND action IN ('block_ip', 'disable_account')
+           AND (term_seconds IS NULL OR since + term_seconds * 1000000 > $1)
          ORDER BY request.id DESC, length(endpoint_id), endpoint_id",
     )
     .bind(now.timestamp_micros())
@@ -187,33 +179,79 @@ pub async fn in_force(read: &mut impl Read, now: Time) -> Result<Vec<InForce>, S
         let id = text(row, "id")?;
         let at = At { table: "request_endpoint", id: &id };
         let (action, term) = action(at, row)?;
+        let since = at.time(integer(row, "since")?)?;
+        let known = |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name);
         Ok(InForce {
             request: at.read(&id, |text| text.parse().ok())?,
+            manager: text(row, "manager")?,
+            outcome: at.read(&text(row, "outcome")?, known)?,
+            ends: term.seconds().map(|seconds| since + TimeDelta::seconds(seconds.into())),
+            since,
             action,
             term,
             endpoint: at.read(&text(row, "endpoint_id")?, EndpointId::parse)?,
             name: text(row, "name")?,
-            unknown: text(row, "outcome")? == "unknown",
-            since: at.time(integer(row, "outcome_at")?)?,
         })
     };
     rows.iter().map(read_row).collect()
 }
 
-/// The oldest approved request, for the worker.
-pub async fn next_approved(read: &mut impl Read) -> Result<Option<RequestId>, StoreError> {
+/// The oldest approved request of a manager, for the worker.
+pub async fn next_approved(
+    read: &mut impl Read,
+    manager: &str,
+) -> Result<Option<RequestId>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id FROM request WHERE state = 'approved' ORDER BY asked_at, id LIMIT 1",
+        "SELECT id FROM request WHERE state = 'approved' AND manager = $1
+         ORDER BY asked_at, id LIMIT 1",
     )
+    .bind(manager)
     .fetch_all(read.connection())
     .await?;
     Ok(ids(&rows)?.into_iter().next())
 }
 
-/// Requests that are being sent: after a start, those that a crash left.
-pub async fn dispatching(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
-    let sql = "SELECT id FROM request WHERE state = 'dispatching' ORDER BY asked_at, id";
-    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
+/// Requests that are being sent, of one manager or of all: after a start, those that a crash left.
+pub async fn dispatching(
+    read: &mut impl Read,
+    manager: Option<&str>,
+) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM request
+         WHERE state = 'dispatching' AND ($1 IS NULL OR manager = $1) ORDER BY asked_at, id",
+    )
+    .bind(manager)
+    .fetch_all(read.connection())
+    .await?;
+    ids(&rows)
+}
+
+/// Requests of a manager on whose endpoints a trace is still waited for, oldest first.
+pub async fn watched(
+    read: &mut impl Read,
+    manager: &str,
+    limit: u32,
+) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT request.id AS id, min(watch_until) AS due
+         FROM request_endpoint JOIN request ON request.id = request_id
+         WHERE watch_until IS NOT NULL AND manager = $1
+         GROUP BY request.id ORDER BY due, request.id LIMIT $2",
+    )
+    .bind(manager)
+    .bind(i64::from(limit))
+    .fetch_all(read.connection())
+    .await?;
+    ids(&rows)
+}
+
+/// The requests that take this one back, oldest first.
+pub async fn undos(read: &mut impl Read, of: RequestId) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query("SELECT id FROM request WHERE undoes = $1 ORDER BY id")
+        .bind(of.to_string())
+        .fetch_all(read.connection())
+        .await?;
+    ids(&rows)
 }
 
 /// Requests that wait for people or for the worker.
@@ -318,16 +356,19 @@ pub async fn refused_since(
 /// Endpoints on which this action with this target has an unknown outcome, in requests but one.
 pub async fn unknown_outcomes(
     read: &mut impl Read,
+    manager: &str,
     action: &Action,
     except: RequestId,
 ) -> Result<Vec<EndpointId>, StoreError> {
     let rows = sqlx::query(
         "SELECT DISTINCT endpoint_id FROM request_endpoint JOIN request ON request.id = request_id
-         WHERE action = $1 AND argument = $2 AND request.id <> $3 AND outcome = 'unknown'",
+         WHERE manager = $4 AND action = $1 AND argument = $2 AND request.id <> $3
+           AND outcome = 'unknown'",
     )
     .bind(action.kind().name())
     .bind(action.argument())
     .bind(except.to_string())
+    .bind(manager)
     .fetch_all(read.connection())
     .await?;
     let at = At { table: "request_endpoint", id: "of an unknown outcome" };

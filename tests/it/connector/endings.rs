@@ -197,7 +197,7 @@ async fn a_call_that_rights_forbid_is_refused() {
     let dispatched = send(&lab.connector, &["001", "002"]).await;
     assert_all(&dispatched, "refused 4000", "403: refused (4000): Permission denied");
     let message = "Permission denied: Resource type: agent:id".to_owned();
-    assert_eq!(dispatched.report.outcomes[0].1, Outcome::Refused { code: 4000, message });
+    assert_eq!(dispatched.report.outcomes[0].1, Outcome::Refused { code: Some(4000), message });
 }
 
 #[tokio::test]

@@ -176,6 +176,8 @@ fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
         agent_name: "triage".to_owned(),
         owner: person,
         issuer: None,
+        undoes: None,
+        asked_by: None,
         action: block("203.0.113.7"),
         term: Term::Permanent,
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: None },
@@ -212,6 +214,9 @@ fn target(id: &EndpointId) -> Target {
         attempt: None,
         outcome: None,
         outcome_at: None,
+        since: None,
+        doubt: None,
+        watch_until: None,
     }
 }
 

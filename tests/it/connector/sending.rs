@@ -96,7 +96,7 @@ async fn each_endpoint_has_the_outcome_that_the_manager_names_for_it() {
     let summary = "200: 1 sent, 5 refused (1117, 1701, 1707, 1750)";
     assert_eq!(dispatched.report.summary, summary);
     let message = "Agent does not exist".to_owned();
-    assert_eq!(dispatched.report.outcomes[5].1, Outcome::Refused { code: 1701, message });
+    assert_eq!(dispatched.report.outcomes[5].1, Outcome::Refused { code: Some(1701), message });
 }
 
 #[tokio::test]

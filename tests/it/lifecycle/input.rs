@@ -192,7 +192,7 @@ impl Input {
                     .map(Moved::without_permit));
             }
             Self::LoseAll { lost, now } => request.lose_all(&gone(lost), minute(now))?,
-            Self::Recover { now } => request.recover(minute(now))?,
+            Self::Recover { now } => request.recover(None, minute(now))?,
             Self::Claim { .. } | Self::Answer { .. } | Self::Resume { .. } => {
                 return self.call(request).map(Some);
             }
@@ -277,12 +277,12 @@ impl Said {
         if self == Self::Stranger {
             outcomes.push((endpoint_id("999"), Outcome::Sent));
         }
-        Report { outcomes, summary: format!("{self:?}") }
+        Report { outcomes, summary: format!("{self:?}"), confirm_within: None }
     }
 }
 
 fn refused() -> Outcome {
-    Outcome::Refused { code: 1652, message: "no such command".to_owned() }
+    Outcome::Refused { code: Some(1652), message: "no such command".to_owned() }
 }
 
 impl Then {

@@ -303,7 +303,7 @@ fn the_next_batch_shares_one_command_and_leaves_out_what_has_an_outcome() {
     let mut request: Request = asked(Verdict::Run);
     "route-null600".clone_into(&mut request.targets[1].command);
     let batch = |request: &Request, most| {
-        let (command, ids) = request.next_batch(most)?;
+        let (command, ids) = request.next_batch(most, &[])?;
         Some(format!(
             "{command} {}",
             ids.iter().map(EndpointId::as_str).collect::<Vec<_>>().join(",")

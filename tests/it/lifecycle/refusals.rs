@@ -49,6 +49,8 @@ const fn variant(refusal: &Refusal) -> &'static str {
         Refusal::Frozen => "Frozen",
         Refusal::PolicyWithdrawn { .. } => "PolicyWithdrawn",
         Refusal::NoSuchAttempt => "NoSuchAttempt",
+        Refusal::NothingToUndo { .. } => "NothingToUndo",
+        Refusal::NotOpen { .. } => "NotOpen",
     }
 }
 
@@ -283,7 +285,11 @@ fn an_answer_must_be_to_the_open_attempt_and_about_its_endpoints_once() {
 #[test]
 fn an_attempt_is_answered_once() {
     let request = claimed().0.into_request();
-    let nothing = Report { outcomes: Vec::new(), summary: "connection refused".to_owned() };
+    let nothing = Report {
+        outcomes: Vec::new(),
+        summary: "connection refused".to_owned(),
+        confirm_within: None,
+    };
     let order = order(&request, &["001", "002"]);
     let run = super::world::decision(Verdict::Run);
     let again = Next::Order { order, run, frozen: false };

@@ -132,6 +132,8 @@ pub(super) fn drafted(verdict: Verdict) -> Request {
         agent_name: agent().name,
         owner: Who::Owner.id(),
         issuer: None,
+        undoes: None,
+        asked_by: None,
         action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: Some(80) },
@@ -169,6 +171,9 @@ fn target(id: &str) -> Target {
         attempt: None,
         outcome: None,
         outcome_at: None,
+        since: None,
+        doubt: None,
+        watch_until: None,
     }
 }
 
@@ -202,5 +207,5 @@ pub(super) fn claimed() -> (Transition, ExecutionPermit) {
 /// The manager took the command for these endpoints.
 pub(super) fn all_sent(endpoints: &[&str]) -> Report {
     let outcomes = endpoints.iter().map(|id| (endpoint_id(id), Outcome::Sent)).collect();
-    Report { outcomes, summary: "200".to_owned() }
+    Report { outcomes, summary: "200".to_owned(), confirm_within: None }
 }

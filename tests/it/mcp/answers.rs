@@ -1,10 +1,7 @@
 //! What an agent is shown of a request, in every state.
 
 use countersign::{
-    broker::{
-        look::{Counts, Summary},
-        submit::NOTHING_LEFT,
-    },
+    broker::{look::Summary, submit::NOTHING_LEFT},
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -14,7 +11,7 @@ use countersign::{
         facts::AlertFacts,
         id::{AgentId, PersonId, RequestId},
         proposal::Claim,
-        request::{Outcome, Request, Skipped, State, StateName, Target},
+        request::{Counts, Outcome, Request, Skipped, State, StateName, Target},
     },
     mcp::{
         answer::{Answer, of_list, of_request},
@@ -53,6 +50,9 @@ fn target(id: &str, outcome: Option<Outcome>) -> Target {
         attempt: None,
         outcome,
         outcome_at,
+        since: None,
+        doubt: None,
+        watch_until: None,
     }
 }
 
@@ -88,6 +88,8 @@ fn request(state: State, decision: Decision) -> Request {
         agent_name: "triage-bot".to_owned(),
         owner: PersonId::from(Uuid::from_u128(2)),
         issuer: None,
+        undoes: None,
+        asked_by: None,
         action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "a test asks".to_owned(), alert_id: None, confidence: None },
@@ -124,7 +126,7 @@ fn settled(outcomes: [Outcome; 2]) -> Request {
 }
 
 fn refused() -> Outcome {
-    Outcome::Refused { code: 1750, message: "responses are off".to_owned() }
+    Outcome::Refused { code: Some(1750), message: "responses are off".to_owned() }
 }
 
 fn not_sent() -> Outcome {
@@ -230,6 +232,10 @@ fn no_message_repeats_text_from_outside() {
                     Outcome::Refused { code, message: EVIL.to_owned() }
                 }
                 Outcome::NotSent { .. } => Outcome::NotSent { why: EVIL.to_owned() },
+                Outcome::Unconfirmed { .. } => Outcome::Unconfirmed { why: EVIL.to_owned() },
+                other @ (Outcome::Confirmed(_)
+                | Outcome::Ended { .. }
+                | Outcome::Reverted { .. }) => other,
                 Outcome::Unknown { .. } => Outcome::Unknown { why: EVIL.to_owned() },
             });
         }

@@ -15,7 +15,7 @@ use countersign::{
 use expect_test::expect_file;
 use uuid::Uuid;
 
-use super::{ISSUER, OWNER, agent, block, disable, endpoint, person, question, shipped};
+use super::{ASKER, ISSUER, OWNER, agent, block, disable, endpoint, person, question, shipped};
 
 type Target = (&'static str, fn() -> Question);
 
@@ -121,6 +121,7 @@ fn stored() -> RequestFacts {
         agent: agent(),
         owner_then: person(OWNER + 10, Role::Analyst).id,
         issuer_then: Some(person(ISSUER + 10, Role::Analyst).id),
+        asker: Some(person(ASKER, Role::Analyst).id),
         action: question().action,
         criticality: 1,
     }
@@ -128,9 +129,13 @@ fn stored() -> RequestFacts {
 
 fn on(verb: Verb) -> Resource {
     match verb {
-        Verb::Approve | Verb::Reject | Verb::Retract | Verb::Cancel | Verb::View => {
-            Resource::Request(stored())
-        }
+        Verb::Approve
+        | Verb::Reject
+        | Verb::Retract
+        | Verb::Cancel
+        | Verb::Undo
+        | Verb::Resolve
+        | Verb::View => Resource::Request(stored()),
         Verb::ViewAudit | Verb::ActivatePolicy | Verb::Freeze | Verb::Unfreeze => Resource::System,
     }
 }
@@ -145,6 +150,7 @@ fn people() -> Vec<(String, Principal)> {
             ("owner then", OWNER + 10, 300),
             ("issuer", ISSUER, 300),
             ("issuer then", ISSUER + 10, 300),
+            ("asker", ASKER, 300),
         ] {
             all.push((role, state, Principal::Person(person(number, role), age)));
         }

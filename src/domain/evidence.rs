@@ -1,0 +1,65 @@
+//! What an endpoint itself left behind: proof that a response started or ended there.
+
+use super::{
+    Time,
+    canonical::Digest,
+    endpoint::EndpointId,
+    id::{AttemptId, RequestId},
+};
+
+/// One alert that an endpoint's own log led to.
+///
+/// It proves that the endpoint's agent started the script, and nothing more: not that the script
+/// did its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The index that holds it.
+    pub index: String,
+    /// Its id in that index.
+    pub alert: String,
+    /// The rule that fired.
+    pub rule: String,
+    /// When the endpoint did it, by our clock.
+    pub at: Time,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The script was started.
+    Started,
+    /// The endpoint took the response back.
+    Ended,
+}
+
+/// Something seen on an endpoint, and which call it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The request that the call was made for.
+    pub request: RequestId,
+    /// The call.
+    pub attempt: AttemptId,
+    /// Where.
+    pub endpoint: EndpointId,
+    /// What.
+    pub seen: Seen,
+    /// The proof.
+    pub evidence: Evidence,
+    /// What speaks against it, such as a firewall that is switched off.
+    pub doubt: Option<String>,
+}
+
+/// A call whose traces are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// The request.
+    pub request: RequestId,
+    /// The call.
+    pub attempt: AttemptId,
+    /// The digest that was approved: with request and attempt, the mark that the call carried.
+    pub digest: Digest,
+    /// Where it was sent.
+    pub endpoints: Vec<EndpointId>,
+    /// When it was sent: nothing older is a trace of it.
+    pub since: Time,
+}
