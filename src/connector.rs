@@ -25,6 +25,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use addresses::Addresses;
@@ -36,7 +37,8 @@ use manager::Manager;
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
-    endpoint::{Inventory, Platform, Selection},
+    endpoint::{Inventory, Platform, Selection, SkipReason},
+    evidence::{Sighting, Watched},
     facts::AlertFacts,
     permit::ExecutionPermit,
 };
@@ -47,6 +49,17 @@ pub use error::ConnectorError;
 pub use manager::ManagerInfo;
 pub use relay::Relay;
 pub use settings::{IndexerSettings, Secret, Settings, Tls};
+
+/// What is known of a manager without asking it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why its circuit is open and when it is tried again, in a sentence.
+    pub trouble: Option<String>,
+    /// The calls of the last minute, by this broker.
+    pub calls_last_minute: u32,
+    /// The most calls a minute.
+    pub calls_per_minute_max: u32,
+}
 
 /// A manager, and perhaps its indexer. Clones share connections and tokens.
 #[derive(Clone)]
@@ -127,6 +140,40 @@ impl Connector {
     /// The exact bytes that carry a command.
     pub fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
         command::body(command, action, mark)
+    }
+
+    /// The most endpoints in one call.
+    pub const fn batch_max(&self) -> usize {
+        50
+    }
+
+    /// How long the endpoints' own alerts may take; none where nobody looks for them.
+    pub const fn confirm_within(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Traces of these calls.
+    pub async fn observe(
+        &self,
+        _watched: &[Watched],
+        _now: Time,
+    ) -> Result<Vec<Sighting>, ConnectorError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether the manager has a means for an undo on a platform, as far as it was learnt.
+    pub fn undoable(
+        &self,
+        action: &Action,
+        term: Term,
+        platform: Platform,
+    ) -> Result<(), SkipReason> {
+        self.inner.catalogue.command(action, platform, term).map(drop)
+    }
+
+    /// What is known of the manager without asking it.
+    pub fn health(&self, _now: Time) -> Health {
+        Health::default()
     }
 
     /// Makes sure that there is a token, so that [`Connector::dispatch`] need not wait for one.

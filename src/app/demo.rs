@@ -93,11 +93,11 @@ impl Demo {
         let parts = Parts {
             store,
             clock,
-            connector: Connector::new(connector(
+            managers: vec![Connector::new(connector(
                 &server.url(),
                 manager_password,
                 indexer_password,
-            ))?,
+            ))?],
             policies,
             engine,
             settings: settings(address),

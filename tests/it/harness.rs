@@ -186,11 +186,13 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
     let parts = Parts {
         store,
         clock,
-        connector: Connector::new(Manager {
-            name: plan.called.to_owned(),
-            ..connector(manager, plan.indexer)
-        })
-        .unwrap(),
+        managers: vec![
+            Connector::new(Manager {
+                name: plan.called.to_owned(),
+                ..connector(manager, plan.indexer)
+            })
+            .unwrap(),
+        ],
         policies: plan.policies.clone(),
         engine: engine(&plan.policies),
         settings,
