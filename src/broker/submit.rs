@@ -57,7 +57,7 @@ impl Broker {
             .connector()
             .resolve(&proposal.selection, &proposal.action, proposal.term, now)
             .await?;
-        self.check_endpoints(proposal, &inventory)?;
+        self.check_endpoints(proposal, &inventory).await?;
         let alert = self.find_alert(proposal, now).await;
         let draft = &self.draft(agent, proposal, inventory, alert);
         self.store()
@@ -67,17 +67,23 @@ impl Broker {
 
     /// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is
     /// no sound proposal.
-    fn check_endpoints(&self, proposal: &Proposal, inventory: &Inventory) -> Result<(), Invalid> {
+    async fn check_endpoints(
+        &self,
+        proposal: &Proposal,
+        inventory: &Inventory,
+    ) -> Result<(), BrokerError> {
         if !inventory.unknown.is_empty() {
             let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
             return Err(Invalid {
                 field: "agent_ids".to_owned(),
                 problem: format!("there is no endpoint {}", ids.join(", ")),
                 allowed: format!("ids of endpoints of the manager `{}`", self.connector().name()),
-            });
+            }
+            .into());
         }
         let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
-        let configured = self.connector().durations(proposal.action.kind());
+        let kind = proposal.action.kind();
+        let configured = self.connector().durations(kind, inventory.read_at).await?;
         let offered = |candidate: &Candidate| configured.get(&candidate.endpoint.platform);
         let fits = |candidate: &Candidate| offered(candidate).is_some_and(|s| s.contains(&seconds));
         if inventory.candidates.is_empty() || inventory.candidates.iter().any(fits) {
@@ -93,7 +99,8 @@ impl Broker {
             field: "duration_seconds".to_owned(),
             problem: format!("no manager command ends by itself after {seconds} seconds there"),
             allowed: others.join(", "),
-        })
+        }
+        .into())
     }
 
     async fn find_alert(&self, proposal: &Proposal, now: Time) -> AlertFacts {
