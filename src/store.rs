@@ -219,11 +219,18 @@ impl Store {
 
 /// The migrations, in order. Built by hand: the macro that collects them doubles the build.
 fn migrator() -> Migrator {
-    const FILES: &[(i64, &str, &str)] = &[(
-        20_261_122_000_000,
-        "create everything",
-        include_str!("../migrations/20261122000000_create_everything.sql"),
-    )];
+    const FILES: &[(i64, &str, &str)] = &[
+        (
+            20_261_122_000_000,
+            "create everything",
+            include_str!("../migrations/20261122000000_create_everything.sql"),
+        ),
+        (
+            20_261_122_120_000,
+            "follow outcomes",
+            include_str!("../migrations/20261122120000_follow_outcomes.sql"),
+        ),
+    ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(
             *version,

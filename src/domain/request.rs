@@ -1,12 +1,12 @@
 //! A validated proposal with a frozen list of endpoints, and everything that became of it.
 
 mod outcome;
-
-use std::fmt;
+mod state;
 
 use chrono::TimeDelta;
 
 pub use outcome::{Counts, Outcome, OutcomeParts, Proof, Watch};
+pub use state::{State, StateName};
 
 use super::{
     Time,
@@ -22,159 +22,6 @@ use super::{
 
 /// The version of the canonical bytes that [`Request::digest`] is taken over.
 pub const DIGEST_VERSION: u8 = 1;
-
-/// Where a request stands, with the facts that only this state has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// Waits for people.
-    Pending,
-    /// May run; waits for the worker.
-    Approved {
-        /// The last moment at which it may be claimed, or a batch of it sent.
-        use_by: Time,
-    },
-    /// The worker is sending it.
-    Dispatching {
-        /// The last moment at which a batch may be sent.
-        use_by: Time,
-    },
-    /// Nothing further will be sent; each endpoint has an outcome.
-    Settled {
-        /// When.
-        at: Time,
-    },
-    /// Policy said no.
-    Denied {
-        /// When.
-        at: Time,
-    },
-    /// A person said no.
-    Rejected {
-        /// When.
-        at: Time,
-        /// Who.
-        by: String,
-        /// Why.
-        reason: String,
-    },
-    /// The agent or its owner took it back.
-    Cancelled {
-        /// When.
-        at: Time,
-        /// Who.
-        by: String,
-        /// Why, where it was said.
-        reason: String,
-    },
-    /// Its time ran out.
-    Expired {
-        /// When.
-        at: Time,
-        /// Which deadline.
-        reason: String,
-    },
-    /// Policy or facts changed and no longer allow it.
-    Withdrawn {
-        /// When.
-        at: Time,
-        /// What changed.
-        reason: String,
-    },
-}
-
-/// The names of the states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum StateName {
-    /// See [`State::Pending`].
-    Pending,
-    /// See [`State::Approved`].
-    Approved,
-    /// See [`State::Dispatching`].
-    Dispatching,
-    /// See [`State::Settled`].
-    Settled,
-    /// See [`State::Denied`].
-    Denied,
-    /// See [`State::Rejected`].
-    Rejected,
-    /// See [`State::Cancelled`].
-    Cancelled,
-    /// See [`State::Expired`].
-    Expired,
-    /// See [`State::Withdrawn`].
-    Withdrawn,
-}
-
-impl StateName {
-    /// All states, in the order of a life.
-    pub const ALL: [Self; 9] = [
-        Self::Pending,
-        Self::Approved,
-        Self::Dispatching,
-        Self::Settled,
-        Self::Denied,
-        Self::Rejected,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Withdrawn,
-    ];
-
-    /// The word used everywhere.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Dispatching => "dispatching",
-            Self::Settled => "settled",
-            Self::Denied => "denied",
-            Self::Rejected => "rejected",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
-    /// The state of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
-    /// Whether nothing further will be sent.
-    pub const fn terminal(self) -> bool {
-        match self {
-            Self::Pending | Self::Approved | Self::Dispatching => false,
-            Self::Settled
-            | Self::Denied
-            | Self::Rejected
-            | Self::Cancelled
-            | Self::Expired
-            | Self::Withdrawn => true,
-        }
-    }
-}
-
-impl fmt::Display for StateName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl State {
-    /// Its name.
-    pub const fn name(&self) -> StateName {
-        match self {
-            Self::Pending => StateName::Pending,
-            Self::Approved { .. } => StateName::Approved,
-            Self::Dispatching { .. } => StateName::Dispatching,
-            Self::Settled { .. } => StateName::Settled,
-            Self::Denied { .. } => StateName::Denied,
-            Self::Rejected { .. } => StateName::Rejected,
-            Self::Cancelled { .. } => StateName::Cancelled,
-            Self::Expired { .. } => StateName::Expired,
-            Self::Withdrawn { .. } => StateName::Withdrawn,
-        }
-    }
-}
 
 /// One endpoint of a request, frozen when it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -57,27 +57,19 @@ fn agent() -> Agent {
 }
 
 fn target(number: usize, name: &str, platform: Platform) -> Target {
-    Target {
-        endpoint: Endpoint {
-            id: EndpointId::parse(&format!("{number:03}")).unwrap(),
-            name: name.to_owned(),
-            date_added: "2026-01-04T10:00:00Z".to_owned(),
-            platform,
-            groups: vec!["default".to_owned(), "web servers".to_owned()],
-            address: Some(format!("198.51.100.{number}")),
-        },
-        criticality: 1 + u8::try_from(number % 4).unwrap(),
-        command: match platform {
-            Platform::Windows => "netsh600".to_owned(),
-            Platform::Linux | Platform::MacOs | Platform::Other => "firewall-drop600".to_owned(),
-        },
-        attempt: None,
-        outcome: None,
-        outcome_at: None,
-        since: None,
-        doubt: None,
-        watch_until: None,
-    }
+    let endpoint = Endpoint {
+        id: EndpointId::parse(&format!("{number:03}")).unwrap(),
+        name: name.to_owned(),
+        date_added: "2026-01-04T10:00:00Z".to_owned(),
+        platform,
+        groups: vec!["default".to_owned(), "web servers".to_owned()],
+        address: Some(format!("198.51.100.{number}")),
+    };
+    let command = match platform {
+        Platform::Windows => "netsh600",
+        Platform::Linux | Platform::MacOs | Platform::Other => "firewall-drop600",
+    };
+    Target::new(endpoint, 1 + u8::try_from(number % 4).unwrap(), command.to_owned())
 }
 
 fn request(number: u128) -> Request {

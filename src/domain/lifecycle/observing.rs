@@ -202,12 +202,16 @@ fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
             Some(Outcome::Reverted { by: *by, seen: Some(evidence()) })
         }
         (
-            Outcome::Confirmed(_) | Outcome::Ended { seen: None } | Outcome::Reverted { .. },
+            Outcome::Confirmed(_) | Outcome::Ended { .. } | Outcome::Reverted { .. },
             Seen::Started,
         )
-        | (Outcome::Refused { .. } | Outcome::NotSent { .. }, _)
-        | (Outcome::Ended { seen: Some(_) }, _)
-        | (Outcome::Reverted { seen: Some(_), .. }, Seen::Ended) => None,
+        | (
+            Outcome::Refused { .. }
+            | Outcome::NotSent { .. }
+            | Outcome::Ended { seen: Some(_) }
+            | Outcome::Reverted { seen: Some(_), .. },
+            _,
+        ) => None,
     }
 }
 

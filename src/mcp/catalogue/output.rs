@@ -109,7 +109,18 @@ fn decision() -> Vec<Field> {
     ]
 }
 
-const COUNTS: [&str; 6] = ["selected", "skipped", "sent", "refused", "not_sent", "unknown"];
+const COUNTS: [&str; 10] = [
+    "selected",
+    "skipped",
+    "sent",
+    "refused",
+    "not_sent",
+    "unknown",
+    "confirmed",
+    "unconfirmed",
+    "ended",
+    "reverted",
+];
 
 fn counts() -> Vec<Field> {
     vec![
@@ -119,6 +130,10 @@ fn counts() -> Vec<Field> {
         ("refused", count("The manager refused.")),
         ("not_sent", count("Surely nothing was sent.")),
         ("unknown", count("It may or may not have been sent.")),
+        ("confirmed", count("The endpoint's own alert, or a person, says that it started.")),
+        ("unconfirmed", count("Sent, and the endpoint's own alert did not come in time.")),
+        ("ended", count("Its time is over.")),
+        ("reverted", count("An undo was sent after it.")),
     ]
 }
 
@@ -134,10 +149,21 @@ fn endpoints() -> Vec<Field> {
         (
             "outcome",
             choice(
-                "sent: the manager queued it, not that it ran. refused: by the manager. not_sent: \
-                 surely nothing was sent. unknown: it may or may not have run, never repeat it. \
-                 none: nothing so far.",
-                &["sent", "refused", "not_sent", "unknown", "none"],
+                "sent: the manager queued it, not that it ran. confirmed: it started there. \
+                 unconfirmed: nobody saw it start. refused: by the manager. not_sent: surely \
+                 nothing was sent. unknown: it may or may not have run, never repeat it. ended: its \
+                 time is over. reverted: an undo was sent after it. none: nothing so far.",
+                &[
+                    "sent",
+                    "confirmed",
+                    "unconfirmed",
+                    "refused",
+                    "not_sent",
+                    "unknown",
+                    "ended",
+                    "reverted",
+                    "none",
+                ],
             ),
         ),
         ("code", count("The manager's code of a refusal.")),

@@ -174,6 +174,8 @@ fn no_transition_touches_what_was_frozen() {
             attempt: after.attempt,
             outcome: after.outcome.clone(),
             outcome_at: after.outcome_at,
+            since: after.since,
+            watch_until: after.watch_until,
             ..before.clone()
         };
         let expected = Request {

@@ -164,17 +164,7 @@ fn target(id: &str) -> Target {
         groups: vec!["default".to_owned()],
         address: None,
     };
-    Target {
-        endpoint,
-        criticality: 2,
-        command: "firewall-drop600".to_owned(),
-        attempt: None,
-        outcome: None,
-        outcome_at: None,
-        since: None,
-        doubt: None,
-        watch_until: None,
-    }
+    Target::new(endpoint, 2, "firewall-drop600".to_owned())
 }
 
 /// A request just asked, of which policy has said this.

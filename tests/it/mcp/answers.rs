@@ -366,6 +366,7 @@ fn many_endpoints_are_counted_and_the_exceptions_named() {
     assert_eq!(endpoints["skipped"].as_array().unwrap().len(), 2);
     let counts = json!({
         "selected": 61, "skipped": 2, "sent": 60, "refused": 0, "not_sent": 0, "unknown": 1,
+        "confirmed": 0, "unconfirmed": 0, "ended": 0, "reverted": 0,
     });
     assert_eq!(endpoints["counts"], counts);
     let message = shown["message"].as_str().unwrap();

@@ -27,11 +27,19 @@ fn protected(question: Question) -> Question {
     Question { target: TargetFacts { protected: true, ..question.target }, ..question }
 }
 
-const OPEN: [Target; 3] = [
+const OPEN: [Target; 6] = [
     ("block 203.0.113.7", question),
     ("disable jdoe", || disable("jdoe")),
     ("disable privileged", || privileged(disable("jdoe"))),
+    ("unblock, agent asks", || undo(question(), None)),
+    ("unblock, senior asks", || undo(question(), Some(Role::Senior))),
+    ("enable, lead asks", || undo(disable("jdoe"), Some(Role::Lead))),
 ];
+
+/// What takes it back.
+fn undo(question: Question, asked_by: Option<Role>) -> Question {
+    Question { action: question.action.undo().unwrap(), asked_by, ..question }
+}
 
 const NEVER: [Target; 7] = [
     ("block 10.1.2.3", || block([10, 1, 2, 3].into())),
@@ -252,12 +260,12 @@ fn addresses_that_are_no_single_machine_outside_are_never_blocked() {
 }
 
 #[test]
-fn an_agent_may_do_nothing_but_look_and_cancel_and_only_its_own() {
+fn an_agent_may_look_cancel_and_undo_nothing_else_and_only_its_own() {
     let engine = shipped();
     let own = Principal::Agent(agent());
     let other = Principal::Agent(Agent { id: AgentId::from(Uuid::from_u128(2)), ..agent() });
     for verb in Verb::ALL {
-        let expected = matches!(verb, Verb::Cancel | Verb::View);
+        let expected = matches!(verb, Verb::Cancel | Verb::Undo | Verb::View);
         assert_eq!(engine.may(&own, verb, &on(verb)).allowed, expected, "{verb:?}");
         assert!(!engine.may(&other, verb, &on(verb)).allowed, "{verb:?}");
     }
