@@ -7,12 +7,13 @@
 //! "Captures" in the comments are answers recorded from the real API of 4.14.7; the test
 //! `simulator_captures` replays them under the same numbers.
 //!
-//! Deliberately absent: TLS, changing users and roles over HTTP, clusters of more than one node.
+//! Deliberately absent: TLS, changing users and roles over HTTP.
 
 mod active_response;
 mod agents;
 mod answer;
 mod clock;
+mod cluster;
 mod command;
 mod endpoint;
 mod evidence;

@@ -207,7 +207,7 @@ fn endpoint_shown(world: &World, endpoint: &Endpoint) -> Value {
         "name": endpoint.name,
         "version": met.then(|| format!("Wazuh v{}", endpoint.version)),
         "manager": met.then_some(&world.settings.manager),
-        "node_name": if met { &world.settings.node } else { "unknown" },
+        "node_name": if met { world.settings.node_of(endpoint) } else { "unknown" },
         "registerIP": "any",
         "dateAdd": clock::api_form(endpoint.date_added),
         "lastKeepAlive": seen.map(clock::api_form),

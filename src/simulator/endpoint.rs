@@ -79,6 +79,8 @@ pub struct Endpoint {
     pub contact: Contact,
     /// Active response is switched off in its own configuration: failed item 1750.
     pub responses_off: bool,
+    /// The node of a cluster that it reports to; without one, the node of the settings.
+    pub node: Option<String>,
 }
 
 impl Endpoint {
@@ -95,6 +97,7 @@ impl Endpoint {
             date_added: first_enrolment(id),
             contact: Contact::Answers,
             responses_off: false,
+            node: None,
         }
     }
 
@@ -136,6 +139,11 @@ impl Endpoint {
     #[must_use]
     pub fn responses_off(self) -> Self {
         Self { responses_off: true, ..self }
+    }
+
+    #[must_use]
+    pub fn on_node(self, node: &str) -> Self {
+        Self { node: Some(node.to_owned()), ..self }
     }
 
     /// Whether its agent is at least this version.

@@ -105,7 +105,7 @@ fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
     let (program, command) = (run.program(), &run.command);
     let (rule, description) = rule(&run.script, verb);
     let stamp = clock::alert_form(time);
-    let node = world.settings.cluster.then_some(&world.settings.node);
+    let node = world.origin(&run.endpoint);
     let mut data = json!({
         "version": "1",
         "origin": {"name": node, "module": "wazuh-execd"},

@@ -29,6 +29,9 @@ pub enum Fault {
     LeaveOut(Vec<String>, Work),
     /// Fails every endpoint that would have been sent to, in `failed_items`.
     EveryAgent(AgentError),
+    /// This node of a cluster does nothing of its part and fails; the other nodes do theirs. The
+    /// merged answer is the failure alone.
+    NodeFails { node: String, outage: Outage },
 }
 
 /// Whether the work behind a faulty answer is done all the same.

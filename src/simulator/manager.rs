@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Simulator;
 use super::answer::{Outcome, Problem, Sentences};
 use super::login::{Session, authorization};
+use super::world::World;
 use super::{clock, indexer};
 
 type Answer = Result<Json<Value>, Problem>;
@@ -54,9 +55,19 @@ pub(super) async fn my_policies(session: Session) -> Json<Value> {
     }))
 }
 
+/// Requires the right to read about this manager. In a cluster the own node's right counts, also
+/// for calls that name no node: framework/wazuh/manager.py.
+fn require_read(session: &Session, world: &World) -> Result<(), Problem> {
+    if world.settings.cluster {
+        session.require_on_node("cluster:read", &world.settings.node)
+    } else {
+        session.require("manager:read")
+    }
+}
+
 /// `GET /manager/info`.
-pub(super) async fn info(session: Session) -> Answer {
-    session.require("manager:read")?;
+pub(super) async fn info(State(sim): State<Simulator>, session: Session) -> Answer {
+    require_read(&session, &sim.world())?;
     let info = json!({
         "path": "/var/ossec",
         "version": "v4.14.7",
@@ -77,14 +88,20 @@ pub(super) async fn analysis(
     session: Session,
     Path(section): Path<String>,
 ) -> Answer {
-    session.require("manager:read")?;
-    let names = sim.world().settings.names.clone();
+    let world = sim.world();
+    require_read(&session, &world)?;
+    configured(&world, &world.settings.node, &section)
+}
+
+/// One section of a node's configuration.
+pub(super) fn configured(world: &World, node: &str, section: &str) -> Answer {
+    let names = world.settings.names_of(node);
     let configured = names
         .iter()
         .map(|name| split_timeout(name))
         // Every manager has these two, without any configuration.
         .filter(|(command, _)| !["restart-ossec", "restart-wazuh"].contains(command));
-    let data = match section.as_str() {
+    let data = match section {
         "active_response" => {
             let blocks: Vec<Value> = configured
                 .map(|(command, timeout)| {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::answer::Problem;
 use super::fault::{Calls, Fault, Outage, Work};
 use super::wire::Wire;
-use super::{Simulator, active_response, agents, clock, indexer, login, manager};
+use super::{Simulator, active_response, agents, clock, cluster, indexer, login, manager};
 
 pub(super) fn all(sim: Simulator) -> Router {
     Router::new()
@@ -24,6 +24,9 @@ pub(super) fn all(sim: Simulator) -> Router {
         .route("/security/users/me/policies", get(manager::my_policies))
         .route("/manager/info", get(manager::info))
         .route("/manager/configuration/analysis/{section}", get(manager::analysis))
+        .route("/cluster/status", get(cluster::status))
+        .route("/cluster/nodes", get(cluster::nodes))
+        .route("/cluster/{node}/configuration/analysis/{section}", get(cluster::analysis))
         .route("/agents", get(agents::list))
         .route("/agents/summary/status", get(agents::summary))
         .route("/agents/{id}/config/com/active-response", get(agents::active_response))
@@ -110,7 +113,10 @@ async fn sabotage(
     let drops = matches!(fault, Fault::Drop(_));
     let (work, answer) = match fault {
         Fault::Delay(_) => return next.run(request).await,
-        Fault::NothingAffected | Fault::LeaveOut(..) | Fault::EveryAgent(_) => {
+        Fault::NothingAffected
+        | Fault::LeaveOut(..)
+        | Fault::EveryAgent(_)
+        | Fault::NodeFails { .. } => {
             // These take effect inside the work.
             request.extensions_mut().insert(fault);
             return next.run(request).await;

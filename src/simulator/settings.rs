@@ -1,5 +1,6 @@
 //! How a simulated manager is set up, and the three set-ups that come with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub agents: Vec<Endpoint>,
     /// The timed names of ar.conf, such as `firewall-drop600`.
     pub names: Vec<String>,
+    /// The names of nodes whose ar.conf differs: nobody keeps these files alike.
+    pub names_on: BTreeMap<String, Vec<String>>,
     /// `auth_token_exp_timeout`, 900 s on a fresh manager. In the simulator's own time.
     pub token_life: Duration,
     /// `request_timeout`, 10 s on a fresh manager. In real time.
@@ -47,7 +50,8 @@ pub struct Settings {
     pub manager: String,
     /// The name of this node.
     pub node: String,
-    /// Whether it belongs to a cluster: then messages carry the node's name as their origin.
+    /// Whether it belongs to a cluster: then messages carry the node's name as their origin. The
+    /// other nodes are those that endpoints and [`Self::names_on`] name.
     pub cluster: bool,
     /// The login of the indexer. The user's rights are not looked at.
     pub indexer: User,
@@ -69,6 +73,7 @@ impl Default for Settings {
                     .groups(&["default", "windows"]),
             ],
             names: names(&["restart-ossec0", "restart-wazuh0"]),
+            names_on: BTreeMap::new(),
             token_life: Duration::from_mins(15),
             api_timeout: Duration::from_secs(10),
             rate_limit_per_minute: 300,
@@ -134,6 +139,23 @@ impl Settings {
     #[must_use]
     pub fn only_user(self, user: User) -> Self {
         Self { users: vec![user], ..self }
+    }
+
+    /// The node that an endpoint reports to.
+    pub(super) fn node_of<'a>(&'a self, endpoint: &'a Endpoint) -> &'a str {
+        endpoint.node.as_deref().unwrap_or(&self.node)
+    }
+
+    /// The names in a node's ar.conf.
+    pub(super) fn names_of(&self, node: &str) -> &[String] {
+        self.names_on.get(node).unwrap_or(&self.names)
+    }
+
+    /// All nodes in the order of their names.
+    pub(super) fn nodes(&self) -> BTreeSet<&str> {
+        let reported = self.agents.iter().map(|endpoint| self.node_of(endpoint));
+        let named = self.names_on.keys().map(String::as_str);
+        reported.chain(named).chain([self.node.as_str()]).collect()
     }
 }
 

@@ -139,7 +139,7 @@ impl World {
     /// Hands a command over to an endpoint, for the call with this place in `received`.
     pub(super) fn deliver(&mut self, call: usize, endpoint: &Endpoint, command: &Command) {
         let message = if endpoint.is_at_least(4, 2) {
-            Message::Json(self.message(command))
+            Message::Json(self.message(endpoint, command))
         } else {
             Message::Legacy(command.legacy_line())
         };
@@ -153,14 +153,19 @@ impl World {
         }
     }
 
-    fn message(&self, command: &Command) -> Value {
-        let node = self.settings.cluster.then_some(&self.settings.node);
+    fn message(&self, endpoint: &Endpoint, command: &Command) -> Value {
+        let node = self.origin(endpoint);
         json!({
             "version": 1,
             "origin": {"name": node, "module": "API"},
             "command": command.name,
             "parameters": {"extra_args": command.arguments, "alert": command.alert},
         })
+    }
+
+    /// The node's name in messages, which is there only in a cluster.
+    pub(super) fn origin<'a>(&'a self, endpoint: &'a Endpoint) -> Option<&'a str> {
+        self.settings.cluster.then(|| self.settings.node_of(endpoint))
     }
 
     /// Puts a document into the indexer and returns its `_id`.

@@ -1,5 +1,7 @@
 //! What the simulated manager does beyond the recordings: faults, limits, alerts.
 
+mod cluster;
+
 use std::time::Duration;
 
 use countersign::simulator::{
