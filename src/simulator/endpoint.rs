@@ -81,6 +81,12 @@ pub struct Endpoint {
     pub responses_off: bool,
     /// The node of a cluster that it reports to; without one, the node of the settings.
     pub node: Option<String>,
+    /// The Windows firewall is off: `netsh` says so, and blocks nothing.
+    pub firewall_off: bool,
+    /// What its scripts complain of after they started. They have no effect then.
+    pub script_fails: Option<String>,
+    /// The log of its scripts never arrives: no alerts.
+    pub log_lost: bool,
 }
 
 impl Endpoint {
@@ -98,6 +104,9 @@ impl Endpoint {
             contact: Contact::Answers,
             responses_off: false,
             node: None,
+            firewall_off: false,
+            script_fails: None,
+            log_lost: false,
         }
     }
 
@@ -144,6 +153,21 @@ impl Endpoint {
     #[must_use]
     pub fn on_node(self, node: &str) -> Self {
         Self { node: Some(node.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn firewall_off(self) -> Self {
+        Self { firewall_off: true, ..self }
+    }
+
+    #[must_use]
+    pub fn script_fails(self, complaint: &str) -> Self {
+        Self { script_fails: Some(complaint.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn log_lost(self) -> Self {
+        Self { log_lost: true, ..self }
     }
 
     /// Whether its agent is at least this version.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::answer::Problem;
 use super::world::Stored;
-use super::{Simulator, clock, evidence, login};
+use super::{Simulator, clock, effects, login};
 
 /// More than any query needs.
 const BODY_BYTES_MAX: usize = 1_048_576;
@@ -82,7 +82,7 @@ pub(super) async fn search(
         serde_json::from_slice(&body).map_err(|error| Refusal::Query(error.to_string()))?
     };
     let mut world = sim.world();
-    evidence::end_blocks(&mut world);
+    effects::end_blocks(&mut world);
     let mut found: Vec<&Stored> = Vec::new();
     for stored in world.alerts.iter().filter(|stored| is_named(&stored.index, &index)) {
         if body.get("query").map_or(Ok(true), |query| matches(query, stored))? {

@@ -1,5 +1,7 @@
 //! Reads about the manager itself. Sources: captures 7-9, 22, 23, 66.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use super::Simulator;
 use super::answer::{Outcome, Problem, Sentences};
 use super::login::{Session, authorization};
+use super::settings::Settings;
 use super::world::World;
 use super::{clock, indexer};
 
@@ -116,10 +119,10 @@ pub(super) fn configured(world: &World, node: &str, section: &str) -> Answer {
             json!({"active-response": blocks})
         }
         "command" => {
-            let mut commands: Vec<&str> = configured.map(|(command, _)| command).collect();
-            commands.sort_unstable();
-            commands.dedup();
-            let commands: Vec<Value> = commands.into_iter().map(command_shown).collect();
+            let mut commands: BTreeSet<&str> = configured.map(|(command, _)| command).collect();
+            commands.extend(world.settings.scripts.iter().map(|script| script.name));
+            let shown = |name| command_shown(&world.settings, name);
+            let commands: Vec<Value> = commands.into_iter().map(shown).collect();
             json!({"command": commands})
         }
         _ => return Err(Problem::new(StatusCode::NOT_FOUND, "404: Not Found")),
@@ -127,9 +130,11 @@ pub(super) fn configured(world: &World, node: &str, section: &str) -> Answer {
     Ok(read(data, "Active configuration was successfully read"))
 }
 
-fn command_shown(name: &str) -> Value {
-    let executable = if name == "netsh" { "netsh.exe" } else { name };
-    json!({"name": name, "executable": executable, "timeout_allowed": 1})
+/// A script that undoes another's work has itself nothing to undo after a time.
+fn command_shown(settings: &Settings, name: &str) -> Value {
+    let executable = if name == "netsh" { "netsh.exe" } else { settings.executable(name) };
+    let lifts = settings.scripts.iter().any(|script| script.name == name && script.lifts.is_some());
+    json!({"name": name, "executable": executable, "timeout_allowed": u8::from(!lifts)})
 }
 
 fn read(item: Value, sentence: &'static str) -> Json<Value> {

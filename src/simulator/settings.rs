@@ -31,6 +31,17 @@ impl fmt::Debug for User {
     }
 }
 
+/// A script of the site's own, installed on every endpoint and configured as a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The command's name; with a timeout behind it, it may stand in [`Settings::names`].
+    pub name: &'static str,
+    /// The file in `active-response/bin`; with `!` before it, it can be called too.
+    pub executable: &'static str,
+    /// The script whose work it undoes for the same target, such as `firewall-drop`.
+    pub lifts: Option<&'static str>,
+}
+
 /// Everything that differs between one manager and the next.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -40,6 +51,7 @@ pub struct Settings {
     pub names: Vec<String>,
     /// The names of nodes whose ar.conf differs: nobody keeps these files alike.
     pub names_on: BTreeMap<String, Vec<String>>,
+    pub scripts: Vec<Script>,
     /// `auth_token_exp_timeout`, 900 s on a fresh manager. In the simulator's own time.
     pub token_life: Duration,
     /// `request_timeout`, 10 s on a fresh manager. In real time.
@@ -74,6 +86,7 @@ impl Default for Settings {
             ],
             names: names(&["restart-ossec0", "restart-wazuh0"]),
             names_on: BTreeMap::new(),
+            scripts: Vec::new(),
             token_life: Duration::from_mins(15),
             api_timeout: Duration::from_secs(10),
             rate_limit_per_minute: 300,
@@ -122,12 +135,18 @@ impl Settings {
                 "restart-wazuh0",
                 "firewall-drop600",
                 "firewall-drop3600",
+                "firewall-drop5",
                 "firewall-drop1",
                 "netsh600",
                 "netsh1",
                 "disable-account600",
                 "disable-account1",
             ]),
+            scripts: vec![Script {
+                name: "countersign-unlock",
+                executable: "countersign-unlock",
+                lifts: Some("disable-account"),
+            }],
             indexer: User::new("admin", indexer_password, Rights::none()),
             alerts: vec![brute_force()],
             evidence: true,
@@ -149,6 +168,11 @@ impl Settings {
     /// The names in a node's ar.conf.
     pub(super) fn names_of(&self, node: &str) -> &[String] {
         self.names_on.get(node).unwrap_or(&self.names)
+    }
+
+    /// The file that a command runs.
+    pub(super) fn executable<'a>(&self, name: &'a str) -> &'a str {
+        self.scripts.iter().find(|script| script.name == name).map_or(name, |one| one.executable)
     }
 
     /// All nodes in the order of their names.

@@ -1,6 +1,8 @@
 //! What the simulated manager does beyond the recordings: faults, limits, alerts.
 
 mod cluster;
+mod doubts;
+mod effects;
 
 use std::time::Duration;
 
