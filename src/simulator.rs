@@ -26,6 +26,7 @@ mod params;
 mod query;
 mod rights;
 mod routes;
+mod search;
 mod settings;
 mod wire;
 mod world;

@@ -45,10 +45,13 @@ pub(super) async fn put(
 }
 
 /// A call that was accepted.
+#[derive(Default)]
 struct Job {
     /// What is known before the work.
     outcome: Outcome,
     parts: Vec<Part>,
+    /// Ids to claim that nobody asked for.
+    strangers: Vec<String>,
 }
 
 /// What one node has to do.
@@ -97,10 +100,14 @@ impl Job {
             Part { node, call, command: command.clone(), ids, twist: twist.clone() }
         };
         if twist == Some(Fault::NothingAffected) {
-            return Ok(Self { outcome: Outcome::default(), parts: Vec::new() });
+            return Ok(Self::default());
         }
+        let strangers = match &twist {
+            Some(Fault::Strangers(ids)) => ids.clone(),
+            Some(_) | None => Vec::new(),
+        };
         let parts = by_node.into_iter().map(part).collect();
-        Ok(Self { outcome, parts })
+        Ok(Self { outcome, parts, strangers })
     }
 
     /// Lets all nodes work at the same time. Where one fails as a whole, its failure is all that
@@ -114,6 +121,7 @@ impl Job {
                 Err(problem) => failure = Some(problem),
             }
         }
+        self.outcome.affected.extend(self.strangers.into_iter().map(Value::from));
         failure.map_or(Ok(self.outcome), Err)
     }
 }

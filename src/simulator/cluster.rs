@@ -39,7 +39,7 @@ pub(super) async fn nodes(
             json!({
                 "name": node,
                 "type": if node == world.settings.node { "master" } else { "worker" },
-                "version": "4.14.7",
+                "version": world.settings.api_version,
                 "ip": format!("10.1.0.{place}"),
             })
         })

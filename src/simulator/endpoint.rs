@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the manager's database says about the connection of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub struct Endpoint {
     pub script_fails: Option<String>,
     /// The log of its scripts never arrives: no alerts.
     pub log_lost: bool,
+    /// How long ago it was heard of last, where that differs from what its status says.
+    pub silent_for: Option<TimeDelta>,
 }
 
 impl Endpoint {
@@ -107,6 +109,7 @@ impl Endpoint {
             firewall_off: false,
             script_fails: None,
             log_lost: false,
+            silent_for: None,
         }
     }
 
@@ -170,6 +173,12 @@ impl Endpoint {
         Self { log_lost: true, ..self }
     }
 
+    /// Lets `lastKeepAlive` lag; the status stays as it is.
+    #[must_use]
+    pub fn silent_for(self, time: Duration) -> Self {
+        Self { silent_for: TimeDelta::from_std(time).ok(), ..self }
+    }
+
     /// Whether its agent is at least this version.
     pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
         let mut parts = self.version.split('.').map(|part| part.parse().unwrap_or(0));
@@ -190,7 +199,5 @@ fn address(id: &str) -> String {
 /// An enrolment date that differs from endpoint to endpoint and stays the same from run to run.
 fn first_enrolment(id: &str) -> DateTime<Utc> {
     let minutes = id.parse::<u32>().unwrap_or(0);
-    DateTime::UNIX_EPOCH
-        + chrono::TimeDelta::days(20_089)
-        + chrono::TimeDelta::minutes(i64::from(minutes))
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_089) + TimeDelta::minutes(i64::from(minutes))
 }

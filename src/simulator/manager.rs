@@ -26,14 +26,16 @@ pub(super) async fn root(
         return indexer::info(&sim, &parts.headers);
     }
     Session::from_request_parts(&mut parts, &sim).await?;
-    let now = clock::api_form(sim.world().now()).replace("+00:00", "Z");
+    let world = sim.world();
+    let now = clock::api_form(world.now()).replace("+00:00", "Z");
+    let version = &world.settings.api_version;
     Ok(Json(json!({
         "data": {
             "title": "Wazuh API REST",
-            "api_version": "4.14.7",
+            "api_version": version,
             "revision": "rc1",
             "license_name": "GPL 2.0",
-            "license_url": "https://github.com/wazuh/wazuh/blob/v4.14.7/LICENSE",
+            "license_url": format!("https://github.com/wazuh/wazuh/blob/v{version}/LICENSE"),
             "hostname": "simulator",
             "timestamp": now,
         },
@@ -70,10 +72,11 @@ fn require_read(session: &Session, world: &World) -> Result<(), Problem> {
 
 /// `GET /manager/info`.
 pub(super) async fn info(State(sim): State<Simulator>, session: Session) -> Answer {
-    require_read(&session, &sim.world())?;
+    let world = sim.world();
+    require_read(&session, &world)?;
     let info = json!({
         "path": "/var/ossec",
-        "version": "v4.14.7",
+        "version": format!("v{}", world.settings.api_version),
         "type": "server",
         "max_agents": "unlimited",
         "openssl_support": "N/A",

@@ -65,8 +65,12 @@ pub struct Settings {
     /// Whether it belongs to a cluster: then messages carry the node's name as their origin. The
     /// other nodes are those that endpoints and [`Self::names_on`] name.
     pub cluster: bool,
+    /// The version of the API. Of one that begins with `5.`, only what it lost is simulated.
+    pub api_version: String,
     /// The login of the indexer. The user's rights are not looked at.
     pub indexer: User,
+    /// Whether that user may search.
+    pub indexer_rights: bool,
     /// Alerts that the indexer holds from the start.
     pub alerts: Vec<Value>,
     /// Whether delivered commands leave alerts behind, as real agents do.
@@ -93,7 +97,9 @@ impl Default for Settings {
             manager: "wazuh-manager".to_owned(),
             node: "node01".to_owned(),
             cluster: false,
+            api_version: "4.14.7".to_owned(),
             indexer: User::new("admin", "admin", Rights::none()),
+            indexer_rights: true,
             alerts: Vec::new(),
             evidence: false,
         }
@@ -158,6 +164,10 @@ impl Settings {
     #[must_use]
     pub fn only_user(self, user: User) -> Self {
         Self { users: vec![user], ..self }
+    }
+
+    pub(super) fn is_version_5(&self) -> bool {
+        self.api_version.starts_with("5.")
     }
 
     /// The node that an endpoint reports to.
