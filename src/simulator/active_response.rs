@@ -38,7 +38,7 @@ pub(super) async fn put(
     let asked = params.ids()?;
     let twist = request.extensions().get::<Fault>().cloned();
     let command = Command::read(request).await?;
-    let job = Job::plan(&mut sim.world(), &session.rights, asked, command, twist)?;
+    let job = Job::plan(&mut sim.world(), &session.rights, asked, &command, twist.as_ref())?;
     let work = job.carry_out(sim.clone());
     let outcome = sim.in_worker(params.waits_for_completion(), work).await??;
     Ok(Json(outcome.shown(&SENT)))
@@ -72,8 +72,8 @@ impl Job {
         world: &mut World,
         rights: &Rights,
         asked: Option<Vec<String>>,
-        command: Command,
-        twist: Option<Fault>,
+        command: &Command,
+        twist: Option<&Fault>,
     ) -> Result<Self, Problem> {
         let mut outcome = Outcome::default();
         let ids = permitted(world, rights, asked.clone(), &mut outcome)?;
@@ -97,12 +97,12 @@ impl Job {
         });
         let part = |(node, mut ids): (String, Vec<String>)| {
             ids.truncate(ENDPOINTS_PER_CALL_MAX);
-            Part { node, call, command: command.clone(), ids, twist: twist.clone() }
+            Part { node, call, command: command.clone(), ids, twist: twist.cloned() }
         };
-        if twist == Some(Fault::NothingAffected) {
+        if twist == Some(&Fault::NothingAffected) {
             return Ok(Self::default());
         }
-        let strangers = match &twist {
+        let strangers = match twist {
             Some(Fault::Strangers(ids)) => ids.clone(),
             Some(_) | None => Vec::new(),
         };

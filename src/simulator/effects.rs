@@ -84,12 +84,11 @@ impl Block {
 
 /// What an endpoint's agent does with a command.
 pub(super) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
-    let (script, timeout_secs) = match command.name.strip_prefix('!') {
-        Some(script) => (script.trim_end_matches(".exe"), 0),
-        None => {
-            let (name, timeout_secs) = split_timeout(&command.name);
-            (world.settings.executable(name), timeout_secs)
-        }
+    let (script, timeout_secs) = if let Some(script) = command.name.strip_prefix('!') {
+        (script.trim_end_matches(".exe"), 0)
+    } else {
+        let (name, timeout_secs) = split_timeout(&command.name);
+        (world.settings.executable(name), timeout_secs)
     };
     let script = script.to_owned();
     let run = Run { endpoint: endpoint.clone(), script, command: command.clone() };

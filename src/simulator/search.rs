@@ -115,17 +115,16 @@ impl<'a> Search<'a> {
 
 impl Key {
     fn read(key: &Value) -> Result<Self, Refusal> {
-        let (field, direction) = match key.as_str() {
-            Some(field) => (field, "asc"),
-            None => {
-                let (field, how) = only_entry(key)?;
-                let known = |name: &String| ["order", "unmapped_type"].contains(&name.as_str());
-                if how.as_object().is_some_and(|how| !how.keys().all(known)) {
-                    return Err(refused(&format!("unknown way to sort in {key}")));
-                }
-                let direction = if how.is_object() { how.get("order") } else { Some(how) };
-                (field, direction.map_or("asc", |word| word.as_str().unwrap_or_default()))
+        let (field, direction) = if let Some(field) = key.as_str() {
+            (field, "asc")
+        } else {
+            let (field, how) = only_entry(key)?;
+            let known = |name: &String| ["order", "unmapped_type"].contains(&name.as_str());
+            if how.as_object().is_some_and(|how| !how.keys().all(known)) {
+                return Err(refused(&format!("unknown way to sort in {key}")));
             }
+            let direction = if how.is_object() { how.get("order") } else { Some(how) };
+            (field, direction.map_or("asc", |word| word.as_str().unwrap_or_default()))
         };
         let descending = match direction {
             "asc" => false,

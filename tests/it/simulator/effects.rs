@@ -213,11 +213,13 @@ async fn the_configuration_shows_the_commands_and_their_files() {
     let unblock =
         json!({"command": "unblock", "timeout": 0, "level": 0, "location": "REMOTE_AGENT"});
     assert_eq!(shown.last(), Some(&unblock));
-    let names: Vec<String> = shown
-        .iter()
-        .map(|block| format!("{}{}", block["command"].as_str().unwrap(), block["timeout"]))
-        .collect();
+}
+
+#[test]
+fn the_demo_knows_exactly_these_names() {
     let wanted = [
+        "restart-ossec0",
+        "restart-wazuh0",
         "firewall-drop600",
         "firewall-drop3600",
         "firewall-drop5",
@@ -226,7 +228,8 @@ async fn the_configuration_shows_the_commands_and_their_files() {
         "netsh1",
         "disable-account600",
         "disable-account1",
-        "unblock0",
     ];
-    assert_eq!(names, wanted);
+    let demo = Settings::demo("wazuh", "admin");
+    assert_eq!(demo.names, wanted);
+    assert!(demo.evidence);
 }
