@@ -107,7 +107,7 @@ impl Parts {
         for file in config.private_files() {
             only_ours(file)?;
         }
-        let managers = vec![Connector::new(settings::connector(config)?)?];
+        let managers = vec![Connector::wazuh(settings::connector(config)?)?];
         // The lock first: who finds the port taken by another broker should hear of that one.
         let store = Store::serve(&config.server.database).await?;
         let what = format!("cannot listen on {}", config.server.listen);

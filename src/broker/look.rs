@@ -194,7 +194,7 @@ impl Broker {
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
         let may = VERBS.map(|verb| (verb, self.access(who, verb, &resource)));
         let bodies = self.bodies(&request);
-        let undo = self.undo_of(&request);
+        let undo = self.undo_of(&request).await;
         let mut undos = Vec::new();
         for id in requests::undos(&mut reader, id).await? {
             undos.extend(requests::load(&mut reader, id).await?.map(|r| (id, r.state.name())));

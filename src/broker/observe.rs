@@ -34,10 +34,7 @@ impl Broker {
             return Ok(0);
         }
         let calls: Vec<_> = watched.iter().flat_map(calls).collect();
-        let sightings = match connector.confirm_within() {
-            None => Vec::new(),
-            Some(_) => connector.observe(&calls, self.clock().now()).await?,
-        };
+        let sightings = connector.observe(&calls, self.clock().now()).await?;
         let mut learnt = 0;
         for request in &watched {
             learnt += usize::from(self.conclude(request.id, &sightings).await?);
@@ -47,8 +44,7 @@ impl Broker {
 
     /// How long the alerts of a manager's endpoints may take; none where nobody looks.
     pub(super) fn confirm_within(&self, manager: &str) -> Option<TimeDelta> {
-        let within = self.manager(manager)?.confirm_within()?;
-        Some(TimeDelta::from_std(within).unwrap_or(TimeDelta::MAX))
+        self.manager(manager)?.capabilities().confirm_within
     }
 
     async fn conclude(&self, id: RequestId, sightings: &[Sighting]) -> Result<bool, BrokerError> {

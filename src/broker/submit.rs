@@ -57,7 +57,7 @@ impl Broker {
         let connector = self.choose(proposal)?;
         let inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
-        check_endpoints(connector, proposal, &inventory)?;
+        check_endpoints(connector, proposal, &inventory).await?;
         let alert = find_alert(connector, proposal, now).await;
         let draft = &Draft {
             request: self.draft(agent, proposal, inventory, (connector.name(), alert)),
@@ -172,21 +172,22 @@ pub(super) struct Draft {
 
 /// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is no
 /// sound proposal.
-fn check_endpoints(
+async fn check_endpoints(
     connector: &Connector,
     proposal: &Proposal,
     inventory: &Inventory,
-) -> Result<(), Invalid> {
+) -> Result<(), BrokerError> {
     if !inventory.unknown.is_empty() {
         let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
         return Err(Invalid {
             field: "agent_ids".to_owned(),
             problem: format!("there is no endpoint {}", ids.join(", ")),
             allowed: format!("ids of endpoints of the manager `{}`", connector.name()),
-        });
+        }
+        .into());
     }
     let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
-    let configured = connector.durations(proposal.action.kind());
+    let configured = connector.durations(proposal.action.kind(), inventory.read_at).await?;
     let offered = |candidate: &Candidate| configured.get(&candidate.endpoint.platform);
     let fits = |candidate: &Candidate| offered(candidate).is_some_and(|s| s.contains(&seconds));
     if inventory.candidates.is_empty() || inventory.candidates.iter().any(fits) {
@@ -202,7 +203,8 @@ fn check_endpoints(
         field: "duration_seconds".to_owned(),
         problem: format!("no manager command ends by itself after {seconds} seconds there"),
         allowed: others.join(", "),
-    })
+    }
+    .into())
 }
 
 async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> AlertFacts {

@@ -12,12 +12,16 @@ use crate::{
 };
 
 impl Broker {
-    /// Expires what is late. How many requests that was.
+    /// Expires what is late, and asks managers that were given up whether they are back. How many
+    /// requests expired.
     pub async fn sweep(&self) -> Result<usize, BrokerError> {
         let now = self.clock().now();
         let late = requests::overdue(&mut self.store().reader().await?, now).await?;
         for id in &late {
             self.expire(*id).await?;
+        }
+        for manager in self.managers() {
+            manager.heal(now).await;
         }
         Ok(late.len())
     }

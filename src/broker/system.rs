@@ -2,8 +2,8 @@
 
 use super::{Broker, BrokerError, sign_in::SignedIn};
 use crate::{
-    connector::Health,
-    domain::facts::Verb,
+    connector::{Connector, Health, Shut},
+    domain::{Time, action::counted, facts::Verb},
     store::{
         audit::{self, Verified},
         requests, system,
@@ -50,7 +50,7 @@ impl Broker {
             managers.push(ManagerState {
                 name: connector.name().to_owned(),
                 address: connector.url().to_owned(),
-                answer: answer.map(|info| info.to_string()).map_err(|error| error.to_string()),
+                answer: answer.map_err(|error| error.to_string()),
                 health: connector.health(now),
                 waiting: requests::approved_count(&mut reader, connector.name()).await?,
             });
@@ -69,7 +69,7 @@ impl Broker {
         let mut answers = Vec::new();
         for connector in self.managers() {
             let answer = connector.probe(self.clock().now()).await;
-            let answer = answer.map(|info| info.to_string()).map_err(|error| error.to_string());
+            let answer = answer.map_err(|error| error.to_string());
             answers.push((connector.name().to_owned(), answer));
         }
         answers
@@ -79,7 +79,7 @@ impl Broker {
     /// asked for it.
     pub fn troubles(&self) -> Vec<String> {
         let now = self.clock().now();
-        self.managers().iter().filter_map(|manager| manager.health(now).trouble).collect()
+        self.managers().iter().filter_map(|manager| trouble(manager, now)).collect()
     }
 
     /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
@@ -96,6 +96,19 @@ impl Broker {
         system::frozen(&mut self.store().reader().await?).await?;
         Ok(())
     }
+}
+
+/// Why approved requests of a manager wait.
+fn trouble(manager: &Connector, now: Time) -> Option<String> {
+    let Shut { since, why, next_try } = manager.health(now).shut?;
+    let seconds = (next_try - now).num_seconds().max(0);
+    Some(format!(
+        "The manager {} does not answer since {} UTC: {why}. Approved requests wait; it is tried \
+         again in {}.",
+        manager.name(),
+        since.format("%H:%M"),
+        counted(u64::try_from(seconds).unwrap_or(0), "second"),
+    ))
 }
 
 /// Numbers by name.

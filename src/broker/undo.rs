@@ -1,5 +1,7 @@
 //! Taking a response back: a request of its own, with its own decision, approval and audit.
 
+use std::collections::BTreeSet;
+
 use super::{
     Broker, BrokerError,
     sign_in::SignedIn,
@@ -59,8 +61,8 @@ impl Broker {
         self.undo(&who.principal(self.clock().now()), Some(asker), id, reason).await
     }
 
-    /// What can be said beforehand, without asking the manager.
-    pub fn undo_of(&self, request: &Request) -> Undo {
+    /// What can be said about it beforehand.
+    pub async fn undo_of(&self, request: &Request) -> Undo {
         let ended = request.state.name().terminal();
         let Some(action) = request.action.undo() else { return Undo::Nothing };
         if ended && request.standing().next().is_none() {
@@ -72,21 +74,19 @@ impl Broker {
         };
         let open =
             |target: &&Target| !ended || target.outcome.as_ref().is_some_and(Outcome::may_stand);
-        let platforms = request.targets.iter().filter(open).map(|t| t.endpoint.platform);
-        let mut obstacles: Vec<String> = platforms
-            .filter_map(|platform| connector.undoable(&action, request.term, platform).err())
-            .map(|reason| reason.to_string())
-            .collect();
-        obstacles.sort();
-        obstacles.dedup();
-        let all = obstacles.join("; ");
-        if !obstacles.is_empty() {
-            return Undo::Impossible { why: all };
+        let platforms: BTreeSet<_> =
+            request.targets.iter().filter(open).map(|target| target.endpoint.platform).collect();
+        let (mut obstacles, now) = (BTreeSet::new(), self.clock().now());
+        for platform in platforms {
+            let can = connector.can_undo(&action, request.term, platform, now).await;
+            obstacles.extend(can.err().map(|reason| reason.to_string()));
         }
-        let unknown = request
-            .standing()
-            .any(|t| t.outcome.as_ref().is_some_and(|outcome| outcome.name() == "unknown"));
-        let note = if unknown { OF_UNKNOWN } else { OF_SENT };
+        if !obstacles.is_empty() {
+            let why = obstacles.into_iter().collect::<Vec<_>>().join("; ");
+            return Undo::Impossible { why };
+        }
+        let unknown = |target: &Target| matches!(target.outcome, Some(Outcome::Unknown { .. }));
+        let note = if request.standing().any(unknown) { OF_UNKNOWN } else { OF_SENT };
         Undo::Possible { note: note.to_owned() }
     }
 

@@ -25,7 +25,8 @@ impl Ground<'_> {
     pub(super) fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
         let silent = self.inventory.candidates.iter().filter(|candidate| candidate.silent);
         let silent: Vec<_> = silent.map(|candidate| candidate.endpoint.id.clone()).collect();
-        let (command, endpoints) = request.next_batch(self.connector.batch_max(), &silent)?;
+        let (command, endpoints) =
+            request.next_batch(self.connector.capabilities().batch_endpoints_max, &silent)?;
         let mark = Mark { request: request.id, attempt, digest: request.digest };
         let body = self.connector.body(&command, &request.action, &mark);
         Some(Order { attempt, endpoints, body })
