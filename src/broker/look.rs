@@ -323,7 +323,7 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         Ok(System {
             manager: (connector.name().to_owned(), connector.url().to_owned()),
-            manager_answer: answer.map(|info| info.to_string()).map_err(|e| e.to_string()),
+            manager_answer: answer.map_err(|e| e.to_string()),
             audit: audit::verify(&mut reader).await?,
             requests: system::counts_by_state(&mut reader).await?,
             outcomes: system::counts_by_outcome(&mut reader).await?,
@@ -333,7 +333,7 @@ impl Broker {
     /// What the manager says of itself, or why it cannot be asked: for whoever starts the broker.
     pub async fn manager_answer(&self) -> Result<String, String> {
         let answer = self.connector().probe(self.clock().now()).await;
-        answer.map(|info| info.to_string()).map_err(|error| error.to_string())
+        answer.map_err(|error| error.to_string())
     }
 
     /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
