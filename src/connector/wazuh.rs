@@ -14,6 +14,7 @@ mod names;
 mod observe;
 mod problem;
 mod settings;
+mod switches;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +26,7 @@ use command::Wanted;
 use indexer::Indexer;
 use manager::Manager;
 use names::{Learned, Names};
+use switches::Switches;
 use tokio::sync::Mutex;
 
 use super::{
@@ -51,6 +53,7 @@ pub(super) struct Wazuh {
     manager: Manager,
     indexer: Option<Indexer>,
     names: Names,
+    switches: Switches,
     addresses: Addresses,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
     turn: Mutex<()>,
@@ -65,8 +68,15 @@ impl Wazuh {
         let indexer = indexer.map(|indexer| Indexer::new(indexer, &settings)).transpose()?;
         let sites = [Some(&manager.reads.site), indexer.as_ref().map(|indexer| &indexer.site)];
         let hosts = sites.into_iter().flatten().map(|site| site.address.clone()).collect();
-        let (names, addresses, turn) = (Names::default(), Addresses::new(hosts), Mutex::default());
-        Ok(Self { settings, manager, indexer, names, addresses, turn })
+        Ok(Self {
+            settings,
+            manager,
+            indexer,
+            names: Names::default(),
+            switches: Switches::default(),
+            addresses: Addresses::new(hosts),
+            turn: Mutex::default(),
+        })
     }
 
     /// How long an endpoint's own alert may take; none without an indexer.

@@ -85,7 +85,9 @@ pub(super) fn changed(request: &Request, inventory: &Inventory) -> Changed {
         }
         match command {
             Ok(command) if *command == target.command => {}
-            Err(reason @ SkipReason::NotActive(_)) => lost.push((id.clone(), reason.to_string())),
+            Err(reason @ (SkipReason::NotActive(_) | SkipReason::SwitchedOff(_))) => {
+                lost.push((id.clone(), reason.to_string()));
+            }
             Ok(other) => {
                 return Changed::Identity(format!(
                     "endpoint {id} would now be sent {other} instead of {}",

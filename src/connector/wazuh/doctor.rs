@@ -159,9 +159,8 @@ impl Wazuh {
         let granted: BTreeSet<&str> = data.iter().filter_map(granted).collect();
         let shows_names = match cluster {
             Some(true) => vec![SHOWS_NAMES.1],
-            Some(false) => vec![SHOWS_NAMES.0],
             None if granted.contains(SHOWS_NAMES.1) => Vec::new(),
-            None => vec![SHOWS_NAMES.0],
+            Some(false) | None => vec![SHOWS_NAMES.0],
         };
         let needed = NEEDED.into_iter().chain(shows_names);
         let missing: Vec<_> = needed.filter(|right| !granted.contains(right)).collect();
@@ -352,7 +351,7 @@ fn names_of(node: &str, names: Result<&Configured, &str>) -> Finding {
     Finding::bad("names", found, advice.join("; "))
 }
 
-/// "linux: 5 of 7 (1 not_active, 1 too_old)".
+/// "linux: 5 of 7 (2 silent)".
 fn told(platform: Platform, all: &[&Candidate]) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for candidate in all {

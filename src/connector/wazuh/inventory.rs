@@ -2,14 +2,10 @@
 //!
 //! An endpoint that does not say something gets the strict reading.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use serde::Deserialize;
-use tokio::time::timeout;
 
 use super::{
     super::error::ConnectorError,
@@ -33,11 +29,6 @@ const SELECT: &str = "id,name,ip,status,group,os.platform,version,dateAdd,node_n
 /// An endpoint that has been quiet for so long, while others spoke, may be gone. They speak every
 /// few seconds, and the manager takes 15 minutes to notice.
 const SILENT: TimeDelta = TimeDelta::seconds(90);
-/// Of so many named endpoints each is asked whether its responses are on.
-const ASKED_MAX: usize = 10;
-/// How long these questions may take, all together: one that is gone does not answer.
-const ASKING: Duration = Duration::from_secs(5);
-
 /// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
 /// target, is not sent.
 const VERSION_MIN: (u32, u32) = (4, 2);
@@ -147,25 +138,10 @@ impl Wazuh {
             .into_iter()
             .map(|(id, agent)| agent.candidate(id, newest, (wanted, &learned)))
             .collect();
-        if matches!(selection, Selection::Ids(ids) if ids.len() <= ASKED_MAX) {
+        if matches!(selection, Selection::Ids(_)) {
             self.ask_whether_on(&mut candidates, now).await;
         }
         Ok(Inventory { candidates, unknown, read_at: now })
-    }
-
-    /// Skips endpoints that say that responses are switched off there. What is not known in time
-    /// counts as on: the response itself asks again.
-    async fn ask_whether_on(&self, candidates: &mut [Candidate], now: Time) {
-        let answers = async {
-            let _turn = self.turn.lock().await;
-            for candidate in candidates.iter_mut().filter(|c| c.command.is_ok() && !c.silent) {
-                if let Ok(true) = self.manager.switched_off(&candidate.endpoint.id, now).await {
-                    let why = "active response is switched off in the endpoint's ossec.conf";
-                    candidate.command = Err(SkipReason::SwitchedOff(why.to_owned()));
-                }
-            }
-        };
-        let _all_known = timeout(ASKING, answers).await.is_ok();
     }
 }
 
@@ -192,26 +168,6 @@ impl Manager {
         // The manager itself cannot be a target.
         agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
         Ok(agents)
-    }
-
-    /// Whether responses are switched off on an endpoint, by its own word.
-    async fn switched_off(&self, id: &EndpointId, now: Time) -> Result<bool, ConnectorError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            data: Data,
-        }
-        #[derive(Deserialize)]
-        struct Data {
-            #[serde(rename = "active-response")]
-            responses: Responses,
-        }
-        #[derive(Deserialize)]
-        struct Responses {
-            disabled: String,
-        }
-        let path = format!("/agents/{id}/config/com/active-response");
-        let Answer { data } = self.read(&path, "agent:read", now).await?;
-        Ok(data.responses.disabled == "yes")
     }
 
     /// Reads all pages of a list. Sorted by id, so that an endpoint that joins meanwhile moves

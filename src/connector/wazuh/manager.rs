@@ -83,10 +83,14 @@ impl Line {
         let answer = self.site.send(request, mib_max).await;
         match &answer {
             Ok(reply) if reply.status == 429 => self.gate.refused(now),
-            Ok(reply) if reply.status == 500 => match refusal(&self.site, reply, "") {
-                busy @ ConnectorError::Busy { .. } => self.gate.failed(&busy, now),
-                _ => self.gate.answered(now),
-            },
+            Ok(reply) if reply.status == 500 => {
+                let error = refusal(&self.site, reply, "");
+                if matches!(error, ConnectorError::Busy { .. }) {
+                    self.gate.failed(&error, now);
+                } else {
+                    self.gate.answered(now);
+                }
+            }
             Ok(_) | Err(Failure { error: ConnectorError::TooLarge { .. }, .. }) => {
                 self.gate.answered(now);
             }

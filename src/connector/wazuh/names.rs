@@ -4,7 +4,7 @@
 //! timeout. In a cluster each node has its own, and nobody keeps them alike.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -158,9 +158,9 @@ impl Names {
         }
         let keys = if per_node { wanted } else { BTreeSet::from([ALONE.to_owned()]) };
         for node in keys {
-            if !learned.nodes.contains_key(&node) {
-                let names = configured(manager, &node, now).await?;
-                learned.nodes.insert(node, names.map(Arc::new));
+            if let Entry::Vacant(missing) = learned.nodes.entry(node) {
+                let names = configured(manager, missing.key(), now).await?;
+                missing.insert(names.map(Arc::new));
             }
         }
         *held = Some(learned.clone());

@@ -218,11 +218,14 @@ fn sighted(watched: &Watched, hit: &Hit, clock: Clock) -> Option<Found> {
 
 /// What an alert says against a script that just started; none where it says nothing.
 fn doubt(alert: &Value, program: Option<&str>) -> Option<String> {
-    if text(alert, "rule.id") == Some(FIREWALL_OFF) {
-        return Some(
-            "the endpoint says that its Windows firewall is off, so a block has no effect"
-                .to_owned(),
-        );
+    match text(alert, "rule.id")? {
+        FIREWALL_OFF => {
+            let off =
+                "the endpoint says that its Windows firewall is off, so a block has no effect";
+            return Some(off.to_owned());
+        }
+        OTHER_LINE => {}
+        _ => return None,
     }
     let log = text(alert, "full_log")?;
     // A line of another script that ran at the same time says nothing about this one.

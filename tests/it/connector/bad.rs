@@ -101,7 +101,9 @@ async fn names_that_are_nonsense_hold_a_timed_block_and_no_permanent_one() {
         {"command": "firewall-drop", "timeout": 99999999999}, {"command": "../x", "timeout": 600},
         {"command": "firewall-drop\n", "timeout": 600}, {"command": "", "timeout": 600}]}]}}"#;
     for body in [deep.as_str(), "{}", timeouts] {
-        lab.sim.misbehave_on(Calls::Reads, Fault::Delay(Duration::ZERO), Times::N(1));
+        // Endpoints, time and cluster are read as usual.
+        let usual = Fault::Delay(Duration::ZERO);
+        lab.sim.misbehave_on(Calls::Reads, usual, Times::N(3));
         let answer = Fault::Answer { status: 200, body: body.to_owned() };
         lab.sim.misbehave_on(Calls::Reads, answer, Times::UntilCleared);
         let timed = countersign::domain::action::Term::Seconds(600);

@@ -97,6 +97,7 @@ async fn answering(kind: Kind, status: u16, body: &str) -> Dispatched {
 }
 
 /// Drives a row; none when there is no such row.
+#[expect(clippy::cognitive_complexity, reason = "one arm for each row of the table")]
 async fn drive(row: &str, kind: Kind) -> Option<Dispatched> {
     Some(match row {
         "connection refused" => send(&lab(kind).await.gone().await, &["001", "002"]).await,
@@ -233,9 +234,7 @@ async fn each_row_of_the_table_comes_out_as_it_says() {
             // Somebody looks for traces of whatever has an outcome.
             let looked = dispatched.report.confirm_within.is_some();
             let looks = !dispatched.report.outcomes.is_empty();
-            let indexer =
-                !matches!(row.as_str(), "certificate not trusted" | "no connection in time");
-            assert_eq!(looked, looks && indexer, "{row}, {kind:?}");
+            assert_eq!(looked, looks, "{row}, {kind:?}");
             if let Some(seconds) = again.strip_prefix("yes, after ") {
                 let seconds: f64 = seconds.trim_end_matches(" s").parse().unwrap();
                 assert_eq!(dispatched.retry_in, Some(Duration::from_secs_f64(seconds)), "{row}");

@@ -213,7 +213,7 @@ async fn a_silent_endpoint_is_known_and_not_asked() {
     let quiet = |id, secs| {
         Endpoint::new(id, "x", Os::UBUNTU).silent_for(Duration::from_secs(secs)).responses_off()
     };
-    let agents = vec![quiet("001", 0), quiet("002", 89), quiet("003", 120)];
+    let agents = vec![quiet("001", 0), quiet("002", 80), quiet("003", 120)];
     let lab = Lab::start(Settings { agents, ..Settings::default() }).await;
     let selection = Selection::Ids(ids(&["003"]));
     let action = block("203.0.113.7");

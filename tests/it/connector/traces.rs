@@ -136,7 +136,7 @@ async fn what_is_not_a_trace_of_the_call_confirms_nothing() {
         ("another request", vec![(args, json!([other.to_string()]))]),
         ("another digest", vec![(args, json!([forged.to_string()]))]),
         ("more than the mark", vec![(args, json!([format!("{own}0")]))]),
-        ("a part of the mark", vec![(args, json!([own[..own.len() - 1]]))]),
+        ("a part of the mark", vec![(args, json!([own.strip_suffix(|_: char| true)]))]),
         ("no arguments", vec![(args, json!([]))]),
         ("another endpoint", vec![("/agent/id", json!("002"))]),
         ("no endpoint", vec![("/agent/id", json!(1))]),
@@ -170,9 +170,9 @@ async fn a_manager_whose_clock_is_an_hour_off_is_understood() {
         let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
         let hour = Duration::from_hours(1);
         if hours > 0 {
-            lab.sim.advance(hour)
+            lab.sim.advance(hour);
         } else {
-            lab.sim.turn_back(hour)
+            lab.sim.turn_back(hour);
         }
         lab.send(&["001"]).await;
         let sightings = observe(&lab, &["001"]).await;

@@ -1,0 +1,123 @@
+//! Whether responses are switched on, by the endpoints' own word
+//! (`GET /agents/{id}/config/com/active-response`).
+//!
+//! To answer, the manager asks the endpoint, and one that is gone holds up the manager for a
+//! minute. So few are asked, one at a time, with a deadline, and what was said is kept.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::{Wazuh, manager::Manager};
+use crate::{
+    connector::error::ConnectorError,
+    domain::{
+        Time,
+        endpoint::{Candidate, EndpointId, SkipReason},
+    },
+};
+
+/// No more endpoints than this are asked for one request.
+const ASKED_MAX: usize = 10;
+/// How long one may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long what an endpoint said is believed: a response that finds it changed is refused.
+const BELIEVED: TimeDelta = TimeDelta::minutes(10);
+/// Somebody who switches responses on does not want to wait.
+const BELIEVED_OFF: TimeDelta = TimeDelta::seconds(30);
+
+/// What endpoints said, and when.
+#[derive(Debug, Default)]
+pub(super) struct Switches(Mutex<HashMap<EndpointId, (Word, Time)>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    On,
+    Off,
+    /// It did not answer in time.
+    Nothing,
+}
+
+impl Switches {
+    fn known(&self, id: &EndpointId, now: Time) -> Option<Word> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (word, at) = said.get(id).copied()?;
+        let believed = match word {
+            Word::On | Word::Nothing => BELIEVED,
+            Word::Off => BELIEVED_OFF,
+        };
+        (TimeDelta::zero()..believed).contains(&(now - at)).then_some(word)
+    }
+
+    fn keep(&self, id: &EndpointId, word: Word, now: Time) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|_, (_, at)| now - *at < BELIEVED);
+        said.insert(id.clone(), (word, now));
+    }
+}
+
+impl Wazuh {
+    /// Skips endpoints that say that responses are switched off there, and marks those that do
+    /// not answer. What is not known counts as on: the response itself asks again.
+    pub(super) async fn ask_whether_on(&self, candidates: &mut [Candidate], now: Time) {
+        let few = candidates.len() <= ASKED_MAX;
+        for candidate in candidates.iter_mut().filter(|c| c.command.is_ok() && !c.silent) {
+            let id = &candidate.endpoint.id;
+            let word = match self.switches.known(id, now) {
+                None if few => self.ask(id, now).await,
+                known => known,
+            };
+            match word {
+                Some(Word::Off) => {
+                    let why = "active response is switched off in the endpoint's ossec.conf";
+                    candidate.command = Err(SkipReason::SwitchedOff(why.to_owned()));
+                }
+                Some(Word::Nothing) => candidate.silent = true,
+                Some(Word::On) | None => {}
+            }
+            if word == Some(Word::Nothing) {
+                // It holds up the manager now: whoever asks more only makes it worse.
+                return;
+            }
+        }
+    }
+
+    async fn ask(&self, id: &EndpointId, now: Time) -> Option<Word> {
+        let _turn = self.turn.lock().await;
+        let word = match timeout(ANSWER, self.manager.switched_off(id, now)).await {
+            Ok(Ok(true)) => Word::Off,
+            Ok(Ok(false)) => Word::On,
+            Ok(Err(_cannot_say)) => return None,
+            Err(_elapsed) => Word::Nothing,
+        };
+        self.switches.keep(id, word, now);
+        Some(word)
+    }
+}
+
+impl Manager {
+    async fn switched_off(&self, id: &EndpointId, now: Time) -> Result<bool, ConnectorError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            #[serde(rename = "active-response")]
+            responses: Responses,
+        }
+        #[derive(Deserialize)]
+        struct Responses {
+            disabled: String,
+        }
+        let path = format!("/agents/{id}/config/com/active-response");
+        let Answer { data } = self.read(&path, "agent:read", now).await?;
+        Ok(data.responses.disabled == "yes")
+    }
+}
