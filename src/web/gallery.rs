@@ -18,7 +18,10 @@ use super::{
     system::SystemPage,
 };
 use crate::{
-    broker::look::{Access, Body, Freeze, InForce, Seen, Summary, System, Verified, Waiting},
+    broker::look::{
+        Access, Body, Freeze, Health, InForce, ManagerState, Seen, Summary, System, Undo, Verified,
+        Waiting,
+    },
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -207,7 +210,9 @@ fn seen(request: Request, approve: Access) -> Seen {
     let attempt = request.attempts.first().map(|attempt| attempt.id);
     let timeline = audit(&request);
     let owner = Some(person(3, "carol", Role::Analyst));
-    Seen { request, agent: agent(), owner, may, bodies: vec![body(attempt)], timeline }
+    let undo = Undo::Possible { note: "It can be lifted.".to_owned() };
+    let (bodies, undos) = (vec![body(attempt)], Vec::new());
+    Seen { request, agent: agent(), owner, may, bodies, timeline, undo, undos }
 }
 
 fn frame(title: &str, here: &'static str) -> Frame {
@@ -279,8 +284,13 @@ fn system() -> SystemPage {
     SystemPage {
         frame: Frame { freeze: Some(freeze), ..frame("System", "/system") },
         system: System {
-            manager: ("wazuh-1".to_owned(), "https://wazuh.example.net:55000".to_owned()),
-            manager_answer: Err("connection refused".to_owned()),
+            managers: vec![ManagerState {
+                name: "wazuh-1".to_owned(),
+                address: "https://wazuh.example.net:55000".to_owned(),
+                answer: Err("connection refused".to_owned()),
+                health: Health::default(),
+                waiting: 2,
+            }],
             audit: Verified {
                 rows: 411,
                 head: Digest::of(b"head"),

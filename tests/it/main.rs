@@ -20,4 +20,5 @@ mod simulator_captures;
 mod simulator_client;
 mod states_doc;
 mod submit;
+mod wazuh_words;
 mod web;
