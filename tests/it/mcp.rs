@@ -3,7 +3,9 @@
 mod answers;
 mod bearer;
 mod bridge;
+mod case;
 mod check;
+mod endings;
 mod flow;
 mod scene;
 mod schemas;
