@@ -9,4 +9,5 @@ mod endings;
 mod flow;
 mod scene;
 mod schemas;
+mod undo;
 mod waiting;
