@@ -159,7 +159,7 @@ fn reach(arguments: &Map<String, Value>) -> Result<(Option<String>, Selection), 
         (None, false) => Err(Invalid::new("agent_ids", "no endpoint is named", ALLOWED)),
         (Some(_), true) => Err(Invalid::new("agent_ids", "it comes with all_agents", ALLOWED)),
         (None, true) => Ok((manager, Selection::All)),
-        (Some(value), false) => agent_ids(value, manager),
+        (Some(value), false) => agent_ids(value, manager.as_deref()),
     }
 }
 
@@ -182,7 +182,7 @@ pub fn is_manager_name(name: &str) -> bool {
 
 fn agent_ids(
     value: &Value,
-    argument: Option<String>,
+    argument: Option<&str>,
 ) -> Result<(Option<String>, Selection), Invalid> {
     let allowed = format!(
         "a list of 1 to {AGENT_IDS_MAX} endpoint ids, each text of {}, or with its manager before \
@@ -197,19 +197,19 @@ fn agent_ids(
     }
     let mut ids = Vec::with_capacity(list.len());
     // Outside: the first id has not been read. Inside: it names no manager, nor does the argument.
-    let mut manager = argument.clone().map(Some);
+    let mut manager = argument.map(Some);
     for item in list {
         let (named, id) = item.as_str().and_then(endpoint).ok_or_else(|| refused(item))?;
-        let named = named.map(str::to_owned).or_else(|| argument.clone());
+        let named = named.or(argument);
         // An id without a manager among others with one could mean a machine of any manager.
-        if *manager.get_or_insert_with(|| named.clone()) != named {
+        if *manager.get_or_insert(named) != named {
             return Err(another_manager(item));
         }
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
-    Ok((manager.flatten(), Selection::Ids(ids)))
+    Ok((manager.flatten().map(str::to_owned), Selection::Ids(ids)))
 }
 
 /// Reads `001` or `main/001`.

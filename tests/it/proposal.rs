@@ -159,7 +159,7 @@ fn a_manager_is_named_before_each_id_or_once() {
         json!({ "agent_ids": ["east/001", "002"], "manager": "east" }),
         json!({ "agent_ids": ["001", "east/002", "east/001"], "manager": "east" }),
     ] {
-        let proposal = block_ip(changes.clone()).expect(&changes.to_string());
+        let proposal = block_ip(changes.clone()).unwrap();
         assert_eq!(proposal.manager.as_deref(), Some("east"), "{changes}");
         assert_eq!(proposal.selection, Selection::Ids(ids.to_vec()), "{changes}");
     }
