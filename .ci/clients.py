@@ -20,8 +20,8 @@ from mcp.client.streamable_http import streamable_http_client
 
 PROGRAM, NODE_MODULES = sys.argv[1:3]
 TOOLS = {
-    "block_ip", "disable_account", "get_request", "wait_for_decision", "list_requests",
-    "cancel_request",
+    "block_ip", "disable_account", "undo_request", "get_request", "wait_for_decision",
+    "list_requests", "cancel_request",
 }  # fmt: skip
 
 

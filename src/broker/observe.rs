@@ -43,7 +43,7 @@ impl Broker {
     }
 
     /// How long the alerts of a manager's endpoints may take; none where nobody looks.
-    pub(super) fn confirm_within(&self, manager: &str) -> Option<TimeDelta> {
+    pub fn confirm_within(&self, manager: &str) -> Option<TimeDelta> {
         self.manager(manager)?.capabilities().confirm_within
     }
 

@@ -78,8 +78,22 @@ impl Broker {
     }
 
     /// The manager that a proposal is for.
-    fn choose(&self, _proposal: &Proposal) -> Result<&Connector, BrokerError> {
-        self.managers().first().ok_or(BrokerError::NotFound)
+    fn choose(&self, proposal: &Proposal) -> Result<&Connector, Invalid> {
+        let found = match (&proposal.manager, self.managers()) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(name), _) => self.manager(name),
+        };
+        found.ok_or_else(|| {
+            let names: Vec<_> = self.managers().iter().map(|one| one.name()).collect();
+            let problem = match &proposal.manager {
+                None => "it is not said whose endpoints are meant".to_owned(),
+                Some(name) => format!("there is no manager `{name}`"),
+            };
+            let allowed =
+                format!("one of {}, here or before each id in agent_ids", names.join(", "));
+            Invalid { field: "manager".to_owned(), problem, allowed }
+        })
     }
 
     /// The request as it would be stored, but for policy's answer.

@@ -114,6 +114,7 @@ impl Broker {
         let ids = undone.standing().map(|target| target.endpoint.id.clone()).collect();
         let proposal = Proposal {
             action,
+            manager: None,
             selection: Selection::Ids(ids),
             term: undone.term,
             claim: Claim { reason, alert_id: None, confidence: None },

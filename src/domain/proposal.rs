@@ -20,6 +20,8 @@ pub const DURATION_SECONDS_MAX: u32 = 2_592_000;
 pub struct Proposal {
     /// The response and what it acts on.
     pub action: Action,
+    /// The manager whose endpoints are meant; none where the agent named none.
+    pub manager: Option<String>,
     /// Where.
     pub selection: Selection,
     /// For how long.
@@ -63,16 +65,19 @@ impl Invalid {
     }
 }
 
-const FIELDS: &str = "agent_ids, all_agents, duration_seconds, permanent, reason, alert_id, \
-                      confidence, idempotency_key, wait_seconds";
+const FIELDS: &str = "agent_ids, all_agents, manager, duration_seconds, permanent, reason, \
+                      alert_id, confidence, idempotency_key, wait_seconds";
 
 impl Proposal {
     /// Reads the arguments of an action tool.
     pub fn parse(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Self, Invalid> {
         known_fields(kind, arguments)?;
+        let action = action(kind, arguments)?;
+        let (manager, selection) = reach(arguments)?;
         Ok(Self {
-            action: action(kind, arguments)?,
-            selection: selection(arguments)?,
+            action,
+            manager,
+            selection,
             term: term(arguments)?,
             claim: Claim {
                 reason: reason(arguments)?,
@@ -96,18 +101,25 @@ impl Proposal {
             .text(&self.claim.reason)
             .maybe(self.claim.alert_id.as_deref())
             .maybe(self.claim.confidence.map(|c| c.to_string()).as_deref());
-        match &self.selection {
+        let canonical = match &self.selection {
             Selection::All => canonical.text("all"),
             Selection::Ids(ids) => {
                 let mut sorted: Vec<_> = ids.iter().collect();
                 sorted.sort();
                 canonical.text("ids").list(sorted.into_iter(), |c, id| c.text(id.as_str()))
             }
+        };
+        match &self.manager {
+            None => canonical,
+            Some(manager) => canonical.text(manager),
         }
         .digest()
     }
 }
 
+/// What the name of a manager must look like.
+pub const MANAGER_GRAMMAR: &str = "1 to 32 lower-case letters, digits, `.`, `_`, `-`, of which the \
+                                   first is a letter or a digit";
 const ALERT_ID: &str = "1 to 128 letters, digits, `.`, `_`, `:`, `-`";
 const IDEMPOTENCY_KEY: &str = "1 to 128 printable ASCII characters without spaces";
 
@@ -134,8 +146,10 @@ fn action(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Action, In
     Action::parse(kind, text).map_err(refused)
 }
 
-fn selection(arguments: &Map<String, Value>) -> Result<Selection, Invalid> {
+/// The manager and its endpoints: one request acts on one manager.
+fn reach(arguments: &Map<String, Value>) -> Result<(Option<String>, Selection), Invalid> {
     const ALLOWED: &str = "exactly one of agent_ids (a list of endpoint ids) and all_agents: true";
+    let manager = manager(arguments)?;
     let all = match present(arguments, "all_agents") {
         None | Some(Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,
@@ -144,15 +158,35 @@ fn selection(arguments: &Map<String, Value>) -> Result<Selection, Invalid> {
     match (present(arguments, "agent_ids"), all) {
         (None, false) => Err(Invalid::new("agent_ids", "no endpoint is named", ALLOWED)),
         (Some(_), true) => Err(Invalid::new("agent_ids", "it comes with all_agents", ALLOWED)),
-        (None, true) => Ok(Selection::All),
-        (Some(value), false) => Ok(Selection::Ids(agent_ids(value)?)),
+        (None, true) => Ok((manager, Selection::All)),
+        (Some(value), false) => agent_ids(value, manager.as_deref()),
     }
 }
 
-fn agent_ids(value: &Value) -> Result<Vec<EndpointId>, Invalid> {
+fn manager(arguments: &Map<String, Value>) -> Result<Option<String>, Invalid> {
+    let Some(value) = present(arguments, "manager") else { return Ok(None) };
+    value
+        .as_str()
+        .filter(|name| is_manager_name(name))
+        .map(|name| Some(name.to_owned()))
+        .ok_or_else(|| Invalid::value("manager", value, MANAGER_GRAMMAR))
+}
+
+/// Whether a manager may be called that.
+pub fn is_manager_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    name.len() <= 32
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().all(|b| plain(b) || b"._-".contains(&b))
+}
+
+fn agent_ids(
+    value: &Value,
+    argument: Option<&str>,
+) -> Result<(Option<String>, Selection), Invalid> {
     let allowed = format!(
-        "a list of 1 to {AGENT_IDS_MAX} endpoint ids, each text of {}; 000 is the manager itself \
-         and cannot be a target",
+        "a list of 1 to {AGENT_IDS_MAX} endpoint ids, each text of {}, or with its manager before \
+         it, such as main/001; 000 is the manager itself and cannot be a target",
         EndpointId::GRAMMAR
     );
     let refused = |value: &Value| Invalid::value("agent_ids", value, allowed.clone());
@@ -162,17 +196,37 @@ fn agent_ids(value: &Value) -> Result<Vec<EndpointId>, Invalid> {
         return Err(Invalid::new("agent_ids", problem, allowed));
     }
     let mut ids = Vec::with_capacity(list.len());
+    // Outside: the first id has not been read. Inside: it names no manager, nor does the argument.
+    let mut manager = argument.map(Some);
     for item in list {
-        let id = item
-            .as_str()
-            .and_then(EndpointId::parse)
-            .filter(|id| id.as_str().bytes().any(|digit| digit != b'0'))
-            .ok_or_else(|| refused(item))?;
+        let (named, id) = item.as_str().and_then(endpoint).ok_or_else(|| refused(item))?;
+        let named = named.or(argument);
+        // An id without a manager among others with one could mean a machine of any manager.
+        if *manager.get_or_insert(named) != named {
+            return Err(another_manager(item));
+        }
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
-    Ok(ids)
+    Ok((manager.flatten().map(str::to_owned), Selection::Ids(ids)))
+}
+
+/// Reads `001` or `main/001`.
+fn endpoint(text: &str) -> Option<(Option<&str>, EndpointId)> {
+    let (manager, id) = match text.split_once('/') {
+        None => (None, text),
+        Some((manager, id)) => (Some(manager), id),
+    };
+    let sound = manager.is_none_or(is_manager_name) && id.bytes().any(|digit| digit != b'0');
+    EndpointId::parse(id).filter(|_| sound).map(|id| (manager, id))
+}
+
+fn another_manager(item: &Value) -> Invalid {
+    let problem = format!("{} does not name the manager that the rest names", shortened(item));
+    let allowed = "endpoints of one manager, because one request acts on one manager; name it in \
+                   `manager`, or before each id";
+    Invalid::new("agent_ids", problem, allowed)
 }
 
 fn term(arguments: &Map<String, Value>) -> Result<Term, Invalid> {
@@ -201,7 +255,8 @@ fn term(arguments: &Map<String, Value>) -> Result<Term, Invalid> {
     }
 }
 
-fn reason(arguments: &Map<String, Value>) -> Result<String, Invalid> {
+/// Reads why something is asked for: 1 to [`REASON_CHARS_MAX`] characters that say something.
+pub fn reason(arguments: &Map<String, Value>) -> Result<String, Invalid> {
     let allowed =
         format!("1 to {REASON_CHARS_MAX} characters that tell an analyst why this is needed");
     let value = present(arguments, "reason")

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::look::Summary,
+    broker::{look::Summary, undo::Undo},
     domain::{
         Time,
         action::counted,
@@ -22,9 +22,25 @@ mod endpoints;
 mod message;
 
 use endpoints::{Counted, Endpoints};
+pub(super) use endpoints::{PROVES_END, PROVES_START};
 
 /// More endpoints than this are counted instead of listed.
 pub const LISTED_ENDPOINTS_MAX: usize = 50;
+
+/// What an answer says beside the request itself.
+#[derive(Debug, Clone)]
+pub struct Around<'a> {
+    /// The address that people type: scheme and host with an optional port, without a path.
+    pub public_url: &'a str,
+    /// Whether an id alone may mean endpoints of more than one manager.
+    pub several_managers: bool,
+    /// Whether somebody looks for the endpoints' own alerts.
+    pub looks: bool,
+    /// What an undo could do.
+    pub undo: Undo,
+    /// What keeps the broker from working at the moment, in sentences.
+    pub troubles: Vec<String>,
+}
 
 /// The answer of a tool.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,11 +62,16 @@ impl Answer {
 struct Shown<'a> {
     #[serde(flatten)]
     head: Head,
+    manager: &'a str,
     message: String,
     decision: Ruling<'a>,
     endpoints: Endpoints<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<Undoing<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     held_because: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    troubles: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Ended<'a>>,
     approval_url: String,
@@ -61,6 +82,8 @@ struct Head {
     request_id: String,
     action: &'static str,
     target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
     effect: String,
     state: &'static str,
     terminal: bool,
@@ -81,6 +104,12 @@ struct Ruling<'a> {
 struct Policy<'a> {
     id: &'a str,
     why: &'a str,
+}
+
+#[derive(Serialize)]
+struct Undoing<'a> {
+    possible: bool,
+    note: &'a str,
 }
 
 #[derive(Serialize)]
@@ -107,26 +136,57 @@ struct Short {
 }
 
 /// One request.
-pub fn of_request(request: &Request, public_url: &str) -> Answer {
+pub fn of_request(request: &Request, around: &Around<'_>) -> Answer {
+    let troubles = troubles(request, around);
     let shown = Shown {
         head: Head {
             request_id: request.id.to_string(),
             action: request.action.kind().name(),
             target: request.action.argument(),
+            undoes: request.undoes.map(|undone| undone.to_string()),
             effect: request.effect(),
             state: request.state.name().name(),
             terminal: request.state.name().terminal(),
             asked_at: spoken(request.asked_at),
             expires_at: expires_at(request),
         },
-        message: message::of(request),
+        manager: &request.manager,
+        message: message::of(request, around.looks, !troubles.is_empty()),
         decision: ruling(&request.decision),
-        endpoints: Endpoints::of(request),
+        endpoints: Endpoints::of(request, around.several_managers),
+        undo: undoing(&around.undo),
         held_because: request.held_because.as_deref(),
+        troubles,
         ended: ended(&request.state),
-        approval_url: format!("{}/requests/{}", public_url.trim_end_matches('/'), request.id),
+        approval_url: format!(
+            "{}/requests/{}",
+            around.public_url.trim_end_matches('/'),
+            request.id
+        ),
     };
     Answer { structured: json(&shown), is_error: is_error(request) }
+}
+
+/// What keeps a request that may run from running.
+fn troubles<'a>(request: &Request, around: &'a Around<'_>) -> &'a [String] {
+    match request.state {
+        State::Approved { .. } | State::Dispatching { .. } => &around.troubles,
+        State::Pending
+        | State::Settled { .. }
+        | State::Denied { .. }
+        | State::Rejected { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. }
+        | State::Withdrawn { .. } => &[],
+    }
+}
+
+fn undoing(undo: &Undo) -> Option<Undoing<'_>> {
+    match undo {
+        Undo::Possible { note } => Some(Undoing { possible: true, note }),
+        Undo::Impossible { why } => Some(Undoing { possible: false, note: why }),
+        Undo::Nothing => None,
+    }
 }
 
 /// The first `limit` requests of a list; `next` where it has more.
@@ -140,12 +200,15 @@ pub fn of_list(found: &[Summary], limit: usize) -> Answer {
 fn short(summary: &Summary) -> Short {
     let reach = counted(summary.counts.targets, "endpoint");
     let pending = summary.state == StateName::Pending;
+    let effect = format!("{} on {reach}", summary.action.phrase());
+    let is_undo = summary.action.kind().is_undo();
     Short {
         head: Head {
             request_id: summary.id.to_string(),
             action: summary.action.kind().name(),
             target: summary.action.argument(),
-            effect: format!("{} on {reach} {}", summary.action.phrase(), summary.term),
+            undoes: summary.undoes.map(|undone| undone.to_string()),
+            effect: if is_undo { effect } else { format!("{effect} {}", summary.term) },
             state: summary.state.name(),
             terminal: summary.state.terminal(),
             asked_at: spoken(summary.asked_at),

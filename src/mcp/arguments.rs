@@ -9,7 +9,11 @@ use serde_json::{Map, Value};
 use super::catalogue::ToolName;
 use crate::{
     broker::BrokerError,
-    domain::{id::RequestId, proposal::Invalid, request::StateName},
+    domain::{
+        id::RequestId,
+        proposal::{self, Invalid},
+        request::StateName,
+    },
 };
 
 /// The longest value that an error repeats, in characters.
@@ -73,6 +77,11 @@ impl Arguments {
             .as_str()
             .filter(|text| text.chars().count() <= chars_max)
             .ok_or_else(|| wrong(field, value, format!("text of at most {chars_max} characters")))
+    }
+
+    /// Why something is asked for.
+    pub(super) fn reason(&self) -> Result<String, Invalid> {
+        proposal::reason(&self.0)
     }
 
     /// A state.

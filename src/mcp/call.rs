@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{self, Answer},
+    answer::{self, Answer, Around},
     arguments::Arguments,
     catalogue::{
         CANCEL_REASON_CHARS_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
@@ -13,8 +13,13 @@ use super::{
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, look::Filter},
-    domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
+    broker::{Broker, BrokerError, look::Filter, undo::Undo},
+    domain::{
+        action::ActionKind,
+        actor::Agent,
+        id::RequestId,
+        request::{Request, StateName},
+    },
 };
 
 /// How long a token that the command line revoked may still wait: this process is told of its own
@@ -40,7 +45,9 @@ impl Call<'_> {
         arguments: Arguments,
     ) -> Result<Answer, BrokerError> {
         let request = match tool {
-            ToolName::Act(kind) => self.act(kind, arguments).await?,
+            ToolName::BlockIp => self.act(ActionKind::BlockIp, arguments).await?,
+            ToolName::DisableAccount => self.act(ActionKind::DisableAccount, arguments).await?,
+            ToolName::UndoRequest => self.undo(&arguments).await?,
             ToolName::GetRequest => {
                 arguments.check_fields(tool)?;
                 self.broker.request_of_agent(self.agent, arguments.request_id()?).await?
@@ -59,7 +66,18 @@ impl Call<'_> {
             }
             ToolName::ListRequests => return self.list(&arguments).await,
         };
-        Ok(answer::of_request(&request, self.public_url))
+        Ok(answer::of_request(&request, &self.around(&request).await))
+    }
+
+    async fn around(&self, request: &Request) -> Around<'_> {
+        let settled = request.state.name() == StateName::Settled;
+        Around {
+            public_url: self.public_url,
+            several_managers: self.broker.several_managers(),
+            looks: self.broker.confirm_within(&request.manager).is_some(),
+            undo: if settled { self.broker.undo_of(request).await } else { Undo::Nothing },
+            troubles: self.broker.troubles(),
+        }
     }
 
     async fn act(&self, kind: ActionKind, arguments: Arguments) -> Result<Request, BrokerError> {
@@ -71,6 +89,19 @@ impl Call<'_> {
             }
         };
         let request = self.broker.submit(self.agent, kind, &proposal).await?;
+        self.waited(request, seconds).await
+    }
+
+    async fn undo(&self, arguments: &Arguments) -> Result<Request, BrokerError> {
+        arguments.check_fields(ToolName::UndoRequest)?;
+        let seconds = arguments.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0)?;
+        let (id, reason) = (arguments.request_id()?, arguments.reason()?);
+        let request = self.broker.undo_as_agent(self.agent, id, &reason).await?;
+        self.waited(request, seconds).await
+    }
+
+    /// A request that was just stored, after the wait that the agent wanted.
+    async fn waited(&self, request: Request, seconds: u32) -> Result<Request, BrokerError> {
         if seconds == 0 || request.state.name().terminal() {
             return Ok(request);
         }

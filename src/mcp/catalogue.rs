@@ -1,4 +1,5 @@
-//! The tools: one for each action, and four to follow what became of a request.
+//! The tools: one for each response, one that takes a response back, and four to follow what became
+//! of a request.
 //!
 //! The schemas are written out, not derived: some clients follow no `$ref`, know no list of types
 //! and no format of our own.
@@ -28,8 +29,12 @@ type Field = (&'static str, Value);
 /// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolName {
-    /// Asks for a response.
-    Act(ActionKind),
+    /// Asks for an address to be blocked.
+    BlockIp,
+    /// Asks for an account to be disabled.
+    DisableAccount,
+    /// Asks for a response to be taken back.
+    UndoRequest,
     /// Shows a request.
     GetRequest,
     /// Waits for a request.
@@ -43,15 +48,24 @@ pub enum ToolName {
 impl ToolName {
     /// All tools, always in this order.
     pub fn all() -> impl Iterator<Item = Self> {
-        let others =
-            [Self::GetRequest, Self::WaitForDecision, Self::ListRequests, Self::CancelRequest];
-        ActionKind::RESPONSES.into_iter().map(Self::Act).chain(others)
+        [
+            Self::BlockIp,
+            Self::DisableAccount,
+            Self::UndoRequest,
+            Self::GetRequest,
+            Self::WaitForDecision,
+            Self::ListRequests,
+            Self::CancelRequest,
+        ]
+        .into_iter()
     }
 
     /// The name that clients call.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Act(kind) => kind.name(),
+            Self::BlockIp => ActionKind::BlockIp.name(),
+            Self::DisableAccount => ActionKind::DisableAccount.name(),
+            Self::UndoRequest => "undo_request",
             Self::GetRequest => "get_request",
             Self::WaitForDecision => "wait_for_decision",
             Self::ListRequests => "list_requests",
@@ -68,9 +82,12 @@ impl ToolName {
     pub fn tool(self) -> Tool {
         let output = match self {
             Self::ListRequests => output::list(),
-            Self::Act(_) | Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => {
-                output::request()
-            }
+            Self::BlockIp
+            | Self::DisableAccount
+            | Self::UndoRequest
+            | Self::GetRequest
+            | Self::WaitForDecision
+            | Self::CancelRequest => output::request(),
         };
         Tool::new(self.name(), self.description(), object(self.fields(), self.required()))
             .with_title(self.title())
@@ -81,7 +98,15 @@ impl ToolName {
     /// What it takes.
     pub fn fields(self) -> Vec<(&'static str, Value)> {
         match self {
-            Self::Act(kind) => input::action(kind),
+            Self::BlockIp => {
+                input::action(ActionKind::BlockIp, "The address whose traffic is to be dropped")
+            }
+            Self::DisableAccount => {
+                input::action(ActionKind::DisableAccount, "The account that is to be locked")
+            }
+            Self::UndoRequest => {
+                vec![input::request_id(), input::undo_reason(), input::wait_seconds()]
+            }
             Self::GetRequest => vec![input::request_id()],
             Self::WaitForDecision => vec![input::request_id(), input::timeout()],
             Self::ListRequests => input::list(),
@@ -91,10 +116,9 @@ impl ToolName {
 
     fn required(self) -> &'static [&'static str] {
         match self {
-            Self::Act(ActionKind::BlockIp | ActionKind::UnblockIp) => &["srcip", "reason"],
-            Self::Act(ActionKind::DisableAccount | ActionKind::EnableAccount) => {
-                &["dstuser", "reason"]
-            }
+            Self::BlockIp => &["srcip", "reason"],
+            Self::DisableAccount => &["dstuser", "reason"],
+            Self::UndoRequest => &["request_id", "reason"],
             Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => &["request_id"],
             Self::ListRequests => &[],
         }
@@ -102,33 +126,41 @@ impl ToolName {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Act(ActionKind::BlockIp | ActionKind::UnblockIp) => "Ask to block an IP address",
-            Self::Act(ActionKind::DisableAccount | ActionKind::EnableAccount) => {
-                "Ask to disable an account"
-            }
+            Self::BlockIp => "Ask to block an IP address",
+            Self::DisableAccount => "Ask to disable an account",
+            Self::UndoRequest => "Ask to undo a response",
             Self::GetRequest => "Look at a request",
             Self::WaitForDecision => "Wait for a request",
             Self::ListRequests => "List your requests",
-            Self::CancelRequest => "Take a request back",
+            Self::CancelRequest => "Withdraw a request",
         }
     }
 
     const fn description(self) -> &'static str {
         match self {
-            Self::Act(ActionKind::BlockIp | ActionKind::UnblockIp) => {
+            Self::BlockIp => {
                 "Asks for all traffic from one IP address to be dropped on endpoints. Policy \
                  decides: it runs at once, waits for analysts, or is refused. Answers at once with \
                  a request_id; read `message` for what to do next. Ask once: the same proposal \
                  again gives the same request while it is open. Name the endpoints (agent_ids) or \
                  say all_agents: true; say how long (duration_seconds) or permanent: true."
             }
-            Self::Act(ActionKind::DisableAccount | ActionKind::EnableAccount) => {
+            Self::DisableAccount => {
                 "Asks for the password of one account to be locked on endpoints (Linux only). \
                  Policy decides: it runs at once, waits for analysts, or is refused. Answers at \
                  once with a request_id; read `message` for what to do next. Ask once: the same \
                  proposal again gives the same request while it is open. Name the endpoints \
                  (agent_ids) or say all_agents: true; say how long (duration_seconds) or \
                  permanent: true."
+            }
+            Self::UndoRequest => {
+                "Asks for one of your settled responses to be taken back on the endpoints where it \
+                 may be in force. It is a request of its own (`undoes` names the first), with its \
+                 own decision, and it may wait for analysts. Not everything can be undone through \
+                 Wazuh; what cannot is answered with what to do by hand, as `undo` of the first \
+                 request says beforehand. Where an outcome is `unknown` it may be asked for too: it \
+                 takes back what ran, may act for a moment where nothing ran, and does not tell \
+                 which it was."
             }
             Self::GetRequest => {
                 "Shows one of your requests as it is now: its state, what it waits for, and the \
@@ -144,8 +176,8 @@ impl ToolName {
                  again, or to see what is still open before you ask for more."
             }
             Self::CancelRequest => {
-                "Takes one of your requests back. Possible until it is being sent; it does not \
-                 undo what was sent."
+                "Takes one of your requests back. Possible until it is being sent; what was sent is \
+                 taken back by undo_request."
             }
         }
     }
@@ -160,7 +192,9 @@ impl ToolName {
         };
         match self {
             // A repetition may be a second request once the first has ended.
-            Self::Act(_) => hints(false, true, false, true),
+            Self::BlockIp | Self::DisableAccount | Self::UndoRequest => {
+                hints(false, true, false, true)
+            }
             Self::GetRequest | Self::WaitForDecision | Self::ListRequests => {
                 hints(true, false, true, false)
             }

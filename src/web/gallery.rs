@@ -243,6 +243,7 @@ fn requests() -> RequestsPage {
     let summary = |number, state: State| Summary {
         id: id::<RequestId>(number),
         agent_name: "triage-bot".to_owned(),
+        undoes: None,
         action: Action::parse(ActionKind::DisableAccount, "d.miller").unwrap(),
         term: Term::Permanent,
         state: state.name(),

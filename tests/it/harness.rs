@@ -57,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) indexer: bool,
     /// What the manager is called here.
     pub(crate) called: &'static str,
+    /// The name of a second manager, which is the same simulator.
+    pub(crate) also_called: Option<&'static str>,
     /// What people type, where it is not the address itself.
     pub(crate) public_url: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Default for Plan {
             policies: policies(),
             indexer: true,
             called: "test",
+            also_called: None,
             public_url: None,
         }
     }
@@ -184,13 +187,14 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
     let parts = Parts {
         store,
         clock,
-        managers: vec![
-            Connector::wazuh(Manager {
-                name: plan.called.to_owned(),
-                ..connector(manager, plan.indexer)
+        managers: [Some(plan.called), plan.also_called]
+            .into_iter()
+            .flatten()
+            .map(|name| {
+                let settings = connector(manager, plan.indexer);
+                Connector::wazuh(Manager { name: name.to_owned(), ..settings }).unwrap()
             })
-            .unwrap(),
-        ],
+            .collect(),
         policies: plan.policies.clone(),
         engine: engine(&plan.policies),
         settings,

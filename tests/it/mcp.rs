@@ -3,8 +3,11 @@
 mod answers;
 mod bearer;
 mod bridge;
+mod case;
 mod check;
+mod endings;
 mod flow;
 mod scene;
 mod schemas;
+mod undo;
 mod waiting;

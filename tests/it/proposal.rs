@@ -140,28 +140,67 @@ fn an_account_is_one_plain_name() {
 
 #[test]
 fn an_endpoint_id_is_three_to_ten_digits_and_not_the_manager() {
-    let texts = [
-        "",
-        "1",
-        "01",
-        "000",
-        "0000",
-        "all",
-        "*",
-        "-01",
-        "+001",
-        "001 ",
-        " 001",
-        "0x1",
-        "1e3",
-        "001,002",
-        "٠٠١",
-        "12345678901",
-    ];
+    let texts =
+        ["", "1", "01", "000", "0000", "all", "*", "-01", "+001", "001 ", " 001", "0x1", "1e3"];
+    let odd = ["001,002", "٠٠١", "12345678901"];
+    refuse("agent_ids", "three to ten digits", odd.map(|id| json!([id])));
     refuse("agent_ids", "three to ten digits", texts.map(|id| json!([id])));
     refuse("agent_ids", "three to ten digits", texts.map(|id| json!(["001", id])));
     let others = [json!(1), json!(null), json!(true), json!(["001"]), json!({})];
     refuse("agent_ids", "three to ten digits", others.map(|id| json!([id])));
+}
+
+#[test]
+fn a_manager_is_named_before_each_id_or_once() {
+    let ids = ["001", "002"].map(|id| EndpointId::parse(id).unwrap());
+    for changes in [
+        json!({ "agent_ids": ["east/001", "east/002"] }),
+        json!({ "agent_ids": ["001", "002"], "manager": "east" }),
+        json!({ "agent_ids": ["east/001", "002"], "manager": "east" }),
+        json!({ "agent_ids": ["001", "east/002", "east/001"], "manager": "east" }),
+    ] {
+        let proposal = block_ip(changes.clone()).unwrap();
+        assert_eq!(proposal.manager.as_deref(), Some("east"), "{changes}");
+        assert_eq!(proposal.selection, Selection::Ids(ids.to_vec()), "{changes}");
+    }
+    let all = json!({ "agent_ids": null, "all_agents": true, "manager": "east" });
+    assert_eq!(block_ip(all).unwrap().manager.as_deref(), Some("east"));
+    assert_eq!(block_ip(json!({})).unwrap().manager, None);
+}
+
+#[test]
+fn one_request_acts_on_one_manager() {
+    for (value, changes) in [
+        ("\"west/002\"", json!({ "agent_ids": ["east/001", "west/002"] })),
+        ("\"002\"", json!({ "agent_ids": ["east/001", "002"] })),
+        ("\"east/002\"", json!({ "agent_ids": ["001", "east/002"] })),
+        ("\"east/001\"", json!({ "agent_ids": ["east/001"], "manager": "west" })),
+        ("\"west/001\"", json!({ "agent_ids": ["001", "west/001"], "manager": "east" })),
+    ] {
+        let invalid = block_ip(changes).expect_err(value);
+        blame("agent_ids", "one request acts on one manager", &invalid);
+        assert!(invalid.problem.contains(value), "{invalid}");
+    }
+}
+
+#[test]
+fn the_name_of_a_manager_is_a_short_plain_word() {
+    let longest = "m".repeat(32);
+    for good in ["main", "0", "eu-1.dc_2", &longest] {
+        let proposal = block_ip(json!({ "manager": good })).unwrap();
+        assert_eq!(proposal.manager.as_deref(), Some(good));
+        let proposal = block_ip(json!({ "agent_ids": [format!("{good}/001")] })).unwrap();
+        assert_eq!(proposal.manager.as_deref(), Some(good));
+    }
+    let too_long = "m".repeat(33);
+    let texts =
+        ["", "Main", "-a", ".a", "_a", "a b", "a/b", "a\n", "é", "m\u{430}in", "*", &too_long];
+    refuse("manager", "1 to 32 lower-case", texts.map(Value::from));
+    refuse("manager", "1 to 32 lower-case", [json!(1), json!(["main"]), json!(true), json!({})]);
+    let prefixed = texts.map(|name| json!([format!("{name}/001")]));
+    refuse("agent_ids", "such as main/001", prefixed);
+    let ids = ["main/", "/", "/001", "main/1", "main/000", "main//001", "main/001/", "main\\001"];
+    refuse("agent_ids", "such as main/001", ids.map(|id| json!([id])));
 }
 
 #[test]
@@ -315,6 +354,7 @@ fn null_counts_as_left_out() {
         "confidence": null,
         "idempotency_key": null,
         "wait_seconds": null,
+        "manager": null,
     });
     assert_eq!(block_ip(nulls), block_ip(json!({})));
 }
@@ -334,7 +374,10 @@ fn two_proposals_are_the_same_when_they_ask_for_the_same() {
     assert_eq!(same, digest(json!({ "idempotency_key": "k", "wait_seconds": 5 })));
     let two = digest(json!({ "agent_ids": ["001", "002"] }));
     assert_eq!(two, digest(json!({ "agent_ids": ["002", "001", "002"] })));
+    let east = digest(json!({ "agent_ids": ["east/001"] }));
+    assert_eq!(east, digest(json!({ "manager": "east" })));
     for other in [
+        json!({ "manager": "east" }),
         json!({ "srcip": "203.0.113.8" }),
         json!({ "agent_ids": ["002"] }),
         json!({ "agent_ids": null, "all_agents": true }),

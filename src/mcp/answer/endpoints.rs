@@ -4,8 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::LISTED_ENDPOINTS_MAX;
-use crate::domain::request::{Counts, Outcome, Request, Skipped, Target};
+use super::{LISTED_ENDPOINTS_MAX, spoken};
+use crate::domain::{
+    endpoint::Endpoint,
+    request::{Counts, Outcome, Proof, Request, Skipped, Target},
+};
+
+/// What an endpoint's own alert proves of a response that started there, and not more.
+pub(in crate::mcp) const PROVES_START: &str = "the script started on this endpoint";
+/// What it proves of one that ended there.
+pub(in crate::mcp) const PROVES_END: &str = "the endpoint took the response back";
 
 #[derive(Serialize)]
 pub(super) struct Endpoints<'a> {
@@ -26,25 +34,61 @@ pub(super) struct Counted {
 }
 
 #[derive(Serialize)]
-struct Left<'a> {
+struct Named<'a> {
     id: &'a str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Left<'a> {
+    #[serde(flatten)]
+    named: Named<'a>,
     why: String,
 }
 
 #[derive(Serialize)]
 struct Met<'a> {
-    id: &'a str,
-    name: &'a str,
+    #[serde(flatten)]
+    named: Named<'a>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Proven<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverted_by: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Proven<'a> {
+    index: &'a str,
+    alert: &'a str,
+    rule: &'a str,
+    at: String,
+    proves: &'static str,
 }
 
 impl<'a> Endpoints<'a> {
-    pub(super) fn of(request: &'a Request) -> Self {
+    /// With the manager before each id where an id alone may mean more than one endpoint.
+    pub(super) fn of(request: &'a Request, several_managers: bool) -> Self {
+        let named = |endpoint: &'a Endpoint| Named {
+            id: endpoint.id.as_str(),
+            name: &endpoint.name,
+            endpoint: several_managers.then(|| format!("{}/{}", request.manager, endpoint.id)),
+        };
+        let left = |Skipped { endpoint, reason }: &'a Skipped| Left {
+            named: named(endpoint),
+            why: reason.to_string(),
+        };
+        let met = |target: &'a Target| met(request, target, named(&target.endpoint));
         let counts = Counted::from(request.outcome_counts());
         let (skipped, targets) = (&request.skipped, &request.targets);
         Self {
@@ -67,18 +111,37 @@ const fn few(number: usize) -> bool {
     number <= LISTED_ENDPOINTS_MAX
 }
 
-fn left(skipped: &Skipped) -> Left<'_> {
-    let Skipped { endpoint, reason } = skipped;
-    Left { id: endpoint.id.as_str(), name: &endpoint.name, why: reason.to_string() }
-}
-
-fn met(target: &Target) -> Met<'_> {
+fn met<'a>(request: &Request, target: &'a Target, named: Named<'a>) -> Met<'a> {
     let outcome = target.outcome.as_ref();
+    let until = outcome.filter(|outcome| outcome.may_stand()).and_then(|_| request.ends(target));
     Met {
-        id: target.endpoint.id.as_str(),
-        name: &target.endpoint.name,
+        named,
         outcome: outcome.map_or("none", Outcome::name),
         code: outcome.and_then(Outcome::code),
         detail: outcome.map(Outcome::detail).filter(|detail| !detail.is_empty()),
+        until: until.map(spoken),
+        evidence: outcome.and_then(proven),
+        doubt: target.doubt.as_deref(),
+        reverted_by: outcome.and_then(Outcome::reverted_by).map(|by| by.to_string()),
     }
+}
+
+fn proven(outcome: &Outcome) -> Option<Proven<'_>> {
+    let (evidence, proves) = match outcome {
+        Outcome::Confirmed(Proof::Alert(evidence)) => (evidence, PROVES_START),
+        Outcome::Ended { seen } | Outcome::Reverted { seen, .. } => (seen.as_ref()?, PROVES_END),
+        Outcome::Sent
+        | Outcome::Refused { .. }
+        | Outcome::NotSent { .. }
+        | Outcome::Unknown { .. }
+        | Outcome::Confirmed(Proof::Person(_))
+        | Outcome::Unconfirmed { .. } => return None,
+    };
+    Some(Proven {
+        index: &evidence.index,
+        alert: &evidence.alert,
+        rule: &evidence.rule,
+        at: spoken(evidence.at),
+        proves,
+    })
 }

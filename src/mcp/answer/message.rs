@@ -9,18 +9,25 @@ use crate::{
         action::counted,
         decision::{Decision, Tally, Verdict},
         endpoint::{EndpointId, SkipReason},
-        request::{Outcome, Request, State},
+        request::{Outcome, Proof, Request, State},
     },
 };
 
 const WAIT: &str = "Do not ask again; call wait_for_decision.";
+const TROUBLED: &str = " Something keeps Countersign from sending at the moment; troubles says what. \
+                        It goes on by itself: nothing needs to be asked again.";
 
-pub(super) fn of(request: &Request) -> String {
+/// `looks`: whether somebody looks for the endpoints' own alerts. `troubled`: whether something keeps
+/// the broker from working.
+pub(super) fn of(request: &Request, looks: bool, troubled: bool) -> String {
+    let troubled = if troubled { TROUBLED } else { "" };
     match &request.state {
         State::Pending => pending(request),
-        State::Approved { .. } => approved(request),
-        State::Dispatching { .. } => format!("It is being sent to the manager now. {WAIT}"),
-        State::Settled { .. } => settled(request),
+        State::Approved { .. } => format!("{}{troubled}{}", approved(request), skipped(request)),
+        State::Dispatching { .. } => {
+            format!("It is being sent to the manager now. {WAIT}{troubled}")
+        }
+        State::Settled { .. } => settled(request, looks),
         State::Denied { .. } => denied(request),
         State::Rejected { .. } => "An analyst rejected it; ended.reason has the analyst's words. \
                                    Nothing was sent. Do not ask again; tell the user."
@@ -59,13 +66,20 @@ fn approved(request: &Request) -> String {
     } else {
         ""
     };
-    format!("{by}; it is about to be sent. {WAIT}{held}{}", skipped(request))
+    format!("{by}; it is about to be sent. {WAIT}{held}")
 }
 
 fn denied(request: &Request) -> String {
     let skipped = skipped(request);
     let decision = &request.decision;
     let nothing_left = decision.reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
+    if nothing_left && decision.errors.is_empty() && request.undoes.is_some() {
+        return format!(
+            "It cannot be undone through Wazuh on any endpoint at the moment; why of each skipped \
+             endpoint says the reason, and what to do by hand. Nothing was sent. Tell the user; do \
+             not ask again before that has changed.{skipped}"
+        );
+    }
     if nothing_left && decision.errors.is_empty() {
         return format!(
             "There is no endpoint that it could run on. Nothing was sent. Do not ask again before \
@@ -92,52 +106,108 @@ fn why(decision: &Decision) -> String {
     }
 }
 
-fn settled(request: &Request) -> String {
-    let has = |wanted: fn(&Outcome) -> bool| {
-        request.targets.iter().filter_map(|target| target.outcome.as_ref()).any(wanted)
-    };
-    let sent = has(|outcome| matches!(outcome, Outcome::Sent));
-    let unknown = has(|outcome| matches!(outcome, Outcome::Unknown { .. }));
+fn settled(request: &Request, looks: bool) -> String {
     let mut message = format!("{}: {}.", request.effect(), summary(request));
-    if sent {
-        message.push_str(" Sent means that the manager queued it, not that it ran.");
+    let mut told = Vec::new();
+    for outcome in request.targets.iter().filter_map(|target| target.outcome.as_ref()) {
+        let meaning = meaning(outcome, looks);
+        if !meaning.is_empty() && !told.contains(&meaning) {
+            told.push(meaning);
+        }
     }
-    if unknown {
-        message.push_str(
-            " Unknown means that it may or may not have run: do not repeat it there; tell the \
-             user that a person has to check.",
-        );
+    for meaning in &told {
+        message.push(' ');
+        message.push_str(meaning);
     }
-    if !sent && !unknown {
+    if told.is_empty() {
         message.push_str(" Nothing was sent. Tell the user before you ask for anything else.");
     }
+    if request.targets.iter().any(|target| target.doubt.is_some()) {
+        message.push_str(
+            " Something speaks against its effect; doubt of the endpoint says what: tell the user.",
+        );
+    }
     message
+}
+
+/// What an outcome says and does not say; empty where surely nothing was sent.
+const fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
+    match outcome {
+        Outcome::Refused { code: Some(_), .. } | Outcome::NotSent { .. } => "",
+        Outcome::Refused { code: None, .. } => {
+            "A person found that it was not done; detail has that person's words. Tell the user \
+             before you ask for anything else."
+        }
+        Outcome::Sent if looks => {
+            "Sent means that the manager queued it, not that it ran. The endpoint's own alert is \
+             still looked for: call get_request later."
+        }
+        Outcome::Sent => {
+            "Sent means that the manager queued it, not that it ran. Nobody looked whether it ran: \
+             Countersign has no indexer to look in."
+        }
+        Outcome::Unknown { .. } => {
+            "Unknown means that it may or may not have run: do not repeat it there; tell the user \
+             that a person has to check."
+        }
+        Outcome::Confirmed(Proof::Alert(_)) => {
+            "Confirmed means that the endpoint's own alert shows that the script started there, not \
+             that it had its effect."
+        }
+        Outcome::Confirmed(Proof::Person(_)) => {
+            "Confirmed by a person means that somebody looked; detail has that person's words."
+        }
+        Outcome::Unconfirmed { .. } => {
+            "WARNING: unconfirmed means that it was sent and nobody saw it start: do not rely on \
+             it. Tell the user now that a person has to check; do not repeat it."
+        }
+        Outcome::Ended { seen: Some(_) } => {
+            "Ended (seen) means that its time is over and the endpoint's own alert shows that it \
+             was taken back."
+        }
+        Outcome::Ended { seen: None } => {
+            "Ended (not seen) means that its time is over and it should have ended; nobody saw it."
+        }
+        Outcome::Reverted { seen: Some(_), .. } => {
+            "Reverted (seen) means that an undo was sent and the endpoint's own alert shows that it \
+             was taken back."
+        }
+        Outcome::Reverted { seen: None, .. } => {
+            "Reverted (not seen) means that an undo was sent; nobody saw it work."
+        }
+    }
 }
 
 /// Every endpoint by what became of it: "006, 009 sent; 004, 005 not active".
 fn summary(request: &Request) -> String {
     let mut groups = Groups::new();
     for target in &request.targets {
-        let key = match &target.outcome {
-            Some(Outcome::Sent) => (0, "sent".to_owned()),
-            Some(Outcome::Refused { code: Some(code), .. }) => {
-                (1, format!("refused by the manager (code {code})"))
-            }
-            Some(Outcome::Refused { code: None, .. }) => {
-                (1, "not done, as a person found".to_owned())
-            }
-            Some(Outcome::NotSent { .. }) => (2, "not sent".to_owned()),
-            Some(Outcome::Unknown { .. }) => (3, "unknown".to_owned()),
-            Some(Outcome::Confirmed(_)) => (0, "confirmed".to_owned()),
-            Some(Outcome::Unconfirmed { .. }) => (3, "unconfirmed".to_owned()),
-            Some(Outcome::Ended { .. }) => (0, "ended".to_owned()),
-            Some(Outcome::Reverted { .. }) => (0, "reverted".to_owned()),
-            None => (4, "without an outcome".to_owned()),
+        let (rank, label) = target.outcome.as_ref().map_or((4, "without an outcome"), label);
+        let label = match target.outcome.as_ref().and_then(Outcome::code) {
+            Some(code) => format!("{label} (code {code})"),
+            None => label.to_owned(),
         };
-        groups.entry(key).or_default().push(&target.endpoint.id);
+        groups.entry((rank, label)).or_default().push(&target.endpoint.id);
     }
     add_skipped(&mut groups, request);
     said(&groups)
+}
+
+const fn label(outcome: &Outcome) -> (u8, &'static str) {
+    match outcome {
+        Outcome::Sent => (0, "sent"),
+        Outcome::Confirmed(Proof::Alert(_)) => (0, "confirmed"),
+        Outcome::Confirmed(Proof::Person(_)) => (0, "confirmed by a person"),
+        Outcome::Ended { seen: Some(_) } => (0, "ended (seen)"),
+        Outcome::Ended { seen: None } => (0, "ended (not seen)"),
+        Outcome::Reverted { seen: Some(_), .. } => (0, "reverted (seen)"),
+        Outcome::Reverted { seen: None, .. } => (0, "reverted (not seen)"),
+        Outcome::Refused { code: Some(_), .. } => (1, "refused by the manager"),
+        Outcome::Refused { code: None, .. } => (1, "not done, as a person found"),
+        Outcome::NotSent { .. } => (2, "not sent"),
+        Outcome::Unknown { .. } => (3, "unknown"),
+        Outcome::Unconfirmed { .. } => (3, "UNCONFIRMED"),
+    }
 }
 
 fn skipped(request: &Request) -> String {

@@ -13,10 +13,11 @@ use crate::domain::{
 };
 
 /// The argument of an action, then what all actions share.
-pub(super) fn action(kind: ActionKind) -> Vec<Field> {
+pub(super) fn action(kind: ActionKind, what: &str) -> Vec<Field> {
+    let argument = format!("{what}: {}.", kind.grammar());
     let mut fields = vec![(
         kind.argument(),
-        json!({ "type": "string", "description": argument(kind), "minLength": 1, "maxLength": 64 }),
+        json!({ "type": "string", "description": argument, "minLength": 1, "maxLength": 64 }),
     )];
     fields.extend(reach());
     fields.extend(term());
@@ -31,7 +32,12 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
             "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$",
         }),
     ));
-    fields.push((
+    fields.push(wait_seconds());
+    fields
+}
+
+pub(super) fn wait_seconds() -> Field {
+    (
         "wait_seconds",
         json!({
             "type": "integer",
@@ -39,30 +45,24 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
                             default, answers at once.",
             "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
         }),
-    ));
-    fields
+    )
 }
 
-fn argument(kind: ActionKind) -> String {
-    let what = match kind {
-        ActionKind::BlockIp | ActionKind::UnblockIp => "The address whose traffic is to be dropped",
-        ActionKind::DisableAccount | ActionKind::EnableAccount => {
-            "The account that is to be locked"
-        }
-    };
-    format!("{what}: {}.", kind.grammar())
-}
-
-fn reach() -> [Field; 2] {
+fn reach() -> [Field; 3] {
     [
         (
             "agent_ids",
             json!({
                 "type": "array",
                 "description": "The Wazuh agent ids of the endpoints to act on, such as [\"001\", \
-                                \"014\"]. Give either this or all_agents: true, never both. 000 is \
-                                the manager itself and cannot be a target.",
-                "items": { "type": "string", "pattern": "^[0-9]{3,10}$" },
+                                \"014\"]; with the manager before each, such as [\"main/001\"], \
+                                where there is more than one manager. Give either this or \
+                                all_agents: true, never both. 000 is the manager itself and cannot \
+                                be a target.",
+                "items": {
+                    "type": "string",
+                    "pattern": "^([a-z0-9][a-z0-9._-]{0,31}/)?[0-9]{3,10}$",
+                },
                 "minItems": 1, "maxItems": AGENT_IDS_MAX,
             }),
         ),
@@ -73,6 +73,15 @@ fn reach() -> [Field; 2] {
                 "description": "true to act on all endpoints. Endpoints that cannot be reached or \
                                 that policy keeps out are skipped and named in the answer. Give \
                                 either this or agent_ids.",
+            }),
+        ),
+        (
+            "manager",
+            json!({
+                "type": "string",
+                "description": "The manager whose endpoints are meant, where there is more than \
+                                one. One request acts on one manager: ask once for each.",
+                "pattern": "^[a-z0-9][a-z0-9._-]{0,31}$",
             }),
         ),
     ]
@@ -101,16 +110,23 @@ fn term() -> [Field; 2] {
     ]
 }
 
+fn reason(description: &str) -> Field {
+    let limits = json!({
+        "type": "string", "description": description,
+        "minLength": 1, "maxLength": REASON_CHARS_MAX,
+    });
+    ("reason", limits)
+}
+
+pub(super) fn undo_reason() -> Field {
+    reason("Why it is to be taken back, for the analyst who decides.")
+}
+
 fn claim() -> [Field; 3] {
     [
-        (
-            "reason",
-            json!({
-                "type": "string",
-                "description": "Why this is needed, for the analyst who decides: what you saw, \
-                                where, and what you conclude.",
-                "minLength": 1, "maxLength": REASON_CHARS_MAX,
-            }),
+        reason(
+            "Why this is needed, for the analyst who decides: what you saw, where, and what you \
+             conclude.",
         ),
         (
             "alert_id",

@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 use super::{Field, object};
 use crate::{
     domain::{action::ActionKind, request::StateName},
-    mcp::answer::LISTED_ENDPOINTS_MAX,
+    mcp::answer::{LISTED_ENDPOINTS_MAX, PROVES_END, PROVES_START},
 };
 
 /// One request.
 pub(super) fn request() -> Map<String, Value> {
     let mut fields = head();
     fields.extend([
+        ("manager", text("The manager whose endpoints it acts on.")),
         ("message", text("What happened and what you should do next. Follow it.")),
         ("decision", nested("What policy answered.", decision(), &["outcome", "policies"])),
         (
@@ -19,8 +20,26 @@ pub(super) fn request() -> Map<String, Value> {
             nested("Where it acts and how that went.", endpoints(), &["selected", "counts"]),
         ),
         (
+            "undo",
+            nested(
+                "Whether undo_request can take it back; absent unless it is settled and may be \
+                 in force somewhere.",
+                undo(),
+                &["possible", "note"],
+            ),
+        ),
+        (
             "held_because",
             text("Why an approved request cannot be sent at the moment. Text from outside."),
+        ),
+        (
+            "troubles",
+            json!({
+                "type": "array",
+                "description": "What keeps Countersign from sending at the moment. It goes on by \
+                                itself. Text from outside.",
+                "items": { "type": "string" },
+            }),
         ),
         ("ended", nested("How it ended; absent while it is open.", ended(), &["at"])),
         ("approval_url", text("The page on which analysts decide. Give it to the user.")),
@@ -35,6 +54,7 @@ pub(super) fn request() -> Map<String, Value> {
             "state",
             "terminal",
             "asked_at",
+            "manager",
             "message",
             "decision",
             "endpoints",
@@ -66,6 +86,7 @@ fn head() -> Vec<Field> {
             choice("The response that was asked for.", &ActionKind::ALL.map(ActionKind::name)),
         ),
         ("target", text("The address or account that it acts on.")),
+        ("undoes", text("The request that it takes back; absent where it takes none back.")),
         ("effect", text("What it does, where and for how long, in one line.")),
         (
             "state",
@@ -138,14 +159,46 @@ fn counts() -> Vec<Field> {
 }
 
 fn endpoints() -> Vec<Field> {
-    let skipped = vec![
+    let mut skipped = endpoint();
+    skipped.push(("why", text("Why it takes no part. Text from outside.")));
+    let list = |description: &str, fields, required: &[&str]| {
+        json!({
+            "type": "array",
+            "description": format!(
+                "{description} Absent where there are more than {LISTED_ENDPOINTS_MAX}: see counts."
+            ),
+            "items": object(fields, required),
+        })
+    };
+    vec![
+        ("selected", count("How many endpoints take part.")),
+        ("counts", nested("All endpoints by outcome.", counts(), &COUNTS)),
+        (
+            "skipped",
+            list(
+                "Endpoints that were asked for and take no part.",
+                skipped,
+                &["id", "name", "why"],
+            ),
+        ),
+        ("outcomes", list("The endpoints that take part.", outcome(), &["id", "name", "outcome"])),
+    ]
+}
+
+fn endpoint() -> Vec<Field> {
+    vec![
         ("id", text("The endpoint's id.")),
         ("name", text("The endpoint's name. Text from outside.")),
-        ("why", text("Why it takes no part. Text from outside.")),
-    ];
-    let outcome = vec![
-        ("id", text("The endpoint's id.")),
-        ("name", text("The endpoint's name. Text from outside.")),
+        (
+            "endpoint",
+            text("Manager and id, as agent_ids take them; present where there are more managers."),
+        ),
+    ]
+}
+
+fn outcome() -> Vec<Field> {
+    let mut fields = endpoint();
+    fields.extend([
         (
             "outcome",
             choice(
@@ -168,28 +221,44 @@ fn endpoints() -> Vec<Field> {
         ),
         ("code", count("The manager's code of a refusal.")),
         ("detail", text("More about the outcome. Text from outside.")),
-    ];
-    let list = |description: &str, fields, required: &[&str]| {
-        json!({
-            "type": "array",
-            "description": format!(
-                "{description} Absent where there are more than {LISTED_ENDPOINTS_MAX}: see counts."
-            ),
-            "items": object(fields, required),
-        })
-    };
-    vec![
-        ("selected", count("How many endpoints take part.")),
-        ("counts", nested("All endpoints by outcome.", counts(), &COUNTS)),
         (
-            "skipped",
-            list(
-                "Endpoints that were asked for and take no part.",
-                skipped,
-                &["id", "name", "why"],
+            "until",
+            text("When it ends there by itself (RFC 3339, UTC); present where it may be in force."),
+        ),
+        (
+            "evidence",
+            nested(
+                "The endpoint's own alert.",
+                evidence(),
+                &["index", "alert", "rule", "at", "proves"],
             ),
         ),
-        ("outcomes", list("The endpoints that take part.", outcome, &["id", "name", "outcome"])),
+        ("doubt", text("What speaks against its effect there. Text from outside.")),
+        ("reverted_by", text("The request that took it back there.")),
+    ]);
+    fields
+}
+
+fn evidence() -> Vec<Field> {
+    vec![
+        ("index", text("The index that holds the alert.")),
+        ("alert", text("The alert's id in that index.")),
+        ("rule", text("The rule that fired.")),
+        ("at", text("When the endpoint did it (RFC 3339, UTC).")),
+        ("proves", choice("What the alert proves, and not more.", &[PROVES_START, PROVES_END])),
+    ]
+}
+
+fn undo() -> Vec<Field> {
+    vec![
+        (
+            "possible",
+            json!({ "type": "boolean", "description": "Whether Wazuh can take it back." }),
+        ),
+        (
+            "note",
+            text("What an undo can and cannot do; where it is impossible, what to do by hand."),
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use super::{
     super::{
         Read, StoreError,
-        row::{At, count, integer, maybe_integer, text},
+        row::{At, count, integer, maybe_integer, maybe_text, text},
     },
     id_text,
 };
@@ -45,6 +45,8 @@ pub struct Summary {
     pub id: RequestId,
     /// Who asked.
     pub agent_name: String,
+    /// The request that it takes back.
+    pub undoes: Option<RequestId>,
     /// What for.
     pub action: Action,
     /// For how long.
@@ -67,8 +69,8 @@ pub async fn list(
     filter: &Filter,
     limit: u32,
 ) -> Result<Vec<Summary>, StoreError> {
-    const SQL: &str = "SELECT id, agent_name, action, argument, term_seconds, state, asked_at,
-            deadline,
+    const SQL: &str = "SELECT id, agent_name, undoes, action, argument, term_seconds, state,
+            asked_at, deadline,
             (SELECT count(*) FROM vote WHERE request_id = id AND retracted_at IS NULL) AS approvals,
             e.*
          FROM request JOIN (
@@ -108,6 +110,7 @@ pub async fn list(
 fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
     let id = text(row, "id")?;
     let at = At { table: "request", id: &id };
+    let undoes = maybe_text(row, "undoes")?;
     let (action, term) = action(at, row)?;
     let number = |column| Ok::<_, StoreError>(count(integer(row, column)?));
     let mut counts =
@@ -118,6 +121,7 @@ fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
     Ok(Summary {
         id: at.read(&id, |text| text.parse().ok())?,
         agent_name: text(row, "agent_name")?,
+        undoes: undoes.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
         action,
         term,
         state: at.read(&text(row, "state")?, StateName::parse)?,

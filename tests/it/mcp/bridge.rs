@@ -301,7 +301,7 @@ async fn an_unmodified_client_works_through_the_bridge_whatever_its_age() {
         scene.clock.advance(Duration::from_secs(1));
         let stream = bridged(&scene.url(), &scene.token);
         let agent = Agent::over(tokio::io::split(stream), mode).await;
-        assert_eq!(agent.0.list_all_tools().await.unwrap().len(), 6);
+        assert_eq!(agent.0.list_all_tools().await.unwrap().len(), 7);
         let id = agent.block(json!({})).await.id();
         let wait = json!({ "request_id": id, "timeout_seconds": 50 });
         let (waited, ()) = tokio::join!(

@@ -1,5 +1,8 @@
 //! Whole stories of an agent, through rmcp's own client over HTTP.
 
+use std::time::Duration;
+
+use chrono::SecondsFormat;
 use countersign::simulator::Rights;
 use rmcp::{
     model::{CallToolRequestParams, ErrorCode},
@@ -13,7 +16,7 @@ use super::{
 };
 
 /// Calls, and holds the answer against the schema that the server declared.
-async fn checked(agent: &Agent, tool: &'static str, arguments: Value) -> Told {
+pub(crate) async fn checked(agent: &Agent, tool: &'static str, arguments: Value) -> Told {
     let told = agent.call(tool, arguments).await;
     let tools = agent.0.list_all_tools().await.unwrap();
     let schema = tools.iter().find(|known| known.name == tool).unwrap().output_schema.clone();
@@ -36,7 +39,10 @@ async fn a_request_waits_for_a_person_and_then_runs_whatever_the_clients_age() {
         scene.work().await;
         let seen = checked(&agent, "get_request", json!({ "request_id": id })).await;
         assert_eq!((seen.state(), seen.error), ("settled", false));
-        let outcomes = json!([{ "id": "002", "name": "web-02", "outcome": "sent" }]);
+        let until = (scene.clock.now() + Duration::from_mins(10))
+            .to_rfc3339_opts(SecondsFormat::Secs, true);
+        let outcomes =
+            json!([{ "id": "002", "name": "web-02", "outcome": "sent", "until": until }]);
         assert_eq!(seen.json["endpoints"]["outcomes"], outcomes);
         let waited = checked(&agent, "wait_for_decision", json!({ "request_id": id })).await;
         assert_eq!(waited.json, seen.json);
@@ -153,7 +159,7 @@ async fn a_list_is_newest_first_and_goes_on_by_its_cursor() {
     let agent = scene.agent().await;
     let mut ids = Vec::new();
     for last in 1..=3 {
-        scene.clock.advance(std::time::Duration::from_secs(1));
+        scene.clock.advance(Duration::from_secs(1));
         ids.push(agent.block(json!({ "srcip": format!("198.51.100.1{last}") })).await.id());
     }
     agent.call("cancel_request", json!({ "request_id": ids[0], "reason": "not needed" })).await;

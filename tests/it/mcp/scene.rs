@@ -31,8 +31,22 @@ impl Deref for Scene {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
+        Self::planned(Plan { indexer: false, ..Plan::default() }).await
+    }
+
+    pub(crate) async fn with_indexer() -> Self {
+        Self::planned(Plan::default()).await
+    }
+
+    /// With one simulator behind two names.
+    pub(crate) async fn with_managers(called: &'static str, also: &'static str) -> Self {
+        let plan = Plan { indexer: false, called, also_called: Some(also), ..Plan::default() };
+        Self::planned(plan).await
+    }
+
+    async fn planned(plan: Plan) -> Self {
         let public_url = Some("https://countersign.example".to_owned());
-        Self(World::start_with(Plan { indexer: false, public_url, ..Plan::default() }).await)
+        Self(World::start_with(Plan { public_url, ..plan }).await)
     }
 
     /// A bare POST to `/mcp` of a legacy client, without a token.
