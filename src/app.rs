@@ -107,7 +107,8 @@ impl Parts {
         for file in config.private_files() {
             only_ours(file)?;
         }
-        let managers = vec![Connector::wazuh(settings::connector(config)?)?];
+        let managers = settings::connectors(config)?;
+        let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
         // The lock first: who finds the port taken by another broker should hear of that one.
         let store = Store::serve(&config.server.database).await?;
         let what = format!("cannot listen on {}", config.server.listen);

@@ -50,8 +50,6 @@ pub struct Settings {
     pub decide_within: Duration,
     /// How long an approval may wait for the worker.
     pub use_approval_within: Duration,
-    /// The most endpoints in one call.
-    pub batch_endpoints_max: usize,
     /// How much hangs on the endpoints of a group, 1 to 5.
     pub criticality: BTreeMap<String, u8>,
     /// Networks that responses may not touch.

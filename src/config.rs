@@ -1,6 +1,6 @@
 //! The configuration file: one TOML file, with overrides from the environment.
 //!
-//! `COUNTERSIGN__MANAGER__URL=https://…` overrides `url` in `[manager]`. Secrets are never in the
+//! `COUNTERSIGN__MANAGER__MAIN__URL=https://…` overrides `url` in `[manager.main]`. Secrets are never in the
 //! file: it names files that hold them.
 
 use std::{
@@ -60,10 +60,8 @@ impl ConfigError {
 pub struct Config {
     /// Where people and agents reach the broker.
     pub server: Server,
-    /// The Wazuh manager.
-    pub manager: Manager,
-    /// The Wazuh indexer: without it no alert is ever found, and nothing runs without people.
-    pub indexer: Option<Indexer>,
+    /// The Wazuh managers, by the names that people, agents and policies use.
+    pub manager: BTreeMap<String, Manager>,
     /// How long things may wait.
     #[serde(default)]
     pub requests: Requests,
@@ -127,12 +125,9 @@ pub struct Reach {
     pub pin_sha256: Option<String>,
 }
 
-/// The Wazuh manager.
+/// A Wazuh manager.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manager {
-    /// What it is called here.
-    #[serde(default = "main_manager")]
-    pub name: String,
     /// How it is reached.
     #[serde(flatten)]
     pub reach: Reach,
@@ -149,12 +144,11 @@ pub struct Manager {
     /// name of a script on the endpoints, or the name of a command of the manager.
     #[serde(default)]
     pub undo_commands: BTreeMap<String, BTreeMap<String, String>>,
+    /// Its indexer: without one no alert is ever found, nothing runs without people, and nobody
+    /// sees whether a response started.
+    pub indexer: Option<Indexer>,
     #[serde(flatten)]
     other: Table,
-}
-
-fn main_manager() -> String {
-    "main".to_owned()
 }
 
 const fn batch_endpoints_max() -> u16 {
@@ -274,10 +268,12 @@ impl Config {
         let mut paths = vec![&mut server.database, &mut server.policies];
         paths.extend(server.tls_certificate_file.as_mut());
         paths.extend(server.tls_key_file.as_mut());
-        let indexer = self.indexer.as_mut().map(|indexer| &mut indexer.reach);
-        for reach in std::iter::once(&mut self.manager.reach).chain(indexer) {
-            paths.push(&mut reach.password_file);
-            paths.extend(reach.ca_file.as_mut());
+        for manager in self.manager.values_mut() {
+            let indexer = manager.indexer.as_mut().map(|indexer| &mut indexer.reach);
+            for reach in std::iter::once(&mut manager.reach).chain(indexer) {
+                paths.push(&mut reach.password_file);
+                paths.extend(reach.ca_file.as_mut());
+            }
         }
         for path in paths {
             *path = folder.join(&*path);
@@ -286,13 +282,12 @@ impl Config {
 
     /// Files that hold secrets or data.
     pub fn private_files(&self) -> Vec<&Path> {
-        let indexer = self.indexer.as_ref().map(|indexer| &indexer.reach.password_file);
-        let key = self.server.tls_key_file.as_ref();
-        [Some(&self.server.database), Some(&self.manager.reach.password_file), indexer, key]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
-            .collect()
+        let passwords = self.manager.values().flat_map(|manager| {
+            let indexer = manager.indexer.as_ref().map(|indexer| &indexer.reach.password_file);
+            [Some(&manager.reach.password_file), indexer]
+        });
+        let own = [Some(&self.server.database), self.server.tls_key_file.as_ref()];
+        own.into_iter().chain(passwords).flatten().map(PathBuf::as_path).collect()
     }
 }
 

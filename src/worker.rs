@@ -92,8 +92,8 @@ async fn rest(broker: &Broker, time: Duration, stop: &CancellationToken) {
     }
 }
 
-/// One step of everything, for whoever steps by hand: the last manager that did something says
-/// what.
+/// One step of sweep and senders, for whoever steps by hand: the last manager that did something
+/// says what.
 pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     broker.sweep().await?;
     let mut progress = Progress::Idle;
@@ -102,7 +102,6 @@ pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
             Progress::Idle => {}
             done @ (Progress::Held(_) | Progress::Moved(_)) => progress = done,
         }
-        broker.observe(manager.name()).await?;
     }
     Ok(progress)
 }

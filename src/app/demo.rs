@@ -229,7 +229,6 @@ fn settings(address: SocketAddr) -> broker::Settings {
         public_url: format!("http://{address}"),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
-        batch_endpoints_max: 50,
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: Vec::new(),
         protected_addresses: Vec::new(),

@@ -26,13 +26,18 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     }
     findings.push(database(&config.server.database, &clock).await);
     findings.push(policies(&config.server.policies));
-    let connector = settings::connector(config)
-        .map_err(|error| error.to_string())
-        .and_then(|settings| Connector::wazuh(settings).map_err(|error| error.to_string()));
-    match connector {
-        Ok(connector) => findings.extend(connector.examine(clock.now()).await),
+    let advice = "mend that part of the configuration";
+    let managers = match settings::connectors(config) {
+        Ok(managers) => managers,
         Err(error) => {
-            findings.push(Finding::bad("manager", error, "mend that part of the configuration"));
+            findings.push(Finding::bad("manager", error.to_string(), advice));
+            return findings;
+        }
+    };
+    for settings in managers {
+        match Connector::wazuh(settings) {
+            Ok(connector) => findings.extend(connector.examine(clock.now()).await),
+            Err(error) => findings.push(Finding::bad("manager", error.to_string(), advice)),
         }
     }
     findings

@@ -4,31 +4,36 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
     broker::{self, BusinessHours},
-    config::{Config, ConfigError, Reach},
+    config::{Config, ConfigError, Manager, Reach},
     connector::{IndexerSettings, Secret, Settings, Tls},
     domain::{action::ActionKind, canonical::Digest, endpoint::Platform},
 };
 
-/// What the connector is told.
-pub(super) fn connector(config: &Config) -> Result<Settings, ConfigError> {
-    let manager = &config.manager;
-    let indexer = config.indexer.as_ref().map(|indexer| {
+/// What the connector of each manager is told.
+pub(super) fn connectors(config: &Config) -> Result<Vec<Settings>, ConfigError> {
+    config.manager.iter().map(|(name, manager)| connector(name, manager)).collect()
+}
+
+fn connector(name: &str, manager: &Manager) -> Result<Settings, ConfigError> {
+    let section = format!("manager.{name}");
+    let indexer = manager.indexer.as_ref().map(|indexer| {
+        let section = format!("{section}.indexer");
         Ok::<_, ConfigError>(IndexerSettings {
             url: indexer.reach.url.clone(),
             user: indexer.reach.user.clone(),
-            password: password("indexer", &indexer.reach)?,
-            tls: tls("indexer", &indexer.reach)?,
+            password: password(&section, &indexer.reach)?,
+            tls: tls(&section, &indexer.reach)?,
             alert_index: indexer.alerts_index.clone(),
             confirm_within: Duration::from_secs(indexer.confirm_within_seconds.into()),
         })
     });
     Ok(Settings {
-        name: manager.name.clone(),
+        name: name.to_owned(),
         url: manager.reach.url.clone(),
         user: manager.reach.user.clone(),
-        password: password("manager", &manager.reach)?,
-        tls: tls("manager", &manager.reach)?,
-        undo_commands: undo_commands(&manager.undo_commands)?,
+        password: password(&section, &manager.reach)?,
+        tls: tls(&section, &manager.reach)?,
+        undo_commands: undo_commands(&section, &manager.undo_commands)?,
         batch_endpoints_max: manager.batch_endpoints_max,
         calls_per_minute_max: manager.calls_per_minute_max,
         call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
@@ -45,7 +50,6 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         public_url: config.server.public_url.clone(),
         decide_within: minutes(config.requests.decide_within_minutes),
         use_approval_within: minutes(config.requests.use_approval_within_minutes),
-        batch_endpoints_max: config.manager.batch_endpoints_max.into(),
         criticality: config.criticality.clone(),
         own_networks: config.protected.networks.clone(),
         protected_addresses: protected_addresses(config),
@@ -115,11 +119,12 @@ pub(crate) fn fingerprint(text: &str) -> Option<Digest> {
 }
 
 fn undo_commands(
+    section: &str,
     configured: &BTreeMap<String, BTreeMap<String, String>>,
 ) -> Result<BTreeMap<(ActionKind, Platform), String>, ConfigError> {
     let mut commands = BTreeMap::new();
     for (action, platforms) in configured {
-        let key = format!("manager.undo_commands.{action}");
+        let key = format!("{section}.undo_commands.{action}");
         let kind = ActionKind::parse(action)
             .ok_or_else(|| ConfigError::value(&key, &action, "block_ip or disable_account"))?;
         for (name, command) in platforms {

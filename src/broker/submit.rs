@@ -54,7 +54,7 @@ impl Broker {
         }
         drop(reader);
         let now = self.clock().now();
-        let connector = self.choose(proposal)?;
+        let connector = self.choose(proposal).await?;
         let inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
         check_endpoints(connector, proposal, &inventory).await?;
@@ -77,23 +77,49 @@ impl Broker {
             .await
     }
 
-    /// The manager that a proposal is for.
-    fn choose(&self, proposal: &Proposal) -> Result<&Connector, Invalid> {
-        let found = match (&proposal.manager, self.managers()) {
-            (None, [only]) => Some(only),
-            (None, _) => None,
-            (Some(name), _) => self.manager(name),
+    /// The manager that a proposal is for: the one it names, the only one, or the only one that
+    /// has all the endpoints that it names.
+    async fn choose(&self, proposal: &Proposal) -> Result<&Connector, BrokerError> {
+        let names = || {
+            let names: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
+            names.join(", ")
         };
-        found.ok_or_else(|| {
-            let names: Vec<_> = self.managers().iter().map(|one| one.name()).collect();
-            let problem = match &proposal.manager {
-                None => "it is not said whose endpoints are meant".to_owned(),
-                Some(name) => format!("there is no manager `{name}`"),
-            };
-            let allowed =
-                format!("one of {}, here or before each id in agent_ids", names.join(", "));
-            Invalid { field: "manager".to_owned(), problem, allowed }
-        })
+        let refused = |field: &str, problem: String| Invalid {
+            field: field.to_owned(),
+            problem,
+            allowed: format!("one of the managers {}", names()),
+        };
+        if let Some(name) = &proposal.manager {
+            let unknown = || refused("manager", format!("there is no manager `{name}`"));
+            return Ok(self.manager(name).ok_or_else(unknown)?);
+        }
+        if let [only] = self.managers() {
+            return Ok(only);
+        }
+        let Selection::Ids(ids) = &proposal.selection else {
+            let problem = "all_agents means those of one manager, and none is named";
+            return Err(refused("manager", problem.to_owned()).into());
+        };
+        let (mut having, now) = (Vec::new(), self.clock().now());
+        for manager in self.managers() {
+            let inventory =
+                manager.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
+            if inventory.unknown.is_empty() {
+                having.push(manager);
+            }
+        }
+        let ids: Vec<_> = ids.iter().map(EndpointId::as_str).collect();
+        let ids = ids.join(", ");
+        match having.as_slice() {
+            [only] => Ok(only),
+            [] => Err(refused("agent_ids", format!("no manager has {ids}")).into()),
+            several => {
+                let first = several.first().map_or("", |manager| manager.name());
+                let problem =
+                    format!("{ids} may be of more than one manager: write {first}/001 or the like");
+                Err(refused("agent_ids", problem).into())
+            }
+        }
     }
 
     /// The request as it would be stored, but for policy's answer.

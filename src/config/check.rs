@@ -2,25 +2,22 @@
 
 use toml::Table;
 
-use super::{Config, ConfigError, Reach, Server};
+use super::{Config, ConfigError, Manager, Reach, Server};
+use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.server.check()?;
-        self.manager.reach.check("manager")?;
-        let manager_keys = "name, batch_endpoints_max, call_timeout_seconds, \
-                            calls_per_minute_max, undo_commands";
-        known("manager", &self.manager.other, manager_keys)?;
-        if let Some(indexer) = &self.indexer {
-            indexer.reach.check("indexer")?;
-            known("indexer", &indexer.other, "alerts_index, confirm_within_seconds")?;
-            let wait = indexer.confirm_within_seconds;
-            range("indexer.confirm_within_seconds", wait.into(), 10, 3600)?;
+        if self.manager.is_empty() {
+            let allowed = "at least one manager, such as [manager.main]";
+            return Err(ConfigError::value("manager", &"", allowed));
         }
-        let batch = self.manager.batch_endpoints_max;
-        range("manager.batch_endpoints_max", batch.into(), 1, 500)?;
-        range("manager.call_timeout_seconds", self.manager.call_timeout_seconds.into(), 1, 600)?;
-        range("manager.calls_per_minute_max", self.manager.calls_per_minute_max.into(), 1, 300)?;
+        for (name, manager) in &self.manager {
+            if !is_manager_name(name) {
+                return Err(ConfigError::value("manager", name, MANAGER_GRAMMAR));
+            }
+            manager.check(&format!("manager.{name}"))?;
+        }
         let requests = &self.requests;
         range("requests.decide_within_minutes", requests.decide_within_minutes, 1, 43_200)?;
         let use_within = requests.use_approval_within_minutes;
@@ -35,6 +32,26 @@ impl Config {
             range("business_hours.days", (*day).into(), 1, 7)?;
         }
         Ok(())
+    }
+}
+
+impl Manager {
+    fn check(&self, section: &str) -> Result<(), ConfigError> {
+        let key = |key: &str| format!("{section}.{key}");
+        self.reach.check(section)?;
+        known(
+            section,
+            &self.other,
+            "batch_endpoints_max, call_timeout_seconds, calls_per_minute_max, undo_commands, indexer",
+        )?;
+        range(&key("batch_endpoints_max"), self.batch_endpoints_max.into(), 1, 500)?;
+        range(&key("call_timeout_seconds"), self.call_timeout_seconds.into(), 1, 600)?;
+        range(&key("calls_per_minute_max"), self.calls_per_minute_max.into(), 1, 300)?;
+        let Some(indexer) = &self.indexer else { return Ok(()) };
+        indexer.reach.check(&key("indexer"))?;
+        known(&key("indexer"), &indexer.other, "alerts_index, confirm_within_seconds")?;
+        let wait = indexer.confirm_within_seconds;
+        range(&key("indexer.confirm_within_seconds"), wait.into(), 10, 3600)
     }
 }
 

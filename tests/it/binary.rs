@@ -121,7 +121,7 @@ impl Program {
         let port = self.port;
         format!(
             "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
-         [manager]\nurl = \"{manager}\"\nuser = \"wazuh\"\npassword_file = \"manager.password\"\n\
+         [manager.main]\nurl = \"{manager}\"\nuser = \"wazuh\"\npassword_file = \"manager.password\"\n\
          [criticality]\nweb = 2\nwindows = 2\n"
         )
     }
@@ -170,18 +170,22 @@ fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
     for (wrong, right, parts) in [
         (listen, "listen = \"0.0.0.0:0\"", vec!["server.listen", "0.0.0.0:0", "tls"]),
         (listen, "listen = \"here\"", vec!["listen"]),
-        ("user = \"wazuh\"", "user = \"\"", vec!["manager.user"]),
-        ("user = \"wazuh\"", "user = \"wazuh\"\nspeed = 3", vec!["manager.speed", "3"]),
+        ("user = \"wazuh\"", "user = \"\"", vec!["manager.main.user"]),
+        ("user = \"wazuh\"", "user = \"wazuh\"\nspeed = 3", vec!["manager.main.speed", "3"]),
         (
             "http://127.0.0.1:9\"\nuser",
             "https://127.0.0.1:9\"\nuser",
-            vec!["manager.", "pin_sha256"],
+            vec!["manager.main.", "pin_sha256"],
         ),
-        ("http://127.0.0.1:9\"\nuser", "http://192.0.2.1:9\"\nuser", vec!["manager.url", "https"]),
+        (
+            "http://127.0.0.1:9\"\nuser",
+            "http://192.0.2.1:9\"\nuser",
+            vec!["manager.main.url", "https"],
+        ),
         ("web = 2", "web = 9", vec!["criticality.web", "9", "1 to 5"]),
         ("firewall-drop600", "firewall-stop600", vec!["firewall-stop600", "block_ip.linux"]),
         ("[server]", "[sever]", vec!["sever"]),
-        ("manager.password\"", "nowhere\"", vec!["manager.password_file", "nowhere"]),
+        ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
     ] {
         program.write("countersign.toml", &good.replace(wrong, right));
         let (code, said) = program.refused(&["serve"]);

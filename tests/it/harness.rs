@@ -168,6 +168,13 @@ impl World {
         worker::step(self.broker()).await.unwrap()
     }
 
+    /// Looks once for traces of what was sent.
+    pub(crate) async fn look(&self) {
+        for manager in self.broker().managers() {
+            self.broker().observe(manager.name()).await.unwrap();
+        }
+    }
+
     pub(crate) fn pass(&self, time: Duration) {
         self.clock.advance(time);
     }
@@ -224,7 +231,6 @@ pub(crate) fn settings() -> Settings {
         public_url: String::new(),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
-        batch_endpoints_max: 50,
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: vec!["192.0.2.0/24".parse().unwrap()],
         protected_addresses: vec!["198.51.100.1".parse().unwrap()],
