@@ -179,7 +179,11 @@ fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
         ),
         ("http://127.0.0.1:9\"\nuser", "http://192.0.2.1:9\"\nuser", vec!["manager.url", "https"]),
         ("web = 2", "web = 9", vec!["criticality.web", "9", "1 to 5"]),
-        ("firewall-drop600", "firewall-stop600", vec!["firewall-stop600", "block_ip.linux"]),
+        (
+            "[criticality]",
+            "[manager.undo_commands.block_ip]\nlinux = \"!a/b\"\n[criticality]",
+            vec!["!a/b", "block_ip.linux"],
+        ),
         ("[server]", "[sever]", vec!["sever"]),
         ("manager.password\"", "nowhere\"", vec!["manager.password_file", "nowhere"]),
     ] {

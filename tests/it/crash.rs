@@ -21,6 +21,10 @@ impl Story {
     async fn begin() -> Self {
         let mut settings = Settings::demo("manager-pw", "indexer-pw");
         settings.rate_limit_per_minute = 0;
+        // Who is silent is not asked beforehand, so that a held one is met in the call.
+        for endpoint in &mut settings.agents {
+            endpoint.silent_for = Some(chrono::TimeDelta::minutes(2));
+        }
         let manager = Simulator::new(settings);
         let server = manager.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let program = Program::new();

@@ -221,7 +221,7 @@ async fn the_kill_switch_stops_claims_until_it_is_released() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kill_switch_keeps_back_the_batches_that_are_not_out_yet() {
-    let world = World::start().await;
+    let world = World::start_with(Plan::silent()).await;
     let id = approved(&world, &["001", "005"]).await;
     world.manager.hold("001");
     let work = world.work();
@@ -258,7 +258,7 @@ async fn an_endpoint_that_went_offline_is_not_sent_and_needs_no_new_vote() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_in_the_middle_of_a_call_leaves_unknown_and_sends_nothing() {
-    let world = World::start().await;
+    let world = World::start_with(Plan::silent()).await;
     let id = approved(&world, &["001", "005"]).await;
     world.manager.hold("001");
     {
