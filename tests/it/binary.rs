@@ -177,7 +177,11 @@ fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
             "https://127.0.0.1:9\"\nuser",
             vec!["manager.", "pin_sha256"],
         ),
-        ("http://127.0.0.1:9\"\nuser", "http://192.0.2.1:9\"\nuser", vec!["manager.url", "https"]),
+        (
+            "http://127.0.0.1:9\"\nuser",
+            "http://192.0.2.1:9\"\nuser",
+            vec!["manager.main.url", "https"],
+        ),
         ("web = 2", "web = 9", vec!["criticality.web", "9", "1 to 5"]),
         (
             "[criticality]",
