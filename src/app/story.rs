@@ -103,14 +103,14 @@ fn private() -> Step {
 
 fn partial() -> Step {
     Step {
-        title: "one endpoint of two has responses switched off: a partial failure",
+        title: "one endpoint of two has responses switched off: it is left out beforehand",
         kind: ActionKind::BlockIp,
         arguments: json!({
             "srcip": "198.51.100.77", "agent_ids": ["002", "014"], "duration_seconds": 600,
             "reason": "credential stuffing against the portal and the VPN",
         }),
         people: &[("bob", Ballot::Approve)],
-        expected: "settled: 002 sent; 014 refused",
+        expected: "settled: 002 sent; 014 skipped",
     }
 }
 

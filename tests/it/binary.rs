@@ -183,7 +183,11 @@ fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
             vec!["manager.main.url", "https"],
         ),
         ("web = 2", "web = 9", vec!["criticality.web", "9", "1 to 5"]),
-        ("firewall-drop600", "firewall-stop600", vec!["firewall-stop600", "block_ip.linux"]),
+        (
+            "[criticality]",
+            "[manager.main.undo_commands.block_ip]\nlinux = \"!a/b\"\n[criticality]",
+            vec!["!a/b", "block_ip.linux"],
+        ),
         ("[server]", "[sever]", vec!["sever"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
     ] {
