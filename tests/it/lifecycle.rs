@@ -12,6 +12,6 @@ mod records;
 mod refusals;
 mod voting;
 mod walk;
-mod world;
+pub(crate) mod world;
 
 pub(crate) use walk::walk;

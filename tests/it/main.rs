@@ -19,5 +19,6 @@ mod simulator;
 mod simulator_captures;
 mod simulator_client;
 mod states_doc;
+mod story;
 mod submit;
 mod web;
