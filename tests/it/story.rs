@@ -190,6 +190,7 @@ fn an_endpoint_that_is_left_out_says_why_and_nothing_more_happens_to_it() {
     let mut draft = drafted(Verdict::Run);
     let endpoint = draft.targets.pop().unwrap().endpoint;
     draft.skipped = vec![Skipped { endpoint, reason: SkipReason::NotActive("gone".to_owned()) }];
+    draft.digest = draft.computed_digest();
     let mut journey = Journey::begin(draft);
     let request = journey.request.clone();
     let order = order(&request, &["001"]);
