@@ -73,8 +73,8 @@ pub struct Parts {
     pub store: Store,
     /// The clock.
     pub clock: Clock,
-    /// The connector.
-    pub connector: Connector,
+    /// The managers.
+    pub managers: Vec<Connector>,
     /// The folder of the policies.
     pub policies: PathBuf,
     /// The set in it, tested.
@@ -107,7 +107,7 @@ impl Parts {
         for file in config.private_files() {
             only_ours(file)?;
         }
-        let connector = Connector::new(settings::connector(config)?)?;
+        let managers = vec![Connector::wazuh(settings::connector(config)?)?];
         // The lock first: who finds the port taken by another broker should hear of that one.
         let store = Store::serve(&config.server.database).await?;
         let what = format!("cannot listen on {}", config.server.listen);
@@ -116,7 +116,7 @@ impl Parts {
         Ok(Self {
             store,
             clock: Clock::system(),
-            connector,
+            managers,
             policies: config.server.policies.clone(),
             engine: load_and_test(&config.server.policies)?,
             settings: settings::broker(config),
@@ -129,16 +129,18 @@ impl Parts {
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
         let keeper = Keeper::new(self.store, self.clock);
-        let broker =
-            Broker::new(keeper, self.connector.clone(), self.engine, self.settings.clone());
+        let managers: Vec<_> = self.managers.iter().map(|m| (m.name(), m.url())).collect();
+        let managers = json!(managers);
+        let broker = Broker::new(keeper, self.managers, self.engine, self.settings.clone());
         broker
             .started(json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "configuration_sha256": self.configuration.to_string(),
-                "manager": self.connector.url(),
+                "managers": managers,
             }))
             .await?;
-        broker.recover().await?;
+        broker.recover(None).await?;
+        broker.withdraw_orphans().await?;
         broker.note_policy().await?;
         let what = "cannot use the listening socket".to_owned();
         let address = self

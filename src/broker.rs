@@ -31,10 +31,14 @@ mod facts;
 pub mod freeze;
 pub mod keeper;
 pub mod look;
+pub mod observe;
 pub mod policies;
+pub mod resolve;
 pub mod sign_in;
 pub mod submit;
 pub mod sweep;
+pub mod system;
+pub mod undo;
 pub mod vote;
 
 /// What the broker may be told about its surroundings.
@@ -119,20 +123,20 @@ pub struct Broker(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     keeper: keeper::Keeper,
-    connector: Connector,
+    managers: Vec<Connector>,
     engine: RwLock<Engine>,
     settings: Settings,
 }
 
 impl Broker {
-    /// Puts the verbs on their ground.
+    /// Puts the verbs on their ground. Each manager has a name of its own.
     pub fn new(
         keeper: keeper::Keeper,
-        connector: Connector,
+        managers: Vec<Connector>,
         engine: Engine,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Parts { keeper, connector, engine: RwLock::new(engine), settings }))
+        Self(Arc::new(Parts { keeper, managers, engine: RwLock::new(engine), settings }))
     }
 
     /// What it was told about its surroundings.
@@ -168,8 +172,19 @@ impl Broker {
         self.0.keeper.store()
     }
 
-    fn connector(&self) -> &Connector {
-        &self.0.connector
+    /// The managers that are configured.
+    pub fn managers(&self) -> &[Connector] {
+        &self.0.managers
+    }
+
+    /// Whether ids of endpoints alone may mean more than one machine.
+    pub fn several_managers(&self) -> bool {
+        self.managers().len() > 1
+    }
+
+    /// The manager of that name; none where it is no longer configured.
+    fn manager(&self, name: &str) -> Option<&Connector> {
+        self.managers().iter().find(|manager| manager.name() == name)
     }
 
     fn use_by(&self, now: Time) -> Time {

@@ -142,10 +142,13 @@ pub struct Manager {
     /// How long a call may take, in seconds.
     #[serde(default = "call_timeout_seconds")]
     pub call_timeout_seconds: u16,
-    /// The manager's names for responses that end by themselves: action, platform, names such as
-    /// `firewall-drop600`.
+    /// The most calls in a minute, 1 to 300.
+    #[serde(default = "calls_per_minute_max")]
+    pub calls_per_minute_max: u16,
+    /// What takes back a response that does not end by itself: action, platform, and `!` with the
+    /// name of a script on the endpoints, or the name of a command of the manager.
     #[serde(default)]
-    pub timed_commands: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    pub undo_commands: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(flatten)]
     other: Table,
 }
@@ -162,6 +165,10 @@ const fn call_timeout_seconds() -> u16 {
     75
 }
 
+const fn calls_per_minute_max() -> u16 {
+    200
+}
+
 /// The Wazuh indexer.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Indexer {
@@ -171,12 +178,19 @@ pub struct Indexer {
     /// The indices that hold alerts.
     #[serde(default = "alerts_index")]
     pub alerts_index: String,
+    /// How long an endpoint's own alert may take, in seconds.
+    #[serde(default = "confirm_within_seconds")]
+    pub confirm_within_seconds: u16,
     #[serde(flatten)]
     other: Table,
 }
 
 fn alerts_index() -> String {
     "wazuh-alerts-*".to_owned()
+}
+
+const fn confirm_within_seconds() -> u16 {
+    120
 }
 
 /// How long things may wait.

@@ -1,177 +1,214 @@
-//! Outside systems: the API of a Wazuh 4.x manager, and the indexer that holds its alerts.
+//! Outside systems: what manages the endpoints, and what keeps their alerts.
 //!
-//! Reads resolve endpoints and find alerts. One call acts: [`Connector::dispatch`] spends an
-//! [`ExecutionPermit`]. What went wrong is a [`ConnectorError`], a sentence for people; nothing
-//! here writes a log, so bodies, headers, tokens and passwords cannot get into one.
+//! A kind of manager is a [`Driver`] in a file of its own; [`Connector`] is the handle that the
+//! rest of the crate holds. Reads resolve endpoints and find alerts and traces. One call acts:
+//! [`Driver::dispatch`] spends an [`ExecutionPermit`]. What went wrong is a [`ConnectorError`], a
+//! sentence for people; nothing here writes a log, so bodies, headers, tokens and passwords cannot
+//! get into one.
 //!
-//! Deliberately absent: any way to act on endpoints that are not named, to repeat a call, to
-//! trust a certificate unseen, and to undo (the API has none).
+//! Deliberately absent: any way to act on endpoints that are not named, to repeat a call, and to
+//! trust a certificate unseen.
 
 mod addresses;
-mod alert;
-mod command;
-mod dispatch;
 mod error;
+mod gate;
 mod http;
-mod inventory;
-mod login;
-mod manager;
 mod relay;
-mod settings;
+mod secret;
 mod tls;
+mod wazuh;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap, fmt, net::IpAddr, ops::Deref, pin::Pin, sync::Arc, time::Duration,
 };
 
-use addresses::Addresses;
-use alert::Indexer;
-use command::Catalogue;
-use inventory::{Found, Wanted};
-use manager::Manager;
+use chrono::TimeDelta;
 
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
-    endpoint::{Inventory, Platform, Selection},
+    canonical::Digest,
+    endpoint::{Inventory, Platform, Selection, SkipReason},
+    evidence::{Sighting, Watched},
     facts::AlertFacts,
+    id::{AttemptId, RequestId},
+    lifecycle::Report,
     permit::ExecutionPermit,
 };
 
-pub use command::{Commands, Mark};
-pub use dispatch::Dispatched;
 pub use error::ConnectorError;
-pub use manager::ManagerInfo;
+pub use gate::{Health, Shut};
 pub use relay::Relay;
-pub use settings::{IndexerSettings, Secret, Settings, Tls};
+pub use secret::{Secret, Tls};
+pub use wazuh::{IndexerSettings, Settings};
 
-/// A manager, and perhaps its indexer. Clones share connections and tokens.
-#[derive(Clone)]
-pub struct Connector {
-    inner: Arc<Inner>,
-}
+/// What a method of a [`Driver`] returns: its result, later.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-struct Inner {
-    name: String,
-    manager: Manager,
-    indexer: Option<Indexer>,
-    catalogue: Catalogue,
-    addresses: Addresses,
-    /// The cluster nodes that connected endpoints were seen on: one, where there is no cluster.
-    nodes: Mutex<BTreeSet<String>>,
-}
+/// The seconds that a response can last, by platform; a platform without any is left out.
+pub type Durations = BTreeMap<Platform, Vec<u32>>;
 
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector")
-            .field("name", &self.name())
-            .field("url", &self.url())
-            .finish_non_exhaustive()
-    }
-}
+/// A kind of manager: how one of them is asked, told and watched.
+///
+/// `now` is the present by the broker's clock; limits and ages are counted by it.
+pub trait Driver: fmt::Debug + Send + Sync {
+    /// The name that people and policies use.
+    fn name(&self) -> &str;
 
-impl Connector {
-    /// Checks the settings; nothing is called yet.
-    pub fn new(settings: Settings) -> Result<Self, ConnectorError> {
-        let manager = Manager::new(&settings)?;
-        let indexer = settings.indexer.as_ref();
-        let indexer = indexer.map(|indexer| Indexer::new(indexer, &settings)).transpose()?;
-        let hosts = [Some(&manager.reads), indexer.as_ref().map(|indexer| &indexer.site)];
-        let hosts = hosts.into_iter().flatten().map(|site| site.address.clone()).collect();
-        let inner = Inner {
-            name: settings.name,
-            manager,
-            indexer,
-            catalogue: Catalogue::read(&settings.commands)?,
-            addresses: Addresses::new(hosts),
-            nodes: Mutex::default(),
-        };
-        Ok(Self { inner: Arc::new(inner) })
-    }
+    /// Where it is.
+    fn url(&self) -> &str;
 
-    /// The manager's name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
-    }
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
 
-    /// Where the manager's API is.
-    pub fn url(&self) -> &str {
-        &self.inner.manager.reads.address.url
-    }
+    /// How the last calls to it ended. Calls nobody.
+    fn health(&self, now: Time) -> Health;
 
-    /// The endpoints of a selection, each with the command that it would be sent or the reason
-    /// why there is none. Ids that the API user may not see count as unknown.
-    pub async fn resolve(
-        &self,
-        selection: &Selection,
-        action: &Action,
-        term: Term,
-        now: Time,
-    ) -> Result<Inventory, ConnectorError> {
-        self.inner.addresses.look_up().await;
-        let wanted = Wanted { catalogue: &self.inner.catalogue, action, term };
-        let found = self.inner.manager.inventory(selection, wanted, now).await?;
-        let Found { inventory, nodes } = found;
-        self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner).extend(nodes);
-        Ok(inventory)
-    }
-
-    /// The seconds that a response can last, by platform; a platform without any is left out.
-    pub fn durations(&self, kind: ActionKind) -> BTreeMap<Platform, Vec<u32>> {
-        self.inner.catalogue.durations(kind)
-    }
+    /// Its own addresses, as far as they are known: what must never be blocked.
+    fn own_addresses(&self) -> Vec<IpAddr>;
 
     /// The exact bytes that carry a command.
-    pub fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
-        command::body(command, action, mark)
-    }
+    fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8>;
 
-    /// Makes sure that there is a token, so that [`Connector::dispatch`] need not wait for one.
-    pub async fn sign_in(&self, now: Time) -> Result<(), ConnectorError> {
-        self.inner.manager.login.token(&self.inner.manager.reads, now).await.map(drop)
-    }
+    /// The endpoints of a selection, each with the command that it would be sent or the reason
+    /// why there is none. Ids that it does not show to this user count as unknown.
+    fn resolve<'a>(
+        &'a self,
+        selection: &'a Selection,
+        action: &'a Action,
+        term: Term,
+        now: Time,
+    ) -> Later<'a, Result<Inventory, ConnectorError>>;
 
-    /// Spends a permit: sends its bytes to its endpoints, at most once.
-    pub async fn dispatch(&self, permit: ExecutionPermit, now: Time) -> Dispatched {
-        // Not known to be one node: an error that proves nothing is read as one that does not.
-        let one_node = {
-            let nodes = self.inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-            nodes.len() == 1
-        };
-        self.inner.manager.dispatch(permit, one_node, now).await
-    }
+    /// How long a response of this kind can last, on the parts of the manager that were asked for
+    /// endpoints so far.
+    fn durations(
+        &self,
+        kind: ActionKind,
+        now: Time,
+    ) -> Later<'_, Result<Durations, ConnectorError>>;
+
+    /// Whether it has a means to take a response back on a platform; the reason says what to do
+    /// instead. `action` is the undo.
+    fn can_undo<'a>(
+        &'a self,
+        action: &'a Action,
+        term: Term,
+        platform: Platform,
+        now: Time,
+    ) -> Later<'a, Result<(), SkipReason>>;
+
+    /// Makes sure that [`Driver::dispatch`] need not wait for a login.
+    fn sign_in(&self, now: Time) -> Later<'_, Result<(), ConnectorError>>;
+
+    /// Spends a permit: sends its bytes to its endpoints, at most once. One at a time.
+    fn dispatch(&self, permit: ExecutionPermit, now: Time) -> Later<'_, Dispatched>;
+
+    /// The traces of these calls that endpoints left so far, the oldest first. The same trace is
+    /// seen again each time. None where nobody looks.
+    fn observe<'a>(
+        &'a self,
+        watched: &'a [Watched],
+        now: Time,
+    ) -> Later<'a, Result<Vec<Sighting>, ConnectorError>>;
 
     /// The alert of that id. Never fails: one that is not found says why.
-    pub async fn find_alert(&self, alert_id: &str, action: &Action, now: Time) -> AlertFacts {
-        let found = match &self.inner.indexer {
-            None => Err("no indexer is configured, so no alert can be looked up".to_owned()),
-            Some(indexer) => indexer.find(alert_id, action, now).await,
-        };
-        found.unwrap_or_else(|summary| AlertFacts { summary, ..AlertFacts::default() })
+    fn find_alert<'a>(
+        &'a self,
+        alert_id: &'a str,
+        action: &'a Action,
+        now: Time,
+    ) -> Later<'a, AlertFacts>;
+
+    /// Asks it who it is: kind, version and machine.
+    fn probe(&self, now: Time) -> Later<'_, Result<String, ConnectorError>>;
+
+    /// Asks it, if it was given up for a while and that while is over. Does nothing else.
+    fn heal(&self, now: Time) -> Later<'_, ()>;
+
+    /// Looks at everything that a first installation gets wrong. Never sends a response.
+    fn examine(&self, now: Time) -> Later<'_, Vec<Finding>>;
+}
+
+/// A manager, of whatever kind. Clones share connections, tokens and limits.
+#[derive(Debug, Clone)]
+pub struct Connector(Arc<dyn Driver>);
+
+impl Connector {
+    /// A manager of any kind.
+    pub fn new(driver: impl Driver + 'static) -> Self {
+        Self(Arc::new(driver))
     }
 
-    /// Asks the manager who it is.
-    pub async fn probe(&self, now: Time) -> Result<ManagerInfo, ConnectorError> {
-        self.inner.manager.info(now).await
+    /// A Wazuh manager. Checks the settings; nothing is called yet.
+    pub fn wazuh(settings: Settings) -> Result<Self, ConnectorError> {
+        wazuh::Wazuh::new(settings).map(Self::new)
+    }
+}
+
+impl Deref for Connector {
+    type Target = dyn Driver;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref()
+    }
+}
+
+/// What a manager can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// How long an endpoint's own alert may take; none where nobody looks for it.
+    pub confirm_within: Option<TimeDelta>,
+    /// The most endpoints in one call.
+    pub batch_endpoints_max: usize,
+}
+
+/// What a call carries, so that the endpoint's own log leads back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The request.
+    pub request: RequestId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The digest that was approved.
+    pub digest: Digest,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "countersign={}/{}/{}", self.request, self.attempt, self.digest.prefix())
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatched {
+    /// What it means. Without outcomes surely nothing was sent.
+    pub report: Report,
+    /// Set exactly when the report has no outcomes: how long to wait before the same endpoints
+    /// are tried again, as a new attempt.
+    pub retry_in: Option<Duration>,
+}
+
+/// One thing that `countersign doctor` looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What to do; none where all is well.
+    pub advice: Option<String>,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn good(check: &'static str, found: impl Into<String>) -> Self {
+        Self { check, found: found.into(), advice: None }
     }
 
-    /// Whether the indexer lets its alerts be read: a sentence, either way.
-    pub async fn probe_indexer(&self) -> Result<String, String> {
-        let Some(indexer) = &self.inner.indexer else {
-            return Err("no indexer is configured".to_owned());
-        };
-        match indexer.probe().await {
-            Ok(()) => Ok(format!("{} lets its alerts be read", indexer.site.system)),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// The addresses of manager and indexer: those in their URLs, and those that their names had
-    /// when [`Connector::resolve`] last ran.
-    pub fn own_addresses(&self) -> Vec<IpAddr> {
-        self.inner.addresses.all()
+    /// Something is to be done.
+    pub fn bad(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, found: found.into(), advice: Some(advice.into()) }
     }
 }

@@ -7,13 +7,15 @@
 //! "Captures" in the comments are answers recorded from the real API of 4.14.7; the test
 //! `simulator_captures` replays them under the same numbers.
 //!
-//! Deliberately absent: TLS, changing users and roles over HTTP, clusters of more than one node.
+//! Deliberately absent: TLS, changing users and roles over HTTP.
 
 mod active_response;
 mod agents;
 mod answer;
 mod clock;
+mod cluster;
 mod command;
+mod effects;
 mod endpoint;
 mod evidence;
 mod fault;
@@ -24,6 +26,7 @@ mod params;
 mod query;
 mod rights;
 mod routes;
+mod search;
 mod settings;
 mod wire;
 mod world;
@@ -49,7 +52,7 @@ pub use answer::AgentError;
 pub use endpoint::{Contact, Endpoint, Os, Status};
 pub use fault::{Calls, Fault, Outage, Times, Work};
 pub use rights::Rights;
-pub use settings::{Settings, User};
+pub use settings::{Script, Settings, User};
 pub use world::{Delivered, Message, Received};
 
 /// A handle to a simulated manager; clones share it.
@@ -149,11 +152,32 @@ impl Simulator {
         self.world().index(alert)
     }
 
-    /// All alerts in the indexer, the oldest first.
+    /// All alerts that the indexer shows, in the order in which it got them.
     pub fn alerts(&self) -> Vec<Value> {
         let mut world = self.world();
-        evidence::end_blocks(&mut world);
+        effects::end_blocks(&mut world);
         world.alerts.iter().map(|stored| stored.source.clone()).collect()
+    }
+
+    /// Lets the indexer fall behind: alerts that arrive from now on are found only after
+    /// [`Self::release_evidence`], with the time at which they arose.
+    pub fn hold_evidence(&self) {
+        self.world().index_late(true);
+    }
+
+    pub fn release_evidence(&self) {
+        self.world().index_late(false);
+    }
+
+    /// What stands on an endpoint, in the order of the calls: script and target, such as
+    /// `firewall-drop 203.0.113.9`. A locked account stands there once.
+    pub fn in_force(&self, id: &str) -> Vec<String> {
+        effects::in_force(&mut self.world(), id)
+    }
+
+    /// Restarts an endpoint's agent in order, which undoes its timed blocks at once.
+    pub fn restart_agent(&self, id: &str) {
+        effects::restart(&mut self.world(), id);
     }
 
     /// Adds an endpoint, in place of one with the same id.
@@ -220,6 +244,11 @@ impl Simulator {
     /// Moves the simulator's clock: tokens age, limits pass, timed blocks end.
     pub fn advance(&self, time: Duration) {
         self.world().advance(time);
+    }
+
+    /// Turns the simulator's clock back: it is behind everyone else's.
+    pub fn turn_back(&self, time: Duration) {
+        self.world().turn_back(time);
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Endpoint)) {

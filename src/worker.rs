@@ -1,25 +1,47 @@
-//! The door for time: claims, sends, settles and expires, one step after the other.
+//! The door for time: expires what is late, sends what is approved, looks for what came of it.
+//! Each manager has a queue of its own: one that is slow holds up no other.
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, BrokerError, execute::Progress};
 
-/// The worker looks at least this often, woken or not: deadlines come without a write.
+/// A sender looks at least this often, woken or not.
 const TICK: Duration = Duration::from_secs(1);
 /// After a failure it waits longer.
 const BACK_OFF: Duration = Duration::from_secs(5);
+/// How often traces are looked for; an indexer shows new alerts every five seconds.
+const LOOK: Duration = Duration::from_secs(5);
 
-/// Works until told to stop. A call to the manager that is under way is finished first.
+/// Works until told to stop. A call to a manager that is under way is finished first.
 pub async fn run(broker: Broker, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    for manager in broker.managers() {
+        let name = manager.name().to_owned();
+        tasks.spawn(send(broker.clone(), name.clone(), stop.clone()));
+        tasks.spawn(look(broker.clone(), name, stop.clone()));
+    }
+    tasks.spawn(sweep(broker, stop));
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part of the worker failed");
+        }
+    }
+}
+
+/// Brings the approved requests of one manager to their end, one after the other.
+async fn send(broker: Broker, manager: String, stop: CancellationToken) {
     let mut changes = broker.changes();
     while !stop.is_cancelled() {
         changes.mark_unchanged();
-        let rest = match rest_after(step(&broker).await) {
-            Rest::None => continue,
-            Rest::UntilWoken => TICK,
-            Rest::BackOff => BACK_OFF,
+        let step = broker.execute_next(&manager).await;
+        let rest = match step {
+            Ok(Progress::Moved(_)) => continue,
+            Ok(Progress::Idle) => TICK,
+            Ok(Progress::Held(why)) => back_off(&why),
+            Err(error) => back_off(&error.to_string()),
         };
         // What could not be done is not tried again because of what it wrote itself.
         let woken = async {
@@ -38,28 +60,49 @@ pub async fn run(broker: Broker, stop: CancellationToken) {
     }
 }
 
-enum Rest {
-    None,
-    UntilWoken,
-    BackOff,
+fn back_off(why: &str) -> Duration {
+    tracing::warn!(%why, "the worker waits");
+    BACK_OFF
 }
 
-fn rest_after(step: Result<Progress, BrokerError>) -> Rest {
-    match step {
-        Ok(Progress::Moved(_)) => Rest::None,
-        Ok(Progress::Idle) => Rest::UntilWoken,
-        Ok(Progress::Held(why)) => back_off(&why),
-        Err(error) => back_off(&error.to_string()),
+/// Looks for traces of what was sent through one manager.
+async fn look(broker: Broker, manager: String, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = broker.observe(&manager).await {
+            tracing::warn!(%error, "traces could not be looked for");
+        }
+        rest(&broker, LOOK, &stop).await;
     }
 }
 
-fn back_off(why: &str) -> Rest {
-    tracing::warn!(%why, "the worker waits");
-    Rest::BackOff
+/// Ends what is late, and asks managers that were away whether they are back.
+async fn sweep(broker: Broker, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = broker.sweep().await {
+            tracing::warn!(%error, "what is late could not be ended");
+        }
+        rest(&broker, TICK, &stop).await;
+    }
 }
 
-/// One step: expire what is late, then bring the oldest approved request to its end.
+async fn rest(broker: &Broker, time: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = broker.clock().pause(time) => {}
+    }
+}
+
+/// One step of everything, for whoever steps by hand: the last manager that did something says
+/// what.
 pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     broker.sweep().await?;
-    broker.execute_next().await
+    let mut progress = Progress::Idle;
+    for manager in broker.managers() {
+        match broker.execute_next(manager.name()).await? {
+            Progress::Idle => {}
+            done @ (Progress::Held(_) | Progress::Moved(_)) => progress = done,
+        }
+        broker.observe(manager.name()).await?;
+    }
+    Ok(progress)
 }

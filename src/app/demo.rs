@@ -20,12 +20,11 @@ use crate::{
         policies::load_and_test,
     },
     clock::Clock,
-    connector::{Commands, Connector, IndexerSettings, Secret, Settings, Tls},
+    connector::{Connector, IndexerSettings, Secret, Settings, Tls},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
         canonical::Digest,
-        endpoint::Platform,
     },
     policy::STARTER,
     simulator::{self, Simulator},
@@ -93,11 +92,11 @@ impl Demo {
         let parts = Parts {
             store,
             clock,
-            connector: Connector::new(connector(
+            managers: vec![Connector::wazuh(connector(
                 &server.url(),
                 manager_password,
                 indexer_password,
-            ))?,
+            ))?],
             policies,
             engine,
             settings: settings(address),
@@ -202,20 +201,15 @@ async fn people(keeper: &Keeper) -> Result<(Vec<DemoPerson>, Agent, String), Bro
 }
 
 fn connector(url: &str, manager_password: String, indexer_password: String) -> Settings {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let commands = BTreeMap::from([
-        ((ActionKind::BlockIp, Platform::Linux), names(&["firewall-drop600", "firewall-drop3600"])),
-        ((ActionKind::BlockIp, Platform::MacOs), names(&["firewall-drop600"])),
-        ((ActionKind::BlockIp, Platform::Windows), names(&["netsh600"])),
-        ((ActionKind::DisableAccount, Platform::Linux), names(&["disable-account600"])),
-    ]);
     Settings {
         name: "demo".to_owned(),
         url: url.to_owned(),
         user: "wazuh".to_owned(),
         password: Secret::new(manager_password),
         tls: Tls::Plain,
-        commands: Commands(commands),
+        undo_commands: BTreeMap::new(),
+        batch_endpoints_max: Settings::BATCH_ENDPOINTS_MAX,
+        calls_per_minute_max: Settings::CALLS_PER_MINUTE_MAX,
         call_deadline: Settings::CALL_DEADLINE,
         read_deadline: Settings::READ_DEADLINE,
         indexer: Some(IndexerSettings {
@@ -224,6 +218,7 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> S
             password: Secret::new(indexer_password),
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
+            confirm_within: IndexerSettings::CONFIRM_WITHIN,
         }),
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use crate::{
     broker::{self, BusinessHours},
     config::{Config, ConfigError, Reach},
-    connector::{Commands, IndexerSettings, Secret, Settings, Tls},
+    connector::{IndexerSettings, Secret, Settings, Tls},
     domain::{action::ActionKind, canonical::Digest, endpoint::Platform},
 };
 
@@ -19,6 +19,7 @@ pub(super) fn connector(config: &Config) -> Result<Settings, ConfigError> {
             password: password("indexer", &indexer.reach)?,
             tls: tls("indexer", &indexer.reach)?,
             alert_index: indexer.alerts_index.clone(),
+            confirm_within: Duration::from_secs(indexer.confirm_within_seconds.into()),
         })
     });
     Ok(Settings {
@@ -27,7 +28,9 @@ pub(super) fn connector(config: &Config) -> Result<Settings, ConfigError> {
         user: manager.reach.user.clone(),
         password: password("manager", &manager.reach)?,
         tls: tls("manager", &manager.reach)?,
-        commands: commands(&manager.timed_commands)?,
+        undo_commands: undo_commands(&manager.undo_commands)?,
+        batch_endpoints_max: manager.batch_endpoints_max,
+        calls_per_minute_max: manager.calls_per_minute_max,
         call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
         read_deadline: Settings::READ_DEADLINE,
         indexer: indexer.transpose()?,
@@ -111,22 +114,22 @@ pub(crate) fn fingerprint(text: &str) -> Option<Digest> {
     Digest::parse(&digits.trim().replace(':', "").to_lowercase())
 }
 
-fn commands(
-    configured: &BTreeMap<String, BTreeMap<String, Vec<String>>>,
-) -> Result<Commands, ConfigError> {
+fn undo_commands(
+    configured: &BTreeMap<String, BTreeMap<String, String>>,
+) -> Result<BTreeMap<(ActionKind, Platform), String>, ConfigError> {
     let mut commands = BTreeMap::new();
     for (action, platforms) in configured {
-        let key = format!("manager.timed_commands.{action}");
+        let key = format!("manager.undo_commands.{action}");
         let kind = ActionKind::parse(action)
             .ok_or_else(|| ConfigError::value(&key, &action, "block_ip or disable_account"))?;
-        for (name, names) in platforms {
+        for (name, command) in platforms {
             let platform = Platform::parse(name);
             if platform == Platform::Other {
                 let allowed = "linux, macos or windows";
                 return Err(ConfigError::value(&format!("{key}.{name}"), &name, allowed));
             }
-            commands.insert((kind, platform), names.clone());
+            commands.insert((kind, platform), command.clone());
         }
     }
-    Ok(Commands(commands))
+    Ok(commands)
 }

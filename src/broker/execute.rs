@@ -6,21 +6,23 @@
 use std::time::Duration;
 
 use before::{Changed, changed};
+use ground::{Ground, take_back};
 
 use super::{Broker, BrokerError, facts::criticality};
 use crate::{
-    connector::{Dispatched, Mark},
+    connector::{Connector, Dispatched},
     domain::{
         endpoint::{EndpointId, Inventory, Selection},
         id::{AttemptId, RequestId},
         lifecycle::{Fresh, Next, Refusal, Report},
-        permit::{ExecutionPermit, Order},
+        permit::ExecutionPermit,
         request::{Outcome, Request, State},
     },
     store::{StoreError, Tx, Work, accounts, requests, system},
 };
 
 mod before;
+mod ground;
 
 /// How often the same batch is tried while it is certain that nothing was sent.
 pub const TRIES_MAX: u32 = 3;
@@ -48,30 +50,26 @@ enum Claim {
 }
 
 impl Broker {
-    /// Takes the oldest approved request, if there is one, and brings it to its end.
-    pub async fn execute_next(&self) -> Result<Progress, BrokerError> {
+    /// Takes the oldest approved request of a manager, if there is one, and brings it to its end.
+    /// One caller at a time for each manager: whatever it finds being dispatched was left half
+    /// done.
+    pub async fn execute_next(&self, manager: &str) -> Result<Progress, BrokerError> {
         self.store().sound()?;
-        // Nobody else sends, so whatever is still being dispatched here was left half done.
-        self.recover().await?;
+        let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
+        self.recover(Some(manager)).await?;
         let mut reader = self.store().reader().await?;
         if system::frozen(&mut reader).await?.is_some() {
             return Ok(Progress::Idle);
         }
-        let Some(id) = requests::next_approved(&mut reader, self.connector().name()).await? else {
+        let Some(id) = requests::next_approved(&mut reader, manager).await? else {
             return Ok(Progress::Idle);
         };
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
         drop(reader);
-        if request.manager != self.connector().name() {
-            let reason = format!("it was decided for the manager {}", request.manager);
-            return self.withdraw(id, &reason).await;
-        }
         let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
         let now = self.clock().now();
-        let resolved = self
-            .connector()
-            .resolve(&Selection::Ids(ids), &request.action, request.term, now)
-            .await;
+        let ids = Selection::Ids(ids);
+        let resolved = connector.resolve(&ids, &request.action, request.term, now).await;
         let inventory = match resolved {
             Ok(inventory) => inventory,
             Err(error) => return self.hold(id, error.to_string()).await,
@@ -83,11 +81,14 @@ impl Broker {
         if lost.len() == request.targets.len() {
             return self.lose_all(id, &lost).await;
         }
-        match self.claim(id, &lost, &inventory).await? {
+        self.clock().checkpoint("before the claim").await;
+        let ground = Ground { connector, inventory };
+        match self.claim(id, &lost, &ground).await? {
             Claim::Frozen => Ok(Progress::Idle),
             Claim::Moved => Ok(Progress::Moved(id)),
             Claim::Sent(permit) => {
-                self.send(id, permit, &inventory).await?;
+                self.clock().checkpoint("after the claim").await;
+                self.send(id, permit, &ground).await?;
                 Ok(Progress::Moved(id))
             }
         }
@@ -99,21 +100,22 @@ impl Broker {
         &self,
         id: RequestId,
         lost: &[(EndpointId, String)],
-        inventory: &Inventory,
+        ground: &Ground<'_>,
     ) -> Result<Claim, BrokerError> {
         let now = self.clock().now();
         let attempt: AttemptId = self.clock().id();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    let (request, fresh) = self.reload(tx, id, inventory).await?;
+                    let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);
-                    let Some(order) = self.order(&left, attempt) else { return Ok(Claim::Moved) };
+                    let Some(order) = ground.order(&left, attempt) else { return Ok(Claim::Moved) };
                     let frozen = system::frozen(tx).await?.is_some();
                     match request.clone().claim(order, lost, fresh.clone(), frozen) {
                         Ok((transition, permit)) => {
                             requests::advance(tx, transition, now).await?;
+                            self.clock().checkpoint("in the claim").await;
                             Ok(Claim::Sent(permit))
                         }
                         Err(Refusal::Frozen) => Ok(Claim::Frozen),
@@ -146,20 +148,28 @@ impl Broker {
         &self,
         id: RequestId,
         first: ExecutionPermit,
-        inventory: &Inventory,
+        ground: &Ground<'_>,
     ) -> Result<(), BrokerError> {
         let mut permit = first;
         let mut tries = 1;
         loop {
             let attempt = permit.order().attempt;
-            let (report, after) = self.dispatch(permit, tries).await?;
+            let (report, after) = self.dispatch(ground.connector, permit, tries).await?;
+            self.clock().checkpoint("after the answer").await;
             tries = if matches!(after, After::Retry(_)) { tries + 1 } else { 1 };
-            permit = match self.answered(id, (attempt, &report), &after, inventory).await? {
-                Step::Settled => return Ok(()),
-                Step::Next(permit) => permit,
+            permit = match self.answered(id, (attempt, &report), &after, ground).await? {
+                Step::Settled => {
+                    self.clock().checkpoint("after the end").await;
+                    return Ok(());
+                }
+                Step::Next(permit) => {
+                    self.clock().checkpoint("between two calls").await;
+                    permit
+                }
                 Step::Wait => {
-                    self.wait(id, &after).await?;
-                    match self.resume(id, inventory).await? {
+                    self.clock().checkpoint("in a wait").await;
+                    self.wait(id, &after, ground.connector).await?;
+                    match self.resume(id, ground).await? {
                         Some(permit) => permit,
                         None => return Ok(()),
                     }
@@ -171,12 +181,13 @@ impl Broker {
     /// Spends a permit. The kill switch is read once more, in the last moment.
     async fn dispatch(
         &self,
+        connector: &Connector,
         permit: ExecutionPermit,
         tries: u32,
     ) -> Result<(Report, After), BrokerError> {
         let endpoints = permit.order().endpoints.clone();
         // The login first, because it can take long; if it fails, the call itself says how.
-        let _signed_in = self.connector().sign_in(self.clock().now()).await.is_ok();
+        let _signed_in = connector.sign_in(self.clock().now()).await.is_ok();
         let stop = match self.keeper().frozen().await {
             Ok(None) => None,
             Ok(Some(_)) => Some("the kill switch was thrown before it was sent".to_owned()),
@@ -186,8 +197,8 @@ impl Broker {
         if let Some(why) = stop {
             return Ok((not_sent(&endpoints, &why), After::Stop(why)));
         }
-        let Dispatched { report, retry_in } =
-            self.connector().dispatch(permit, self.clock().now()).await;
+        self.clock().checkpoint("before the call").await;
+        let Dispatched { report, retry_in } = connector.dispatch(permit, self.clock().now()).await;
         let doubtful =
             report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. }));
         Ok(match retry_in {
@@ -207,15 +218,15 @@ impl Broker {
         id: RequestId,
         (attempt, report): (AttemptId, &Report),
         after: &After,
-        inventory: &Inventory,
+        ground: &Ground<'_>,
     ) -> Result<Step, BrokerError> {
         let next: AttemptId = self.clock().id();
         let now = self.clock().now();
         let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.reload(tx, id, inventory).await?;
-                let order = self.order(&without(&request, known), next);
+                let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                let order = ground.order(&without(&request, known), next);
                 let next = match (after, order) {
                     (After::Stop(why), _) => Next::Stop { why: why.clone() },
                     (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
@@ -227,6 +238,8 @@ impl Broker {
                 };
                 let (transition, permit) = request.answered(attempt, report, next, now)?;
                 let request = requests::advance(tx, transition, now).await?;
+                take_back(tx, &request, report, now).await?;
+                self.clock().checkpoint("in the answer").await;
                 Ok(match (permit, request.state) {
                     (Some(permit), _) => Step::Next(permit),
                     (None, State::Dispatching { .. }) => Step::Wait,
@@ -239,7 +252,12 @@ impl Broker {
 
     /// Waits before the same request goes on: a fixed time, or until the manager answers again,
     /// but never longer than the use-by.
-    async fn wait(&self, id: RequestId, after: &After) -> Result<(), BrokerError> {
+    async fn wait(
+        &self,
+        id: RequestId,
+        after: &After,
+        connector: &Connector,
+    ) -> Result<(), BrokerError> {
         if let After::Retry(pause) = after {
             self.clock().pause(*pause).await;
             return Ok(());
@@ -249,7 +267,7 @@ impl Broker {
             return Ok(());
         };
         while self.clock().now() < use_by {
-            if self.connector().probe(self.clock().now()).await.is_ok() {
+            if connector.probe(self.clock().now()).await.is_ok() {
                 return Ok(());
             }
             self.clock().pause(PROBE).await;
@@ -260,15 +278,15 @@ impl Broker {
     async fn resume(
         &self,
         id: RequestId,
-        inventory: &Inventory,
+        ground: &Ground<'_>,
     ) -> Result<Option<ExecutionPermit>, BrokerError> {
         let attempt: AttemptId = self.clock().id();
         let now = self.clock().now();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.reload(tx, id, inventory).await?;
+                let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
                 let frozen = system::frozen(tx).await?.is_some();
-                let next = match self.order(&request, attempt) {
+                let next = match ground.order(&request, attempt) {
                     Some(order) => Next::Order { order, run: fresh.run, frozen },
                     None => Next::Stop { why: "nothing is left to send".to_owned() },
                 };
@@ -317,14 +335,6 @@ impl Broker {
         }
         let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
         Ok((request, fresh))
-    }
-
-    /// The next call of a request, down to its bytes.
-    fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
-        let (command, endpoints) = request.next_batch(self.settings().batch_endpoints_max, &[])?;
-        let mark = Mark { request: request.id, attempt, digest: request.digest };
-        let body = self.connector().body(&command, &request.action, &mark);
-        Some(Order { attempt, endpoints, body })
     }
 }
 

@@ -101,7 +101,7 @@ impl Broker {
 
     fn protected_address(&self, address: IpAddr) -> bool {
         self.settings().protected_addresses.contains(&address)
-            || self.connector().own_addresses().contains(&address)
+            || self.managers().iter().any(|manager| manager.own_addresses().contains(&address))
     }
 }
 

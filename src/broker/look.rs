@@ -18,11 +18,16 @@ use crate::{
         id::{AttemptId, RequestId},
         request::{Request, StateName},
     },
-    store::{accounts, audit, requests, system},
+    store::{accounts, audit, requests},
 };
 
 // What the doors need to name: they do not see policy and store.
+pub use super::{
+    system::{Counted, ManagerState, System},
+    undo::Undo,
+};
 pub use crate::{
+    connector::Health,
     policy::PolicyText,
     store::{
         StoreError,
@@ -50,7 +55,15 @@ pub struct Seen {
     pub bodies: Vec<Body>,
     /// Its audit entries, oldest first.
     pub timeline: Vec<AuditEntry>,
+    /// What can be said beforehand about taking it back.
+    pub undo: Undo,
+    /// The requests that take it back, oldest first.
+    pub undos: Vec<(RequestId, StateName)>,
 }
+
+/// What a person may do with a request.
+const VERBS: [Verb; 6] =
+    [Verb::Approve, Verb::Reject, Verb::Retract, Verb::Cancel, Verb::Undo, Verb::Resolve];
 
 /// Whether a person may do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,21 +121,6 @@ impl Access {
             Self::No(why) => Some(why),
         }
     }
-}
-
-/// The state of the system.
-#[derive(Debug, Clone)]
-pub struct System {
-    /// The manager's name and address.
-    pub manager: (String, String),
-    /// What the manager says of itself, or why it cannot be asked.
-    pub manager_answer: Result<String, String>,
-    /// The audit chain.
-    pub audit: Verified,
-    /// How many requests are in each state.
-    pub requests: Vec<(String, u64)>,
-    /// How many endpoints have each outcome.
-    pub outcomes: Vec<(String, u64)>,
 }
 
 impl Broker {
@@ -194,10 +192,14 @@ impl Broker {
         let timeline = audit::of_request(&mut reader, &id.to_string()).await?;
         let resource = Resource::Request(request.facts(&agent));
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
-        let may = [Verb::Approve, Verb::Reject, Verb::Retract, Verb::Cancel]
-            .map(|verb| (verb, self.access(who, verb, &resource)));
+        let may = VERBS.map(|verb| (verb, self.access(who, verb, &resource)));
         let bodies = self.bodies(&request);
-        Ok(Seen { request, agent, owner, may: may.into(), bodies, timeline })
+        let undo = self.undo_of(&request).await;
+        let mut undos = Vec::new();
+        for id in requests::undos(&mut reader, id).await? {
+            undos.extend(requests::load(&mut reader, id).await?.map(|r| (id, r.state.name())));
+        }
+        Ok(Seen { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
     }
 
     /// What waits for people, oldest deadline first.
@@ -248,11 +250,12 @@ impl Broker {
                 attempt: attempt.unwrap_or_else(|| AttemptId::from(uuid::Uuid::nil())),
                 digest: request.digest,
             };
-            let bytes = self.connector().body(command, &request.action, &mark);
+            let connector = self.manager(&request.manager)?;
+            let bytes = connector.body(command, &request.action, &mark);
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            Body { command: command.to_owned(), attempt, endpoints, text }
+            Some(Body { command: command.to_owned(), attempt, endpoints, text })
         };
-        parts.into_iter().map(body).collect()
+        parts.into_iter().filter_map(body).collect()
     }
 
     /// Requests, for a person.
@@ -315,46 +318,7 @@ impl Broker {
         }))
     }
 
-    /// The state of the system: asks the manager and walks the audit chain.
-    pub async fn system(&self, who: &SignedIn) -> Result<System, BrokerError> {
-        self.may_look(who, Verb::ViewAudit)?;
-        let connector = self.connector();
-        let answer = connector.probe(self.clock().now()).await;
-        let mut reader = self.store().reader().await?;
-        Ok(System {
-            manager: (connector.name().to_owned(), connector.url().to_owned()),
-            manager_answer: answer.map(|info| info.to_string()).map_err(|e| e.to_string()),
-            audit: audit::verify(&mut reader).await?,
-            requests: system::counts_by_state(&mut reader).await?,
-            outcomes: system::counts_by_outcome(&mut reader).await?,
-        })
-    }
-
-    /// What the manager says of itself, or why it cannot be asked: for whoever starts the broker.
-    pub async fn manager_answer(&self) -> Result<String, String> {
-        let answer = self.connector().probe(self.clock().now()).await;
-        answer.map(|info| info.to_string()).map_err(|error| error.to_string())
-    }
-
-    /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
-    /// nobody and nothing.
-    pub async fn counts(&self) -> Result<(Counted, Counted), BrokerError> {
-        let mut reader = self.store().reader().await?;
-        let states = system::counts_by_state(&mut reader).await?;
-        Ok((states, system::counts_by_outcome(&mut reader).await?))
-    }
-
-    /// Whether the broker can do its work: the store answers and no commit has failed.
-    pub async fn ready(&self) -> Result<(), BrokerError> {
-        self.store().sound()?;
-        system::frozen(&mut self.store().reader().await?).await?;
-        Ok(())
-    }
-
-    fn may_look(&self, who: &SignedIn, verb: Verb) -> Result<(), BrokerError> {
+    pub(super) fn may_look(&self, who: &SignedIn, verb: Verb) -> Result<(), BrokerError> {
         self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)
     }
 }
-
-/// Numbers by name.
-pub type Counted = Vec<(String, u64)>;

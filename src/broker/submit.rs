@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Broker, BrokerError, facts::criticality};
 use crate::{
+    connector::Connector,
     domain::{
         Time,
         action::{ActionKind, Term, spoken_seconds},
@@ -53,65 +54,41 @@ impl Broker {
         }
         drop(reader);
         let now = self.clock().now();
-        let inventory = self
-            .connector()
-            .resolve(&proposal.selection, &proposal.action, proposal.term, now)
-            .await?;
-        self.check_endpoints(proposal, &inventory)?;
-        let alert = self.find_alert(proposal, now).await;
-        let draft = &self.draft(agent, proposal, inventory, alert);
+        let connector = self.choose(proposal)?;
+        let inventory =
+            connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
+        check_endpoints(connector, proposal, &inventory).await?;
+        let alert = find_alert(connector, proposal, now).await;
+        let draft = &Draft {
+            request: self.draft(agent, proposal, inventory, (connector.name(), alert)),
+            proposal: proposal.digest(),
+            idempotency_key: proposal.idempotency_key.clone(),
+        };
         self.store()
-            .write(|tx| Box::pin(async move { self.store_draft(tx, agent, proposal, draft).await }))
+            .write(|tx| {
+                Box::pin(async move {
+                    // Somebody may have asked the same in the meantime.
+                    if let Some(same) = repeated(tx, agent, proposal).await? {
+                        return load(tx, same).await;
+                    }
+                    self.store_draft(tx, agent, draft).await
+                })
+            })
             .await
     }
 
-    /// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is
-    /// no sound proposal.
-    fn check_endpoints(&self, proposal: &Proposal, inventory: &Inventory) -> Result<(), Invalid> {
-        if !inventory.unknown.is_empty() {
-            let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
-            return Err(Invalid {
-                field: "agent_ids".to_owned(),
-                problem: format!("there is no endpoint {}", ids.join(", ")),
-                allowed: format!("ids of endpoints of the manager `{}`", self.connector().name()),
-            });
-        }
-        let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
-        let configured = self.connector().durations(proposal.action.kind());
-        let offered = |candidate: &Candidate| configured.get(&candidate.endpoint.platform);
-        let fits = |candidate: &Candidate| offered(candidate).is_some_and(|s| s.contains(&seconds));
-        if inventory.candidates.is_empty() || inventory.candidates.iter().any(fits) {
-            return Ok(());
-        }
-        let mut others: Vec<u32> =
-            inventory.candidates.iter().filter_map(offered).flatten().copied().collect();
-        others.sort_unstable();
-        others.dedup();
-        let others = others.iter().map(|s| format!("{s} ({})", spoken_seconds(*s)));
-        let others: Vec<_> = others.chain(["permanent: true".to_owned()]).collect();
-        Err(Invalid {
-            field: "duration_seconds".to_owned(),
-            problem: format!("no manager command ends by itself after {seconds} seconds there"),
-            allowed: others.join(", "),
-        })
-    }
-
-    async fn find_alert(&self, proposal: &Proposal, now: Time) -> AlertFacts {
-        match &proposal.claim.alert_id {
-            Some(id) => self.connector().find_alert(id, &proposal.action, now).await,
-            None => {
-                AlertFacts { summary: "the agent named no alert".to_owned(), ..Default::default() }
-            }
-        }
+    /// The manager that a proposal is for.
+    fn choose(&self, _proposal: &Proposal) -> Result<&Connector, BrokerError> {
+        self.managers().first().ok_or(BrokerError::NotFound)
     }
 
     /// The request as it would be stored, but for policy's answer.
-    fn draft(
+    pub(super) fn draft(
         &self,
         agent: &Agent,
         proposal: &Proposal,
         inventory: Inventory,
-        alert: AlertFacts,
+        (manager, alert): (&str, AlertFacts),
     ) -> Request {
         let now = self.clock().now();
         let (mut targets, mut skipped) = (Vec::new(), Vec::new());
@@ -137,7 +114,7 @@ impl Broker {
             term: proposal.term,
             claim: proposal.claim.clone(),
             fleet_wide: proposal.selection == Selection::All,
-            manager: self.connector().name().to_owned(),
+            manager: manager.to_owned(),
             targets,
             skipped,
             alert,
@@ -152,23 +129,21 @@ impl Broker {
         }
     }
 
-    async fn store_draft(
+    /// Decides about a draft and stores it.
+    pub(super) async fn store_draft(
         &self,
         tx: &mut Tx<'_>,
         agent: &Agent,
-        proposal: &Proposal,
-        draft: &Request,
+        draft: &Draft,
     ) -> Result<Request, BrokerError> {
-        // Somebody may have asked the same in the meantime, and the token may be revoked.
-        if let Some(same) = repeated(tx, agent, proposal).await? {
-            return load(tx, same).await;
-        }
+        // The token may be revoked by now; what a person asks for does not rest on it.
+        let by_person = draft.request.asked_by.is_some();
         let agent = accounts::agent_by_id(tx, agent.id)
             .await?
-            .filter(|agent| !agent.revoked)
+            .filter(|agent| by_person || !agent.revoked)
             .ok_or(BrokerError::NotFound)?;
-        let now = draft.asked_at;
-        let mut request = draft.clone();
+        let now = draft.request.asked_at;
+        let mut request = draft.request.clone();
         let decision = self.decide_first(tx, &request, &agent, now).await?;
         keep_out(&mut request, &decision);
         request.decision = decision;
@@ -180,12 +155,62 @@ impl Broker {
         }
         request.digest = request.computed_digest();
         let asked = request.asked(self.use_by(now), now);
-        let origin = Origin {
-            proposal: proposal.digest(),
-            idempotency_key: proposal.idempotency_key.as_deref(),
-        };
+        let origin =
+            Origin { proposal: draft.proposal, idempotency_key: draft.idempotency_key.as_deref() };
         requests::insert(tx, &asked, origin, now).await?;
         Ok(asked.into_request())
+    }
+}
+
+/// A request that is not stored yet, and how it is recognised when it is asked for again.
+pub(super) struct Draft {
+    pub(super) request: Request,
+    /// The digest of what was proposed.
+    pub(super) proposal: Digest,
+    pub(super) idempotency_key: Option<String>,
+}
+
+/// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is no
+/// sound proposal.
+async fn check_endpoints(
+    connector: &Connector,
+    proposal: &Proposal,
+    inventory: &Inventory,
+) -> Result<(), BrokerError> {
+    if !inventory.unknown.is_empty() {
+        let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
+        return Err(Invalid {
+            field: "agent_ids".to_owned(),
+            problem: format!("there is no endpoint {}", ids.join(", ")),
+            allowed: format!("ids of endpoints of the manager `{}`", connector.name()),
+        }
+        .into());
+    }
+    let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
+    let configured = connector.durations(proposal.action.kind(), inventory.read_at).await?;
+    let offered = |candidate: &Candidate| configured.get(&candidate.endpoint.platform);
+    let fits = |candidate: &Candidate| offered(candidate).is_some_and(|s| s.contains(&seconds));
+    if inventory.candidates.is_empty() || inventory.candidates.iter().any(fits) {
+        return Ok(());
+    }
+    let mut others: Vec<u32> =
+        inventory.candidates.iter().filter_map(offered).flatten().copied().collect();
+    others.sort_unstable();
+    others.dedup();
+    let others = others.iter().map(|s| format!("{s} ({})", spoken_seconds(*s)));
+    let others: Vec<_> = others.chain(["permanent: true".to_owned()]).collect();
+    Err(Invalid {
+        field: "duration_seconds".to_owned(),
+        problem: format!("no manager command ends by itself after {seconds} seconds there"),
+        allowed: others.join(", "),
+    }
+    .into())
+}
+
+async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> AlertFacts {
+    match &proposal.claim.alert_id {
+        Some(id) => connector.find_alert(id, &proposal.action, now).await,
+        None => AlertFacts { summary: "the agent named no alert".to_owned(), ..Default::default() },
     }
 }
 

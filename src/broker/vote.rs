@@ -81,7 +81,7 @@ impl Broker {
         self.record_refused_vote(who, id, Verb::Retract, done.await).await
     }
 
-    async fn moment(
+    pub(super) async fn moment(
         &self,
         tx: &mut Tx<'_>,
         who: &SignedIn,
@@ -101,7 +101,7 @@ impl Broker {
     }
 
     /// A refused vote changes nothing, but it is written down.
-    async fn record_refused_vote(
+    pub(super) async fn record_refused_vote(
         &self,
         who: &SignedIn,
         id: RequestId,
@@ -119,9 +119,9 @@ impl Broker {
 }
 
 /// Everything a vote rests on, read in its transaction.
-struct Moment {
-    request: Request,
-    agent: Agent,
-    may: Answer,
-    person: Person,
+pub(super) struct Moment {
+    pub(super) request: Request,
+    pub(super) agent: Agent,
+    pub(super) may: Answer,
+    pub(super) person: Person,
 }

@@ -37,12 +37,13 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), Failure> {
     }
     let address = running.address.to_string();
     out.say(&text, || json!({ "listening": address }))?;
-    let manager = running.broker.manager_answer().await;
-    let text = match &manager {
-        Ok(answer) => format!("The manager answers: {}.", visible(answer)),
-        Err(why) => format!("The manager does not answer yet: {}.", visible(why)),
-    };
-    out.say(&text, || json!({ "manager": manager.is_ok() }))?;
+    for (name, answer) in running.broker.manager_answers().await {
+        let text = match &answer {
+            Ok(answer) => format!("The manager {name} answers: {}.", visible(answer)),
+            Err(why) => format!("The manager {name} does not answer yet: {}.", visible(why)),
+        };
+        out.say(&text, || json!({ "manager": name, "answers": answer.is_ok() }))?;
+    }
     stopped().await?;
     running.stop().await;
     Ok(())

@@ -8,15 +8,19 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.server.check()?;
         self.manager.reach.check("manager")?;
-        let manager_keys = "name, batch_endpoints_max, call_timeout_seconds, timed_commands";
+        let manager_keys = "name, batch_endpoints_max, call_timeout_seconds, \
+                            calls_per_minute_max, undo_commands";
         known("manager", &self.manager.other, manager_keys)?;
         if let Some(indexer) = &self.indexer {
             indexer.reach.check("indexer")?;
-            known("indexer", &indexer.other, "alerts_index")?;
+            known("indexer", &indexer.other, "alerts_index, confirm_within_seconds")?;
+            let wait = indexer.confirm_within_seconds;
+            range("indexer.confirm_within_seconds", wait.into(), 10, 3600)?;
         }
         let batch = self.manager.batch_endpoints_max;
         range("manager.batch_endpoints_max", batch.into(), 1, 500)?;
         range("manager.call_timeout_seconds", self.manager.call_timeout_seconds.into(), 1, 600)?;
+        range("manager.calls_per_minute_max", self.manager.calls_per_minute_max.into(), 1, 300)?;
         let requests = &self.requests;
         range("requests.decide_within_minutes", requests.decide_within_minutes, 1, 43_200)?;
         let use_within = requests.use_approval_within_minutes;

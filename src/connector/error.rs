@@ -47,19 +47,44 @@ pub enum ConnectorError {
     Forbidden {
         /// Which system.
         system: String,
-        /// The right, as Wazuh names it.
+        /// The right, as the system names it.
         right: String,
         /// The system's words.
         detail: String,
     },
     /// Too many calls in this minute, by all clients together.
     #[error(
-        "{system} answers no more calls in this minute; wait for the next, or raise its \
+        "{system} answers no more calls for {seconds} s; wait, or raise its \
          max_request_per_minute"
     )]
     RateLimited {
         /// Which system.
         system: String,
+        /// How long nothing is asked, in seconds.
+        seconds: u32,
+    },
+    /// So many calls in this minute, by this broker, that the others would suffer.
+    #[error(
+        "Countersign itself waits for {seconds} s: the {calls} calls a minute that it may make to \
+         {system} are used up"
+    )]
+    OverBudget {
+        /// Which system.
+        system: String,
+        /// The most calls in a minute.
+        calls: usize,
+        /// Until there is room again, in seconds.
+        seconds: u32,
+    },
+    /// It failed several times in a row, and is left alone for a while.
+    #[error("{system} is not called for {seconds} s, because it failed again and again: {why}")]
+    CircuitOpen {
+        /// Which system.
+        system: String,
+        /// How the last call failed.
+        why: String,
+        /// Until one call is made, in seconds.
+        seconds: u32,
     },
     /// It is starting, stopping or lacks one of its parts.
     #[error("{system} is not ready: {detail}; try again in a moment")]
@@ -115,7 +140,9 @@ impl ConnectorError {
             Self::Certificate { .. } | Self::Busy { .. } | Self::Answer { status: 500.., .. } => {
                 Some(Duration::from_secs(5))
             }
-            Self::RateLimited { .. } => Some(Duration::from_mins(1)),
+            Self::RateLimited { seconds, .. }
+            | Self::OverBudget { seconds, .. }
+            | Self::CircuitOpen { seconds, .. } => Some(Duration::from_secs((*seconds).into())),
             // A token made in the second in which the user's rights change is dead at once; one
             // made in the next second lives.
             Self::Answer { status: 401, .. } => Some(Duration::from_millis(1100)),

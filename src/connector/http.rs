@@ -4,11 +4,11 @@ use std::{error::Error as StdError, io, iter, net::IpAddr, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Url, header::CONTENT_TYPE, redirect, retry};
 use rustls::{CertificateError, OtherError};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use super::{
     error::ConnectorError,
-    settings::Tls,
+    secret::Tls,
     tls::{self, Distrust},
 };
 
@@ -97,17 +97,6 @@ pub(super) struct Reply {
     body: Vec<u8>,
 }
 
-/// What Wazuh says when it refuses a whole request (`application/problem+json`).
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Problem {
-    /// Wazuh's own code.
-    #[serde(rename = "error")]
-    pub(super) code: Option<u32>,
-    /// Wazuh's words.
-    #[serde(default)]
-    pub(super) detail: String,
-}
-
 impl Reply {
     /// The body as JSON of an expected form; the error says what is wrong with it.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
@@ -115,19 +104,14 @@ impl Reply {
             .map_err(|error| format!("the answer is not what it should be: {}", cut(&error)))
     }
 
+    /// The body as JSON; an empty form where it is none.
+    pub(super) fn json_or_default<T: DeserializeOwned + Default>(&self) -> T {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
     /// The body as text.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The refusal; without code and with a stand-in text where the body holds none.
-    pub(super) fn problem(&self) -> Problem {
-        let mut problem: Problem = serde_json::from_slice(&self.body).unwrap_or_default();
-        if problem.detail.is_empty() {
-            "without a reason".clone_into(&mut problem.detail);
-        }
-        problem.detail = cut(&problem.detail);
-        problem
     }
 }
 
@@ -222,22 +206,27 @@ impl Site {
         Ok(Reply { status, content_type, body })
     }
 
-    /// The error for an answer that is not 200. `right` is what the call needs.
-    pub(super) fn refusal(&self, reply: &Reply, right: &str) -> ConnectorError {
-        let system = self.system.clone();
-        let Problem { code, detail } = reply.problem();
-        match (reply.status, code) {
-            (403, Some(6000)) => ConnectorError::Blocked { system },
-            (403, _) => ConnectorError::Forbidden { system, right: right.to_owned(), detail },
-            (429, _) => ConnectorError::RateLimited { system },
-            (500, Some(1010 | 1017 | 2005)) => ConnectorError::Busy { system, detail },
-            (status, _) => ConnectorError::Answer { system, status, detail },
-        }
-    }
-
     /// The error for an answer of the right status and the wrong form.
     pub(super) fn malformed(&self, reply: &Reply, detail: String) -> ConnectorError {
         ConnectorError::Answer { system: self.system.clone(), status: reply.status, detail }
+    }
+
+    /// The SHA-256 of the certificate that is shown there; none where no TLS is spoken. Nothing is
+    /// sent: this client trusts nobody.
+    pub(super) async fn presented(&self, deadline: Duration) -> Result<Option<String>, Failure> {
+        if self.address.url.starts_with("http://") {
+            return Ok(None);
+        }
+        let place = (self.system.clone(), self.address.clone());
+        let built = Self::new(place, &Tls::Plain, "", Connections::Fresh, deadline);
+        let looker = built.map_err(|error| Failure { effect: Effect::None, error })?;
+        match looker.send(looker.get("/"), 1).await {
+            Err(Failure { error: ConnectorError::Certificate { presented, .. }, .. }) => {
+                Ok(Some(presented))
+            }
+            Err(failure) => Err(failure),
+            Ok(_) => Ok(None),
+        }
     }
 
     fn failure(&self, error: &reqwest::Error) -> Failure {

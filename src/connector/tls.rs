@@ -16,7 +16,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 
-use super::{error::ConnectorError, settings::Tls};
+use super::{error::ConnectorError, secret::Tls};
 use crate::domain::canonical::Digest;
 
 /// A certificate that was shown and is not the right one.

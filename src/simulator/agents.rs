@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use super::Simulator;
 use super::answer::{AgentError, Outcome, Problem, Sentences};
 use super::clock;
 use super::endpoint::{Endpoint, Os, Status};
+use super::fault::Fault;
 use super::login::Session;
 use super::params::Params;
 use super::query::{self, Condition};
@@ -27,7 +28,12 @@ const LISTED: Sentences = Sentences(
 );
 
 /// `GET /agents`.
-pub(super) async fn list(State(sim): State<Simulator>, session: Session, params: Params) -> Answer {
+pub(super) async fn list(
+    State(sim): State<Simulator>,
+    session: Session,
+    params: Params,
+    request: Request,
+) -> Answer {
     params.only(&[
         "select",
         "q",
@@ -46,7 +52,17 @@ pub(super) async fn list(State(sim): State<Simulator>, session: Session, params:
         Some(named) => readable(&world, &session.rights, named, &mut outcome)?,
         None => everyone(&world, &session.rights),
     };
-    filtered(&world, &ids, &params, outcome)
+    let mut listed = filtered(&world, &ids, &params, outcome)?;
+    if let Some(Fault::Strangers(ids)) = request.extensions().get() {
+        let select = params.list("select");
+        let items = listed.affected.len();
+        let strangers =
+            ids.iter().map(|id| Endpoint::new(id, &format!("stranger-{id}"), Os::DEBIAN));
+        let shown = strangers.map(|one| selected(endpoint_shown(&world, &one), select.as_deref()));
+        listed.affected.extend(shown);
+        listed.total = listed.total.map(|total| total + listed.affected.len() - items);
+    }
+    Ok(Json(listed.shown(&LISTED)))
 }
 
 /// `GET /groups/{group}/agents`.
@@ -65,7 +81,7 @@ pub(super) async fn of_group(
     }
     let mut ids = everyone(&world, &session.rights);
     ids.retain(|id| world.endpoint(id).is_some_and(|known| known.groups.contains(&group)));
-    filtered(&world, &ids, &params, Outcome::default())
+    Ok(Json(filtered(&world, &ids, &params, Outcome::default())?.shown(&LISTED)))
 }
 
 /// The ids that a user sees without naming any; the others are hidden without a word.
@@ -98,7 +114,12 @@ fn readable(
 }
 
 /// Applies `q`, `status`, `group`, `name`, sorting, paging and `select`, in this order.
-fn filtered(world: &World, ids: &[String], params: &Params, mut outcome: Outcome) -> Answer {
+fn filtered(
+    world: &World,
+    ids: &[String],
+    params: &Params,
+    mut outcome: Outcome,
+) -> Result<Outcome, Problem> {
     let node = &world.settings.node;
     let select = params.list("select");
     check_select(select.as_deref(), node)?;
@@ -124,7 +145,7 @@ fn filtered(world: &World, ids: &[String], params: &Params, mut outcome: Outcome
     outcome.total = Some(agents.len());
     let page = params.page(agents)?;
     outcome.affected = page.into_iter().map(|agent| selected(agent, select.as_deref())).collect();
-    Ok(Json(outcome.shown(&LISTED)))
+    Ok(outcome)
 }
 
 fn check_select(select: Option<&[String]>, node: &str) -> Result<(), Problem> {
@@ -201,13 +222,14 @@ fn endpoint_shown(world: &World, endpoint: &Endpoint) -> Value {
         Status::Pending => (Some(now - TimeDelta::seconds(30)), None),
         Status::NeverConnected => (None, None),
     };
+    let seen = endpoint.silent_for.map_or(seen, |time| seen.map(|_| now - time));
     json!({
         "os": endpoint.os.as_ref().filter(|_| met).map(os_shown),
         "ip": endpoint.ip,
         "name": endpoint.name,
         "version": met.then(|| format!("Wazuh v{}", endpoint.version)),
         "manager": met.then_some(&world.settings.manager),
-        "node_name": if met { &world.settings.node } else { "unknown" },
+        "node_name": if met { world.settings.node_of(endpoint) } else { "unknown" },
         "registerIP": "any",
         "dateAdd": clock::api_form(endpoint.date_added),
         "lastKeepAlive": seen.map(clock::api_form),
@@ -226,7 +248,7 @@ fn manager_shown(world: &World) -> Value {
         "os": os_shown(&Os::DEBIAN),
         "ip": "127.0.0.1",
         "name": world.settings.manager,
-        "version": "Wazuh v4.14.7",
+        "version": format!("Wazuh v{}", world.settings.api_version),
         "manager": world.settings.manager,
         "node_name": world.settings.node,
         "registerIP": "127.0.0.1",

@@ -135,6 +135,15 @@ impl Outcome {
         }
     }
 
+    /// Adds what another node did, and sorts the ids that worked.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.affected.extend(other.affected);
+        self.affected.sort_by_key(|id| id.as_str().map(|id| (id.len(), id.to_owned())));
+        for (error, ids) in other.failed {
+            self.fail_all(error, &ids);
+        }
+    }
+
     /// `error` is 0 when nothing failed, 2 when some did, 1 when nothing else happened.
     pub(super) fn shown(&self, sentences: &Sentences) -> Value {
         let failed: usize = self.failed.values().map(Vec::len).sum();

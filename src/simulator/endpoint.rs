@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the manager's database says about the connection of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,16 @@ pub struct Endpoint {
     pub contact: Contact,
     /// Active response is switched off in its own configuration: failed item 1750.
     pub responses_off: bool,
+    /// The node of a cluster that it reports to; without one, the node of the settings.
+    pub node: Option<String>,
+    /// The Windows firewall is off: `netsh` says so, and blocks nothing.
+    pub firewall_off: bool,
+    /// What its scripts complain of after they started. They have no effect then.
+    pub script_fails: Option<String>,
+    /// The log of its scripts never arrives: no alerts.
+    pub log_lost: bool,
+    /// How long ago it was heard of last, where that differs from what its status says.
+    pub silent_for: Option<TimeDelta>,
 }
 
 impl Endpoint {
@@ -95,6 +105,11 @@ impl Endpoint {
             date_added: first_enrolment(id),
             contact: Contact::Answers,
             responses_off: false,
+            node: None,
+            firewall_off: false,
+            script_fails: None,
+            log_lost: false,
+            silent_for: None,
         }
     }
 
@@ -138,6 +153,32 @@ impl Endpoint {
         Self { responses_off: true, ..self }
     }
 
+    #[must_use]
+    pub fn on_node(self, node: &str) -> Self {
+        Self { node: Some(node.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn firewall_off(self) -> Self {
+        Self { firewall_off: true, ..self }
+    }
+
+    #[must_use]
+    pub fn script_fails(self, complaint: &str) -> Self {
+        Self { script_fails: Some(complaint.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn log_lost(self) -> Self {
+        Self { log_lost: true, ..self }
+    }
+
+    /// Lets `lastKeepAlive` lag; the status stays as it is.
+    #[must_use]
+    pub fn silent_for(self, time: Duration) -> Self {
+        Self { silent_for: TimeDelta::from_std(time).ok(), ..self }
+    }
+
     /// Whether its agent is at least this version.
     pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
         let mut parts = self.version.split('.').map(|part| part.parse().unwrap_or(0));
@@ -158,7 +199,5 @@ fn address(id: &str) -> String {
 /// An enrolment date that differs from endpoint to endpoint and stays the same from run to run.
 fn first_enrolment(id: &str) -> DateTime<Utc> {
     let minutes = id.parse::<u32>().unwrap_or(0);
-    DateTime::UNIX_EPOCH
-        + chrono::TimeDelta::days(20_089)
-        + chrono::TimeDelta::minutes(i64::from(minutes))
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_089) + TimeDelta::minutes(i64::from(minutes))
 }

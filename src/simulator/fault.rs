@@ -29,6 +29,18 @@ pub enum Fault {
     LeaveOut(Vec<String>, Work),
     /// Fails every endpoint that would have been sent to, in `failed_items`.
     EveryAgent(AgentError),
+    /// This node of a cluster does nothing of its part and fails; the other nodes do theirs. The
+    /// merged answer is the failure alone.
+    NodeFails { node: String, outage: Outage },
+    /// Answers 200 with a body that never ends, as fast as the client reads. The work is not done.
+    Flood,
+    /// Answers 200 with a body that never ends and of which almost nothing comes, until the client
+    /// leaves or the server stops. The work is not done.
+    Drip,
+    /// Adds ids that nobody asked for to what was affected; to endpoints, where those are listed.
+    Strangers(Vec<String>),
+    /// Answers exactly this. The work is not done.
+    Answer { status: u16, body: String },
 }
 
 /// Whether the work behind a faulty answer is done all the same.

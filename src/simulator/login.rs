@@ -138,7 +138,16 @@ pub(super) struct Session {
 impl Session {
     /// Requires an action that is about no endpoint.
     pub(super) fn require(&self, action: &str) -> Result<(), Problem> {
-        if self.rights.allows(action, "*:*") { Ok(()) } else { Err(Problem::denied("*:*")) }
+        if self.rights.allows_at_large(action) { Ok(()) } else { Err(Problem::denied("*:*")) }
+    }
+
+    /// Requires an action on a node.
+    pub(super) fn require_on_node(&self, action: &str, node: &str) -> Result<(), Problem> {
+        if self.rights.allows_on_node(action, node) {
+            Ok(())
+        } else {
+            Err(Problem::denied("node:id"))
+        }
     }
 }
 

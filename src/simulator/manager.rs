@@ -1,5 +1,7 @@
 //! Reads about the manager itself. Sources: captures 7-9, 22, 23, 66.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::StatusCode;
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use super::Simulator;
 use super::answer::{Outcome, Problem, Sentences};
 use super::login::{Session, authorization};
+use super::settings::Settings;
+use super::world::World;
 use super::{clock, indexer};
 
 type Answer = Result<Json<Value>, Problem>;
@@ -22,14 +26,16 @@ pub(super) async fn root(
         return indexer::info(&sim, &parts.headers);
     }
     Session::from_request_parts(&mut parts, &sim).await?;
-    let now = clock::api_form(sim.world().now()).replace("+00:00", "Z");
+    let world = sim.world();
+    let now = clock::api_form(world.now()).replace("+00:00", "Z");
+    let version = &world.settings.api_version;
     Ok(Json(json!({
         "data": {
             "title": "Wazuh API REST",
-            "api_version": "4.14.7",
+            "api_version": version,
             "revision": "rc1",
             "license_name": "GPL 2.0",
-            "license_url": "https://github.com/wazuh/wazuh/blob/v4.14.7/LICENSE",
+            "license_url": format!("https://github.com/wazuh/wazuh/blob/v{version}/LICENSE"),
             "hostname": "simulator",
             "timestamp": now,
         },
@@ -54,12 +60,23 @@ pub(super) async fn my_policies(session: Session) -> Json<Value> {
     }))
 }
 
+/// Requires the right to read about this manager. In a cluster the own node's right counts, also
+/// for calls that name no node: framework/wazuh/manager.py.
+fn require_read(session: &Session, world: &World) -> Result<(), Problem> {
+    if world.settings.cluster {
+        session.require_on_node("cluster:read", &world.settings.node)
+    } else {
+        session.require("manager:read")
+    }
+}
+
 /// `GET /manager/info`.
-pub(super) async fn info(session: Session) -> Answer {
-    session.require("manager:read")?;
+pub(super) async fn info(State(sim): State<Simulator>, session: Session) -> Answer {
+    let world = sim.world();
+    require_read(&session, &world)?;
     let info = json!({
         "path": "/var/ossec",
-        "version": "v4.14.7",
+        "version": format!("v{}", world.settings.api_version),
         "type": "server",
         "max_agents": "unlimited",
         "openssl_support": "N/A",
@@ -77,14 +94,20 @@ pub(super) async fn analysis(
     session: Session,
     Path(section): Path<String>,
 ) -> Answer {
-    session.require("manager:read")?;
-    let names = sim.world().settings.names.clone();
+    let world = sim.world();
+    require_read(&session, &world)?;
+    configured(&world, &world.settings.node, &section)
+}
+
+/// One section of a node's configuration.
+pub(super) fn configured(world: &World, node: &str, section: &str) -> Answer {
+    let names = world.settings.names_of(node);
     let configured = names
         .iter()
         .map(|name| split_timeout(name))
         // Every manager has these two, without any configuration.
         .filter(|(command, _)| !["restart-ossec", "restart-wazuh"].contains(command));
-    let data = match section.as_str() {
+    let data = match section {
         "active_response" => {
             let blocks: Vec<Value> = configured
                 .map(|(command, timeout)| {
@@ -99,10 +122,10 @@ pub(super) async fn analysis(
             json!({"active-response": blocks})
         }
         "command" => {
-            let mut commands: Vec<&str> = configured.map(|(command, _)| command).collect();
-            commands.sort_unstable();
-            commands.dedup();
-            let commands: Vec<Value> = commands.into_iter().map(command_shown).collect();
+            let mut commands: BTreeSet<&str> = configured.map(|(command, _)| command).collect();
+            commands.extend(world.settings.scripts.iter().map(|script| script.name));
+            let shown = |name| command_shown(&world.settings, name);
+            let commands: Vec<Value> = commands.into_iter().map(shown).collect();
             json!({"command": commands})
         }
         _ => return Err(Problem::new(StatusCode::NOT_FOUND, "404: Not Found")),
@@ -110,9 +133,11 @@ pub(super) async fn analysis(
     Ok(read(data, "Active configuration was successfully read"))
 }
 
-fn command_shown(name: &str) -> Value {
-    let executable = if name == "netsh" { "netsh.exe" } else { name };
-    json!({"name": name, "executable": executable, "timeout_allowed": 1})
+/// A script that undoes another's work has itself nothing to undo after a time.
+fn command_shown(settings: &Settings, name: &str) -> Value {
+    let executable = if name == "netsh" { "netsh.exe" } else { settings.executable(name) };
+    let lifts = settings.scripts.iter().any(|script| script.name == name && script.lifts.is_some());
+    json!({"name": name, "executable": executable, "timeout_allowed": u8::from(!lifts)})
 }
 
 fn read(item: Value, sentence: &'static str) -> Json<Value> {

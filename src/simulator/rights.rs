@@ -21,6 +21,8 @@ impl Rights {
         Self::broker()
             .allow("group:read", &["group:id:*"])
             .allow("manager:read", &["*:*"])
+            .allow("cluster:read", &["node:id:*"])
+            .allow("cluster:status", &["*:*"])
             .allow("security:read_config", &["*:*"])
     }
 
@@ -31,7 +33,8 @@ impl Rights {
             .allow("active-response:command", &["agent:id:*", "agent:group:*"])
     }
 
-    /// Adds a grant; resources are written like `agent:id:001`, `agent:group:windows`, `*:*`.
+    /// Adds a grant; resources are written like `agent:id:001`, `agent:group:windows`,
+    /// `node:id:*`, `*:*:*`; `*:*` does as well.
     #[must_use]
     pub fn allow(mut self, action: &str, resources: &[&str]) -> Self {
         let granted = self.0.entry(action.to_owned()).or_default();
@@ -41,6 +44,16 @@ impl Rights {
 
     pub(super) fn allows(&self, action: &str, resource: &str) -> bool {
         self.0.get(action).is_some_and(|granted| granted.iter().any(|one| one == resource))
+    }
+
+    /// Whether an action that is about no endpoint and no node is allowed.
+    pub(super) fn allows_at_large(&self, action: &str) -> bool {
+        ["*:*", "*:*:*"].iter().any(|resource| self.allows(action, resource))
+    }
+
+    /// Whether the action is allowed on this node.
+    pub(super) fn allows_on_node(&self, action: &str, node: &str) -> bool {
+        self.allows(action, "node:id:*") || self.allows(action, &format!("node:id:{node}"))
     }
 
     /// Whether the action is allowed on this endpoint; `None` is an id that does not exist.

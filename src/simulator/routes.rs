@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::answer::Problem;
 use super::fault::{Calls, Fault, Outage, Work};
-use super::wire::Wire;
-use super::{Simulator, active_response, agents, clock, indexer, login, manager};
+use super::wire::{Ending, Wire};
+use super::{Simulator, active_response, agents, clock, cluster, indexer, login, manager};
 
 pub(super) fn all(sim: Simulator) -> Router {
     Router::new()
@@ -24,6 +24,9 @@ pub(super) fn all(sim: Simulator) -> Router {
         .route("/security/users/me/policies", get(manager::my_policies))
         .route("/manager/info", get(manager::info))
         .route("/manager/configuration/analysis/{section}", get(manager::analysis))
+        .route("/cluster/status", get(cluster::status))
+        .route("/cluster/nodes", get(cluster::nodes))
+        .route("/cluster/{node}/configuration/analysis/{section}", get(cluster::analysis))
         .route("/agents", get(agents::list))
         .route("/agents/summary/status", get(agents::summary))
         .route("/agents/{id}/config/com/active-response", get(agents::active_response))
@@ -64,7 +67,7 @@ async fn conduct(
         biased;
         answer = call => answer.unwrap_or_else(|_| lost()),
         () = wire.down.cancelled() => {
-            wire.cut();
+            wire.end(Ending::Cut);
             lost()
         }
     };
@@ -82,6 +85,10 @@ async fn attend(sim: &Simulator, wire: &Wire, request: Request, next: Next) -> R
     if kind != Calls::Search && !sim.world().admits() {
         return Problem::too_many_requests().into_response();
     }
+    let gone = gone_in_5(request.method(), request.uri().path());
+    if let Some(status) = gone.filter(|_| sim.world().settings.is_version_5()) {
+        return refused(status).into_response();
+    }
     let fault = sim.world().faults.strike(kind);
     if let Some(Fault::Delay(length)) = fault {
         clock::pause(length).await;
@@ -98,6 +105,15 @@ async fn attend(sim: &Simulator, wire: &Wire, request: Request, next: Next) -> R
     }
 }
 
+/// How version 5 of the API refuses what it has no more.
+fn gone_in_5(method: &Method, path: &str) -> Option<StatusCode> {
+    if path == "/security/user/authenticate" && method == Method::GET {
+        return Some(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let gone = ["/active-response", "/events"].contains(&path) || path.starts_with("/manager/");
+    gone.then_some(StatusCode::NOT_FOUND)
+}
+
 /// Answers a call wrongly.
 async fn sabotage(
     sim: &Simulator,
@@ -107,15 +123,30 @@ async fn sabotage(
     next: Next,
 ) -> Response {
     let node = sim.world().settings.node.clone();
-    let drops = matches!(fault, Fault::Drop(_));
     let (work, answer) = match fault {
         Fault::Delay(_) => return next.run(request).await,
-        Fault::NothingAffected | Fault::LeaveOut(..) | Fault::EveryAgent(_) => {
+        Fault::NothingAffected
+        | Fault::LeaveOut(..)
+        | Fault::EveryAgent(_)
+        | Fault::Strangers(_)
+        | Fault::NodeFails { .. } => {
             // These take effect inside the work.
             request.extensions_mut().insert(fault);
             return next.run(request).await;
         }
-        Fault::Drop(work) => (work, lost()),
+        Fault::Drop(work) => {
+            wire.end(Ending::Cut);
+            (work, lost())
+        }
+        Fault::Flood => {
+            wire.end(Ending::Flood);
+            (Work::NotDone, lost())
+        }
+        Fault::Drip => {
+            wire.end(Ending::Drip);
+            (Work::NotDone, lost())
+        }
+        Fault::Answer { status, body } => (Work::NotDone, verbatim(status, body)),
         Fault::Fail(outage, work) => (work, outage.problem(&node).into_response()),
         Fault::NoJson(work) => (work, "<html>It works!</html>".into_response()),
         Fault::Unauthorized => {
@@ -128,8 +159,11 @@ async fn sabotage(
         Work::Done => drop(next.run(request).await),
         Work::NotDone => {}
     }
-    if drops {
-        wire.cut();
-    }
     answer
+}
+
+fn verbatim(status: u16, body: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let form = if status.is_success() { "application/json" } else { "application/problem+json" };
+    (status, [(header::CONTENT_TYPE, form)], body).into_response()
 }

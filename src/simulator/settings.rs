@@ -1,5 +1,6 @@
 //! How a simulated manager is set up, and the three set-ups that come with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -30,6 +31,17 @@ impl fmt::Debug for User {
     }
 }
 
+/// A script of the site's own, installed on every endpoint and configured as a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The command's name; with a timeout behind it, it may stand in [`Settings::names`].
+    pub name: &'static str,
+    /// The file in `active-response/bin`; with `!` before it, it can be called too.
+    pub executable: &'static str,
+    /// The script whose work it undoes for the same target, such as `firewall-drop`.
+    pub lifts: Option<&'static str>,
+}
+
 /// Everything that differs between one manager and the next.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -37,6 +49,9 @@ pub struct Settings {
     pub agents: Vec<Endpoint>,
     /// The timed names of ar.conf, such as `firewall-drop600`.
     pub names: Vec<String>,
+    /// The names of nodes whose ar.conf differs: nobody keeps these files alike.
+    pub names_on: BTreeMap<String, Vec<String>>,
+    pub scripts: Vec<Script>,
     /// `auth_token_exp_timeout`, 900 s on a fresh manager. In the simulator's own time.
     pub token_life: Duration,
     /// `request_timeout`, 10 s on a fresh manager. In real time.
@@ -47,10 +62,15 @@ pub struct Settings {
     pub manager: String,
     /// The name of this node.
     pub node: String,
-    /// Whether it belongs to a cluster: then messages carry the node's name as their origin.
+    /// Whether it belongs to a cluster: then messages carry the node's name as their origin. The
+    /// other nodes are those that endpoints and [`Self::names_on`] name.
     pub cluster: bool,
+    /// The version of the API. Of one that begins with `5.`, only what it lost is simulated.
+    pub api_version: String,
     /// The login of the indexer. The user's rights are not looked at.
     pub indexer: User,
+    /// Whether that user may search.
+    pub indexer_rights: bool,
     /// Alerts that the indexer holds from the start.
     pub alerts: Vec<Value>,
     /// Whether delivered commands leave alerts behind, as real agents do.
@@ -69,13 +89,17 @@ impl Default for Settings {
                     .groups(&["default", "windows"]),
             ],
             names: names(&["restart-ossec0", "restart-wazuh0"]),
+            names_on: BTreeMap::new(),
+            scripts: Vec::new(),
             token_life: Duration::from_mins(15),
             api_timeout: Duration::from_secs(10),
             rate_limit_per_minute: 300,
             manager: "wazuh-manager".to_owned(),
             node: "node01".to_owned(),
             cluster: false,
+            api_version: "4.14.7".to_owned(),
             indexer: User::new("admin", "admin", Rights::none()),
+            indexer_rights: true,
             alerts: Vec::new(),
             evidence: false,
         }
@@ -117,12 +141,18 @@ impl Settings {
                 "restart-wazuh0",
                 "firewall-drop600",
                 "firewall-drop3600",
+                "firewall-drop5",
                 "firewall-drop1",
                 "netsh600",
                 "netsh1",
                 "disable-account600",
                 "disable-account1",
             ]),
+            scripts: vec![Script {
+                name: "countersign-unlock",
+                executable: "countersign-unlock",
+                lifts: Some("disable-account"),
+            }],
             indexer: User::new("admin", indexer_password, Rights::none()),
             alerts: vec![brute_force()],
             evidence: true,
@@ -134,6 +164,32 @@ impl Settings {
     #[must_use]
     pub fn only_user(self, user: User) -> Self {
         Self { users: vec![user], ..self }
+    }
+
+    pub(super) fn is_version_5(&self) -> bool {
+        self.api_version.starts_with("5.")
+    }
+
+    /// The node that an endpoint reports to.
+    pub(super) fn node_of<'a>(&'a self, endpoint: &'a Endpoint) -> &'a str {
+        endpoint.node.as_deref().unwrap_or(&self.node)
+    }
+
+    /// The names in a node's ar.conf.
+    pub(super) fn names_of(&self, node: &str) -> &[String] {
+        self.names_on.get(node).unwrap_or(&self.names)
+    }
+
+    /// The file that a command runs.
+    pub(super) fn executable<'a>(&self, name: &'a str) -> &'a str {
+        self.scripts.iter().find(|script| script.name == name).map_or(name, |one| one.executable)
+    }
+
+    /// All nodes in the order of their names.
+    pub(super) fn nodes(&self) -> BTreeSet<&str> {
+        let reported = self.agents.iter().map(|endpoint| self.node_of(endpoint));
+        let named = self.names_on.keys().map(String::as_str);
+        reported.chain(named).chain([self.node.as_str()]).collect()
     }
 }
 

@@ -1,16 +1,15 @@
-//! Connections that can be broken in the middle of a call.
+//! Connections that can be broken, or abused, in the middle of a call.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -19,16 +18,63 @@ use super::clock;
 /// The handle that a call has to its own connection.
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
-    cut: Arc<AtomicBool>,
+    ending: Arc<OnceLock<Ending>>,
     pub(super) peer: SocketAddr,
     /// Cancelled when the server goes down.
     pub(super) down: CancellationToken,
 }
 
 impl Wire {
-    /// Breaks the connection before another byte is written: the client sees a reset, no status.
-    pub(super) fn cut(&self) {
-        self.cut.store(true, Ordering::Release);
+    /// Ends the connection in this way before another byte of hyper's is written.
+    pub(super) fn end(&self, ending: Ending) {
+        self.ending.get_or_init(|| ending);
+    }
+}
+
+/// How a connection ends that gets no regular answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ending {
+    /// At once: the client sees a reset, no status.
+    Cut,
+    /// With blanks without end, as fast as the client reads them.
+    Flood,
+    /// With a blank now and then.
+    Drip,
+}
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                      transfer-encoding: chunked\r\n\r\n";
+/// 64 KiB in one chunk.
+const FLOOD: [&[u8]; 3] = [b"10000\r\n", &[b' '; 65_536], b"\r\n"];
+const DRIP: &[u8] = b"1\r\n \r\n";
+const DRIP_PAUSE: Duration = Duration::from_millis(50);
+
+impl Ending {
+    /// Goes on until the client leaves or the server goes down.
+    async fn run(self, stream: TcpStream, down: CancellationToken) {
+        let ends = down.run_until_cancelled(self.write(stream)).await;
+        tracing::debug!(ending = ?self, ?ends, "connection ended");
+    }
+
+    async fn write(self, mut stream: TcpStream) -> io::Result<()> {
+        match self {
+            Self::Cut => Ok(()),
+            Self::Flood => {
+                stream.write_all(HEAD).await?;
+                loop {
+                    for bytes in FLOOD {
+                        stream.write_all(bytes).await?;
+                    }
+                }
+            }
+            Self::Drip => {
+                stream.write_all(HEAD).await?;
+                loop {
+                    stream.write_all(DRIP).await?;
+                    clock::pause(DRIP_PAUSE).await;
+                }
+            }
+        }
     }
 }
 
@@ -46,7 +92,7 @@ pub(super) struct Wires {
 
 impl Wires {
     fn wire(&self, peer: SocketAddr) -> Wire {
-        Wire { cut: Arc::new(AtomicBool::new(false)), peer, down: self.down.clone() }
+        Wire { ending: Arc::new(OnceLock::new()), peer, down: self.down.clone() }
     }
 }
 
@@ -59,7 +105,7 @@ impl Listener for Wires {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     let wire = self.wire(peer);
-                    return (Breakable { stream, cut: Arc::clone(&wire.cut) }, wire);
+                    return (Breakable { stream: Some(stream), wire: wire.clone() }, wire);
                 }
                 // Out of file descriptors, or the client left already: both pass.
                 Err(_) => clock::pause(Duration::from_millis(10)).await,
@@ -72,20 +118,24 @@ impl Listener for Wires {
     }
 }
 
-/// A TCP stream that refuses to write once it is cut.
+/// A TCP stream that hyper loses when the call on it ends otherwise than with an answer.
 pub(super) struct Breakable {
-    stream: TcpStream,
-    cut: Arc<AtomicBool>,
+    /// `None` once it is lost.
+    stream: Option<TcpStream>,
+    wire: Wire,
 }
 
 impl Breakable {
-    fn check(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) {
+    /// The stream to write to, unless it is to end: then hyper sees a broken connection.
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        if let Some(ending) = self.wire.ending.get()
+            && let Some(stream) = self.stream.take()
+        {
             // Without lingering, closing sends a reset instead of an orderly end.
-            self.stream.set_zero_linger()?;
-            return Err(io::ErrorKind::ConnectionReset.into());
+            stream.set_zero_linger()?;
+            tokio::spawn(ending.run(stream, self.wire.down.clone()));
         }
-        Ok(())
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::ConnectionReset.into())
     }
 }
 
@@ -95,7 +145,10 @@ impl AsyncRead for Breakable {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        match self.stream.as_mut() {
+            Some(stream) => Pin::new(stream).poll_read(context, buffer),
+            None => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
     }
 }
 
@@ -105,8 +158,7 @@ impl AsyncWrite for Breakable {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.stream()?.poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -114,21 +166,18 @@ impl AsyncWrite for Breakable {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        self.stream()?.poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(context)
+        self.stream()?.poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        self.stream()?.poll_shutdown(context)
     }
 }

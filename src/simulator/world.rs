@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::clock;
 use super::command::Command;
+use super::effects::{self, Block};
 use super::endpoint::Endpoint;
-use super::evidence::{self, Block};
 use super::fault::Faults;
 use super::login::Logins;
 use super::rights::Rights;
@@ -67,7 +67,11 @@ pub(super) struct World {
     pub(super) received: Vec<Received>,
     pub(super) delivered: Vec<Delivered>,
     pub(super) alerts: Vec<Stored>,
-    /// What timed commands hold in force, and will undo.
+    /// The alerts that wait until the indexer shows them; `None` while it keeps up.
+    pub(super) late: Option<Vec<Stored>>,
+    /// How many documents there ever were.
+    pub(super) documents: usize,
+    /// What scripts did on endpoints.
     pub(super) blocks: Vec<Block>,
     pub(super) held: HashSet<String>,
     /// How far the simulator's clock was moved.
@@ -84,6 +88,8 @@ impl World {
             received: Vec::new(),
             delivered: Vec::new(),
             alerts: Vec::new(),
+            late: None,
+            documents: 0,
             blocks: Vec::new(),
             held: HashSet::new(),
             moved: TimeDelta::zero(),
@@ -100,8 +106,22 @@ impl World {
         clock::now() + self.moved
     }
 
+    /// Lets the indexer fall behind, or catch up. What happened before counts as before.
+    pub(super) fn index_late(&mut self, late: bool) {
+        effects::end_blocks(self);
+        if !late {
+            self.alerts.extend(self.late.take().unwrap_or_default());
+        } else if self.late.is_none() {
+            self.late = Some(Vec::new());
+        }
+    }
+
     pub(super) fn advance(&mut self, time: Duration) {
         self.moved += TimeDelta::from_std(time).unwrap_or(TimeDelta::zero());
+    }
+
+    pub(super) fn turn_back(&mut self, time: Duration) {
+        self.moved -= TimeDelta::from_std(time).unwrap_or(TimeDelta::zero());
     }
 
     /// Counts a request; `false` when this minute's are used up. The window is fixed, and the
@@ -139,13 +159,14 @@ impl World {
     /// Hands a command over to an endpoint, for the call with this place in `received`.
     pub(super) fn deliver(&mut self, call: usize, endpoint: &Endpoint, command: &Command) {
         let message = if endpoint.is_at_least(4, 2) {
-            Message::Json(self.message(command))
+            Message::Json(self.message(endpoint, command))
         } else {
             Message::Legacy(command.legacy_line())
         };
-        // Rules read the JSON that agents log since 4.2.
-        if self.settings.evidence && endpoint.is_at_least(4, 2) {
-            evidence::leave(self, endpoint, command);
+        // Older agents never see the alert, so that their scripts miss whom to act on, and rules
+        // read only what agents log since 4.2.
+        if endpoint.is_at_least(4, 2) {
+            effects::start(self, endpoint, command);
         }
         self.delivered.push(Delivered { agent: endpoint.id.clone(), message });
         if let Some(received) = self.received.get_mut(call) {
@@ -153,14 +174,19 @@ impl World {
         }
     }
 
-    fn message(&self, command: &Command) -> Value {
-        let node = self.settings.cluster.then_some(&self.settings.node);
+    fn message(&self, endpoint: &Endpoint, command: &Command) -> Value {
+        let node = self.origin(endpoint);
         json!({
             "version": 1,
             "origin": {"name": node, "module": "API"},
             "command": command.name,
             "parameters": {"extra_args": command.arguments, "alert": command.alert},
         })
+    }
+
+    /// The node's name in messages, which is there only in a cluster.
+    pub(super) fn origin<'a>(&'a self, endpoint: &'a Endpoint) -> Option<&'a str> {
+        self.settings.cluster.then(|| self.settings.node_of(endpoint))
     }
 
     /// Puts a document into the indexer and returns its `_id`.
@@ -171,9 +197,11 @@ impl World {
         if let (None, Some(fields)) = (stamped, source.as_object_mut()) {
             fields.insert("timestamp".to_owned(), Value::from(clock::alert_form(time)));
         }
-        let id = format!("sim{:017}", self.alerts.len() + 1);
+        self.documents += 1;
+        let id = format!("sim{:017}", self.documents);
         let index = format!("wazuh-alerts-4.x-{}", time.format("%Y.%m.%d"));
-        self.alerts.push(Stored { index, id: id.clone(), source });
+        let stored = Stored { index, id: id.clone(), source };
+        self.late.as_mut().unwrap_or(&mut self.alerts).push(stored);
         id
     }
 }

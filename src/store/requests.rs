@@ -17,8 +17,9 @@ mod look;
 
 pub use load::load;
 pub use look::{
-    Filter, InForce, Summary, dispatching, in_force, list, next_approved, open, overdue, ran_since,
-    refused_since, same_key, same_open_proposal, undos, unknown_outcomes, watched,
+    Filter, InForce, Summary, approved_count, dispatching, in_force, list, next_approved, open,
+    overdue, ran_since, refused_since, same_key, same_open_proposal, undos, unknown_outcomes,
+    watched,
 };
 
 /// What a new request carries beside itself.

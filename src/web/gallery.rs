@@ -122,8 +122,8 @@ fn in_force() -> InForcePage {
     InForcePage::new(frame("In force", "/in-force"), &found, true, at(8))
 }
 
-fn manager(name: &str, answer: Result<String, String>, trouble: Option<String>) -> ManagerState {
-    let health = Health { trouble, calls_last_minute: 12, calls_per_minute_max: 200 };
+fn manager(name: &str, answer: Result<String, String>) -> ManagerState {
+    let health = Health { calls_last_minute: 12, calls_per_minute_max: 200, ..Health::default() };
     let address = format!("https://{name}.example.net:55000");
     ManagerState { name: name.to_owned(), address, answer, health, waiting: 3 }
 }
@@ -135,8 +135,8 @@ fn system() -> SystemPage {
         frame: Frame { freeze: Some(freeze), troubles, ..frame("System", "/system") },
         system: System {
             managers: vec![
-                manager("wazuh-1", Err(HOSTILE.to_owned()), Some(HOSTILE.to_owned())),
-                manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned()), None),
+                manager("wazuh-1", Err(HOSTILE.to_owned())),
+                manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned())),
             ],
             audit: Verified {
                 rows: 411,
@@ -177,8 +177,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let people = vec![person(1, "alice", Role::Analyst), person(3, "carol", Role::Lead)];
     let agents =
         AgentsPage { frame: frame("Agents", "/agents"), agents: named(vec![agent()], &people) };
-    let audit =
-        AuditPage::new(frame("Audit", "/audit"), Filters::default(), audit(&request(1)));
+    let audit = AuditPage::new(frame("Audit", "/audit"), Filters::default(), audit(&request(1)));
     let pending = request_page(request(1), Access::WithPassword, id(2));
     let voted = request_page(request(1), Access::Now, id(1));
     let barred = request_page(request(1), own_agent(), id(3));

@@ -252,31 +252,31 @@ impl RequestPage {
         match self.seen.access(verb) {
             Access::Now => Offer::Form(false),
             Access::WithPassword => Offer::Form(true),
-            Access::No(why) => Offer::Refused(format!("You may not {what} it: {why}.")),
+            Access::No(why) => Offer::Refused(format!("You may not {what}: {why}.")),
         }
     }
 
     fn approve(&self) -> Offer {
         let pending = self.seen.request.state.name() == StateName::Pending;
         match self.mine() {
-            None if pending => self.offer(Verb::Approve, "approve"),
+            None if pending => self.offer(Verb::Approve, "approve it"),
             None | Some(_) => Offer::Nothing,
         }
     }
 
     fn reject(&self) -> Offer {
-        if self.open() { self.offer(Verb::Reject, "reject") } else { Offer::Nothing }
+        if self.open() { self.offer(Verb::Reject, "reject it") } else { Offer::Nothing }
     }
 
     fn retract(&self) -> Offer {
         match self.mine() {
-            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from"),
+            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from it"),
             Some(_) | None => Offer::Nothing,
         }
     }
 
     fn cancel(&self) -> Offer {
-        match self.offer(Verb::Cancel, "cancel") {
+        match self.offer(Verb::Cancel, "cancel it") {
             form @ Offer::Form(_) if self.open() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
             Offer::Form(_) | Offer::Refused(_) | Offer::Nothing => Offer::Nothing,
@@ -285,19 +285,21 @@ impl RequestPage {
 
     fn undo(&self) -> Offer {
         match self.seen.undo {
-            Undo::Possible { .. } => self.offer(Verb::Undo, "take back"),
+            Undo::Possible { .. } if self.seen.request.state.name() == StateName::Settled => {
+                self.offer(Verb::Undo, "take it back")
+            }
+            Undo::Possible { .. } => {
+                Offer::Refused("It can be taken back once it was sent.".to_owned())
+            }
             Undo::Impossible { .. } | Undo::Nothing => Offer::Nothing,
         }
     }
 
     fn resolve(&self) -> Offer {
         if self.loud().is_empty() {
-            return Offer::Nothing;
-        }
-        match self.seen.access(Verb::Resolve) {
-            Access::Now => Offer::Form(false),
-            Access::WithPassword => Offer::Form(true),
-            Access::No(why) => Offer::Refused(format!("You may not say it: {why}.")),
+            Offer::Nothing
+        } else {
+            self.offer(Verb::Resolve, "say what happened")
         }
     }
 }

@@ -122,8 +122,6 @@ impl Program {
         format!(
             "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
          [manager]\nurl = \"{manager}\"\nuser = \"wazuh\"\npassword_file = \"manager.password\"\n\
-         [manager.timed_commands.block_ip]\nlinux = [\"firewall-drop600\"]\n\
-         windows = [\"netsh600\"]\n\
          [criticality]\nweb = 2\nwindows = 2\n"
         )
     }

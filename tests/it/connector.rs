@@ -2,11 +2,17 @@
 //! no simulator would and remembers every byte.
 
 mod alerts;
+mod bad;
+mod doctor;
+mod driver;
 mod endings;
 mod harness;
 mod inventory;
+mod names;
+mod polite;
 mod sending;
 mod settings;
 mod tap;
 mod tls;
 mod tokens;
+mod traces;

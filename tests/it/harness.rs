@@ -18,12 +18,10 @@ use countersign::{
         policies::load_and_test,
     },
     clock::Clock,
-    connector::{Commands, Connector, IndexerSettings, Secret, Settings as Manager, Tls},
+    connector::{Connector, IndexerSettings, Secret, Settings as Manager, Tls},
     domain::{
-        action::ActionKind,
         actor::{Actor, Role},
         canonical::Digest,
-        endpoint::Platform,
     },
     policy::Engine,
     simulator::{self, Simulator},
@@ -186,11 +184,13 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
     let parts = Parts {
         store,
         clock,
-        connector: Connector::new(Manager {
-            name: plan.called.to_owned(),
-            ..connector(manager, plan.indexer)
-        })
-        .unwrap(),
+        managers: vec![
+            Connector::wazuh(Manager {
+                name: plan.called.to_owned(),
+                ..connector(manager, plan.indexer)
+            })
+            .unwrap(),
+        ],
         policies: plan.policies.clone(),
         engine: engine(&plan.policies),
         settings,
@@ -235,21 +235,15 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) fn connector(url: &str, indexer: bool) -> Manager {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let timed = |kind, platform, list: &[&str]| ((kind, platform), names(list));
-    let commands = BTreeMap::from([
-        timed(ActionKind::BlockIp, Platform::Linux, &["firewall-drop600", "firewall-drop3600"]),
-        timed(ActionKind::BlockIp, Platform::MacOs, &["firewall-drop600"]),
-        timed(ActionKind::BlockIp, Platform::Windows, &["netsh600"]),
-        timed(ActionKind::DisableAccount, Platform::Linux, &["disable-account600"]),
-    ]);
     Manager {
         name: "test".to_owned(),
         url: url.to_owned(),
         user: "wazuh".to_owned(),
         password: Secret::new("manager-pw"),
         tls: Tls::Plain,
-        commands: Commands(commands),
+        undo_commands: BTreeMap::new(),
+        batch_endpoints_max: Manager::BATCH_ENDPOINTS_MAX,
+        calls_per_minute_max: 300,
         call_deadline: Manager::CALL_DEADLINE,
         read_deadline: Manager::READ_DEADLINE,
         indexer: indexer.then(|| IndexerSettings {
@@ -258,6 +252,7 @@ pub(crate) fn connector(url: &str, indexer: bool) -> Manager {
             password: Secret::new("indexer-pw"),
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
+            confirm_within: IndexerSettings::CONFIRM_WITHIN,
         }),
     }
 }

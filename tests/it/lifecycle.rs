@@ -3,10 +3,11 @@
 //!
 //! In reading order: the request and the people of the [`world`], the [`input`]s, the [`walk`];
 //! then what must hold: [`promises`] about running, [`voting`], [`records`] of what happened,
-//! [`refusals`], and the [`digest`] that people approve.
+//! [`refusals`], what is learnt after the calls ([`observing`]), and the [`digest`] that people approve.
 
 mod digest;
 mod input;
+mod observing;
 mod promises;
 mod records;
 mod refusals;
@@ -14,4 +15,5 @@ mod voting;
 mod walk;
 pub(crate) mod world;
 
+pub(crate) use observing::outcome_moves;
 pub(crate) use walk::walk;

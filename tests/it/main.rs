@@ -21,4 +21,5 @@ mod simulator_client;
 mod states_doc;
 mod story;
 mod submit;
+mod wazuh_words;
 mod web;

@@ -1,5 +1,12 @@
 //! What the simulated manager does beyond the recordings: faults, limits, alerts.
 
+mod answers;
+mod cluster;
+mod doubts;
+mod effects;
+mod search;
+mod time;
+
 use std::time::Duration;
 
 use countersign::simulator::{

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use countersign::domain::{audit::EventKind, request::StateName};
+use countersign::domain::{
+    audit::EventKind,
+    request::{Outcome, StateName},
+};
 
-use crate::lifecycle::walk;
+use crate::lifecycle::{outcome_moves, walk};
 
 const PAGE: &str = include_str!("../../docs/states.md");
 
@@ -88,7 +91,15 @@ fn every_state_is_explained_and_said_to_be_an_end_or_not() {
 
 #[test]
 fn every_outcome_is_explained() {
-    assert_eq!(column("Outcomes", 0), names(walk().outcomes()));
+    assert_eq!(column("Outcomes", 0), names(Outcome::NAMES));
+}
+
+#[test]
+fn the_table_of_outcome_moves_has_those_that_the_code_makes_and_no_others() {
+    let rows = table(PAGE, "How an outcome moves");
+    let written: BTreeSet<_> = rows.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    assert_eq!(written.len(), rows.len(), "a row is there twice");
+    assert_eq!(written, outcome_moves());
 }
 
 #[test]

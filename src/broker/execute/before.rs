@@ -26,7 +26,7 @@ impl Broker {
         Ok(Progress::Held(why))
     }
 
-    pub(super) async fn withdraw(
+    pub(in crate::broker) async fn withdraw(
         &self,
         id: RequestId,
         reason: &str,

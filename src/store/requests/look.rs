@@ -211,6 +211,17 @@ pub async fn next_approved(
     Ok(ids(&rows)?.into_iter().next())
 }
 
+/// How many approved requests wait for a manager.
+pub async fn approved_count(read: &mut impl Read, manager: &str) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS number FROM request WHERE state = 'approved' AND manager = $1",
+    )
+    .bind(manager)
+    .fetch_one(read.connection())
+    .await?;
+    Ok(count(integer(&row, "number")?))
+}
+
 /// Requests that are being sent, of one manager or of all: after a start, those that a crash left.
 pub async fn dispatching(
     read: &mut impl Read,

@@ -184,7 +184,7 @@ async fn the_search_asks_for_that_id_and_nothing_else() {
 async fn without_an_indexer_no_alert_is_found() {
     let mut settings = settings("http://127.0.0.1:1");
     settings.indexer = None;
-    let connector = Connector::new(settings).unwrap();
+    let connector = Connector::wazuh(settings).unwrap();
     let facts = connector.find_alert("a.1", &block("203.0.113.7"), now()).await;
     assert_not_found(&facts, "no indexer is configured");
 }
@@ -195,7 +195,7 @@ async fn an_indexer_that_refuses_the_login_finds_nothing() {
     lab.sim.add_alert(brute_force());
     let mut settings = settings(lab.connector.url());
     settings.indexer.as_mut().unwrap().password = Secret::new("wrong");
-    let connector = Connector::new(settings).unwrap();
+    let connector = Connector::wazuh(settings).unwrap();
     let facts = connector.find_alert("1763800000.10001", &block("203.0.113.7"), now()).await;
     assert_not_found(&facts, "the indexer at http://127.0.0.1:");
     assert!(facts.summary.contains("refuses the user name or the password"));

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Commands, Connector, Dispatched, IndexerSettings, Mark, Secret, Settings, Tls},
+    connector::{Connector, Dispatched, IndexerSettings, Mark, Secret, Settings, Tls},
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -56,17 +56,6 @@ pub(super) fn ids(ids: &[&str]) -> Vec<EndpointId> {
     ids.iter().map(|id| EndpointId::parse(id).unwrap()).collect()
 }
 
-/// Timed names: ten minutes everywhere, an hour on Linux.
-pub(super) fn commands() -> Commands {
-    let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    let firewall = list(&["firewall-drop600", "firewall-drop3600", "firewall-drop1"]);
-    Commands(BTreeMap::from([
-        ((ActionKind::BlockIp, Platform::Linux), firewall),
-        ((ActionKind::BlockIp, Platform::Windows), list(&["netsh600", "netsh0"])),
-        ((ActionKind::DisableAccount, Platform::Linux), list(&["disable-account300"])),
-    ]))
-}
-
 /// A manager on this machine with the simulator's user.
 pub(super) fn settings(url: &str) -> Settings {
     Settings {
@@ -75,7 +64,9 @@ pub(super) fn settings(url: &str) -> Settings {
         user: "wazuh".to_owned(),
         password: Secret::new("wazuh"),
         tls: Tls::Plain,
-        commands: commands(),
+        undo_commands: BTreeMap::new(),
+        batch_endpoints_max: Settings::BATCH_ENDPOINTS_MAX,
+        calls_per_minute_max: Settings::CALLS_PER_MINUTE_MAX,
         call_deadline: Duration::from_secs(20),
         read_deadline: Duration::from_secs(20),
         indexer: Some(IndexerSettings {
@@ -84,12 +75,13 @@ pub(super) fn settings(url: &str) -> Settings {
             password: Secret::new("admin"),
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
+            confirm_within: IndexerSettings::CONFIRM_WITHIN,
         }),
     }
 }
 
 pub(super) fn connector(url: &str) -> Connector {
-    Connector::new(settings(url)).unwrap()
+    Connector::wazuh(settings(url)).unwrap()
 }
 
 /// A listening simulator and a connector to it.
@@ -101,10 +93,19 @@ pub(super) struct Lab {
 
 impl Lab {
     pub(super) async fn start(settings: simulator::Settings) -> Self {
-        let sim = Simulator::new(settings);
+        Self::start_with(settings, |_| {}).await
+    }
+
+    /// The same with other settings of the connector.
+    pub(super) async fn start_with(
+        manager: simulator::Settings,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let sim = Simulator::new(manager);
         let server = sim.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let connector = connector(&server.url());
-        Self { sim, connector, server }
+        let mut settings = settings(&server.url());
+        change(&mut settings);
+        Self { sim, connector: Connector::wazuh(settings).unwrap(), server }
     }
 
     /// The manager of the recordings.
@@ -138,6 +139,12 @@ pub(super) async fn resolve(connector: &Connector, named: &[&str]) -> Inventory 
 pub(super) async fn send(connector: &Connector, named: &[&str]) -> Dispatched {
     let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
     connector.dispatch(permit(named, &body, later(60)), now()).await
+}
+
+/// The same at another time.
+pub(super) async fn send_at(connector: &Connector, named: &[&str], at: Time) -> Dispatched {
+    let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
+    connector.dispatch(permit(named, &body, at + TimeDelta::seconds(60)), at).await
 }
 
 pub(super) fn mark() -> Mark {

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf};
 
+use chrono::TimeDelta;
 use countersign::{
-    connector::{Commands, Connector, ConnectorError, ManagerInfo, Settings, Tls},
+    connector::{Connector, ConnectorError, Settings, Tls},
     domain::{action::ActionKind, endpoint::Platform},
 };
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ const PIN: Tls = Tls::Pin { sha256: [0; 32] };
 fn wrong(change: impl FnOnce(&mut Settings)) -> (String, String) {
     let mut settings = settings("http://127.0.0.1:55000");
     change(&mut settings);
-    let error = Connector::new(settings).unwrap_err();
+    let error = Connector::wazuh(settings).unwrap_err();
     let ConnectorError::Settings { key, .. } = &error else { panic!("{error}") };
     (key.clone(), error.to_string())
 }
@@ -29,7 +30,11 @@ fn an_address_must_be_https_or_this_machine() {
         ("ftp://wazuh.example", PIN, "begins with https://"),
         ("http://wazuh.example:55000", Tls::Plain, "for this machine only"),
         ("http://10.0.0.1:55000", Tls::Plain, "for this machine only"),
-        ("https://127.0.0.1:55000", Tls::Plain, "set manager.ca_file or manager.pin_sha256"),
+        (
+            "https://127.0.0.1:55000",
+            Tls::Plain,
+            "set manager.lab.ca_file or manager.lab.pin_sha256",
+        ),
         ("http://127.0.0.1:55000", PIN, "are for https:// addresses"),
         ("https://wazuh.example:55000/?x=1", PIN, "ends with the path"),
     ];
@@ -38,7 +43,7 @@ fn an_address_must_be_https_or_this_machine() {
             url.clone_into(&mut settings.url);
             settings.tls = tls;
         });
-        assert_eq!(key, "manager.url");
+        assert_eq!(key, "manager.lab.url");
         assert!(said.contains(expected) && said.contains(url), "{said}");
     }
 }
@@ -49,7 +54,7 @@ fn a_password_in_an_address_is_refused_and_not_shown() {
         "https://wazuh:hunter2@wazuh.example".clone_into(&mut settings.url);
         settings.tls = PIN;
     });
-    assert_eq!(key, "manager.url");
+    assert_eq!(key, "manager.lab.url");
     assert!(!said.contains("hunter2"), "{said}");
 }
 
@@ -58,20 +63,20 @@ fn the_indexer_s_address_is_held_to_the_same_rules() {
     let (key, said) = wrong(|settings| {
         "http://10.0.0.1:9200".clone_into(&mut settings.indexer.as_mut().unwrap().url);
     });
-    assert_eq!(key, "indexer.url");
+    assert_eq!(key, "manager.lab.indexer.url");
     assert!(said.contains("for this machine only"), "{said}");
     for index in ["", "a/b", "a?b", "..%2f", "A"] {
         let (key, _) = wrong(|settings| {
             index.clone_into(&mut settings.indexer.as_mut().unwrap().alert_index);
         });
-        assert_eq!(key, "indexer.alerts_index");
+        assert_eq!(key, "manager.lab.indexer.alerts_index");
     }
 }
 
 #[test]
 fn plain_http_is_allowed_to_this_machine_under_each_of_its_names() {
     for url in ["http://127.0.0.1:1", "http://localhost:1/", "http://[::1]:1", "http://127.9.9.9"] {
-        let connector = Connector::new(settings(url)).unwrap();
+        let connector = Connector::wazuh(settings(url)).unwrap();
         assert_eq!(connector.url(), url.trim_end_matches('/'));
         assert_eq!(connector.name(), "lab");
     }
@@ -96,7 +101,7 @@ fn a_ca_file_must_hold_certificates() {
             "https://wazuh.example".clone_into(&mut settings.url);
             settings.tls = Tls::Ca { file: file.clone(), server_name: None };
         });
-        assert_eq!(key, "manager.ca_file");
+        assert_eq!(key, "manager.lab.ca_file");
         assert!(said.contains(expected) && said.contains(file.to_str().unwrap()), "{said}");
     }
 }
@@ -108,58 +113,48 @@ fn a_server_name_must_be_a_name() {
         let server_name = Some("not a name".to_owned());
         settings.tls = Tls::Ca { file: PathBuf::new(), server_name };
     });
-    assert_eq!(key, "manager.ca_file", "the file is read first");
-}
-
-fn with_command(kind: ActionKind, platform: Platform, name: &str) -> (String, String) {
-    wrong(|settings| {
-        let names = vec!["firewall-drop600".to_owned(), name.to_owned()];
-        let names = if platform == Platform::Linux { names } else { vec![name.to_owned()] };
-        settings.commands = Commands(BTreeMap::from([((kind, platform), names)]));
-    })
+    assert_eq!(key, "manager.lab.ca_file", "the file is read first");
 }
 
 #[test]
-fn a_timed_name_is_the_platform_s_command_and_seconds() {
-    let names = [
-        "firewall-drop",
-        "!firewall-drop",
-        "firewall-drop0600",
-        "firewall-drop+600",
-        "firewall-drop-1",
-        "firewall-drop600 ",
-        "firewall-drop2592001",
-        "firewall-drop99999999999",
-        "Firewall-Drop600",
-        "netsh600",
-        "route-null600",
-        "600",
-        "",
-    ];
-    for name in names {
-        let (key, said) = with_command(ActionKind::BlockIp, Platform::Linux, name);
-        assert_eq!(key, "manager.timed_commands.block_ip.linux");
-        let right = "it is firewall-drop and a number of seconds, such as firewall-drop600";
-        assert!(said.contains(&format!("`{name}`")) && said.ends_with(right), "{said}");
+fn an_undo_command_is_one_plain_name() {
+    let wrong = |kind, command: &str| {
+        wrong(|settings| {
+            let of_linux = ((kind, Platform::Linux), command.to_owned());
+            settings.undo_commands = BTreeMap::from([of_linux]);
+        })
+    };
+    let long = format!("!{}", "x".repeat(65));
+    for command in ["", "!", "!!x", "!a b", "!a/b", "!../x", "a..b", "!x\n", "!é", &long] {
+        let (key, said) = wrong(ActionKind::BlockIp, command);
+        assert_eq!(key, "manager.lab.undo_commands.block_ip.linux", "{command}");
+        assert!(said.contains("such as !countersign-unblock"), "{said}");
     }
-    let (key, said) = with_command(ActionKind::BlockIp, Platform::Windows, "firewall-drop600");
-    assert_eq!(key, "manager.timed_commands.block_ip.windows");
-    assert!(said.ends_with("such as netsh600"), "{said}");
+    let (key, said) = wrong(ActionKind::UnblockIp, "!x");
+    assert_eq!(key, "manager.lab.undo_commands.unblock_ip.linux");
+    assert!(said.contains("only what can be taken back"), "{said}");
+    let mut right = settings("http://127.0.0.1:1");
+    right.undo_commands = BTreeMap::from([
+        ((ActionKind::BlockIp, Platform::Linux), "!countersign-unblock_2.sh".to_owned()),
+        ((ActionKind::DisableAccount, Platform::Linux), "unlock0".to_owned()),
+    ]);
+    Connector::wazuh(right).unwrap();
 }
 
 #[test]
-fn a_name_where_wazuh_has_no_command_is_refused() {
-    let cases = [
-        (ActionKind::BlockIp, Platform::Other),
-        (ActionKind::DisableAccount, Platform::MacOs),
-        (ActionKind::DisableAccount, Platform::Windows),
-        (ActionKind::DisableAccount, Platform::Other),
-    ];
-    for (kind, platform) in cases {
-        let (key, said) = with_command(kind, platform, "disable-account600");
-        assert_eq!(key, format!("manager.timed_commands.{kind}.{}", platform.name()));
-        assert!(said.ends_with("Wazuh has no command for that there"), "{said}");
+fn the_limits_of_calls_and_batches_have_limits() {
+    for calls in [0, 301] {
+        let (key, said) = wrong(|settings| settings.calls_per_minute_max = calls);
+        assert_eq!(key, "manager.lab.calls_per_minute_max");
+        assert!(said.ends_with("1 to 300"), "{said}");
     }
+    for endpoints in [0, 501] {
+        let (key, _) = wrong(|settings| settings.batch_endpoints_max = endpoints);
+        assert_eq!(key, "manager.lab.batch_endpoints_max");
+    }
+    let capabilities = Connector::wazuh(settings("http://127.0.0.1:1")).unwrap().capabilities();
+    assert_eq!(capabilities.batch_endpoints_max, 50);
+    assert_eq!(capabilities.confirm_within, Some(TimeDelta::seconds(120)));
 }
 
 #[test]
@@ -170,30 +165,16 @@ fn own_addresses_are_those_in_the_addresses_of_manager_and_indexer() {
     "https://[2001:db8::9]:9200".clone_into(&mut indexer.url);
     indexer.tls = PIN;
     let expected: [IpAddr; 2] = ["192.0.2.10".parse().unwrap(), "2001:db8::9".parse().unwrap()];
-    assert_eq!(Connector::new(settings).unwrap().own_addresses(), expected);
+    assert_eq!(Connector::wazuh(settings).unwrap().own_addresses(), expected);
 }
 
 #[tokio::test]
 async fn own_addresses_that_have_names_are_known_after_the_first_look() {
     let lab = Lab::captured().await;
     let url = lab.connector.url().replace("127.0.0.1", "localhost");
-    let connector = Connector::new(settings(&url)).unwrap();
+    let connector = Connector::wazuh(settings(&url)).unwrap();
     assert!(connector.own_addresses().is_empty());
     super::harness::resolve(&connector, &["001"]).await;
     let loopback = connector.own_addresses();
     assert!(!loopback.is_empty() && loopback.iter().all(IpAddr::is_loopback), "{loopback:?}");
-}
-
-#[test]
-fn responses_are_for_managers_from_4_2_until_5() {
-    let takes = |version: &str| {
-        let api_version = version.to_owned();
-        ManagerInfo { api_version, hostname: String::new() }.takes_responses()
-    };
-    for version in ["4.2.0", "4.14.7", "4.99"] {
-        assert!(takes(version), "{version}");
-    }
-    for version in ["3.13.6", "4.1.5", "5.0.0", "", "four"] {
-        assert!(!takes(version), "{version}");
-    }
 }

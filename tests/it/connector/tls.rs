@@ -25,7 +25,7 @@ use super::{
 const INFO: &str = r#"{"data": {"api_version": "4.14.7", "affected_items": ["001"]}}"#;
 
 /// An authority, its certificate in a file, and a server's certificate from it.
-struct Authority {
+pub(super) struct Authority {
     folder: TempDir,
     certificate: Certificate,
     key: KeyPair,
@@ -33,7 +33,7 @@ struct Authority {
 
 impl Authority {
     /// Issues a server certificate for this name.
-    fn issue(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+    pub(super) fn issue(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca_key = KeyPair::generate().unwrap();
@@ -51,11 +51,11 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    fn fingerprint(&self) -> Digest {
+    pub(super) fn fingerprint(&self) -> Digest {
         Digest::of(self.certificate.der())
     }
 
-    fn pin(&self) -> Tls {
+    pub(super) fn pin(&self) -> Tls {
         Tls::Pin { sha256: *self.fingerprint().bytes() }
     }
 
@@ -76,7 +76,7 @@ impl Authority {
         Tap::start_tls(Arc::new(config), always(200, INFO)).await
     }
 
-    async fn honest_manager(&self) -> Tap {
+    pub(super) async fn honest_manager(&self) -> Tap {
         self.manager(&self.key, rustls::ALL_VERSIONS).await
     }
 }
@@ -102,7 +102,7 @@ fn connector(tap: &Tap, tls: Tls) -> Connector {
     let mut settings = settings(&tap.tls_url());
     settings.tls = tls;
     settings.indexer = None;
-    Connector::new(settings).unwrap()
+    Connector::wazuh(settings).unwrap()
 }
 
 /// Asserts that a connector so configured talks to this manager, and its call arrives.
@@ -223,7 +223,7 @@ async fn the_indexer_proves_itself_the_same_way() {
         let mut settings = settings("http://127.0.0.1:1");
         let indexer = settings.indexer.take().unwrap();
         settings.indexer = Some(IndexerSettings { url: tap.tls_url(), tls, ..indexer });
-        let connector = Connector::new(settings).unwrap();
+        let connector = Connector::wazuh(settings).unwrap();
         assert_eq!(connector.own_addresses(), [IpAddr::from([127, 0, 0, 1])]);
         connector.find_alert("a.1", &block("203.0.113.7"), now()).await.summary
     };

@@ -90,12 +90,6 @@ impl Walk {
         });
         begun.chain(moved).collect()
     }
-
-    /// The names of all outcomes that an endpoint was seen with.
-    pub(crate) fn outcomes(&self) -> BTreeSet<&'static str> {
-        let targets = self.transitions().flat_map(|transition| &transition.request().targets);
-        targets.filter_map(|target| Some(target.outcome.as_ref()?.name())).collect()
-    }
 }
 
 fn to(transition: &Transition) -> StateName {

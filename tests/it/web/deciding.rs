@@ -143,7 +143,7 @@ async fn an_auditor_reads_and_is_offered_nothing() {
     let request = room.asked().await;
     let mut otto = room.browser_of("otto").await;
     otto.open(&path(&request)).await.shows("You may not approve it: no policy allows you to.");
-    for form in ["approve", "reject", "retract", "cancel"] {
+    for form in ["approve", "reject", "retract", "cancel", "undo", "resolve"] {
         assert!(!otto.page.has_form(&format!("{}/{form}", path(&request))));
     }
 }

@@ -9,9 +9,14 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
-    error::ConnectorError,
-    http::{Effect, Failure, Problem, Reply, cut},
-    manager::Manager,
+    super::{
+        Dispatched,
+        error::ConnectorError,
+        gate::Purpose,
+        http::{Effect, Failure, Reply, cut},
+    },
+    Wazuh,
+    problem::{Problem, refusal},
 };
 use crate::domain::{
     Time,
@@ -26,15 +31,8 @@ const ENDPOINTS_MAX: usize = 500;
 /// How many ids nobody asked for a summary names.
 const STRANGERS_SHOWN_MAX: usize = 5;
 
-/// How a call ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dispatched {
-    /// What it means. Without outcomes surely nothing was sent.
-    pub report: Report,
-    /// Set exactly when the report has no outcomes: how long to wait before the same endpoints
-    /// are tried again, as a new attempt.
-    pub retry_in: Option<Duration>,
-}
+/// The command is not in the node's `ar.conf`.
+const NO_SUCH_NAME: u32 = 1652;
 
 impl Dispatched {
     /// One outcome for all.
@@ -66,15 +64,21 @@ impl Dispatched {
     }
 }
 
-impl Manager {
-    /// Spends a permit. `one_node`: the manager is known to be no cluster; in one, an error of
-    /// one node hides what the others have done.
-    pub(super) async fn dispatch(
-        &self,
-        permit: ExecutionPermit,
-        one_node: bool,
-        now: Time,
-    ) -> Dispatched {
+impl Wazuh {
+    /// Spends a permit, when it is its turn.
+    pub(super) async fn send(&self, permit: ExecutionPermit, now: Time) -> Dispatched {
+        let mut dispatched = self.try_to_send(&permit, now).await;
+        let outcomes = &dispatched.report.outcomes;
+        if outcomes.iter().any(|(_, outcome)| outcome.code() == Some(NO_SUCH_NAME)) {
+            self.names.doubt();
+        }
+        if !outcomes.is_empty() {
+            dispatched.report.confirm_within = self.confirm_within();
+        }
+        dispatched
+    }
+
+    async fn try_to_send(&self, permit: &ExecutionPermit, now: Time) -> Dispatched {
         let order = permit.order();
         let count = order.endpoints.len();
         if !(1..=ENDPOINTS_MAX).contains(&count) {
@@ -83,17 +87,25 @@ impl Manager {
         }
         let too_late = || Dispatched::not_sent(order, "its time ran out before it was sent");
         let Some(left) = time_left(permit.use_by(), now) else { return too_late() };
-        let token = match timeout(left, self.login.token(&self.reads, now)).await {
-            Ok(Ok(token)) => token,
-            Ok(Err(error)) => return Dispatched::unsent(order, &error),
+        let manager = &self.manager;
+        let ready = async {
+            let turn = self.turn.lock().await;
+            let token = manager.login.token(&manager.reads, Purpose::Act, now).await;
+            (turn, token)
+        };
+        let (_turn, token) = match timeout(left, ready).await {
+            Ok((turn, Ok(token))) => (turn, token),
+            Ok((_, Err(error))) => return Dispatched::unsent(order, &error),
             Err(_elapsed) => return too_late(),
         };
-        match self.respond(&order.endpoints, order.body.clone(), &token).await {
+        let answer = manager.respond(&order.endpoints, order.body.clone(), &token, now).await;
+        match answer {
             Ok(reply) => {
                 if reply.status == 401 {
-                    self.login.forget(&token).await;
+                    manager.login.forget(&token).await;
                 }
-                self.judged(order, &reply, one_node || count == 1)
+                // A single endpoint reports to a single node.
+                self.judged(order, &reply, self.names.alone() || count == 1)
             }
             Err(Failure { effect: Effect::None, error }) => Dispatched::unsent(order, &error),
             Err(Failure { effect: Effect::Possible, error }) => {
@@ -102,39 +114,34 @@ impl Manager {
         }
     }
 
-    /// What an answer means. Sources: `framework/wazuh/core/cluster/dapi/dapi.py`, captures
-    /// 24-103.
+    /// What an answer means. `one_node`: nobody else can have done a part of the work; in a
+    /// cluster, the error of one node hides what the others have done. Sources:
+    /// `framework/wazuh/core/cluster/dapi/dapi.py`, captures 24-103; `docs/endings.md` is the
+    /// table.
     fn judged(&self, order: &Order, reply: &Reply, one_node: bool) -> Dispatched {
-        match reply.status {
-            200 => match reply.json() {
+        let error = || refusal(&self.manager.calls.site, reply, "active-response:command");
+        match (reply.status, one_node) {
+            (200, _) => match reply.json() {
                 Ok(answer) => told(order, &answer),
                 Err(why) => Dispatched::unknown(order, &format!("answered 200, but {why}")),
             },
-            401 | 429 => Dispatched::unsent(order, &self.refused(reply)),
-            400 | 403 | 404 | 405 | 406 | 413 | 415 => {
-                let Problem { code, detail } = reply.problem();
+            (401 | 429, _) => Dispatched::unsent(order, &error()),
+            (400 | 403 | 404 | 405 | 406 | 413 | 415, true) => {
+                let Problem { code, detail } = Problem::of(reply);
                 let code = code.unwrap_or_else(|| reply.status.into());
                 let summary = format!("{}: refused ({code}): {detail}", reply.status);
-                Dispatched::all(
-                    order,
-                    &Outcome::Refused { code: Some(code), message: detail },
-                    summary,
-                )
+                let outcome = Outcome::Refused { code: Some(code), message: detail };
+                Dispatched::all(order, &outcome, summary)
             }
-            status => {
-                let error = self.refused(reply);
-                if one_node && matches!(error, ConnectorError::Busy { .. }) {
-                    return Dispatched::unsent(order, &error);
-                }
-                let Problem { code, detail } = reply.problem();
+            (_, true) if matches!(error(), ConnectorError::Busy { .. }) => {
+                Dispatched::unsent(order, &error())
+            }
+            (status, _) => {
+                let Problem { code, detail } = Problem::of(reply);
                 let code = code.map(|code| format!("/{code}")).unwrap_or_default();
                 Dispatched::unknown(order, &format!("answered {status}{code}: {detail}"))
             }
         }
-    }
-
-    fn refused(&self, reply: &Reply) -> ConnectorError {
-        self.calls.refusal(reply, "active-response:command")
     }
 }
 

@@ -7,7 +7,11 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{error::ConnectorError, http::Site, settings::Secret};
+use super::{
+    super::{error::ConnectorError, gate::Purpose, secret::Secret},
+    manager::Line,
+    problem::refusal,
+};
 use crate::domain::Time;
 
 /// `auth_token_exp_timeout` of a fresh manager, for tokens that do not say how long they live.
@@ -47,16 +51,21 @@ impl Login {
     }
 
     /// A token that lives: the one at hand, or that of a new login.
-    pub(super) async fn token(&self, site: &Site, now: Time) -> Result<Secret, ConnectorError> {
+    pub(super) async fn token(
+        &self,
+        line: &Line,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Secret, ConnectorError> {
         let mut held = self.held.lock().await;
         if let Some(token) = held.token.as_ref().filter(|token| now < token.use_until) {
             return Ok(token.text.clone());
         }
         let wait = |at: Time| now >= at && now - at < TimeDelta::seconds(REFUSED_SECS);
         if held.refused_at.is_some_and(wait) {
-            return Err(ConnectorError::LoginRefused { system: site.system.clone() });
+            return Err(ConnectorError::LoginRefused { system: line.site.system.clone() });
         }
-        let text = match self.log_in(site).await {
+        let text = match self.log_in(line, purpose, now).await {
             Ok(text) => text,
             Err(error) => {
                 let refused = matches!(error, ConnectorError::LoginRefused { .. });
@@ -79,7 +88,12 @@ impl Login {
         }
     }
 
-    async fn log_in(&self, site: &Site) -> Result<Secret, ConnectorError> {
+    async fn log_in(
+        &self,
+        line: &Line,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Secret, ConnectorError> {
         #[derive(Deserialize)]
         struct Answer {
             data: Data,
@@ -88,10 +102,11 @@ impl Login {
         struct Data {
             token: String,
         }
+        let site = &line.site;
         let request = site
             .post("/security/user/authenticate")
             .basic_auth(&self.user, Some(self.password.expose()));
-        let reply = site.send(request, 1).await?;
+        let reply = line.send(request, 1, purpose, now).await?;
         match reply.status {
             200 => {
                 let answer: Answer =
@@ -99,7 +114,7 @@ impl Login {
                 Ok(Secret::new(answer.data.token))
             }
             401 => Err(ConnectorError::LoginRefused { system: site.system.clone() }),
-            _ => Err(site.refusal(&reply, "to sign in")),
+            _ => Err(refusal(site, &reply, "to sign in")),
         }
     }
 }

@@ -1,0 +1,33 @@
+//! A person looked and says what happened where nobody knew.
+
+use super::{Broker, BrokerError, keeper::said, sign_in::SignedIn, vote::Moment};
+use crate::{
+    domain::{
+        endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Ruling, request::Request,
+    },
+    store::requests,
+};
+
+impl Broker {
+    /// Settles unknown and unconfirmed outcomes by hand. Nothing is sent.
+    pub async fn resolve(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        endpoints: &[EndpointId],
+        (ruling, reason): (Ruling, &str),
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let reason = &said("reason", reason)?;
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let Moment { request, may, person, .. } =
+                    self.moment(tx, who, id, (Verb::Resolve, now)).await?;
+                let found = (endpoints, ruling, reason.as_str());
+                let transition = request.resolve(&person, found, &may, now)?;
+                Ok(requests::advance(tx, transition, now).await?)
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Resolve, done.await).await
+    }
+}

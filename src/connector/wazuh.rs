@@ -1,0 +1,217 @@
+//! Wazuh 4.2 to 4.14: the API of a manager, and the indexer that holds its alerts.
+//!
+//! Everything that only Wazuh says stands here: paths, codes, names of commands, rules.
+
+mod alert;
+mod command;
+mod dispatch;
+mod doctor;
+mod indexer;
+mod inventory;
+mod login;
+mod manager;
+mod names;
+mod observe;
+mod problem;
+mod settings;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use chrono::TimeDelta;
+use command::Wanted;
+use indexer::Indexer;
+use manager::Manager;
+use names::{Learned, Names};
+use tokio::sync::Mutex;
+
+use super::{
+    Capabilities, Dispatched, Driver, Durations, Finding, Later, Mark,
+    addresses::Addresses,
+    error::ConnectorError,
+    gate::{Health, Purpose},
+};
+use crate::domain::{
+    Time,
+    action::{Action, ActionKind, Term},
+    endpoint::{Inventory, Platform, Selection, SkipReason},
+    evidence::{Sighting, Watched},
+    facts::AlertFacts,
+    permit::ExecutionPermit,
+};
+
+pub use settings::{IndexerSettings, Settings};
+
+/// A Wazuh manager, and perhaps its indexer.
+#[derive(Debug)]
+pub(super) struct Wazuh {
+    settings: Settings,
+    manager: Manager,
+    indexer: Option<Indexer>,
+    names: Names,
+    addresses: Addresses,
+    /// Held by whatever makes the manager wait for an endpoint: one at a time.
+    turn: Mutex<()>,
+}
+
+impl Wazuh {
+    /// Checks the settings; nothing is called yet.
+    pub(super) fn new(settings: Settings) -> Result<Self, ConnectorError> {
+        settings.check()?;
+        let manager = Manager::new(&settings)?;
+        let indexer = settings.indexer.as_ref();
+        let indexer = indexer.map(|indexer| Indexer::new(indexer, &settings)).transpose()?;
+        let sites = [Some(&manager.reads.site), indexer.as_ref().map(|indexer| &indexer.site)];
+        let hosts = sites.into_iter().flatten().map(|site| site.address.clone()).collect();
+        let (names, addresses, turn) = (Names::default(), Addresses::new(hosts), Mutex::default());
+        Ok(Self { settings, manager, indexer, names, addresses, turn })
+    }
+
+    /// How long an endpoint's own alert may take; none without an indexer.
+    fn confirm_within(&self) -> Option<TimeDelta> {
+        self.indexer.as_ref().map(|indexer| indexer.confirm_within)
+    }
+}
+
+impl Driver for Wazuh {
+    fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    fn url(&self) -> &str {
+        &self.manager.reads.site.address.url
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            confirm_within: self.confirm_within(),
+            batch_endpoints_max: self.settings.batch_endpoints_max.into(),
+        }
+    }
+
+    fn health(&self, now: Time) -> Health {
+        self.manager.gate.health(now)
+    }
+
+    fn own_addresses(&self) -> Vec<IpAddr> {
+        self.addresses.all()
+    }
+
+    fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
+        command::body(command, action, mark)
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        selection: &'a Selection,
+        action: &'a Action,
+        term: Term,
+        now: Time,
+    ) -> Later<'a, Result<Inventory, ConnectorError>> {
+        Box::pin(async move {
+            self.addresses.look_up().await;
+            let wanted = Wanted { action, term, undo: &self.settings.undo_commands };
+            self.inventory(selection, wanted, now).await
+        })
+    }
+
+    fn durations(
+        &self,
+        kind: ActionKind,
+        now: Time,
+    ) -> Later<'_, Result<Durations, ConnectorError>> {
+        Box::pin(async move {
+            let learned = self.names.learn(&self.manager, &BTreeSet::new(), now).await?;
+            let mut durations = BTreeMap::new();
+            for platform in Platform::ALL {
+                let Some(script) = command::script(kind, platform) else { continue };
+                let known = learned.nodes.values().flatten();
+                let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
+                if !seconds.is_empty() {
+                    durations.insert(platform, seconds.into_iter().collect());
+                }
+            }
+            Ok(durations)
+        })
+    }
+
+    fn can_undo<'a>(
+        &'a self,
+        action: &'a Action,
+        term: Term,
+        platform: Platform,
+        now: Time,
+    ) -> Later<'a, Result<(), SkipReason>> {
+        Box::pin(async move {
+            let wanted = Wanted { action, term, undo: &self.settings.undo_commands };
+            let learned = self.names.learn(&self.manager, &BTreeSet::new(), now).await;
+            let learned = learned.unwrap_or_else(|error| Learned::nothing(&error, now));
+            let known = learned.nodes.values();
+            let tried = known.map(|names| match names {
+                Ok(names) => wanted.command(platform, Ok(names)),
+                Err(why) => wanted.command(platform, Err(why)),
+            });
+            let mut obstacle = Ok(());
+            for command in tried {
+                match command {
+                    Ok(_) => return Ok(()),
+                    Err(why) => obstacle = Err(why),
+                }
+            }
+            obstacle
+        })
+    }
+
+    fn sign_in(&self, now: Time) -> Later<'_, Result<(), ConnectorError>> {
+        Box::pin(async move {
+            let Manager { login, reads, .. } = &self.manager;
+            login.token(reads, Purpose::Act, now).await.map(drop)
+        })
+    }
+
+    fn dispatch(&self, permit: ExecutionPermit, now: Time) -> Later<'_, Dispatched> {
+        Box::pin(self.send(permit, now))
+    }
+
+    fn observe<'a>(
+        &'a self,
+        watched: &'a [Watched],
+        now: Time,
+    ) -> Later<'a, Result<Vec<Sighting>, ConnectorError>> {
+        Box::pin(self.traces(watched, now))
+    }
+
+    fn find_alert<'a>(
+        &'a self,
+        alert_id: &'a str,
+        action: &'a Action,
+        now: Time,
+    ) -> Later<'a, AlertFacts> {
+        Box::pin(async move {
+            let found = match &self.indexer {
+                None => Err("no indexer is configured, so no alert can be looked up".to_owned()),
+                Some(indexer) => indexer.find(alert_id, action, now).await,
+            };
+            found.unwrap_or_else(|summary| AlertFacts { summary, ..AlertFacts::default() })
+        })
+    }
+
+    fn probe(&self, now: Time) -> Later<'_, Result<String, ConnectorError>> {
+        Box::pin(async move { Ok(self.manager.about(now).await?.words()) })
+    }
+
+    fn heal(&self, now: Time) -> Later<'_, ()> {
+        Box::pin(async move {
+            if self.manager.gate.due(now) {
+                // How it ended is the gate's to know.
+                let _answered = self.manager.about(now).await.is_ok();
+            }
+        })
+    }
+
+    fn examine(&self, now: Time) -> Later<'_, Vec<Finding>> {
+        Box::pin(self.findings(now))
+    }
+}

@@ -1,0 +1,306 @@
+//! What the manager knows of endpoints (`GET /agents`), and which of them can run a response.
+//!
+//! An endpoint that does not say something gets the strict reading.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::{
+    super::error::ConnectorError,
+    Wazuh,
+    command::Wanted,
+    manager::{Manager, time, version},
+    names::Learned,
+};
+use crate::domain::{
+    Time,
+    endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
+};
+
+/// Named ids per call: the URL stays short.
+const IDS_PER_CALL: usize = 100;
+/// Endpoints per page: few calls for a large fleet, as all of a minute's are counted.
+const PAGE: usize = 2000;
+/// The largest fleet.
+const ENDPOINTS_MAX: usize = 100_000;
+const SELECT: &str = "id,name,ip,status,group,os.platform,version,dateAdd,node_name,lastKeepAlive";
+/// An endpoint that has been quiet for so long, while others spoke, may be gone. They speak every
+/// few seconds, and the manager takes 15 minutes to notice.
+const SILENT: TimeDelta = TimeDelta::seconds(90);
+/// Of so many named endpoints each is asked whether its responses are on.
+const ASKED_MAX: usize = 10;
+/// How long these questions may take, all together: one that is gone does not answer.
+const ASKING: Duration = Duration::from_secs(5);
+
+/// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
+/// target, is not sent.
+const VERSION_MIN: (u32, u32) = (4, 2);
+
+/// What `os.platform` says on Linux: `ID` of `/etc/os-release`, or the words of Wazuh's
+/// `src/shared/version_op.c` where there is none.
+const LINUX: &[&str] = &[
+    "almalinux",
+    "alpine",
+    "amzn",
+    "arch",
+    "archarm",
+    "azurelinux",
+    "centos",
+    "cloudlinux",
+    "debian",
+    "elementary",
+    "fedora",
+    "gentoo",
+    "kali",
+    "linuxmint",
+    "manjaro",
+    "mariner",
+    "nixos",
+    "ol",
+    "openeuler",
+    "openEuler",
+    "opensuse",
+    "opensuse-leap",
+    "opensuse-tumbleweed",
+    "parrot",
+    "photon",
+    "pop",
+    "raspbian",
+    "rhel",
+    "rocky",
+    "scientific",
+    "slackware",
+    "sled",
+    "sles",
+    "sles_sap",
+    "suse",
+    "ubuntu",
+    "void",
+];
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Page,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    affected_items: Vec<Agent>,
+    total_affected_items: usize,
+}
+
+/// An endpoint in the manager's words; what is not known is left out.
+#[derive(Deserialize)]
+struct Agent {
+    id: String,
+    name: Option<String>,
+    ip: Option<String>,
+    status: Option<String>,
+    #[serde(default)]
+    group: Vec<String>,
+    #[serde(default)]
+    os: Os,
+    version: Option<String>,
+    #[serde(rename = "dateAdd")]
+    date_added: Option<String>,
+    node_name: Option<String>,
+    #[serde(rename = "lastKeepAlive")]
+    last_keep_alive: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Os {
+    platform: Option<String>,
+}
+
+impl Wazuh {
+    /// The endpoints of a selection with their commands, in the order of ids.
+    pub(super) async fn inventory(
+        &self,
+        selection: &Selection,
+        wanted: Wanted<'_>,
+        now: Time,
+    ) -> Result<Inventory, ConnectorError> {
+        let agents = self.manager.agents(selection, now).await?;
+        let unknown = match selection {
+            Selection::All => Vec::new(),
+            Selection::Ids(ids) => {
+                // Also those that the API user may not see: the manager tells no difference.
+                ids.iter().filter(|id| !agents.contains_key(*id)).cloned().collect()
+            }
+        };
+        let active = || agents.values().filter(|agent| agent.active());
+        let nodes = active().filter_map(|agent| agent.node_name.clone()).collect();
+        let learned = match self.names.learn(&self.manager, &nodes, now).await {
+            Err(error) if !wanted.needs_names() => Learned::nothing(&error, now),
+            learned => learned?,
+        };
+        let there = self.manager.ahead().map(|ahead| now + ahead);
+        let newest = active().filter_map(Agent::seen).chain(there).max();
+        let mut candidates: Vec<_> = agents
+            .into_iter()
+            .map(|(id, agent)| agent.candidate(id, newest, (wanted, &learned)))
+            .collect();
+        if matches!(selection, Selection::Ids(ids) if ids.len() <= ASKED_MAX) {
+            self.ask_whether_on(&mut candidates, now).await;
+        }
+        Ok(Inventory { candidates, unknown, read_at: now })
+    }
+
+    /// Skips endpoints that say that responses are switched off there. What is not known in time
+    /// counts as on: the response itself asks again.
+    async fn ask_whether_on(&self, candidates: &mut [Candidate], now: Time) {
+        let answers = async {
+            let _turn = self.turn.lock().await;
+            for candidate in candidates.iter_mut().filter(|c| c.command.is_ok() && !c.silent) {
+                if let Ok(true) = self.manager.switched_off(&candidate.endpoint.id, now).await {
+                    let why = "active response is switched off in the endpoint's ossec.conf";
+                    candidate.command = Err(SkipReason::SwitchedOff(why.to_owned()));
+                }
+            }
+        };
+        let _all_known = timeout(ASKING, answers).await.is_ok();
+    }
+}
+
+impl Manager {
+    /// What the manager says of the endpoints of a selection, by id.
+    async fn agents(
+        &self,
+        selection: &Selection,
+        now: Time,
+    ) -> Result<BTreeMap<EndpointId, Agent>, ConnectorError> {
+        let mut agents = BTreeMap::new();
+        match selection {
+            Selection::All => self.collect("q=id!=000", &mut agents, now).await?,
+            Selection::Ids(ids) => {
+                for chunk in ids.chunks(IDS_PER_CALL) {
+                    let chunk: Vec<_> = chunk.iter().map(EndpointId::as_str).collect();
+                    let filter = format!("agents_list={}", chunk.join(","));
+                    self.collect(&filter, &mut agents, now).await?;
+                }
+                let asked: BTreeSet<_> = ids.iter().collect();
+                agents.retain(|id, _| asked.contains(id));
+            }
+        }
+        // The manager itself cannot be a target.
+        agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
+        Ok(agents)
+    }
+
+    /// Whether responses are switched off on an endpoint, by its own word.
+    async fn switched_off(&self, id: &EndpointId, now: Time) -> Result<bool, ConnectorError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            #[serde(rename = "active-response")]
+            responses: Responses,
+        }
+        #[derive(Deserialize)]
+        struct Responses {
+            disabled: String,
+        }
+        let path = format!("/agents/{id}/config/com/active-response");
+        let Answer { data } = self.read(&path, "agent:read", now).await?;
+        Ok(data.responses.disabled == "yes")
+    }
+
+    /// Reads all pages of a list. Sorted by id, so that an endpoint that joins meanwhile moves
+    /// none of those that are still to be read.
+    async fn collect(
+        &self,
+        filter: &str,
+        agents: &mut BTreeMap<EndpointId, Agent>,
+        now: Time,
+    ) -> Result<(), ConnectorError> {
+        for offset in (0..ENDPOINTS_MAX).step_by(PAGE) {
+            let path =
+                format!("/agents?{filter}&select={SELECT}&sort=id&limit={PAGE}&offset={offset}");
+            let Answer { data } = self.read(&path, "agent:read", now).await?;
+            let last =
+                data.affected_items.len() < PAGE || offset + PAGE >= data.total_affected_items;
+            for agent in data.affected_items {
+                if let Some(id) = EndpointId::parse(&agent.id) {
+                    agents.insert(id, agent);
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
+        let (system, limit) =
+            (self.reads.site.system.clone(), format!("{ENDPOINTS_MAX} endpoints"));
+        Err(ConnectorError::TooLarge { system, limit })
+    }
+}
+
+impl Agent {
+    fn active(&self) -> bool {
+        self.status.as_deref() == Some("active")
+    }
+
+    /// When the manager last heard of it.
+    fn seen(&self) -> Option<Time> {
+        self.last_keep_alive.as_deref().and_then(time)
+    }
+
+    /// `newest`: when the manager last heard of anybody, or says that it is now.
+    fn candidate(
+        self,
+        id: EndpointId,
+        newest: Option<Time>,
+        (wanted, learned): (Wanted<'_>, &Learned),
+    ) -> Candidate {
+        let platform = platform(self.os.platform.as_deref());
+        let quiet = |seen: Time| newest.is_some_and(|newest| newest - seen > SILENT);
+        let silent = self.active() && self.seen().is_none_or(quiet);
+        let command = self
+            .fit()
+            .and_then(|()| wanted.command(platform, learned.on(self.node_name.as_deref())));
+        let endpoint = Endpoint {
+            id,
+            name: self.name.unwrap_or_default(),
+            date_added: self.date_added.unwrap_or_default(),
+            platform,
+            groups: self.group,
+            address: self.ip.filter(|ip| ip != "any"),
+        };
+        Candidate { endpoint, command, silent }
+    }
+
+    /// Whether it can take a response at all.
+    fn fit(&self) -> Result<(), SkipReason> {
+        if !self.active() {
+            let status = self.status.as_deref().unwrap_or("unknown");
+            return Err(SkipReason::NotActive(status.to_owned()));
+        }
+        let text = self.version.as_deref().unwrap_or("of unknown version");
+        if version(text).is_none_or(|version| version < VERSION_MIN) {
+            return Err(SkipReason::TooOld(text.to_owned()));
+        }
+        if self.date_added.is_none() {
+            let why = "the manager does not say when it was added, so it cannot be told from \
+                       another machine under its id";
+            return Err(SkipReason::NoCommand(why.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn platform(word: Option<&str>) -> Platform {
+    match word {
+        Some("windows") => Platform::Windows,
+        Some("darwin") => Platform::MacOs,
+        Some(word) if LINUX.contains(&word) => Platform::Linux,
+        Some(_) | None => Platform::Other,
+    }
+}

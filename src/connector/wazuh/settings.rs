@@ -1,0 +1,118 @@
+//! What the configuration says about a Wazuh manager.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::super::{
+    error::ConnectorError,
+    secret::{Secret, Tls},
+};
+use crate::domain::{action::ActionKind, endpoint::Platform};
+
+/// The longest name of an undo command.
+const NAME_CHARS_MAX: usize = 64;
+
+/// A manager, and perhaps its indexer.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name that people and policies use. Errors name keys of `[manager.<name>]`.
+    pub name: String,
+    /// Where its API is, such as `https://wazuh.example:55000`.
+    pub url: String,
+    /// The API user. It needs the rights that `countersign doctor` lists, and is used by this
+    /// broker alone: a logout elsewhere ends all tokens of a user.
+    pub user: String,
+    /// The API user's password.
+    pub password: Secret,
+    /// How the manager proves that it is the right one.
+    pub tls: Tls,
+    /// The commands that take back what does not end by itself, by the action that they take
+    /// back and the platform: `!name` of a script on the endpoints, or the name of a command that
+    /// the manager has without a timeout, such as `unblock0`.
+    pub undo_commands: BTreeMap<(ActionKind, Platform), String>,
+    /// The most endpoints in one call, 1 to 500.
+    pub batch_endpoints_max: u16,
+    /// The most calls to the manager in any 60 s, 1 to 300. The manager counts those of all its
+    /// clients together.
+    pub calls_per_minute_max: u16,
+    /// How long a response may take. A manager asks each endpoint first, and one that is silent
+    /// holds it up for a minute.
+    pub call_deadline: Duration,
+    /// How long anything else may take.
+    pub read_deadline: Duration,
+    /// Where alerts are looked up; without it no alert is ever found, and nobody sees whether a
+    /// response started.
+    pub indexer: Option<IndexerSettings>,
+}
+
+impl Settings {
+    /// The usual [`Settings::batch_endpoints_max`].
+    pub const BATCH_ENDPOINTS_MAX: u16 = 50;
+    /// The usual [`Settings::calls_per_minute_max`].
+    pub const CALLS_PER_MINUTE_MAX: u16 = 200;
+    /// The usual [`Settings::call_deadline`].
+    pub const CALL_DEADLINE: Duration = Duration::from_secs(75);
+    /// The usual [`Settings::read_deadline`].
+    pub const READ_DEADLINE: Duration = Duration::from_secs(15);
+
+    /// The section of the configuration that these come from.
+    pub(super) fn section(&self) -> String {
+        format!("manager.{}", self.name)
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConnectorError> {
+        let section = self.section();
+        let range = |key: &str, value: u16, max: u16| {
+            if (1..=max).contains(&value) {
+                return Ok(());
+            }
+            let key = format!("{section}.{key}");
+            Err(ConnectorError::settings(key, value.to_string(), format!("1 to {max}")))
+        };
+        range("batch_endpoints_max", self.batch_endpoints_max, 500)?;
+        range("calls_per_minute_max", self.calls_per_minute_max, 300)?;
+        for ((kind, platform), command) in &self.undo_commands {
+            let key = format!("{section}.undo_commands.{kind}.{}", platform.name());
+            if kind.is_undo() {
+                let allowed = "only what can be taken back has an undo command";
+                return Err(ConnectorError::settings(key, command, allowed));
+            }
+            if !sound_name(command.strip_prefix('!').unwrap_or(command)) {
+                let allowed = "it is the name of a script such as !countersign-unblock, or of a \
+                               command of the manager such as unblock0: letters, digits, `_`, \
+                               `.`, `-`, at most 64, no `..`";
+                return Err(ConnectorError::settings(key, command, allowed));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the manager can mean one file by this name.
+pub(super) fn sound_name(name: &str) -> bool {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    (1..=NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(sound) && !name.contains("..")
+}
+
+/// An indexer: `OpenSearch`, or what Wazuh makes of it.
+#[derive(Debug, Clone)]
+pub struct IndexerSettings {
+    /// Where it is, such as `https://wazuh.example:9200`.
+    pub url: String,
+    /// A user that may read the alerts.
+    pub user: String,
+    /// That user's password.
+    pub password: Secret,
+    /// How the indexer proves that it is the right one.
+    pub tls: Tls,
+    /// The indices that hold alerts, as in a search's path.
+    pub alert_index: String,
+    /// How long an endpoint's own alert may take to come.
+    pub confirm_within: Duration,
+}
+
+impl IndexerSettings {
+    /// The usual [`IndexerSettings::alert_index`].
+    pub const ALERT_INDEX: &'static str = "wazuh-alerts-*";
+    /// The usual [`IndexerSettings::confirm_within`].
+    pub const CONFIRM_WITHIN: Duration = Duration::from_mins(2);
+}
