@@ -180,10 +180,11 @@ async fn a_finding_that_is_behind_incomplete_or_without_password_changes_nothing
     let request = unknown(&room, &mut bob).await;
     let resolve = format!("{}/resolve", path(&request));
     bob.open(&path(&request)).await;
+    let other = "0".repeat(64);
     let with = |name, value| FOUND.into_iter().chain([(name, value)]).collect::<Vec<_>>();
     for (typed, status) in [
         (with("version", "1"), 409),
-        (with("digest", &"0".repeat(64)), 409),
+        (with("digest", &other), 409),
         (with("comment", "  "), 400),
         (with("ruling", "perhaps"), 400),
         (with("endpoint", "all"), 400),
