@@ -170,11 +170,11 @@ impl Teller {
             EventKind::VoteRetracted => {
                 self.whole(event, format!("{actor} took the approval back, now {state}"));
             }
-            EventKind::RequestRejected => self.over(event, format!("{actor} rejected it")),
-            EventKind::RequestCancelled => self.over(event, format!("{actor} cancelled it")),
-            EventKind::RequestExpired => self.over(event, "its time ran out".to_owned()),
+            EventKind::RequestRejected => self.over(event, &format!("{actor} rejected it")),
+            EventKind::RequestCancelled => self.over(event, &format!("{actor} cancelled it")),
+            EventKind::RequestExpired => self.over(event, "its time ran out"),
             EventKind::RequestWithdrawn => {
-                self.over(event, "policy or facts no longer allow it".to_owned());
+                self.over(event, "policy or facts no longer allow it");
             }
             EventKind::RequestRedecided => {
                 self.whole(event, format!("{}, asked again; now {state}", ruling(detail)));
@@ -318,7 +318,7 @@ impl Teller {
     }
 
     /// The request ended before anything was sent.
-    fn over(&mut self, event: &Event<'_>, what: String) {
+    fn over(&mut self, event: &Event<'_>, what: &str) {
         self.add(event, format!("{what}: nothing is sent"), String::new(), Mark::Bad);
     }
 

@@ -16,7 +16,11 @@ use crate::harness::PASSWORD;
 
 /// Bob approved it, and it was sent.
 async fn sent(room: &Room, bob: &mut Browser) -> Request {
-    let request = room.asked().await;
+    sent_to(room, bob, &["002"]).await
+}
+
+async fn sent_to(room: &Room, bob: &mut Browser, endpoints: &[&str]) -> Request {
+    let request = room.asked_with(json!({ "agent_ids": endpoints })).await;
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/approve", path(&request)), &[]).await;
     room.work().await;
@@ -171,6 +175,28 @@ async fn what_nobody_knows_is_loud_until_a_person_says_what_happened() {
     assert!(!bob.page.has("Nobody knows what happened"));
     assert!(!bob.page.has_form(&resolve));
     assert_eq!(room.now(&request).await.state.name(), StateName::Settled);
+}
+
+#[tokio::test]
+async fn one_finding_speaks_for_the_endpoints_that_were_ticked_and_no_other() {
+    let room = Room::start().await;
+    room.manager.hold_evidence();
+    room.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
+    let mut bob = room.browser_of("bob").await;
+    let request = sent_to(&room, &mut bob, &["001", "002", "005"]).await;
+    let resolve = format!("{}/resolve", path(&request));
+    bob.open(&path(&request)).await.shows("Nobody knows what happened on 3 of the endpoints");
+    let mut fields = bob.page.hidden_fields(&resolve);
+    let typed = [("endpoint", "001"), ("endpoint", "005"), ("ruling", "not_done")];
+    fields.extend(typed.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    fields.push(("comment".to_owned(), "no rule there".to_owned()));
+    assert_eq!(bob.post(&resolve, &fields).await.status, 303);
+    let now = room.now(&request).await;
+    let known: Vec<_> =
+        now.targets.iter().map(|target| target.outcome.as_ref().unwrap().name()).collect();
+    assert_eq!(known, ["refused", "unknown", "refused"]);
+    bob.open(&path(&request)).await.shows("bob (senior) looked: it was not done");
+    bob.page.shows("Nobody knows what happened on 1 of the endpoints");
 }
 
 #[tokio::test]
