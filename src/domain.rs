@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod permit;
 pub mod proposal;
 pub mod request;
+pub mod story;
 pub mod tell;
 pub mod visible;
 

@@ -24,6 +24,7 @@ use crate::broker::Broker;
 mod assets;
 mod audit;
 mod decide;
+mod endpoint;
 pub(crate) mod escape;
 mod events;
 mod failure;
@@ -39,6 +40,7 @@ mod policy;
 mod probes;
 mod request;
 mod requests;
+mod resolve;
 mod session;
 mod sign_in;
 mod system;
@@ -99,6 +101,8 @@ fn signed_in(site: &Site) -> Router<Site> {
         .route("/requests/{id}/reject", post(decide::reject))
         .route("/requests/{id}/retract", post(decide::retract))
         .route("/requests/{id}/cancel", post(decide::cancel))
+        .route("/requests/{id}/undo", post(decide::undo))
+        .route("/requests/{id}/resolve", post(resolve::resolve))
         .route("/audit", get(audit::show))
         .route("/policy", get(policy::show))
         .route("/policy/activate", post(policy::activate))

@@ -175,7 +175,7 @@ fn words(kind: EventKind, detail: &Value) -> String {
 }
 
 /// What policy answered: "policy wants 2 people, one of them a senior or lead".
-fn ruling(detail: &Value) -> String {
+pub(super) fn ruling(detail: &Value) -> String {
     let decision = detail.get("decision").unwrap_or(&Value::Null);
     match text(decision, "verdict").as_str() {
         "run" => "policy lets it run".to_owned(),
@@ -226,15 +226,15 @@ fn outcomes(detail: &Value) -> String {
     if parts.is_empty() { parts } else { format!(": {parts}") }
 }
 
-fn text(detail: &Value, key: &str) -> String {
+pub(super) fn text(detail: &Value, key: &str) -> String {
     detail.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn number(detail: &Value, key: &str) -> u64 {
+pub(super) fn number(detail: &Value, key: &str) -> u64 {
     detail.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn flag(detail: &Value, key: &str) -> bool {
+pub(super) fn flag(detail: &Value, key: &str) -> bool {
     detail.get(key).and_then(Value::as_bool).unwrap_or_default()
 }
 

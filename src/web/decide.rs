@@ -1,4 +1,5 @@
-//! The forms on a request's page: approve, reject, take an approval back, cancel.
+//! The forms on a request's page: approve, reject, take an approval back, cancel, undo. What a
+//! person found out has a file of its own.
 
 use axum::{
     extract::{Path, State},
@@ -16,7 +17,13 @@ use super::{
 };
 use crate::{
     broker::BrokerError,
-    domain::{canonical::Digest, facts::Verb, id::RequestId, lifecycle::Shown, request::Request},
+    domain::{
+        canonical::Digest,
+        facts::Verb,
+        id::RequestId,
+        lifecycle::{Refusal, Shown},
+        request::Request,
+    },
 };
 
 /// The longest comment, in characters.
@@ -115,17 +122,49 @@ pub(super) async fn cancel(
     desk.close(done, form.comment).await
 }
 
-/// Where one form on one request is dealt with.
-struct Desk {
-    site: Site,
+/// Asks for what takes the request back; the answer leads to that new request.
+pub(super) async fn undo(
+    State(site): State<Site>,
     session: Session,
-    id: RequestId,
-    verb: Verb,
+    Path(id): Path<String>,
+    Fields(form): Fields<Vote>,
+) -> Result<Response, Failure> {
+    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Undo };
+    let shown = form.shown()?;
+    if let Some(refusal) = desk.behind(shown).await? {
+        return desk.close(Err(refusal.into()), form.comment).await;
+    }
+    let who = match desk.enter(&form.comment, &form.password).await? {
+        Given::Recent(who) => who,
+        Given::Problem(problem) => return desk.again(problem, form.comment).await,
+    };
+    let done = desk.site.broker.undo_as_person(&who, desk.id, form.comment.trim()).await;
+    desk.close(done, form.comment).await
+}
+
+/// Where one form on one request is dealt with.
+pub(super) struct Desk {
+    pub(super) site: Site,
+    pub(super) session: Session,
+    pub(super) id: RequestId,
+    pub(super) verb: Verb,
 }
 
 impl Desk {
+    /// Why a form that shows an earlier state of the request is not taken.
+    pub(super) async fn behind(&self, shown: Shown) -> Result<Option<Refusal>, Failure> {
+        let seen = self.site.broker.request_of_person(&self.session.who, self.id).await?;
+        Ok(if shown.digest != seen.request.digest {
+            Some(Refusal::DigestChanged)
+        } else if shown.version != seen.request.version {
+            Some(Refusal::VersionChanged)
+        } else {
+            None
+        })
+    }
+
     /// Checks what the form says of itself, and the password where policy wants a recent one.
-    async fn enter(&self, comment: &str, password: &str) -> Result<Given, Failure> {
+    pub(super) async fn enter(&self, comment: &str, password: &str) -> Result<Given, Failure> {
         if comment.chars().count() > COMMENT_CHARS_MAX {
             let problem =
                 format!("That is longer than {COMMENT_CHARS_MAX} characters. Nothing was changed.");
@@ -136,7 +175,7 @@ impl Desk {
     }
 
     /// Back to the page, or the page as it is now with the reason why nothing was changed.
-    async fn close(
+    pub(super) async fn close(
         &self,
         done: Result<Request, BrokerError>,
         comment: String,
@@ -147,11 +186,19 @@ impl Desk {
                 let problem = format!("Nothing was changed: {refusal}.");
                 self.page(status_of(&refusal), problem, comment).await
             }
+            Err(error @ BrokerError::Invalid(_)) => {
+                let problem = format!("{error} Nothing was changed.");
+                self.page(StatusCode::BAD_REQUEST, problem, comment).await
+            }
             Err(other) => Err(other.into()),
         }
     }
 
-    async fn again(&self, problem: String, comment: String) -> Result<Response, Failure> {
+    pub(super) async fn again(
+        &self,
+        problem: String,
+        comment: String,
+    ) -> Result<Response, Failure> {
         self.page(StatusCode::UNAUTHORIZED, problem, comment).await
     }
 
@@ -166,9 +213,9 @@ impl Desk {
             Verb::Approve => Typed { comment, ..none },
             Verb::Reject => Typed { reject: comment, ..none },
             Verb::Cancel => Typed { cancel: comment, ..none },
+            Verb::Undo => Typed { undo: comment, ..none },
+            Verb::Resolve => Typed { resolve: comment, ..none },
             Verb::Retract
-            | Verb::Undo
-            | Verb::Resolve
             | Verb::View
             | Verb::ViewAudit
             | Verb::ActivatePolicy

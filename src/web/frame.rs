@@ -34,6 +34,8 @@ pub(super) struct Frame {
     pub(super) form_token: String,
     /// The kill switch, where it is on.
     pub(super) freeze: Option<Freeze>,
+    /// What does not work now, in sentences.
+    pub(super) troubles: Vec<String>,
     /// The state of the store that the page shows; none for a page that never looks again.
     pub(super) seen: Option<u64>,
     /// Where the stylesheet is.
@@ -56,6 +58,7 @@ impl Frame {
             person: Some(session.who.person.clone()),
             form_token: session.form_token(),
             freeze: site.broker.keeper().frozen().await?,
+            troubles: site.broker.troubles(),
             seen: Some(seen),
             ..Self::bare(title)
         })
@@ -69,6 +72,7 @@ impl Frame {
             person: None,
             form_token: String::new(),
             freeze: None,
+            troubles: Vec::new(),
             seen: None,
             style: assets::address(&assets::STYLE),
             script: assets::address(&assets::SCRIPT),

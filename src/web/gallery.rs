@@ -1,13 +1,15 @@
 //! Every page with made-up data: that it renders, that hostile text stays text, and, where
 //! `COUNTERSIGN_GALLERY` names a folder, files to look at in a browser.
 
+mod made_up;
+
 use askama::Template;
 use chrono::TimeDelta;
-use uuid::Uuid;
+use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, undo};
 
 use super::{
     assets,
-    audit::{self, AuditPage},
+    audit::{AuditPage, Filters},
     frame::Frame,
     in_force::InForcePage,
     inbox::InboxPage,
@@ -19,199 +21,40 @@ use super::{
 };
 use crate::{
     broker::look::{
-        Access, Body, Freeze, Health, InForce, ManagerState, Seen, Summary, System, Undo, Verified,
+        Access, Freeze, Health, InForce, ManagerState, Seen, Summary, System, Undo, Verified,
         Waiting,
     },
     domain::{
-        Time,
         action::{Action, ActionKind, Term},
-        actor::{Actor, Agent, Person, Role},
-        audit::{AuditEntry, AuditEvent, EventKind},
+        actor::Role,
         canonical::Digest,
-        decision::{Decision, Reason, Tally, Verdict},
-        endpoint::{Endpoint, EndpointId, Platform, SkipReason},
-        facts::{AlertFacts, Verb},
-        id::{AgentId, AttemptId, PersonId, RequestId},
-        proposal::Claim,
-        request::{Attempt, Counts, Outcome, Request, Skipped, State, Target, Vote},
+        endpoint::EndpointId,
+        facts::Verb,
+        id::{PersonId, RequestId},
+        request::{Counts, Request, State, StateName},
     },
 };
-
-/// What nobody may be fooled by.
-const HOSTILE: &str = "<script>alert(1)</script> \u{202E}9.311.0.302\u{202C} approved\u{200B} \
-                       \u{1B}[2J a\u{301}\u{302}\u{303}\u{304}  SYSTEM: pre-approved";
-
-fn id<Id: From<Uuid>>(number: u128) -> Id {
-    Id::from(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + number))
-}
-
-fn at(minutes: i64) -> Time {
-    Time::from_timestamp(1_795_343_587 + minutes * 60, 0).unwrap()
-}
-
-fn person(number: u128, name: &str, role: Role) -> Person {
-    let id = id(number);
-    Person { id, name: name.to_owned(), role, must_change_password: false, disabled: false }
-}
-
-fn agent() -> Agent {
-    let (id, owner, issuer) = (id::<AgentId>(50), id(3), Some(id(4)));
-    Agent { id, name: "triage-bot".to_owned(), owner, issuer, revoked: false }
-}
-
-fn target(number: usize, name: &str, platform: Platform) -> Target {
-    let endpoint = Endpoint {
-        id: EndpointId::parse(&format!("{number:03}")).unwrap(),
-        name: name.to_owned(),
-        date_added: "2026-01-04T10:00:00Z".to_owned(),
-        platform,
-        groups: vec!["default".to_owned(), "web servers".to_owned()],
-        address: Some(format!("198.51.100.{number}")),
-    };
-    let command = match platform {
-        Platform::Windows => "netsh600",
-        Platform::Linux | Platform::MacOs | Platform::Other => "firewall-drop600",
-    };
-    Target::new(endpoint, 1 + u8::try_from(number % 4).unwrap(), command.to_owned())
-}
-
-fn request(number: u128) -> Request {
-    let mut targets: Vec<_> =
-        (1..10).map(|n| target(n, &format!("web-{n:02}.dmz"), Platform::Linux)).collect();
-    targets.push(target(10, HOSTILE, Platform::Windows));
-    let gone = target(11, "laptop-42", Platform::MacOs).endpoint;
-    let asked = Request {
-        id: id(number),
-        version: 3,
-        agent: agent().id,
-        agent_name: agent().name,
-        owner: agent().owner,
-        issuer: agent().issuer,
-        undoes: None,
-        asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
-        term: Term::Seconds(600),
-        claim: Claim {
-            reason: format!("Brute force against sshd.\n  212 failures\n\n{HOSTILE}"),
-            alert_id: Some("1795343.4432".to_owned()),
-            confidence: Some(92),
-        },
-        fleet_wide: true,
-        manager: "wazuh-1".to_owned(),
-        targets,
-        skipped: vec![Skipped {
-            endpoint: gone,
-            reason: SkipReason::NotActive("disconnected".to_owned()),
-        }],
-        alert: AlertFacts {
-            found: true,
-            names_target: true,
-            level: 10,
-            age_seconds: Some(190),
-            summary: "sshd: brute force trying to get access to the system".to_owned(),
-        },
-        digest: Digest::ZERO,
-        asked_at: at(0),
-        deadline: at(30),
-        state: State::Pending,
-        votes: Vec::new(),
-        decision: decision(),
-        attempts: Vec::new(),
-        held_because: None,
-    };
-    let digest = asked.computed_digest();
-    let comment = "Seen it in the proxy log as well.".to_owned();
-    let vote = Vote { person: person(1, "alice", Role::Analyst), digest, comment, at: at(4) };
-    Request { digest, votes: vec![vote], ..asked }
-}
-
-fn decision() -> Decision {
-    Decision {
-        verdict: Verdict::Approval(Tally::NONE.and(Role::Senior).and(Role::Analyst)),
-        reasons: vec![Reason {
-            policy: "run.critical-endpoint".to_owned(),
-            why: "an endpoint of criticality 4 or 5 needs two people, one of them a senior or lead"
-                .to_owned(),
-        }],
-        errors: Vec::new(),
-        kept_out: Vec::new(),
-        policy_hash: Digest::of(b"policy"),
-        tally: Tally::NONE.and(Role::Analyst),
-        at: at(4),
-    }
-}
-
-/// Sent in one call, with every outcome that there is.
-fn settled() -> Request {
-    let mut request = request(2);
-    let call: AttemptId = id(70);
-    for (number, target) in request.targets.iter_mut().enumerate() {
-        target.attempt = Some(call);
-        target.outcome_at = Some(at(6));
-        target.outcome = Some(match number {
-            1 => Outcome::Refused { code: Some(1707), message: "Agent is not active".to_owned() },
-            2 => Outcome::NotSent { why: "no longer connected".to_owned() },
-            3 => Outcome::Unknown { why: "the connection broke after the bytes left".to_owned() },
-            _ => Outcome::Sent,
-        });
-    }
-    request.attempts.push(Attempt {
-        id: call,
-        number: 1,
-        body_hash: Digest::of(body(None).text.as_bytes()),
-        started_at: at(5),
-        answered_at: Some(at(6)),
-        answer: Some("200, error 2: some endpoints failed".to_owned()),
-    });
-    request.state = State::Settled { at: at(6) };
-    request.term = Term::Permanent;
-    request
-}
-
-fn body(attempt: Option<AttemptId>) -> Body {
-    let text = "{\"alert\":{\"data\":{\"srcip\":\"203.0.113.9\"}},\"arguments\":[\"countersign=\
-                req_0199/att_0000/53a1\"],\"command\":\"firewall-drop600\"}";
-    Body { command: "firewall-drop600".to_owned(), attempt, endpoints: 9, text: text.to_owned() }
-}
-
-fn audit(request: &Request) -> Vec<AuditEntry> {
-    let event = |kind, actor, target: &str, detail| AuditEvent {
-        request: Some(request.id),
-        ..AuditEvent::new(kind, actor, Some(target.to_owned()), detail)
-    };
-    let asked = serde_json::json!({ "state": "pending", "decision": {
-        "verdict": "approval", "needs": "2 people, one of them a senior or lead",
-        "why": "an endpoint of criticality 4 or 5 needs two people" } });
-    let voted = serde_json::json!({ "state": "pending", "comment": HOSTILE });
-    let alice = Actor::from(&person(1, "alice", Role::Analyst));
-    let nobody = Actor::Unknown { claimed: HOSTILE.to_owned() };
-    let events = [
-        event(EventKind::RequestAsked, Actor::from(&agent()), "203.0.113.9", asked),
-        event(EventKind::VoteApproved, alice, "203.0.113.9", voted),
-        AuditEvent::new(EventKind::SignInRefused, nobody, None, serde_json::json!({})),
-    ];
-    let mut last = (0, 0, Digest::ZERO);
-    let mut entries = Vec::new();
-    for event in &events {
-        let entry = AuditEntry::after(last, event, at(i64::try_from(last.0).unwrap()));
-        last = (entry.seq, entry.at_us, entry.hash());
-        entries.push(entry);
-    }
-    entries
-}
 
 fn seen(request: Request, approve: Access) -> Seen {
     let may = vec![
         (Verb::Approve, approve),
         (Verb::Reject, Access::Now),
         (Verb::Retract, Access::Now),
+        (Verb::Undo, Access::Now),
+        (Verb::Resolve, Access::WithPassword),
         (Verb::Cancel, Access::No("an agent's owner may cancel its requests".to_owned())),
     ];
     let attempt = request.attempts.first().map(|attempt| attempt.id);
     let timeline = audit(&request);
     let owner = Some(person(3, "carol", Role::Analyst));
-    let undo = Undo::Possible { note: "It can be lifted.".to_owned() };
-    let (bodies, undos) = (vec![body(attempt)], Vec::new());
+    let settled = request.state.name() == StateName::Settled;
+    let (undo, undos) = if settled {
+        let note = "A trace in the alerts shows it; without one nobody knows.".to_owned();
+        (Undo::Possible { note }, vec![(id(9), StateName::Denied)])
+    } else {
+        (Undo::Nothing, Vec::new())
+    };
+    let bodies = vec![body(attempt)];
     Seen { request, agent: agent(), owner, may, bodies, timeline, undo, undos }
 }
 
@@ -277,21 +120,25 @@ fn in_force() -> InForcePage {
         one(2, "002", "unknown", Term::Seconds(600)),
         one(1, "003", "confirmed", Term::Permanent),
     ];
-    InForcePage::new(frame("In force", "/in-force"), &found, at(8))
+    InForcePage::new(frame("In force", "/in-force"), &found, true, at(8))
+}
+
+fn manager(name: &str, answer: Result<String, String>) -> ManagerState {
+    let health = Health { calls_last_minute: 12, calls_per_minute_max: 200, ..Health::default() };
+    let address = format!("https://{name}.example.net:55000");
+    ManagerState { name: name.to_owned(), address, answer, health, waiting: 3 }
 }
 
 fn system() -> SystemPage {
     let freeze = Freeze { at: at(1), by: "bob".to_owned(), reason: HOSTILE.to_owned() };
+    let troubles = vec![format!("the manager wazuh-1 does not answer: {HOSTILE}")];
     SystemPage {
-        frame: Frame { freeze: Some(freeze), ..frame("System", "/system") },
+        frame: Frame { freeze: Some(freeze), troubles, ..frame("System", "/system") },
         system: System {
-            managers: vec![ManagerState {
-                name: "wazuh-1".to_owned(),
-                address: "https://wazuh.example.net:55000".to_owned(),
-                answer: Err("connection refused".to_owned()),
-                health: Health::default(),
-                waiting: 2,
-            }],
+            managers: vec![
+                manager("wazuh-1", Err(HOSTILE.to_owned())),
+                manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned())),
+            ],
             audit: Verified {
                 rows: 411,
                 head: Digest::of(b"head"),
@@ -331,12 +178,16 @@ fn pages() -> Vec<(&'static str, String)> {
     let people = vec![person(1, "alice", Role::Analyst), person(3, "carol", Role::Lead)];
     let agents =
         AgentsPage { frame: frame("Agents", "/agents"), agents: named(vec![agent()], &people) };
-    let audit =
-        AuditPage::new(frame("Audit", "/audit"), audit::Filters::default(), audit(&request(1)));
+    let audit = AuditPage::new(frame("Audit", "/audit"), Filters::default(), audit(&request(1)));
     let pending = request_page(request(1), Access::WithPassword, id(2));
     let voted = request_page(request(1), Access::Now, id(1));
     let barred = request_page(request(1), own_agent(), id(3));
+    let mut impossible = request_page(settled(), Access::Now, id(2));
+    impossible.seen.undo = Undo::Impossible {
+        why: "This cannot be undone through Wazuh: remove the rule on the endpoint.".to_owned(),
+    };
     let settled = request_page(settled(), Access::Now, id(2));
+    let undo = request_page(undo(), Access::Now, id(3));
     let people = PeoplePage { frame: frame("People", "/people"), people };
     [
         ("inbox", inbox().render()),
@@ -344,6 +195,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("request-voted", voted.render()),
         ("request-barred", barred.render()),
         ("request-settled", settled.render()),
+        ("request-undo", undo.render()),
+        ("request-impossible", impossible.render()),
         ("requests", requests().render()),
         ("in-force", in_force().render()),
         ("audit", audit.render()),
@@ -388,6 +241,27 @@ fn what_a_person_may_not_do_is_not_offered() {
     for form in ["/approve\"", "/reject\"", "/retract\"", "/cancel\""] {
         assert!(!settled.contains(form));
     }
+}
+
+#[test]
+fn what_nobody_knows_is_loud_and_says_what_to_do() {
+    let html = request_page(settled(), Access::Now, id(2)).render().unwrap();
+    assert!(html.contains("Nobody knows what happened on 2 of the endpoints"));
+    for link in ["href=\"#resolve\"", "href=\"#undo\"", "id=\"resolve\"", "id=\"undo\""] {
+        assert!(html.contains(link), "{link}");
+    }
+    let calm = request_page(request(1), Access::Now, id(2)).render().unwrap();
+    assert!(!calm.contains("Nobody knows") && !calm.contains("id=\"undo\""));
+}
+
+#[test]
+fn what_cannot_be_undone_says_so_and_has_no_button() {
+    let mut page = request_page(settled(), Access::Now, id(2));
+    let why = "This cannot be undone through Wazuh: remove the rule by hand.".to_owned();
+    page.seen.undo = Undo::Impossible { why: why.clone() };
+    let html = page.render().unwrap();
+    assert!(html.contains(&why));
+    assert!(!html.contains("/undo\""));
 }
 
 #[test]

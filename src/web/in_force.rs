@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use chrono::TimeDelta;
 
 use super::{
     Site,
@@ -27,12 +26,16 @@ pub(super) struct InForcePage {
 #[derive(Debug)]
 pub(super) struct Effect {
     request: String,
+    /// The manager, where there is more than one.
+    manager: Option<String>,
     what: String,
     reach: String,
     /// Whether it ends by itself.
     ends: bool,
-    /// How many of its endpoints have an unknown outcome.
+    /// On how many of its endpoints nobody knows whether it was sent.
     unknown: usize,
+    /// On how many nothing shows that it started.
+    unconfirmed: usize,
     endpoints: Vec<Place>,
 }
 
@@ -41,7 +44,7 @@ pub(super) struct Effect {
 pub(super) struct Place {
     id: String,
     name: String,
-    unknown: bool,
+    outcome: &'static str,
     since: Time,
     until: Option<Time>,
     left: String,
@@ -51,26 +54,32 @@ pub(super) struct Place {
 pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<Response, Failure> {
     let found = site.broker.in_force(&session.who).await?;
     let frame = Frame::new(&site, &session, "In force").await?.at("/in-force");
-    page(StatusCode::OK, &InForcePage::new(frame, &found, site.broker.clock().now()))
+    let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
+    page(StatusCode::OK, &InForcePage::new(frame, &found, several, now))
 }
 
 impl InForcePage {
-    pub(super) fn new(frame: Frame, found: &[InForce], now: Time) -> Self {
+    /// `several`: there is more than one manager, so each is named.
+    pub(super) fn new(frame: Frame, found: &[InForce], several: bool, now: Time) -> Self {
         let parts = found.chunk_by(|one, other| one.request == other.request);
-        Self { frame, effects: parts.filter_map(|part| Effect::new(part, now)).collect() }
+        let effects = parts.filter_map(|part| Effect::new(part, several, now)).collect();
+        Self { frame, effects }
     }
 }
 
 impl Effect {
-    fn new(part: &[InForce], now: Time) -> Option<Self> {
+    fn new(part: &[InForce], several: bool, now: Time) -> Option<Self> {
         let first = part.first()?;
+        let count = |outcome| part.iter().filter(|one| one.outcome == outcome).count();
         let reach = counted(u64::try_from(part.len()).unwrap_or(0), "endpoint");
         Some(Self {
             request: first.request.to_string(),
+            manager: several.then(|| first.manager.clone()),
             what: first.action.phrase(),
             reach: format!("on {reach} {}", first.term),
             ends: first.term.seconds().is_some(),
-            unknown: part.iter().filter(|one| one.outcome == "unknown").count(),
+            unknown: count("unknown"),
+            unconfirmed: count("unconfirmed"),
             endpoints: part.iter().map(|one| Place::new(one, now)).collect(),
         })
     }
@@ -78,15 +87,13 @@ impl Effect {
 
 impl Place {
     fn new(one: &InForce, now: Time) -> Self {
-        let term = one.term.seconds().map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-        let until = term.map(|term| one.since + term);
         Self {
             id: one.endpoint.to_string(),
             name: one.name.clone(),
-            unknown: one.outcome == "unknown",
+            outcome: one.outcome,
             since: one.since,
-            until,
-            left: until.map(|until| words::left(until, now)).unwrap_or_default(),
+            until: one.ends,
+            left: one.ends.map(|until| words::left(until, now)).unwrap_or_default(),
         }
     }
 }

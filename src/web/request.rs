@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     Site,
+    endpoint::{Left, Part, is_loud, left, parts},
     escape::Fenced as _,
     failure::Failure,
     frame::{Frame, page},
@@ -17,7 +18,7 @@ use super::{
     words,
 };
 use crate::{
-    broker::look::{Access, Seen},
+    broker::look::{Access, Seen, Undo},
     domain::{
         Time,
         action::counted,
@@ -25,7 +26,8 @@ use crate::{
         endpoint::Platform,
         facts::Verb,
         id::{AttemptId, PersonId, RequestId},
-        request::{Attempt, State as RequestState, StateName, Target, Vote},
+        request::{Attempt, Outcome, State as RequestState, StateName, Target, Vote},
+        story::{Story, stories},
         tell::{Told, tell},
     },
 };
@@ -39,6 +41,7 @@ pub(super) struct RequestPage {
     pub(super) frame: Frame,
     pub(super) seen: Seen,
     pub(super) told: Vec<Told>,
+    pub(super) stories: Vec<Story>,
     pub(super) me: PersonId,
     pub(super) now: Time,
     /// What went wrong with the form that was just sent.
@@ -56,6 +59,10 @@ pub(super) struct Typed {
     pub(super) reject: String,
     /// The reason of a cancellation.
     pub(super) cancel: String,
+    /// The reason of an undo.
+    pub(super) undo: String,
+    /// What a person saw who looked.
+    pub(super) resolve: String,
 }
 
 /// Whether a form is offered.
@@ -102,8 +109,9 @@ pub(super) async fn request_page(
 
 impl RequestPage {
     pub(super) fn new(frame: Frame, mut seen: Seen, me: PersonId, now: Time) -> Self {
+        let stories = stories(&seen.request, &seen.timeline);
         let told = std::mem::take(&mut seen.timeline).into_iter().map(tell).collect();
-        Self { frame, seen, told, me, now, problem: None, typed: Typed::default() }
+        Self { frame, seen, told, stories, me, now, problem: None, typed: Typed::default() }
     }
 
     fn standing(&self) -> String {
@@ -189,8 +197,25 @@ impl RequestPage {
         rows > ROWS_UNFOLDED_MAX
     }
 
-    fn outcome(target: &Target) -> &'static str {
-        target.outcome.as_ref().map_or("none yet", |outcome| words::outcome_word(outcome.name()))
+    fn parts(&self) -> Vec<Part<'_>> {
+        parts(&self.seen.request, &self.stories, self.now)
+    }
+
+    fn left_out(&self) -> Vec<Left<'_>> {
+        left(&self.seen.request, &self.stories)
+    }
+
+    /// Where nobody knows what happened.
+    fn loud(&self) -> Vec<&Target> {
+        self.seen.request.targets.iter().filter(|target| is_loud(target)).collect()
+    }
+
+    /// How many of them are unknown, and how many unconfirmed.
+    fn loud_counts(&self) -> (usize, usize) {
+        let loud = self.loud();
+        let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
+        let unknown = loud.iter().filter(unknown).count();
+        (unknown, loud.len() - unknown)
     }
 
     fn mine(&self) -> Option<&Vote> {
@@ -227,34 +252,54 @@ impl RequestPage {
         match self.seen.access(verb) {
             Access::Now => Offer::Form(false),
             Access::WithPassword => Offer::Form(true),
-            Access::No(why) => Offer::Refused(format!("You may not {what} it: {why}.")),
+            Access::No(why) => Offer::Refused(format!("You may not {what}: {why}.")),
         }
     }
 
     fn approve(&self) -> Offer {
         let pending = self.seen.request.state.name() == StateName::Pending;
         match self.mine() {
-            None if pending => self.offer(Verb::Approve, "approve"),
+            None if pending => self.offer(Verb::Approve, "approve it"),
             None | Some(_) => Offer::Nothing,
         }
     }
 
     fn reject(&self) -> Offer {
-        if self.open() { self.offer(Verb::Reject, "reject") } else { Offer::Nothing }
+        if self.open() { self.offer(Verb::Reject, "reject it") } else { Offer::Nothing }
     }
 
     fn retract(&self) -> Offer {
         match self.mine() {
-            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from"),
+            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from it"),
             Some(_) | None => Offer::Nothing,
         }
     }
 
     fn cancel(&self) -> Offer {
-        match self.offer(Verb::Cancel, "cancel") {
+        match self.offer(Verb::Cancel, "cancel it") {
             form @ Offer::Form(_) if self.open() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
             Offer::Form(_) | Offer::Refused(_) | Offer::Nothing => Offer::Nothing,
+        }
+    }
+
+    fn undo(&self) -> Offer {
+        match self.seen.undo {
+            Undo::Possible { .. } if self.seen.request.state.name() == StateName::Settled => {
+                self.offer(Verb::Undo, "take it back")
+            }
+            Undo::Possible { .. } => {
+                Offer::Refused("It can be taken back once it was sent.".to_owned())
+            }
+            Undo::Impossible { .. } | Undo::Nothing => Offer::Nothing,
+        }
+    }
+
+    fn resolve(&self) -> Offer {
+        if self.loud().is_empty() {
+            Offer::Nothing
+        } else {
+            self.offer(Verb::Resolve, "say what happened")
         }
     }
 }

@@ -18,9 +18,9 @@ use super::{
 use crate::{
     broker::{
         BrokerError,
-        look::{Access, System},
+        look::{Access, ManagerState, System},
     },
-    domain::facts::Verb,
+    domain::{action::counted, facts::Verb},
 };
 
 #[derive(Debug, Template)]
@@ -33,6 +33,12 @@ pub(super) struct SystemPage {
     pub(super) problem: Option<String>,
     /// What was typed, so that it is not lost.
     pub(super) reason: String,
+}
+
+impl SystemPage {
+    fn waiting(manager: &ManagerState) -> String {
+        counted(manager.waiting, "approved request")
+    }
 }
 
 /// The page.

@@ -113,6 +113,7 @@ pub(super) fn outcome_word(name: &str) -> &str {
     match name {
         "refused" => "refused by the manager",
         "not_sent" => "not sent",
+        "reverted" => "taken back",
         other => other,
     }
 }

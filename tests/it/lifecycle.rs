@@ -13,7 +13,7 @@ mod records;
 mod refusals;
 mod voting;
 mod walk;
-mod world;
+pub(crate) mod world;
 
 pub(crate) use observing::outcome_moves;
 pub(crate) use walk::walk;

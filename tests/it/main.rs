@@ -19,6 +19,7 @@ mod simulator;
 mod simulator_captures;
 mod simulator_client;
 mod states_doc;
+mod story;
 mod submit;
 mod wazuh_words;
 mod web;

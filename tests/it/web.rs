@@ -1,6 +1,7 @@
 //! The page, over real HTTP with cookies and forms: a broker with its shipped policies, a simulated
 //! manager, a clock that is moved by hand.
 
+mod after;
 mod browser;
 mod deciding;
 mod guards;

@@ -18,28 +18,28 @@ use countersign::domain::{
 use uuid::Uuid;
 
 /// Until when people may decide.
-pub(super) const DEADLINE: i64 = 60;
+pub(crate) const DEADLINE: i64 = 60;
 /// Until when an approval may be used. Later than the deadline, so that each limit is met alone.
-pub(super) const USE_BY: i64 = 75;
+pub(crate) const USE_BY: i64 = 75;
 
 /// Before everything, and exactly at each limit.
-pub(super) const MOMENTS: [i64; 3] = [1, DEADLINE, USE_BY];
+pub(crate) const MOMENTS: [i64; 3] = [1, DEADLINE, USE_BY];
 
 /// The policy's answers.
-pub(super) const VERDICTS: [Verdict; 3] = [Verdict::Run, TWO_PEOPLE, Verdict::Deny];
+pub(crate) const VERDICTS: [Verdict; 3] = [Verdict::Run, TWO_PEOPLE, Verdict::Deny];
 
 /// Two people are needed.
-pub(super) const TWO_PEOPLE: Verdict =
+pub(crate) const TWO_PEOPLE: Verdict =
     Verdict::Approval(Tally { people: 2, analyst: 2, senior: 0, lead: 0 });
 
 /// So many minutes after the request was asked.
-pub(super) fn minute(minutes: i64) -> Time {
+pub(crate) fn minute(minutes: i64) -> Time {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
 /// The people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(crate) enum Who {
     Analyst,
     Senior,
     Lead,
@@ -48,10 +48,10 @@ pub(super) enum Who {
 }
 
 impl Who {
-    pub(super) const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::Analyst, Self::Senior, Self::Lead, Self::Owner, Self::Admin];
 
-    pub(super) fn id(self) -> PersonId {
+    pub(crate) fn id(self) -> PersonId {
         let number = match self {
             Self::Analyst => 1,
             Self::Senior => 2,
@@ -62,7 +62,7 @@ impl Who {
         PersonId::from(Uuid::from_u128(number))
     }
 
-    pub(super) fn person(self) -> Person {
+    pub(crate) fn person(self) -> Person {
         let (name, role) = match self {
             Self::Analyst => ("ann", Role::Analyst),
             Self::Senior => ("sam", Role::Senior),
@@ -81,7 +81,7 @@ impl Who {
 }
 
 /// The agent that asks; its owner is [`Who::Owner`].
-pub(super) fn agent() -> Agent {
+pub(crate) fn agent() -> Agent {
     Agent {
         id: AgentId::from(Uuid::from_u128(7)),
         name: "triage".to_owned(),
@@ -91,16 +91,16 @@ pub(super) fn agent() -> Agent {
     }
 }
 
-pub(super) fn endpoint_id(text: &str) -> EndpointId {
+pub(crate) fn endpoint_id(text: &str) -> EndpointId {
     EndpointId::parse(text).unwrap()
 }
 
-pub(super) fn attempt_id(number: usize) -> AttemptId {
+pub(crate) fn attempt_id(number: usize) -> AttemptId {
     AttemptId::from(Uuid::from_u128(1000 + u128::try_from(number).unwrap()))
 }
 
 /// Policy's answer about the request.
-pub(super) fn decision(verdict: Verdict) -> Decision {
+pub(crate) fn decision(verdict: Verdict) -> Decision {
     Decision {
         verdict,
         reasons: vec![Reason { policy: "p".to_owned(), why: "because of p".to_owned() }],
@@ -113,18 +113,18 @@ pub(super) fn decision(verdict: Verdict) -> Decision {
 }
 
 /// Policy's answer, asked at this minute.
-pub(super) fn fresh(verdict: Verdict, now: i64) -> Fresh {
+pub(crate) fn fresh(verdict: Verdict, now: i64) -> Fresh {
     Fresh { run: decision(verdict), use_by: minute(USE_BY), now: minute(now) }
 }
 
 /// Policy's answer to somebody who wants to do something.
-pub(super) fn answer(allowed: bool) -> Answer {
+pub(crate) fn answer(allowed: bool) -> Answer {
     let reasons = vec![Reason { policy: "who".to_owned(), why: "because of who".to_owned() }];
     Answer { allowed, reasons, errors: Vec::new() }
 }
 
 /// A request with its digest, of which policy has said this, and which was not asked yet.
-pub(super) fn drafted(verdict: Verdict) -> Request {
+pub(crate) fn drafted(verdict: Verdict) -> Request {
     let mut request = Request {
         id: RequestId::from(Uuid::from_u128(9)),
         version: 1,
@@ -168,18 +168,18 @@ fn target(id: &str) -> Target {
 }
 
 /// A request just asked, of which policy has said this.
-pub(super) fn asked(verdict: Verdict) -> Request {
+pub(crate) fn asked(verdict: Verdict) -> Request {
     drafted(verdict).asked(minute(USE_BY), minute(0)).into_request()
 }
 
 /// What this person decides, with the right page on the screen.
-pub(super) fn ballot(who: Who, request: &Request, comment: &str) -> Ballot {
+pub(crate) fn ballot(who: Who, request: &Request, comment: &str) -> Ballot {
     let shown = Shown { version: request.version, digest: request.digest };
     Ballot { person: who.person(), shown, comment: comment.to_owned() }
 }
 
 /// The next call of this request, to these endpoints.
-pub(super) fn order(request: &Request, endpoints: &[&str]) -> Order {
+pub(crate) fn order(request: &Request, endpoints: &[&str]) -> Order {
     Order {
         attempt: attempt_id(request.attempts.len()),
         endpoints: endpoints.iter().map(|id| endpoint_id(id)).collect(),
@@ -188,14 +188,14 @@ pub(super) fn order(request: &Request, endpoints: &[&str]) -> Order {
 }
 
 /// The worker claims it for the first two endpoints, at the first minute.
-pub(super) fn claimed() -> (Transition, ExecutionPermit) {
+pub(crate) fn claimed() -> (Transition, ExecutionPermit) {
     let request = asked(Verdict::Run);
     let order = order(&request, &["001", "002"]);
     request.claim(order, &[], fresh(Verdict::Run, 1), false).unwrap()
 }
 
 /// The manager took the command for these endpoints.
-pub(super) fn all_sent(endpoints: &[&str]) -> Report {
+pub(crate) fn all_sent(endpoints: &[&str]) -> Report {
     let outcomes = endpoints.iter().map(|id| (endpoint_id(id), Outcome::Sent)).collect();
     Report { outcomes, summary: "200".to_owned(), confirm_within: None }
 }

@@ -21,7 +21,7 @@ async fn a_person_approves_what_the_page_shows_and_the_outcome_appears() {
     let done = bob.submit(&format!("{}/approve", path(&request)), &[("comment", "go on")]).await;
     assert_eq!((done.status, done.location.as_str()), (303, path(&request).as_str()));
     room.work().await;
-    bob.open(&path(&request)).await.shows("1 sent.");
+    bob.open(&path(&request)).await.shows("1 confirmed.");
     bob.page.shows("same SHA-256");
     bob.page.shows("go on");
     assert!(!bob.page.has_form(&format!("{}/approve", path(&request))));
@@ -143,7 +143,7 @@ async fn an_auditor_reads_and_is_offered_nothing() {
     let request = room.asked().await;
     let mut otto = room.browser_of("otto").await;
     otto.open(&path(&request)).await.shows("You may not approve it: no policy allows you to.");
-    for form in ["approve", "reject", "retract", "cancel"] {
+    for form in ["approve", "reject", "retract", "cancel", "undo", "resolve"] {
         assert!(!otto.page.has_form(&format!("{}/{form}", path(&request))));
     }
 }

@@ -24,6 +24,8 @@ const PAGES: [&str; 9] = [
 ];
 /// Every address that changes something.
 const CHANGES: [&str; 5] = ["/policy/activate", "/freeze", "/unfreeze", "/password", "/sign-out"];
+/// Every form on a request's page.
+const FORMS: [&str; 6] = ["approve", "reject", "retract", "cancel", "undo", "resolve"];
 
 #[tokio::test]
 async fn without_a_session_every_page_leads_to_the_sign_in_and_every_change_is_refused() {
@@ -36,7 +38,7 @@ async fn without_a_session_every_page_leads_to_the_sign_in_and_every_change_is_r
         let to = answer.headers()[header::LOCATION].to_str().unwrap().to_owned();
         assert!(to.starts_with("/sign-in"), "{page}");
     }
-    let votes = ["approve", "reject", "retract", "cancel"].map(|verb| format!("{request}/{verb}"));
+    let votes = FORMS.map(|verb| format!("{request}/{verb}"));
     for change in CHANGES.into_iter().chain(votes.iter().map(String::as_str)) {
         let page = stranger.post(change, &[]).await;
         assert_eq!(page.status, 401, "{change}");
@@ -59,8 +61,7 @@ async fn a_form_without_its_token_or_with_anothers_changes_nothing() {
         assert_eq!(page.status, 403);
         page.shows("That form does not belong to your session");
     }
-    let votes =
-        ["approve", "reject", "retract", "cancel"].map(|verb| format!("{}/{verb}", path(&request)));
+    let votes = FORMS.map(|verb| format!("{}/{verb}", path(&request)));
     for change in CHANGES.into_iter().chain(votes.iter().map(String::as_str)) {
         assert_eq!(bob.post(change, &[]).await.status, 403, "{change}");
     }
@@ -91,6 +92,11 @@ async fn a_form_from_elsewhere_changes_nothing() {
             post = post.header(*name, *value);
         }
         assert_eq!(post.send().await.unwrap().status(), 403, "{headers:?}");
+    }
+    for verb in FORMS {
+        let post = form(bob.request(Method::POST, &format!("{}/{verb}", path(&request))), &fields);
+        let post = post.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
+        assert_eq!(post.status(), 403, "{verb}");
     }
     assert_eq!(room.now(&request).await.state.name(), StateName::Pending);
     let post = form(bob.request(Method::POST, &approve), &fields);

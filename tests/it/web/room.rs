@@ -8,7 +8,10 @@ use std::{
 };
 
 use countersign::{
-    broker::{keeper::NewPerson, look::AuditFilter},
+    broker::{
+        keeper::NewPerson,
+        look::{AuditFilter, Filter},
+    },
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -77,12 +80,22 @@ impl Room {
             "srcip": "198.51.100.23", "duration_seconds": 600, "reason": "a test asks",
         });
         arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.asked_exactly(&arguments).await
+    }
+
+    pub(super) async fn asked_exactly(&self, arguments: &Value) -> Request {
         let arguments = arguments.as_object().unwrap();
         self.broker().submit(&self.agent, ActionKind::BlockIp, arguments).await.unwrap()
     }
 
     pub(super) async fn now(&self, request: &Request) -> Request {
         self.broker().request_of_agent(&self.agent, request.id).await.unwrap()
+    }
+
+    /// How many requests there are.
+    pub(super) async fn requests(&self) -> usize {
+        let filter = Filter::default();
+        self.broker().requests_of_agent(&self.agent, &filter, 100).await.unwrap().len()
     }
 
     /// How many audit entries there are that are not about reading the audit.
