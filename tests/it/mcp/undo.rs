@@ -195,6 +195,10 @@ async fn endpoints_are_named_with_their_manager_where_there_are_several() {
     let agent = scene.agent().await;
     for (arguments, words) in [
         (json!({}), ["agent_ids", "more than one manager", "test, west"]),
+        (
+            json!({ "agent_ids": null, "all_agents": true }),
+            ["manager", "none is named", "test, west"],
+        ),
         (json!({ "agent_ids": ["east/002"] }), ["manager", "`east`", "test, west"]),
         (
             json!({ "agent_ids": ["test/001", "west/002"] }),
