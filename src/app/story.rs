@@ -181,11 +181,11 @@ fn ends() -> Step {
     Step {
         title: "a short block ends by itself, and the endpoint says so",
         arguments: json!({
-            "srcip": "198.51.100.55", "agent_ids": ["008"], "duration_seconds": 5,
+            "srcip": "198.51.100.55", "agent_ids": ["003"], "duration_seconds": 5,
             "reason": "a single burst of requests",
         }),
         people: &[("bob", Ballot::Approve)],
-        expected: "settled: 008 ended",
+        expected: "settled: 003 ended",
         ..Step::default()
     }
 }
