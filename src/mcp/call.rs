@@ -13,13 +13,8 @@ use super::{
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, look::Filter, undo::Undo},
-    domain::{
-        action::ActionKind,
-        actor::Agent,
-        id::RequestId,
-        request::{Request, StateName},
-    },
+    broker::{Broker, BrokerError, look::Filter},
+    domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
 };
 
 /// How long a token that the command line revoked may still wait: this process is told of its own
@@ -70,12 +65,11 @@ impl Call<'_> {
     }
 
     async fn around(&self, request: &Request) -> Around<'_> {
-        let settled = request.state.name() == StateName::Settled;
         Around {
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
             looks: self.broker.confirm_within(&request.manager).is_some(),
-            undo: if settled { self.broker.undo_of(request).await } else { Undo::Nothing },
+            undo: self.broker.undo_of(request).await,
             troubles: self.broker.troubles(),
         }
     }

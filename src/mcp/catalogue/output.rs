@@ -22,8 +22,8 @@ pub(super) fn request() -> Map<String, Value> {
         (
             "undo",
             nested(
-                "Whether undo_request can take it back; absent unless it is settled and may be \
-                 in force somewhere.",
+                "Whether undo_request can take it back, said before anybody decides; absent \
+                 where nothing is, or will be, in force.",
                 undo(),
                 &["possible", "note"],
             ),

@@ -84,7 +84,9 @@ async fn what_wazuh_cannot_undo_is_said_before_and_when_it_is_asked() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let permanent = json!({ "duration_seconds": null, "permanent": true });
-    let id = agent.block(permanent).await.id();
+    let asked = agent.block(permanent).await;
+    assert_eq!((asked.state(), &asked.json["undo"]["possible"]), ("pending", &json!(false)));
+    let id = asked.id();
     scene.approve("bob", &id).await;
     scene.approve("carol", &id).await;
     scene.work().await;
