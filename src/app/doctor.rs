@@ -34,11 +34,17 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             return findings;
         }
     };
+    let several = managers.len() > 1;
     for settings in managers {
-        match Connector::wazuh(settings) {
-            Ok(connector) => findings.extend(connector.examine(clock.now()).await),
-            Err(error) => findings.push(Finding::bad("manager", error.to_string(), advice)),
+        let name = settings.name.clone();
+        let mut found = match Connector::wazuh(settings) {
+            Ok(connector) => connector.examine(clock.now()).await,
+            Err(error) => vec![Finding::bad("manager", error.to_string(), advice)],
+        };
+        for finding in found.iter_mut().filter(|_| several) {
+            finding.found = format!("{name}: {}", finding.found);
         }
+        findings.append(&mut found);
     }
     findings
 }

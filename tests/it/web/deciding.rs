@@ -21,7 +21,7 @@ async fn a_person_approves_what_the_page_shows_and_the_outcome_appears() {
     let done = bob.submit(&format!("{}/approve", path(&request)), &[("comment", "go on")]).await;
     assert_eq!((done.status, done.location.as_str()), (303, path(&request).as_str()));
     room.work().await;
-    bob.open(&path(&request)).await.shows("1 confirmed.");
+    bob.open(&path(&request)).await.shows("1 sent.");
     bob.page.shows("same SHA-256");
     bob.page.shows("go on");
     assert!(!bob.page.has_form(&format!("{}/approve", path(&request))));
