@@ -44,7 +44,7 @@ impl Serving {
         let halted = move || log.lines().any(|line| line.unwrap().contains("halted for a test"));
         let halted = tokio::task::spawn_blocking(halted);
         // A server that never comes there says nothing, and is killed when this fails.
-        let halted = tokio::time::timeout(Duration::from_secs(60), halted).await;
+        let halted = tokio::time::timeout(Duration::from_mins(1), halted).await;
         assert!(halted.expect("it does not come to its checkpoint").unwrap(), "it ended");
     }
 }

@@ -341,7 +341,7 @@ async fn broken(world: &World) {
     assert!(matches!(step, Err(BrokerError::Store(StoreError::Broken))), "{step:?}");
 }
 
-/// Lets a commit of the database fail, as on a full disk: SQLite rolls it back.
+/// Lets a commit fail, as on a full disk: the database itself rolls it back.
 struct Commits(Arc<AtomicBool>);
 
 impl Commits {
