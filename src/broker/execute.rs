@@ -169,16 +169,16 @@ impl Broker {
                 Step::Wait => {
                     self.clock().checkpoint("in a wait").await;
                     self.wait(id, &after, ground.connector).await?;
-                    match self.resume(id, ground).await? {
-                        Some(permit) => permit,
-                        None => return Ok(()),
-                    }
+                    self.clock().checkpoint("after the wait").await;
+                    let Some(permit) = self.resume(id, ground).await? else { return Ok(()) };
+                    self.clock().checkpoint("after the resume").await;
+                    permit
                 }
             };
         }
     }
 
-    /// Spends a permit. The kill switch is read once more, in the last moment.
+    /// Spends a permit. The database and the kill switch are asked once more, in the last moment.
     async fn dispatch(
         &self,
         connector: &Connector,
@@ -188,11 +188,12 @@ impl Broker {
         let endpoints = permit.order().endpoints.clone();
         // The login first, because it can take long; if it fails, the call itself says how.
         let _signed_in = connector.sign_in(self.clock().now()).await.is_ok();
-        let stop = match self.keeper().frozen().await {
-            Ok(None) => None,
-            Ok(Some(_)) => Some("the kill switch was thrown before it was sent".to_owned()),
-            // Surely nothing was sent: left open, the attempt would end as `unknown`.
-            Err(error) => Some(format!("the kill switch could not be read: {error}")),
+        // Surely nothing was sent: left open, the attempt would end as `unknown`.
+        let stop = match (self.store().sound(), self.keeper().frozen().await) {
+            (Err(error), _) => Some(format!("the database failed: {error}")),
+            (Ok(()), Err(error)) => Some(format!("the kill switch could not be read: {error}")),
+            (Ok(()), Ok(Some(_))) => Some("the kill switch was thrown before it was sent".into()),
+            (Ok(()), Ok(None)) => None,
         };
         if let Some(why) = stop {
             return Ok((not_sent(&endpoints, &why), After::Stop(why)));
@@ -292,6 +293,7 @@ impl Broker {
                 };
                 let (transition, permit) = request.resume(next, now)?;
                 requests::advance(tx, transition, now).await?;
+                self.clock().checkpoint("in the resume").await;
                 Ok(permit)
             })
         })

@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -35,6 +36,16 @@ impl Serving {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until the program says that it stands still at its checkpoint.
+    pub(crate) async fn halted(&mut self) {
+        let log = BufReader::new(self.child.stderr.take().unwrap());
+        let halted = move || log.lines().any(|line| line.unwrap().contains("halted for a test"));
+        let halted = tokio::task::spawn_blocking(halted);
+        // A server that never comes there says nothing, and is killed when this fails.
+        let halted = tokio::time::timeout(Duration::from_mins(1), halted).await;
+        assert!(halted.expect("it does not come to its checkpoint").unwrap(), "it ended");
     }
 }
 
@@ -99,8 +110,18 @@ impl Program {
 
     /// Starts the server and waits until it says where it listens.
     pub(crate) fn serve(&self) -> Serving {
-        let mut child = self
-            .command()
+        Self::start(self.command())
+    }
+
+    /// A server that stands still at a checkpoint: see [`Serving::halted`].
+    pub(crate) fn serve_until(&self, checkpoint: &str) -> Serving {
+        let mut command = self.command();
+        command.env("COUNTERSIGN_HALT_AT", checkpoint);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Serving {
+        let mut child = command
             .args(["--json", "serve"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

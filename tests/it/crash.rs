@@ -10,6 +10,11 @@ use crate::{
     harness::{AgentClient, PASSWORD, page::PersonClient},
 };
 
+mod matrix;
+
+/// bob's, once he has chosen his own.
+const NEW_PASSWORD: &str = "another good passphrase";
+
 struct Story {
     program: Program,
     manager: Simulator,
@@ -40,12 +45,16 @@ impl Story {
         bob.try_sign_in("bob", PASSWORD).await;
         let page = bob.get("/password").await;
         let mut fields = page.form("/password").expect("bob must change his password");
-        let new = "another good passphrase";
-        for (name, value) in [("old", PASSWORD), ("new", new), ("again", new)] {
+        for (name, value) in [("old", PASSWORD), ("new", NEW_PASSWORD), ("again", NEW_PASSWORD)] {
             fields.insert(name.to_owned(), value.to_owned());
         }
         bob.post("/password", &fields).await;
-        PersonClient::sign_in(url, "bob", new).await.approve(id).await;
+        Self::approve_again(url, id).await;
+    }
+
+    /// bob's approval, once he has his own password.
+    async fn approve_again(url: &str, id: &str) {
+        PersonClient::sign_in(url, "bob", NEW_PASSWORD).await.approve(id).await;
     }
 
     async fn end(&self, url: &str, id: &str) -> (String, Vec<String>) {

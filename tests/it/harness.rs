@@ -61,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) also_called: Option<&'static str>,
     /// What people type, where it is not the address itself.
     pub(crate) public_url: Option<String>,
+    /// A database that is there already.
+    pub(crate) database: Option<PathBuf>,
 }
 
 impl Default for Plan {
@@ -75,6 +77,7 @@ impl Default for Plan {
             called: "test",
             also_called: None,
             public_url: None,
+            database: None,
         }
     }
 }
@@ -96,7 +99,11 @@ impl World {
         let clock = Clock::manual(Clock::system().now());
         let manager = Simulator::new(plan.manager.clone());
         let server = manager.listen(loopback()).await.unwrap();
-        let store = Store::serve(&folder.path().join("countersign.db")).await.unwrap();
+        let path = folder.path().join("countersign.db");
+        if let Some(database) = &plan.database {
+            std::fs::copy(database, &path).unwrap();
+        }
+        let store = Store::serve(&path).await.unwrap();
         let keeper = Keeper::new(store.clone(), clock.clone());
         for (name, role) in [
             ("alice", Role::Analyst),

@@ -98,7 +98,7 @@ fn faults(path: &str, text: &str) -> Vec<String> {
 }
 
 /// Every Rust file under a folder of this crate, with its path in that folder.
-fn files(folder: &str) -> Vec<(String, String)> {
+pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut open: Vec<PathBuf> = vec![root.clone()];
     let mut files = Vec::new();

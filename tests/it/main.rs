@@ -13,6 +13,7 @@ mod harness;
 mod imports;
 mod lifecycle;
 mod mcp;
+mod migrations;
 mod policy;
 mod proposal;
 mod simulator;

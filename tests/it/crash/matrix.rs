@@ -1,0 +1,192 @@
+//! The kill matrix: at each checkpoint between the claim and the end the program is killed and
+//! started again, and what it says is held against what the manager was told.
+
+use std::collections::BTreeSet;
+
+use countersign::simulator::{Fault, Times, Work};
+use serde_json::json;
+use sqlx::{ConnectOptions as _, Row as _, sqlite::SqliteConnectOptions};
+
+use super::Story;
+use crate::{binary::Serving, harness::AgentClient, imports::files};
+
+/// One test for each row: where it is killed, what the manager does to the first call => what
+/// becomes of 001 and of 005, which are two calls, and how many calls reach the manager.
+macro_rules! matrix {
+    ($($name:ident: $checkpoint:literal, $fault:expr => $first:literal, $second:literal, $calls:literal;)*) => {
+        const CHECKPOINTS: &[&str] = &[$($checkpoint),*];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                killed($checkpoint, $fault).await.came_to([$first, $second], $calls);
+            }
+        )*
+    };
+}
+
+matrix! {
+    killed_before_the_claim_it_is_sent_after_the_restart:
+        "before the claim", None => "sent", "sent", 2;
+    killed_in_the_claim_nothing_of_it_is_stored_and_it_is_sent_after_the_restart:
+        "in the claim", None => "sent", "sent", 2;
+    killed_after_the_claim_it_is_unknown:
+        "after the claim", None => "unknown", "not_sent", 0;
+    killed_before_the_call_it_is_unknown:
+        "before the call", None => "unknown", "not_sent", 0;
+    killed_after_the_answer_it_is_unknown:
+        "after the answer", None => "unknown", "not_sent", 1;
+    killed_while_the_answer_is_stored_it_is_unknown:
+        "in the answer", None => "unknown", "not_sent", 1;
+    killed_between_two_calls_the_first_is_known_and_the_second_unknown:
+        "between two calls", None => "sent", "unknown", 1;
+    killed_after_the_end_nothing_changes:
+        "after the end", None => "sent", "sent", 2;
+    killed_in_a_wait_after_doubt_the_rest_is_not_sent:
+        "in a wait", Some(Fault::Drop(Work::NotDone)) => "unknown", "not_sent", 0;
+    killed_in_a_wait_because_of_too_many_requests_nothing_is_sent:
+        "in a wait", Some(Fault::TooManyRequests) => "not_sent", "not_sent", 0;
+    killed_after_the_wait_the_rest_is_not_sent:
+        "after the wait", Some(Fault::Drop(Work::Done)) => "unknown", "not_sent", 1;
+    killed_in_the_resume_nothing_of_it_is_stored:
+        "in the resume", Some(Fault::Drop(Work::NotDone)) => "unknown", "not_sent", 0;
+    killed_after_the_resume_the_rest_is_unknown_too:
+        "after the resume", Some(Fault::Drop(Work::Done)) => "unknown", "unknown", 1;
+}
+
+#[test]
+fn every_checkpoint_of_the_program_is_in_the_matrix() {
+    let mut found = BTreeSet::new();
+    for (path, text) in files("src") {
+        for rest in text.split(".checkpoint(").skip(1) {
+            let name = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+            let (name, _) = name.unwrap_or_else(|| panic!("{path}: a checkpoint without a name"));
+            assert!(found.insert(name.to_owned()), "{path}: `{name}` is there twice");
+        }
+    }
+    let matrix: BTreeSet<_> = CHECKPOINTS.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, matrix);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_is_killed_before_its_answer_is_stored_reverts_nothing() {
+    for checkpoint in ["after the answer", "in the answer"] {
+        let (block, undo) = undo_killed(checkpoint).await;
+        assert_eq!(undo.outcomes, ["001: unknown", "005: not_sent"], "{checkpoint}");
+        assert_eq!(block, ["001: sent", "005: sent"], "{checkpoint}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_is_killed_later_reverts_where_it_was_sent_and_nowhere_else() {
+    let (block, undo) = undo_killed("between two calls").await;
+    assert_eq!(undo.outcomes, ["001: sent", "005: unknown"]);
+    assert_eq!(block, ["001: reverted", "005: sent"]);
+}
+
+/// A request whose execution was killed and that came to its end after the restart.
+struct Killed {
+    story: Story,
+    server: Serving,
+    id: String,
+    outcomes: Vec<String>,
+    /// The endpoints of the attempt that had no answer when the program was killed.
+    unanswered: Vec<String>,
+}
+
+/// A block that is killed at a checkpoint.
+async fn killed(checkpoint: &str, fault: Option<Fault>) -> Killed {
+    let story = Story::begin().await;
+    if let Some(fault) = fault {
+        story.manager.misbehave(fault, Times::Once);
+    }
+    let mut server = story.program.serve_until(checkpoint);
+    let id = story.ask(&server.url).await;
+    story.approve(&server.url, &id).await;
+    server.halted().await;
+    server.kill();
+    Killed::restart(story, id).await
+}
+
+/// A block that is done, and its undo, which is killed at a checkpoint: the block's outcomes after
+/// the restart, and the undo.
+async fn undo_killed(checkpoint: &str) -> (Vec<String>, Killed) {
+    let story = Story::begin().await;
+    let server = story.program.serve();
+    let block = story.ask(&server.url).await;
+    story.approve(&server.url, &block).await;
+    assert_eq!(story.end(&server.url, &block).await.1, super::sent());
+    server.kill();
+    let mut server = story.program.serve_until(checkpoint);
+    let agent = AgentClient::connect(&server.url, &story.token).await;
+    let undo = json!({ "request_id": block, "reason": "a false alarm" });
+    let undo = agent.call("undo_request", undo).await.id();
+    Story::approve_again(&server.url, &undo).await;
+    server.halted().await;
+    server.kill();
+    let killed = Killed::restart(story, undo).await;
+    killed.holds_against_the_manager();
+    let (_, outcomes) = killed.story.end(&killed.server.url, &block).await;
+    (outcomes, killed)
+}
+
+impl Killed {
+    async fn restart(story: Story, id: String) -> Self {
+        story.manager.settled().await;
+        let unanswered = unanswered(&story, &id).await;
+        let server = story.program.serve();
+        let (state, outcomes) = story.end(&server.url, &id).await;
+        assert_eq!(state, "settled");
+        story.manager.settled().await;
+        Self { story, server, id, outcomes, unanswered }
+    }
+
+    fn came_to(&self, expected: [&str; 2], calls: usize) {
+        let [first, second] = expected;
+        assert_eq!(self.outcomes, [format!("001: {first}"), format!("005: {second}")]);
+        assert_eq!(self.story.manager.received().len(), calls);
+        self.holds_against_the_manager();
+        self.story.never_twice();
+    }
+
+    /// What every kill must leave, wherever it struck.
+    fn holds_against_the_manager(&self) {
+        for line in &self.outcomes {
+            let (endpoint, outcome) = line.split_once(": ").unwrap();
+            let told = self.told(endpoint);
+            assert!(told <= 1, "{line}, told {told} times");
+            match outcome {
+                "sent" | "confirmed" => assert_eq!(told, 1, "{line}"),
+                "not_sent" => assert_eq!(told, 0, "{line}"),
+                "unknown" => {}
+                _ => panic!("a kill cannot leave {line}"),
+            }
+            if self.unanswered.iter().any(|open| open == endpoint) {
+                assert_eq!(outcome, "unknown", "{line}: its call had no answer");
+            }
+        }
+    }
+
+    /// How often the manager was told to do this request on an endpoint, done or not.
+    fn told(&self, endpoint: &str) -> usize {
+        let mark = format!("countersign={}/", self.id);
+        let calls = self.story.manager.received();
+        let ours = calls.iter().filter(|call| call.arguments.iter().any(|a| a.starts_with(&mark)));
+        ours.filter(|call| call.asked.iter().any(|asked| asked == endpoint)).count()
+    }
+}
+
+/// What the killed program left: the endpoints of an attempt that was recorded and not answered.
+async fn unanswered(story: &Story, id: &str) -> Vec<String> {
+    let options = SqliteConnectOptions::new().filename(story.program.path("countersign.db"));
+    let mut database = options.connect().await.unwrap();
+    let rows = sqlx::query(
+        "SELECT endpoint_id FROM request_endpoint JOIN attempt ON attempt.id = attempt_id
+         WHERE attempt.request_id = $1 AND answered_at IS NULL",
+    )
+    .bind(id)
+    .fetch_all(&mut database)
+    .await
+    .unwrap();
+    rows.iter().map(|row| row.get("endpoint_id")).collect()
+}
