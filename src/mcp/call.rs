@@ -76,7 +76,7 @@ impl Call<'_> {
             several_managers: self.broker.several_managers(),
             looks: self.broker.confirm_within(&request.manager).is_some(),
             undo: if settled { self.broker.undo_of(request).await } else { Undo::Nothing },
-            troubles: self.broker.troubles(),
+            troubles: self.broker.trouble_of(&request.manager).into_iter().collect(),
         }
     }
 
