@@ -93,7 +93,9 @@ async def story(client, person, address):
     expect("sees the outcome after a person approved", done["state"] == "settled")
     outcomes = {item["id"]: item["outcome"] for item in done["endpoints"]["outcomes"]}
     skipped = [item["id"] for item in done["endpoints"]["skipped"]]
-    expect("names each endpoint", outcomes == {"002": "sent"} and skipped == ["011"])
+    # The endpoint's own alert may already have been seen.
+    known = outcomes in ({"002": "sent"}, {"002": "confirmed"})
+    expect("names each endpoint", known and skipped == ["011"])
     wrong = await client.call_tool("block_ip", {**arguments, "srcip": "203.0.113.0/24"})
     expect("bad input names the field", wrong.is_error and "srcip" in wrong.content[0].text)
     denied = await client.call_tool("block_ip", {**arguments, "srcip": "10.0.0.9"})

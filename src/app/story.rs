@@ -7,11 +7,20 @@ use serde_json::{Map, Value, json};
 use super::demo::Demo;
 use crate::{
     broker::{Broker, BrokerError, sign_in::SignedIn},
-    domain::{action::ActionKind, id::RequestId, lifecycle::Shown, request::Request},
+    domain::{
+        action::ActionKind,
+        evidence::Evidence,
+        id::RequestId,
+        lifecycle::{Ruling, Shown},
+        request::Request,
+    },
+    simulator::{Fault, Outage, Times, Work},
 };
 
-/// How long a step may take until its end is seen.
-const STEP: Duration = Duration::from_secs(20);
+/// How long a step may take until its end is seen: the collector looks every five seconds.
+const STEP: Duration = Duration::from_secs(30);
+/// How often the story looks whether a step came out.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// What the agent of the demo asks for at the start.
 pub(super) fn first_requests() -> Vec<(ActionKind, Value)> {
@@ -25,7 +34,33 @@ struct Step {
     kind: ActionKind,
     arguments: Value,
     people: &'static [(&'static str, Ballot)],
+    /// What goes wrong at the manager.
+    fault: Option<Fault>,
     expected: &'static str,
+    /// What a person does when it came out, and what comes of that.
+    then: Option<(Then, &'static str)>,
+}
+
+impl Default for Step {
+    fn default() -> Self {
+        Self {
+            title: "",
+            kind: ActionKind::BlockIp,
+            arguments: Value::Null,
+            people: &[],
+            fault: None,
+            expected: "",
+            then: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    /// bob, a senior, takes it back.
+    Undo,
+    /// bob looked, and says that nothing was done.
+    NotDone,
 }
 
 #[derive(Clone, Copy)]
@@ -37,28 +72,27 @@ enum Ballot {
 fn at_once() -> Step {
     Step {
         title: "a small block with an alert that the broker finds runs at once",
-        kind: ActionKind::BlockIp,
         arguments: json!({
             "srcip": "203.0.113.7", "agent_ids": ["001"], "duration_seconds": 600,
             "reason": "ssh brute force from this address on web-01",
             "alert_id": "1763800000.10001", "confidence": 95,
         }),
-        people: &[],
-        expected: "settled: 001 sent",
+        expected: "settled: 001 confirmed",
+        ..Step::default()
     }
 }
 
 fn fleet() -> Step {
     Step {
         title: "a block on all endpoints, inactive ones among them, waits for a person",
-        kind: ActionKind::BlockIp,
         arguments: json!({
             "srcip": "198.51.100.23", "all_agents": true, "duration_seconds": 600,
             "reason": "the address scans the whole network and tries known exploits",
         }),
         people: &[("bob", Ballot::Approve)],
-        expected: "settled: 001, 002, 003, 004, 005, 006, 007, 008, 009, 010 sent; 014 refused; \
+        expected: "settled: 001, 002, 003, 004, 005, 006, 007, 008, 009, 010 confirmed; 014 refused; \
                    011, 012, 013 skipped",
+        ..Step::default()
     }
 }
 
@@ -71,63 +105,117 @@ fn privileged() -> Step {
             "reason": "dbadmin signed in from two countries within five minutes",
         }),
         people: &[("bob", Ballot::Approve), ("carol", Ballot::Approve)],
-        expected: "settled: 003 sent",
+        expected: "settled: 003 confirmed",
+        ..Step::default()
     }
 }
 
 fn rejected() -> Step {
     Step {
         title: "a person rejects what makes no sense",
-        kind: ActionKind::BlockIp,
         arguments: json!({
             "srcip": "198.51.100.99", "agent_ids": ["002"], "duration_seconds": 3600,
             "reason": "many requests per second from this address",
         }),
         people: &[("bob", Ballot::Reject("that is our own load test"))],
         expected: "rejected",
+        ..Step::default()
     }
 }
 
 fn private() -> Step {
     Step {
         title: "a private address is refused by policy",
-        kind: ActionKind::BlockIp,
         arguments: json!({
             "srcip": "10.0.0.5", "agent_ids": ["001"], "duration_seconds": 600,
             "reason": "lateral movement from this address",
         }),
-        people: &[],
         expected: "denied",
+        ..Step::default()
     }
 }
 
 fn partial() -> Step {
     Step {
         title: "one endpoint of two has responses switched off: it is left out beforehand",
-        kind: ActionKind::BlockIp,
         arguments: json!({
             "srcip": "198.51.100.77", "agent_ids": ["002", "014"], "duration_seconds": 600,
             "reason": "credential stuffing against the portal and the VPN",
         }),
         people: &[("bob", Ballot::Approve)],
-        expected: "settled: 002 sent; 014 skipped",
+        expected: "settled: 002 confirmed; 014 skipped",
+        ..Step::default()
+    }
+}
+
+fn lost() -> Step {
+    Step {
+        title: "the manager's answer is lost: nobody knows, until somebody looks",
+        arguments: json!({
+            "srcip": "198.51.100.88", "agent_ids": ["006"], "duration_seconds": 600,
+            "reason": "password spraying against the mail server",
+        }),
+        people: &[("carol", Ballot::Approve)],
+        fault: Some(Fault::Fail(Outage::Timeout, Work::NotDone)),
+        expected: "settled: 006 unknown",
+        then: Some((Then::NotDone, "settled: 006 refused")),
+        ..Step::default()
+    }
+}
+
+fn taken_back() -> Step {
+    Step {
+        title: "a block that turns out to be wrong is taken back",
+        arguments: json!({
+            "srcip": "198.51.100.44", "agent_ids": ["007"], "duration_seconds": 3600,
+            "reason": "a new address downloads the customer list",
+        }),
+        people: &[("bob", Ballot::Approve)],
+        expected: "settled: 007 confirmed",
+        then: Some((Then::Undo, "settled: 007 reverted")),
+        ..Step::default()
+    }
+}
+
+fn ends() -> Step {
+    Step {
+        title: "a short block ends by itself, and the endpoint says so",
+        arguments: json!({
+            "srcip": "198.51.100.55", "agent_ids": ["008"], "duration_seconds": 5,
+            "reason": "a single burst of requests",
+        }),
+        people: &[("bob", Ballot::Approve)],
+        expected: "settled: 008 ended",
+        ..Step::default()
     }
 }
 
 /// Plays the whole story. `tell` gets each line; the result is whether every step came out as
 /// expected.
 pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, BrokerError> {
-    let steps = [at_once(), fleet(), privileged(), rejected(), private(), partial()];
-    let total = steps.len();
-    let mut good = 0;
+    let steps = [
+        at_once(),
+        fleet(),
+        privileged(),
+        rejected(),
+        private(),
+        partial(),
+        lost(),
+        taken_back(),
+        ends(),
+    ];
+    let (mut all, mut good) = (0, 0);
     for (index, step) in steps.into_iter().enumerate() {
         tell(format!("{}. {}", index + 1, step.title));
         let request = play_step(demo, &step, &mut tell).await?;
-        let got = outcome(&request);
-        let right = got == step.expected;
-        tell(format!("   expected  {}", step.expected));
-        tell(format!("   got       {got}   {}\n", if right { "as expected" } else { "DIFFERENT" }));
-        good += usize::from(right);
+        let mut came = vec![came_out(demo, request.id, step.expected, &mut tell).await?];
+        if let Some((then, expected)) = step.then {
+            act(demo, &request, then, &mut tell).await?;
+            came.push(came_out(demo, request.id, expected, &mut tell).await?);
+        }
+        tell(String::new());
+        all += came.len();
+        good += came.into_iter().filter(|right| *right).count();
     }
     let calls = demo.manager.received().len();
     let verified = demo.running.broker.keeper().verify_audit().await?;
@@ -136,16 +224,20 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
         None => format!("The audit chain of {} entries is whole.", verified.rows),
         Some((seq, why)) => format!("The audit chain is broken at entry {seq}: {why}."),
     });
-    tell(format!("{good} of {total} steps came out as expected."));
-    Ok(good == total && verified.broken.is_none())
+    tell(format!("{good} of {all} outcomes came out as expected."));
+    Ok(good == all && verified.broken.is_none())
 }
 
+/// The agent asks, and people decide.
 async fn play_step(
     demo: &Demo,
     step: &Step,
     tell: &mut impl FnMut(String),
 ) -> Result<Request, BrokerError> {
     let broker = &demo.running.broker;
+    if let Some(fault) = &step.fault {
+        demo.manager.misbehave(fault.clone(), Times::Once);
+    }
     let arguments: Map<_, _> = step.arguments.as_object().cloned().unwrap_or_default();
     let mut request = broker.submit(&demo.agent, step.kind, &arguments).await?;
     tell(format!("   the agent asks: {}", request.effect()));
@@ -158,7 +250,59 @@ async fn play_step(
             Ballot::Reject(why) => format!("   {name} rejects: {why}"),
         });
     }
-    broker.wait_for(&demo.agent, request.id, STEP).await
+    Ok(request)
+}
+
+/// What bob does with a request that came out.
+async fn act(
+    demo: &Demo,
+    request: &Request,
+    then: Then,
+    tell: &mut impl FnMut(String),
+) -> Result<(), BrokerError> {
+    let broker = &demo.running.broker;
+    let bob = sign_in(demo, "bob").await?;
+    match then {
+        Then::Undo => {
+            let undo = broker.undo_as_person(&bob, request.id, "it is our own backup").await?;
+            tell(format!("   bob takes it back: {}: {}", undo.effect(), undo.state.name()));
+        }
+        Then::NotDone => {
+            let reason = "the endpoint has no such rule";
+            let endpoints: Vec<_> =
+                request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
+            broker.resolve(&bob, request.id, &endpoints, (Ruling::NotDone, reason)).await?;
+            tell(format!("   bob looks and says that it was not done: {reason}"));
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a request came out as expected, or the step's time is over.
+async fn came_out(
+    demo: &Demo,
+    id: RequestId,
+    expected: &str,
+    tell: &mut impl FnMut(String),
+) -> Result<bool, BrokerError> {
+    let broker = &demo.running.broker;
+    let until = broker.clock().now() + STEP;
+    let request = loop {
+        let request = broker.request_of_agent(&demo.agent, id).await?;
+        if outcome(&request) == expected || broker.clock().now() >= until {
+            break request;
+        }
+        broker.clock().pause(GLANCE).await;
+    };
+    let got = outcome(&request);
+    let right = got == expected;
+    if let Some(evidence) = request.targets.iter().find_map(|t| t.outcome.as_ref()?.evidence()) {
+        let Evidence { index, alert, rule, .. } = evidence;
+        tell(format!("   seen in the indexer: alert {alert} of rule {rule} in {index}"));
+    }
+    tell(format!("   expected  {expected}"));
+    tell(format!("   got       {got}   {}", if right { "as expected" } else { "DIFFERENT" }));
+    Ok(right)
 }
 
 async fn vote(

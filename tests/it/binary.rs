@@ -130,7 +130,7 @@ impl Program {
 #[test]
 fn the_story_of_the_demo_comes_out_as_expected() {
     let text = Program::new().done(&["demo", "--once"]);
-    assert!(text.contains("6 of 6 steps came out as expected"), "{text}");
+    assert!(text.contains("11 of 11 outcomes came out as expected"), "{text}");
 }
 
 #[test]

@@ -200,6 +200,7 @@ async fn no_tool_approves() {
             "disable_account",
             "get_request",
             "list_requests",
+            "undo_request",
             "wait_for_decision"
         ]
     );

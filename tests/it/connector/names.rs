@@ -204,7 +204,7 @@ async fn an_endpoint_that_switched_responses_off_is_skipped_when_it_is_named() {
     let why = "009 - active response is switched off in the endpoint's ossec.conf";
     assert_eq!(found, ["001 !firewall-drop", why]);
     let eleven = ["001", "002", "003", "004", "005", "006", "007", "008", "009", "010", "011"];
-    let many = lab.resolve(&eleven).await;
+    let many = Lab::captured().await.resolve(&eleven).await;
     assert!(many.candidates[8].command.is_ok(), "eleven are not asked one by one");
 }
 

@@ -155,7 +155,7 @@ async fn an_alert_of_the_endpoint_confirms_and_its_lack_is_loud() {
     let agent = scene.agent().await;
     let id = sent(&scene, &agent, json!({})).await;
     scene.manager.settled().await;
-    scene.step().await;
+    scene.look().await;
     let seen = look(&agent, &id).await;
     let outcome = &seen.json["endpoints"]["outcomes"][0];
     assert_eq!(outcome["outcome"], "confirmed", "{seen:?}");
@@ -166,7 +166,7 @@ async fn an_alert_of_the_endpoint_confirms_and_its_lack_is_loud() {
     let looked = look(&agent, &id).await;
     assert!(message(&looked).contains("still looked for"), "{looked:?}");
     scene.pass(Duration::from_mins(5));
-    scene.step().await;
+    scene.look().await;
     let missed = look(&agent, &id).await;
     assert!(message(&missed).contains("002 UNCONFIRMED"), "{missed:?}");
     assert!(!missed.error && message(&missed).contains("WARNING"), "{missed:?}");
@@ -194,7 +194,11 @@ async fn endpoints_are_named_with_their_manager_where_there_are_several() {
     let scene = Scene::with_managers("test", "west").await;
     let agent = scene.agent().await;
     for (arguments, words) in [
-        (json!({}), ["manager", "not said", "test, west"]),
+        (json!({}), ["agent_ids", "more than one manager", "test, west"]),
+        (
+            json!({ "agent_ids": null, "all_agents": true }),
+            ["manager", "none is named", "test, west"],
+        ),
         (json!({ "agent_ids": ["east/002"] }), ["manager", "`east`", "test, west"]),
         (
             json!({ "agent_ids": ["test/001", "west/002"] }),
