@@ -59,7 +59,9 @@ async fn an_id_that_both_managers_have_must_be_named_with_its_manager() {
     let agent = world.agent().await;
     let refused = block(&agent, "003").await;
     assert!(refused.error, "{refused:?}");
-    for words in ["agent_ids", "003 may be of more than one manager", "main/003", "main, paris"] {
+    for words in
+        ["agent_ids", "more than one manager has 003", "main/003 or paris/003", "main, paris"]
+    {
         assert!(refused.text.contains(words), "{words}: {}", refused.text);
     }
     let id = approved(&world, &agent, "paris/003").await;

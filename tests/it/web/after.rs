@@ -57,7 +57,7 @@ async fn an_endpoints_story_reaches_from_the_question_to_its_alert_with_index_an
     let mut bob = room.browser_of("bob").await;
     let request = sent(&room, &mut bob).await;
     room.pass(Duration::from_secs(10));
-    room.work().await;
+    room.look().await;
     bob.open(&path(&request)).await.shows("agent triage-bot asked for it");
     bob.page.shows("bob (senior) approved, now approved");
     bob.page.shows("call 1 written down before it is made, body ");
