@@ -35,9 +35,15 @@ impl Broker {
         }
         let calls: Vec<_> = watched.iter().flat_map(calls).collect();
         let sightings = connector.observe(&calls, self.clock().now()).await?;
+        let (within, now) = (self.confirm_within(manager), self.clock().now());
         let mut learnt = 0;
-        for request in &watched {
-            learnt += usize::from(self.conclude(request.id, &sightings).await?);
+        for request in watched {
+            let id = request.id;
+            let seen = request.clone().observed(&sightings, within, now).is_some();
+            // Every write wakes all who wait for news: a look without news makes none.
+            if seen || request.overlooked(within, now).is_some() {
+                learnt += usize::from(self.conclude(id, &sightings).await?);
+            }
         }
         Ok(learnt)
     }

@@ -108,15 +108,16 @@ impl Broker {
                 having.push(manager);
             }
         }
-        let ids: Vec<_> = ids.iter().map(EndpointId::as_str).collect();
-        let ids = ids.join(", ");
+        let named: Vec<_> = ids.iter().map(EndpointId::as_str).collect();
+        let named = named.join(", ");
         match having.as_slice() {
             [only] => Ok(only),
-            [] => Err(refused("agent_ids", format!("no manager has {ids}")).into()),
+            [] => Err(refused("agent_ids", format!("no manager has {named}")).into()),
             several => {
-                let first = several.first().map_or("", |manager| manager.name());
-                let problem =
-                    format!("{ids} may be of more than one manager: write {first}/001 or the like");
+                let with = |id| several.iter().map(move |one| format!("{}/{id}", one.name()));
+                let full: Vec<_> = ids.first().into_iter().flat_map(with).collect();
+                let full = full.join(" or ");
+                let problem = format!("more than one manager has {named}: write {full}");
                 Err(refused("agent_ids", problem).into())
             }
         }

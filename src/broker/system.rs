@@ -82,6 +82,11 @@ impl Broker {
         self.managers().iter().filter_map(|manager| trouble(manager, now)).collect()
     }
 
+    /// What keeps the approved requests of one manager waiting: another that is down does not.
+    pub fn trouble_of(&self, manager: &str) -> Option<String> {
+        trouble(self.manager(manager)?, self.clock().now())
+    }
+
     /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
     /// nobody and nothing.
     pub async fn counts(&self) -> Result<(Counted, Counted), BrokerError> {

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         actor::Agent,
         canonical::Canonical,
-        endpoint::{Inventory, Selection, SkipReason},
+        endpoint::{Candidate, Inventory, Selection, SkipReason},
         facts::{AlertFacts, Principal, Resource, Verb},
         id::RequestId,
         lifecycle::Refusal,
@@ -211,13 +211,20 @@ async fn open_undo(read: &mut impl Read, of: RequestId) -> Result<Option<Request
     Ok(None)
 }
 
-/// Another machine under an old id was never acted on.
+/// Another machine under an old id was never acted on, and one that is gone cannot be. Both are
+/// named as left out.
 fn keep_same_machines(inventory: &mut Inventory, undone: &Request) {
-    for candidate in &mut inventory.candidates {
-        let then = undone.targets.iter().find(|t| t.endpoint.id == candidate.endpoint.id);
-        if !then.is_some_and(|then| then.endpoint.same_machine(&candidate.endpoint)) {
-            let why = "another machine has this id now".to_owned();
-            candidate.command = Err(SkipReason::NoCommand(why));
+    let left_out = |why: &str| Err(SkipReason::NoCommand(why.to_owned()));
+    for Target { endpoint: then, .. } in undone.standing() {
+        let found = inventory.candidates.iter_mut().find(|c| c.endpoint.id == then.id);
+        match found {
+            Some(candidate) if candidate.endpoint.same_machine(then) => {}
+            Some(candidate) => candidate.command = left_out("another machine has this id now"),
+            None => inventory.candidates.push(Candidate {
+                endpoint: then.clone(),
+                command: left_out("the manager no longer knows it"),
+                silent: false,
+            }),
         }
     }
 }

@@ -1,12 +1,25 @@
 //! Endpoints: the machines a response acts on, and why one is left out.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use super::Time;
 
-/// The id of an endpoint: three or more digits, as its manager counts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The id of an endpoint: three or more digits, as its manager counts. 999 comes before 1000.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EndpointId(String);
+
+impl Ord for EndpointId {
+    /// The order in which endpoints are stored, and with it the digest's.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for EndpointId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl EndpointId {
     /// What an id must look like.

@@ -70,7 +70,7 @@ impl Call<'_> {
             several_managers: self.broker.several_managers(),
             looks: self.broker.confirm_within(&request.manager).is_some(),
             undo: self.broker.undo_of(request).await,
-            troubles: self.broker.troubles(),
+            troubles: self.broker.trouble_of(&request.manager).into_iter().collect(),
         }
     }
 

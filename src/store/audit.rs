@@ -26,7 +26,8 @@ pub struct AuditFilter {
     pub kind: Option<String>,
     /// The name or id of a person or agent.
     pub actor: Option<String>,
-    /// Events of requests that this endpoint was part of, skipped or not.
+    /// Events of requests that this endpoint was part of, skipped or not: `001` at whatever manager,
+    /// `paris/001` at that one.
     pub endpoint: Option<String>,
     /// The address, account, person or agent acted on.
     pub target: Option<String>,
@@ -88,7 +89,9 @@ pub async fn page(
            AND ($4 IS NULL OR kind = $4 OR substr(kind, 1, length($4) + 1) = $4 || '.')
            AND ($5 IS NULL OR actor_name = $5 OR actor_id = $5)
            AND ($6 IS NULL OR request_id IN
-                  (SELECT request_id FROM request_endpoint WHERE endpoint_id = $6))
+                  (SELECT request_id FROM request_endpoint JOIN request ON request.id = request_id
+                   WHERE endpoint_id = substr($6, instr($6, '/') + 1)
+                     AND (instr($6, '/') = 0 OR manager = substr($6, 1, instr($6, '/') - 1))))
            AND ($7 IS NULL OR target = $7)
            AND ($8 IS NULL OR request_id = $8)
            AND ($9 IS NULL OR request_id IN

@@ -97,6 +97,18 @@ async fn a_large_request_goes_out_in_batches_of_at_most_fifty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ids_of_three_and_four_digits_are_approved_and_sent_together() {
+    let mut plan = Plan::default();
+    plan.manager.agents = ["101", "999", "1000"]
+        .map(|id| Endpoint::new(id, &format!("web-{id}"), Os::UBUNTU).groups(&["web"]))
+        .into();
+    let world = World::start_with(plan).await;
+    let id = approved(&world, &["1000", "999", "101"]).await;
+    world.work().await;
+    assert_eq!(outcomes(&world, &id).await, ["101: sent", "999: sent", "1000: sent"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_is_unknown_and_never_sent_again() {
     for fault in [
         Fault::Drop(Work::Done),

@@ -20,8 +20,10 @@ use countersign::{
     clock::Clock,
     connector::{Connector, IndexerSettings, Secret, Settings as Manager, Tls},
     domain::{
+        action::ActionKind,
         actor::{Actor, Role},
         canonical::Digest,
+        endpoint::Platform,
     },
     policy::Engine,
     simulator::{self, Simulator},
@@ -42,11 +44,14 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) manager: Simulator,
+    /// The second manager; it listens where the plan names it.
+    pub(crate) also: Simulator,
     pub(crate) running: Running,
     pub(crate) token: String,
     pub(crate) folder: TempDir,
     pub(crate) store: Option<Store>,
     server: Mutex<Option<simulator::Server>>,
+    also_server: Option<simulator::Server>,
 }
 
 /// What a test changes before the start.
@@ -57,8 +62,11 @@ pub(crate) struct Plan {
     pub(crate) indexer: bool,
     /// What the manager is called here.
     pub(crate) called: &'static str,
-    /// The name of a second manager, which is the same simulator.
+    /// The name of a second manager.
     pub(crate) also_called: Option<&'static str>,
+    pub(crate) also: simulator::Settings,
+    /// What takes something back where Wazuh itself cannot.
+    pub(crate) undo_commands: BTreeMap<(ActionKind, Platform), String>,
     /// What people type, where it is not the address itself.
     pub(crate) public_url: Option<String>,
     /// A database that is there already.
@@ -70,12 +78,14 @@ impl Default for Plan {
         let mut manager = simulator::Settings::demo("manager-pw", "indexer-pw");
         manager.rate_limit_per_minute = 0;
         Self {
+            also: manager.clone(),
             manager,
             broker: settings(),
             policies: policies(),
             indexer: true,
             called: "test",
             also_called: None,
+            undo_commands: BTreeMap::new(),
             public_url: None,
             database: None,
         }
@@ -117,9 +127,15 @@ impl World {
         }
         let new = keeper.add_agent(&Actor::CommandLine, "triage-bot", "alice").await.unwrap();
         let kept = Some(store.clone());
-        let running = open(store, clock.clone(), &server.url(), &plan).await;
-        let server = Mutex::new(Some(server));
-        Self { clock, manager, running, token: new.token, folder, store: kept, server }
+        let also = Simulator::new(plan.also.clone());
+        let also_server = match plan.also_called {
+            Some(_) => Some(also.listen(loopback()).await.unwrap()),
+            None => None,
+        };
+        let urls = (server.url(), also_server.as_ref().map(simulator::Server::url));
+        let running = open(store, clock.clone(), &urls, &plan).await;
+        let (server, token) = (Mutex::new(Some(server)), new.token);
+        Self { clock, manager, also, running, token, folder, store: kept, server, also_server }
     }
 
     /// The manager's machine is switched off.
@@ -131,7 +147,8 @@ impl World {
     /// Stops the broker, as a machine that is switched off would, and starts it again on the same
     /// database.
     pub(crate) async fn restart(self, plan: Plan) -> Self {
-        let Self { clock, manager, running, token, folder, store, server } = self;
+        let Self { clock, manager, also, running, token, folder, store, server, also_server } =
+            self;
         drop(store);
         running.stop().await;
         let store = loop {
@@ -142,9 +159,10 @@ impl World {
             }
         };
         let url = server.lock().unwrap().as_ref().expect("it runs").url();
+        let urls = (url, also_server.as_ref().map(simulator::Server::url));
         let kept = Some(store.clone());
-        let running = open(store, clock.clone(), &url, &plan).await;
-        Self { clock, manager, running, token, folder, store: kept, server }
+        let running = open(store, clock.clone(), &urls, &plan).await;
+        Self { clock, manager, also, running, token, folder, store: kept, server, also_server }
     }
 
     pub(crate) fn broker(&self) -> &Broker {
@@ -186,6 +204,13 @@ impl World {
         self.clock.advance(time);
     }
 
+    /// Time passes for the broker and for the managers.
+    pub(crate) fn pass_for_all(&self, time: Duration) {
+        self.clock.advance(time);
+        self.manager.advance(time);
+        self.also.advance(time);
+    }
+
     /// The kinds of all audit entries, oldest first.
     pub(crate) async fn audit_kinds(&self) -> Vec<String> {
         let entries = self.broker().keeper().audit_after(0).await.unwrap();
@@ -193,7 +218,8 @@ impl World {
     }
 }
 
-async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running {
+/// `urls`: where the manager is, and the second one.
+async fn open(store: Store, clock: Clock, urls: &(String, Option<String>), plan: &Plan) -> Running {
     let listener = TcpListener::bind(loopback()).unwrap();
     let mut settings = plan.broker.clone();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -201,13 +227,9 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
     let parts = Parts {
         store,
         clock,
-        managers: [Some(plan.called), plan.also_called]
+        managers: [(Some(plan.called), Some(&urls.0)), (plan.also_called, urls.1.as_ref())]
             .into_iter()
-            .flatten()
-            .map(|name| {
-                let settings = connector(manager, plan.indexer);
-                Connector::wazuh(Manager { name: name.to_owned(), ..settings }).unwrap()
-            })
+            .filter_map(|(name, url)| Some(manager(name?, url?, plan)))
             .collect(),
         policies: plan.policies.clone(),
         engine: engine(&plan.policies),
@@ -217,6 +239,12 @@ async fn open(store: Store, clock: Clock, manager: &str, plan: &Plan) -> Running
         configuration: Digest::ZERO,
     };
     parts.open().await.unwrap()
+}
+
+fn manager(name: &str, url: &str, plan: &Plan) -> Connector {
+    let settings = connector(url, plan.indexer);
+    let undo_commands = plan.undo_commands.clone();
+    Connector::wazuh(Manager { name: name.to_owned(), undo_commands, ..settings }).unwrap()
 }
 
 /// Loading a set takes long in a debug build: the one that ships is loaded once.

@@ -30,7 +30,8 @@ pub struct Filter {
     pub action: Option<ActionKind>,
     /// Only on this address or account.
     pub argument: Option<String>,
-    /// Only those that this endpoint is part of, skipped or not.
+    /// Only those that this endpoint is part of, skipped or not: `001` at whatever manager,
+    /// `paris/001` at that one.
     pub endpoint: Option<String>,
     /// Only those asked before this one: the key of the next page.
     pub before: Option<RequestId>,
@@ -89,8 +90,10 @@ pub async fn list(
            AND ($2 IS NULL OR state = $2)
            AND ($3 IS NULL OR action = $3)
            AND ($4 IS NULL OR argument = $4)
-           AND ($5 IS NULL OR id IN
-                 (SELECT request_id FROM request_endpoint WHERE endpoint_id = $5))
+           AND ($5 IS NULL OR
+                 (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1)) AND id IN
+                 (SELECT request_id FROM request_endpoint
+                  WHERE endpoint_id = substr($5, instr($5, '/') + 1)))
            AND ($6 IS NULL OR id < $6)
          ORDER BY CASE WHEN $7 THEN deadline ELSE 0 END, id DESC LIMIT $8";
     let rows = sqlx::query(SQL)

@@ -86,6 +86,10 @@ impl AgentClient {
         self.call("get_request", json!({ "request_id": id })).await
     }
 
+    pub(crate) async fn undo(&self, id: &str) -> Answer {
+        self.call("undo_request", json!({ "request_id": id, "reason": "a false alarm" })).await
+    }
+
     pub(crate) async fn cancel(&self, id: &str) -> Answer {
         self.call("cancel_request", json!({ "request_id": id })).await
     }
