@@ -10,13 +10,13 @@ use crate::{
     domain::{
         Time,
         action::Action,
-        actor::Agent,
+        actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
         facts::{AlertFacts, EndpointFacts, Question, TargetFacts},
         lifecycle::Fresh,
         request::Request,
     },
-    store::{Read, StoreError, requests},
+    store::{Read, StoreError, accounts, requests},
 };
 
 impl Broker {
@@ -66,7 +66,7 @@ impl Broker {
         let scope = request.targets.len() + request.skipped.len();
         Ok(Question {
             agent: agent.clone(),
-            asked_by: request.asked_by.as_ref().map(|asker| asker.role),
+            asked_by: asker_now(read, request).await?,
             action: request.action.clone(),
             term: request.term,
             claim: request.claim.clone(),
@@ -103,6 +103,15 @@ impl Broker {
         self.settings().protected_addresses.contains(&address)
             || self.managers().iter().any(|manager| manager.own_addresses().contains(&address))
     }
+}
+
+/// The role of the person who asked. Nothing rests on one who is disabled by now, or whose password
+/// somebody else has set.
+async fn asker_now(read: &mut impl Read, request: &Request) -> Result<Option<Role>, StoreError> {
+    let Some(asker) = &request.asked_by else { return Ok(None) };
+    let person = accounts::person_by_id(read, asker.person).await?;
+    let sound = |person: &Person| !person.disabled && !person.must_change_password;
+    Ok(person.filter(sound).map(|_| asker.role))
 }
 
 /// An alert as it is by now: its age was read when the request was asked.

@@ -194,11 +194,13 @@ impl Broker {
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
         let may = VERBS.map(|verb| (verb, self.access(who, verb, &resource)));
         let bodies = self.bodies(&request);
-        let undo = self.undo_of(&request).await;
         let mut undos = Vec::new();
         for id in requests::undos(&mut reader, id).await? {
             undos.extend(requests::load(&mut reader, id).await?.map(|r| (id, r.state.name())));
         }
+        // The manager may be slow, and there are few readers.
+        drop(reader);
+        let undo = self.undo_of(&request).await;
         Ok(Seen { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
     }
 

@@ -14,8 +14,11 @@ pub(super) async fn run(out: Out, config: &Path) -> Result<(), Failure> {
         .iter()
         .map(|finding| {
             let sign = if finding.advice.is_none() { "ok" } else { "LOOK" };
-            let advice =
-                finding.advice.as_ref().map(|advice| format!(" -> {advice}")).unwrap_or_default();
+            let advice = finding
+                .advice
+                .as_ref()
+                .map(|advice| format!(" -> {}", visible(advice)))
+                .unwrap_or_default();
             let found = format!("{}{advice}", visible(&finding.found));
             vec![sign.to_owned(), finding.check.to_owned(), found]
         })

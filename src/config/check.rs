@@ -17,6 +17,13 @@ impl Config {
                 return Err(ConfigError::value("manager", name, MANAGER_GRAMMAR));
             }
             manager.check(&format!("manager.{name}"))?;
+            // Under two names it would have two queues, and what one knows would not hold the other.
+            let same = |other: &Manager| plain(&other.reach.url) == plain(&manager.reach.url);
+            if self.manager.range(..name.clone()).any(|(_, other)| same(other)) {
+                let allowed = "an address of its own: another manager has this one";
+                let key = format!("manager.{name}.url");
+                return Err(ConfigError::value(&key, &manager.reach.url, allowed));
+            }
         }
         let requests = &self.requests;
         range("requests.decide_within_minutes", requests.decide_within_minutes, 1, 43_200)?;
@@ -142,6 +149,11 @@ fn known(section: &str, other: &Table, own: &str) -> Result<(), ConfigError> {
             ),
         )),
     }
+}
+
+/// An address without what makes two ways of writing it differ.
+fn plain(url: &str) -> String {
+    url.trim_end_matches('/').to_lowercase()
 }
 
 fn range(key: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {

@@ -5,6 +5,7 @@
 
 mod approve;
 mod attack;
+mod attack3;
 mod binary;
 mod connector;
 mod crash;

@@ -19,6 +19,25 @@ use crate::domain::{
 /// The timeout of the twin that ends another response early.
 pub(super) const TWIN_SECS: u32 = 1;
 
+/// The scripts that Wazuh ships, without `.exe` and `.sh`.
+const SHIPPED: [&str; 15] = [
+    "default-firewall-drop",
+    "disable-account",
+    "firewall-drop",
+    "firewalld-drop",
+    "host-deny",
+    "ip-customblock",
+    "ipfw",
+    "kaspersky",
+    "netsh",
+    "npf",
+    "pf",
+    "restart",
+    "restart-wazuh",
+    "route-null",
+    "wazuh-slack",
+];
+
 /// The bytes of a response's body.
 pub(super) fn body(command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
     // In alphabetical order, which is the order of the bytes however serde_json is built.
@@ -41,6 +60,13 @@ pub(super) const fn script(kind: ActionKind, platform: Platform) -> Option<&'sta
         | (ActionKind::DisableAccount, Platform::MacOs | Platform::Windows | Platform::Other)
         | (ActionKind::UnblockIp | ActionKind::EnableAccount, _) => None,
     }
+}
+
+/// Whether a file is one of the scripts that Wazuh ships, none of which takes anything back when
+/// it is called through the API.
+pub(super) fn only_adds(file: &str) -> bool {
+    let name = file.strip_suffix(".exe").or_else(|| file.strip_suffix(".sh")).unwrap_or(file);
+    SHIPPED.contains(&name)
 }
 
 /// What endpoints would have to run.
@@ -128,7 +154,7 @@ impl Wanted<'_> {
                 by_hand(self.action, platform)
             )));
         };
-        if command.starts_with('!') || names.map_err(unread)?.never_ending(command) {
+        if command.starts_with('!') || names.map_err(unread)?.takes_back(command) {
             return Ok(command.clone());
         }
         let base = command.trim_end_matches('0');

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use super::{
     super::{error::ConnectorError, http::cut},
-    command::TWIN_SECS,
+    command::{TWIN_SECS, only_adds},
     manager::Manager,
     settings::sound_name,
 };
@@ -60,9 +60,11 @@ impl Configured {
         self.0.get(name).is_some_and(|command| command.timeouts.contains(&seconds))
     }
 
-    /// Whether this is the whole name of a command without a timeout, such as `unblock0`.
-    pub(super) fn never_ending(&self, name: &str) -> bool {
-        name.strip_suffix('0').is_some_and(|name| self.has(name, 0))
+    /// Whether this is the whole name of a command without a timeout, such as `unblock0`, that runs
+    /// no script of Wazuh's own.
+    pub(super) fn takes_back(&self, name: &str) -> bool {
+        let command = name.strip_suffix('0').and_then(|name| self.0.get(name));
+        command.is_some_and(|c| c.timeouts.contains(&0) && !only_adds(&c.executable))
     }
 
     /// How long a script's responses can last.

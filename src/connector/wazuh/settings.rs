@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::super::{
-    error::ConnectorError,
-    secret::{Secret, Tls},
+use super::{
+    super::{
+        error::ConnectorError,
+        secret::{Secret, Tls},
+    },
+    command::only_adds,
 };
 use crate::domain::{action::ActionKind, endpoint::Platform};
 
@@ -80,6 +83,11 @@ impl Settings {
                 let allowed = "it is the name of a script such as !countersign-unblock, or of a \
                                command of the manager such as unblock0: letters, digits, `_`, \
                                `.`, `-`, at most 64, no `..`";
+                return Err(ConnectorError::settings(key, command, allowed));
+            }
+            if command.strip_prefix('!').is_some_and(only_adds) {
+                let allowed = "the scripts that Wazuh ships can only do it once more: name one of \
+                               your own that takes it back";
                 return Err(ConnectorError::settings(key, command, allowed));
             }
         }

@@ -164,13 +164,22 @@ impl Request {
                 Ruling::Done => Outcome::Confirmed(Proof::Person(words.clone())),
                 Ruling::NotDone => Outcome::Refused { code: None, message: words.clone() },
             };
+            let watched = self.watch_until(id);
             self.learn(id, outcome, Learnt::at(now));
+            // The endpoint's own alert, should it still come, knows better.
+            if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) {
+                target.watch_until = target.watch_until.or(watched);
+            }
         }
         let detail = json!({
             "role": person.role.name(), "reason": reason, "allowed_by": policies(may),
             "outcomes": self.told(endpoints),
         });
         Ok(self.moved(Change::State, EventKind::OutcomeResolved, Actor::from(person), detail))
+    }
+
+    fn watch_until(&self, endpoint: &EndpointId) -> Option<Time> {
+        self.targets.iter().find(|t| t.endpoint.id == *endpoint)?.watch_until
     }
 
     fn told(&self, endpoints: &[EndpointId]) -> Value {
@@ -187,14 +196,20 @@ impl Request {
 fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
     let evidence = || sighting.evidence.clone();
     match (target.outcome.as_ref()?, sighting.seen) {
-        (Outcome::Sent | Outcome::Unknown { .. } | Outcome::Unconfirmed { .. }, Seen::Started) => {
-            Some(Outcome::Confirmed(Proof::Alert(evidence())))
-        }
+        // Without a code it was a person who said that nothing was done.
+        (
+            Outcome::Sent
+            | Outcome::Unknown { .. }
+            | Outcome::Unconfirmed { .. }
+            | Outcome::Refused { code: None, .. },
+            Seen::Started,
+        ) => Some(Outcome::Confirmed(Proof::Alert(evidence()))),
         (
             Outcome::Sent
             | Outcome::Unknown { .. }
             | Outcome::Unconfirmed { .. }
             | Outcome::Confirmed(_)
+            | Outcome::Refused { code: None, .. }
             | Outcome::Ended { seen: None },
             Seen::Ended,
         ) => Some(Outcome::Ended { seen: Some(evidence()) }),
@@ -206,7 +221,7 @@ fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
             Seen::Started,
         )
         | (
-            Outcome::Refused { .. }
+            Outcome::Refused { code: Some(_), .. }
             | Outcome::NotSent { .. }
             | Outcome::Ended { seen: Some(_) }
             | Outcome::Reverted { seen: Some(_), .. },

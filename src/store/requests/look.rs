@@ -371,7 +371,8 @@ pub async fn refused_since(
     Ok(count(integer(&row, "number")?))
 }
 
-/// Endpoints on which this action with this target has an unknown outcome, in requests but one.
+/// Endpoints on which this action with this target has an unknown outcome, in requests but one. An
+/// undo that nobody saw work leaves it as unknown as it was.
 pub async fn unknown_outcomes(
     read: &mut impl Read,
     manager: &str,
@@ -381,7 +382,7 @@ pub async fn unknown_outcomes(
     let rows = sqlx::query(
         "SELECT DISTINCT endpoint_id FROM request_endpoint JOIN request ON request.id = request_id
          WHERE manager = $4 AND action = $1 AND argument = $2 AND request.id <> $3
-           AND outcome = 'unknown'",
+           AND (outcome = 'unknown' OR (outcome = 'reverted' AND evidence IS NULL))",
     )
     .bind(action.kind().name())
     .bind(action.argument())

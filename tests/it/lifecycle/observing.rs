@@ -75,6 +75,7 @@ fn every_outcome() -> Vec<Outcome> {
     vec![
         Outcome::Sent,
         Outcome::Refused { code: Some(1707), message: "not active".to_owned() },
+        Outcome::Refused { code: None, message: "bob: nothing there".to_owned() },
         Outcome::NotSent { why: "no connection".to_owned() },
         Outcome::Unknown { why: "no answer".to_owned() },
         Outcome::Confirmed(Proof::Alert(evidence(minute(3)))),
