@@ -105,13 +105,13 @@ impl Broker {
     }
 }
 
-/// The role of the person who asked. Nothing rests on one who is disabled by now, or whose password
-/// somebody else has set.
+/// The role, by now, of the person who asked. Nothing rests on one who is disabled by now, or whose
+/// password somebody else has set.
 async fn asker_now(read: &mut impl Read, request: &Request) -> Result<Option<Role>, StoreError> {
     let Some(asker) = &request.asked_by else { return Ok(None) };
     let person = accounts::person_by_id(read, asker.person).await?;
     let sound = |person: &Person| !person.disabled && !person.must_change_password;
-    Ok(person.filter(sound).map(|_| asker.role))
+    Ok(person.filter(sound).map(|person| person.role))
 }
 
 /// An alert as it is by now: its age was read when the request was asked.
