@@ -14,6 +14,8 @@ const TICK: Duration = Duration::from_secs(1);
 const BACK_OFF: Duration = Duration::from_secs(5);
 /// How often traces are looked for; an indexer shows new alerts every five seconds.
 const LOOK: Duration = Duration::from_secs(5);
+/// And after it failed.
+const MISSED: Duration = Duration::from_secs(30);
 
 /// Works until told to stop. A call to a manager that is under way is finished first.
 pub async fn run(broker: Broker, stop: CancellationToken) {
@@ -65,13 +67,21 @@ fn back_off(why: &str) -> Duration {
     BACK_OFF
 }
 
+/// A password that is refused again and again locks its user out somewhere.
+fn missed(why: &str) -> Duration {
+    tracing::warn!(%why, "traces cannot be looked for");
+    MISSED
+}
+
 /// Looks for traces of what was sent through one manager.
 async fn look(broker: Broker, manager: String, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = broker.observe(&manager).await {
-            tracing::warn!(%error, "traces could not be looked for");
-        }
-        rest(&broker, LOOK, &stop).await;
+        let pause = match broker.observe(&manager).await {
+            Ok(_) => LOOK,
+            Err(BrokerError::Manager(why)) => missed(&why.to_string()),
+            Err(error) => missed(&error.to_string()),
+        };
+        rest(&broker, pause, &stop).await;
     }
 }
 

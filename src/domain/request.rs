@@ -272,10 +272,18 @@ impl Request {
 
     /// What it does and how far it reaches: "Block 203.0.113.9 on 12 endpoints for 10 minutes".
     pub fn effect(&self) -> String {
-        let reach = match self.targets.as_slice() {
-            [only] => format!("on {}", only.endpoint.id),
-            targets => {
-                format!("on {}", counted(u64::try_from(targets.len()).unwrap_or(0), "endpoint"))
+        self.effect_among(false)
+    }
+
+    /// [`Request::effect`]; where there are several managers, it says which: "on paris/001".
+    pub fn effect_among(&self, several_managers: bool) -> String {
+        let reach = match (self.targets.as_slice(), several_managers) {
+            ([only], false) => format!("on {}", only.endpoint.id),
+            ([only], true) => format!("on {}/{}", self.manager, only.endpoint.id),
+            (targets, several) => {
+                let count = u64::try_from(targets.len()).unwrap_or(0);
+                let of = if several { format!(" of {}", self.manager) } else { String::new() };
+                format!("on {}{of}", counted(count, "endpoint"))
             }
         };
         let phrase = self.action.phrase();

@@ -107,7 +107,7 @@ fn what(kind: EventKind, detail: &Value) -> String {
             format!("looked for traces and saw none{}", outcomes(detail))
         }
         EventKind::EvidenceMissed => format!("has nobody who looks{}", outcomes(detail)),
-        EventKind::ResponseReverted => format!("took it back{}", outcomes(detail)),
+        EventKind::ResponseReverted => format!("sent what takes it back{}", outcomes(detail)),
         EventKind::OutcomeResolved => format!("said what happened{}", outcomes(detail)),
         EventKind::SignedIn if flag(detail, "password_given_again") => {
             "gave the password again".to_owned()

@@ -144,7 +144,7 @@ pub fn of_request(request: &Request, around: &Around<'_>) -> Answer {
             action: request.action.kind().name(),
             target: request.action.argument(),
             undoes: request.undoes.map(|undone| undone.to_string()),
-            effect: request.effect(),
+            effect: request.effect_among(around.several_managers),
             state: request.state.name().name(),
             terminal: request.state.name().terminal(),
             asked_at: spoken(request.asked_at),

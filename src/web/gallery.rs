@@ -79,7 +79,7 @@ fn inbox() -> InboxPage {
     let waiting = |number, approve| Waiting { request: request(number), agent: agent(), approve };
     let all =
         vec![waiting(1, Access::WithPassword), waiting(2, Access::Now), waiting(3, own_agent())];
-    InboxPage::new(frame("Inbox", "/"), &all, id(2), at(8))
+    InboxPage::new(frame("Inbox", "/"), &all, (id(2), false), at(8))
 }
 
 fn requests() -> RequestsPage {

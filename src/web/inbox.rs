@@ -43,15 +43,21 @@ pub(super) struct Item {
 /// The page.
 pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<Response, Failure> {
     let waiting = site.broker.inbox(&session.who).await?;
-    let now = site.broker.clock().now();
+    let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
     let frame = Frame::new(&site, &session, "Inbox").await?.at("/");
-    page(StatusCode::OK, &InboxPage::new(frame, &waiting, session.who.person.id, now))
+    page(StatusCode::OK, &InboxPage::new(frame, &waiting, (session.who.person.id, several), now))
 }
 
 impl InboxPage {
-    pub(super) fn new(frame: Frame, waiting: &[Waiting], me: PersonId, now: Time) -> Self {
+    /// `several`: there is more than one manager, so each is named.
+    pub(super) fn new(
+        frame: Frame,
+        waiting: &[Waiting],
+        (me, several): (PersonId, bool),
+        now: Time,
+    ) -> Self {
         let more = u32::try_from(waiting.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
-        let items = waiting.iter().map(|waiting| Item::new(waiting, me, now));
+        let items = waiting.iter().map(|waiting| Item::new(waiting, (me, several), now));
         let (mine, others): (Vec<_>, Vec<_>) = items.partition(|item| item.why_not.is_empty());
         let title = match mine.len() {
             0 => "Inbox".to_owned(),
@@ -62,7 +68,7 @@ impl InboxPage {
 }
 
 impl Item {
-    fn new(waiting: &Waiting, me: PersonId, now: Time) -> Self {
+    fn new(waiting: &Waiting, (me, several): (PersonId, bool), now: Time) -> Self {
         let Waiting { request, agent, approve } = waiting;
         let names: Vec<_> = request
             .votes
@@ -78,7 +84,7 @@ impl Item {
         };
         Self {
             id: request.id.to_string(),
-            effect: request.effect(),
+            effect: request.effect_among(several),
             agent: request.agent_name.clone(),
             skipped: match request.skipped.len() {
                 0 => String::new(),

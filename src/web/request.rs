@@ -23,6 +23,7 @@ use crate::{
         Time,
         action::counted,
         canonical::Digest,
+        decision::Verdict,
         endpoint::Platform,
         facts::Verb,
         id::{AttemptId, PersonId, RequestId},
@@ -98,7 +99,8 @@ pub(super) async fn request_page(
     problem: Option<(StatusCode, String, Typed)>,
 ) -> Result<Response, Failure> {
     let seen = site.broker.request_of_person(&session.who, id).await?;
-    let frame = Frame::new(site, session, seen.request.effect()).await?.at("/requests");
+    let effect = seen.request.effect_among(site.broker.several_managers());
+    let frame = Frame::new(site, session, effect).await?.at("/requests");
     let (status, problem, typed) = match problem {
         None => (StatusCode::OK, None, Typed::default()),
         Some((status, problem, typed)) => (status, Some(problem), typed),
@@ -112,6 +114,10 @@ impl RequestPage {
         let stories = stories(&seen.request, &seen.timeline);
         let told = std::mem::take(&mut seen.timeline).into_iter().map(tell).collect();
         Self { frame, seen, told, stories, me, now, problem: None, typed: Typed::default() }
+    }
+
+    fn nobody_had_to(&self) -> bool {
+        self.seen.request.decision.verdict == Verdict::Run
     }
 
     fn standing(&self) -> String {

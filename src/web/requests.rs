@@ -110,7 +110,12 @@ pub(super) fn read<T>(
 impl Row {
     fn new(summary: Summary) -> Self {
         let targets = counted(summary.counts.targets, "endpoint");
-        let effect = format!("{} on {targets} {}", summary.action.phrase(), summary.term);
+        let effect = format!("{} on {targets}", summary.action.phrase());
+        let effect = if summary.action.kind().is_undo() {
+            effect
+        } else {
+            format!("{effect} {}", summary.term)
+        };
         let counts = &summary.counts;
         let known = counts.met().next().is_some();
         let outcomes = if known { outcomes(counts) } else { String::new() };
