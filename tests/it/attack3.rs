@@ -1,6 +1,6 @@
 //! Attacks on what comes after the call: holds, undos, words of people, slow managers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign::{
     config::Config,
@@ -101,7 +101,7 @@ async fn a_manager_that_does_not_answer_leaves_the_kill_switch_readable() {
         Fault::Delay(Duration::from_secs(3)),
         Times::UntilCleared,
     );
-    let bob = std::sync::Arc::new(world.person("bob").await);
+    let bob = Arc::new(world.person("bob").await);
     let mut pages = JoinSet::new();
     for _ in 0..8 {
         let (bob, path) = (bob.clone(), path.clone());
@@ -147,8 +147,9 @@ fn two_names_for_one_manager_are_refused() {
     let section = |name: &str, url: &str| {
         format!("[manager.{name}]\nurl = \"{url}\"\nuser = \"a\"\npassword_file = \"x\"\n")
     };
-    let text =
-        section("east", "http://127.0.0.1:55000") + &section("west", "http://127.0.0.1:55000/");
+    let server = "[server]\nlisten = \"127.0.0.1:1\"\npublic_url = \"http://127.0.0.1:1\"\n";
+    let (east, west) = ("http://127.0.0.1:55000", "http://127.0.0.1:55000/");
+    let text = [server, &section("east", east), &section("west", west)].concat();
     std::fs::write(&file, text).unwrap();
     let said = Config::load(&file, std::iter::empty()).unwrap_err().to_string();
     assert!(said.contains("manager.west.url"), "{said}");

@@ -164,7 +164,7 @@ impl Request {
                 Ruling::Done => Outcome::Confirmed(Proof::Person(words.clone())),
                 Ruling::NotDone => Outcome::Refused { code: None, message: words.clone() },
             };
-            let watched = self.watch_until(id);
+            let watched = self.watch_until(id).filter(|_| ruling == Ruling::NotDone);
             self.learn(id, outcome, Learnt::at(now));
             // The endpoint's own alert, should it still come, knows better.
             if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) {
