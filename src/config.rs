@@ -255,6 +255,7 @@ impl Config {
                 override_key(&mut table, &keys.to_lowercase(), &value)?;
             }
         }
+        named_managers(&table)?;
         let mut config: Self = table
             .try_into()
             .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
@@ -288,6 +289,19 @@ impl Config {
         });
         let own = [Some(&self.server.database), self.server.tls_key_file.as_ref()];
         own.into_iter().chain(passwords).flatten().map(PathBuf::as_path).collect()
+    }
+}
+
+/// A manager's keys stand in a section with its name.
+fn named_managers(table: &Table) -> Result<(), ConfigError> {
+    let managers = table.get("manager").and_then(Value::as_table);
+    match managers.into_iter().flatten().find(|(_, value)| !value.is_table()) {
+        None => Ok(()),
+        Some((key, _)) => Err(ConfigError::value(
+            &format!("manager.{key}"),
+            &"(not shown)",
+            format!("`{key}` in a section with the manager's name, such as [manager.main]"),
+        )),
     }
 }
 

@@ -240,9 +240,14 @@ async fn check_endpoints(
     others.dedup();
     let others = others.iter().map(|s| format!("{s} ({})", spoken_seconds(*s)));
     let others: Vec<_> = others.chain(["permanent: true".to_owned()]).collect();
+    let why = inventory.candidates.iter().find_map(|candidate| match &candidate.command {
+        Err(reason @ SkipReason::NotConfigured(_)) => Some(format!(": {reason}")),
+        Ok(_) | Err(_) => None,
+    });
+    let why = why.unwrap_or_default();
     Err(Invalid {
         field: "duration_seconds".to_owned(),
-        problem: format!("no manager command ends by itself after {seconds} seconds there"),
+        problem: format!("no manager command ends by itself after {seconds} seconds there{why}"),
         allowed: others.join(", "),
     }
     .into())

@@ -64,12 +64,14 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
         write_starter_policies(&policies).map_err(|error| failed(&policies, error))?;
     }
     let text = format!(
-        "Set up in {}. Next:\n\
-         1. write the manager's address and user into countersign.toml, its password into \
-         manager.password\n\
-         2. countersign person add NAME --role analyst\n\
-         3. countersign agent add NAME --owner PERSON\n\
-         4. countersign serve",
+        "Set up in {}. Next, there:\n\
+         1. write the manager's address, user and certificate into countersign.toml, its password \
+         into manager.password\n\
+         2. say in [criticality] how much hangs on the endpoints of your groups\n\
+         3. countersign person add NAME --role analyst\n\
+         4. countersign agent add NAME --owner PERSON\n\
+         5. countersign doctor\n\
+         6. countersign serve",
         folder.display()
     );
     Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": init.admin }))?)

@@ -28,7 +28,10 @@ pub enum ConnectorError {
         presented: String,
     },
     /// Wrong user or password.
-    #[error("{system} refuses the user name or the password; correct them in the configuration")]
+    #[error(
+        "{system} refuses the user name or the password; correct them in the configuration and start \
+         the broker again"
+    )]
     LoginRefused {
         /// Which system.
         system: String,

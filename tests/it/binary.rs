@@ -210,6 +210,7 @@ fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
             vec!["!a/b", "block_ip.linux"],
         ),
         ("[server]", "[sever]", vec!["sever"]),
+        ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
     ] {
         program.write("countersign.toml", &good.replace(wrong, right));
