@@ -11,7 +11,7 @@ use std::{
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde_json::json;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -34,6 +34,10 @@ pub mod story;
 
 /// Open requests have this long to finish when the program stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// What is under way at a manager has this long, which is longer than a call usually may take. One
+/// that is cut off is `unknown` at the next start.
+const STOP: Duration = Duration::from_secs(90);
 
 /// Why it did not start, or went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -182,9 +186,12 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.server.graceful_shutdown(Some(DRAIN));
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a part of the broker failed");
+        for mut task in self.tasks {
+            match timeout(STOP, &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a part of the broker failed"),
+                // It waits for a manager to come back: what is left is closed at the next start.
+                Err(_elapsed) => task.abort(),
             }
         }
     }

@@ -23,6 +23,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::{
     Time,
@@ -98,11 +99,13 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> Later<'a, Result<(), SkipReason>>;
 
-    /// Makes sure that [`Driver::dispatch`] need not wait for a login.
-    fn sign_in(&self, now: Time) -> Later<'_, Result<(), ConnectorError>>;
+    /// Everything that [`Driver::dispatch`] could have to wait for: a login, and its turn. While
+    /// the turn is held nothing else makes the manager wait for an endpoint.
+    fn sign_in(&self, now: Time) -> Later<'_, Result<Turn, ConnectorError>>;
 
     /// Spends a permit: sends its bytes to its endpoints, at most once. One at a time.
-    fn dispatch(&self, permit: ExecutionPermit, now: Time) -> Later<'_, Dispatched>;
+    /// A turn that is not held is waited for.
+    fn dispatch(&self, permit: ExecutionPermit, turn: Turn, now: Time) -> Later<'_, Dispatched>;
 
     /// The traces of these calls that endpoints left so far, the oldest first. The same trace is
     /// seen again each time. None where nobody looks.
@@ -153,6 +156,10 @@ impl Deref for Connector {
         self.0.as_ref()
     }
 }
+
+/// The right to be the one call in flight; given back when dropped.
+#[derive(Debug, Default)]
+pub struct Turn(Option<OwnedMutexGuard<()>>);
 
 /// What a manager can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

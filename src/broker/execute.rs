@@ -186,8 +186,9 @@ impl Broker {
         tries: u32,
     ) -> Result<(Report, After), BrokerError> {
         let endpoints = permit.order().endpoints.clone();
-        // The login first, because it can take long; if it fails, the call itself says how.
-        let _signed_in = connector.sign_in(self.clock().now()).await.is_ok();
+        // The login and the turn first, because they can take long; if the login fails, the call
+        // itself says how. Between the kill switch and the bytes nothing is waited for.
+        let turn = connector.sign_in(self.clock().now()).await.unwrap_or_default();
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
         let stop = match (self.store().sound(), self.keeper().frozen().await) {
             (Err(error), _) => Some(format!("the database failed: {error}")),
@@ -199,7 +200,8 @@ impl Broker {
             return Ok((not_sent(&endpoints, &why), After::Stop(why)));
         }
         self.clock().checkpoint("before the call").await;
-        let Dispatched { report, retry_in } = connector.dispatch(permit, self.clock().now()).await;
+        let now = self.clock().now();
+        let Dispatched { report, retry_in } = connector.dispatch(permit, turn, now).await;
         let doubtful =
             report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. }));
         Ok(match retry_in {
@@ -267,7 +269,7 @@ impl Broker {
         let Some(State::Dispatching { use_by }) = request.map(|request| request.state) else {
             return Ok(());
         };
-        while self.clock().now() < use_by {
+        while self.clock().now() < use_by && self.keeper().frozen().await?.is_none() {
             if connector.probe(self.clock().now()).await.is_ok() {
                 return Ok(());
             }

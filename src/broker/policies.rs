@@ -1,8 +1,9 @@
 //! Policy sets become active, and open requests are decided anew.
 
-use std::path::Path;
+use std::{panic::resume_unwind, path::Path};
 
 use serde_json::json;
+use tokio::task::JoinError;
 
 use super::{Broker, BrokerError, sign_in::SignedIn};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         Engine, PolicyError,
         cases::{self, CaseResult},
     },
-    store::{accounts, audit, requests, system},
+    store::{StoreError, accounts, audit, requests, system},
 };
 
 /// Loads a policy set and runs its test cases: a set that fails one is no set.
@@ -49,7 +50,19 @@ impl Broker {
         self.authorize(&principal, Verb::ActivatePolicy, &Resource::System)?;
         let before = self.engine().hash().to_string();
         match load_and_test(folder) {
-            Ok(engine) => self.activate(engine, &who.actor(), Some(before)).await,
+            Ok(engine) => {
+                let (broker, actor) = (self.clone(), who.actor());
+                // Whoever asked may hang up: what is written down becomes active all the same.
+                let task =
+                    tokio::spawn(
+                        async move { broker.activate(engine, &actor, Some(before)).await },
+                    );
+                match task.await.map_err(JoinError::try_into_panic) {
+                    Ok(done) => done,
+                    Err(Ok(panic)) => resume_unwind(panic),
+                    Err(Err(_stopping)) => Err(StoreError::Busy.into()),
+                }
+            }
             Err(error) => {
                 let detail = json!({ "why": error.to_string() });
                 let event = &AuditEvent::new(EventKind::PolicyRefused, who.actor(), None, detail);

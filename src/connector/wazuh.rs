@@ -19,6 +19,7 @@ mod switches;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use chrono::TimeDelta;
@@ -30,7 +31,7 @@ use switches::Switches;
 use tokio::sync::Mutex;
 
 use super::{
-    Capabilities, Dispatched, Driver, Durations, Finding, Later, Mark,
+    Capabilities, Dispatched, Driver, Durations, Finding, Later, Mark, Turn,
     addresses::Addresses,
     error::ConnectorError,
     gate::{Health, Purpose},
@@ -56,7 +57,7 @@ pub(super) struct Wazuh {
     switches: Switches,
     addresses: Addresses,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Wazuh {
@@ -75,7 +76,7 @@ impl Wazuh {
             names: Names::default(),
             switches: Switches::default(),
             addresses: Addresses::new(hosts),
-            turn: Mutex::default(),
+            turn: Arc::default(),
         })
     }
 
@@ -174,15 +175,16 @@ impl Driver for Wazuh {
         })
     }
 
-    fn sign_in(&self, now: Time) -> Later<'_, Result<(), ConnectorError>> {
+    fn sign_in(&self, now: Time) -> Later<'_, Result<Turn, ConnectorError>> {
         Box::pin(async move {
             let Manager { login, reads, .. } = &self.manager;
-            login.token(reads, Purpose::Act, now).await.map(drop)
+            login.token(reads, Purpose::Act, now).await?;
+            Ok(Turn(Some(Arc::clone(&self.turn).lock_owned().await)))
         })
     }
 
-    fn dispatch(&self, permit: ExecutionPermit, now: Time) -> Later<'_, Dispatched> {
-        Box::pin(self.send(permit, now))
+    fn dispatch(&self, permit: ExecutionPermit, turn: Turn, now: Time) -> Later<'_, Dispatched> {
+        Box::pin(self.send(permit, turn, now))
     }
 
     fn observe<'a>(

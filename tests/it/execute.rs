@@ -192,6 +192,26 @@ async fn after_an_unknown_batch_the_rest_waits_until_the_manager_answers_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_kill_switch_ends_a_wait_for_the_manager() {
+    let world = World::start().await;
+    let id = approved(&world, &["001", "005"]).await;
+    let asked = world.clock.now();
+    world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
+    let freeze = async {
+        world.manager.until_received(1).await;
+        let down = Fault::Fail(Outage::Restarting, Work::NotDone);
+        world.manager.misbehave_on(Calls::Reads, down, Times::UntilCleared);
+        let keeper = world.broker().keeper();
+        keeper.freeze(&countersign::domain::actor::Actor::CommandLine, "stop").await.unwrap();
+    };
+    tokio::join!(world.work(), freeze);
+    assert_eq!(outcomes(&world, &id).await, ["001: unknown", "005: not_sent"]);
+    let waited = world.clock.now() - asked;
+    assert!(waited < chrono::TimeDelta::minutes(9), "{waited}");
+    assert_eq!(world.manager.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_manager_that_is_down_holds_the_request_and_says_so_until_its_time_is_up() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;

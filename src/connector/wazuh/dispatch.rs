@@ -3,14 +3,14 @@
 //! Only what is provably not sent may be tried again. Everything that may have been done is
 //! `unknown`: the manager goes on working after its own time-out.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
     super::{
-        Dispatched,
+        Dispatched, Turn,
         error::ConnectorError,
         gate::Purpose,
         http::{Effect, Failure, Reply, cut},
@@ -66,8 +66,8 @@ impl Dispatched {
 
 impl Wazuh {
     /// Spends a permit, when it is its turn.
-    pub(super) async fn send(&self, permit: ExecutionPermit, now: Time) -> Dispatched {
-        let mut dispatched = self.try_to_send(&permit, now).await;
+    pub(super) async fn send(&self, permit: ExecutionPermit, turn: Turn, now: Time) -> Dispatched {
+        let mut dispatched = self.try_to_send(&permit, turn, now).await;
         let outcomes = &dispatched.report.outcomes;
         if outcomes.iter().any(|(_, outcome)| outcome.code() == Some(NO_SUCH_NAME)) {
             self.names.doubt();
@@ -78,7 +78,7 @@ impl Wazuh {
         dispatched
     }
 
-    async fn try_to_send(&self, permit: &ExecutionPermit, now: Time) -> Dispatched {
+    async fn try_to_send(&self, permit: &ExecutionPermit, turn: Turn, now: Time) -> Dispatched {
         let order = permit.order();
         let count = order.endpoints.len();
         if !(1..=ENDPOINTS_MAX).contains(&count) {
@@ -89,7 +89,10 @@ impl Wazuh {
         let Some(left) = time_left(permit.use_by(), now) else { return too_late() };
         let manager = &self.manager;
         let ready = async {
-            let turn = self.turn.lock().await;
+            let turn = match turn {
+                Turn(Some(turn)) => turn,
+                Turn(None) => Arc::clone(&self.turn).lock_owned().await,
+            };
             let token = manager.login.token(&manager.reads, Purpose::Act, now).await;
             (turn, token)
         };

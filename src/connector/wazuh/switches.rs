@@ -90,6 +90,10 @@ impl Wazuh {
 
     async fn ask(&self, id: &EndpointId, now: Time) -> Option<Word> {
         let _turn = self.turn.lock().await;
+        // Somebody may have asked while this one waited.
+        if let Some(word) = self.switches.known(id, now) {
+            return Some(word);
+        }
         let word = match timeout(ANSWER, self.manager.switched_off(id, now)).await {
             Ok(Ok(true)) => Word::Off,
             Ok(Ok(false)) => Word::On,

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Mutex};
 use countersign::{
     connector::{
         Capabilities, Connector, ConnectorError, Dispatched, Driver, Durations, Finding, Health,
-        Later, Mark,
+        Later, Mark, Turn,
     },
     domain::{
         Time,
@@ -93,11 +93,11 @@ impl Driver for InMemory {
         ready(Err(SkipReason::NoCommand("memory forgets nothing".to_owned())))
     }
 
-    fn sign_in(&self, _: Time) -> Later<'_, Result<(), ConnectorError>> {
-        ready(Ok(()))
+    fn sign_in(&self, _: Time) -> Later<'_, Result<Turn, ConnectorError>> {
+        ready(Ok(Turn::default()))
     }
 
-    fn dispatch(&self, permit: ExecutionPermit, _: Time) -> Later<'_, Dispatched> {
+    fn dispatch(&self, permit: ExecutionPermit, _: Turn, _: Time) -> Later<'_, Dispatched> {
         let body = String::from_utf8(permit.order().body.clone()).unwrap();
         self.sent.lock().unwrap().push(body);
         let ids = permit.order().endpoints.iter();
@@ -152,7 +152,10 @@ async fn another_kind_of_manager_is_another_file() {
     let inventory = resolve(&connector, &["001"]).await;
     let command = inventory.candidates[0].command.clone().unwrap();
     let body = connector.body(&command, &block("203.0.113.7"), &mark());
-    let dispatched = connector.clone().dispatch(permit(&["001"], &body, later(60)), now()).await;
+    let dispatched = connector
+        .clone()
+        .dispatch(permit(&["001"], &body, later(60)), Turn::default(), now())
+        .await;
     assert_eq!(outcomes(&dispatched), ["001 sent"]);
     let mark = mark();
     let (request, attempt, digest) = (mark.request, mark.attempt, mark.digest);

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    connector::{Connector, Dispatched, Tls},
+    connector::{Connector, Dispatched, Tls, Turn},
     domain::request::Outcome,
     simulator::{
         AgentError, Calls, Endpoint, Fault, Os, Outage, Rights, Settings, Times, User, Work,
@@ -119,7 +119,7 @@ async fn drive(row: &str, kind: Kind) -> Option<Dispatched> {
         "time of the approval over" => {
             let lab = lab(kind).await;
             let late = permit(&["001", "002"], b"{}", later(60));
-            lab.connector.dispatch(late, later(60)).await
+            lab.connector.dispatch(late, Turn::default(), later(60)).await
         }
         "more than 500 endpoints" => send(&lab(kind).await.connector, &names(501)).await,
         "no answer in time" => silent(kind).await,

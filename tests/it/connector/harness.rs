@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Connector, Dispatched, IndexerSettings, Mark, Secret, Settings, Tls},
+    connector::{Connector, Dispatched, IndexerSettings, Mark, Secret, Settings, Tls, Turn},
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -138,13 +138,13 @@ pub(super) async fn resolve(connector: &Connector, named: &[&str]) -> Inventory 
 /// Sends a permanent block to these endpoints.
 pub(super) async fn send(connector: &Connector, named: &[&str]) -> Dispatched {
     let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
-    connector.dispatch(permit(named, &body, later(60)), now()).await
+    connector.dispatch(permit(named, &body, later(60)), Turn::default(), now()).await
 }
 
 /// The same at another time.
 pub(super) async fn send_at(connector: &Connector, named: &[&str], at: Time) -> Dispatched {
     let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
-    connector.dispatch(permit(named, &body, at + TimeDelta::seconds(60)), at).await
+    connector.dispatch(permit(named, &body, at + TimeDelta::seconds(60)), Turn::default(), at).await
 }
 
 pub(super) fn mark() -> Mark {

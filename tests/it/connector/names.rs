@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    connector::Settings as Ours,
+    connector::{Settings as Ours, Turn},
     domain::{
         action::{Action, ActionKind, Term},
         endpoint::{Inventory, Platform, Selection},
@@ -109,7 +109,10 @@ async fn names_are_learned_anew_after_a_minute_and_when_one_was_refused() {
     lab.sim.set_names(&["firewall-drop600"]);
     assert!(at(61).await[0].contains("or use 3600"), "still believed");
     let body = lab.connector.body("firewall-drop3600", &action, &mark());
-    let refused = lab.connector.dispatch(permit(&["001"], &body, later(120)), later(62)).await;
+    let refused = lab
+        .connector
+        .dispatch(permit(&["001"], &body, later(120)), Turn::default(), later(62))
+        .await;
     assert_eq!(outcomes(&refused), ["001 refused 1652"]);
     assert_eq!(at(63).await[0], "001 firewall-drop600");
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use countersign::{
     connector::{Connector, ConnectorError},
+    domain::{action::Term, endpoint::Selection},
     simulator::{Calls, Fault, Outage, Settings, Times, Work},
 };
 use tokio::time::timeout;
 
 use super::{
-    harness::{Lab, later, now, outcomes, send, send_at, settings},
+    harness::{Lab, block, ids, later, now, outcomes, send, send_at, settings},
     tap::{Tap, always},
 };
 
@@ -79,6 +80,21 @@ async fn one_response_is_in_flight_at_a_time() {
         (vec!["001 sent".into()], vec!["002 sent".into()])
     );
     assert_eq!(lab.sim.received().len(), 2);
+}
+
+#[tokio::test]
+async fn while_a_turn_is_held_no_endpoint_makes_the_manager_wait() {
+    let lab = Lab::captured().await;
+    let turn = lab.connector.sign_in(now()).await.unwrap();
+    let asking = lab.connector.clone();
+    let mut asked = tokio::spawn(async move {
+        let ids = Selection::Ids(ids(&["001"]));
+        asking.resolve(&ids, &block("203.0.113.7"), Term::Permanent, now()).await.is_ok()
+    });
+    let early = timeout(Duration::from_millis(200), &mut asked).await;
+    assert!(early.is_err(), "001 is not asked whether its responses are on");
+    drop(turn);
+    assert!(asked.await.unwrap());
 }
 
 /// A manager that failed so often.

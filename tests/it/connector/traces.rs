@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Connector, Settings as Ours},
+    connector::{Connector, Settings as Ours, Turn},
     domain::{
         action::Term,
         canonical::Digest,
@@ -95,7 +95,7 @@ async fn an_endpoint_s_own_alert_shows_that_it_started() {
 async fn a_response_that_ended_shows_it() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     let body = lab.connector.body("firewall-drop6", &block("203.0.113.7"), &mark());
-    lab.connector.dispatch(permit(&["001"], &body, later(60)), now()).await;
+    lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
     lab.connector.probe(now()).await.unwrap();
     lab.sim.advance(Duration::from_secs(10));
     let sightings = lab.connector.observe(&[watched(&["001"])], later(10)).await.unwrap();
@@ -112,7 +112,7 @@ async fn the_trace_of_an_undo_is_its_own() {
     let resolved = lab.connector.resolve(&selection, &undo, Term::Seconds(600), now()).await;
     let command = resolved.unwrap().candidates[0].command.clone().unwrap();
     let body = lab.connector.body(&command, &undo, &mark());
-    lab.connector.dispatch(permit(&["001"], &body, later(60)), now()).await;
+    lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
     let sightings = observe(&lab, &["001"]).await;
     assert_eq!(seen(&sightings)[0], ("001".to_owned(), Seen::Started));
 }
@@ -195,7 +195,7 @@ async fn a_windows_firewall_that_is_off_is_a_doubt() {
     let windows = Endpoint::new("001", "dc", Os::WINDOWS_SERVER);
     let lab = Lab::start(with_evidence(vec![windows.firewall_off()])).await;
     let body = lab.connector.body("!netsh.exe", &block("203.0.113.7"), &mark());
-    lab.connector.dispatch(permit(&["001"], &body, later(60)), now()).await;
+    lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
     let sightings = observe(&lab, &["001"]).await;
     let doubt = sightings[0].doubt.as_deref().unwrap();
     assert!(doubt.contains("Windows firewall is off"), "{doubt}");

@@ -232,7 +232,7 @@ async fn a_finding_that_is_behind_incomplete_or_without_password_changes_nothing
 async fn a_manager_that_is_down_is_told_on_every_page() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
-    bob.open("/system").await.shows("calls are made");
+    bob.open("/system").await.shows("nothing keeps calls back");
     assert!(!bob.page.has("class=\"troubles\""));
     room.stop_manager().await;
     for _ in 0..3 {
