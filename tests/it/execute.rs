@@ -10,6 +10,7 @@ use std::{
 
 use countersign::{
     broker::{BrokerError, execute::Progress},
+    domain::actor::Actor,
     simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work},
     store::{Read as _, StoreError},
     worker,
@@ -201,8 +202,7 @@ async fn the_kill_switch_ends_a_wait_for_the_manager() {
         world.manager.until_received(1).await;
         let down = Fault::Fail(Outage::Restarting, Work::NotDone);
         world.manager.misbehave_on(Calls::Reads, down, Times::UntilCleared);
-        let keeper = world.broker().keeper();
-        keeper.freeze(&countersign::domain::actor::Actor::CommandLine, "stop").await.unwrap();
+        world.broker().keeper().freeze(&Actor::CommandLine, "stop").await.unwrap();
     };
     tokio::join!(world.work(), freeze);
     assert_eq!(outcomes(&world, &id).await, ["001: unknown", "005: not_sent"]);
@@ -217,12 +217,8 @@ async fn a_manager_that_is_down_holds_the_request_and_says_so_until_its_time_is_
     let id = approved(&world, &["001"]).await;
     world.stop_manager().await;
     assert!(matches!(world.step().await, Progress::Held(_)));
-    let page = world.person("bob").await.get(&format!("/requests/{id}")).await;
-    assert!(
-        page.html.contains("cannot be reached") || page.html.contains("refused"),
-        "{}",
-        page.html
-    );
+    let html = world.person("bob").await.get(&format!("/requests/{id}")).await.html;
+    assert!(html.contains("cannot be reached") || html.contains("refused"), "{html}");
     world.pass(Duration::from_secs(601));
     world.step().await;
     let answer = world.agent().await.get(&id).await;
@@ -267,8 +263,7 @@ async fn the_kill_switch_keeps_back_the_batches_that_are_not_out_yet() {
     let work = world.work();
     let freeze = async {
         world.manager.until_received(1).await;
-        let keeper = world.broker().keeper();
-        keeper.freeze(&countersign::domain::actor::Actor::CommandLine, "stop").await.unwrap();
+        world.broker().keeper().freeze(&Actor::CommandLine, "stop").await.unwrap();
         world.manager.release("001");
     };
     tokio::join!(work, freeze);
