@@ -254,7 +254,7 @@ impl Broker {
     }
 
     /// Waits before the same request goes on: a fixed time, or until the manager answers again,
-    /// but never longer than the use-by.
+    /// but never longer than the use-by, and not while the kill switch is on.
     async fn wait(
         &self,
         id: RequestId,

@@ -341,7 +341,7 @@ fn named(name: &str) -> Result<String, Invalid> {
 }
 
 /// A text that must be said: not blank, at most 500 characters.
-pub(super) fn said(field: &str, text: &str) -> Result<String, Invalid> {
+fn said(field: &str, text: &str) -> Result<String, Invalid> {
     let text = text.trim();
     if !text.is_empty() && text.chars().count() <= 500 {
         return Ok(text.to_owned());

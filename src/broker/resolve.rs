@@ -1,9 +1,10 @@
 //! A person looked and says what happened where nobody knew.
 
-use super::{Broker, BrokerError, keeper::said, sign_in::SignedIn, vote::Moment};
+use super::{Broker, BrokerError, sign_in::SignedIn, vote::Moment};
 use crate::{
     domain::{
-        endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Ruling, request::Request,
+        endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Ruling,
+        proposal::check_reason, request::Request,
     },
     store::requests,
 };
@@ -18,12 +19,13 @@ impl Broker {
         (ruling, reason): (Ruling, &str),
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
-        let reason = &said("reason", reason)?;
+        let reason = reason.trim();
+        check_reason(reason)?;
         let done = self.store().write(|tx| {
             Box::pin(async move {
                 let Moment { request, may, person, .. } =
                     self.moment(tx, who, id, (Verb::Resolve, now)).await?;
-                let found = (endpoints, ruling, reason.as_str());
+                let found = (endpoints, ruling, reason);
                 let transition = request.resolve(&person, found, &may, now)?;
                 Ok(requests::advance(tx, transition, now).await?)
             })

@@ -15,7 +15,7 @@ use crate::{
         facts::{AlertFacts, Principal, Resource, Verb},
         id::RequestId,
         lifecycle::Refusal,
-        proposal::{Claim, Invalid, Proposal, REASON_CHARS_MAX},
+        proposal::{Claim, Proposal, check_reason},
         request::{Asker, Outcome, Request, StateName, Target},
     },
     store::{Read, accounts, requests},
@@ -97,7 +97,8 @@ impl Broker {
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
-        let reason = reason_of(reason)?;
+        let reason = reason.trim().to_owned();
+        check_reason(&reason)?;
         let mut reader = self.store().reader().await?;
         let undone = self.undoable(&mut reader, who, id).await?;
         if let Some(open) = open_undo(&mut reader, id).await? {
@@ -186,18 +187,6 @@ const OF_UNKNOWN: &str = "On some endpoints nobody knows whether it was done. An
 
 fn nothing(why: &str) -> Refusal {
     Refusal::NothingToUndo { why: why.to_owned() }
-}
-
-fn reason_of(text: &str) -> Result<String, Invalid> {
-    let text = text.trim();
-    if !text.is_empty() && text.chars().count() <= REASON_CHARS_MAX {
-        return Ok(text.to_owned());
-    }
-    Err(Invalid {
-        field: "reason".to_owned(),
-        problem: "it is missing or too long".to_owned(),
-        allowed: format!("1 to {REASON_CHARS_MAX} characters"),
-    })
 }
 
 /// An undo of this request that is still open.

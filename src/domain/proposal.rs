@@ -257,19 +257,31 @@ fn term(arguments: &Map<String, Value>) -> Result<Term, Invalid> {
 
 /// Reads why something is asked for: 1 to [`REASON_CHARS_MAX`] characters that say something.
 pub fn reason(arguments: &Map<String, Value>) -> Result<String, Invalid> {
-    let allowed =
-        format!("1 to {REASON_CHARS_MAX} characters that tell an analyst why this is needed");
     let value = present(arguments, "reason")
-        .ok_or_else(|| Invalid::new("reason", "it is missing", allowed.clone()))?;
-    let text = value.as_str().ok_or_else(|| Invalid::value("reason", value, allowed.clone()))?;
+        .ok_or_else(|| Invalid::new("reason", "it is missing", reason_allowed()))?;
+    let text = value.as_str().ok_or_else(|| Invalid::value("reason", value, reason_allowed()))?;
+    check_reason(text)?;
+    Ok(text.to_owned())
+}
+
+/// Holds a reason against its rule, wherever it came from.
+pub fn check_reason(text: &str) -> Result<(), Invalid> {
     let length = text.chars().count();
     if text.trim().is_empty() {
-        return Err(Invalid::new("reason", "it is empty", allowed));
+        return Err(Invalid::new("reason", "it is empty", reason_allowed()));
     }
     if length > REASON_CHARS_MAX {
-        return Err(Invalid::new("reason", format!("it has {length} characters"), allowed));
+        return Err(Invalid::new(
+            "reason",
+            format!("it has {length} characters"),
+            reason_allowed(),
+        ));
     }
-    Ok(text.to_owned())
+    Ok(())
+}
+
+fn reason_allowed() -> String {
+    format!("1 to {REASON_CHARS_MAX} characters that tell an analyst why this is needed")
 }
 
 fn confidence(arguments: &Map<String, Value>) -> Result<Option<u8>, Invalid> {

@@ -132,7 +132,7 @@ impl ToolName {
             Self::GetRequest => "Look at a request",
             Self::WaitForDecision => "Wait for a request",
             Self::ListRequests => "List your requests",
-            Self::CancelRequest => "Withdraw a request",
+            Self::CancelRequest => "Cancel a request",
         }
     }
 
