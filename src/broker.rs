@@ -30,6 +30,7 @@ pub mod execute;
 mod facts;
 pub mod freeze;
 pub mod keeper;
+pub mod limits;
 pub mod look;
 pub mod observe;
 pub mod policies;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub privileged_accounts: Vec<String>,
     /// When the office is staffed.
     pub business_hours: BusinessHours,
+    /// How much an agent may ask for.
+    pub agents: limits::AgentLimits,
 }
 
 /// When the office is staffed.
@@ -90,6 +93,11 @@ pub enum BrokerError {
     /// Policy does not let them.
     #[error("policy does not allow it: {0}")]
     NotAllowed(String),
+    /// An agent has as much open, or asks as often, as it may.
+    #[error(
+        "you ask for too much: {0}. Nothing was stored. Wait a minute, or until a request of yours is decided"
+    )]
+    AsksTooMuch(String),
     /// Name or password is wrong, or neither is known.
     #[error("name or password is wrong")]
     SignInRefused,
@@ -124,6 +132,7 @@ struct Parts {
     managers: Vec<Connector>,
     engine: RwLock<Engine>,
     settings: Settings,
+    asking: limits::Asking,
 }
 
 impl Broker {
@@ -134,7 +143,13 @@ impl Broker {
         engine: Engine,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Parts { keeper, managers, engine: RwLock::new(engine), settings }))
+        Self(Arc::new(Parts {
+            keeper,
+            managers,
+            engine: RwLock::new(engine),
+            settings,
+            asking: limits::Asking::default(),
+        }))
     }
 
     /// What it was told about its surroundings.
@@ -185,6 +200,10 @@ impl Broker {
         self.managers().iter().find(|manager| manager.name() == name)
     }
 
+    fn asking(&self) -> &limits::Asking {
+        &self.0.asking
+    }
+
     fn use_by(&self, now: Time) -> Time {
         now + self.settings().use_approval_within
     }
@@ -211,6 +230,10 @@ impl Broker {
         kind: ActionKind,
         why: BrokerError,
     ) -> BrokerError {
+        if matches!(why, BrokerError::AsksTooMuch(_)) {
+            let noted = self.note_throttled(agent, &why.to_string()).await;
+            return noted.err().unwrap_or(why);
+        }
         let detail = serde_json::json!({ "why": why.to_string() });
         let mut event =
             AuditEvent::new(EventKind::ProposalRefused, Actor::from(agent), None, detail);

@@ -16,6 +16,7 @@ use crate::{
 mod accounts;
 mod audit;
 mod doctor;
+mod kill_switch;
 mod out;
 mod policy;
 mod serve;
@@ -52,10 +53,10 @@ enum Command {
     Stdio(stdio::Stdio),
     /// Say what works, what does not, and what to do. Sends no response.
     Doctor,
-    /// Throw the kill switch: nothing is sent until it is released.
-    Freeze(accounts::Because),
-    /// Release the kill switch.
-    Unfreeze(accounts::Because),
+    /// Throw the kill switch: nothing is sent until two people release it.
+    Freeze(kill_switch::Because),
+    /// Be one of the two who release the kill switch.
+    Unfreeze(kill_switch::Because),
     /// The LLM clients and their tokens.
     #[command(subcommand)]
     Agent(accounts::AgentCommand),
@@ -127,6 +128,7 @@ impl From<BrokerError> for Failure {
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
             | BrokerError::SignInThrottled
+            | BrokerError::AsksTooMuch(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
             | BrokerError::Store(_) => Self::Failed(error.to_string()),
@@ -175,8 +177,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => serve::serve(out, &config).await,
         Command::Stdio(stdio) => stdio::run(stdio).await,
         Command::Doctor => doctor::run(out, &config).await,
-        Command::Freeze(because) => accounts::freeze(out, &config, &because).await,
-        Command::Unfreeze(because) => accounts::unfreeze(out, &config, &because).await,
+        Command::Freeze(because) => kill_switch::freeze(out, &config, &because).await,
+        Command::Unfreeze(because) => kill_switch::unfreeze(out, &config, &because).await,
         Command::Agent(command) => accounts::agent(out, &config, command).await,
         Command::Person(command) => accounts::person(out, &config, command).await,
         Command::Policy(command) => policy::run(out, &config, command),

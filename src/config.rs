@@ -75,6 +75,9 @@ pub struct Config {
     /// When the office is staffed.
     #[serde(default)]
     pub business_hours: BusinessHours,
+    /// How much an agent may ask for.
+    #[serde(default)]
+    pub agents: Agents,
 }
 
 /// Where people and agents reach the broker.
@@ -200,6 +203,23 @@ pub struct Requests {
 impl Default for Requests {
     fn default() -> Self {
         Self { decide_within_minutes: 240, use_approval_within_minutes: 10 }
+    }
+}
+
+/// How much an agent may ask for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agents {
+    /// The most open requests of one agent, 1 to 1000.
+    pub open_requests_max: u16,
+    /// The most asks of one agent in a minute, 1 to 1000.
+    pub asks_per_minute_max: u16,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        // The same as `broker::limits::AgentLimits`.
+        Self { open_requests_max: 20, asks_per_minute_max: 30 }
     }
 }
 

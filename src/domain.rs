@@ -13,6 +13,7 @@ pub mod endpoint;
 pub mod evidence;
 pub mod facts;
 pub mod id;
+pub mod kill_switch;
 pub mod lifecycle;
 pub mod permit;
 pub mod proposal;

@@ -233,6 +233,11 @@ fn migrator() -> Migrator {
             "follow outcomes",
             include_str!("../migrations/20261122120000_follow_outcomes.sql"),
         ),
+        (
+            20_261_122_180_000,
+            "approve with care",
+            include_str!("../migrations/20261122180000_approve_with_care.sql"),
+        ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(

@@ -17,6 +17,7 @@ use crate::{
     broker::{
         self, BrokerError, BusinessHours,
         keeper::{Keeper, NewPerson},
+        limits::AgentLimits,
         policies::load_and_test,
     },
     clock::Clock,
@@ -243,6 +244,7 @@ fn settings(address: SocketAddr) -> broker::Settings {
             hours: 8..18,
             utc_offset_minutes: 0,
         },
+        agents: AgentLimits::default(),
     }
 }
 

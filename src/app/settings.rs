@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
-    broker::{self, BusinessHours},
+    broker::{self, BusinessHours, limits::AgentLimits},
     config::{Config, ConfigError, Manager, Reach},
     connector::{IndexerSettings, Secret, Settings, Tls},
     domain::{action::ActionKind, canonical::Digest, endpoint::Platform},
@@ -59,6 +59,10 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
             days: hours.days.clone(),
             hours: hours.from_hour..hours.until_hour,
             utc_offset_minutes: hours.utc_offset_minutes,
+        },
+        agents: AgentLimits {
+            open_requests_max: config.agents.open_requests_max.into(),
+            asks_per_minute_max: config.agents.asks_per_minute_max.into(),
         },
     }
 }

@@ -57,15 +57,10 @@ impl Broker {
         self.store().sound()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
-        let mut reader = self.store().reader().await?;
-        if system::frozen(&mut reader).await?.is_some() {
-            return Ok(Progress::Idle);
-        }
-        let Some(id) = requests::next_approved(&mut reader, manager).await? else {
+        let Some(request) = self.next_approved(manager).await? else {
             return Ok(Progress::Idle);
         };
-        let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
-        drop(reader);
+        let id = request.id;
         let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
         let now = self.clock().now();
         let ids = Selection::Ids(ids);
@@ -111,7 +106,7 @@ impl Broker {
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);
                     let Some(order) = ground.order(&left, attempt) else { return Ok(Claim::Moved) };
-                    let frozen = system::frozen(tx).await?.is_some();
+                    let frozen = system::stopped(tx, &request).await?;
                     match request.clone().claim(order, lost, fresh.clone(), frozen) {
                         Ok((transition, permit)) => {
                             requests::advance(tx, transition, now).await?;
@@ -190,11 +185,11 @@ impl Broker {
         // itself says how. Between the kill switch and the bytes nothing is waited for.
         let turn = connector.sign_in(self.clock().now()).await.unwrap_or_default();
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
-        let stop = match (self.store().sound(), self.keeper().frozen().await) {
+        let stop = match (self.store().sound(), self.stopped(permit.request()).await) {
             (Err(error), _) => Some(format!("the database failed: {error}")),
             (Ok(()), Err(error)) => Some(format!("the kill switch could not be read: {error}")),
-            (Ok(()), Ok(Some(_))) => Some("the kill switch was thrown before it was sent".into()),
-            (Ok(()), Ok(None)) => None,
+            (Ok(()), Ok(true)) => Some("the kill switch was thrown before it was sent".into()),
+            (Ok(()), Ok(false)) => None,
         };
         if let Some(why) = stop {
             return Ok((not_sent(&endpoints, &why), After::Stop(why)));
@@ -235,7 +230,7 @@ impl Broker {
                     (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
                     (After::Retry(_) | After::Probe, Some(_)) => Next::Later,
                     (After::Go, Some(order)) => {
-                        let frozen = system::frozen(tx).await?.is_some();
+                        let frozen = system::stopped(tx, &request).await?;
                         Next::Order { order, run: fresh.run, frozen }
                     }
                 };
@@ -269,7 +264,7 @@ impl Broker {
         let Some(State::Dispatching { use_by }) = request.map(|request| request.state) else {
             return Ok(());
         };
-        while self.clock().now() < use_by && self.keeper().frozen().await?.is_none() {
+        while self.clock().now() < use_by && !self.stopped(id).await? {
             if connector.probe(self.clock().now()).await.is_ok() {
                 return Ok(());
             }
@@ -288,7 +283,7 @@ impl Broker {
         self.write_patiently(|tx| {
             Box::pin(async move {
                 let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
-                let frozen = system::frozen(tx).await?.is_some();
+                let frozen = system::stopped(tx, &request).await?;
                 let next = match ground.order(&request, attempt) {
                     Some(order) => Next::Order { order, run: fresh.run, frozen },
                     None => Next::Stop { why: "nothing is left to send".to_owned() },

@@ -52,10 +52,13 @@ impl Broker {
         agent: &Agent,
         now: Time,
     ) -> Result<Question, StoreError> {
+        // As it was when it was asked: what comes later must not turn against it.
+        let asked = (request.asked_at, Some(request.id));
         let unknown =
             requests::unknown_outcomes(read, &request.manager, &request.action, request.id).await?;
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = now - TimeDelta::days(1);
+        let rejected = requests::rejected_at(read, request).await?;
         let endpoints = request.targets.iter().map(|target| EndpointFacts {
             id: target.endpoint.id.clone(),
             platform: target.endpoint.platform,
@@ -77,6 +80,9 @@ impl Broker {
             endpoints: endpoints.collect(),
             ran_last_hour: requests::ran_since(read, agent.id, request.id, hour_ago).await?,
             refused_last_day: requests::refused_since(read, agent.id, request.id, day_ago).await?,
+            open_requests: requests::open_count(read, agent.id, asked).await?,
+            asks_last_minute: requests::asks_in_minute(read, agent.id, asked).await?,
+            rejected_seconds_ago: rejected.map(|at| elapsed(at, request.asked_at)),
             now,
             business_hours: within(&self.settings().business_hours, now),
             tally: request.tally(agent),
@@ -112,6 +118,11 @@ async fn asker_now(read: &mut impl Read, request: &Request) -> Result<Option<Rol
     let person = accounts::person_by_id(read, asker.person).await?;
     let sound = |person: &Person| !person.disabled && !person.must_change_password;
     Ok(person.filter(sound).map(|person| person.role))
+}
+
+/// Seconds from one moment to a later one.
+fn elapsed(from: Time, to: Time) -> u64 {
+    u64::try_from((to - from).num_seconds()).unwrap_or(0)
 }
 
 /// An alert as it is by now: its age was read when the request was asked.

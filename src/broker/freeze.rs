@@ -1,18 +1,176 @@
-//! The kill switch, thrown and released by people on the page.
+//! The kill switch: thrown by one, released by two.
 
-use super::{Broker, BrokerError, sign_in::SignedIn};
-use crate::domain::facts::{Resource, Verb};
+use serde_json::json;
+
+use super::{
+    Broker, BrokerError,
+    keeper::{Keeper, said},
+    sign_in::SignedIn,
+};
+use crate::{
+    domain::{
+        actor::{Actor, Person},
+        audit::{AuditEvent, EventKind},
+        facts::{Principal, Resource, Verb},
+        kill_switch::{Extent, Freeze, Key, Release},
+        lifecycle::Refusal,
+        proposal::Invalid,
+    },
+    store::{Read, Tx, accounts, audit, system},
+};
+
+/// What became of the wish to release the kill switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfreeze {
+    /// It is off.
+    Released,
+    /// It stays on until a second person says the same.
+    Waits(Release),
+}
 
 impl Broker {
-    /// Stops everything: nothing is claimed and nothing is sent.
-    pub async fn freeze(&self, who: &SignedIn, reason: &str) -> Result<(), BrokerError> {
+    /// Stops so much: nothing of it is claimed and nothing is sent.
+    pub async fn freeze(
+        &self,
+        who: &SignedIn,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<(), BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Freeze, &Resource::System)?;
-        self.keeper().freeze(&who.actor(), reason).await
+        if let Extent::Manager(name) = extent
+            && self.manager(name).is_none()
+        {
+            let known: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
+            return Err(unknown("manager", name, known.join(", ")).into());
+        }
+        self.keeper().freeze(&who.actor(), extent, reason).await
     }
 
-    /// Lets it go on.
-    pub async fn unfreeze(&self, who: &SignedIn, reason: &str) -> Result<(), BrokerError> {
+    /// Says that so much may go on; the second person who says it releases it.
+    pub async fn unfreeze(
+        &self,
+        who: &SignedIn,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<Unfreeze, BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Unfreeze, &Resource::System)?;
-        self.keeper().unfreeze(&who.actor(), reason).await
+        let may = |person: &Person| {
+            let person = Principal::Person(person.clone(), 0);
+            self.engine().may(&person, Verb::Unfreeze, &Resource::System).allowed
+        };
+        self.keeper().unfreeze(&who.actor(), extent, reason, may).await
+    }
+}
+
+impl Keeper {
+    /// Throws the kill switch. Nothing changes where so much is stopped already, but that a
+    /// release which was begun has to begin anew.
+    pub async fn freeze(
+        &self,
+        actor: &Actor,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<(), BrokerError> {
+        let reason = said("reason", reason)?;
+        let now = self.clock().now();
+        let freeze = &Freeze {
+            extent: extent.clone(),
+            at: now,
+            by: actor.name().to_owned(),
+            reason: reason.clone(),
+            release: None,
+        };
+        let event = &event(EventKind::Frozen, actor, extent, &reason);
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    agent_is_known(tx, &freeze.extent).await?;
+                    system::freeze(tx, freeze).await?;
+                    audit::append(tx, event, now).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Says that so much may go on; the second person who says it releases it. The command line
+    /// counts as one person. `may` tells whether the first may still say so.
+    pub async fn unfreeze(
+        &self,
+        actor: &Actor,
+        extent: &Extent,
+        reason: &str,
+        may: impl Fn(&Person) -> bool + Send + Sync,
+    ) -> Result<Unfreeze, BrokerError> {
+        let (reason, may) = (&said("reason", reason)?, &may);
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let all = system::frozen(tx).await?;
+                    let Some(freeze) = all.into_iter().find(|freeze| freeze.extent == *extent)
+                    else {
+                        return Ok(Unfreeze::Released);
+                    };
+                    let stands = first_stands(tx, &freeze, may).await?;
+                    let (kind, done) = match freeze.turn(actor, reason, stands, now) {
+                        Key::Again => return Err(Refusal::SecondPersonMissing.into()),
+                        Key::First(first) => {
+                            system::turn_first(tx, extent, Some(&first)).await?;
+                            (EventKind::ReleaseAsked, Unfreeze::Waits(first))
+                        }
+                        Key::Second => {
+                            system::unfreeze(tx, extent).await?;
+                            (EventKind::Unfrozen, Unfreeze::Released)
+                        }
+                    };
+                    audit::append(tx, &event(kind, actor, extent, reason), now).await?;
+                    Ok::<_, BrokerError>(done)
+                })
+            })
+            .await
+    }
+
+    /// What the kill switch stops now, oldest first.
+    pub async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
+        Ok(system::frozen(&mut self.store().reader().await?).await?)
+    }
+}
+
+fn event(kind: EventKind, actor: &Actor, extent: &Extent, reason: &str) -> AuditEvent {
+    let detail = json!({ "reason": reason, "extent": extent.kind(), "name": extent.name() });
+    AuditEvent::new(kind, actor.clone(), Some(extent.to_string()), detail)
+}
+
+/// Whether whoever turned the first key may still do so.
+async fn first_stands(
+    read: &mut impl Read,
+    freeze: &Freeze,
+    may: &(impl Fn(&Person) -> bool + Sync),
+) -> Result<bool, BrokerError> {
+    let Some(first) = freeze.release.as_ref().and_then(|first| first.person) else {
+        return Ok(true);
+    };
+    let person = accounts::person_by_id(read, first).await?;
+    Ok(person.is_some_and(|person| !person.disabled && may(&person)))
+}
+
+/// A switch for an agent that nobody knows would stop nothing.
+async fn agent_is_known(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), BrokerError> {
+    let Extent::Agent(name) = extent else { return Ok(()) };
+    let agents = accounts::agents(tx).await?;
+    if agents.iter().any(|agent| agent.name == *name) {
+        return Ok(());
+    }
+    let known: Vec<_> = agents.into_iter().map(|agent| agent.name).collect();
+    Err(unknown("agent", name, known.join(", ")).into())
+}
+
+/// A name that nothing has; a switch for it would stop nothing.
+pub fn unknown(field: &str, name: &str, known: String) -> Invalid {
+    Invalid {
+        field: field.to_owned(),
+        problem: format!("there is no {field} `{name}`"),
+        allowed: known,
     }
 }

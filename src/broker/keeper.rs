@@ -1,4 +1,4 @@
-//! People, agents, the kill switch and the audit: what needs neither manager nor policy. The
+//! People, agents and the audit: what needs neither manager nor policy. The
 //! command line does these for whoever may read the data folder.
 
 use serde_json::json;
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
+        action::ActionKind,
         actor::{Actor, Agent, Person, Role, valid_name},
         audit::{AuditEntry, AuditEvent, EventKind},
         canonical::Digest,
@@ -19,11 +20,10 @@ use crate::{
     store::{
         Store, StoreError, accounts,
         audit::{self, AuditFilter, Verified},
-        system::{self, Freeze},
     },
 };
 
-/// Keeps people, agents, the kill switch and the audit.
+/// Keeps people, agents, the kill switch and the audit: what needs neither manager nor policy.
 #[derive(Debug, Clone)]
 pub struct Keeper {
     store: Store,
@@ -81,6 +81,8 @@ impl Keeper {
             role,
             must_change_password: must_change,
             disabled: false,
+            on_call: false,
+            mail: None,
         };
         check_strength(password)?;
         let hash = &hash_password(&self.clock, password).await;
@@ -183,6 +185,8 @@ impl Keeper {
             owner: owner.id,
             issuer,
             revoked: false,
+            scopes: ActionKind::RESPONSES.to_vec(),
+            issued_at: self.clock.now(),
         };
         let token = &format!("cs_{}", self.clock.secret());
         let detail = json!({ "owner": owner.name, "id": agent.id.to_string() });
@@ -245,48 +249,6 @@ impl Keeper {
         found.ok_or(BrokerError::NotFound)
     }
 
-    /// Throws the kill switch. Nothing changes where it is on already.
-    pub async fn freeze(&self, actor: &Actor, reason: &str) -> Result<(), BrokerError> {
-        let reason = said("reason", reason)?;
-        let now = self.clock.now();
-        let freeze = &Freeze { at: now, by: actor.name().to_owned(), reason: reason.clone() };
-        let detail = json!({ "reason": reason });
-        let event = &AuditEvent::new(EventKind::Frozen, actor.clone(), None, detail);
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    if system::freeze(tx, freeze).await? {
-                        audit::append(tx, event, now).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Releases the kill switch. Nothing changes where it is off already.
-    pub async fn unfreeze(&self, actor: &Actor, reason: &str) -> Result<(), BrokerError> {
-        let reason = said("reason", reason)?;
-        let now = self.clock.now();
-        let detail = json!({ "reason": reason });
-        let event = &AuditEvent::new(EventKind::Unfrozen, actor.clone(), None, detail);
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    if system::unfreeze(tx).await? {
-                        audit::append(tx, event, now).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Whether the kill switch is on.
-    pub async fn frozen(&self) -> Result<Option<Freeze>, BrokerError> {
-        Ok(system::frozen(&mut self.store.reader().await?).await?)
-    }
-
     /// The newest audit entries that match, older than the place `before`; reading them is itself
     /// written down.
     pub async fn audit(
@@ -341,7 +303,7 @@ fn named(name: &str) -> Result<String, Invalid> {
 }
 
 /// A text that must be said: not blank, at most 500 characters.
-fn said(field: &str, text: &str) -> Result<String, Invalid> {
+pub(super) fn said(field: &str, text: &str) -> Result<String, Invalid> {
     let text = text.trim();
     if !text.is_empty() && text.chars().count() <= 500 {
         return Ok(text.to_owned());

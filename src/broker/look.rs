@@ -33,7 +33,6 @@ pub use crate::{
         StoreError,
         audit::{AuditFilter, Verified},
         requests::{Filter, InForce, Summary},
-        system::Freeze,
     },
 };
 
@@ -62,8 +61,17 @@ pub struct Seen {
 }
 
 /// What a person may do with a request.
-const VERBS: [Verb; 6] =
-    [Verb::Approve, Verb::Reject, Verb::Retract, Verb::Cancel, Verb::Undo, Verb::Resolve];
+const VERBS: [Verb; 9] = [
+    Verb::Approve,
+    Verb::Reject,
+    Verb::Retract,
+    Verb::Cancel,
+    Verb::Undo,
+    Verb::Resolve,
+    Verb::Comment,
+    Verb::BreakGlass,
+    Verb::Review,
+];
 
 /// Whether a person may do something.
 #[derive(Debug, Clone, PartialEq, Eq)]

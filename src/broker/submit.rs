@@ -47,13 +47,15 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Request, BrokerError> {
+        let _place = self.enter(agent).await?;
         let proposal = &Proposal::parse(kind, arguments)?;
+        let now = self.clock().now();
         let mut reader = self.store().reader().await?;
         if let Some(same) = repeated(&mut reader, agent, proposal).await? {
             return load(&mut reader, same).await;
         }
+        self.heed_open(&mut reader, agent, now).await?;
         drop(reader);
-        let now = self.clock().now();
         let connector = self.choose(proposal).await?;
         let inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
@@ -62,6 +64,7 @@ impl Broker {
         let draft = &Draft {
             request: self.draft(agent, proposal, inventory, (connector.name(), alert)),
             proposal: proposal.digest(),
+            ask: proposal.ask_digest(),
             idempotency_key: proposal.idempotency_key.clone(),
         };
         self.store()
@@ -167,6 +170,7 @@ impl Broker {
             decision: undecided(now),
             attempts: Vec::new(),
             held_because: None,
+            review: None,
         }
     }
 
@@ -184,6 +188,11 @@ impl Broker {
             .filter(|agent| by_person || !agent.revoked)
             .ok_or(BrokerError::NotFound)?;
         let now = draft.request.asked_at;
+        if !by_person {
+            // Others of its asks may have been stored in the meantime.
+            self.heed_pace(tx, &agent, now).await?;
+            self.heed_open(tx, &agent, now).await?;
+        }
         let mut request = draft.request.clone();
         let decision = self.decide_first(tx, &request, &agent, now).await?;
         keep_out(&mut request, &decision);
@@ -196,8 +205,11 @@ impl Broker {
         }
         request.digest = request.computed_digest();
         let asked = request.asked(self.use_by(now), now);
-        let origin =
-            Origin { proposal: draft.proposal, idempotency_key: draft.idempotency_key.as_deref() };
+        let origin = Origin {
+            proposal: draft.proposal,
+            ask: draft.ask,
+            idempotency_key: draft.idempotency_key.as_deref(),
+        };
         requests::insert(tx, &asked, origin, now).await?;
         Ok(asked.into_request())
     }
@@ -208,6 +220,8 @@ pub(super) struct Draft {
     pub(super) request: Request,
     /// The digest of what was proposed.
     pub(super) proposal: Digest,
+    /// The digest of what was asked for, whatever the words.
+    pub(super) ask: Digest,
     pub(super) idempotency_key: Option<String>,
 }
 
@@ -260,14 +274,14 @@ async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> Al
     }
 }
 
-/// The agent's request of the same key, or its open request of the same proposal.
+/// The agent's request of the same key, or its open request of the same ask.
 async fn repeated(
     read: &mut impl Read,
     agent: &Agent,
     proposal: &Proposal,
 ) -> Result<Option<RequestId>, BrokerError> {
     let Some(key) = &proposal.idempotency_key else {
-        return Ok(requests::same_open_proposal(read, agent.id, proposal.digest()).await?);
+        return Ok(requests::same_open_ask(read, agent.id, proposal.ask_digest()).await?);
     };
     match requests::same_key(read, agent.id, key).await? {
         None => Ok(None),

@@ -107,6 +107,10 @@ impl Broker {
         let agent =
             accounts::agent_by_id(&mut reader, undone.agent).await?.ok_or(BrokerError::NotFound)?;
         drop(reader);
+        let _place = match &asker {
+            Some(_) => None,
+            None => Some(self.enter(&agent).await?),
+        };
         let connector = self.manager(&undone.manager).ok_or_else(|| {
             nothing(&format!("the manager {} is no longer configured", undone.manager))
         })?;
@@ -130,11 +134,8 @@ impl Broker {
         let mut request = self.draft(&agent, &proposal, inventory, (connector.name(), alert));
         request.undoes = Some(id);
         request.asked_by = asker.clone();
-        let draft = &Draft {
-            request,
-            proposal: Canonical::new(1, "undo").text(&id.to_string()).digest(),
-            idempotency_key: None,
-        };
+        let same = Canonical::new(1, "undo").text(&id.to_string()).digest();
+        let draft = &Draft { request, proposal: same, ask: same, idempotency_key: None };
         let agent = &agent;
         self.store()
             .write(|tx| {

@@ -1,4 +1,4 @@
-//! People, agents and the kill switch, kept from the command line by whoever may read the data.
+//! People and agents, kept from the command line by whoever may read the data.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,6 @@ use crate::{
     domain::actor::{Actor, Role},
     store::Store,
 };
-
-/// Why.
-#[derive(Debug, Args)]
-pub(super) struct Because {
-    /// Why, for the audit and for everybody who sees the page.
-    #[arg(long)]
-    reason: String,
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AgentCommand {
@@ -107,19 +99,6 @@ pub(super) async fn keeper(config: &Path) -> Result<Keeper, Failure> {
     set_up::must_exist(&config.server.database)?;
     let store = Store::open(&config.server.database).await?;
     Ok(Keeper::new(store, Clock::system()))
-}
-
-pub(super) async fn freeze(out: Out, config: &Path, because: &Because) -> Result<(), Failure> {
-    keeper(config).await?.freeze(&Actor::CommandLine, &because.reason).await?;
-    Ok(out.say(
-        "The kill switch is on: nothing is sent until it is released.",
-        || json!({ "frozen": true }),
-    )?)
-}
-
-pub(super) async fn unfreeze(out: Out, config: &Path, because: &Because) -> Result<(), Failure> {
-    keeper(config).await?.unfreeze(&Actor::CommandLine, &because.reason).await?;
-    Ok(out.say("The kill switch is off.", || json!({ "frozen": false }))?)
 }
 
 pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), Failure> {

@@ -2,7 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use super::id::{AgentId, PersonId};
+use super::{
+    Time,
+    action::ActionKind,
+    id::{AgentId, PersonId},
+};
 
 /// What a person may be. Voting roles are ordered; auditor and admin never vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +79,10 @@ pub struct Person {
     pub must_change_password: bool,
     /// May not sign in, does not count.
     pub disabled: bool,
+    /// On duty now: a lead on call may break the glass.
+    pub on_call: bool,
+    /// Where notices are mailed; nowhere without it.
+    pub mail: Option<String>,
 }
 
 /// An LLM client that calls over MCP.
@@ -90,6 +98,10 @@ pub struct Agent {
     pub issuer: Option<PersonId>,
     /// Its token no longer opens anything: it was revoked, or its owner is disabled.
     pub revoked: bool,
+    /// The responses that it may ask for, and to be taken back.
+    pub scopes: Vec<ActionKind>,
+    /// When its present token was issued.
+    pub issued_at: Time,
 }
 
 /// Whether text is a name for a person or an agent.

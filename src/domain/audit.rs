@@ -14,16 +14,24 @@ use super::{
 pub enum EventKind {
     /// An authenticated agent sent something that is no proposal.
     ProposalRefused,
+    /// An agent asks faster, or has more open, than it may. Written once a minute at most.
+    AsksThrottled,
     /// A proposal became a request: denied, pending, or approved by policy.
     RequestAsked,
     /// A person approved.
     VoteApproved,
+    /// A lead on call let it run without those who were missing.
+    GlassBroken,
     /// A person rejected.
     RequestRejected,
     /// A person took an approval back.
     VoteRetracted,
     /// A vote was refused.
     VoteRefused,
+    /// A person said something without voting.
+    CommentAdded,
+    /// A person looked back at a broken glass.
+    Reviewed,
     /// The agent or its owner ended the request.
     RequestCancelled,
     /// Its time ran out.
@@ -60,16 +68,30 @@ pub enum EventKind {
     PersonAdded,
     /// A person was disabled.
     PersonDisabled,
+    /// A person got another role.
+    RoleChanged,
+    /// A person went on call, or off.
+    OnCallChanged,
+    /// Where notices for a person are mailed was changed.
+    MailChanged,
+    /// The sessions of a person were ended by somebody else.
+    SessionsEnded,
     /// A password was set by somebody else.
     PasswordReset,
     /// A person changed the password.
     PasswordChanged,
     /// An agent was added.
     AgentAdded,
+    /// What an agent may ask for was changed.
+    ScopesChanged,
+    /// An agent got a new token; the old one opens nothing any more.
+    TokenRotated,
     /// An agent's token was revoked.
     AgentRevoked,
     /// The kill switch was thrown.
     Frozen,
+    /// One of two people wants the kill switch released.
+    ReleaseAsked,
     /// The kill switch was released.
     Unfrozen,
     /// A policy set became the active one.
@@ -84,13 +106,17 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 45] = [
         Self::ProposalRefused,
+        Self::AsksThrottled,
         Self::RequestAsked,
         Self::VoteApproved,
+        Self::GlassBroken,
         Self::RequestRejected,
         Self::VoteRetracted,
         Self::VoteRefused,
+        Self::CommentAdded,
+        Self::Reviewed,
         Self::RequestCancelled,
         Self::RequestExpired,
         Self::RequestRedecided,
@@ -109,11 +135,18 @@ impl EventKind {
         Self::SignedOut,
         Self::PersonAdded,
         Self::PersonDisabled,
+        Self::RoleChanged,
+        Self::OnCallChanged,
+        Self::MailChanged,
+        Self::SessionsEnded,
         Self::PasswordReset,
         Self::PasswordChanged,
         Self::AgentAdded,
+        Self::ScopesChanged,
+        Self::TokenRotated,
         Self::AgentRevoked,
         Self::Frozen,
+        Self::ReleaseAsked,
         Self::Unfrozen,
         Self::PolicyActivated,
         Self::PolicyRefused,
@@ -125,11 +158,15 @@ impl EventKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ProposalRefused => "proposal.refused",
+            Self::AsksThrottled => "proposal.throttled",
             Self::RequestAsked => "request.asked",
             Self::VoteApproved => "vote.approved",
+            Self::GlassBroken => "vote.broke_glass",
             Self::RequestRejected => "request.rejected",
             Self::VoteRetracted => "vote.retracted",
             Self::VoteRefused => "vote.refused",
+            Self::CommentAdded => "request.commented",
+            Self::Reviewed => "request.reviewed",
             Self::RequestCancelled => "request.cancelled",
             Self::RequestExpired => "request.expired",
             Self::RequestRedecided => "request.redecided",
@@ -148,11 +185,18 @@ impl EventKind {
             Self::SignedOut => "session.signed_out",
             Self::PersonAdded => "person.added",
             Self::PersonDisabled => "person.disabled",
+            Self::RoleChanged => "person.role_changed",
+            Self::OnCallChanged => "person.on_call_changed",
+            Self::MailChanged => "person.mail_changed",
+            Self::SessionsEnded => "person.sessions_ended",
             Self::PasswordReset => "person.password_reset",
             Self::PasswordChanged => "person.password_changed",
             Self::AgentAdded => "agent.added",
+            Self::ScopesChanged => "agent.scopes_changed",
+            Self::TokenRotated => "agent.rotated",
             Self::AgentRevoked => "agent.revoked",
             Self::Frozen => "kill_switch.frozen",
+            Self::ReleaseAsked => "kill_switch.release_asked",
             Self::Unfrozen => "kill_switch.unfrozen",
             Self::PolicyActivated => "policy.activated",
             Self::PolicyRefused => "policy.refused",

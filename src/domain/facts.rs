@@ -39,6 +39,13 @@ pub struct Question {
     pub ran_last_hour: u64,
     /// How many of this agent's other requests were denied or rejected in the last 24 hours.
     pub refused_last_day: u64,
+    /// How many of this agent's other requests wait for people, for the worker or for an answer.
+    pub open_requests: u64,
+    /// How often this agent asked within the last minute, this time not counted.
+    pub asks_last_minute: u64,
+    /// How long ago a person rejected this agent's latest request of the same action on the same
+    /// target, in seconds; none where nobody did.
+    pub rejected_seconds_ago: Option<u64>,
     /// Now.
     pub now: Time,
     /// Whether now is within business hours.
@@ -104,6 +111,12 @@ pub enum Verb {
     Undo,
     /// Say what happened where nobody knows.
     Resolve,
+    /// Say something about it without voting.
+    Comment,
+    /// Let it run without those who are missing.
+    BreakGlass,
+    /// Look back at a broken glass.
+    Review,
     /// Look at it.
     View,
     /// Read the audit.
@@ -114,22 +127,31 @@ pub enum Verb {
     Freeze,
     /// Let it go on.
     Unfreeze,
+    /// Add and disable people, set their roles and passwords.
+    ManagePeople,
+    /// Add agents, issue and revoke their tokens.
+    ManageAgents,
 }
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Approve,
         Self::Reject,
         Self::Retract,
         Self::Cancel,
         Self::Undo,
         Self::Resolve,
+        Self::Comment,
+        Self::BreakGlass,
+        Self::Review,
         Self::View,
         Self::ViewAudit,
         Self::ActivatePolicy,
         Self::Freeze,
         Self::Unfreeze,
+        Self::ManagePeople,
+        Self::ManageAgents,
     ];
 
     /// Cedar's action of that verb.
@@ -141,11 +163,16 @@ impl Verb {
             Self::Cancel => "cancel",
             Self::Undo => "undo",
             Self::Resolve => "resolve",
+            Self::Comment => "comment",
+            Self::BreakGlass => "break_glass",
+            Self::Review => "review",
             Self::View => "view",
             Self::ViewAudit => "view_audit",
             Self::ActivatePolicy => "activate_policy",
             Self::Freeze => "freeze",
             Self::Unfreeze => "unfreeze",
+            Self::ManagePeople => "manage_people",
+            Self::ManageAgents => "manage_agents",
         }
     }
 }

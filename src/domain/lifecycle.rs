@@ -69,6 +69,9 @@ pub enum Refusal {
     /// The kill switch is on.
     #[error("the kill switch is on: nothing is sent")]
     Frozen,
+    /// The same person turned both keys.
+    #[error("you have asked for the release already; a second person must say so too")]
+    SecondPersonMissing,
     /// Policy, asked again, does not let it run.
     #[error("policy no longer lets it run: {why}")]
     PolicyWithdrawn {
@@ -173,7 +176,13 @@ pub struct Ballot {
 impl Ballot {
     /// The vote for what was shown.
     pub fn vote(self, now: Time) -> Vote {
-        Vote { person: self.person, digest: self.shown.digest, comment: self.comment, at: now }
+        Vote {
+            person: self.person,
+            digest: self.shown.digest,
+            comment: self.comment,
+            at: now,
+            break_glass: false,
+        }
     }
 }
 

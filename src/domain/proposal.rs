@@ -92,28 +92,34 @@ impl Proposal {
         })
     }
 
-    /// Equal for proposals that ask for the same; the idempotency key does not count.
+    /// Equal for the same proposal, word for word; the idempotency key does not count.
     pub fn digest(&self) -> Digest {
-        let canonical = Canonical::new(1, "proposal")
+        self.ask(Canonical::new(1, "proposal"))
+            .text(&self.claim.reason)
+            .maybe(self.claim.confidence.map(|c| c.to_string()).as_deref())
+            .digest()
+    }
+
+    /// Equal for proposals that ask for the same because of the same alert, in whatever words.
+    pub fn ask_digest(&self) -> Digest {
+        self.ask(Canonical::new(1, "ask")).digest()
+    }
+
+    fn ask(&self, canonical: Canonical) -> Canonical {
+        let canonical = canonical
             .text(self.action.kind().name())
             .text(&self.action.argument())
             .number(self.term.seconds().map_or(0, u64::from))
-            .text(&self.claim.reason)
             .maybe(self.claim.alert_id.as_deref())
-            .maybe(self.claim.confidence.map(|c| c.to_string()).as_deref());
-        let canonical = match &self.selection {
+            .maybe(self.manager.as_deref());
+        match &self.selection {
             Selection::All => canonical.text("all"),
             Selection::Ids(ids) => {
                 let mut sorted: Vec<_> = ids.iter().collect();
                 sorted.sort();
                 canonical.text("ids").list(sorted.into_iter(), |c, id| c.text(id.as_str()))
             }
-        };
-        match &self.manager {
-            None => canonical,
-            Some(manager) => canonical.text(manager),
         }
-        .digest()
     }
 }
 

@@ -94,6 +94,28 @@ pub struct Vote {
     pub comment: String,
     /// When.
     pub at: Time,
+    /// It stands for everybody who is missing: a lead on call broke the glass.
+    pub break_glass: bool,
+}
+
+/// The look back that a broken glass asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// Until when somebody else must have looked.
+    pub due_at: Time,
+    /// What was found; none until somebody has looked.
+    pub done: Option<Reviewed>,
+}
+
+/// What came of a review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reviewed {
+    /// Who looked: the name then.
+    pub by: String,
+    /// What was found.
+    pub finding: String,
+    /// When.
+    pub at: Time,
 }
 
 /// One call to the manager for a batch of endpoints.
@@ -164,6 +186,8 @@ pub struct Request {
     pub attempts: Vec<Attempt>,
     /// Why the worker cannot claim it yet.
     pub held_because: Option<String>,
+    /// The review that a broken glass asks for; none where no glass was broken.
+    pub review: Option<Review>,
 }
 
 impl Request {

@@ -167,6 +167,9 @@ impl Teller {
                 let role = text(detail, "role");
                 self.whole(event, format!("{actor} ({role}) approved, now {state}"));
             }
+            EventKind::GlassBroken => {
+                self.whole(event, format!("{actor} broke the glass, now {state}"));
+            }
             EventKind::VoteRetracted => {
                 self.whole(event, format!("{actor} took the approval back, now {state}"));
             }
@@ -192,17 +195,27 @@ impl Teller {
             | EventKind::ResponseReverted
             | EventKind::OutcomeResolved => self.seen(event),
             EventKind::ProposalRefused
+            | EventKind::AsksThrottled
+            | EventKind::CommentAdded
+            | EventKind::Reviewed
             | EventKind::VoteRefused
             | EventKind::SignedIn
             | EventKind::SignInRefused
             | EventKind::SignedOut
             | EventKind::PersonAdded
             | EventKind::PersonDisabled
+            | EventKind::RoleChanged
+            | EventKind::OnCallChanged
+            | EventKind::MailChanged
+            | EventKind::SessionsEnded
             | EventKind::PasswordReset
             | EventKind::PasswordChanged
             | EventKind::AgentAdded
+            | EventKind::ScopesChanged
+            | EventKind::TokenRotated
             | EventKind::AgentRevoked
             | EventKind::Frozen
+            | EventKind::ReleaseAsked
             | EventKind::Unfrozen
             | EventKind::PolicyActivated
             | EventKind::PolicyRefused

@@ -83,13 +83,17 @@ fn what(kind: EventKind, detail: &Value) -> String {
     let state = text(detail, "state");
     match kind {
         EventKind::ProposalRefused => "sent a proposal that was refused".to_owned(),
+        EventKind::AsksThrottled => "asks more than it may and is not heard".to_owned(),
         EventKind::RequestAsked => {
             format!("asked: {}; {}, now {state}", text(detail, "effect"), ruling(detail))
         }
         EventKind::VoteApproved => format!("approved, now {state}"),
         EventKind::RequestRejected => "rejected it".to_owned(),
+        EventKind::GlassBroken => format!("broke the glass, now {state}"),
         EventKind::VoteRetracted => format!("took the approval back, now {state}"),
         EventKind::VoteRefused => format!("tried to {} and was refused", text(detail, "verb")),
+        EventKind::CommentAdded => "commented".to_owned(),
+        EventKind::Reviewed => "reviewed the broken glass".to_owned(),
         EventKind::RequestCancelled => "cancelled it".to_owned(),
         EventKind::RequestExpired => "ended it when its time ran out".to_owned(),
         EventKind::RequestRedecided => {
@@ -117,11 +121,21 @@ fn what(kind: EventKind, detail: &Value) -> String {
         EventKind::SignedOut => "signed out".to_owned(),
         EventKind::PersonAdded => format!("added a person as {}", text(detail, "role")),
         EventKind::PersonDisabled => "disabled a person".to_owned(),
+        EventKind::RoleChanged => format!("made a person {}", text(detail, "role")),
+        EventKind::OnCallChanged if flag(detail, "on_call") => "put a person on call".to_owned(),
+        EventKind::OnCallChanged => "took a person off call".to_owned(),
+        EventKind::MailChanged => "changed where notices for a person go".to_owned(),
+        EventKind::SessionsEnded => "ended a person's sessions".to_owned(),
         EventKind::PasswordReset => "set a person's password".to_owned(),
         EventKind::PasswordChanged => "changed the own password".to_owned(),
         EventKind::AgentAdded => format!("added an agent of {}", text(detail, "owner")),
+        EventKind::ScopesChanged => {
+            format!("let an agent ask for {}", text(detail, "scopes"))
+        }
+        EventKind::TokenRotated => "gave an agent a new token".to_owned(),
         EventKind::AgentRevoked => "revoked an agent's token".to_owned(),
         EventKind::Frozen => "threw the kill switch".to_owned(),
+        EventKind::ReleaseAsked => "wants the kill switch released".to_owned(),
         EventKind::Unfrozen => "released the kill switch".to_owned(),
         EventKind::PolicyActivated => "made a policy set the active one".to_owned(),
         EventKind::PolicyRefused => "tried a policy set that was refused".to_owned(),
@@ -135,20 +149,24 @@ fn words(kind: EventKind, detail: &Value) -> String {
     let decision = detail.get("decision").unwrap_or(&Value::Null);
     match kind {
         EventKind::RequestAsked => text(decision, "why"),
-        EventKind::VoteApproved => text(detail, "comment"),
+        EventKind::VoteApproved | EventKind::CommentAdded => text(detail, "comment"),
+        EventKind::Reviewed => text(detail, "finding"),
         EventKind::RequestRedecided => text(detail, "cause"),
         EventKind::DispatchAnswered => text(detail, "answer"),
         EventKind::RequestRejected
         | EventKind::RequestCancelled
         | EventKind::RequestExpired
         | EventKind::OutcomeResolved
+        | EventKind::GlassBroken
         | EventKind::Frozen
+        | EventKind::ReleaseAsked
         | EventKind::Unfrozen => text(detail, "reason"),
         EventKind::RequestWithdrawn => {
             let reason = text(detail, "reason");
             if reason.is_empty() { text(decision, "why") } else { reason }
         }
         EventKind::ProposalRefused
+        | EventKind::AsksThrottled
         | EventKind::VoteRefused
         | EventKind::DispatchHeld
         | EventKind::DispatchResumed
@@ -164,9 +182,15 @@ fn words(kind: EventKind, detail: &Value) -> String {
         | EventKind::SignedOut
         | EventKind::PersonAdded
         | EventKind::PersonDisabled
+        | EventKind::RoleChanged
+        | EventKind::OnCallChanged
+        | EventKind::MailChanged
+        | EventKind::SessionsEnded
         | EventKind::PasswordReset
         | EventKind::PasswordChanged
         | EventKind::AgentAdded
+        | EventKind::ScopesChanged
+        | EventKind::TokenRotated
         | EventKind::AgentRevoked
         | EventKind::PolicyActivated
         | EventKind::Started

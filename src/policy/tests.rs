@@ -42,6 +42,8 @@ fn person() -> Person {
         role: Role::Lead,
         must_change_password: false,
         disabled: false,
+        on_call: false,
+        mail: None,
     }
 }
 
@@ -60,6 +62,8 @@ fn question() -> Question {
             owner: person().id,
             issuer: None,
             revoked: false,
+            scopes: ActionKind::RESPONSES.to_vec(),
+            issued_at: "2026-02-16T12:00:00Z".parse().unwrap(),
         },
         asked_by: None,
         action: Action::parse(ActionKind::DisableAccount, "jdoe").unwrap(),
@@ -72,6 +76,9 @@ fn question() -> Question {
         endpoints: vec![endpoint("001", 1), endpoint("002", 5)],
         ran_last_hour: u64::MAX,
         refused_last_day: 0,
+        open_requests: 0,
+        asks_last_minute: 0,
+        rejected_seconds_ago: None,
         now: "2026-02-16T12:00:00Z".parse().unwrap(),
         business_hours: false,
         tally: Tally::NONE,

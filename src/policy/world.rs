@@ -113,6 +113,7 @@ impl World {
             ("name", text(&agent.name)),
             ("owner", self.person_value(agent.owner)),
             ("revoked", Value::new_bool(agent.revoked)),
+            ("scopes", Value::new_set(agent.scopes.iter().map(|scope| text(scope.name())))),
         ];
         entity(uid(&self.types.agent, &agent.id), attributes, HashSet::new())
     }
@@ -140,6 +141,7 @@ impl World {
             ("name", text(&person.name)),
             ("disabled", Value::new_bool(person.disabled)),
             ("must_change_password", Value::new_bool(person.must_change_password)),
+            ("on_call", Value::new_bool(person.on_call)),
         ];
         let role = uid(&self.types.role, person.role.name());
         entity(uid(&self.types.person, &person.id), attributes, HashSet::from([role]))
@@ -203,6 +205,9 @@ fn facts(question: &Question) -> Result<Value, Trouble> {
         ("alert_age_seconds", long(alert.age_seconds.unwrap_or(u64::MAX))),
         ("ran_last_hour", long(question.ran_last_hour)),
         ("refused_last_day", long(question.refused_last_day)),
+        ("open_requests", long(question.open_requests)),
+        ("asks_last_minute", long(question.asks_last_minute)),
+        ("rejected_seconds_ago", long(question.rejected_seconds_ago.unwrap_or(u64::MAX))),
         ("now", Value::new_datetime(question.now.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())),
         ("business_hours", Value::new_bool(question.business_hours)),
     ])

@@ -1,5 +1,6 @@
 //! People, their sessions, and agents. Tokens and session ids are stored as SHA-256 only.
 
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::domain::{
     Time,
+    action::ActionKind,
     actor::{Agent, Person, Role},
     canonical::Digest,
     id::{AgentId, PersonId},
@@ -34,8 +36,8 @@ pub async fn add_person(
     now: Time,
 ) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at, mail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING",
     )
     .bind(person.id.to_string())
     .bind(&person.name)
@@ -43,6 +45,7 @@ pub async fn add_person(
     .bind(password_hash)
     .bind(person.must_change_password)
     .bind(now.timestamp_micros())
+    .bind(&person.mail)
     .execute(tx.connection())
     .await?;
     changed_one(done.rows_affected())
@@ -235,8 +238,8 @@ pub async fn add_agent(
     now: Time,
 ) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "INSERT INTO agent (id, name, owner_id, issuer_id, token_hash, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO agent (id, name, owner_id, issuer_id, token_hash, created_at, issued_at, scopes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
     )
     .bind(agent.id.to_string())
     .bind(&agent.name)
@@ -244,9 +247,20 @@ pub async fn add_agent(
     .bind(agent.issuer.map(|id| id.to_string()))
     .bind(token.to_string())
     .bind(now.timestamp_micros())
+    .bind(agent.issued_at.timestamp_micros())
+    .bind(write_scopes(&agent.scopes))
     .execute(tx.connection())
     .await?;
     changed_one(done.rows_affected())
+}
+
+fn write_scopes(scopes: &[ActionKind]) -> String {
+    json!(scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>()).to_string()
+}
+
+fn read_scopes(text: &str) -> Option<Vec<ActionKind>> {
+    let names: Vec<String> = serde_json::from_str(text).ok()?;
+    names.iter().map(|name| ActionKind::parse(name)).collect()
 }
 
 /// The agent of a token.
@@ -300,6 +314,8 @@ pub(super) fn person(row: &SqliteRow) -> Result<Person, StoreError> {
         role: at.read(&text(row, "role")?, |text| text.parse::<Role>().ok())?,
         must_change_password: integer(row, "must_change_password")? == 1,
         disabled: maybe_integer(row, "disabled_at")?.is_some(),
+        on_call: integer(row, "on_call")? == 1,
+        mail: maybe_text(row, "mail")?,
     })
 }
 
@@ -316,5 +332,7 @@ fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
         // Nobody answers for an agent whose owner is gone.
         revoked: maybe_integer(row, "revoked_at")?.is_some()
             || maybe_integer(row, "disabled_at")?.is_some(),
+        scopes: at.read(&text(row, "scopes")?, read_scopes)?,
+        issued_at: at.time(integer(row, "issued_at")?)?,
     })
 }

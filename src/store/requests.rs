@@ -14,12 +14,16 @@ use crate::domain::{
 
 mod load;
 mod look;
+mod past;
 
 pub use load::load;
 pub use look::{
-    Filter, InForce, Summary, approved_count, dispatching, in_force, list, next_approved, open,
-    overdue, ran_since, refused_since, same_key, same_open_proposal, undos, unknown_outcomes,
-    watched,
+    Filter, InForce, Summary, approved, approved_count, dispatching, in_force, list, open, overdue,
+    undos, watched,
+};
+pub use past::{
+    asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
+    same_open_ask, unknown_outcomes,
 };
 
 /// What a new request carries beside itself.
@@ -27,6 +31,8 @@ pub use look::{
 pub struct Origin<'a> {
     /// [`crate::domain::proposal::Proposal::digest`].
     pub proposal: Digest,
+    /// [`crate::domain::proposal::Proposal::ask_digest`].
+    pub ask: Digest,
     /// The agent's own name for the proposal.
     pub idempotency_key: Option<&'a str>,
 }
@@ -44,9 +50,9 @@ pub async fn insert(
         "INSERT INTO request (id, version, agent_id, agent_name, owner_id, issuer_id, action,
              argument, term_seconds, reason, alert_id, confidence, fleet_wide, manager, alert,
              digest, proposal_digest, idempotency_key, asked_at, deadline, state, use_by, ended_at,
-             ended_by, ended_reason, decision, undoes, asker_id, asker_name, asker_role)
+             ended_by, ended_reason, decision, undoes, asker_id, asker_name, asker_role, ask_digest)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
     )
     .bind(request.id.to_string())
     .bind(version(request.version))
@@ -78,6 +84,7 @@ pub async fn insert(
     .bind(request.asked_by.as_ref().map(|asker| asker.person.to_string()))
     .bind(request.asked_by.as_ref().map(|asker| asker.name.as_str()))
     .bind(request.asked_by.as_ref().map(|asker| asker.role.name()))
+    .bind(origin.ask.to_string())
     .execute(tx.connection())
     .await?;
     insert_endpoints(tx, request).await?;
@@ -94,9 +101,11 @@ pub async fn advance(
 ) -> Result<Request, StoreError> {
     let request = transition.request();
     let ended = Ended::of(&request.state);
+    let reviewed = request.review.as_ref().and_then(|review| review.done.as_ref());
     let done = sqlx::query(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
-             ended_by = $6, ended_reason = $7, decision = $8, held_because = $9
+             ended_by = $6, ended_reason = $7, decision = $8, held_because = $9,
+             review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13
          WHERE id = $1 AND version = $2",
     )
     .bind(request.id.to_string())
@@ -108,6 +117,10 @@ pub async fn advance(
     .bind(ended.reason)
     .bind(super::row::write_decision(&request.decision))
     .bind(&request.held_because)
+    .bind(request.review.as_ref().map(|review| review.due_at.timestamp_micros()))
+    .bind(reviewed.map(|done| done.at.timestamp_micros()))
+    .bind(reviewed.map(|done| done.by.as_str()))
+    .bind(reviewed.map(|done| done.finding.as_str()))
     .execute(tx.connection())
     .await?;
     if done.rows_affected() != 1 {
@@ -133,8 +146,8 @@ async fn write_change(
         Change::Asked | Change::State => {}
         Change::Approved(vote) => {
             sqlx::query(
-                "INSERT INTO vote (request_id, person_id, digest, role, comment, at)
-                 VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO vote (request_id, person_id, digest, role, comment, at, break_glass)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(&id)
             .bind(vote.person.id.to_string())
@@ -142,6 +155,7 @@ async fn write_change(
             .bind(vote.person.role.name())
             .bind(&vote.comment)
             .bind(vote.at.timestamp_micros())
+            .bind(vote.break_glass)
             .execute(tx.connection())
             .await?;
         }

@@ -1,57 +1,103 @@
 //! The kill switch, the policy sets, and counts for whoever watches the broker.
 
-use sqlx::Row as _;
+use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, integer, text},
+    row::{At, count, integer, maybe_integer, maybe_text, text},
 };
-use crate::domain::{Time, canonical::Digest};
+use crate::domain::{
+    Time,
+    canonical::Digest,
+    kill_switch::{Extent, Freeze, Release},
+    request::Request,
+};
 
-/// The kill switch, thrown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Freeze {
-    /// Since when.
-    pub at: Time,
-    /// By whom.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// Whether the kill switch is on. Never cached.
-pub async fn frozen(read: &mut impl Read) -> Result<Option<Freeze>, StoreError> {
-    let row = sqlx::query("SELECT frozen_at, frozen_by, reason FROM kill_switch")
-        .fetch_optional(read.connection())
+/// What the kill switch stops now, oldest first. Never cached.
+pub async fn frozen(read: &mut impl Read) -> Result<Vec<Freeze>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM kill_switch ORDER BY frozen_at, extent, name")
+        .fetch_all(read.connection())
         .await?;
-    row.map(|row| {
-        Ok(Freeze {
-            at: At { table: "kill_switch", id: "1" }.time(integer(&row, "frozen_at")?)?,
-            by: text(&row, "frozen_by")?,
-            reason: text(&row, "reason")?,
-        })
-    })
-    .transpose()
+    rows.iter().map(freeze_of).collect()
 }
 
-/// Throws the kill switch; a second time changes nothing. Whether it was off.
+/// Whether the kill switch keeps a request from being sent. Never cached.
+pub async fn stopped(read: &mut impl Read, request: &Request) -> Result<bool, StoreError> {
+    Ok(frozen(read).await?.iter().any(|freeze| freeze.extent.stops(request)))
+}
+
+fn freeze_of(row: &SqliteRow) -> Result<Freeze, StoreError> {
+    let name = text(row, "name")?;
+    let at = At { table: "kill_switch", id: &name };
+    let extent = Extent::parse(&text(row, "extent")?, &name);
+    let person = maybe_text(row, "release_by")?;
+    let person = person.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?;
+    let words = (maybe_text(row, "release_name")?, maybe_text(row, "release_reason")?);
+    let release_at = at.maybe_time(maybe_integer(row, "release_at")?)?;
+    let release = match (words, release_at) {
+        ((Some(name), Some(reason)), Some(at)) => Some(Release { person, name, reason, at }),
+        _ => None,
+    };
+    Ok(Freeze {
+        extent: extent.map_err(|invalid| at.wrong(invalid.to_string()))?,
+        at: at.time(integer(row, "frozen_at")?)?,
+        by: text(row, "frozen_by")?,
+        reason: text(row, "reason")?,
+        release,
+    })
+}
+
+/// Throws the kill switch. Whether this much was not stopped yet: a second time changes nothing but
+/// that a release which was begun has to begin anew.
 pub async fn freeze(tx: &mut Tx<'_>, freeze: &Freeze) -> Result<bool, StoreError> {
+    let (extent, name) = (freeze.extent.kind(), freeze.extent.name());
     let done = sqlx::query(
-        "INSERT INTO kill_switch (id, frozen_at, frozen_by, reason) VALUES (1, $1, $2, $3)
-         ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO kill_switch (extent, name, frozen_at, frozen_by, reason)
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (extent, name) DO NOTHING",
     )
+    .bind(extent)
+    .bind(name)
     .bind(freeze.at.timestamp_micros())
     .bind(&freeze.by)
     .bind(&freeze.reason)
     .execute(tx.connection())
     .await?;
+    if done.rows_affected() == 0 {
+        turn_first(tx, &freeze.extent, None).await?;
+    }
     Ok(done.rows_affected() == 1)
 }
 
-/// Releases the kill switch. Whether it was on.
-pub async fn unfreeze(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM kill_switch").execute(tx.connection()).await?;
-    Ok(done.rows_affected() == 1)
+/// Keeps the first word for a release, or forgets it.
+pub async fn turn_first(
+    tx: &mut Tx<'_>,
+    extent: &Extent,
+    first: Option<&Release>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE kill_switch SET release_by = $3, release_name = $4, release_reason = $5,
+             release_at = $6
+         WHERE extent = $1 AND name = $2",
+    )
+    .bind(extent.kind())
+    .bind(extent.name())
+    .bind(first.and_then(|first| first.person).map(|id| id.to_string()))
+    .bind(first.map(|first| first.name.as_str()))
+    .bind(first.map(|first| first.reason.as_str()))
+    .bind(first.map(|first| first.at.timestamp_micros()))
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Releases the kill switch.
+pub async fn unfreeze(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM kill_switch WHERE extent = $1 AND name = $2")
+        .bind(extent.kind())
+        .bind(extent.name())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Keeps a policy set's text, so that every decision can be explained later. Whether it is new.

@@ -216,6 +216,11 @@ impl Desk {
             Verb::Undo => Typed { undo: comment, ..none },
             Verb::Resolve => Typed { resolve: comment, ..none },
             Verb::Retract
+            | Verb::Comment
+            | Verb::BreakGlass
+            | Verb::Review
+            | Verb::ManagePeople
+            | Verb::ManageAgents
             | Verb::View
             | Verb::ViewAudit
             | Verb::ActivatePolicy

@@ -120,7 +120,7 @@ impl From<BrokerError> for Failure {
                 "Not signed in",
                 "Name or password is wrong. Nothing was changed.",
             ),
-            BrokerError::SignInThrottled => Self::new(
+            BrokerError::SignInThrottled | BrokerError::AsksTooMuch(_) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Wait a little",
                 format!("{words}. Nothing was changed."),
@@ -157,6 +157,7 @@ pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::TooLate { .. }
         | Refusal::TooEarly
         | Refusal::Frozen
+        | Refusal::SecondPersonMissing
         | Refusal::PolicyWithdrawn { .. }
         | Refusal::NoSuchAttempt
         | Refusal::NothingToUndo { .. }

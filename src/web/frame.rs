@@ -7,7 +7,10 @@ use axum::{
 };
 
 use super::{Site, assets, failure::Failure, session::Session};
-use crate::{broker::look::Freeze, domain::actor::Person};
+use crate::domain::{
+    actor::Person,
+    kill_switch::{Extent, Freeze},
+};
 
 /// The pages that lead to all others: address and name.
 const PLACES: [(&str, &str); 8] = [
@@ -32,8 +35,8 @@ pub(super) struct Frame {
     pub(super) person: Option<Person>,
     /// The token that every form carries.
     pub(super) form_token: String,
-    /// The kill switch, where it is on.
-    pub(super) freeze: Option<Freeze>,
+    /// What the kill switch stops.
+    pub(super) freezes: Vec<Freeze>,
     /// What does not work now, in sentences.
     pub(super) troubles: Vec<String>,
     /// The state of the store that the page shows; none for a page that never looks again.
@@ -57,7 +60,7 @@ impl Frame {
         Ok(Self {
             person: Some(session.who.person.clone()),
             form_token: session.form_token(),
-            freeze: site.broker.keeper().frozen().await?,
+            freezes: site.broker.keeper().frozen().await?,
             troubles: site.broker.troubles(),
             seen: Some(seen),
             ..Self::bare(title)
@@ -71,7 +74,7 @@ impl Frame {
             here: "",
             person: None,
             form_token: String::new(),
-            freeze: None,
+            freezes: Vec::new(),
             troubles: Vec::new(),
             seen: None,
             style: assets::address(&assets::STYLE),
@@ -88,6 +91,16 @@ impl Frame {
     /// A page that does not look again by itself.
     pub(super) fn still(self) -> Self {
         Self { seen: None, ..self }
+    }
+
+    /// "nothing is sent", "nothing of the manager paris is sent".
+    pub(super) fn stopped(freeze: &Freeze) -> String {
+        match &freeze.extent {
+            Extent::Everything => "nothing is sent".to_owned(),
+            part @ (Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_)) => {
+                format!("nothing of {part} is sent")
+            }
+        }
     }
 
     pub(super) fn places(&self) -> &'static [(&'static str, &'static str)] {

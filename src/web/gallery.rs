@@ -21,8 +21,7 @@ use super::{
 };
 use crate::{
     broker::look::{
-        Access, Freeze, Health, InForce, ManagerState, Seen, Summary, System, Undo, Verified,
-        Waiting,
+        Access, Health, InForce, ManagerState, Seen, Summary, System, Undo, Verified, Waiting,
     },
     domain::{
         action::{Action, ActionKind, Term},
@@ -31,6 +30,7 @@ use crate::{
         endpoint::EndpointId,
         facts::Verb,
         id::{PersonId, RequestId},
+        kill_switch::{Extent, Freeze, Release},
         request::{Counts, Request, State, StateName},
     },
 };
@@ -130,10 +130,22 @@ fn manager(name: &str, answer: Result<String, String>) -> ManagerState {
 }
 
 fn system() -> SystemPage {
-    let freeze = Freeze { at: at(1), by: "bob".to_owned(), reason: HOSTILE.to_owned() };
+    let freeze = |extent, release| Freeze {
+        extent,
+        at: at(1),
+        by: "bob".to_owned(),
+        reason: HOSTILE.to_owned(),
+        release,
+    };
+    let first =
+        Release { person: None, name: "carol".to_owned(), reason: HOSTILE.to_owned(), at: at(2) };
+    let freezes = vec![
+        freeze(Extent::Everything, None),
+        freeze(Extent::Agent("triage-bot".to_owned()), Some(first)),
+    ];
     let troubles = vec![format!("the manager wazuh-1 does not answer: {HOSTILE}")];
     SystemPage {
-        frame: Frame { freeze: Some(freeze), troubles, ..frame("System", "/system") },
+        frame: Frame { freezes, troubles, ..frame("System", "/system") },
         system: System {
             managers: vec![
                 manager("wazuh-1", Err(HOSTILE.to_owned())),
@@ -149,7 +161,10 @@ fn system() -> SystemPage {
         },
         freeze: Access::Now,
         unfreeze: Access::WithPassword,
+        me: person(2, "bob", Role::Senior).id,
+        parts: vec![("everything".to_owned(), "everything".to_owned())],
         problem: Some("The password is wrong. Nothing was changed.".to_owned()),
+        what: "everything".to_owned(),
         reason: "false alarm".to_owned(),
     }
 }

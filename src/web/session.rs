@@ -203,6 +203,8 @@ mod tests {
             role: Role::Analyst,
             must_change_password: true,
             disabled: false,
+            on_call: false,
+            mail: None,
         };
         let (session, authenticated_at) = (Digest::of(token.as_bytes()), Time::UNIX_EPOCH);
         let who = SignedIn { person, session, authenticated_at };

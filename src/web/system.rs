@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     Site,
-    failure::Failure,
+    failure::{Failure, status_of},
     frame::{Frame, page},
     password::{Given, recent},
     session::{Fields, Session},
@@ -20,7 +20,13 @@ use crate::{
         BrokerError,
         look::{Access, ManagerState, System},
     },
-    domain::{action::counted, facts::Verb},
+    domain::{
+        action::{ActionKind, counted},
+        facts::Verb,
+        id::PersonId,
+        kill_switch::{Extent, Freeze, Release},
+        proposal::Invalid,
+    },
 };
 
 #[derive(Debug, Template)]
@@ -30,12 +36,48 @@ pub(super) struct SystemPage {
     pub(super) system: System,
     pub(super) freeze: Access,
     pub(super) unfreeze: Access,
+    /// Who looks.
+    pub(super) me: PersonId,
+    /// What can be stopped: the form's value and its words.
+    pub(super) parts: Vec<(String, String)>,
     pub(super) problem: Option<String>,
-    /// What was typed, so that it is not lost.
+    /// What was chosen and typed, so that it is not lost.
+    pub(super) what: String,
     pub(super) reason: String,
 }
 
+/// Whether somebody can turn a key.
+#[derive(Debug)]
+enum Turn {
+    /// With these words; none for the first of the two.
+    Key(String),
+    /// No, and why.
+    Wait(String),
+}
+
 impl SystemPage {
+    fn release(&self, stop: &Freeze) -> Turn {
+        if let Some(why) = self.unfreeze.why_not() {
+            return Turn::Wait(format!("You may not release it: {why}."));
+        }
+        match &stop.release {
+            None => Turn::Key(String::new()),
+            Some(first) if first.person == Some(self.me) => {
+                let words = "You want it released. A second person must say so within an hour.";
+                Turn::Wait(words.to_owned())
+            }
+            Some(first) => {
+                let Release { name, reason, .. } = first;
+                Turn::Key(format!("{name} wants it released (“{reason}”). You are the second."))
+            }
+        }
+    }
+
+    /// What a form says of what is stopped.
+    fn what(stop: &Freeze) -> String {
+        value(&stop.extent)
+    }
+
     fn waiting(manager: &ManagerState) -> String {
         counted(manager.waiting, "approved request")
     }
@@ -46,12 +88,28 @@ pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<R
     system_page(&site, &session, None).await
 }
 
-/// Why somebody throws or releases the kill switch.
+/// What somebody stops or lets go on, and why.
 #[derive(Deserialize)]
 pub(super) struct Switch {
+    /// Kind and name of an [`Extent`], with a colon between them.
+    what: String,
     reason: String,
     #[serde(default)]
     password: String,
+}
+
+fn value(extent: &Extent) -> String {
+    match extent {
+        Extent::Everything => extent.kind().to_owned(),
+        Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_) => {
+            format!("{}:{}", extent.kind(), extent.name())
+        }
+    }
+}
+
+fn extent(value: &str) -> Result<Extent, Invalid> {
+    let (kind, name) = value.split_once(':').unwrap_or((value, ""));
+    Extent::parse(kind, name)
 }
 
 /// Throws the kill switch.
@@ -76,48 +134,60 @@ async fn switch(
     site: &Site,
     session: &Session,
     verb: Verb,
-    Switch { reason, password }: Switch,
+    form: Switch,
 ) -> Result<Response, Failure> {
     let access = site.broker.access_to_system(&session.who, verb);
-    let who = match recent(site, session, &access, &password).await? {
+    let who = match recent(site, session, &access, &form.password).await? {
         Given::Recent(who) => who,
         Given::Problem(problem) => {
-            let problem = (StatusCode::UNAUTHORIZED, problem, reason);
-            return system_page(site, session, Some(problem)).await;
+            return system_page(site, session, Some((StatusCode::UNAUTHORIZED, problem, form)))
+                .await;
         }
     };
-    let done = if verb == Verb::Freeze {
-        site.broker.freeze(&who, &reason).await
-    } else {
-        site.broker.unfreeze(&who, &reason).await
+    let done = match extent(&form.what) {
+        Err(invalid) => Err(invalid.into()),
+        Ok(extent) if verb == Verb::Freeze => site.broker.freeze(&who, &extent, &form.reason).await,
+        Ok(extent) => site.broker.unfreeze(&who, &extent, &form.reason).await.map(drop),
     };
-    match done {
-        Ok(()) => Ok(Redirect::to("/system").into_response()),
-        Err(BrokerError::Invalid(invalid)) => {
-            let problem = format!("A reason is needed: {}. Nothing was changed.", invalid.allowed);
-            let problem = (StatusCode::BAD_REQUEST, problem, reason);
-            system_page(site, session, Some(problem)).await
-        }
-        Err(other) => Err(other.into()),
-    }
+    let (status, problem) = match done {
+        Ok(()) => return Ok(Redirect::to("/system").into_response()),
+        Err(BrokerError::Invalid(invalid)) => (StatusCode::BAD_REQUEST, invalid.to_string()),
+        Err(BrokerError::Refused(refusal)) => (status_of(&refusal), format!("{refusal}.")),
+        Err(other) => return Err(other.into()),
+    };
+    let problem = format!("{problem} Nothing was changed.");
+    system_page(site, session, Some((status, problem, form))).await
 }
 
 async fn system_page(
     site: &Site,
     session: &Session,
-    problem: Option<(StatusCode, String, String)>,
+    problem: Option<(StatusCode, String, Switch)>,
 ) -> Result<Response, Failure> {
-    let (status, problem, reason) = match problem {
-        None => (StatusCode::OK, None, String::new()),
-        Some((status, problem, reason)) => (status, Some(problem), reason),
+    let (status, problem, what, reason) = match problem {
+        None => (StatusCode::OK, None, String::new(), String::new()),
+        Some((status, problem, form)) => (status, Some(problem), form.what, form.reason),
     };
     let shown = SystemPage {
         frame: Frame::new(site, session, "System").await?.at("/system").still(),
         system: site.broker.system(&session.who).await?,
         freeze: site.broker.access_to_system(&session.who, Verb::Freeze),
         unfreeze: site.broker.access_to_system(&session.who, Verb::Unfreeze),
+        me: session.who.person.id,
+        parts: parts(site).await?,
         problem,
+        what,
         reason,
     };
     page(status, &shown)
+}
+
+/// What can be stopped, widest first.
+async fn parts(site: &Site) -> Result<Vec<(String, String)>, Failure> {
+    let managers = site.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
+    let actions = ActionKind::ALL.into_iter().map(Extent::Action);
+    let agents = site.broker.keeper().agents().await?.into_iter();
+    let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));
+    let all = std::iter::once(Extent::Everything).chain(managers).chain(actions).chain(agents);
+    Ok(all.map(|extent| (value(&extent), extent.to_string())).collect())
 }

@@ -4,7 +4,7 @@ use std::{future::Future as _, path::Path, task::Poll, time::Duration};
 
 use countersign::{
     broker::BrokerError,
-    domain::{actor::Actor, canonical::Digest},
+    domain::{actor::Actor, canonical::Digest, kill_switch::Extent},
     simulator::{Endpoint, Os},
     store::Store,
 };
@@ -256,7 +256,7 @@ async fn a_dropped_write_leaves_no_half_and_no_lock() {
     let keeper = world.broker().keeper();
     for polls in 0..400_u32 {
         let name = format!("p{polls}");
-        let mut work = Box::pin(keeper.freeze(&Actor::CommandLine, &name));
+        let mut work = Box::pin(keeper.freeze(&Actor::CommandLine, &Extent::Everything, &name));
         let mut left = polls % 7;
         std::future::poll_fn(|cx| {
             if left == 0 {
@@ -270,12 +270,14 @@ async fn a_dropped_write_leaves_no_half_and_no_lock() {
         })
         .await;
         drop(work);
-        keeper.unfreeze(&Actor::CommandLine, "on").await.unwrap();
+        world.unfreeze().await;
     }
     let told = keeper.audit_after(0).await.unwrap();
     let count = |kind: &str| told.iter().filter(|e| e.kind == kind).count();
     assert_eq!(keeper.verify_audit().await.unwrap().broken, None);
-    assert!(count("kill_switch.frozen").abs_diff(count("kill_switch.unfrozen")) <= 1);
+    let ended = count("kill_switch.unfrozen");
+    assert!(count("kill_switch.frozen").abs_diff(ended) <= 1);
+    assert_eq!(count("kill_switch.release_asked"), ended);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,5 +315,5 @@ async fn whoever_resets_a_password_cannot_vote_with_it() {
     assert!(seen.is_err(), "the broker itself refuses");
     let shown = countersign::domain::lifecycle::Shown { version: 1, digest: Digest::ZERO };
     assert!(broker.approve(&who, request, shown, "").await.is_err());
-    assert!(broker.freeze(&who, "x").await.is_err());
+    assert!(broker.freeze(&who, &Extent::Everything, "x").await.is_err());
 }

@@ -64,11 +64,11 @@ async fn an_undo_of_somebody_who_is_disabled_by_now_does_not_run_by_itself() {
     let id = agent.block(KNOWN, at_once()).await.id();
     world.work().await;
     let keeper = world.broker().keeper();
-    keeper.freeze(&Actor::CommandLine, "somebody has bob's password").await.unwrap();
+    world.freeze("somebody has bob's password").await;
     let child = undo(&world.person("bob").await, &id).await;
     assert_eq!(agent.get(&child).await.state(), "approved");
     keeper.disable_person(&Actor::CommandLine, "bob").await.unwrap();
-    keeper.unfreeze(&Actor::CommandLine, "he is out").await.unwrap();
+    world.unfreeze().await;
     world.work().await;
     assert_eq!(agent.get(&child).await.state(), "pending");
     assert_eq!(world.manager.received().len(), 1);
@@ -110,7 +110,7 @@ async fn a_manager_that_does_not_answer_leaves_the_kill_switch_readable() {
     let slow = timeout(Duration::from_millis(700), pages.join_next()).await;
     assert!(slow.is_err(), "the pages wait for the manager");
     let frozen = timeout(Duration::from_millis(700), world.broker().keeper().frozen()).await;
-    assert_eq!(frozen.unwrap().unwrap(), None);
+    assert_eq!(frozen.unwrap().unwrap(), []);
 }
 
 #[test]

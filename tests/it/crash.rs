@@ -98,6 +98,10 @@ async fn killed_after_the_approval_it_is_sent_once() {
     server.kill();
     let server = story.program.serve();
     story.program.done(&["unfreeze", "--reason", "a test"]);
+    let admin = PersonClient::sign_in(&server.url, "admin", PASSWORD).await;
+    let mut fields = admin.get("/system").await.form("/unfreeze").expect("the second key");
+    fields.insert("reason".to_owned(), "a test".to_owned());
+    admin.post("/unfreeze", &fields).await;
     let (state, outcomes) = story.end(&server.url, &id).await;
     assert_eq!((state.as_str(), outcomes), ("settled", sent()));
     story.never_twice();

@@ -10,7 +10,6 @@ use std::{
 
 use countersign::{
     broker::{BrokerError, execute::Progress},
-    domain::actor::Actor,
     simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work},
     store::{Read as _, StoreError},
     worker,
@@ -202,7 +201,7 @@ async fn the_kill_switch_ends_a_wait_for_the_manager() {
         world.manager.until_received(1).await;
         let down = Fault::Fail(Outage::Restarting, Work::NotDone);
         world.manager.misbehave_on(Calls::Reads, down, Times::UntilCleared);
-        world.broker().keeper().freeze(&Actor::CommandLine, "stop").await.unwrap();
+        world.freeze("stop").await;
     };
     tokio::join!(world.work(), freeze);
     assert_eq!(outcomes(&world, &id).await, ["001: unknown", "005: not_sent"]);
@@ -241,16 +240,19 @@ async fn the_kill_switch_stops_claims_until_it_is_released() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     let carol = world.person("carol").await;
-    let form = carol.get("/system").await.form("/freeze").unwrap();
-    let mut fields = form.clone();
+    let mut fields = carol.get("/system").await.form("/freeze").unwrap();
+    fields.insert("what".to_owned(), "everything".to_owned());
     fields.insert("reason".to_owned(), "something is wrong".to_owned());
     carol.post("/freeze", &fields).await;
     assert_eq!(world.step().await, Progress::Idle);
     assert!(carol.get("/").await.html.contains("something is wrong"), "on every page");
-    let form = carol.get("/system").await.form("/unfreeze").unwrap();
-    let mut fields = form.clone();
-    fields.insert("reason".to_owned(), "all is well".to_owned());
-    carol.post("/unfreeze", &fields).await;
+    for name in ["carol", "dora"] {
+        assert_eq!(world.step().await, Progress::Idle);
+        let person = world.person(name).await;
+        let mut fields = person.get("/system").await.form("/unfreeze").unwrap();
+        fields.insert("reason".to_owned(), "all is well".to_owned());
+        person.post("/unfreeze", &fields).await;
+    }
     world.work().await;
     assert_eq!(outcomes(&world, &id).await, ["001: sent"]);
 }
@@ -263,7 +265,7 @@ async fn the_kill_switch_keeps_back_the_batches_that_are_not_out_yet() {
     let work = world.work();
     let freeze = async {
         world.manager.until_received(1).await;
-        world.broker().keeper().freeze(&Actor::CommandLine, "stop").await.unwrap();
+        world.freeze("stop").await;
         world.manager.release("001");
     };
     tokio::join!(work, freeze);

@@ -15,6 +15,7 @@ use countersign::{
         Broker, BusinessHours, Settings,
         execute::Progress,
         keeper::{Keeper, NewPerson},
+        limits::AgentLimits,
         policies::load_and_test,
     },
     clock::Clock,
@@ -24,6 +25,7 @@ use countersign::{
         actor::{Actor, Role},
         canonical::Digest,
         endpoint::Platform,
+        kill_switch::Extent,
     },
     policy::Engine,
     simulator::{self, Simulator},
@@ -200,6 +202,22 @@ impl World {
         }
     }
 
+    /// Throws the kill switch for everything.
+    pub(crate) async fn freeze(&self, reason: &str) {
+        let keeper = self.broker().keeper();
+        keeper.freeze(&Actor::CommandLine, &Extent::Everything, reason).await.unwrap();
+    }
+
+    /// The command line and dora release it.
+    pub(crate) async fn unfreeze(&self) {
+        let keeper = self.broker().keeper();
+        let dora = Actor::from(&keeper.person("dora").await.unwrap());
+        for key in [Actor::CommandLine, dora] {
+            let done = keeper.unfreeze(&key, &Extent::Everything, "all is well", |_| true).await;
+            done.unwrap();
+        }
+    }
+
     pub(crate) fn pass(&self, time: Duration) {
         self.clock.advance(time);
     }
@@ -276,6 +294,7 @@ pub(crate) fn settings() -> Settings {
             hours: 8..18,
             utc_offset_minutes: 0,
         },
+        agents: AgentLimits { open_requests_max: 100, asks_per_minute_max: 200 },
     }
 }
 

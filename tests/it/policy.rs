@@ -48,6 +48,8 @@ fn person(number: u128, role: Role) -> Person {
         role,
         must_change_password: false,
         disabled: false,
+        on_call: false,
+        mail: None,
     }
 }
 
@@ -62,6 +64,8 @@ fn agent() -> Agent {
         owner: person(OWNER, Role::Analyst).id,
         issuer: Some(person(ISSUER, Role::Analyst).id),
         revoked: false,
+        scopes: ActionKind::RESPONSES.to_vec(),
+        issued_at: "2026-02-16T12:00:00Z".parse().unwrap(),
     }
 }
 
@@ -96,6 +100,9 @@ fn question() -> Question {
         endpoints: vec![endpoint("001", 1)],
         ran_last_hour: 0,
         refused_last_day: 0,
+        open_requests: 0,
+        asks_last_minute: 0,
+        rejected_seconds_ago: None,
         now: "2026-02-16T12:00:00Z".parse().unwrap(),
         business_hours: true,
         tally: Tally::NONE,

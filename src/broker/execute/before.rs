@@ -9,7 +9,7 @@ use crate::{
         lifecycle::{Refusal, Transition},
         request::Request,
     },
-    store::requests,
+    store::{requests, system},
 };
 
 /// What changed on the endpoints since they were frozen.
@@ -21,6 +21,28 @@ pub(super) enum Changed {
 }
 
 impl Broker {
+    /// The oldest approved request of a manager that the kill switch does not stop.
+    pub(super) async fn next_approved(
+        &self,
+        manager: &str,
+    ) -> Result<Option<Request>, BrokerError> {
+        let mut reader = self.store().reader().await?;
+        for id in requests::approved(&mut reader, manager).await? {
+            let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
+            if !system::stopped(&mut reader, &request).await? {
+                return Ok(Some(request));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the kill switch stops a request, read just now.
+    pub(super) async fn stopped(&self, id: RequestId) -> Result<bool, BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
+        Ok(system::stopped(&mut reader, &request).await?)
+    }
+
     pub(super) async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
         self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
         Ok(Progress::Held(why))

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use crate::domain::{
+    Time,
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
     decision::Tally,
@@ -37,10 +38,15 @@ pub(super) struct Proposal {
     endpoints: Vec<Endpoint>,
     ran_last_hour: u64,
     refused_last_day: u64,
+    open_requests: u64,
+    asks_last_minute: u64,
+    rejected_seconds_ago: Option<u64>,
     now: String,
     business_hours: bool,
     votes: Vec<String>,
     agent_revoked: bool,
+    /// The responses it may ask for; all where it is left out.
+    agent_scopes: Option<Vec<String>>,
     asked_by: Option<String>,
 }
 
@@ -63,10 +69,14 @@ impl Default for Proposal {
             endpoints: vec![Endpoint::default()],
             ran_last_hour: 0,
             refused_last_day: 0,
+            open_requests: 0,
+            asks_last_minute: 0,
+            rejected_seconds_ago: None,
             now: "2026-02-16T12:00:00Z".to_owned(),
             business_hours: true,
             votes: Vec::new(),
             agent_revoked: false,
+            agent_scopes: None,
             asked_by: None,
         }
     }
@@ -119,7 +129,7 @@ impl Proposal {
         }
         let scope = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
         Ok(Question {
-            agent: agent(self.agent_revoked)?,
+            agent: Agent { scopes: self.scopes()?, ..agent(self.agent_revoked)? },
             asked_by: self.asked_by.as_deref().map(str::parse).transpose()?,
             action: action(&self.action, self.target.as_deref())?,
             term: if self.permanent { Term::Permanent } else { Term::Seconds(self.seconds) },
@@ -145,10 +155,23 @@ impl Proposal {
             endpoints,
             ran_last_hour: self.ran_last_hour,
             refused_last_day: self.refused_last_day,
+            open_requests: self.open_requests,
+            asks_last_minute: self.asks_last_minute,
+            rejected_seconds_ago: self.rejected_seconds_ago,
             now: self.now.parse().map_err(|error| format!("`now`: {error}"))?,
             business_hours: self.business_hours,
             tally,
         })
+    }
+}
+
+impl Proposal {
+    fn scopes(&self) -> Result<Vec<ActionKind>, String> {
+        let Some(scopes) = &self.agent_scopes else { return Ok(ActionKind::RESPONSES.to_vec()) };
+        let known = |name: &String| {
+            ActionKind::parse(name).ok_or_else(|| format!("`{name}` is not an action"))
+        };
+        scopes.iter().map(known).collect()
     }
 }
 
@@ -193,6 +216,7 @@ struct By {
     auth_age_seconds: u64,
     must_change_password: bool,
     disabled: bool,
+    on_call: bool,
 }
 
 impl Default for By {
@@ -203,6 +227,7 @@ impl Default for By {
             auth_age_seconds: 30,
             must_change_password: false,
             disabled: false,
+            on_call: false,
         }
     }
 }
@@ -249,10 +274,16 @@ impl Deed {
             | Verb::Cancel
             | Verb::Undo
             | Verb::Resolve
+            | Verb::Comment
+            | Verb::BreakGlass
+            | Verb::Review
             | Verb::View => Resource::Request(self.request()?),
-            Verb::ViewAudit | Verb::ActivatePolicy | Verb::Freeze | Verb::Unfreeze => {
-                Resource::System
-            }
+            Verb::ViewAudit
+            | Verb::ActivatePolicy
+            | Verb::Freeze
+            | Verb::Unfreeze
+            | Verb::ManagePeople
+            | Verb::ManageAgents => Resource::System,
         };
         Ok((self.by.principal()?, verb, on))
     }
@@ -289,6 +320,8 @@ impl By {
                 role: self.role.parse()?,
                 must_change_password: self.must_change_password,
                 disabled: self.disabled,
+                on_call: self.on_call,
+                mail: None,
             },
         };
         Ok(Principal::Person(person, self.auth_age_seconds))
@@ -302,6 +335,8 @@ fn agent(revoked: bool) -> Result<Agent, String> {
         owner: Who::Owner.person()?,
         issuer: Some(Who::Issuer.person()?),
         revoked,
+        scopes: ActionKind::RESPONSES.to_vec(),
+        issued_at: Time::UNIX_EPOCH,
     })
 }
 

@@ -14,7 +14,8 @@ use crate::domain::{
     id::RequestId,
     proposal::Claim,
     request::{
-        Asker, Attempt, Outcome, OutcomeParts, Request, Skipped, State, StateName, Target, Vote,
+        Asker, Attempt, Outcome, OutcomeParts, Request, Review, Reviewed, Skipped, State,
+        StateName, Target, Vote,
     },
 };
 
@@ -73,7 +74,22 @@ fn request(at: At<'_>, id: RequestId, row: &SqliteRow) -> Result<Request, StoreE
         decision: read_decision(at, &parsed("decision")?)?,
         attempts: Vec::new(),
         held_because: maybe_text(row, "held_because")?,
+        review: review(at, row)?,
     })
+}
+
+fn review(at: At<'_>, row: &SqliteRow) -> Result<Option<Review>, StoreError> {
+    let moment = |column| at.maybe_time(maybe_integer(row, column)?);
+    let Some(due_at) = moment("review_due_at")? else { return Ok(None) };
+    let done = match moment("reviewed_at")? {
+        None => None,
+        Some(at) => Some(Reviewed {
+            by: text(row, "reviewed_by")?,
+            finding: text(row, "review_finding")?,
+            at,
+        }),
+    };
+    Ok(Some(Review { due_at, done }))
 }
 
 fn asker(at: At<'_>, row: &SqliteRow) -> Result<Option<Asker>, StoreError> {
@@ -187,7 +203,7 @@ fn outcome(at: At<'_>, name: String, row: &SqliteRow) -> Result<Outcome, StoreEr
 
 async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError> {
     let rows = sqlx::query(
-        "SELECT person.*, vote.digest, vote.comment, vote.at
+        "SELECT person.*, vote.digest, vote.comment, vote.at, vote.break_glass
          FROM vote JOIN person ON person.id = vote.person_id
          WHERE request_id = $1 AND retracted_at IS NULL ORDER BY vote.at, person.id",
     )
@@ -200,6 +216,7 @@ async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError
             digest: at.read(&text(row, "digest")?, Digest::parse)?,
             comment: text(row, "comment")?,
             at: at.time(integer(row, "at")?)?,
+            break_glass: integer(row, "break_glass")? == 1,
         })
     };
     rows.iter().map(vote).collect()

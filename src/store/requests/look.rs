@@ -13,7 +13,6 @@ use super::{
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
-    canonical::Digest,
     endpoint::EndpointId,
     id::{AgentId, RequestId},
     request::{Counts, Outcome, StateName},
@@ -203,19 +202,15 @@ pub async fn in_force(read: &mut impl Read, now: Time) -> Result<Vec<InForce>, S
     rows.iter().map(read_row).collect()
 }
 
-/// The oldest approved request of a manager, for the worker.
-pub async fn next_approved(
-    read: &mut impl Read,
-    manager: &str,
-) -> Result<Option<RequestId>, StoreError> {
+/// The approved requests of a manager, oldest first, for the worker.
+pub async fn approved(read: &mut impl Read, manager: &str) -> Result<Vec<RequestId>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id FROM request WHERE state = 'approved' AND manager = $1
-         ORDER BY asked_at, id LIMIT 1",
+        "SELECT id FROM request WHERE state = 'approved' AND manager = $1 ORDER BY asked_at, id",
     )
     .bind(manager)
     .fetch_all(read.connection())
     .await?;
-    Ok(ids(&rows)?.into_iter().next())
+    ids(&rows)
 }
 
 /// How many approved requests wait for a manager.
@@ -291,110 +286,7 @@ pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, 
     ids(&rows)
 }
 
-/// The request of an idempotency key, with the digest of its proposal.
-pub async fn same_key(
-    read: &mut impl Read,
-    agent: AgentId,
-    key: &str,
-) -> Result<Option<(RequestId, Digest)>, StoreError> {
-    let row = sqlx::query(
-        "SELECT id, proposal_digest FROM request WHERE agent_id = $1 AND idempotency_key = $2",
-    )
-    .bind(agent.to_string())
-    .bind(key)
-    .fetch_optional(read.connection())
-    .await?;
-    row.map(|row| {
-        let id = text(&row, "id")?;
-        let at = At { table: "request", id: &id };
-        let digest = at.read(&text(&row, "proposal_digest")?, Digest::parse)?;
-        Ok((at.read(&id, |text| text.parse().ok())?, digest))
-    })
-    .transpose()
-}
-
-/// The agent's open request of the same proposal.
-pub async fn same_open_proposal(
-    read: &mut impl Read,
-    agent: AgentId,
-    proposal: Digest,
-) -> Result<Option<RequestId>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id FROM request
-         WHERE agent_id = $1 AND proposal_digest = $2
-           AND state IN ('pending', 'approved', 'dispatching')
-         ORDER BY id DESC LIMIT 1",
-    )
-    .bind(agent.to_string())
-    .bind(proposal.to_string())
-    .fetch_all(read.connection())
-    .await?;
-    Ok(ids(&rows)?.into_iter().next())
-}
-
-/// How many requests of an agent, but for one, were sent since a moment.
-pub async fn ran_since(
-    read: &mut impl Read,
-    agent: AgentId,
-    except: RequestId,
-    since: Time,
-) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(DISTINCT request_id) AS number
-         FROM attempt JOIN request ON request.id = request_id
-         WHERE agent_id = $1 AND request.id <> $2 AND started_at >= $3",
-    )
-    .bind(agent.to_string())
-    .bind(except.to_string())
-    .bind(since.timestamp_micros())
-    .fetch_one(read.connection())
-    .await?;
-    Ok(count(integer(&row, "number")?))
-}
-
-/// How many requests of an agent, but for one, were denied or rejected since a moment.
-pub async fn refused_since(
-    read: &mut impl Read,
-    agent: AgentId,
-    except: RequestId,
-    since: Time,
-) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*) AS number FROM request
-         WHERE agent_id = $1 AND id <> $2 AND ended_at >= $3 AND state IN ('denied', 'rejected')",
-    )
-    .bind(agent.to_string())
-    .bind(except.to_string())
-    .bind(since.timestamp_micros())
-    .fetch_one(read.connection())
-    .await?;
-    Ok(count(integer(&row, "number")?))
-}
-
-/// Endpoints on which this action with this target has an unknown outcome, in requests but one. An
-/// undo that nobody saw work leaves it as unknown as it was.
-pub async fn unknown_outcomes(
-    read: &mut impl Read,
-    manager: &str,
-    action: &Action,
-    except: RequestId,
-) -> Result<Vec<EndpointId>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT endpoint_id FROM request_endpoint JOIN request ON request.id = request_id
-         WHERE manager = $4 AND action = $1 AND argument = $2 AND request.id <> $3
-           AND (outcome = 'unknown' OR (outcome = 'reverted' AND evidence IS NULL))",
-    )
-    .bind(action.kind().name())
-    .bind(action.argument())
-    .bind(except.to_string())
-    .bind(manager)
-    .fetch_all(read.connection())
-    .await?;
-    let at = At { table: "request_endpoint", id: "of an unknown outcome" };
-    rows.iter().map(|row| at.read(&text(row, "endpoint_id")?, EndpointId::parse)).collect()
-}
-
-fn ids(rows: &[SqliteRow]) -> Result<Vec<RequestId>, StoreError> {
+pub(super) fn ids(rows: &[SqliteRow]) -> Result<Vec<RequestId>, StoreError> {
     let at = At { table: "request", id: "by id" };
     rows.iter().map(|row| at.read(&text(row, "id")?, |text| text.parse().ok())).collect()
 }

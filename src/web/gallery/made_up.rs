@@ -34,12 +34,28 @@ pub(super) fn at(minutes: i64) -> Time {
 
 pub(super) fn person(number: u128, name: &str, role: Role) -> Person {
     let id = id(number);
-    Person { id, name: name.to_owned(), role, must_change_password: false, disabled: false }
+    Person {
+        id,
+        name: name.to_owned(),
+        role,
+        must_change_password: false,
+        disabled: false,
+        on_call: false,
+        mail: None,
+    }
 }
 
 pub(super) fn agent() -> Agent {
     let (id, owner, issuer) = (id::<AgentId>(50), id(3), Some(id(4)));
-    Agent { id, name: "triage-bot".to_owned(), owner, issuer, revoked: false }
+    Agent {
+        id,
+        name: "triage-bot".to_owned(),
+        owner,
+        issuer,
+        revoked: false,
+        scopes: ActionKind::RESPONSES.to_vec(),
+        issued_at: at(0),
+    }
 }
 
 pub(super) fn target(number: usize, name: &str, platform: Platform) -> Target {
@@ -101,10 +117,17 @@ pub(super) fn request(number: u128) -> Request {
         decision: decision(),
         attempts: Vec::new(),
         held_because: None,
+        review: None,
     };
     let digest = asked.computed_digest();
     let comment = "Seen it in the proxy log as well.".to_owned();
-    let vote = Vote { person: person(1, "alice", Role::Analyst), digest, comment, at: at(4) };
+    let vote = Vote {
+        person: person(1, "alice", Role::Analyst),
+        digest,
+        comment,
+        at: at(4),
+        break_glass: false,
+    };
     Request { digest, votes: vec![vote], ..asked }
 }
 

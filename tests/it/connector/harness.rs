@@ -201,6 +201,7 @@ fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
         decision: run(),
         attempts: Vec::new(),
         held_because: None,
+        review: None,
     };
     request.digest = request.computed_digest();
     request

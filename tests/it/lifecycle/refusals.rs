@@ -47,6 +47,7 @@ const fn variant(refusal: &Refusal) -> &'static str {
         Refusal::TooLate { .. } => "TooLate",
         Refusal::TooEarly => "TooEarly",
         Refusal::Frozen => "Frozen",
+        Refusal::SecondPersonMissing => "SecondPersonMissing",
         Refusal::PolicyWithdrawn { .. } => "PolicyWithdrawn",
         Refusal::NoSuchAttempt => "NoSuchAttempt",
         Refusal::NothingToUndo { .. } => "NothingToUndo",

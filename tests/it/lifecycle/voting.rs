@@ -21,7 +21,13 @@ use super::{
 /// A request that this person approved with this page on the screen.
 fn approved_by(person: Person, digest: Digest) -> Request {
     let mut request = asked(TWO_PEOPLE);
-    request.votes.push(Vote { person, digest, comment: String::new(), at: minute(1) });
+    request.votes.push(Vote {
+        person,
+        digest,
+        comment: String::new(),
+        at: minute(1),
+        break_glass: false,
+    });
     request
 }
 
@@ -107,7 +113,13 @@ fn two_people_count_as_two() {
     let mut request = approved_by_lead();
     let other = Person { id: PersonId::from(Uuid::from_u128(6)), ..Who::Analyst.person() };
     let digest = request.digest;
-    request.votes.push(Vote { person: other, digest, comment: String::new(), at: minute(2) });
+    request.votes.push(Vote {
+        person: other,
+        digest,
+        comment: String::new(),
+        at: minute(2),
+        break_glass: false,
+    });
     let expected = Tally { people: 2, analyst: 2, senior: 1, lead: 1 };
     assert_eq!(request.tally(&agent()), expected);
 }
@@ -131,6 +143,7 @@ fn an_approval_adds_its_vote_and_a_retraction_takes_it_away_and_nothing_else_doe
                 digest: step.before.request.digest,
                 comment: "looks right".to_owned(),
                 at: minute(now),
+                break_glass: false,
             }),
             Input::Retract { who, .. } => expected.retain(|vote| vote.person.id != who.id()),
             Input::Reject { .. }

@@ -76,6 +76,8 @@ impl Who {
             role,
             must_change_password: false,
             disabled: false,
+            on_call: false,
+            mail: None,
         }
     }
 }
@@ -88,6 +90,8 @@ pub(crate) fn agent() -> Agent {
         owner: Who::Owner.id(),
         issuer: None,
         revoked: false,
+        scopes: ActionKind::RESPONSES.to_vec(),
+        issued_at: Time::UNIX_EPOCH,
     }
 }
 
@@ -150,6 +154,7 @@ pub(crate) fn drafted(verdict: Verdict) -> Request {
         decision: decision(verdict),
         attempts: Vec::new(),
         held_because: None,
+        review: None,
     };
     request.digest = request.computed_digest();
     request

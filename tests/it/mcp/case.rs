@@ -104,6 +104,7 @@ pub(crate) fn request(state: State, decision: Decision) -> Request {
         decision,
         attempts: Vec::new(),
         held_because: None,
+        review: None,
     }
 }
 

@@ -143,8 +143,16 @@ fn on(verb: Verb) -> Resource {
         | Verb::Cancel
         | Verb::Undo
         | Verb::Resolve
+        | Verb::Comment
+        | Verb::BreakGlass
+        | Verb::Review
         | Verb::View => Resource::Request(stored()),
-        Verb::ViewAudit | Verb::ActivatePolicy | Verb::Freeze | Verb::Unfreeze => Resource::System,
+        Verb::ViewAudit
+        | Verb::ActivatePolicy
+        | Verb::Freeze
+        | Verb::Unfreeze
+        | Verb::ManagePeople
+        | Verb::ManageAgents => Resource::System,
     }
 }
 
@@ -164,6 +172,8 @@ fn people() -> Vec<(String, Principal)> {
         }
         let reset = Person { must_change_password: true, ..person(1, role) };
         all.push((role, "must change password", Principal::Person(reset, 0)));
+        let on_call = Person { on_call: true, ..person(1, role) };
+        all.push((role, "on call", Principal::Person(on_call, 300)));
         let gone = Person { disabled: true, ..person(1, role) };
         all.push((role, "disabled", Principal::Person(gone, 0)));
     }

@@ -13,9 +13,12 @@ async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/system").await;
-    assert_eq!(bob.submit("/freeze", &[("reason", " ")]).await.status, 400);
-    assert!(room.broker().keeper().frozen().await.unwrap().is_none());
-    assert_eq!(bob.submit("/freeze", &[("reason", "odd requests")]).await.status, 303);
+    assert_eq!(bob.submit("/freeze", &[("what", "everything"), ("reason", " ")]).await.status, 400);
+    assert!(room.broker().keeper().frozen().await.unwrap().is_empty());
+    assert_eq!(
+        bob.submit("/freeze", &[("what", "everything"), ("reason", "odd requests")]).await.status,
+        303
+    );
     for page in ["/", "/requests", "/audit", "/people", "/password", "/requests/req_1"] {
         let page = bob.open(page).await;
         page.shows("Kill switch on: nothing is sent.");
@@ -26,7 +29,7 @@ async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
     room.work().await;
     assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
     assert!(!bob.open("/system").await.has_form("/unfreeze"));
-    bob.page.shows("You may not change it");
+    bob.page.shows("You may not release it");
 
     let mut carol = room.browser_of("carol").await;
     room.pass(Duration::from_secs(301));
@@ -34,6 +37,10 @@ async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
     assert_eq!(carol.submit("/unfreeze", &[("reason", "looked into it")]).await.status, 401);
     let done = [("reason", "looked into it"), ("password", PASSWORD)];
     assert_eq!(carol.submit("/unfreeze", &done).await.status, 303);
+    carol.open("/").await.shows("carol wants it released; a second person must say so too.");
+    let mut dora = room.browser_of("dora").await;
+    dora.open("/system").await.shows("You are the second.");
+    assert_eq!(dora.submit("/unfreeze", &[("reason", "so did I")]).await.status, 303);
     assert!(!carol.open("/").await.has("Kill switch on"));
 }
 

@@ -1,0 +1,78 @@
+//! The kill switch, from the command line: it counts as one person.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, accounts::keeper, out::Out};
+use crate::{
+    broker::freeze::Unfreeze,
+    config::Config,
+    domain::{
+        actor::{Actor, Person, Role},
+        kill_switch::Extent,
+    },
+};
+
+/// What, and why.
+#[derive(Debug, Args)]
+pub(super) struct Because {
+    /// Only what goes to this manager.
+    #[arg(long, group = "part")]
+    manager: Option<String>,
+    /// Only this action, such as `block_ip`.
+    #[arg(long, group = "part")]
+    action: Option<String>,
+    /// Only what this agent asks for.
+    #[arg(long, group = "part")]
+    agent: Option<String>,
+    /// Why, for the audit and for everybody who sees the page.
+    #[arg(long)]
+    reason: String,
+}
+
+impl Because {
+    fn extent(&self) -> Result<Extent, Failure> {
+        let parts = [("manager", &self.manager), ("action", &self.action), ("agent", &self.agent)];
+        let named = parts.into_iter().find_map(|(kind, name)| Some((kind, name.as_deref()?)));
+        let (kind, name) = named.unwrap_or(("everything", ""));
+        Extent::parse(kind, name).map_err(|invalid| Failure::Use(format!("--{invalid}")))
+    }
+}
+
+pub(super) async fn freeze(out: Out, config: &Path, because: &Because) -> Result<(), Failure> {
+    let extent = because.extent()?;
+    if let Extent::Manager(name) = &extent {
+        let managers = Config::load(config, std::env::vars())?.manager;
+        if !managers.contains_key(name) {
+            let known: Vec<_> = managers.into_keys().collect();
+            let known = known.join(", ");
+            let text = format!("--manager: there is no manager `{name}`. Allowed: {known}.");
+            return Err(Failure::Use(text));
+        }
+    }
+    keeper(config).await?.freeze(&Actor::CommandLine, &extent, &because.reason).await?;
+    let text = format!("The kill switch is on for {extent}. Two people release it.");
+    Ok(out.say(&text, || json!({ "frozen": true, "extent": extent.to_string() }))?)
+}
+
+pub(super) async fn unfreeze(out: Out, config: &Path, because: &Because) -> Result<(), Failure> {
+    let extent = because.extent()?;
+    let keeper = keeper(config).await?;
+    let done = keeper.unfreeze(&Actor::CommandLine, &extent, &because.reason, may_release).await?;
+    let (text, frozen) = match done {
+        Unfreeze::Released => (format!("The kill switch is off for {extent}."), false),
+        Unfreeze::Waits(_) => {
+            let text = "It is still on: a second person must release it too, on the page under \
+                        System, within an hour.";
+            (text.to_owned(), true)
+        }
+    };
+    Ok(out.say(&text, || json!({ "frozen": frozen, "extent": extent.to_string() }))?)
+}
+
+/// The command line loads no policy; these are the roles of the one that ships.
+fn may_release(person: &Person) -> bool {
+    matches!(person.role, Role::Lead | Role::Admin)
+}

@@ -1,0 +1,158 @@
+//! The kill switch: thrown by one person, released by two.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+
+use super::{
+    Time,
+    action::ActionKind,
+    actor::{Actor, valid_name},
+    id::PersonId,
+    proposal::{Invalid, MANAGER_GRAMMAR, is_manager_name},
+    request::Request,
+};
+
+/// So long the first word for a release counts; then both are needed anew.
+pub const RELEASE_MINUTES: i64 = 60;
+
+/// How much is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// Every request.
+    Everything,
+    /// What goes to this manager.
+    Manager(String),
+    /// This action; what takes it back is another one.
+    Action(ActionKind),
+    /// What this agent asked for. Of an undo that a person asked for: nothing.
+    Agent(String),
+}
+
+impl Extent {
+    /// The words for all kinds, widest first.
+    pub const KINDS: [&str; 4] = ["everything", "manager", "action", "agent"];
+
+    /// One of [`Extent::KINDS`].
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Manager(_) => "manager",
+            Self::Action(_) => "action",
+            Self::Agent(_) => "agent",
+        }
+    }
+
+    /// Which manager, action or agent; empty for everything.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Everything => "",
+            Self::Manager(name) | Self::Agent(name) => name,
+            Self::Action(kind) => kind.name(),
+        }
+    }
+
+    /// Reads kind and name as a form, the command line or a row has them.
+    pub fn parse(kind: &str, name: &str) -> Result<Self, Invalid> {
+        let invalid = |field: &str, value: &str, allowed: String| Invalid {
+            field: field.to_owned(),
+            problem: format!("`{}` is not allowed", value.chars().take(80).collect::<String>()),
+            allowed,
+        };
+        match kind {
+            "everything" if name.is_empty() => Ok(Self::Everything),
+            "everything" => Err(invalid("name", name, "no name with everything".to_owned())),
+            "manager" if is_manager_name(name) => Ok(Self::Manager(name.to_owned())),
+            "manager" => Err(invalid("manager", name, MANAGER_GRAMMAR.to_owned())),
+            "action" => ActionKind::parse(name).map(Self::Action).ok_or_else(|| {
+                invalid("action", name, ActionKind::ALL.map(ActionKind::name).join(", "))
+            }),
+            "agent" if valid_name(name) => Ok(Self::Agent(name.to_owned())),
+            "agent" => Err(invalid("agent", name, "the name of an agent".to_owned())),
+            other => Err(invalid("extent", other, Self::KINDS.join(", "))),
+        }
+    }
+
+    /// Whether it keeps a request from being sent.
+    pub fn stops(&self, request: &Request) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Manager(name) => request.manager == *name,
+            Self::Action(kind) => request.action.kind() == *kind,
+            Self::Agent(name) => request.asked_by.is_none() && request.agent_name == *name,
+        }
+    }
+}
+
+impl fmt::Display for Extent {
+    /// "everything", "the manager paris", "the action block_ip", "the agent triage-bot".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("everything"),
+            Self::Manager(_) | Self::Action(_) | Self::Agent(_) => {
+                write!(f, "the {} {}", self.kind(), self.name())
+            }
+        }
+    }
+}
+
+/// The kill switch, thrown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freeze {
+    /// How much is stopped.
+    pub extent: Extent,
+    /// Since when.
+    pub at: Time,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The first of the two who let it go on.
+    pub release: Option<Release>,
+}
+
+/// The word of the first of two who release the kill switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Who; none for the command line.
+    pub person: Option<PersonId>,
+    /// The name then.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Time,
+}
+
+/// What somebody's wish to release the kill switch comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// It is the first word: it is kept, and a second person is needed.
+    First(Release),
+    /// It is the second: the switch is off.
+    Second,
+    /// It is the same person's again: nothing changes.
+    Again,
+}
+
+impl Freeze {
+    /// Turns one of the two keys. `stands`: whoever turned the first may still do so. A first word
+    /// that is older than [`RELEASE_MINUTES`], or whose speaker may no longer, counts for nothing.
+    pub fn turn(&self, by: &Actor, reason: &str, stands: bool, now: Time) -> Key {
+        let person = match by {
+            Actor::Person { id, .. } => Some(*id),
+            Actor::Agent { .. } | Actor::Unknown { .. } | Actor::CommandLine | Actor::System => {
+                None
+            }
+        };
+        let fresh = |first: &&Release| now - first.at <= TimeDelta::minutes(RELEASE_MINUTES);
+        match self.release.as_ref().filter(fresh).filter(|_| stands) {
+            None => {
+                let (name, reason) = (by.name().to_owned(), reason.to_owned());
+                Key::First(Release { person, name, reason, at: now })
+            }
+            Some(first) if first.person == person => Key::Again,
+            Some(_) => Key::Second,
+        }
+    }
+}
