@@ -280,13 +280,15 @@ async fn repeated(
     agent: &Agent,
     proposal: &Proposal,
 ) -> Result<Option<RequestId>, BrokerError> {
-    let Some(key) = &proposal.idempotency_key else {
-        return Ok(requests::same_open_ask(read, agent.id, proposal.ask_digest()).await?);
+    let of_key = match &proposal.idempotency_key {
+        None => None,
+        Some(key) => requests::same_key(read, agent.id, key).await?.map(|found| (key, found)),
     };
-    match requests::same_key(read, agent.id, key).await? {
-        None => Ok(None),
-        Some((id, digest)) if digest == proposal.digest() => Ok(Some(id)),
-        Some((id, _)) => Err(Invalid {
+    match of_key {
+        // A new key does not make it another question.
+        None => Ok(requests::same_open_ask(read, agent.id, proposal.ask_digest()).await?),
+        Some((_, (id, digest))) if digest == proposal.digest() => Ok(Some(id)),
+        Some((key, (id, _))) => Err(Invalid {
             field: "idempotency_key".to_owned(),
             problem: format!("`{key}` is the key of {id}, which asks for something else"),
             allowed: "a new key for a new proposal".to_owned(),
