@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, status_of},
     frame::{Frame, page},
     password::{Given, recent},
-    session::{Fields, Session},
+    session::{Asked, Fields, Session},
 };
 use crate::{
     broker::{
@@ -83,9 +83,20 @@ impl SystemPage {
     }
 }
 
+/// What a link proposes to stop.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Proposed {
+    what: String,
+}
+
 /// The page.
-pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<Response, Failure> {
-    system_page(&site, &session, None).await
+pub(super) async fn show(
+    State(site): State<Site>,
+    session: Session,
+    Asked(Proposed { what }): Asked<Proposed>,
+) -> Result<Response, Failure> {
+    system_page(&site, &session, what, None).await
 }
 
 /// What somebody stops or lets go on, and why.
@@ -140,8 +151,8 @@ async fn switch(
     let who = match recent(site, session, &access, &form.password).await? {
         Given::Recent(who) => who,
         Given::Problem(problem) => {
-            return system_page(site, session, Some((StatusCode::UNAUTHORIZED, problem, form)))
-                .await;
+            let problem = Some((StatusCode::UNAUTHORIZED, problem, form.reason));
+            return system_page(site, session, form.what, problem).await;
         }
     };
     let done = match extent(&form.what) {
@@ -156,17 +167,19 @@ async fn switch(
         Err(other) => return Err(other.into()),
     };
     let problem = format!("{problem} Nothing was changed.");
-    system_page(site, session, Some((status, problem, form))).await
+    system_page(site, session, form.what, Some((status, problem, form.reason))).await
 }
 
+/// `what` is chosen beforehand; the rest is what went wrong and what had been typed.
 async fn system_page(
     site: &Site,
     session: &Session,
-    problem: Option<(StatusCode, String, Switch)>,
+    what: String,
+    problem: Option<(StatusCode, String, String)>,
 ) -> Result<Response, Failure> {
-    let (status, problem, what, reason) = match problem {
-        None => (StatusCode::OK, None, String::new(), String::new()),
-        Some((status, problem, form)) => (status, Some(problem), form.what, form.reason),
+    let (status, problem, reason) = match problem {
+        None => (StatusCode::OK, None, String::new()),
+        Some((status, problem, reason)) => (status, Some(problem), reason),
     };
     let shown = SystemPage {
         frame: Frame::new(site, session, "System").await?.at("/system").still(),
