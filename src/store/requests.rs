@@ -12,15 +12,19 @@ use crate::domain::{
     request::{Attempt, Outcome, Request, State, Target},
 };
 
+mod in_force;
 mod load;
 mod look;
+mod waiting;
 
+pub use in_force::{InForce, approvers, in_force, open_undo};
 pub use load::load;
 pub use look::{
-    Filter, InForce, Summary, approved_count, dispatching, in_force, list, next_approved, open,
+    Filter, Summary, approved_count, dispatching, list, next_approved, open,
     overdue, ran_since, refused_since, same_key, same_open_proposal, undos, unknown_outcomes,
     watched,
 };
+pub use waiting::{Pending, pending};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]

@@ -192,7 +192,11 @@ pub(super) async fn present(site: &Site, mut response: Response) -> Response {
     });
     let frame = match response.extensions_mut().remove::<Session>() {
         None => None,
-        Some(session) => Frame::new(site, &session, failure.title).await.ok(),
+        // What it says stays true, and the address may be that of a form: nothing to look at again.
+        Some(session) => {
+            let frame = Frame::new(site, &session, failure.title).await;
+            frame.map(Frame::still).ok()
+        }
     };
     let frame = frame.unwrap_or_else(|| Frame::bare(failure.title));
     let status = failure.status;
