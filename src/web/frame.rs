@@ -57,14 +57,13 @@ impl Frame {
         session: &Session,
         title: impl Into<String>,
     ) -> Result<Self, Failure> {
-        let seen = *site.broker.changes().borrow();
         Ok(Self {
             waiting: site.broker.waiting_for(&session.who).await?,
             person: Some(session.who.person.clone()),
             form_token: session.form_token(),
             freeze: site.broker.keeper().frozen().await?,
             troubles: site.broker.troubles(),
-            seen: Some(seen),
+            seen: Some(session.seen),
             ..Self::bare(title)
         })
     }

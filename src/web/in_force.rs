@@ -25,6 +25,8 @@ const PLACES_MAX: usize = 100;
 pub(super) struct InForcePage {
     pub(super) frame: Frame,
     pub(super) effects: Vec<Effect>,
+    /// Whether newer ones are on another page.
+    pub(super) later: bool,
     pub(super) older: Option<Older>,
 }
 
@@ -77,7 +79,8 @@ pub(super) async fn show(
     let found = site.broker.in_force(&session.who, before).await?;
     let frame = Frame::new(&site, &session, "In force").await?.at("/in-force");
     let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
-    page(StatusCode::OK, &InForcePage::new(frame, &found, several, now))
+    let later = before.is_some();
+    page(StatusCode::OK, &InForcePage { later, ..InForcePage::new(frame, &found, several, now) })
 }
 
 impl InForcePage {
@@ -88,7 +91,7 @@ impl InForcePage {
         let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
         let last = effects.last().filter(|_| full).map(|last| last.request.clone());
         let older = last.map(|before| Older { action: "/in-force", fields: Vec::new(), before });
-        Self { frame, effects, older }
+        Self { frame, effects, later: false, older }
     }
 }
 

@@ -31,7 +31,7 @@ test("a wrong password says so and does not open the door", async () => {
 
 test("two people in two browsers approve, and only then it is sent", async () => {
   const asked = await scene.call("disable_account", {
-    dstuser: "dbadmin", agent_ids: ["004"], duration_seconds: 600, reason: "signed in from two countries",
+    dstuser: "dbadmin", agent_ids: ["002"], duration_seconds: 600, reason: "signed in from two countries",
   });
   const place = `/requests/${asked.request_id}`;
   const [bob, carol] = await Promise.all([scene.person("bob"), scene.person("carol")]);

@@ -73,6 +73,7 @@ export async function stage() {
     if (!answer.ok || !found) throw new Error(`${name}: ${answer.status} ${text}`);
     const { result, error } = JSON.parse(found[0]);
     if (error) throw new Error(`${name}: ${error.message}`);
+    if (!result.structuredContent) throw new Error(`${name}: ${text}`);
     return result.structuredContent;
   };
   let last = 0;
