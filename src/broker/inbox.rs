@@ -140,12 +140,7 @@ async fn pile(
     after: Option<Place>,
 ) -> Result<Pile, BrokerError> {
     let number = u64::try_from(asked.len()).unwrap_or(u64::MAX);
-    let later = |heap: &Heap| after.is_none_or(|after| heap.place > after);
-    let mut heaps: Vec<_> = heaps(asked).into_iter().filter(later).collect();
-    let rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-    let more = heaps.len() > rows;
-    heaps.truncate(rows);
-    let next = heaps.last().filter(|_| more).map(|heap| heap.place);
+    let (heaps, next) = cut(heaps(asked), after);
     let mut groups = Vec::with_capacity(heaps.len());
     for Heap { members, .. } in heaps {
         let more = members.len().saturating_sub(MEMBERS_MAX);
@@ -158,6 +153,17 @@ async fn pile(
         groups.push(Group { members: filled, more });
     }
     Ok(Pile { number, groups, next })
+}
+
+/// The page after a place, and where the next one begins.
+fn cut(heaps: Vec<Heap>, after: Option<Place>) -> (Vec<Heap>, Option<Place>) {
+    let later = |heap: &Heap| after.is_none_or(|after| heap.place > after);
+    let mut page: Vec<_> = heaps.into_iter().filter(later).collect();
+    let rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+    let more = page.len() > rows;
+    page.truncate(rows);
+    let next = page.last().filter(|_| more).map(|heap| heap.place);
+    (page, next)
 }
 
 /// A group before it is filled.
@@ -180,4 +186,69 @@ fn heaps(asked: Vec<Asked>) -> Vec<Heap> {
         }
     }
     heaps
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        action::ActionKind,
+        facts::RequestFacts,
+        id::{AgentId, PersonId},
+    };
+
+    fn asked(number: u128, target: u32) -> Asked {
+        let owner = PersonId::from(Uuid::from_u128(1));
+        let agent = Agent {
+            id: AgentId::from(Uuid::from_u128(2)),
+            name: "triage-bot".to_owned(),
+            owner,
+            issuer: None,
+            revoked: false,
+        };
+        let address = format!("198.51.{}.{}", target / 200, target % 200);
+        let facts = RequestFacts {
+            id: RequestId::from(Uuid::from_u128(number)),
+            agent,
+            owner_then: owner,
+            issuer_then: None,
+            asker: None,
+            action: Action::parse(ActionKind::BlockIp, &address).unwrap(),
+            criticality: 2,
+        };
+        // Three share each deadline, so that the id must tell them apart.
+        let deadline = Time::UNIX_EPOCH
+            + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
+        (Pending { deadline, facts, voted: false }, Access::Now)
+    }
+
+    #[test]
+    fn pages_by_deadline_and_id_show_every_group_once_whatever_is_decided_meanwhile() {
+        let all = || (0..130).map(|number| asked(number, u32::try_from(number).unwrap()));
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            // What was shown is decided before the next page is asked for.
+            let left = all().filter(|(one, _)| !seen.contains(&one.facts.id));
+            let (page, next) = cut(heaps(left.collect()), after);
+            assert!(page.len() <= 50);
+            seen.extend(page.iter().map(|heap| heap.place.1));
+            let Some(next) = next else { break };
+            assert_eq!(next.to_string().parse(), Ok(next));
+            after = Some(next);
+        }
+        let ids: Vec<_> = all().map(|(one, _)| one.facts.id).collect();
+        assert_eq!(seen, ids);
+    }
+
+    #[test]
+    fn what_belongs_together_is_never_torn_apart_by_a_page() {
+        // The first and the last hundred ask for the same.
+        let all = (0..200).map(|number| asked(number, u32::try_from(number % 100).unwrap()));
+        let (page, next) = cut(heaps(all.collect()), None);
+        assert!(page.iter().all(|heap| heap.members.len() == 2));
+        let (rest, end) = cut(page, next);
+        assert_eq!((rest.len(), end), (0, None));
+    }
 }

@@ -3,14 +3,15 @@
 
 use askama::Template;
 use axum::{
-    http::StatusCode,
+    extract::State,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 
 use super::{
     Site,
     frame::{Frame, page},
-    session::Session,
+    session::{self, Session},
 };
 use crate::{
     broker::{BrokerError, look::StoreError},
@@ -204,12 +205,13 @@ pub(super) async fn present(site: &Site, mut response: Response) -> Response {
 }
 
 /// For an address that is none.
-pub(super) async fn not_found() -> Failure {
-    Failure::not_found()
+pub(super) async fn not_found(State(site): State<Site>, headers: HeaderMap) -> Response {
+    session::attach(&site, &headers, Failure::not_found().into_response()).await
 }
 
 /// For an address that exists, but not for this method.
-pub(super) async fn wrong_method() -> Failure {
+pub(super) async fn wrong_method(State(site): State<Site>, headers: HeaderMap) -> Response {
     let sentence = "Nothing can be done this way at this address. Nothing was changed.";
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence)
+    let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence);
+    session::attach(&site, &headers, failure.into_response()).await
 }

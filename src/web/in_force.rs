@@ -19,6 +19,10 @@ use crate::{
 
 /// So many endpoints of one request are listed; the request's own page has them all.
 const PLACES_MAX: usize = 100;
+/// So many are shown unfolded where something is in doubt.
+const UNFOLDED_MAX: usize = 25;
+/// So many are shown unfolded where nothing is.
+const FEW: usize = 3;
 
 #[derive(Debug, Template)]
 #[template(path = "pages/in_force.html")]
@@ -114,6 +118,12 @@ impl Effect {
             more: places.len().saturating_sub(PLACES_MAX),
             endpoints: places.iter().take(PLACES_MAX).map(|one| Place::new(one, now)).collect(),
         })
+    }
+
+    /// Whether its endpoints are shown at once: where they are few, or some must be looked at.
+    fn unfolded(&self) -> bool {
+        let doubtful = self.number("unknown") + self.number("unconfirmed") > 0;
+        self.endpoints.len() <= if doubtful { UNFOLDED_MAX } else { FEW }
     }
 
     fn number(&self, outcome: &str) -> usize {

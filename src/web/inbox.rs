@@ -58,6 +58,8 @@ pub(super) struct Item {
     effect: String,
     /// What only this one of several would do: on what, for how long.
     reach: String,
+    /// The names of the endpoints, or of the first few.
+    places: String,
     /// Who asked: "agent triage-bot", or a person.
     asker: (&'static str, String),
     skipped: String,
@@ -69,6 +71,9 @@ pub(super) struct Item {
     /// Why it does not wait for this person.
     why_not: String,
 }
+
+/// So many endpoints are named on a card.
+const NAMES_MAX: usize = 3;
 
 /// Which page of each section.
 #[derive(Debug, Default, Deserialize)]
@@ -149,6 +154,7 @@ impl Item {
         Self {
             id: request.id.to_string(),
             reach: reach.trim_start().to_owned(),
+            places: places(request),
             asker: asker(request),
             skipped: match request.skipped.len() {
                 0 => String::new(),
@@ -169,5 +175,15 @@ fn asker(request: &Request) -> (&'static str, String) {
     match &request.asked_by {
         None => ("agent", request.agent_name.clone()),
         Some(asker) => (asker.role.name(), asker.name.clone()),
+    }
+}
+
+/// "web-01, web-02, web-03 and 9 more".
+fn places(request: &Request) -> String {
+    let names = request.targets.iter().map(|target| target.endpoint.name.as_str());
+    let named = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
+    match request.targets.len().saturating_sub(NAMES_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }

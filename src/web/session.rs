@@ -82,6 +82,14 @@ fn with_session(mut response: Response, session: Session) -> Response {
     response
 }
 
+/// For a page outside of what needs a session: it says who is signed in, too.
+pub(super) async fn attach(site: &Site, headers: &HeaderMap, response: Response) -> Response {
+    match find(site, headers).await {
+        Ok(Some(session)) => with_session(response, session),
+        Ok(None) | Err(_) => response,
+    }
+}
+
 async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
     let Some(token) = token(headers, &site.settings) else { return Ok(None) };
     let seen = *site.broker.changes().borrow();

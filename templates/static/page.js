@@ -95,7 +95,7 @@
     time.replaceChildren(own, " ", utc);
   });
   const told = document.getElementById("zone");
-  if (told && new Date().getTimezoneOffset() !== 0) {
+  if (told && document.querySelector("time small")) {
     told.textContent = `Times are those of ${zone}, with UTC beside them.`;
     told.hidden = false;
   }

@@ -99,6 +99,17 @@ export async function stage() {
 /** Waits until the page shows the request in a state. */
 export const badge = (page, state) => page.locator(`header.effect .badge.${state}`).waitFor();
 
+/** Shows the page as somebody without scripts sees it, to a browser that runs those of tests. */
+export async function unscripted(page) {
+  await page.route("**/page.js*", (route) => route.abort());
+  await page.addInitScript(() => addEventListener("DOMContentLoaded", () => {
+    // Where scripts run, what is meant for those without is but text.
+    for (const part of document.querySelectorAll("noscript")) {
+      part.replaceWith(document.createRange().createContextualFragment(part.textContent));
+    }
+  }));
+}
+
 /** What axe finds wrong with the page, in lines that name the rule and the place. */
 export async function violations(page) {
   // Not as a script of the page: its content security policy would refuse that, rightly.
