@@ -29,6 +29,8 @@ pub mod cancel;
 pub mod execute;
 mod facts;
 pub mod freeze;
+pub mod in_force;
+pub mod inbox;
 pub mod keeper;
 pub mod limits;
 pub mod look;

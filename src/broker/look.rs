@@ -1,4 +1,4 @@
-//! Looking: one request, lists, what is in force, the audit, the state of the system.
+//! Looking: one request, lists, the audit, the state of the system.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,6 +23,8 @@ use crate::{
 
 // What the doors need to name: they do not see policy and store.
 pub use super::{
+    in_force::Standing,
+    inbox::{Group, Inbox, Pile, Place, Waiting},
     system::{Counted, ManagerState, System},
     undo::Undo,
 };
@@ -95,17 +97,6 @@ pub struct Body {
     pub endpoints: usize,
     /// The bytes, as text.
     pub text: String,
-}
-
-/// A request that waits for people, and whether this person may approve it.
-#[derive(Debug, Clone)]
-pub struct Waiting {
-    /// The request.
-    pub request: Request,
-    /// The agent as it is now.
-    pub agent: Agent,
-    /// Whether the person may approve it, earlier votes aside.
-    pub approve: Access,
 }
 
 impl Seen {
@@ -212,33 +203,12 @@ impl Broker {
         Ok(Seen { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
     }
 
-    /// What waits for people, oldest deadline first.
-    pub async fn inbox(&self, who: &SignedIn) -> Result<Vec<Waiting>, BrokerError> {
-        let now = self.clock().now();
-        let filter =
-            Filter { state: Some(StateName::Pending), by_deadline: true, ..Filter::default() };
-        let mut reader = self.store().reader().await?;
-        let mut waiting = Vec::new();
-        for summary in requests::list(&mut reader, &filter, PAGE_ROWS).await? {
-            let Some(request) = requests::load(&mut reader, summary.id).await? else { continue };
-            let Some(agent) = accounts::agent_by_id(&mut reader, request.agent).await? else {
-                continue;
-            };
-            let resource = Resource::Request(request.facts(&agent));
-            if self.authorize(&who.principal(now), Verb::View, &resource).is_ok() {
-                let approve = self.access(who, Verb::Approve, &resource);
-                waiting.push(Waiting { request, agent, approve });
-            }
-        }
-        Ok(waiting)
-    }
-
     /// Whether a person may do something with the system as a whole.
     pub fn access_to_system(&self, who: &SignedIn, verb: Verb) -> Access {
         self.access(who, verb, &Resource::System)
     }
 
-    fn access(&self, who: &SignedIn, verb: Verb, on: &Resource) -> Access {
+    pub(super) fn access(&self, who: &SignedIn, verb: Verb, on: &Resource) -> Access {
         let now = self.clock().now();
         if self.engine().may(&who.principal(now), verb, on).allowed {
             return Access::Now;
@@ -276,13 +246,6 @@ impl Broker {
     ) -> Result<Vec<Summary>, BrokerError> {
         self.may_look(who, Verb::View)?;
         Ok(requests::list(&mut self.store().reader().await?, filter, PAGE_ROWS).await?)
-    }
-
-    /// What may be in force now.
-    pub async fn in_force(&self, who: &SignedIn) -> Result<Vec<InForce>, BrokerError> {
-        self.may_look(who, Verb::View)?;
-        let now = self.clock().now();
-        Ok(requests::in_force(&mut self.store().reader().await?, now).await?)
     }
 
     /// The newest audit entries that match, older than the place `before`.

@@ -12,19 +12,22 @@ use crate::domain::{
     request::{Attempt, Outcome, Request, State, Target},
 };
 
+mod in_force;
 mod load;
 mod look;
 mod past;
+mod waiting;
 
+pub use in_force::{InForce, approvers, in_force, open_undo};
 pub use load::load;
 pub use look::{
-    Filter, InForce, Summary, approved, approved_count, dispatching, in_force, list, open, overdue,
-    undos, watched,
+    Filter, Summary, approved, approved_count, dispatching, list, open, overdue, undos, watched,
 };
 pub use past::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
     same_open_ask, unknown_outcomes,
 };
+pub use waiting::{Pending, pending};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]

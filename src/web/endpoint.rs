@@ -29,7 +29,6 @@ pub(super) struct Part<'a> {
 #[derive(Debug)]
 pub(super) struct Until {
     pub(super) at: Time,
-    pub(super) clock: String,
     pub(super) left: String,
 }
 
@@ -46,11 +45,7 @@ pub(super) fn parts<'a>(request: &'a Request, stories: &'a [Story], now: Time) -
     let part = |(target, story): (&'a Target, &'a Story)| {
         let (word, means) = known(request, target);
         let ends = request.ends(target).filter(|_| target.outcome.as_ref().is_some_and(stands));
-        let until = ends.map(|at| Until {
-            at,
-            clock: at.format("%H:%M").to_string(),
-            left: words::left(at, now),
-        });
+        let until = ends.map(|at| Until { at, left: words::left(at, now) });
         let open = few || is_loud(target) || target.doubt.is_some();
         Part { target, story, word, means, until, open }
     };

@@ -3,14 +3,15 @@
 
 use askama::Template;
 use axum::{
-    http::StatusCode,
+    extract::State,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 
 use super::{
     Site,
     frame::{Frame, page},
-    session::Session,
+    session::{self, Session},
 };
 use crate::{
     broker::{BrokerError, look::StoreError},
@@ -193,7 +194,11 @@ pub(super) async fn present(site: &Site, mut response: Response) -> Response {
     });
     let frame = match response.extensions_mut().remove::<Session>() {
         None => None,
-        Some(session) => Frame::new(site, &session, failure.title).await.ok(),
+        // What it says stays true, and the address may be that of a form: nothing to look at again.
+        Some(session) => {
+            let frame = Frame::new(site, &session, failure.title).await;
+            frame.map(Frame::still).ok()
+        }
     };
     let frame = frame.unwrap_or_else(|| Frame::bare(failure.title));
     let status = failure.status;
@@ -201,12 +206,13 @@ pub(super) async fn present(site: &Site, mut response: Response) -> Response {
 }
 
 /// For an address that is none.
-pub(super) async fn not_found() -> Failure {
-    Failure::not_found()
+pub(super) async fn not_found(State(site): State<Site>, headers: HeaderMap) -> Response {
+    session::attach(&site, &headers, Failure::not_found().into_response()).await
 }
 
 /// For an address that exists, but not for this method.
-pub(super) async fn wrong_method() -> Failure {
+pub(super) async fn wrong_method(State(site): State<Site>, headers: HeaderMap) -> Response {
     let sentence = "Nothing can be done this way at this address. Nothing was changed.";
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence)
+    let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence);
+    session::attach(&site, &headers, failure.into_response()).await
 }

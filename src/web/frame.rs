@@ -33,6 +33,8 @@ pub(super) struct Frame {
     pub(super) here: &'static str,
     /// Who is signed in.
     pub(super) person: Option<Person>,
+    /// How many requests wait for that person.
+    pub(super) waiting: u64,
     /// The token that every form carries.
     pub(super) form_token: String,
     /// What the kill switch stops.
@@ -41,6 +43,8 @@ pub(super) struct Frame {
     pub(super) troubles: Vec<String>,
     /// The state of the store that the page shows; none for a page that never looks again.
     pub(super) seen: Option<u64>,
+    /// Where looking again leads; empty is the address that the page has.
+    pub(super) again: String,
     /// Where the stylesheet is.
     pub(super) style: String,
     /// Where the script is.
@@ -56,13 +60,13 @@ impl Frame {
         session: &Session,
         title: impl Into<String>,
     ) -> Result<Self, Failure> {
-        let seen = *site.broker.changes().borrow();
         Ok(Self {
+            waiting: site.broker.waiting_for(&session.who).await?,
             person: Some(session.who.person.clone()),
             form_token: session.form_token(),
             freezes: site.broker.keeper().frozen().await?,
             troubles: site.broker.troubles(),
-            seen: Some(seen),
+            seen: Some(session.seen),
             ..Self::bare(title)
         })
     }
@@ -73,10 +77,12 @@ impl Frame {
             title: title.into(),
             here: "",
             person: None,
+            waiting: 0,
             form_token: String::new(),
             freezes: Vec::new(),
             troubles: Vec::new(),
             seen: None,
+            again: String::new(),
             style: assets::address(&assets::STYLE),
             script: assets::address(&assets::SCRIPT),
             icon: assets::address(&assets::ICON),
@@ -86,6 +92,11 @@ impl Frame {
     /// Marks the place that the page belongs to.
     pub(super) fn at(self, here: &'static str) -> Self {
         Self { here, ..self }
+    }
+
+    /// For a page that may be the answer to a form: nothing can be looked at where that was sent.
+    pub(super) fn again(self, again: impl Into<String>) -> Self {
+        Self { again: again.into(), ..self }
     }
 
     /// A page that does not look again by itself.
@@ -100,6 +111,14 @@ impl Frame {
             part @ (Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_)) => {
                 format!("nothing of {part} is sent")
             }
+        }
+    }
+
+    /// What the browser calls the page: what waits comes first, so that it shows on a narrow tab.
+    pub(super) fn tab(&self) -> String {
+        match self.waiting {
+            0 => format!("{} · Countersign", self.title),
+            number => format!("({number}) {} · Countersign", self.title),
         }
     }
 

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     broker::look::{
-        Access, Health, InForce, ManagerState, Seen, Summary, System, Undo, Verified, Waiting,
+        Access, Group, Health, InForce, Inbox, ManagerState, Pile, Seen, Standing, Summary, System,
+        Undo, Verified, Waiting,
     },
     domain::{
         action::{Action, ActionKind, Term},
@@ -76,10 +77,20 @@ fn own_agent() -> Access {
 }
 
 fn inbox() -> InboxPage {
-    let waiting = |number, approve| Waiting { request: request(number), agent: agent(), approve };
-    let all =
-        vec![waiting(1, Access::WithPassword), waiting(2, Access::Now), waiting(3, own_agent())];
-    InboxPage::new(frame("Inbox", "/"), &all, (id(2), false), at(8))
+    let waiting = |number, approve| Waiting {
+        request: request(number),
+        agent: agent(),
+        approve,
+        voted: false,
+    };
+    let pile = |members: Vec<_>, more| Pile {
+        number: u64::try_from(members.len() + more).unwrap(),
+        groups: vec![Group { members, more }],
+        next: None,
+    };
+    let mine = pile(vec![waiting(1, Access::WithPassword), waiting(2, Access::Now)], 3);
+    let inbox = Inbox { mine, others: pile(vec![waiting(3, own_agent())], 0) };
+    InboxPage::new(frame("Inbox", "/"), &inbox, false, at(8))
 }
 
 fn requests() -> RequestsPage {
@@ -115,10 +126,18 @@ fn in_force() -> InForcePage {
         since: at(5),
         ends: term.seconds().map(|seconds| at(5) + TimeDelta::seconds(seconds.into())),
     };
-    let found = vec![
+    let standing = |places, approvers, undo| Standing { places, approvers, undo };
+    let timed = vec![
         one(2, "001", "sent", Term::Seconds(600)),
         one(2, "002", "unknown", Term::Seconds(600)),
-        one(1, "003", "confirmed", Term::Permanent),
+    ];
+    let found = vec![
+        standing(timed, vec!["bob".to_owned()], None),
+        standing(
+            vec![one(1, "003", "confirmed", Term::Permanent)],
+            Vec::new(),
+            Some((id(9), StateName::Pending)),
+        ),
     ];
     InForcePage::new(frame("In force", "/in-force"), &found, true, at(8))
 }

@@ -1,25 +1,37 @@
-//! What is blocked or disabled now, where, and until when.
+//! What is blocked or disabled now, where, until when, who allowed it, and what would lift it.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
 
 use super::{
     Site,
     failure::Failure,
-    frame::{Frame, page},
-    session::Session,
+    frame::{Frame, Older, page},
+    requests::read,
+    session::{Asked, Session},
     words,
 };
 use crate::{
-    broker::look::InForce,
-    domain::{Time, action::counted},
+    broker::look::{InForce, PAGE_ROWS, Standing},
+    domain::{Time, action::counted, request::Outcome},
 };
+
+/// So many endpoints of one request are listed; the request's own page has them all.
+const PLACES_MAX: usize = 100;
+/// So many are shown unfolded where something is in doubt.
+const UNFOLDED_MAX: usize = 25;
+/// So many are shown unfolded where nothing is.
+const FEW: usize = 3;
 
 #[derive(Debug, Template)]
 #[template(path = "pages/in_force.html")]
 pub(super) struct InForcePage {
     pub(super) frame: Frame,
     pub(super) effects: Vec<Effect>,
+    /// Whether newer ones are on another page.
+    pub(super) later: bool,
+    pub(super) older: Option<Older>,
 }
 
 /// What one request brought into force.
@@ -30,12 +42,16 @@ pub(super) struct Effect {
     manager: Option<String>,
     what: String,
     reach: String,
-    /// Whether it ends by itself.
-    ends: bool,
-    /// On how many of its endpoints nobody knows whether it was sent.
-    unknown: usize,
-    /// On how many nothing shows that it started.
-    unconfirmed: usize,
+    /// When the last of it ends by itself, and how long that is from now.
+    ends: Option<(Time, String)>,
+    /// The names of those who approved it; empty where nobody had to.
+    approvers: String,
+    /// The open request that would lift it, and its state.
+    undo: Option<(String, &'static str)>,
+    /// On how many endpoints what is known.
+    known: Vec<(&'static str, usize)>,
+    /// How many endpoints there are beside those listed.
+    more: usize,
     endpoints: Vec<Place>,
 }
 
@@ -46,42 +62,73 @@ pub(super) struct Place {
     name: String,
     outcome: &'static str,
     since: Time,
-    until: Option<Time>,
-    left: String,
+    until: Option<(Time, String)>,
+}
+
+/// Which page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pages {
+    before: String,
 }
 
 /// The page.
-pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<Response, Failure> {
-    let found = site.broker.in_force(&session.who).await?;
+pub(super) async fn show(
+    State(site): State<Site>,
+    session: Session,
+    Asked(pages): Asked<Pages>,
+) -> Result<Response, Failure> {
+    let before = read(&pages.before, "page", |id| id.parse().ok())
+        .map_err(|_unreadable| Failure::not_found())?;
+    let found = site.broker.in_force(&session.who, before).await?;
     let frame = Frame::new(&site, &session, "In force").await?.at("/in-force");
     let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
-    page(StatusCode::OK, &InForcePage::new(frame, &found, several, now))
+    let later = before.is_some();
+    page(StatusCode::OK, &InForcePage { later, ..InForcePage::new(frame, &found, several, now) })
 }
 
 impl InForcePage {
     /// `several`: there is more than one manager, so each is named.
-    pub(super) fn new(frame: Frame, found: &[InForce], several: bool, now: Time) -> Self {
-        let parts = found.chunk_by(|one, other| one.request == other.request);
-        let effects = parts.filter_map(|part| Effect::new(part, several, now)).collect();
-        Self { frame, effects }
+    pub(super) fn new(frame: Frame, found: &[Standing], several: bool, now: Time) -> Self {
+        let effects: Vec<_> =
+            found.iter().filter_map(|one| Effect::new(one, several, now)).collect();
+        let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
+        let last = effects.last().filter(|_| full).map(|last| last.request.clone());
+        let older = last.map(|before| Older { action: "/in-force", fields: Vec::new(), before });
+        Self { frame, effects, later: false, older }
     }
 }
 
 impl Effect {
-    fn new(part: &[InForce], several: bool, now: Time) -> Option<Self> {
-        let first = part.first()?;
-        let count = |outcome| part.iter().filter(|one| one.outcome == outcome).count();
-        let reach = counted(u64::try_from(part.len()).unwrap_or(0), "endpoint");
+    fn new(standing: &Standing, several: bool, now: Time) -> Option<Self> {
+        let places = &standing.places;
+        let first = places.first()?;
+        let count = |outcome| places.iter().filter(|one| one.outcome == outcome).count();
+        let known = Outcome::NAMES.map(|name| (name, count(name)));
+        let reach = counted(u64::try_from(places.len()).unwrap_or(0), "endpoint");
         Some(Self {
             request: first.request.to_string(),
             manager: several.then(|| first.manager.clone()),
             what: first.action.phrase(),
             reach: format!("on {reach} {}", first.term),
-            ends: first.term.seconds().is_some(),
-            unknown: count("unknown"),
-            unconfirmed: count("unconfirmed"),
-            endpoints: part.iter().map(|one| Place::new(one, now)).collect(),
+            ends: until(places.iter().filter_map(|one| one.ends).max(), now),
+            approvers: standing.approvers.join(", "),
+            undo: standing.undo.map(|(id, state)| (id.to_string(), state.name())),
+            known: known.into_iter().filter(|(_, number)| *number > 0).collect(),
+            more: places.len().saturating_sub(PLACES_MAX),
+            endpoints: places.iter().take(PLACES_MAX).map(|one| Place::new(one, now)).collect(),
         })
+    }
+
+    /// Whether its endpoints are shown at once: where they are few, or some must be looked at.
+    fn unfolded(&self) -> bool {
+        let doubtful = self.number("unknown") + self.number("unconfirmed") > 0;
+        self.endpoints.len() <= if doubtful { UNFOLDED_MAX } else { FEW }
+    }
+
+    fn number(&self, outcome: &str) -> usize {
+        let found = self.known.iter().find(|(name, _)| *name == outcome);
+        found.map_or(0, |(_, number)| *number)
     }
 }
 
@@ -92,8 +139,11 @@ impl Place {
             name: one.name.clone(),
             outcome: one.outcome,
             since: one.since,
-            until: one.ends,
-            left: one.ends.map(|until| words::left(until, now)).unwrap_or_default(),
+            until: until(one.ends, now),
         }
     }
+}
+
+fn until(ends: Option<Time>, now: Time) -> Option<(Time, String)> {
+    ends.map(|ends| (ends, words::left(ends, now)))
 }

@@ -2,90 +2,160 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
 
 use super::{
     Site,
     failure::Failure,
     frame::{Frame, page},
-    session::Session,
+    requests::read,
+    session::{Asked, Session},
     words,
 };
 use crate::{
-    broker::look::{Access, PAGE_ROWS, Waiting},
-    domain::{Time, action::counted, id::PersonId},
+    broker::look::{Access, Group, Inbox, Pile, Waiting},
+    domain::{
+        Time,
+        action::{ActionKind, counted},
+        request::Request,
+    },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/inbox.html")]
 pub(super) struct InboxPage {
     pub(super) frame: Frame,
-    pub(super) mine: Vec<Item>,
-    pub(super) others: Vec<Item>,
-    pub(super) more: bool,
+    pub(super) mine: Section,
+    pub(super) others: Section,
+}
+
+/// What waits for this person, or for others: one page of it.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// How many requests there are, on this page and all others.
+    number: u64,
+    cards: Vec<Card>,
+    /// The key of the next page.
+    next: Option<String>,
+}
+
+/// One request, or several for the same action on the same target.
+#[derive(Debug)]
+pub(super) struct Card {
+    items: Vec<Item>,
+    /// How many there are beside these.
+    more: usize,
+    /// What they all would do, where there are several.
+    phrase: String,
+    kind: ActionKind,
+    target: String,
 }
 
 /// A request that waits.
 #[derive(Debug)]
 pub(super) struct Item {
-    pub(super) id: String,
-    pub(super) effect: String,
-    pub(super) agent: String,
-    pub(super) skipped: String,
-    pub(super) criticality: u8,
-    pub(super) needed: String,
-    pub(super) asked_at: Time,
-    pub(super) deadline: Time,
-    pub(super) left: String,
+    id: String,
+    effect: String,
+    /// What only this one of several would do: on what, for how long.
+    reach: String,
+    /// The names of the endpoints, or of the first few.
+    places: String,
+    /// Who asked: "agent triage-bot", or a person.
+    asker: (&'static str, String),
+    skipped: String,
+    criticality: u8,
+    needed: String,
+    asked_at: Time,
+    deadline: Time,
+    left: String,
     /// Why it does not wait for this person.
-    pub(super) why_not: String,
+    why_not: String,
+}
+
+/// So many endpoints are named on a card.
+const NAMES_MAX: usize = 3;
+
+/// Which page of each section.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pages {
+    after: String,
+    others_after: String,
 }
 
 /// The page.
-pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<Response, Failure> {
-    let waiting = site.broker.inbox(&session.who).await?;
+pub(super) async fn show(
+    State(site): State<Site>,
+    session: Session,
+    Asked(pages): Asked<Pages>,
+) -> Result<Response, Failure> {
+    let place = |text: &str| {
+        read(text, "page", |key| key.parse().ok()).map_err(|_unreadable| Failure::not_found())
+    };
+    let (mine, others) = (place(&pages.after)?, place(&pages.others_after)?);
+    let inbox = site.broker.inbox(&session.who, mine, others).await?;
     let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
     let frame = Frame::new(&site, &session, "Inbox").await?.at("/");
-    page(StatusCode::OK, &InboxPage::new(frame, &waiting, (session.who.person.id, several), now))
+    page(StatusCode::OK, &InboxPage::new(frame, &inbox, several, now))
 }
 
 impl InboxPage {
     /// `several`: there is more than one manager, so each is named.
-    pub(super) fn new(
-        frame: Frame,
-        waiting: &[Waiting],
-        (me, several): (PersonId, bool),
-        now: Time,
-    ) -> Self {
-        let more = u32::try_from(waiting.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
-        let items = waiting.iter().map(|waiting| Item::new(waiting, (me, several), now));
-        let (mine, others): (Vec<_>, Vec<_>) = items.partition(|item| item.why_not.is_empty());
-        let title = match mine.len() {
-            0 => "Inbox".to_owned(),
-            number => format!("({number}) Inbox"),
+    pub(super) fn new(frame: Frame, inbox: &Inbox, several: bool, now: Time) -> Self {
+        let section = |pile: &Pile| Section {
+            number: pile.number,
+            cards: pile.groups.iter().map(|group| Card::new(group, several, now)).collect(),
+            next: pile.next.map(|place| place.to_string()),
         };
-        Self { frame: Frame { title, ..frame }, mine, others, more }
+        Self { frame, mine: section(&inbox.mine), others: section(&inbox.others) }
+    }
+}
+
+impl Section {
+    fn requests(&self) -> String {
+        counted(self.number, "request")
+    }
+}
+
+impl Card {
+    fn new(group: &Group, several: bool, now: Time) -> Self {
+        let action = group.members.first().map(|first| &first.request.action);
+        Self {
+            items: group.members.iter().map(|one| Item::new(one, several, now)).collect(),
+            more: group.more,
+            phrase: action.map(|action| action.phrase()).unwrap_or_default(),
+            kind: action.map_or(ActionKind::BlockIp, |action| action.kind()),
+            target: action.map(|action| action.argument()).unwrap_or_default(),
+        }
+    }
+
+    /// How many requests: "3 requests".
+    fn number(&self) -> String {
+        counted(u64::try_from(self.items.len() + self.more).unwrap_or(0), "request")
     }
 }
 
 impl Item {
-    fn new(waiting: &Waiting, (me, several): (PersonId, bool), now: Time) -> Self {
-        let Waiting { request, agent, approve } = waiting;
+    fn new(waiting: &Waiting, several: bool, now: Time) -> Self {
+        let Waiting { request, agent, approve, voted } = waiting;
         let names: Vec<_> = request
             .votes
             .iter()
             .filter(|vote| request.counts(vote, agent))
             .map(|vote| vote.person.name.as_str())
             .collect();
-        let voted = request.votes.iter().any(|vote| vote.person.id == me);
         let why_not = match approve {
-            _ if voted => "You have approved it; it waits for others.".to_owned(),
+            _ if *voted => "You have approved it; it waits for others.".to_owned(),
             Access::Now | Access::WithPassword => String::new(),
             Access::No(why) => format!("You may not approve it: {why}."),
         };
+        let effect = request.effect_among(several);
+        let reach = effect.strip_prefix(&request.action.phrase()).unwrap_or(&effect);
         Self {
             id: request.id.to_string(),
-            effect: request.effect_among(several),
-            agent: request.agent_name.clone(),
+            reach: reach.trim_start().to_owned(),
+            places: places(request),
+            asker: asker(request),
             skipped: match request.skipped.len() {
                 0 => String::new(),
                 n => format!("{} left out", counted(u64::try_from(n).unwrap_or(0), "endpoint")),
@@ -95,7 +165,25 @@ impl Item {
             asked_at: request.asked_at,
             deadline: request.deadline,
             left: words::left(request.deadline, now),
+            effect,
             why_not,
         }
+    }
+}
+
+fn asker(request: &Request) -> (&'static str, String) {
+    match &request.asked_by {
+        None => ("agent", request.agent_name.clone()),
+        Some(asker) => (asker.role.name(), asker.name.clone()),
+    }
+}
+
+/// "web-01, web-02, web-03 and 9 more".
+fn places(request: &Request) -> String {
+    let names = request.targets.iter().map(|target| target.endpoint.name.as_str());
+    let named = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
+    match request.targets.len().saturating_sub(NAMES_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }

@@ -100,7 +100,8 @@ pub(super) async fn request_page(
 ) -> Result<Response, Failure> {
     let seen = site.broker.request_of_person(&session.who, id).await?;
     let effect = seen.request.effect_among(site.broker.several_managers());
-    let frame = Frame::new(site, session, effect).await?.at("/requests");
+    let again = format!("/requests/{id}");
+    let frame = Frame::new(site, session, effect).await?.at("/requests").again(again);
     let (status, problem, typed) = match problem {
         None => (StatusCode::OK, None, Typed::default()),
         Some((status, problem, typed)) => (status, Some(problem), typed),

@@ -19,6 +19,9 @@ use crate::{broker::sign_in::SignedIn, domain::canonical::Digest};
 pub(super) struct Session {
     /// Who.
     pub(super) who: SignedIn,
+    /// The state of the store before anything was read for the answer. A page that read first and
+    /// looked at the state afterwards could miss what came between, and never look again.
+    pub(super) seen: u64,
     token: String,
 }
 
@@ -79,10 +82,19 @@ fn with_session(mut response: Response, session: Session) -> Response {
     response
 }
 
+/// For a page outside of what needs a session: it says who is signed in, too.
+pub(super) async fn attach(site: &Site, headers: &HeaderMap, response: Response) -> Response {
+    match find(site, headers).await {
+        Ok(Some(session)) => with_session(response, session),
+        Ok(None) | Err(_) => response,
+    }
+}
+
 async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
     let Some(token) = token(headers, &site.settings) else { return Ok(None) };
+    let seen = *site.broker.changes().borrow();
     let who = site.broker.session(&token).await?;
-    Ok(who.map(|who| Session { who, token }))
+    Ok(who.map(|who| Session { who, seen, token }))
 }
 
 fn to_sign_in(uri: &Uri) -> Redirect {
@@ -208,7 +220,7 @@ mod tests {
         };
         let (session, authenticated_at) = (Digest::of(token.as_bytes()), Time::UNIX_EPOCH);
         let who = SignedIn { person, session, authenticated_at };
-        Session { who, token: token.to_owned() }
+        Session { who, seen: 0, token: token.to_owned() }
     }
 
     #[test]

@@ -182,7 +182,7 @@ async fn system_page(
         Some((status, problem, reason)) => (status, Some(problem), reason),
     };
     let shown = SystemPage {
-        frame: Frame::new(site, session, "System").await?.at("/system").still(),
+        frame: Frame::new(site, session, "System").await?.at("/system").again("/system").still(),
         system: site.broker.system(&session.who).await?,
         freeze: site.broker.access_to_system(&session.who, Verb::Freeze),
         unfreeze: site.broker.access_to_system(&session.who, Verb::Unfreeze),

@@ -3,8 +3,10 @@
 (() => {
   // A page looks again by itself only while somebody is there: else its session would never be idle.
   const AWAY_MS = 10 * 60 * 1000;
+  // The server holds an answer for 25 seconds, and the browser asks again after two.
+  const LOST_MS = 40 * 1000;
   const news = document.getElementById("news");
-  const seen = document.body.dataset.seen;
+  const deaf = document.getElementById("deaf");
   const touch = () => sessionStorage.setItem("touched", String(Date.now()));
   const away = () => Date.now() - Number(sessionStorage.getItem("touched") || 0) > AWAY_MS;
   // Coming here is a sign of somebody, looking again is not.
@@ -22,20 +24,39 @@
 
   let source = null;
   let leaving = false;
-  const close = () => { if (source) source.close(); source = null; };
+  let lost = null;
+  const close = () => {
+    if (source) source.close();
+    clearTimeout(lost);
+    source = lost = null;
+  };
   const changed = (event) => {
     document.body.dataset.seen = event.lastEventId;
     if (busy() || away()) { news.hidden = false; close(); } else { location.reload(); }
+  };
+  // The browser asks again by itself, unless the answer was none that it understands, which may
+  // come from a proxy before a server that starts.
+  const broken = () => {
+    lost ??= setTimeout(() => { deaf.hidden = !news.hidden; close(); open(); }, LOST_MS);
+  };
+  const heard = () => {
+    clearTimeout(lost);
+    lost = null;
+    deaf.hidden = true;
   };
   const open = () => {
     if (source || leaving || document.hidden || !news.hidden) return;
     source = new EventSource("/events?after=" + document.body.dataset.seen);
     source.onmessage = changed;
+    source.onopen = heard;
+    source.onerror = broken;
   };
-  if (seen !== undefined && "EventSource" in window) {
+  if (news && "EventSource" in window) {
     open();
     // Only the page that is looked at waits for news: browsers keep few connections.
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+    addEventListener("offline", () => { deaf.hidden = !news.hidden; close(); });
+    addEventListener("online", () => { deaf.hidden = true; open(); });
     // Where one goes may itself be news (reading the audit is written down): looking again now
     // would undo the going.
     addEventListener("beforeunload", () => { leaving = true; close(); });
@@ -50,12 +71,32 @@
   };
   const count = () => document.querySelectorAll("[data-until]").forEach((left) => {
     const seconds = Math.floor(Number(left.dataset.until) - Date.now() / 1000);
-    if (seconds < 172800) left.textContent = spoken(seconds);
+    const text = spoken(seconds);
+    if (seconds < 172800 && left.textContent !== text) left.textContent = text;
   });
+  count();
   setInterval(count, 1000);
 
-  // The exact time stays; the reader's own zone shows on top.
+  // The reader's own zone, with the exact UTC beside it: the day too, where it is another one.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const two = (number) => String(number).padStart(2, "0");
   document.querySelectorAll("time").forEach((time) => {
-    time.title = new Date(time.dateTime).toLocaleString();
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) return;
+    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const hour = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    const [utcDay, utcHour] = time.dateTime.slice(0, -1).split("T");
+    const short = time.className === "clock";
+    const own = document.createElement("span");
+    own.textContent = short ? hour : `${day} ${hour}:${two(at.getSeconds())}`;
+    const utc = document.createElement("small");
+    utc.textContent = (day === utcDay ? "" : utcDay + " ") + (short ? utcHour.slice(0, 5) : utcHour) + " UTC";
+    time.title = `${zone}; ${utcDay} ${utcHour} UTC`;
+    time.replaceChildren(own, " ", utc);
   });
+  const told = document.getElementById("zone");
+  if (told && document.querySelector("time small")) {
+    told.textContent = `Times are those of ${zone}, with UTC beside them.`;
+    told.hidden = false;
+  }
 })();

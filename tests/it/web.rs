@@ -5,6 +5,7 @@ mod after;
 mod browser;
 mod deciding;
 mod guards;
+mod lists;
 mod reading;
 mod room;
 mod sessions;

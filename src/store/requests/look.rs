@@ -1,6 +1,5 @@
 //! Questions about many requests.
 
-use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
@@ -13,7 +12,6 @@ use super::{
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
-    endpoint::EndpointId,
     id::{AgentId, RequestId},
     request::{Counts, Outcome, StateName},
 };
@@ -34,8 +32,6 @@ pub struct Filter {
     pub endpoint: Option<String>,
     /// Only those asked before this one: the key of the next page.
     pub before: Option<RequestId>,
-    /// Oldest deadline first instead of newest first. Goes without `before`.
-    pub by_deadline: bool,
 }
 
 /// A request in a list.
@@ -94,7 +90,7 @@ pub async fn list(
                  (SELECT request_id FROM request_endpoint
                   WHERE endpoint_id = substr($5, instr($5, '/') + 1)))
            AND ($6 IS NULL OR id < $6)
-         ORDER BY CASE WHEN $7 THEN deadline ELSE 0 END, id DESC LIMIT $8";
+         ORDER BY id DESC LIMIT $7";
     let rows = sqlx::query(SQL)
         .bind(filter.agent.map(|id| id.to_string()))
         .bind(filter.state.map(StateName::name))
@@ -102,7 +98,6 @@ pub async fn list(
         .bind(&filter.argument)
         .bind(&filter.endpoint)
         .bind(id_text(filter.before))
-        .bind(filter.by_deadline)
         .bind(i64::from(limit))
         .fetch_all(read.connection())
         .await?;
@@ -134,7 +129,7 @@ fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
     })
 }
 
-fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
+pub(super) fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
     let kind = at.read(&text(row, "action")?, ActionKind::parse)?;
     let action = at.read(&text(row, "argument")?, |text| Action::parse(kind, text).ok())?;
     let term = match maybe_integer(row, "term_seconds")? {
@@ -142,64 +137,6 @@ fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
         Some(seconds) => Term::Seconds(at.number(seconds)?),
     };
     Ok((action, term))
-}
-
-/// A response that may be in force on an endpoint now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce {
-    /// The request that caused it.
-    pub request: RequestId,
-    /// The manager of the endpoint.
-    pub manager: String,
-    /// What.
-    pub action: Action,
-    /// For how long.
-    pub term: Term,
-    /// Where.
-    pub endpoint: EndpointId,
-    /// The endpoint's name.
-    pub name: String,
-    /// What is known of it there.
-    pub outcome: &'static str,
-    /// Since when.
-    pub since: Time,
-    /// Until when, where it ends by itself.
-    pub ends: Option<Time>,
-}
-
-/// What may be in force now and is not past its term. Newest first.
-pub async fn in_force(read: &mut impl Read, now: Time) -> Result<Vec<InForce>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT request.id, manager, action, argument, term_seconds, endpoint_id, name, outcome,
-             since
-         FROM request_endpoint JOIN request ON request.id = request_id
-         WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
-           AND action IN ('block_ip', 'disable_account')
-           AND (term_seconds IS NULL OR since + term_seconds * 1000000 > $1)
-         ORDER BY request.id DESC, length(endpoint_id), endpoint_id",
-    )
-    .bind(now.timestamp_micros())
-    .fetch_all(read.connection())
-    .await?;
-    let read_row = |row: &SqliteRow| {
-        let id = text(row, "id")?;
-        let at = At { table: "request_endpoint", id: &id };
-        let (action, term) = action(at, row)?;
-        let since = at.time(integer(row, "since")?)?;
-        let known = |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name);
-        Ok(InForce {
-            request: at.read(&id, |text| text.parse().ok())?,
-            manager: text(row, "manager")?,
-            outcome: at.read(&text(row, "outcome")?, known)?,
-            ends: term.seconds().map(|seconds| since + TimeDelta::seconds(seconds.into())),
-            since,
-            action,
-            term,
-            endpoint: at.read(&text(row, "endpoint_id")?, EndpointId::parse)?,
-            name: text(row, "name")?,
-        })
-    };
-    rows.iter().map(read_row).collect()
 }
 
 /// The approved requests of a manager, oldest first, for the worker.

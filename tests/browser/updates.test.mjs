@@ -1,0 +1,89 @@
+// The page keeps up by itself, and says so where it cannot.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { badge, stage } from "./stage.mjs";
+
+let scene;
+before(async () => { scene = await stage(); });
+after(() => scene.close());
+
+/** Somebody else decides. */
+async function rejects(name, place) {
+  const page = await scene.person(name);
+  await scene.open(page, place);
+  await page.fill("#reject-comment", "a test rejects");
+  await page.click("button.danger:has-text('Reject')");
+  await badge(page, "rejected");
+}
+
+test("a page shows what somebody else decided without being asked to", async () => {
+  const { place } = await scene.ask();
+  const bob = await scene.person("bob");
+  await scene.open(bob, place);
+  await rejects("carol", place);
+  await badge(bob, "rejected");
+});
+
+test("a new request appears in the inbox, and its number in the title, by itself", async () => {
+  const bob = await scene.person("bob");
+  const before = Number((await bob.title()).match(/^\((\d+)\) /)[1]);
+  const { place } = await scene.ask();
+  await bob.locator(`a[href="${place}"]`).waitFor();
+  assert.equal(await bob.title(), `(${before + 1}) Inbox · Countersign`);
+});
+
+test("a page says that the connection is lost, and catches up when it is back", async () => {
+  const { place } = await scene.ask();
+  const bob = await scene.person("bob");
+  await scene.open(bob, place);
+  await bob.context().setOffline(true);
+  await bob.locator("#deaf").waitFor();
+  await rejects("carol", place);
+  assert.equal(await bob.locator("header.effect .badge.pending").count(), 1);
+  await bob.context().setOffline(false);
+  await badge(bob, "rejected");
+  await bob.locator("#deaf").waitFor({ state: "hidden" });
+});
+
+test("a connection that broke is tried again", async () => {
+  const { place } = await scene.ask();
+  const bob = await scene.person("bob");
+  let broken = 0;
+  await bob.route("**/events?*", (route) => {
+    broken += 1;
+    return broken > 2 ? route.continue() : route.abort("connectionreset");
+  });
+  const third = bob.waitForResponse(/\/events\?/);
+  await scene.open(bob, place);
+  await rejects("carol", place);
+  await third;
+  assert.equal(broken, 3);
+  await badge(bob, "rejected");
+});
+
+test("what was begun in a form is not thrown away when something changes", async () => {
+  const { place } = await scene.ask();
+  const bob = await scene.person("bob");
+  await scene.open(bob, place);
+  await bob.fill("#reject-comment", "half a thought");
+  await rejects("carol", place);
+  await bob.locator("#news").waitFor();
+  assert.equal(await bob.inputValue("#reject-comment"), "half a thought");
+  await bob.click("#news a");
+  await badge(bob, "rejected");
+});
+
+test("looking again after a form that was not taken leads back to the request", async () => {
+  const { place } = await scene.ask();
+  const bob = await scene.person("bob");
+  await scene.open(bob, place);
+  await bob.fill("#reject-comment", "   ");
+  await bob.click("button.danger:has-text('Reject')");
+  await bob.locator("[role=alert]", { hasText: "Nothing was changed" }).waitFor();
+  await rejects("carol", place);
+  await bob.click("#news a");
+  await badge(bob, "rejected");
+  assert.equal(new URL(bob.url()).pathname, place);
+});
