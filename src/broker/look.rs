@@ -206,6 +206,7 @@ impl Broker {
 
     /// What waits for people, oldest deadline first.
     pub async fn inbox(&self, who: &SignedIn) -> Result<Vec<Waiting>, BrokerError> {
+        self.may_look(who, Verb::View)?;
         let now = self.clock().now();
         let filter =
             Filter { state: Some(StateName::Pending), by_deadline: true, ..Filter::default() };

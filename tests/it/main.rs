@@ -19,6 +19,8 @@ mod migrations;
 mod observe;
 mod policy;
 mod proposal;
+mod races;
+mod security_doc;
 mod simulator;
 mod simulator_captures;
 mod simulator_client;

@@ -3,9 +3,12 @@
 
 mod after;
 mod browser;
+mod crawl;
 mod deciding;
 mod guards;
 mod reading;
 mod room;
+mod routes;
+mod scan;
 mod sessions;
 mod switches;
