@@ -24,6 +24,7 @@ mod security_doc;
 mod simulator;
 mod simulator_captures;
 mod simulator_client;
+mod spoof;
 mod states_doc;
 mod story;
 mod submit;
