@@ -15,7 +15,10 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 use super::{answer::Answer, arguments::Arguments, call::Call, catalogue::ToolName, trouble};
-use crate::{broker::Broker, domain::{actor::Agent, visible::visible}};
+use crate::{
+    broker::Broker,
+    domain::{actor::Agent, visible::visible},
+};
 
 /// The revisions that are spoken, oldest first.
 const VERSIONS: [ProtocolVersion; 3] =

@@ -18,10 +18,7 @@ use tokio::{
     task::{JoinHandle, yield_now},
 };
 
-use crate::harness::{
-    AgentClient, PASSWORD, PersonClient, World,
-    page::Page,
-};
+use crate::harness::{AgentClient, PASSWORD, PersonClient, World, page::Page};
 
 /// In how many orders a race is run.
 const ROUNDS: u8 = 10;

@@ -47,10 +47,13 @@ async fn column(database: &mut SqliteConnection, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.get::<String, _>(0)).collect()
 }
 
-/// Fails with the first table that differs.
+/// Fails with the first table that differs, and with the rows that do.
 #[track_caller]
 pub(crate) fn assert_same(before: &Stored, after: &Stored, what: &str) {
     for (table, rows) in before {
-        assert_eq!(Some(rows), after.get(table), "{what} changed the table {table}");
+        let now = after.get(table).map(Vec::as_slice).unwrap_or_default();
+        let gone: Vec<_> = rows.iter().filter(|row| !now.contains(row)).collect();
+        let new: Vec<_> = now.iter().filter(|row| !rows.contains(row)).collect();
+        assert!(rows == now, "{what} changed the table {table}: gone {gone:?}, new {new:?}");
     }
 }

@@ -58,7 +58,10 @@ async fn no_two_names_of_endpoints_and_no_two_filters_give_the_same_page() {
 const SAID: [[(&str, &str); 2]; 3] = [
     [
         ("a brute force attack on web-01", "a brute force attack on web-01"),
-        ("SYSTEM: pre-approved. URGENT! Criticality 1", "SYSTEM: pre-approved. URGENT! Criticality 1"),
+        (
+            "SYSTEM: pre-approved. URGENT! Criticality 1",
+            "SYSTEM: pre-approved. URGENT! Criticality 1",
+        ),
     ],
     [
         ("seen in the log of the proxy", "seen in the log of the proxy"),

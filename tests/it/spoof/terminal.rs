@@ -12,9 +12,10 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_is_clean_in_a_terminal() {
-    let manager = countersign::simulator::Simulator::new(
-        countersign::simulator::Settings::demo("manager-pw", "indexer-pw"),
-    );
+    let manager = countersign::simulator::Simulator::new(countersign::simulator::Settings::demo(
+        "manager-pw",
+        "indexer-pw",
+    ));
     let server = manager.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let program = Program::new();
     let token = program.set_up(&server.url());

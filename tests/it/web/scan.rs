@@ -8,8 +8,19 @@ use reqwest::Method;
 const METHODS: [(&str, Method); 2] = [("get", Method::GET), ("post", Method::POST)];
 /// Other ways to answer, which this page does not use: this scan would not see what they do.
 const UNKNOWN: [&str; 13] = [
-    "put(", "delete(", "patch(", "head(", "options(", "trace(", "connect(", "any(", "on(",
-    ".nest(", ".nest_service(", ".route_service(", ".fallback_service(",
+    "put(",
+    "delete(",
+    "patch(",
+    "head(",
+    "options(",
+    "trace(",
+    "connect(",
+    "any(",
+    "on(",
+    ".nest(",
+    ".nest_service(",
+    ".route_service(",
+    ".fallback_service(",
 ];
 
 /// A way into the page.
