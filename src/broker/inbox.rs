@@ -102,6 +102,7 @@ impl Broker {
         mine: Option<Place>,
         others: Option<Place>,
     ) -> Result<Inbox, BrokerError> {
+        self.may_look(who, Verb::View)?;
         let mut reader = self.store().reader().await?;
         let (of_mine, of_others) = self.sorted(&mut reader, who).await?;
         Ok(Inbox {

@@ -1,8 +1,8 @@
 //! What an agent is shown of a request.
 //!
 //! Text from outside (names of endpoints, words of the manager and of people) is always a JSON
-//! string of its own. The message to the model has ids, counts and our own and the policies'
-//! words alone.
+//! string of its own, and shows as it shows to a person. The message to the model has ids, counts
+//! and our own and the policies' words alone.
 
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::{
         action::counted,
         decision::{Decision, Tally, Verdict},
         request::{Outcome, Request, State, StateName},
+        visible::visible,
     },
 };
 
@@ -290,5 +291,17 @@ fn spoken(time: Time) -> String {
 
 /// Plain structs with text keys always become JSON.
 fn json(shown: &impl Serialize) -> Value {
-    serde_json::to_value(shown).unwrap_or_default()
+    made_visible(serde_json::to_value(shown).unwrap_or_default())
+}
+
+/// A model reads what a person would see: text from outside hides nothing from either.
+fn made_visible(value: Value) -> Value {
+    match value {
+        Value::String(text) => visible(&text).into(),
+        Value::Array(list) => list.into_iter().map(made_visible).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, made_visible(value))).collect()
+        }
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_)) => plain,
+    }
 }

@@ -15,7 +15,10 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 use super::{answer::Answer, arguments::Arguments, call::Call, catalogue::ToolName, trouble};
-use crate::{broker::Broker, domain::actor::Agent};
+use crate::{
+    broker::Broker,
+    domain::{actor::Agent, visible::visible},
+};
 
 /// The revisions that are spoken, oldest first.
 const VERSIONS: [ProtocolVersion; 3] =
@@ -89,7 +92,7 @@ impl ServerHandler for Door {
         let agent = caller(&context)?;
         let tool = ToolName::parse(&request.name).ok_or_else(|| {
             let name: String = request.name.chars().take(80).collect();
-            ErrorData::invalid_params(format!("there is no tool `{name}`"), None)
+            ErrorData::invalid_params(format!("there is no tool `{}`", visible(&name)), None)
         })?;
         let call = Call {
             broker: &self.broker,

@@ -3,15 +3,17 @@
 use crate::{
     broker::{BrokerError, look::StoreError},
     clock::Clock,
+    domain::visible::visible,
 };
 
 /// The same for an id that is malformed, unknown or another agent's: an id is a name, not a right.
 const NOT_FOUND: &str = "There is no such request of yours. Allowed: a request_id that an earlier \
                          answer gave you; list_requests shows them.";
 
-/// A sentence. The cause of a fault goes to the log, under a reference that the sentence names.
+/// A sentence, which hides nothing of what it repeats. The cause of a fault goes to the log, under
+/// a reference that the sentence names.
 pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
-    match error {
+    let sentence = match error {
         BrokerError::Invalid(invalid) => format!("{invalid} Nothing was stored."),
         BrokerError::Refused(refusal) => format!("Nothing changed: {refusal}."),
         // In its own words: it says what is too much and what to do.
@@ -32,7 +34,8 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         | BrokerError::SignInRefused
         | BrokerError::SignInThrottled
         | BrokerError::WeakPassword => fault(error, clock),
-    }
+    };
+    visible(&sentence)
 }
 
 fn fault(error: &BrokerError, clock: &Clock) -> String {

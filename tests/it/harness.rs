@@ -36,6 +36,7 @@ use tempfile::TempDir;
 
 pub(crate) mod agent;
 pub(crate) mod page;
+pub(crate) mod stored;
 
 pub(crate) use agent::AgentClient;
 pub(crate) use page::PersonClient;
@@ -227,6 +228,11 @@ impl World {
         self.clock.advance(time);
         self.manager.advance(time);
         self.also.advance(time);
+    }
+
+    /// All that is stored, audit entries of these kinds apart.
+    pub(crate) async fn stored(&self, but: &[&str]) -> stored::Stored {
+        stored::stored(&self.folder.path().join("countersign.db"), but).await
     }
 
     /// The kinds of all audit entries, oldest first.

@@ -3,10 +3,13 @@
 
 mod after;
 mod browser;
+mod crawl;
 mod deciding;
 mod guards;
 mod lists;
 mod reading;
 mod room;
+mod routes;
+mod scan;
 mod sessions;
 mod switches;

@@ -146,5 +146,5 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

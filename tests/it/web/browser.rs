@@ -100,6 +100,12 @@ impl Page {
             .collect()
     }
 
+    /// The token that every form of this session carries.
+    pub(super) fn form_token(&self) -> String {
+        let fields = self.hidden_fields("/sign-out");
+        fields.into_iter().find(|(name, _)| name == "form_token").unwrap().1
+    }
+
     pub(super) fn has_form(&self, action: &str) -> bool {
         self.has(&format!("action=\"{action}\""))
     }

@@ -46,6 +46,21 @@ impl Room {
         let folder = TempDir::new().unwrap();
         let policies = folder.path().join("policies");
         copy(&harness::policies(), &policies);
+        Self::in_folder(folder, policies).await
+    }
+
+    /// The same, but these are all the policies.
+    pub(super) async fn governed_by(text: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let policies = folder.path().join("policies");
+        fs::create_dir(&policies).unwrap();
+        let schema = "schema.cedarschema";
+        fs::copy(harness::policies().join(schema), policies.join(schema)).unwrap();
+        fs::write(policies.join("only.cedar"), text).unwrap();
+        Self::in_folder(folder, policies).await
+    }
+
+    async fn in_folder(folder: TempDir, policies: PathBuf) -> Self {
         let mut plan = Plan { policies: policies.clone(), ..Plan::default() };
         plan.broker.criticality.insert("critical".to_owned(), 5);
         let world = World::start_with(plan).await;
@@ -90,6 +105,11 @@ impl Room {
 
     pub(super) async fn now(&self, request: &Request) -> Request {
         self.broker().request_of_agent(&self.agent, request.id).await.unwrap()
+    }
+
+    /// A request, by its id.
+    pub(super) async fn request(&self, id: &str) -> Request {
+        self.broker().request_of_agent(&self.agent, id.parse().unwrap()).await.unwrap()
     }
 
     /// How many requests there are.
