@@ -1,9 +1,6 @@
 //! What agents and people write, and what stands in an address.
 
-use countersign::{
-    domain::actor::Actor,
-    simulator::{Fault, Times, Work},
-};
+use countersign::simulator::{Fault, Times, Work};
 use serde_json::json;
 
 use super::{

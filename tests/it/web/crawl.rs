@@ -4,10 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign::{
-    domain::{
-        actor::Actor,
-        request::{Request, StateName},
-    },
+    domain::request::{Request, StateName},
     simulator::{Fault, Times, Work},
     worker,
 };
