@@ -22,6 +22,15 @@ impl Tally {
     /// Nobody has approved.
     pub const NONE: Self = Self { people: 0, analyst: 0, senior: 0, lead: 0 };
 
+    /// The tier of a decision that wants, or took, so many.
+    pub const fn tier(self) -> Tier {
+        match self {
+            Self { lead: 1.., .. } | Self { people: 3.., .. } => Tier::High,
+            Self { people: 0 | 1, senior: 0, .. } => Tier::Low,
+            Self { .. } => Tier::Medium,
+        }
+    }
+
     /// Counts one more person; a role that does not vote adds nothing.
     pub fn and(self, role: Role) -> Self {
         let Some(rank) = role.vote_rank() else { return self };
@@ -32,6 +41,34 @@ impl Tally {
             senior: self.senior.saturating_add(at_least(2)),
             lead: self.lead.saturating_add(at_least(3)),
         }
+    }
+}
+
+/// How much a decision asks of people, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// One person of any voting role would do, or nobody at all.
+    Low,
+    /// Everything between.
+    Medium,
+    /// A lead, or three people or more.
+    High,
+}
+
+impl Tier {
+    /// `low`, `medium`, `high`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -158,6 +195,14 @@ mod tests {
     fn a_lead_counts_in_every_voting_role_and_an_admin_in_none() {
         let tally = Tally::NONE.and(Role::Lead).and(Role::Analyst).and(Role::Admin);
         assert_eq!(tally, Tally { people: 2, analyst: 2, senior: 1, lead: 1 });
+    }
+
+    #[test]
+    fn a_lead_or_three_people_make_it_high_and_any_one_person_low() {
+        let tier = |people, senior, lead| Tally { people, analyst: people, senior, lead }.tier();
+        assert_eq!([tier(0, 0, 0), tier(1, 0, 0)], [Tier::Low; 2]);
+        assert_eq!([tier(1, 1, 0), tier(2, 0, 0), tier(2, 2, 0)], [Tier::Medium; 3]);
+        assert_eq!([tier(1, 1, 1), tier(3, 0, 0), tier(5, 5, 5)], [Tier::High; 3]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     action::{Action, Term, counted},
     actor::{Agent, Person, Role},
     canonical::{Canonical, Digest},
-    decision::{Decision, Tally},
+    decision::{Decision, Tally, Tier, Verdict},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::{AlertFacts, RequestFacts},
     id::{AgentId, AttemptId, PersonId, RequestId},
@@ -240,6 +240,24 @@ impl Request {
             && !barred.contains(&Some(vote.person.id))
     }
 
+    /// The highest criticality among its endpoints; 5 when it has none.
+    pub fn criticality(&self) -> u8 {
+        self.targets.iter().map(|target| target.criticality).max().unwrap_or(5)
+    }
+
+    /// How much it asks of people: by what policy wants, and once it runs by the votes it took.
+    /// What does not end by itself, reaches everywhere or touches what much hangs on is never low;
+    /// what nobody can approve is high.
+    pub fn tier(&self) -> Tier {
+        let asked = match self.decision.verdict {
+            Verdict::Approval(least) => least.tier(),
+            Verdict::Run => self.decision.tally.tier(),
+            Verdict::Deny => Tier::High,
+        };
+        let wide = self.term == Term::Permanent || self.fleet_wide || self.criticality() > 3;
+        if wide { asked.max(Tier::Medium) } else { asked }
+    }
+
     /// What policy may know of it.
     pub fn facts(&self, agent_now: &Agent) -> RequestFacts {
         RequestFacts {
@@ -249,7 +267,7 @@ impl Request {
             issuer_then: self.issuer,
             asker: self.asked_by.as_ref().map(|asker| asker.person),
             action: self.action.clone(),
-            criticality: self.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
+            criticality: self.criticality(),
         }
     }
 
