@@ -238,7 +238,7 @@ impl Broker {
         self.access(who, verb, &Resource::System)
     }
 
-    fn access(&self, who: &SignedIn, verb: Verb, on: &Resource) -> Access {
+    pub(super) fn access(&self, who: &SignedIn, verb: Verb, on: &Resource) -> Access {
         let now = self.clock().now();
         if self.engine().may(&who.principal(now), verb, on).allowed {
             return Access::Now;

@@ -22,6 +22,21 @@ impl Tally {
     /// Nobody has approved.
     pub const NONE: Self = Self { people: 0, analyst: 0, senior: 0, lead: 0 };
 
+    /// Of each number the greater.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            people: self.people.max(other.people),
+            analyst: self.analyst.max(other.analyst),
+            senior: self.senior.max(other.senior),
+            lead: self.lead.max(other.lead),
+        }
+    }
+
+    /// Whether no number is smaller.
+    pub fn covers(self, least: Self) -> bool {
+        self.or(least) == self
+    }
+
     /// The tier of a decision that wants, or took, so many.
     pub const fn tier(self) -> Tier {
         match self {
@@ -139,8 +154,10 @@ pub struct Decision {
     pub kept_out: Vec<(EndpointId, Vec<Reason>)>,
     /// The policy set that answered.
     pub policy_hash: Digest,
-    /// The votes it was told of.
+    /// The votes that there were.
     pub tally: Tally,
+    /// It was told of more: a broken glass stood in for the people who are missing.
+    pub break_glass: bool,
     /// When.
     pub at: Time,
 }

@@ -7,6 +7,7 @@ use super::{
     Site,
     failure::Failure,
     frame::{Frame, page},
+    glass::{Due, reviews},
     session::Session,
     words,
 };
@@ -22,6 +23,8 @@ pub(super) struct InboxPage {
     pub(super) mine: Vec<Item>,
     pub(super) others: Vec<Item>,
     pub(super) more: bool,
+    /// Broken glasses that this person may look back at.
+    pub(super) reviews: Vec<Due>,
 }
 
 /// A request that waits.
@@ -45,7 +48,9 @@ pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<R
     let waiting = site.broker.inbox(&session.who).await?;
     let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
     let frame = Frame::new(&site, &session, "Inbox").await?.at("/");
-    page(StatusCode::OK, &InboxPage::new(frame, &waiting, (session.who.person.id, several), now))
+    let reviews = reviews(&site, &session).await?;
+    let inbox = InboxPage::new(frame, &waiting, (session.who.person.id, several), now);
+    page(StatusCode::OK, &InboxPage { reviews, ..inbox })
 }
 
 impl InboxPage {
@@ -63,7 +68,7 @@ impl InboxPage {
             0 => "Inbox".to_owned(),
             number => format!("({number}) Inbox"),
         };
-        Self { frame: Frame { title, ..frame }, mine, others, more }
+        Self { frame: Frame { title, ..frame }, mine, others, more, reviews: Vec::new() }
     }
 }
 
