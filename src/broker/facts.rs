@@ -36,7 +36,8 @@ impl Broker {
         if let Verdict::Approval(least) = run.verdict
             && request.glass_counts(agent)
         {
-            let tally = std::mem::replace(&mut question.tally, question.tally.or(least));
+            let tally = question.tally;
+            question.tally = tally.or(least);
             run = all_or_none(engine.decide(&question));
             (run.tally, run.break_glass) = (tally, true);
         }

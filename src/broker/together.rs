@@ -105,7 +105,10 @@ impl Broker {
         if (Request { decision, ..request.clone() }).tier() == Tier::Low {
             return Ok(());
         }
-        Err(refused(request.id, "it asks for more than one person's approval, so it is looked at by itself"))
+        Err(refused(
+            request.id,
+            "it asks for more than one person's approval, so it is looked at by itself",
+        ))
     }
 }
 

@@ -1,9 +1,5 @@
 //! Breaking the glass, the look back at it, and what is offered of both.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
 use super::{
     Site,
     decide::{Desk, Vote},
@@ -19,6 +15,10 @@ use crate::domain::{
     facts::Verb,
     id::RequestId,
     request::{Request, Review, StateName},
+};
+use axum::{
+    extract::{Path, State},
+    response::Response,
 };
 
 /// A review that is due.

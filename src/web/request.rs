@@ -119,8 +119,7 @@ pub(super) async fn request_page(
     };
     let me = (session.who.person.id, session.who.person.role);
     let waits = seen.request.state.name() == StateName::Pending;
-    let together =
-        if waits { site.broker.together(&session.who, id).await?.len() } else { 0 };
+    let together = if waits { site.broker.together(&session.who, id).await?.len() } else { 0 };
     let shown = RequestPage::new(frame, seen, me, site.broker.clock().now());
     page(status, &RequestPage { problem, typed, together, ..shown })
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     Site,
     decide::COMMENT_CHARS_MAX,
+    escape::Fenced as _,
     failure::{Failure, status_of},
     frame::{Frame, page},
     password::{Given, recent},

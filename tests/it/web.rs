@@ -3,9 +3,12 @@
 
 mod after;
 mod browser;
+mod comment;
 mod deciding;
+mod glass;
 mod guards;
 mod reading;
 mod room;
 mod sessions;
 mod switches;
+mod together;

@@ -4,7 +4,7 @@
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::json;
 
-use super::{Ballot, Change, Fresh, Refusal, Transition, decision_detail, deciding::policies};
+use super::{Ballot, Change, Fresh, Refusal, Transition, deciding::policies, decision_detail};
 use crate::domain::{
     Time,
     actor::{Actor, Agent, Person, Role},
