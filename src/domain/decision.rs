@@ -214,6 +214,41 @@ mod tests {
         assert_eq!(tally, Tally { people: 2, analyst: 2, senior: 1, lead: 1 });
     }
 
+    /// What a reader takes from the words, for a crew of so many: people, seniors or leads, leads.
+    fn read(words: &str, (people, senior, lead): (u8, u8, u8)) -> bool {
+        words.split(", ").all(|part| {
+            let (count, rest) = match part.split_once(' ') {
+                Some(("one" | "a", rest)) => (1, rest),
+                Some((count, rest)) => (count.parse().unwrap(), rest),
+                None => return part == "nobody",
+            };
+            let crew = match rest.strip_prefix("of them ").unwrap_or(rest) {
+                "person" | "people" => people,
+                "a senior or lead" | "senior or lead" | "seniors or leads" => senior,
+                "a lead" | "lead" | "leads" => lead,
+                other => panic!("{other:?} in {words:?}"),
+            };
+            crew >= count
+        })
+    }
+
+    #[test]
+    fn the_words_of_every_tally_say_for_every_crew_what_the_numbers_say() {
+        let crews = || {
+            (0..=5_u8).flat_map(|people| {
+                (0..=people)
+                    .flat_map(move |senior| (0..=senior).map(move |lead| (people, senior, lead)))
+            })
+        };
+        let tally = |(people, senior, lead)| Tally { people, analyst: people, senior, lead };
+        for least in crews().map(tally) {
+            for crew in crews() {
+                let words = least.to_string();
+                assert_eq!(read(&words, crew), tally(crew).covers(least), "{words}: {crew:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_lead_or_three_people_make_it_high_and_any_one_person_low() {
         let tier = |people, senior, lead| Tally { people, analyst: people, senior, lead }.tier();
