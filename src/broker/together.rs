@@ -137,8 +137,5 @@ fn refused(request: RequestId, why: &str) -> BrokerError {
 
 /// Says of which request a refusal is.
 fn named(request: RequestId, error: BrokerError) -> BrokerError {
-    match error {
-        BrokerError::Refused(why) => refused(request, &why.to_string()),
-        other => other,
-    }
+    if let BrokerError::Refused(why) = &error { refused(request, &why.to_string()) } else { error }
 }

@@ -26,7 +26,7 @@ use axum::{
 pub(super) struct Due {
     pub(super) id: RequestId,
     pub(super) effect: String,
-    pub(super) due_at: Time,
+    pub(super) until: Time,
     pub(super) overdue: bool,
     pub(super) left: String,
 }
@@ -36,13 +36,13 @@ pub(super) async fn reviews(site: &Site, session: &Session) -> Result<Vec<Due>, 
     let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
     let due = site.broker.reviews_due(&session.who).await?;
     let item = |request: &Request| {
-        let due_at = request.review_due()?.due_at;
+        let until = request.review_due()?.due_at;
         Some(Due {
             id: request.id,
             effect: request.effect_among(several),
-            due_at,
-            overdue: now > due_at,
-            left: words::left(due_at, now),
+            until,
+            overdue: now > until,
+            left: words::left(until, now),
         })
     };
     Ok(due.iter().filter_map(item).collect())

@@ -121,7 +121,7 @@ pub(super) async fn request_page(
     let waits = seen.request.state.name() == StateName::Pending;
     let together = if waits { site.broker.together(&session.who, id).await?.len() } else { 0 };
     let shown = RequestPage::new(frame, seen, me, site.broker.clock().now());
-    page(status, &RequestPage { problem, typed, together, ..shown })
+    page(status, &RequestPage { together, problem, typed, ..shown })
 }
 
 impl RequestPage {

@@ -184,6 +184,7 @@ fn no_transition_touches_what_was_frozen() {
             targets: targets.map(still).collect(),
             state: after.state.clone(),
             votes: after.votes.clone(),
+            review: after.review.clone(),
             decision: after.decision.clone(),
             attempts: after.attempts.clone(),
             held_because: after.held_because.clone(),

@@ -46,7 +46,7 @@ fn typed(request: &Request) -> Vec<(String, String)> {
 
 /// The fields of a form that this person is not offered: what another page of theirs gives, and
 /// what is stored.
-async fn fields(room: &Room, who: &mut Browser, request: &Request) -> Vec<(String, String)> {
+async fn outsider(room: &Room, who: &mut Browser, request: &Request) -> Vec<(String, String)> {
     who.open("/").await;
     let mut fields = who.page.hidden_fields("/sign-out");
     let now = room.now(request).await;
@@ -125,7 +125,7 @@ async fn only_a_lead_on_call_is_offered_to_break_the_glass_and_nobody_else_can()
         let mut person = room.browser_of(name).await;
         person.open(&path(&request)).await;
         assert!(!person.page.has_form(&verb(&request, "break-glass")), "{name}");
-        let fields = fields(&room, &mut person, &request).await;
+        let fields = outsider(&room, &mut person, &request).await;
         let page = person.post(&verb(&request, "break-glass"), &fields).await;
         assert_eq!(page.status, 403, "{name}: {}", page.html);
     }
@@ -139,7 +139,7 @@ async fn nobody_breaks_the_glass_for_an_own_agent() {
     let mut alice = room.browser_of("alice").await;
     alice.open(&path(&request)).await;
     assert!(!alice.page.has_form(&verb(&request, "break-glass")));
-    let fields = fields(&room, &mut alice, &request).await;
+    let fields = outsider(&room, &mut alice, &request).await;
     let page = alice.post(&verb(&request, "break-glass"), &fields).await;
     assert_eq!(page.status, 403);
     page.shows("whoever owns the agent");
@@ -178,14 +178,14 @@ async fn a_page_that_is_behind_breaks_no_glass() {
 async fn the_glass_is_not_broken_after_a_rejection_and_not_twice() {
     let (room, request, mut carol) = stuck().await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
-    let again = fields(&room, &mut carol, &request).await;
+    let again = outsider(&room, &mut carol, &request).await;
     let page = carol.post(&verb(&request, "break-glass"), &again).await;
     assert_eq!(page.status, 409);
     page.shows("the request is approved and can no longer be let through by breaking the glass");
     carol.open(&path(&request)).await;
     assert!(!carol.page.has_form(&verb(&request, "break-glass")));
     carol.submit(&verb(&request, "reject"), &[("comment", "a mistake")]).await;
-    let after = fields(&room, &mut carol, &request).await;
+    let after = outsider(&room, &mut carol, &request).await;
     assert_eq!(carol.post(&verb(&request, "break-glass"), &after).await.status, 409);
     assert_eq!(state(&room, &request).await, StateName::Rejected);
     room.work().await;
@@ -200,7 +200,7 @@ async fn what_nobody_could_approve_does_not_run_by_a_broken_glass() {
     assert_eq!(denied.state.name(), StateName::Denied);
     carol.open(&path(&denied)).await;
     assert!(!carol.page.has_form(&verb(&denied, "break-glass")));
-    let fields = fields(&room, &mut carol, &denied).await;
+    let fields = outsider(&room, &mut carol, &denied).await;
     assert_eq!(carol.post(&verb(&denied, "break-glass"), &fields).await.status, 409);
     assert_eq!(state(&room, &denied).await, StateName::Denied);
 }
@@ -291,12 +291,12 @@ async fn somebody_else_reviews_it_once() {
     assert!(!bob.page.has_form(&verb(&request, "review")), "it is not over");
     room.work().await;
     carol.open(&path(&request)).await.shows("somebody else must review it");
-    let own = fields(&room, &mut carol, &request).await;
+    let own = outsider(&room, &mut carol, &request).await;
     carol.page.shows("Inbox");
     assert!(!carol.page.has("Reviews that are due"));
     assert_eq!(carol.post(&verb(&request, "review"), &own).await.status, 403);
     let mut anna = room.browser_of("anna").await;
-    let fields = fields(&room, &mut anna, &request).await;
+    let fields = outsider(&room, &mut anna, &request).await;
     assert!(!anna.page.has("Reviews that are due"));
     assert_eq!(anna.post(&verb(&request, "review"), &fields).await.status, 403);
     bob.open("/").await.shows("Reviews that are due");
@@ -305,12 +305,12 @@ async fn somebody_else_reviews_it_once() {
     assert_eq!(blank.status, 400);
     let found = [("comment", "<b>right</b> call")];
     assert_eq!(bob.submit(&verb(&request, "review"), &found).await.status, 303);
-    bob.open(&path(&request)).await.shows("&#60;b&#62;right&#60;/b&#62;");
+    bob.open(&path(&request)).await.shows("&lt;b&gt;right&lt;/b&gt;");
     bob.page.shows("<b>bob</b> reviewed it at");
     assert!(!bob.page.has_form(&verb(&request, "review")));
     bob.open("/").await;
     assert!(!bob.page.has("Reviews that are due"));
-    let again = super::glass::fields(&room, &mut bob, &request).await;
+    let again = outsider(&room, &mut bob, &request).await;
     assert_eq!(bob.post(&verb(&request, "review"), &again).await.status, 409);
 }
 
