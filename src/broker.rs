@@ -25,7 +25,9 @@ use crate::{
     store::{Store, StoreError, audit},
 };
 
+pub mod break_glass;
 pub mod cancel;
+pub mod comment;
 pub mod execute;
 mod facts;
 pub mod freeze;
@@ -37,10 +39,12 @@ pub mod look;
 pub mod observe;
 pub mod policies;
 pub mod resolve;
+pub mod review;
 pub mod sign_in;
 pub mod submit;
 pub mod sweep;
 pub mod system;
+pub mod together;
 pub mod undo;
 pub mod vote;
 

@@ -31,6 +31,7 @@ mod failure;
 mod frame;
 #[cfg(test)]
 mod gallery;
+mod glass;
 mod guard;
 mod in_force;
 mod inbox;
@@ -44,6 +45,7 @@ mod resolve;
 mod session;
 mod sign_in;
 mod system;
+mod together;
 mod words;
 
 /// The largest form, in bytes.
@@ -103,6 +105,10 @@ fn signed_in(site: &Site) -> Router<Site> {
         .route("/requests/{id}/cancel", post(decide::cancel))
         .route("/requests/{id}/undo", post(decide::undo))
         .route("/requests/{id}/resolve", post(resolve::resolve))
+        .route("/requests/{id}/break-glass", post(glass::break_glass))
+        .route("/requests/{id}/review", post(glass::review))
+        .route("/requests/{id}/comment", post(glass::comment))
+        .route("/together", get(together::show).post(together::approve))
         .route("/audit", get(audit::show))
         .route("/policy", get(policy::show))
         .route("/policy/activate", post(policy::activate))

@@ -22,6 +22,7 @@ use crate::{
 impl Broker {
     /// Asks policy about a stored request, just now, with the votes that stand; says what use-by
     /// would follow. Its endpoints are frozen: where policy keeps one out by now, all are denied.
+    /// A broken glass stands in for the people who are missing; nothing stands in for policy.
     pub(super) async fn decide(
         &self,
         read: &mut impl Read,
@@ -29,7 +30,17 @@ impl Broker {
         agent: &Agent,
         now: Time,
     ) -> Result<Fresh, StoreError> {
-        let run = all_or_none(self.decide_first(read, request, agent, now).await?);
+        let mut question = self.question(read, request, agent, now).await?;
+        let engine = self.engine();
+        let mut run = all_or_none(engine.decide(&question));
+        if let Verdict::Approval(least) = run.verdict
+            && request.glass_counts(agent)
+        {
+            let tally = question.tally;
+            question.tally = tally.or(least);
+            run = all_or_none(engine.decide(&question));
+            (run.tally, run.break_glass) = (tally, true);
+        }
         Ok(Fresh { run, use_by: self.use_by(now), now })
     }
 

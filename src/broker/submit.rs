@@ -341,6 +341,7 @@ fn undecided(at: Time) -> Decision {
         kept_out: Vec::new(),
         policy_hash: Digest::ZERO,
         tally: Tally::NONE,
+        break_glass: false,
         at,
     }
 }

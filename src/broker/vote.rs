@@ -12,7 +12,7 @@ use crate::{
         decision::Answer,
         facts::{Resource, Verb},
         id::RequestId,
-        lifecycle::{Ballot, Shown},
+        lifecycle::{Ballot, Refusal, Shown},
         request::Request,
     },
     store::{Tx, accounts, requests},
@@ -30,17 +30,27 @@ impl Broker {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, agent, may, person } =
-                    self.moment(tx, who, id, (Verb::Approve, now)).await?;
-                let ballot = Ballot { person, shown, comment: comment.to_owned() };
-                let mut with_vote = request.clone();
-                with_vote.votes.push(ballot.clone().vote(now));
-                let fresh = self.decide(tx, &with_vote, &agent, now).await?;
-                let transition = request.approve(ballot, &may, fresh)?;
-                Ok(requests::advance(tx, transition, now).await?)
+                let moment = self.moment(tx, who, id, (Verb::Approve, now)).await?;
+                self.approve_now(tx, moment, (shown, comment), now).await
             })
         });
         self.record_refused_vote(who, id, Verb::Approve, done.await).await
+    }
+
+    /// Counts one more approval.
+    pub(super) async fn approve_now(
+        &self,
+        tx: &mut Tx<'_>,
+        Moment { request, agent, may, person }: Moment,
+        (shown, comment): (Shown, &str),
+        now: Time,
+    ) -> Result<Request, BrokerError> {
+        let ballot = Ballot { person, shown, comment: comment.to_owned() };
+        let mut with_vote = request.clone();
+        with_vote.votes.push(ballot.clone().vote(now));
+        let fresh = self.decide(tx, &with_vote, &agent, now).await?;
+        let transition = request.approve(ballot, &may, fresh)?;
+        Ok(requests::advance(tx, transition, now).await?)
     }
 
     /// Rejects what was shown; the comment is the reason.
@@ -109,12 +119,22 @@ impl Broker {
         done: Result<Request, BrokerError>,
     ) -> Result<Request, BrokerError> {
         if let Err(BrokerError::Refused(refusal)) = &done {
-            let detail = json!({ "verb": verb.name(), "why": refusal.to_string() });
-            let mut event = AuditEvent::new(EventKind::VoteRefused, who.actor(), None, detail);
-            event.request = Some(id);
-            self.record(&event).await?;
+            self.note_refused_vote(who, id, verb, refusal).await?;
         }
         done
+    }
+
+    pub(super) async fn note_refused_vote(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        verb: Verb,
+        refusal: &Refusal,
+    ) -> Result<(), BrokerError> {
+        let detail = json!({ "verb": verb.name(), "why": refusal.to_string() });
+        let mut event = AuditEvent::new(EventKind::VoteRefused, who.actor(), None, detail);
+        event.request = Some(id);
+        Ok(self.record(&event).await?)
     }
 }
 

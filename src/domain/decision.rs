@@ -22,6 +22,30 @@ impl Tally {
     /// Nobody has approved.
     pub const NONE: Self = Self { people: 0, analyst: 0, senior: 0, lead: 0 };
 
+    /// Of each number the greater.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            people: self.people.max(other.people),
+            analyst: self.analyst.max(other.analyst),
+            senior: self.senior.max(other.senior),
+            lead: self.lead.max(other.lead),
+        }
+    }
+
+    /// Whether no number is smaller.
+    pub fn covers(self, least: Self) -> bool {
+        self.or(least) == self
+    }
+
+    /// The tier of a decision that wants, or took, so many.
+    pub const fn tier(self) -> Tier {
+        match self {
+            Self { lead: 1.., .. } | Self { people: 3.., .. } => Tier::High,
+            Self { people: 0 | 1, senior: 0, .. } => Tier::Low,
+            Self { .. } => Tier::Medium,
+        }
+    }
+
     /// Counts one more person; a role that does not vote adds nothing.
     pub fn and(self, role: Role) -> Self {
         let Some(rank) = role.vote_rank() else { return self };
@@ -32,6 +56,34 @@ impl Tally {
             senior: self.senior.saturating_add(at_least(2)),
             lead: self.lead.saturating_add(at_least(3)),
         }
+    }
+}
+
+/// How much a decision asks of people, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// One person of any voting role would do, or nobody at all.
+    Low,
+    /// Everything between.
+    Medium,
+    /// A lead, or three people or more.
+    High,
+}
+
+impl Tier {
+    /// `low`, `medium`, `high`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -102,8 +154,10 @@ pub struct Decision {
     pub kept_out: Vec<(EndpointId, Vec<Reason>)>,
     /// The policy set that answered.
     pub policy_hash: Digest,
-    /// The votes it was told of.
+    /// The votes that there were.
     pub tally: Tally,
+    /// It was told of more: a broken glass stood in for the people who are missing.
+    pub break_glass: bool,
     /// When.
     pub at: Time,
 }
@@ -158,6 +212,49 @@ mod tests {
     fn a_lead_counts_in_every_voting_role_and_an_admin_in_none() {
         let tally = Tally::NONE.and(Role::Lead).and(Role::Analyst).and(Role::Admin);
         assert_eq!(tally, Tally { people: 2, analyst: 2, senior: 1, lead: 1 });
+    }
+
+    /// What a reader takes from the words, for a crew of so many: people, seniors or leads, leads.
+    fn read(words: &str, (people, senior, lead): (u8, u8, u8)) -> bool {
+        words.split(", ").all(|part| {
+            let (count, rest) = match part.split_once(' ') {
+                Some(("one" | "a", rest)) => (1, rest),
+                Some((count, rest)) => (count.parse().unwrap(), rest),
+                None => return part == "nobody",
+            };
+            let crew = match rest.strip_prefix("of them ").unwrap_or(rest) {
+                "person" | "people" => people,
+                "a senior or lead" | "senior or lead" | "seniors or leads" => senior,
+                "a lead" | "lead" | "leads" => lead,
+                other => panic!("{other:?} in {words:?}"),
+            };
+            crew >= count
+        })
+    }
+
+    #[test]
+    fn the_words_of_every_tally_say_for_every_crew_what_the_numbers_say() {
+        let crews = || {
+            (0..=5_u8).flat_map(|people| {
+                (0..=people)
+                    .flat_map(move |senior| (0..=senior).map(move |lead| (people, senior, lead)))
+            })
+        };
+        let tally = |(people, senior, lead)| Tally { people, analyst: people, senior, lead };
+        for least in crews().map(tally) {
+            for crew in crews() {
+                let words = least.to_string();
+                assert_eq!(read(&words, crew), tally(crew).covers(least), "{words}: {crew:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lead_or_three_people_make_it_high_and_any_one_person_low() {
+        let tier = |people, senior, lead| Tally { people, analyst: people, senior, lead }.tier();
+        assert_eq!([tier(0, 0, 0), tier(1, 0, 0)], [Tier::Low; 2]);
+        assert_eq!([tier(1, 1, 0), tier(2, 0, 0), tier(2, 2, 0)], [Tier::Medium; 3]);
+        assert_eq!([tier(1, 1, 1), tier(3, 0, 0), tier(5, 5, 5)], [Tier::High; 3]);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Every way a request can move. Each function consumes the request and returns the next one
 //! together with its audit event, or a refusal that a person can read.
 //!
-//! `deciding` holds what comes before the claim, `dispatching` the claim and the calls, `observing`
+//! `deciding` holds what comes before the claim, `glass` what a lead on call does without the others
+//! and the look back at it, `dispatching` the claim and the calls, `observing`
 //! what is learnt after that.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
 mod deciding;
 mod dispatching;
+mod glass;
 mod observing;
 
 use chrono::{SecondsFormat, TimeDelta};
+pub use glass::REVIEW_HOURS;
 use serde_json::{Value, json};
 
 use super::{
@@ -20,7 +23,7 @@ use super::{
     canonical::Digest,
     decision::{Decision, Verdict},
     endpoint::EndpointId,
-    id::{AttemptId, PersonId},
+    id::{AttemptId, PersonId, RequestId},
     permit::Order,
     request::{Attempt, Outcome, Request, StateName, Vote, Watch},
 };
@@ -86,6 +89,28 @@ pub enum Refusal {
     #[error("there is nothing to take back: {why}")]
     NothingToUndo {
         /// Why.
+        why: String,
+    },
+    /// What was typed is not the beginning of the digest.
+    #[error(
+        "to break the glass, type the first {} characters of the digest: {prefix}", prefix.len()
+    )]
+    PrefixWrong {
+        /// What had to be typed.
+        prefix: String,
+    },
+    /// Nobody has to look back at it: no glass was broken, somebody has looked, or it is not over.
+    #[error("no review of it is due")]
+    NoReviewDue,
+    /// Whoever broke the glass does not look back at it.
+    #[error("you broke the glass yourself; somebody else must review it")]
+    OwnGlass,
+    /// One of several requests cannot be approved together with the others.
+    #[error("{request}: {why}. None of them was approved")]
+    NotTogether {
+        /// Which.
+        request: RequestId,
+        /// Why not.
         why: String,
     },
     /// A person can only say what happened where nobody knows.
@@ -318,6 +343,7 @@ fn decision_detail(decision: &Decision) -> Value {
         "verdict": decision.verdict.name(),
         "needs": least,
         "people": decision.tally.people,
+        "break_glass": decision.break_glass,
         "policies": decision.policies(),
         "why": decision.why(),
         "errors": decision.errors,

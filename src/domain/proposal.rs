@@ -272,16 +272,17 @@ pub fn reason(arguments: &Map<String, Value>) -> Result<String, Invalid> {
 
 /// Holds a reason against its rule, wherever it came from.
 pub fn check_reason(text: &str) -> Result<(), Invalid> {
+    check_words("reason", text, &reason_allowed())
+}
+
+/// Holds what a person wrote against its rule: 1 to [`REASON_CHARS_MAX`] characters, not all blank.
+pub fn check_words(field: &str, text: &str, allowed: &str) -> Result<(), Invalid> {
     let length = text.chars().count();
     if text.trim().is_empty() {
-        return Err(Invalid::new("reason", "it is empty", reason_allowed()));
+        return Err(Invalid::new(field, "it is empty", allowed));
     }
     if length > REASON_CHARS_MAX {
-        return Err(Invalid::new(
-            "reason",
-            format!("it has {length} characters"),
-            reason_allowed(),
-        ));
+        return Err(Invalid::new(field, format!("it has {length} characters"), allowed));
     }
     Ok(())
 }

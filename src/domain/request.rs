@@ -13,7 +13,7 @@ use super::{
     action::{Action, Term, counted},
     actor::{Agent, Person, Role},
     canonical::{Canonical, Digest},
-    decision::{Decision, Tally},
+    decision::{Decision, Tally, Tier, Verdict},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::{AlertFacts, RequestFacts},
     id::{AgentId, AttemptId, PersonId, RequestId},
@@ -219,7 +219,7 @@ impl Request {
         .digest()
     }
 
-    /// Who approved, counted for policy. Left out: disabled people, people who must change their
+    /// Who approved, counted for policy. Left out: people without a voting role, disabled people, people who must change their
     /// password, the agent's owner then and now, whoever issued its token, the person who asked,
     /// and approvals of another digest.
     pub fn tally(&self, agent_now: &Agent) -> Tally {
@@ -231,13 +231,53 @@ impl Request {
 
     /// Whether an approval counts.
     pub fn counts(&self, vote: &Vote, agent_now: &Agent) -> bool {
-        let asker = self.asked_by.as_ref().map(|asker| asker.person);
-        let barred =
-            [Some(self.owner), self.issuer, Some(agent_now.owner), agent_now.issuer, asker];
-        vote.digest == self.digest
-            && !vote.person.disabled
-            && !vote.person.must_change_password
-            && !barred.contains(&Some(vote.person.id))
+        self.why_not_counted(vote, agent_now).is_none()
+    }
+
+    /// Why an approval does not count; none where it does.
+    pub fn why_not_counted(&self, vote: &Vote, agent_now: &Agent) -> Option<&'static str> {
+        let (person, id) = (&vote.person, Some(vote.person.id));
+        if vote.digest != self.digest {
+            Some("it is for another digest")
+        } else if person.disabled {
+            Some("this person is disabled")
+        } else if person.must_change_password {
+            Some("this person's password was reset and not changed yet")
+        } else if person.role.vote_rank().is_none() {
+            Some("this person is no longer an analyst, senior or lead")
+        } else if [Some(self.owner), Some(agent_now.owner)].contains(&id) {
+            Some("this person owns the agent, or did when it asked")
+        } else if [self.issuer, agent_now.issuer].contains(&id) {
+            Some("this person issued the agent's token")
+        } else if self.asked_by.as_ref().is_some_and(|asker| Some(asker.person) == id) {
+            Some("this person asked for it")
+        } else {
+            None
+        }
+    }
+
+    /// Whoever approved and counts, in the order of the votes.
+    pub fn counted(&self, agent_now: &Agent) -> Vec<&str> {
+        let counted = self.votes.iter().filter(|vote| self.counts(vote, agent_now));
+        counted.map(|vote| vote.person.name.as_str()).collect()
+    }
+
+    /// The highest criticality among its endpoints; 5 when it has none.
+    pub fn criticality(&self) -> u8 {
+        self.targets.iter().map(|target| target.criticality).max().unwrap_or(5)
+    }
+
+    /// How much it asks of people: by what policy wants, and once it runs by the votes it took.
+    /// What does not end by itself, reaches everywhere or touches what much hangs on is never low;
+    /// what nobody can approve is high.
+    pub fn tier(&self) -> Tier {
+        let asked = match self.decision.verdict {
+            Verdict::Approval(least) => least.tier(),
+            Verdict::Run => self.decision.tally.tier(),
+            Verdict::Deny => Tier::High,
+        };
+        let wide = self.term == Term::Permanent || self.fleet_wide || self.criticality() > 3;
+        if wide { asked.max(Tier::Medium) } else { asked }
     }
 
     /// What policy may know of it.
@@ -249,7 +289,7 @@ impl Request {
             issuer_then: self.issuer,
             asker: self.asked_by.as_ref().map(|asker| asker.person),
             action: self.action.clone(),
-            criticality: self.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
+            criticality: self.criticality(),
         }
     }
 

@@ -63,6 +63,7 @@ pub(super) fn decide(set: &Set, question: &Question) -> Decision {
         kept_out: weighed.kept_out,
         policy_hash: set.hash,
         tally: question.tally,
+        break_glass: false,
         at: question.now,
     }
 }

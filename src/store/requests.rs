@@ -7,7 +7,7 @@ use crate::domain::{
     Time,
     canonical::Digest,
     endpoint::SkipReason,
-    id::RequestId,
+    id::{PersonId, RequestId},
     lifecycle::{Change, Transition},
     request::{Attempt, Outcome, Request, State, Target},
 };
@@ -21,7 +21,8 @@ mod waiting;
 pub use in_force::{InForce, approvers, in_force, open_undo};
 pub use load::load;
 pub use look::{
-    Filter, Summary, approved, approved_count, dispatching, list, open, overdue, undos, watched,
+    Filter, Summary, approved, approved_count, dispatching, list, open, overdue, reviews_due,
+    undos, watched,
 };
 pub use past::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
@@ -148,6 +149,9 @@ async fn write_change(
     match transition.change() {
         Change::Asked | Change::State => {}
         Change::Approved(vote) => {
+            if vote.break_glass {
+                retract(tx, &id, vote.person.id, now).await?;
+            }
             sqlx::query(
                 "INSERT INTO vote (request_id, person_id, digest, role, comment, at, break_glass)
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -162,17 +166,7 @@ async fn write_change(
             .execute(tx.connection())
             .await?;
         }
-        Change::Retracted(person) => {
-            sqlx::query(
-                "UPDATE vote SET retracted_at = $3
-                 WHERE request_id = $1 AND person_id = $2 AND retracted_at IS NULL",
-            )
-            .bind(&id)
-            .bind(person.to_string())
-            .bind(now.timestamp_micros())
-            .execute(tx.connection())
-            .await?;
-        }
+        Change::Retracted(person) => retract(tx, &id, *person, now).await?,
         Change::Attempt(attempt) => insert_attempt(tx, &id, attempt).await?,
         Change::Answered(answered, next) => {
             let answered = request.attempts.iter().find(|attempt| attempt.id == *answered);
@@ -189,6 +183,25 @@ async fn write_change(
             }
         }
     }
+    Ok(())
+}
+
+/// Takes a person's standing vote away, if there is one.
+async fn retract(
+    tx: &mut Tx<'_>,
+    request: &str,
+    person: PersonId,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE vote SET retracted_at = $3
+         WHERE request_id = $1 AND person_id = $2 AND retracted_at IS NULL",
+    )
+    .bind(request)
+    .bind(person.to_string())
+    .bind(now.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
     Ok(())
 }
 

@@ -156,6 +156,7 @@ pub(super) fn write_decision(decision: &Decision) -> String {
             .map(|(id, reasons)| json!([id.as_str(), write_reasons(reasons)])).collect::<Vec<_>>(),
         "policy_hash": decision.policy_hash.to_string(),
         "tally": write_tally(decision.tally),
+        "break_glass": decision.break_glass,
         "at": decision.at.timestamp_micros(),
     })
     .to_string()
@@ -184,6 +185,8 @@ fn decision_from(json: &Value) -> Option<Decision> {
         kept_out: json.get("kept_out")?.as_array()?.iter().map(kept_out).collect::<Option<_>>()?,
         policy_hash: Digest::parse(json.get("policy_hash")?.as_str()?)?,
         tally: read_tally(json.get("tally")?)?,
+        // Rows from before there was a glass to break do not say.
+        break_glass: json.get("break_glass").is_some_and(|broken| *broken == json!(true)),
         at: Time::from_timestamp_micros(json.get("at")?.as_i64()?)?,
     })
 }

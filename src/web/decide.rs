@@ -27,17 +27,20 @@ use crate::{
 };
 
 /// The longest comment, in characters.
-const COMMENT_CHARS_MAX: usize = 2000;
+pub(super) const COMMENT_CHARS_MAX: usize = 2000;
 
 /// A vote, with what was on the screen.
 #[derive(Deserialize)]
 pub(super) struct Vote {
     version: u64,
     digest: String,
+    /// The beginning of the digest, where the glass is broken.
     #[serde(default)]
-    comment: String,
+    pub(super) typed: String,
     #[serde(default)]
-    password: String,
+    pub(super) comment: String,
+    #[serde(default)]
+    pub(super) password: String,
 }
 
 /// A reason, and the password where it is wanted.
@@ -50,7 +53,7 @@ pub(super) struct Ending {
 }
 
 impl Vote {
-    fn shown(&self) -> Result<Shown, Failure> {
+    pub(super) fn shown(&self) -> Result<Shown, Failure> {
         let digest = Digest::parse(&self.digest).ok_or_else(Failure::unreadable)?;
         Ok(Shown { version: self.version, digest })
     }
@@ -215,10 +218,10 @@ impl Desk {
             Verb::Cancel => Typed { cancel: comment, ..none },
             Verb::Undo => Typed { undo: comment, ..none },
             Verb::Resolve => Typed { resolve: comment, ..none },
+            Verb::BreakGlass => Typed { glass: comment, ..none },
+            Verb::Review => Typed { review: comment, ..none },
+            Verb::Comment => Typed { note: comment, ..none },
             Verb::Retract
-            | Verb::Comment
-            | Verb::BreakGlass
-            | Verb::Review
             | Verb::ManagePeople
             | Verb::ManageAgents
             | Verb::View

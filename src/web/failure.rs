@@ -148,8 +148,8 @@ impl From<Refusal> for Failure {
 /// The status of a page that says why a request did not move.
 pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::NotAllowed { .. } => StatusCode::FORBIDDEN,
-        Refusal::ReasonMissing => StatusCode::BAD_REQUEST,
+        Refusal::NotAllowed { .. } | Refusal::OwnGlass => StatusCode::FORBIDDEN,
+        Refusal::ReasonMissing | Refusal::PrefixWrong { .. } => StatusCode::BAD_REQUEST,
         Refusal::WrongState { .. }
         | Refusal::VersionChanged
         | Refusal::DigestChanged
@@ -162,6 +162,8 @@ pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::PolicyWithdrawn { .. }
         | Refusal::NoSuchAttempt
         | Refusal::NothingToUndo { .. }
+        | Refusal::NoReviewDue
+        | Refusal::NotTogether { .. }
         | Refusal::NotOpen { .. } => StatusCode::CONFLICT,
     }
 }

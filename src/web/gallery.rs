@@ -69,7 +69,7 @@ fn frame(title: &str, here: &'static str) -> Frame {
 
 fn request_page(request: Request, approve: Access, me: PersonId) -> RequestPage {
     let frame = frame(&request.effect(), "/requests");
-    RequestPage::new(frame, seen(request, approve), me, at(8))
+    RequestPage::new(frame, seen(request, approve), (me, Role::Senior), at(8))
 }
 
 fn own_agent() -> Access {

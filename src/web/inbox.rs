@@ -8,6 +8,7 @@ use super::{
     Site,
     failure::Failure,
     frame::{Frame, page},
+    glass::{Due, reviews},
     requests::read,
     session::{Asked, Session},
     words,
@@ -27,6 +28,8 @@ pub(super) struct InboxPage {
     pub(super) frame: Frame,
     pub(super) mine: Section,
     pub(super) others: Section,
+    /// Broken glasses that this person may look back at.
+    pub(super) reviews: Vec<Due>,
 }
 
 /// What waits for this person, or for others: one page of it.
@@ -96,7 +99,8 @@ pub(super) async fn show(
     let inbox = site.broker.inbox(&session.who, mine, others).await?;
     let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
     let frame = Frame::new(&site, &session, "Inbox").await?.at("/");
-    page(StatusCode::OK, &InboxPage::new(frame, &inbox, several, now))
+    let reviews = reviews(&site, &session).await?;
+    page(StatusCode::OK, &InboxPage { reviews, ..InboxPage::new(frame, &inbox, several, now) })
 }
 
 impl InboxPage {
@@ -107,7 +111,8 @@ impl InboxPage {
             cards: pile.groups.iter().map(|group| Card::new(group, several, now)).collect(),
             next: pile.next.map(|place| place.to_string()),
         };
-        Self { frame, mine: section(&inbox.mine), others: section(&inbox.others) }
+        let (mine, others) = (section(&inbox.mine), section(&inbox.others));
+        Self { frame, mine, others, reviews: Vec::new() }
     }
 }
 

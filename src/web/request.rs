@@ -22,6 +22,8 @@ use crate::{
     domain::{
         Time,
         action::counted,
+        actor::Role,
+        audit::EventKind,
         canonical::Digest,
         decision::Verdict,
         endpoint::Platform,
@@ -44,6 +46,10 @@ pub(super) struct RequestPage {
     pub(super) told: Vec<Told>,
     pub(super) stories: Vec<Story>,
     pub(super) me: PersonId,
+    /// The role of whoever looks.
+    pub(super) role: Role,
+    /// How many identical requests this person may approve together, this one among them.
+    pub(super) together: usize,
     pub(super) now: Time,
     /// What went wrong with the form that was just sent.
     pub(super) problem: Option<String>,
@@ -64,6 +70,12 @@ pub(super) struct Typed {
     pub(super) undo: String,
     /// What a person saw who looked.
     pub(super) resolve: String,
+    /// The reason for breaking the glass.
+    pub(super) glass: String,
+    /// What was found when looking back at it.
+    pub(super) review: String,
+    /// A comment without a vote.
+    pub(super) note: String,
 }
 
 /// Whether a form is offered.
@@ -106,15 +118,24 @@ pub(super) async fn request_page(
         None => (StatusCode::OK, None, Typed::default()),
         Some((status, problem, typed)) => (status, Some(problem), typed),
     };
-    let (me, now) = (session.who.person.id, site.broker.clock().now());
-    page(status, &RequestPage { problem, typed, ..RequestPage::new(frame, seen, me, now) })
+    let me = (session.who.person.id, session.who.person.role);
+    let waits = seen.request.state.name() == StateName::Pending;
+    let together = if waits { site.broker.together(&session.who, id).await?.len() } else { 0 };
+    let shown = RequestPage::new(frame, seen, me, site.broker.clock().now());
+    page(status, &RequestPage { together, problem, typed, ..shown })
 }
 
 impl RequestPage {
-    pub(super) fn new(frame: Frame, mut seen: Seen, me: PersonId, now: Time) -> Self {
+    pub(super) fn new(
+        frame: Frame,
+        mut seen: Seen,
+        (me, role): (PersonId, Role),
+        now: Time,
+    ) -> Self {
         let stories = stories(&seen.request, &seen.timeline);
         let told = std::mem::take(&mut seen.timeline).into_iter().map(tell).collect();
-        Self { frame, seen, told, stories, me, now, problem: None, typed: Typed::default() }
+        let typed = Typed::default();
+        Self { frame, seen, told, stories, me, role, together: 0, now, problem: None, typed }
     }
 
     fn nobody_had_to(&self) -> bool {
@@ -153,23 +174,22 @@ impl RequestPage {
     }
 
     fn needed(&self) -> String {
-        let names: Vec<_> = self
-            .seen
-            .request
-            .votes
-            .iter()
-            .filter(|vote| self.counts(vote))
-            .map(|vote| vote.person.name.as_str())
-            .collect();
-        words::needed(&self.seen.request.decision, &names)
+        let request = &self.seen.request;
+        words::needed(&request.decision, &request.counted(&self.seen.agent))
     }
 
     fn ruling(&self) -> String {
         words::ruling(&self.seen.request.decision)
     }
 
-    fn counts(&self, vote: &Vote) -> bool {
-        self.seen.request.counts(vote, &self.seen.agent)
+    fn why_not_counted(&self, vote: &Vote) -> Option<&'static str> {
+        self.seen.request.why_not_counted(vote, &self.seen.agent)
+    }
+
+    /// What people said about it without voting, oldest first.
+    fn comments(&self) -> impl Iterator<Item = &Told> {
+        let kind = EventKind::CommentAdded.name();
+        self.told.iter().filter(move |entry| entry.kind == kind)
     }
 
     fn owner(&self) -> String {
@@ -225,7 +245,7 @@ impl RequestPage {
         (unknown, loud.len() - unknown)
     }
 
-    fn mine(&self) -> Option<&Vote> {
+    pub(super) fn mine(&self) -> Option<&Vote> {
         self.seen.request.votes.iter().find(|vote| vote.person.id == self.me)
     }
 
@@ -255,7 +275,7 @@ impl RequestPage {
         matches!(self.seen.request.state.name(), StateName::Pending | StateName::Approved)
     }
 
-    fn offer(&self, verb: Verb, what: &str) -> Offer {
+    pub(super) fn offer(&self, verb: Verb, what: &str) -> Offer {
         match self.seen.access(verb) {
             Access::Now => Offer::Form(false),
             Access::WithPassword => Offer::Form(true),

@@ -80,6 +80,10 @@ pub(super) fn ended_at(state: &State) -> Option<Time> {
 /// What policy says, in one sentence: the outcome for the request as it is.
 pub(super) fn ruling(decision: &Decision) -> String {
     match decision.verdict {
+        Verdict::Run if decision.break_glass => format!(
+            "The glass was broken: it runs without those who are missing, approved by {}.",
+            decision.tally
+        ),
         Verdict::Run if decision.tally.people == 0 => "Policy lets it run without people.".into(),
         Verdict::Run => format!("Policy lets it run, approved by {}.", decision.tally),
         Verdict::Approval(least) => format!("Policy lets it run once approved by {least}."),
@@ -96,6 +100,9 @@ pub(super) fn needed(decision: &Decision, names: &[&str]) -> String {
     match decision.verdict {
         Verdict::Approval(least) => format!("Needs {least}; {has}."),
         Verdict::Run if names.is_empty() => "Needs nobody.".to_owned(),
+        Verdict::Run if decision.break_glass => {
+            format!("Needs nobody more: the glass was broken; {has}.")
+        }
         Verdict::Run => format!("Needs nobody more; {has}."),
         Verdict::Deny => "Nobody can approve it.".to_owned(),
     }
@@ -147,6 +154,7 @@ mod tests {
             kept_out: Vec::new(),
             policy_hash: Digest::ZERO,
             tally: Tally::NONE,
+            break_glass: false,
             at: Time::UNIX_EPOCH,
         };
         let needs = "Needs 2 people, one of them a senior or lead; ";

@@ -3,9 +3,11 @@
 //!
 //! In reading order: the request and the people of the [`world`], the [`input`]s, the [`walk`];
 //! then what must hold: [`promises`] about running, [`voting`], [`records`] of what happened,
-//! [`refusals`], what is learnt after the calls ([`observing`]), and the [`digest`] that people approve.
+//! [`refusals`], the broken [`glass`], what is learnt after the calls ([`observing`]), and the
+//! [`digest`] that people approve.
 
 mod digest;
+mod glass;
 mod input;
 mod observing;
 mod promises;

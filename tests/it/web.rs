@@ -3,8 +3,10 @@
 
 mod after;
 mod browser;
+mod comment;
 mod crawl;
 mod deciding;
+mod glass;
 mod guards;
 mod lists;
 mod reading;
@@ -13,3 +15,4 @@ mod routes;
 mod scan;
 mod sessions;
 mod switches;
+mod together;

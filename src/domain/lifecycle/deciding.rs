@@ -106,6 +106,10 @@ impl Request {
         if self.votes.len() == votes {
             return Err(Refusal::NotVoted);
         }
+        // Nothing ran: without a broken glass there is nothing to look back at.
+        if !self.votes.iter().any(|vote| vote.break_glass) {
+            self.review = None;
+        }
         let decision = decision_detail(&fresh.run);
         let detail = json!({ "allowed_by": policies(may), "decision": decision });
         self.decide(fresh);
@@ -187,7 +191,7 @@ impl Request {
         Ok(self.moved(Change::State, EventKind::RequestWithdrawn, Actor::System, detail))
     }
 
-    fn votable(
+    pub(super) fn votable(
         &self,
         verb: &'static str,
         shown: Shown,
@@ -222,7 +226,7 @@ impl Request {
         Ok(())
     }
 
-    fn decide(&mut self, Fresh { run, use_by, now }: Fresh) {
+    pub(super) fn decide(&mut self, Fresh { run, use_by, now }: Fresh) {
         self.state = match (run.verdict, &self.state) {
             (Verdict::Run, State::Approved { use_by }) => State::Approved { use_by: *use_by },
             (Verdict::Run, _) => State::Approved { use_by },

@@ -204,6 +204,15 @@ pub async fn undos(read: &mut impl Read, of: RequestId) -> Result<Vec<RequestId>
     ids(&rows)
 }
 
+/// Requests that are over and wait for somebody to look back at a broken glass, the longest due
+/// first.
+pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT id FROM request
+         WHERE review_due_at IS NOT NULL AND reviewed_at IS NULL AND ended_at IS NOT NULL
+         ORDER BY review_due_at, id";
+    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
+}
+
 /// Requests that wait for people or for the worker.
 pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
     let sql = "SELECT id FROM request WHERE state IN ('pending', 'approved') ORDER BY asked_at, id";

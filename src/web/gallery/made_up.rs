@@ -143,6 +143,7 @@ pub(super) fn decision() -> Decision {
         kept_out: Vec::new(),
         policy_hash: Digest::of(b"policy"),
         tally: Tally::NONE.and(Role::Analyst),
+        break_glass: false,
         at: at(4),
     }
 }

@@ -170,6 +170,7 @@ fn run() -> Decision {
         kept_out: Vec::new(),
         policy_hash: Digest::ZERO,
         tally: Tally::NONE,
+        break_glass: false,
         at: now(),
     }
 }

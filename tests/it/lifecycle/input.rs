@@ -30,6 +30,17 @@ pub(super) enum Screen {
     AnotherDigest,
 }
 
+/// What somebody who breaks the glass types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// The beginning of the digest, and a reason.
+    Right,
+    /// Something else, and a reason.
+    WrongPrefix,
+    /// The beginning of the digest, and a blank.
+    NoReason,
+}
+
 /// Which attempt an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
@@ -65,6 +76,7 @@ pub(super) enum Then {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Input {
     Approve { who: Who, screen: Screen, may: bool, verdict: Verdict, now: i64 },
+    BreakGlass { who: Who, screen: Screen, may: bool, words: Words, verdict: Verdict, now: i64 },
     Reject { who: Who, screen: Screen, may: bool, reason: &'static str, now: i64 },
     Retract { who: Who, may: bool, verdict: Verdict, now: i64 },
     Cancel { by_owner: bool, may: bool, now: i64 },
@@ -91,6 +103,7 @@ impl Input {
     pub(super) fn function(self) -> &'static str {
         match self {
             Self::Approve { .. } => "approve",
+            Self::BreakGlass { .. } => "break_glass",
             Self::Reject { .. } => "reject",
             Self::Retract { .. } => "retract",
             Self::Cancel { .. } => "cancel",
@@ -110,6 +123,7 @@ impl Input {
     pub(super) fn now(self) -> Option<i64> {
         match self {
             Self::Approve { now, .. }
+            | Self::BreakGlass { now, .. }
             | Self::Reject { now, .. }
             | Self::Retract { now, .. }
             | Self::Cancel { now, .. }
@@ -129,6 +143,7 @@ impl Input {
     pub(super) fn verdict(self) -> Option<Verdict> {
         match self {
             Self::Approve { verdict, .. }
+            | Self::BreakGlass { verdict, .. }
             | Self::Retract { verdict, .. }
             | Self::Redecide { verdict, .. }
             | Self::Claim { verdict, .. }
@@ -162,6 +177,13 @@ impl Input {
             Self::Approve { who, screen, may, verdict, now } => {
                 let ballot = screen.ballot(who, &request, "looks right");
                 request.approve(ballot, &answer(may), fresh(verdict, now))?
+            }
+            Self::BreakGlass { who, screen, may, words, verdict, now } => {
+                let (wrong, blank) = (words == Words::WrongPrefix, words == Words::NoReason);
+                let ballot = screen.ballot(who, &request, if blank { " \n" } else { "nobody" });
+                let prefix = request.digest.prefix();
+                let typed = if wrong { prefix.to_uppercase() + "0" } else { prefix };
+                request.break_glass(ballot, &typed, &answer(may), fresh(verdict, now))?
             }
             Self::Reject { who, screen, may, reason, now } => {
                 let ballot = screen.ballot(who, &request, reason);
@@ -324,10 +346,16 @@ fn votes(may: bool, now: i64) -> Vec<Input> {
         for screen in Screen::ALL {
             let approve = |verdict| Input::Approve { who, screen, may, verdict, now };
             inputs.extend(VERDICTS.map(approve));
+            let words = Words::Right;
+            let glass = |verdict| Input::BreakGlass { who, screen, may, words, verdict, now };
+            inputs.extend(VERDICTS.map(glass));
             let reject = |reason| Input::Reject { who, screen, may, reason, now };
             inputs.extend(["a test of ours", " \n"].map(reject));
         }
         inputs.extend(VERDICTS.map(|verdict| Input::Retract { who, may, verdict, now }));
+        let (screen, verdict) = (Screen::Current, Verdict::Run);
+        let odd = |words| Input::BreakGlass { who, screen, may, words, verdict, now };
+        inputs.extend([Words::WrongPrefix, Words::NoReason].map(odd));
     }
     inputs
 }

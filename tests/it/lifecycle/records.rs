@@ -30,6 +30,7 @@ fn every_transition_is_written_down_as_what_it_was() {
         let withdrawn = moved.transition.request().state.name() == StateName::Withdrawn;
         let expected = match step.input {
             Input::Approve { .. } => EventKind::VoteApproved,
+            Input::BreakGlass { .. } => EventKind::GlassBroken,
             Input::Reject { .. } => EventKind::RequestRejected,
             Input::Retract { .. } => EventKind::VoteRetracted,
             Input::Cancel { .. } => EventKind::RequestCancelled,
@@ -54,9 +55,10 @@ fn every_transition_is_written_down_as_what_it_was() {
 fn every_transition_is_written_down_under_the_name_of_whoever_caused_it() {
     for (step, moved) in walk().moves() {
         let expected = match step.input {
-            Input::Approve { who, .. } | Input::Reject { who, .. } | Input::Retract { who, .. } => {
-                who.person().name
-            }
+            Input::Approve { who, .. }
+            | Input::BreakGlass { who, .. }
+            | Input::Reject { who, .. }
+            | Input::Retract { who, .. } => who.person().name,
             Input::Cancel { by_owner: true, .. } => "olga".to_owned(),
             Input::Cancel { by_owner: false, .. } => "triage".to_owned(),
             Input::Expire { .. }
@@ -182,6 +184,7 @@ fn no_transition_touches_what_was_frozen() {
             targets: targets.map(still).collect(),
             state: after.state.clone(),
             votes: after.votes.clone(),
+            review: after.review.clone(),
             decision: after.decision.clone(),
             attempts: after.attempts.clone(),
             held_because: after.held_because.clone(),
@@ -221,6 +224,7 @@ fn a_transition_names_the_attempts_that_the_store_has_to_keep() {
             Input::Answer { attempt: Which::Other, .. } => panic!("{step:?}"),
             Input::Resume { .. } => next.map_or(Change::State, Change::Attempt),
             Input::Approve { .. }
+            | Input::BreakGlass { .. }
             | Input::Reject { .. }
             | Input::Retract { .. }
             | Input::Cancel { .. }

@@ -19,8 +19,12 @@ use super::{
 };
 
 /// Every function with every refusal it has.
-const REFUSALS: [(&str, &str); 13] = [
+const REFUSALS: [(&str, &str); 14] = [
     ("approve", "AlreadyVoted DigestChanged NotAllowed TooLate VersionChanged WrongState"),
+    (
+        "break_glass",
+        "DigestChanged NotAllowed PrefixWrong ReasonMissing TooLate VersionChanged WrongState",
+    ),
     ("reject", "DigestChanged NotAllowed ReasonMissing TooLate VersionChanged WrongState"),
     ("retract", "NotAllowed NotVoted TooLate WrongState"),
     ("cancel", "NotAllowed WrongState"),
@@ -52,6 +56,10 @@ const fn variant(refusal: &Refusal) -> &'static str {
         Refusal::NoSuchAttempt => "NoSuchAttempt",
         Refusal::NothingToUndo { .. } => "NothingToUndo",
         Refusal::NotOpen { .. } => "NotOpen",
+        Refusal::PrefixWrong { .. } => "PrefixWrong",
+        Refusal::NoReviewDue => "NoReviewDue",
+        Refusal::OwnGlass => "OwnGlass",
+        Refusal::NotTogether { .. } => "NotTogether",
     }
 }
 

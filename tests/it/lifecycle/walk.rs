@@ -174,6 +174,7 @@ struct Likeness {
     state: StateName,
     use_by: Option<Time>,
     approved_by: BTreeSet<PersonId>,
+    glass_broken: bool,
     /// Looked at only before anybody approved: it stops nobody.
     held: bool,
     targets: Vec<(&'static str, bool)>,
@@ -202,6 +203,7 @@ fn likeness(situation: &Situation) -> Likeness {
         state: request.state.name(),
         use_by,
         approved_by: votes.map(|vote| vote.person.id).collect(),
+        glass_broken: votes_matter && request.review.is_some(),
         held: request.held_because.is_some() && request.votes.is_empty(),
         targets: request
             .targets

@@ -112,6 +112,7 @@ pub(crate) fn decision(verdict: Verdict) -> Decision {
         kept_out: Vec::new(),
         policy_hash: Digest::of(b"policies"),
         tally: Tally::NONE,
+        break_glass: false,
         at: minute(0),
     }
 }

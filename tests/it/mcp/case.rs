@@ -69,6 +69,7 @@ pub(crate) fn decision(verdict: Verdict, tally: Tally) -> Decision {
         kept_out: Vec::new(),
         policy_hash: Digest::ZERO,
         tally,
+        break_glass: false,
         at: at(0),
     }
 }

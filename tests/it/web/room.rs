@@ -8,10 +8,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{
-        keeper::NewPerson,
-        look::Filter,
-    },
+    broker::{keeper::NewPerson, look::Filter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
