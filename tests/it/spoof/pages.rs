@@ -11,7 +11,11 @@ use super::{
     oracle::{assert_clean, assert_clean_page},
     stage::{Stage, address, block},
 };
-use crate::harness::{PASSWORD, page::PersonClient, stored::assert_same};
+use crate::harness::{
+    PASSWORD,
+    page::{PersonClient, encoded},
+    stored::assert_same,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_hostile_text_is_clean_on_every_page() {
@@ -109,7 +113,7 @@ async fn hostile_text_in_an_address_is_clean_on_the_page_that_comes() {
     let stranger = PersonClient::stranger(&stage.world.url());
     for (name, text) in bundles() {
         stage.next().await;
-        let written: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let written = encoded(&text);
         let filters = ["state", "action", "target", "endpoint", "before"];
         let mut pages: Vec<_> =
             filters.map(|field| format!("/requests?{field}={written}")).to_vec();

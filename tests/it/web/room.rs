@@ -8,10 +8,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{
-        keeper::NewPerson,
-        look::{AuditFilter, Filter},
-    },
+    broker::{keeper::NewPerson, look::Filter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -116,13 +113,6 @@ impl Room {
     pub(super) async fn requests(&self) -> usize {
         let filter = Filter::default();
         self.broker().requests_of_agent(&self.agent, &filter, 100).await.unwrap().len()
-    }
-
-    /// How many audit entries there are that are not about reading the audit.
-    pub(super) async fn written(&self) -> usize {
-        let keeper = self.broker().keeper();
-        let all = keeper.audit(&Actor::CommandLine, &AuditFilter::default(), None, 1000).await;
-        all.unwrap().iter().filter(|entry| entry.kind != "audit.read").count()
     }
 }
 
