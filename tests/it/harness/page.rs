@@ -2,7 +2,7 @@
 
 #![expect(clippy::string_slice, reason = "cut at ASCII characters that were searched for")]
 
-use std::{collections::BTreeMap, sync::Once};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Once};
 
 use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
 
@@ -145,6 +145,10 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+/// A text as it may stand in a form or in an address: every byte by its number.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut all, byte| {
+        write!(all, "%{byte:02X}").unwrap();
+        all
+    })
 }

@@ -40,12 +40,32 @@ const TEXTS: [(&str, &str); 36] = [
     ("right to left", "\u{627}\u{644}\u{646}\u{635} 203.0.113.9"),
 ];
 
+/// Less than the shortest field takes: the description of an alert.
+const CHARS_MAX: usize = 190;
+
 /// Every hostile text with its name.
 pub(super) fn corpus() -> Vec<(&'static str, String)> {
     let flood = |letter: char| (0..24).map(|n| mark(n, letter)).collect::<String>();
     let texts = TEXTS.into_iter().map(|(name, text)| (name, text.to_owned()));
     let floods = [("combining flood", flood('o')), ("combining flood, Cyrillic", flood('\u{43E}'))];
     texts.chain(floods).collect()
+}
+
+/// All of them in few texts, each short enough for every field: for what is dear to try.
+pub(super) fn bundles() -> Vec<(String, String)> {
+    let mut bundles: Vec<(String, String)> = Vec::new();
+    for (name, text) in corpus() {
+        match bundles.last_mut() {
+            Some((names, all)) if (all.chars().count() + text.chars().count()) < CHARS_MAX => {
+                names.push_str(", ");
+                names.push_str(name);
+                all.push_str(" / ");
+                all.push_str(&text);
+            }
+            Some(_) | None => bundles.push((name.to_owned(), text)),
+        }
+    }
+    bundles
 }
 
 fn mark(n: u32, letter: char) -> char {

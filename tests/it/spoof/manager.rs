@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     answers::assert_clean_answer,
-    corpus::corpus,
+    corpus::bundles,
     oracle::assert_clean_page,
     stage::{Stage, address, block},
 };
@@ -13,7 +13,7 @@ use super::{
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_groups_and_versions_of_endpoints_are_clean_everywhere() {
     let mut stage = Stage::start().await;
-    for (number, (name, text)) in corpus().into_iter().enumerate() {
+    for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
         let endpoint = Endpoint::new("001", &text, Os::UBUNTU).groups(&["web", &text]);
         stage.world.manager.add(endpoint);
@@ -21,7 +21,7 @@ async fn hostile_names_groups_and_versions_of_endpoints_are_clean_everywhere() {
         let agent = stage.agent(&format!("bot-{number}")).await;
         let both = json!({ "agent_ids": ["001", "002"] });
         let asked = block(&agent, &address(number), both).await;
-        assert_clean_answer(&asked, name);
+        assert_clean_answer(&asked, &name);
         let id = asked.id();
         stage.look(&id, &text, &format!("{name} as an endpoint's name")).await;
         if stage.bob.offered(&id, "approve").await {
@@ -30,7 +30,7 @@ async fn hostile_names_groups_and_versions_of_endpoints_are_clean_everywhere() {
         stage.world.work().await;
         stage.look(&id, &text, &format!("{name} as an endpoint's name, sent")).await;
         stage.look_at(&["/in-force"], &text, &format!("{name} as an endpoint's name")).await;
-        assert_clean_answer(&agent.get(&id).await, name);
+        assert_clean_answer(&agent.get(&id).await, &name);
     }
 }
 
@@ -38,7 +38,7 @@ async fn hostile_names_groups_and_versions_of_endpoints_are_clean_everywhere() {
 async fn hostile_errors_of_the_manager_are_clean_everywhere() {
     let mut stage = Stage::start().await;
     let manager = stage.world.manager.clone();
-    for (number, (name, text)) in corpus().into_iter().enumerate() {
+    for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
         let agent = stage.agent(&format!("bot-{number}")).await;
         let error = json!({ "title": text, "detail": text, "error": 1234 }).to_string();
@@ -51,14 +51,14 @@ async fn hostile_errors_of_the_manager_are_clean_everywhere() {
         let what = format!("{name} while it cannot be asked");
         stage.look(&id, &text, &what).await;
         stage.look_at(&["/system"], &text, &what).await;
-        assert_clean_answer(&agent.get(&id).await, name);
+        assert_clean_answer(&agent.get(&id).await, &name);
         let asked = block(&agent, "203.0.113.250", json!({})).await;
-        assert_clean_answer(&asked, name);
+        assert_clean_answer(&asked, &name);
         manager.behave();
         manager.misbehave(fault(400), Times::Once);
         stage.world.work().await;
         stage.look(&id, &text, &format!("{name} as the manager's refusal")).await;
-        assert_clean_answer(&agent.get(&id).await, name);
+        assert_clean_answer(&agent.get(&id).await, &name);
         manager.behave();
     }
 }
@@ -66,7 +66,7 @@ async fn hostile_errors_of_the_manager_are_clean_everywhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_descriptions_of_alerts_are_clean_everywhere() {
     let mut stage = Stage::start().await;
-    for (number, (name, text)) in corpus().into_iter().enumerate() {
+    for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
         let alert = format!("1763800000.2{number:04}");
         stage.world.manager.add_alert(json!({
@@ -77,10 +77,10 @@ async fn hostile_descriptions_of_alerts_are_clean_everywhere() {
         }));
         let agent = stage.agent(&format!("bot-{number}")).await;
         let asked = block(&agent, &address(number), json!({ "alert_id": alert })).await;
-        assert_clean_answer(&asked, name);
+        assert_clean_answer(&asked, &name);
         stage.look(&asked.id(), &text, &format!("{name} as an alert's description")).await;
         let page = stage.bob.get(&format!("/requests/{}", asked.id())).await;
         assert!(page.html.contains("level 10"), "{name}: the alert is not shown");
-        assert_clean_page(&page.html, &text, name);
+        assert_clean_page(&page.html, &text, &name);
     }
 }

@@ -4,16 +4,20 @@ use countersign::simulator::{Fault, Times, Work};
 use serde_json::json;
 
 use super::{
-    corpus::{corpus, megabyte},
+    corpus::{bundles, corpus, megabyte},
     oracle::{assert_clean, assert_clean_page},
     stage::{Stage, address, block},
 };
-use crate::harness::{PASSWORD, page::PersonClient, stored::assert_same};
+use crate::harness::{
+    PASSWORD,
+    page::{PersonClient, encoded},
+    stored::assert_same,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_hostile_text_is_clean_on_every_page() {
     let mut stage = Stage::start().await;
-    for (number, (name, text)) in corpus().into_iter().enumerate() {
+    for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
         let agent = stage.agent(&format!("bot-{number}")).await;
         let srcip = address(number);
@@ -33,7 +37,7 @@ async fn every_hostile_text_is_clean_on_every_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_words_of_a_person_who_looked_or_takes_back_are_clean() {
     let mut stage = Stage::start().await;
-    for (number, (name, text)) in corpus().into_iter().enumerate() {
+    for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
         let agent = stage.agent(&format!("bot-{number}")).await;
         let id = block(&agent, &address(number), json!({})).await.id();
@@ -71,7 +75,7 @@ async fn what_a_person_typed_is_clean_when_it_comes_back() {
 async fn the_reason_of_the_kill_switch_is_clean_on_every_page() {
     let mut stage = Stage::start().await;
     let id = block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
-    for (name, text) in corpus() {
+    for (name, text) in bundles() {
         stage.next().await;
         let mut fields = stage.form("/system", "/freeze").await;
         fields.insert("reason".to_owned(), text.clone());
@@ -104,9 +108,9 @@ async fn hostile_text_in_an_address_is_clean_on_the_page_that_comes() {
     let mut stage = Stage::start().await;
     block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
     let stranger = PersonClient::stranger(&stage.world.url());
-    for (name, text) in corpus() {
+    for (name, text) in bundles() {
         stage.next().await;
-        let written: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let written = encoded(&text);
         let filters = ["state", "action", "target", "endpoint", "before"];
         let mut pages: Vec<_> =
             filters.map(|field| format!("/requests?{field}={written}")).to_vec();

@@ -8,7 +8,7 @@ use super::{
     oracle::{Distinct, normal, seen},
     stage::{Stage, block},
 };
-use crate::harness::World;
+use crate::harness::{World, page::encoded};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_two_texts_give_the_same_page() {
@@ -47,7 +47,7 @@ async fn no_two_names_of_endpoints_and_no_two_filters_give_the_same_page() {
         let page = stage.bob.get(&format!("/requests/{id}")).await;
         names.add(seen(&normal(&page.html, &[&bot])), text);
         agent.cancel(&id).await;
-        let written: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let written = encoded(text);
         let page = stage.bob.get(&format!("/requests?target={written}")).await;
         // What was typed stands in an attribute: the tags are kept.
         filters.add(normal(&page.html, &[]), text);

@@ -31,7 +31,7 @@ impl Stage {
     pub(super) async fn next(&mut self) {
         self.world.pass(Duration::from_secs(61));
         self.texts += 1;
-        if self.texts % 4 == 0 {
+        if self.texts.is_multiple_of(4) {
             self.alice = self.world.person("alice").await;
             self.bob = self.world.person("bob").await;
         }

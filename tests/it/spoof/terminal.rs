@@ -1,9 +1,6 @@
 //! The command line, which shows the audit in a terminal.
 
-use super::{
-    corpus::{corpus, megabyte},
-    oracle::assert_clean,
-};
+use super::{corpus::corpus, oracle::assert_clean};
 use crate::{
     binary::Program,
     harness::{AgentClient, page::PersonClient},
@@ -46,6 +43,4 @@ async fn hostile_text_is_clean_in_a_terminal() {
             assert_clean(&String::from_utf8(output.stdout).unwrap(), name);
         }
     }
-    let long = agent.disable(&megabyte()[..90_000], json!({ "agent_ids": ["001"] })).await;
-    assert!(long.error && long.text.len() < 1000, "{long:?}");
 }

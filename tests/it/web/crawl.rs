@@ -16,38 +16,49 @@ use crate::harness::stored::assert_same;
 /// A room with a request in every state.
 async fn lived_in() -> Room {
     let room = Room::start().await;
-    let block = async |last: u8, endpoint: &str| {
-        let more = json!({ "srcip": format!("198.51.100.{last}"), "agent_ids": [endpoint] });
-        room.asked_with(more).await
-    };
-    block(10, "002").await;
+    asked(&room, 10, "002").await;
     room.pass(Duration::from_hours(5));
     room.work().await;
-    let settled = block(11, "002").await;
-    approve(&room, &settled).await;
+    sent(&room).await;
+    ended(&room).await;
+    let dispatching = asked(&room, 16, "001").await;
+    approve(&room, &dispatching).await;
+    cut_off(&room).await;
+    let approved = asked(&room, 17, "001").await;
+    approve(&room, &approved).await;
+    room.asked_with(json!({ "srcip": "198.51.100.18", "all_agents": true })).await;
+    asked(&room, 19, "003").await;
+    room
+}
+
+async fn asked(room: &Room, last: u8, endpoint: &str) -> Request {
+    let srcip = format!("198.51.100.{last}");
+    room.asked_with(json!({ "srcip": srcip, "agent_ids": [endpoint] })).await
+}
+
+/// One that was sent, and one of which nobody knows whether it was.
+async fn sent(room: &Room) {
+    let settled = asked(room, 11, "002").await;
+    approve(room, &settled).await;
     room.work().await;
-    let unknown = block(12, "002").await;
-    approve(&room, &unknown).await;
+    let unknown = asked(room, 12, "002").await;
+    approve(room, &unknown).await;
     room.manager.hold_evidence();
     room.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
     room.work().await;
-    let withdrawn = block(13, "002").await;
-    approve(&room, &withdrawn).await;
+}
+
+/// Those that ended before anything was sent.
+async fn ended(room: &Room) {
+    let withdrawn = asked(room, 13, "002").await;
+    approve(room, &withdrawn).await;
     room.manager.re_enrol("002");
     room.work().await;
-    let rejected = block(14, "001").await;
+    let rejected = asked(room, 14, "001").await;
     room.person("bob").await.reject(&rejected.id.to_string(), "our own scanner").await;
-    let cancelled = block(15, "001").await;
+    let cancelled = asked(room, 15, "001").await;
     room.agent().await.cancel(&cancelled.id.to_string()).await;
     room.asked_with(json!({ "srcip": "10.1.2.3", "agent_ids": ["001"] })).await;
-    let dispatching = block(16, "001").await;
-    approve(&room, &dispatching).await;
-    cut_off(&room).await;
-    let approved = block(17, "001").await;
-    approve(&room, &approved).await;
-    room.asked_with(json!({ "srcip": "198.51.100.18", "all_agents": true })).await;
-    block(19, "003").await;
-    room
 }
 
 async fn approve(room: &Room, request: &Request) {
