@@ -72,9 +72,6 @@ pub(super) struct Item {
     why_not: String,
 }
 
-/// So many endpoints are named on a card.
-const NAMES_MAX: usize = 3;
-
 /// Which page of each section.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -154,7 +151,7 @@ impl Item {
         Self {
             id: request.id.to_string(),
             reach: reach.trim_start().to_owned(),
-            places: places(request),
+            places: words::some(request.targets.iter().map(|t| t.endpoint.name.as_str())),
             asker: asker(request),
             skipped: match request.skipped.len() {
                 0 => String::new(),
@@ -175,15 +172,5 @@ fn asker(request: &Request) -> (&'static str, String) {
     match &request.asked_by {
         None => ("agent", request.agent_name.clone()),
         Some(asker) => (asker.role.name(), asker.name.clone()),
-    }
-}
-
-/// "web-01, web-02, web-03 and 9 more".
-fn places(request: &Request) -> String {
-    let names = request.targets.iter().map(|target| target.endpoint.name.as_str());
-    let named = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
-    match request.targets.len().saturating_sub(NAMES_MAX) {
-        0 => named,
-        more => format!("{named} and {more} more"),
     }
 }
