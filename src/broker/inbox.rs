@@ -219,8 +219,8 @@ mod tests {
             criticality: 2,
         };
         // Three share each deadline, so that the id must tell them apart.
-        let deadline = Time::UNIX_EPOCH
-            + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
+        let deadline =
+            Time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
         (Pending { deadline, facts, voted: false }, Access::Now)
     }
 

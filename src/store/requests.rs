@@ -20,9 +20,8 @@ mod waiting;
 pub use in_force::{InForce, approvers, in_force, open_undo};
 pub use load::load;
 pub use look::{
-    Filter, Summary, approved_count, dispatching, list, next_approved, open,
-    overdue, ran_since, refused_since, same_key, same_open_proposal, undos, unknown_outcomes,
-    watched,
+    Filter, Summary, approved_count, dispatching, list, next_approved, open, overdue, ran_since,
+    refused_since, same_key, same_open_proposal, undos, unknown_outcomes, watched,
 };
 pub use waiting::{Pending, pending};
 
