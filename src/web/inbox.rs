@@ -101,7 +101,7 @@ impl InboxPage {
     pub(super) fn new(frame: Frame, inbox: &Inbox, several: bool, now: Time) -> Self {
         let section = |pile: &Pile| Section {
             number: pile.number,
-            cards: pile.groups.iter().map(|group| Card::new(group, several, now)).collect(),
+            cards: pile.groups.iter().filter_map(|group| Card::new(group, several, now)).collect(),
             next: pile.next.map(|place| place.to_string()),
         };
         Self { frame, mine: section(&inbox.mine), others: section(&inbox.others) }
@@ -115,15 +115,15 @@ impl Section {
 }
 
 impl Card {
-    fn new(group: &Group, several: bool, now: Time) -> Self {
-        let action = group.members.first().map(|first| &first.request.action);
-        Self {
+    fn new(group: &Group, several: bool, now: Time) -> Option<Self> {
+        let action = &group.members.first()?.request.action;
+        Some(Self {
             items: group.members.iter().map(|one| Item::new(one, several, now)).collect(),
             more: group.more,
-            phrase: action.map(|action| action.phrase()).unwrap_or_default(),
-            kind: action.map_or(ActionKind::BlockIp, |action| action.kind()),
-            target: action.map(|action| action.argument()).unwrap_or_default(),
-        }
+            phrase: action.phrase(),
+            kind: action.kind(),
+            target: action.argument(),
+        })
     }
 
     /// How many requests: "3 requests".

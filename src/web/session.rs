@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// For a page that answers a form: what the form itself wrote down is no news to it.
-    pub(super) fn from_now(&self, site: &Site) -> Self {
+    pub(super) fn looking_again(&self, site: &Site) -> Self {
         Self { seen: *site.broker.changes().borrow(), ..self.clone() }
     }
 
