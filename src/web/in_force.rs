@@ -21,8 +21,6 @@ use crate::{
 const PLACES_MAX: usize = 100;
 /// So many are shown unfolded where something is in doubt.
 const UNFOLDED_MAX: usize = 25;
-/// So many are shown unfolded where nothing is.
-const FEW: usize = 3;
 
 #[derive(Debug, Template)]
 #[template(path = "pages/in_force.html")]
@@ -42,6 +40,8 @@ pub(super) struct Effect {
     manager: Option<String>,
     what: String,
     reach: String,
+    /// The names of the endpoints, or of the first few.
+    names: String,
     /// When the last of it ends by itself, and how long that is from now.
     ends: Option<(Time, String)>,
     /// The names of those who approved it; empty where nobody had to.
@@ -111,6 +111,7 @@ impl Effect {
             manager: several.then(|| first.manager.clone()),
             what: first.action.phrase(),
             reach: format!("on {reach} {}", first.term),
+            names: words::some(places.iter().map(|one| one.name.as_str())),
             ends: until(places.iter().filter_map(|one| one.ends).max(), now),
             approvers: standing.approvers.join(", "),
             undo: standing.undo.map(|(id, state)| (id.to_string(), state.name())),
@@ -120,10 +121,10 @@ impl Effect {
         })
     }
 
-    /// Whether its endpoints are shown at once: where they are few, or some must be looked at.
+    /// Whether its endpoints are shown at once: where somebody must look at some of them.
     fn unfolded(&self) -> bool {
         let doubtful = self.number("unknown") + self.number("unconfirmed") > 0;
-        self.endpoints.len() <= if doubtful { UNFOLDED_MAX } else { FEW }
+        doubtful && self.endpoints.len() <= UNFOLDED_MAX
     }
 
     fn number(&self, outcome: &str) -> usize {

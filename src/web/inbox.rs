@@ -75,9 +75,6 @@ pub(super) struct Item {
     why_not: String,
 }
 
-/// So many endpoints are named on a card.
-const NAMES_MAX: usize = 3;
-
 /// Which page of each section.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -108,7 +105,7 @@ impl InboxPage {
     pub(super) fn new(frame: Frame, inbox: &Inbox, several: bool, now: Time) -> Self {
         let section = |pile: &Pile| Section {
             number: pile.number,
-            cards: pile.groups.iter().map(|group| Card::new(group, several, now)).collect(),
+            cards: pile.groups.iter().filter_map(|group| Card::new(group, several, now)).collect(),
             next: pile.next.map(|place| place.to_string()),
         };
         let (mine, others) = (section(&inbox.mine), section(&inbox.others));
@@ -123,15 +120,15 @@ impl Section {
 }
 
 impl Card {
-    fn new(group: &Group, several: bool, now: Time) -> Self {
-        let action = group.members.first().map(|first| &first.request.action);
-        Self {
+    fn new(group: &Group, several: bool, now: Time) -> Option<Self> {
+        let action = &group.members.first()?.request.action;
+        Some(Self {
             items: group.members.iter().map(|one| Item::new(one, several, now)).collect(),
             more: group.more,
-            phrase: action.map(|action| action.phrase()).unwrap_or_default(),
-            kind: action.map_or(ActionKind::BlockIp, |action| action.kind()),
-            target: action.map(|action| action.argument()).unwrap_or_default(),
-        }
+            phrase: action.phrase(),
+            kind: action.kind(),
+            target: action.argument(),
+        })
     }
 
     /// How many requests: "3 requests".
@@ -159,7 +156,7 @@ impl Item {
         Self {
             id: request.id.to_string(),
             reach: reach.trim_start().to_owned(),
-            places: places(request),
+            places: words::some(request.targets.iter().map(|t| t.endpoint.name.as_str())),
             asker: asker(request),
             skipped: match request.skipped.len() {
                 0 => String::new(),
@@ -180,15 +177,5 @@ fn asker(request: &Request) -> (&'static str, String) {
     match &request.asked_by {
         None => ("agent", request.agent_name.clone()),
         Some(asker) => (asker.role.name(), asker.name.clone()),
-    }
-}
-
-/// "web-01, web-02, web-03 and 9 more".
-fn places(request: &Request) -> String {
-    let names = request.targets.iter().map(|target| target.endpoint.name.as_str());
-    let named = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
-    match request.targets.len().saturating_sub(NAMES_MAX) {
-        0 => named,
-        more => format!("{named} and {more} more"),
     }
 }

@@ -110,6 +110,7 @@ pub(super) async fn request_page(
     id: RequestId,
     problem: Option<(StatusCode, String, Typed)>,
 ) -> Result<Response, Failure> {
+    let session = &session.looking_again(site);
     let seen = site.broker.request_of_person(&session.who, id).await?;
     let effect = seen.request.effect_among(site.broker.several_managers());
     let again = format!("/requests/{id}");

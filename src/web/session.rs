@@ -32,6 +32,11 @@ impl Session {
         Digest::of(format!("countersign form token\n{}", self.token).as_bytes()).to_string()
     }
 
+    /// For a page that answers a form: what the form itself wrote down is no news to it.
+    pub(super) fn looking_again(&self, site: &Site) -> Self {
+        Self { seen: *site.broker.changes().borrow(), ..self.clone() }
+    }
+
     fn owns(&self, form_token: &str) -> bool {
         self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
     }

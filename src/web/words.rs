@@ -125,6 +125,14 @@ pub(super) fn outcome_word(name: &str) -> &str {
     }
 }
 
+/// Some of many names: "web-01, web-02, web-03 and 9 more".
+pub(super) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const NAMES_MAX: usize = 3;
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let named = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
 /// Text of a form's field; blank is absent.
 pub(super) fn given(text: &str) -> Option<String> {
     let text = text.trim();

@@ -41,8 +41,14 @@ export async function stage() {
     return context.newPage();
   };
   const open = async (page, place) => {
-    const answer = await page.goto(facts.page + place);
-    return answer.status();
+    for (;;) {
+      try {
+        return await page.goto(facts.page + place);
+      } catch (error) {
+        // The page looked again by itself in the same moment.
+        if (!/ERR_ABORTED|interrupted by another navigation/.test(String(error))) throw error;
+      }
+    }
   };
   const password = (name) => facts.people.find((person) => person.name === name).password;
   /** Somebody's browser, signed in: a context of its own. */

@@ -45,14 +45,9 @@ pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pendi
         let id = text(row, "id")?;
         let at = At { table: "request", id: &id };
         let asker = at.read(&text(row, "agent_id")?, |text| text.parse().ok())?;
-        let agent = match agents.get(&asker) {
-            Some(agent) => Agent::clone(agent),
-            None => {
-                let agent = agent_of(read, at, asker).await?;
-                agents.insert(asker, agent.clone());
-                agent
-            }
-        };
+        let known: Option<Agent> = agents.get(&asker).cloned();
+        let agent = if let Some(agent) = known { agent } else { agent_of(read, at, asker).await? };
+        agents.entry(asker).or_insert_with(|| agent.clone());
         found.push(read_row(at, row, agent)?);
     }
     Ok(found)

@@ -20,9 +20,10 @@ fn in_this_order(browser: &Browser, texts: &[&str]) {
 #[tokio::test]
 async fn what_is_asked_twice_is_one_card_at_the_place_of_the_oldest_deadline() {
     let room = Room::start().await;
-    let first = room.asked_with(json!({ "srcip": "203.0.113.8" })).await;
+    let first = room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["002"] })).await;
     room.pass(std::time::Duration::from_secs(60));
-    let between = room.asked_with(json!({ "srcip": "203.0.113.9" })).await;
+    let between = json!({ "srcip": "203.0.113.9", "agent_ids": ["002"] });
+    let between = room.asked_with(between).await;
     room.pass(std::time::Duration::from_secs(60));
     let again = json!({ "srcip": "203.0.113.8", "agent_ids": ["001"], "reason": "URGENT FIRST" });
     let again = room.asked_with(again).await;
@@ -90,21 +91,17 @@ async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
     let mut bob = room.browser_of("bob").await;
     let mut sent = Vec::new();
     for srcip in ["203.0.113.8", "203.0.113.9"] {
-        let request = room.asked_with(json!({ "srcip": srcip })).await;
+        let request = room.asked_with(json!({ "srcip": srcip, "agent_ids": ["002"] })).await;
         bob.open(&path(&request)).await;
         bob.submit(&format!("{}/approve", path(&request)), &[]).await;
         sent.push(request);
     }
     room.work().await;
-    in_this_order(bob_at(&mut bob, "/in-force").await, &["203.0.113.9", "203.0.113.8"]);
+    bob.open("/in-force").await;
+    in_this_order(&bob, &["203.0.113.9", "203.0.113.8"]);
     bob.open(&format!("/in-force?before={}", sent[1].id)).await.shows("203.0.113.8");
     assert!(!bob.page.has("203.0.113.9"));
     bob.open(&format!("/in-force?before={}", sent[0].id)).await.shows("Nothing older is in force.");
-}
-
-async fn bob_at<'a>(bob: &'a mut Browser, place: &str) -> &'a Browser {
-    bob.open(place).await;
-    bob
 }
 
 #[tokio::test]
