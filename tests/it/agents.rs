@@ -9,7 +9,7 @@ use countersign::{
 };
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
     binary::Program,
@@ -246,7 +246,8 @@ async fn waiting(world: &World) -> JoinHandle<Response> {
 }
 
 async fn ends_with_nothing(open: JoinHandle<Response>) {
-    let response = open.await.unwrap();
+    let ended = timeout(Duration::from_mins(1), open).await;
+    let response = ended.expect("the wait goes on").unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(response.text().await.unwrap(), "");
 }

@@ -3,12 +3,7 @@
 use askama::Template as _;
 
 use super::{
-    super::{
-        agents::{AgentPage, AgentsPage, named},
-        people::{OncePage, PeoplePage, PersonPage},
-        set_up::SetUpPage,
-    },
-    frame,
+    Frame, frame,
     made_up::{HOSTILE, agent, id, person},
 };
 use crate::{
@@ -16,6 +11,11 @@ use crate::{
     domain::{
         action::ActionKind,
         actor::{Person, Role},
+    },
+    web::{
+        agents::{AgentPage, AgentsPage, named},
+        people::{OncePage, PeoplePage, PersonPage},
+        set_up::SetUpPage,
     },
 };
 
@@ -86,7 +86,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         onward: ("/agents/triage-bot".to_owned(), "I have noted it".to_owned()),
     };
     let set_up = SetUpPage {
-        frame: super::Frame::bare("First set-up"),
+        frame: Frame::bare("First set-up"),
         problem: Some("The code is wrong. Nothing was changed.".to_owned()),
         code: HOSTILE.to_owned(),
         name: HOSTILE.to_owned(),
