@@ -67,17 +67,23 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
     if !policies.exists() {
         write_starter_policies(&policies).map_err(|error| failed(&policies, error))?;
     }
+    // Somebody added before would shut the set-up page, and nobody would be an admin.
+    let next = if asks {
+        "3. countersign person add NAME --role analyst\n\
+         4. countersign agent add NAME --owner PERSON\n\
+         5. countersign doctor\n\
+         6. countersign serve"
+    } else {
+        "3. countersign doctor\n\
+         4. countersign serve: it prints where the first admin is made, and a one-time code; people \
+         and agents are added after that"
+    };
     let text = format!(
         "Set up in {}. Next, there:\n\
          1. write the manager's address, user and certificate into countersign.toml, its password \
          into manager.password\n\
-         2. say in [criticality] how much hangs on the endpoints of your groups\n\
-         3. countersign person add NAME --role analyst\n\
-         4. countersign agent add NAME --owner PERSON\n\
-         5. countersign doctor\n\
-         6. countersign serve{}",
-        folder.display(),
-        if asks { "" } else { ": it prints where the first admin is made, and a one-time code" },
+         2. say in [criticality] how much hangs on the endpoints of your groups\n{next}",
+        folder.display()
     );
     let admin = asks.then_some(init.admin);
     Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": admin }))?)
