@@ -37,9 +37,11 @@ pub mod keeper;
 pub mod limits;
 pub mod look;
 pub mod observe;
+pub mod people;
 pub mod policies;
 pub mod resolve;
 pub mod review;
+pub mod set_up;
 pub mod sign_in;
 pub mod submit;
 pub mod sweep;
@@ -139,6 +141,7 @@ struct Parts {
     engine: RwLock<Engine>,
     settings: Settings,
     asking: limits::Asking,
+    set_up: set_up::SetUp,
 }
 
 impl Broker {
@@ -155,6 +158,7 @@ impl Broker {
             engine: RwLock::new(engine),
             settings,
             asking: limits::Asking::default(),
+            set_up: set_up::SetUp::default(),
         }))
     }
 

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 
+mod agents;
 mod assets;
 mod audit;
 mod decide;
@@ -43,6 +44,7 @@ mod request;
 mod requests;
 mod resolve;
 mod session;
+mod set_up;
 mod sign_in;
 mod system;
 mod together;
@@ -115,16 +117,37 @@ fn signed_in(site: &Site) -> Router<Site> {
         .route("/system", get(system::show))
         .route("/freeze", post(system::freeze))
         .route("/unfreeze", post(system::unfreeze))
-        .route("/people", get(people::show))
-        .route("/agents", get(people::show_agents))
+        .merge(kept())
         .route("/password", get(sign_in::show_password).post(sign_in::change_password))
         .route("/sign-out", post(sign_in::sign_out))
         .route_layer(from_fn_with_state(site.clone(), session::required))
 }
 
+/// The people and agents that admins keep.
+fn kept() -> Router<Site> {
+    Router::new()
+        .route("/people", get(people::show))
+        // Somebody may be called `add`.
+        .route("/people/add", get(people::show_add).post(people::add))
+        .route("/people/{name}", get(people::show_one))
+        .route("/people/{name}/role", post(people::role))
+        .route("/people/{name}/on-call", post(people::on_call))
+        .route("/people/{name}/mail", post(people::mail))
+        .route("/people/{name}/password", post(people::password))
+        .route("/people/{name}/sessions", post(people::sessions))
+        .route("/people/{name}/disable", post(people::disable))
+        .route("/agents", get(agents::show))
+        .route("/agents/add", get(agents::show_add).post(agents::add))
+        .route("/agents/{name}", get(agents::show_one))
+        .route("/agents/{name}/scopes", post(agents::scopes))
+        .route("/agents/{name}/rotate", post(agents::rotate))
+        .route("/agents/{name}/revoke", post(agents::revoke))
+}
+
 /// What needs none. `/events` looks at the session without using it.
 fn open() -> Router<Site> {
     Router::new()
+        .route("/set-up", get(set_up::show).post(set_up::make))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/events", get(events::wait))
         .route("/static/{name}", get(assets::serve))

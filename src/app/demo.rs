@@ -194,11 +194,13 @@ async fn people(keeper: &Keeper) -> Result<(Vec<DemoPerson>, Agent, String), Bro
     let mut people = Vec::new();
     for (name, role) in [("alice", Role::Analyst), ("bob", Role::Senior), ("carol", Role::Lead)] {
         let password: String = keeper.clock().secret().chars().take(16).collect();
-        let new = NewPerson { name, role, password: &password, must_change: false };
+        let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
         keeper.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });
     }
-    let new = keeper.add_agent(&Actor::CommandLine, "triage-bot", "alice").await?;
+    let new = keeper
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+        .await?;
     Ok((people, new.agent, new.token))
 }
 

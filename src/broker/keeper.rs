@@ -3,53 +3,31 @@
 
 use serde_json::json;
 
-use super::{
-    BrokerError,
-    sign_in::{check_strength, hash_password},
-};
+use super::BrokerError;
 use crate::{
     clock::Clock,
     domain::{
-        action::ActionKind,
-        actor::{Actor, Agent, Person, Role, valid_name},
+        actor::{Actor, valid_name},
         audit::{AuditEntry, AuditEvent, EventKind},
-        canonical::Digest,
-        id::AgentId,
         proposal::Invalid,
     },
     store::{
-        Store, StoreError, accounts,
+        Store, StoreError,
         audit::{self, AuditFilter, Verified},
     },
 };
+
+mod agents;
+mod people;
+
+pub use agents::NewAgent;
+pub use people::{NewPerson, PersonChange};
 
 /// Keeps people, agents, the kill switch and the audit: what needs neither manager nor policy.
 #[derive(Debug, Clone)]
 pub struct Keeper {
     store: Store,
     clock: Clock,
-}
-
-/// A person to be added.
-#[derive(Debug, Clone, Copy)]
-pub struct NewPerson<'a> {
-    /// The name to sign in with.
-    pub name: &'a str,
-    /// The role.
-    pub role: Role,
-    /// The password.
-    pub password: &'a str,
-    /// Whether somebody else chose the password, so that it must be changed first.
-    pub must_change: bool,
-}
-
-/// A new agent, and its token in the only moment in which it is known.
-#[derive(Debug, Clone)]
-pub struct NewAgent {
-    /// The agent.
-    pub agent: Agent,
-    /// The token: `cs_` and 64 hexadecimal digits.
-    pub token: String,
 }
 
 impl Keeper {
@@ -66,187 +44,6 @@ impl Keeper {
     /// The clock.
     pub const fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// Adds a person.
-    pub async fn add_person(
-        &self,
-        actor: &Actor,
-        new: NewPerson<'_>,
-    ) -> Result<Person, BrokerError> {
-        let NewPerson { name, role, password, must_change } = new;
-        let person = &Person {
-            id: self.clock.id(),
-            name: named(name)?,
-            role,
-            must_change_password: must_change,
-            disabled: false,
-            on_call: false,
-            mail: None,
-        };
-        check_strength(password)?;
-        let hash = &hash_password(&self.clock, password).await;
-        let detail = json!({ "role": role.name(), "id": person.id.to_string() });
-        let event = &AuditEvent::new(
-            EventKind::PersonAdded,
-            actor.clone(),
-            Some(person.name.clone()),
-            detail,
-        );
-        let now = self.clock.now();
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    accounts::add_person(tx, person, hash, now)
-                        .await
-                        .map_err(|error| taken(error, name))?;
-                    audit::append(tx, event, now).await?;
-                    Ok::<_, BrokerError>(())
-                })
-            })
-            .await?;
-        Ok(person.clone())
-    }
-
-    /// All people, by name.
-    pub async fn people(&self) -> Result<Vec<Person>, BrokerError> {
-        Ok(accounts::people(&mut self.store.reader().await?).await?)
-    }
-
-    /// A person, by name.
-    pub async fn person(&self, name: &str) -> Result<Person, BrokerError> {
-        let found = accounts::person_by_name(&mut self.store.reader().await?, name).await?;
-        Ok(found.ok_or(BrokerError::NotFound)?.0)
-    }
-
-    /// Disables a person: no sign-in, no session, votes count no longer.
-    pub async fn disable_person(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
-        let person = self.person(name).await?;
-        let event = &AuditEvent::new(
-            EventKind::PersonDisabled,
-            actor.clone(),
-            Some(person.name),
-            json!({}),
-        );
-        let now = self.clock.now();
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    if accounts::disable_person(tx, person.id, now).await? {
-                        audit::append(tx, event, now).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Sets a person's password; it must be changed before anything else is done with it.
-    pub async fn reset_password(
-        &self,
-        actor: &Actor,
-        name: &str,
-        password: &str,
-    ) -> Result<(), BrokerError> {
-        let person = self.person(name).await?;
-        check_strength(password)?;
-        let hash = &hash_password(&self.clock, password).await;
-        let event =
-            &AuditEvent::new(EventKind::PasswordReset, actor.clone(), Some(person.name), json!({}));
-        let now = self.clock.now();
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    accounts::set_password(tx, person.id, hash, true).await?;
-                    audit::append(tx, event, now).await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Adds an agent that a person owns.
-    pub async fn add_agent(
-        &self,
-        actor: &Actor,
-        name: &str,
-        owner: &str,
-    ) -> Result<NewAgent, BrokerError> {
-        let owner = self.person(owner).await?;
-        let issuer = match actor {
-            Actor::Person { id, .. } => Some(*id),
-            Actor::Agent { .. } | Actor::Unknown { .. } | Actor::CommandLine | Actor::System => {
-                None
-            }
-        };
-        let agent = &Agent {
-            id: self.clock.id(),
-            name: named(name)?,
-            owner: owner.id,
-            issuer,
-            revoked: false,
-            scopes: ActionKind::RESPONSES.to_vec(),
-            issued_at: self.clock.now(),
-        };
-        let token = &format!("cs_{}", self.clock.secret());
-        let detail = json!({ "owner": owner.name, "id": agent.id.to_string() });
-        let event = &AuditEvent::new(
-            EventKind::AgentAdded,
-            actor.clone(),
-            Some(agent.name.clone()),
-            detail,
-        );
-        let now = self.clock.now();
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    accounts::add_agent(tx, agent, Digest::of(token.as_bytes()), now)
-                        .await
-                        .map_err(|error| taken(error, name))?;
-                    audit::append(tx, event, now).await?;
-                    Ok::<_, BrokerError>(())
-                })
-            })
-            .await?;
-        Ok(NewAgent { agent: agent.clone(), token: token.clone() })
-    }
-
-    /// All agents, by name.
-    pub async fn agents(&self) -> Result<Vec<Agent>, BrokerError> {
-        Ok(accounts::agents(&mut self.store.reader().await?).await?)
-    }
-
-    /// Revokes an agent's token, at once.
-    pub async fn revoke_agent(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
-        let agents = self.agents().await?;
-        let agent =
-            agents.into_iter().find(|agent| agent.name == name).ok_or(BrokerError::NotFound)?;
-        let event =
-            &AuditEvent::new(EventKind::AgentRevoked, actor.clone(), Some(agent.name), json!({}));
-        let now = self.clock.now();
-        self.store
-            .write(|tx| {
-                Box::pin(async move {
-                    if accounts::revoke_agent(tx, agent.id, now).await? {
-                        audit::append(tx, event, now).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// The agent of a token, unless it is revoked.
-    pub async fn agent_of_token(&self, token: &str) -> Result<Option<Agent>, BrokerError> {
-        let digest = Digest::of(token.as_bytes());
-        let agent = accounts::agent_by_token(&mut self.store.reader().await?, digest).await?;
-        Ok(agent.filter(|agent| !agent.revoked))
-    }
-
-    /// An agent, by id.
-    pub async fn agent(&self, id: AgentId) -> Result<Agent, BrokerError> {
-        let found = accounts::agent_by_id(&mut self.store.reader().await?, id).await?;
-        found.ok_or(BrokerError::NotFound)
     }
 
     /// The newest audit entries that match, older than the place `before`; reading them is itself
@@ -313,6 +110,21 @@ pub(super) fn said(field: &str, text: &str) -> Result<String, Invalid> {
         problem: "it is missing or too long".to_owned(),
         allowed: "1 to 500 characters".to_owned(),
     })
+}
+
+/// A secret that a person types once: 96 bits, in groups of four digits.
+pub(super) fn one_time(clock: &Clock) -> String {
+    let digits: Vec<_> = clock.secret().chars().take(24).collect();
+    digits.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
+}
+
+/// Somebody or something that is over cannot be changed any more.
+fn over(name: &str, state: &str) -> Invalid {
+    Invalid {
+        field: "name".to_owned(),
+        problem: format!("`{name}` is {state}, and stays so"),
+        allowed: "one that is active; add another under a new name".to_owned(),
+    }
 }
 
 fn taken(error: StoreError, name: &str) -> BrokerError {

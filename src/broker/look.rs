@@ -15,7 +15,7 @@ use crate::{
         audit::AuditEntry,
         canonical::Digest,
         facts::{Principal, Resource, Verb},
-        id::{AttemptId, RequestId},
+        id::{AttemptId, PersonId, RequestId},
         request::{Request, StateName},
     },
     store::{accounts, audit, requests},
@@ -270,6 +270,14 @@ impl Broker {
     pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> {
         self.may_look(who, Verb::View)?;
         self.keeper().people().await
+    }
+
+    /// All people, by name, and how many sessions they have.
+    pub async fn people_and_sessions(
+        &self,
+        who: &SignedIn,
+    ) -> Result<(Vec<Person>, BTreeMap<PersonId, u64>), BrokerError> {
+        Ok((self.people(who).await?, self.keeper().sessions().await?))
     }
 
     /// All agents, by name.

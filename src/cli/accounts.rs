@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 
 use super::{Failure, out::Out, set_up};
 use crate::{
-    broker::keeper::{Keeper, NewPerson},
+    broker::keeper::{Keeper, NewAgent, NewPerson, PersonChange},
     clock::Clock,
     config::Config,
-    domain::actor::{Actor, Role},
+    domain::{
+        action::ActionKind,
+        actor::{Actor, Agent, Person, Role},
+    },
     store::Store,
 };
 
@@ -23,9 +26,25 @@ pub(super) enum AgentCommand {
         /// The person who answers for it, and never approves for it.
         #[arg(long)]
         owner: String,
+        /// What it may ask for, such as `block_ip`; all responses where none is named.
+        #[arg(long = "scope", value_name = "RESPONSE", value_parser = response)]
+        scopes: Vec<ActionKind>,
     },
     /// List the agents.
     List,
+    /// Set what an agent may ask for.
+    Scopes {
+        /// The agent's name.
+        name: String,
+        /// What it may ask for, such as `block_ip`.
+        #[arg(required = true, value_name = "RESPONSE", value_parser = response)]
+        scopes: Vec<ActionKind>,
+    },
+    /// Give an agent a new token, shown once; the old one opens nothing any more.
+    Rotate {
+        /// The agent's name.
+        name: String,
+    },
     /// Revoke an agent's token, at once.
     Revoke {
         /// The agent's name.
@@ -42,12 +61,44 @@ pub(super) enum PersonCommand {
         /// analyst, senior, lead, auditor or admin.
         #[arg(long)]
         role: Role,
+        /// Where notices are mailed.
+        #[arg(long, value_name = "ADDRESS")]
+        mail: Option<String>,
         #[command(flatten)]
         password: PasswordFrom,
     },
     /// List the people.
     List,
-    /// Disable a person: no sign-in, and votes count no longer.
+    /// Give a person another role; the sessions end.
+    Role {
+        /// The person's name.
+        name: String,
+        /// analyst, senior, lead, auditor or admin.
+        role: Role,
+    },
+    /// Put a person on call: a lead on call may break the glass.
+    OnCall {
+        /// The person's name.
+        name: String,
+    },
+    /// Take a person off call.
+    OffCall {
+        /// The person's name.
+        name: String,
+    },
+    /// Set where notices for a person are mailed.
+    Mail {
+        /// The person's name.
+        name: String,
+        /// The address; without it nothing is mailed.
+        address: Option<String>,
+    },
+    /// End all sessions of a person.
+    SessionsEnd {
+        /// The person's name.
+        name: String,
+    },
+    /// Disable a person for ever: no sign-in, and votes count no longer.
     Disable {
         /// The person's name.
         name: String,
@@ -71,6 +122,11 @@ pub(super) struct PasswordFrom {
 }
 
 impl PasswordFrom {
+    /// Whether nobody has to be asked.
+    pub(super) const fn has_file(&self) -> bool {
+        self.password_file.is_some()
+    }
+
     pub(super) fn read(&self) -> Result<String, Failure> {
         if let Some(file) = &self.password_file {
             let text = std::fs::read_to_string(file).map_err(|error| {
@@ -101,105 +157,174 @@ pub(super) async fn keeper(config: &Path) -> Result<Keeper, Failure> {
     Ok(Keeper::new(store, Clock::system()))
 }
 
-pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), Failure> {
-    let keeper = keeper(config).await?;
-    match command {
-        AgentCommand::Add { name, owner } => {
-            let new = keeper
-                .add_agent(&Actor::CommandLine, &name, &owner)
-                .await
-                .map_err(|error| unknown(error, "person", &owner))?;
-            let text = format!("{}\n\nThis token is shown once and stored hashed.", new.token);
-            out.say(&text, || json!({ "agent": new.agent.name, "token": new.token }))?;
-        }
-        AgentCommand::List => {
-            let people = keeper.people().await?;
-            let owner = |id| people.iter().find(|p| p.id == id).map_or("", |p| p.name.as_str());
-            let rows: Vec<_> = keeper
-                .agents()
-                .await?
-                .iter()
-                .map(|agent| {
-                    let state = if agent.revoked { "revoked" } else { "active" };
-                    vec![agent.name.clone(), owner(agent.owner).to_owned(), state.to_owned()]
-                })
-                .collect();
-            out.table(&["agent", "owner", "token"], &rows, || {
-                rows.iter()
-                    .map(|row| {
-                        let named = ["agent", "owner", "token"].into_iter().zip(row);
-                        named.map(|(name, cell)| (name.to_owned(), json!(cell))).collect::<Value>()
-                    })
-                    .collect()
-            })?;
-        }
-        AgentCommand::Revoke { name } => {
-            keeper
-                .revoke_agent(&Actor::CommandLine, &name)
-                .await
-                .map_err(|error| unknown(error, "agent", &name))?;
-            out.say(
-                &format!("The token of {name} opens nothing any more."),
-                || json!({ "agent": name, "token": "revoked" }),
-            )?;
-        }
-    }
-    Ok(())
+/// A response by its name.
+fn response(name: &str) -> Result<ActionKind, String> {
+    let known = ActionKind::RESPONSES;
+    known.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        format!("`{name}` is no response; allowed: {}", known.map(ActionKind::name).join(", "))
+    })
 }
 
-pub(super) async fn person(out: Out, config: &Path, command: PersonCommand) -> Result<(), Failure> {
+pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), Failure> {
     let keeper = keeper(config).await?;
     let me = Actor::CommandLine;
     match command {
-        PersonCommand::Add { name, role, password } => {
-            let password = password.read()?;
-            let new = NewPerson { name: &name, role, password: &password, must_change: true };
-            keeper.add_person(&me, new).await?;
-            let text = format!("{name} may sign in and must change the password first.");
-            out.say(&text, || json!({ "person": name, "role": role.name() }))?;
+        AgentCommand::Add { name, owner, scopes } => {
+            let all = ActionKind::RESPONSES;
+            let scopes = if scopes.is_empty() { &all[..] } else { &scopes };
+            show_token(out, &keeper.add_agent(&me, &name, &owner, scopes).await?)?;
         }
-        PersonCommand::List => list_people(out, &keeper).await?,
-        PersonCommand::Disable { name } => {
-            let done = keeper.disable_person(&me, &name).await;
-            done.map_err(|error| unknown(error, "person", &name))?;
-            let text = format!("{name} can no longer sign in, and votes no longer count.");
-            out.say(&text, || json!({ "person": name, "disabled": true }))?;
+        AgentCommand::List => list_agents(out, &keeper).await?,
+        AgentCommand::Scopes { name, scopes } => {
+            let done = keeper.set_scopes(&me, &name, &scopes).await;
+            done.map_err(|error| unknown(error, "agent", &name))?;
+            let scopes: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+            let text = format!("{name} may ask for {}.", scopes.join(", "));
+            out.say(&text, || json!({ "agent": name, "scopes": scopes }))?;
         }
-        PersonCommand::Password { name, password } => {
-            let done = keeper.reset_password(&me, &name, &password.read()?).await;
-            done.map_err(|error| unknown(error, "person", &name))?;
-            let text = format!("{name} must change the password at the next sign-in.");
-            out.say(&text, || json!({ "person": name, "must_change_password": true }))?;
+        AgentCommand::Rotate { name } => {
+            let new = keeper.rotate_agent(&me, &name).await;
+            show_token(out, &new.map_err(|error| unknown(error, "agent", &name))?)?;
+        }
+        AgentCommand::Revoke { name } => {
+            let done = keeper.revoke_agent(&me, &name).await;
+            done.map_err(|error| unknown(error, "agent", &name))?;
+            let text = format!("The token of {name} opens nothing any more.");
+            out.say(&text, || json!({ "agent": name, "token": "revoked" }))?;
         }
     }
     Ok(())
 }
 
-async fn list_people(out: Out, keeper: &Keeper) -> Result<(), Failure> {
-    let people = keeper.people().await?;
-    let rows: Vec<_> = people
-        .iter()
-        .map(|person| {
-            let state = match (person.disabled, person.must_change_password) {
-                (true, _) => "disabled",
-                (false, true) => "must change the password",
-                (false, false) => "active",
-            };
-            vec![person.name.clone(), person.role.name().to_owned(), state.to_owned()]
-        })
-        .collect();
-    Ok(out.table(&["person", "role", "state"], &rows, || {
-        people
-            .iter()
-            .map(|person| {
-                json!({
-                    "person": person.name,
-                    "role": person.role.name(),
-                    "disabled": person.disabled,
-                    "must_change_password": person.must_change_password,
-                })
+fn show_token(out: Out, new: &NewAgent) -> Result<(), Failure> {
+    let text = format!("{}\n\nThis token is shown once and stored hashed.", new.token);
+    Ok(out.say(&text, || json!({ "agent": new.agent.name, "token": new.token }))?)
+}
+
+async fn list_agents(out: Out, keeper: &Keeper) -> Result<(), Failure> {
+    let (people, agents) = (keeper.people().await?, keeper.agents().await?);
+    let name = |id| people.iter().find(|p| p.id == id).map_or("", |p| p.name.as_str());
+    let issuer = |agent: &Agent| agent.issuer.map_or("command line", name).to_owned();
+    let state = |agent: &Agent| if agent.revoked { "revoked" } else { "active" };
+    let scopes = |agent: &Agent| agent.scopes.iter().map(|kind| kind.name()).collect::<Vec<_>>();
+    let row = |agent: &Agent| {
+        vec![
+            agent.name.clone(),
+            name(agent.owner).to_owned(),
+            scopes(agent).join(","),
+            agent.issued_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            issuer(agent),
+            state(agent).to_owned(),
+        ]
+    };
+    let rows: Vec<_> = agents.iter().map(row).collect();
+    let head = ["agent", "owner", "may ask for", "issued", "by", "token"];
+    Ok(out.table(&head, &rows, || {
+        let value = |agent: &Agent| {
+            json!({
+                "agent": agent.name,
+                "owner": name(agent.owner),
+                "scopes": scopes(agent),
+                "issued_at": agent.issued_at.to_rfc3339(),
+                "issued_by": issuer(agent),
+                "token": state(agent),
             })
-            .collect()
+        };
+        agents.iter().map(value).collect()
+    })?)
+}
+
+pub(super) async fn person(out: Out, config: &Path, command: PersonCommand) -> Result<(), Failure> {
+    let keeper = &keeper(config).await?;
+    let me = &Actor::CommandLine;
+    let say = |text: &str, value: Value| -> Result<(), Failure> { Ok(out.say(text, || value)?) };
+    match command {
+        PersonCommand::Add { name, role, mail, password } => {
+            let password = &password.read()?;
+            let mail = mail.as_deref();
+            let new = NewPerson { name: &name, role, password, must_change: true, mail };
+            keeper.add_person(me, new).await?;
+            let text = format!("{name} may sign in and must change the password first.");
+            say(&text, json!({ "person": name, "role": role.name(), "mail": mail }))
+        }
+        PersonCommand::List => list_people(out, keeper).await,
+        PersonCommand::Role { name, role } => {
+            change(keeper, &name, PersonChange::Role(role)).await?;
+            let text = format!("The role of {name} is {role}.");
+            say(&text, json!({ "person": name, "role": role.name() }))
+        }
+        PersonCommand::OnCall { name } => {
+            change(keeper, &name, PersonChange::OnCall(true)).await?;
+            say(&format!("{name} is on call."), json!({ "person": name, "on_call": true }))
+        }
+        PersonCommand::OffCall { name } => {
+            change(keeper, &name, PersonChange::OnCall(false)).await?;
+            say(&format!("{name} is off call."), json!({ "person": name, "on_call": false }))
+        }
+        PersonCommand::Mail { name, address } => {
+            change(keeper, &name, PersonChange::Mail(address.clone())).await?;
+            let text = match &address {
+                Some(address) => format!("Notices for {name} are mailed to {address}."),
+                None => format!("Nothing is mailed to {name}."),
+            };
+            say(&text, json!({ "person": name, "mail": address }))
+        }
+        PersonCommand::SessionsEnd { name } => {
+            change(keeper, &name, PersonChange::EndSessions).await?;
+            say(&format!("{name} has no session."), json!({ "person": name, "sessions": 0 }))
+        }
+        PersonCommand::Disable { name } => {
+            change(keeper, &name, PersonChange::Disable).await?;
+            let text = format!("{name} can no longer sign in, and votes no longer count.");
+            say(&text, json!({ "person": name, "disabled": true }))
+        }
+        PersonCommand::Password { name, password } => {
+            let done = keeper.reset_password(me, &name, &password.read()?).await;
+            done.map_err(|error| unknown(error, "person", &name))?;
+            let text = format!("{name} must change the password at the next sign-in.");
+            say(&text, json!({ "person": name, "must_change_password": true }))
+        }
+    }
+}
+
+async fn change(keeper: &Keeper, name: &str, change: PersonChange) -> Result<(), Failure> {
+    let done = keeper.change_person(&Actor::CommandLine, name, &change).await;
+    done.map_err(|error| unknown(error, "person", name))
+}
+
+async fn list_people(out: Out, keeper: &Keeper) -> Result<(), Failure> {
+    let (people, sessions) = (keeper.people().await?, keeper.sessions().await?);
+    let sessions = |person: &Person| sessions.get(&person.id).copied().unwrap_or(0);
+    let state = |person: &Person| match (person.disabled, person.must_change_password) {
+        (true, _) => "disabled",
+        (false, true) => "must change the password",
+        (false, false) => "active",
+    };
+    let row = |person: &Person| {
+        vec![
+            person.name.clone(),
+            person.role.name().to_owned(),
+            if person.on_call { "yes" } else { "no" }.to_owned(),
+            person.mail.clone().unwrap_or_else(|| "none".to_owned()),
+            sessions(person).to_string(),
+            state(person).to_owned(),
+        ]
+    };
+    let rows: Vec<_> = people.iter().map(row).collect();
+    let head = ["person", "role", "on call", "mail", "sessions", "state"];
+    Ok(out.table(&head, &rows, || {
+        let value = |person: &Person| {
+            json!({
+                "person": person.name,
+                "role": person.role.name(),
+                "on_call": person.on_call,
+                "mail": person.mail,
+                "sessions": sessions(person),
+                "disabled": person.disabled,
+                "must_change_password": person.must_change_password,
+            })
+        };
+        people.iter().map(value).collect()
     })?)
 }
 

@@ -32,11 +32,17 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), Failure> {
     let parts = Parts::from_config(&config, &text).await?;
     let running = parts.open().await?.work();
     let mut text = format!("Serving {} on {}.", config.server.public_url, running.address);
-    if running.broker.keeper().people().await?.is_empty() {
-        text.push_str(" Nobody can sign in yet: run `countersign person add`.");
-    }
     let address = running.address.to_string();
-    out.say(&text, || json!({ "listening": address }))?;
+    let mut facts = json!({ "listening": address });
+    if let Some(code) = running.broker.open_set_up().await? {
+        let page = format!("{}/set-up", config.server.public_url);
+        text = format!(
+            "{text}\nNobody can sign in yet. Open {page} and make the first admin there.\n\
+             One-time code: {code}"
+        );
+        facts = json!({ "listening": address, "set_up": page, "code": code });
+    }
+    out.say(&text, || facts)?;
     for (name, answer) in running.broker.manager_answers().await {
         let text = match &answer {
             Ok(answer) => format!("The manager {name} answers: {}.", visible(answer)),

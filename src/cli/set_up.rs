@@ -1,8 +1,8 @@
-//! The first set-up: configuration, policies, first admin.
+//! The first set-up: configuration, policies, and the first admin where a password can be given.
 
 use std::{
     fs::OpenOptions,
-    io::Write as _,
+    io::{IsTerminal as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -49,10 +49,14 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
             database.display()
         )));
     }
-    let password = init.password.read()?;
-    let admin =
-        NewPerson { name: &init.admin, role: Role::Admin, password: &password, must_change: false };
-    keeper.add_person(&Actor::CommandLine, admin).await?;
+    // Nobody there to ask: the server's set-up page asks instead.
+    let asks = init.password.has_file() || std::io::stdin().is_terminal();
+    if asks {
+        let (password, role) = (init.password.read()?, Role::Admin);
+        let (name, password) = (init.admin.as_str(), password.as_str());
+        let admin = NewPerson { name, role, password, must_change: false, mail: None };
+        keeper.add_person(&Actor::CommandLine, admin).await?;
+    }
     let config = folder.join("countersign.toml");
     new_file(&config, CONFIGURATION).map_err(|error| failed(&config, error))?;
     for name in ["manager.password", "indexer.password"] {
@@ -63,18 +67,26 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
     if !policies.exists() {
         write_starter_policies(&policies).map_err(|error| failed(&policies, error))?;
     }
+    // Somebody added before would shut the set-up page, and nobody would be an admin.
+    let next = if asks {
+        "3. countersign person add NAME --role analyst\n\
+         4. countersign agent add NAME --owner PERSON\n\
+         5. countersign doctor\n\
+         6. countersign serve"
+    } else {
+        "3. countersign doctor\n\
+         4. countersign serve: it prints where the first admin is made, and a one-time code; people \
+         and agents are added after that"
+    };
     let text = format!(
         "Set up in {}. Next, there:\n\
          1. write the manager's address, user and certificate into countersign.toml, its password \
          into manager.password\n\
-         2. say in [criticality] how much hangs on the endpoints of your groups\n\
-         3. countersign person add NAME --role analyst\n\
-         4. countersign agent add NAME --owner PERSON\n\
-         5. countersign doctor\n\
-         6. countersign serve",
+         2. say in [criticality] how much hangs on the endpoints of your groups\n{next}",
         folder.display()
     );
-    Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": init.admin }))?)
+    let admin = asks.then_some(init.admin);
+    Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": admin }))?)
 }
 
 /// Writes a file for its owner alone; one that exists stays as it is.

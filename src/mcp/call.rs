@@ -17,7 +17,7 @@ use crate::{
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
 };
 
-/// How long a token that the command line revoked may still wait: this process is told of its own
+/// How long a token that the command line revoked or replaced may still wait: this process is told of its own
 /// writes alone.
 const RECHECK: Duration = Duration::from_secs(2);
 
@@ -129,14 +129,16 @@ impl Call<'_> {
         }
     }
 
-    /// Ends when the agent's token no longer opens anything. What is answered then does not
+    /// Ends when the token that came with this call no longer opens anything: it was revoked, or the
+    /// agent has another one. What is answered then does not
     /// matter: the bearer check, which asks again before anything leaves, turns it into a 401.
     async fn revoked(&self) {
         let (keeper, clock) = (self.broker.keeper(), self.broker.clock());
         let mut changes = self.broker.changes();
         loop {
             changes.mark_unchanged();
-            if keeper.agent(self.agent.id).await.is_ok_and(|agent| agent.revoked) {
+            let other = |now: Agent| now.revoked || now.issued_at != self.agent.issued_at;
+            if keeper.agent(self.agent.id).await.is_ok_and(other) {
                 return;
             }
             tokio::select! {

@@ -15,6 +15,12 @@ use crate::domain::{
     id::{AgentId, PersonId},
 };
 
+mod keep;
+
+pub use keep::{
+    agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
+};
+
 /// A signed-in person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -172,13 +178,13 @@ pub async fn end_session(tx: &mut Tx<'_>, token: Digest) -> Result<bool, StoreEr
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends all sessions of a person.
-pub async fn end_sessions(tx: &mut Tx<'_>, id: PersonId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM session WHERE person_id = $1")
+/// Ends all sessions of a person. How many there were.
+pub async fn end_sessions(tx: &mut Tx<'_>, id: PersonId) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM session WHERE person_id = $1")
         .bind(id.to_string())
         .execute(tx.connection())
         .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// Ends the sessions that began or were last used before these moments.

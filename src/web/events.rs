@@ -24,6 +24,10 @@ const HOLD: Duration = Duration::from_secs(25);
 /// So long a browser waits before it asks again, in milliseconds. Bursts of changes become one.
 const RETRY_MS: u32 = 2000;
 
+/// How long a session that the command line ended may still listen: this process is told of its
+/// own writes alone.
+const RECHECK: Duration = Duration::from_secs(2);
+
 /// What the page shows already.
 #[derive(Debug, Deserialize)]
 pub(super) struct Since {
@@ -52,6 +56,11 @@ pub(super) async fn wait(
             _ = changes.changed() => {}
             () = clock.reach(clock.now() + HOLD) => {}
             () = site.stop.cancelled() => {}
+            () = ended(&site, &token) => {}
+        }
+        // What changed may be that the session is over.
+        if !site.broker.session_stands(&token).await? {
+            return Ok(over());
         }
     }
     let now = *changes.borrow();
@@ -60,6 +69,14 @@ pub(super) async fn wait(
         Some(_) | None => format!("retry: {RETRY_MS}\nid: {now}\nevent: nothing\ndata:\n\n"),
     };
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], event).into_response())
+}
+
+/// Ends when the session does, or cannot be looked at.
+async fn ended(site: &Site, token: &str) {
+    let clock = site.broker.clock();
+    while matches!(site.broker.session_stands(token).await, Ok(true)) {
+        clock.reach(clock.now() + RECHECK).await;
+    }
 }
 
 /// The answer after which an `EventSource` does not come again.

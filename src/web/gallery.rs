@@ -1,6 +1,7 @@
 //! Every page with made-up data: that it renders, that hostile text stays text, and, where
 //! `COUNTERSIGN_GALLERY` names a folder, files to look at in a browser.
 
+mod kept;
 mod made_up;
 
 use askama::Template;
@@ -13,7 +14,6 @@ use super::{
     frame::Frame,
     in_force::InForcePage,
     inbox::InboxPage,
-    people::{AgentsPage, PeoplePage, named},
     policy::{Policy, PolicyPage},
     request::RequestPage,
     requests::{self, RequestsPage},
@@ -209,9 +209,6 @@ fn policy() -> PolicyPage {
 }
 
 fn pages() -> Vec<(&'static str, String)> {
-    let people = vec![person(1, "alice", Role::Analyst), person(3, "carol", Role::Lead)];
-    let agents =
-        AgentsPage { frame: frame("Agents", "/agents"), agents: named(vec![agent()], &people) };
     let audit = AuditPage::new(frame("Audit", "/audit"), Filters::default(), audit(&request(1)));
     let pending = request_page(request(1), Access::WithPassword, id(2));
     let voted = request_page(request(1), Access::Now, id(1));
@@ -222,7 +219,6 @@ fn pages() -> Vec<(&'static str, String)> {
     };
     let settled = request_page(settled(), Access::Now, id(2));
     let undo = request_page(undo(), Access::Now, id(3));
-    let people = PeoplePage { frame: frame("People", "/people"), people };
     [
         ("inbox", inbox().render()),
         ("request", pending.render()),
@@ -236,11 +232,11 @@ fn pages() -> Vec<(&'static str, String)> {
         ("audit", audit.render()),
         ("policy", policy().render()),
         ("system", system().render()),
-        ("people", people.render()),
-        ("agents", agents.render()),
     ]
+    .into_iter()
+    .chain(kept::pages())
     .map(|(name, html)| (name, html.unwrap()))
-    .into()
+    .collect()
 }
 
 #[test]

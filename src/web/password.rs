@@ -1,7 +1,12 @@
 //! Asking for the password again, for what wants a recent one.
 
+use axum::http::StatusCode;
+
 use super::{Site, failure::Failure, session::Session, sign_in::sentence};
-use crate::broker::{BrokerError, look::Access, sign_in::SignedIn};
+use crate::{
+    broker::{BrokerError, look::Access, sign_in::SignedIn},
+    domain::facts::Verb,
+};
 
 /// Whether the password is recent enough for what is wanted.
 pub(super) enum Given {
@@ -32,6 +37,33 @@ pub(super) async fn recent(
             Ok(Given::Problem("The password is wrong. Nothing was changed.".to_owned()))
         }
         Err(error @ BrokerError::SignInThrottled) => Ok(Given::Problem(sentence(&error))),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// What a form came to: what it did, or what to say on its page so that it can be mended.
+pub(super) type Tried<T> = Result<T, (StatusCode, String)>;
+
+/// Does to the system what a form wants, with a password that is recent enough for it.
+pub(super) async fn try_with<T, F>(
+    site: &Site,
+    session: &Session,
+    (verb, password): (Verb, &str),
+    act: impl FnOnce(SignedIn) -> F,
+) -> Result<Tried<T>, Failure>
+where
+    F: Future<Output = Result<T, BrokerError>>,
+{
+    let access = site.broker.access_to_system(&session.who, verb);
+    let who = match recent(site, session, &access, password).await? {
+        Given::Recent(who) => who,
+        Given::Problem(problem) => return Ok(Err((StatusCode::UNAUTHORIZED, problem))),
+    };
+    match act(who).await {
+        Ok(done) => Ok(Ok(done)),
+        Err(BrokerError::Invalid(invalid)) => {
+            Ok(Err((StatusCode::BAD_REQUEST, format!("{invalid} Nothing was changed."))))
+        }
         Err(other) => Err(other.into()),
     }
 }

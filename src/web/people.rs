@@ -1,55 +1,311 @@
-//! People and agents, to read. The command line keeps them.
+//! The people: a list for everybody, and forms for whoever keeps them.
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
 
 use super::{
     Site,
     failure::Failure,
     frame::{Frame, page},
-    session::Session,
+    password::{Tried, try_with},
+    session::{Fields, Session},
 };
-use crate::domain::actor::{Agent, Person};
+use crate::{
+    broker::{BrokerError, keeper::PersonChange, look::Access},
+    domain::{
+        actor::{Person, Role},
+        facts::Verb,
+        id::PersonId,
+        proposal::Invalid,
+    },
+};
 
 #[derive(Debug, Template)]
 #[template(path = "pages/people.html")]
 pub(super) struct PeoplePage {
     pub(super) frame: Frame,
-    pub(super) people: Vec<Person>,
+    /// Each with the number of sessions.
+    pub(super) people: Vec<(Person, u64)>,
+    pub(super) manage: Access,
+    pub(super) problem: Option<String>,
+    /// What was typed, so that it is not lost.
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) mail: String,
 }
 
 #[derive(Debug, Template)]
-#[template(path = "pages/agents.html")]
-pub(super) struct AgentsPage {
+#[template(path = "pages/person.html")]
+pub(super) struct PersonPage {
     pub(super) frame: Frame,
-    /// Each with the name of its owner and of whoever issued its token.
-    pub(super) agents: Vec<(Agent, String, String)>,
+    pub(super) person: Person,
+    pub(super) sessions: u64,
+    /// Who looks.
+    pub(super) me: PersonId,
+    pub(super) manage: Access,
+    pub(super) problem: Option<String>,
+    /// What was chosen and typed, so that it is not lost.
+    pub(super) role: String,
+    pub(super) mail: String,
 }
 
-/// The page of people.
+/// A secret in the only moment in which it is known.
+#[derive(Debug, Template)]
+#[template(path = "pages/once.html")]
+pub(super) struct OncePage {
+    pub(super) frame: Frame,
+    /// What it is.
+    pub(super) what: String,
+    pub(super) secret: String,
+    /// What to do with it.
+    pub(super) then: &'static str,
+    /// The address and the words of the way onward.
+    pub(super) onward: (String, String),
+}
+
+const ONE_TIME: &str = "Give it to nobody else, and not by mail. It opens nothing but the form for \
+                        a password of their own.";
+
+/// The list.
 pub(super) async fn show(State(site): State<Site>, session: Session) -> Result<Response, Failure> {
-    let people = site.broker.people(&session.who).await?;
-    let frame = Frame::new(&site, &session, "People").await?.at("/people");
-    page(StatusCode::OK, &PeoplePage { frame, people })
+    people_page(&site, &session, None).await
 }
 
-/// The page of agents.
-pub(super) async fn show_agents(
+/// Somebody to be added. Nobody chooses a password for somebody else.
+#[derive(Deserialize)]
+pub(super) struct NewPerson {
+    name: String,
+    role: String,
+    #[serde(default)]
+    mail: String,
+    #[serde(default)]
+    password: String,
+}
+
+/// Adds a person and shows the one-time password.
+pub(super) async fn add(
+    State(site): State<Site>,
+    session: Session,
+    Fields(form): Fields<NewPerson>,
+) -> Result<Response, Failure> {
+    let (broker, form) = (&site.broker, &form);
+    let name = form.name.trim();
+    let tried = try_with(&site, &session, (Verb::ManagePeople, &form.password), |who| async move {
+        let mail = Some(form.mail.trim()).filter(|mail| !mail.is_empty());
+        broker.add_person(&who, name, role_of(&form.role)?, mail).await
+    });
+    match tried.await? {
+        Ok(password) => show_password(&site, &session, name, password).await,
+        Err((status, problem)) => people_page(&site, &session, Some((status, problem, form))).await,
+    }
+}
+
+/// The page of somebody who is called `add`.
+pub(super) async fn show_add(
     State(site): State<Site>,
     session: Session,
 ) -> Result<Response, Failure> {
-    let people = site.broker.people(&session.who).await?;
-    let agents = site.broker.agents(&session.who).await?;
-    let frame = Frame::new(&site, &session, "Agents").await?.at("/agents");
-    page(StatusCode::OK, &AgentsPage { frame, agents: named(agents, &people) })
+    person_page(&site, &session, "add", None).await
 }
 
-pub(super) fn named(agents: Vec<Agent>, people: &[Person]) -> Vec<(Agent, String, String)> {
-    let name = |id| people.iter().find(|person| person.id == id).map(|person| person.name.clone());
-    let with_names = |agent: Agent| {
-        let owner = name(agent.owner).unwrap_or_else(|| agent.owner.to_string());
-        let issuer = agent.issuer.and_then(name).unwrap_or_else(|| "the command line".to_owned());
-        (agent, owner, issuer)
+/// One person, for whoever may change something about them.
+pub(super) async fn show_one(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+) -> Result<Response, Failure> {
+    person_page(&site, &session, &name, None).await
+}
+
+/// What is changed about a person; each form has its own part of it.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    on_call: String,
+    #[serde(default)]
+    mail: String,
+    #[serde(default)]
+    password: String,
+}
+
+/// Gives another role.
+pub(super) async fn role(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+    Fields(form): Fields<Wanted>,
+) -> Result<Response, Failure> {
+    let change = role_of(&form.role).map(PersonChange::Role);
+    change_person(&site, &session, &name, (form, change)).await
+}
+
+/// Puts on call, or takes off.
+pub(super) async fn on_call(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+    Fields(form): Fields<Wanted>,
+) -> Result<Response, Failure> {
+    let change = match form.on_call.as_str() {
+        "yes" => PersonChange::OnCall(true),
+        "no" => PersonChange::OnCall(false),
+        _ => return Err(Failure::unreadable()),
     };
-    agents.into_iter().map(with_names).collect()
+    change_person(&site, &session, &name, (form, Ok(change))).await
+}
+
+/// Sets where notices go.
+pub(super) async fn mail(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+    Fields(form): Fields<Wanted>,
+) -> Result<Response, Failure> {
+    let mail = Some(form.mail.trim().to_owned()).filter(|mail| !mail.is_empty());
+    change_person(&site, &session, &name, (form, Ok(PersonChange::Mail(mail)))).await
+}
+
+/// Ends all sessions.
+pub(super) async fn sessions(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+    Fields(form): Fields<Wanted>,
+) -> Result<Response, Failure> {
+    change_person(&site, &session, &name, (form, Ok(PersonChange::EndSessions))).await
+}
+
+/// Disables.
+pub(super) async fn disable(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+    Fields(form): Fields<Wanted>,
+) -> Result<Response, Failure> {
+    change_person(&site, &session, &name, (form, Ok(PersonChange::Disable))).await
+}
+
+/// Gives a one-time password and shows it.
+pub(super) async fn password(
+    State(site): State<Site>,
+    session: Session,
+    Path(name): Path<String>,
+    Fields(form): Fields<Wanted>,
+) -> Result<Response, Failure> {
+    let (broker, wanted) = (&site.broker, name.as_str());
+    let tried = try_with(&site, &session, (Verb::ManagePeople, &form.password), |who| async move {
+        broker.reset_password(&who, wanted).await
+    });
+    match tried.await? {
+        Ok(password) => show_password(&site, &session, &name, password).await,
+        Err((status, problem)) => {
+            person_page(&site, &session, &name, Some((status, problem, form))).await
+        }
+    }
+}
+
+async fn change_person(
+    site: &Site,
+    session: &Session,
+    name: &str,
+    (form, change): (Wanted, Result<PersonChange, Invalid>),
+) -> Result<Response, Failure> {
+    let broker = &site.broker;
+    let tried: Tried<()> =
+        try_with(site, session, (Verb::ManagePeople, &form.password), |who| async move {
+            broker.change_person(&who, name, &change?).await
+        })
+        .await?;
+    match tried {
+        Ok(()) => Ok(Redirect::to(&format!("/people/{name}")).into_response()),
+        Err((status, problem)) => {
+            person_page(site, session, name, Some((status, problem, form))).await
+        }
+    }
+}
+
+fn role_of(text: &str) -> Result<Role, Invalid> {
+    text.parse().map_err(|_unknown| Invalid {
+        field: "role".to_owned(),
+        problem: "that is no role".to_owned(),
+        allowed: Role::ALL.map(Role::name).join(", "),
+    })
+}
+
+async fn show_password(
+    site: &Site,
+    session: &Session,
+    name: &str,
+    secret: String,
+) -> Result<Response, Failure> {
+    let frame = Frame::new(site, session, "One-time password").await?.at("/people").still();
+    let what = format!("The one-time password of {name}");
+    let onward = (format!("/people/{name}"), format!("I have noted it: go to {name}"));
+    page(StatusCode::OK, &OncePage { frame, what, secret, then: ONE_TIME, onward })
+}
+
+async fn people_page(
+    site: &Site,
+    session: &Session,
+    problem: Option<(StatusCode, String, &NewPerson)>,
+) -> Result<Response, Failure> {
+    let (status, problem, name, role, mail) = match problem {
+        None => (StatusCode::OK, None, "", Role::Analyst.name(), ""),
+        Some((status, problem, form)) => {
+            (status, Some(problem), form.name.as_str(), form.role.as_str(), form.mail.as_str())
+        }
+    };
+    let (people, sessions) = site.broker.people_and_sessions(&session.who).await?;
+    let counted = people.into_iter().map(|person| {
+        let number = sessions.get(&person.id).copied().unwrap_or(0);
+        (person, number)
+    });
+    let shown = PeoplePage {
+        frame: Frame::new(site, session, "People").await?.at("/people"),
+        people: counted.collect(),
+        manage: site.broker.access_to_system(&session.who, Verb::ManagePeople),
+        problem,
+        name: name.to_owned(),
+        role: role.to_owned(),
+        mail: mail.to_owned(),
+    };
+    page(status, &shown)
+}
+
+async fn person_page(
+    site: &Site,
+    session: &Session,
+    name: &str,
+    problem: Option<(StatusCode, String, Wanted)>,
+) -> Result<Response, Failure> {
+    let manage = site.broker.access_to_system(&session.who, Verb::ManagePeople);
+    if let Some(why) = manage.why_not() {
+        return Err(BrokerError::NotAllowed(why.to_owned()).into());
+    }
+    let (people, sessions) = site.broker.people_and_sessions(&session.who).await?;
+    let person = people.into_iter().find(|person| person.name == name);
+    let person = person.ok_or_else(Failure::not_found)?;
+    let (status, problem, role, mail) = match problem {
+        None => (StatusCode::OK, None, String::new(), String::new()),
+        Some((status, problem, form)) => (status, Some(problem), form.role, form.mail),
+    };
+    let or = |typed: String, stored: &str| if typed.is_empty() { stored.to_owned() } else { typed };
+    let shown = PersonPage {
+        frame: Frame::new(site, session, name).await?.at("/people").still(),
+        sessions: sessions.get(&person.id).copied().unwrap_or(0),
+        me: session.who.person.id,
+        manage,
+        problem,
+        role: or(role, person.role.name()),
+        mail: or(mail, person.mail.as_deref().unwrap_or_default()),
+        person,
+    };
+    page(status, &shown)
 }

@@ -54,11 +54,18 @@ pub(super) struct Around {
     after: String,
 }
 
-/// The form.
-pub(super) async fn show(Asked(around): Asked<Around>) -> Result<Response, Failure> {
+/// The form; before there is anybody, the first set-up.
+pub(super) async fn show(
+    State(site): State<Site>,
+    Asked(around): Asked<Around>,
+) -> Result<Response, Failure> {
+    if site.broker.set_up_is_open().await? {
+        return Ok(Redirect::to("/set-up").into_response());
+    }
     let notice = match around.after.as_str() {
         "password" => Some("Your password was changed. Sign in with the new one."),
         "sign-out" => Some("You are signed out."),
+        "set-up" => Some("You are the first admin. Sign in with the name and password you chose."),
         _ => None,
     };
     let new = SignInPage::new(String::new(), around.next);

@@ -24,7 +24,10 @@ const KNOWN: &str = "203.0.113.7";
 /// An agent that bob, a senior, owns.
 async fn bobs_agent(world: &World) -> AgentClient {
     let keeper = world.broker().keeper();
-    let new = keeper.add_agent(&Actor::CommandLine, "bobs-bot", "bob").await.unwrap();
+    let new = keeper
+        .add_agent(&Actor::CommandLine, "bobs-bot", "bob", &ActionKind::RESPONSES)
+        .await
+        .unwrap();
     AgentClient::connect(&world.url(), &new.token).await
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Program {
 pub(crate) struct Serving {
     child: Child,
     pub(crate) url: String,
+    /// Its first line.
+    pub(crate) said: Value,
 }
 
 impl Drop for Serving {
@@ -135,10 +137,10 @@ impl Program {
             panic!("it does not serve: {said}");
         }
         let said: Value = serde_json::from_str(&line).unwrap();
-        Serving { child, url: format!("http://{}", said["listening"].as_str().unwrap()) }
+        Serving { child, url: format!("http://{}", said["listening"].as_str().unwrap()), said }
     }
 
-    fn configuration(&self, manager: &str) -> String {
+    pub(crate) fn configuration(&self, manager: &str) -> String {
         let port = self.port;
         format!(
             "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\

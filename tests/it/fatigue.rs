@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::broker::limits::AgentLimits;
+use countersign::{broker::limits::AgentLimits, domain::action::ActionKind};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ async fn the_limits_of_one_agent_are_not_those_of_another() {
     block(&world.agent().await, 1).await.id();
     let keeper = world.broker().keeper();
     let line = countersign::domain::actor::Actor::CommandLine;
-    let new = keeper.add_agent(&line, "second-bot", "alice").await.unwrap();
+    let new = keeper.add_agent(&line, "second-bot", "alice", &ActionKind::RESPONSES).await.unwrap();
     let second = AgentClient::connect(&world.url(), &new.token).await;
     assert_eq!(block(&second, 1).await.state(), "pending");
 }

@@ -125,10 +125,13 @@ impl World {
             ("dora", Role::Admin),
             ("otto", Role::Auditor),
         ] {
-            let new = NewPerson { name, role, password: PASSWORD, must_change: false };
+            let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
             keeper.add_person(&Actor::CommandLine, new).await.unwrap();
         }
-        let new = keeper.add_agent(&Actor::CommandLine, "triage-bot", "alice").await.unwrap();
+        let new = keeper
+            .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+            .await
+            .unwrap();
         let kept = Some(store.clone());
         let also = Simulator::new(plan.also.clone());
         let also_server = match plan.also_called {

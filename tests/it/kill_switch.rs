@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use countersign::{
     broker::{BrokerError, execute::Progress, freeze::Unfreeze},
     domain::{
+        action::ActionKind,
         actor::Actor,
         kill_switch::{Extent, RELEASE_MINUTES},
         lifecycle::Refusal,
@@ -57,7 +58,10 @@ async fn each_part_stops_what_it_names_and_nothing_else() {
         let plan = Plan { also_called: Some("other"), ..Plan::default() };
         let world = World::start_with(plan).await;
         let keeper = world.broker().keeper();
-        keeper.add_agent(&Actor::CommandLine, "another-bot", "alice").await.unwrap();
+        keeper
+            .add_agent(&Actor::CommandLine, "another-bot", "alice", &ActionKind::RESPONSES)
+            .await
+            .unwrap();
         let more = json!({ "agent_ids": ["test/001"], "alert_id": ALERT });
         let asked = world.agent().await.block("203.0.113.7", more).await;
         assert_eq!(asked.state(), "approved", "{asked:?}");
@@ -77,7 +81,10 @@ async fn what_is_stopped_does_not_hold_up_what_is_not() {
     let keeper = world.broker().keeper();
     let extent = Extent::Agent("triage-bot".to_owned());
     keeper.freeze(&Actor::CommandLine, &extent, "odd").await.unwrap();
-    let new = keeper.add_agent(&Actor::CommandLine, "second-bot", "alice").await.unwrap();
+    let new = keeper
+        .add_agent(&Actor::CommandLine, "second-bot", "alice", &ActionKind::RESPONSES)
+        .await
+        .unwrap();
     let second = crate::harness::AgentClient::connect(&world.url(), &new.token).await;
     let more = json!({ "agent_ids": ["002"], "alert_id": ALERT });
     let later = second.block("203.0.113.7", more).await;

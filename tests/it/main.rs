@@ -3,6 +3,7 @@
 // Always on here; it lets clippy see that helpers are test code too.
 #![cfg(test)]
 
+mod agents;
 mod approve;
 mod attack;
 mod attack3;
@@ -19,10 +20,12 @@ mod managers;
 mod mcp;
 mod migrations;
 mod observe;
+mod people;
 mod policy;
 mod proposal;
 mod races;
 mod security_doc;
+mod set_up;
 mod simulator;
 mod simulator_captures;
 mod simulator_client;

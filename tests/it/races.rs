@@ -92,7 +92,7 @@ impl Track {
         for (name, role) in
             [("anna", Role::Analyst), ("ben", Role::Analyst), ("cleo", Role::Senior)]
         {
-            let new = NewPerson { name, role, password: PASSWORD, must_change: false };
+            let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
             world.broker().keeper().add_person(&Actor::CommandLine, new).await.unwrap();
         }
         let agent = Arc::new(world.agent().await);

@@ -1,5 +1,6 @@
 //! An agent asks: what is taken, what is answered, what is stored.
 
+use countersign::domain::action::ActionKind;
 use serde_json::{Value, json};
 
 use crate::harness::{Plan, World};
@@ -165,7 +166,7 @@ async fn another_agents_request_is_not_found() {
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
     let keeper = world.broker().keeper();
     let actor = countersign::domain::actor::Actor::CommandLine;
-    let other = keeper.add_agent(&actor, "other-bot", "bob").await.unwrap();
+    let other = keeper.add_agent(&actor, "other-bot", "bob", &ActionKind::RESPONSES).await.unwrap();
     let other = crate::harness::AgentClient::connect(&world.url(), &other.token).await;
     let foreign = other.get(&asked.id()).await;
     let unknown = other.get("req_00000000000000000000000000000000").await;

@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 
-use countersign::domain::{actor::Actor, id::RequestId, lifecycle::Shown};
+use countersign::domain::{action::ActionKind, actor::Actor, id::RequestId, lifecycle::Shown};
 use reqwest::{RequestBuilder, header};
 use rmcp::{
     ClientLifecycleMode, ClientServiceExt as _, RoleClient,
@@ -73,7 +73,10 @@ impl Scene {
     /// Another agent, of the same owner.
     pub(crate) async fn other_agent(&self) -> Agent {
         let keeper = self.broker().keeper();
-        let new = keeper.add_agent(&Actor::CommandLine, "other-bot", "alice").await.unwrap();
+        let new = keeper
+            .add_agent(&Actor::CommandLine, "other-bot", "alice", &ActionKind::RESPONSES)
+            .await
+            .unwrap();
         self.agent_with(&new.token, ClientLifecycleMode::Initialize).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use countersign::domain::actor::Actor;
+use countersign::domain::{action::ActionKind, actor::Actor};
 use serde_json::{Value, json};
 
 use super::oracle::assert_clean_page;
@@ -40,7 +40,10 @@ impl Stage {
     /// A new agent of alice.
     pub(super) async fn agent(&self, name: &str) -> AgentClient {
         let keeper = self.world.broker().keeper();
-        let new = keeper.add_agent(&Actor::CommandLine, name, "alice").await.unwrap();
+        let new = keeper
+            .add_agent(&Actor::CommandLine, name, "alice", &ActionKind::RESPONSES)
+            .await
+            .unwrap();
         AgentClient::connect(&self.world.url(), &new.token).await
     }
 

@@ -63,7 +63,13 @@ impl Room {
         let world = World::start_with(plan).await;
         let keeper = world.broker().keeper();
         for (name, must_change) in [("anna", false), ("fred", true)] {
-            let new = NewPerson { name, role: Role::Analyst, password: PASSWORD, must_change };
+            let new = NewPerson {
+                name,
+                role: Role::Analyst,
+                password: PASSWORD,
+                must_change,
+                mail: None,
+            };
             keeper.add_person(&Actor::CommandLine, new).await.unwrap();
         }
         let agent = keeper.agent_of_token(&world.token).await.unwrap().unwrap();

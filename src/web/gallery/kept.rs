@@ -1,0 +1,115 @@
+//! Made-up pages about people and agents.
+
+use askama::Template as _;
+
+use super::{
+    Frame, frame,
+    made_up::{HOSTILE, agent, id, person},
+};
+use crate::{
+    broker::look::Access,
+    domain::{
+        action::ActionKind,
+        actor::{Person, Role},
+    },
+    web::{
+        agents::{AgentPage, AgentsPage, named},
+        people::{OncePage, PeoplePage, PersonPage},
+        set_up::SetUpPage,
+    },
+};
+
+fn people() -> Vec<Person> {
+    let mut carol = person(3, "carol", Role::Lead);
+    (carol.on_call, carol.mail) = (true, Some("carol@example.net".to_owned()));
+    let mut gone = person(5, "gone", Role::Senior);
+    gone.disabled = true;
+    vec![person(1, "alice", Role::Analyst), carol, gone]
+}
+
+fn list(manage: Access, problem: Option<String>) -> PeoplePage {
+    PeoplePage {
+        frame: frame("People", "/people"),
+        people: people().into_iter().map(|person| (person, 2)).collect(),
+        manage,
+        problem,
+        name: HOSTILE.to_owned(),
+        role: "senior".to_owned(),
+        mail: HOSTILE.to_owned(),
+    }
+}
+
+fn one(person: Person, manage: Access) -> PersonPage {
+    PersonPage {
+        frame: frame(&person.name, "/people"),
+        sessions: 1,
+        me: id(1),
+        manage,
+        problem: None,
+        role: person.role.name().to_owned(),
+        mail: HOSTILE.to_owned(),
+        person,
+    }
+}
+
+fn agents(manage: Access) -> AgentsPage {
+    AgentsPage {
+        frame: frame("Agents", "/agents"),
+        agents: vec![named(agent(), &people())],
+        manage,
+        owners: vec!["alice".to_owned(), "carol".to_owned()],
+        problem: None,
+        name: HOSTILE.to_owned(),
+        owner: "carol".to_owned(),
+        scopes: vec![ActionKind::BlockIp],
+    }
+}
+
+fn no() -> Access {
+    Access::No("admins keep people and agents".to_owned())
+}
+
+pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
+    let [alice, carol, gone] = <[Person; 3]>::try_from(people()).unwrap();
+    let agent = AgentPage {
+        frame: frame("triage-bot", "/agents"),
+        shown: named(agent(), &[]),
+        manage: Access::Now,
+        problem: Some(HOSTILE.to_owned()),
+        scopes: vec![ActionKind::BlockIp],
+    };
+    let once = OncePage {
+        frame: frame("New token", "/agents"),
+        what: "The token of triage-bot".to_owned(),
+        secret: format!("cs_{}", "0123456789abcdef".repeat(4)),
+        then: "Put it into the configuration of the agent's client.",
+        onward: ("/agents/triage-bot".to_owned(), "I have noted it".to_owned()),
+    };
+    let set_up = SetUpPage {
+        frame: Frame::bare("First set-up"),
+        problem: Some("The code is wrong. Nothing was changed.".to_owned()),
+        code: HOSTILE.to_owned(),
+        name: HOSTILE.to_owned(),
+        chars_min: 12,
+        chars_max: 128,
+    };
+    vec![
+        ("people", list(no(), None).render()),
+        ("people-admin", list(Access::WithPassword, Some(HOSTILE.to_owned())).render()),
+        ("person", one(carol, Access::WithPassword).render()),
+        ("person-me", one(alice, Access::Now).render()),
+        ("person-disabled", one(gone, Access::Now).render()),
+        ("agents", agents(no()).render()),
+        ("agents-admin", agents(Access::WithPassword).render()),
+        ("agent", agent.render()),
+        ("once", once.render()),
+        ("set-up", set_up.render()),
+    ]
+}
+
+#[test]
+fn nothing_dangerous_has_the_focus() {
+    for (name, html) in pages().into_iter().filter(|(name, _)| *name != "set-up") {
+        assert!(!html.unwrap().contains("autofocus"), "{name}");
+    }
+}
