@@ -23,6 +23,7 @@ use crate::{
 
 // What the doors need to name: they do not see policy and store.
 pub use super::{
+    notify::ChannelState,
     system::{Counted, ManagerState, System},
     undo::Undo,
 };
@@ -32,6 +33,7 @@ pub use crate::{
     store::{
         StoreError,
         audit::{AuditFilter, Verified},
+        notices::Doing,
         requests::{Filter, InForce, Summary},
     },
 };

@@ -16,6 +16,7 @@ mod lifecycle;
 mod managers;
 mod mcp;
 mod migrations;
+mod notices;
 mod observe;
 mod policy;
 mod proposal;
