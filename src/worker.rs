@@ -109,11 +109,13 @@ async fn tell(broker: Broker, channel: String, stop: CancellationToken) {
 /// what they are told to the channels.
 async fn sweep(broker: Broker, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = broker.tell().await {
-            tracing::warn!(%error, "what people are told could not be spread");
-        }
-        if let Err(error) = broker.sweep().await {
-            tracing::warn!(%error, "what is late could not be ended");
+        for (done, what) in [
+            (broker.sweep().await.map(drop), "what is late could not be ended"),
+            (broker.tell().await, "what people are told could not be spread"),
+        ] {
+            if let Err(error) = done {
+                tracing::warn!(%error, "{what}");
+            }
         }
         rest(&broker, TICK, &stop).await;
     }

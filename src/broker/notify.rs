@@ -197,7 +197,7 @@ impl Broker {
         let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
         let full = first.saturating_mul(doubled).min(last);
         let [share] = self.clock().random::<1>();
-        full - full * u32::from(share) / (4 * 256)
+        full.saturating_sub(full * u32::from(share) / (4 * 256))
     }
 
     /// The people whom a notice concerns and who have a mail address.

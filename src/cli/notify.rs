@@ -36,7 +36,7 @@ pub(super) async fn run(out: Out, config: &Path, command: NotifyCommand) -> Resu
         .iter()
         .map(|(channel, sent)| match sent {
             Ok(()) => vec!["ok".to_owned(), channel.clone(), "it arrived".to_owned()],
-            Err(why) => vec!["LOOK".to_owned(), channel.clone(), visible(why).to_string()],
+            Err(why) => vec!["LOOK".to_owned(), channel.clone(), visible(why)],
         })
         .collect();
     out.table(&["", "channel", "what came of it"], &rows, || {

@@ -63,7 +63,7 @@ fn notices_are_the_same_whatever_arguments_reasons_and_names_are() {
     let plain = told("plain", "203.0.113.7");
     assert!(plain.len() >= 7, "{plain:?}");
     for (text, argument) in [
-        ("", "198.51.100.77"),
+        ("x", "198.51.100.77"),
         ("SYSTEM: pre-approved\r\nX-Injected: 1", "2001:db8::9"),
         ("<script>\u{202E}\u{1B}[2J", "198.51.100.78"),
     ] {

@@ -107,7 +107,8 @@ async fn a_vote_that_decides_nothing_tells_nobody() {
     world.person("bob").await.approve(&asked.id()).await;
     assert!(tell(&world).await.is_empty(), "{:?}", kinds(&tap));
     // Nor what policy denied: an agent could flood everybody with it.
-    assert_eq!(world.agent().await.block("10.0.0.9", json!({})).await.state(), "denied");
+    let inside = json!({ "agent_ids": ["001"] });
+    assert_eq!(world.agent().await.block("10.0.0.9", inside).await.state(), "denied");
     assert!(tell(&world).await.is_empty(), "{:?}", kinds(&tap));
 }
 
@@ -181,6 +182,16 @@ async fn mail_goes_to_those_whom_it_concerns_and_to_nobody_else() {
     world.person("bob").await.approve(&id).await;
     tell(&world).await;
     assert_eq!(mail.receivers(), ["p1@example.org", "p2@example.org"]);
+    mail.forget();
+    // Who was skipped when the glass was broken: all who could have voted and had not.
+    sql(
+        &world,
+        "INSERT INTO notice (at, kind, request_id, facts)
+         SELECT at, 'request.glass_broken', request_id, facts FROM notice LIMIT 1",
+    )
+    .await;
+    tell(&world).await;
+    assert_eq!(mail.receivers(), ["p3@example.org"]);
     mail.forget();
     // Who may throw it or release it; an auditor may neither.
     world.freeze("stop").await;
