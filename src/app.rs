@@ -15,10 +15,10 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{self, Broker, BrokerError, keeper::Keeper, policies::load_and_test},
+    broker::{self, Broker, BrokerError, Outside, keeper::Keeper, policies::load_and_test},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{Connector, ConnectorError},
+    connector::{Channel, Connector, ConnectorError},
     domain::canonical::Digest,
     mcp,
     policy::{Engine, PolicyError},
@@ -29,6 +29,7 @@ use crate::{
 pub mod bridge;
 pub mod demo;
 pub mod doctor;
+pub mod notify;
 pub mod settings;
 pub mod story;
 
@@ -79,6 +80,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The managers.
     pub managers: Vec<Connector>,
+    /// The ways to tell people.
+    pub channels: Vec<Channel>,
     /// The folder of the policies.
     pub policies: PathBuf,
     /// The set in it, tested.
@@ -113,6 +116,7 @@ impl Parts {
         }
         let managers = settings::connectors(config)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
+        let channels = notify::channels(config)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
         let store = Store::serve(&config.server.database).await?;
         let what = format!("cannot listen on {}", config.server.listen);
@@ -122,6 +126,7 @@ impl Parts {
             store,
             clock: Clock::system(),
             managers,
+            channels,
             policies: config.server.policies.clone(),
             engine: load_and_test(&config.server.policies)?,
             settings: settings::broker(config),
@@ -136,7 +141,8 @@ impl Parts {
         let keeper = Keeper::new(self.store, self.clock);
         let managers: Vec<_> = self.managers.iter().map(|m| (m.name(), m.url())).collect();
         let managers = json!(managers);
-        let broker = Broker::new(keeper, self.managers, self.engine, self.settings.clone());
+        let outside = Outside { managers: self.managers, channels: self.channels };
+        let broker = Broker::new(keeper, outside, self.engine, self.settings.clone());
         broker
             .started(json!({
                 "version": env!("CARGO_PKG_VERSION"),

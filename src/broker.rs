@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::{
     clock::Clock,
-    connector::{Connector, ConnectorError},
+    connector::{Channel, Connector, ConnectorError},
     domain::{
         Time,
         action::ActionKind,
@@ -36,6 +36,7 @@ pub mod inbox;
 pub mod keeper;
 pub mod limits;
 pub mod look;
+pub mod notify;
 pub mod observe;
 pub mod people;
 pub mod policies;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub decide_within: Duration,
     /// How long an approval may wait for the worker.
     pub use_approval_within: Duration,
+    /// How long before a deadline people are reminded of it.
+    pub remind_before: Duration,
     /// How much hangs on the endpoints of a group, 1 to 5.
     pub criticality: BTreeMap<String, u8>,
     /// Networks that responses may not touch.
@@ -134,10 +137,19 @@ pub enum BrokerError {
 #[derive(Debug, Clone)]
 pub struct Broker(Arc<Parts>);
 
+/// What the broker calls outside.
+#[derive(Debug)]
+pub struct Outside {
+    /// The managers, each with a name of its own.
+    pub managers: Vec<Connector>,
+    /// The ways to tell people, each with a name of its own.
+    pub channels: Vec<Channel>,
+}
+
 #[derive(Debug)]
 struct Parts {
     keeper: keeper::Keeper,
-    managers: Vec<Connector>,
+    outside: Outside,
     engine: RwLock<Engine>,
     settings: Settings,
     asking: limits::Asking,
@@ -145,16 +157,16 @@ struct Parts {
 }
 
 impl Broker {
-    /// Puts the verbs on their ground. Each manager has a name of its own.
+    /// Puts the verbs on their ground.
     pub fn new(
         keeper: keeper::Keeper,
-        managers: Vec<Connector>,
+        outside: Outside,
         engine: Engine,
         settings: Settings,
     ) -> Self {
         Self(Arc::new(Parts {
             keeper,
-            managers,
+            outside,
             engine: RwLock::new(engine),
             settings,
             asking: limits::Asking::default(),
@@ -197,7 +209,12 @@ impl Broker {
 
     /// The managers that are configured.
     pub fn managers(&self) -> &[Connector] {
-        &self.0.managers
+        &self.0.outside.managers
+    }
+
+    /// The ways to tell people.
+    pub fn channels(&self) -> &[Channel] {
+        &self.0.outside.channels
     }
 
     /// Whether ids of endpoints alone may mean more than one machine.

@@ -17,6 +17,7 @@ mod accounts;
 mod audit;
 mod doctor;
 mod kill_switch;
+mod notify;
 mod out;
 mod policy;
 mod serve;
@@ -66,6 +67,9 @@ enum Command {
     /// The policies.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// The channels by which people are told.
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
     /// What was asked, decided, sent and seen.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -182,6 +186,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Agent(command) => accounts::agent(out, &config, command).await,
         Command::Person(command) => accounts::person(out, &config, command).await,
         Command::Policy(command) => policy::run(out, &config, command),
+        Command::Notify(command) => notify::run(out, &config, command).await,
         Command::Audit(command) => audit::run(out, &config, command).await,
         Command::SimulateWazuh(simulate) => serve::simulate(out, &simulate).await,
     }

@@ -15,6 +15,9 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod check;
+mod notify;
+
+pub use notify::{Mail, Notify, Webhook};
 
 /// A configuration that cannot be used: which key, what it holds, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +81,9 @@ pub struct Config {
     /// How much an agent may ask for.
     #[serde(default)]
     pub agents: Agents,
+    /// How people are told outside the page.
+    #[serde(default)]
+    pub notify: Notify,
 }
 
 /// Where people and agents reach the broker.
@@ -296,6 +302,7 @@ impl Config {
                 paths.extend(reach.ca_file.as_mut());
             }
         }
+        paths.extend(self.notify.paths());
         for path in paths {
             *path = folder.join(&*path);
         }
@@ -308,7 +315,8 @@ impl Config {
             [Some(&manager.reach.password_file), indexer]
         });
         let own = [Some(&self.server.database), self.server.tls_key_file.as_ref()];
-        own.into_iter().chain(passwords).flatten().map(PathBuf::as_path).collect()
+        let own = own.into_iter().chain(passwords).flatten();
+        own.chain(self.notify.private_files()).map(PathBuf::as_path).collect()
     }
 }
 

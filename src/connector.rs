@@ -1,4 +1,4 @@
-//! Outside systems: what manages the endpoints, and what keeps their alerts.
+//! Outside systems: what manages the endpoints, what keeps their alerts, and what tells people.
 //!
 //! A kind of manager is a [`Driver`] in a file of its own; [`Connector`] is the handle that the
 //! rest of the crate holds. Reads resolve endpoints and find alerts and traces. One call acts:
@@ -8,11 +8,14 @@
 //!
 //! Deliberately absent: any way to act on endpoints that are not named, to repeat a call, and to
 //! trust a certificate unseen.
+//!
+//! A [`Channel`] carries notices to people.
 
 mod addresses;
 mod error;
 mod gate;
 mod http;
+mod notify;
 mod relay;
 mod secret;
 mod tls;
@@ -39,6 +42,10 @@ use crate::domain::{
 
 pub use error::ConnectorError;
 pub use gate::{Health, Shut};
+pub use notify::{
+    Channel, DEADLINE, Format, Letter, MailSettings, WebhookSettings, is_mail_address,
+    is_signing_secret,
+};
 pub use relay::Relay;
 pub use secret::{Secret, Tls};
 pub use wazuh::{IndexerSettings, Settings};

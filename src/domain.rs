@@ -2,7 +2,8 @@
 //!
 //! In reading order: what an agent sends ([`proposal`]), what becomes of it ([`request`]), what
 //! policy says ([`decision`], from [`facts`]), how a request lives ([`lifecycle`]), the one key
-//! that opens the manager ([`permit`]), and what is written down ([`audit`]).
+//! that opens the manager ([`permit`]), what is written down ([`audit`]), and what people are told
+//! of it ([`notice`]).
 
 pub mod action;
 pub mod actor;
@@ -15,6 +16,7 @@ pub mod facts;
 pub mod id;
 pub mod kill_switch;
 pub mod lifecycle;
+pub mod notice;
 pub mod permit;
 pub mod proposal;
 pub mod request;

@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub mod accounts;
 pub mod audit;
+pub mod notices;
 pub mod requests;
 mod row;
 pub mod system;
@@ -237,6 +238,11 @@ fn migrator() -> Migrator {
             20_261_122_180_000,
             "approve with care",
             include_str!("../migrations/20261122180000_approve_with_care.sql"),
+        ),
+        (
+            20_261_122_210_000,
+            "tell people",
+            include_str!("../migrations/20261122210000_tell_people.sql"),
         ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {

@@ -1,12 +1,13 @@
 //! The door for time: expires what is late, sends what is approved, looks for what came of it.
-//! Each manager has a queue of its own: one that is slow holds up no other.
+//! Each manager has a queue of its own, and each channel to people: one that is slow holds up no
+//! other.
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Broker, BrokerError, execute::Progress};
+use crate::broker::{Broker, BrokerError, execute::Progress, notify::Told};
 
 /// A sender looks at least this often, woken or not.
 const TICK: Duration = Duration::from_secs(1);
@@ -24,6 +25,9 @@ pub async fn run(broker: Broker, stop: CancellationToken) {
         let name = manager.name().to_owned();
         tasks.spawn(send(broker.clone(), name.clone(), stop.clone()));
         tasks.spawn(look(broker.clone(), name, stop.clone()));
+    }
+    for channel in broker.channels() {
+        tasks.spawn(tell(broker.clone(), channel.name().to_owned(), stop.clone()));
     }
     tasks.spawn(sweep(broker, stop));
     while let Some(ended) = tasks.join_next().await {
@@ -85,11 +89,33 @@ async fn look(broker: Broker, manager: String, stop: CancellationToken) {
     }
 }
 
-/// Ends what is late, and asks managers that were away whether they are back.
+/// Tells people by one channel. Stopping cuts a delivery off: it is tried again after the start.
+async fn tell(broker: Broker, channel: String, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let told = tokio::select! {
+            () = stop.cancelled() => return,
+            told = broker.deliver_next(&channel) => told,
+        };
+        let pause = match told {
+            Ok(Told::Arrived | Told::Failed) => continue,
+            Ok(Told::Nothing) => TICK,
+            Err(error) => back_off(&error.to_string()),
+        };
+        rest(&broker, pause, &stop).await;
+    }
+}
+
+/// Ends what is late, asks managers that were away whether they are back, reminds people, and gives
+/// what they are told to the channels.
 async fn sweep(broker: Broker, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = broker.sweep().await {
-            tracing::warn!(%error, "what is late could not be ended");
+        for (done, what) in [
+            (broker.sweep().await.map(drop), "what is late could not be ended"),
+            (broker.tell().await, "what people are told could not be spread"),
+        ] {
+            if let Err(error) = done {
+                tracing::warn!(%error, "{what}");
+            }
         }
         rest(&broker, TICK, &stop).await;
     }

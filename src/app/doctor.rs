@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{only_ours, settings};
+use super::{notify, only_ours, settings};
 use crate::{
     broker::{keeper::Keeper, policies::load_and_test},
     clock::Clock,
@@ -27,6 +27,20 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(database(&config.server.database, &clock).await);
     findings.push(policies(&config.server.policies));
     let advice = "mend that part of the configuration";
+    match notify::channels(config) {
+        Ok(channels) => {
+            for channel in channels {
+                findings.push(match channel.examine().await {
+                    Ok(found) => Finding::good("notices", found),
+                    Err(why) => {
+                        let advice = "mend it, then run `countersign notify test`";
+                        Finding::bad("notices", why, advice)
+                    }
+                });
+            }
+        }
+        Err(error) => findings.push(Finding::bad("notices", error.to_string(), advice)),
+    }
     let managers = match settings::connectors(config) {
         Ok(managers) => managers,
         Err(error) => {

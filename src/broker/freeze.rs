@@ -14,9 +14,10 @@ use crate::{
         facts::{Principal, Resource, Verb},
         kill_switch::{Extent, Freeze, Key, Release},
         lifecycle::Refusal,
+        notice::Notice,
         proposal::Invalid,
     },
-    store::{Read, Tx, accounts, audit, system},
+    store::{Read, Tx, accounts, audit, notices, system},
 };
 
 /// What became of the wish to release the kill switch.
@@ -81,12 +82,17 @@ impl Keeper {
             release: None,
         };
         let event = &event(EventKind::Frozen, actor, extent, &reason);
+        let notice = &Notice::of_switch(EventKind::Frozen, extent, now);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
                     agent_is_known(tx, &freeze.extent).await?;
-                    system::freeze(tx, freeze).await?;
+                    let new = system::freeze(tx, freeze).await?;
                     audit::append(tx, event, now).await?;
+                    // Whoever throws it again tells nobody anything new.
+                    for notice in notice.iter().filter(|_| new) {
+                        notices::note(tx, notice).await?;
+                    }
                     Ok(())
                 })
             })
@@ -125,6 +131,9 @@ impl Keeper {
                         }
                     };
                     audit::append(tx, &event(kind, actor, extent, reason), now).await?;
+                    if let Some(notice) = Notice::of_switch(kind, extent, now) {
+                        notices::note(tx, &notice).await?;
+                    }
                     Ok::<_, BrokerError>(done)
                 })
             })

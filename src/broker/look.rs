@@ -25,6 +25,7 @@ use crate::{
 pub use super::{
     in_force::Standing,
     inbox::{Group, Inbox, Pile, Place, Waiting},
+    notify::ChannelState,
     system::{Counted, ManagerState, System},
     undo::Undo,
 };
@@ -34,6 +35,7 @@ pub use crate::{
     store::{
         StoreError,
         audit::{AuditFilter, Verified},
+        notices::Doing,
         requests::{Filter, InForce, Summary},
     },
 };

@@ -1,6 +1,6 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
-use super::{Broker, BrokerError, sign_in::SignedIn};
+use super::{Broker, BrokerError, notify::ChannelState, sign_in::SignedIn};
 use crate::{
     connector::{Connector, Health, Shut},
     domain::{Time, action::counted, facts::Verb},
@@ -30,6 +30,8 @@ pub struct ManagerState {
 pub struct System {
     /// The managers, in the order of the configuration.
     pub managers: Vec<ManagerState>,
+    /// The ways to tell people, in the order of the configuration.
+    pub channels: Vec<ChannelState>,
     /// The audit chain.
     pub audit: Verified,
     /// How many requests are in each state.
@@ -58,6 +60,7 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         Ok(System {
             managers,
+            channels: self.channel_states(&mut reader).await?,
             audit: audit::verify(&mut reader).await?,
             requests: system::counts_by_state(&mut reader).await?,
             outcomes: system::counts_by_outcome(&mut reader).await?,

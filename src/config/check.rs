@@ -35,6 +35,7 @@ impl Config {
         let agents = &self.agents;
         range("agents.open_requests_max", agents.open_requests_max.into(), 1, 1000)?;
         range("agents.asks_per_minute_max", agents.asks_per_minute_max.into(), 1, 1000)?;
+        self.notify.check()?;
         let hours = &self.business_hours;
         range("business_hours.from_hour", hours.from_hour.into(), 0, 23)?;
         range("business_hours.until_hour", hours.until_hour.into(), 1, 24)?;
@@ -159,7 +160,7 @@ fn plain(url: &str) -> String {
     url.trim_end_matches('/').to_lowercase()
 }
 
-fn range(key: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {
+pub(super) fn range(key: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {
     if (least..=most).contains(&value) {
         return Ok(());
     }

@@ -179,6 +179,11 @@ impl Site {
         self.client.post(format!("{}{path}", self.address.url))
     }
 
+    /// Begins a `POST` to an address of this system as it stands: with a query, say.
+    pub(super) fn post_to(&self, url: &str) -> RequestBuilder {
+        self.client.post(url)
+    }
+
     /// Begins a `PUT`.
     pub(super) fn put(&self, path: &str) -> RequestBuilder {
         self.client.put(format!("{}{path}", self.address.url))
@@ -204,6 +209,26 @@ impl Site {
             }
         }
         Ok(Reply { status, content_type, body })
+    }
+
+    /// Makes the call and reads at most so many bytes of its answer; what comes after them, or does
+    /// not come, changes nothing.
+    pub(super) async fn glance(
+        &self,
+        request: RequestBuilder,
+        bytes_max: usize,
+    ) -> Result<Reply, Failure> {
+        let mut response = request.send().await.map_err(|error| self.failure(&error))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= bytes_max {
+                body.truncate(bytes_max);
+                break;
+            }
+        }
+        Ok(Reply { status, content_type: None, body })
     }
 
     /// The error for an answer of the right status and the wrong form.
@@ -258,7 +283,7 @@ fn innermost(error: &reqwest::Error) -> String {
     causes(error).last().map_or_else(String::new, |cause| cut(&cause))
 }
 
-fn causes<'a>(
+pub(super) fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     iter::successors(Some(error), |error| within(*error))

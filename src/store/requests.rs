@@ -1,14 +1,16 @@
-//! Requests: inserted and advanced only by a [`Transition`], so never without its audit event.
+//! Requests: inserted and advanced only by a [`Transition`], so never without its audit event and
+//! what people are told of it.
 
 use std::collections::HashMap;
 
-use super::{Read, StoreError, Tx, audit};
+use super::{Read, StoreError, Tx, audit, notices};
 use crate::domain::{
     Time,
     canonical::Digest,
     endpoint::SkipReason,
     id::{PersonId, RequestId},
     lifecycle::{Change, Transition},
+    notice::{Before, Notice},
     request::{Attempt, Outcome, Request, State, Target},
 };
 
@@ -94,6 +96,9 @@ pub async fn insert(
     insert_endpoints(tx, request).await?;
     note_policies(tx, request).await?;
     audit::append(tx, asked.event(), now).await?;
+    for notice in Notice::of(None, asked, now) {
+        notices::note(tx, &notice).await?;
+    }
     Ok(())
 }
 
@@ -105,6 +110,8 @@ pub async fn advance(
 ) -> Result<Request, StoreError> {
     let request = transition.request();
     let ended = Ended::of(&request.state);
+    let state = load::state_now(tx, request.id).await?;
+    let targets = load::targets(tx, request.id).await?;
     let reviewed = request.review.as_ref().and_then(|review| review.done.as_ref());
     let done = sqlx::query(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
@@ -131,9 +138,13 @@ pub async fn advance(
         return Err(StoreError::Conflict);
     }
     write_change(tx, &transition, now).await?;
-    write_outcomes(tx, request).await?;
+    write_outcomes(tx, request, &targets).await?;
     note_policies(tx, request).await?;
     audit::append(tx, transition.event(), now).await?;
+    let before = Before { state, targets: &targets };
+    for notice in Notice::of(Some(before), &transition, now) {
+        notices::note(tx, &notice).await?;
+    }
     let mut request = transition.into_request();
     request.version += 1;
     Ok(request)
@@ -254,13 +265,16 @@ async fn insert_endpoints(tx: &mut Tx<'_>, request: &Request) -> Result<(), Stor
 }
 
 /// Writes what changed on the endpoints that take part.
-async fn write_outcomes(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
+async fn write_outcomes(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    stored: &[Target],
+) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE request_endpoint
          SET attempt_id = $3, outcome = $4, outcome_code = $5, outcome_detail = $6, outcome_at = $7,
              evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12
          WHERE request_id = $1 AND endpoint_id = $2";
     let id = request.id.to_string();
-    let stored = load::targets(tx, request.id).await?;
     let stored: HashMap<_, _> = stored.iter().map(|target| (&target.endpoint.id, target)).collect();
     let changed = |target: &&Target| stored.get(&target.endpoint.id) != Some(target);
     let moment = |time: Option<Time>| time.map(|at| at.timestamp_micros());

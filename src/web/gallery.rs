@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     broker::look::{
-        Access, Group, Health, InForce, Inbox, ManagerState, Pile, Seen, Standing, Summary, System,
-        Undo, Verified, Waiting,
+        Access, ChannelState, Doing, Group, Health, InForce, Inbox, ManagerState, Pile, Seen,
+        Standing, Summary, System, Undo, Verified, Waiting,
     },
     domain::{
         action::{Action, ActionKind, Term},
@@ -170,6 +170,16 @@ fn system() -> SystemPage {
                 manager("wazuh-1", Err(HOSTILE.to_owned())),
                 manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned())),
             ],
+            channels: vec![ChannelState {
+                name: "webhook.ops".to_owned(),
+                place: "json to hooks.example".to_owned(),
+                doing: Doing {
+                    delivered_at: Some(at(3)),
+                    waiting: 2,
+                    given_up: 1,
+                    problem: Some(HOSTILE.to_owned()),
+                },
+            }],
             audit: Verified {
                 rows: 411,
                 head: Digest::of(b"head"),

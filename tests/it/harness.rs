@@ -19,7 +19,7 @@ use countersign::{
         policies::load_and_test,
     },
     clock::Clock,
-    connector::{Connector, IndexerSettings, Secret, Settings as Manager, Tls},
+    connector::{Channel, Connector, IndexerSettings, Secret, Settings as Manager, Tls},
     domain::{
         action::ActionKind,
         actor::{Actor, Role},
@@ -74,6 +74,8 @@ pub(crate) struct Plan {
     pub(crate) public_url: Option<String>,
     /// A database that is there already.
     pub(crate) database: Option<PathBuf>,
+    /// The ways to tell people.
+    pub(crate) channels: Vec<Channel>,
 }
 
 impl Default for Plan {
@@ -91,6 +93,7 @@ impl Default for Plan {
             undo_commands: BTreeMap::new(),
             public_url: None,
             database: None,
+            channels: Vec::new(),
         }
     }
 }
@@ -258,6 +261,7 @@ async fn open(store: Store, clock: Clock, urls: &(String, Option<String>), plan:
             .into_iter()
             .filter_map(|(name, url)| Some(manager(name?, url?, plan)))
             .collect(),
+        channels: plan.channels.clone(),
         policies: plan.policies.clone(),
         engine: engine(&plan.policies),
         settings,
@@ -293,6 +297,7 @@ pub(crate) fn settings() -> Settings {
         public_url: String::new(),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
+        remind_before: Duration::from_mins(30),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: vec!["192.0.2.0/24".parse().unwrap()],
         protected_addresses: vec!["198.51.100.1".parse().unwrap()],

@@ -3,12 +3,13 @@
 //!
 //! In reading order: the request and the people of the [`world`], the [`input`]s, the [`walk`];
 //! then what must hold: [`promises`] about running, [`voting`], [`records`] of what happened,
-//! [`refusals`], the broken [`glass`], what is learnt after the calls ([`observing`]), and the
-//! [`digest`] that people approve.
+//! [`refusals`], the broken [`glass`], what is learnt after the calls ([`observing`]), the
+//! [`digest`] that people approve, and what they are told ([`notices`]).
 
 mod digest;
 mod glass;
 mod input;
+mod notices;
 mod observing;
 mod promises;
 mod records;

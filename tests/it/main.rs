@@ -19,6 +19,7 @@ mod lifecycle;
 mod managers;
 mod mcp;
 mod migrations;
+mod notices;
 mod observe;
 mod people;
 mod policy;

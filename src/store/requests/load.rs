@@ -123,6 +123,20 @@ fn state(at: At<'_>, row: &SqliteRow) -> Result<State, StoreError> {
     read().ok_or_else(|| at.wrong(format!("the state {name} lacks a fact")))
 }
 
+/// Where a request stands.
+pub(super) async fn state_now(
+    read: &mut impl Read,
+    id: RequestId,
+) -> Result<StateName, StoreError> {
+    let key = id.to_string();
+    let row = sqlx::query("SELECT state FROM request WHERE id = $1")
+        .bind(&key)
+        .fetch_optional(read.connection())
+        .await?
+        .ok_or(StoreError::Conflict)?;
+    At { table: "request", id: &key }.read(&text(&row, "state")?, StateName::parse)
+}
+
 /// The endpoints that take part in a request, and what is known of them.
 pub(super) async fn targets(
     read: &mut impl Read,

@@ -12,21 +12,21 @@ use tokio_rustls::TlsAcceptor;
 
 /// One request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// Which connection it came on, counted from 1.
-    pub(super) connection: usize,
+    pub(crate) connection: usize,
     /// Method and target: `PUT /active-response?…`.
-    pub(super) line: String,
+    pub(crate) line: String,
     /// All header lines, in lower case.
-    pub(super) headers: String,
-    pub(super) body: String,
+    pub(crate) headers: String,
+    pub(crate) body: String,
 }
 
 /// Says something for a request: the whole answer; hangs up after an empty one.
 type Script = dyn Fn(&Heard) -> String + Send + Sync;
 
 #[derive(Debug)]
-pub(super) struct Tap {
+pub(crate) struct Tap {
     port: u16,
     heard: Arc<Mutex<Vec<Heard>>>,
     task: JoinHandle<()>,
@@ -39,11 +39,11 @@ impl Drop for Tap {
 }
 
 impl Tap {
-    pub(super) async fn start(script: impl Fn(&Heard) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Heard) -> String + Send + Sync + 'static) -> Self {
         Self::listen(None, script).await
     }
 
-    pub(super) async fn start_tls(
+    pub(crate) async fn start_tls(
         config: Arc<ServerConfig>,
         script: impl Fn(&Heard) -> String + Send + Sync + 'static,
     ) -> Self {
@@ -76,16 +76,16 @@ impl Tap {
         Self { port, heard, task }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn tls_url(&self) -> String {
+    pub(crate) fn tls_url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
     /// What it heard whose line starts so.
-    pub(super) fn heard(&self, start: &str) -> Vec<Heard> {
+    pub(crate) fn heard(&self, start: &str) -> Vec<Heard> {
         let heard = self.heard.lock().unwrap();
         heard.iter().filter(|heard| heard.line.starts_with(start)).cloned().collect()
     }
@@ -126,23 +126,23 @@ async fn converse(
 }
 
 /// An answer of this status and body.
-pub(super) fn say(status: u16, body: &str) -> String {
+pub(crate) fn say(status: u16, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status} Because\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 /// The answer to a login.
-pub(super) fn token(text: &str) -> String {
+pub(crate) fn token(text: &str) -> String {
     say(200, &format!(r#"{{"data": {{"token": "{text}"}}, "error": 0}}"#))
 }
 
 /// A script for a manager that signs anybody in and answers everything else so.
-pub(super) fn always(status: u16, body: &str) -> impl Fn(&Heard) -> String + Send + Sync + 'static {
+pub(crate) fn always(status: u16, body: &str) -> impl Fn(&Heard) -> String + Send + Sync + 'static {
     after_login(say(status, body))
 }
 
 /// The same with an answer of any form.
-pub(super) fn after_login(answer: String) -> impl Fn(&Heard) -> String + Send + Sync + 'static {
+pub(crate) fn after_login(answer: String) -> impl Fn(&Heard) -> String + Send + Sync + 'static {
     move |heard| {
         let login = heard.line.ends_with("/security/user/authenticate");
         if login { token("any") } else { answer.clone() }

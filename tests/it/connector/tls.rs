@@ -25,7 +25,7 @@ use super::{
 const INFO: &str = r#"{"data": {"api_version": "4.14.7", "affected_items": ["001"]}}"#;
 
 /// An authority, its certificate in a file, and a server's certificate from it.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     folder: TempDir,
     certificate: Certificate,
     key: KeyPair,
@@ -33,7 +33,7 @@ pub(super) struct Authority {
 
 impl Authority {
     /// Issues a server certificate for this name.
-    pub(super) fn issue(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+    pub(crate) fn issue(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca_key = KeyPair::generate().unwrap();
@@ -55,7 +55,7 @@ impl Authority {
         Digest::of(self.certificate.der())
     }
 
-    pub(super) fn pin(&self) -> Tls {
+    pub(crate) fn pin(&self) -> Tls {
         Tls::Pin { sha256: *self.fingerprint().bytes() }
     }
 
@@ -65,6 +65,19 @@ impl Authority {
 
     /// A manager that shows this certificate and holds this key.
     async fn manager(&self, key: &KeyPair, versions: &[&'static SupportedProtocolVersion]) -> Tap {
+        Tap::start_tls(self.shows(key, versions), always(200, INFO)).await
+    }
+
+    /// The server's side of TLS, with its own key.
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        self.shows(&self.key, rustls::ALL_VERSIONS)
+    }
+
+    fn shows(
+        &self,
+        key: &KeyPair,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let signing = ring::sign::any_supported_type(&key).unwrap();
         let shown = rustls::sign::CertifiedKey::new(vec![self.certificate.der().clone()], signing);
@@ -73,10 +86,10 @@ impl Authority {
             .unwrap()
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(shown)));
-        Tap::start_tls(Arc::new(config), always(200, INFO)).await
+        Arc::new(config)
     }
 
-    pub(super) async fn honest_manager(&self) -> Tap {
+    pub(crate) async fn honest_manager(&self) -> Tap {
         self.manager(&self.key, rustls::ALL_VERSIONS).await
     }
 }

@@ -1,0 +1,304 @@
+//! Telling people: who gets a notice, and bringing it there. What is told was written down with
+//! its cause; here it goes out, at least once, and nothing else waits for it.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{Broker, BrokerError};
+use crate::{
+    connector::{Channel, Letter},
+    domain::{
+        Time,
+        actor::Person,
+        facts::{Principal, Resource, Verb},
+        id::{PersonId, RequestId},
+        notice::{About, Notice, NoticeId, NoticeKind},
+        request::{Request, StateName},
+    },
+    store::{
+        Read, StoreError, accounts,
+        notices::{self, Delivery, Doing},
+        requests,
+    },
+};
+
+/// What failed is tried again after this long, and each time after twice as long, up to the second.
+const BACK_OFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_hours(1));
+/// What has not arrived after so long is given up.
+const GIVE_UP_HOURS: i64 = 24;
+/// What was told is forgotten after so long; the audit has its cause.
+const KEEP_DAYS: i64 = 30;
+/// The most notices that one step gives their deliveries.
+const SPREAD_MAX: u32 = 100;
+
+/// What a step of one channel did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing is to be delivered now.
+    Nothing,
+    /// A notice arrived.
+    Arrived,
+    /// It did not, and is tried again later or given up.
+    Failed,
+}
+
+/// How a channel is doing.
+#[derive(Debug, Clone)]
+pub struct ChannelState {
+    /// `webhook.` and its name, or `mail`.
+    pub name: String,
+    /// Its form, and where it goes: the host alone.
+    pub place: String,
+    /// What the store knows of it.
+    pub doing: Doing,
+}
+
+impl Broker {
+    /// Notes what time gives reason to speak of, and gives everything new its deliveries.
+    pub async fn tell(&self) -> Result<(), BrokerError> {
+        self.remind().await?;
+        self.spread().await
+    }
+
+    /// Notes what time alone gives reason to speak of: deadlines that are near, reviews that are
+    /// near or overdue. Each once.
+    pub async fn remind(&self) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        let within = TimeDelta::from_std(self.settings().remind_before).unwrap_or(TimeDelta::MAX);
+        let near = notices::near(&mut self.store().reader().await?, now, within).await?;
+        for (id, kind) in near {
+            self.store()
+                .write(|tx| {
+                    Box::pin(async move {
+                        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                        if still(kind, &request) {
+                            notices::note(tx, &Notice::about(kind, &request, now)).await?;
+                        }
+                        Ok::<_, BrokerError>(())
+                    })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives each new notice its deliveries: one for each webhook, and one for each person with a
+    /// mail address whom it concerns. Forgets what is old.
+    pub async fn spread(&self) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        let old = now - TimeDelta::days(KEEP_DAYS);
+        let mut reader = self.store().reader().await?;
+        let new = notices::to_spread(&mut reader, SPREAD_MAX).await?;
+        let prunable = notices::prunable(&mut reader, old).await?;
+        drop(reader);
+        for noted in new {
+            self.store()
+                .write(|tx| {
+                    Box::pin(async move {
+                        let mut receivers = Vec::new();
+                        for channel in self.channels() {
+                            let name = channel.name().to_owned();
+                            if !channel.to_people() {
+                                receivers.push((name, None));
+                                continue;
+                            }
+                            let people = self.concerned(tx, &noted.notice).await?;
+                            receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+                        }
+                        notices::spread(tx, noted.number, &receivers, now).await?;
+                        Ok::<_, BrokerError>(())
+                    })
+                })
+                .await?;
+        }
+        if prunable {
+            let forget = self.store().write(|tx| Box::pin(notices::prune(tx, old)));
+            forget.await?;
+        }
+        Ok(())
+    }
+
+    /// Delivers one notice by this channel. The try is written down before it is made, and how it
+    /// ended afterwards: a crash between the two repeats the notice, under the same name.
+    pub async fn deliver_next(&self, channel: &str) -> Result<Told, BrokerError> {
+        let Some(channel) = self.channels().iter().find(|one| one.name() == channel) else {
+            return Ok(Told::Nothing);
+        };
+        let now = self.clock().now();
+        let mut reader = self.store().reader().await?;
+        let Some(delivery) = notices::next(&mut reader, channel.name(), now).await? else {
+            return Ok(Told::Nothing);
+        };
+        let address = address(&mut reader, &delivery).await?;
+        drop(reader);
+        self.clock().checkpoint("notice due").await;
+        let delivery = &delivery;
+        let next_try_at = now + self.back_off(delivery.tries);
+        self.store().write(|tx| Box::pin(notices::tried(tx, delivery, next_try_at))).await?;
+        let sent = match (delivery.person, &address) {
+            (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
+            (Some(_), Some(_)) | (None, _) => {
+                channel.deliver(&self.letter(delivery, address.clone())).await
+            }
+        };
+        let now = self.clock().now();
+        let late = now - delivery.since >= TimeDelta::hours(GIVE_UP_HOURS);
+        let hopeless = delivery.person.is_some() && address.is_none();
+        let (told, sent) = (if sent.is_ok() { Told::Arrived } else { Told::Failed }, &sent);
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    match sent {
+                        Ok(()) => notices::delivered(tx, delivery, now).await,
+                        Err(why) => {
+                            let given_up = (late || hopeless).then_some(now);
+                            notices::failed(tx, delivery, why, given_up).await
+                        }
+                    }
+                })
+            })
+            .await?;
+        Ok(told)
+    }
+
+    /// How each channel is doing.
+    pub(super) async fn channel_states(
+        &self,
+        read: &mut impl Read,
+    ) -> Result<Vec<ChannelState>, StoreError> {
+        let mut states = Vec::new();
+        for channel in self.channels() {
+            states.push(ChannelState {
+                name: channel.name().to_owned(),
+                place: channel.place(),
+                doing: notices::doing(read, channel.name()).await?,
+            });
+        }
+        Ok(states)
+    }
+
+    fn letter(&self, delivery: &Delivery, to: Option<String>) -> Letter {
+        let notice = delivery.noted.notice;
+        let person = delivery.person.map(|id| id.to_string()).unwrap_or_default();
+        Letter {
+            id: NoticeId::new(delivery.noted.number, notice.at, &delivery.channel, &person),
+            notice,
+            link: format!("{}{}", self.settings().public_url, notice.path()),
+            to,
+            now: self.clock().now(),
+        }
+    }
+
+    /// How long after this try the next one follows: up to a quarter less, so that not everything
+    /// comes back at once.
+    fn back_off(&self, tries: u32) -> Duration {
+        let (first, last) = BACK_OFF;
+        let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
+        let full = first.saturating_mul(doubled).min(last);
+        let [share] = self.clock().random::<1>();
+        full.saturating_sub(full * u32::from(share) / (4 * 256))
+    }
+
+    /// The people whom a notice concerns and who have a mail address.
+    async fn concerned(
+        &self,
+        read: &mut impl Read,
+        notice: &Notice,
+    ) -> Result<Vec<PersonId>, BrokerError> {
+        let people = accounts::people(read).await?;
+        let reachable = |person: &&Person| !person.disabled && person.mail.is_some();
+        let chosen: Vec<PersonId> = match notice.request() {
+            None => {
+                let may = |person: &&Person| {
+                    [Verb::Freeze, Verb::Unfreeze]
+                        .into_iter()
+                        .any(|verb| self.may_now(person, verb, &Resource::System))
+                };
+                people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
+            }
+            Some(id) => {
+                let wanted = self.of_request(read, id, notice.kind, &people).await?;
+                let reached = people.iter().filter(reachable).map(|person| person.id);
+                reached.filter(|id| wanted.contains(id)).collect()
+            }
+        };
+        Ok(chosen)
+    }
+
+    /// Whom a notice about a request concerns.
+    async fn of_request(
+        &self,
+        read: &mut impl Read,
+        id: RequestId,
+        kind: NoticeKind,
+        people: &[Person],
+    ) -> Result<Vec<PersonId>, BrokerError> {
+        let request = requests::load(read, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent =
+            accounts::agent_by_id(read, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let voted = |person: PersonId| request.votes.iter().any(|vote| vote.person.id == person);
+        let resource = Resource::Request(request.facts(&agent));
+        let may = |verb| {
+            let may = people.iter().filter(|person| self.may_now(person, verb, &resource));
+            may.map(|person| person.id).filter(|person| !voted(*person)).collect()
+        };
+        Ok(match kind {
+            NoticeKind::Waiting | NoticeKind::DeadlineNear | NoticeKind::GlassBroken => {
+                may(Verb::Approve)
+            }
+            NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => may(Verb::Review),
+            NoticeKind::Decided
+            | NoticeKind::Doubt
+            | NoticeKind::Frozen
+            | NoticeKind::ReleaseAsked
+            | NoticeKind::Unfrozen
+            | NoticeKind::Test => {
+                let asker = request.asked_by.as_ref().map(|asker| asker.person);
+                let votes = request.votes.iter().map(|vote| vote.person.id);
+                votes.chain([agent.owner]).chain(asker).collect()
+            }
+        })
+    }
+
+    /// Whether policy lets a person do that, were the password given just now.
+    fn may_now(&self, person: &Person, verb: Verb, on: &Resource) -> bool {
+        self.engine().may(&Principal::Person(person.clone(), 0), verb, on).allowed
+    }
+}
+
+/// Whether there is still reason to remind.
+fn still(kind: NoticeKind, request: &Request) -> bool {
+    let review = request.review.as_ref().is_some_and(|review| review.done.is_none());
+    match kind {
+        NoticeKind::DeadlineNear => request.state.name() == StateName::Pending,
+        NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => review,
+        NoticeKind::Waiting
+        | NoticeKind::Decided
+        | NoticeKind::Doubt
+        | NoticeKind::GlassBroken
+        | NoticeKind::Frozen
+        | NoticeKind::ReleaseAsked
+        | NoticeKind::Unfrozen
+        | NoticeKind::Test => false,
+    }
+}
+
+/// Where a delivery to a person goes, by now.
+async fn address(read: &mut impl Read, delivery: &Delivery) -> Result<Option<String>, StoreError> {
+    let Some(person) = delivery.person else { return Ok(None) };
+    let person = accounts::person_by_id(read, person).await?;
+    Ok(person.filter(|person| !person.disabled).and_then(|person| person.mail))
+}
+
+/// A letter that tries whether notices arrive; nothing happened.
+pub fn test_letter(channel: &Channel, public_url: &str, to: Option<String>, now: Time) -> Letter {
+    let notice = Notice { kind: NoticeKind::Test, about: About::Nothing, at: now };
+    Letter {
+        id: NoticeId::new(0, now, channel.name(), ""),
+        notice,
+        link: format!("{public_url}{}", notice.path()),
+        to,
+        now,
+    }
+}

@@ -1,0 +1,177 @@
+//! How people are told outside the page.
+
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::{ConfigError, check::range};
+use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
+
+/// How people are told outside the page.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notify {
+    /// So many minutes before a deadline people are reminded of it.
+    pub remind_before_minutes: u32,
+    /// Webhooks, by name.
+    pub webhook: BTreeMap<String, Webhook>,
+    /// Mail, to people who have an address.
+    pub mail: Option<Mail>,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self { remind_before_minutes: 30, webhook: BTreeMap::new(), mail: None }
+    }
+}
+
+/// A webhook.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// `https://…`; `http://` for loopback only.
+    pub url: Option<String>,
+    /// The file that holds the address, 0600, where whoever knows it may post.
+    pub url_file: Option<PathBuf>,
+    /// `json`, `slack`, `teams` or `ntfy`.
+    #[serde(default = "json")]
+    pub format: String,
+    /// The file that holds the signing secret, 0600: `whsec_` and base64.
+    pub secret_file: Option<PathBuf>,
+    /// The file that holds an access token, 0600.
+    pub token_file: Option<PathBuf>,
+    /// PEM file of the authorities that may have signed the receiver's certificate.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 of the receiver's certificate: instead of `ca_file`.
+    pub pin_sha256: Option<String>,
+}
+
+fn json() -> String {
+    "json".to_owned()
+}
+
+/// Mail over SMTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// The mail server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// `starttls`, `implicit`, or `none` for loopback only.
+    #[serde(default = "starttls")]
+    pub tls: String,
+    /// The user to sign in as.
+    pub user: Option<String>,
+    /// The file that holds the password, 0600.
+    pub password_file: Option<PathBuf>,
+    /// The sender's address.
+    pub from: String,
+    /// PEM file of the authorities that may have signed the server's certificate.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 of the server's certificate: instead of `ca_file`.
+    pub pin_sha256: Option<String>,
+}
+
+fn starttls() -> String {
+    "starttls".to_owned()
+}
+
+impl Notify {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        range("notify.remind_before_minutes", self.remind_before_minutes, 1, 1440)?;
+        for (name, webhook) in &self.webhook {
+            if !is_manager_name(name) {
+                return Err(ConfigError::value("notify.webhook", name, MANAGER_GRAMMAR));
+            }
+            webhook.check(&format!("notify.webhook.{name}"))?;
+        }
+        self.mail.as_ref().map_or(Ok(()), Mail::check)
+    }
+
+    pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let webhooks = self.webhook.values_mut().flat_map(|webhook| {
+            let Webhook { url_file, secret_file, token_file, ca_file, .. } = webhook;
+            [url_file, secret_file, token_file, ca_file]
+        });
+        let mail =
+            self.mail.iter_mut().flat_map(|mail| [&mut mail.password_file, &mut mail.ca_file]);
+        webhooks.chain(mail).flatten()
+    }
+
+    /// The files that hold secrets.
+    pub(super) fn private_files(&self) -> impl Iterator<Item = &PathBuf> {
+        let webhooks = self
+            .webhook
+            .values()
+            .flat_map(|webhook| [&webhook.url_file, &webhook.secret_file, &webhook.token_file]);
+        webhooks.chain(self.mail.iter().map(|mail| &mail.password_file)).flatten()
+    }
+}
+
+impl Webhook {
+    fn check(&self, section: &str) -> Result<(), ConfigError> {
+        let key = |key: &str| format!("{section}.{key}");
+        if !["json", "slack", "teams", "ntfy"].contains(&self.format.as_str()) {
+            let allowed = "json, slack, teams or ntfy";
+            return Err(ConfigError::value(&key("format"), &self.format, allowed));
+        }
+        if self.url.is_some() == self.url_file.is_some() {
+            let (set, allowed) = match self.url {
+                Some(_) => ("(not shown)", "either url or url_file, not both"),
+                None => ("", "url, or url_file where whoever knows the address may post"),
+            };
+            return Err(ConfigError::value(&key("url"), &set, allowed));
+        }
+        if self.format == "json" && self.secret_file.is_none() {
+            let allowed = "the file of a signing secret: json is always signed";
+            return Err(ConfigError::value(&key("secret_file"), &"", allowed));
+        }
+        one_of(section, self.ca_file.is_some(), self.pin_sha256.as_ref())
+    }
+}
+
+impl Mail {
+    fn check(&self) -> Result<(), ConfigError> {
+        let local = self.host == "localhost"
+            || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        let proven = self.ca_file.is_some() || self.pin_sha256.is_some();
+        match self.tls.as_str() {
+            "starttls" | "implicit" if proven => {}
+            "starttls" | "implicit" => {
+                let allowed = "notify.mail.ca_file or notify.mail.pin_sha256 beside it: a \
+                               certificate is always verified";
+                return Err(ConfigError::value("notify.mail.tls", &self.tls, allowed));
+            }
+            "none" if local && !proven => {}
+            other => {
+                let allowed = "starttls or implicit; none only for a server on this machine";
+                return Err(ConfigError::value("notify.mail.tls", &other, allowed));
+            }
+        }
+        if self.host.is_empty() || self.port == 0 {
+            let place = format!("{}:{}", self.host, self.port);
+            return Err(ConfigError::value(
+                "notify.mail.host",
+                &place,
+                "a host, and port 1 to 65535",
+            ));
+        }
+        if self.user.is_some() != self.password_file.is_some() {
+            let user = self.user.as_deref().unwrap_or("");
+            let allowed = "both user and password_file, or neither";
+            return Err(ConfigError::value("notify.mail.user", &user, allowed));
+        }
+        one_of("notify.mail", self.ca_file.is_some(), self.pin_sha256.as_ref())
+    }
+}
+
+fn one_of(section: &str, ca_file: bool, pin: Option<&String>) -> Result<(), ConfigError> {
+    match pin.filter(|_| ca_file) {
+        None => Ok(()),
+        Some(pin) => {
+            let allowed = "either ca_file or pin_sha256, not both";
+            Err(ConfigError::value(&format!("{section}.pin_sha256"), pin, allowed))
+        }
+    }
+}

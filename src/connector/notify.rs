@@ -1,0 +1,112 @@
+//! Channels to people: webhooks and mail. Each carries a [`Letter`], whose words are all our own.
+//!
+//! A connection is made anew for each letter, no redirect is followed and no proxy of the
+//! environment is obeyed. What a receiver says is kept as far as 300 characters, and only where it
+//! refused.
+
+mod format;
+mod mail;
+mod webhook;
+mod wire;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::error::ConnectorError;
+use crate::domain::{
+    Time,
+    notice::{Notice, NoticeId},
+};
+
+pub use format::Format;
+pub use mail::{MailSettings, is_mail_address};
+pub use webhook::{WebhookSettings, is_signing_secret};
+
+/// So long a receiver may take.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// One notice to one receiver.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// The same each time it is tried.
+    pub id: NoticeId,
+    /// What is told.
+    pub notice: Notice,
+    /// Where to look.
+    pub link: String,
+    /// The mail address; none for a webhook.
+    pub to: Option<String>,
+    /// Now: the time of this try.
+    pub now: Time,
+}
+
+/// A way to tell people. Cheap to clone.
+#[derive(Clone)]
+pub struct Channel(Arc<Kind>);
+
+enum Kind {
+    Webhook(webhook::Webhook),
+    Mail(mail::Mail),
+}
+
+impl Channel {
+    /// A webhook. Checks the settings; nothing is called yet.
+    pub fn webhook(settings: WebhookSettings) -> Result<Self, ConnectorError> {
+        webhook::Webhook::new(settings).map(|webhook| Self(Arc::new(Kind::Webhook(webhook))))
+    }
+
+    /// Mail over SMTP. Checks the settings; nothing is called yet.
+    pub fn mail(settings: MailSettings) -> Result<Self, ConnectorError> {
+        mail::Mail::new(settings).map(|mail| Self(Arc::new(Kind::Mail(mail))))
+    }
+
+    /// `webhook.` and its name, or `mail`.
+    pub fn name(&self) -> &str {
+        match &*self.0 {
+            Kind::Webhook(webhook) => webhook.name(),
+            Kind::Mail(_) => "mail",
+        }
+    }
+
+    /// Whether each person gets a letter, rather than the channel one.
+    pub fn to_people(&self) -> bool {
+        match &*self.0 {
+            Kind::Webhook(_) => false,
+            Kind::Mail(_) => true,
+        }
+    }
+
+    /// Its form and the host it goes to. The rest of a webhook's address may be a secret.
+    pub fn place(&self) -> String {
+        match &*self.0 {
+            Kind::Webhook(webhook) => webhook.place(),
+            Kind::Mail(mail) => mail.place(),
+        }
+    }
+
+    /// Brings a letter to its receiver; the error is a sentence without a secret. A letter whose
+    /// delivery failed may have arrived all the same.
+    pub async fn deliver(&self, letter: &Letter) -> Result<(), String> {
+        let done = match &*self.0 {
+            Kind::Webhook(webhook) => webhook.deliver(letter).await,
+            Kind::Mail(mail) => mail.deliver(letter).await,
+        };
+        done.map_err(|error| error.to_string())
+    }
+
+    /// Connects and looks who is there, without a notice. A webhook gets no HTTP request at all,
+    /// because what a `HEAD` means differs from receiver to receiver; a mail server is signed in
+    /// to.
+    pub async fn examine(&self) -> Result<String, String> {
+        let done = match &*self.0 {
+            Kind::Webhook(webhook) => webhook.examine().await,
+            Kind::Mail(mail) => mail.examine().await,
+        };
+        done.map_err(|error| error.to_string())
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Channel").field(&self.name()).finish()
+    }
+}

@@ -1,0 +1,139 @@
+//! A letter in the forms that receivers understand.
+
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+
+use super::Letter;
+
+/// How a webhook is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Our own JSON, in the frame of the Standard Webhooks.
+    Json,
+    /// An incoming webhook of Slack, and of what understands the same.
+    Slack,
+    /// An Adaptive Card for a Workflows webhook of Microsoft Teams.
+    Teams,
+    /// A topic of ntfy.
+    Ntfy,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Json, Self::Slack, Self::Teams, Self::Ntfy];
+
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::Ntfy => "ntfy",
+        }
+    }
+
+    /// The format of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// What is posted.
+pub(super) struct Post {
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: String,
+}
+
+pub(super) fn post(format: Format, letter: &Letter) -> Post {
+    let json = |value: Value| Post {
+        content_type: "application/json",
+        headers: Vec::new(),
+        body: value.to_string(),
+    };
+    match format {
+        Format::Json => json(own(letter)),
+        Format::Slack => {
+            let text = format!(
+                "*{}*\n{}\n<{}|Open it>",
+                letter.notice.title(),
+                lines(letter),
+                letter.link
+            );
+            json(json!({ "text": text }))
+        }
+        Format::Teams => json(card(letter)),
+        Format::Ntfy => Post {
+            content_type: "text/plain; charset=utf-8",
+            headers: vec![
+                ("title", format!("Countersign: {}", letter.notice.title())),
+                (
+                    "priority",
+                    if letter.notice.kind.urgent() { "high" } else { "default" }.to_owned(),
+                ),
+                (
+                    "tags",
+                    if letter.notice.kind.urgent() { "rotating_light" } else { "bell" }.to_owned(),
+                ),
+                ("click", letter.link.clone()),
+            ],
+            body: lines(letter),
+        },
+    }
+}
+
+/// The text of a mail.
+pub(super) fn mail(letter: &Letter) -> String {
+    format!(
+        "{}.\n\n{}\n\nLook at it, and decide, only on the page:\n{}\n",
+        letter.notice.title(),
+        lines(letter),
+        letter.link
+    )
+}
+
+fn own(letter: &Letter) -> Value {
+    let notice = &letter.notice;
+    let mut data = notice.facts();
+    if let Some(data) = data.as_object_mut() {
+        data.insert("title".to_owned(), json!(notice.title()));
+        data.insert("link".to_owned(), json!(letter.link));
+    }
+    json!({
+        "type": notice.kind.name(),
+        "timestamp": notice.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "data": data,
+    })
+}
+
+fn card(letter: &Letter) -> Value {
+    let facts: Vec<_> = letter
+        .notice
+        .lines()
+        .into_iter()
+        .map(|(title, value)| json!({ "title": title, "value": value }))
+        .collect();
+    let title = json!({
+        "type": "TextBlock", "text": format!("Countersign: {}", letter.notice.title()),
+        "weight": "Bolder", "size": "Medium", "wrap": true,
+    });
+    json!({
+        "type": "message",
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": null,
+            "content": {
+                "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                "type": "AdaptiveCard",
+                "version": "1.4",
+                "body": [title, { "type": "FactSet", "facts": facts }],
+                "actions": [{ "type": "Action.OpenUrl", "title": "Open it", "url": letter.link }],
+            },
+        }],
+    })
+}
+
+fn lines(letter: &Letter) -> String {
+    let lines = letter.notice.lines().into_iter();
+    lines.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+}

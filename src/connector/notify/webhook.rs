@@ -1,0 +1,145 @@
+//! A letter as a signed HTTP `POST`, after the Standard Webhooks specification 1.0.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::{Url, header::CONTENT_TYPE};
+use sha2::Sha256;
+
+use super::{
+    Letter,
+    format::{self, Format},
+    wire,
+};
+use crate::connector::{
+    error::ConnectorError,
+    http::{Address, Connections, Site, cut},
+    secret::{Secret, Tls},
+};
+
+/// So much of an answer is read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How long a key may be, in bytes.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// What a webhook is told beside its letters.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// What it is called here.
+    pub name: String,
+    /// Where it is: at some receivers whoever knows it may post.
+    pub url: Secret,
+    /// In which form.
+    pub format: Format,
+    /// Signs what is sent: see [`is_signing_secret`].
+    pub secret: Option<Secret>,
+    /// An access token, sent as a bearer token.
+    pub token: Option<Secret>,
+    /// How the receiver proves itself.
+    pub tls: Tls,
+    /// How long it may take.
+    pub deadline: Duration,
+}
+
+/// Whether a text is a signing secret: `whsec_` and 24 to 64 bytes in base64.
+pub fn is_signing_secret(text: &str) -> bool {
+    key(text).is_some()
+}
+
+pub(super) struct Webhook {
+    /// `webhook.` and the name.
+    name: String,
+    settings: WebhookSettings,
+    site: Site,
+}
+
+impl Webhook {
+    pub(super) fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
+        let name = format!("webhook.{}", settings.name);
+        let section = format!("notify.{name}");
+        // The whole of it is not shown, neither here nor in any error.
+        let url = Url::parse(settings.url.expose()).ok().filter(|url| url.fragment().is_none());
+        let url = url.ok_or_else(|| {
+            let allowed = "it is an address such as https://hooks.example/path";
+            ConnectorError::settings(format!("{section}.url"), "(not shown)", allowed)
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let allowed = "user and password do not stand in it";
+            return Err(ConnectorError::settings(format!("{section}.url"), "(not shown)", allowed));
+        }
+        let origin = url.origin().ascii_serialization();
+        let address = Address::read(&origin, &settings.tls, &section)?;
+        if settings.secret.as_ref().is_some_and(|secret| !is_signing_secret(secret.expose())) {
+            let allowed = "whsec_ and 24 to 64 random bytes in base64";
+            let key = format!("{section}.secret_file");
+            return Err(ConnectorError::settings(key, "(not shown)", allowed));
+        }
+        let system = format!("the webhook {} at {origin}", settings.name);
+        let place = (system, address);
+        let fresh = Connections::Fresh;
+        let site = Site::new(place, &settings.tls, &section, fresh, settings.deadline)?;
+        Ok(Self { name, settings, site })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn place(&self) -> String {
+        format!("{} to {}", self.settings.format.name(), self.site.address.host)
+    }
+
+    pub(super) async fn deliver(&self, letter: &Letter) -> Result<(), ConnectorError> {
+        let post = format::post(self.settings.format, letter);
+        let mut request = self
+            .site
+            .post_to(self.settings.url.expose())
+            .header(CONTENT_TYPE, post.content_type)
+            .header("webhook-id", letter.id.to_string())
+            .header("webhook-timestamp", letter.now.timestamp().to_string());
+        for (name, value) in post.headers {
+            request = request.header(name, value);
+        }
+        if let Some(key) = self.settings.secret.as_ref().and_then(|secret| key(secret.expose())) {
+            let signed = format!("{}.{}.{}", letter.id, letter.now.timestamp(), post.body);
+            let signature = signature(&key, signed.as_bytes());
+            request = request.header("webhook-signature", format!("v1,{signature}"));
+        }
+        if let Some(token) = &self.settings.token {
+            request = request.bearer_auth(token.expose());
+        }
+        let reply = self.site.glance(request.body(post.body), ANSWER_BYTES_MAX).await?;
+        if (200..300).contains(&reply.status) {
+            return Ok(());
+        }
+        let detail = match reply.status {
+            300..400 => "a redirect, which is not followed".to_owned(),
+            _ => cut(&reply.text()),
+        };
+        Err(self.site.malformed(&reply, detail))
+    }
+
+    pub(super) async fn examine(&self) -> Result<String, ConnectorError> {
+        let place = (self.site.address.host.as_str(), self.site.address.port);
+        let section = format!("notify.{}", self.name);
+        let tcp = wire::connect(place, &self.site.system, self.settings.deadline).await?;
+        if self.settings.tls != Tls::Plain {
+            let tls = wire::Trust { tls: &self.settings.tls, section: &section };
+            wire::secure(tcp, (place.0, tls), &self.site.system, self.settings.deadline).await?;
+        }
+        Ok(format!("{} is there", self.site.system))
+    }
+}
+
+fn key(text: &str) -> Option<Vec<u8>> {
+    let key = STANDARD.decode(text.strip_prefix("whsec_")?).ok()?;
+    KEY_BYTES.contains(&key.len()).then_some(key)
+}
+
+/// HMAC-SHA256 in base64. A key of any length will do.
+fn signature(key: &[u8], signed: &[u8]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+    mac.update(signed);
+    STANDARD.encode(mac.finalize().into_bytes())
+}

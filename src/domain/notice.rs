@@ -1,0 +1,350 @@
+//! What people are told outside the page, by webhooks and mail.
+//!
+//! A notice goes to systems that others run, and is shown on locked phones. So it says what kind of
+//! thing happened to what class of response, and where to look; never what was acted on, where, by
+//! whom or why. Its text is made of our own words alone.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::{
+    Time,
+    action::ActionKind,
+    audit::EventKind,
+    canonical::Canonical,
+    decision::Tier,
+    id::RequestId,
+    kill_switch::Extent,
+    lifecycle::Transition,
+    request::{Outcome, Request, StateName, Target},
+};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeKind {
+    /// A request has come to wait for people.
+    Waiting,
+    /// A request still waits, and its deadline is near.
+    DeadlineNear,
+    /// A request was approved, or ended before anything was sent.
+    Decided,
+    /// What became of an endpoint is unknown or unconfirmed.
+    Doubt,
+    /// A lead let it run without those who were missing.
+    GlassBroken,
+    /// The look back at a broken glass must be done soon.
+    ReviewDue,
+    /// The look back at a broken glass was not done in time.
+    ReviewOverdue,
+    /// The kill switch was thrown.
+    Frozen,
+    /// One of two people wants the kill switch released.
+    ReleaseAsked,
+    /// The kill switch was released.
+    Unfrozen,
+    /// Nothing: somebody tries whether notices arrive.
+    Test,
+}
+
+impl NoticeKind {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::Waiting,
+        Self::DeadlineNear,
+        Self::Decided,
+        Self::Doubt,
+        Self::GlassBroken,
+        Self::ReviewDue,
+        Self::ReviewOverdue,
+        Self::Frozen,
+        Self::ReleaseAsked,
+        Self::Unfrozen,
+        Self::Test,
+    ];
+
+    /// The word in the store and in webhooks.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "request.waiting",
+            Self::DeadlineNear => "request.deadline_near",
+            Self::Decided => "request.decided",
+            Self::Doubt => "request.in_doubt",
+            Self::GlassBroken => "request.glass_broken",
+            Self::ReviewDue => "review.due",
+            Self::ReviewOverdue => "review.overdue",
+            Self::Frozen => "kill_switch.thrown",
+            Self::ReleaseAsked => "kill_switch.release_asked",
+            Self::Unfrozen => "kill_switch.released",
+            Self::Test => "notice.test",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether somebody should look at once.
+    pub const fn urgent(self) -> bool {
+        match self {
+            Self::DeadlineNear
+            | Self::Doubt
+            | Self::GlassBroken
+            | Self::ReviewOverdue
+            | Self::Frozen => true,
+            Self::Waiting
+            | Self::Decided
+            | Self::ReviewDue
+            | Self::ReleaseAsked
+            | Self::Unfrozen
+            | Self::Test => false,
+        }
+    }
+
+    /// Whether it is said once only of a request, because time and no transition causes it.
+    pub const fn once(self) -> bool {
+        matches!(self, Self::DeadlineNear | Self::ReviewDue | Self::ReviewOverdue)
+    }
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A request.
+    Request {
+        /// Which.
+        id: RequestId,
+        /// The class of the response.
+        action: ActionKind,
+        /// How much it asks of people.
+        tier: Tier,
+        /// Where it stood then.
+        state: StateName,
+    },
+    /// The kill switch: one of [`Extent::KINDS`].
+    Switch(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
+/// What people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened.
+    pub kind: NoticeKind,
+    /// To what.
+    pub about: About,
+    /// When.
+    pub at: Time,
+}
+
+/// A stored request before a transition.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// Where it stood.
+    pub state: StateName,
+    /// What was known of its endpoints.
+    pub targets: &'a [Target],
+}
+
+impl Notice {
+    /// What a transition gives people to know; `before` is none for a new request.
+    pub fn of(before: Option<Before<'_>>, transition: &Transition, now: Time) -> Vec<Self> {
+        let request = transition.request();
+        let state = request.state.name();
+        let moved = before.is_none_or(|before| before.state != state);
+        let decided = match state {
+            // It came back: the votes no longer suffice.
+            StateName::Pending => Some(NoticeKind::Waiting),
+            StateName::Approved
+            | StateName::Rejected
+            | StateName::Cancelled
+            | StateName::Expired
+            | StateName::Withdrawn => Some(NoticeKind::Decided),
+            // An agent that is denied again and again must not flood anybody; and what became of
+            // what was sent is told by its outcomes.
+            StateName::Denied | StateName::Dispatching | StateName::Settled => None,
+        };
+        let glass = transition.event().kind == EventKind::GlassBroken;
+        let doubt = doubted(request, before.map_or(&[], |before| before.targets));
+        [
+            glass.then_some(NoticeKind::GlassBroken),
+            decided.filter(|_| moved),
+            doubt.then_some(NoticeKind::Doubt),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|kind| Self::about(kind, request, now))
+        .collect()
+    }
+
+    /// A notice about a request as it stands now.
+    pub fn about(kind: NoticeKind, request: &Request, at: Time) -> Self {
+        let about = About::Request {
+            id: request.id,
+            action: request.action.kind(),
+            tier: request.tier(),
+            state: request.state.name(),
+        };
+        Self { kind, about, at }
+    }
+
+    /// What an event says of the kill switch; none for other events.
+    pub fn of_switch(event: EventKind, extent: &Extent, at: Time) -> Option<Self> {
+        let kinds = [
+            (EventKind::Frozen, NoticeKind::Frozen),
+            (EventKind::ReleaseAsked, NoticeKind::ReleaseAsked),
+            (EventKind::Unfrozen, NoticeKind::Unfrozen),
+        ];
+        let (_, kind) = kinds.into_iter().find(|(of, _)| *of == event)?;
+        Some(Self { kind, about: About::Switch(extent.kind()), at })
+    }
+
+    /// The request it is about.
+    pub const fn request(&self) -> Option<RequestId> {
+        match self.about {
+            About::Request { id, .. } => Some(id),
+            About::Switch(_) | About::Nothing => None,
+        }
+    }
+
+    /// Where to look, behind the address of the page.
+    pub fn path(&self) -> String {
+        match self.about {
+            About::Request { id, .. } => format!("/requests/{id}"),
+            About::Switch(_) => "/system".to_owned(),
+            About::Nothing => "/".to_owned(),
+        }
+    }
+
+    /// What is known beside kind and time, for the store and for webhooks.
+    pub fn facts(&self) -> Value {
+        match self.about {
+            About::Request { id, action, tier, state } => json!({
+                "request": short(id), "action": action.name(), "tier": tier.name(),
+                "state": state.name(),
+            }),
+            About::Switch(extent) => json!({ "extent": extent }),
+            About::Nothing => json!({}),
+        }
+    }
+
+    /// Puts a stored notice together again.
+    pub fn from_parts(
+        kind: NoticeKind,
+        request: Option<RequestId>,
+        facts: &Value,
+        at: Time,
+    ) -> Option<Self> {
+        let word = |name: &str| facts.get(name)?.as_str();
+        let about = match (request, word("extent")) {
+            (Some(id), None) => About::Request {
+                id,
+                action: ActionKind::parse(word("action")?)?,
+                tier: tier(word("tier")?)?,
+                state: StateName::parse(word("state")?)?,
+            },
+            (None, Some(extent)) => {
+                About::Switch(Extent::KINDS.into_iter().find(|kind| *kind == extent)?)
+            }
+            (None, None) => About::Nothing,
+            (Some(_), Some(_)) => return None,
+        };
+        Some(Self { kind, about, at })
+    }
+
+    /// One line that says what happened: "A request waits for people".
+    pub const fn title(&self) -> &'static str {
+        match self.kind {
+            NoticeKind::Waiting => "A request waits for people",
+            NoticeKind::DeadlineNear => "A request waits, and its deadline is near",
+            NoticeKind::Decided => match self.about {
+                About::Request { state, .. } => decided(state),
+                About::Switch(_) | About::Nothing => "A request was decided",
+            },
+            NoticeKind::Doubt => "An outcome is unknown or unconfirmed",
+            NoticeKind::GlassBroken => "The glass was broken",
+            NoticeKind::ReviewDue => "A review of a broken glass is due soon",
+            NoticeKind::ReviewOverdue => "A review of a broken glass is overdue",
+            NoticeKind::Frozen => "The kill switch was thrown",
+            NoticeKind::ReleaseAsked => "The release of the kill switch is asked for",
+            NoticeKind::Unfrozen => "The kill switch was released",
+            NoticeKind::Test => "A test: notices arrive here",
+        }
+    }
+
+    /// Kind, facts and time for people, a line each.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = match self.about {
+            About::Request { id, action, tier, state } => vec![
+                ("Action", action.name().to_owned()),
+                ("Tier", tier.name().to_owned()),
+                ("Request", short(id)),
+                ("State", state.name().to_owned()),
+            ],
+            About::Switch(extent) => vec![("Extent", extent.to_owned())],
+            About::Nothing => Vec::new(),
+        };
+        lines.push(("Time", self.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
+        lines
+    }
+}
+
+/// The name of one notice to one receiver: the same each time it is tried, and in no other case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeId(String);
+
+impl NoticeId {
+    /// Of the stored notice's number and time, and of the receiver of a channel.
+    pub fn new(number: i64, at: Time, channel: &str, receiver: &str) -> Self {
+        let digest = Canonical::new(1, "notice")
+            .text(&number.to_string())
+            .text(&at.timestamp_micros().to_string())
+            .text(channel)
+            .text(receiver)
+            .digest();
+        Self(format!("ntc_{}", digest.to_string().chars().take(32).collect::<String>()))
+    }
+}
+
+impl fmt::Display for NoticeId {
+    /// `ntc_` and 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether something was learnt that a person has to look after.
+fn doubted(request: &Request, before: &[Target]) -> bool {
+    let open = |target: &Target| {
+        target.outcome.as_ref().filter(|outcome| outcome.open_to_people()).map(Outcome::name)
+    };
+    request.targets.iter().any(|target| {
+        let earlier = before.iter().find(|earlier| earlier.endpoint.id == target.endpoint.id);
+        open(target).is_some() && open(target) != earlier.and_then(open)
+    })
+}
+
+/// The last eight hexadecimal digits: the first ones are the time, and alike for all of a minute.
+fn short(id: RequestId) -> String {
+    let id = id.to_string();
+    id.chars().skip(id.chars().count().saturating_sub(8)).collect()
+}
+
+fn tier(name: &str) -> Option<Tier> {
+    [Tier::Low, Tier::Medium, Tier::High].into_iter().find(|tier| tier.name() == name)
+}
+
+const fn decided(state: StateName) -> &'static str {
+    match state {
+        StateName::Approved => "A request was approved",
+        StateName::Rejected => "A request was rejected",
+        StateName::Cancelled => "A request was cancelled",
+        StateName::Expired => "A request expired",
+        StateName::Withdrawn => "A request was withdrawn",
+        StateName::Pending | StateName::Dispatching | StateName::Settled | StateName::Denied => {
+            "A request was decided"
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The outbox: notices are written with what caused them, deliveries say what became of them.
+
+use chrono::TimeDelta;
+use sqlx::sqlite::SqliteRow;
+
+use super::{
+    Read, StoreError, Tx,
+    row::{At, count, integer, maybe_integer, maybe_text, text},
+};
+use crate::domain::{
+    Time,
+    id::{PersonId, RequestId},
+    notice::{Notice, NoticeKind},
+};
+
+/// A notice with its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// Its number: 1, 2, 3, …
+    pub number: i64,
+    /// What people are told.
+    pub notice: Notice,
+}
+
+/// One notice to one receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// What.
+    pub noted: Noted,
+    /// By which channel.
+    pub channel: String,
+    /// To whom; none for a webhook.
+    pub person: Option<PersonId>,
+    /// Which try this is: 1, 2, 3, …
+    pub tries: u32,
+    /// Since when it is to be delivered.
+    pub since: Time,
+}
+
+/// How a channel is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doing {
+    /// When something last arrived.
+    pub delivered_at: Option<Time>,
+    /// Deliveries that are still tried.
+    pub waiting: u64,
+    /// Deliveries that were given up.
+    pub given_up: u64,
+    /// What went wrong last, among those that wait or were given up.
+    pub problem: Option<String>,
+}
+
+/// Writes a notice down. What is said once of a request and was said is not written again.
+pub async fn note(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO notice (at, kind, request_id, facts) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(notice.at.timestamp_micros())
+    .bind(notice.kind.name())
+    .bind(notice.request().map(|id| id.to_string()))
+    .bind(notice.facts().to_string())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// The oldest notices that have no deliveries yet.
+pub async fn to_spread(read: &mut impl Read, limit: u32) -> Result<Vec<Noted>, StoreError> {
+    let sql = "SELECT * FROM notice WHERE spread_at IS NULL ORDER BY id LIMIT $1";
+    let rows = sqlx::query(sql).bind(limit).fetch_all(read.connection()).await?;
+    rows.iter().map(noted).collect()
+}
+
+/// Gives a notice its deliveries: to each channel, a person where it has receivers of its own.
+/// Nothing happens where it has them already.
+pub async fn spread(
+    tx: &mut Tx<'_>,
+    number: i64,
+    receivers: &[(String, Option<PersonId>)],
+    now: Time,
+) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE notice SET spread_at = $2 WHERE id = $1 AND spread_at IS NULL")
+        .bind(number)
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    if done.rows_affected() == 0 {
+        return Ok(());
+    }
+    for (channel, person) in receivers {
+        sqlx::query(
+            "INSERT INTO delivery (notice_id, channel, receiver, next_try_at)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(number)
+        .bind(channel)
+        .bind(receiver(*person))
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    }
+    Ok(())
+}
+
+/// The delivery of a channel whose turn it is. Of the notices of one request, or of the kill
+/// switch, a receiver gets the later one only when the earlier one arrived or was given up.
+pub async fn next(
+    read: &mut impl Read,
+    channel: &str,
+    now: Time,
+) -> Result<Option<Delivery>, StoreError> {
+    let row = sqlx::query(
+        "SELECT notice.*, receiver, tries FROM delivery JOIN notice ON notice.id = notice_id
+         WHERE channel = $1 AND next_try_at <= $2
+           AND delivered_at IS NULL AND given_up_at IS NULL
+           AND NOT EXISTS (
+               SELECT 1 FROM delivery AS earlier JOIN notice AS before
+                   ON before.id = earlier.notice_id
+               WHERE earlier.channel = delivery.channel AND earlier.receiver = delivery.receiver
+                 AND earlier.delivered_at IS NULL AND earlier.given_up_at IS NULL
+                 AND before.id < notice.id AND before.request_id IS notice.request_id)
+         ORDER BY next_try_at, notice.id LIMIT 1",
+    )
+    .bind(channel)
+    .bind(now.timestamp_micros())
+    .fetch_optional(read.connection())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let at = At { table: "delivery", id: channel };
+    let person = text(&row, "receiver")?;
+    let person =
+        (!person.is_empty()).then(|| at.read(&person, |id| id.parse().ok())).transpose()?;
+    let since = at.maybe_time(maybe_integer(&row, "spread_at")?)?;
+    Ok(Some(Delivery {
+        noted: noted(&row)?,
+        channel: channel.to_owned(),
+        person,
+        tries: at.number::<u32>(integer(&row, "tries")?)?.saturating_add(1),
+        since: since.ok_or_else(|| at.wrong("its notice was never spread"))?,
+    }))
+}
+
+/// Writes down that a delivery is being tried, before it is; and when it is tried again should
+/// nothing more be heard of it.
+pub async fn tried(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    next_try_at: Time,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE delivery SET tries = $4, next_try_at = $5
+         WHERE notice_id = $1 AND channel = $2 AND receiver = $3";
+    of(sql, delivery)
+        .bind(delivery.tries)
+        .bind(next_try_at.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// It arrived.
+pub async fn delivered(tx: &mut Tx<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+    let sql = "UPDATE delivery SET delivered_at = $4, problem = NULL
+         WHERE notice_id = $1 AND channel = $2 AND receiver = $3";
+    of(sql, delivery).bind(now.timestamp_micros()).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// It did not arrive, and why; with a time: it is given up.
+pub async fn failed(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    problem: &str,
+    given_up_at: Option<Time>,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE delivery SET problem = $4, given_up_at = $5
+         WHERE notice_id = $1 AND channel = $2 AND receiver = $3";
+    of(sql, delivery)
+        .bind(problem)
+        .bind(given_up_at.map(|at| at.timestamp_micros()))
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// How a channel is doing.
+pub async fn doing(read: &mut impl Read, channel: &str) -> Result<Doing, StoreError> {
+    let row = sqlx::query(
+        "SELECT max(delivered_at) AS delivered_at,
+             count(*) FILTER (WHERE delivered_at IS NULL AND given_up_at IS NULL) AS waiting,
+             count(given_up_at) AS given_up,
+             (SELECT problem FROM delivery WHERE channel = $1 AND problem IS NOT NULL
+              ORDER BY coalesce(given_up_at, next_try_at) DESC LIMIT 1) AS problem
+         FROM delivery WHERE channel = $1",
+    )
+    .bind(channel)
+    .fetch_one(read.connection())
+    .await?;
+    let at = At { table: "delivery", id: channel };
+    Ok(Doing {
+        delivered_at: at.maybe_time(maybe_integer(&row, "delivered_at")?)?,
+        waiting: count(integer(&row, "waiting")?),
+        given_up: count(integer(&row, "given_up")?),
+        problem: maybe_text(&row, "problem")?,
+    })
+}
+
+/// Requests that time alone gives reason to speak of, with the kind, unless it was said before:
+/// pending ones whose deadline is near, and broken glasses whose review is near or overdue.
+pub async fn near(
+    read: &mut impl Read,
+    now: Time,
+    within: TimeDelta,
+) -> Result<Vec<(RequestId, NoticeKind)>, StoreError> {
+    let rows = sqlx::query(
+        "WITH near (id, at, kind) AS (
+             SELECT id, deadline, 'request.deadline_near' FROM request
+             WHERE state = 'pending' AND deadline > $1 AND deadline <= $2
+             UNION ALL
+             SELECT id, review_due_at,
+                 CASE WHEN review_due_at <= $1 THEN 'review.overdue' ELSE 'review.due' END
+             FROM request
+             WHERE review_due_at IS NOT NULL AND reviewed_at IS NULL AND review_due_at <= $2)
+         SELECT id, kind FROM near
+         WHERE NOT EXISTS (SELECT 1 FROM notice
+             WHERE notice.request_id = near.id AND notice.kind = near.kind
+               AND notice.kind IN ('request.deadline_near', 'review.due', 'review.overdue'))
+         ORDER BY at, id LIMIT 100",
+    )
+    .bind(now.timestamp_micros())
+    .bind((now + within).timestamp_micros())
+    .fetch_all(read.connection())
+    .await?;
+    let at = At { table: "notice", id: "by time" };
+    rows.iter()
+        .map(|row| {
+            let id = at.read(&text(row, "id")?, |id| id.parse().ok())?;
+            Ok((id, at.read(&text(row, "kind")?, NoticeKind::parse)?))
+        })
+        .collect()
+}
+
+/// Forgets notices that got their deliveries before a moment. What is said once of a request is
+/// kept, so that it is not said again.
+pub async fn prune(tx: &mut Tx<'_>, before: Time) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM notice WHERE spread_at < $1
+           AND kind NOT IN ('request.deadline_near', 'review.due', 'review.overdue')",
+    )
+    .bind(before.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    sqlx::query(
+        "DELETE FROM delivery WHERE notice_id IN (SELECT id FROM notice WHERE spread_at < $1)",
+    )
+    .bind(before.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Whether [`prune`] has something to do.
+pub async fn prunable(read: &mut impl Read, before: Time) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM notice
+             WHERE spread_at < $1
+               AND (kind NOT IN ('request.deadline_near', 'review.due', 'review.overdue')
+                    OR EXISTS (SELECT 1 FROM delivery WHERE notice_id = notice.id))) AS some",
+    )
+    .bind(before.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
+    Ok(integer(&row, "some")? == 1)
+}
+
+type Query<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// A statement about one delivery: its first three parameters.
+fn of<'a>(sql: &'static str, delivery: &'a Delivery) -> Query<'a> {
+    sqlx::query(sql)
+        .bind(delivery.noted.number)
+        .bind(&delivery.channel)
+        .bind(receiver(delivery.person))
+}
+
+fn receiver(person: Option<PersonId>) -> String {
+    person.map(|id| id.to_string()).unwrap_or_default()
+}
+
+fn noted(row: &SqliteRow) -> Result<Noted, StoreError> {
+    let number = integer(row, "id")?;
+    let id = number.to_string();
+    let at = At { table: "notice", id: &id };
+    let request = maybe_text(row, "request_id")?;
+    let request = request.map(|id| at.read(&id, |id| id.parse().ok())).transpose()?;
+    let kind = at.read(&text(row, "kind")?, NoticeKind::parse)?;
+    let facts = at.json(&text(row, "facts")?)?;
+    let when = at.time(integer(row, "at")?)?;
+    let notice = Notice::from_parts(kind, request, &facts, when);
+    Ok(Noted { number, notice: notice.ok_or_else(|| at.wrong("a fact is missing"))? })
+}
