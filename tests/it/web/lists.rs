@@ -1,5 +1,7 @@
 //! The inbox, its number in every title, and what is in force.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{
@@ -21,10 +23,10 @@ fn in_this_order(browser: &Browser, texts: &[&str]) {
 async fn what_is_asked_twice_is_one_card_at_the_place_of_the_oldest_deadline() {
     let room = Room::start().await;
     let first = room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["002"] })).await;
-    room.pass(std::time::Duration::from_secs(60));
+    room.pass(Duration::from_mins(1));
     let between = json!({ "srcip": "203.0.113.9", "agent_ids": ["002"] });
     let between = room.asked_with(between).await;
-    room.pass(std::time::Duration::from_secs(60));
+    room.pass(Duration::from_mins(1));
     let again = json!({ "srcip": "203.0.113.8", "agent_ids": ["001"], "reason": "URGENT FIRST" });
     let again = room.asked_with(again).await;
     let mut bob = room.browser_of("bob").await;
@@ -95,6 +97,8 @@ async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
         bob.open(&path(&request)).await;
         bob.submit(&format!("{}/approve", path(&request)), &[]).await;
         sent.push(request);
+        // Ids of the same millisecond have no order.
+        room.pass(Duration::from_secs(1));
     }
     room.work().await;
     bob.open("/in-force").await;
