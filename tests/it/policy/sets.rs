@@ -2,7 +2,10 @@
 
 use super::{folder, load, question, shipped};
 use countersign::{
-    domain::decision::Verdict,
+    domain::{
+        decision::{Tally, Verdict},
+        facts::Question,
+    },
     policy::{Engine, PolicyError, STARTER},
 };
 
@@ -207,4 +210,18 @@ fn a_set_that_was_loaded_does_not_change_with_its_folder() {
     assert_eq!(engine.hash(), hash);
     assert_eq!(engine.decide(&question()).verdict, Verdict::Run);
     assert_eq!(hash, shipped().hash());
+}
+
+#[test]
+fn what_no_permit_lets_run_is_denied_whoever_approves() {
+    let ask = r#"@id("a") @why("b")
+        permit (principal, action in Countersign::Action::"ask", resource);"#;
+    let other = r#"@id("c") @why("d")
+        permit (principal, action == Countersign::Action::"run:disable_account", resource);"#;
+    let engine = load(&[("x.cedar", &format!("{ask}\n{other}"))]).unwrap();
+    let everybody = Tally { people: 5, analyst: 5, senior: 5, lead: 5 };
+    for tally in [Tally::NONE, everybody] {
+        let decision = engine.decide(&Question { tally, ..question() });
+        assert_eq!(decision.verdict, Verdict::Deny, "{tally}");
+    }
 }

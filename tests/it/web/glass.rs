@@ -349,3 +349,22 @@ async fn a_vote_that_does_not_count_is_shown_with_the_reason() {
     bob.submit(&verb(&request, "approve"), &[]).await;
     assert_eq!(state(&room, &request).await, StateName::Pending, "one vote counts, two are needed");
 }
+
+#[tokio::test]
+async fn whoever_loses_the_role_between_approval_and_claim_no_longer_counts() {
+    for lost in [
+        "UPDATE person SET role = 'auditor' WHERE name = 'bob'",
+        "UPDATE person SET disabled_at = 1 WHERE name = 'bob'",
+    ] {
+        let room = Room::start().await;
+        let request = room.asked().await;
+        let mut bob = room.browser_of("bob").await;
+        bob.open(&path(&request)).await;
+        bob.submit(&verb(&request, "approve"), &[]).await;
+        assert_eq!(state(&room, &request).await, StateName::Approved);
+        change(&room, lost).await;
+        room.work().await;
+        assert_eq!(state(&room, &request).await, StateName::Pending, "{lost}");
+        assert!(room.manager.received().is_empty(), "{lost}");
+    }
+}
