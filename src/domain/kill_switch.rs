@@ -85,7 +85,7 @@ impl Extent {
 }
 
 impl fmt::Display for Extent {
-    /// "everything", "the manager paris", "the action block_ip", "the agent triage-bot".
+    /// "everything", "the manager paris", "the action `block_ip`", "the agent triage-bot".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everything => f.write_str("everything"),

@@ -17,6 +17,10 @@ use super::{
     tell::{flag, number, ruling, text},
 };
 
+mod mark;
+
+pub use mark::Mark;
+
 /// So many digits of a body's hash are told.
 const HASH_DIGITS: usize = 12;
 
@@ -44,31 +48,6 @@ pub struct Line {
     pub evidence: Option<Evidence>,
     /// What it means for the response.
     pub mark: Mark,
-}
-
-/// What a line means for the response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
-    /// Something was seen to be as it should be.
-    Good,
-    /// It was not done.
-    Bad,
-    /// Nobody knows, or something speaks against it.
-    Doubt,
-    /// A step on the way.
-    Plain,
-}
-
-impl Mark {
-    /// `good`, `bad`, `doubt`, `plain`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Bad => "bad",
-            Self::Doubt => "doubt",
-            Self::Plain => "plain",
-        }
-    }
 }
 
 /// The story of every endpoint that was asked for: those that take part, then those left out.
@@ -155,6 +134,7 @@ impl Teller {
         Self { story, skipped, open_call: None, outcome: None, doubt: String::new() }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     fn hear(&mut self, event: &Event<'_>) {
         if self.skipped && event.kind != EventKind::RequestAsked {
             return;

@@ -252,13 +252,17 @@ fn the_command_line_works_beside_the_server() {
     program.set_up("http://127.0.0.1:9");
     let _server = program.serve();
     program.done(&["freeze", "--reason", "a test"]);
-    program.done(&["unfreeze", "--reason", "a test"]);
+    let said = program.done(&["unfreeze", "--reason", "a test"]);
+    assert!(said.contains("a second person must release it too"), "{said}");
+    program.refused(&["unfreeze", "--reason", "a test"]);
     program.done(&["person", "disable", "bob"]);
     program.done(&["agent", "revoke", "triage-bot"]);
     let verified = program.done(&["audit", "verify"]);
     assert!(verified.contains("entries are sound"), "{verified}");
     let kinds = program.done(&["audit", "query", "--kind", "kill_switch"]);
-    assert!(kinds.contains("kill_switch.frozen") && kinds.contains("kill_switch.unfrozen"));
+    assert!(kinds.contains("kill_switch.frozen"), "{kinds}");
+    assert!(kinds.contains("kill_switch.release_asked"), "{kinds}");
+    assert!(!kinds.contains("kill_switch.unfrozen"), "{kinds}");
 }
 
 #[test]

@@ -30,7 +30,9 @@ const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 #[tokio::test]
 async fn every_row_of_the_first_version_is_kept() {
     let (_folder, path) = first_version().await;
-    let tables = tables(&path).await;
+    let mut tables = tables(&path).await;
+    // The one row had a number; now each extent has its name.
+    tables.get_mut("kill_switch").unwrap().retain(|column| column != "id");
     let before = rows(&path, &tables).await;
     assert!(before.values().all(|rows| !rows.is_empty()), "a table without a row: {before:?}");
     drop(Store::open(&path).await.unwrap());
