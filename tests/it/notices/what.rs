@@ -35,7 +35,7 @@ async fn a_new_request_goes_to_a_webhook_signed_with_class_tier_short_id_and_lin
     assert_eq!(heard.len(), 1);
     let json: Value = serde_json::from_str(&heard[0].body).unwrap();
     let link = format!("{}/requests/{id}", world.url());
-    let short = &id[id.len() - 8..];
+    let (_, short) = id.split_at(id.len() - 8);
     let data = json!({
         "action": "block_ip", "tier": "low", "request": short, "state": "pending",
         "title": "A request waits for people", "link": link,
