@@ -21,8 +21,11 @@ use crate::{
     },
 };
 
+/// A form: its verb, what is typed, and the event that it writes.
+type Form = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// Every change of a person, as its form is sent.
-const CHANGES: [(&str, &[(&str, &str)], &str); 6] = [
+const CHANGES: [Form; 6] = [
     ("role", &[("role", "lead")], "person.role_changed"),
     ("on-call", &[("on_call", "yes")], "person.on_call_changed"),
     ("mail", &[("mail", "bob@example.net")], "person.mail_changed"),
