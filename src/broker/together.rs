@@ -126,5 +126,11 @@ fn refused(request: RequestId, why: &str) -> BrokerError {
 
 /// Says of which request a refusal is.
 fn named(request: RequestId, error: BrokerError) -> BrokerError {
-    if let BrokerError::Refused(why) = &error { refused(request, &why.to_string()) } else { error }
+    match &error {
+        BrokerError::Refused(Refusal::NotAllowed { why }) => {
+            Refusal::NotAllowed { why: format!("{request}: {why}") }.into()
+        }
+        BrokerError::Refused(why) => refused(request, &why.to_string()),
+        _ => error,
+    }
 }

@@ -308,7 +308,7 @@ pub(crate) fn settings() -> Settings {
             hours: 8..18,
             utc_offset_minutes: 0,
         },
-        agents: AgentLimits { open_requests_max: 100, asks_per_minute_max: 200 },
+        agents: AgentLimits { open_requests_max: 1000, asks_per_minute_max: 10_000 },
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn stored(database: &Path, but: &[&str]) -> Stored {
             _ => String::new(),
         };
         let rows = format!(
-            "SELECT {} FROM \"{table}\"{left_out} ORDER BY rowid",
+            "SELECT {} FROM \"{table}\"{left_out} ORDER BY 1",
             columns.join(" || ', ' || ")
         );
         stored.insert(table, column(&mut database, &rows).await);

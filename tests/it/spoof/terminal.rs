@@ -16,6 +16,9 @@ async fn hostile_text_is_clean_in_a_terminal() {
     let server = manager.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let program = Program::new();
     let token = program.set_up(&server.url());
+    let mut limits = program.configuration(&server.url());
+    limits.push_str("[agents]\nasks_per_minute_max = 1000\nopen_requests_max = 1000\n");
+    program.write("countersign.toml", &limits);
     let serving = program.serve();
     let agent = AgentClient::connect(&serving.url, &token).await;
     let mut stranger = PersonClient::stranger(&serving.url);

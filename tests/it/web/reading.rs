@@ -76,7 +76,7 @@ async fn people_agents_and_policies_are_there_to_read() {
     otto.open("/policy").await.shows("never.private-address");
     otto.page.shows("You may not do this");
     otto.open("/system").await.shows(", all of them");
-    otto.page.shows("You may not change it");
+    otto.page.shows("You may not throw it");
 }
 
 #[tokio::test]

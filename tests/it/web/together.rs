@@ -164,7 +164,7 @@ async fn approving_together_wants_a_recent_password_and_the_right_person() {
         let mut fields = person.page.hidden_fields("/sign-out");
         fields.push(("of".to_owned(), requests[0].id.to_string()));
         fields.extend(picks.iter().cloned());
-        assert_eq!(person.post("/together", &fields).await.status, 409, "{name}");
+        assert_eq!(person.post("/together", &fields).await.status, 403, "{name}");
         person.page.shows("policy does not allow it");
     }
     let mut bob = room.browser_of("bob").await;
