@@ -16,7 +16,7 @@ use super::{AppError, Parts, Running, story};
 use crate::{
     broker::{
         self, BrokerError, BusinessHours,
-        keeper::{Keeper, NewPerson},
+        keeper::{Keeper, NewPerson, PersonChange},
         limits::AgentLimits,
         policies::load_and_test,
     },
@@ -54,7 +54,7 @@ pub struct Demo {
     pub running: Running,
     /// The simulated manager, to see what it was told.
     pub manager: Simulator,
-    /// alice (analyst, owner of the agent), bob (senior), carol (lead).
+    /// alice (analyst, owner of the agent), bob (senior), carol (lead, on call), dora (admin).
     pub people: Vec<DemoPerson>,
     /// The agent.
     pub agent: Agent,
@@ -123,7 +123,8 @@ impl Demo {
             let note = match person.name {
                 "alice" => "owns the agent, so she may not approve for it",
                 "bob" => "start with him",
-                _ => "the second pair of eyes",
+                "carol" => "the second pair of eyes; on call, so she may break the glass",
+                _ => "keeps people and agents, and does not vote",
             };
             let lead = if index == 0 { "      " } else { "                " };
             let (name, role) = (person.name, person.role.name());
@@ -193,12 +194,19 @@ impl Demo {
 
 async fn people(keeper: &Keeper) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
     let mut people = Vec::new();
-    for (name, role) in [("alice", Role::Analyst), ("bob", Role::Senior), ("carol", Role::Lead)] {
+    let all = [
+        ("alice", Role::Analyst),
+        ("bob", Role::Senior),
+        ("carol", Role::Lead),
+        ("dora", Role::Admin),
+    ];
+    for (name, role) in all {
         let password: String = keeper.clock().secret().chars().take(16).collect();
         let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
         keeper.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });
     }
+    keeper.change_person(&Actor::CommandLine, "carol", &PersonChange::OnCall(true)).await?;
     let new = keeper
         .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
         .await?;

@@ -15,8 +15,9 @@ use crate::{
 pub struct Standing {
     /// Where it may be in force; at least one.
     pub places: Vec<InForce>,
-    /// The names of the people who approved it; nobody where nobody had to.
-    pub approvers: Vec<String>,
+    /// The names of the people who approved it, and whether they broke the glass; nobody where
+    /// nobody had to.
+    pub approvers: Vec<(String, bool)>,
     /// The open request that would take it back.
     pub undo: Option<(RequestId, StateName)>,
 }

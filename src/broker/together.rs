@@ -1,7 +1,7 @@
 //! Several requests that ask for the same are approved with one form: only identical ones of the
 //! lowest tier, a few at a time, all of them or none.
 
-use super::{Broker, BrokerError, look::Waiting, sign_in::SignedIn, vote::Moment};
+use super::{Broker, BrokerError, inbox::Group, look::Waiting, sign_in::SignedIn, vote::Moment};
 use crate::{
     domain::{
         Time,
@@ -98,6 +98,22 @@ impl Broker {
             request.id,
             "it asks for more than one person's approval, so it is looked at by itself",
         ))
+    }
+}
+
+impl Group {
+    /// One of several that the person may approve together, among those that are shown.
+    pub fn together(&self) -> Option<RequestId> {
+        let low = |one: &&Waiting| {
+            !one.voted && one.approve.why_not().is_none() && one.request.tier() == Tier::Low
+        };
+        let mut low: Vec<_> = self.members.iter().filter(low).map(|one| &one.request).collect();
+        while let Some(last) = low.pop() {
+            if low.iter().any(|other| identical(other, last)) {
+                return Some(last.id);
+            }
+        }
+        None
     }
 }
 

@@ -132,7 +132,7 @@ fn in_force() -> InForcePage {
         one(2, "002", "unknown", Term::Seconds(600)),
     ];
     let found = vec![
-        standing(timed, vec!["bob".to_owned()], None),
+        standing(timed, vec![("bob".to_owned(), false), ("carol".to_owned(), true)], None),
         standing(
             vec![one(1, "003", "confirmed", Term::Permanent)],
             Vec::new(),

@@ -44,7 +44,7 @@ pub(super) struct Effect {
     names: String,
     /// When the last of it ends by itself, and how long that is from now.
     ends: Option<(Time, String)>,
-    /// The names of those who approved it; empty where nobody had to.
+    /// The names of those who approved it or broke the glass; empty where nobody had to.
     approvers: String,
     /// The open request that would lift it, and its state.
     undo: Option<(String, &'static str)>,
@@ -113,7 +113,7 @@ impl Effect {
             reach: format!("on {reach} {}", first.term),
             names: words::some(places.iter().map(|one| one.name.as_str())),
             ends: until(places.iter().filter_map(|one| one.ends).max(), now),
-            approvers: standing.approvers.join(", "),
+            approvers: approvers(&standing.approvers),
             undo: standing.undo.map(|(id, state)| (id.to_string(), state.name())),
             known: known.into_iter().filter(|(_, number)| *number > 0).collect(),
             more: places.len().saturating_sub(PLACES_MAX),
@@ -143,6 +143,14 @@ impl Place {
             until: until(one.ends, now),
         }
     }
+}
+
+fn approvers(people: &[(String, bool)]) -> String {
+    let named = people.iter().map(|(name, broke)| match broke {
+        true => format!("{name} (broke the glass)"),
+        false => name.clone(),
+    });
+    named.collect::<Vec<_>>().join(", ")
 }
 
 fn until(ends: Option<Time>, now: Time) -> Option<(Time, String)> {

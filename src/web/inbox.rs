@@ -52,6 +52,8 @@ pub(super) struct Card {
     phrase: String,
     kind: ActionKind,
     target: String,
+    /// One of several that can be approved together.
+    together: Option<String>,
 }
 
 /// A request that waits.
@@ -128,6 +130,7 @@ impl Card {
             phrase: action.phrase(),
             kind: action.kind(),
             target: action.argument(),
+            together: group.together().map(|id| id.to_string()),
         })
     }
 

@@ -50,6 +50,8 @@ pub(super) struct RequestPage {
     pub(super) role: Role,
     /// How many identical requests this person may approve together, this one among them.
     pub(super) together: usize,
+    /// Whether this person may throw the kill switch.
+    pub(super) may_stop: bool,
     pub(super) now: Time,
     /// What went wrong with the form that was just sent.
     pub(super) problem: Option<String>,
@@ -122,8 +124,9 @@ pub(super) async fn request_page(
     let me = (session.who.person.id, session.who.person.role);
     let waits = seen.request.state.name() == StateName::Pending;
     let together = if waits { site.broker.together(&session.who, id).await?.len() } else { 0 };
+    let may_stop = site.broker.access_to_system(&session.who, Verb::Freeze).why_not().is_none();
     let shown = RequestPage::new(frame, seen, me, site.broker.clock().now());
-    page(status, &RequestPage { together, problem, typed, ..shown })
+    page(status, &RequestPage { together, may_stop, problem, typed, ..shown })
 }
 
 impl RequestPage {
@@ -135,8 +138,8 @@ impl RequestPage {
     ) -> Self {
         let stories = stories(&seen.request, &seen.timeline);
         let told = std::mem::take(&mut seen.timeline).into_iter().map(tell).collect();
-        let typed = Typed::default();
-        Self { frame, seen, told, stories, me, role, together: 0, now, problem: None, typed }
+        let (together, may_stop, problem, typed) = (0, false, None, Typed::default());
+        Self { frame, seen, told, stories, me, role, together, may_stop, now, problem, typed }
     }
 
     fn nobody_had_to(&self) -> bool {

@@ -19,8 +19,10 @@
   document.addEventListener("click", (event) => {
     if (event.target.closest("summary")) begun = true;
   });
+  // Nor is the place of whoever goes by the keyboard.
+  const held = "input, textarea, select, :focus-visible";
   const busy = () =>
-    begun || document.activeElement.matches("input, textarea, select") || String(getSelection()) !== "";
+    begun || document.activeElement.matches(held) || String(getSelection()) !== "";
 
   let source = null;
   let leaving = false;

@@ -6,7 +6,7 @@ import { mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { DARK, LIGHT, PHONE, badge, overflow, stage, unscripted, violations } from "./stage.mjs";
+import { DARK, LIGHT, PHONE, badge, overflow, stage, unscripted, unset, violations } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
 const IMAGES = process.env.COUNTERSIGN_IMAGES;
@@ -14,11 +14,16 @@ const IMAGE_BYTES_MAX = 200_000;
 const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, plain: LIGHT };
 
 let scene;
-/** Address by name. */
+/** What bob, a senior, sees: address by name. */
 const pages = new Map([
   ["inbox", "/"], ["in-force", "/in-force"], ["requests", "/requests"], ["requests-none", "/requests?target=nobody"],
   ["audit", "/audit"], ["policy", "/policy"], ["system", "/system"], ["people", "/people"], ["agents", "/agents"],
   ["password", "/password"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
+]);
+/** What only dora, an admin, sees. */
+const admin = new Map([
+  ["people-admin", "/people"], ["person", "/people/carol"], ["person-own", "/people/dora"],
+  ["agents-admin", "/agents"], ["agent", "/agents/triage-bot"],
 ]);
 
 before(async () => {
@@ -54,9 +59,22 @@ before(async () => {
   await scene.open(bob, privileged);
   await bob.click("button.approve");
   await bob.locator(".votes", { hasText: "bob" }).waitFor();
+  // A lead breaks the glass, and nobody has looked back at it yet.
+  const urgent = await scene.call("disable_account", {
+    dstuser: "dbadmin", agent_ids: ["002"], duration_seconds: 600, reason: "it opens shells on every server",
+  });
+  pages.set("request-broken", `/requests/${urgent.request_id}`);
+  const carol = await scene.person("carol");
+  await scene.open(carol, pages.get("request-broken"));
+  await carol.click("summary:has-text('Break the glass')");
+  await carol.fill("#glass-typed", await carol.locator(".digest strong").textContent());
+  await carol.fill("#glass-comment", "bob and everybody else are on a plane");
+  await carol.click("button.danger:has-text('Break the glass')");
+  await badge(carol, "settled");
   // The same from the agent thrice, on other endpoints, and one that somebody must read closely.
   for (const [ids, seconds] of [[["002"], 600], [["004", "005"], 600], [["001", "002", "004"], 3600]]) {
-    await scene.ask({ srcip: "192.0.2.44", agent_ids: ids, duration_seconds: seconds });
+    const { id } = await scene.ask({ srcip: "192.0.2.44", agent_ids: ids, duration_seconds: seconds });
+    if (ids.length === 2) pages.set("together", `/together?of=${id}`);
   }
   const hostile = await scene.ask({
     srcip: "192.0.2.45", agent_ids: ["001", "002", "011"],
@@ -64,6 +82,11 @@ before(async () => {
       + "sshd: 212 failed sign-ins in two minutes, users root, admin, oracle; same source as yesterday.",
   });
   pages.set("request", hostile.place);
+  const alice = await scene.person("alice");
+  await scene.open(alice, hostile.place);
+  await alice.fill("#note", "our provider confirmed this morning that the address is not one of theirs");
+  await alice.click("button:text-is('Comment')");
+  await alice.locator(".fence", { hasText: "our provider" }).waitFor();
 });
 after(() => scene.close());
 
@@ -84,6 +107,21 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await t.test("request-barred", () => check(alice, look, "request-barred", pages.get("request")));
     const carol = await person("carol");
     await t.test("inbox-lead", () => check(carol, look, "inbox-lead", "/"));
+    const other = await scene.call("disable_account", {
+      dstuser: "dbadmin", agent_ids: ["004"], duration_seconds: 600, reason: `one for the look ${look}`,
+    });
+    await t.test("request-glass", () => check(carol, look, "request-glass", `/requests/${other.request_id}`));
+    await carol.click("summary:has-text('Break the glass')");
+    await t.test("request-glass-unfolded", () => sound(carol, look, "request-glass-unfolded"));
+    const dora = await person("dora");
+    for (const [name, place] of admin) {
+      await t.test(name, () => check(dora, look, name, place));
+    }
+    await scene.open(dora, "/agents");
+    await dora.fill("#name", `bot-${look}`);
+    await dora.click("button:has-text('Add, and show its token')");
+    await dora.locator("#secret").waitFor();
+    await t.test("token", () => sound(dora, look, "token"));
     await scene.open(bob, pages.get("request"));
     await bob.fill("#reject-comment", "  ");
     await bob.click("button.danger:has-text('Reject')");
@@ -92,8 +130,8 @@ for (const [look, options] of Object.entries(LOOKS)) {
   });
 }
 
-async function check(page, look, name, place) {
-  await scene.open(page, place);
+async function check(page, look, name, place, at = scene) {
+  await at.open(page, place);
   await sound(page, look, name);
 }
 
@@ -115,20 +153,61 @@ test("the number of waiting requests is in the title of every page", async () =>
 
 test("the kill switch shows on every page", async (t) => {
   const carol = await scene.person("carol");
-  await scene.open(carol, "/system");
-  await carol.fill("form[action='/freeze'] [name=reason]", "somebody else is in our network");
-  await carol.click("form[action='/freeze'] button.danger");
-  await carol.locator(".frozen").waitFor();
+  await scene.open(carol, "/system?what=agent:triage-bot");
+  const stop = async (reason) => {
+    await carol.fill("form[action='/freeze'] [name=reason]", reason);
+    await carol.click("form[action='/freeze'] button.danger");
+    await carol.locator(".frozen", { hasText: reason }).waitFor();
+  };
+  await stop("it asks for nonsense");
+  await stop("somebody else is in our network");
+  // The first of the two keys for one of them.
+  await carol.locator(".stop input[name=reason]").first().fill("they are out, we looked twice");
+  await carol.locator(".stop button").first().click();
+  await carol.locator(".stop", { hasText: "A second person must say so" }).waitFor();
   for (const [look, options] of Object.entries(LOOKS)) {
-    const bob = await scene.person("bob", options);
-    for (const name of ["inbox", "system"]) {
-      await t.test(`${name}, ${look}`, () => check(bob, look, `${name}-frozen`, pages.get(name)));
+    const [bob, carol, dora] =
+      await Promise.all(["bob", "carol", "dora"].map((name) => scene.person(name, options)));
+    await t.test(`inbox, ${look}`, () => check(bob, look, "inbox-frozen", "/"));
+    for (const [name, page] of Object.entries({ senior: bob, first: carol, second: dora })) {
+      await t.test(`system, ${look}, ${name}`, () => check(page, look, `system-frozen-${name}`, "/system"));
     }
   }
   const bob = await scene.person("bob");
   for (const place of pages.values()) {
     await scene.open(bob, place);
     assert.equal(await bob.locator(".frozen").count(), 1, place);
+  }
+});
+
+test("the first admin makes themself, and the pages before and after are sound", async (t) => {
+  const fresh = await unset();
+  try {
+    const looks = Object.entries(LOOKS);
+    const pages = await Promise.all(looks.map(([, options]) => fresh.page(options)));
+    for (const [at, [look]] of looks.entries()) {
+      await fresh.open(pages[at], "/");
+      await pages[at].locator("h1", { hasText: "First set-up" }).waitFor();
+      await t.test(`set-up, ${look}`, () => sound(pages[at], look, "set-up"));
+    }
+    const [root] = pages;
+    const fields = { code: fresh.facts.code, name: "root", new: "a long enough secret", again: "a long enough secret" };
+    for (const [field, value] of Object.entries(fields)) await root.fill(`#${field}`, value);
+    await root.click("button.main");
+    await root.locator("h1", { hasText: "Sign in" }).waitFor();
+    await root.fill("#name", fields.name);
+    await root.fill("#password", fields.new);
+    await root.click("main button");
+    await root.locator("h1", { hasText: "Inbox" }).waitFor();
+    for (const [name, place] of [["inbox-empty", "/"], ["agents-empty", "/agents"], ["system-deaf", "/system"]]) {
+      for (const [look, options] of looks.slice(0, 3)) {
+        await root.setViewportSize(options.viewport);
+        await root.emulateMedia({ colorScheme: options.colorScheme });
+        await t.test(`${name}, ${look}`, () => check(root, look, name, place, fresh));
+      }
+    }
+  } finally {
+    await fresh.close();
   }
 });
 

@@ -1,12 +1,15 @@
 // The demo, a browser that is never downloaded, people in it, and an agent that asks over MCP.
 
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
 const { env } = process;
+const program = path.resolve(env.COUNTERSIGN_PROGRAM);
 const from = createRequire(path.resolve(env.COUNTERSIGN_NODE_MODULES) + "/");
 const { chromium } = from("playwright-core");
 const axe = readFileSync(from.resolve("axe-core/axe.min.js"), "utf8");
@@ -23,16 +26,54 @@ export const DARK = { ...LIGHT, colorScheme: "dark" };
 export const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "light", hasTouch: true };
 export const PLAIN = { ...LIGHT, javaScriptEnabled: false };
 
+/** A folder as `init` makes it where nobody can be asked: it knows no person and one deaf receiver. */
+async function folder() {
+  const made = mkdtempSync(path.join(tmpdir(), "countersign-browser-"));
+  spawnSync(program, ["init", made], { stdio: ["ignore", "ignore", "inherit"] });
+  const port = await new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+  appendFileSync(path.join(made, "manager.password"), "no manager is there\n");
+  writeFileSync(path.join(made, "countersign.toml"), `
+    [server]
+    listen = "127.0.0.1:${port}"
+    public_url = "http://127.0.0.1:${port}"
+    [manager.main]
+    url = "http://127.0.0.1:9"
+    user = "nobody"
+    password_file = "manager.password"
+    [notify.webhook.duty]
+    url = "http://127.0.0.1:9/duty"
+    format = "ntfy"
+  `);
+  return made;
+}
+
+/** A server that nobody has set up yet. */
+export async function unset() {
+  const made = await folder();
+  const scene = await stage(["serve", "--json", "--config", path.join(made, "countersign.toml")]);
+  const close = async () => {
+    await scene.close();
+    rmSync(made, { recursive: true });
+  };
+  return { ...scene, close };
+}
+
 /** Everything that a file of tests needs. `close` ends all of it. */
-export async function stage() {
-  const demo = spawn(env.COUNTERSIGN_PROGRAM, ["demo", "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+export async function stage(args = ["demo", "--json"]) {
+  const demo = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => demo.once("exit", resolve));
   const lines = createInterface({ input: demo.stdout });
   const first = await new Promise((resolve, reject) => {
     lines.once("line", resolve);
-    lines.once("close", () => reject(new Error("the demo ended before it said where it is")));
+    lines.once("close", () => reject(new Error("it ended before it said where it is")));
   });
   const facts = JSON.parse(first);
+  facts.page ??= new URL(facts.set_up).origin;
   const browser = await chromium.launch({ executablePath: env.CHROMIUM, args: FLAGS });
 
   const page = async (options = {}) => {
@@ -62,18 +103,21 @@ export async function stage() {
     return theirs;
   };
 
+  const post = (token, name, args) => fetch(facts.page + "/mcp", {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      Accept: "application/json, text/event-stream",
+      Authorization: `Bearer ${token}`,
+    },
+    body: JSON.stringify({
+      jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args },
+    }),
+  });
+  /** What the door answers to whoever has a token. */
+  const list = (token) => post(token, "list_requests", {});
   const call = async (name, args) => {
-    const answer = await fetch(facts.page + "/mcp", {
-      method: "POST",
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "application/json, text/event-stream",
-        Authorization: `Bearer ${facts.token}`,
-      },
-      body: JSON.stringify({
-        jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args },
-      }),
-    });
+    const answer = await post(facts.token, name, args);
     const text = await answer.text();
     const found = text.match(/\{.*\}/s);
     if (!answer.ok || !found) throw new Error(`${name}: ${answer.status} ${text}`);
@@ -99,7 +143,7 @@ export async function stage() {
     demo.kill("SIGTERM");
     await ended;
   };
-  return { facts, page, open, password, person, call, ask, state, close };
+  return { facts, page, open, password, person, call, list, ask, state, close };
 }
 
 /** Waits until the page shows the request in a state. */

@@ -91,16 +91,20 @@ fn read_row(row: &SqliteRow) -> Result<InForce, StoreError> {
     })
 }
 
-/// The names of the people whose approval of a request stands, in the order of their votes.
-pub async fn approvers(read: &mut impl Read, id: RequestId) -> Result<Vec<String>, StoreError> {
+/// The names of the people whose approval of a request stands, in the order of their votes, and
+/// whether they broke the glass.
+pub async fn approvers(
+    read: &mut impl Read,
+    id: RequestId,
+) -> Result<Vec<(String, bool)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT person.name AS name FROM vote JOIN person ON person.id = person_id
+        "SELECT person.name AS name, break_glass FROM vote JOIN person ON person.id = person_id
          WHERE request_id = $1 AND retracted_at IS NULL ORDER BY at, person.name",
     )
     .bind(id.to_string())
     .fetch_all(read.connection())
     .await?;
-    rows.iter().map(|row| text(row, "name")).collect()
+    rows.iter().map(|row| Ok((text(row, "name")?, integer(row, "break_glass")? == 1))).collect()
 }
 
 /// The newest request that would take this one back and has not come to an end.

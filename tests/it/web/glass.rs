@@ -90,6 +90,7 @@ async fn a_lead_on_call_lets_it_run_without_those_who_are_missing() {
     room.work().await;
     assert_eq!(state(&room, &request).await, StateName::Settled);
     assert_eq!(room.manager.received().len(), 1);
+    carol.open("/in-force").await.shows("<b>carol (broke the glass)</b>");
     assert!(room.audit_kinds().await.contains(&"vote.broke_glass".to_owned()));
 }
 

@@ -45,6 +45,23 @@ async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
 }
 
 #[tokio::test]
+async fn a_request_leads_to_what_stops_it_for_whoever_may_stop() {
+    let room = Room::start().await;
+    let request = room.asked().await;
+    let (mut bob, mut otto) = (room.browser_of("bob").await, room.browser_of("otto").await);
+    bob.open(&path(&request)).await;
+    let stops = ["agent:triage-bot", "action:block_ip", "everything"];
+    let links = bob.page.links();
+    for what in stops {
+        let link = format!("/system?what={what}");
+        assert!(links.iter().any(|one| one.starts_with(&link)), "{links:?}");
+        bob.open(&link).await.shows(&format!("<option value=\"{what}\" selected>"));
+    }
+    otto.open(&path(&request)).await;
+    assert!(!otto.page.links().iter().any(|one| one.starts_with("/system?")));
+}
+
+#[tokio::test]
 async fn an_admin_loads_the_policies_again_and_a_bad_set_leaves_the_old_one() {
     let room = Room::start().await;
     let mut dora = room.browser_of("dora").await;

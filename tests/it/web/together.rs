@@ -66,6 +66,7 @@ async fn identical_requests_are_shown_with_all_that_counts_and_approved_together
     let other = room.asked_with(json!({ "srcip": "198.51.100.99", "agent_ids": ["001"] })).await;
     let longer = room.asked_with(json!({ "duration_seconds": 3600, "agent_ids": ["001"] })).await;
     let mut bob = room.browser_of("bob").await;
+    bob.open("/").await.shows("Look at these together");
     bob.open(&path(&requests[1])).await.shows("3 identical requests wait: ");
     let link = format!("/together?of={}", requests[1].id);
     assert!(bob.page.links().contains(&link));
@@ -193,4 +194,5 @@ async fn only_the_lowest_tier_is_offered_together() {
     assert!(!bob.page.has(&permanent.digest.to_string()));
     bob.open(&format!("/together?of={}", permanent.id)).await;
     bob.page.shows("No identical requests wait for you.");
+    assert!(!bob.open("/").await.has("Look at these together"));
 }
