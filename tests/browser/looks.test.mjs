@@ -108,7 +108,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     const carol = await person("carol");
     await t.test("inbox-lead", () => check(carol, look, "inbox-lead", "/"));
     const other = await scene.call("disable_account", {
-      dstuser: "dbadmin", agent_ids: ["004"], duration_seconds: 600, reason: `one for the look ${look}`,
+      dstuser: "dbadmin", agent_ids: ["001"], duration_seconds: 600, reason: `one for the look ${look}`,
     });
     await t.test("request-glass", () => check(carol, look, "request-glass", `/requests/${other.request_id}`));
     await carol.click("summary:has-text('Break the glass')");
