@@ -48,7 +48,7 @@ test("a lead on call breaks the glass, and somebody else looks back at it", asyn
 test("identical requests are looked at and approved together", async () => {
   const ask = (ids, seconds = 600) =>
     scene.ask({ srcip: "192.0.2.44", agent_ids: ids, duration_seconds: seconds });
-  const [one, other, longer] = [await ask(["002"]), await ask(["004"]), await ask(["005"], 900)];
+  const [one, other, longer] = [await ask(["002"]), await ask(["004"]), await ask(["001"], 3600)];
   const bob = await scene.person("bob");
   await bob.locator(".card", { hasText: "Block 192.0.2.44" }).locator("a:has-text('together')").click();
   await bob.locator("h1", { hasText: "together" }).waitFor();
@@ -67,7 +67,7 @@ test("identical requests are looked at and approved together", async () => {
 
 test("a request alone offers nothing to look at together", async () => {
   await scene.ask({ srcip: "192.0.2.55" });
-  await scene.ask({ srcip: "192.0.2.55", agent_ids: ["004"], duration_seconds: 900 });
+  await scene.ask({ srcip: "192.0.2.55", agent_ids: ["001"], duration_seconds: 3600 });
   const bob = await scene.person("bob");
   const card = bob.locator(".card", { hasText: "Block 192.0.2.55" });
   assert.equal(await card.locator("h3").count(), 2);

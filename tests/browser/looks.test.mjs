@@ -2,15 +2,13 @@
 // screenshot to look at.
 
 import assert from "node:assert/strict";
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
 import { DARK, LIGHT, PHONE, badge, overflow, stage, unscripted, unset, violations } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
-const IMAGES = process.env.COUNTERSIGN_IMAGES;
-const IMAGE_BYTES_MAX = 200_000;
 const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, plain: LIGHT };
 
 let scene;
@@ -108,7 +106,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     const carol = await person("carol");
     await t.test("inbox-lead", () => check(carol, look, "inbox-lead", "/"));
     const other = await scene.call("disable_account", {
-      dstuser: "dbadmin", agent_ids: ["004"], duration_seconds: 600, reason: `one for the look ${look}`,
+      dstuser: "dbadmin", agent_ids: ["001"], duration_seconds: 600, reason: `one for the look ${look}`,
     });
     await t.test("request-glass", () => check(carol, look, "request-glass", `/requests/${other.request_id}`));
     await carol.click("summary:has-text('Break the glass')");
@@ -208,27 +206,5 @@ test("the first admin makes themself, and the pages before and after are sound",
     }
   } finally {
     await fresh.close();
-  }
-});
-
-test("the pictures of the README are small", { skip: !IMAGES }, async () => {
-  const other = await stage();
-  try {
-    const bob = await other.person("bob", { ...LIGHT, viewport: { width: 1200, height: 780 }, timezoneId: "UTC" });
-    for (const ids of [["002"], ["004", "005"]]) {
-      await other.ask({ srcip: "192.0.2.44", agent_ids: ids });
-    }
-    await other.open(bob, "/");
-    const take = async (name) => {
-      const file = path.join(IMAGES, `${name}.png`);
-      await bob.screenshot({ path: file });
-      assert.ok(statSync(file).size < IMAGE_BYTES_MAX, file);
-    };
-    await take("inbox");
-    await bob.click("main a:has-text('dbadmin')");
-    await bob.locator("button.approve").waitFor();
-    await take("request");
-  } finally {
-    await other.close();
   }
 });

@@ -84,10 +84,14 @@ export async function stage(args = ["demo", "--json"]) {
   const open = async (page, place) => {
     for (;;) {
       try {
-        return await page.goto(facts.page + place);
+        // As a link would: a page that is left does not look again by itself.
+        await page.evaluate(() => dispatchEvent(new Event("beforeunload")));
+        const answer = await page.goto(facts.page + place);
+        await page.waitForLoadState();
+        if (page.url() === answer.url()) return answer;
       } catch (error) {
         // The page looked again by itself in the same moment.
-        if (!/ERR_ABORTED|interrupted by another navigation/.test(String(error))) throw error;
+        if (!/ERR_ABORTED|interrupted by another|context was destroyed/.test(String(error))) throw error;
       }
     }
   };
