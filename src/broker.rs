@@ -257,6 +257,7 @@ impl Broker {
         kind: ActionKind,
         why: BrokerError,
     ) -> BrokerError {
+        let why = self.paced(agent).await.err().unwrap_or(why);
         if matches!(why, BrokerError::AsksTooMuch(_)) {
             let noted = self.note_throttled(agent, &why.to_string()).await;
             return noted.err().unwrap_or(why);

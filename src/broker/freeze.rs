@@ -55,11 +55,26 @@ impl Broker {
         reason: &str,
     ) -> Result<Unfreeze, BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Unfreeze, &Resource::System)?;
-        let may = |person: &Person| {
-            let person = Principal::Person(person.clone(), 0);
-            self.engine().may(&person, Verb::Unfreeze, &Resource::System).allowed
-        };
-        self.keeper().unfreeze(&who.actor(), extent, reason, may).await
+        let may = |person: &Person| self.may_release(person);
+        self.keeper().during(who).unfreeze(&who.actor(), extent, reason, may).await
+    }
+
+    /// What the kill switch stops now, oldest first, without first words that count no longer.
+    pub async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let (mut all, now) = (system::frozen(&mut reader).await?, self.clock().now());
+        for freeze in &mut all {
+            let may = |person: &Person| self.may_release(person);
+            if freeze.first(now).is_none() || !first_stands(&mut reader, freeze, &may).await? {
+                freeze.release = None;
+            }
+        }
+        Ok(all)
+    }
+
+    fn may_release(&self, person: &Person) -> bool {
+        let person = Principal::Person(person.clone(), 0);
+        self.engine().may(&person, Verb::Unfreeze, &Resource::System).allowed
     }
 }
 
@@ -113,6 +128,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    self.still(tx).await?;
                     let all = system::frozen(tx).await?;
                     let Some(freeze) = all.into_iter().find(|freeze| freeze.extent == *extent)
                     else {

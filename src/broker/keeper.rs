@@ -3,16 +3,17 @@
 
 use serde_json::json;
 
-use super::BrokerError;
+use super::{BrokerError, sign_in::SignedIn};
 use crate::{
     clock::Clock,
     domain::{
         actor::{Actor, valid_name},
         audit::{AuditEntry, AuditEvent, EventKind},
+        canonical::Digest,
         proposal::Invalid,
     },
     store::{
-        Store, StoreError,
+        Store, StoreError, Tx, accounts,
         audit::{self, AuditFilter, Verified},
     },
 };
@@ -28,12 +29,29 @@ pub use people::{NewPerson, PersonChange};
 pub struct Keeper {
     store: Store,
     clock: Clock,
+    /// Nothing is changed once this session is over.
+    session: Option<Digest>,
 }
 
 impl Keeper {
     /// A keeper of this store.
     pub const fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+        Self { store, clock, session: None }
+    }
+
+    /// The same keeper for as long as a session stands: who is disabled, gets another role or
+    /// another password has none any more.
+    pub(super) fn during(&self, who: &SignedIn) -> Self {
+        Self { session: Some(who.session), ..self.clone() }
+    }
+
+    /// Fails where the session that the change rests on is over by now.
+    pub(super) async fn still(&self, tx: &mut Tx<'_>) -> Result<(), BrokerError> {
+        let Some(session) = self.session else { return Ok(()) };
+        if accounts::session(tx, session).await?.is_some() {
+            return Ok(());
+        }
+        Err(BrokerError::NotAllowed("your session is over; sign in again".to_owned()))
     }
 
     /// The store.

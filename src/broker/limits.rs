@@ -75,9 +75,14 @@ impl Broker {
     pub(super) async fn enter(&self, agent: &Agent) -> Result<Place, BrokerError> {
         let at_once = || BrokerError::AsksTooMuch(format!("more than {AT_ONCE_MAX} asks at once"));
         let place = self.asking().enter(agent.id).ok_or_else(at_once)?;
-        let mut reader = self.store().reader().await?;
-        self.heed_pace(&mut reader, agent, self.clock().now()).await?;
+        self.paced(agent).await?;
         Ok(place)
+    }
+
+    /// Fails when the agent asked as often by now as it may.
+    pub(super) async fn paced(&self, agent: &Agent) -> Result<(), BrokerError> {
+        let mut reader = self.store().reader().await?;
+        self.heed_pace(&mut reader, agent, self.clock().now()).await
     }
 
     /// Fails when the agent asked as often within the last minute as it may.

@@ -2,7 +2,7 @@
 
 use super::{
     Broker, BrokerError,
-    keeper::{NewAgent, NewPerson, PersonChange, one_time},
+    keeper::{Keeper, NewAgent, NewPerson, PersonChange, one_time},
     sign_in::SignedIn,
 };
 use crate::domain::{
@@ -20,10 +20,10 @@ impl Broker {
         role: Role,
         mail: Option<&str>,
     ) -> Result<String, BrokerError> {
-        let actor = self.manages(who, Verb::ManagePeople)?;
+        let (keeper, actor) = self.manages(who, Verb::ManagePeople)?;
         let password = one_time(self.clock());
         let new = NewPerson { name, role, password: &password, must_change: true, mail };
-        self.keeper().add_person(&actor, new).await?;
+        keeper.add_person(&actor, new).await?;
         Ok(password)
     }
 
@@ -34,15 +34,15 @@ impl Broker {
         name: &str,
         change: &PersonChange,
     ) -> Result<(), BrokerError> {
-        let actor = self.manages(who, Verb::ManagePeople)?;
-        self.keeper().change_person(&actor, name, change).await
+        let (keeper, actor) = self.manages(who, Verb::ManagePeople)?;
+        keeper.change_person(&actor, name, change).await
     }
 
     /// Gives a person a one-time password, which must be changed at the next sign-in.
     pub async fn reset_password(&self, who: &SignedIn, name: &str) -> Result<String, BrokerError> {
-        let actor = self.manages(who, Verb::ManagePeople)?;
+        let (keeper, actor) = self.manages(who, Verb::ManagePeople)?;
         let password = one_time(self.clock());
-        self.keeper().reset_password(&actor, name, &password).await?;
+        keeper.reset_password(&actor, name, &password).await?;
         Ok(password)
     }
 
@@ -54,8 +54,8 @@ impl Broker {
         owner: &str,
         scopes: &[ActionKind],
     ) -> Result<NewAgent, BrokerError> {
-        let actor = self.manages(who, Verb::ManageAgents)?;
-        self.keeper().add_agent(&actor, name, owner, scopes).await
+        let (keeper, actor) = self.manages(who, Verb::ManageAgents)?;
+        keeper.add_agent(&actor, name, owner, scopes).await
     }
 
     /// Sets what an agent may ask for: see [`super::keeper::Keeper::set_scopes`].
@@ -65,24 +65,24 @@ impl Broker {
         name: &str,
         scopes: &[ActionKind],
     ) -> Result<(), BrokerError> {
-        let actor = self.manages(who, Verb::ManageAgents)?;
-        self.keeper().set_scopes(&actor, name, scopes).await
+        let (keeper, actor) = self.manages(who, Verb::ManageAgents)?;
+        keeper.set_scopes(&actor, name, scopes).await
     }
 
     /// Gives an agent a new token: see [`super::keeper::Keeper::rotate_agent`].
     pub async fn rotate_agent(&self, who: &SignedIn, name: &str) -> Result<NewAgent, BrokerError> {
-        let actor = self.manages(who, Verb::ManageAgents)?;
-        self.keeper().rotate_agent(&actor, name).await
+        let (keeper, actor) = self.manages(who, Verb::ManageAgents)?;
+        keeper.rotate_agent(&actor, name).await
     }
 
     /// Revokes an agent's token.
     pub async fn revoke_agent(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
-        let actor = self.manages(who, Verb::ManageAgents)?;
-        self.keeper().revoke_agent(&actor, name).await
+        let (keeper, actor) = self.manages(who, Verb::ManageAgents)?;
+        keeper.revoke_agent(&actor, name).await
     }
 
-    fn manages(&self, who: &SignedIn, verb: Verb) -> Result<Actor, BrokerError> {
+    fn manages(&self, who: &SignedIn, verb: Verb) -> Result<(Keeper, Actor), BrokerError> {
         self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)?;
-        Ok(who.actor())
+        Ok((self.keeper().during(who), who.actor()))
     }
 }

@@ -170,6 +170,8 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    // An admin may have set another password while this one was looked at.
+                    self.keeper().during(who).still(tx).await?;
                     accounts::set_password(tx, person.id, hash, false).await?;
                     audit::append(tx, event, now).await?;
                     Ok(())

@@ -49,9 +49,11 @@ impl Broker {
     ) -> Result<Request, BrokerError> {
         let _place = self.enter(agent).await?;
         let proposal = &Proposal::parse(kind, arguments)?;
+        let only = if let [only] = self.managers() { Some(only.name()) } else { None };
+        let ask = proposal.ask_digest(proposal.manager.as_deref().or(only));
         let now = self.clock().now();
         let mut reader = self.store().reader().await?;
-        if let Some(same) = repeated(&mut reader, agent, proposal).await? {
+        if let Some(same) = repeated(&mut reader, agent, (proposal, ask)).await? {
             return load(&mut reader, same).await;
         }
         self.heed_open(&mut reader, agent, now).await?;
@@ -64,14 +66,14 @@ impl Broker {
         let draft = &Draft {
             request: self.draft(agent, proposal, inventory, (connector.name(), alert)),
             proposal: proposal.digest(),
-            ask: proposal.ask_digest(),
+            ask: proposal.ask_digest(Some(connector.name())),
             idempotency_key: proposal.idempotency_key.clone(),
         };
         self.store()
             .write(|tx| {
                 Box::pin(async move {
                     // Somebody may have asked the same in the meantime.
-                    if let Some(same) = repeated(tx, agent, proposal).await? {
+                    if let Some(same) = repeated(tx, agent, (proposal, draft.ask)).await? {
                         return load(tx, same).await;
                     }
                     self.store_draft(tx, agent, draft).await
@@ -181,11 +183,11 @@ impl Broker {
         agent: &Agent,
         draft: &Draft,
     ) -> Result<Request, BrokerError> {
-        // The token may be revoked by now; what a person asks for does not rest on it.
+        // The token may be revoked or replaced by now; what a person asks for does not rest on it.
         let by_person = draft.request.asked_by.is_some();
         let agent = accounts::agent_by_id(tx, agent.id)
             .await?
-            .filter(|agent| by_person || !agent.revoked)
+            .filter(|now| by_person || (!now.revoked && now.issued_at == agent.issued_at))
             .ok_or(BrokerError::NotFound)?;
         let now = draft.request.asked_at;
         if !by_person {
@@ -278,7 +280,7 @@ async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> Al
 async fn repeated(
     read: &mut impl Read,
     agent: &Agent,
-    proposal: &Proposal,
+    (proposal, ask): (&Proposal, Digest),
 ) -> Result<Option<RequestId>, BrokerError> {
     let of_key = match &proposal.idempotency_key {
         None => None,
@@ -286,7 +288,7 @@ async fn repeated(
     };
     match of_key {
         // A new key does not make it another question.
-        None => Ok(requests::same_open_ask(read, agent.id, proposal.ask_digest()).await?),
+        None => Ok(requests::same_open_ask(read, agent.id, ask).await?),
         Some((_, (id, digest))) if digest == proposal.digest() => Ok(Some(id)),
         Some((key, (id, _))) => Err(Invalid {
             field: "idempotency_key".to_owned(),

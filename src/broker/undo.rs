@@ -104,8 +104,12 @@ impl Broker {
         if let Some(open) = open_undo(&mut reader, id).await? {
             return load(&mut reader, open).await;
         }
-        let agent =
-            accounts::agent_by_id(&mut reader, undone.agent).await?.ok_or(BrokerError::NotFound)?;
+        let agent = match who {
+            Principal::Agent(caller) => caller.clone(),
+            Principal::Person(..) => accounts::agent_by_id(&mut reader, undone.agent)
+                .await?
+                .ok_or(BrokerError::NotFound)?,
+        };
         drop(reader);
         let _place = match &asker {
             Some(_) => None,

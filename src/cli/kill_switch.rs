@@ -74,5 +74,5 @@ pub(super) async fn unfreeze(out: Out, config: &Path, because: &Because) -> Resu
 
 /// The command line loads no policy; these are the roles of the one that ships.
 fn may_release(person: &Person) -> bool {
-    matches!(person.role, Role::Lead | Role::Admin)
+    matches!(person.role, Role::Lead | Role::Admin) && !person.must_change_password
 }

@@ -136,6 +136,12 @@ pub enum Key {
 }
 
 impl Freeze {
+    /// The first word, while it is not older than [`RELEASE_MINUTES`].
+    pub fn first(&self, now: Time) -> Option<&Release> {
+        let fresh = |first: &&Release| now - first.at <= TimeDelta::minutes(RELEASE_MINUTES);
+        self.release.as_ref().filter(fresh)
+    }
+
     /// Turns one of the two keys. `stands`: whoever turned the first may still do so. A first word
     /// that is older than [`RELEASE_MINUTES`], or whose speaker may no longer, counts for nothing.
     pub fn turn(&self, by: &Actor, reason: &str, stands: bool, now: Time) -> Key {
@@ -145,8 +151,7 @@ impl Freeze {
                 None
             }
         };
-        let fresh = |first: &&Release| now - first.at <= TimeDelta::minutes(RELEASE_MINUTES);
-        match self.release.as_ref().filter(fresh).filter(|_| stands) {
+        match self.first(now).filter(|_| stands) {
             None => {
                 let (name, reason) = (by.name().to_owned(), reason.to_owned());
                 Key::First(Release { person, name, reason, at: now })

@@ -94,24 +94,25 @@ impl Proposal {
 
     /// Equal for the same proposal, word for word; the idempotency key does not count.
     pub fn digest(&self) -> Digest {
-        self.ask(Canonical::new(1, "proposal"))
+        self.ask(Canonical::new(1, "proposal"), self.manager.as_deref())
             .text(&self.claim.reason)
             .maybe(self.claim.confidence.map(|c| c.to_string()).as_deref())
             .digest()
     }
 
-    /// Equal for proposals that ask for the same because of the same alert, in whatever words.
-    pub fn ask_digest(&self) -> Digest {
-        self.ask(Canonical::new(1, "ask")).digest()
+    /// Equal for proposals that ask for the same of a manager because of the same alert, in
+    /// whatever words and whether or not they name the manager.
+    pub fn ask_digest(&self, manager: Option<&str>) -> Digest {
+        self.ask(Canonical::new(1, "ask"), manager).digest()
     }
 
-    fn ask(&self, canonical: Canonical) -> Canonical {
+    fn ask(&self, canonical: Canonical, manager: Option<&str>) -> Canonical {
         let canonical = canonical
             .text(self.action.kind().name())
             .text(&self.action.argument())
             .number(self.term.seconds().map_or(0, u64::from))
             .maybe(self.claim.alert_id.as_deref())
-            .maybe(self.manager.as_deref());
+            .maybe(manager);
         match &self.selection {
             Selection::All => canonical.text("all"),
             Selection::Ids(ids) => {

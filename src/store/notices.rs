@@ -104,12 +104,15 @@ pub async fn spread(
 }
 
 /// The delivery of a channel whose turn it is. Of the notices of one request, or of the kill
-/// switch, a receiver gets the later one only when the earlier one arrived or was given up.
+/// switch, a receiver gets the later one only when the earlier one arrived or was given up. What is
+/// urgent does not wait behind what is not: an agent that asks and cancels causes a lot of that.
 pub async fn next(
     read: &mut impl Read,
     channel: &str,
     now: Time,
 ) -> Result<Option<Delivery>, StoreError> {
+    let urgent = NoticeKind::ALL.into_iter().filter(|kind| kind.urgent());
+    let urgent: Vec<_> = urgent.map(NoticeKind::name).collect();
     let row = sqlx::query(
         "SELECT notice.*, receiver, tries FROM delivery JOIN notice ON notice.id = notice_id
          WHERE channel = $1 AND next_try_at <= $2
@@ -120,10 +123,12 @@ pub async fn next(
                WHERE earlier.channel = delivery.channel AND earlier.receiver = delivery.receiver
                  AND earlier.delivered_at IS NULL AND earlier.given_up_at IS NULL
                  AND before.id < notice.id AND before.request_id IS notice.request_id)
-         ORDER BY next_try_at, notice.id LIMIT 1",
+         ORDER BY notice.kind NOT IN (SELECT value FROM json_each($3)), next_try_at, notice.id
+         LIMIT 1",
     )
     .bind(channel)
     .bind(now.timestamp_micros())
+    .bind(serde_json::json!(urgent).to_string())
     .fetch_optional(read.connection())
     .await?;
     let Some(row) = row else { return Ok(None) };

@@ -64,7 +64,7 @@ impl Frame {
             waiting: site.broker.waiting_for(&session.who).await?,
             person: Some(session.who.person.clone()),
             form_token: session.form_token(),
-            freezes: site.broker.keeper().frozen().await?,
+            freezes: site.broker.frozen().await?,
             troubles: site.broker.troubles(),
             seen: Some(session.seen),
             ..Self::bare(title)

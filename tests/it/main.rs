@@ -7,6 +7,7 @@ mod agents;
 mod approve;
 mod attack;
 mod attack3;
+mod attack4;
 mod binary;
 mod connector;
 mod crash;

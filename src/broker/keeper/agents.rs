@@ -60,6 +60,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    self.still(tx).await?;
                     accounts::add_agent(tx, agent, digest, now)
                         .await
                         .map_err(|error| taken(error, name))?;
@@ -90,6 +91,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    self.still(tx).await?;
                     let agent = active(tx, name).await?;
                     if agent.scopes == *scopes {
                         return Ok(());
@@ -112,6 +114,7 @@ impl Keeper {
         let now = self.clock().now();
         let rotated = self.store().write(|tx| {
             Box::pin(async move {
+                self.still(tx).await?;
                 let old = active(tx, name).await?;
                 // Later than before, whatever the clock says: waits tell old from new by it.
                 let issued_at = now.max(old.issued_at + TimeDelta::microseconds(1));
@@ -137,6 +140,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    self.still(tx).await?;
                     let found = accounts::agent_by_name(tx, name).await?;
                     let agent = found.ok_or(BrokerError::NotFound)?;
                     if accounts::revoke_agent(tx, agent.id, now).await? {

@@ -12,6 +12,7 @@ use crate::{
         BrokerError,
         sign_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, check_strength, hash_password},
     },
+    connector::is_mail_address,
     domain::{
         Time,
         actor::{Actor, Person, Role},
@@ -70,7 +71,12 @@ impl Keeper {
         let event = &added(actor, person);
         let now = self.clock().now();
         self.store()
-            .write(|tx| Box::pin(async move { insert(tx, person, hash, event, now).await }))
+            .write(|tx| {
+                Box::pin(async move {
+                    self.still(tx).await?;
+                    insert(tx, person, hash, event, now).await
+                })
+            })
             .await?;
         Ok(person.clone())
     }
@@ -178,6 +184,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    self.still(tx).await?;
                     let found = accounts::person_by_name(tx, name).await?;
                     let (person, _) = found.ok_or(BrokerError::NotFound)?;
                     if person.disabled && matches!(step, Step::Change(PersonChange::Disable)) {
@@ -310,18 +317,14 @@ async fn apply(
 /// An address for mail. Narrow on purpose: it goes into mail headers as it is.
 fn address(mail: &str) -> Result<String, Invalid> {
     let mail = mail.trim();
-    let plain = |b: u8| b.is_ascii_graphic() && !b"<>()[]\\,;:\"".contains(&b);
-    let parted = mail
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
-    if parted && (3..=254).contains(&mail.len()) && mail.bytes().all(plain) {
+    if is_mail_address(mail) {
         return Ok(mail.to_owned());
     }
     Err(Invalid {
         field: "mail".to_owned(),
         problem: format!("`{}` is not allowed", mail.chars().take(80).collect::<String>()),
-        allowed: "3 to 254 ASCII characters with one `@` between two parts, no spaces and none of \
-                  <>()[]\\,;:\""
+        allowed: "3 to 254 ASCII characters with one `@`: before it letters, digits and \
+                  !#$%&'*+-/=?^_`{|}~. and after it letters, digits, `.` and `-`"
             .to_owned(),
     })
 }
