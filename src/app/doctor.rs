@@ -89,6 +89,10 @@ async fn database(path: &Path, clock: &Clock) -> Finding {
         counted(u64::try_from(voters).unwrap_or(0), "voter"),
         counted(u64::try_from(active).unwrap_or(0), "agent"),
     );
+    if people.is_empty() {
+        const FIRST: &str = "run `countersign serve` and make the first admin on the page it names";
+        return Finding::bad("database", found, FIRST);
+    }
     if voters < 2 {
         return Finding::bad("database", found, "add people: an agent's owner never approves");
     }

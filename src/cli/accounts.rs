@@ -197,7 +197,11 @@ pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Res
 }
 
 fn show_token(out: Out, new: &NewAgent) -> Result<(), Failure> {
-    let text = format!("{}\n\nThis token is shown once and stored hashed.", new.token);
+    let text = format!(
+        "{}\n\nThis token is shown once and stored hashed. \
+         Put it into the configuration of the agent's client.",
+        new.token
+    );
     Ok(out.say(&text, || json!({ "agent": new.agent.name, "token": new.token }))?)
 }
 
@@ -255,7 +259,10 @@ pub(super) async fn person(out: Out, config: &Path, command: PersonCommand) -> R
         }
         PersonCommand::OnCall { name } => {
             change(keeper, &name, PersonChange::OnCall(true)).await?;
-            say(&format!("{name} is on call."), json!({ "person": name, "on_call": true }))
+            say(
+                &format!("{name} is on call. As a lead, {name} may break the glass."),
+                json!({ "person": name, "on_call": true }),
+            )
         }
         PersonCommand::OffCall { name } => {
             change(keeper, &name, PersonChange::OnCall(false)).await?;

@@ -65,7 +65,9 @@ pub(super) async fn show(
     let notice = match around.after.as_str() {
         "password" => Some("Your password was changed. Sign in with the new one."),
         "sign-out" => Some("You are signed out."),
-        "set-up" => Some("You are the first admin. Sign in with the name and password you chose."),
+        "set-up" => {
+            Some("You are the first admin. Sign in, then add the others under People and Agents.")
+        }
         _ => None,
     };
     let new = SignInPage::new(String::new(), around.next);

@@ -58,7 +58,9 @@ enum Turn {
 impl SystemPage {
     fn release(&self, stop: &Freeze) -> Turn {
         if let Some(why) = self.unfreeze.why_not() {
-            return Turn::Wait(format!("You may not release it: {why}."));
+            return Turn::Wait(format!(
+                "You may not release it: {why}. The policies that ship let leads and admins do it."
+            ));
         }
         match &stop.release {
             None => Turn::Key(String::new()),
