@@ -271,13 +271,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
             path: path.to_owned(),
-            why: match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    "there is no such file. Run this in the folder that \
-                    `countersign init` made, or name the file with --config"
-                        .to_owned()
-                }
-                _ => error.to_string(),
+            why: if error.kind() == std::io::ErrorKind::NotFound {
+                "there is no such file. Run this in the folder that `countersign init` made, or \
+                 name the file with --config"
+                    .to_owned()
+            } else {
+                error.to_string()
             },
         })?;
         let wrong = |why: String| ConfigError::Form { path: path.to_owned(), why };

@@ -142,11 +142,11 @@ fn refused(request: RequestId, why: &str) -> BrokerError {
 
 /// Says of which request a refusal is.
 fn named(request: RequestId, error: BrokerError) -> BrokerError {
-    match &error {
-        BrokerError::Refused(Refusal::NotAllowed { why }) => {
-            Refusal::NotAllowed { why: format!("{request}: {why}") }.into()
-        }
-        BrokerError::Refused(why) => refused(request, &why.to_string()),
-        _ => error,
+    if let BrokerError::Refused(Refusal::NotAllowed { why }) = error {
+        Refusal::NotAllowed { why: format!("{request}: {why}") }.into()
+    } else if let BrokerError::Refused(why) = &error {
+        refused(request, &why.to_string())
+    } else {
+        error
     }
 }

@@ -73,7 +73,9 @@ async fn each_decision_and_each_turn_of_the_kill_switch_is_told() {
     world.freeze("stop again").await;
     world.unfreeze().await;
     tell(&world).await;
+    // What is urgent first.
     let wanted = [
+        "kill_switch.thrown everything",
         "request.waiting pending",
         "request.decided approved",
         "request.waiting pending",
@@ -82,7 +84,6 @@ async fn each_decision_and_each_turn_of_the_kill_switch_is_told() {
         "request.decided cancelled",
         "request.waiting pending",
         "request.decided expired",
-        "kill_switch.thrown everything",
         "kill_switch.release_asked everything",
         "kill_switch.released everything",
     ];
