@@ -146,9 +146,8 @@ impl Place {
 }
 
 fn approvers(people: &[(String, bool)]) -> String {
-    let named = people.iter().map(|(name, broke)| match broke {
-        true => format!("{name} (broke the glass)"),
-        false => name.clone(),
+    let named = people.iter().map(|(name, broke)| {
+        if *broke { format!("{name} (broke the glass)") } else { name.clone() }
     });
     named.collect::<Vec<_>>().join(", ")
 }
