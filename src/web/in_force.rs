@@ -146,10 +146,10 @@ impl Place {
 }
 
 fn approvers(people: &[(String, bool)]) -> String {
-    let named = people.iter().map(|(name, broke)| {
+    let words = |(name, broke): &(String, bool)| {
         if *broke { format!("{name} (broke the glass)") } else { name.clone() }
-    });
-    named.collect::<Vec<_>>().join(", ")
+    };
+    people.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 fn until(ends: Option<Time>, now: Time) -> Option<(Time, String)> {
