@@ -146,11 +146,10 @@ impl Place {
 }
 
 fn approvers(people: &[(String, bool)]) -> String {
-    let named = people.iter().map(|(name, broke)| match broke {
-        true => format!("{name} (broke the glass)"),
-        false => name.clone(),
-    });
-    named.collect::<Vec<_>>().join(", ")
+    let words = |(name, broke): &(String, bool)| {
+        if *broke { format!("{name} (broke the glass)") } else { name.clone() }
+    };
+    people.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 fn until(ends: Option<Time>, now: Time) -> Option<(Time, String)> {
