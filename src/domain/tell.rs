@@ -92,7 +92,10 @@ fn what(kind: EventKind, detail: &Value) -> String {
         EventKind::RequestRejected => "rejected it".to_owned(),
         EventKind::GlassBroken => format!("broke the glass, now {state}"),
         EventKind::VoteRetracted => format!("took the approval back, now {state}"),
-        EventKind::VoteRefused => format!("tried to {} and was refused", text(detail, "verb")),
+        EventKind::VoteRefused => {
+            let verb = text(detail, "verb").replace("break_glass", "break the glass");
+            format!("tried to {verb} and was refused")
+        }
         EventKind::CommentAdded => "commented".to_owned(),
         EventKind::Reviewed => "reviewed the broken glass".to_owned(),
         EventKind::RequestCancelled => "cancelled it".to_owned(),

@@ -173,6 +173,13 @@ impl RequestPage {
         }
     }
 
+    /// Whether it may run and the kill switch alone keeps it from being sent.
+    fn stopped(&self) -> bool {
+        let request = &self.seen.request;
+        let may = matches!(request.state.name(), StateName::Approved | StateName::Dispatching);
+        may && self.frame.freezes.iter().any(|freeze| freeze.extent.stops(request))
+    }
+
     fn left(&self, until: &Time) -> String {
         words::left(*until, self.now)
     }

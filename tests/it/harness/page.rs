@@ -55,7 +55,10 @@ pub(crate) fn http_client() -> Client {
     PROVIDER.call_once(|| {
         let _already_there = rustls::crypto::ring::default_provider().install_default().is_err();
     });
-    Client::builder().redirect(Policy::none()).no_proxy().build().unwrap()
+    // No connection is used twice: after a form that is too large the server hangs up while the
+    // rest of it is still being sent.
+    let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+    client.no_proxy().build().unwrap()
 }
 
 impl PersonClient {

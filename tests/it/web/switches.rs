@@ -28,6 +28,7 @@ async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
     bob.submit(&format!("{}/approve", path(&request)), &[]).await;
     room.work().await;
     assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
+    bob.open(&path(&request)).await.shows("The kill switch keeps it from being sent.");
     assert!(!bob.open("/system").await.has_form("/unfreeze"));
     bob.page.shows("You may not release it");
 
