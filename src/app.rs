@@ -15,11 +15,14 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{self, Broker, BrokerError, Outside, keeper::Keeper, policies::load_and_test},
+    broker::{
+        self, Broker, BrokerError, Outside,
+        admin::{operator::Keeper, policies::load_and_test},
+    },
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError},
-    domain::canonical::Digest,
+    domain::digest::Digest,
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError},
@@ -27,11 +30,9 @@ use crate::{
 };
 
 pub mod bridge;
-pub mod demo;
 pub mod doctor;
-pub mod notify;
+pub mod notifications;
 pub mod settings;
-pub mod story;
 
 /// Open requests have this long to finish when the program stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -116,7 +117,7 @@ impl Parts {
         }
         let managers = settings::connectors(config)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
-        let channels = notify::channels(config)?;
+        let channels = notifications::channels(config)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
         let store = Store::serve(&config.server.database).await?;
         let what = format!("cannot listen on {}", config.server.listen);

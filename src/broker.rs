@@ -25,31 +25,11 @@ use crate::{
     store::{Store, StoreError, audit},
 };
 
-pub mod break_glass;
-pub mod cancel;
-pub mod comment;
-pub mod execute;
-mod facts;
-pub mod freeze;
-pub mod in_force;
-pub mod inbox;
-pub mod keeper;
-pub mod limits;
-pub mod look;
-pub mod notify;
-pub mod observe;
-pub mod people;
-pub mod policies;
-pub mod resolve;
-pub mod review;
-pub mod set_up;
-pub mod sign_in;
-pub mod submit;
-pub mod sweep;
-pub mod system;
-pub mod together;
-pub mod undo;
-pub mod vote;
+pub mod admin;
+pub mod execution;
+pub mod notifications;
+pub mod queries;
+pub mod requests;
 
 /// What the broker may be told about its surroundings.
 #[derive(Debug, Clone)]
@@ -75,7 +55,7 @@ pub struct Settings {
     /// When the office is staffed.
     pub business_hours: BusinessHours,
     /// How much an agent may ask for.
-    pub agents: limits::AgentLimits,
+    pub agents: requests::rate_limit::AgentLimits,
 }
 
 /// When the office is staffed.
@@ -113,13 +93,13 @@ pub enum BrokerError {
     #[error("name or password is wrong")]
     SignInRefused,
     /// Too many sign-ins failed.
-    #[error("too many sign-ins failed; wait {} minutes", sign_in::THROTTLE_WINDOW_MINUTES)]
+    #[error("too many sign-ins failed; wait {} minutes", admin::sessions::THROTTLE_WINDOW_MINUTES)]
     SignInThrottled,
     /// A password that cannot be one.
     #[error(
         "a password has {} to {} characters",
-        sign_in::PASSWORD_CHARS_MIN,
-        sign_in::PASSWORD_CHARS_MAX
+        admin::sessions::PASSWORD_CHARS_MIN,
+        admin::sessions::PASSWORD_CHARS_MAX
     )]
     WeakPassword,
     /// The manager could not be asked; nothing was stored.
@@ -148,18 +128,18 @@ pub struct Outside {
 
 #[derive(Debug)]
 struct Parts {
-    keeper: keeper::Keeper,
+    keeper: admin::operator::Keeper,
     outside: Outside,
     engine: RwLock<Engine>,
     settings: Settings,
-    asking: limits::Asking,
-    set_up: set_up::SetUp,
+    asking: requests::rate_limit::Asking,
+    set_up: admin::setup::SetUp,
 }
 
 impl Broker {
     /// Puts the verbs on their ground.
     pub fn new(
-        keeper: keeper::Keeper,
+        keeper: admin::operator::Keeper,
         outside: Outside,
         engine: Engine,
         settings: Settings,
@@ -169,8 +149,8 @@ impl Broker {
             outside,
             engine: RwLock::new(engine),
             settings,
-            asking: limits::Asking::default(),
-            set_up: set_up::SetUp::default(),
+            asking: requests::rate_limit::Asking::default(),
+            set_up: admin::setup::SetUp::default(),
         }))
     }
 
@@ -180,7 +160,7 @@ impl Broker {
     }
 
     /// Whoever keeps people, agents, the kill switch and the audit.
-    pub fn keeper(&self) -> &keeper::Keeper {
+    pub fn keeper(&self) -> &admin::operator::Keeper {
         &self.0.keeper
     }
 
@@ -227,7 +207,7 @@ impl Broker {
         self.managers().iter().find(|manager| manager.name() == name)
     }
 
-    fn asking(&self) -> &limits::Asking {
+    fn asking(&self) -> &requests::rate_limit::Asking {
         &self.0.asking
     }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::domain::{Time, canonical::Digest};
+use crate::domain::{Time, digest::Digest};
 
 /// A source of time, ids and randomness; cheap to clone, clones are the same clock.
 #[derive(Debug, Clone)]

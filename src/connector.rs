@@ -11,14 +11,9 @@
 //!
 //! A [`Channel`] carries notices to people.
 
-mod addresses;
-mod error;
-mod gate;
 mod http;
 mod notify;
 mod relay;
-mod secret;
-mod tls;
 mod wazuh;
 
 use std::{
@@ -31,7 +26,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
-    canonical::Digest,
+    digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
     evidence::{Sighting, Watched},
     facts::AlertFacts,
@@ -40,14 +35,14 @@ use crate::domain::{
     permit::ExecutionPermit,
 };
 
-pub use error::ConnectorError;
-pub use gate::{Health, Shut};
+pub use http::error::ConnectorError;
+pub use http::secret::{Secret, Tls};
 pub use notify::{
     Channel, DEADLINE, Format, Letter, MailSettings, WebhookSettings, is_mail_address,
     is_signing_secret,
 };
 pub use relay::Relay;
-pub use secret::{Secret, Tls};
+pub use wazuh::rate_budget::{Health, Shut};
 pub use wazuh::{IndexerSettings, Settings};
 
 /// What a method of a [`Driver`] returns: its result, later.

@@ -8,8 +8,8 @@
 pub mod action;
 pub mod actor;
 pub mod audit;
-pub mod canonical;
 pub mod decision;
+pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 pub mod facts;
@@ -20,9 +20,6 @@ pub mod notice;
 pub mod permit;
 pub mod proposal;
 pub mod request;
-pub mod story;
-pub mod tell;
-pub mod visible;
 
 /// A moment, in UTC. Stored as microseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -5,7 +5,9 @@
 //! [`connector`]. The [`broker`] holds every verb, the [`store`] every row, and the [`domain`]
 //! every rule. `docs/ARCHITECTURE.md` has the picture.
 
+pub mod demo;
 pub mod domain;
+pub mod text;
 
 pub mod clock;
 pub mod config;

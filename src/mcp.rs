@@ -16,16 +16,16 @@ use rmcp::transport::streamable_http_server::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{broker::Broker, clock::Clock};
-use door::Door;
+use server::Door;
 
 pub mod answer;
 mod arguments;
-mod bearer;
+mod auth;
 pub mod bridge;
 mod call;
-pub mod catalogue;
-mod door;
-mod trouble;
+mod error;
+mod server;
+pub mod tools;
 
 /// The longest message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
@@ -74,7 +74,7 @@ pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Ro
         .with_allowed_origins([settings.origin()])
         .enforce_origin_validation()
         .with_cancellation_token(later(broker.clock().clone(), stop.clone()));
-    let guard = middleware::from_fn_with_state(broker.clone(), bearer::check);
+    let guard = middleware::from_fn_with_state(broker.clone(), auth::check);
     let door = Door::new(broker, settings.public_url, stop);
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(door.clone()), sessions, config);

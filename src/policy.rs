@@ -17,24 +17,24 @@ use std::{
 use cedar_policy::{Authorizer, Decision as Ruling, Entities, EntityUid, PolicySet, Request};
 
 use crate::domain::{
-    canonical::Digest,
     decision::{Answer, Decision, Reason},
+    digest::Digest,
     facts::{Principal, Question, Resource, Verb},
 };
 
 pub mod cases;
+mod entities;
 mod error;
 mod lint;
 mod load;
 mod outcome;
 mod starter;
-mod world;
 
+use self::{entities::World, outcome::Inquiry};
 pub use self::{
     error::{Fault, PolicyError},
     starter::STARTER,
 };
-use self::{outcome::Inquiry, world::World};
 
 /// A policy set that passed all checks. Cheap to clone; it never changes.
 #[derive(Debug, Clone)]

@@ -21,34 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 
-mod agents;
-mod assets;
-mod audit;
-mod decide;
-mod endpoint;
-pub(crate) mod escape;
-mod events;
-mod failure;
-mod frame;
+mod admin;
+mod error;
 #[cfg(test)]
 mod gallery;
-mod glass;
-mod guard;
-mod in_force;
-mod inbox;
-mod password;
-mod people;
-mod policy;
-mod probes;
+mod http;
+pub(crate) mod layout;
+mod lists;
 mod request;
-mod requests;
-mod resolve;
-mod session;
-mod set_up;
-mod sign_in;
-mod system;
-mod together;
-mod words;
 
 /// The largest form, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -87,71 +67,77 @@ pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Ro
     let site = Site { broker, settings: Arc::new(settings), listeners, stop };
     signed_in(&site)
         .merge(open())
-        .fallback(failure::not_found)
-        .method_not_allowed_fallback(failure::wrong_method)
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(site.clone(), guard::check))
+        .layer(from_fn_with_state(site.clone(), http::origin_check::check))
         .with_state(site)
 }
 
 /// What needs a session, and for a change the form's token.
 fn signed_in(site: &Site) -> Router<Site> {
     Router::new()
-        .route("/", get(inbox::show))
-        .route("/in-force", get(in_force::show))
-        .route("/requests", get(requests::show))
-        .route("/requests/{id}", get(request::show))
-        .route("/requests/{id}/approve", post(decide::approve))
-        .route("/requests/{id}/reject", post(decide::reject))
-        .route("/requests/{id}/retract", post(decide::retract))
-        .route("/requests/{id}/cancel", post(decide::cancel))
-        .route("/requests/{id}/undo", post(decide::undo))
-        .route("/requests/{id}/resolve", post(resolve::resolve))
-        .route("/requests/{id}/break-glass", post(glass::break_glass))
-        .route("/requests/{id}/review", post(glass::review))
-        .route("/requests/{id}/comment", post(glass::comment))
-        .route("/together", get(together::show).post(together::approve))
-        .route("/audit", get(audit::show))
-        .route("/policy", get(policy::show))
-        .route("/policy/activate", post(policy::activate))
-        .route("/system", get(system::show))
-        .route("/freeze", post(system::freeze))
-        .route("/unfreeze", post(system::unfreeze))
+        .route("/", get(lists::inbox::show))
+        .route("/in-force", get(lists::active_responses::show))
+        .route("/requests", get(lists::requests::show))
+        .route("/requests/{id}", get(request::page::show))
+        .route("/requests/{id}/approve", post(request::decide::approve))
+        .route("/requests/{id}/reject", post(request::decide::reject))
+        .route("/requests/{id}/retract", post(request::decide::retract))
+        .route("/requests/{id}/cancel", post(request::decide::cancel))
+        .route("/requests/{id}/undo", post(request::decide::undo))
+        .route("/requests/{id}/resolve", post(request::resolve::resolve))
+        .route("/requests/{id}/break-glass", post(request::break_glass::break_glass))
+        .route("/requests/{id}/review", post(request::break_glass::review))
+        .route("/requests/{id}/comment", post(request::break_glass::comment))
+        .route(
+            "/together",
+            get(request::approve_identical::show).post(request::approve_identical::approve),
+        )
+        .route("/audit", get(lists::audit::show))
+        .route("/policy", get(admin::policy::show))
+        .route("/policy/activate", post(admin::policy::activate))
+        .route("/system", get(admin::system::show))
+        .route("/freeze", post(admin::system::freeze))
+        .route("/unfreeze", post(admin::system::unfreeze))
         .merge(kept())
-        .route("/password", get(sign_in::show_password).post(sign_in::change_password))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route_layer(from_fn_with_state(site.clone(), session::required))
+        .route(
+            "/password",
+            get(admin::sign_in::show_password).post(admin::sign_in::change_password),
+        )
+        .route("/sign-out", post(admin::sign_in::sign_out))
+        .route_layer(from_fn_with_state(site.clone(), http::session::required))
 }
 
 /// The people and agents that admins keep.
 fn kept() -> Router<Site> {
     Router::new()
-        .route("/people", get(people::show))
+        .route("/people", get(admin::people::show))
         // Somebody may be called `add`.
-        .route("/people/add", get(people::show_add).post(people::add))
-        .route("/people/{name}", get(people::show_one))
-        .route("/people/{name}/role", post(people::role))
-        .route("/people/{name}/on-call", post(people::on_call))
-        .route("/people/{name}/mail", post(people::mail))
-        .route("/people/{name}/password", post(people::password))
-        .route("/people/{name}/sessions", post(people::sessions))
-        .route("/people/{name}/disable", post(people::disable))
-        .route("/agents", get(agents::show))
-        .route("/agents/add", get(agents::show_add).post(agents::add))
-        .route("/agents/{name}", get(agents::show_one))
-        .route("/agents/{name}/scopes", post(agents::scopes))
-        .route("/agents/{name}/rotate", post(agents::rotate))
-        .route("/agents/{name}/revoke", post(agents::revoke))
+        .route("/people/add", get(admin::people::show_add).post(admin::people::add))
+        .route("/people/{name}", get(admin::people::show_one))
+        .route("/people/{name}/role", post(admin::people::role))
+        .route("/people/{name}/on-call", post(admin::people::on_call))
+        .route("/people/{name}/mail", post(admin::people::mail))
+        .route("/people/{name}/password", post(admin::people::password))
+        .route("/people/{name}/sessions", post(admin::people::sessions))
+        .route("/people/{name}/disable", post(admin::people::disable))
+        .route("/agents", get(admin::agents::show))
+        .route("/agents/add", get(admin::agents::show_add).post(admin::agents::add))
+        .route("/agents/{name}", get(admin::agents::show_one))
+        .route("/agents/{name}/scopes", post(admin::agents::scopes))
+        .route("/agents/{name}/rotate", post(admin::agents::rotate))
+        .route("/agents/{name}/revoke", post(admin::agents::revoke))
 }
 
 /// What needs none. `/events` looks at the session without using it.
 fn open() -> Router<Site> {
     Router::new()
-        .route("/set-up", get(set_up::show).post(set_up::make))
-        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
-        .route("/events", get(events::wait))
-        .route("/static/{name}", get(assets::serve))
-        .route("/healthz", get(probes::healthy))
-        .route("/readyz", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
+        .route("/set-up", get(admin::setup::show).post(admin::setup::make))
+        .route("/sign-in", get(admin::sign_in::show).post(admin::sign_in::sign_in))
+        .route("/events", get(http::events::wait))
+        .route("/static/{name}", get(http::assets::serve))
+        .route("/healthz", get(http::probes::healthy))
+        .route("/readyz", get(http::probes::ready))
+        .route("/metrics", get(http::probes::metrics))
 }

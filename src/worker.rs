@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Broker, BrokerError, execute::Progress, notify::Told};
+use crate::broker::{Broker, BrokerError, execution::dispatch::Progress, notifications::Told};
 
 /// A sender looks at least this often, woken or not.
 const TICK: Duration = Duration::from_secs(1);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{notify, only_ours, settings};
+use super::{notifications, only_ours, settings};
 use crate::{
-    broker::{keeper::Keeper, policies::load_and_test},
+    broker::admin::{operator::Keeper, policies::load_and_test},
     clock::Clock,
     config::Config,
     connector::Connector,
@@ -27,7 +27,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(database(&config.server.database, &clock).await);
     findings.push(policies(&config.server.policies));
     let advice = "mend that part of the configuration";
-    match notify::channels(config) {
+    match notifications::channels(config) {
         Ok(channels) => {
             for channel in channels {
                 findings.push(match channel.examine().await {

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
-    broker::{self, BusinessHours, limits::AgentLimits},
+    broker::{self, BusinessHours, requests::rate_limit::AgentLimits},
     config::{Config, ConfigError, Manager, Reach},
     connector::{IndexerSettings, Secret, Settings, Tls},
-    domain::{action::ActionKind, canonical::Digest, endpoint::Platform},
+    domain::{action::ActionKind, digest::Digest, endpoint::Platform},
 };
 
 /// What the connector of each manager is told.

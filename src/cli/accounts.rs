@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, out::Out, set_up};
 use crate::{
-    broker::keeper::{Keeper, NewAgent, NewPerson, PersonChange},
+    broker::admin::operator::{Keeper, NewAgent, NewPerson, PersonChange},
     clock::Clock,
     config::Config,
     domain::{

@@ -13,9 +13,9 @@ use crate::{
         actor::Actor,
         audit::{AuditEntry, EventKind},
         id::RequestId,
-        tell::tell,
     },
     store::audit::AuditFilter,
+    text::audit::tell,
 };
 
 #[derive(Debug, Subcommand)]

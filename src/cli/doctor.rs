@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Failure, out::Out};
-use crate::{app::doctor::examine, config::Config, domain::visible::visible};
+use crate::{app::doctor::examine, config::Config, text::visible::visible};
 
 pub(super) async fn run(out: Out, config: &Path) -> Result<(), Failure> {
     let config = Config::load(config, std::env::vars())?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Failure, accounts::keeper, out::Out};
 use crate::{
-    broker::freeze::Unfreeze,
+    broker::admin::kill_switch::Unfreeze,
     config::Config,
     domain::{
         actor::{Actor, Person, Role},

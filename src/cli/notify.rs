@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Failure, out::Out};
 use crate::{
-    app::notify::test, config::Config, connector::is_mail_address, domain::visible::visible,
+    app::notifications::test, config::Config, connector::is_mail_address, text::visible::visible,
 };
 
 /// What people are told.

@@ -8,11 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, out::Out};
 use crate::{
-    app::{AppError, Parts, demo::Demo, story},
+    app::{AppError, Parts},
     clock::Clock,
     config::{Config, ConfigError},
-    domain::{audit::AuditEntry, tell::tell, visible::visible},
+    demo::{Demo, story},
+    domain::audit::AuditEntry,
     simulator::{Settings, Simulator},
+    text::{audit::tell, visible::visible},
 };
 
 /// The simulated manager alone.

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::{Failure, accounts::PasswordFrom, out::Out};
 use crate::{
-    app::demo::write_starter_policies,
-    broker::keeper::{Keeper, NewPerson},
+    broker::admin::operator::{Keeper, NewPerson},
     clock::Clock,
+    demo::write_starter_policies,
     domain::actor::{Actor, Role},
     store::Store,
 };

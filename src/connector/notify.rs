@@ -6,12 +6,12 @@
 
 mod format;
 mod mail;
+mod smtp;
 mod webhook;
-mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::error::ConnectorError;
+use super::http::error::ConnectorError;
 use crate::domain::{
     Time,
     notice::{Notice, NoticeId},

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ConnectorError, Secret, Tls,
-    http::{Address, Connections, Site},
+    http::client::{Address, Connections, Site},
 };
 
 /// Longer than the longest wait that a tool allows.

@@ -2,17 +2,18 @@
 //!
 //! Everything that only Wazuh says stands here: paths, codes, names of commands, rules.
 
-mod alert;
-mod command;
+mod alerts;
+mod command_names;
+mod commands;
+mod connection;
 mod dispatch;
 mod doctor;
+mod evidence;
 mod indexer;
 mod inventory;
 mod login;
-mod manager;
-mod names;
-mod observe;
-mod problem;
+mod manager_error;
+pub(super) mod rate_budget;
 mod settings;
 mod switches;
 
@@ -23,18 +24,17 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use command::Wanted;
+use command_names::{Learned, Names};
+use commands::Wanted;
+use connection::Manager;
 use indexer::Indexer;
-use manager::Manager;
-use names::{Learned, Names};
 use switches::Switches;
 use tokio::sync::Mutex;
 
 use super::{
     Capabilities, Dispatched, Driver, Durations, Finding, Later, Mark, Turn,
-    addresses::Addresses,
-    error::ConnectorError,
-    gate::{Health, Purpose},
+    http::{addresses::Addresses, error::ConnectorError},
+    wazuh::rate_budget::{Health, Purpose},
 };
 use crate::domain::{
     Time,
@@ -111,7 +111,7 @@ impl Driver for Wazuh {
     }
 
     fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
-        command::body(command, action, mark)
+        commands::body(command, action, mark)
     }
 
     fn resolve<'a>(
@@ -137,7 +137,7 @@ impl Driver for Wazuh {
             let learned = self.names.learn(&self.manager, &BTreeSet::new(), now).await?;
             let mut durations = BTreeMap::new();
             for platform in Platform::ALL {
-                let Some(script) = command::script(kind, platform) else { continue };
+                let Some(script) = commands::script(kind, platform) else { continue };
                 let known = learned.nodes.values().flatten();
                 let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
                 if !seconds.is_empty() {

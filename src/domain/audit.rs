@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Time,
     actor::Actor,
-    canonical::{Canonical, Digest},
+    digest::{Canonical, Digest},
     id::RequestId,
 };
 

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Time, actor::Role, canonical::Digest, endpoint::EndpointId};
+use super::{Time, actor::Role, digest::Digest, endpoint::EndpointId};
+
+/// The id of the reason that the broker itself gives when no endpoint is left.
+pub const NOTHING_LEFT: &str = "broker.nothing_left";
 
 /// How many people approved. A lead counts as a senior too, a senior as an analyst too, so
 /// `people >= analyst >= senior >= lead`.

@@ -2,7 +2,7 @@
 
 use super::{
     Time,
-    canonical::Digest,
+    digest::Digest,
     endpoint::EndpointId,
     id::{AttemptId, RequestId},
 };

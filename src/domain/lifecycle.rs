@@ -7,26 +7,26 @@
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
-mod deciding;
-mod dispatching;
-mod glass;
-mod observing;
-
+pub use break_glass::REVIEW_HOURS;
 use chrono::{SecondsFormat, TimeDelta};
-pub use glass::REVIEW_HOURS;
 use serde_json::{Value, json};
 
 use super::{
     Time,
     actor::{Actor, Person},
     audit::{AuditEvent, EventKind},
-    canonical::Digest,
     decision::{Decision, Verdict},
+    digest::Digest,
     endpoint::EndpointId,
     id::{AttemptId, PersonId, RequestId},
     permit::Order,
     request::{Attempt, Outcome, Request, StateName, Vote, Watch},
 };
+
+mod break_glass;
+mod decide;
+mod dispatch;
+mod observe;
 
 /// Why a request does not move.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

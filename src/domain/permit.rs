@@ -2,8 +2,8 @@
 
 use super::{
     Time,
-    canonical::Digest,
     decision::{Decision, Verdict},
+    digest::Digest,
     endpoint::EndpointId,
     id::{AttemptId, RequestId},
     lifecycle::Refusal,

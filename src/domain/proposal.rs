@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     action::{Action, ActionKind, Term},
-    canonical::{Canonical, Digest},
+    digest::{Canonical, Digest},
     endpoint::{EndpointId, Selection},
 };
 

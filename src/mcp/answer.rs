@@ -9,24 +9,21 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{look::Summary, undo::Undo},
+    broker::{queries::request::Summary, requests::undo::Undo},
     domain::{
         Time,
         action::counted,
         decision::{Decision, Tally, Verdict},
         request::{Outcome, Request, State, StateName},
-        visible::visible,
     },
+    text::agent_message::{self, LISTED_ENDPOINTS_MAX},
+    text::visible::visible,
 };
 
 mod endpoints;
-mod message;
 
 use endpoints::{Counted, Endpoints};
 pub(super) use endpoints::{PROVES_END, PROVES_START};
-
-/// More endpoints than this are counted instead of listed.
-pub const LISTED_ENDPOINTS_MAX: usize = 50;
 
 /// What an answer says beside the request itself.
 #[derive(Debug, Clone)]
@@ -152,7 +149,7 @@ pub fn of_request(request: &Request, around: &Around<'_>) -> Answer {
             expires_at: expires_at(request),
         },
         manager: &request.manager,
-        message: message::of(request, around.looks, !troubles.is_empty()),
+        message: agent_message::of(request, around.looks, !troubles.is_empty()),
         decision: ruling(&request.decision),
         endpoints: Endpoints::of(request, around.several_managers),
         undo: undoing(&around.undo),

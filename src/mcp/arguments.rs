@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::catalogue::ToolName;
+use super::tools::ToolName;
 use crate::{
     broker::BrokerError,
     domain::{

@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     answer::{self, Answer, Around},
     arguments::Arguments,
-    catalogue::{
+    tools::{
         CANCEL_REASON_CHARS_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
         ToolName, WAIT_SECONDS_MAX,
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, look::Filter},
+    broker::{Broker, BrokerError, queries::request::Filter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
 };
 

@@ -12,11 +12,11 @@ use cedar_policy::{
 
 use super::{
     Effect, PolicyText, Set, Trouble,
+    entities::{SCHEMA, World},
     error::{Fault, PolicyError},
     lint,
-    world::{SCHEMA, World},
 };
-use crate::domain::canonical::{Canonical, Digest};
+use crate::domain::digest::{Canonical, Digest};
 
 const SCHEMA_FILE: &str = "schema.cedarschema";
 

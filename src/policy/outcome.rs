@@ -7,7 +7,7 @@ use std::{
 
 use cedar_policy::{Context, Entities, Entity, EntityUid};
 
-use super::{Said, Set, Trouble, sorted, world};
+use super::{Said, Set, Trouble, entities, sorted};
 use crate::domain::{
     decision::{Decision, Reason, Tally, Verdict},
     endpoint::EndpointId,
@@ -100,7 +100,7 @@ pub(super) struct Inquiry<'a> {
 impl<'a> Inquiry<'a> {
     pub(super) fn new(set: &'a Set, question: &'a Question) -> Result<Self, Trouble> {
         let agent = set.world.agent(&question.agent)?;
-        Ok(Self { set, question, agent, context: world::context(question)? })
+        Ok(Self { set, question, agent, context: entities::context(question)? })
     }
 
     /// The first stage alone.
@@ -213,7 +213,7 @@ impl<'a> Site<'a> {
     }
 
     fn run(&self, tally: Tally) -> Result<Said, Trouble> {
-        self.put("run", world::with_votes(&self.inquiry.context, tally)?)
+        self.put("run", entities::with_votes(&self.inquiry.context, tally)?)
     }
 
     fn put(&self, stage: &str, context: Context) -> Result<Said, Trouble> {

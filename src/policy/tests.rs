@@ -5,12 +5,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, outcome::Inquiry, world::World};
+use super::{Engine, Set, entities::World, outcome::Inquiry};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
-    canonical::Digest,
     decision::{Tally, Verdict},
+    digest::Digest,
     endpoint::{EndpointId, Platform},
     facts::{AlertFacts, EndpointFacts, Principal, Question, Resource, TargetFacts, Verb},
     proposal::Claim,

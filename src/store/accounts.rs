@@ -11,7 +11,7 @@ use crate::domain::{
     Time,
     action::ActionKind,
     actor::{Agent, Person, Role},
-    canonical::Digest,
+    digest::Digest,
     id::{AgentId, PersonId},
 };
 

@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{
     Time,
     audit::{AuditEntry, AuditEvent},
-    canonical::Digest,
+    digest::Digest,
 };
 
 /// How many rows [`verify`] holds in memory at once.

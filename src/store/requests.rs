@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::{Read, StoreError, Tx, audit, notices};
 use crate::domain::{
     Time,
-    canonical::Digest,
+    digest::Digest,
     endpoint::SkipReason,
     id::{PersonId, RequestId},
     lifecycle::{Change, Transition},
@@ -14,23 +14,23 @@ use crate::domain::{
     request::{Attempt, Outcome, Request, State, Target},
 };
 
-mod in_force;
+mod active;
+mod history;
+mod list;
 mod load;
-mod look;
-mod past;
-mod waiting;
+mod pending;
 
-pub use in_force::{InForce, approvers, in_force, open_undo};
-pub use load::load;
-pub use look::{
-    Filter, Summary, approved, approved_count, dispatching, list, open, overdue, reviews_due,
-    undos, watched,
-};
-pub use past::{
+pub use active::{InForce, approvers, in_force, open_undo};
+pub use history::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
     same_open_ask, unknown_outcomes,
 };
-pub use waiting::{Pending, pending};
+pub use list::{
+    Filter, Summary, approved, approved_count, dispatching, list, open, overdue, reviews_due,
+    undos, watched,
+};
+pub use load::load;
+pub use pending::{Pending, pending};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,8 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 use super::StoreError;
 use crate::domain::{
     Time,
-    canonical::Digest,
     decision::{Decision, Reason, Tally, Verdict},
+    digest::Digest,
     endpoint::EndpointId,
     evidence::Evidence,
     facts::AlertFacts,

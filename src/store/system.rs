@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     Time,
-    canonical::Digest,
+    digest::Digest,
     kill_switch::{Extent, Freeze, Release},
     request::Request,
 };

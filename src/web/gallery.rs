@@ -9,25 +9,29 @@ use chrono::TimeDelta;
 use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, undo};
 
 use super::{
-    assets,
-    audit::{AuditPage, Filters},
-    frame::Frame,
-    in_force::InForcePage,
-    inbox::InboxPage,
-    policy::{Policy, PolicyPage},
-    request::RequestPage,
-    requests::{self, RequestsPage},
-    system::SystemPage,
+    admin::{
+        policy::{Policy, PolicyPage},
+        system::SystemPage,
+    },
+    http::assets,
+    layout::page::Frame,
+    lists::{
+        active_responses::InForcePage,
+        audit::{AuditPage, Filters},
+        inbox::InboxPage,
+        requests::{self, RequestsPage},
+    },
+    request::page::RequestPage,
 };
 use crate::{
-    broker::look::{
+    broker::queries::request::{
         Access, ChannelState, Doing, Group, Health, InForce, Inbox, ManagerState, Pile, Seen,
         Standing, Summary, System, Undo, Verified, Waiting,
     },
     domain::{
         action::{Action, ActionKind, Term},
         actor::Role,
-        canonical::Digest,
+        digest::Digest,
         endpoint::EndpointId,
         facts::Verb,
         id::{PersonId, RequestId},

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::keeper::PersonChange,
+    broker::admin::operator::PersonChange,
     domain::actor::{Actor, Role},
 };
 use reqwest::{Response, StatusCode};

@@ -4,7 +4,7 @@ use std::{future::Future as _, path::Path, task::Poll, time::Duration};
 
 use countersign::{
     broker::BrokerError,
-    domain::{actor::Actor, canonical::Digest, kill_switch::Extent},
+    domain::{actor::Actor, digest::Digest, kill_switch::Extent},
     simulator::{Endpoint, Os},
     store::Store,
 };

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
     broker::{
-        BrokerError, freeze::Unfreeze, keeper::PersonChange, limits::AgentLimits, notify::Told,
-        sign_in::SignedIn,
+        BrokerError,
+        admin::{kill_switch::Unfreeze, operator::PersonChange, sessions::SignedIn},
+        notifications::Told,
+        requests::rate_limit::AgentLimits,
     },
     connector::{Channel, Format, Secret, Tls, WebhookSettings},
     domain::{

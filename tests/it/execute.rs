@@ -9,7 +9,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{BrokerError, execute::Progress},
+    broker::{BrokerError, execution::dispatch::Progress},
     simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work},
     store::{Read as _, StoreError},
     worker,

@@ -11,22 +11,24 @@ use scan::{Mention, mentions};
 
 /// Each module of the crate with those it may import, its own children aside. A module may name
 /// only modules above it, so there can be no circle.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("domain", &[]),
+    ("text", &["domain"]),
     ("simulator", &[]),
     ("clock", &["domain"]),
     ("config", &["domain"]),
     ("policy", &["domain"]),
     ("store", &["domain"]),
-    ("connector", &["domain"]),
+    ("connector", &["domain", "text"]),
     ("broker", &["domain", "clock", "policy", "store", "connector"]),
     ("worker", &["domain", "clock", "broker"]),
-    ("mcp", &["domain", "clock", "broker"]),
-    ("web", &["domain", "clock", "broker"]),
+    ("mcp", &["domain", "text", "clock", "broker"]),
+    ("web", &["domain", "text", "clock", "broker"]),
     (
         "app",
         &[
             "domain",
+            "text",
             "simulator",
             "clock",
             "config",
@@ -39,6 +41,20 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "web",
         ],
     ),
+    (
+        "demo",
+        &[
+            "domain",
+            "simulator",
+            "clock",
+            "policy",
+            "store",
+            "connector",
+            "broker",
+            "worker",
+            "app",
+        ],
+    ),
     // The command line shows what others know: the broker's answers about requests and people in
     // the domain's words, policy checks, the store's audit, what the connector finds when `doctor`
     // asks, at the clock's time; and it starts the simulator and the stdio bridge of `mcp`.
@@ -46,6 +62,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         "cli",
         &[
             "domain",
+            "text",
             "simulator",
             "clock",
             "config",
@@ -55,6 +72,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "broker",
             "mcp",
             "app",
+            "demo",
         ],
     ),
     ("main", &["cli"]),

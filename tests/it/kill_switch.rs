@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    broker::{BrokerError, execute::Progress, freeze::Unfreeze},
+    broker::{BrokerError, admin::kill_switch::Unfreeze, execution::dispatch::Progress},
     domain::{
         action::ActionKind,
         actor::Actor,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::execute::Progress,
+    broker::execution::dispatch::Progress,
     domain::{
         action::{Action, ActionKind, Term},
         endpoint::Selection,

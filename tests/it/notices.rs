@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::notify::Told,
+    broker::notifications::Told,
     connector::{Channel, Format, Secret, Tls, WebhookSettings},
 };
 use serde_json::{Value, json};

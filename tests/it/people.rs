@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign::{
-    broker::keeper::{Keeper, NewPerson, PersonChange},
+    broker::admin::operator::{Keeper, NewPerson, PersonChange},
     domain::actor::{Actor, Role},
     store::Store,
 };

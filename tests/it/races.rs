@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign::{
-    broker::{execute::Progress, keeper::NewPerson},
+    broker::{admin::operator::NewPerson, execution::dispatch::Progress},
     domain::actor::{Actor, Role},
     worker,
 };

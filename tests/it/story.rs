@@ -1,16 +1,18 @@
 //! What a person reads of one endpoint, told from the audit of real transitions.
 
 use chrono::TimeDelta;
-use countersign::domain::{
-    audit::AuditEntry,
-    canonical::Digest,
-    decision::Verdict,
-    endpoint::SkipReason,
-    evidence::{Evidence, Seen, Sighting},
-    id::RequestId,
-    lifecycle::{Next, Report, Ruling, Transition},
-    request::{Asker, Outcome, Request, Skipped},
-    story::{Line, Mark, Story, stories},
+use countersign::{
+    domain::{
+        audit::AuditEntry,
+        decision::Verdict,
+        digest::Digest,
+        endpoint::SkipReason,
+        evidence::{Evidence, Seen, Sighting},
+        id::RequestId,
+        lifecycle::{Next, Report, Ruling, Transition},
+        request::{Asker, Outcome, Request, Skipped},
+    },
+    text::timeline::{Line, Mark, Story, stories},
 };
 use uuid::Uuid;
 

@@ -15,11 +15,11 @@ use tokio::{
 
 use super::{
     Letter, format,
-    wire::{self, Trust},
+    smtp::{self, Trust},
 };
-use crate::connector::{
+use crate::connector::http::{
+    client::{Address, cut},
     error::ConnectorError,
-    http::{Address, cut},
     secret::{Secret, Tls},
 };
 
@@ -88,7 +88,7 @@ impl Mail {
             return Err(ConnectorError::settings(key, &settings.from, "it is a mail address"));
         }
         if settings.tls != Tls::Plain {
-            crate::connector::tls::client_config(&settings.tls, SECTION)?;
+            crate::connector::http::tls::client_config(&settings.tls, SECTION)?;
         }
         let system = format!("the mail server {host}:{port}");
         Ok(Self { settings, system })
@@ -140,7 +140,7 @@ impl Mail {
     /// Connects, makes the connection private, says hello and signs in.
     async fn begin(&self) -> Result<Session, ConnectorError> {
         let MailSettings { host, port, implicit, tls, login, deadline, .. } = &self.settings;
-        let tcp = wire::connect((host, *port), &self.system, *deadline).await?;
+        let tcp = smtp::connect((host, *port), &self.system, *deadline).await?;
         let me = match tcp.local_addr() {
             Ok(address) if address.is_ipv6() => format!("EHLO [IPv6:{}]", address.ip()),
             Ok(address) => format!("EHLO [{}]", address.ip()),
@@ -170,7 +170,7 @@ impl Mail {
     async fn private(&self, tcp: TcpStream) -> Result<Session, ConnectorError> {
         let MailSettings { host, tls, deadline, .. } = &self.settings;
         let trust = Trust { tls, section: SECTION };
-        let stream = wire::secure(tcp, (host, trust), &self.system, *deadline).await?;
+        let stream = smtp::secure(tcp, (host, trust), &self.system, *deadline).await?;
         Ok(Session {
             wire: Wire::Private(Box::new(BufReader::new(stream))),
             system: self.system.clone(),

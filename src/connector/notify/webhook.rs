@@ -10,11 +10,11 @@ use sha2::Sha256;
 use super::{
     Letter,
     format::{self, Format},
-    wire,
+    smtp,
 };
-use crate::connector::{
+use crate::connector::http::{
+    client::{Address, Connections, Site, cut},
     error::ConnectorError,
-    http::{Address, Connections, Site, cut},
     secret::{Secret, Tls},
 };
 
@@ -123,10 +123,10 @@ impl Webhook {
     pub(super) async fn examine(&self) -> Result<String, ConnectorError> {
         let place = (self.site.address.host.as_str(), self.site.address.port);
         let section = format!("notify.{}", self.name);
-        let tcp = wire::connect(place, &self.site.system, self.settings.deadline).await?;
+        let tcp = smtp::connect(place, &self.site.system, self.settings.deadline).await?;
         if self.settings.tls != Tls::Plain {
-            let tls = wire::Trust { tls: &self.settings.tls, section: &section };
-            wire::secure(tcp, (place.0, tls), &self.site.system, self.settings.deadline).await?;
+            let tls = smtp::Trust { tls: &self.settings.tls, section: &section };
+            smtp::secure(tcp, (place.0, tls), &self.site.system, self.settings.deadline).await?;
         }
         Ok(format!("{} is there", self.site.system))
     }

@@ -9,21 +9,25 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
-    super::{
-        Dispatched, Turn,
-        error::ConnectorError,
-        gate::Purpose,
-        http::{Effect, Failure, Reply, cut},
-    },
+    super::{Dispatched, Turn},
     Wazuh,
-    problem::{Problem, refusal},
+    manager_error::{Problem, refusal},
 };
-use crate::domain::{
-    Time,
-    endpoint::EndpointId,
-    lifecycle::Report,
-    permit::{ExecutionPermit, Order},
-    request::Outcome,
+use crate::{
+    connector::{
+        http::{
+            client::{Effect, Failure, Reply, cut},
+            error::ConnectorError,
+        },
+        wazuh::rate_budget::Purpose,
+    },
+    domain::{
+        Time,
+        endpoint::EndpointId,
+        lifecycle::Report,
+        permit::{ExecutionPermit, Order},
+        request::Outcome,
+    },
 };
 
 /// What 4.14.0 and later reach with one call; the rest of a longer list is dropped silently.

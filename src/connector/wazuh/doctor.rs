@@ -12,13 +12,16 @@ use serde_json::{Map, Value};
 
 use super::{
     Wazuh,
-    command::{TWIN_SECS, Wanted, script},
+    command_names::Configured,
+    commands::{TWIN_SECS, Wanted, script},
+    connection::{About, time},
     indexer::Indexer,
-    manager::{About, time},
-    names::Configured,
 };
 use crate::{
-    connector::{Finding, error::ConnectorError, http::Site},
+    connector::{
+        Finding,
+        http::{client::Site, error::ConnectorError},
+    },
     domain::{
         Time,
         action::{Action, ActionKind, Term},

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        error::ConnectorError,
-        http::{Address, Connections, Site},
-        secret::Secret,
-    },
-    problem::refusal,
+    manager_error::refusal,
     settings::{IndexerSettings, Settings},
+};
+use crate::connector::http::{
+    client::{Address, Connections, Site},
+    error::ConnectorError,
+    secret::Secret,
 };
 
 /// The most of an answer: a page of a thousand alerts has a few.

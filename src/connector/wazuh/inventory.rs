@@ -8,15 +8,17 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::{
-    super::error::ConnectorError,
     Wazuh,
-    command::Wanted,
-    manager::{Manager, time, version},
-    names::Learned,
+    command_names::Learned,
+    commands::Wanted,
+    connection::{Manager, time, version},
 };
-use crate::domain::{
-    Time,
-    endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
+use crate::{
+    connector::http::error::ConnectorError,
+    domain::{
+        Time,
+        endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
+    },
 };
 
 /// Named ids per call: the URL stays short.

@@ -7,12 +7,14 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{
-    super::{error::ConnectorError, gate::Purpose, secret::Secret},
-    manager::Line,
-    problem::refusal,
+use super::{connection::Line, manager_error::refusal};
+use crate::{
+    connector::{
+        http::{error::ConnectorError, secret::Secret},
+        wazuh::rate_budget::Purpose,
+    },
+    domain::Time,
 };
-use crate::domain::Time;
 
 /// `auth_token_exp_timeout` of a fresh manager, for tokens that do not say how long they live.
 const LIFE_SECS: i64 = 900;

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    super::{
+use super::commands::only_adds;
+use crate::{
+    connector::http::{
         error::ConnectorError,
         secret::{Secret, Tls},
     },
-    command::only_adds,
+    domain::{action::ActionKind, endpoint::Platform},
 };
-use crate::domain::{action::ActionKind, endpoint::Platform};
 
 /// The longest name of an undo command.
 const NAME_CHARS_MAX: usize = 64;

@@ -14,9 +14,9 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Wazuh, manager::Manager};
+use super::{Wazuh, connection::Manager};
 use crate::{
-    connector::error::ConnectorError,
+    connector::http::error::ConnectorError,
     domain::{
         Time,
         endpoint::{Candidate, EndpointId, SkipReason},

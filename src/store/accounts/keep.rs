@@ -8,7 +8,7 @@ use crate::{
         Time,
         action::ActionKind,
         actor::{Agent, Role},
-        canonical::Digest,
+        digest::Digest,
         id::{AgentId, PersonId},
     },
     store::{

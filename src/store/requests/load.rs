@@ -9,7 +9,7 @@ use super::super::{
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::Role,
-    canonical::Digest,
+    digest::Digest,
     endpoint::{Endpoint, EndpointId, Platform, SkipReason},
     id::RequestId,
     proposal::Claim,

@@ -7,15 +7,15 @@ use super::{
     made_up::{HOSTILE, agent, id, person},
 };
 use crate::{
-    broker::look::Access,
+    broker::queries::request::Access,
     domain::{
         action::ActionKind,
         actor::{Person, Role},
     },
-    web::{
+    web::admin::{
         agents::{AgentPage, AgentsPage, named},
         people::{OncePage, PeoplePage, PersonPage},
-        set_up::SetUpPage,
+        setup::SetUpPage,
     },
 };
 

@@ -3,14 +3,14 @@
 use uuid::Uuid;
 
 use crate::{
-    broker::look::Body,
+    broker::queries::request::Body,
     domain::{
         Time,
         action::{Action, ActionKind, Term},
         actor::{Actor, Agent, Person, Role},
         audit::{AuditEntry, AuditEvent, EventKind},
-        canonical::Digest,
         decision::{Decision, Reason, Tally, Verdict},
+        digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
         evidence::Evidence,
         facts::AlertFacts,

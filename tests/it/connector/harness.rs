@@ -8,8 +8,8 @@ use countersign::{
     domain::{
         Time,
         action::{Action, ActionKind, Term},
-        canonical::Digest,
         decision::{Decision, Tally, Verdict},
+        digest::Digest,
         endpoint::{self, EndpointId, Inventory, Platform, Selection},
         facts::AlertFacts,
         id::{AgentId, AttemptId, PersonId, RequestId},

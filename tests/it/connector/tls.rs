@@ -4,7 +4,7 @@ use std::{fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 use countersign::{
     connector::{Connector, ConnectorError, IndexerSettings, Tls},
-    domain::canonical::Digest,
+    domain::digest::Digest,
 };
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd,

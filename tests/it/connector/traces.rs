@@ -7,7 +7,7 @@ use countersign::{
     connector::{Connector, Settings as Ours, Turn},
     domain::{
         action::Term,
-        canonical::Digest,
+        digest::Digest,
         endpoint::Selection,
         evidence::{Seen, Sighting, Watched},
         id::RequestId,

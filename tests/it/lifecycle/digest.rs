@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use countersign::domain::{
     action::{Action, ActionKind, Term},
-    canonical::Digest,
     decision::Verdict,
+    digest::Digest,
     endpoint::Platform,
     id::{AgentId, PersonId, RequestId},
     request::{Outcome, Request},

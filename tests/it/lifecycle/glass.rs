@@ -3,8 +3,8 @@
 use countersign::domain::{
     actor::{Agent, Person, Role},
     audit::EventKind,
-    canonical::Digest,
     decision::{Tally, Tier, Verdict},
+    digest::Digest,
     lifecycle::{Change, REVIEW_HOURS, Refusal, Transition},
     request::{Request, State, StateName},
 };

@@ -2,8 +2,8 @@
 
 use countersign::domain::{
     actor::Actor,
-    canonical::Digest,
     decision::Verdict,
+    digest::Digest,
     endpoint::EndpointId,
     id::AttemptId,
     lifecycle::{Ballot, Next, Refusal, Report, Shown, Transition},

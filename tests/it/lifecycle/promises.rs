@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use countersign::domain::{
-    canonical::Digest,
     decision::Verdict,
+    digest::Digest,
     endpoint::EndpointId,
     lifecycle::{Next, Refusal},
     permit::ExecutionPermit,

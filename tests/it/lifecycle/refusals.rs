@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::domain::{
-    canonical::Digest,
     decision::{Answer, Verdict},
+    digest::Digest,
     endpoint::EndpointId,
     lifecycle::{Ballot, Next, Refusal, Report, Shown, Transition},
     request::{Outcome, Request, StateName},

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use countersign::domain::{
     actor::{Agent, Person, Role},
-    canonical::Digest,
     decision::{Tally, Verdict},
+    digest::Digest,
     id::PersonId,
     lifecycle::{Change, Refusal},
     request::{Request, StateName, Vote},

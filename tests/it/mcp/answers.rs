@@ -1,17 +1,17 @@
 //! What an agent is shown of a request, in every state.
 
 use countersign::{
-    broker::{look::Summary, submit::NOTHING_LEFT, undo::Undo},
+    broker::{queries::request::Summary, requests::undo::Undo},
     domain::{
         action::{Action, ActionKind, Term},
-        decision::{Reason, Tally, Verdict},
+        decision::{NOTHING_LEFT, Reason, Tally, Verdict},
         endpoint::SkipReason,
         id::RequestId,
         request::{Counts, Outcome, Request, State, StateName},
     },
     mcp::{
         answer::{Around, of_list, of_request},
-        catalogue::ToolName,
+        tools::ToolName,
     },
 };
 use serde_json::{Value, json};

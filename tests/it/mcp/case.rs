@@ -1,12 +1,12 @@
 //! Requests in every state, as the tests of answers build them.
 
 use countersign::{
-    broker::undo::Undo,
+    broker::requests::undo::Undo,
     domain::{
         Time,
         action::{Action, ActionKind, Term},
-        canonical::Digest,
         decision::{Decision, Reason, Tally, Verdict},
+        digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
         facts::AlertFacts,
         id::{AgentId, PersonId, RequestId},
@@ -15,7 +15,7 @@ use countersign::{
     },
     mcp::{
         answer::{Answer, Around, of_request},
-        catalogue::ToolName,
+        tools::ToolName,
     },
 };
 use serde_json::Value;

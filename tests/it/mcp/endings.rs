@@ -2,16 +2,16 @@
 //! them.
 
 use countersign::{
-    broker::{look::Summary, submit::NOTHING_LEFT, undo::Undo},
+    broker::{queries::request::Summary, requests::undo::Undo},
     domain::{
-        decision::Reason,
+        decision::{NOTHING_LEFT, Reason},
         evidence::Evidence,
         id::RequestId,
         request::{Counts, Outcome, Proof, Request, State},
     },
     mcp::{
         answer::{Around, of_list, of_request},
-        catalogue::ToolName,
+        tools::ToolName,
     },
 };
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use countersign::{
     domain::{action::ActionKind, proposal::Proposal},
-    mcp::catalogue::ToolName,
+    mcp::tools::ToolName,
 };
 use serde_json::{Map, Value};
 

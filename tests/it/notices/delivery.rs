@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use countersign::broker::notify::Told;
+use countersign::broker::notifications::Told;
 use reqwest::StatusCode;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::notify::Told,
+    broker::notifications::Told,
     connector::{Channel, Format, MailSettings, Secret, Tls, is_mail_address},
 };
 

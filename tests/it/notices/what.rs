@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign::{
-    broker::keeper::PersonChange,
+    broker::admin::operator::PersonChange,
     connector::{Channel, Format, Secret},
     domain::actor::Actor,
 };

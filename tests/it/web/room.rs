@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{keeper::NewPerson, look::Filter},
+    broker::{admin::operator::NewPerson, queries::request::Filter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},

@@ -1,0 +1,113 @@
+//! The channels to people, from the configuration's words.
+
+use std::path::Path;
+
+use super::{AppError, settings::fingerprint};
+use crate::{
+    broker::notifications::test_letter,
+    clock::Clock,
+    config::{Config, ConfigError, Mail, Webhook},
+    connector::{Channel, DEADLINE, Format, MailSettings, Secret, Tls, WebhookSettings},
+    domain::digest::Digest,
+};
+
+/// The channels that a configuration names: webhooks, then mail.
+pub(super) fn channels(config: &Config) -> Result<Vec<Channel>, AppError> {
+    let notify = &config.notify;
+    let mut channels = Vec::new();
+    for (name, webhook) in &notify.webhook {
+        channels.push(Channel::webhook(webhook_settings(name, webhook)?)?);
+    }
+    if let Some(mail) = &notify.mail {
+        channels.push(Channel::mail(mail_settings(mail)?)?);
+    }
+    Ok(channels)
+}
+
+/// Sends a test notice by every channel; a mail goes to `to`, or else to the sender's own address.
+/// The channel, and what came of it.
+pub async fn test(
+    config: &Config,
+    to: Option<&str>,
+) -> Result<Vec<(String, Result<(), String>)>, AppError> {
+    let clock = Clock::system();
+    let from = config.notify.mail.as_ref().map(|mail| mail.from.as_str());
+    let mut results = Vec::new();
+    for channel in channels(config)? {
+        let to = channel.to_people().then(|| to.or(from).map(str::to_owned)).flatten();
+        let letter = test_letter(&channel, &config.server.public_url, to, clock.now());
+        results.push((channel.name().to_owned(), channel.deliver(&letter).await));
+    }
+    Ok(results)
+}
+
+fn webhook_settings(name: &str, webhook: &Webhook) -> Result<WebhookSettings, ConfigError> {
+    let section = format!("notify.webhook.{name}");
+    let read = |key: &str, file: &Option<_>| {
+        file.as_deref().map(|file| secret(&section, key, file)).transpose()
+    };
+    let url = match (&webhook.url, read("url_file", &webhook.url_file)?) {
+        (_, Some(url)) => url,
+        (url, None) => url.clone().unwrap_or_default(),
+    };
+    let format = Format::parse(&webhook.format).unwrap_or(Format::Json);
+    let proof = (webhook.ca_file.as_deref(), webhook.pin_sha256.as_deref());
+    Ok(WebhookSettings {
+        name: name.to_owned(),
+        format,
+        secret: read("secret_file", &webhook.secret_file)?.map(Secret::new),
+        token: read("token_file", &webhook.token_file)?.map(Secret::new),
+        tls: tls(&section, proof)?,
+        url: Secret::new(url),
+        deadline: DEADLINE,
+    })
+}
+
+fn mail_settings(mail: &Mail) -> Result<MailSettings, ConfigError> {
+    let section = "notify.mail";
+    let login = match (&mail.user, &mail.password_file) {
+        (Some(user), Some(file)) => {
+            let password = secret(section, "password_file", file)?;
+            Some((user.clone(), Secret::new(password)))
+        }
+        (_, _) => None,
+    };
+    Ok(MailSettings {
+        host: mail.host.clone(),
+        port: mail.port,
+        implicit: mail.tls == "implicit",
+        tls: tls(section, (mail.ca_file.as_deref(), mail.pin_sha256.as_deref()))?,
+        login,
+        from: mail.from.clone(),
+        deadline: DEADLINE,
+    })
+}
+
+/// How a receiver proves itself; without either the connector takes `http://` and loopback alone.
+fn tls(section: &str, proof: (Option<&Path>, Option<&str>)) -> Result<Tls, ConfigError> {
+    match proof {
+        (Some(file), _) => Ok(Tls::Ca { file: file.to_owned(), server_name: None }),
+        (None, Some(pin)) => {
+            let sha256: Option<Digest> = fingerprint(pin);
+            let sha256 = sha256.ok_or_else(|| {
+                let allowed = "the SHA-256 of the certificate, 64 hexadecimal digits";
+                ConfigError::value(&format!("{section}.pin_sha256"), &pin, allowed)
+            })?;
+            Ok(Tls::Pin { sha256: *sha256.bytes() })
+        }
+        (None, None) => Ok(Tls::Plain),
+    }
+}
+
+fn secret(section: &str, key: &str, file: &Path) -> Result<String, ConfigError> {
+    let wrong = |why: &str| {
+        let allowed = format!("a readable file that holds one line ({why})");
+        ConfigError::value(&format!("{section}.{key}"), &file.display(), allowed)
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error.to_string()))?;
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_whitespace) && key != "password_file" {
+        return Err(wrong("this one is empty or has more"));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,201 @@
+//! The kill switch: thrown by one, released by two.
+
+use serde_json::json;
+
+use super::{
+    operator::{Keeper, said},
+    sessions::SignedIn,
+};
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::{
+        actor::{Actor, Person},
+        audit::{AuditEvent, EventKind},
+        facts::{Principal, Resource, Verb},
+        kill_switch::{Extent, Freeze, Key, Release},
+        lifecycle::Refusal,
+        notice::Notice,
+        proposal::Invalid,
+    },
+    store::{Read, Tx, accounts, audit, notices, system},
+};
+
+/// What became of the wish to release the kill switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfreeze {
+    /// It is off.
+    Released,
+    /// It stays on until a second person says the same.
+    Waits(Release),
+}
+
+impl Broker {
+    /// Stops so much: nothing of it is claimed and nothing is sent.
+    pub async fn freeze(
+        &self,
+        who: &SignedIn,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<(), BrokerError> {
+        self.authorize(&who.principal(self.clock().now()), Verb::Freeze, &Resource::System)?;
+        if let Extent::Manager(name) = extent
+            && self.manager(name).is_none()
+        {
+            let known: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
+            return Err(unknown("manager", name, known.join(", ")).into());
+        }
+        self.keeper().freeze(&who.actor(), extent, reason).await
+    }
+
+    /// Says that so much may go on; the second person who says it releases it.
+    pub async fn unfreeze(
+        &self,
+        who: &SignedIn,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<Unfreeze, BrokerError> {
+        self.authorize(&who.principal(self.clock().now()), Verb::Unfreeze, &Resource::System)?;
+        let may = |person: &Person| self.may_release(person);
+        self.keeper().during(who).unfreeze(&who.actor(), extent, reason, may).await
+    }
+
+    /// What the kill switch stops now, oldest first, without first words that count no longer.
+    pub async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let (mut all, now) = (system::frozen(&mut reader).await?, self.clock().now());
+        for freeze in &mut all {
+            let may = |person: &Person| self.may_release(person);
+            if freeze.first(now).is_none() || !first_stands(&mut reader, freeze, &may).await? {
+                freeze.release = None;
+            }
+        }
+        Ok(all)
+    }
+
+    fn may_release(&self, person: &Person) -> bool {
+        let person = Principal::Person(person.clone(), 0);
+        self.engine().may(&person, Verb::Unfreeze, &Resource::System).allowed
+    }
+}
+
+impl Keeper {
+    /// Throws the kill switch. Nothing changes where so much is stopped already, but that a
+    /// release which was begun has to begin anew.
+    pub async fn freeze(
+        &self,
+        actor: &Actor,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<(), BrokerError> {
+        let reason = said("reason", reason)?;
+        let now = self.clock().now();
+        let freeze = &Freeze {
+            extent: extent.clone(),
+            at: now,
+            by: actor.name().to_owned(),
+            reason: reason.clone(),
+            release: None,
+        };
+        let event = &event(EventKind::Frozen, actor, extent, &reason);
+        let notice = &Notice::of_switch(EventKind::Frozen, extent, now);
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    agent_is_known(tx, &freeze.extent).await?;
+                    let new = system::freeze(tx, freeze).await?;
+                    audit::append(tx, event, now).await?;
+                    // Whoever throws it again tells nobody anything new.
+                    for notice in notice.iter().filter(|_| new) {
+                        notices::note(tx, notice).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Says that so much may go on; the second person who says it releases it. The command line
+    /// counts as one person. `may` tells whether the first may still say so.
+    pub async fn unfreeze(
+        &self,
+        actor: &Actor,
+        extent: &Extent,
+        reason: &str,
+        may: impl Fn(&Person) -> bool + Send + Sync,
+    ) -> Result<Unfreeze, BrokerError> {
+        let (reason, may) = (&said("reason", reason)?, &may);
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    self.still(tx).await?;
+                    let all = system::frozen(tx).await?;
+                    let Some(freeze) = all.into_iter().find(|freeze| freeze.extent == *extent)
+                    else {
+                        return Ok(Unfreeze::Released);
+                    };
+                    let stands = first_stands(tx, &freeze, may).await?;
+                    let (kind, done) = match freeze.turn(actor, reason, stands, now) {
+                        Key::Again => return Err(Refusal::SecondPersonMissing.into()),
+                        Key::First(first) => {
+                            system::turn_first(tx, extent, Some(&first)).await?;
+                            (EventKind::ReleaseAsked, Unfreeze::Waits(first))
+                        }
+                        Key::Second => {
+                            system::unfreeze(tx, extent).await?;
+                            (EventKind::Unfrozen, Unfreeze::Released)
+                        }
+                    };
+                    audit::append(tx, &event(kind, actor, extent, reason), now).await?;
+                    if let Some(notice) = Notice::of_switch(kind, extent, now) {
+                        notices::note(tx, &notice).await?;
+                    }
+                    Ok::<_, BrokerError>(done)
+                })
+            })
+            .await
+    }
+
+    /// What the kill switch stops now, oldest first.
+    pub async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
+        Ok(system::frozen(&mut self.store().reader().await?).await?)
+    }
+}
+
+fn event(kind: EventKind, actor: &Actor, extent: &Extent, reason: &str) -> AuditEvent {
+    let detail = json!({ "reason": reason, "extent": extent.kind(), "name": extent.name() });
+    AuditEvent::new(kind, actor.clone(), Some(extent.to_string()), detail)
+}
+
+/// Whether whoever turned the first key may still do so.
+async fn first_stands(
+    read: &mut impl Read,
+    freeze: &Freeze,
+    may: &(impl Fn(&Person) -> bool + Sync),
+) -> Result<bool, BrokerError> {
+    let Some(first) = freeze.release.as_ref().and_then(|first| first.person) else {
+        return Ok(true);
+    };
+    let person = accounts::person_by_id(read, first).await?;
+    Ok(person.is_some_and(|person| !person.disabled && may(&person)))
+}
+
+/// A switch for an agent that nobody knows would stop nothing.
+async fn agent_is_known(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), BrokerError> {
+    let Extent::Agent(name) = extent else { return Ok(()) };
+    let agents = accounts::agents(tx).await?;
+    if agents.iter().any(|agent| agent.name == *name) {
+        return Ok(());
+    }
+    let known: Vec<_> = agents.into_iter().map(|agent| agent.name).collect();
+    Err(unknown("agent", name, known.join(", ")).into())
+}
+
+/// A name that nothing has; a switch for it would stop nothing.
+pub fn unknown(field: &str, name: &str, known: String) -> Invalid {
+    Invalid {
+        field: field.to_owned(),
+        problem: format!("there is no {field} `{name}`"),
+        allowed: known,
+    }
+}

@@ -1,0 +1,159 @@
+//! People, agents and the audit: what needs neither manager nor policy. The
+//! command line does these for whoever may read the data folder.
+
+use serde_json::json;
+
+use super::sessions::SignedIn;
+use crate::{
+    broker::BrokerError,
+    clock::Clock,
+    domain::{
+        actor::{Actor, valid_name},
+        audit::{AuditEntry, AuditEvent, EventKind},
+        digest::Digest,
+        proposal::Invalid,
+    },
+    store::{
+        Store, StoreError, Tx, accounts,
+        audit::{self, AuditFilter, Verified},
+    },
+};
+
+mod agents;
+mod people;
+
+pub use agents::NewAgent;
+pub use people::{NewPerson, PersonChange};
+
+/// Keeps people, agents, the kill switch and the audit: what needs neither manager nor policy.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    store: Store,
+    clock: Clock,
+    /// Nothing is changed once this session is over.
+    session: Option<Digest>,
+}
+
+impl Keeper {
+    /// A keeper of this store.
+    pub const fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, session: None }
+    }
+
+    /// The same keeper for as long as a session stands: who is disabled, gets another role or
+    /// another password has none any more.
+    pub(in crate::broker) fn during(&self, who: &SignedIn) -> Self {
+        Self { session: Some(who.session), ..self.clone() }
+    }
+
+    /// Fails where the session that the change rests on is over by now.
+    pub(in crate::broker) async fn still(&self, tx: &mut Tx<'_>) -> Result<(), BrokerError> {
+        let Some(session) = self.session else { return Ok(()) };
+        if accounts::session(tx, session).await?.is_some() {
+            return Ok(());
+        }
+        Err(BrokerError::NotAllowed("your session is over; sign in again".to_owned()))
+    }
+
+    /// The store.
+    pub(in crate::broker) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The newest audit entries that match, older than the place `before`; reading them is itself
+    /// written down.
+    pub async fn audit(
+        &self,
+        actor: &Actor,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, BrokerError> {
+        let page = audit::page(&mut self.store.reader().await?, filter, before, limit).await?;
+        let parts = [
+            ("kind", &filter.kind),
+            ("actor", &filter.actor),
+            ("endpoint", &filter.endpoint),
+            ("target", &filter.target),
+            ("request", &filter.request),
+            ("policy", &filter.policy),
+        ];
+        let asked: serde_json::Map<_, _> = parts
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))))
+            .collect();
+        let detail = json!({ "filter": asked, "rows": page.len() });
+        let event = &AuditEvent::new(EventKind::AuditRead, actor.clone(), None, detail);
+        let now = self.clock.now();
+        self.store
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
+            .await?;
+        Ok(page)
+    }
+
+    /// The entries after a place, oldest first: for whoever follows what happens.
+    pub async fn audit_after(&self, seq: u64) -> Result<Vec<AuditEntry>, BrokerError> {
+        Ok(audit::after(&mut self.store.reader().await?, seq, 1000).await?)
+    }
+
+    /// Walks the audit chain from its first row.
+    pub async fn verify_audit(&self) -> Result<Verified, BrokerError> {
+        Ok(audit::verify(&mut self.store.reader().await?).await?)
+    }
+}
+
+fn named(name: &str) -> Result<String, Invalid> {
+    if valid_name(name) {
+        return Ok(name.to_owned());
+    }
+    Err(Invalid {
+        field: "name".to_owned(),
+        problem: format!("`{}` is not allowed", name.chars().take(40).collect::<String>()),
+        allowed: "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit".to_owned(),
+    })
+}
+
+/// A text that must be said: not blank, at most 500 characters.
+pub(in crate::broker) fn said(field: &str, text: &str) -> Result<String, Invalid> {
+    let text = text.trim();
+    if !text.is_empty() && text.chars().count() <= 500 {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid {
+        field: field.to_owned(),
+        problem: "it is missing or too long".to_owned(),
+        allowed: "1 to 500 characters".to_owned(),
+    })
+}
+
+/// A secret that a person types once: 96 bits, in groups of four digits.
+pub(in crate::broker) fn one_time(clock: &Clock) -> String {
+    let digits: Vec<_> = clock.secret().chars().take(24).collect();
+    digits.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
+}
+
+/// Somebody or something that is over cannot be changed any more.
+fn over(name: &str, state: &str) -> Invalid {
+    Invalid {
+        field: "name".to_owned(),
+        problem: format!("`{name}` is {state}, and stays so"),
+        allowed: "one that is active; add another under a new name".to_owned(),
+    }
+}
+
+fn taken(error: StoreError, name: &str) -> BrokerError {
+    if matches!(error, StoreError::Conflict) {
+        return Invalid {
+            field: "name".to_owned(),
+            problem: format!("`{name}` is taken"),
+            allowed: "a name that nobody has, disabled and revoked ones included".to_owned(),
+        }
+        .into();
+    }
+    error.into()
+}

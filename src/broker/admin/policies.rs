@@ -1,0 +1,143 @@
+//! Policy sets become active, and open requests are decided anew.
+
+use std::{panic::resume_unwind, path::Path};
+
+use serde_json::json;
+use tokio::task::JoinError;
+
+use super::sessions::SignedIn;
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::{
+        actor::Actor,
+        audit::{AuditEvent, EventKind},
+        facts::{Resource, Verb},
+        id::RequestId,
+        lifecycle::Refusal,
+    },
+    policy::{
+        Engine, PolicyError,
+        cases::{self, CaseResult},
+    },
+    store::{StoreError, accounts, audit, requests, system},
+};
+
+/// Loads a policy set and runs its test cases: a set that fails one is no set.
+pub fn load_and_test(folder: &Path) -> Result<Engine, PolicyError> {
+    let engine = Engine::load(folder)?;
+    match cases::run(folder, &engine)?.into_iter().find(|case| !case.passed) {
+        None => Ok(engine),
+        Some(CaseResult { file, name: case, expected, got, .. }) => {
+            Err(PolicyError::CaseFails { file, case, expected, got })
+        }
+    }
+}
+
+impl Broker {
+    /// At start-up: writes down which policy set is active, and decides open requests anew where
+    /// it is another than before.
+    pub async fn note_policy(&self) -> Result<(), BrokerError> {
+        let hash = self.engine().hash().to_string();
+        let before = system::active_policy(&mut self.store().reader().await?).await?;
+        if before.as_ref() == Some(&hash) {
+            return Ok(());
+        }
+        self.activate(self.engine(), &Actor::System, before).await
+    }
+
+    /// Makes the set in this folder the active one. A bad set leaves the old one active.
+    pub async fn activate_policy(&self, who: &SignedIn, folder: &Path) -> Result<(), BrokerError> {
+        let principal = who.principal(self.clock().now());
+        self.authorize(&principal, Verb::ActivatePolicy, &Resource::System)?;
+        let before = self.engine().hash().to_string();
+        match load_and_test(folder) {
+            Ok(engine) => {
+                let (broker, actor) = (self.clone(), who.actor());
+                // Whoever asked may hang up: what is written down becomes active all the same.
+                let task =
+                    tokio::spawn(
+                        async move { broker.activate(engine, &actor, Some(before)).await },
+                    );
+                match task.await.map_err(JoinError::try_into_panic) {
+                    Ok(done) => done,
+                    Err(Ok(panic)) => resume_unwind(panic),
+                    Err(Err(_stopping)) => Err(StoreError::Busy.into()),
+                }
+            }
+            Err(error) => {
+                let detail = json!({ "why": error.to_string() });
+                let event = &AuditEvent::new(EventKind::PolicyRefused, who.actor(), None, detail);
+                self.record(event).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The event first: a set that is not written down is not active.
+    async fn activate(
+        &self,
+        engine: Engine,
+        actor: &Actor,
+        before: Option<String>,
+    ) -> Result<(), BrokerError> {
+        let hash = engine.hash();
+        let source = &engine
+            .policies()
+            .iter()
+            .map(|policy| policy.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n");
+        let detail = json!({ "before": before, "policies": engine.policies().len() });
+        let event = &AuditEvent::new(
+            EventKind::PolicyActivated,
+            actor.clone(),
+            Some(hash.to_string()),
+            detail,
+        );
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    system::keep_policy_set(tx, hash, source, now).await?;
+                    audit::append(tx, event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await?;
+        self.set_engine(engine);
+        let open = requests::open(&mut self.store().reader().await?).await?;
+        for id in open {
+            self.redecide(id, "the policy set changed").await?;
+        }
+        Ok(())
+    }
+
+    /// Decides an open request anew, with the votes that stand.
+    pub(in crate::broker) async fn redecide(
+        &self,
+        id: RequestId,
+        cause: &str,
+    ) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    let agent = accounts::agent_by_id(tx, request.agent)
+                        .await?
+                        .ok_or(BrokerError::NotFound)?;
+                    let fresh = self.decide(tx, &request, &agent, now).await?;
+                    match request.redecide(fresh, cause) {
+                        Ok(Some(transition)) => {
+                            requests::advance(tx, transition, now).await.map(drop)?;
+                        }
+                        // It ended in this very moment, or the sweep ends it in the next.
+                        Ok(None) | Err(Refusal::WrongState { .. } | Refusal::TooLate { .. }) => {}
+                        Err(other) => return Err(other.into()),
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,259 @@
+//! Signing in and out, sessions, passwords.
+
+use argon2::{
+    Argon2, PasswordVerifier as _,
+    password_hash::{PasswordHasher as _, phc::PasswordHash},
+};
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::{
+    broker::{Broker, BrokerError},
+    clock::Clock,
+    domain::{
+        Time,
+        actor::{Actor, Person},
+        audit::{AuditEvent, EventKind},
+        digest::Digest,
+        facts::Principal,
+    },
+    store::{accounts, audit},
+};
+
+/// The shortest password, in characters.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// The longest password, in characters: hashing longer ones costs more than it gives.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Failed sign-ins are counted over this many minutes.
+pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
+/// A session ends after this many minutes without use.
+pub const SESSION_IDLE_MINUTES: i64 = 30;
+/// A session ends after this many hours, used or not.
+pub const SESSION_HOURS: i64 = 12;
+/// So many failures under one name, or within one session, and it is throttled.
+const FAILURES_MAX: u64 = 5;
+/// A session's last use is written down at most this often.
+const TOUCH_SECONDS: i64 = 60;
+
+/// Somebody with a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub person: Person,
+    /// The hash of the session's token.
+    pub session: Digest,
+    /// When the password was last given.
+    pub authenticated_at: Time,
+}
+
+impl SignedIn {
+    /// What policy is told: the person, and the age of the password in seconds.
+    pub fn principal(&self, now: Time) -> Principal {
+        let age = (now - self.authenticated_at).num_seconds();
+        // A clock that went back must not make a password younger than it is.
+        Principal::Person(self.person.clone(), u64::try_from(age).unwrap_or(u64::MAX))
+    }
+
+    /// What the audit is told.
+    pub fn actor(&self) -> Actor {
+        Actor::from(&self.person)
+    }
+}
+
+impl Broker {
+    /// Begins a session: its token, in the only moment in which it is known.
+    pub async fn sign_in(&self, name: &str, password: &str) -> Result<String, BrokerError> {
+        let person = self.check_password(name, name, password).await?;
+        let token = self.clock().secret();
+        let digest = Digest::of(token.as_bytes());
+        let now = self.clock().now();
+        let event = &AuditEvent::new(EventKind::SignedIn, Actor::from(&person), None, json!({}));
+        let oldest = now - TimeDelta::hours(SESSION_HOURS);
+        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES);
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    accounts::forget_failures(tx, name, now - window()).await?;
+                    accounts::end_old_sessions(tx, oldest, idlest).await?;
+                    accounts::begin_session(tx, digest, person.id, now).await?;
+                    audit::append(tx, event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await?;
+        Ok(token)
+    }
+
+    /// Gives the password again, for one act that wants a fresh one. The session itself stays as
+    /// old as it is: whoever stole it gains nothing from what its owner does.
+    pub async fn authenticate_again(
+        &self,
+        who: &SignedIn,
+        password: &str,
+    ) -> Result<SignedIn, BrokerError> {
+        // Under the session's own key: strangers who guess at the name must not keep its owner from
+        // deciding.
+        let key = &who.session.to_string();
+        let person = self.check_password(&who.person.name, key, password).await?;
+        let now = self.clock().now();
+        let event = &AuditEvent::new(
+            EventKind::SignedIn,
+            Actor::from(&person),
+            None,
+            json!({ "password_given_again": true }),
+        );
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    accounts::forget_failures(tx, key, now - window()).await?;
+                    audit::append(tx, event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await?;
+        Ok(SignedIn { person, authenticated_at: now, ..who.clone() })
+    }
+
+    /// Who a session's token belongs to; nobody when it ran out or the person is disabled.
+    pub async fn session(&self, token: &str) -> Result<Option<SignedIn>, BrokerError> {
+        let digest = Digest::of(token.as_bytes());
+        let found = accounts::session(&mut self.store().reader().await?, digest).await?;
+        let now = self.clock().now();
+        let Some(session) = found else { return Ok(None) };
+        let idle = now - session.seen_at > TimeDelta::minutes(SESSION_IDLE_MINUTES);
+        let old = now - session.created_at > TimeDelta::hours(SESSION_HOURS);
+        if idle || old || session.person.disabled {
+            return Ok(None);
+        }
+        if now - session.seen_at > TimeDelta::seconds(TOUCH_SECONDS) {
+            self.store()
+                .write(|tx| Box::pin(async move { accounts::touch_session(tx, digest, now).await }))
+                .await?;
+        }
+        let authenticated_at = session.authenticated_at;
+        Ok(Some(SignedIn { person: session.person, session: digest, authenticated_at }))
+    }
+
+    /// Ends a session.
+    pub async fn sign_out(&self, who: &SignedIn) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        let event = &AuditEvent::new(EventKind::SignedOut, who.actor(), None, json!({}));
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    if accounts::end_session(tx, who.session).await? {
+                        audit::append(tx, event, now).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Changes one's own password and ends all of one's sessions.
+    pub async fn change_password(
+        &self,
+        who: &SignedIn,
+        old: &str,
+        new: &str,
+    ) -> Result<(), BrokerError> {
+        let key = &who.session.to_string();
+        let person = self.check_password(&who.person.name, key, old).await?;
+        check_strength(new)?;
+        if old == new {
+            return Err(BrokerError::WeakPassword);
+        }
+        let hash = &hash_password(self.clock(), new).await;
+        let now = self.clock().now();
+        let event =
+            &AuditEvent::new(EventKind::PasswordChanged, Actor::from(&person), None, json!({}));
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    // An admin may have set another password while this one was looked at.
+                    self.keeper().during(who).still(tx).await?;
+                    accounts::set_password(tx, person.id, hash, false).await?;
+                    audit::append(tx, event, now).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The person, if the password is right. A try counts as failed under its key before it is
+    /// looked at, so that tries at the same moment are throttled too; success forgets it.
+    async fn check_password(
+        &self,
+        name: &str,
+        key: &str,
+        password: &str,
+    ) -> Result<Person, BrokerError> {
+        let now = self.clock().now();
+        let key = &key.chars().take(64).collect::<String>();
+        let tried = self.store().write(|tx| {
+            Box::pin(async move {
+                if accounts::failures_since(tx, key, now - window()).await? >= FAILURES_MAX {
+                    return Err(BrokerError::SignInThrottled);
+                }
+                accounts::note_failure(tx, key, now).await?;
+                Ok(accounts::person_by_name(tx, name).await?)
+            })
+        });
+        let (person, hash) = match tried.await? {
+            Some((person, hash)) if !person.disabled => (Some(person), hash),
+            // The same work for a name that nobody has: the time taken must not tell.
+            Some(_) | None => (None, UNMATCHABLE.to_owned()),
+        };
+        let right = verify_password(hash, password).await;
+        if let Some(person) = person.filter(|_| right) {
+            return Ok(person);
+        }
+        let claimed = name.chars().take(64).collect();
+        let actor = Actor::Unknown { claimed };
+        self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, json!({}))).await?;
+        Err(BrokerError::SignInRefused)
+    }
+}
+
+fn window() -> TimeDelta {
+    TimeDelta::minutes(THROTTLE_WINDOW_MINUTES)
+}
+
+/// A hash of the usual cost that no password gives.
+const UNMATCHABLE: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+                           AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+pub(in crate::broker) fn check_strength(password: &str) -> Result<(), BrokerError> {
+    let length = password.chars().count();
+    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
+        Ok(())
+    } else {
+        Err(BrokerError::WeakPassword)
+    }
+}
+
+/// Hashes with argon2id, 19 MiB and two passes (the default of OWASP's password storage sheet).
+pub(in crate::broker) async fn hash_password(clock: &Clock, password: &str) -> String {
+    let salt: [u8; 16] = clock.random();
+    let password = password.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || {
+        Argon2::default()
+            .hash_password_with_salt(password.as_bytes(), &salt)
+            .map(|hash| hash.to_string())
+    });
+    // A hash that cannot be made is one that no password gives: nobody gets in.
+    hashed.await.ok().and_then(Result::ok).unwrap_or_else(|| UNMATCHABLE.to_owned())
+}
+
+async fn verify_password(hash: String, password: &str) -> bool {
+    if password.chars().count() > PASSWORD_CHARS_MAX {
+        return false;
+    }
+    let password = password.to_owned();
+    let verified = tokio::task::spawn_blocking(move || {
+        PasswordHash::new(&hash).is_ok_and(|parsed| {
+            Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
+        })
+    });
+    verified.await.unwrap_or(false)
+}

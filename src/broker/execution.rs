@@ -1,0 +1,7 @@
+//! The worker's verbs: send what is approved, once; look for its evidence; end what is late.
+
+pub mod dispatch;
+pub mod expire;
+pub mod observe;
+mod order;
+mod recheck;

@@ -1,0 +1,374 @@
+//! The worker's verb: take one approved request, look again, claim it, send it, settle it.
+//!
+//! Two durable commits bracket every call to the manager: the attempt before, the outcome after.
+//! Between them nothing is written, and nothing is ever sent for an attempt that has an answer.
+
+use std::time::Duration;
+
+use crate::{
+    broker::{
+        Broker, BrokerError,
+        execution::{
+            order::{Ground, take_back},
+            recheck::{Changed, changed},
+        },
+        requests::evaluate::criticality,
+    },
+    connector::{Connector, Dispatched},
+    domain::{
+        endpoint::{EndpointId, Inventory, Selection},
+        id::{AttemptId, RequestId},
+        lifecycle::{Fresh, Next, Refusal, Report},
+        permit::ExecutionPermit,
+        request::{Outcome, Request, State},
+    },
+    store::{StoreError, Tx, Work, accounts, requests, system},
+};
+
+/// How often the same batch is tried while it is certain that nothing was sent.
+pub const TRIES_MAX: u32 = 3;
+/// How long the broker waits between two questions whether the manager answers again.
+const PROBE: Duration = Duration::from_secs(5);
+/// How often an outcome is written while the database is busy.
+const WRITE_TRIES: u32 = 30;
+
+/// What one step of the worker came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is approved, or the kill switch is on.
+    Idle,
+    /// The oldest approved request cannot be claimed yet: why.
+    Held(String),
+    /// A request moved: it was sent and settled, or turned out not to be allowed any more.
+    Moved(RequestId),
+}
+
+/// What a claim came to.
+enum Claim {
+    Sent(ExecutionPermit),
+    Moved,
+    Frozen,
+}
+
+impl Broker {
+    /// Takes the oldest approved request of a manager, if there is one, and brings it to its end.
+    /// One caller at a time for each manager: whatever it finds being dispatched was left half
+    /// done.
+    pub async fn execute_next(&self, manager: &str) -> Result<Progress, BrokerError> {
+        self.store().sound()?;
+        let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
+        self.recover(Some(manager)).await?;
+        let Some(request) = self.next_approved(manager).await? else {
+            return Ok(Progress::Idle);
+        };
+        let id = request.id;
+        let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
+        let now = self.clock().now();
+        let ids = Selection::Ids(ids);
+        let resolved = connector.resolve(&ids, &request.action, request.term, now).await;
+        let inventory = match resolved {
+            Ok(inventory) => inventory,
+            Err(error) => return self.hold(id, error.to_string()).await,
+        };
+        let lost = match changed(&request, &inventory) {
+            Changed::Lost(lost) => lost,
+            Changed::Identity(reason) => return self.withdraw(id, &reason).await,
+        };
+        if lost.len() == request.targets.len() {
+            return self.lose_all(id, &lost).await;
+        }
+        self.clock().checkpoint("before the claim").await;
+        let ground = Ground { connector, inventory };
+        match self.claim(id, &lost, &ground).await? {
+            Claim::Frozen => Ok(Progress::Idle),
+            Claim::Moved => Ok(Progress::Moved(id)),
+            Claim::Sent(permit) => {
+                self.clock().checkpoint("after the claim").await;
+                self.send(id, permit, &ground).await?;
+                Ok(Progress::Moved(id))
+            }
+        }
+    }
+
+    /// The first of the two commits: policy is asked again, the attempt is recorded, and only
+    /// then is there a permit.
+    async fn claim(
+        &self,
+        id: RequestId,
+        lost: &[(EndpointId, String)],
+        ground: &Ground<'_>,
+    ) -> Result<Claim, BrokerError> {
+        let now = self.clock().now();
+        let attempt: AttemptId = self.clock().id();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                    let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
+                    let left = without(&request, &gone);
+                    let Some(order) = ground.order(&left, attempt) else { return Ok(Claim::Moved) };
+                    let frozen = system::stopped(tx, &request).await?;
+                    match request.clone().claim(order, lost, fresh.clone(), frozen) {
+                        Ok((transition, permit)) => {
+                            requests::advance(tx, transition, now).await?;
+                            self.clock().checkpoint("in the claim").await;
+                            Ok(Claim::Sent(permit))
+                        }
+                        Err(Refusal::Frozen) => Ok(Claim::Frozen),
+                        // The sweep closes what is late; somebody else ended what is in another state.
+                        Err(Refusal::TooLate { .. } | Refusal::WrongState { .. }) => {
+                            Ok(Claim::Moved)
+                        }
+                        Err(Refusal::PolicyWithdrawn { .. }) => {
+                            let cause = "policy was asked again before sending";
+                            if let Some(transition) = request.redecide(fresh, cause)? {
+                                requests::advance(tx, transition, now).await?;
+                            }
+                            Ok(Claim::Moved)
+                        }
+                        Err(Refusal::DigestChanged) => {
+                            let reason = "the stored request is not the one that was approved";
+                            let transition = request.withdraw(reason.to_owned(), now)?;
+                            requests::advance(tx, transition, now).await?;
+                            Ok(Claim::Moved)
+                        }
+                        Err(other) => Err(other.into()),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Sends batch after batch until the request is settled.
+    async fn send(
+        &self,
+        id: RequestId,
+        first: ExecutionPermit,
+        ground: &Ground<'_>,
+    ) -> Result<(), BrokerError> {
+        let mut permit = first;
+        let mut tries = 1;
+        loop {
+            let attempt = permit.order().attempt;
+            let (report, after) = self.dispatch(ground.connector, permit, tries).await?;
+            self.clock().checkpoint("after the answer").await;
+            tries = if matches!(after, After::Retry(_)) { tries + 1 } else { 1 };
+            permit = match self.answered(id, (attempt, &report), &after, ground).await? {
+                Step::Settled => {
+                    self.clock().checkpoint("after the end").await;
+                    return Ok(());
+                }
+                Step::Next(permit) => {
+                    self.clock().checkpoint("between two calls").await;
+                    permit
+                }
+                Step::Wait => {
+                    self.clock().checkpoint("in a wait").await;
+                    self.wait(id, &after, ground.connector).await?;
+                    self.clock().checkpoint("after the wait").await;
+                    let Some(permit) = self.resume(id, ground).await? else { return Ok(()) };
+                    self.clock().checkpoint("after the resume").await;
+                    permit
+                }
+            };
+        }
+    }
+
+    /// Spends a permit. The database and the kill switch are asked once more, in the last moment.
+    async fn dispatch(
+        &self,
+        connector: &Connector,
+        permit: ExecutionPermit,
+        tries: u32,
+    ) -> Result<(Report, After), BrokerError> {
+        let endpoints = permit.order().endpoints.clone();
+        // The login and the turn first, because they can take long; if the login fails, the call
+        // itself says how. Between the kill switch and the bytes nothing is waited for.
+        let turn = connector.sign_in(self.clock().now()).await.unwrap_or_default();
+        // Surely nothing was sent: left open, the attempt would end as `unknown`.
+        let stop = match (self.store().sound(), self.stopped(permit.request()).await) {
+            (Err(error), _) => Some(format!("the database failed: {error}")),
+            (Ok(()), Err(error)) => Some(format!("the kill switch could not be read: {error}")),
+            (Ok(()), Ok(true)) => Some("the kill switch was thrown before it was sent".into()),
+            (Ok(()), Ok(false)) => None,
+        };
+        if let Some(why) = stop {
+            return Ok((not_sent(&endpoints, &why), After::Stop(why)));
+        }
+        self.clock().checkpoint("before the call").await;
+        let now = self.clock().now();
+        let Dispatched { report, retry_in } = connector.dispatch(permit, turn, now).await;
+        let doubtful =
+            report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. }));
+        Ok(match retry_in {
+            Some(pause) if tries < TRIES_MAX => (report, After::Retry(pause)),
+            Some(_) => {
+                let why = format!("{} (tried {tries} times)", report.summary);
+                (not_sent(&endpoints, &why), After::Stop(why))
+            }
+            None if doubtful => (report, After::Probe),
+            None => (report, After::Go),
+        })
+    }
+
+    /// The second of the two commits: the outcome, and with it the next attempt.
+    async fn answered(
+        &self,
+        id: RequestId,
+        (attempt, report): (AttemptId, &Report),
+        after: &After,
+        ground: &Ground<'_>,
+    ) -> Result<Step, BrokerError> {
+        let next: AttemptId = self.clock().id();
+        let now = self.clock().now();
+        let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        self.write_patiently(|tx| {
+            Box::pin(async move {
+                let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                let order = ground.order(&without(&request, known), next);
+                let next = match (after, order) {
+                    (After::Stop(why), _) => Next::Stop { why: why.clone() },
+                    (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
+                    (After::Retry(_) | After::Probe, Some(_)) => Next::Later,
+                    (After::Go, Some(order)) => {
+                        let frozen = system::stopped(tx, &request).await?;
+                        Next::Order { order, run: fresh.run, frozen }
+                    }
+                };
+                let (transition, permit) = request.answered(attempt, report, next, now)?;
+                let request = requests::advance(tx, transition, now).await?;
+                take_back(tx, &request, report, now).await?;
+                self.clock().checkpoint("in the answer").await;
+                Ok(match (permit, request.state) {
+                    (Some(permit), _) => Step::Next(permit),
+                    (None, State::Dispatching { .. }) => Step::Wait,
+                    (None, _) => Step::Settled,
+                })
+            })
+        })
+        .await
+    }
+
+    /// Waits before the same request goes on: a fixed time, or until the manager answers again,
+    /// but never longer than the use-by, and not while the kill switch is on.
+    async fn wait(
+        &self,
+        id: RequestId,
+        after: &After,
+        connector: &Connector,
+    ) -> Result<(), BrokerError> {
+        if let After::Retry(pause) = after {
+            self.clock().pause(*pause).await;
+            return Ok(());
+        }
+        let request = requests::load(&mut self.store().reader().await?, id).await?;
+        let Some(State::Dispatching { use_by }) = request.map(|request| request.state) else {
+            return Ok(());
+        };
+        while self.clock().now() < use_by && !self.stopped(id).await? {
+            if connector.probe(self.clock().now()).await.is_ok() {
+                return Ok(());
+            }
+            self.clock().pause(PROBE).await;
+        }
+        Ok(())
+    }
+
+    async fn resume(
+        &self,
+        id: RequestId,
+        ground: &Ground<'_>,
+    ) -> Result<Option<ExecutionPermit>, BrokerError> {
+        let attempt: AttemptId = self.clock().id();
+        let now = self.clock().now();
+        self.write_patiently(|tx| {
+            Box::pin(async move {
+                let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                let frozen = system::stopped(tx, &request).await?;
+                let next = match ground.order(&request, attempt) {
+                    Some(order) => Next::Order { order, run: fresh.run, frozen },
+                    None => Next::Stop { why: "nothing is left to send".to_owned() },
+                };
+                let (transition, permit) = request.resume(next, now)?;
+                requests::advance(tx, transition, now).await?;
+                self.clock().checkpoint("in the resume").await;
+                Ok(permit)
+            })
+        })
+        .await
+    }
+
+    /// What is known after a call must be stored, so a busy database is asked again. When it stays
+    /// busy the error goes up, nothing more is sent, and the worker's next step closes the attempt.
+    async fn write_patiently<'a, T>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> Work<'t, T, BrokerError> + Send + Sync,
+    ) -> Result<T, BrokerError> {
+        for _ in 0..WRITE_TRIES {
+            match self.store().write(&work).await {
+                Err(BrokerError::Store(StoreError::Busy | StoreError::Database(_))) => {
+                    self.clock().pause(Duration::from_secs(1)).await;
+                }
+                done => return done,
+            }
+        }
+        self.store().write(&work).await
+    }
+
+    /// The request, and policy's answer just now, in the transaction that uses them: about the
+    /// endpoints as the manager described them just before the claim.
+    async fn reload(
+        &self,
+        tx: &mut Tx<'_>,
+        id: RequestId,
+        inventory: &Inventory,
+    ) -> Result<(Request, Fresh), BrokerError> {
+        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let mut by_now = request.clone();
+        for target in &mut by_now.targets {
+            let known = inventory.candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
+            if let Some(candidate) = known {
+                target.criticality = criticality(self.settings(), &candidate.endpoint.groups);
+                target.endpoint.groups.clone_from(&candidate.endpoint.groups);
+            }
+        }
+        let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
+        Ok((request, fresh))
+    }
+}
+
+/// What follows a call.
+enum After {
+    /// The next batch.
+    Go,
+    /// The same batch once more, after this time: surely nothing was sent.
+    Retry(Duration),
+    /// The next batch, once the manager answers again.
+    Probe,
+    /// Nothing more: why.
+    Stop(String),
+}
+
+/// Where a request stands after an answer is stored.
+enum Step {
+    Next(ExecutionPermit),
+    Wait,
+    Settled,
+}
+
+/// The request as if these endpoints were no part of it.
+fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
+    let mut rest = request.clone();
+    rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
+    rest
+}
+
+fn not_sent(endpoints: &[EndpointId], why: &str) -> Report {
+    let outcome = Outcome::NotSent { why: why.to_owned() };
+    Report {
+        outcomes: endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect(),
+        summary: why.to_owned(),
+        confirm_within: None,
+    }
+}

@@ -1,0 +1,99 @@
+//! The collector: looks for what endpoints left behind, and draws its conclusion when the time for
+//! it is over.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::{
+        Time,
+        evidence::{Sighting, Watched},
+        id::{AttemptId, RequestId},
+        request::Request,
+    },
+    store::requests,
+};
+
+/// How many requests one look takes in.
+const REQUESTS_MAX: u32 = 100;
+
+impl Broker {
+    /// Looks once for traces of what was sent through a manager. Gives the number of requests
+    /// about which something was learnt. While traces cannot be looked for, nothing is concluded.
+    pub async fn observe(&self, manager: &str) -> Result<usize, BrokerError> {
+        let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
+        let mut reader = self.store().reader().await?;
+        let mut watched = Vec::new();
+        for id in requests::watched(&mut reader, manager, REQUESTS_MAX).await? {
+            watched.extend(requests::load(&mut reader, id).await?);
+        }
+        drop(reader);
+        if watched.is_empty() {
+            return Ok(0);
+        }
+        let calls: Vec<_> = watched.iter().flat_map(calls).collect();
+        let sightings = connector.observe(&calls, self.clock().now()).await?;
+        let (within, now) = (self.confirm_within(manager), self.clock().now());
+        let mut learnt = 0;
+        for request in watched {
+            let id = request.id;
+            let seen = request.clone().observed(&sightings, within, now).is_some();
+            // Every write wakes all who wait for news: a look without news makes none.
+            if seen || request.overlooked(within, now).is_some() {
+                learnt += usize::from(self.conclude(id, &sightings).await?);
+            }
+        }
+        Ok(learnt)
+    }
+
+    /// How long the alerts of a manager's endpoints may take; none where nobody looks.
+    pub fn confirm_within(&self, manager: &str) -> Option<TimeDelta> {
+        self.manager(manager)?.capabilities().confirm_within
+    }
+
+    async fn conclude(&self, id: RequestId, sightings: &[Sighting]) -> Result<bool, BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let mut request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    let within = self.confirm_within(&request.manager);
+                    let mut learnt = false;
+                    if let Some(seen) = request.clone().observed(sightings, within, now) {
+                        request = requests::advance(tx, seen, now).await?;
+                        learnt = true;
+                    }
+                    if let Some(missed) = request.overlooked(within, now) {
+                        requests::advance(tx, missed, now).await?;
+                        learnt = true;
+                    }
+                    Ok(learnt)
+                })
+            })
+            .await
+    }
+}
+
+/// The calls of a request whose traces are still waited for.
+fn calls(request: &Request) -> Vec<Watched> {
+    let mut by_attempt: BTreeMap<AttemptId, Watched> = BTreeMap::new();
+    for target in request.targets.iter().filter(|target| target.watch_until.is_some()) {
+        let Some(attempt) = target.attempt else { continue };
+        let watched = by_attempt.entry(attempt).or_insert_with(|| Watched {
+            request: request.id,
+            attempt,
+            digest: request.digest,
+            endpoints: Vec::new(),
+            since: started(request, attempt),
+        });
+        watched.endpoints.push(target.endpoint.id.clone());
+    }
+    by_attempt.into_values().collect()
+}
+
+fn started(request: &Request, attempt: AttemptId) -> Time {
+    let call = request.attempts.iter().find(|call| call.id == attempt);
+    call.map_or(request.asked_at, |call| call.started_at)
+}

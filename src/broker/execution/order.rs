@@ -1,0 +1,55 @@
+//! What a claim and its calls rest on, and what a call is made of.
+
+use crate::{
+    connector::{Connector, Mark},
+    domain::{
+        Time,
+        endpoint::Inventory,
+        id::AttemptId,
+        lifecycle::Report,
+        permit::Order,
+        request::{Outcome, Request},
+    },
+    store::{StoreError, Tx, requests},
+};
+
+/// What a claim and the calls after it rest on.
+pub(crate) struct Ground<'a> {
+    pub(crate) connector: &'a Connector,
+    /// The endpoints as the manager described them just before the claim.
+    pub(crate) inventory: Inventory,
+}
+
+impl Ground<'_> {
+    /// The next call of a request, down to its bytes.
+    pub(crate) fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
+        let silent = self.inventory.candidates.iter().filter(|candidate| candidate.silent);
+        let silent: Vec<_> = silent.map(|candidate| candidate.endpoint.id.clone()).collect();
+        let (command, endpoints) =
+            request.next_batch(self.connector.capabilities().batch_endpoints_max, &silent)?;
+        let mark = Mark { request: request.id, attempt, digest: request.digest };
+        let body = self.connector.body(&command, &request.action, &mark);
+        Some(Order { attempt, endpoints, body })
+    }
+}
+
+/// An undo that was sent takes back what it undoes, in the same transaction.
+pub(crate) async fn take_back(
+    tx: &mut Tx<'_>,
+    undo: &Request,
+    report: &Report,
+    now: Time,
+) -> Result<(), StoreError> {
+    let Some(undone) = undo.undoes else { return Ok(()) };
+    let sent: Vec<_> = report
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| *outcome == Outcome::Sent)
+        .map(|(id, _)| id.clone())
+        .collect();
+    let Some(undone) = requests::load(tx, undone).await? else { return Ok(()) };
+    if let Some(transition) = undone.reverted(undo.id, &sent, report.confirm_within, now) {
+        requests::advance(tx, transition, now).await?;
+    }
+    Ok(())
+}

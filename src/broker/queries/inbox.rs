@@ -1,0 +1,254 @@
+//! What waits for people: for whom, in which order, and what belongs together.
+//!
+//! Everything that waits is looked at every time, and only then cut into pages. So the number in
+//! the title is right on every page, and what belongs together is never torn apart.
+
+use std::{collections::HashMap, fmt, str::FromStr};
+
+use super::request::{Access, PAGE_ROWS};
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        Time,
+        action::Action,
+        actor::Agent,
+        facts::{Resource, Verb},
+        id::RequestId,
+        request::Request,
+    },
+    store::{
+        Read,
+        requests::{self, Pending},
+    },
+};
+
+/// How many requests of one card are shown.
+pub const MEMBERS_MAX: usize = 10;
+
+/// What waits for people, as one person sees it.
+#[derive(Debug, Clone, Default)]
+pub struct Inbox {
+    /// What waits for this person.
+    pub mine: Pile,
+    /// What waits for others.
+    pub others: Pile,
+}
+
+/// One page of groups, the one with the oldest deadline first.
+#[derive(Debug, Clone, Default)]
+pub struct Pile {
+    /// How many requests there are, on this page and all others.
+    pub number: u64,
+    /// The groups of this page.
+    pub groups: Vec<Group>,
+    /// Where the next page begins.
+    pub next: Option<Place>,
+}
+
+/// Requests for the same action on the same target, whoever asked and on whatever endpoints.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The first of them, oldest deadline first.
+    pub members: Vec<Waiting>,
+    /// How many there are beside these.
+    pub more: usize,
+}
+
+/// A request that waits for people, and whether this person may approve it.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The request.
+    pub request: Request,
+    /// The agent as it is now.
+    pub agent: Agent,
+    /// Whether the person may approve it, earlier votes aside.
+    pub approve: Access,
+    /// Whether the person has approved it.
+    pub voted: bool,
+}
+
+/// A place in the order of the inbox: after this deadline and id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(Time, RequestId);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.timestamp_micros(), self.1)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (deadline, id) = text.split_once('.').ok_or(())?;
+        let micros = deadline.parse().map_err(|_no_number| ())?;
+        let deadline = Time::from_timestamp_micros(micros).ok_or(())?;
+        Ok(Self(deadline, id.parse().map_err(|_no_id| ())?))
+    }
+}
+
+/// What waits, and whether the person who looks may approve it.
+type Asked = (Pending, Access);
+
+impl Broker {
+    /// What waits for people, oldest deadline first: of each pile the page after a place.
+    pub async fn inbox(
+        &self,
+        who: &SignedIn,
+        mine: Option<Place>,
+        others: Option<Place>,
+    ) -> Result<Inbox, BrokerError> {
+        self.may_look(who, Verb::View)?;
+        let mut reader = self.store().reader().await?;
+        let (of_mine, of_others) = self.sorted(&mut reader, who).await?;
+        Ok(Inbox {
+            mine: pile(&mut reader, of_mine, mine).await?,
+            others: pile(&mut reader, of_others, others).await?,
+        })
+    }
+
+    /// How many requests wait for this person.
+    pub async fn waiting_for(&self, who: &SignedIn) -> Result<u64, BrokerError> {
+        let (mine, _) = self.sorted(&mut self.store().reader().await?, who).await?;
+        Ok(u64::try_from(mine.len()).unwrap_or(u64::MAX))
+    }
+
+    /// All that waits and that the person may see: what waits for the person, and the rest.
+    async fn sorted(
+        &self,
+        reader: &mut impl Read,
+        who: &SignedIn,
+    ) -> Result<(Vec<Asked>, Vec<Asked>), BrokerError> {
+        let principal = who.principal(self.clock().now());
+        let pending = requests::pending(reader, who.person.id).await?.into_iter();
+        let seen = pending.filter_map(|pending| {
+            let resource = Resource::Request(pending.facts.clone());
+            self.authorize(&principal, Verb::View, &resource).ok()?;
+            Some((pending, self.access(who, Verb::Approve, &resource)))
+        });
+        Ok(seen.partition(|(pending, approve)| !pending.voted && approve.why_not().is_none()))
+    }
+}
+
+/// Cuts a page and fills it.
+async fn pile(
+    reader: &mut impl Read,
+    asked: Vec<Asked>,
+    after: Option<Place>,
+) -> Result<Pile, BrokerError> {
+    let number = u64::try_from(asked.len()).unwrap_or(u64::MAX);
+    let (heaps, next) = cut(heaps(asked), after);
+    let mut groups = Vec::with_capacity(heaps.len());
+    for Heap { members, .. } in heaps {
+        let more = members.len().saturating_sub(MEMBERS_MAX);
+        let mut filled = Vec::new();
+        for (Pending { facts, voted, .. }, approve) in members.into_iter().take(MEMBERS_MAX) {
+            if let Some(request) = requests::load(reader, facts.id).await? {
+                filled.push(Waiting { request, agent: facts.agent, approve, voted });
+            }
+        }
+        groups.push(Group { members: filled, more });
+    }
+    Ok(Pile { number, groups, next })
+}
+
+/// The page after a place, and where the next one begins.
+fn cut(heaps: Vec<Heap>, after: Option<Place>) -> (Vec<Heap>, Option<Place>) {
+    let later = |heap: &Heap| after.is_none_or(|after| heap.place > after);
+    let mut page: Vec<_> = heaps.into_iter().filter(later).collect();
+    let rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+    let more = page.len() > rows;
+    page.truncate(rows);
+    let next = page.last().filter(|_| more).map(|heap| heap.place);
+    (page, next)
+}
+
+/// A group before it is filled.
+struct Heap {
+    place: Place,
+    members: Vec<Asked>,
+}
+
+/// Puts together what belongs together, at the place of the oldest deadline.
+fn heaps(asked: Vec<Asked>) -> Vec<Heap> {
+    let mut index: HashMap<Action, usize> = HashMap::new();
+    let mut heaps: Vec<Heap> = Vec::new();
+    for (pending, approve) in asked {
+        let next = heaps.len();
+        let at = *index.entry(pending.facts.action.clone()).or_insert(next);
+        let place = Place(pending.deadline, pending.facts.id);
+        match heaps.get_mut(at) {
+            Some(heap) => heap.members.push((pending, approve)),
+            None => heaps.push(Heap { place, members: vec![(pending, approve)] }),
+        }
+    }
+    heaps
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        action::ActionKind,
+        facts::RequestFacts,
+        id::{AgentId, PersonId},
+    };
+
+    fn asked(number: u128, target: u32) -> Asked {
+        let owner = PersonId::from(Uuid::from_u128(1));
+        let agent = Agent {
+            id: AgentId::from(Uuid::from_u128(2)),
+            name: "triage-bot".to_owned(),
+            owner,
+            issuer: None,
+            revoked: false,
+            scopes: ActionKind::RESPONSES.to_vec(),
+            issued_at: Time::UNIX_EPOCH,
+        };
+        let address = format!("198.51.{}.{}", target / 200, target % 200);
+        let facts = RequestFacts {
+            id: RequestId::from(Uuid::from_u128(number)),
+            agent,
+            owner_then: owner,
+            issuer_then: None,
+            asker: None,
+            action: Action::parse(ActionKind::BlockIp, &address).unwrap(),
+            criticality: 2,
+        };
+        // Three share each deadline, so that the id must tell them apart.
+        let deadline =
+            Time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
+        (Pending { deadline, facts, voted: false }, Access::Now)
+    }
+
+    #[test]
+    fn pages_by_deadline_and_id_show_every_group_once_whatever_is_decided_meanwhile() {
+        let all = || (0..130).map(|number| asked(number, u32::try_from(number).unwrap()));
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            // What was shown is decided before the next page is asked for.
+            let left = all().filter(|(one, _)| !seen.contains(&one.facts.id));
+            let (page, next) = cut(heaps(left.collect()), after);
+            assert!(page.len() <= 50);
+            seen.extend(page.iter().map(|heap| heap.place.1));
+            let Some(next) = next else { break };
+            assert_eq!(next.to_string().parse(), Ok(next));
+            after = Some(next);
+        }
+        let ids: Vec<_> = all().map(|(one, _)| one.facts.id).collect();
+        assert_eq!(seen, ids);
+    }
+
+    #[test]
+    fn what_belongs_together_is_never_torn_apart_by_a_page() {
+        // The first and the last hundred ask for the same.
+        let all = (0..200).map(|number| asked(number, u32::try_from(number % 100).unwrap()));
+        let (page, next) = cut(heaps(all.collect()), None);
+        assert!(page.iter().all(|heap| heap.members.len() == 2));
+        let (rest, end) = cut(page, next);
+        assert_eq!((rest.len(), end), (0, None));
+    }
+}

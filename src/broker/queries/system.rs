@@ -1,0 +1,123 @@
+//! The state of the whole: managers, audit chain, counts, health.
+
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn, notifications::ChannelState},
+    connector::{Connector, Health, Shut},
+    domain::{Time, action::counted, facts::Verb},
+    store::{
+        audit::{self, Verified},
+        requests, system,
+    },
+};
+
+/// How a manager is doing.
+#[derive(Debug, Clone)]
+pub struct ManagerState {
+    /// What it is called here.
+    pub name: String,
+    /// Where its API is.
+    pub address: String,
+    /// What it says of itself, or why it cannot be asked.
+    pub answer: Result<String, String>,
+    /// What the connector knows without asking.
+    pub health: Health,
+    /// How many approved requests wait for it.
+    pub waiting: u64,
+}
+
+/// The state of the system.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// The managers, in the order of the configuration.
+    pub managers: Vec<ManagerState>,
+    /// The ways to tell people, in the order of the configuration.
+    pub channels: Vec<ChannelState>,
+    /// The audit chain.
+    pub audit: Verified,
+    /// How many requests are in each state.
+    pub requests: Vec<(String, u64)>,
+    /// How many endpoints have each outcome.
+    pub outcomes: Vec<(String, u64)>,
+}
+
+impl Broker {
+    /// The state of the system: asks the manager and walks the audit chain.
+    pub async fn system(&self, who: &SignedIn) -> Result<System, BrokerError> {
+        self.may_look(who, Verb::ViewAudit)?;
+        let mut managers = Vec::new();
+        for connector in self.managers() {
+            let now = self.clock().now();
+            let answer = connector.probe(now).await;
+            let mut reader = self.store().reader().await?;
+            managers.push(ManagerState {
+                name: connector.name().to_owned(),
+                address: connector.url().to_owned(),
+                answer: answer.map_err(|error| error.to_string()),
+                health: connector.health(now),
+                waiting: requests::approved_count(&mut reader, connector.name()).await?,
+            });
+        }
+        let mut reader = self.store().reader().await?;
+        Ok(System {
+            managers,
+            channels: self.channel_states(&mut reader).await?,
+            audit: audit::verify(&mut reader).await?,
+            requests: system::counts_by_state(&mut reader).await?,
+            outcomes: system::counts_by_outcome(&mut reader).await?,
+        })
+    }
+
+    /// What each manager says of itself, or why it cannot be asked: for whoever starts the broker.
+    pub async fn manager_answers(&self) -> Vec<(String, Result<String, String>)> {
+        let mut answers = Vec::new();
+        for connector in self.managers() {
+            let answer = connector.probe(self.clock().now()).await;
+            let answer = answer.map_err(|error| error.to_string());
+            answers.push((connector.name().to_owned(), answer));
+        }
+        answers
+    }
+
+    /// What keeps approved requests waiting, in sentences; empty while all is well. Nobody is
+    /// asked for it.
+    pub fn troubles(&self) -> Vec<String> {
+        let now = self.clock().now();
+        self.managers().iter().filter_map(|manager| trouble(manager, now)).collect()
+    }
+
+    /// What keeps the approved requests of one manager waiting: another that is down does not.
+    pub fn trouble_of(&self, manager: &str) -> Option<String> {
+        trouble(self.manager(manager)?, self.clock().now())
+    }
+
+    /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
+    /// nobody and nothing.
+    pub async fn counts(&self) -> Result<(Counted, Counted), BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let states = system::counts_by_state(&mut reader).await?;
+        Ok((states, system::counts_by_outcome(&mut reader).await?))
+    }
+
+    /// Whether the broker can do its work: the store answers and no commit has failed.
+    pub async fn ready(&self) -> Result<(), BrokerError> {
+        self.store().sound()?;
+        system::frozen(&mut self.store().reader().await?).await?;
+        Ok(())
+    }
+}
+
+/// Why approved requests of a manager wait.
+fn trouble(manager: &Connector, now: Time) -> Option<String> {
+    let Shut { since, why, next_try } = manager.health(now).shut?;
+    let seconds = (next_try - now).num_seconds().max(0);
+    Some(format!(
+        "The manager {} does not answer since {} UTC: {why}. Approved requests wait; it is tried \
+         again in {}.",
+        manager.name(),
+        since.format("%H:%M"),
+        counted(u64::try_from(seconds).unwrap_or(0), "second"),
+    ))
+}
+
+/// Numbers by name.
+pub type Counted = Vec<(String, u64)>;

@@ -1,0 +1,13 @@
+//! The verbs on one request: an agent or a person asks, people decide.
+
+pub mod approve_identical;
+pub mod break_glass;
+pub mod cancel;
+pub mod comment;
+pub(in crate::broker) mod evaluate;
+pub mod post_review;
+pub mod rate_limit;
+pub mod resolve;
+pub mod submit;
+pub mod undo;
+pub mod vote;

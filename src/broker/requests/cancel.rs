@@ -1,0 +1,63 @@
+//! The agent that asked, or its owner, takes a request back.
+
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        actor::{Actor, Agent},
+        facts::{Principal, Resource, Verb},
+        id::RequestId,
+        request::Request,
+    },
+    store::{accounts, requests},
+};
+
+impl Broker {
+    /// The agent that asked takes it back. For another agent there is no such request.
+    pub async fn cancel_as_agent(
+        &self,
+        agent: &Agent,
+        id: RequestId,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        let who = Principal::Agent(agent.clone());
+        self.cancel(&who, Actor::from(agent), id, reason).await
+    }
+
+    /// The agent's owner takes it back.
+    pub async fn cancel_as_person(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        let principal = who.principal(self.clock().now());
+        self.cancel(&principal, who.actor(), id, reason).await
+    }
+
+    async fn cancel(
+        &self,
+        who: &Principal,
+        actor: Actor,
+        id: RequestId,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let (actor, reason) = (&actor, &reason.chars().take(500).collect::<String>());
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    let agent = accounts::agent_by_id(tx, request.agent)
+                        .await?
+                        .ok_or(BrokerError::NotFound)?;
+                    let resource = Resource::Request(request.facts(&agent));
+                    self.authorize(who, Verb::View, &resource)
+                        .map_err(|_hidden| BrokerError::NotFound)?;
+                    let may = self.engine().may(who, Verb::Cancel, &resource);
+                    let transition = request.cancel(actor.clone(), reason, &may, now)?;
+                    Ok(requests::advance(tx, transition, now).await?)
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,48 @@
+//! A person says something about a request without voting.
+
+use serde_json::json;
+
+use super::vote::Moment;
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        actor::Actor,
+        audit::{AuditEvent, EventKind},
+        facts::Verb,
+        id::RequestId,
+        lifecycle::Refusal,
+        proposal::{REASON_CHARS_MAX, check_words},
+        request::Request,
+    },
+    store::audit,
+};
+
+impl Broker {
+    /// Writes a comment down beside the request, which stays as it is, whatever its state. Agents
+    /// never see it.
+    pub async fn comment(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        comment: &str,
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        check_words("comment", comment, &format!("1 to {REASON_CHARS_MAX} characters"))?;
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let Moment { request, may, person, .. } =
+                    self.moment(tx, who, id, (Verb::Comment, now)).await?;
+                if !may.allowed {
+                    return Err(Refusal::NotAllowed { why: may.why() }.into());
+                }
+                let detail = json!({ "role": person.role.name(), "comment": comment });
+                let kind = EventKind::CommentAdded;
+                let mut event = AuditEvent::new(kind, Actor::from(&person), None, detail);
+                event.request = Some(id);
+                audit::append(tx, &event, now).await?;
+                Ok(request)
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Comment, done.await).await
+    }
+}

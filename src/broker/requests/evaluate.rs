@@ -1,0 +1,176 @@
+//! What policy is told about a request: facts of the store through the transaction, facts of the
+//! manager as they were frozen.
+
+use std::net::IpAddr;
+
+use chrono::{Datelike as _, TimeDelta, Timelike as _};
+
+use crate::{
+    broker::{Broker, BusinessHours, Settings},
+    domain::{
+        Time,
+        action::Action,
+        actor::{Agent, Person, Role},
+        decision::{Decision, Verdict},
+        facts::{AlertFacts, EndpointFacts, Question, TargetFacts},
+        lifecycle::Fresh,
+        request::Request,
+    },
+    store::{Read, StoreError, accounts, requests},
+};
+
+impl Broker {
+    /// Asks policy about a stored request, just now, with the votes that stand; says what use-by
+    /// would follow. Its endpoints are frozen: where policy keeps one out by now, all are denied.
+    /// A broken glass stands in for the people who are missing; nothing stands in for policy.
+    pub(in crate::broker) async fn decide(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Fresh, StoreError> {
+        let mut question = self.question(read, request, agent, now).await?;
+        let engine = self.engine();
+        let mut run = all_or_none(engine.decide(&question));
+        if let Verdict::Approval(least) = run.verdict
+            && request.glass_counts(agent)
+        {
+            let tally = question.tally;
+            question.tally = tally.or(least);
+            run = all_or_none(engine.decide(&question));
+            (run.tally, run.break_glass) = (tally, true);
+        }
+        Ok(Fresh { run, use_by: self.use_by(now), now })
+    }
+
+    /// Asks policy about a request that is not stored yet, whose endpoints can still be left out.
+    pub(in crate::broker) async fn decide_first(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Decision, StoreError> {
+        let question = self.question(read, request, agent, now).await?;
+        Ok(self.engine().decide(&question))
+    }
+
+    async fn question(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Question, StoreError> {
+        // As it was when it was asked: what comes later must not turn against it.
+        let asked = (request.asked_at, Some(request.id));
+        let unknown =
+            requests::unknown_outcomes(read, &request.manager, &request.action, request.id).await?;
+        let hour_ago = now - TimeDelta::hours(1);
+        let day_ago = now - TimeDelta::days(1);
+        let rejected = requests::rejected_at(read, request).await?;
+        let endpoints = request.targets.iter().map(|target| EndpointFacts {
+            id: target.endpoint.id.clone(),
+            platform: target.endpoint.platform,
+            groups: target.endpoint.groups.clone(),
+            criticality: target.criticality,
+            unknown_outcome: unknown.contains(&target.endpoint.id),
+        });
+        let scope = request.targets.len() + request.skipped.len();
+        Ok(Question {
+            agent: agent.clone(),
+            asked_by: asker_now(read, request).await?,
+            action: request.action.clone(),
+            term: request.term,
+            claim: request.claim.clone(),
+            target: self.target_facts(&request.action),
+            alert: aged(request.alert.clone(), now - request.asked_at),
+            scope: u64::try_from(scope).unwrap_or(u64::MAX),
+            fleet_wide: request.fleet_wide,
+            endpoints: endpoints.collect(),
+            ran_last_hour: requests::ran_since(read, agent.id, request.id, hour_ago).await?,
+            refused_last_day: requests::refused_since(read, agent.id, request.id, day_ago).await?,
+            open_requests: requests::open_count(read, agent.id, asked).await?,
+            asks_last_minute: requests::asks_in_minute(read, agent.id, asked).await?,
+            rejected_seconds_ago: rejected.map(|at| elapsed(at, request.asked_at)),
+            now,
+            business_hours: within(&self.settings().business_hours, now),
+            tally: request.tally(agent),
+        })
+    }
+
+    fn target_facts(&self, action: &Action) -> TargetFacts {
+        let settings = self.settings();
+        match action {
+            Action::BlockIp(address) | Action::UnblockIp(address) => TargetFacts {
+                own_network: settings.own_networks.iter().any(|net| net.contains(address)),
+                protected: self.protected_address(*address),
+                privileged: false,
+            },
+            Action::DisableAccount(account) | Action::EnableAccount(account) => TargetFacts {
+                own_network: false,
+                protected: matches(&settings.protected_accounts, account.as_str()),
+                privileged: matches(&settings.privileged_accounts, account.as_str()),
+            },
+        }
+    }
+
+    fn protected_address(&self, address: IpAddr) -> bool {
+        self.settings().protected_addresses.contains(&address)
+            || self.managers().iter().any(|manager| manager.own_addresses().contains(&address))
+    }
+}
+
+/// The role, by now, of the person who asked. Nothing rests on one who is disabled by now, or whose
+/// password somebody else has set.
+async fn asker_now(read: &mut impl Read, request: &Request) -> Result<Option<Role>, StoreError> {
+    let Some(asker) = &request.asked_by else { return Ok(None) };
+    let person = accounts::person_by_id(read, asker.person).await?;
+    let sound = |person: &Person| !person.disabled && !person.must_change_password;
+    Ok(person.filter(sound).map(|person| person.role))
+}
+
+/// Seconds from one moment to a later one.
+fn elapsed(from: Time, to: Time) -> u64 {
+    u64::try_from((to - from).num_seconds()).unwrap_or(0)
+}
+
+/// An alert as it is by now: its age was read when the request was asked.
+fn aged(mut alert: AlertFacts, since: TimeDelta) -> AlertFacts {
+    let since = u64::try_from(since.num_seconds()).unwrap_or(0);
+    alert.age_seconds = alert.age_seconds.map(|age| age.saturating_add(since));
+    alert
+}
+
+fn all_or_none(mut run: Decision) -> Decision {
+    if !run.kept_out.is_empty() {
+        run.verdict = Verdict::Deny;
+        run.reasons = run.kept_out.iter().flat_map(|(_, reasons)| reasons).cloned().collect();
+        run.reasons.sort();
+        run.reasons.dedup();
+    }
+    run
+}
+
+/// How much hangs on an endpoint: the highest of its groups, 5 when none is known.
+pub(in crate::broker) fn criticality(settings: &Settings, groups: &[String]) -> u8 {
+    groups.iter().filter_map(|group| settings.criticality.get(group)).copied().max().unwrap_or(5)
+}
+
+/// Whether a name is in a list whose entries may end in `*`. Case does not count: an account that
+/// differs by case alone may be the same account.
+fn matches(list: &[String], name: &str) -> bool {
+    let name = name.to_lowercase();
+    list.iter().any(|entry| {
+        let entry = entry.to_lowercase();
+        entry.strip_suffix('*').map_or(name == entry, |start| name.starts_with(start))
+    })
+}
+
+fn within(hours: &BusinessHours, now: Time) -> bool {
+    let local = now + TimeDelta::minutes(i64::from(hours.utc_offset_minutes));
+    let day = u8::try_from(local.weekday().number_from_monday()).unwrap_or(0);
+    let hour = u8::try_from(local.hour()).unwrap_or(0);
+    hours.days.contains(&day) && hours.hours.contains(&hour)
+}

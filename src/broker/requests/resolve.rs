@@ -1,0 +1,36 @@
+//! A person looked and says what happened where nobody knew.
+
+use super::vote::Moment;
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Ruling,
+        proposal::check_reason, request::Request,
+    },
+    store::requests,
+};
+
+impl Broker {
+    /// Settles unknown and unconfirmed outcomes by hand. Nothing is sent.
+    pub async fn resolve(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        endpoints: &[EndpointId],
+        (ruling, reason): (Ruling, &str),
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let reason = reason.trim();
+        check_reason(reason)?;
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let Moment { request, may, person, .. } =
+                    self.moment(tx, who, id, (Verb::Resolve, now)).await?;
+                let found = (endpoints, ruling, reason);
+                let transition = request.resolve(&person, found, &may, now)?;
+                Ok(requests::advance(tx, transition, now).await?)
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Resolve, done.await).await
+    }
+}

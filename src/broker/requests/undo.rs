@@ -1,0 +1,221 @@
+//! Taking a response back: a request of its own, with its own decision, approval and audit.
+
+use std::collections::BTreeSet;
+
+use super::submit::{Draft, load};
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        actor::Agent,
+        digest::Canonical,
+        endpoint::{Candidate, Inventory, Selection, SkipReason},
+        facts::{AlertFacts, Principal, Resource, Verb},
+        id::RequestId,
+        lifecycle::Refusal,
+        proposal::{Claim, Proposal, check_reason},
+        request::{Asker, Outcome, Request, StateName, Target},
+    },
+    store::{Read, accounts, requests},
+};
+
+/// What can be said beforehand about taking a request back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undo {
+    /// It can be asked for; what it can and cannot do.
+    Possible {
+        /// In words.
+        note: String,
+    },
+    /// The manager has no means for it: what to do by hand.
+    Impossible {
+        /// In words.
+        why: String,
+    },
+    /// There is nothing to take back, and there will not be.
+    Nothing,
+}
+
+impl Broker {
+    /// The agent that asked wants it taken back. For another agent there is no such request.
+    pub async fn undo_as_agent(
+        &self,
+        agent: &Agent,
+        id: RequestId,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        self.undo(&Principal::Agent(agent.clone()), None, id, reason).await
+    }
+
+    /// A person wants it taken back.
+    pub async fn undo_as_person(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        let person = &who.person;
+        let asker = Asker { person: person.id, name: person.name.clone(), role: person.role };
+        self.undo(&who.principal(self.clock().now()), Some(asker), id, reason).await
+    }
+
+    /// What can be said about it beforehand.
+    pub async fn undo_of(&self, request: &Request) -> Undo {
+        let ended = request.state.name().terminal();
+        let Some(action) = request.action.undo() else { return Undo::Nothing };
+        if ended && request.standing().next().is_none() {
+            return Undo::Nothing;
+        }
+        let Some(connector) = self.manager(&request.manager) else {
+            let why = format!("the manager {} is no longer configured", request.manager);
+            return Undo::Impossible { why };
+        };
+        let open =
+            |target: &&Target| !ended || target.outcome.as_ref().is_some_and(Outcome::may_stand);
+        let platforms: BTreeSet<_> =
+            request.targets.iter().filter(open).map(|target| target.endpoint.platform).collect();
+        let (mut obstacles, now) = (BTreeSet::new(), self.clock().now());
+        for platform in platforms {
+            let can = connector.can_undo(&action, request.term, platform, now).await;
+            obstacles.extend(can.err().map(|reason| reason.to_string()));
+        }
+        if !obstacles.is_empty() {
+            let why = obstacles.into_iter().collect::<Vec<_>>().join("; ");
+            return Undo::Impossible { why };
+        }
+        let unknown = |target: &Target| matches!(target.outcome, Some(Outcome::Unknown { .. }));
+        let note = if request.standing().any(unknown) { OF_UNKNOWN } else { OF_SENT };
+        Undo::Possible { note: note.to_owned() }
+    }
+
+    async fn undo(
+        &self,
+        who: &Principal,
+        asker: Option<Asker>,
+        id: RequestId,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        let reason = reason.trim().to_owned();
+        check_reason(&reason)?;
+        let mut reader = self.store().reader().await?;
+        let undone = self.undoable(&mut reader, who, id).await?;
+        if let Some(open) = open_undo(&mut reader, id).await? {
+            return load(&mut reader, open).await;
+        }
+        let agent = match who {
+            Principal::Agent(caller) => caller.clone(),
+            Principal::Person(..) => accounts::agent_by_id(&mut reader, undone.agent)
+                .await?
+                .ok_or(BrokerError::NotFound)?,
+        };
+        drop(reader);
+        let _place = match &asker {
+            Some(_) => None,
+            None => Some(self.enter(&agent).await?),
+        };
+        let connector = self.manager(&undone.manager).ok_or_else(|| {
+            nothing(&format!("the manager {} is no longer configured", undone.manager))
+        })?;
+        let action =
+            undone.action.undo().ok_or_else(|| nothing("it takes something back itself"))?;
+        let ids = undone.standing().map(|target| target.endpoint.id.clone()).collect();
+        let proposal = Proposal {
+            action,
+            manager: None,
+            selection: Selection::Ids(ids),
+            term: undone.term,
+            claim: Claim { reason, alert_id: None, confidence: None },
+            idempotency_key: None,
+        };
+        let now = self.clock().now();
+        let mut inventory =
+            connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
+        keep_same_machines(&mut inventory, &undone);
+        let alert =
+            AlertFacts { summary: "an undo needs no alert".to_owned(), ..Default::default() };
+        let mut request = self.draft(&agent, &proposal, inventory, (connector.name(), alert));
+        request.undoes = Some(id);
+        request.asked_by = asker.clone();
+        let same = Canonical::new(1, "undo").text(&id.to_string()).digest();
+        let draft = &Draft { request, proposal: same, ask: same, idempotency_key: None };
+        let agent = &agent;
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    // The world may have moved while the manager was asked.
+                    self.undoable(tx, who, id).await?;
+                    if let Some(open) = open_undo(tx, id).await? {
+                        return load(tx, open).await;
+                    }
+                    self.store_draft(tx, agent, draft).await
+                })
+            })
+            .await
+    }
+
+    /// The request, if this one may take it back and there is something to take back.
+    async fn undoable(
+        &self,
+        read: &mut impl Read,
+        who: &Principal,
+        id: RequestId,
+    ) -> Result<Request, BrokerError> {
+        let request = requests::load(read, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent =
+            accounts::agent_by_id(read, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let resource = Resource::Request(request.facts(&agent));
+        self.authorize(who, Verb::View, &resource).map_err(|_hidden| BrokerError::NotFound)?;
+        self.authorize(who, Verb::Undo, &resource)?;
+        if request.action.undo().is_none() {
+            return Err(nothing("it takes something back itself").into());
+        }
+        let state = request.state.name();
+        if state != StateName::Settled {
+            let hint = if state.terminal() { "nothing was sent" } else { "cancel it instead" };
+            return Err(nothing(&format!("it is {state}; {hint}")).into());
+        }
+        if request.standing().next().is_none() {
+            return Err(nothing("it stands on no endpoint any more").into());
+        }
+        Ok(request)
+    }
+}
+
+const OF_SENT: &str = "An undo is a request of its own. It is sent like any other; that it worked \
+                       is known only when the endpoint says so.";
+const OF_UNKNOWN: &str = "On some endpoints nobody knows whether it was done. An undo lifts it \
+                          there if it was done before the undo arrives; if it was never done, the \
+                          undo may block for about a second and lift that. It does not help \
+                          against a command that arrives later.";
+
+fn nothing(why: &str) -> Refusal {
+    Refusal::NothingToUndo { why: why.to_owned() }
+}
+
+/// An undo of this request that is still open.
+async fn open_undo(read: &mut impl Read, of: RequestId) -> Result<Option<RequestId>, BrokerError> {
+    for id in requests::undos(read, of).await? {
+        let undo = load(read, id).await?;
+        if !undo.state.name().terminal() {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Another machine under an old id was never acted on, and one that is gone cannot be. Both are
+/// named as left out.
+fn keep_same_machines(inventory: &mut Inventory, undone: &Request) {
+    let left_out = |why: &str| Err(SkipReason::NoCommand(why.to_owned()));
+    for Target { endpoint: then, .. } in undone.standing() {
+        let found = inventory.candidates.iter_mut().find(|c| c.endpoint.id == then.id);
+        match found {
+            Some(candidate) if candidate.endpoint.same_machine(then) => {}
+            Some(candidate) => candidate.command = left_out("another machine has this id now"),
+            None => inventory.candidates.push(Candidate {
+                endpoint: then.clone(),
+                command: left_out("the manager no longer knows it"),
+                silent: false,
+            }),
+        }
+    }
+}

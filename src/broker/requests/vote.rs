@@ -1,0 +1,147 @@
+//! People decide: approve, reject, retract. All in one transaction with fresh facts: the request,
+//! the person, the agent, policy's answer.
+
+use serde_json::json;
+
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        Time,
+        actor::{Agent, Person},
+        audit::{AuditEvent, EventKind},
+        decision::Answer,
+        facts::{Resource, Verb},
+        id::RequestId,
+        lifecycle::{Ballot, Refusal, Shown},
+        request::Request,
+    },
+    store::{Tx, accounts, requests},
+};
+
+impl Broker {
+    /// Approves what was shown.
+    pub async fn approve(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        shown: Shown,
+        comment: &str,
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let moment = self.moment(tx, who, id, (Verb::Approve, now)).await?;
+                self.approve_now(tx, moment, (shown, comment), now).await
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Approve, done.await).await
+    }
+
+    /// Counts one more approval.
+    pub(in crate::broker) async fn approve_now(
+        &self,
+        tx: &mut Tx<'_>,
+        Moment { request, agent, may, person }: Moment,
+        (shown, comment): (Shown, &str),
+        now: Time,
+    ) -> Result<Request, BrokerError> {
+        let ballot = Ballot { person, shown, comment: comment.to_owned() };
+        let mut with_vote = request.clone();
+        with_vote.votes.push(ballot.clone().vote(now));
+        let fresh = self.decide(tx, &with_vote, &agent, now).await?;
+        let transition = request.approve(ballot, &may, fresh)?;
+        Ok(requests::advance(tx, transition, now).await?)
+    }
+
+    /// Rejects what was shown; the comment is the reason.
+    pub async fn reject(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        shown: Shown,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let Moment { request, may, person, .. } =
+                    self.moment(tx, who, id, (Verb::Reject, now)).await?;
+                let ballot = Ballot { person, shown, comment: reason.to_owned() };
+                let transition = request.reject(ballot, &may, now)?;
+                Ok(requests::advance(tx, transition, now).await?)
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Reject, done.await).await
+    }
+
+    /// Takes one's own approval back.
+    pub async fn retract(&self, who: &SignedIn, id: RequestId) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let Moment { request, agent, may, person } =
+                    self.moment(tx, who, id, (Verb::Retract, now)).await?;
+                let mut without = request.clone();
+                without.votes.retain(|vote| vote.person.id != person.id);
+                let fresh = self.decide(tx, &without, &agent, now).await?;
+                let transition = request.retract(&person, &may, fresh)?;
+                Ok(requests::advance(tx, transition, now).await?)
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Retract, done.await).await
+    }
+
+    pub(in crate::broker) async fn moment(
+        &self,
+        tx: &mut Tx<'_>,
+        who: &SignedIn,
+        id: RequestId,
+        (verb, now): (Verb, Time),
+    ) -> Result<Moment, BrokerError> {
+        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+        let person = accounts::person_by_id(tx, who.person.id)
+            .await?
+            .filter(|person| !person.disabled)
+            .ok_or(BrokerError::NotFound)?;
+        let who = SignedIn { person, ..who.clone() };
+        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let facts = request.facts(&agent);
+        let may = self.engine().may(&who.principal(now), verb, &Resource::Request(facts));
+        Ok(Moment { request, agent, may, person: who.person })
+    }
+
+    /// A refused vote changes nothing, but it is written down.
+    pub(in crate::broker) async fn record_refused_vote(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        verb: Verb,
+        done: Result<Request, BrokerError>,
+    ) -> Result<Request, BrokerError> {
+        if let Err(BrokerError::Refused(refusal)) = &done {
+            self.note_refused_vote(who, id, verb, refusal).await?;
+        }
+        done
+    }
+
+    pub(in crate::broker) async fn note_refused_vote(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        verb: Verb,
+        refusal: &Refusal,
+    ) -> Result<(), BrokerError> {
+        let detail = json!({ "verb": verb.name(), "why": refusal.to_string() });
+        let mut event = AuditEvent::new(EventKind::VoteRefused, who.actor(), None, detail);
+        event.request = Some(id);
+        Ok(self.record(&event).await?)
+    }
+}
+
+/// Everything a vote rests on, read in its transaction.
+pub(in crate::broker) struct Moment {
+    pub(in crate::broker) request: Request,
+    pub(in crate::broker) agent: Agent,
+    pub(in crate::broker) may: Answer,
+    pub(in crate::broker) person: Person,
+}

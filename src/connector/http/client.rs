@@ -1,0 +1,310 @@
+//! One HTTP call and what is known when it fails. The only place that builds clients.
+
+use std::{error::Error as StdError, io, iter, net::IpAddr, time::Duration};
+
+use reqwest::{Client, RequestBuilder, Url, header::CONTENT_TYPE, redirect, retry};
+use rustls::{CertificateError, OtherError};
+use serde::de::DeserializeOwned;
+
+use super::{
+    error::ConnectorError,
+    secret::Tls,
+    tls::{self, Distrust},
+};
+
+/// How long a connection may take. Shorter than any call's deadline: a connection that does not
+/// come about must never look like an answer that does not come.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// How much of an outside system's words is kept.
+const DETAIL_CHARS_MAX: usize = 300;
+
+/// Where an outside system is.
+#[derive(Debug, Clone)]
+pub(in crate::connector) struct Address {
+    /// Without a slash at the end.
+    pub(in crate::connector) url: String,
+    /// A name, or an address without brackets.
+    pub(in crate::connector) host: String,
+    pub(in crate::connector) port: u16,
+}
+
+impl Address {
+    /// Reads `{section}.url` and holds it against how the system proves itself.
+    pub(in crate::connector) fn read(
+        url: &str,
+        tls: &Tls,
+        section: &str,
+    ) -> Result<Self, ConnectorError> {
+        let wrong = |allowed| ConnectorError::settings(format!("{section}.url"), url, allowed);
+        let parsed = Url::parse(url).map_err(|error| {
+            wrong(format!("it is an address such as https://wazuh.example:55000 ({error})"))
+        })?;
+        // Not shown: a URL may carry a password by mistake.
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            let key = format!("{section}.url");
+            let allowed = "user and password have their own keys";
+            return Err(ConnectorError::settings(key, "a URL with a user name", allowed));
+        }
+        if parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(wrong("it ends with the path".to_owned()));
+        }
+        let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let local = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        match (parsed.scheme(), tls) {
+            ("https", Tls::Ca { .. } | Tls::Pin { .. }) => {}
+            ("https", Tls::Plain) => {
+                let allowed = format!("set {section}.ca_file or {section}.pin_sha256 with https");
+                return Err(wrong(allowed));
+            }
+            ("http", Tls::Plain) if local => {}
+            ("http", Tls::Plain) => {
+                return Err(wrong("http:// is for this machine only; use https://".to_owned()));
+            }
+            ("http", Tls::Ca { .. } | Tls::Pin { .. }) => {
+                let allowed = "ca_file and pin_sha256 are for https:// addresses";
+                return Err(wrong(allowed.to_owned()));
+            }
+            (_, _) => return Err(wrong("it begins with https://".to_owned())),
+        }
+        let port = parsed.port_or_known_default().unwrap_or_default();
+        Ok(Self { url: parsed.as_str().trim_end_matches('/').to_owned(), host, port })
+    }
+}
+
+/// What is known of a failed call's effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::connector) enum Effect {
+    /// No byte of the request left.
+    None,
+    /// It may have been done.
+    Possible,
+}
+
+/// A call without an answer.
+#[derive(Debug)]
+pub(in crate::connector) struct Failure {
+    pub(in crate::connector) effect: Effect,
+    pub(in crate::connector) error: ConnectorError,
+}
+
+impl From<Failure> for ConnectorError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// An answer, of any status.
+#[derive(Debug)]
+pub(in crate::connector) struct Reply {
+    pub(in crate::connector) status: u16,
+    pub(in crate::connector) content_type: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as JSON of an expected form; the error says what is wrong with it.
+    pub(in crate::connector) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| format!("the answer is not what it should be: {}", cut(&error)))
+    }
+
+    /// The body as JSON; an empty form where it is none.
+    pub(in crate::connector) fn json_or_default<T: DeserializeOwned + Default>(&self) -> T {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub(in crate::connector) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// The start of a text from outside, in one line.
+pub(in crate::connector) fn cut(text: &impl ToString) -> String {
+    let text = text.to_string();
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS_MAX).collect()
+}
+
+/// An outside system with a client for it; clones share the connections.
+#[derive(Debug, Clone)]
+pub(in crate::connector) struct Site {
+    /// "the manager main at https://…".
+    pub(in crate::connector) system: String,
+    pub(in crate::connector) address: Address,
+    client: Client,
+}
+
+/// How a site treats its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::connector) enum Connections {
+    /// Kept for the next call.
+    Kept,
+    /// A new one for each call. A kept one may be closed by the other side just as bytes leave,
+    /// and then nobody knows how far they came.
+    Fresh,
+}
+
+impl Site {
+    /// A client that follows no redirect, obeys no proxy of the environment, never repeats a call
+    /// by itself, and ends each within `deadline`.
+    pub(in crate::connector) fn new(
+        (system, address): (String, Address),
+        tls: &Tls,
+        section: &str,
+        connections: Connections,
+        deadline: Duration,
+    ) -> Result<Self, ConnectorError> {
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls::client_config(tls, section)?)
+            .https_only(*tls != Tls::Plain)
+            .http1_only()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_DEADLINE.min(deadline / 2))
+            .timeout(deadline);
+        if connections == Connections::Fresh {
+            builder = builder.pool_max_idle_per_host(0);
+        }
+        let client = builder.build().map_err(|error| {
+            ConnectorError::settings(format!("{section}.url"), &address.url, innermost(&error))
+        })?;
+        Ok(Self { system, address, client })
+    }
+
+    /// Begins a `GET`; the path starts with a slash.
+    pub(in crate::connector) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.address.url))
+    }
+
+    /// Begins a `POST`.
+    pub(in crate::connector) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.address.url))
+    }
+
+    /// Begins a `POST` to an address of this system as it stands: with a query, say.
+    pub(in crate::connector) fn post_to(&self, url: &str) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Begins a `PUT`.
+    pub(in crate::connector) fn put(&self, path: &str) -> RequestBuilder {
+        self.client.put(format!("{}{path}", self.address.url))
+    }
+
+    /// Makes the call and reads at most `mib_max` MiB of its answer.
+    pub(in crate::connector) async fn send(
+        &self,
+        request: RequestBuilder,
+        mib_max: usize,
+    ) -> Result<Reply, Failure> {
+        let mut response = request.send().await.map_err(|error| self.failure(&error))?;
+        let status = response.status().as_u16();
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > mib_max * 1024 * 1024 {
+                let (system, limit) = (self.system.clone(), format!("{mib_max} MiB"));
+                let error = ConnectorError::TooLarge { system, limit };
+                return Err(Failure { effect: Effect::Possible, error });
+            }
+        }
+        Ok(Reply { status, content_type, body })
+    }
+
+    /// Makes the call and reads at most so many bytes of its answer; what comes after them, or does
+    /// not come, changes nothing.
+    pub(in crate::connector) async fn glance(
+        &self,
+        request: RequestBuilder,
+        bytes_max: usize,
+    ) -> Result<Reply, Failure> {
+        let mut response = request.send().await.map_err(|error| self.failure(&error))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= bytes_max {
+                body.truncate(bytes_max);
+                break;
+            }
+        }
+        Ok(Reply { status, content_type: None, body })
+    }
+
+    /// The error for an answer of the right status and the wrong form.
+    pub(in crate::connector) fn malformed(&self, reply: &Reply, detail: String) -> ConnectorError {
+        ConnectorError::Answer { system: self.system.clone(), status: reply.status, detail }
+    }
+
+    /// The SHA-256 of the certificate that is shown there; none where no TLS is spoken. Nothing is
+    /// sent: this client trusts nobody.
+    pub(in crate::connector) async fn presented(
+        &self,
+        deadline: Duration,
+    ) -> Result<Option<String>, Failure> {
+        if self.address.url.starts_with("http://") {
+            return Ok(None);
+        }
+        let place = (self.system.clone(), self.address.clone());
+        let built = Self::new(place, &Tls::Plain, "", Connections::Fresh, deadline);
+        let looker = built.map_err(|error| Failure { effect: Effect::None, error })?;
+        match looker.send(looker.get("/"), 1).await {
+            Err(Failure { error: ConnectorError::Certificate { presented, .. }, .. }) => {
+                Ok(Some(presented))
+            }
+            Err(failure) => Err(failure),
+            Ok(_) => Ok(None),
+        }
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        let system = self.system.clone();
+        // On a fresh connection the request is written after it stands, TLS included.
+        let unsent = error.is_connect() || error.is_builder();
+        let effect = if unsent { Effect::None } else { Effect::Possible };
+        let distrust = causes(error).find_map(|cause| cause.downcast_ref::<Distrust>());
+        let error = match distrust {
+            Some(Distrust { presented, why }) => ConnectorError::Certificate {
+                system,
+                why: why.clone(),
+                presented: presented.to_string(),
+            },
+            None if error.is_timeout() && unsent => {
+                ConnectorError::Unreachable { system, why: "no connection in time".to_owned() }
+            }
+            None if error.is_timeout() => {
+                ConnectorError::Unreachable { system, why: "no answer in time".to_owned() }
+            }
+            None => ConnectorError::Unreachable { system, why: innermost(error) },
+        };
+        Failure { effect, error }
+    }
+}
+
+/// The innermost cause. The outer ones say only that a request failed, and may show its URL.
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(String::new, |cause| cut(&cause))
+}
+
+pub(in crate::connector) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |error| within(*error))
+}
+
+/// The next cause; I/O and TLS errors hide theirs from [`StdError::source`].
+fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return Some(inner);
+    }
+    if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))) =
+        error.downcast_ref()
+    {
+        return Some(inner.as_ref());
+    }
+    error.source()
+}

@@ -1,0 +1,160 @@
+//! What went wrong with an outside system, in a sentence for people.
+
+use std::time::Duration;
+
+/// Why an outside system did not do what it was asked. `system` names it and its address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectorError {
+    /// There is no connection, or it broke, or no answer came in time.
+    #[error("{system} does not answer: {why}; check its address and that it is running")]
+    Unreachable {
+        /// Which system.
+        system: String,
+        /// How the connection ended.
+        why: String,
+    },
+    /// It showed a certificate that is not the configured one.
+    #[error(
+        "the certificate of {system} is not trusted: {why}; it has the SHA-256 fingerprint \
+         {presented}. if that is the fingerprint of the right machine, set pin_sha256 to it, or \
+         set ca_file and tls_server_name to what the certificate carries"
+    )]
+    Certificate {
+        /// Which system.
+        system: String,
+        /// What is wrong with it.
+        why: String,
+        /// SHA-256 of the certificate that was shown.
+        presented: String,
+    },
+    /// Wrong user or password.
+    #[error(
+        "{system} refuses the user name or the password; correct them in the configuration and start \
+         the broker again"
+    )]
+    LoginRefused {
+        /// Which system.
+        system: String,
+    },
+    /// Too many wrong passwords came from this machine.
+    #[error(
+        "{system} lets nobody sign in from this machine after too many wrong passwords; correct \
+         the password and wait five minutes"
+    )]
+    Blocked {
+        /// Which system.
+        system: String,
+    },
+    /// The user lacks a right.
+    #[error("{system} refuses: {detail}; give the user the right {right}")]
+    Forbidden {
+        /// Which system.
+        system: String,
+        /// The right, as the system names it.
+        right: String,
+        /// The system's words.
+        detail: String,
+    },
+    /// Too many calls in this minute, by all clients together.
+    #[error(
+        "{system} answers no more calls for {seconds} s; wait, or raise its \
+         max_request_per_minute"
+    )]
+    RateLimited {
+        /// Which system.
+        system: String,
+        /// How long nothing is asked, in seconds.
+        seconds: u32,
+    },
+    /// So many calls in this minute, by this broker, that the others would suffer.
+    #[error(
+        "Countersign itself waits for {seconds} s: the {calls} calls a minute that it may make to \
+         {system} are used up"
+    )]
+    OverBudget {
+        /// Which system.
+        system: String,
+        /// The most calls in a minute.
+        calls: usize,
+        /// Until there is room again, in seconds.
+        seconds: u32,
+    },
+    /// It failed several times in a row, and is left alone for a while.
+    #[error("{system} is not called for {seconds} s, because it failed again and again: {why}")]
+    CircuitOpen {
+        /// Which system.
+        system: String,
+        /// How the last call failed.
+        why: String,
+        /// Until one call is made, in seconds.
+        seconds: u32,
+    },
+    /// It is starting, stopping or lacks one of its parts.
+    #[error("{system} is not ready: {detail}; try again in a moment")]
+    Busy {
+        /// Which system.
+        system: String,
+        /// The system's words.
+        detail: String,
+    },
+    /// Any other answer that is not the one expected.
+    #[error("{system} answered {status}: {detail}")]
+    Answer {
+        /// Which system.
+        system: String,
+        /// The HTTP status.
+        status: u16,
+        /// The system's words, or what is wrong with them.
+        detail: String,
+    },
+    /// More than anybody should have to read.
+    #[error("{system} answered with more than {limit}")]
+    TooLarge {
+        /// Which system.
+        system: String,
+        /// The limit with its unit.
+        limit: String,
+    },
+    /// The configuration is wrong.
+    #[error("`{value}` is not right for {key}: {allowed}")]
+    Settings {
+        /// The key in the configuration.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        allowed: String,
+    },
+}
+
+impl ConnectorError {
+    pub(in crate::connector) fn settings(
+        key: impl Into<String>,
+        value: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self::Settings { key: key.into(), value: value.into(), allowed: allowed.into() }
+    }
+
+    /// How long to wait before it may be different; none where a person has to act first.
+    pub fn retry_in(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable { .. } => Some(Duration::from_secs(3)),
+            Self::Certificate { .. } | Self::Busy { .. } | Self::Answer { status: 500.., .. } => {
+                Some(Duration::from_secs(5))
+            }
+            Self::RateLimited { seconds, .. }
+            | Self::OverBudget { seconds, .. }
+            | Self::CircuitOpen { seconds, .. } => Some(Duration::from_secs((*seconds).into())),
+            // A token made in the second in which the user's rights change is dead at once; one
+            // made in the next second lives.
+            Self::Answer { status: 401, .. } => Some(Duration::from_millis(1100)),
+            Self::Answer { .. }
+            | Self::LoginRefused { .. }
+            | Self::Blocked { .. }
+            | Self::Forbidden { .. }
+            | Self::TooLarge { .. }
+            | Self::Settings { .. } => None,
+        }
+    }
+}

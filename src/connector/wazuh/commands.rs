@@ -1,0 +1,231 @@
+//! Which command does what where, and the bytes that carry it.
+//!
+//! Sources: the scripts that Wazuh 4.14 ships, `src/os_execd` for the two kinds of name. `!x` runs
+//! the file `active-response/bin/x` and nothing ends it; `x600` is an entry that the manager makes
+//! of an `<active-response>` block, and the endpoint ends it after 600 seconds. The API can only
+//! say "add": what ends a response early is the block's twin with a timeout of one second, or a
+//! script that the configuration names.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use serde_json::json;
+
+use super::command_names::Configured;
+use crate::{
+    connector::Mark,
+    domain::{
+        action::{Action, ActionKind, Term, spoken_seconds},
+        endpoint::{Platform, SkipReason},
+    },
+};
+
+/// The timeout of the twin that ends another response early.
+pub(super) const TWIN_SECS: u32 = 1;
+
+/// The scripts that Wazuh ships, without `.exe` and `.sh`.
+const SHIPPED: [&str; 15] = [
+    "default-firewall-drop",
+    "disable-account",
+    "firewall-drop",
+    "firewalld-drop",
+    "host-deny",
+    "ip-customblock",
+    "ipfw",
+    "kaspersky",
+    "netsh",
+    "npf",
+    "pf",
+    "restart",
+    "restart-wazuh",
+    "route-null",
+    "wazuh-slack",
+];
+
+/// The bytes of a response's body.
+pub(super) fn body(command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
+    // In alphabetical order, which is the order of the bytes however serde_json is built.
+    json!({
+        "alert": { "data": { action.kind().argument(): action.argument() } },
+        "arguments": [mark.to_string()],
+        "command": command,
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The script that Wazuh ships for a response on a platform: the name of its file.
+pub(super) const fn script(kind: ActionKind, platform: Platform) -> Option<&'static str> {
+    match (kind, platform) {
+        (ActionKind::BlockIp, Platform::Linux | Platform::MacOs) => Some("firewall-drop"),
+        (ActionKind::BlockIp, Platform::Windows) => Some("netsh.exe"),
+        (ActionKind::DisableAccount, Platform::Linux) => Some("disable-account"),
+        (ActionKind::BlockIp, Platform::Other)
+        | (ActionKind::DisableAccount, Platform::MacOs | Platform::Windows | Platform::Other)
+        | (ActionKind::UnblockIp | ActionKind::EnableAccount, _) => None,
+    }
+}
+
+/// Whether a file is one of the scripts that Wazuh ships, none of which takes anything back when
+/// it is called through the API.
+pub(super) fn only_adds(file: &str) -> bool {
+    let name = file.strip_suffix(".exe").or_else(|| file.strip_suffix(".sh")).unwrap_or(file);
+    SHIPPED.contains(&name)
+}
+
+/// What endpoints would have to run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) action: &'a Action,
+    pub(super) term: Term,
+    /// The configured commands that take something back.
+    pub(super) undo: &'a BTreeMap<(ActionKind, Platform), String>,
+}
+
+impl Wanted<'_> {
+    /// Whether the manager's names count: a `!` command runs without.
+    pub(super) fn needs_names(&self) -> bool {
+        self.term != Term::Permanent || self.action.kind().is_undo()
+    }
+
+    /// The command on a platform, or why there is none. `names` are those of the endpoint's node,
+    /// or why they are not known.
+    pub(super) fn command(
+        &self,
+        platform: Platform,
+        names: Result<&Configured, &str>,
+    ) -> Result<String, SkipReason> {
+        match (self.action.kind(), self.term) {
+            (kind @ (ActionKind::BlockIp | ActionKind::DisableAccount), term) => {
+                self.response(script_of(kind, platform)?, term, (platform, names))
+            }
+            (ActionKind::UnblockIp, Term::Seconds(seconds)) => {
+                let script = script_of(ActionKind::BlockIp, platform)?;
+                twin(script, seconds, names)
+            }
+            (ActionKind::UnblockIp, Term::Permanent) => {
+                self.undo(ActionKind::BlockIp, platform, names)
+            }
+            (ActionKind::EnableAccount, _) => {
+                self.undo(ActionKind::DisableAccount, platform, names)
+            }
+        }
+    }
+
+    fn response(
+        &self,
+        script: &str,
+        term: Term,
+        (platform, names): (Platform, Result<&Configured, &str>),
+    ) -> Result<String, SkipReason> {
+        // src/active-response/netsh.c writes `remoteip=<address>/32` whatever the address.
+        if platform == Platform::Windows && matches!(self.action, Action::BlockIp(IpAddr::V6(_))) {
+            let why = "on windows Wazuh would block a /32 around an IPv6 address";
+            return Err(SkipReason::NoCommand(why.to_owned()));
+        }
+        let Term::Seconds(seconds) = term else { return Ok(format!("!{script}")) };
+        let names = names.map_err(unread)?;
+        // A timeout of 0 never ends, and 1 is the twin.
+        let found = if seconds > TWIN_SECS { names.command(script, seconds) } else { None };
+        found.map(|name| format!("{name}{seconds}")).ok_or_else(|| {
+            let others: Vec<_> = names.durations(script).iter().map(u32::to_string).collect();
+            let others = match others.as_slice() {
+                [] => String::new(),
+                others => format!(", or use {}", others.join(" or ")),
+            };
+            SkipReason::NotConfigured(format!(
+                "the manager has no command that ends after {} for {}: add an <active-response> \
+                 block for {} with timeout {seconds}{others}",
+                spoken_seconds(seconds),
+                platform.name(),
+                names.command_name(script),
+            ))
+        })
+    }
+
+    /// The command that the configuration names, or what to do by hand.
+    fn undo(
+        &self,
+        kind: ActionKind,
+        platform: Platform,
+        names: Result<&Configured, &str>,
+    ) -> Result<String, SkipReason> {
+        script_of(kind, platform)?;
+        let Some(command) = self.undo.get(&(kind, platform)) else {
+            return Err(SkipReason::NoCommand(format!(
+                "cannot be undone through Wazuh: no undo command is configured. by hand, on the \
+                 endpoint: {}",
+                by_hand(self.action, platform)
+            )));
+        };
+        if command.starts_with('!') || names.map_err(unread)?.takes_back(command) {
+            return Ok(command.clone());
+        }
+        let base = command.trim_end_matches('0');
+        Err(SkipReason::NotConfigured(format!(
+            "the manager has no command {command}: add an <active-response> block for {base} with \
+             timeout 0, or write ! and the name of a script on the endpoint"
+        )))
+    }
+}
+
+fn script_of(kind: ActionKind, platform: Platform) -> Result<&'static str, SkipReason> {
+    script(kind, platform).ok_or_else(|| {
+        let system = match platform {
+            Platform::Other => "this system",
+            Platform::Linux | Platform::MacOs | Platform::Windows => platform.name(),
+        };
+        SkipReason::NoCommand(format!("Wazuh has no command for {kind} on {system}"))
+    })
+}
+
+fn unread(why: &str) -> SkipReason {
+    SkipReason::NotConfigured(why.to_owned())
+}
+
+/// The twin of the command that made a timed block: the endpoint's timer for it becomes one second.
+fn twin(
+    script: &str,
+    seconds: u32,
+    names: Result<&Configured, &str>,
+) -> Result<String, SkipReason> {
+    let names = names.map_err(unread)?;
+    // When the command itself is gone by now, any other of the same script has the same timer.
+    let command = names.command(script, seconds).or_else(|| names.command(script, TWIN_SECS));
+    match command.filter(|name| names.has(name, TWIN_SECS)) {
+        Some(name) => Ok(format!("{name}{TWIN_SECS}")),
+        None => Err(SkipReason::NotConfigured(format!(
+            "the manager has no command that ends a timed block early: add an <active-response> \
+             block for {} with timeout {TWIN_SECS}, or wait until the block ends by itself",
+            command.unwrap_or_else(|| names.command_name(script)),
+        ))),
+    }
+}
+
+/// What a person does on the endpoint instead. Sources: src/active-response/firewalls, passwd(1).
+fn by_hand(action: &Action, platform: Platform) -> String {
+    let target = action.argument();
+    match (action, platform) {
+        (Action::BlockIp(address) | Action::UnblockIp(address), Platform::Linux) => {
+            let tool = if address.is_ipv4() { "iptables" } else { "ip6tables" };
+            format!(
+                "{tool} -D INPUT -s {target} -j DROP, and the same with FORWARD, until it says \
+                 that there is none"
+            )
+        }
+        (Action::BlockIp(_) | Action::UnblockIp(_), Platform::MacOs) => {
+            format!("pfctl -t wazuh_fwtable -T delete {target}")
+        }
+        (Action::BlockIp(_) | Action::UnblockIp(_), Platform::Windows) => format!(
+            "netsh advfirewall firewall delete rule name=\"WAZUH ACTIVE RESPONSE BLOCKED IP\" \
+             remoteip={target}/32"
+        ),
+        (Action::DisableAccount(_) | Action::EnableAccount(_), Platform::Linux) => {
+            format!("passwd -u {target}, if it was not locked before for another reason")
+        }
+        (Action::BlockIp(_) | Action::UnblockIp(_), Platform::Other)
+        | (
+            Action::DisableAccount(_) | Action::EnableAccount(_),
+            Platform::MacOs | Platform::Windows | Platform::Other,
+        ) => "nothing was done there".to_owned(),
+    }
+}

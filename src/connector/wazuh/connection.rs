@@ -1,0 +1,219 @@
+//! The manager's API: reads, and the one call that acts. Every call passes the gate.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::RequestBuilder;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{login::Login, manager_error::refusal, settings::Settings};
+use crate::{
+    connector::{
+        http::{
+            client::{Address, Connections, Effect, Failure, Reply, Site, cut},
+            error::ConnectorError,
+            secret::Secret,
+        },
+        wazuh::rate_budget::{Gate, Purpose},
+    },
+    domain::{Time, endpoint::EndpointId},
+};
+
+/// The oldest API that takes a response's target, and the first that takes no responses.
+const VERSIONS: ((u32, u32), (u32, u32)) = ((4, 2), (5, 0));
+/// The most of an answer to a read.
+const READ_MIB_MAX: usize = 8;
+
+/// What a manager says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    /// The version of its API, such as `4.14.7`.
+    pub(super) api_version: String,
+    /// The name of its machine.
+    pub(super) hostname: String,
+}
+
+impl About {
+    /// "API 4.14.7 on wazuh-manager".
+    pub(super) fn words(&self) -> String {
+        format!("API {} on {}", cut(&self.api_version), cut(&self.hostname))
+    }
+
+    /// What keeps it from taking responses the way this connector sends them.
+    pub(super) fn trouble(&self) -> Option<&'static str> {
+        let (first, gone) = VERSIONS;
+        match version(&self.api_version) {
+            None => Some("this is no version that Countersign knows; it needs Wazuh 4.2 to 4.14"),
+            Some(version) if version < first => {
+                Some("it is too old: upgrade it to Wazuh 4.2 or newer, below 5.0")
+            }
+            Some(version) if version >= gone => Some(
+                "Wazuh 5 has no active response in its API, so nothing can be sent; stay on 4.14 \
+                 as long as you need responses",
+            ),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Major and minor of a version such as `4.14.7` or `Wazuh v4.14.7`.
+pub(super) fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.strip_prefix("Wazuh ").unwrap_or(text).trim_start_matches('v').split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// A site behind the gate.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) site: Site,
+    gate: Arc<Gate>,
+}
+
+impl Line {
+    /// Makes a call, if the gate lets it through, and tells the gate how it ended.
+    pub(super) async fn send(
+        &self,
+        request: RequestBuilder,
+        mib_max: usize,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Reply, Failure> {
+        let shut = |error| Failure { effect: Effect::None, error };
+        self.gate.enter(purpose, now).map_err(shut)?;
+        let answer = self.site.send(request, mib_max).await;
+        match &answer {
+            Ok(reply) if reply.status == 429 => self.gate.refused(now),
+            Ok(reply) if reply.status == 500 => {
+                let error = refusal(&self.site, reply, "");
+                if matches!(error, ConnectorError::Busy { .. }) {
+                    self.gate.failed(&error, now);
+                } else {
+                    self.gate.answered(now);
+                }
+            }
+            Ok(_) | Err(Failure { error: ConnectorError::TooLarge { .. }, .. }) => {
+                self.gate.answered(now);
+            }
+            Err(Failure { error, .. }) => self.gate.failed(error, now),
+        }
+        answer
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Manager {
+    pub(super) reads: Line,
+    pub(super) calls: Line,
+    pub(super) gate: Arc<Gate>,
+    pub(super) login: Login,
+    /// How far the manager's clock is ahead of ours, as of its last answer.
+    ahead: Mutex<Option<TimeDelta>>,
+}
+
+impl Manager {
+    pub(super) fn new(settings: &Settings) -> Result<Self, ConnectorError> {
+        let Settings { name, url, user, password, tls, .. } = settings;
+        let section = settings.section();
+        let address = Address::read(url, tls, &section)?;
+        let system = format!("the manager {name} at {}", address.url);
+        let gate = Arc::new(Gate::new(system.clone(), settings.calls_per_minute_max));
+        let line = |connections, deadline| {
+            let place = (system.clone(), address.clone());
+            let site = Site::new(place, tls, &section, connections, deadline)?;
+            Ok::<_, ConnectorError>(Line { site, gate: Arc::clone(&gate) })
+        };
+        Ok(Self {
+            reads: line(Connections::Kept, settings.read_deadline)?,
+            calls: line(Connections::Fresh, settings.call_deadline)?,
+            login: Login::new(user.clone(), password.clone()),
+            ahead: Mutex::default(),
+            gate,
+        })
+    }
+
+    /// Reads something. A token that is refused is renewed once: it may have died before its
+    /// time, when the user's rights changed or the manager restarted.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        right: &str,
+        now: Time,
+    ) -> Result<T, ConnectorError> {
+        let mut reply = self.read_once(path, now).await?;
+        if reply.status == 401 {
+            reply = self.read_once(path, now).await?;
+        }
+        let site = &self.reads.site;
+        if reply.status != 200 {
+            return Err(refusal(site, &reply, right));
+        }
+        reply.json().map_err(|detail| site.malformed(&reply, detail))
+    }
+
+    async fn read_once(&self, path: &str, now: Time) -> Result<Reply, ConnectorError> {
+        let token = self.login.token(&self.reads, Purpose::Ask, now).await?;
+        let request = self.reads.site.get(path).bearer_auth(token.expose());
+        let reply = self.reads.send(request, READ_MIB_MAX, Purpose::Ask, now).await?;
+        if reply.status == 401 {
+            self.login.forget(&token).await;
+        }
+        Ok(reply)
+    }
+
+    /// Asks who it is, and what time it is there.
+    pub(super) async fn about(&self, now: Time) -> Result<About, ConnectorError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            api_version: String,
+            #[serde(default)]
+            hostname: String,
+            timestamp: Option<String>,
+        }
+        let Answer { data } = self.read("/", "to use the API", now).await?;
+        let there = data.timestamp.as_deref().and_then(time);
+        if let Some(there) = there {
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(there - now);
+        }
+        Ok(About { api_version: data.api_version, hostname: data.hostname })
+    }
+
+    /// How far the manager's clock is ahead of ours; none before it said what time it is.
+    pub(super) fn ahead(&self) -> Option<TimeDelta> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The call that acts: once, on a connection of its own. The list is never empty: without one
+    /// the manager would take every endpoint.
+    pub(super) async fn respond(
+        &self,
+        endpoints: &[EndpointId],
+        body: Vec<u8>,
+        token: &Secret,
+        now: Time,
+    ) -> Result<Reply, Failure> {
+        let ids: Vec<_> = endpoints.iter().map(EndpointId::as_str).collect();
+        let ids = ids.join(",");
+        // wait_for_complete: otherwise the API gives up after 10 s while its work goes on.
+        let path = format!("/active-response?agents_list={ids}&wait_for_complete=true");
+        let request = self
+            .calls
+            .site
+            .put(&path)
+            .header("content-type", "application/json")
+            .bearer_auth(token.expose())
+            .body(body);
+        self.calls.send(request, 1, Purpose::Act, now).await
+    }
+}
+
+/// A time as Wazuh writes it: RFC 3339, or with `+0000` at the end.
+pub(super) fn time(text: &str) -> Option<Time> {
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+        .ok()
+        .map(|time| time.with_timezone(&Utc))
+}

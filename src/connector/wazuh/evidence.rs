@@ -1,0 +1,240 @@
+//! Traces: the alerts that the endpoints' own logs led to.
+//!
+//! An endpoint writes the input of each script that it starts into its log, with the mark that the
+//! call carried, and the manager makes an alert of it. That proves that the script was started
+//! there with this input, and nothing more. What the indexer returns is held against the call once
+//! more: a trace of another call, another endpoint or another time confirms nothing. Source of the
+//! rules: `ruleset/rules/0015-ossec_rules.xml`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use chrono::{SecondsFormat, TimeDelta};
+use serde_json::{Value, json};
+
+use super::{
+    Wazuh,
+    connection::time,
+    indexer::{Hit, Indexer, text},
+};
+use crate::{
+    connector::{
+        Mark,
+        http::{client::cut, error::ConnectorError},
+    },
+    domain::{
+        Time,
+        evidence::{Evidence, Seen, Sighting, Watched},
+    },
+};
+
+/// Marks in one search.
+const MARKS_MAX: usize = 100;
+/// Alerts in one page, and pages in one search: 100 marks of 50 endpoints, begun and ended.
+const PAGE: usize = 1000;
+const PAGES_MAX: usize = 10;
+/// What two clocks may still differ by after they were compared.
+const SLACK: TimeDelta = TimeDelta::seconds(60);
+/// How long after its start a script may say that it failed.
+const DOUBT_WITHIN: TimeDelta = TimeDelta::seconds(30);
+/// The rule of a script that Wazuh has no rule for.
+const OTHER_SCRIPT: &str = "657";
+/// Rules of scripts that were started, and that were told to undo what they did.
+const STARTED: [&str; 3] = ["651", "653", "655"];
+const ENDED: [&str; 3] = ["652", "654", "656"];
+/// The firewall of a Windows endpoint is off.
+const FIREWALL_OFF: &str = "658";
+/// Any other line of the log. Fires only where its level was raised.
+const OTHER_LINE: &str = "650";
+/// How the scripts that Wazuh ships say that they did not do it. Source: src/active-response.
+const FAILURES: [&str; 4] = ["Unable to run", "Cannot read", "Invalid system", "not valid"];
+
+/// A sighting, with what its doubts are found by.
+struct Found {
+    sighting: Sighting,
+    /// The file that was started.
+    program: Option<String>,
+}
+
+impl Wazuh {
+    pub(super) async fn traces(
+        &self,
+        watched: &[Watched],
+        now: Time,
+    ) -> Result<Vec<Sighting>, ConnectorError> {
+        let Some(indexer) = &self.indexer else { return Ok(Vec::new()) };
+        if watched.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A manager that does not answer has the clock that it had, or else ours.
+        let asked = self.names.learn(&self.manager, &BTreeSet::new(), now).await;
+        let _clock_is_fresh = asked.is_ok();
+        let clock = Clock { ahead: self.manager.ahead().unwrap_or_default(), now };
+        let mut found = Vec::new();
+        for watched in watched.chunks(MARKS_MAX) {
+            found.extend(indexer.started_and_ended(watched, clock).await?);
+        }
+        indexer.doubt(&mut found, clock).await?;
+        let mut sightings: Vec<_> = found.into_iter().map(|found| found.sighting).collect();
+        sightings.sort_by_key(|sighting| sighting.evidence.at);
+        Ok(sightings)
+    }
+}
+
+/// The two clocks.
+#[derive(Clone, Copy)]
+struct Clock {
+    ahead: TimeDelta,
+    now: Time,
+}
+
+impl Clock {
+    /// A time of ours, in the alerts' form and by the manager's clock.
+    fn theirs(self, at: Time) -> String {
+        (at + self.ahead).to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// When an alert was made, by our clock; none when it does not say, or has not come yet.
+    fn ours(self, alert: &Value) -> Option<Time> {
+        let at = time(text(alert, "timestamp")?)?.checked_sub_signed(self.ahead)?;
+        (at - self.now <= SLACK).then_some(at)
+    }
+}
+
+impl Indexer {
+    async fn started_and_ended(
+        &self,
+        watched: &[Watched],
+        clock: Clock,
+    ) -> Result<Vec<Found>, ConnectorError> {
+        let marks: BTreeMap<String, &Watched> = watched.iter().map(|w| (mark(w), w)).collect();
+        let Some(since) = watched.iter().map(|w| w.since).min() else { return Ok(Vec::new()) };
+        let rules: Vec<_> = STARTED.iter().chain(&ENDED).chain([&OTHER_SCRIPT]).collect();
+        let filter = json!([
+            { "terms": { "data.parameters.extra_args": marks.keys().collect::<Vec<_>>() } },
+            { "terms": { "rule.id": rules } },
+            { "range": { "timestamp": { "gte": clock.theirs(since - SLACK) } } },
+        ]);
+        let mut counted = HashSet::new();
+        let mut found = Vec::new();
+        for hit in self.pages(&filter).await? {
+            let of_mark = extra_args(&hit.source).into_iter().find_map(|arg| marks.get(arg));
+            let Some(one) = of_mark.and_then(|watched| sighted(watched, &hit, clock)) else {
+                continue;
+            };
+            let alert = text(&hit.source, "id").unwrap_or(&hit.id).to_owned();
+            if counted.insert(alert) {
+                found.push(one);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks for what speaks against those that just started.
+    async fn doubt(&self, found: &mut [Found], clock: Clock) -> Result<(), ConnectorError> {
+        let mut started: Vec<_> =
+            found.iter_mut().filter(|found| found.sighting.seen == Seen::Started).collect();
+        let times = || started.iter().map(|found| found.sighting.evidence.at);
+        let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(()) };
+        let endpoints: BTreeSet<_> =
+            started.iter().map(|found| found.sighting.endpoint.to_string()).collect();
+        let filter = json!([
+            { "terms": { "agent.id": endpoints } },
+            { "terms": { "rule.id": [FIREWALL_OFF, OTHER_LINE] } },
+            { "range": { "timestamp": {
+                "gte": clock.theirs(first), "lte": clock.theirs(last + DOUBT_WITHIN),
+            } } },
+        ]);
+        for hit in self.pages(&filter).await? {
+            let Some(at) = clock.ours(&hit.source) else { continue };
+            for found in &mut started {
+                let Found { sighting, program } = &mut **found;
+                let after = at - sighting.evidence.at;
+                let there = text(&hit.source, "agent.id") == Some(sighting.endpoint.as_str());
+                if there && (TimeDelta::zero()..=DOUBT_WITHIN).contains(&after) {
+                    let doubt = doubt(&hit.source, program.as_deref());
+                    sighting.doubt = sighting.doubt.take().or(doubt);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All pages of a search, the oldest alert first.
+    async fn pages(&self, filter: &Value) -> Result<Vec<Hit>, ConnectorError> {
+        let mut query = json!({
+            "size": PAGE,
+            "_source": [
+                "id", "timestamp", "rule.id", "agent.id", "full_log", "data.command",
+                "data.parameters.extra_args", "data.parameters.program",
+            ],
+            "query": { "bool": { "filter": filter } },
+            "sort": [{ "timestamp": { "order": "asc" } }, { "id": { "order": "asc" } }],
+        });
+        let mut all = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let hits = self.search(&query).await?;
+            let (full, next) = (hits.len() >= PAGE, hits.last().map(|hit| hit.sort.clone()));
+            all.extend(hits);
+            match (next.filter(Value::is_array), query.as_object_mut()) {
+                (Some(next), Some(query)) if full => query.insert("search_after".to_owned(), next),
+                _ => break,
+            };
+        }
+        Ok(all)
+    }
+}
+
+fn mark(watched: &Watched) -> String {
+    let Watched { request, attempt, digest, .. } = *watched;
+    Mark { request, attempt, digest }.to_string()
+}
+
+/// What the call carried; a list, or the one entry of one.
+fn extra_args(alert: &Value) -> Vec<&str> {
+    match alert.pointer("/data/parameters/extra_args") {
+        Some(Value::Array(args)) => args.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(arg)) => vec![arg],
+        None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
+            Vec::new()
+        }
+    }
+}
+
+/// An alert as a trace of a call whose mark it carries; none when it is one of another endpoint or
+/// another time, or says what no trace says.
+fn sighted(watched: &Watched, hit: &Hit, clock: Clock) -> Option<Found> {
+    let alert = &hit.source;
+    let id = text(alert, "agent.id")?;
+    let endpoint = watched.endpoints.iter().find(|endpoint| endpoint.as_str() == id)?.clone();
+    let rule = text(alert, "rule.id")?;
+    let seen = match text(alert, "data.command")? {
+        "add" if rule == OTHER_SCRIPT || STARTED.contains(&rule) => Seen::Started,
+        "delete" if rule == OTHER_SCRIPT || ENDED.contains(&rule) => Seen::Ended,
+        _ => return None,
+    };
+    let at = clock.ours(alert).filter(|at| *at >= watched.since - SLACK)?;
+    let evidence =
+        Evidence { index: hit.index.clone(), alert: hit.id.clone(), rule: rule.to_owned(), at };
+    let (request, attempt) = (watched.request, watched.attempt);
+    let program = text(alert, "data.parameters.program").map(str::to_owned);
+    let sighting = Sighting { request, attempt, endpoint, seen, evidence, doubt: None };
+    Some(Found { sighting, program })
+}
+
+/// What an alert says against a script that just started; none where it says nothing.
+fn doubt(alert: &Value, program: Option<&str>) -> Option<String> {
+    match text(alert, "rule.id")? {
+        FIREWALL_OFF => {
+            let off =
+                "the endpoint says that its Windows firewall is off, so a block has no effect";
+            return Some(off.to_owned());
+        }
+        OTHER_LINE => {}
+        _ => return None,
+    }
+    let log = text(alert, "full_log")?;
+    // A line of another script that ran at the same time says nothing about this one.
+    let own = program.is_none_or(|program| log.contains(program));
+    let failed = FAILURES.iter().any(|failure| log.contains(failure));
+    (own && failed).then(|| format!("the endpoint's log says that it failed: {}", cut(&log)))
+}

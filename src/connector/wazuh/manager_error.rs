@@ -1,0 +1,53 @@
+//! What Wazuh says when it refuses a whole request (`application/problem+json`).
+
+use serde::Deserialize;
+
+use crate::connector::http::{
+    client::{Reply, Site, cut},
+    error::ConnectorError,
+};
+
+/// Daemons are not ready, the queue of responses is gone, wazuh-db is gone: one node could not
+/// begin. Source: `framework/wazuh/core/exception.py`.
+const CANNOT_BEGIN: [u32; 3] = [1017, 1010, 2005];
+/// Too many wrong passwords.
+const SHUT_OUT: u32 = 6000;
+/// How long the limit of a minute may last.
+const MINUTE_SECS: u32 = 60;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Problem {
+    /// Wazuh's own code.
+    #[serde(rename = "error")]
+    pub(super) code: Option<u32>,
+    /// Wazuh's words.
+    #[serde(default)]
+    pub(super) detail: String,
+}
+
+impl Problem {
+    /// The refusal; without code and with a stand-in text where the body holds none.
+    pub(super) fn of(reply: &Reply) -> Self {
+        let mut problem: Self = reply.json_or_default();
+        if problem.detail.is_empty() {
+            "without a reason".clone_into(&mut problem.detail);
+        }
+        problem.detail = cut(&problem.detail);
+        problem
+    }
+}
+
+/// The error for an answer that is not 200. `right` is what the call needs.
+pub(super) fn refusal(site: &Site, reply: &Reply, right: &str) -> ConnectorError {
+    let system = site.system.clone();
+    let Problem { code, detail } = Problem::of(reply);
+    match (reply.status, code) {
+        (403, Some(SHUT_OUT)) => ConnectorError::Blocked { system },
+        (403, _) => ConnectorError::Forbidden { system, right: right.to_owned(), detail },
+        (429, _) => ConnectorError::RateLimited { system, seconds: MINUTE_SECS },
+        (500, Some(code)) if CANNOT_BEGIN.contains(&code) => {
+            ConnectorError::Busy { system, detail }
+        }
+        (status, _) => ConnectorError::Answer { system, status, detail },
+    }
+}

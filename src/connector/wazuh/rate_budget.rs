@@ -1,0 +1,175 @@
+//! What stands in front of every call to a manager: a budget, and a circuit that opens when the
+//! manager is down. It counts by the time that it is given, and calls nobody.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::TimeDelta;
+
+use crate::{connector::http::error::ConnectorError, domain::Time};
+
+/// A manager counts by the minute.
+const MINUTE: TimeDelta = TimeDelta::seconds(60);
+/// So many failures in a row open the circuit.
+const FAILURES_MAX: u32 = 3;
+/// So long the circuit stays open before one call is let through.
+const OPEN: TimeDelta = TimeDelta::seconds(30);
+
+/// How the last calls to a manager ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Set while the manager counts as down and is not called.
+    pub shut: Option<Shut>,
+    /// The calls of the last 60 seconds.
+    pub calls_last_minute: usize,
+    /// The most of them.
+    pub calls_per_minute_max: usize,
+    /// When it last answered anything; none if it never did.
+    pub last_answer_at: Option<Time>,
+}
+
+/// A manager that is given up for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shut {
+    /// Since when.
+    pub since: Time,
+    /// How the last call failed.
+    pub why: String,
+    /// When one call is let through.
+    pub next_try: Time,
+}
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::connector) enum Purpose {
+    /// A question: it leaves a quarter of the budget alone.
+    Ask,
+    /// A response.
+    Act,
+}
+
+#[derive(Debug)]
+pub(in crate::connector) struct Gate {
+    system: String,
+    calls_per_minute_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: VecDeque<Time>,
+    /// When the manager itself refused a call because there were too many.
+    refused_at: Option<Time>,
+    failures: u32,
+    shut: Option<Shut>,
+    last_answer_at: Option<Time>,
+}
+
+impl Gate {
+    pub(in crate::connector) fn new(system: String, calls_per_minute_max: u16) -> Self {
+        let calls_per_minute_max = calls_per_minute_max.into();
+        Self { system, calls_per_minute_max, state: Mutex::default() }
+    }
+
+    /// Counts a call that is about to be made, or says why it may not be.
+    pub(in crate::connector) fn enter(
+        &self,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<(), ConnectorError> {
+        let mut state = self.state();
+        let system = || self.system.clone();
+        if let Some(shut) = &state.shut
+            && let Some(left) = left(shut.next_try - OPEN, OPEN, now)
+        {
+            let (why, seconds) = (shut.why.clone(), left);
+            return Err(ConnectorError::CircuitOpen { system: system(), why, seconds });
+        }
+        if let Some(seconds) = state.refused_at.and_then(|at| left(at, MINUTE, now)) {
+            return Err(ConnectorError::RateLimited { system: system(), seconds });
+        }
+        state.forget(now);
+        let max = match purpose {
+            Purpose::Ask => (self.calls_per_minute_max * 3 / 4).max(1),
+            Purpose::Act => self.calls_per_minute_max,
+        };
+        if state.calls.len() >= max {
+            let freed = state.calls.get(state.calls.len() - max).copied();
+            let seconds = freed.and_then(|at| left(at, MINUTE, now)).unwrap_or(1);
+            let calls = self.calls_per_minute_max;
+            return Err(ConnectorError::OverBudget { system: system(), calls, seconds });
+        }
+        state.calls.push_back(now);
+        // Half open: this call is the only one until it ends, or its time is over too.
+        if let Some(shut) = &mut state.shut {
+            shut.next_try = now + OPEN;
+        }
+        Ok(())
+    }
+
+    /// The manager answered, whatever it said.
+    pub(in crate::connector) fn answered(&self, now: Time) {
+        let mut state = self.state();
+        state.failures = 0;
+        state.shut = None;
+        state.last_answer_at = Some(now);
+    }
+
+    /// It answered that there were too many calls.
+    pub(in crate::connector) fn refused(&self, now: Time) {
+        self.answered(now);
+        self.state().refused_at = Some(now);
+    }
+
+    /// It did not answer, or answered that it cannot work.
+    pub(in crate::connector) fn failed(&self, why: &ConnectorError, now: Time) {
+        let mut state = self.state();
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= FAILURES_MAX {
+            let since = state.shut.as_ref().map_or(now, |shut| shut.since);
+            state.shut = Some(Shut { since, why: why.to_string(), next_try: now + OPEN });
+        }
+    }
+
+    pub(in crate::connector) fn health(&self, now: Time) -> Health {
+        let mut state = self.state();
+        state.forget(now);
+        Health {
+            shut: state.shut.clone(),
+            calls_last_minute: state.calls.len(),
+            calls_per_minute_max: self.calls_per_minute_max,
+            last_answer_at: state.last_answer_at,
+        }
+    }
+
+    /// Whether the circuit is open and one call would be let through.
+    pub(in crate::connector) fn due(&self, now: Time) -> bool {
+        let state = self.state();
+        let next = state.shut.as_ref().map(|shut| shut.next_try);
+        next.is_some_and(|next| left(next - OPEN, OPEN, now).is_none())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget(&mut self, now: Time) {
+        self.calls.retain(|at| left(*at, MINUTE, now).is_some());
+    }
+}
+
+/// The seconds left, counted up, of a time that began at `from`; none when it is over. A clock that
+/// was turned back far ends it too: nothing waits for hours because of that.
+fn left(from: Time, length: TimeDelta, now: Time) -> Option<u32> {
+    let passed = now - from;
+    if passed < -length || passed >= length {
+        return None;
+    }
+    let left = length - passed;
+    let seconds = left.num_seconds() + i64::from(left.subsec_nanos() > 0);
+    u32::try_from(seconds).ok()
+}

@@ -1,0 +1,350 @@
+//! The demo's requests, and the story that it plays by itself.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::Demo;
+use crate::{
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    domain::{
+        action::ActionKind,
+        evidence::Evidence,
+        id::RequestId,
+        lifecycle::{Ruling, Shown},
+        request::Request,
+    },
+    simulator::{Fault, Outage, Times, Work},
+};
+
+/// How long a step may take until its end is seen: the collector looks every five seconds.
+const STEP: Duration = Duration::from_secs(30);
+/// How often the story looks whether a step came out.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// What the agent of the demo asks for at the start.
+pub(crate) fn first_requests() -> Vec<(ActionKind, Value)> {
+    let steps = [at_once(), fleet(), privileged(), private()];
+    steps.into_iter().map(|step| (step.kind, step.arguments)).collect()
+}
+
+/// One step: what is asked, who decides how, and what must come of it.
+struct Step {
+    title: &'static str,
+    kind: ActionKind,
+    arguments: Value,
+    people: &'static [(&'static str, Ballot)],
+    /// What goes wrong at the manager.
+    fault: Option<Fault>,
+    expected: &'static str,
+    /// What a person does when it came out, and what comes of that.
+    then: Option<(Then, &'static str)>,
+}
+
+impl Default for Step {
+    fn default() -> Self {
+        Self {
+            title: "",
+            kind: ActionKind::BlockIp,
+            arguments: Value::Null,
+            people: &[],
+            fault: None,
+            expected: "",
+            then: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    /// bob, a senior, takes it back.
+    Undo,
+    /// bob looked, and says that nothing was done.
+    NotDone,
+}
+
+#[derive(Clone, Copy)]
+enum Ballot {
+    Approve,
+    Reject(&'static str),
+}
+
+fn at_once() -> Step {
+    Step {
+        title: "a small block with an alert that the broker finds runs at once",
+        arguments: json!({
+            "srcip": "203.0.113.7", "agent_ids": ["001"], "duration_seconds": 600,
+            "reason": "ssh brute force from this address on web-01",
+            "alert_id": "1763800000.10001", "confidence": 95,
+        }),
+        expected: "settled: 001 confirmed",
+        ..Step::default()
+    }
+}
+
+fn fleet() -> Step {
+    Step {
+        title: "a block on all endpoints, inactive ones among them, waits for a person",
+        arguments: json!({
+            "srcip": "198.51.100.23", "all_agents": true, "duration_seconds": 600,
+            "reason": "the address scans the whole network and tries known exploits",
+        }),
+        people: &[("bob", Ballot::Approve)],
+        expected: "settled: 001, 002, 003, 004, 005, 006, 007, 008, 009, 010 confirmed; 014 refused; \
+                   011, 012, 013 skipped",
+        ..Step::default()
+    }
+}
+
+fn privileged() -> Step {
+    Step {
+        title: "disabling a privileged account needs two people, one of them a lead",
+        kind: ActionKind::DisableAccount,
+        arguments: json!({
+            "dstuser": "dbadmin", "agent_ids": ["003"], "duration_seconds": 600,
+            "reason": "dbadmin signed in from two countries within five minutes",
+        }),
+        people: &[("bob", Ballot::Approve), ("carol", Ballot::Approve)],
+        expected: "settled: 003 confirmed",
+        ..Step::default()
+    }
+}
+
+fn rejected() -> Step {
+    Step {
+        title: "a person rejects what makes no sense",
+        arguments: json!({
+            "srcip": "198.51.100.99", "agent_ids": ["002"], "duration_seconds": 3600,
+            "reason": "many requests per second from this address",
+        }),
+        people: &[("bob", Ballot::Reject("that is our own load test"))],
+        expected: "rejected",
+        ..Step::default()
+    }
+}
+
+fn private() -> Step {
+    Step {
+        title: "a private address is refused by policy",
+        arguments: json!({
+            "srcip": "10.0.0.5", "agent_ids": ["001"], "duration_seconds": 600,
+            "reason": "lateral movement from this address",
+        }),
+        expected: "denied",
+        ..Step::default()
+    }
+}
+
+fn partial() -> Step {
+    Step {
+        title: "one endpoint of two has responses switched off: it is left out beforehand",
+        arguments: json!({
+            "srcip": "198.51.100.77", "agent_ids": ["002", "014"], "duration_seconds": 600,
+            "reason": "credential stuffing against the portal and the VPN",
+        }),
+        people: &[("bob", Ballot::Approve)],
+        expected: "settled: 002 confirmed; 014 skipped",
+        ..Step::default()
+    }
+}
+
+fn lost() -> Step {
+    Step {
+        title: "the manager's answer is lost: nobody knows, until somebody looks",
+        arguments: json!({
+            "srcip": "198.51.100.88", "agent_ids": ["006"], "duration_seconds": 600,
+            "reason": "password spraying against the mail server",
+        }),
+        people: &[("carol", Ballot::Approve)],
+        fault: Some(Fault::Fail(Outage::Timeout, Work::NotDone)),
+        expected: "settled: 006 unknown",
+        then: Some((Then::NotDone, "settled: 006 refused")),
+        ..Step::default()
+    }
+}
+
+fn taken_back() -> Step {
+    Step {
+        title: "a block that turns out to be wrong is taken back",
+        arguments: json!({
+            "srcip": "198.51.100.44", "agent_ids": ["007"], "duration_seconds": 3600,
+            "reason": "a new address downloads the customer list",
+        }),
+        people: &[("bob", Ballot::Approve)],
+        expected: "settled: 007 confirmed",
+        then: Some((Then::Undo, "settled: 007 reverted")),
+        ..Step::default()
+    }
+}
+
+fn ends() -> Step {
+    Step {
+        title: "a short block ends by itself, and the endpoint says so",
+        arguments: json!({
+            "srcip": "198.51.100.55", "agent_ids": ["003"], "duration_seconds": 5,
+            "reason": "a single burst of requests",
+        }),
+        people: &[("bob", Ballot::Approve)],
+        expected: "settled: 003 ended",
+        ..Step::default()
+    }
+}
+
+/// Plays the whole story. `tell` gets each line; the result is whether every step came out as
+/// expected.
+pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, BrokerError> {
+    let steps = [
+        at_once(),
+        fleet(),
+        privileged(),
+        rejected(),
+        private(),
+        partial(),
+        lost(),
+        taken_back(),
+        ends(),
+    ];
+    let (mut all, mut good) = (0, 0);
+    for (index, step) in steps.into_iter().enumerate() {
+        tell(format!("{}. {}", index + 1, step.title));
+        let request = play_step(demo, &step, &mut tell).await?;
+        let mut came = vec![came_out(demo, request.id, step.expected, &mut tell).await?];
+        if let Some((then, expected)) = step.then {
+            act(demo, &request, then, &mut tell).await?;
+            came.push(came_out(demo, request.id, expected, &mut tell).await?);
+        }
+        tell(String::new());
+        all += came.len();
+        good += came.into_iter().filter(|right| *right).count();
+    }
+    let calls = demo.manager.received().len();
+    let verified = demo.running.broker.keeper().verify_audit().await?;
+    tell(format!("The manager received {calls} calls."));
+    tell(match &verified.broken {
+        None => format!("The audit chain of {} entries is whole.", verified.rows),
+        Some((seq, why)) => format!("The audit chain is broken at entry {seq}: {why}."),
+    });
+    tell(format!("{good} of {all} outcomes came out as expected."));
+    Ok(good == all && verified.broken.is_none())
+}
+
+/// The agent asks, and people decide.
+async fn play_step(
+    demo: &Demo,
+    step: &Step,
+    tell: &mut impl FnMut(String),
+) -> Result<Request, BrokerError> {
+    let broker = &demo.running.broker;
+    if let Some(fault) = &step.fault {
+        demo.manager.misbehave(fault.clone(), Times::Once);
+    }
+    let arguments: Map<_, _> = step.arguments.as_object().cloned().unwrap_or_default();
+    let mut request = broker.submit(&demo.agent, step.kind, &arguments).await?;
+    tell(format!("   the agent asks: {}", request.effect()));
+    tell(format!("   policy: {}: {}", request.state.name(), request.decision.why()));
+    for (name, ballot) in step.people {
+        let who = sign_in(demo, name).await?;
+        request = vote(broker, &who, &request, *ballot).await?;
+        tell(match ballot {
+            Ballot::Approve => format!("   {name} approves: {}", request.state.name()),
+            Ballot::Reject(why) => format!("   {name} rejects: {why}"),
+        });
+    }
+    Ok(request)
+}
+
+/// What bob does with a request that came out.
+async fn act(
+    demo: &Demo,
+    request: &Request,
+    then: Then,
+    tell: &mut impl FnMut(String),
+) -> Result<(), BrokerError> {
+    let broker = &demo.running.broker;
+    let bob = sign_in(demo, "bob").await?;
+    match then {
+        Then::Undo => {
+            let undo = broker.undo_as_person(&bob, request.id, "it is our own backup").await?;
+            tell(format!("   bob takes it back: {}: {}", undo.effect(), undo.state.name()));
+        }
+        Then::NotDone => {
+            let reason = "the endpoint has no such rule";
+            let endpoints: Vec<_> =
+                request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
+            broker.resolve(&bob, request.id, &endpoints, (Ruling::NotDone, reason)).await?;
+            tell(format!("   bob looks and says that it was not done: {reason}"));
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a request came out as expected, or the step's time is over.
+async fn came_out(
+    demo: &Demo,
+    id: RequestId,
+    expected: &str,
+    tell: &mut impl FnMut(String),
+) -> Result<bool, BrokerError> {
+    let broker = &demo.running.broker;
+    let until = broker.clock().now() + STEP;
+    let request = loop {
+        let request = broker.request_of_agent(&demo.agent, id).await?;
+        if outcome(&request) == expected || broker.clock().now() >= until {
+            break request;
+        }
+        broker.clock().pause(GLANCE).await;
+    };
+    let got = outcome(&request);
+    let right = got == expected;
+    if let Some(evidence) = request.targets.iter().find_map(|t| t.outcome.as_ref()?.evidence()) {
+        let Evidence { index, alert, rule, .. } = evidence;
+        tell(format!("   seen in the indexer: alert {alert} of rule {rule} in {index}"));
+    }
+    tell(format!("   expected  {expected}"));
+    tell(format!("   got       {got}   {}", if right { "as expected" } else { "DIFFERENT" }));
+    Ok(right)
+}
+
+async fn vote(
+    broker: &Broker,
+    who: &SignedIn,
+    request: &Request,
+    ballot: Ballot,
+) -> Result<Request, BrokerError> {
+    let id: RequestId = request.id;
+    let shown = Shown { version: request.version, digest: request.digest };
+    match ballot {
+        Ballot::Approve => broker.approve(who, id, shown, "").await,
+        Ballot::Reject(why) => broker.reject(who, id, shown, why).await,
+    }
+}
+
+async fn sign_in(demo: &Demo, name: &str) -> Result<SignedIn, BrokerError> {
+    let person =
+        demo.people.iter().find(|person| person.name == name).ok_or(BrokerError::NotFound)?;
+    let token = demo.running.broker.sign_in(name, &person.password).await?;
+    demo.running.broker.session(&token).await?.ok_or(BrokerError::SignInRefused)
+}
+
+/// The state and every endpoint's fate: "settled: 001 sent; 014 refused; 011 skipped".
+fn outcome(request: &Request) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    let fates = request
+        .targets
+        .iter()
+        .filter_map(|t| Some((t.outcome.as_ref()?.name(), t.endpoint.id.as_str())))
+        .chain(request.skipped.iter().map(|s| ("skipped", s.endpoint.id.as_str())));
+    for (fate, id) in fates {
+        match groups.iter_mut().find(|(known, _)| *known == fate) {
+            Some((_, ids)) => ids.push(id),
+            None => groups.push((fate, vec![id])),
+        }
+    }
+    let state = request.state.name().name();
+    if groups.is_empty() || state != "settled" {
+        return state.to_owned();
+    }
+    let fates: Vec<_> =
+        groups.iter().map(|(fate, ids)| format!("{} {fate}", ids.join(", "))).collect();
+    format!("{state}: {}", fates.join("; "))
+}

@@ -1,0 +1,109 @@
+//! The broken glass: a lead on call lets a request run without the people who are missing, and
+//! somebody else looks back at it afterwards.
+
+use chrono::{SecondsFormat, TimeDelta};
+use serde_json::json;
+
+use super::{Ballot, Change, Fresh, Refusal, Transition, decide::policies, decision_detail};
+use crate::domain::{
+    Time,
+    actor::{Actor, Agent, Person, Role},
+    audit::EventKind,
+    decision::Answer,
+    request::{Request, Review, Reviewed, State, Vote},
+};
+
+/// Within so many hours after the glass was broken somebody else must have looked back at it.
+pub const REVIEW_HOURS: i64 = 24;
+
+impl Request {
+    /// A lead on call approves in place of everybody who is missing; an earlier approval of the
+    /// same person is replaced. `typed` must be the beginning of the digest, the comment is the
+    /// reason, and `fresh` policy's answer with this vote counted.
+    pub fn break_glass(
+        mut self,
+        ballot: Ballot,
+        typed: &str,
+        may: &Answer,
+        fresh: Fresh,
+    ) -> Result<Transition, Refusal> {
+        let verb = "be let through by breaking the glass";
+        self.votable(verb, ballot.shown, may, fresh.now)?;
+        if self.state != State::Pending {
+            return Err(Refusal::wrong_state(&self, verb));
+        }
+        let prefix = self.digest.prefix();
+        if typed != prefix {
+            return Err(Refusal::PrefixWrong { prefix });
+        }
+        if ballot.comment.trim().is_empty() {
+            return Err(Refusal::ReasonMissing);
+        }
+        let vote = Vote { break_glass: true, ..ballot.vote(fresh.now) };
+        let due_at = fresh.now + TimeDelta::hours(REVIEW_HOURS);
+        let actor = Actor::from(&vote.person);
+        let detail = json!({
+            "role": vote.person.role.name(),
+            "reason": vote.comment,
+            "digest": vote.digest.to_string(),
+            "review_due_at": due_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "allowed_by": policies(may),
+            "decision": decision_detail(&fresh.run),
+        });
+        self.votes.retain(|earlier| earlier.person.id != vote.person.id);
+        self.votes.push(vote.clone());
+        self.review = Some(Review { due_at, done: None });
+        self.decide(fresh);
+        Ok(self.moved(Change::Approved(vote), EventKind::GlassBroken, actor, detail))
+    }
+
+    /// Whether a broken glass still counts: its vote does, and the person is a lead on call by now.
+    pub fn glass_counts(&self, agent_now: &Agent) -> bool {
+        self.votes.iter().any(|vote| {
+            vote.break_glass
+                && self.counts(vote, agent_now)
+                && vote.person.role == Role::Lead
+                && vote.person.on_call
+        })
+    }
+
+    /// Whether somebody must look back at it now: the glass was broken and nothing further will be
+    /// sent.
+    pub fn review_due(&self) -> Option<&Review> {
+        self.review.as_ref().filter(|review| review.done.is_none() && self.state.name().terminal())
+    }
+
+    /// Whether this person broke the glass.
+    pub fn glass_broken_by(&self, person: &Person) -> bool {
+        self.votes.iter().any(|vote| vote.break_glass && vote.person.id == person.id)
+    }
+
+    /// Somebody else looked back at a broken glass and says what was found. Nothing moves.
+    pub fn review(
+        mut self,
+        person: &Person,
+        finding: &str,
+        may: &Answer,
+        now: Time,
+    ) -> Result<Transition, Refusal> {
+        if !may.allowed {
+            return Err(Refusal::NotAllowed { why: may.why() });
+        }
+        let Some(due_at) = self.review_due().map(|review| review.due_at) else {
+            return Err(Refusal::NoReviewDue);
+        };
+        if self.glass_broken_by(person) {
+            return Err(Refusal::OwnGlass);
+        }
+        if finding.trim().is_empty() {
+            return Err(Refusal::ReasonMissing);
+        }
+        let done = Reviewed { by: person.name.clone(), finding: finding.to_owned(), at: now };
+        self.review = Some(Review { due_at, done: Some(done) });
+        let detail = json!({
+            "role": person.role.name(), "finding": finding, "overdue": now > due_at,
+            "allowed_by": policies(may),
+        });
+        Ok(self.moved(Change::State, EventKind::Reviewed, Actor::from(person), detail))
+    }
+}

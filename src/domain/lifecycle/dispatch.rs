@@ -1,0 +1,271 @@
+//! Claimed, sent, settled: what the worker does, and what a restart finds.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{
+    Change, Fresh, Learnt, Next, Refusal, Report, Transition, decision_detail, learnt_detail,
+};
+use crate::domain::{
+    Time,
+    actor::Actor,
+    audit::EventKind,
+    digest::Digest,
+    endpoint::EndpointId,
+    id::AttemptId,
+    permit::{ExecutionPermit, Order},
+    request::{Attempt, Outcome, Request, State, StateName, Target},
+};
+
+impl Request {
+    /// The worker cannot claim it yet, and says why. None when that is known already.
+    pub fn hold(mut self, why: String) -> Option<Transition> {
+        if self.state.name() != StateName::Approved || self.held_because.as_ref() == Some(&why) {
+            return None;
+        }
+        let detail = json!({ "why": why });
+        self.held_because = Some(why);
+        Some(self.moved(Change::State, EventKind::DispatchHeld, Actor::System, detail))
+    }
+
+    /// The worker claims it and records the first attempt. `lost` are endpoints that were
+    /// connected when they were frozen and no longer are: nothing is sent to them.
+    pub fn claim(
+        mut self,
+        order: Order,
+        lost: &[(EndpointId, String)],
+        fresh: Fresh,
+        frozen: bool,
+    ) -> Result<(Transition, ExecutionPermit), Refusal> {
+        let State::Approved { use_by } = self.state else {
+            return Err(Refusal::wrong_state(&self, "be claimed"));
+        };
+        let Fresh { run, now, .. } = fresh;
+        self.state = State::Dispatching { use_by };
+        self.held_because = None;
+        for (endpoint, why) in lost {
+            self.learn(endpoint, Outcome::NotSent { why: why.clone() }, Learnt::at(now));
+        }
+        let attempt = self.open_attempt(&order, now)?;
+        let permit = ExecutionPermit::issue(&self, order, &run, frozen, now)?;
+        let detail = json!({
+            "attempt": attempt_detail(&self, &attempt),
+            "decision": decision_detail(&run),
+            "digest": self.digest.to_string(),
+            "not_sent": lost.iter().map(|(id, why)| json!({ "endpoint": id.as_str(), "why": why }))
+                .collect::<Vec<_>>(),
+        });
+        self.decision = run;
+        let change = Change::Attempt(attempt);
+        Ok((self.moved(change, EventKind::DispatchClaimed, Actor::System, detail), permit))
+    }
+
+    /// All endpoints were lost before the claim: settled with nothing sent.
+    pub fn lose_all(
+        mut self,
+        lost: &[(EndpointId, String)],
+        now: Time,
+    ) -> Result<Transition, Refusal> {
+        if self.state.name() != StateName::Approved {
+            return Err(Refusal::wrong_state(&self, "be claimed"));
+        }
+        for (endpoint, why) in lost {
+            self.learn(endpoint, Outcome::NotSent { why: why.clone() }, Learnt::at(now));
+        }
+        self.settle("no endpoint can be reached any more", now);
+        let detail = json!({ "outcomes": outcomes_detail(&self) });
+        Ok(self.moved(Change::State, EventKind::DispatchAnswered, Actor::System, detail))
+    }
+
+    /// An attempt ended. With a next order, its attempt is recorded in the same transition and its
+    /// permit returned. Without one, or where the permit is refused, nothing more is sent:
+    /// everything that is still open becomes `not_sent`.
+    pub fn answered(
+        mut self,
+        attempt: AttemptId,
+        report: &Report,
+        next: Next,
+        now: Time,
+    ) -> Result<(Transition, Option<ExecutionPermit>), Refusal> {
+        if self.state.name() != StateName::Dispatching {
+            return Err(Refusal::wrong_state(&self, "be answered"));
+        }
+        self.close_attempt(attempt, report, now)?;
+        let (attempt_next, permit) = match next {
+            Next::Order { order, run, frozen } => {
+                match ExecutionPermit::issue(&self, order, &run, frozen, now) {
+                    Ok(permit) => (Some(self.open_attempt(permit.order(), now)?), Some(permit)),
+                    Err(refusal) => {
+                        self.settle(&refusal.to_string(), now);
+                        (None, None)
+                    }
+                }
+            }
+            Next::Later => (None, None),
+            Next::Stop { why } => {
+                self.settle(&why, now);
+                (None, None)
+            }
+        };
+        let detail = json!({
+            "attempt": attempt.to_string(),
+            "answer": report.summary,
+            "outcomes": report.outcomes.iter().map(outcome_detail).collect::<Vec<_>>(),
+            "next": attempt_next.as_ref().map(|next| attempt_detail(&self, next)),
+            "settled": matches!(self.state, State::Settled { .. }).then(|| outcomes_detail(&self)),
+        });
+        let change = Change::Answered(attempt, attempt_next);
+        Ok((self.moved(change, EventKind::DispatchAnswered, Actor::System, detail), permit))
+    }
+
+    /// The next call after a wait: [`Next::Later`] is over. Where the permit is refused, or
+    /// nothing is to be sent any more, everything that is still open becomes `not_sent`.
+    pub fn resume(
+        mut self,
+        next: Next,
+        now: Time,
+    ) -> Result<(Transition, Option<ExecutionPermit>), Refusal> {
+        if self.state.name() != StateName::Dispatching {
+            return Err(Refusal::wrong_state(&self, "be sent"));
+        }
+        if self.attempts.iter().any(|attempt| attempt.answered_at.is_none()) {
+            return Err(Refusal::NoSuchAttempt);
+        }
+        let permit = match next {
+            Next::Order { order, run, frozen } => {
+                ExecutionPermit::issue(&self, order, &run, frozen, now)
+                    .map_err(|refusal| refusal.to_string())
+            }
+            Next::Later => return Err(Refusal::TooEarly),
+            Next::Stop { why } => Err(why),
+        };
+        let (change, permit, detail) = match permit {
+            Ok(permit) => {
+                let attempt = self.open_attempt(permit.order(), now)?;
+                let detail = json!({ "attempt": attempt_detail(&self, &attempt) });
+                (Change::Attempt(attempt), Some(permit), detail)
+            }
+            Err(why) => {
+                self.settle(&why, now);
+                (Change::State, None, json!({ "why": why, "settled": outcomes_detail(&self) }))
+            }
+        };
+        Ok((self.moved(change, EventKind::DispatchResumed, Actor::System, detail), permit))
+    }
+
+    /// After a restart: an attempt without an answer may have been sent, so its endpoints are
+    /// `unknown`; endpoints without an attempt surely were not. Nothing is sent again.
+    pub fn recover(
+        mut self,
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Result<Transition, Refusal> {
+        if self.state.name() != StateName::Dispatching {
+            return Err(Refusal::wrong_state(&self, "be recovered"));
+        }
+        let why = "the broker stopped while the call was under way";
+        let mut change = Change::State;
+        for at in 0..self.attempts.len() {
+            let Some(attempt) = self.attempts.get_mut(at).filter(|a| a.answered_at.is_none())
+            else {
+                continue;
+            };
+            attempt.answered_at = Some(now);
+            attempt.answer = Some(why.to_owned());
+            let (id, started_at) = (attempt.id, attempt.started_at);
+            change = Change::Answered(id, None);
+            for endpoint in self.under_way(id) {
+                let unknown = Outcome::Unknown { why: why.to_owned() };
+                self.learn(&endpoint, unknown, Learnt { now, since: started_at, confirm_within });
+            }
+        }
+        self.settle("the broker stopped before it was sent", now);
+        let detail = json!({ "outcomes": outcomes_detail(&self) });
+        Ok(self.moved(change, EventKind::DispatchRecovered, Actor::System, detail))
+    }
+
+    fn open_attempt(&mut self, order: &Order, now: Time) -> Result<Attempt, Refusal> {
+        let number = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+        for endpoint in &order.endpoints {
+            let target = self
+                .targets
+                .iter_mut()
+                .find(|t| t.endpoint.id == *endpoint && t.outcome.is_none())
+                .ok_or(Refusal::NoSuchAttempt)?;
+            target.attempt = Some(order.attempt);
+        }
+        let attempt = Attempt {
+            id: order.attempt,
+            number,
+            body_hash: Digest::of(&order.body),
+            started_at: now,
+            answered_at: None,
+            answer: None,
+        };
+        self.attempts.push(attempt.clone());
+        Ok(attempt)
+    }
+
+    fn close_attempt(&mut self, id: AttemptId, report: &Report, now: Time) -> Result<(), Refusal> {
+        let attempt = self
+            .attempts
+            .iter_mut()
+            .find(|attempt| attempt.id == id && attempt.answered_at.is_none())
+            .ok_or(Refusal::NoSuchAttempt)?;
+        attempt.answered_at = Some(now);
+        attempt.answer = Some(report.summary.clone());
+        let learnt = Learnt { now, since: now, confirm_within: report.confirm_within };
+        for (endpoint, outcome) in &report.outcomes {
+            if !self.under_way(id).contains(endpoint) {
+                return Err(Refusal::NoSuchAttempt);
+            }
+            self.learn(endpoint, outcome.clone(), learnt);
+        }
+        if !report.outcomes.is_empty() {
+            for forgotten in self.under_way(id) {
+                let why = "the report of the call does not mention it".to_owned();
+                self.learn(&forgotten, Outcome::Unknown { why }, learnt);
+            }
+        }
+        Ok(())
+    }
+
+    /// The endpoints of an attempt that have no outcome yet.
+    fn under_way(&self, attempt: AttemptId) -> Vec<EndpointId> {
+        let part = |t: &&Target| t.attempt == Some(attempt) && t.outcome.is_none();
+        self.targets.iter().filter(part).map(|target| target.endpoint.id.clone()).collect()
+    }
+
+    fn settle(&mut self, rest: &str, now: Time) {
+        for target in self.targets.iter_mut().filter(|target| target.outcome.is_none()) {
+            target.outcome = Some(Outcome::NotSent { why: rest.to_owned() });
+            target.outcome_at = Some(now);
+        }
+        self.state = State::Settled { at: now };
+        self.held_because = None;
+    }
+}
+
+fn attempt_detail(request: &Request, attempt: &Attempt) -> Value {
+    let endpoints: Vec<_> = request
+        .targets
+        .iter()
+        .filter(|target| target.attempt == Some(attempt.id))
+        .map(|target| target.endpoint.id.as_str())
+        .collect();
+    json!({
+        "id": attempt.id.to_string(),
+        "number": attempt.number,
+        "body_sha256": attempt.body_hash.to_string(),
+        "endpoints": endpoints,
+    })
+}
+
+fn outcome_detail((endpoint, outcome): &(EndpointId, Outcome)) -> Value {
+    learnt_detail(endpoint, outcome, None)
+}
+
+fn outcomes_detail(request: &Request) -> Value {
+    let known = |t: &Target| Some(learnt_detail(&t.endpoint.id, t.outcome.as_ref()?, None));
+    request.targets.iter().filter_map(known).collect()
+}

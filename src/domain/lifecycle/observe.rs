@@ -1,0 +1,236 @@
+//! After a call: what endpoints left behind, what time says, what people and undos do to outcomes.
+//!
+//! The state does not move any more; only outcomes do, and none of them ever leads to a call.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{Change, Learnt, Refusal, Ruling, Transition, decide::policies, learnt_detail};
+use crate::domain::{
+    Time,
+    action::spoken_seconds,
+    actor::{Actor, Person},
+    audit::EventKind,
+    decision::Answer,
+    endpoint::EndpointId,
+    evidence::{Seen, Sighting},
+    id::RequestId,
+    request::{Outcome, Proof, Request, Target},
+};
+
+impl Request {
+    /// Traces were seen. None when they say nothing new. A trace counts for the endpoint and the
+    /// call that it names, and for no other.
+    pub fn observed(
+        mut self,
+        sightings: &[Sighting],
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Option<Transition> {
+        let mut changed = Vec::new();
+        let id = self.id;
+        for sighting in sightings.iter().filter(|sighting| sighting.request == id) {
+            let part = |t: &&mut Target| {
+                t.endpoint.id == sighting.endpoint && t.attempt == Some(sighting.attempt)
+            };
+            let Some(target) = self.targets.iter_mut().find(part) else { continue };
+            let (outcome, doubt) = (shown(target, sighting), sighting.doubt.as_ref());
+            let doubtful = doubt.is_some() && target.doubt.as_ref() != doubt;
+            if doubtful {
+                target.doubt = doubt.cloned();
+            }
+            if let (Some(Outcome::Unconfirmed { .. }), Some(Outcome::Confirmed(_))) =
+                (&target.outcome, &outcome)
+            {
+                // It waited on the endpoint: its time began later than thought.
+                target.since = target.since.max(Some(sighting.evidence.at));
+            }
+            if outcome.is_none() && !doubtful {
+                continue;
+            }
+            changed.push(sighting.endpoint.clone());
+            if let Some(outcome) = outcome {
+                self.learn(&sighting.endpoint, outcome, Learnt { now, since: now, confirm_within });
+            }
+        }
+        if changed.is_empty() {
+            return None;
+        }
+        let detail = json!({ "outcomes": self.told(&changed) });
+        Some(self.moved(Change::State, EventKind::EvidenceSeen, Actor::System, detail))
+    }
+
+    /// The wait for traces is over on some endpoints: the conclusion is drawn. None when it is not
+    /// over anywhere.
+    pub fn overlooked(
+        mut self,
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Option<Transition> {
+        let late = |target: &Target| target.watch_until.is_some_and(|until| until <= now);
+        let ids: Vec<_> =
+            self.targets.iter().filter(|t| late(t)).map(|t| t.endpoint.id.clone()).collect();
+        for id in &ids {
+            let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) else {
+                continue;
+            };
+            target.watch_until = None;
+            let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else { continue };
+            if let Some(outcome) = self.concluded(target, confirm_within) {
+                self.learn(id, outcome, Learnt { now, since: now, confirm_within });
+            }
+        }
+        if ids.is_empty() {
+            return None;
+        }
+        let detail = json!({ "looked": confirm_within.is_some(), "outcomes": self.told(&ids) });
+        Some(self.moved(Change::State, EventKind::EvidenceMissed, Actor::System, detail))
+    }
+
+    /// What follows for an endpoint from a wait that brought nothing; none where nothing does.
+    fn concluded(&self, target: &Target, confirm_within: Option<TimeDelta>) -> Option<Outcome> {
+        match (target.outcome.as_ref()?, confirm_within) {
+            (Outcome::Sent, Some(window)) => Some(Outcome::Unconfirmed { why: waited(window) }),
+            (Outcome::Sent, None) | (Outcome::Confirmed(_) | Outcome::Unconfirmed { .. }, _) => {
+                self.ends(target).map(|_| Outcome::Ended { seen: None })
+            }
+            (
+                Outcome::Unknown { .. }
+                | Outcome::Refused { .. }
+                | Outcome::NotSent { .. }
+                | Outcome::Ended { .. }
+                | Outcome::Reverted { .. },
+                _,
+            ) => None,
+        }
+    }
+
+    /// The request that takes this one back was sent to these endpoints. None when it stands on
+    /// none of them.
+    pub fn reverted(
+        mut self,
+        by: RequestId,
+        endpoints: &[EndpointId],
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Option<Transition> {
+        let mut changed = Vec::new();
+        for id in endpoints {
+            let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else {
+                continue;
+            };
+            if !target.outcome.as_ref().is_some_and(Outcome::may_stand) {
+                continue;
+            }
+            let outcome = Outcome::Reverted { by, seen: None };
+            self.learn(id, outcome, Learnt { now, since: now, confirm_within });
+            changed.push(id.clone());
+        }
+        if changed.is_empty() {
+            return None;
+        }
+        let detail = json!({ "by": by.to_string(), "outcomes": self.told(&changed) });
+        Some(self.moved(Change::State, EventKind::ResponseReverted, Actor::System, detail))
+    }
+
+    /// A person looked and says what happened on endpoints where nobody knew.
+    pub fn resolve(
+        mut self,
+        person: &Person,
+        found: (&[EndpointId], Ruling, &str),
+        may: &Answer,
+        now: Time,
+    ) -> Result<Transition, Refusal> {
+        let (endpoints, ruling, reason) = found;
+        if !may.allowed {
+            return Err(Refusal::NotAllowed { why: may.why() });
+        }
+        if reason.trim().is_empty() {
+            return Err(Refusal::ReasonMissing);
+        }
+        let open = |id: &EndpointId| {
+            let target = self.targets.iter().find(|t| t.endpoint.id == *id);
+            target.and_then(|t| t.outcome.as_ref()).is_some_and(Outcome::open_to_people)
+        };
+        if let Some(wrong) = endpoints.iter().find(|id| !open(id)) {
+            return Err(Refusal::NotOpen { endpoint: wrong.to_string() });
+        }
+        if endpoints.is_empty() {
+            return Err(Refusal::NotOpen { endpoint: "(none was named)".to_owned() });
+        }
+        let words = format!("{}: {reason}", person.name);
+        for id in endpoints {
+            let outcome = match ruling {
+                Ruling::Done => Outcome::Confirmed(Proof::Person(words.clone())),
+                Ruling::NotDone => Outcome::Refused { code: None, message: words.clone() },
+            };
+            let watched = self.watch_until(id).filter(|_| ruling == Ruling::NotDone);
+            self.learn(id, outcome, Learnt::at(now));
+            // The endpoint's own alert, should it still come, knows better.
+            if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) {
+                target.watch_until = target.watch_until.or(watched);
+            }
+        }
+        let detail = json!({
+            "role": person.role.name(), "reason": reason, "allowed_by": policies(may),
+            "outcomes": self.told(endpoints),
+        });
+        Ok(self.moved(Change::State, EventKind::OutcomeResolved, Actor::from(person), detail))
+    }
+
+    fn watch_until(&self, endpoint: &EndpointId) -> Option<Time> {
+        self.targets.iter().find(|t| t.endpoint.id == *endpoint)?.watch_until
+    }
+
+    fn told(&self, endpoints: &[EndpointId]) -> Value {
+        let part = |target: &&Target| endpoints.contains(&target.endpoint.id);
+        let told = |target: &Target| {
+            let outcome = target.outcome.as_ref()?;
+            Some(learnt_detail(&target.endpoint.id, outcome, target.doubt.as_deref()))
+        };
+        self.targets.iter().filter(part).filter_map(told).collect()
+    }
+}
+
+/// The outcome that a trace shows; none where it shows nothing new.
+fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
+    let evidence = || sighting.evidence.clone();
+    match (target.outcome.as_ref()?, sighting.seen) {
+        // Without a code it was a person who said that nothing was done.
+        (
+            Outcome::Sent
+            | Outcome::Unknown { .. }
+            | Outcome::Unconfirmed { .. }
+            | Outcome::Refused { code: None, .. },
+            Seen::Started,
+        ) => Some(Outcome::Confirmed(Proof::Alert(evidence()))),
+        (
+            Outcome::Sent
+            | Outcome::Unknown { .. }
+            | Outcome::Unconfirmed { .. }
+            | Outcome::Confirmed(_)
+            | Outcome::Refused { code: None, .. }
+            | Outcome::Ended { seen: None },
+            Seen::Ended,
+        ) => Some(Outcome::Ended { seen: Some(evidence()) }),
+        (Outcome::Reverted { by, seen: None }, Seen::Ended) => {
+            Some(Outcome::Reverted { by: *by, seen: Some(evidence()) })
+        }
+        (
+            Outcome::Confirmed(_) | Outcome::Ended { .. } | Outcome::Reverted { .. },
+            Seen::Started,
+        )
+        | (
+            Outcome::Refused { code: Some(_), .. }
+            | Outcome::NotSent { .. }
+            | Outcome::Ended { seen: Some(_) }
+            | Outcome::Reverted { seen: Some(_), .. },
+            _,
+        ) => None,
+    }
+}
+
+fn waited(window: TimeDelta) -> String {
+    let seconds = u32::try_from(window.num_seconds()).unwrap_or(u32::MAX);
+    format!("the endpoint's own alert did not come within {}", spoken_seconds(seconds))
+}

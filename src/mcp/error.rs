@@ -1,0 +1,48 @@
+//! What the model reads when there is no request to show.
+
+use crate::{
+    broker::{BrokerError, queries::request::StoreError},
+    clock::Clock,
+    text::visible::visible,
+};
+
+/// The same for an id that is malformed, unknown or another agent's: an id is a name, not a right.
+const NOT_FOUND: &str = "There is no such request of yours. Allowed: a request_id that an earlier \
+                         answer gave you; list_requests shows them.";
+
+/// A sentence, which hides nothing of what it repeats. The cause of a fault goes to the log, under
+/// a reference that the sentence names.
+pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
+    let sentence = match error {
+        BrokerError::Invalid(invalid) => format!("{invalid} Nothing was stored."),
+        BrokerError::Refused(refusal) => format!("Nothing changed: {refusal}."),
+        // In its own words: it says what is too much and what to do.
+        BrokerError::AsksTooMuch(_) => format!("{error}."),
+        BrokerError::NotFound => NOT_FOUND.to_owned(),
+        BrokerError::NotAllowed(why) => format!("Policy does not allow it: {why}."),
+        // In quotes and escaped: partly the manager's own words.
+        BrokerError::Manager(cause) => format!(
+            "The Wazuh manager cannot be asked at the moment. Nothing was stored; ask again later, \
+             or tell the user. The cause: {}",
+            serde_json::Value::from(cause.to_string())
+        ),
+        BrokerError::Store(StoreError::Busy | StoreError::Conflict) => {
+            "Countersign is busy. Nothing was stored; try again in a moment.".to_owned()
+        }
+        BrokerError::Store(_)
+        | BrokerError::Policy(_)
+        | BrokerError::SignInRefused
+        | BrokerError::SignInThrottled
+        | BrokerError::WeakPassword => fault(error, clock),
+    };
+    visible(&sentence)
+}
+
+fn fault(error: &BrokerError, clock: &Clock) -> String {
+    let reference: String = clock.secret().chars().take(8).collect();
+    tracing::error!(%error, reference, "an agent's call failed");
+    format!(
+        "Countersign failed (reference {reference}; its log has the cause). Before you ask for a \
+         response again, call list_requests: the request may have been stored."
+    )
+}

@@ -1,0 +1,238 @@
+//! Questions about many requests.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::id_text;
+use crate::{
+    domain::{
+        Time,
+        action::{Action, ActionKind, Term},
+        id::{AgentId, RequestId},
+        request::{Counts, Outcome, StateName},
+    },
+    store::{
+        Read, StoreError,
+        row::{At, count, integer, maybe_integer, maybe_text, text},
+    },
+};
+
+/// Which requests to list. An absent part does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this agent's.
+    pub agent: Option<AgentId>,
+    /// Only in this state.
+    pub state: Option<StateName>,
+    /// Only of this action.
+    pub action: Option<ActionKind>,
+    /// Only on this address or account.
+    pub argument: Option<String>,
+    /// Only those that this endpoint is part of, skipped or not: `001` at whatever manager,
+    /// `paris/001` at that one.
+    pub endpoint: Option<String>,
+    /// Only those asked before this one: the key of the next page.
+    pub before: Option<RequestId>,
+}
+
+/// A request in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Which.
+    pub id: RequestId,
+    /// Who asked.
+    pub agent_name: String,
+    /// The request that it takes back.
+    pub undoes: Option<RequestId>,
+    /// What for.
+    pub action: Action,
+    /// For how long.
+    pub term: Term,
+    /// Where it stands.
+    pub state: StateName,
+    /// When it was asked.
+    pub asked_at: Time,
+    /// Until when people may decide.
+    pub deadline: Time,
+    /// How many people approved.
+    pub approvals: u64,
+    /// Its endpoints.
+    pub counts: Counts,
+}
+
+/// Requests that match, at most `limit`.
+pub async fn list(
+    read: &mut impl Read,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<Summary>, StoreError> {
+    const SQL: &str = "SELECT id, agent_name, undoes, action, argument, term_seconds, state,
+            asked_at, deadline,
+            (SELECT count(*) FROM vote WHERE request_id = id AND retracted_at IS NULL) AS approvals,
+            e.*
+         FROM request JOIN (
+            SELECT request_id, count(command) AS targets, count(skip_code) AS skipped,
+                count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
+                count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
+                count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
+                count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
+                count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
+                count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
+                count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
+                count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted
+            FROM request_endpoint GROUP BY request_id
+         ) AS e ON e.request_id = id
+         WHERE ($1 IS NULL OR agent_id = $1)
+           AND ($2 IS NULL OR state = $2)
+           AND ($3 IS NULL OR action = $3)
+           AND ($4 IS NULL OR argument = $4)
+           AND ($5 IS NULL OR
+                 (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1)) AND id IN
+                 (SELECT request_id FROM request_endpoint
+                  WHERE endpoint_id = substr($5, instr($5, '/') + 1)))
+           AND ($6 IS NULL OR id < $6)
+         ORDER BY id DESC LIMIT $7";
+    let rows = sqlx::query(SQL)
+        .bind(filter.agent.map(|id| id.to_string()))
+        .bind(filter.state.map(StateName::name))
+        .bind(filter.action.map(ActionKind::name))
+        .bind(&filter.argument)
+        .bind(&filter.endpoint)
+        .bind(id_text(filter.before))
+        .bind(i64::from(limit))
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(summary).collect()
+}
+
+fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
+    let id = text(row, "id")?;
+    let at = At { table: "request", id: &id };
+    let undoes = maybe_text(row, "undoes")?;
+    let (action, term) = action(at, row)?;
+    let number = |column| Ok::<_, StoreError>(count(integer(row, column)?));
+    let mut counts =
+        Counts { targets: number("targets")?, skipped: number("skipped")?, ..Counts::default() };
+    for (name, count) in Outcome::NAMES.into_iter().zip(&mut counts.outcomes) {
+        *count = number(name)?;
+    }
+    Ok(Summary {
+        id: at.read(&id, |text| text.parse().ok())?,
+        agent_name: text(row, "agent_name")?,
+        undoes: undoes.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
+        action,
+        term,
+        state: at.read(&text(row, "state")?, StateName::parse)?,
+        asked_at: at.time(integer(row, "asked_at")?)?,
+        deadline: at.time(integer(row, "deadline")?)?,
+        approvals: number("approvals")?,
+        counts,
+    })
+}
+
+pub(super) fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
+    let kind = at.read(&text(row, "action")?, ActionKind::parse)?;
+    let action = at.read(&text(row, "argument")?, |text| Action::parse(kind, text).ok())?;
+    let term = match maybe_integer(row, "term_seconds")? {
+        None => Term::Permanent,
+        Some(seconds) => Term::Seconds(at.number(seconds)?),
+    };
+    Ok((action, term))
+}
+
+/// The approved requests of a manager, oldest first, for the worker.
+pub async fn approved(read: &mut impl Read, manager: &str) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM request WHERE state = 'approved' AND manager = $1 ORDER BY asked_at, id",
+    )
+    .bind(manager)
+    .fetch_all(read.connection())
+    .await?;
+    ids(&rows)
+}
+
+/// How many approved requests wait for a manager.
+pub async fn approved_count(read: &mut impl Read, manager: &str) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS number FROM request WHERE state = 'approved' AND manager = $1",
+    )
+    .bind(manager)
+    .fetch_one(read.connection())
+    .await?;
+    Ok(count(integer(&row, "number")?))
+}
+
+/// Requests that are being sent, of one manager or of all: after a start, those that a crash left.
+pub async fn dispatching(
+    read: &mut impl Read,
+    manager: Option<&str>,
+) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM request
+         WHERE state = 'dispatching' AND ($1 IS NULL OR manager = $1) ORDER BY asked_at, id",
+    )
+    .bind(manager)
+    .fetch_all(read.connection())
+    .await?;
+    ids(&rows)
+}
+
+/// Requests of a manager on whose endpoints a trace is still waited for, oldest first.
+pub async fn watched(
+    read: &mut impl Read,
+    manager: &str,
+    limit: u32,
+) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT request.id AS id, min(watch_until) AS due
+         FROM request_endpoint JOIN request ON request.id = request_id
+         WHERE watch_until IS NOT NULL AND manager = $1
+         GROUP BY request.id ORDER BY due, request.id LIMIT $2",
+    )
+    .bind(manager)
+    .bind(i64::from(limit))
+    .fetch_all(read.connection())
+    .await?;
+    ids(&rows)
+}
+
+/// The requests that take this one back, oldest first.
+pub async fn undos(read: &mut impl Read, of: RequestId) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query("SELECT id FROM request WHERE undoes = $1 ORDER BY id")
+        .bind(of.to_string())
+        .fetch_all(read.connection())
+        .await?;
+    ids(&rows)
+}
+
+/// Requests that are over and wait for somebody to look back at a broken glass, the longest due
+/// first.
+pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT id FROM request
+         WHERE review_due_at IS NOT NULL AND reviewed_at IS NULL AND ended_at IS NOT NULL
+         ORDER BY review_due_at, id";
+    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
+}
+
+/// Requests that wait for people or for the worker.
+pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT id FROM request WHERE state IN ('pending', 'approved') ORDER BY asked_at, id";
+    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
+}
+
+/// Requests whose deadline or use-by has come.
+pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM request
+         WHERE (state = 'pending' AND deadline <= $1) OR (state = 'approved' AND use_by <= $1)
+         ORDER BY asked_at, id",
+    )
+    .bind(now.timestamp_micros())
+    .fetch_all(read.connection())
+    .await?;
+    ids(&rows)
+}
+
+pub(super) fn ids(rows: &[SqliteRow]) -> Result<Vec<RequestId>, StoreError> {
+    let at = At { table: "request", id: "by id" };
+    rows.iter().map(|row| at.read(&text(row, "id")?, |text| text.parse().ok())).collect()
+}

@@ -1,0 +1,82 @@
+//! What waits for people, with no more than policy must know to say for whom.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::SqliteRow;
+
+use crate::{
+    domain::{
+        Time,
+        action::{Action, ActionKind},
+        actor::Agent,
+        facts::RequestFacts,
+        id::{AgentId, PersonId},
+    },
+    store::{
+        Read, StoreError, accounts,
+        row::{At, integer, maybe_integer, maybe_text, text},
+    },
+};
+
+/// A request that waits for people.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Until when people may decide.
+    pub deadline: Time,
+    /// What policy may know of it: the same as of the whole request.
+    pub facts: RequestFacts,
+    /// Whether the person who looks has approved it already.
+    pub voted: bool,
+}
+
+/// All that wait, oldest deadline first, as one person sees them.
+pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pending>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, deadline, agent_id, owner_id, issuer_id, asker_id, action, argument,
+             (SELECT max(criticality) FROM request_endpoint
+              WHERE request_id = request.id AND command IS NOT NULL) AS criticality,
+             EXISTS (SELECT 1 FROM vote WHERE request_id = request.id AND person_id = $1
+                     AND retracted_at IS NULL) AS voted
+         FROM request WHERE state = 'pending' ORDER BY deadline, id",
+    )
+    .bind(person.to_string())
+    .fetch_all(read.connection())
+    .await?;
+    let (mut agents, mut found) = (HashMap::new(), Vec::with_capacity(rows.len()));
+    for row in &rows {
+        let id = text(row, "id")?;
+        let at = At { table: "request", id: &id };
+        let asker = at.read(&text(row, "agent_id")?, |text| text.parse().ok())?;
+        let known: Option<Agent> = agents.get(&asker).cloned();
+        let agent = if let Some(agent) = known { agent } else { agent_of(read, at, asker).await? };
+        agents.entry(asker).or_insert_with(|| agent.clone());
+        found.push(read_row(at, row, agent)?);
+    }
+    Ok(found)
+}
+
+async fn agent_of(read: &mut impl Read, at: At<'_>, id: AgentId) -> Result<Agent, StoreError> {
+    accounts::agent_by_id(read, id).await?.ok_or_else(|| at.wrong("its agent is gone"))
+}
+
+fn read_row(at: At<'_>, row: &SqliteRow, agent: Agent) -> Result<Pending, StoreError> {
+    let person = |column| {
+        let id = maybe_text(row, column)?;
+        id.map(|id| at.read(&id, |text| text.parse().ok())).transpose()
+    };
+    let kind = at.read(&text(row, "action")?, ActionKind::parse)?;
+    let criticality = maybe_integer(row, "criticality")?.map(|level| at.number(level));
+    Ok(Pending {
+        deadline: at.time(integer(row, "deadline")?)?,
+        voted: integer(row, "voted")? == 1,
+        facts: RequestFacts {
+            id: at.read(at.id, |text| text.parse().ok())?,
+            agent,
+            owner_then: at.read(&text(row, "owner_id")?, |text| text.parse().ok())?,
+            issuer_then: person("issuer_id")?,
+            asker: person("asker_id")?,
+            action: at.read(&text(row, "argument")?, |text| Action::parse(kind, text).ok())?,
+            criticality: criticality.transpose()?.unwrap_or(5),
+        },
+    })
+}

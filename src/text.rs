@@ -1,0 +1,9 @@
+//! Every sentence that a person or a model reads about a request, an audit entry or an outcome.
+//!
+//! Deliberately absent: rules. What is allowed and what follows stands in `domain`.
+
+pub mod agent_message;
+pub mod audit;
+pub mod request;
+pub mod timeline;
+pub mod visible;

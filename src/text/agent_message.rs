@@ -1,0 +1,244 @@
+//! What the model is told: what happened, and what to do next.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    action::counted,
+    decision::{Decision, NOTHING_LEFT, Tally, Verdict},
+    endpoint::{EndpointId, SkipReason},
+    request::{Outcome, Proof, Request, State},
+};
+
+/// More endpoints than this are counted instead of listed.
+pub const LISTED_ENDPOINTS_MAX: usize = 50;
+const WAIT: &str = "Do not ask again; call wait_for_decision.";
+const TROUBLED: &str = " Something keeps Countersign from sending at the moment; troubles says what. \
+                        It goes on by itself: nothing needs to be asked again.";
+
+/// `looks`: whether somebody looks for the endpoints' own alerts. `troubled`: whether something keeps
+/// the broker from working.
+pub(crate) fn of(request: &Request, looks: bool, troubled: bool) -> String {
+    let troubled = if troubled { TROUBLED } else { "" };
+    match &request.state {
+        State::Pending => pending(request),
+        State::Approved { .. } => format!("{}{troubled}{}", approved(request), skipped(request)),
+        State::Dispatching { .. } => {
+            format!("It is being sent to the manager now. {WAIT}{troubled}")
+        }
+        State::Settled { .. } => settled(request, looks),
+        State::Denied { .. } => denied(request),
+        State::Rejected { .. } => "An analyst rejected it; ended.reason has the analyst's words. \
+                                   Nothing was sent. Do not ask again; tell the user."
+            .to_owned(),
+        State::Cancelled { .. } => "It was taken back. Nothing was sent.".to_owned(),
+        State::Expired { .. } => "Its time ran out before it was sent; ended.reason says which. \
+                                  Nothing was sent. Tell the user; ask again only if the user \
+                                  still wants it."
+            .to_owned(),
+        State::Withdrawn { .. } => "Policy or the endpoints changed while it was open, and it may \
+                                    no longer run; ended.reason says why. Nothing was sent. Do \
+                                    not ask again; tell the user."
+            .to_owned(),
+    }
+}
+
+fn pending(request: &Request) -> String {
+    let needed = match request.decision.verdict {
+        Verdict::Approval(least) => {
+            format!(" Needed: {least}; approved so far: {}.", request.decision.tally)
+        }
+        Verdict::Run | Verdict::Deny => String::new(),
+    };
+    let skipped = skipped(request);
+    format!("Waiting for an analyst. {WAIT}{needed} Nothing was sent so far.{skipped}")
+}
+
+fn approved(request: &Request) -> String {
+    let by = if request.decision.tally == Tally::NONE {
+        "Policy lets it run without people"
+    } else {
+        "People approved it"
+    };
+    let held = if request.held_because.is_some() {
+        " It cannot be sent at the moment; held_because says why."
+    } else {
+        ""
+    };
+    format!("{by}; it is about to be sent. {WAIT}{held}")
+}
+
+fn denied(request: &Request) -> String {
+    let skipped = skipped(request);
+    let decision = &request.decision;
+    let nothing_left = decision.reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
+    if nothing_left && decision.errors.is_empty() && request.undoes.is_some() {
+        return format!(
+            "It cannot be undone through Wazuh on any endpoint at the moment; why of each skipped \
+             endpoint says the reason, and what to do by hand. Nothing was sent. Tell the user; do \
+             not ask again before that has changed.{skipped}"
+        );
+    }
+    if nothing_left && decision.errors.is_empty() {
+        return format!(
+            "There is no endpoint that it could run on. Nothing was sent. Do not ask again before \
+             that has changed; tell the user.{skipped}"
+        );
+    }
+    let why = why(decision);
+    format!(
+        "Policy refuses it: {why}. Nothing was sent. Do not ask again, in these or other words; \
+         tell the user.{skipped}"
+    )
+}
+
+/// The policies' reasons. What a failed evaluation says may repeat text from outside, and is the
+/// auditor's to read.
+fn why(decision: &Decision) -> String {
+    if !decision.errors.is_empty() {
+        return "policy could not be evaluated, and that means no".to_owned();
+    }
+    let reasons = decision.reasons.iter().map(|reason| reason.why.trim_end_matches('.'));
+    match reasons.collect::<Vec<_>>().as_slice() {
+        [] => "no policy allows it".to_owned(),
+        reasons => reasons.join("; "),
+    }
+}
+
+fn settled(request: &Request, looks: bool) -> String {
+    let mut message = format!("{}: {}.", request.effect(), summary(request));
+    let mut told = Vec::new();
+    for outcome in request.targets.iter().filter_map(|target| target.outcome.as_ref()) {
+        let meaning = meaning(outcome, looks);
+        if !meaning.is_empty() && !told.contains(&meaning) {
+            told.push(meaning);
+        }
+    }
+    for meaning in &told {
+        message.push(' ');
+        message.push_str(meaning);
+    }
+    if told.is_empty() {
+        message.push_str(" Nothing was sent. Tell the user before you ask for anything else.");
+    }
+    if request.targets.iter().any(|target| target.doubt.is_some()) {
+        message.push_str(
+            " Something speaks against its effect; doubt of the endpoint says what: tell the user.",
+        );
+    }
+    message
+}
+
+/// What an outcome says and does not say; empty where surely nothing was sent.
+const fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
+    match outcome {
+        Outcome::Refused { code: Some(_), .. } | Outcome::NotSent { .. } => "",
+        Outcome::Refused { code: None, .. } => {
+            "A person found that it was not done; detail has that person's words. Tell the user \
+             before you ask for anything else."
+        }
+        Outcome::Sent if looks => {
+            "Sent means that the manager queued it, not that it ran. The endpoint's own alert is \
+             still looked for: call get_request later."
+        }
+        Outcome::Sent => {
+            "Sent means that the manager queued it, not that it ran. Nobody looked whether it ran: \
+             Countersign has no indexer to look in."
+        }
+        Outcome::Unknown { .. } => {
+            "Unknown means that it may or may not have run: do not repeat it there; tell the user \
+             that a person has to check."
+        }
+        Outcome::Confirmed(Proof::Alert(_)) => {
+            "Confirmed means that the endpoint's own alert shows that the script started there, not \
+             that it had its effect."
+        }
+        Outcome::Confirmed(Proof::Person(_)) => {
+            "Confirmed by a person means that somebody looked; detail has that person's words."
+        }
+        Outcome::Unconfirmed { .. } => {
+            "WARNING: unconfirmed means that it was sent and nobody saw it start: do not rely on \
+             it. Tell the user now that a person has to check; do not repeat it."
+        }
+        Outcome::Ended { seen: Some(_) } => {
+            "Ended (seen) means that its time is over and the endpoint's own alert shows that it \
+             was taken back."
+        }
+        Outcome::Ended { seen: None } => {
+            "Ended (not seen) means that its time is over and it should have ended; nobody saw it."
+        }
+        Outcome::Reverted { seen: Some(_), .. } => {
+            "Reverted (seen) means that an undo was sent and the endpoint's own alert shows that it \
+             was taken back."
+        }
+        Outcome::Reverted { seen: None, .. } => {
+            "Reverted (not seen) means that an undo was sent; nobody saw it work."
+        }
+    }
+}
+
+/// Every endpoint by what became of it: "006, 009 sent; 004, 005 not active".
+fn summary(request: &Request) -> String {
+    let mut groups = Groups::new();
+    for target in &request.targets {
+        let (rank, label) = target.outcome.as_ref().map_or((4, "without an outcome"), label);
+        let label = match target.outcome.as_ref().and_then(Outcome::code) {
+            Some(code) => format!("{label} (code {code})"),
+            None => label.to_owned(),
+        };
+        groups.entry((rank, label)).or_default().push(&target.endpoint.id);
+    }
+    add_skipped(&mut groups, request);
+    said(&groups)
+}
+
+const fn label(outcome: &Outcome) -> (u8, &'static str) {
+    match outcome {
+        Outcome::Sent => (0, "sent"),
+        Outcome::Confirmed(Proof::Alert(_)) => (0, "confirmed"),
+        Outcome::Confirmed(Proof::Person(_)) => (0, "confirmed by a person"),
+        Outcome::Ended { seen: Some(_) } => (0, "ended (seen)"),
+        Outcome::Ended { seen: None } => (0, "ended (not seen)"),
+        Outcome::Reverted { seen: Some(_), .. } => (0, "reverted (seen)"),
+        Outcome::Reverted { seen: None, .. } => (0, "reverted (not seen)"),
+        Outcome::Refused { code: Some(_), .. } => (1, "refused by the manager"),
+        Outcome::Refused { code: None, .. } => (1, "not done, as a person found"),
+        Outcome::NotSent { .. } => (2, "not sent"),
+        Outcome::Unknown { .. } => (3, "unknown"),
+        Outcome::Unconfirmed { .. } => (3, "UNCONFIRMED"),
+    }
+}
+
+fn skipped(request: &Request) -> String {
+    let mut groups = Groups::new();
+    add_skipped(&mut groups, request);
+    if groups.is_empty() { String::new() } else { format!(" Left out: {}.", said(&groups)) }
+}
+
+/// Ids by rank and label.
+type Groups<'a> = BTreeMap<(u8, String), Vec<&'a EndpointId>>;
+
+fn add_skipped<'a>(groups: &mut Groups<'a>, request: &'a Request) {
+    for skipped in &request.skipped {
+        let (rank, label) = match &skipped.reason {
+            SkipReason::NotActive(_) => (5, "not active"),
+            SkipReason::TooOld(_) => (6, "too old for responses"),
+            SkipReason::SwitchedOff(_) => (6, "with responses switched off"),
+            SkipReason::NoCommand(_) => (7, "without a command for this"),
+            SkipReason::NotConfigured(_) => (7, "whose manager lacks the command"),
+            SkipReason::Policy(_) => (8, "kept out by policy"),
+        };
+        groups.entry((rank, label.to_owned())).or_default().push(&skipped.endpoint.id);
+    }
+}
+
+fn said(groups: &Groups<'_>) -> String {
+    let group = |((_, label), ids): (&(u8, String), &Vec<&EndpointId>)| {
+        if ids.len() > LISTED_ENDPOINTS_MAX {
+            let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+            return format!("{} {label}", counted(count, "endpoint"));
+        }
+        let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
+        format!("{} {label}", ids.join(", "))
+    };
+    groups.iter().map(group).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,172 @@
+//! Plain words for what the page shows: time that is left, states, outcomes.
+
+use std::time::Duration;
+
+use crate::domain::{
+    Time,
+    action::counted,
+    decision::{Decision, Verdict},
+    request::{Counts, Request, State},
+};
+
+/// How long something takes: "43 seconds", "12 minutes", "2 h 5 min", "3 days".
+pub(crate) fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => counted(seconds, "second"),
+        60..3600 => counted(seconds / 60, "minute"),
+        3600..172_800 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => counted(seconds / 86_400, "day"),
+    }
+}
+
+/// How long it is until a moment: "12 minutes left", "no time left".
+pub(crate) fn left(until: Time, now: Time) -> String {
+    match (until - now).to_std() {
+        Ok(time) if time.as_secs() > 0 => format!("{} left", spoken(time)),
+        Ok(_) | Err(_) => "no time left".to_owned(),
+    }
+}
+
+/// Where a request stands, in one sentence.
+pub(crate) fn standing(request: &Request) -> String {
+    match &request.state {
+        State::Pending => "It waits for people. Nothing has been sent.".to_owned(),
+        State::Approved { .. } => {
+            "It may run and waits for the worker. Nothing has been sent.".to_owned()
+        }
+        State::Dispatching { .. } => "It is being sent to the manager.".to_owned(),
+        State::Settled { .. } => {
+            format!("Nothing further will be sent. {}.", outcomes(&request.outcome_counts()))
+        }
+        State::Denied { .. } => "Policy denied it. Nothing was sent.".to_owned(),
+        State::Rejected { by, .. } => format!("{by} rejected it. Nothing was sent."),
+        State::Cancelled { by, .. } => format!("{by} cancelled it. Nothing was sent."),
+        State::Expired { .. } => "Its time ran out. Nothing was sent.".to_owned(),
+        State::Withdrawn { .. } => {
+            "Policy or facts changed and no longer allow it. Nothing was sent.".to_owned()
+        }
+    }
+}
+
+/// What was said when it ended, in words that may be from outside; empty where nothing was said.
+pub(crate) fn ending(state: &State) -> &str {
+    match state {
+        State::Pending
+        | State::Approved { .. }
+        | State::Dispatching { .. }
+        | State::Settled { .. }
+        | State::Denied { .. } => "",
+        State::Rejected { reason, .. }
+        | State::Cancelled { reason, .. }
+        | State::Expired { reason, .. }
+        | State::Withdrawn { reason, .. } => reason,
+    }
+}
+
+/// When it came into a state that ends it, or until when it may stay in this one.
+pub(crate) fn ended_at(state: &State) -> Option<Time> {
+    match state {
+        State::Pending | State::Approved { .. } | State::Dispatching { .. } => None,
+        State::Settled { at }
+        | State::Denied { at }
+        | State::Rejected { at, .. }
+        | State::Cancelled { at, .. }
+        | State::Expired { at, .. }
+        | State::Withdrawn { at, .. } => Some(*at),
+    }
+}
+
+/// What policy says, in one sentence: the outcome for the request as it is.
+pub(crate) fn ruling(decision: &Decision) -> String {
+    match decision.verdict {
+        Verdict::Run if decision.break_glass => format!(
+            "The glass was broken: it runs without those who are missing, approved by {}.",
+            decision.tally
+        ),
+        Verdict::Run if decision.tally.people == 0 => "Policy lets it run without people.".into(),
+        Verdict::Run => format!("Policy lets it run, approved by {}.", decision.tally),
+        Verdict::Approval(least) => format!("Policy lets it run once approved by {least}."),
+        Verdict::Deny => "Policy does not let it run, whoever approves.".to_owned(),
+    }
+}
+
+/// What is still needed: "Needs 2 people, one of them a senior or lead; has 1 (alice)."
+pub(crate) fn needed(decision: &Decision, names: &[&str]) -> String {
+    let has = match names {
+        [] => "has nobody yet".to_owned(),
+        names => format!("has {} ({})", names.len(), names.join(", ")),
+    };
+    match decision.verdict {
+        Verdict::Approval(least) => format!("Needs {least}; {has}."),
+        Verdict::Run if names.is_empty() => "Needs nobody.".to_owned(),
+        Verdict::Run if decision.break_glass => {
+            format!("Needs nobody more: the glass was broken; {has}.")
+        }
+        Verdict::Run => format!("Needs nobody more; {has}."),
+        Verdict::Deny => "Nobody can approve it.".to_owned(),
+    }
+}
+
+/// Outcomes, counted: "10 sent, 1 refused by the manager, 1 unknown".
+pub(crate) fn outcomes(counts: &Counts) -> String {
+    let parts: Vec<_> =
+        counts.met().map(|(name, count)| format!("{count} {}", outcome_word(name))).collect();
+    if parts.is_empty() { "No endpoint has an outcome".to_owned() } else { parts.join(", ") }
+}
+
+/// An outcome in plain words.
+pub(crate) fn outcome_word(name: &str) -> &str {
+    match name {
+        "refused" => "refused by the manager",
+        "not_sent" => "not sent",
+        "reverted" => "taken back",
+        other => other,
+    }
+}
+
+/// Some of many names: "web-01, web-02, web-03 and 9 more".
+pub(crate) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const NAMES_MAX: usize = 3;
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let named = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
+}
+
+/// Text of a form's field; blank is absent.
+pub(crate) fn given(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{actor::Role, decision::Tally, digest::Digest};
+
+    #[test]
+    fn time_reads_as_plain_words() {
+        let say = |seconds| spoken(Duration::from_secs(seconds));
+        assert_eq!(say(1), "1 second");
+        assert_eq!(say(125), "2 minutes");
+        assert_eq!(say(7500), "2 h 5 min");
+        assert_eq!(say(200_000), "2 days");
+    }
+
+    #[test]
+    fn what_is_needed_names_who_has_approved() {
+        let decision = Decision {
+            verdict: Verdict::Approval(Tally::NONE.and(Role::Senior).and(Role::Analyst)),
+            reasons: Vec::new(),
+            errors: Vec::new(),
+            kept_out: Vec::new(),
+            policy_hash: Digest::ZERO,
+            tally: Tally::NONE,
+            break_glass: false,
+            at: Time::UNIX_EPOCH,
+        };
+        let needs = "Needs 2 people, one of them a senior or lead; ";
+        assert_eq!(needed(&decision, &[]), format!("{needs}has nobody yet."));
+        assert_eq!(needed(&decision, &["alice"]), format!("{needs}has 1 (alice)."));
+    }
+}

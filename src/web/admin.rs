@@ -1,0 +1,9 @@
+//! Signing in, people and agents, policies and the system.
+
+pub(super) mod agents;
+pub(super) mod people;
+pub(super) mod policy;
+pub(super) mod reauthenticate;
+pub(super) mod setup;
+pub(super) mod sign_in;
+pub(super) mod system;

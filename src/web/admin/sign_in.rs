@@ -1,0 +1,222 @@
+//! Signing in and out, and changing one's own password.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
+
+use crate::{
+    broker::{
+        BrokerError,
+        admin::sessions::{
+            PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SESSION_HOURS, SESSION_IDLE_MINUTES,
+        },
+    },
+    web::{
+        Site,
+        error::Failure,
+        http::session::{Asked, Fields, Session, cookie},
+        layout::page::{Frame, page},
+    },
+};
+
+#[derive(Debug, Template)]
+#[template(path = "pages/sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    problem: Option<String>,
+    notice: Option<&'static str>,
+    name: String,
+    next: String,
+    idle_minutes: i64,
+    hours: i64,
+}
+
+impl SignInPage {
+    fn new(name: String, next: String) -> Self {
+        Self {
+            frame: Frame::bare("Sign in"),
+            problem: None,
+            notice: None,
+            name,
+            next,
+            idle_minutes: SESSION_IDLE_MINUTES,
+            hours: SESSION_HOURS,
+        }
+    }
+}
+
+/// Where to go afterwards, and what happened before.
+#[derive(Debug, Deserialize)]
+pub(in crate::web) struct Around {
+    #[serde(default)]
+    next: String,
+    #[serde(default)]
+    after: String,
+}
+
+/// The form; before there is anybody, the first set-up.
+pub(in crate::web) async fn show(
+    State(site): State<Site>,
+    Asked(around): Asked<Around>,
+) -> Result<Response, Failure> {
+    if site.broker.set_up_is_open().await? {
+        return Ok(Redirect::to("/set-up").into_response());
+    }
+    let notice = match around.after.as_str() {
+        "password" => Some("Your password was changed. Sign in with the new one."),
+        "sign-out" => Some("You are signed out."),
+        "set-up" => {
+            Some("You are the first admin. Sign in, then add the others under People and Agents.")
+        }
+        _ => None,
+    };
+    let new = SignInPage::new(String::new(), around.next);
+    page(StatusCode::OK, &SignInPage { notice, ..new })
+}
+
+/// Who somebody claims to be.
+#[derive(Deserialize)]
+pub(in crate::web) struct Credentials {
+    name: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Begins a session.
+pub(in crate::web) async fn sign_in(
+    State(site): State<Site>,
+    Fields(credentials): Fields<Credentials>,
+) -> Result<Response, Failure> {
+    let Credentials { name, password, next } = credentials;
+    let problem = match site.broker.sign_in(name.trim(), &password).await {
+        Ok(token) => return Ok(with_cookie(&site, &token, local(&next))),
+        Err(problem @ (BrokerError::SignInRefused | BrokerError::SignInThrottled)) => problem,
+        Err(other) => return Err(other.into()),
+    };
+    let throttled = matches!(problem, BrokerError::SignInThrottled);
+    let status = if throttled { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNAUTHORIZED };
+    let problem = Some(sentence(&problem));
+    page(status, &SignInPage { problem, ..SignInPage::new(name, next) })
+}
+
+/// Ends the session.
+pub(in crate::web) async fn sign_out(
+    State(site): State<Site>,
+    session: Session,
+) -> Result<Response, Failure> {
+    site.broker.sign_out(&session.who).await?;
+    Ok(with_cookie(&site, "", "/sign-in?after=sign-out"))
+}
+
+#[derive(Debug, Template)]
+#[template(path = "pages/password.html")]
+struct PasswordPage {
+    frame: Frame,
+    problem: Option<String>,
+    must: bool,
+    chars_min: usize,
+    chars_max: usize,
+}
+
+/// The form for a new password.
+pub(in crate::web) async fn show_password(
+    State(site): State<Site>,
+    session: Session,
+) -> Result<Response, Failure> {
+    password_page(&site, &session, None).await
+}
+
+/// The old password and twice the new one.
+#[derive(Deserialize)]
+pub(in crate::web) struct NewPassword {
+    old: String,
+    new: String,
+    again: String,
+}
+
+/// Changes one's own password, which ends one's sessions.
+pub(in crate::web) async fn change_password(
+    State(site): State<Site>,
+    session: Session,
+    Fields(form): Fields<NewPassword>,
+) -> Result<Response, Failure> {
+    if form.new != form.again {
+        let problem = "The new password was typed in two different ways. Nothing was changed.";
+        return password_page(&site, &session, Some(problem.to_owned())).await;
+    }
+    match site.broker.change_password(&session.who, &form.old, &form.new).await {
+        Ok(()) => Ok(with_cookie(&site, "", "/sign-in?after=password")),
+        Err(BrokerError::SignInRefused) => {
+            let problem = "The present password is wrong. Nothing was changed.";
+            password_page(&site, &session, Some(problem.to_owned())).await
+        }
+        Err(BrokerError::WeakPassword) if form.old == form.new => {
+            let problem = "The new password is the old one. Nothing was changed.";
+            password_page(&site, &session, Some(problem.to_owned())).await
+        }
+        Err(problem @ (BrokerError::WeakPassword | BrokerError::SignInThrottled)) => {
+            password_page(&site, &session, Some(sentence(&problem))).await
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+async fn password_page(
+    site: &Site,
+    session: &Session,
+    problem: Option<String>,
+) -> Result<Response, Failure> {
+    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let shown = PasswordPage {
+        frame: Frame::new(site, session, "Change your password").await?.still(),
+        problem,
+        must: session.who.person.must_change_password,
+        chars_min: PASSWORD_CHARS_MIN,
+        chars_max: PASSWORD_CHARS_MAX,
+    };
+    page(status, &shown)
+}
+
+/// An error as a sentence that begins with a capital.
+pub(in crate::web) fn sentence(error: &BrokerError) -> String {
+    let words = error.to_string();
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    format!("{}{}. Nothing was changed.", first.collect::<String>(), letters.as_str())
+}
+
+fn with_cookie(site: &Site, token: &str, next: &str) -> Response {
+    let mut response = Redirect::to(next).into_response();
+    if let Some(cookie) = cookie(token, &site.settings) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// An address within this site; anything else leads to the inbox.
+fn local(next: &str) -> &str {
+    let within = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if within { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signing_in_leads_nowhere_else() {
+        assert_eq!(local("/requests/req_1"), "/requests/req_1");
+        for elsewhere in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"]
+        {
+            assert_eq!(local(elsewhere), "/", "{elsewhere}");
+        }
+    }
+}

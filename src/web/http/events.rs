@@ -1,0 +1,82 @@
+//! News for pages whose script runs: that something changed, never what.
+//!
+//! An answer is held until something changed or some seconds passed, and ends with the one event;
+//! the browser's `EventSource` then asks again and names the last one that it had. So every event
+//! passes the session's check, no stream has to be closed, and nothing waits long at a shutdown.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+
+use super::session::{self, Asked};
+use crate::web::{Site, error::Failure};
+
+/// So long an answer is held: shorter than proxies usually wait.
+const HOLD: Duration = Duration::from_secs(25);
+/// So long a browser waits before it asks again, in milliseconds. Bursts of changes become one.
+const RETRY_MS: u32 = 2000;
+
+/// How long a session that the command line ended may still listen: this process is told of its
+/// own writes alone.
+const RECHECK: Duration = Duration::from_secs(2);
+
+/// What the page shows already.
+#[derive(Debug, Deserialize)]
+pub(in crate::web) struct Since {
+    after: Option<u64>,
+}
+
+/// Answers once something changed. No session, or one that ended: the browser stops asking. This
+/// is no use of the session, which would otherwise never be idle.
+pub(in crate::web) async fn wait(
+    State(site): State<Site>,
+    Asked(Since { after }): Asked<Since>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let Some(token) = session::token(&headers, &site.settings) else { return Ok(over()) };
+    let Ok(_listening) = site.listeners.try_acquire() else { return Ok(over()) };
+    if !site.broker.session_stands(&token).await? {
+        return Ok(over());
+    }
+    let mut changes = site.broker.changes();
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let known = last.or(after);
+    if known.is_none_or(|known| known == *changes.borrow_and_update()) {
+        let clock = site.broker.clock();
+        tokio::select! {
+            // Whether something changed or the broker is gone: the page may look again.
+            _ = changes.changed() => {}
+            () = clock.reach(clock.now() + HOLD) => {}
+            () = site.stop.cancelled() => {}
+            () = ended(&site, &token) => {}
+        }
+        // What changed may be that the session is over.
+        if !site.broker.session_stands(&token).await? {
+            return Ok(over());
+        }
+    }
+    let now = *changes.borrow();
+    let event = match known {
+        Some(known) if known != now => format!("retry: {RETRY_MS}\nid: {now}\ndata: changed\n\n"),
+        Some(_) | None => format!("retry: {RETRY_MS}\nid: {now}\nevent: nothing\ndata:\n\n"),
+    };
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], event).into_response())
+}
+
+/// Ends when the session does, or cannot be looked at.
+async fn ended(site: &Site, token: &str) {
+    let clock = site.broker.clock();
+    while matches!(site.broker.session_stands(token).await, Ok(true)) {
+        clock.reach(clock.now() + RECHECK).await;
+    }
+}
+
+/// The answer after which an `EventSource` does not come again.
+fn over() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}

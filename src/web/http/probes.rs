@@ -1,0 +1,81 @@
+//! For whoever watches the broker: is it there, can it work, what does it count.
+
+use std::fmt::Write as _;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+use crate::{broker::queries::request::Counted, domain::request::StateName, web::Site};
+
+const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
+
+/// It is there.
+pub(in crate::web) async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// It can do its work.
+pub(in crate::web) async fn ready(State(site): State<Site>) -> Response {
+    match site.broker.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+        }
+    }
+}
+
+/// Counts in the text format of Prometheus. They name nobody and nothing, so they need no session.
+pub(in crate::web) async fn metrics(State(site): State<Site>) -> Response {
+    match site.broker.counts().await {
+        Ok((states, outcomes)) => {
+            let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+            (kind, exposition(&states, &outcomes)).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "nothing could be counted");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+fn exposition(states: &Counted, outcomes: &Counted) -> String {
+    let mut text =
+        "# These numbers name nobody: no agent, no person, no endpoint, no target.\n".to_owned();
+    let names = StateName::ALL.map(StateName::name);
+    family(&mut text, ("requests", "state"), &names, states);
+    family(&mut text, ("request_endpoints", "outcome"), &OUTCOMES, outcomes);
+    text
+}
+
+/// One line for each name, those that count nothing included: a line that comes and goes is hard
+/// to watch.
+fn family(text: &mut String, (what, by): (&str, &str), names: &[&str], counted: &Counted) {
+    let mut line = |line: String| {
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "{line}").is_ok();
+    };
+    line(format!("# HELP countersign_{what} How many there are now, by {by}."));
+    line(format!("# TYPE countersign_{what} gauge"));
+    for name in names {
+        let number = counted.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n);
+        line(format!("countersign_{what}{{{by}=\"{name}\"}} {number}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_and_outcome_has_its_line() {
+        let text = exposition(&vec![("pending".to_owned(), 3)], &vec![("sent".to_owned(), 7)]);
+        assert!(text.contains("countersign_requests{state=\"pending\"} 3\n"));
+        assert!(text.contains("countersign_requests{state=\"withdrawn\"} 0\n"));
+        assert!(text.contains("countersign_request_endpoints{outcome=\"sent\"} 7\n"));
+        assert_eq!(text.lines().count(), 1 + 2 + 9 + 2 + 4);
+    }
+}

@@ -1,0 +1,278 @@
+//! Who is asking, and that a form was made for this very session.
+
+use axum::{
+    Form,
+    body::{Body, to_bytes},
+    extract::{FromRequest, FromRequestParts, Query, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    broker::admin::sessions::SignedIn,
+    domain::digest::Digest,
+    web::{BODY_BYTES_MAX, Settings, Site, error::Failure},
+};
+
+/// Somebody who is signed in, on one request.
+#[derive(Clone)]
+pub(in crate::web) struct Session {
+    /// Who.
+    pub(in crate::web) who: SignedIn,
+    /// The state of the store before anything was read for the answer. A page that read first and
+    /// looked at the state afterwards could miss what came between, and never look again.
+    pub(in crate::web) seen: u64,
+    token: String,
+}
+
+impl Session {
+    /// What every form of this session carries: follows from the session's token, and does not
+    /// tell it.
+    pub(in crate::web) fn form_token(&self) -> String {
+        Digest::of(format!("countersign form token\n{}", self.token).as_bytes()).to_string()
+    }
+
+    /// For a page that answers a form: what the form itself wrote down is no news to it.
+    pub(in crate::web) fn looking_again(&self, site: &Site) -> Self {
+        Self { seen: *site.broker.changes().borrow(), ..self.clone() }
+    }
+
+    fn owns(&self, form_token: &str) -> bool {
+        self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
+    }
+}
+
+/// Lets a request through that has a session and, where it may change something, the form's token.
+pub(in crate::web) async fn required(
+    State(site): State<Site>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let session = match find(&site, request.headers()).await {
+        Ok(Some(session)) => session,
+        Ok(None) if change => return Failure::signed_out().into_response(),
+        Ok(None) => return to_sign_in(request.uri()).into_response(),
+        Err(failure) => return failure.into_response(),
+    };
+    let admitted = admit(&session, request.uri().path(), change);
+    if let Err(answer) = admitted {
+        return with_session(answer, session);
+    }
+    if change {
+        request = match with_form_token(request, &session).await {
+            Ok(request) => request,
+            Err(failure) => return with_session(failure.into_response(), session),
+        };
+    }
+    request.extensions_mut().insert(session.clone());
+    with_session(next.run(request).await, session)
+}
+
+/// Whoever must change the password does that and nothing else.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn admit(session: &Session, path: &str, change: bool) -> Result<(), Response> {
+    if !session.who.person.must_change_password || ["/password", "/sign-out"].contains(&path) {
+        Ok(())
+    } else if change {
+        Err(Failure::password_first().into_response())
+    } else {
+        Err(Redirect::to("/password").into_response())
+    }
+}
+
+/// For a page of failure, which says who is signed in.
+fn with_session(mut response: Response, session: Session) -> Response {
+    response.extensions_mut().insert(session);
+    response
+}
+
+/// For a page outside of what needs a session: it says who is signed in, too.
+pub(in crate::web) async fn attach(
+    site: &Site,
+    headers: &HeaderMap,
+    response: Response,
+) -> Response {
+    match find(site, headers).await {
+        Ok(Some(session)) => with_session(response, session),
+        Ok(None) | Err(_) => response,
+    }
+}
+
+async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
+    let Some(token) = token(headers, &site.settings) else { return Ok(None) };
+    let seen = *site.broker.changes().borrow();
+    let who = site.broker.session(&token).await?;
+    Ok(who.map(|who| Session { who, seen, token }))
+}
+
+fn to_sign_in(uri: &Uri) -> Redirect {
+    let next = uri.path().replace('%', "%25").replace('&', "%26").replace('+', "%2B");
+    if next == "/" {
+        Redirect::to("/sign-in")
+    } else {
+        Redirect::to(&format!("/sign-in?next={next}"))
+    }
+}
+
+#[derive(Deserialize)]
+struct FormToken {
+    form_token: String,
+}
+
+async fn with_form_token(request: Request, session: &Session) -> Result<Request, Failure> {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_too_large| Failure::too_large())?;
+    let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+    match Form::<FormToken>::from_request(copy, &()).await {
+        Ok(Form(form)) if session.owns(&form.form_token) => {
+            Ok(Request::from_parts(parts, Body::from(bytes)))
+        }
+        Ok(_) | Err(_) => Err(Failure::no_token()),
+    }
+}
+
+/// The prefix makes browsers insist on TLS, on this very host and on the whole of it.
+fn cookie_name(settings: &Settings) -> &'static str {
+    if settings.https() { "__Host-countersign" } else { "countersign" }
+}
+
+/// The session's token, where exactly one cookie has it.
+pub(in crate::web) fn token(headers: &HeaderMap, settings: &Settings) -> Option<String> {
+    let mut found = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|cookie| cookie.trim().split_once('='))
+        .filter(|(name, _)| *name == cookie_name(settings))
+        .map(|(_, token)| token.to_owned());
+    let token = found.next()?;
+    if found.next().is_some() { None } else { Some(token) }
+}
+
+/// The header that gives a browser its session, or with an empty token takes it away.
+pub(in crate::web) fn cookie(token: &str, settings: &Settings) -> Option<HeaderValue> {
+    let name = cookie_name(settings);
+    let secure = if settings.https() { "; Secure" } else { "" };
+    let ends = if token.is_empty() { "; Max-Age=0" } else { "" };
+    let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{ends}");
+    HeaderValue::try_from(cookie).ok()
+}
+
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = Failure;
+
+    /// Fails where [`required`] was left out, so that a forgotten layer opens nothing.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Failure::signed_out)
+    }
+}
+
+/// The fields of a form.
+pub(in crate::web) struct Fields<T>(pub(in crate::web) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Form::<T>::from_request(request, state).await {
+            Ok(Form(fields)) => Ok(Self(fields)),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Failure::too_large())
+            }
+            Err(_) => Err(Failure::unreadable()),
+        }
+    }
+}
+
+/// The fields of an address.
+pub(in crate::web) struct Asked<T>(pub(in crate::web) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let fields = Query::<T>::try_from_uri(&parts.uri);
+        fields.map(|Query(fields)| Self(fields)).map_err(|_wrong| Failure::unreadable())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        Time,
+        actor::{Person, Role},
+        id::PersonId,
+    };
+
+    fn settings(public_url: &str) -> Settings {
+        Settings {
+            public_url: public_url.to_owned(),
+            hosts: Vec::new(),
+            policies: std::path::PathBuf::new(),
+        }
+    }
+
+    fn session(token: &str) -> Session {
+        let person = Person {
+            id: PersonId::from(Uuid::from_u128(1)),
+            name: "alice".to_owned(),
+            role: Role::Analyst,
+            must_change_password: true,
+            disabled: false,
+            on_call: false,
+            mail: None,
+        };
+        let (session, authenticated_at) = (Digest::of(token.as_bytes()), Time::UNIX_EPOCH);
+        let who = SignedIn { person, session, authenticated_at };
+        Session { who, seen: 0, token: token.to_owned() }
+    }
+
+    #[test]
+    fn a_form_token_opens_the_forms_of_its_own_session_alone() {
+        let (one, other) = (session("one"), session("other"));
+        assert!(one.owns(&one.form_token()));
+        assert!(!one.owns(&other.form_token()));
+        assert!(!one.owns(""));
+        assert_ne!(one.form_token(), one.who.session.to_string());
+        assert!(!one.form_token().contains("one"));
+    }
+
+    #[test]
+    fn the_cookie_is_bound_to_the_host_where_tls_is_on() {
+        let cookie = |url| cookie("abc", &settings(url)).unwrap();
+        let tls = "__Host-countersign=abc; Path=/; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(cookie("https://soc.example.net"), tls);
+        let plain = "countersign=abc; Path=/; HttpOnly; SameSite=Lax";
+        assert_eq!(cookie("http://127.0.0.1:8080"), plain);
+    }
+
+    #[test]
+    fn two_cookies_of_our_name_are_none() {
+        let read = |cookies: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_static(cookies));
+            token(&headers, &settings("http://127.0.0.1:8080"))
+        };
+        assert_eq!(read("a=b; countersign=abc"), Some("abc".to_owned()));
+        assert_eq!(read("countersign=abc; countersign=def"), None);
+        assert_eq!(read("__Host-countersign=abc; xcountersign=abc"), None);
+    }
+
+    #[test]
+    fn whoever_must_change_the_password_can_do_nothing_else() {
+        let session = session("one");
+        assert!(admit(&session, "/password", true).is_ok());
+        assert!(admit(&session, "/sign-out", true).is_ok());
+        let get = admit(&session, "/", false).unwrap_err();
+        assert_eq!(get.headers()[header::LOCATION], "/password");
+        assert_eq!(admit(&session, "/freeze", true).unwrap_err().status(), StatusCode::FORBIDDEN);
+    }
+}

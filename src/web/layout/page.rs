@@ -1,0 +1,157 @@
+//! What surrounds every page: its title, the way around, who is signed in, the kill switch.
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{Html, IntoResponse as _, Response},
+};
+
+use crate::{
+    domain::{
+        actor::Person,
+        kill_switch::{Extent, Freeze},
+    },
+    web::{
+        Site,
+        error::Failure,
+        http::{assets, session::Session},
+    },
+};
+
+/// The pages that lead to all others: address and name.
+const PLACES: [(&str, &str); 8] = [
+    ("/", "Inbox"),
+    ("/in-force", "In force"),
+    ("/requests", "Requests"),
+    ("/audit", "Audit"),
+    ("/policy", "Policy"),
+    ("/system", "System"),
+    ("/people", "People"),
+    ("/agents", "Agents"),
+];
+
+/// What surrounds a page.
+#[derive(Debug)]
+pub(in crate::web) struct Frame {
+    /// The page's name.
+    pub(in crate::web) title: String,
+    /// Where in [`PLACES`] the page belongs.
+    pub(in crate::web) here: &'static str,
+    /// Who is signed in.
+    pub(in crate::web) person: Option<Person>,
+    /// How many requests wait for that person.
+    pub(in crate::web) waiting: u64,
+    /// The token that every form carries.
+    pub(in crate::web) form_token: String,
+    /// What the kill switch stops.
+    pub(in crate::web) freezes: Vec<Freeze>,
+    /// What does not work now, in sentences.
+    pub(in crate::web) troubles: Vec<String>,
+    /// The state of the store that the page shows; none for a page that never looks again.
+    pub(in crate::web) seen: Option<u64>,
+    /// Where looking again leads; empty is the address that the page has.
+    pub(in crate::web) again: String,
+    /// Where the stylesheet is.
+    pub(in crate::web) style: String,
+    /// Where the script is.
+    pub(in crate::web) script: String,
+    /// Where the icon is.
+    pub(in crate::web) icon: String,
+}
+
+impl Frame {
+    /// For somebody who is signed in.
+    pub(in crate::web) async fn new(
+        site: &Site,
+        session: &Session,
+        title: impl Into<String>,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            waiting: site.broker.waiting_for(&session.who).await?,
+            person: Some(session.who.person.clone()),
+            form_token: session.form_token(),
+            freezes: site.broker.frozen().await?,
+            troubles: site.broker.troubles(),
+            seen: Some(session.seen),
+            ..Self::bare(title)
+        })
+    }
+
+    /// For nobody in particular.
+    pub(in crate::web) fn bare(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            here: "",
+            person: None,
+            waiting: 0,
+            form_token: String::new(),
+            freezes: Vec::new(),
+            troubles: Vec::new(),
+            seen: None,
+            again: String::new(),
+            style: assets::address(&assets::STYLE),
+            script: assets::address(&assets::SCRIPT),
+            icon: assets::address(&assets::ICON),
+        }
+    }
+
+    /// Marks the place that the page belongs to.
+    pub(in crate::web) fn at(self, here: &'static str) -> Self {
+        Self { here, ..self }
+    }
+
+    /// For a page that may be the answer to a form: nothing can be looked at where that was sent.
+    pub(in crate::web) fn again(self, again: impl Into<String>) -> Self {
+        Self { again: again.into(), ..self }
+    }
+
+    /// A page that does not look again by itself.
+    pub(in crate::web) fn still(self) -> Self {
+        Self { seen: None, ..self }
+    }
+
+    /// "nothing is sent", "nothing of the manager paris is sent".
+    pub(in crate::web) fn stopped(freeze: &Freeze) -> String {
+        match &freeze.extent {
+            Extent::Everything => "nothing is sent".to_owned(),
+            part @ (Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_)) => {
+                format!("nothing of {part} is sent")
+            }
+        }
+    }
+
+    /// What the browser calls the page: what waits comes first, so that it shows on a narrow tab.
+    pub(in crate::web) fn tab(&self) -> String {
+        match self.waiting {
+            0 => format!("{} · Countersign", self.title),
+            number => format!("({number}) {} · Countersign", self.title),
+        }
+    }
+
+    pub(in crate::web) fn places(&self) -> &'static [(&'static str, &'static str)] {
+        match &self.person {
+            Some(person) if !person.must_change_password => &PLACES,
+            Some(_) | None => &[],
+        }
+    }
+}
+
+/// Where a list of pages continues.
+#[derive(Debug)]
+pub(in crate::web) struct Older {
+    /// Where.
+    pub(in crate::web) action: &'static str,
+    /// The filter, as the form's fields.
+    pub(in crate::web) fields: Vec<(&'static str, String)>,
+    /// The key.
+    pub(in crate::web) before: String,
+}
+
+/// A template as an answer.
+pub(in crate::web) fn page(
+    status: StatusCode,
+    template: &impl Template,
+) -> Result<Response, Failure> {
+    let html = template.render().map_err(|error| Failure::broken(&error))?;
+    Ok((status, Html(html)).into_response())
+}

@@ -1,0 +1,184 @@
+//! The inbox: what waits for people, oldest deadline first.
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use super::requests::read;
+use crate::{
+    broker::queries::request::{Access, Group, Inbox, Pile, Waiting},
+    domain::{
+        Time,
+        action::{ActionKind, counted},
+        request::Request,
+    },
+    text::request,
+    web::{
+        Site,
+        error::Failure,
+        http::session::{Asked, Session},
+        layout::page::{Frame, page},
+        request::break_glass::{Due, reviews},
+    },
+};
+
+#[derive(Debug, Template)]
+#[template(path = "pages/inbox.html")]
+pub(in crate::web) struct InboxPage {
+    pub(in crate::web) frame: Frame,
+    pub(in crate::web) mine: Section,
+    pub(in crate::web) others: Section,
+    /// Broken glasses that this person may look back at.
+    pub(in crate::web) reviews: Vec<Due>,
+}
+
+/// What waits for this person, or for others: one page of it.
+#[derive(Debug)]
+pub(in crate::web) struct Section {
+    /// How many requests there are, on this page and all others.
+    number: u64,
+    cards: Vec<Card>,
+    /// The key of the next page.
+    next: Option<String>,
+}
+
+/// One request, or several for the same action on the same target.
+#[derive(Debug)]
+pub(in crate::web) struct Card {
+    items: Vec<Item>,
+    /// How many there are beside these.
+    more: usize,
+    /// What they all would do, where there are several.
+    phrase: String,
+    kind: ActionKind,
+    target: String,
+    /// One of several that can be approved together.
+    together: Option<String>,
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(in crate::web) struct Item {
+    id: String,
+    effect: String,
+    /// What only this one of several would do: on what, for how long.
+    reach: String,
+    /// The names of the endpoints, or of the first few.
+    places: String,
+    /// Who asked: "agent triage-bot", or a person.
+    asker: (&'static str, String),
+    skipped: String,
+    criticality: u8,
+    needed: String,
+    asked_at: Time,
+    deadline: Time,
+    left: String,
+    /// Why it does not wait for this person.
+    why_not: String,
+}
+
+/// Which page of each section.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct Pages {
+    after: String,
+    others_after: String,
+}
+
+/// The page.
+pub(in crate::web) async fn show(
+    State(site): State<Site>,
+    session: Session,
+    Asked(pages): Asked<Pages>,
+) -> Result<Response, Failure> {
+    let place = |text: &str| {
+        read(text, "page", |key| key.parse().ok()).map_err(|_unreadable| Failure::not_found())
+    };
+    let (mine, others) = (place(&pages.after)?, place(&pages.others_after)?);
+    let inbox = site.broker.inbox(&session.who, mine, others).await?;
+    let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
+    let frame = Frame::new(&site, &session, "Inbox").await?.at("/");
+    let reviews = reviews(&site, &session).await?;
+    page(StatusCode::OK, &InboxPage { reviews, ..InboxPage::new(frame, &inbox, several, now) })
+}
+
+impl InboxPage {
+    /// `several`: there is more than one manager, so each is named.
+    pub(in crate::web) fn new(frame: Frame, inbox: &Inbox, several: bool, now: Time) -> Self {
+        let section = |pile: &Pile| Section {
+            number: pile.number,
+            cards: pile.groups.iter().filter_map(|group| Card::new(group, several, now)).collect(),
+            next: pile.next.map(|place| place.to_string()),
+        };
+        let (mine, others) = (section(&inbox.mine), section(&inbox.others));
+        Self { frame, mine, others, reviews: Vec::new() }
+    }
+}
+
+impl Section {
+    fn requests(&self) -> String {
+        counted(self.number, "request")
+    }
+}
+
+impl Card {
+    fn new(group: &Group, several: bool, now: Time) -> Option<Self> {
+        let action = &group.members.first()?.request.action;
+        Some(Self {
+            items: group.members.iter().map(|one| Item::new(one, several, now)).collect(),
+            more: group.more,
+            phrase: action.phrase(),
+            kind: action.kind(),
+            target: action.argument(),
+            together: group.together().map(|id| id.to_string()),
+        })
+    }
+
+    /// How many requests: "3 requests".
+    fn number(&self) -> String {
+        counted(u64::try_from(self.items.len() + self.more).unwrap_or(0), "request")
+    }
+}
+
+impl Item {
+    fn new(waiting: &Waiting, several: bool, now: Time) -> Self {
+        let Waiting { request, agent, approve, voted } = waiting;
+        let names: Vec<_> = request
+            .votes
+            .iter()
+            .filter(|vote| request.counts(vote, agent))
+            .map(|vote| vote.person.name.as_str())
+            .collect();
+        let why_not = match approve {
+            _ if *voted => "You have approved it; it waits for others.".to_owned(),
+            Access::Now | Access::WithPassword => String::new(),
+            Access::No(why) => format!("You may not approve it: {why}."),
+        };
+        let effect = request.effect_among(several);
+        let reach = effect.strip_prefix(&request.action.phrase()).unwrap_or(&effect);
+        Self {
+            id: request.id.to_string(),
+            reach: reach.trim_start().to_owned(),
+            places: request::some(request.targets.iter().map(|t| t.endpoint.name.as_str())),
+            asker: asker(request),
+            skipped: match request.skipped.len() {
+                0 => String::new(),
+                n => format!("{} left out", counted(u64::try_from(n).unwrap_or(0), "endpoint")),
+            },
+            criticality: request.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
+            needed: request::needed(&request.decision, &names),
+            asked_at: request.asked_at,
+            deadline: request.deadline,
+            left: request::left(request.deadline, now),
+            effect,
+            why_not,
+        }
+    }
+}
+
+fn asker(request: &Request) -> (&'static str, String) {
+    match &request.asked_by {
+        None => ("agent", request.agent_name.clone()),
+        Some(asker) => (asker.role.name(), asker.name.clone()),
+    }
+}

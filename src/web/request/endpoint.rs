@@ -1,0 +1,103 @@
+//! One endpoint on a request's page: what is known of it in plain words, and its story.
+
+use crate::{
+    domain::{
+        Time,
+        request::{Outcome, Proof, Request, Skipped, Target},
+    },
+    text::{request, timeline::Story},
+};
+
+/// So many endpoints are shown with their stories open.
+const OPEN_MAX: usize = 3;
+
+/// An endpoint that takes part.
+#[derive(Debug)]
+pub(in crate::web) struct Part<'a> {
+    pub(in crate::web) target: &'a Target,
+    pub(in crate::web) story: &'a Story,
+    /// In a word, for a badge; empty while nothing is known.
+    pub(in crate::web) word: &'static str,
+    /// In a sentence; empty where the word is enough.
+    pub(in crate::web) means: &'static str,
+    /// When it ends by itself, where that is still to come or is to be expected.
+    pub(in crate::web) until: Option<Until>,
+    /// Whether its story is shown at once.
+    pub(in crate::web) open: bool,
+}
+
+/// When a response ends by itself.
+#[derive(Debug)]
+pub(in crate::web) struct Until {
+    pub(in crate::web) at: Time,
+    pub(in crate::web) left: String,
+}
+
+/// An endpoint that was left out.
+#[derive(Debug)]
+pub(in crate::web) struct Left<'a> {
+    pub(in crate::web) skipped: &'a Skipped,
+    pub(in crate::web) story: &'a Story,
+}
+
+/// The endpoints that take part, with their stories, which come in the same order.
+pub(in crate::web) fn parts<'a>(
+    request: &'a Request,
+    stories: &'a [Story],
+    now: Time,
+) -> Vec<Part<'a>> {
+    let few = request.targets.len() <= OPEN_MAX;
+    let part = |(target, story): (&'a Target, &'a Story)| {
+        let (word, means) = known(request, target);
+        let ends = request.ends(target).filter(|_| target.outcome.as_ref().is_some_and(stands));
+        let until = ends.map(|at| Until { at, left: request::left(at, now) });
+        let open = few || is_loud(target) || target.doubt.is_some();
+        Part { target, story, word, means, until, open }
+    };
+    request.targets.iter().zip(stories).map(part).collect()
+}
+
+/// The endpoints that were left out.
+pub(in crate::web) fn left<'a>(request: &'a Request, stories: &'a [Story]) -> Vec<Left<'a>> {
+    let stories = stories.iter().skip(request.targets.len());
+    request.skipped.iter().zip(stories).map(|(skipped, story)| Left { skipped, story }).collect()
+}
+
+/// Whether nobody knows what happened there, and a person must look.
+pub(in crate::web) fn is_loud(target: &Target) -> bool {
+    target.outcome.as_ref().is_some_and(Outcome::open_to_people)
+}
+
+fn stands(outcome: &Outcome) -> bool {
+    outcome.may_stand()
+}
+
+/// What is known of an endpoint: a word, and a sentence that claims no more than is known.
+fn known(request: &Request, target: &Target) -> (&'static str, &'static str) {
+    let Some(outcome) = &target.outcome else { return ("", "") };
+    match outcome {
+        Outcome::Sent if target.watch_until == request.ends(target) => {
+            ("sent", "nobody looked, no indexer is configured")
+        }
+        Outcome::Sent => ("sent", "the endpoint's own alert is waited for"),
+        Outcome::Refused { code: Some(_), .. } => ("refused by the manager", ""),
+        Outcome::Refused { code: None, .. } => ("not done", "a person looked"),
+        Outcome::NotSent { .. } => ("not sent", ""),
+        Outcome::Unknown { .. } => ("unknown", "it may or may not have been sent"),
+        Outcome::Confirmed(Proof::Alert(_)) => {
+            ("confirmed", "the script started on this endpoint; whether it worked, nobody saw")
+        }
+        Outcome::Confirmed(Proof::Person(_)) => ("confirmed", "a person looked: it was done"),
+        Outcome::Unconfirmed { .. } => ("unconfirmed", "sent, and nothing shows that it started"),
+        Outcome::Ended { seen: Some(_) } => {
+            ("ended (seen)", "the endpoint started to take it back")
+        }
+        Outcome::Ended { seen: None } => ("should have ended (not seen)", "its time is over"),
+        Outcome::Reverted { seen: Some(_), .. } => {
+            ("taken back (seen)", "the endpoint started to take it back")
+        }
+        Outcome::Reverted { seen: None, .. } => {
+            ("taken back (not seen)", "what takes it back was sent")
+        }
+    }
+}
