@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::{
-        self, Broker, BrokerError, Outside,
-        admin::{operator::Keeper, policies::load_and_test},
+        self, Broker, BrokerError, Integrations,
+        admin::{operator::Operator, policies::load_and_test},
     },
     clock::Clock,
     config::{Config, ConfigError},
@@ -74,7 +74,7 @@ pub enum AppError {
 
 /// Everything that is needed to start.
 #[derive(Debug)]
-pub struct Parts {
+pub struct AppParts {
     /// The store, held by this process alone.
     pub store: Store,
     /// The clock.
@@ -109,7 +109,7 @@ pub struct Running {
     tasks: Vec<JoinHandle<()>>,
 }
 
-impl Parts {
+impl AppParts {
     /// Reads everything that a configuration names.
     pub async fn from_config(config: &Config, text: &[u8]) -> Result<Self, AppError> {
         for file in config.private_files() {
@@ -139,11 +139,11 @@ impl Parts {
 
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
-        let keeper = Keeper::new(self.store, self.clock);
+        let operator = Operator::new(self.store, self.clock);
         let managers: Vec<_> = self.managers.iter().map(|m| (m.name(), m.url())).collect();
         let managers = json!(managers);
-        let outside = Outside { managers: self.managers, channels: self.channels };
-        let broker = Broker::new(keeper, outside, self.engine, self.settings.clone());
+        let outside = Integrations { managers: self.managers, channels: self.channels };
+        let broker = Broker::new(operator, outside, self.engine, self.settings.clone());
         broker
             .started(json!({
                 "version": env!("CARGO_PKG_VERSION"),
@@ -153,7 +153,7 @@ impl Parts {
             .await?;
         broker.recover(None).await?;
         broker.withdraw_orphans().await?;
-        broker.note_policy().await?;
+        broker.record_active_policy().await?;
         let what = "cannot use the listening socket".to_owned();
         let address = self
             .listener
@@ -164,7 +164,7 @@ impl Parts {
         let hosts = hosts(&self.settings.public_url, address);
         let router = web::router(
             broker.clone(),
-            web::Settings {
+            web::WebSettings {
                 public_url: self.settings.public_url.clone(),
                 policies: self.policies,
                 hosts: hosts.clone(),
@@ -173,7 +173,7 @@ impl Parts {
         )
         .merge(mcp::router(
             broker.clone(),
-            mcp::Settings { public_url: self.settings.public_url.clone(), hosts },
+            mcp::McpSettings { public_url: self.settings.public_url.clone(), hosts },
             stop.child_token(),
         ));
         let server = Handle::new();

@@ -19,7 +19,7 @@ use crate::{
         audit::{AuditEvent, EventKind},
         facts::{Principal, Resource, Verb},
         lifecycle::Refusal,
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     policy::{Engine, PolicyError},
     store::{Store, StoreError, audit},
@@ -74,7 +74,7 @@ pub struct BusinessHours {
 pub enum BrokerError {
     /// A field is not as it must be.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] InvalidField),
     /// The life cycle does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -88,7 +88,7 @@ pub enum BrokerError {
     #[error(
         "you ask for too much: {0}. Nothing was stored. Wait a minute, or until a request of yours is decided"
     )]
-    AsksTooMuch(String),
+    RateLimited(String),
     /// Name or password is wrong, or neither is known.
     #[error("name or password is wrong")]
     SignInRefused,
@@ -115,11 +115,11 @@ pub enum BrokerError {
 
 /// Everything that the verbs need. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Broker(Arc<Parts>);
+pub struct Broker(Arc<BrokerParts>);
 
 /// What the broker calls outside.
 #[derive(Debug)]
-pub struct Outside {
+pub struct Integrations {
     /// The managers, each with a name of its own.
     pub managers: Vec<Connector>,
     /// The ways to tell people, each with a name of its own.
@@ -127,30 +127,30 @@ pub struct Outside {
 }
 
 #[derive(Debug)]
-struct Parts {
-    keeper: admin::operator::Keeper,
-    outside: Outside,
+struct BrokerParts {
+    operator: admin::operator::Operator,
+    integrations: Integrations,
     engine: RwLock<Engine>,
     settings: Settings,
-    asking: requests::rate_limit::Asking,
-    set_up: admin::setup::SetUp,
+    in_flight: requests::rate_limit::InFlight,
+    setup: admin::setup::Setup,
 }
 
 impl Broker {
     /// Puts the verbs on their ground.
     pub fn new(
-        keeper: admin::operator::Keeper,
-        outside: Outside,
+        operator: admin::operator::Operator,
+        outside: Integrations,
         engine: Engine,
         settings: Settings,
     ) -> Self {
-        Self(Arc::new(Parts {
-            keeper,
-            outside,
+        Self(Arc::new(BrokerParts {
+            operator: operator,
+            integrations: outside,
             engine: RwLock::new(engine),
             settings,
-            asking: requests::rate_limit::Asking::default(),
-            set_up: admin::setup::SetUp::default(),
+            in_flight: requests::rate_limit::InFlight::default(),
+            setup: admin::setup::Setup::default(),
         }))
     }
 
@@ -160,13 +160,13 @@ impl Broker {
     }
 
     /// Whoever keeps people, agents, the kill switch and the audit.
-    pub fn keeper(&self) -> &admin::operator::Keeper {
-        &self.0.keeper
+    pub fn operator(&self) -> &admin::operator::Operator {
+        &self.0.operator
     }
 
     /// The time, for doors that say how long ago something was.
     pub fn clock(&self) -> &Clock {
-        self.0.keeper.clock()
+        self.0.operator.clock()
     }
 
     /// The active policy set.
@@ -184,17 +184,17 @@ impl Broker {
     }
 
     fn store(&self) -> &Store {
-        self.0.keeper.store()
+        self.0.operator.store()
     }
 
     /// The managers that are configured.
     pub fn managers(&self) -> &[Connector] {
-        &self.0.outside.managers
+        &self.0.integrations.managers
     }
 
     /// The ways to tell people.
     pub fn channels(&self) -> &[Channel] {
-        &self.0.outside.channels
+        &self.0.integrations.channels
     }
 
     /// Whether ids of endpoints alone may mean more than one machine.
@@ -207,8 +207,8 @@ impl Broker {
         self.managers().iter().find(|manager| manager.name() == name)
     }
 
-    fn asking(&self) -> &requests::rate_limit::Asking {
-        &self.0.asking
+    fn in_flight(&self) -> &requests::rate_limit::InFlight {
+        &self.0.in_flight
     }
 
     fn use_by(&self, now: Time) -> Time {
@@ -237,9 +237,9 @@ impl Broker {
         kind: ActionKind,
         why: BrokerError,
     ) -> BrokerError {
-        let why = self.paced(agent).await.err().unwrap_or(why);
-        if matches!(why, BrokerError::AsksTooMuch(_)) {
-            let noted = self.note_throttled(agent, &why.to_string()).await;
+        let why = self.check_rate_now(agent).await.err().unwrap_or(why);
+        if matches!(why, BrokerError::RateLimited(_)) {
+            let noted = self.record_throttled(agent, &why.to_string()).await;
             return noted.err().unwrap_or(why);
         }
         let detail = serde_json::json!({ "why": why.to_string() });

@@ -27,7 +27,7 @@ mod stdio;
 /// A policy-gated response broker with human approval for Wazuh.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, arg_required_else_help = true)]
-struct Arguments {
+struct CommandLine {
     /// The configuration file.
     #[arg(long, global = true, env = "COUNTERSIGN_CONFIG", default_value = "countersign.toml")]
     config: PathBuf,
@@ -55,9 +55,9 @@ enum Command {
     /// Say what works, what does not, and what to do. Sends no response.
     Doctor,
     /// Throw the kill switch: nothing is sent until two people release it.
-    Freeze(kill_switch::Because),
+    Freeze(kill_switch::KillSwitchArgs),
     /// Be one of the two who release the kill switch.
-    Unfreeze(kill_switch::Because),
+    Unfreeze(kill_switch::KillSwitchArgs),
     /// The LLM clients and their tokens.
     #[command(subcommand)]
     Agent(accounts::AgentCommand),
@@ -79,7 +79,7 @@ enum Command {
 
 /// Why a command failed: a sentence, and the exit code that goes with it.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum CliError {
     /// It was used wrongly, or configured wrongly: exit code 2.
     #[error("{0}")]
     Use(String),
@@ -94,7 +94,7 @@ enum Failure {
     Closed,
 }
 
-impl From<AppError> for Failure {
+impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Config(error) => error.into(),
@@ -111,19 +111,19 @@ impl From<AppError> for Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
+impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self::Use(format!("configuration: {error}"))
     }
 }
 
-impl From<PolicyError> for Failure {
+impl From<PolicyError> for CliError {
     fn from(error: PolicyError) -> Self {
         Self::Use(format!("policies: {error}"))
     }
 }
 
-impl From<BrokerError> for Failure {
+impl From<BrokerError> for CliError {
     fn from(error: BrokerError) -> Self {
         match error {
             BrokerError::Invalid(_) | BrokerError::WeakPassword => Self::Use(error.to_string()),
@@ -132,7 +132,7 @@ impl From<BrokerError> for Failure {
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
             | BrokerError::SignInThrottled
-            | BrokerError::AsksTooMuch(_)
+            | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
             | BrokerError::Store(_) => Self::Failed(error.to_string()),
@@ -140,13 +140,13 @@ impl From<BrokerError> for Failure {
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::Closed;
@@ -157,22 +157,22 @@ impl From<io::Error> for Failure {
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = CommandLine::parse();
     start_logging();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&Failure::Failed(error.to_string())),
+        Err(error) => return fail(&CliError::Failed(error.to_string())),
     };
     let done = runtime.block_on(Box::pin(dispatch(arguments)));
     // A reader of standard input may still wait for a line that never comes.
     runtime.shutdown_background();
     match done {
-        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
 }
 
-async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
     let out = out::Out { json: arguments.json };
     let config = arguments.config;
     match arguments.command {
@@ -192,15 +192,15 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-fn fail(failure: &Failure) -> ExitCode {
+fn fail(failure: &CliError) -> ExitCode {
     let text = failure.to_string();
     if !text.is_empty() {
         // With standard error closed there is nobody left to tell.
         let _told = writeln!(io::stderr(), "countersign: {text}").is_ok();
     }
     match failure {
-        Failure::Use(_) => ExitCode::from(2),
-        Failure::Failed(_) | Failure::No | Failure::Closed => ExitCode::FAILURE,
+        CliError::Use(_) => ExitCode::from(2),
+        CliError::Failed(_) | CliError::No | CliError::Closed => ExitCode::FAILURE,
     }
 }
 

@@ -14,10 +14,10 @@ use crate::domain::{Time, digest::Digest};
 
 /// A source of time, ids and randomness; cheap to clone, clones are the same clock.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock(ClockSource);
 
 #[derive(Debug, Clone)]
-enum Source {
+enum ClockSource {
     System,
     Manual(Arc<Manual>),
 }
@@ -31,12 +31,12 @@ struct Manual {
 impl Clock {
     /// The machine's clock and randomness.
     pub const fn system() -> Self {
-        Self(Source::System)
+        Self(ClockSource::System)
     }
 
     /// A clock that stands still until it is moved, and draws the same values every time.
     pub fn manual(now: Time) -> Self {
-        Self(Source::Manual(Arc::new(Manual {
+        Self(ClockSource::Manual(Arc::new(Manual {
             now: watch::Sender::new(now),
             drawn: Mutex::new(0),
         })))
@@ -45,12 +45,12 @@ impl Clock {
     /// The present moment, to the microsecond.
     pub fn now(&self) -> Time {
         match &self.0 {
-            Source::System => {
+            ClockSource::System => {
                 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
                 let now = Time::from(std::time::SystemTime::now());
                 chrono::DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
             }
-            Source::Manual(manual) => *manual.now.borrow(),
+            ClockSource::Manual(manual) => *manual.now.borrow(),
         }
     }
 
@@ -65,8 +65,8 @@ impl Clock {
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         match &self.0 {
-            Source::System => fill_from_system(&mut bytes),
-            Source::Manual(manual) => {
+            ClockSource::System => fill_from_system(&mut bytes),
+            ClockSource::Manual(manual) => {
                 let mut drawn = manual.drawn.lock().unwrap_or_else(PoisonError::into_inner);
                 *drawn += 1;
                 let block = Digest::of(&drawn.to_be_bytes());
@@ -85,18 +85,18 @@ impl Clock {
     pub async fn pause(&self, time: Duration) {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the one place that waits")]
-            Source::System => tokio::time::sleep(time).await,
-            Source::Manual(_) => self.advance(time),
+            ClockSource::System => tokio::time::sleep(time).await,
+            ClockSource::Manual(_) => self.advance(time),
         }
     }
 
     /// Ends when the clock reaches a moment. A manual clock must be moved there by somebody else.
     pub async fn reach(&self, moment: Time) {
         match &self.0 {
-            Source::System => {
+            ClockSource::System => {
                 self.pause((moment - self.now()).to_std().unwrap_or_default()).await;
             }
-            Source::Manual(manual) => {
+            ClockSource::Manual(manual) => {
                 let mut now = manual.now.subscribe();
                 // The sender lives as long as this clock, so waiting cannot fail.
                 let _reached = now.wait_for(|now| *now >= moment).await.is_ok();
@@ -108,7 +108,7 @@ impl Clock {
     /// still here for ever. Only in builds for development.
     pub async fn checkpoint(&self, name: &str) {
         #[cfg(debug_assertions)]
-        if matches!(self.0, Source::System)
+        if matches!(self.0, ClockSource::System)
             && std::env::var_os("COUNTERSIGN_HALT_AT").is_some_and(|wanted| wanted == name)
         {
             tracing::error!(name, "halted for a test");
@@ -120,7 +120,7 @@ impl Clock {
 
     /// Moves a manual clock ahead. The system's clock moves by itself: nothing happens.
     pub fn advance(&self, time: Duration) {
-        if let Source::Manual(manual) = &self.0 {
+        if let ClockSource::Manual(manual) = &self.0 {
             manual.now.send_modify(|now| *now += time);
         }
     }

@@ -17,7 +17,7 @@ use toml::{Table, Value};
 mod check;
 mod notify;
 
-pub use notify::{Mail, Notify, Webhook};
+pub use notify::{MailConfig, NotifyConfig, WebhookConfig};
 
 /// A configuration that cannot be used: which key, what it holds, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,34 +62,34 @@ impl ConfigError {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where people and agents reach the broker.
-    pub server: Server,
+    pub server: ServerConfig,
     /// The Wazuh managers, by the names that people, agents and policies use.
-    pub manager: BTreeMap<String, Manager>,
+    pub manager: BTreeMap<String, ManagerConfig>,
     /// How long things may wait.
     #[serde(default)]
-    pub requests: Requests,
+    pub requests: RequestsConfig,
     /// How much hangs on the endpoints of a Wazuh group, 1 to 5. An endpoint has the highest of
     /// its groups; without any it has 5.
     #[serde(default)]
     pub criticality: BTreeMap<String, u8>,
     /// What responses may not touch, or only with more people.
     #[serde(default)]
-    pub protected: Protected,
+    pub protected: ProtectedConfig,
     /// When the office is staffed.
     #[serde(default)]
-    pub business_hours: BusinessHours,
+    pub business_hours: BusinessHoursConfig,
     /// How much an agent may ask for.
     #[serde(default)]
-    pub agents: Agents,
+    pub agents: AgentsConfig,
     /// How people are told outside the page.
     #[serde(default)]
-    pub notify: Notify,
+    pub notify: NotifyConfig,
 }
 
 /// Where people and agents reach the broker.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub struct ServerConfig {
     /// Address and port to listen on. Beyond loopback only with TLS or `behind_tls_proxy`.
     pub listen: SocketAddr,
     /// The address that people type, such as `https://countersign.example`.
@@ -119,7 +119,7 @@ fn policies() -> PathBuf {
 
 /// How an outside system is reached.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Reach {
+pub struct RemoteConfig {
     /// `https://host:port`; `http://` for loopback only.
     pub url: String,
     /// The user to sign in as.
@@ -136,10 +136,10 @@ pub struct Reach {
 
 /// A Wazuh manager.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Manager {
+pub struct ManagerConfig {
     /// How it is reached.
     #[serde(flatten)]
-    pub reach: Reach,
+    pub reach: RemoteConfig,
     /// The most endpoints in one call, 1 to 500.
     #[serde(default = "batch_endpoints_max")]
     pub batch_endpoints_max: u16,
@@ -155,7 +155,7 @@ pub struct Manager {
     pub undo_commands: BTreeMap<String, BTreeMap<String, String>>,
     /// Its indexer: without one no alert is ever found, nothing runs without people, and nobody
     /// sees whether a response started.
-    pub indexer: Option<Indexer>,
+    pub indexer: Option<IndexerConfig>,
     #[serde(flatten)]
     other: Table,
 }
@@ -174,10 +174,10 @@ const fn calls_per_minute_max() -> u16 {
 
 /// The Wazuh indexer.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Indexer {
+pub struct IndexerConfig {
     /// How it is reached.
     #[serde(flatten)]
-    pub reach: Reach,
+    pub reach: RemoteConfig,
     /// The indices that hold alerts.
     #[serde(default = "alerts_index")]
     pub alerts_index: String,
@@ -199,14 +199,14 @@ const fn confirm_within_seconds() -> u16 {
 /// How long things may wait.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Requests {
+pub struct RequestsConfig {
     /// People have this many minutes to decide.
     pub decide_within_minutes: u32,
     /// An approval is used within this many minutes, or never.
     pub use_approval_within_minutes: u32,
 }
 
-impl Default for Requests {
+impl Default for RequestsConfig {
     fn default() -> Self {
         Self { decide_within_minutes: 240, use_approval_within_minutes: 10 }
     }
@@ -215,14 +215,14 @@ impl Default for Requests {
 /// How much an agent may ask for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Agents {
+pub struct AgentsConfig {
     /// The most open requests of one agent, 1 to 1000.
     pub open_requests_max: u16,
     /// The most asks of one agent in a minute, 1 to 1000.
     pub asks_per_minute_max: u16,
 }
 
-impl Default for Agents {
+impl Default for AgentsConfig {
     fn default() -> Self {
         // The same as `broker::limits::AgentLimits`.
         Self { open_requests_max: 20, asks_per_minute_max: 30 }
@@ -232,7 +232,7 @@ impl Default for Agents {
 /// What responses may not touch, or only with more people. Names may end in `*`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Protected {
+pub struct ProtectedConfig {
     /// Own networks beyond the private ranges, which policy protects anyway.
     pub networks: Vec<IpNet>,
     /// Single addresses: gateways, resolvers, partners.
@@ -246,7 +246,7 @@ pub struct Protected {
 /// When the office is staffed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct BusinessHours {
+pub struct BusinessHoursConfig {
     /// Days of the week, 1 is Monday.
     pub days: Vec<u8>,
     /// From this hour on.
@@ -257,7 +257,7 @@ pub struct BusinessHours {
     pub utc_offset_minutes: i16,
 }
 
-impl Default for BusinessHours {
+impl Default for BusinessHoursConfig {
     fn default() -> Self {
         Self { days: vec![1, 2, 3, 4, 5], from_hour: 8, until_hour: 18, utc_offset_minutes: 0 }
     }

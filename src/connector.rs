@@ -31,22 +31,22 @@ use crate::domain::{
     evidence::{Sighting, Watched},
     facts::AlertFacts,
     id::{AttemptId, RequestId},
-    lifecycle::Report,
+    lifecycle::DispatchReport,
     permit::ExecutionPermit,
 };
 
 pub use http::error::ConnectorError;
 pub use http::secret::{Secret, Tls};
 pub use notify::{
-    Channel, DEADLINE, Format, Letter, MailSettings, WebhookSettings, is_mail_address,
+    Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,
     is_signing_secret,
 };
 pub use relay::Relay;
-pub use wazuh::rate_budget::{Health, Shut};
-pub use wazuh::{IndexerSettings, Settings};
+pub use wazuh::rate_budget::{CircuitOpen, Health};
+pub use wazuh::{IndexerSettings, WazuhSettings};
 
 /// What a method of a [`Driver`] returns: its result, later.
-pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The seconds that a response can last, by platform; a platform without any is left out.
 pub type Durations = BTreeMap<Platform, Vec<u32>>;
@@ -65,13 +65,13 @@ pub trait Driver: fmt::Debug + Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// How the last calls to it ended. Calls nobody.
-    fn health(&self, now: Time) -> Health;
+    fn probe_if_due(&self, now: Time) -> Health;
 
     /// Its own addresses, as far as they are known: what must never be blocked.
     fn own_addresses(&self) -> Vec<IpAddr>;
 
     /// The exact bytes that carry a command.
-    fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8>;
+    fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8>;
 
     /// The endpoints of a selection, each with the command that it would be sent or the reason
     /// why there is none. Ids that it does not show to this user count as unknown.
@@ -81,7 +81,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
         action: &'a Action,
         term: Term,
         now: Time,
-    ) -> Later<'a, Result<Inventory, ConnectorError>>;
+    ) -> BoxFuture<'a, Result<Inventory, ConnectorError>>;
 
     /// How long a response of this kind can last, on the parts of the manager that were asked for
     /// endpoints so far.
@@ -89,7 +89,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
         &self,
         kind: ActionKind,
         now: Time,
-    ) -> Later<'_, Result<Durations, ConnectorError>>;
+    ) -> BoxFuture<'_, Result<Durations, ConnectorError>>;
 
     /// Whether it has a means to take a response back on a platform; the reason says what to do
     /// instead. `action` is the undo.
@@ -99,15 +99,20 @@ pub trait Driver: fmt::Debug + Send + Sync {
         term: Term,
         platform: Platform,
         now: Time,
-    ) -> Later<'a, Result<(), SkipReason>>;
+    ) -> BoxFuture<'a, Result<(), SkipReason>>;
 
     /// Everything that [`Driver::dispatch`] could have to wait for: a login, and its turn. While
     /// the turn is held nothing else makes the manager wait for an endpoint.
-    fn sign_in(&self, now: Time) -> Later<'_, Result<Turn, ConnectorError>>;
+    fn sign_in(&self, now: Time) -> BoxFuture<'_, Result<DispatchTurn, ConnectorError>>;
 
     /// Spends a permit: sends its bytes to its endpoints, at most once. One at a time.
     /// A turn that is not held is waited for.
-    fn dispatch(&self, permit: ExecutionPermit, turn: Turn, now: Time) -> Later<'_, Dispatched>;
+    fn dispatch(
+        &self,
+        permit: ExecutionPermit,
+        turn: DispatchTurn,
+        now: Time,
+    ) -> BoxFuture<'_, DispatchResult>;
 
     /// The traces of these calls that endpoints left so far, the oldest first. The same trace is
     /// seen again each time. None where nobody looks.
@@ -115,7 +120,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> Later<'a, Result<Vec<Sighting>, ConnectorError>>;
+    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>>;
 
     /// The alert of that id. Never fails: one that is not found says why.
     fn find_alert<'a>(
@@ -123,16 +128,16 @@ pub trait Driver: fmt::Debug + Send + Sync {
         alert_id: &'a str,
         action: &'a Action,
         now: Time,
-    ) -> Later<'a, AlertFacts>;
+    ) -> BoxFuture<'a, AlertFacts>;
 
     /// Asks it who it is: kind, version and machine.
-    fn probe(&self, now: Time) -> Later<'_, Result<String, ConnectorError>>;
+    fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>>;
 
     /// Asks it, if it was given up for a while and that while is over. Does nothing else.
-    fn heal(&self, now: Time) -> Later<'_, ()>;
+    fn heal(&self, now: Time) -> BoxFuture<'_, ()>;
 
     /// Looks at everything that a first installation gets wrong. Never sends a response.
-    fn examine(&self, now: Time) -> Later<'_, Vec<Finding>>;
+    fn diagnose(&self, now: Time) -> BoxFuture<'_, Vec<Diagnosis>>;
 }
 
 /// A manager, of whatever kind. Clones share connections, tokens and limits.
@@ -146,7 +151,7 @@ impl Connector {
     }
 
     /// A Wazuh manager. Checks the settings; nothing is called yet.
-    pub fn wazuh(settings: Settings) -> Result<Self, ConnectorError> {
+    pub fn wazuh(settings: WazuhSettings) -> Result<Self, ConnectorError> {
         wazuh::Wazuh::new(settings).map(Self::new)
     }
 }
@@ -161,7 +166,7 @@ impl Deref for Connector {
 
 /// The right to be the one call in flight; given back when dropped.
 #[derive(Debug, Default)]
-pub struct Turn(Option<OwnedMutexGuard<()>>);
+pub struct DispatchTurn(Option<OwnedMutexGuard<()>>);
 
 /// What a manager can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +179,7 @@ pub struct Capabilities {
 
 /// What a call carries, so that the endpoint's own log leads back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub struct CorrelationTag {
     /// The request.
     pub request: RequestId,
     /// The attempt.
@@ -183,7 +188,7 @@ pub struct Mark {
     pub digest: Digest,
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for CorrelationTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "countersign={}/{}/{}", self.request, self.attempt, self.digest.prefix())
     }
@@ -191,9 +196,9 @@ impl fmt::Display for Mark {
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dispatched {
+pub struct DispatchResult {
     /// What it means. Without outcomes surely nothing was sent.
-    pub report: Report,
+    pub report: DispatchReport,
     /// Set exactly when the report has no outcomes: how long to wait before the same endpoints
     /// are tried again, as a new attempt.
     pub retry_in: Option<Duration>,
@@ -201,7 +206,7 @@ pub struct Dispatched {
 
 /// One thing that `countersign doctor` looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct Diagnosis {
     /// What was looked at.
     pub check: &'static str,
     /// What was found.
@@ -210,7 +215,7 @@ pub struct Finding {
     pub advice: Option<String>,
 }
 
-impl Finding {
+impl Diagnosis {
     /// All is well.
     pub fn good(check: &'static str, found: impl Into<String>) -> Self {
         Self { check, found: found.into(), advice: None }

@@ -12,18 +12,18 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::app::{AppError, Parts, Running};
+use super::app::{AppError, AppParts, Running};
 use crate::{
     broker::{
         self, BrokerError, BusinessHours,
         admin::{
-            operator::{Keeper, NewPerson, PersonChange},
+            operator::{NewPerson, Operator, PersonChange},
             policies::load_and_test,
         },
         requests::rate_limit::AgentLimits,
     },
     clock::Clock,
-    connector::{Connector, IndexerSettings, Secret, Settings, Tls},
+    connector::{Connector, IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -93,9 +93,9 @@ impl Demo {
         let policies = folder.path().join("policies");
         let engine = load_and_test(&policies)?;
         let store = Store::serve(&folder.path().join("countersign.db")).await?;
-        let keeper = Keeper::new(store.clone(), clock.clone());
-        let (people, agent, token) = people(&keeper).await?;
-        let parts = Parts {
+        let operator = Operator::new(store.clone(), clock.clone());
+        let (people, agent, token) = people(&operator).await?;
+        let parts = AppParts {
             store,
             clock,
             managers: vec![Connector::wazuh(connector(
@@ -196,7 +196,7 @@ impl Demo {
     }
 }
 
-async fn people(keeper: &Keeper) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
+async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
     let mut people = Vec::new();
     let all = [
         ("alice", Role::Analyst),
@@ -205,20 +205,20 @@ async fn people(keeper: &Keeper) -> Result<(Vec<DemoPerson>, Agent, String), Bro
         ("dora", Role::Admin),
     ];
     for (name, role) in all {
-        let password: String = keeper.clock().secret().chars().take(16).collect();
+        let password: String = operator.clock().secret().chars().take(16).collect();
         let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
-        keeper.add_person(&Actor::CommandLine, new).await?;
+        operator.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });
     }
-    keeper.change_person(&Actor::CommandLine, "carol", &PersonChange::OnCall(true)).await?;
-    let new = keeper
+    operator.change_person(&Actor::CommandLine, "carol", &PersonChange::OnCall(true)).await?;
+    let new = operator
         .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
         .await?;
     Ok((people, new.agent, new.token))
 }
 
-fn connector(url: &str, manager_password: String, indexer_password: String) -> Settings {
-    Settings {
+fn connector(url: &str, manager_password: String, indexer_password: String) -> WazuhSettings {
+    WazuhSettings {
         name: "demo".to_owned(),
         url: url.to_owned(),
         user: "wazuh".to_owned(),
@@ -228,10 +228,10 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> S
             (ActionKind::DisableAccount, Platform::Linux),
             "!countersign-unlock".to_owned(),
         )]),
-        batch_endpoints_max: Settings::BATCH_ENDPOINTS_MAX,
-        calls_per_minute_max: Settings::CALLS_PER_MINUTE_MAX,
-        call_deadline: Settings::CALL_DEADLINE,
-        read_deadline: Settings::READ_DEADLINE,
+        batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
+        calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,
+        call_deadline: WazuhSettings::CALL_DEADLINE,
+        read_deadline: WazuhSettings::READ_DEADLINE,
         indexer: Some(IndexerSettings {
             url: url.to_owned(),
             user: "admin".to_owned(),

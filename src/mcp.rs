@@ -16,7 +16,7 @@ use rmcp::transport::streamable_http_server::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{broker::Broker, clock::Clock};
-use server::Door;
+use server::McpServer;
 
 pub mod answer;
 mod arguments;
@@ -34,14 +34,14 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Where agents reach the broker.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct McpSettings {
     /// The address that people type: scheme and host with an optional port, without a path.
     pub public_url: String,
     /// The values of `Host` that are answered beside the public one.
     pub hosts: Vec<String>,
 }
 
-impl Settings {
+impl McpSettings {
     /// Never empty: rmcp takes an empty list for "all".
     fn all_hosts(&self) -> Vec<String> {
         let (_, public) = self.split_url();
@@ -65,7 +65,7 @@ impl Settings {
 
 /// The door, at `/mcp`. `stop` makes every wait answer at once; whatever has not answered a little
 /// later is cut off.
-pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Router {
+pub fn router(broker: Broker, settings: McpSettings, stop: CancellationToken) -> Router {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
@@ -75,7 +75,7 @@ pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Ro
         .enforce_origin_validation()
         .with_cancellation_token(later(broker.clock().clone(), stop.clone()));
     let guard = middleware::from_fn_with_state(broker.clone(), auth::check);
-    let door = Door::new(broker, settings.public_url, stop);
+    let door = McpServer::new(broker, settings.public_url, stop);
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(door.clone()), sessions, config);
     Router::new().route_service("/mcp", service).route_layer(guard)

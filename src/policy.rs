@@ -14,12 +14,14 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{Authorizer, Decision as Ruling, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{
+    Authorizer, Decision as CedarDecision, Entities, EntityUid, PolicySet, Request,
+};
 
 use crate::domain::{
-    decision::{Answer, Decision, Reason},
+    decision::{Authorization, Decision, Reason},
     digest::Digest,
-    facts::{Principal, Question, Resource, Verb},
+    facts::{PolicyQuestion, Principal, Resource, Verb},
 };
 
 pub mod cases;
@@ -30,9 +32,9 @@ mod load;
 mod outcome;
 mod starter;
 
-use self::{entities::World, outcome::Inquiry};
+use self::{entities::PolicyEntities, outcome::Evaluation};
 pub use self::{
-    error::{Fault, PolicyError},
+    error::{EvalError, PolicyError},
     starter::STARTER,
 };
 
@@ -47,7 +49,7 @@ struct Set {
     hash: Digest,
     /// Every entity that some policy names: endpoints and groups that are not named look alike.
     named: HashSet<EntityUid>,
-    world: World,
+    entities: PolicyEntities,
     authorizer: Authorizer,
 }
 
@@ -59,7 +61,7 @@ pub struct PolicyText {
     /// Its `@why`.
     pub why: String,
     /// What it does when its conditions hold.
-    pub effect: Effect,
+    pub effect: PolicyEffect,
     /// The file it stands in, without the folder.
     pub file: String,
     /// As it is written, annotations included.
@@ -68,14 +70,14 @@ pub struct PolicyText {
 
 /// What a policy does when its conditions hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Effect {
+pub enum PolicyEffect {
     /// Allows, unless a `forbid` holds too.
     Permit,
     /// Refuses, whatever permits.
     Forbid,
 }
 
-impl Effect {
+impl PolicyEffect {
     /// `permit`, `forbid`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -102,19 +104,19 @@ impl Engine {
     }
 
     /// Whether a request may run: now, once people approve, or never.
-    pub fn decide(&self, question: &Question) -> Decision {
+    pub fn decide(&self, question: &PolicyQuestion) -> Decision {
         outcome::decide(&self.0, question)
     }
 
     /// Whether somebody may do something with a request, or with the system.
-    pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Answer {
-        let asked = self.0.world.deed(who, verb, on);
+    pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Authorization {
+        let asked = self.0.entities.person_request(who, verb, on);
         answered(asked.and_then(|(request, entities)| self.0.ask(&request, &entities)))
     }
 
     /// The first stage alone: whether the agent may ask for this at all, at every endpoint named.
-    fn may_ask(&self, question: &Question) -> Answer {
-        answered(Inquiry::new(&self.0, question).and_then(|inquiry| inquiry.ask_everywhere()))
+    fn may_ask(&self, question: &PolicyQuestion) -> Authorization {
+        answered(Evaluation::new(&self.0, question).and_then(|inquiry| inquiry.ask_everywhere()))
     }
 }
 
@@ -144,7 +146,7 @@ impl Set {
             return Err(Trouble(errors));
         }
         let reasons = response.diagnostics().reason().map(|id| self.reason(id.as_ref()));
-        Ok(Said { allowed: response.decision() == Ruling::Allow, reasons: sorted(reasons) })
+        Ok(Said { allowed: response.decision() == CedarDecision::Allow, reasons: sorted(reasons) })
     }
 
     fn reason(&self, id: &str) -> Reason {
@@ -153,10 +155,10 @@ impl Set {
     }
 }
 
-fn answered(said: Result<Said, Trouble>) -> Answer {
+fn answered(said: Result<Said, Trouble>) -> Authorization {
     match said {
-        Ok(Said { allowed, reasons }) => Answer { allowed, reasons, errors: Vec::new() },
-        Err(Trouble(errors)) => Answer { allowed: false, reasons: Vec::new(), errors },
+        Ok(Said { allowed, reasons }) => Authorization { allowed, reasons, errors: Vec::new() },
+        Err(Trouble(errors)) => Authorization { allowed: false, reasons: Vec::new(), errors },
     }
 }
 

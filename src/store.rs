@@ -102,7 +102,7 @@ pub struct Tx<'a> {
 
 /// What a transaction function returns. Boxed: the compiler cannot yet see that an async closure
 /// over a borrowed transaction may move between threads.
-pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
+pub type TxWork<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
 
 /// A connection that cannot write.
 #[derive(Debug)]
@@ -188,7 +188,7 @@ impl Store {
     /// the database.
     pub async fn write<'a, T, E>(
         &self,
-        work: impl for<'t> Fn(&'t mut Tx<'a>) -> Work<'t, T, E> + Send,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, E> + Send,
     ) -> Result<T, E>
     where
         E: From<StoreError>,

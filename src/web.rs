@@ -37,7 +37,7 @@ const LISTENERS_MAX: usize = 128;
 
 /// What the page may be told about its surroundings.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct WebSettings {
     /// The address that people type, without a slash at its end.
     pub public_url: String,
     /// What the `Host` header may say beside the host of `public_url`.
@@ -46,7 +46,7 @@ pub struct Settings {
     pub policies: PathBuf,
 }
 
-impl Settings {
+impl WebSettings {
     fn https(&self) -> bool {
         self.public_url.starts_with("https://")
     }
@@ -54,28 +54,28 @@ impl Settings {
 
 /// What every handler has. Cheap to clone.
 #[derive(Debug, Clone)]
-struct Site {
+struct AppState {
     broker: Broker,
-    settings: Arc<Settings>,
+    settings: Arc<WebSettings>,
     listeners: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 /// Everything but `/mcp`. What waits for news ends with `stop`.
-pub fn router(broker: Broker, settings: Settings, stop: CancellationToken) -> Router {
+pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {
     let listeners = Arc::new(Semaphore::new(LISTENERS_MAX));
-    let site = Site { broker, settings: Arc::new(settings), listeners, stop };
-    signed_in(&site)
-        .merge(open())
+    let app = AppState { broker, settings: Arc::new(settings), listeners, stop };
+    session_routes(&app)
+        .merge(open_routes())
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(site.clone(), http::origin_check::check))
-        .with_state(site)
+        .layer(from_fn_with_state(app.clone(), http::origin_check::check))
+        .with_state(app)
 }
 
 /// What needs a session, and for a change the form's token.
-fn signed_in(site: &Site) -> Router<Site> {
+fn session_routes(app: &AppState) -> Router<AppState> {
     Router::new()
         .route("/", get(lists::inbox::show))
         .route("/in-force", get(lists::active_responses::show))
@@ -100,17 +100,17 @@ fn signed_in(site: &Site) -> Router<Site> {
         .route("/system", get(admin::system::show))
         .route("/freeze", post(admin::system::freeze))
         .route("/unfreeze", post(admin::system::unfreeze))
-        .merge(kept())
+        .merge(admin_routes())
         .route(
             "/password",
             get(admin::sign_in::show_password).post(admin::sign_in::change_password),
         )
         .route("/sign-out", post(admin::sign_in::sign_out))
-        .route_layer(from_fn_with_state(site.clone(), http::session::required))
+        .route_layer(from_fn_with_state(app.clone(), http::session::require_session))
 }
 
 /// The people and agents that admins keep.
-fn kept() -> Router<Site> {
+fn admin_routes() -> Router<AppState> {
     Router::new()
         .route("/people", get(admin::people::show))
         // Somebody may be called `add`.
@@ -131,9 +131,9 @@ fn kept() -> Router<Site> {
 }
 
 /// What needs none. `/events` looks at the session without using it.
-fn open() -> Router<Site> {
+fn open_routes() -> Router<AppState> {
     Router::new()
-        .route("/set-up", get(admin::setup::show).post(admin::setup::make))
+        .route("/set-up", get(admin::setup::show).post(admin::setup::create_admin))
         .route("/sign-in", get(admin::sign_in::show).post(admin::sign_in::sign_in))
         .route("/events", get(http::events::wait))
         .route("/static/{name}", get(http::assets::serve))

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Broker, BrokerError, execution::dispatch::Progress, notifications::Told};
+use crate::broker::{
+    Broker, BrokerError, execution::dispatch::Progress, notifications::DeliveryResult,
+};
 
 /// A sender looks at least this often, woken or not.
 const TICK: Duration = Duration::from_secs(1);
@@ -24,10 +26,10 @@ pub async fn run(broker: Broker, stop: CancellationToken) {
     for manager in broker.managers() {
         let name = manager.name().to_owned();
         tasks.spawn(send(broker.clone(), name.clone(), stop.clone()));
-        tasks.spawn(look(broker.clone(), name, stop.clone()));
+        tasks.spawn(observe(broker.clone(), name, stop.clone()));
     }
     for channel in broker.channels() {
-        tasks.spawn(tell(broker.clone(), channel.name().to_owned(), stop.clone()));
+        tasks.spawn(deliver(broker.clone(), channel.name().to_owned(), stop.clone()));
     }
     tasks.spawn(sweep(broker, stop));
     while let Some(ended) = tasks.join_next().await {
@@ -72,36 +74,36 @@ fn back_off(why: &str) -> Duration {
 }
 
 /// A password that is refused again and again locks its user out somewhere.
-fn missed(why: &str) -> Duration {
+fn log_failed_observe(why: &str) -> Duration {
     tracing::warn!(%why, "traces cannot be looked for");
     MISSED
 }
 
 /// Looks for traces of what was sent through one manager.
-async fn look(broker: Broker, manager: String, stop: CancellationToken) {
+async fn observe(broker: Broker, manager: String, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let pause = match broker.observe(&manager).await {
             Ok(_) => LOOK,
-            Err(BrokerError::Manager(why)) => missed(&why.to_string()),
-            Err(error) => missed(&error.to_string()),
+            Err(BrokerError::Manager(why)) => log_failed_observe(&why.to_string()),
+            Err(error) => log_failed_observe(&error.to_string()),
         };
-        rest(&broker, pause, &stop).await;
+        wait(&broker, pause, &stop).await;
     }
 }
 
 /// Tells people by one channel. Stopping cuts a delivery off: it is tried again after the start.
-async fn tell(broker: Broker, channel: String, stop: CancellationToken) {
+async fn deliver(broker: Broker, channel: String, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let told = tokio::select! {
             () = stop.cancelled() => return,
             told = broker.deliver_next(&channel) => told,
         };
         let pause = match told {
-            Ok(Told::Arrived | Told::Failed) => continue,
-            Ok(Told::Nothing) => TICK,
+            Ok(DeliveryResult::Arrived | DeliveryResult::Failed) => continue,
+            Ok(DeliveryResult::Nothing) => TICK,
             Err(error) => back_off(&error.to_string()),
         };
-        rest(&broker, pause, &stop).await;
+        wait(&broker, pause, &stop).await;
     }
 }
 
@@ -110,18 +112,18 @@ async fn tell(broker: Broker, channel: String, stop: CancellationToken) {
 async fn sweep(broker: Broker, stop: CancellationToken) {
     while !stop.is_cancelled() {
         for (done, what) in [
-            (broker.sweep().await.map(drop), "what is late could not be ended"),
-            (broker.tell().await, "what people are told could not be spread"),
+            (broker.expire_overdue().await.map(drop), "what is late could not be ended"),
+            (broker.notify().await, "what people are told could not be spread"),
         ] {
             if let Err(error) = done {
                 tracing::warn!(%error, "{what}");
             }
         }
-        rest(&broker, TICK, &stop).await;
+        wait(&broker, TICK, &stop).await;
     }
 }
 
-async fn rest(broker: &Broker, time: Duration, stop: &CancellationToken) {
+async fn wait(broker: &Broker, time: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = broker.clock().pause(time) => {}
@@ -131,7 +133,7 @@ async fn rest(broker: &Broker, time: Duration, stop: &CancellationToken) {
 /// One step of sweep and senders, for whoever steps by hand: the last manager that did something
 /// says what.
 pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
-    broker.sweep().await?;
+    broker.expire_overdue().await?;
     let mut progress = Progress::Idle;
     for manager in broker.managers() {
         match broker.execute_next(manager.name()).await? {

@@ -5,7 +5,7 @@ use tokio::io::{stdin, stdout};
 use super::AppError;
 use crate::{
     connector::{Relay, Secret, Tls},
-    mcp::bridge::{self, Answer, Post},
+    mcp::bridge::{self, BrokerAnswer, PostMessage},
 };
 
 /// Relays until standard input ends.
@@ -19,13 +19,13 @@ pub async fn run(url: &str, token: String, tls: Option<Tls>) -> Result<(), AppEr
 
 struct ToBroker(Relay);
 
-impl Post for ToBroker {
+impl PostMessage for ToBroker {
     async fn post(
         &self,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> Result<Answer, String> {
+    ) -> Result<BrokerAnswer, String> {
         let (status, content_type, body) = self.0.post(headers, body).await?;
-        Ok(Answer { status, content_type, body })
+        Ok(BrokerAnswer { status, content_type, body })
     }
 }

@@ -4,24 +4,28 @@ use std::path::Path;
 
 use super::{notifications, only_ours, settings};
 use crate::{
-    broker::admin::{operator::Keeper, policies::load_and_test},
+    broker::admin::{operator::Operator, policies::load_and_test},
     clock::Clock,
     config::Config,
     connector::Connector,
-    domain::action::counted,
+    domain::action::with_count,
     store::Store,
 };
 
-pub use crate::connector::Finding;
+pub use crate::connector::Diagnosis;
 
 /// Looks at everything that a configuration names, from the inside out.
-pub async fn examine(config: &Config) -> Vec<Finding> {
+pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     let clock = Clock::system();
-    let mut findings = vec![Finding::good("configuration", "it can be read")];
+    let mut findings = vec![Diagnosis::good("configuration", "it can be read")];
     for file in config.private_files() {
         if let Err(error) = only_ours(file) {
             let error = error.to_string();
-            findings.push(Finding::bad("files", error, "make them readable by their owner alone"));
+            findings.push(Diagnosis::bad(
+                "files",
+                error,
+                "make them readable by their owner alone",
+            ));
         }
     }
     findings.push(database(&config.server.database, &clock).await);
@@ -31,20 +35,20 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         Ok(channels) => {
             for channel in channels {
                 findings.push(match channel.examine().await {
-                    Ok(found) => Finding::good("notices", found),
+                    Ok(found) => Diagnosis::good("notices", found),
                     Err(why) => {
                         let advice = "mend it, then run `countersign notify test`";
-                        Finding::bad("notices", why, advice)
+                        Diagnosis::bad("notices", why, advice)
                     }
                 });
             }
         }
-        Err(error) => findings.push(Finding::bad("notices", error.to_string(), advice)),
+        Err(error) => findings.push(Diagnosis::bad("notices", error.to_string(), advice)),
     }
     let managers = match settings::connectors(config) {
         Ok(managers) => managers,
         Err(error) => {
-            findings.push(Finding::bad("manager", error.to_string(), advice));
+            findings.push(Diagnosis::bad("manager", error.to_string(), advice));
             return findings;
         }
     };
@@ -52,8 +56,8 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     for settings in managers {
         let name = settings.name.clone();
         let mut found = match Connector::wazuh(settings) {
-            Ok(connector) => connector.examine(clock.now()).await,
-            Err(error) => vec![Finding::bad("manager", error.to_string(), advice)],
+            Ok(connector) => connector.diagnose(clock.now()).await,
+            Err(error) => vec![Diagnosis::bad("manager", error.to_string(), advice)],
         };
         for finding in found.iter_mut().filter(|_| several) {
             finding.found = format!("{name}: {}", finding.found);
@@ -63,49 +67,49 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-async fn database(path: &Path, clock: &Clock) -> Finding {
+async fn database(path: &Path, clock: &Clock) -> Diagnosis {
     const ADVICE: &str = "run `countersign init`; if it is there, look at its rights and the disk";
     if !path.exists() {
-        return Finding::bad("database", format!("{} does not exist", path.display()), ADVICE);
+        return Diagnosis::bad("database", format!("{} does not exist", path.display()), ADVICE);
     }
     let looked = async {
-        let keeper = Keeper::new(Store::open(path).await?, clock.clone());
-        let (people, agents) = (keeper.people().await?, keeper.agents().await?);
-        Ok::<_, super::AppError>((people, agents, keeper.verify_audit().await?))
+        let operator = Operator::new(Store::open(path).await?, clock.clone());
+        let (people, agents) = (operator.people().await?, operator.agents().await?);
+        Ok::<_, super::AppError>((people, agents, operator.verify_audit().await?))
     };
     let (people, agents, audit) = match looked.await {
         Ok(found) => found,
-        Err(error) => return Finding::bad("database", error.to_string(), ADVICE),
+        Err(error) => return Diagnosis::bad("database", error.to_string(), ADVICE),
     };
     if let Some((seq, why)) = audit.broken {
         let found = format!("audit entry {seq} is bad: {why}");
-        return Finding::bad("database", found, "find out who wrote to the file");
+        return Diagnosis::bad("database", found, "find out who wrote to the file");
     }
     let voters = people.iter().filter(|p| !p.disabled && p.role.vote_rank().is_some()).count();
     let active = agents.iter().filter(|agent| !agent.revoked).count();
     let found = format!(
         "{} sound; {}; {}",
-        counted(audit.rows, "audit row"),
-        counted(u64::try_from(voters).unwrap_or(0), "voter"),
-        counted(u64::try_from(active).unwrap_or(0), "agent"),
+        with_count(audit.rows, "audit row"),
+        with_count(u64::try_from(voters).unwrap_or(0), "voter"),
+        with_count(u64::try_from(active).unwrap_or(0), "agent"),
     );
     if people.is_empty() {
         const FIRST: &str = "run `countersign serve` and make the first admin on the page it names";
-        return Finding::bad("database", found, FIRST);
+        return Diagnosis::bad("database", found, FIRST);
     }
     if voters < 2 {
-        return Finding::bad("database", found, "add people: an agent's owner never approves");
+        return Diagnosis::bad("database", found, "add people: an agent's owner never approves");
     }
-    Finding::good("database", found)
+    Diagnosis::good("database", found)
 }
 
-fn policies(folder: &Path) -> Finding {
+fn policies(folder: &Path) -> Diagnosis {
     match load_and_test(folder) {
-        Err(error) => Finding::bad("policies", error.to_string(), "mend the file that is named"),
+        Err(error) => Diagnosis::bad("policies", error.to_string(), "mend the file that is named"),
         Ok(engine) => {
-            let count = counted(u64::try_from(engine.policies().len()).unwrap_or(0), "rule");
+            let count = with_count(u64::try_from(engine.policies().len()).unwrap_or(0), "rule");
             let hash = engine.hash().prefix();
-            Finding::good("policies", format!("{count}, all cases pass; the set is {hash}"))
+            Diagnosis::good("policies", format!("{count}, all cases pass; the set is {hash}"))
         }
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::{AppError, settings::fingerprint};
 use crate::{
-    broker::notifications::test_letter,
+    broker::notifications::test_message,
     clock::Clock,
-    config::{Config, ConfigError, Mail, Webhook},
-    connector::{Channel, DEADLINE, Format, MailSettings, Secret, Tls, WebhookSettings},
+    config::{Config, ConfigError, MailConfig, WebhookConfig},
+    connector::{Channel, DEADLINE, MailSettings, Secret, Tls, WebhookFormat, WebhookSettings},
     domain::digest::Digest,
 };
 
@@ -34,14 +34,14 @@ pub async fn test(
     let from = config.notify.mail.as_ref().map(|mail| mail.from.as_str());
     let mut results = Vec::new();
     for channel in channels(config)? {
-        let to = channel.to_people().then(|| to.or(from).map(str::to_owned)).flatten();
-        let letter = test_letter(&channel, &config.server.public_url, to, clock.now());
-        results.push((channel.name().to_owned(), channel.deliver(&letter).await));
+        let to = channel.addresses_people().then(|| to.or(from).map(str::to_owned)).flatten();
+        let message = test_message(&channel, &config.server.public_url, to, clock.now());
+        results.push((channel.name().to_owned(), channel.deliver(&message).await));
     }
     Ok(results)
 }
 
-fn webhook_settings(name: &str, webhook: &Webhook) -> Result<WebhookSettings, ConfigError> {
+fn webhook_settings(name: &str, webhook: &WebhookConfig) -> Result<WebhookSettings, ConfigError> {
     let section = format!("notify.webhook.{name}");
     let read = |key: &str, file: &Option<_>| {
         file.as_deref().map(|file| secret(&section, key, file)).transpose()
@@ -50,7 +50,7 @@ fn webhook_settings(name: &str, webhook: &Webhook) -> Result<WebhookSettings, Co
         (_, Some(url)) => url,
         (url, None) => url.clone().unwrap_or_default(),
     };
-    let format = Format::parse(&webhook.format).unwrap_or(Format::Json);
+    let format = WebhookFormat::parse(&webhook.format).unwrap_or(WebhookFormat::Json);
     let proof = (webhook.ca_file.as_deref(), webhook.pin_sha256.as_deref());
     Ok(WebhookSettings {
         name: name.to_owned(),
@@ -63,7 +63,7 @@ fn webhook_settings(name: &str, webhook: &Webhook) -> Result<WebhookSettings, Co
     })
 }
 
-fn mail_settings(mail: &Mail) -> Result<MailSettings, ConfigError> {
+fn mail_settings(mail: &MailConfig) -> Result<MailSettings, ConfigError> {
     let section = "notify.mail";
     let login = match (&mail.user, &mail.password_file) {
         (Some(user), Some(file)) => {

@@ -4,17 +4,17 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
     broker::{self, BusinessHours, requests::rate_limit::AgentLimits},
-    config::{Config, ConfigError, Manager, Reach},
-    connector::{IndexerSettings, Secret, Settings, Tls},
+    config::{Config, ConfigError, ManagerConfig, RemoteConfig},
+    connector::{IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
 };
 
 /// What the connector of each manager is told.
-pub(super) fn connectors(config: &Config) -> Result<Vec<Settings>, ConfigError> {
+pub(super) fn connectors(config: &Config) -> Result<Vec<WazuhSettings>, ConfigError> {
     config.manager.iter().map(|(name, manager)| connector(name, manager)).collect()
 }
 
-fn connector(name: &str, manager: &Manager) -> Result<Settings, ConfigError> {
+fn connector(name: &str, manager: &ManagerConfig) -> Result<WazuhSettings, ConfigError> {
     let section = format!("manager.{name}");
     let indexer = manager.indexer.as_ref().map(|indexer| {
         let section = format!("{section}.indexer");
@@ -27,7 +27,7 @@ fn connector(name: &str, manager: &Manager) -> Result<Settings, ConfigError> {
             confirm_within: Duration::from_secs(indexer.confirm_within_seconds.into()),
         })
     });
-    Ok(Settings {
+    Ok(WazuhSettings {
         name: name.to_owned(),
         url: manager.reach.url.clone(),
         user: manager.reach.user.clone(),
@@ -37,7 +37,7 @@ fn connector(name: &str, manager: &Manager) -> Result<Settings, ConfigError> {
         batch_endpoints_max: manager.batch_endpoints_max,
         calls_per_minute_max: manager.calls_per_minute_max,
         call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
-        read_deadline: Settings::READ_DEADLINE,
+        read_deadline: WazuhSettings::READ_DEADLINE,
         indexer: indexer.transpose()?,
     })
 }
@@ -77,7 +77,7 @@ fn protected_addresses(config: &Config) -> Vec<IpAddr> {
     config.protected.addresses.iter().copied().chain(own).collect()
 }
 
-fn password(section: &str, reach: &Reach) -> Result<Secret, ConfigError> {
+fn password(section: &str, reach: &RemoteConfig) -> Result<Secret, ConfigError> {
     let password = reach.password(section)?;
     if password.is_empty() {
         return Err(ConfigError::value(
@@ -89,7 +89,7 @@ fn password(section: &str, reach: &Reach) -> Result<Secret, ConfigError> {
     Ok(Secret::new(password))
 }
 
-fn tls(section: &str, reach: &Reach) -> Result<Tls, ConfigError> {
+fn tls(section: &str, reach: &RemoteConfig) -> Result<Tls, ConfigError> {
     match (&reach.ca_file, &reach.pin_sha256) {
         (Some(file), _) => {
             Ok(Tls::Ca { file: file.clone(), server_name: reach.tls_server_name.clone() })

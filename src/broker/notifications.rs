@@ -7,18 +7,18 @@ use chrono::TimeDelta;
 
 use super::{Broker, BrokerError};
 use crate::{
-    connector::{Channel, Letter},
+    connector::{Channel, Message},
     domain::{
         Time,
         actor::Person,
         facts::{Principal, Resource, Verb},
         id::{PersonId, RequestId},
-        notice::{About, Notice, NoticeId, NoticeKind},
+        notice::{Notice, NoticeId, NoticeKind, NoticeSubject},
         request::{Request, StateName},
     },
     store::{
         Read, StoreError, accounts,
-        notices::{self, Delivery, Doing},
+        notices::{self, ChannelActivity, Delivery},
         requests,
     },
 };
@@ -34,7 +34,7 @@ const SPREAD_MAX: u32 = 100;
 
 /// What a step of one channel did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum DeliveryResult {
     /// Nothing is to be delivered now.
     Nothing,
     /// A notice arrived.
@@ -51,14 +51,14 @@ pub struct ChannelState {
     /// Its form, and where it goes: the host alone.
     pub place: String,
     /// What the store knows of it.
-    pub doing: Doing,
+    pub doing: ChannelActivity,
 }
 
 impl Broker {
     /// Notes what time gives reason to speak of, and gives everything new its deliveries.
-    pub async fn tell(&self) -> Result<(), BrokerError> {
+    pub async fn notify(&self) -> Result<(), BrokerError> {
         self.remind().await?;
-        self.spread().await
+        self.fan_out().await
     }
 
     /// Notes what time alone gives reason to speak of: deadlines that are near, reviews that are
@@ -66,14 +66,14 @@ impl Broker {
     pub async fn remind(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
         let within = TimeDelta::from_std(self.settings().remind_before).unwrap_or(TimeDelta::MAX);
-        let near = notices::near(&mut self.store().reader().await?, now, within).await?;
+        let near = notices::near_deadline(&mut self.store().reader().await?, now, within).await?;
         for (id, kind) in near {
             self.store()
                 .write(|tx| {
                     Box::pin(async move {
                         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-                        if still(kind, &request) {
-                            notices::note(tx, &Notice::about(kind, &request, now)).await?;
+                        if reminder_due(kind, &request) {
+                            notices::insert(tx, &Notice::for_request(kind, &request, now)).await?;
                         }
                         Ok::<_, BrokerError>(())
                     })
@@ -85,11 +85,11 @@ impl Broker {
 
     /// Gives each new notice its deliveries: one for each webhook, and one for each person with a
     /// mail address whom it concerns. Forgets what is old.
-    pub async fn spread(&self) -> Result<(), BrokerError> {
+    pub async fn fan_out(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
         let old = now - TimeDelta::days(KEEP_DAYS);
         let mut reader = self.store().reader().await?;
-        let new = notices::to_spread(&mut reader, SPREAD_MAX).await?;
+        let new = notices::pending_fan_out(&mut reader, SPREAD_MAX).await?;
         let prunable = notices::prunable(&mut reader, old).await?;
         drop(reader);
         for noted in new {
@@ -99,14 +99,14 @@ impl Broker {
                         let mut receivers = Vec::new();
                         for channel in self.channels() {
                             let name = channel.name().to_owned();
-                            if !channel.to_people() {
+                            if !channel.addresses_people() {
                                 receivers.push((name, None));
                                 continue;
                             }
-                            let people = self.concerned(tx, &noted.notice).await?;
+                            let people = self.recipients(tx, &noted.notice).await?;
                             receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
                         }
-                        notices::spread(tx, noted.number, &receivers, now).await?;
+                        notices::fan_out(tx, noted.number, &receivers, now).await?;
                         Ok::<_, BrokerError>(())
                     })
                 })
@@ -121,31 +121,32 @@ impl Broker {
 
     /// Delivers one notice by this channel. The try is written down before it is made, and how it
     /// ended afterwards: a crash between the two repeats the notice, under the same name.
-    pub async fn deliver_next(&self, channel: &str) -> Result<Told, BrokerError> {
+    pub async fn deliver_next(&self, channel: &str) -> Result<DeliveryResult, BrokerError> {
         let Some(channel) = self.channels().iter().find(|one| one.name() == channel) else {
-            return Ok(Told::Nothing);
+            return Ok(DeliveryResult::Nothing);
         };
         let now = self.clock().now();
         let mut reader = self.store().reader().await?;
-        let Some(delivery) = notices::next(&mut reader, channel.name(), now).await? else {
-            return Ok(Told::Nothing);
+        let Some(delivery) = notices::next_delivery(&mut reader, channel.name(), now).await? else {
+            return Ok(DeliveryResult::Nothing);
         };
-        let address = address(&mut reader, &delivery).await?;
+        let address = mail_address(&mut reader, &delivery).await?;
         drop(reader);
         self.clock().checkpoint("notice due").await;
         let delivery = &delivery;
         let next_try_at = now + self.back_off(delivery.tries);
-        self.store().write(|tx| Box::pin(notices::tried(tx, delivery, next_try_at))).await?;
+        self.store().write(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at))).await?;
         let sent = match (delivery.person, &address) {
             (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
             (Some(_), Some(_)) | (None, _) => {
-                channel.deliver(&self.letter(delivery, address.clone())).await
+                channel.deliver(&self.message(delivery, address.clone())).await
             }
         };
         let now = self.clock().now();
         let late = now - delivery.since >= TimeDelta::hours(GIVE_UP_HOURS);
         let hopeless = delivery.person.is_some() && address.is_none();
-        let (told, sent) = (if sent.is_ok() { Told::Arrived } else { Told::Failed }, &sent);
+        let (told, sent) =
+            (if sent.is_ok() { DeliveryResult::Arrived } else { DeliveryResult::Failed }, &sent);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -171,17 +172,17 @@ impl Broker {
         for channel in self.channels() {
             states.push(ChannelState {
                 name: channel.name().to_owned(),
-                place: channel.place(),
-                doing: notices::doing(read, channel.name()).await?,
+                place: channel.address(),
+                doing: notices::channel_activity(read, channel.name()).await?,
             });
         }
         Ok(states)
     }
 
-    fn letter(&self, delivery: &Delivery, to: Option<String>) -> Letter {
+    fn message(&self, delivery: &Delivery, to: Option<String>) -> Message {
         let notice = delivery.noted.notice;
         let person = delivery.person.map(|id| id.to_string()).unwrap_or_default();
-        Letter {
+        Message {
             id: NoticeId::new(delivery.noted.number, notice.at, &delivery.channel, &person),
             notice,
             link: format!("{}{}", self.settings().public_url, notice.path()),
@@ -201,7 +202,7 @@ impl Broker {
     }
 
     /// The people whom a notice concerns and who have a mail address.
-    async fn concerned(
+    async fn recipients(
         &self,
         read: &mut impl Read,
         notice: &Notice,
@@ -213,12 +214,12 @@ impl Broker {
                 let may = |person: &&Person| {
                     [Verb::Freeze, Verb::Unfreeze]
                         .into_iter()
-                        .any(|verb| self.may_now(person, verb, &Resource::System))
+                        .any(|verb| self.is_allowed_now(person, verb, &Resource::System))
                 };
                 people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
             }
             Some(id) => {
-                let wanted = self.of_request(read, id, notice.kind, &people).await?;
+                let wanted = self.recipients_for_request(read, id, notice.kind, &people).await?;
                 let reached = people.iter().filter(reachable).map(|person| person.id);
                 reached.filter(|id| wanted.contains(id)).collect()
             }
@@ -227,7 +228,7 @@ impl Broker {
     }
 
     /// Whom a notice about a request concerns.
-    async fn of_request(
+    async fn recipients_for_request(
         &self,
         read: &mut impl Read,
         id: RequestId,
@@ -240,7 +241,7 @@ impl Broker {
         let voted = |person: PersonId| request.votes.iter().any(|vote| vote.person.id == person);
         let resource = Resource::Request(request.facts(&agent));
         let may = |verb| {
-            let may = people.iter().filter(|person| self.may_now(person, verb, &resource));
+            let may = people.iter().filter(|person| self.is_allowed_now(person, verb, &resource));
             may.map(|person| person.id).filter(|person| !voted(*person)).collect()
         };
         Ok(match kind {
@@ -262,13 +263,13 @@ impl Broker {
     }
 
     /// Whether policy lets a person do that, were the password given just now.
-    fn may_now(&self, person: &Person, verb: Verb, on: &Resource) -> bool {
+    fn is_allowed_now(&self, person: &Person, verb: Verb, on: &Resource) -> bool {
         self.engine().may(&Principal::Person(person.clone(), 0), verb, on).allowed
     }
 }
 
 /// Whether there is still reason to remind.
-fn still(kind: NoticeKind, request: &Request) -> bool {
+fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
     let review = request.review.as_ref().is_some_and(|review| review.done.is_none());
     match kind {
         NoticeKind::DeadlineNear => request.state.name() == StateName::Pending,
@@ -285,16 +286,19 @@ fn still(kind: NoticeKind, request: &Request) -> bool {
 }
 
 /// Where a delivery to a person goes, by now.
-async fn address(read: &mut impl Read, delivery: &Delivery) -> Result<Option<String>, StoreError> {
+async fn mail_address(
+    read: &mut impl Read,
+    delivery: &Delivery,
+) -> Result<Option<String>, StoreError> {
     let Some(person) = delivery.person else { return Ok(None) };
     let person = accounts::person_by_id(read, person).await?;
     Ok(person.filter(|person| !person.disabled).and_then(|person| person.mail))
 }
 
-/// A letter that tries whether notices arrive; nothing happened.
-pub fn test_letter(channel: &Channel, public_url: &str, to: Option<String>, now: Time) -> Letter {
-    let notice = Notice { kind: NoticeKind::Test, about: About::Nothing, at: now };
-    Letter {
+/// A message that tries whether notices arrive; nothing happened.
+pub fn test_message(channel: &Channel, public_url: &str, to: Option<String>, now: Time) -> Message {
+    let notice = Notice { kind: NoticeKind::Test, about: NoticeSubject::Nothing, at: now };
+    Message {
         id: NoticeId::new(0, now, channel.name(), ""),
         notice,
         link: format!("{public_url}{}", notice.path()),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failure, out::Out, set_up};
+use super::{CliError, out::Out, set_up};
 use crate::{
-    broker::admin::operator::{Keeper, NewAgent, NewPerson, PersonChange},
+    broker::admin::operator::{NewAgent, NewPerson, Operator, PersonChange},
     clock::Clock,
     config::Config,
     domain::{
@@ -127,34 +127,34 @@ impl PasswordFrom {
         self.password_file.is_some()
     }
 
-    pub(super) fn read(&self) -> Result<String, Failure> {
+    pub(super) fn read(&self) -> Result<String, CliError> {
         if let Some(file) = &self.password_file {
             let text = std::fs::read_to_string(file).map_err(|error| {
-                Failure::Use(format!("--password-file {}: {error}", file.display()))
+                CliError::Use(format!("--password-file {}: {error}", file.display()))
             })?;
             return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
         }
         let ask = |prompt: &str| {
             rpassword::prompt_password(prompt).map_err(|error| {
-                Failure::Use(format!(
+                CliError::Use(format!(
                     "cannot ask for a password here ({error}); use --password-file"
                 ))
             })
         };
         let password = ask("Password: ")?;
         if ask("Once more: ")? != password {
-            return Err(Failure::Use("the two passwords differ".to_owned()));
+            return Err(CliError::Use("the two passwords differ".to_owned()));
         }
         Ok(password)
     }
 }
 
-/// The keeper of the configured database.
-pub(super) async fn keeper(config: &Path) -> Result<Keeper, Failure> {
+/// The operator of the configured database.
+pub(super) async fn operator(config: &Path) -> Result<Operator, CliError> {
     let config = Config::load(config, std::env::vars())?;
     set_up::must_exist(&config.server.database)?;
     let store = Store::open(&config.server.database).await?;
-    Ok(Keeper::new(store, Clock::system()))
+    Ok(Operator::new(store, Clock::system()))
 }
 
 /// A response by its name.
@@ -165,29 +165,29 @@ fn response(name: &str) -> Result<ActionKind, String> {
     })
 }
 
-pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), Failure> {
-    let keeper = keeper(config).await?;
+pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), CliError> {
+    let operator = operator(config).await?;
     let me = Actor::CommandLine;
     match command {
         AgentCommand::Add { name, owner, scopes } => {
             let all = ActionKind::RESPONSES;
             let scopes = if scopes.is_empty() { &all[..] } else { &scopes };
-            show_token(out, &keeper.add_agent(&me, &name, &owner, scopes).await?)?;
+            show_token(out, &operator.add_agent(&me, &name, &owner, scopes).await?)?;
         }
-        AgentCommand::List => list_agents(out, &keeper).await?,
+        AgentCommand::List => list_agents(out, &operator).await?,
         AgentCommand::Scopes { name, scopes } => {
-            let done = keeper.set_scopes(&me, &name, &scopes).await;
+            let done = operator.set_scopes(&me, &name, &scopes).await;
             done.map_err(|error| unknown(error, "agent", &name))?;
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
             let text = format!("{name} may ask for {}.", scopes.join(", "));
             out.say(&text, || json!({ "agent": name, "scopes": scopes }))?;
         }
         AgentCommand::Rotate { name } => {
-            let new = keeper.rotate_agent(&me, &name).await;
+            let new = operator.rotate_agent(&me, &name).await;
             show_token(out, &new.map_err(|error| unknown(error, "agent", &name))?)?;
         }
         AgentCommand::Revoke { name } => {
-            let done = keeper.revoke_agent(&me, &name).await;
+            let done = operator.revoke_agent(&me, &name).await;
             done.map_err(|error| unknown(error, "agent", &name))?;
             let text = format!("The token of {name} opens nothing any more.");
             out.say(&text, || json!({ "agent": name, "token": "revoked" }))?;
@@ -196,7 +196,7 @@ pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Res
     Ok(())
 }
 
-fn show_token(out: Out, new: &NewAgent) -> Result<(), Failure> {
+fn show_token(out: Out, new: &NewAgent) -> Result<(), CliError> {
     let text = format!(
         "{}\n\nThis token is shown once and stored hashed. \
          Put it into the configuration of the agent's client.",
@@ -205,8 +205,8 @@ fn show_token(out: Out, new: &NewAgent) -> Result<(), Failure> {
     Ok(out.say(&text, || json!({ "agent": new.agent.name, "token": new.token }))?)
 }
 
-async fn list_agents(out: Out, keeper: &Keeper) -> Result<(), Failure> {
-    let (people, agents) = (keeper.people().await?, keeper.agents().await?);
+async fn list_agents(out: Out, operator: &Operator) -> Result<(), CliError> {
+    let (people, agents) = (operator.people().await?, operator.agents().await?);
     let name = |id| people.iter().find(|p| p.id == id).map_or("", |p| p.name.as_str());
     let issuer = |agent: &Agent| agent.issuer.map_or("command line", name).to_owned();
     let state = |agent: &Agent| if agent.revoked { "revoked" } else { "active" };
@@ -238,38 +238,42 @@ async fn list_agents(out: Out, keeper: &Keeper) -> Result<(), Failure> {
     })?)
 }
 
-pub(super) async fn person(out: Out, config: &Path, command: PersonCommand) -> Result<(), Failure> {
-    let keeper = &keeper(config).await?;
+pub(super) async fn person(
+    out: Out,
+    config: &Path,
+    command: PersonCommand,
+) -> Result<(), CliError> {
+    let operator = &operator(config).await?;
     let me = &Actor::CommandLine;
-    let say = |text: &str, value: Value| -> Result<(), Failure> { Ok(out.say(text, || value)?) };
+    let say = |text: &str, value: Value| -> Result<(), CliError> { Ok(out.say(text, || value)?) };
     match command {
         PersonCommand::Add { name, role, mail, password } => {
             let password = &password.read()?;
             let mail = mail.as_deref();
             let new = NewPerson { name: &name, role, password, must_change: true, mail };
-            keeper.add_person(me, new).await?;
+            operator.add_person(me, new).await?;
             let text = format!("{name} may sign in and must change the password first.");
             say(&text, json!({ "person": name, "role": role.name(), "mail": mail }))
         }
-        PersonCommand::List => list_people(out, keeper).await,
+        PersonCommand::List => list_people(out, operator).await,
         PersonCommand::Role { name, role } => {
-            change(keeper, &name, PersonChange::Role(role)).await?;
+            change(operator, &name, PersonChange::Role(role)).await?;
             let text = format!("The role of {name} is {role}.");
             say(&text, json!({ "person": name, "role": role.name() }))
         }
         PersonCommand::OnCall { name } => {
-            change(keeper, &name, PersonChange::OnCall(true)).await?;
+            change(operator, &name, PersonChange::OnCall(true)).await?;
             say(
                 &format!("{name} is on call. As a lead, {name} may break the glass."),
                 json!({ "person": name, "on_call": true }),
             )
         }
         PersonCommand::OffCall { name } => {
-            change(keeper, &name, PersonChange::OnCall(false)).await?;
+            change(operator, &name, PersonChange::OnCall(false)).await?;
             say(&format!("{name} is off call."), json!({ "person": name, "on_call": false }))
         }
         PersonCommand::Mail { name, address } => {
-            change(keeper, &name, PersonChange::Mail(address.clone())).await?;
+            change(operator, &name, PersonChange::Mail(address.clone())).await?;
             let text = match &address {
                 Some(address) => format!("Notices for {name} are mailed to {address}."),
                 None => format!("Nothing is mailed to {name}."),
@@ -277,16 +281,16 @@ pub(super) async fn person(out: Out, config: &Path, command: PersonCommand) -> R
             say(&text, json!({ "person": name, "mail": address }))
         }
         PersonCommand::SessionsEnd { name } => {
-            change(keeper, &name, PersonChange::EndSessions).await?;
+            change(operator, &name, PersonChange::EndSessions).await?;
             say(&format!("{name} has no session."), json!({ "person": name, "sessions": 0 }))
         }
         PersonCommand::Disable { name } => {
-            change(keeper, &name, PersonChange::Disable).await?;
+            change(operator, &name, PersonChange::Disable).await?;
             let text = format!("{name} can no longer sign in, and votes no longer count.");
             say(&text, json!({ "person": name, "disabled": true }))
         }
         PersonCommand::Password { name, password } => {
-            let done = keeper.reset_password(me, &name, &password.read()?).await;
+            let done = operator.reset_password(me, &name, &password.read()?).await;
             done.map_err(|error| unknown(error, "person", &name))?;
             let text = format!("{name} must change the password at the next sign-in.");
             say(&text, json!({ "person": name, "must_change_password": true }))
@@ -294,13 +298,13 @@ pub(super) async fn person(out: Out, config: &Path, command: PersonCommand) -> R
     }
 }
 
-async fn change(keeper: &Keeper, name: &str, change: PersonChange) -> Result<(), Failure> {
-    let done = keeper.change_person(&Actor::CommandLine, name, &change).await;
+async fn change(operator: &Operator, name: &str, change: PersonChange) -> Result<(), CliError> {
+    let done = operator.change_person(&Actor::CommandLine, name, &change).await;
     done.map_err(|error| unknown(error, "person", name))
 }
 
-async fn list_people(out: Out, keeper: &Keeper) -> Result<(), Failure> {
-    let (people, sessions) = (keeper.people().await?, keeper.sessions().await?);
+async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {
+    let (people, sessions) = (operator.people().await?, operator.sessions().await?);
     let sessions = |person: &Person| sessions.get(&person.id).copied().unwrap_or(0);
     let state = |person: &Person| match (person.disabled, person.must_change_password) {
         (true, _) => "disabled",
@@ -336,9 +340,9 @@ async fn list_people(out: Out, keeper: &Keeper) -> Result<(), Failure> {
 }
 
 /// "not found" says what was looked for.
-fn unknown(error: crate::broker::BrokerError, what: &str, name: &str) -> Failure {
+fn unknown(error: crate::broker::BrokerError, what: &str, name: &str) -> CliError {
     if matches!(error, crate::broker::BrokerError::NotFound) {
-        return Failure::Use(format!("there is no {what} `{name}`"));
+        return CliError::Use(format!("there is no {what} `{name}`"));
     }
     error.into()
 }

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failure, accounts::keeper, out::Out};
+use super::{CliError, accounts::operator, out::Out};
 use crate::{
     domain::{
         Time,
@@ -15,19 +15,19 @@ use crate::{
         id::RequestId,
     },
     store::audit::AuditFilter,
-    text::audit::tell,
+    text::audit::describe,
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// Show entries, newest first.
-    Query(Query),
+    Query(AuditQuery),
     /// Walk the chain from the first entry and name the first bad one.
     Verify,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Query {
+pub(super) struct AuditQuery {
     /// At or after this moment, such as 2026-11-22T10:00:00Z.
     #[arg(long, value_parser = moment)]
     since: Option<Time>,
@@ -60,14 +60,14 @@ pub(super) struct Query {
     limit: u32,
 }
 
-pub(super) async fn run(out: Out, config: &Path, command: AuditCommand) -> Result<(), Failure> {
+pub(super) async fn run(out: Out, config: &Path, command: AuditCommand) -> Result<(), CliError> {
     match command {
         AuditCommand::Query(query) => show(out, config, query).await,
         AuditCommand::Verify => verify(out, config).await,
     }
 }
 
-async fn show(out: Out, config: &Path, query: Query) -> Result<(), Failure> {
+async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError> {
     let filter = AuditFilter {
         since: query.since,
         until: query.until,
@@ -78,8 +78,8 @@ async fn show(out: Out, config: &Path, query: Query) -> Result<(), Failure> {
         request: query.request,
         policy: query.policy,
     };
-    let keeper = keeper(config).await?;
-    let entries = keeper.audit(&Actor::CommandLine, &filter, query.before, query.limit).await?;
+    let operator = operator(config).await?;
+    let entries = operator.audit(&Actor::CommandLine, &filter, query.before, query.limit).await?;
     let rows: Vec<_> = entries.iter().map(row).collect();
     out.table(&["place", "time (UTC)", "kind", "request", "what"], &rows, || {
         entries.iter().map(as_json).collect()
@@ -87,8 +87,8 @@ async fn show(out: Out, config: &Path, query: Query) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn verify(out: Out, config: &Path) -> Result<(), Failure> {
-    let verified = keeper(config).await?.verify_audit().await?;
+async fn verify(out: Out, config: &Path) -> Result<(), CliError> {
+    let verified = operator(config).await?.verify_audit().await?;
     let line = match &verified.broken {
         None => format!("{} entries are sound; the last hash is {}", verified.rows, verified.head),
         Some((seq, why)) => format!("entry {seq} is bad: {why}"),
@@ -101,7 +101,7 @@ async fn verify(out: Out, config: &Path) -> Result<(), Failure> {
             "first_bad": verified.broken.as_ref().map(|(seq, why)| json!({ "place": seq, "why": why })),
         })
     })?;
-    if verified.broken.is_some() { Err(Failure::No) } else { Ok(()) }
+    if verified.broken.is_some() { Err(CliError::No) } else { Ok(()) }
 }
 
 fn row(entry: &AuditEntry) -> Vec<String> {
@@ -111,7 +111,7 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         time(entry.at_us),
         entry.kind.clone(),
         request,
-        tell(entry.clone()).to_string(),
+        describe(entry.clone()).to_string(),
     ]
 }
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Failure, out::Out};
+use super::{CliError, out::Out};
 use crate::{app::doctor::examine, config::Config, text::visible::visible};
 
-pub(super) async fn run(out: Out, config: &Path) -> Result<(), Failure> {
+pub(super) async fn run(out: Out, config: &Path) -> Result<(), CliError> {
     let config = Config::load(config, std::env::vars())?;
     let findings = examine(&config).await;
     let rows: Vec<_> = findings
@@ -34,5 +34,5 @@ pub(super) async fn run(out: Out, config: &Path) -> Result<(), Failure> {
             })
             .collect()
     })?;
-    if findings.iter().all(|finding| finding.advice.is_none()) { Ok(()) } else { Err(Failure::No) }
+    if findings.iter().all(|finding| finding.advice.is_none()) { Ok(()) } else { Err(CliError::No) }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, accounts::keeper, out::Out};
+use super::{CliError, accounts::operator, out::Out};
 use crate::{
     broker::admin::kill_switch::Unfreeze,
     config::Config,
@@ -17,7 +17,7 @@ use crate::{
 
 /// What, and why.
 #[derive(Debug, Args)]
-pub(super) struct Because {
+pub(super) struct KillSwitchArgs {
     /// Only what goes to this manager.
     #[arg(long, group = "part")]
     manager: Option<String>,
@@ -32,16 +32,20 @@ pub(super) struct Because {
     reason: String,
 }
 
-impl Because {
-    fn extent(&self) -> Result<Extent, Failure> {
+impl KillSwitchArgs {
+    fn extent(&self) -> Result<Extent, CliError> {
         let parts = [("manager", &self.manager), ("action", &self.action), ("agent", &self.agent)];
         let named = parts.into_iter().find_map(|(kind, name)| Some((kind, name.as_deref()?)));
         let (kind, name) = named.unwrap_or(("everything", ""));
-        Extent::parse(kind, name).map_err(|invalid| Failure::Use(format!("--{invalid}")))
+        Extent::parse(kind, name).map_err(|invalid| CliError::Use(format!("--{invalid}")))
     }
 }
 
-pub(super) async fn freeze(out: Out, config: &Path, because: &Because) -> Result<(), Failure> {
+pub(super) async fn freeze(
+    out: Out,
+    config: &Path,
+    because: &KillSwitchArgs,
+) -> Result<(), CliError> {
     let extent = because.extent()?;
     if let Extent::Manager(name) = &extent {
         let managers = Config::load(config, std::env::vars())?.manager;
@@ -49,18 +53,23 @@ pub(super) async fn freeze(out: Out, config: &Path, because: &Because) -> Result
             let known: Vec<_> = managers.into_keys().collect();
             let known = known.join(", ");
             let text = format!("--manager: there is no manager `{name}`. Allowed: {known}.");
-            return Err(Failure::Use(text));
+            return Err(CliError::Use(text));
         }
     }
-    keeper(config).await?.freeze(&Actor::CommandLine, &extent, &because.reason).await?;
+    operator(config).await?.freeze(&Actor::CommandLine, &extent, &because.reason).await?;
     let text = format!("The kill switch is on for {extent}. Two people release it.");
     Ok(out.say(&text, || json!({ "frozen": true, "extent": extent.to_string() }))?)
 }
 
-pub(super) async fn unfreeze(out: Out, config: &Path, because: &Because) -> Result<(), Failure> {
+pub(super) async fn unfreeze(
+    out: Out,
+    config: &Path,
+    because: &KillSwitchArgs,
+) -> Result<(), CliError> {
     let extent = because.extent()?;
-    let keeper = keeper(config).await?;
-    let done = keeper.unfreeze(&Actor::CommandLine, &extent, &because.reason, may_release).await?;
+    let operator = operator(config).await?;
+    let done =
+        operator.unfreeze(&Actor::CommandLine, &extent, &because.reason, may_release).await?;
     let (text, frozen) = match done {
         Unfreeze::Released => (format!("The kill switch is off for {extent}."), false),
         Unfreeze::Waits(_) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, out::Out};
+use super::{CliError, out::Out};
 use crate::{
     app::notifications::test, config::Config, connector::is_mail_address, text::visible::visible,
 };
@@ -21,16 +21,16 @@ pub(super) enum NotifyCommand {
     },
 }
 
-pub(super) async fn run(out: Out, config: &Path, command: NotifyCommand) -> Result<(), Failure> {
+pub(super) async fn run(out: Out, config: &Path, command: NotifyCommand) -> Result<(), CliError> {
     let NotifyCommand::Test { to } = command;
     if let Some(to) = to.as_deref().filter(|to| !is_mail_address(to)) {
-        return Err(Failure::Use(format!("--to: `{}` is no mail address", visible(to))));
+        return Err(CliError::Use(format!("--to: `{}` is no mail address", visible(to))));
     }
     let config = Config::load(config, std::env::vars())?;
     let results = test(&config, to.as_deref()).await?;
     if results.is_empty() {
         let none = "no channel is configured; see [notify.webhook.<name>] and [notify.mail]";
-        return Err(Failure::Failed(none.to_owned()));
+        return Err(CliError::Failed(none.to_owned()));
     }
     let rows: Vec<_> = results
         .iter()
@@ -46,5 +46,5 @@ pub(super) async fn run(out: Out, config: &Path, command: NotifyCommand) -> Resu
         })
         .collect()
     })?;
-    if results.iter().all(|(_, sent)| sent.is_ok()) { Ok(()) } else { Err(Failure::No) }
+    if results.iter().all(|(_, sent)| sent.is_ok()) { Ok(()) } else { Err(CliError::No) }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failure, out::Out};
+use super::{CliError, out::Out};
 use crate::{
     config::Config,
     policy::{Engine, cases},
@@ -25,14 +25,14 @@ pub(super) struct Folder {
     folder: Option<PathBuf>,
 }
 
-pub(super) fn run(out: Out, config: &Path, command: PolicyCommand) -> Result<(), Failure> {
+pub(super) fn run(out: Out, config: &Path, command: PolicyCommand) -> Result<(), CliError> {
     match command {
         PolicyCommand::Check(folder) => check(out, config, folder).map(drop),
         PolicyCommand::Test(folder) => test(out, config, folder),
     }
 }
 
-fn check(out: Out, config: &Path, folder: Folder) -> Result<(Engine, PathBuf), Failure> {
+fn check(out: Out, config: &Path, folder: Folder) -> Result<(Engine, PathBuf), CliError> {
     let folder = match folder.folder {
         Some(folder) => folder,
         None => Config::load(config, std::env::vars())?.server.policies,
@@ -46,7 +46,7 @@ fn check(out: Out, config: &Path, folder: Folder) -> Result<(Engine, PathBuf), F
     Ok((engine, folder))
 }
 
-fn test(out: Out, config: &Path, folder: Folder) -> Result<(), Failure> {
+fn test(out: Out, config: &Path, folder: Folder) -> Result<(), CliError> {
     let (engine, folder) = check(out, config, folder)?;
     let results = cases::run(&folder, &engine)?;
     let failed = results.iter().filter(|result| !result.passed).count();
@@ -73,7 +73,7 @@ fn test(out: Out, config: &Path, folder: Folder) -> Result<(), Failure> {
             .collect()
     })?;
     if failed > 0 {
-        return Err(Failure::Failed(format!("{failed} of {} cases fail", results.len())));
+        return Err(CliError::Failed(format!("{failed} of {} cases fail", results.len())));
     }
     Ok(())
 }

@@ -6,15 +6,15 @@ use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, out::Out};
+use super::{CliError, out::Out};
 use crate::{
-    app::{AppError, Parts},
+    app::{AppError, AppParts},
     clock::Clock,
     config::{Config, ConfigError},
     demo::{Demo, story},
     domain::audit::AuditEntry,
     simulator::{Settings, Simulator},
-    text::{audit::tell, visible::visible},
+    text::{audit::describe, visible::visible},
 };
 
 /// The simulated manager alone.
@@ -25,18 +25,18 @@ pub(super) struct Simulate {
     listen: SocketAddr,
 }
 
-pub(super) async fn serve(out: Out, path: &Path) -> Result<(), Failure> {
+pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
     let config = Config::load(path, std::env::vars())?;
     let text = std::fs::read(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         why: error.to_string(),
     })?;
-    let parts = Parts::from_config(&config, &text).await?;
+    let parts = AppParts::from_config(&config, &text).await?;
     let running = parts.open().await?.work();
     let mut text = format!("Serving {} on {}.", config.server.public_url, running.address);
     let address = running.address.to_string();
     let mut facts = json!({ "listening": address });
-    if let Some(code) = running.broker.open_set_up().await? {
+    if let Some(code) = running.broker.open_setup().await? {
         let page = format!("{}/set-up", config.server.public_url);
         text = format!(
             "{text}\nNobody can sign in yet. Open {page} and make the first admin there.\n\
@@ -57,14 +57,14 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) async fn demo(out: Out, once: bool) -> Result<(), Failure> {
+pub(super) async fn demo(out: Out, once: bool) -> Result<(), CliError> {
     let demo = Demo::start().await?;
     let done = if once { play(out, &demo).await } else { follow(out, &demo).await };
     demo.stop().await;
     done
 }
 
-async fn play(out: Out, demo: &Demo) -> Result<(), Failure> {
+async fn play(out: Out, demo: &Demo) -> Result<(), CliError> {
     let mut closed = Ok(());
     let good = story::play(demo, |line| {
         if closed.is_ok() {
@@ -73,31 +73,31 @@ async fn play(out: Out, demo: &Demo) -> Result<(), Failure> {
     });
     let good = good.await?;
     closed?;
-    if good { Ok(()) } else { Err(Failure::Failed("a step came out differently".to_owned())) }
+    if good { Ok(()) } else { Err(CliError::Failed("a step came out differently".to_owned())) }
 }
 
 /// Prints a line for each thing that happens, until Ctrl-C.
-async fn follow(out: Out, demo: &Demo) -> Result<(), Failure> {
-    let keeper = demo.running.broker.keeper().clone();
+async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
+    let operator = demo.running.broker.operator().clone();
     let mut changes = demo.running.broker.changes();
-    let mut seen = keeper.audit_after(0).await?.last().map_or(0, |entry| entry.seq);
+    let mut seen = operator.audit_after(0).await?.last().map_or(0, |entry| entry.seq);
     out.say(&demo.banner(), || demo.facts())?;
     demo.ask().await?;
     let stop = stopped();
     tokio::pin!(stop);
     loop {
         changes.mark_unchanged();
-        for entry in keeper.audit_after(seen).await? {
+        for entry in operator.audit_after(seen).await? {
             out.say(
                 &line(&entry),
-                || json!({ "kind": entry.kind, "what": tell(entry.clone()).to_string() }),
+                || json!({ "kind": entry.kind, "what": describe(entry.clone()).to_string() }),
             )?;
             seen = entry.seq;
         }
         tokio::select! {
             stopped = &mut stop => return stopped,
             // The broker lives longer than this loop, so its changes do not end.
-            changed = changes.changed() => changed.map_err(|end| Failure::Failed(end.to_string()))?,
+            changed = changes.changed() => changed.map_err(|end| CliError::Failed(end.to_string()))?,
         }
     }
 }
@@ -106,12 +106,12 @@ fn line(entry: &AuditEntry) -> String {
     let time = chrono::DateTime::from_timestamp_micros(entry.at_us)
         .map(|time| time.format("%H:%M:%S").to_string())
         .unwrap_or_default();
-    format!("{time}  {}", tell(entry.clone()))
+    format!("{time}  {}", describe(entry.clone()))
 }
 
-pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), Failure> {
+pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), CliError> {
     if !simulate.listen.ip().is_loopback() {
-        return Err(Failure::Use(format!(
+        return Err(CliError::Use(format!(
             "--listen {}: allowed is a loopback address, such as 127.0.0.1:55000",
             simulate.listen
         )));
@@ -140,7 +140,7 @@ pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), Failur
 }
 
 /// Ends with Ctrl-C or SIGTERM.
-async fn stopped() -> Result<(), Failure> {
+async fn stopped() -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),

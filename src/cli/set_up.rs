@@ -10,9 +10,9 @@ use std::{
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, accounts::PasswordFrom, out::Out};
+use super::{CliError, accounts::PasswordFrom, out::Out};
 use crate::{
-    broker::admin::operator::{Keeper, NewPerson},
+    broker::admin::operator::{NewPerson, Operator},
     clock::Clock,
     demo::write_starter_policies,
     domain::actor::{Actor, Role},
@@ -35,16 +35,16 @@ pub(super) struct Init {
 /// The configuration that `init` writes, with a comment for every key.
 const CONFIGURATION: &str = include_str!("countersign.toml");
 
-pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
+pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
     let folder = &init.folder;
     let failed = |what: &Path, error: std::io::Error| {
-        Failure::Failed(format!("cannot write {}: {error}", what.display()))
+        CliError::Failed(format!("cannot write {}: {error}", what.display()))
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let database = folder.join("countersign.db");
-    let keeper = Keeper::new(Store::open(&database).await?, Clock::system());
-    if !keeper.people().await?.is_empty() {
-        return Err(Failure::Failed(format!(
+    let operator = Operator::new(Store::open(&database).await?, Clock::system());
+    if !operator.people().await?.is_empty() {
+        return Err(CliError::Failed(format!(
             "{} is set up already: it knows people; nothing was changed",
             database.display()
         )));
@@ -55,7 +55,7 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), Failure> {
         let (password, role) = (init.password.read()?, Role::Admin);
         let (name, password) = (init.admin.as_str(), password.as_str());
         let admin = NewPerson { name, role, password, must_change: false, mail: None };
-        keeper.add_person(&Actor::CommandLine, admin).await?;
+        operator.add_person(&Actor::CommandLine, admin).await?;
     }
     let config = folder.join("countersign.toml");
     new_file(&config, CONFIGURATION).map_err(|error| failed(&config, error))?;
@@ -99,11 +99,11 @@ fn new_file(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Commands beside the server must not make an empty database by mistake.
-pub(super) fn must_exist(database: &Path) -> Result<(), Failure> {
+pub(super) fn must_exist(database: &Path) -> Result<(), CliError> {
     if database.exists() {
         return Ok(());
     }
-    Err(Failure::Use(format!(
+    Err(CliError::Use(format!(
         "there is no database {}; run `countersign init` first",
         database.display()
     )))

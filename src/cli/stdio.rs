@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Failure;
+use super::CliError;
 use crate::{
     app::{bridge, settings::fingerprint},
     connector::Tls,
@@ -26,16 +26,16 @@ pub(super) struct Stdio {
     pin_sha256: Option<String>,
 }
 
-pub(super) async fn run(stdio: Stdio) -> Result<(), Failure> {
+pub(super) async fn run(stdio: Stdio) -> Result<(), CliError> {
     let token = std::env::var("COUNTERSIGN_TOKEN").map_err(|_missing| {
-        Failure::Use("COUNTERSIGN_TOKEN is not set: it holds the agent's token".to_owned())
+        CliError::Use("COUNTERSIGN_TOKEN is not set: it holds the agent's token".to_owned())
     })?;
     let tls = match (stdio.ca_file, stdio.pin_sha256) {
         (Some(file), _) => Some(Tls::Ca { file, server_name: None }),
         (None, None) => None,
         (None, Some(pin)) => {
             let digest = fingerprint(&pin).ok_or_else(|| {
-                Failure::Use(format!("--pin-sha256 {pin}: allowed are 64 hexadecimal digits"))
+                CliError::Use(format!("--pin-sha256 {pin}: allowed are 64 hexadecimal digits"))
             })?;
             Some(Tls::Pin { sha256: *digest.bytes() })
         }

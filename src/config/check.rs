@@ -2,7 +2,7 @@
 
 use toml::Table;
 
-use super::{Config, ConfigError, Manager, Reach, Server};
+use super::{Config, ConfigError, ManagerConfig, RemoteConfig, ServerConfig};
 use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
 
 impl Config {
@@ -18,7 +18,7 @@ impl Config {
             }
             manager.check(&format!("manager.{name}"))?;
             // Under two names it would have two queues, and what one knows would not hold the other.
-            let same = |other: &Manager| plain(&other.reach.url) == plain(&manager.reach.url);
+            let same = |other: &ManagerConfig| plain(&other.reach.url) == plain(&manager.reach.url);
             if self.manager.range(..name.clone()).any(|(_, other)| same(other)) {
                 let allowed = "an address of its own: another manager has this one";
                 let key = format!("manager.{name}.url");
@@ -46,7 +46,7 @@ impl Config {
     }
 }
 
-impl Manager {
+impl ManagerConfig {
     fn check(&self, section: &str) -> Result<(), ConfigError> {
         let key = |key: &str| format!("{section}.{key}");
         self.reach.check(section)?;
@@ -66,7 +66,7 @@ impl Manager {
     }
 }
 
-impl Server {
+impl ServerConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let tls = match (&self.tls_certificate_file, &self.tls_key_file) {
             (Some(_), Some(_)) => true,
@@ -110,7 +110,7 @@ impl Server {
     }
 }
 
-impl Reach {
+impl RemoteConfig {
     fn check(&self, section: &str) -> Result<(), ConfigError> {
         let key = |key: &str| format!("{section}.{key}");
         if let (Some(_), Some(pin)) = (&self.ca_file, &self.pin_sha256) {

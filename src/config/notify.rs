@@ -10,16 +10,16 @@ use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
 /// How people are told outside the page.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Notify {
+pub struct NotifyConfig {
     /// So many minutes before a deadline people are reminded of it.
     pub remind_before_minutes: u32,
     /// Webhooks, by name.
-    pub webhook: BTreeMap<String, Webhook>,
+    pub webhook: BTreeMap<String, WebhookConfig>,
     /// Mail, to people who have an address.
-    pub mail: Option<Mail>,
+    pub mail: Option<MailConfig>,
 }
 
-impl Default for Notify {
+impl Default for NotifyConfig {
     fn default() -> Self {
         Self { remind_before_minutes: 30, webhook: BTreeMap::new(), mail: None }
     }
@@ -28,7 +28,7 @@ impl Default for Notify {
 /// A webhook.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Webhook {
+pub struct WebhookConfig {
     /// `https://…`; `http://` for loopback only.
     pub url: Option<String>,
     /// The file that holds the address, 0600, where whoever knows it may post.
@@ -53,7 +53,7 @@ fn json() -> String {
 /// Mail over SMTP.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Mail {
+pub struct MailConfig {
     /// The mail server.
     pub host: String,
     /// Its port.
@@ -77,7 +77,7 @@ fn starttls() -> String {
     "starttls".to_owned()
 }
 
-impl Notify {
+impl NotifyConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         range("notify.remind_before_minutes", self.remind_before_minutes, 1, 1440)?;
         for (name, webhook) in &self.webhook {
@@ -86,12 +86,12 @@ impl Notify {
             }
             webhook.check(&format!("notify.webhook.{name}"))?;
         }
-        self.mail.as_ref().map_or(Ok(()), Mail::check)
+        self.mail.as_ref().map_or(Ok(()), MailConfig::check)
     }
 
     pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let webhooks = self.webhook.values_mut().flat_map(|webhook| {
-            let Webhook { url_file, secret_file, token_file, ca_file, .. } = webhook;
+            let WebhookConfig { url_file, secret_file, token_file, ca_file, .. } = webhook;
             [url_file, secret_file, token_file, ca_file]
         });
         let mail =
@@ -109,7 +109,7 @@ impl Notify {
     }
 }
 
-impl Webhook {
+impl WebhookConfig {
     fn check(&self, section: &str) -> Result<(), ConfigError> {
         let key = |key: &str| format!("{section}.{key}");
         if !["json", "slack", "teams", "ntfy"].contains(&self.format.as_str()) {
@@ -131,7 +131,7 @@ impl Webhook {
     }
 }
 
-impl Mail {
+impl MailConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let local = self.host == "localhost"
             || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback());

@@ -1,6 +1,6 @@
 //! Channels to people: webhooks and mail. Each carries a [`Letter`], whose words are all our own.
 //!
-//! A connection is made anew for each letter, no redirect is followed and no proxy of the
+//! A connection is made anew for each message, no redirect is followed and no proxy of the
 //! environment is obeyed. What a receiver says is kept as far as 300 characters, and only where it
 //! refused.
 
@@ -17,7 +17,7 @@ use crate::domain::{
     notice::{Notice, NoticeId},
 };
 
-pub use format::Format;
+pub use format::WebhookFormat;
 pub use mail::{MailSettings, is_mail_address};
 pub use webhook::{WebhookSettings, is_signing_secret};
 
@@ -26,7 +26,7 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// One notice to one receiver.
 #[derive(Debug, Clone)]
-pub struct Letter {
+pub struct Message {
     /// The same each time it is tried.
     pub id: NoticeId,
     /// What is told.
@@ -41,54 +41,55 @@ pub struct Letter {
 
 /// A way to tell people. Cheap to clone.
 #[derive(Clone)]
-pub struct Channel(Arc<Kind>);
+pub struct Channel(Arc<ChannelKind>);
 
-enum Kind {
-    Webhook(webhook::Webhook),
-    Mail(mail::Mail),
+enum ChannelKind {
+    Webhook(webhook::WebhookChannel),
+    Mail(mail::MailChannel),
 }
 
 impl Channel {
     /// A webhook. Checks the settings; nothing is called yet.
     pub fn webhook(settings: WebhookSettings) -> Result<Self, ConnectorError> {
-        webhook::Webhook::new(settings).map(|webhook| Self(Arc::new(Kind::Webhook(webhook))))
+        webhook::WebhookChannel::new(settings)
+            .map(|webhook| Self(Arc::new(ChannelKind::Webhook(webhook))))
     }
 
     /// Mail over SMTP. Checks the settings; nothing is called yet.
     pub fn mail(settings: MailSettings) -> Result<Self, ConnectorError> {
-        mail::Mail::new(settings).map(|mail| Self(Arc::new(Kind::Mail(mail))))
+        mail::MailChannel::new(settings).map(|mail| Self(Arc::new(ChannelKind::Mail(mail))))
     }
 
     /// `webhook.` and its name, or `mail`.
     pub fn name(&self) -> &str {
         match &*self.0 {
-            Kind::Webhook(webhook) => webhook.name(),
-            Kind::Mail(_) => "mail",
+            ChannelKind::Webhook(webhook) => webhook.name(),
+            ChannelKind::Mail(_) => "mail",
         }
     }
 
-    /// Whether each person gets a letter, rather than the channel one.
-    pub fn to_people(&self) -> bool {
+    /// Whether each person gets a message, rather than the channel one.
+    pub fn addresses_people(&self) -> bool {
         match &*self.0 {
-            Kind::Webhook(_) => false,
-            Kind::Mail(_) => true,
+            ChannelKind::Webhook(_) => false,
+            ChannelKind::Mail(_) => true,
         }
     }
 
     /// Its form and the host it goes to. The rest of a webhook's address may be a secret.
-    pub fn place(&self) -> String {
+    pub fn address(&self) -> String {
         match &*self.0 {
-            Kind::Webhook(webhook) => webhook.place(),
-            Kind::Mail(mail) => mail.place(),
+            ChannelKind::Webhook(webhook) => webhook.place(),
+            ChannelKind::Mail(mail) => mail.place(),
         }
     }
 
-    /// Brings a letter to its receiver; the error is a sentence without a secret. A letter whose
+    /// Brings a message to its receiver; the error is a sentence without a secret. A message whose
     /// delivery failed may have arrived all the same.
-    pub async fn deliver(&self, letter: &Letter) -> Result<(), String> {
+    pub async fn deliver(&self, message: &Message) -> Result<(), String> {
         let done = match &*self.0 {
-            Kind::Webhook(webhook) => webhook.deliver(letter).await,
-            Kind::Mail(mail) => mail.deliver(letter).await,
+            ChannelKind::Webhook(webhook) => webhook.deliver(message).await,
+            ChannelKind::Mail(mail) => mail.deliver(message).await,
         };
         done.map_err(|error| error.to_string())
     }
@@ -98,8 +99,8 @@ impl Channel {
     /// to.
     pub async fn examine(&self) -> Result<String, String> {
         let done = match &*self.0 {
-            Kind::Webhook(webhook) => webhook.examine().await,
-            Kind::Mail(mail) => mail.examine().await,
+            ChannelKind::Webhook(webhook) => webhook.examine().await,
+            ChannelKind::Mail(mail) => mail.examine().await,
         };
         done.map_err(|error| error.to_string())
     }

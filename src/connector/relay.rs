@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ConnectorError, Secret, Tls,
-    http::client::{Address, Connections, Site},
+    http::client::{BaseUrl, Connections, HttpClient},
 };
 
 /// Longer than the longest wait that a tool allows.
@@ -20,13 +20,13 @@ const SYSTEM_AUTHORITIES: [&str; 3] =
 
 /// A broker's `/mcp`, and an agent's token for it.
 pub struct Relay {
-    site: Site,
+    http: HttpClient,
     token: Secret,
 }
 
 impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay").field("url", &self.site.address.url).finish_non_exhaustive()
+        f.debug_struct("Relay").field("url", &self.http.address.url).finish_non_exhaustive()
     }
 }
 
@@ -40,10 +40,10 @@ impl Relay {
             None if url.starts_with("https://") => system_authorities(),
             None => Tls::Plain,
         };
-        let address = Address::read(url, &tls, "stdio")?;
+        let address = BaseUrl::read(url, &tls, "stdio")?;
         let system = format!("the broker at {}", address.url);
-        let site = Site::new((system, address), &tls, "stdio", Connections::Kept, DEADLINE)?;
-        Ok(Self { site, token })
+        let http = HttpClient::new((system, address), &tls, "stdio", Connections::Kept, DEADLINE)?;
+        Ok(Self { http, token })
     }
 
     /// Posts a message to `/mcp`: status, content type and body of the answer, or a sentence.
@@ -53,14 +53,14 @@ impl Relay {
         body: String,
     ) -> Result<(u16, Option<String>, String), String> {
         let request = self
-            .site
+            .http
             .post("/mcp")
             .bearer_auth(self.token.expose())
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream");
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-        let sent = self.site.send(request.body(body), ANSWER_MIB_MAX).await;
+        let sent = self.http.send(request.body(body), ANSWER_MIB_MAX).await;
         let reply = sent.map_err(|failure| failure.error.to_string())?;
         Ok((reply.status, reply.content_type.clone(), reply.text()))
     }

@@ -24,17 +24,18 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use command_names::{Learned, Names};
-use commands::Wanted;
-use connection::Manager;
-use indexer::Indexer;
-use switches::Switches;
+use command_names::{CommandNames, Discovered};
+use commands::CommandRequest;
+use connection::ManagerConnection;
+use indexer::IndexerClient;
+use switches::ResponseSettings;
 use tokio::sync::Mutex;
 
 use super::{
-    Capabilities, Dispatched, Driver, Durations, Finding, Later, Mark, Turn,
+    BoxFuture, Capabilities, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn, Driver,
+    Durations,
     http::{addresses::Addresses, error::ConnectorError},
-    wazuh::rate_budget::{Health, Purpose},
+    wazuh::rate_budget::{CallPurpose, Health},
 };
 use crate::domain::{
     Time,
@@ -45,16 +46,16 @@ use crate::domain::{
     permit::ExecutionPermit,
 };
 
-pub use settings::{IndexerSettings, Settings};
+pub use settings::{IndexerSettings, WazuhSettings};
 
 /// A Wazuh manager, and perhaps its indexer.
 #[derive(Debug)]
 pub(super) struct Wazuh {
-    settings: Settings,
-    manager: Manager,
-    indexer: Option<Indexer>,
-    names: Names,
-    switches: Switches,
+    settings: WazuhSettings,
+    manager: ManagerConnection,
+    indexer: Option<IndexerClient>,
+    names: CommandNames,
+    switches: ResponseSettings,
     addresses: Addresses,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
     turn: Arc<Mutex<()>>,
@@ -62,19 +63,19 @@ pub(super) struct Wazuh {
 
 impl Wazuh {
     /// Checks the settings; nothing is called yet.
-    pub(super) fn new(settings: Settings) -> Result<Self, ConnectorError> {
+    pub(super) fn new(settings: WazuhSettings) -> Result<Self, ConnectorError> {
         settings.check()?;
-        let manager = Manager::new(&settings)?;
+        let manager = ManagerConnection::new(&settings)?;
         let indexer = settings.indexer.as_ref();
-        let indexer = indexer.map(|indexer| Indexer::new(indexer, &settings)).transpose()?;
-        let sites = [Some(&manager.reads.site), indexer.as_ref().map(|indexer| &indexer.site)];
-        let hosts = sites.into_iter().flatten().map(|site| site.address.clone()).collect();
+        let indexer = indexer.map(|indexer| IndexerClient::new(indexer, &settings)).transpose()?;
+        let sites = [Some(&manager.reads.http), indexer.as_ref().map(|indexer| &indexer.http)];
+        let hosts = sites.into_iter().flatten().map(|http| http.address.clone()).collect();
         Ok(Self {
             settings,
             manager,
             indexer,
-            names: Names::default(),
-            switches: Switches::default(),
+            names: CommandNames::default(),
+            switches: ResponseSettings::default(),
             addresses: Addresses::new(hosts),
             turn: Arc::default(),
         })
@@ -92,7 +93,7 @@ impl Driver for Wazuh {
     }
 
     fn url(&self) -> &str {
-        &self.manager.reads.site.address.url
+        &self.manager.reads.http.address.url
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -102,7 +103,7 @@ impl Driver for Wazuh {
         }
     }
 
-    fn health(&self, now: Time) -> Health {
+    fn probe_if_due(&self, now: Time) -> Health {
         self.manager.gate.health(now)
     }
 
@@ -110,8 +111,8 @@ impl Driver for Wazuh {
         self.addresses.all()
     }
 
-    fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
-        commands::body(command, action, mark)
+    fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
+        commands::body(command, action, tag)
     }
 
     fn resolve<'a>(
@@ -120,10 +121,10 @@ impl Driver for Wazuh {
         action: &'a Action,
         term: Term,
         now: Time,
-    ) -> Later<'a, Result<Inventory, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
         Box::pin(async move {
             self.addresses.look_up().await;
-            let wanted = Wanted { action, term, undo: &self.settings.undo_commands };
+            let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
             self.inventory(selection, wanted, now).await
         })
     }
@@ -132,13 +133,13 @@ impl Driver for Wazuh {
         &self,
         kind: ActionKind,
         now: Time,
-    ) -> Later<'_, Result<Durations, ConnectorError>> {
+    ) -> BoxFuture<'_, Result<Durations, ConnectorError>> {
         Box::pin(async move {
-            let learned = self.names.learn(&self.manager, &BTreeSet::new(), now).await?;
+            let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await?;
             let mut durations = BTreeMap::new();
             for platform in Platform::ALL {
                 let Some(script) = commands::script(kind, platform) else { continue };
-                let known = learned.nodes.values().flatten();
+                let known = discovered.nodes.values().flatten();
                 let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
                 if !seconds.is_empty() {
                     durations.insert(platform, seconds.into_iter().collect());
@@ -154,12 +155,12 @@ impl Driver for Wazuh {
         term: Term,
         platform: Platform,
         now: Time,
-    ) -> Later<'a, Result<(), SkipReason>> {
+    ) -> BoxFuture<'a, Result<(), SkipReason>> {
         Box::pin(async move {
-            let wanted = Wanted { action, term, undo: &self.settings.undo_commands };
-            let learned = self.names.learn(&self.manager, &BTreeSet::new(), now).await;
-            let learned = learned.unwrap_or_else(|error| Learned::nothing(&error, now));
-            let known = learned.nodes.values();
+            let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
+            let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
+            let discovered = discovered.unwrap_or_else(|error| Discovered::nothing(&error, now));
+            let known = discovered.nodes.values();
             let tried = known.map(|names| match names {
                 Ok(names) => wanted.command(platform, Ok(names)),
                 Err(why) => wanted.command(platform, Err(why)),
@@ -175,15 +176,20 @@ impl Driver for Wazuh {
         })
     }
 
-    fn sign_in(&self, now: Time) -> Later<'_, Result<Turn, ConnectorError>> {
+    fn sign_in(&self, now: Time) -> BoxFuture<'_, Result<DispatchTurn, ConnectorError>> {
         Box::pin(async move {
-            let Manager { login, reads, .. } = &self.manager;
-            login.token(reads, Purpose::Act, now).await?;
-            Ok(Turn(Some(Arc::clone(&self.turn).lock_owned().await)))
+            let ManagerConnection { login, reads, .. } = &self.manager;
+            login.token(reads, CallPurpose::Act, now).await?;
+            Ok(DispatchTurn(Some(Arc::clone(&self.turn).lock_owned().await)))
         })
     }
 
-    fn dispatch(&self, permit: ExecutionPermit, turn: Turn, now: Time) -> Later<'_, Dispatched> {
+    fn dispatch(
+        &self,
+        permit: ExecutionPermit,
+        turn: DispatchTurn,
+        now: Time,
+    ) -> BoxFuture<'_, DispatchResult> {
         Box::pin(self.send(permit, turn, now))
     }
 
@@ -191,8 +197,8 @@ impl Driver for Wazuh {
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> Later<'a, Result<Vec<Sighting>, ConnectorError>> {
-        Box::pin(self.traces(watched, now))
+    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
+        Box::pin(self.find_evidence(watched, now))
     }
 
     fn find_alert<'a>(
@@ -200,7 +206,7 @@ impl Driver for Wazuh {
         alert_id: &'a str,
         action: &'a Action,
         now: Time,
-    ) -> Later<'a, AlertFacts> {
+    ) -> BoxFuture<'a, AlertFacts> {
         Box::pin(async move {
             let found = match &self.indexer {
                 None => Err("no indexer is configured, so no alert can be looked up".to_owned()),
@@ -210,20 +216,20 @@ impl Driver for Wazuh {
         })
     }
 
-    fn probe(&self, now: Time) -> Later<'_, Result<String, ConnectorError>> {
-        Box::pin(async move { Ok(self.manager.about(now).await?.words()) })
+    fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>> {
+        Box::pin(async move { Ok(self.manager.info(now).await?.words()) })
     }
 
-    fn heal(&self, now: Time) -> Later<'_, ()> {
+    fn heal(&self, now: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if self.manager.gate.due(now) {
+            if self.manager.gate.probe_due(now) {
                 // How it ended is the gate's to know.
-                let _answered = self.manager.about(now).await.is_ok();
+                let _answered = self.manager.info(now).await.is_ok();
             }
         })
     }
 
-    fn examine(&self, now: Time) -> Later<'_, Vec<Finding>> {
+    fn diagnose(&self, now: Time) -> BoxFuture<'_, Vec<Diagnosis>> {
         Box::pin(self.findings(now))
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         action::ActionKind,
         evidence::Evidence,
         id::RequestId,
-        lifecycle::{Ruling, Shown},
+        lifecycle::{Displayed, Finding},
         request::Request,
     },
     simulator::{Fault, Outage, Times, Work},
@@ -29,11 +29,11 @@ pub(crate) fn first_requests() -> Vec<(ActionKind, Value)> {
 }
 
 /// One step: what is asked, who decides how, and what must come of it.
-struct Step {
+struct DemoStep {
     title: &'static str,
     kind: ActionKind,
     arguments: Value,
-    people: &'static [(&'static str, Ballot)],
+    people: &'static [(&'static str, DemoVote)],
     /// What goes wrong at the manager.
     fault: Option<Fault>,
     expected: &'static str,
@@ -41,7 +41,7 @@ struct Step {
     then: Option<(Then, &'static str)>,
 }
 
-impl Default for Step {
+impl Default for DemoStep {
     fn default() -> Self {
         Self {
             title: "",
@@ -64,13 +64,13 @@ enum Then {
 }
 
 #[derive(Clone, Copy)]
-enum Ballot {
+enum DemoVote {
     Approve,
     Reject(&'static str),
 }
 
-fn at_once() -> Step {
-    Step {
+fn at_once() -> DemoStep {
+    DemoStep {
         title: "a small block with an alert that the broker finds runs at once",
         arguments: json!({
             "srcip": "203.0.113.7", "agent_ids": ["001"], "duration_seconds": 600,
@@ -78,115 +78,115 @@ fn at_once() -> Step {
             "alert_id": "1763800000.10001", "confidence": 95,
         }),
         expected: "settled: 001 confirmed",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn fleet() -> Step {
-    Step {
+fn fleet() -> DemoStep {
+    DemoStep {
         title: "a block on all endpoints, inactive ones among them, waits for a person",
         arguments: json!({
             "srcip": "198.51.100.23", "all_agents": true, "duration_seconds": 600,
             "reason": "the address scans the whole network and tries known exploits",
         }),
-        people: &[("bob", Ballot::Approve)],
+        people: &[("bob", DemoVote::Approve)],
         expected: "settled: 001, 002, 003, 004, 005, 006, 007, 008, 009, 010 confirmed; 014 refused; \
                    011, 012, 013 skipped",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn privileged() -> Step {
-    Step {
+fn privileged() -> DemoStep {
+    DemoStep {
         title: "disabling a privileged account needs two people, one of them a lead",
         kind: ActionKind::DisableAccount,
         arguments: json!({
             "dstuser": "dbadmin", "agent_ids": ["003"], "duration_seconds": 600,
             "reason": "dbadmin signed in from two countries within five minutes",
         }),
-        people: &[("bob", Ballot::Approve), ("carol", Ballot::Approve)],
+        people: &[("bob", DemoVote::Approve), ("carol", DemoVote::Approve)],
         expected: "settled: 003 confirmed",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn rejected() -> Step {
-    Step {
+fn rejected() -> DemoStep {
+    DemoStep {
         title: "a person rejects what makes no sense",
         arguments: json!({
             "srcip": "198.51.100.99", "agent_ids": ["002"], "duration_seconds": 3600,
             "reason": "many requests per second from this address",
         }),
-        people: &[("bob", Ballot::Reject("that is our own load test"))],
+        people: &[("bob", DemoVote::Reject("that is our own load test"))],
         expected: "rejected",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn private() -> Step {
-    Step {
+fn private() -> DemoStep {
+    DemoStep {
         title: "a private address is refused by policy",
         arguments: json!({
             "srcip": "10.0.0.5", "agent_ids": ["001"], "duration_seconds": 600,
             "reason": "lateral movement from this address",
         }),
         expected: "denied",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn partial() -> Step {
-    Step {
+fn partial() -> DemoStep {
+    DemoStep {
         title: "one endpoint of two has responses switched off: it is left out beforehand",
         arguments: json!({
             "srcip": "198.51.100.77", "agent_ids": ["002", "014"], "duration_seconds": 600,
             "reason": "credential stuffing against the portal and the VPN",
         }),
-        people: &[("bob", Ballot::Approve)],
+        people: &[("bob", DemoVote::Approve)],
         expected: "settled: 002 confirmed; 014 skipped",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn lost() -> Step {
-    Step {
+fn lost() -> DemoStep {
+    DemoStep {
         title: "the manager's answer is lost: nobody knows, until somebody looks",
         arguments: json!({
             "srcip": "198.51.100.88", "agent_ids": ["006"], "duration_seconds": 600,
             "reason": "password spraying against the mail server",
         }),
-        people: &[("carol", Ballot::Approve)],
+        people: &[("carol", DemoVote::Approve)],
         fault: Some(Fault::Fail(Outage::Timeout, Work::NotDone)),
         expected: "settled: 006 unknown",
         then: Some((Then::NotDone, "settled: 006 refused")),
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn taken_back() -> Step {
-    Step {
+fn taken_back() -> DemoStep {
+    DemoStep {
         title: "a block that turns out to be wrong is taken back",
         arguments: json!({
             "srcip": "198.51.100.44", "agent_ids": ["007"], "duration_seconds": 3600,
             "reason": "a new address downloads the customer list",
         }),
-        people: &[("bob", Ballot::Approve)],
+        people: &[("bob", DemoVote::Approve)],
         expected: "settled: 007 confirmed",
         then: Some((Then::Undo, "settled: 007 reverted")),
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
-fn ends() -> Step {
-    Step {
+fn ends() -> DemoStep {
+    DemoStep {
         title: "a short block ends by itself, and the endpoint says so",
         arguments: json!({
             "srcip": "198.51.100.55", "agent_ids": ["003"], "duration_seconds": 5,
             "reason": "a single burst of requests",
         }),
-        people: &[("bob", Ballot::Approve)],
+        people: &[("bob", DemoVote::Approve)],
         expected: "settled: 003 ended",
-        ..Step::default()
+        ..DemoStep::default()
     }
 }
 
@@ -218,7 +218,7 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
         good += came.into_iter().filter(|right| *right).count();
     }
     let calls = demo.manager.received().len();
-    let verified = demo.running.broker.keeper().verify_audit().await?;
+    let verified = demo.running.broker.operator().verify_audit().await?;
     tell(format!("The manager received {calls} calls."));
     tell(match &verified.broken {
         None => format!("The audit chain of {} entries is whole.", verified.rows),
@@ -231,7 +231,7 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
 /// The agent asks, and people decide.
 async fn play_step(
     demo: &Demo,
-    step: &Step,
+    step: &DemoStep,
     tell: &mut impl FnMut(String),
 ) -> Result<Request, BrokerError> {
     let broker = &demo.running.broker;
@@ -246,8 +246,8 @@ async fn play_step(
         let who = sign_in(demo, name).await?;
         request = vote(broker, &who, &request, *ballot).await?;
         tell(match ballot {
-            Ballot::Approve => format!("   {name} approves: {}", request.state.name()),
-            Ballot::Reject(why) => format!("   {name} rejects: {why}"),
+            DemoVote::Approve => format!("   {name} approves: {}", request.state.name()),
+            DemoVote::Reject(why) => format!("   {name} rejects: {why}"),
         });
     }
     Ok(request)
@@ -271,7 +271,7 @@ async fn act(
             let reason = "the endpoint has no such rule";
             let endpoints: Vec<_> =
                 request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
-            broker.resolve(&bob, request.id, &endpoints, (Ruling::NotDone, reason)).await?;
+            broker.resolve(&bob, request.id, &endpoints, (Finding::NotDone, reason)).await?;
             tell(format!("   bob looks and says that it was not done: {reason}"));
         }
     }
@@ -309,13 +309,13 @@ async fn vote(
     broker: &Broker,
     who: &SignedIn,
     request: &Request,
-    ballot: Ballot,
+    ballot: DemoVote,
 ) -> Result<Request, BrokerError> {
     let id: RequestId = request.id;
-    let shown = Shown { version: request.version, digest: request.digest };
+    let shown = Displayed { version: request.version, digest: request.digest };
     match ballot {
-        Ballot::Approve => broker.approve(who, id, shown, "").await,
-        Ballot::Reject(why) => broker.reject(who, id, shown, why).await,
+        DemoVote::Approve => broker.approve(who, id, shown, "").await,
+        DemoVote::Reject(why) => broker.reject(who, id, shown, why).await,
     }
 }
 

@@ -185,7 +185,7 @@ impl Decision {
 
 /// Policy's answer to "may this one do that".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Authorization {
     /// Whether it may. Never true when there were errors.
     pub allowed: bool,
     /// The deciding policies.
@@ -194,7 +194,7 @@ pub struct Answer {
     pub errors: Vec<String>,
 }
 
-impl Answer {
+impl Authorization {
     /// Why not, for the person who asked.
     pub fn why(&self) -> String {
         match (self.errors.first(), self.reasons.as_slice()) {

@@ -25,7 +25,7 @@ pub struct Evidence {
 
 /// What was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Sign {
     /// The script was started.
     Started,
     /// The endpoint took the response back.
@@ -42,7 +42,7 @@ pub struct Sighting {
     /// Where.
     pub endpoint: EndpointId,
     /// What.
-    pub seen: Seen,
+    pub seen: Sign,
     /// The proof.
     pub evidence: Evidence,
     /// What speaks against it, such as a firewall that is switched off.

@@ -13,7 +13,7 @@ use super::{
 
 /// The question whether a request may run: asked at the proposal, after every vote, at the claim.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct PolicyQuestion {
     /// Who asks.
     pub agent: Agent,
     /// The role of the person who asked, where it was not the agent.

@@ -9,7 +9,7 @@ use super::{
     action::ActionKind,
     actor::{Actor, valid_name},
     id::PersonId,
-    proposal::{Invalid, MANAGER_GRAMMAR, is_manager_name},
+    proposal::{InvalidField, MANAGER_GRAMMAR, is_manager_name},
     request::Request,
 };
 
@@ -53,8 +53,8 @@ impl Extent {
     }
 
     /// Reads kind and name as a form, the command line or a row has them.
-    pub fn parse(kind: &str, name: &str) -> Result<Self, Invalid> {
-        let invalid = |field: &str, value: &str, allowed: String| Invalid {
+    pub fn parse(kind: &str, name: &str) -> Result<Self, InvalidField> {
+        let invalid = |field: &str, value: &str, allowed: String| InvalidField {
             field: field.to_owned(),
             problem: format!("`{}` is not allowed", value.chars().take(80).collect::<String>()),
             allowed,
@@ -126,7 +126,7 @@ pub struct Release {
 
 /// What somebody's wish to release the kill switch comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
+pub enum KeyTurn {
     /// It is the first word: it is kept, and a second person is needed.
     First(Release),
     /// It is the second: the switch is off.
@@ -144,7 +144,7 @@ impl Freeze {
 
     /// Turns one of the two keys. `stands`: whoever turned the first may still do so. A first word
     /// that is older than [`RELEASE_MINUTES`], or whose speaker may no longer, counts for nothing.
-    pub fn turn(&self, by: &Actor, reason: &str, stands: bool, now: Time) -> Key {
+    pub fn turn(&self, by: &Actor, reason: &str, stands: bool, now: Time) -> KeyTurn {
         let person = match by {
             Actor::Person { id, .. } => Some(*id),
             Actor::Agent { .. } | Actor::Unknown { .. } | Actor::CommandLine | Actor::System => {
@@ -154,10 +154,10 @@ impl Freeze {
         match self.first(now).filter(|_| stands) {
             None => {
                 let (name, reason) = (by.name().to_owned(), reason.to_owned());
-                Key::First(Release { person, name, reason, at: now })
+                KeyTurn::First(Release { person, name, reason, at: now })
             }
-            Some(first) if first.person == person => Key::Again,
-            Some(_) => Key::Second,
+            Some(first) if first.person == person => KeyTurn::Again,
+            Some(_) => KeyTurn::Second,
         }
     }
 }

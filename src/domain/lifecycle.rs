@@ -180,7 +180,7 @@ impl Transition {
 
 /// What a person had on the screen when deciding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shown {
+pub struct Displayed {
     /// The version of the request.
     pub version: u64,
     /// The digest.
@@ -193,7 +193,7 @@ pub struct Ballot {
     /// Who.
     pub person: Person,
     /// What was on the screen.
-    pub shown: Shown,
+    pub shown: Displayed,
     /// What the person adds; the reason of a rejection.
     pub comment: String,
 }
@@ -213,7 +213,7 @@ impl Ballot {
 
 /// Policy's answer, asked just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fresh {
+pub struct Reevaluation {
     /// The answer.
     pub run: Decision,
     /// Until when an approval that is completed now may be used.
@@ -224,7 +224,7 @@ pub struct Fresh {
 
 /// What is known after a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct DispatchReport {
     /// What it means for each endpoint of the attempt; one that is left out is `unknown`. None at
     /// all: surely nothing was sent and the same endpoints may be tried again.
     pub outcomes: Vec<(EndpointId, Outcome)>,
@@ -236,7 +236,7 @@ pub struct Report {
 
 /// What a person found out about an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
+pub enum Finding {
     /// The response was done there.
     Done,
     /// It was not.
@@ -256,7 +256,7 @@ pub enum Next {
         frozen: bool,
     },
     /// One more call, but not yet: the manager must answer again first.
-    Later,
+    Wait,
     /// No more calls.
     Stop {
         /// Why the endpoints that are still open were not sent to.
@@ -266,14 +266,14 @@ pub enum Next {
 
 /// When something was learnt of an endpoint, and what bounds the wait for more.
 #[derive(Debug, Clone, Copy)]
-struct Learnt {
+struct OutcomeUpdate {
     now: Time,
     /// When it was, or may have been, sent.
     since: Time,
     confirm_within: Option<TimeDelta>,
 }
 
-impl Learnt {
+impl OutcomeUpdate {
     /// Of something that leaves no trace.
     const fn at(now: Time) -> Self {
         Self { now, since: now, confirm_within: None }
@@ -282,11 +282,11 @@ impl Learnt {
 
 impl Request {
     /// The one place where an endpoint's outcome changes.
-    fn learn(&mut self, endpoint: &EndpointId, outcome: Outcome, learnt: Learnt) {
-        let Learnt { now, since, confirm_within } = learnt;
+    fn set_outcome(&mut self, endpoint: &EndpointId, outcome: Outcome, learnt: OutcomeUpdate) {
+        let OutcomeUpdate { now, since, confirm_within } = learnt;
         let Some(at) = self.targets.iter().position(|t| t.endpoint.id == *endpoint) else { return };
         if let Some(target) = self.targets.get_mut(at) {
-            if outcome.may_stand() {
+            if outcome.may_be_active() {
                 target.since.get_or_insert(since);
             }
             target.outcome_at = Some(now);
@@ -316,7 +316,7 @@ impl Request {
 }
 
 /// What the audit says of an endpoint's outcome.
-fn learnt_detail(endpoint: &EndpointId, outcome: &Outcome, doubt: Option<&str>) -> Value {
+fn outcome_detail_of(endpoint: &EndpointId, outcome: &Outcome, doubt: Option<&str>) -> Value {
     let evidence = outcome.evidence().map(|evidence| {
         json!({
             "index": evidence.index, "alert": evidence.alert, "rule": evidence.rule,

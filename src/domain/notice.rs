@@ -110,7 +110,7 @@ impl NoticeKind {
 
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum NoticeSubject {
     /// A request.
     Request {
         /// Which.
@@ -134,14 +134,14 @@ pub struct Notice {
     /// What happened.
     pub kind: NoticeKind,
     /// To what.
-    pub about: About,
+    pub about: NoticeSubject,
     /// When.
     pub at: Time,
 }
 
 /// A stored request before a transition.
 #[derive(Debug, Clone, Copy)]
-pub struct Before<'a> {
+pub struct PreviousState<'a> {
     /// Where it stood.
     pub state: StateName,
     /// What was known of its endpoints.
@@ -150,7 +150,7 @@ pub struct Before<'a> {
 
 impl Notice {
     /// What a transition gives people to know; `before` is none for a new request.
-    pub fn of(before: Option<Before<'_>>, transition: &Transition, now: Time) -> Vec<Self> {
+    pub fn of(before: Option<PreviousState<'_>>, transition: &Transition, now: Time) -> Vec<Self> {
         let request = transition.request();
         let state = request.state.name();
         let moved = before.is_none_or(|before| before.state != state);
@@ -167,7 +167,7 @@ impl Notice {
             StateName::Denied | StateName::Dispatching | StateName::Settled => None,
         };
         let glass = transition.event().kind == EventKind::GlassBroken;
-        let doubt = doubted(request, before.map_or(&[], |before| before.targets));
+        let doubt = newly_doubtful(request, before.map_or(&[], |before| before.targets));
         [
             glass.then_some(NoticeKind::GlassBroken),
             decided.filter(|_| moved),
@@ -175,13 +175,13 @@ impl Notice {
         ]
         .into_iter()
         .flatten()
-        .map(|kind| Self::about(kind, request, now))
+        .map(|kind| Self::for_request(kind, request, now))
         .collect()
     }
 
     /// A notice about a request as it stands now.
-    pub fn about(kind: NoticeKind, request: &Request, at: Time) -> Self {
-        let about = About::Request {
+    pub fn for_request(kind: NoticeKind, request: &Request, at: Time) -> Self {
+        let about = NoticeSubject::Request {
             id: request.id,
             action: request.action.kind(),
             tier: request.tier(),
@@ -198,35 +198,35 @@ impl Notice {
             (EventKind::Unfrozen, NoticeKind::Unfrozen),
         ];
         let (_, kind) = kinds.into_iter().find(|(of, _)| *of == event)?;
-        Some(Self { kind, about: About::Switch(extent.kind()), at })
+        Some(Self { kind, about: NoticeSubject::Switch(extent.kind()), at })
     }
 
     /// The request it is about.
     pub const fn request(&self) -> Option<RequestId> {
         match self.about {
-            About::Request { id, .. } => Some(id),
-            About::Switch(_) | About::Nothing => None,
+            NoticeSubject::Request { id, .. } => Some(id),
+            NoticeSubject::Switch(_) | NoticeSubject::Nothing => None,
         }
     }
 
     /// Where to look, behind the address of the page.
     pub fn path(&self) -> String {
         match self.about {
-            About::Request { id, .. } => format!("/requests/{id}"),
-            About::Switch(_) => "/system".to_owned(),
-            About::Nothing => "/".to_owned(),
+            NoticeSubject::Request { id, .. } => format!("/requests/{id}"),
+            NoticeSubject::Switch(_) => "/system".to_owned(),
+            NoticeSubject::Nothing => "/".to_owned(),
         }
     }
 
     /// What is known beside kind and time, for the store and for webhooks.
     pub fn facts(&self) -> Value {
         match self.about {
-            About::Request { id, action, tier, state } => json!({
-                "request": short(id), "action": action.name(), "tier": tier.name(),
+            NoticeSubject::Request { id, action, tier, state } => json!({
+                "request": short_id(id), "action": action.name(), "tier": tier.name(),
                 "state": state.name(),
             }),
-            About::Switch(extent) => json!({ "extent": extent }),
-            About::Nothing => json!({}),
+            NoticeSubject::Switch(extent) => json!({ "extent": extent }),
+            NoticeSubject::Nothing => json!({}),
         }
     }
 
@@ -239,16 +239,16 @@ impl Notice {
     ) -> Option<Self> {
         let word = |name: &str| facts.get(name)?.as_str();
         let about = match (request, word("extent")) {
-            (Some(id), None) => About::Request {
+            (Some(id), None) => NoticeSubject::Request {
                 id,
                 action: ActionKind::parse(word("action")?)?,
                 tier: tier(word("tier")?)?,
                 state: StateName::parse(word("state")?)?,
             },
             (None, Some(extent)) => {
-                About::Switch(Extent::KINDS.into_iter().find(|kind| *kind == extent)?)
+                NoticeSubject::Switch(Extent::KINDS.into_iter().find(|kind| *kind == extent)?)
             }
-            (None, None) => About::Nothing,
+            (None, None) => NoticeSubject::Nothing,
             (Some(_), Some(_)) => return None,
         };
         Some(Self { kind, about, at })
@@ -260,8 +260,8 @@ impl Notice {
             NoticeKind::Waiting => "A request waits for people",
             NoticeKind::DeadlineNear => "A request waits, and its deadline is near",
             NoticeKind::Decided => match self.about {
-                About::Request { state, .. } => decided(state),
-                About::Switch(_) | About::Nothing => "A request was decided",
+                NoticeSubject::Request { state, .. } => decided(state),
+                NoticeSubject::Switch(_) | NoticeSubject::Nothing => "A request was decided",
             },
             NoticeKind::Doubt => "An outcome is unknown or unconfirmed",
             NoticeKind::GlassBroken => "The glass was broken",
@@ -277,14 +277,14 @@ impl Notice {
     /// Kind, facts and time for people, a line each.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = match self.about {
-            About::Request { id, action, tier, state } => vec![
+            NoticeSubject::Request { id, action, tier, state } => vec![
                 ("Action", action.name().to_owned()),
                 ("Tier", tier.name().to_owned()),
-                ("Request", short(id)),
+                ("Request", short_id(id)),
                 ("State", state.name().to_owned()),
             ],
-            About::Switch(extent) => vec![("Extent", extent.to_owned())],
-            About::Nothing => Vec::new(),
+            NoticeSubject::Switch(extent) => vec![("Extent", extent.to_owned())],
+            NoticeSubject::Nothing => Vec::new(),
         };
         lines.push(("Time", self.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
         lines
@@ -316,9 +316,9 @@ impl fmt::Display for NoticeId {
 }
 
 /// Whether something was learnt that a person has to look after.
-fn doubted(request: &Request, before: &[Target]) -> bool {
+fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
     let open = |target: &Target| {
-        target.outcome.as_ref().filter(|outcome| outcome.open_to_people()).map(Outcome::name)
+        target.outcome.as_ref().filter(|outcome| outcome.needs_person()).map(Outcome::name)
     };
     request.targets.iter().any(|target| {
         let earlier = before.iter().find(|earlier| earlier.endpoint.id == target.endpoint.id);
@@ -327,7 +327,7 @@ fn doubted(request: &Request, before: &[Target]) -> bool {
 }
 
 /// The last eight hexadecimal digits: the first ones are the time, and alike for all of a minute.
-fn short(id: RequestId) -> String {
+fn short_id(id: RequestId) -> String {
     let id = id.to_string();
     id.chars().skip(id.chars().count().saturating_sub(8)).collect()
 }

@@ -46,7 +46,7 @@ pub struct Claim {
 /// A field that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}. Allowed: {allowed}.")]
-pub struct Invalid {
+pub struct InvalidField {
     /// The field.
     pub field: String,
     /// What is wrong, with the value as it came (cut to 80 characters).
@@ -55,13 +55,13 @@ pub struct Invalid {
     pub allowed: String,
 }
 
-impl Invalid {
+impl InvalidField {
     fn new(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
         Self { field: field.to_owned(), problem: problem.into(), allowed: allowed.into() }
     }
 
     fn value(field: &str, value: &Value, allowed: impl Into<String>) -> Self {
-        Self::new(field, format!("{} is not allowed", shortened(value)), allowed)
+        Self::new(field, format!("{} is not allowed", abbreviate(value)), allowed)
     }
 }
 
@@ -70,7 +70,7 @@ const FIELDS: &str = "agent_ids, all_agents, manager, duration_seconds, permanen
 
 impl Proposal {
     /// Reads the arguments of an action tool.
-    pub fn parse(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Self, Invalid> {
+    pub fn parse(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Self, InvalidField> {
         known_fields(kind, arguments)?;
         let action = action(kind, arguments)?;
         let (manager, selection) = reach(arguments)?;
@@ -130,7 +130,7 @@ pub const MANAGER_GRAMMAR: &str = "1 to 32 lower-case letters, digits, `.`, `_`,
 const ALERT_ID: &str = "1 to 128 letters, digits, `.`, `_`, `:`, `-`";
 const IDEMPOTENCY_KEY: &str = "1 to 128 printable ASCII characters without spaces";
 
-fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), Invalid> {
+fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), InvalidField> {
     let known = |field: &str| {
         field == kind.argument() || FIELDS.split(", ").any(|candidate| candidate == field)
     };
@@ -139,44 +139,44 @@ fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), 
         Some(field) => {
             let field: String = field.chars().take(80).collect();
             let allowed = format!("{}, {FIELDS}", kind.argument());
-            Err(Invalid::new(&field, "there is no such field", allowed))
+            Err(InvalidField::new(&field, "there is no such field", allowed))
         }
     }
 }
 
-fn action(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Action, Invalid> {
+fn action(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Action, InvalidField> {
     let field = kind.argument();
     let value = present(arguments, field)
-        .ok_or_else(|| Invalid::new(field, "it is missing", kind.grammar()))?;
-    let refused = |allowed| Invalid::value(field, value, allowed);
+        .ok_or_else(|| InvalidField::new(field, "it is missing", kind.grammar()))?;
+    let refused = |allowed| InvalidField::value(field, value, allowed);
     let text = value.as_str().ok_or_else(|| refused(kind.grammar()))?;
     Action::parse(kind, text).map_err(refused)
 }
 
 /// The manager and its endpoints: one request acts on one manager.
-fn reach(arguments: &Map<String, Value>) -> Result<(Option<String>, Selection), Invalid> {
+fn reach(arguments: &Map<String, Value>) -> Result<(Option<String>, Selection), InvalidField> {
     const ALLOWED: &str = "exactly one of agent_ids (a list of endpoint ids) and all_agents: true";
     let manager = manager(arguments)?;
     let all = match present(arguments, "all_agents") {
         None | Some(Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,
-        Some(other) => return Err(Invalid::value("all_agents", other, "true or false")),
+        Some(other) => return Err(InvalidField::value("all_agents", other, "true or false")),
     };
     match (present(arguments, "agent_ids"), all) {
-        (None, false) => Err(Invalid::new("agent_ids", "no endpoint is named", ALLOWED)),
-        (Some(_), true) => Err(Invalid::new("agent_ids", "it comes with all_agents", ALLOWED)),
+        (None, false) => Err(InvalidField::new("agent_ids", "no endpoint is named", ALLOWED)),
+        (Some(_), true) => Err(InvalidField::new("agent_ids", "it comes with all_agents", ALLOWED)),
         (None, true) => Ok((manager, Selection::All)),
         (Some(value), false) => agent_ids(value, manager.as_deref()),
     }
 }
 
-fn manager(arguments: &Map<String, Value>) -> Result<Option<String>, Invalid> {
+fn manager(arguments: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
     let Some(value) = present(arguments, "manager") else { return Ok(None) };
     value
         .as_str()
         .filter(|name| is_manager_name(name))
         .map(|name| Some(name.to_owned()))
-        .ok_or_else(|| Invalid::value("manager", value, MANAGER_GRAMMAR))
+        .ok_or_else(|| InvalidField::value("manager", value, MANAGER_GRAMMAR))
 }
 
 /// Whether a manager may be called that.
@@ -190,17 +190,17 @@ pub fn is_manager_name(name: &str) -> bool {
 fn agent_ids(
     value: &Value,
     argument: Option<&str>,
-) -> Result<(Option<String>, Selection), Invalid> {
+) -> Result<(Option<String>, Selection), InvalidField> {
     let allowed = format!(
         "a list of 1 to {AGENT_IDS_MAX} endpoint ids, each text of {}, or with its manager before \
          it, such as main/001; 000 is the manager itself and cannot be a target",
         EndpointId::GRAMMAR
     );
-    let refused = |value: &Value| Invalid::value("agent_ids", value, allowed.clone());
+    let refused = |value: &Value| InvalidField::value("agent_ids", value, allowed.clone());
     let list = value.as_array().ok_or_else(|| refused(value))?;
     if list.is_empty() || list.len() > AGENT_IDS_MAX {
         let problem = format!("it holds {} ids", list.len());
-        return Err(Invalid::new("agent_ids", problem, allowed));
+        return Err(InvalidField::new("agent_ids", problem, allowed));
     }
     let mut ids = Vec::with_capacity(list.len());
     // Outside: the first id has not been read. Inside: it names no manager, nor does the argument.
@@ -229,61 +229,62 @@ fn endpoint(text: &str) -> Option<(Option<&str>, EndpointId)> {
     EndpointId::parse(id).filter(|_| sound).map(|id| (manager, id))
 }
 
-fn another_manager(item: &Value) -> Invalid {
-    let problem = format!("{} does not name the manager that the rest names", shortened(item));
+fn another_manager(item: &Value) -> InvalidField {
+    let problem = format!("{} does not name the manager that the rest names", abbreviate(item));
     let allowed = "endpoints of one manager, because one request acts on one manager; name it in \
                    `manager`, or before each id";
-    Invalid::new("agent_ids", problem, allowed)
+    InvalidField::new("agent_ids", problem, allowed)
 }
 
-fn term(arguments: &Map<String, Value>) -> Result<Term, Invalid> {
+fn term(arguments: &Map<String, Value>) -> Result<Term, InvalidField> {
     let allowed = format!(
         "exactly one of duration_seconds (1 to {DURATION_SECONDS_MAX}) and permanent: true"
     );
     let permanent = match present(arguments, "permanent") {
         None | Some(Value::Bool(false)) => false,
         Some(Value::Bool(true)) => true,
-        Some(other) => return Err(Invalid::value("permanent", other, "true or false")),
+        Some(other) => return Err(InvalidField::value("permanent", other, "true or false")),
     };
     match (present(arguments, "duration_seconds"), permanent) {
         (None, true) => Ok(Term::Permanent),
         (None, false) => {
-            Err(Invalid::new("duration_seconds", "it is not said how long it lasts", allowed))
+            Err(InvalidField::new("duration_seconds", "it is not said how long it lasts", allowed))
         }
         (Some(_), true) => {
-            Err(Invalid::new("duration_seconds", "it comes with permanent", allowed))
+            Err(InvalidField::new("duration_seconds", "it comes with permanent", allowed))
         }
         (Some(value), false) => value
             .as_u64()
             .and_then(|seconds| u32::try_from(seconds).ok())
             .filter(|seconds| (1..=DURATION_SECONDS_MAX).contains(seconds))
             .map(Term::Seconds)
-            .ok_or_else(|| Invalid::value("duration_seconds", value, allowed)),
+            .ok_or_else(|| InvalidField::value("duration_seconds", value, allowed)),
     }
 }
 
 /// Reads why something is asked for: 1 to [`REASON_CHARS_MAX`] characters that say something.
-pub fn reason(arguments: &Map<String, Value>) -> Result<String, Invalid> {
+pub fn reason(arguments: &Map<String, Value>) -> Result<String, InvalidField> {
     let value = present(arguments, "reason")
-        .ok_or_else(|| Invalid::new("reason", "it is missing", reason_allowed()))?;
-    let text = value.as_str().ok_or_else(|| Invalid::value("reason", value, reason_allowed()))?;
+        .ok_or_else(|| InvalidField::new("reason", "it is missing", reason_allowed()))?;
+    let text =
+        value.as_str().ok_or_else(|| InvalidField::value("reason", value, reason_allowed()))?;
     check_reason(text)?;
     Ok(text.to_owned())
 }
 
 /// Holds a reason against its rule, wherever it came from.
-pub fn check_reason(text: &str) -> Result<(), Invalid> {
-    check_words("reason", text, &reason_allowed())
+pub fn check_reason(text: &str) -> Result<(), InvalidField> {
+    check_text("reason", text, &reason_allowed())
 }
 
 /// Holds what a person wrote against its rule: 1 to [`REASON_CHARS_MAX`] characters, not all blank.
-pub fn check_words(field: &str, text: &str, allowed: &str) -> Result<(), Invalid> {
+pub fn check_text(field: &str, text: &str, allowed: &str) -> Result<(), InvalidField> {
     let length = text.chars().count();
     if text.trim().is_empty() {
-        return Err(Invalid::new(field, "it is empty", allowed));
+        return Err(InvalidField::new(field, "it is empty", allowed));
     }
     if length > REASON_CHARS_MAX {
-        return Err(Invalid::new(field, format!("it has {length} characters"), allowed));
+        return Err(InvalidField::new(field, format!("it has {length} characters"), allowed));
     }
     Ok(())
 }
@@ -292,14 +293,14 @@ fn reason_allowed() -> String {
     format!("1 to {REASON_CHARS_MAX} characters that tell an analyst why this is needed")
 }
 
-fn confidence(arguments: &Map<String, Value>) -> Result<Option<u8>, Invalid> {
+fn confidence(arguments: &Map<String, Value>) -> Result<Option<u8>, InvalidField> {
     let Some(value) = present(arguments, "confidence") else { return Ok(None) };
     value
         .as_u64()
         .and_then(|number| u8::try_from(number).ok())
         .filter(|number| *number <= 100)
         .map(Some)
-        .ok_or_else(|| Invalid::value("confidence", value, "a whole number from 0 to 100"))
+        .ok_or_else(|| InvalidField::value("confidence", value, "a whole number from 0 to 100"))
 }
 
 fn token(
@@ -307,13 +308,13 @@ fn token(
     field: &str,
     allowed: &str,
     sound: impl Fn(u8) -> bool,
-) -> Result<Option<String>, Invalid> {
+) -> Result<Option<String>, InvalidField> {
     let Some(value) = present(arguments, field) else { return Ok(None) };
     value
         .as_str()
         .filter(|text| (1..=128).contains(&text.len()) && text.bytes().all(sound))
         .map(|text| Some(text.to_owned()))
-        .ok_or_else(|| Invalid::value(field, value, allowed))
+        .ok_or_else(|| InvalidField::value(field, value, allowed))
 }
 
 /// A field that is there; `null` counts as absent, as some clients send it for one left out.
@@ -321,7 +322,7 @@ fn present<'a>(arguments: &'a Map<String, Value>, field: &str) -> Option<&'a Val
     arguments.get(field).filter(|value| !value.is_null())
 }
 
-fn shortened(value: &Value) -> String {
+fn abbreviate(value: &Value) -> String {
     let text = value.to_string();
     let mut short: String = text.chars().take(80).collect();
     if short.len() < text.len() {

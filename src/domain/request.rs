@@ -10,7 +10,7 @@ pub use state::{State, StateName};
 
 use super::{
     Time,
-    action::{Action, Term, counted},
+    action::{Action, Term, with_count},
     actor::{Agent, Person, Role},
     decision::{Decision, Tally, Tier, Verdict},
     digest::{Canonical, Digest},
@@ -65,7 +65,7 @@ impl Target {
 
 /// The person who asked, where it was not the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asker {
+pub struct Requester {
     /// Who.
     pub person: PersonId,
     /// The name then.
@@ -100,7 +100,7 @@ pub struct Vote {
 
 /// The look back that a broken glass asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Review {
+pub struct PostReview {
     /// Until when somebody else must have looked.
     pub due_at: Time,
     /// What was found; none until somebody has looked.
@@ -153,7 +153,7 @@ pub struct Request {
     /// The request that this one takes back.
     pub undoes: Option<RequestId>,
     /// The person who asked, where it was not the agent.
-    pub asked_by: Option<Asker>,
+    pub asked_by: Option<Requester>,
     /// The response and what it acts on.
     pub action: Action,
     /// For how long. Of an undo: how long what it takes back lasts.
@@ -187,7 +187,7 @@ pub struct Request {
     /// Why the worker cannot claim it yet.
     pub held_because: Option<String>,
     /// The review that a broken glass asks for; none where no glass was broken.
-    pub review: Option<Review>,
+    pub review: Option<PostReview>,
 }
 
 impl Request {
@@ -329,8 +329,8 @@ impl Request {
     }
 
     /// The endpoints on which it may stand, which are those that an undo is for.
-    pub fn standing(&self) -> impl Iterator<Item = &Target> {
-        let stands = |target: &&Target| target.outcome.as_ref().is_some_and(Outcome::may_stand);
+    pub fn active_targets(&self) -> impl Iterator<Item = &Target> {
+        let stands = |target: &&Target| target.outcome.as_ref().is_some_and(Outcome::may_be_active);
         self.targets.iter().filter(stands)
     }
 
@@ -347,7 +347,7 @@ impl Request {
             (targets, several) => {
                 let count = u64::try_from(targets.len()).unwrap_or(0);
                 let of = if several { format!(" of {}", self.manager) } else { String::new() };
-                format!("on {}{of}", counted(count, "endpoint"))
+                format!("on {}{of}", with_count(count, "endpoint"))
             }
         };
         let phrase = self.action.phrase();

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{queries::request::Summary, requests::undo::Undo},
+    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
     domain::{
         Time,
-        action::counted,
+        action::with_count,
         decision::{Decision, Tally, Verdict},
         request::{Outcome, Request, State, StateName},
     },
@@ -22,12 +22,12 @@ use crate::{
 
 mod endpoints;
 
-use endpoints::{Counted, Endpoints};
+use endpoints::{EndpointCounts, Endpoints};
 pub(super) use endpoints::{PROVES_END, PROVES_START};
 
 /// What an answer says beside the request itself.
 #[derive(Debug, Clone)]
-pub struct Around<'a> {
+pub struct AnswerContext<'a> {
     /// The address that people type: scheme and host with an optional port, without a path.
     pub public_url: &'a str,
     /// Whether an id alone may mean endpoints of more than one manager.
@@ -35,21 +35,21 @@ pub struct Around<'a> {
     /// Whether somebody looks for the endpoints' own alerts.
     pub looks: bool,
     /// What an undo could do.
-    pub undo: Undo,
+    pub undo: UndoOption,
     /// What keeps the broker from working at the moment, in sentences.
     pub troubles: Vec<String>,
 }
 
 /// The answer of a tool.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct ToolAnswer {
     /// What programs read. Conforms to the tool's output schema.
     pub structured: Value,
     /// Whether the model should take it as a failure.
     pub is_error: bool,
 }
 
-impl Answer {
+impl ToolAnswer {
     /// The same for clients that read text only.
     pub fn text(&self) -> String {
         format!("{:#}", self.structured)
@@ -57,26 +57,26 @@ impl Answer {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct RequestAnswer<'a> {
     #[serde(flatten)]
-    head: Head,
+    head: RequestHead,
     manager: &'a str,
     message: String,
-    decision: Ruling<'a>,
+    decision: DecisionAnswer<'a>,
     endpoints: Endpoints<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    undo: Option<Undoing<'a>>,
+    undo: Option<UndoAnswer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held_because: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     troubles: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<Ended<'a>>,
+    ended: Option<EndAnswer<'a>>,
     approval_url: String,
 }
 
 #[derive(Serialize)]
-struct Head {
+struct RequestHead {
     request_id: String,
     action: &'static str,
     target: String,
@@ -91,27 +91,27 @@ struct Head {
 }
 
 #[derive(Serialize)]
-struct Ruling<'a> {
+struct DecisionAnswer<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     needs: Option<String>,
-    policies: Vec<Policy<'a>>,
+    policies: Vec<PolicyAnswer<'a>>,
 }
 
 #[derive(Serialize)]
-struct Policy<'a> {
+struct PolicyAnswer<'a> {
     id: &'a str,
     why: &'a str,
 }
 
 #[derive(Serialize)]
-struct Undoing<'a> {
+struct UndoAnswer<'a> {
     possible: bool,
     note: &'a str,
 }
 
 #[derive(Serialize)]
-struct Ended<'a> {
+struct EndAnswer<'a> {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
@@ -120,55 +120,55 @@ struct Ended<'a> {
 }
 
 #[derive(Serialize)]
-struct List {
-    requests: Vec<Short>,
+struct ListAnswer {
+    requests: Vec<ListItem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Short {
+struct ListItem {
     #[serde(flatten)]
-    head: Head,
-    counts: Counted,
+    head: RequestHead,
+    counts: EndpointCounts,
 }
 
 /// One request.
-pub fn of_request(request: &Request, around: &Around<'_>) -> Answer {
-    let troubles = troubles(request, around);
-    let shown = Shown {
-        head: Head {
+pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
+    let troubles = outages(request, context);
+    let shown = RequestAnswer {
+        head: RequestHead {
             request_id: request.id.to_string(),
             action: request.action.kind().name(),
             target: request.action.argument(),
             undoes: request.undoes.map(|undone| undone.to_string()),
-            effect: request.effect_among(around.several_managers),
+            effect: request.effect_among(context.several_managers),
             state: request.state.name().name(),
             terminal: request.state.name().terminal(),
             asked_at: spoken(request.asked_at),
             expires_at: expires_at(request),
         },
         manager: &request.manager,
-        message: agent_message::of(request, around.looks, !troubles.is_empty()),
+        message: agent_message::message(request, context.looks, !troubles.is_empty()),
         decision: ruling(&request.decision),
-        endpoints: Endpoints::of(request, around.several_managers),
-        undo: undoing(&around.undo),
+        endpoints: Endpoints::of(request, context.several_managers),
+        undo: undoing(&context.undo),
         held_because: request.held_because.as_deref(),
         troubles,
         ended: ended(&request.state),
         approval_url: format!(
             "{}/requests/{}",
-            around.public_url.trim_end_matches('/'),
+            context.public_url.trim_end_matches('/'),
             request.id
         ),
     };
-    Answer { structured: json(&shown), is_error: is_error(request) }
+    ToolAnswer { structured: json(&shown), is_error: is_error(request) }
 }
 
 /// What keeps a request that may run from running.
-fn troubles<'a>(request: &Request, around: &'a Around<'_>) -> &'a [String] {
+fn outages<'a>(request: &Request, context: &'a AnswerContext<'_>) -> &'a [String] {
     match request.state {
-        State::Approved { .. } | State::Dispatching { .. } => &around.troubles,
+        State::Approved { .. } | State::Dispatching { .. } => &context.troubles,
         State::Pending
         | State::Settled { .. }
         | State::Denied { .. }
@@ -179,29 +179,29 @@ fn troubles<'a>(request: &Request, around: &'a Around<'_>) -> &'a [String] {
     }
 }
 
-fn undoing(undo: &Undo) -> Option<Undoing<'_>> {
+fn undoing(undo: &UndoOption) -> Option<UndoAnswer<'_>> {
     match undo {
-        Undo::Possible { note } => Some(Undoing { possible: true, note }),
-        Undo::Impossible { why } => Some(Undoing { possible: false, note: why }),
-        Undo::Nothing => None,
+        UndoOption::Possible { note } => Some(UndoAnswer { possible: true, note }),
+        UndoOption::Impossible { why } => Some(UndoAnswer { possible: false, note: why }),
+        UndoOption::Nothing => None,
     }
 }
 
 /// The first `limit` requests of a list; `next` where it has more.
-pub fn of_list(found: &[Summary], limit: usize) -> Answer {
+pub fn of_list(found: &[RequestSummary], limit: usize) -> ToolAnswer {
     let shown = found.get(..limit).unwrap_or(found);
     let next = shown.last().filter(|_| shown.len() < found.len()).map(|last| last.id.to_string());
-    let list = List { requests: shown.iter().map(short).collect(), next };
-    Answer { structured: json(&list), is_error: false }
+    let list = ListAnswer { requests: shown.iter().map(short).collect(), next };
+    ToolAnswer { structured: json(&list), is_error: false }
 }
 
-fn short(summary: &Summary) -> Short {
-    let reach = counted(summary.counts.targets, "endpoint");
+fn short(summary: &RequestSummary) -> ListItem {
+    let reach = with_count(summary.counts.targets, "endpoint");
     let pending = summary.state == StateName::Pending;
     let effect = format!("{} on {reach}", summary.action.phrase());
     let is_undo = summary.action.kind().is_undo();
-    Short {
-        head: Head {
+    ListItem {
+        head: RequestHead {
             request_id: summary.id.to_string(),
             action: summary.action.kind().name(),
             target: summary.action.argument(),
@@ -241,7 +241,7 @@ fn is_error(request: &Request) -> bool {
     }
 }
 
-fn ruling(decision: &Decision) -> Ruling<'_> {
+fn ruling(decision: &Decision) -> DecisionAnswer<'_> {
     let (outcome, needs) = match decision.verdict {
         Verdict::Run if decision.tally == Tally::NONE => ("auto", None),
         Verdict::Run => ("approval", None),
@@ -249,22 +249,22 @@ fn ruling(decision: &Decision) -> Ruling<'_> {
         Verdict::Deny => ("deny", None),
     };
     let policies = decision.reasons.iter();
-    let policies = policies.map(|reason| Policy { id: &reason.policy, why: &reason.why });
-    Ruling { outcome, needs, policies: policies.collect() }
+    let policies = policies.map(|reason| PolicyAnswer { id: &reason.policy, why: &reason.why });
+    DecisionAnswer { outcome, needs, policies: policies.collect() }
 }
 
-fn ended(state: &State) -> Option<Ended<'_>> {
+fn ended(state: &State) -> Option<EndAnswer<'_>> {
     match state {
         State::Pending | State::Approved { .. } | State::Dispatching { .. } => None,
         State::Settled { at } | State::Denied { at } => {
-            Some(Ended { at: spoken(*at), by: None, reason: None })
+            Some(EndAnswer { at: spoken(*at), by: None, reason: None })
         }
         State::Rejected { at, by, reason } | State::Cancelled { at, by, reason } => {
             let reason = (!reason.is_empty()).then_some(reason.as_str());
-            Some(Ended { at: spoken(*at), by: Some(by), reason })
+            Some(EndAnswer { at: spoken(*at), by: Some(by), reason })
         }
         State::Expired { at, reason } | State::Withdrawn { at, reason } => {
-            Some(Ended { at: spoken(*at), by: None, reason: Some(reason) })
+            Some(EndAnswer { at: spoken(*at), by: None, reason: Some(reason) })
         }
     }
 }

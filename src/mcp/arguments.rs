@@ -11,7 +11,7 @@ use crate::{
     broker::BrokerError,
     domain::{
         id::RequestId,
-        proposal::{self, Invalid},
+        proposal::{self, InvalidField},
         request::StateName,
     },
 };
@@ -21,16 +21,16 @@ const REPEATED_CHARS_MAX: usize = 80;
 
 /// What came with a call.
 #[derive(Debug)]
-pub(super) struct Arguments(Map<String, Value>);
+pub(super) struct ToolArguments(Map<String, Value>);
 
-impl Arguments {
+impl ToolArguments {
     /// Nothing is checked yet.
     pub(super) const fn new(fields: Map<String, Value>) -> Self {
         Self(fields)
     }
 
     /// Fails where a field is none of the tool's.
-    pub(super) fn check_fields(&self, tool: ToolName) -> Result<(), Invalid> {
+    pub(super) fn check_fields(&self, tool: ToolName) -> Result<(), InvalidField> {
         let known: Vec<_> = tool.fields().into_iter().map(|(name, _)| name).collect();
         match self.0.keys().find(|field| !known.contains(&field.as_str())) {
             None => Ok(()),
@@ -61,7 +61,7 @@ impl Arguments {
         field: &str,
         allowed: RangeInclusive<u32>,
         default: u32,
-    ) -> Result<u32, Invalid> {
+    ) -> Result<u32, InvalidField> {
         let Some(value) = self.present(field) else { return Ok(default) };
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
         number.filter(|number| allowed.contains(number)).ok_or_else(|| {
@@ -71,7 +71,7 @@ impl Arguments {
     }
 
     /// A text; empty where it is absent.
-    pub(super) fn text(&self, field: &str, chars_max: usize) -> Result<&str, Invalid> {
+    pub(super) fn text(&self, field: &str, chars_max: usize) -> Result<&str, InvalidField> {
         let Some(value) = self.present(field) else { return Ok("") };
         value
             .as_str()
@@ -80,12 +80,12 @@ impl Arguments {
     }
 
     /// Why something is asked for.
-    pub(super) fn reason(&self) -> Result<String, Invalid> {
+    pub(super) fn reason(&self) -> Result<String, InvalidField> {
         proposal::reason(&self.0)
     }
 
     /// A state.
-    pub(super) fn state(&self) -> Result<Option<StateName>, Invalid> {
+    pub(super) fn state(&self) -> Result<Option<StateName>, InvalidField> {
         let Some(value) = self.present("state") else { return Ok(None) };
         let state = value.as_str().and_then(StateName::parse);
         state
@@ -94,7 +94,7 @@ impl Arguments {
     }
 
     /// The place at which a list goes on.
-    pub(super) fn before(&self) -> Result<Option<RequestId>, Invalid> {
+    pub(super) fn before(&self) -> Result<Option<RequestId>, InvalidField> {
         let Some(value) = self.present("before") else { return Ok(None) };
         let id = value.as_str().and_then(|id| id.parse().ok());
         id.map(Some).ok_or_else(|| wrong("before", value, "the `next` of an earlier answer"))
@@ -106,15 +106,15 @@ impl Arguments {
     }
 }
 
-fn invalid(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Invalid {
-    Invalid { field: field.to_owned(), problem: problem.into(), allowed: allowed.into() }
+fn invalid(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> InvalidField {
+    InvalidField { field: field.to_owned(), problem: problem.into(), allowed: allowed.into() }
 }
 
-fn missing(field: &str, allowed: &str) -> Invalid {
+fn missing(field: &str, allowed: &str) -> InvalidField {
     invalid(field, "it is missing", allowed)
 }
 
-fn wrong(field: &str, value: &Value, allowed: impl Into<String>) -> Invalid {
+fn wrong(field: &str, value: &Value, allowed: impl Into<String>) -> InvalidField {
     let text = value.to_string();
     let mut short: String = text.chars().take(REPEATED_CHARS_MAX).collect();
     if short.len() < text.len() {

@@ -16,7 +16,7 @@ use tokio::{
 mod message;
 mod reply;
 
-use message::{Id, Message, Unreadable};
+use message::{BridgeMessage, Id, Unreadable};
 
 /// The longest line that a client may send: a little more than the broker takes, so that the
 /// broker says what is too long.
@@ -30,18 +30,18 @@ const LINES_WAITING_MAX: usize = 16;
 ///
 /// It says itself what it sends and takes (`Content-Type`, `Accept`), and follows no redirect. The
 /// error is a sentence that names the URL and never the token.
-pub trait Post: Send + Sync + 'static {
+pub trait PostMessage: Send + Sync + 'static {
     /// Sends one message. Dropping the future closes the connection.
     fn post(
         &self,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> impl Future<Output = Result<Answer, String>> + Send;
+    ) -> impl Future<Output = Result<BrokerAnswer, String>> + Send;
 }
 
 /// What the broker answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct BrokerAnswer {
     /// The HTTP status.
     pub status: u16,
     /// `Content-Type`, where there is one.
@@ -55,7 +55,7 @@ pub async fn run<R, W, P>(input: R, mut output: W, post: P) -> io::Result<()>
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin,
-    P: Post,
+    P: PostMessage,
 {
     let (sender, mut lines) = mpsc::channel(LINES_WAITING_MAX);
     // A task of its own: what it has read of a line must not be lost to a `select`.
@@ -78,44 +78,44 @@ where
 struct Bridge<P> {
     post: Arc<P>,
     version: Option<String>,
-    working: JoinSet<Done>,
+    working: JoinSet<Answered>,
     in_flight: HashMap<Id, AbortHandle>,
 }
 
 /// A message that was posted: what to say to the client, and what to remember.
-struct Done {
+struct Answered {
     id: Option<Id>,
     lines: Vec<String>,
     version: Option<String>,
 }
 
 /// What happens next.
-enum Step {
+enum BridgeStep {
     Line(Result<String, Unreadable>),
-    Done(Result<Done, JoinError>),
+    Done(Result<Answered, JoinError>),
 }
 
-impl<P: Post> Bridge<P> {
+impl<P: PostMessage> Bridge<P> {
     /// None once the input has ended and everything is answered.
     async fn next(
         &mut self,
         lines: &mut mpsc::Receiver<Result<String, Unreadable>>,
-    ) -> Option<Step> {
+    ) -> Option<BridgeStep> {
         tokio::select! {
-            Some(line) = lines.recv() => Some(Step::Line(line)),
-            Some(done) = self.working.join_next() => Some(Step::Done(done)),
+            Some(line) = lines.recv() => Some(BridgeStep::Line(line)),
+            Some(done) = self.working.join_next() => Some(BridgeStep::Done(done)),
             else => None,
         }
     }
 
     /// What to say to the client.
-    fn advance(&mut self, step: Step) -> Vec<String> {
+    fn advance(&mut self, step: BridgeStep) -> Vec<String> {
         match step {
-            Step::Line(line) => self.take(line),
-            Step::Done(Ok(done)) => self.finish(done),
+            BridgeStep::Line(line) => self.take(line),
+            BridgeStep::Done(Ok(done)) => self.finish(done),
             // The client no longer waits for it.
-            Step::Done(Err(error)) if error.is_cancelled() => Vec::new(),
-            Step::Done(Err(error)) => {
+            BridgeStep::Done(Err(error)) if error.is_cancelled() => Vec::new(),
+            BridgeStep::Done(Err(error)) => {
                 tracing::error!(%error, "a message was lost");
                 Vec::new()
             }
@@ -124,7 +124,7 @@ impl<P: Post> Bridge<P> {
 
     /// Takes a line of the client; says what can be answered at once.
     fn take(&mut self, line: Result<String, Unreadable>) -> Vec<String> {
-        let message = match line.and_then(|line| Message::parse(&line)) {
+        let message = match line.and_then(|line| BridgeMessage::parse(&line)) {
             Ok(message) => message,
             Err(unreadable) => {
                 return vec![reply::error(None, unreadable.code(), unreadable.why())];
@@ -151,7 +151,7 @@ impl<P: Post> Bridge<P> {
         Vec::new()
     }
 
-    fn finish(&mut self, done: Done) -> Vec<String> {
+    fn finish(&mut self, done: Answered) -> Vec<String> {
         if let Some(id) = &done.id {
             self.in_flight.remove(id);
         }
@@ -160,11 +160,11 @@ impl<P: Post> Bridge<P> {
     }
 }
 
-async fn relay<P: Post>(
+async fn relay<P: PostMessage>(
     post: Arc<P>,
     headers: Vec<(&'static str, String)>,
-    message: Message,
-) -> Done {
+    message: BridgeMessage,
+) -> Answered {
     let initializes = message.initializes();
     let id = message.id().cloned();
     let answered = post.post(headers, message.into_text()).await;
@@ -175,7 +175,7 @@ async fn relay<P: Post>(
         Vec::new()
     };
     let version = lines.last().filter(|_| initializes).and_then(|line| negotiated(line));
-    Done { id, lines, version }
+    Answered { id, lines, version }
 }
 
 /// The version in an answer to `initialize`.

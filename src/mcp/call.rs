@@ -5,15 +5,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{self, Answer, Around},
-    arguments::Arguments,
+    answer::{self, AnswerContext, ToolAnswer},
+    arguments::ToolArguments,
     tools::{
         CANCEL_REASON_CHARS_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
         ToolName, WAIT_SECONDS_MAX,
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, queries::request::Filter},
+    broker::{Broker, BrokerError, queries::request::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
 };
 
@@ -37,8 +37,8 @@ impl Call<'_> {
     pub(super) async fn run(
         &self,
         tool: ToolName,
-        arguments: Arguments,
-    ) -> Result<Answer, BrokerError> {
+        arguments: ToolArguments,
+    ) -> Result<ToolAnswer, BrokerError> {
         let request = match tool {
             ToolName::BlockIp => self.act(ActionKind::BlockIp, arguments).await?,
             ToolName::DisableAccount => self.act(ActionKind::DisableAccount, arguments).await?,
@@ -61,20 +61,24 @@ impl Call<'_> {
             }
             ToolName::ListRequests => return self.list(&arguments).await,
         };
-        Ok(answer::of_request(&request, &self.around(&request).await))
+        Ok(answer::of_request(&request, &self.answer_context(&request).await))
     }
 
-    async fn around(&self, request: &Request) -> Around<'_> {
-        Around {
+    async fn answer_context(&self, request: &Request) -> AnswerContext<'_> {
+        AnswerContext {
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
             looks: self.broker.confirm_within(&request.manager).is_some(),
-            undo: self.broker.undo_of(request).await,
-            troubles: self.broker.trouble_of(&request.manager).into_iter().collect(),
+            undo: self.broker.undo_option(request).await,
+            troubles: self.broker.outage_of(&request.manager).into_iter().collect(),
         }
     }
 
-    async fn act(&self, kind: ActionKind, arguments: Arguments) -> Result<Request, BrokerError> {
+    async fn act(
+        &self,
+        kind: ActionKind,
+        arguments: ToolArguments,
+    ) -> Result<Request, BrokerError> {
         let (own, proposal) = arguments.split_off("wait_seconds");
         let seconds = match own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0) {
             Ok(seconds) => seconds,
@@ -83,19 +87,19 @@ impl Call<'_> {
             }
         };
         let request = self.broker.submit(self.agent, kind, &proposal).await?;
-        self.waited(request, seconds).await
+        self.wait_after_ask(request, seconds).await
     }
 
-    async fn undo(&self, arguments: &Arguments) -> Result<Request, BrokerError> {
+    async fn undo(&self, arguments: &ToolArguments) -> Result<Request, BrokerError> {
         arguments.check_fields(ToolName::UndoRequest)?;
         let seconds = arguments.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0)?;
         let (id, reason) = (arguments.request_id()?, arguments.reason()?);
         let request = self.broker.undo_as_agent(self.agent, id, &reason).await?;
-        self.waited(request, seconds).await
+        self.wait_after_ask(request, seconds).await
     }
 
     /// A request that was just stored, after the wait that the agent wanted.
-    async fn waited(&self, request: Request, seconds: u32) -> Result<Request, BrokerError> {
+    async fn wait_after_ask(&self, request: Request, seconds: u32) -> Result<Request, BrokerError> {
         if seconds == 0 || request.state.name().terminal() {
             return Ok(request);
         }
@@ -109,11 +113,14 @@ impl Call<'_> {
         }
     }
 
-    async fn list(&self, arguments: &Arguments) -> Result<Answer, BrokerError> {
+    async fn list(&self, arguments: &ToolArguments) -> Result<ToolAnswer, BrokerError> {
         arguments.check_fields(ToolName::ListRequests)?;
         let limit = arguments.number("limit", 1..=LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT)?;
-        let filter =
-            Filter { state: arguments.state()?, before: arguments.before()?, ..Filter::default() };
+        let filter = RequestFilter {
+            state: arguments.state()?,
+            before: arguments.before()?,
+            ..RequestFilter::default()
+        };
         // One more than is shown tells whether there are more.
         let found = self.broker.requests_of_agent(self.agent, &filter, limit + 1).await?;
         Ok(answer::of_list(&found, usize::try_from(limit).unwrap_or(usize::MAX)))
@@ -133,12 +140,12 @@ impl Call<'_> {
     /// agent has another one. What is answered then does not
     /// matter: the bearer check, which asks again before anything leaves, turns it into a 401.
     async fn revoked(&self) {
-        let (keeper, clock) = (self.broker.keeper(), self.broker.clock());
+        let (operator, clock) = (self.broker.operator(), self.broker.clock());
         let mut changes = self.broker.changes();
         loop {
             changes.mark_unchanged();
             let other = |now: Agent| now.revoked || now.issued_at != self.agent.issued_at;
-            if keeper.agent(self.agent.id).await.is_ok_and(other) {
+            if operator.agent(self.agent.id).await.is_ok_and(other) {
                 return;
             }
             tokio::select! {

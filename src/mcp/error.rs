@@ -17,7 +17,7 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         BrokerError::Invalid(invalid) => format!("{invalid} Nothing was stored."),
         BrokerError::Refused(refusal) => format!("Nothing changed: {refusal}."),
         // In its own words: it says what is too much and what to do.
-        BrokerError::AsksTooMuch(_) => format!("{error}."),
+        BrokerError::RateLimited(_) => format!("{error}."),
         BrokerError::NotFound => NOT_FOUND.to_owned(),
         BrokerError::NotAllowed(why) => format!("Policy does not allow it: {why}."),
         // In quotes and escaped: partly the manager's own words.

@@ -14,7 +14,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{answer::Answer, arguments::Arguments, call::Call, error, tools::ToolName};
+use super::{answer::ToolAnswer, arguments::ToolArguments, call::Call, error, tools::ToolName};
 use crate::{broker::Broker, domain::actor::Agent, text::visible::visible};
 
 /// The revisions that are spoken, oldest first.
@@ -43,19 +43,19 @@ undo is a request of its own, and policy decides about it too.
 
 /// Speaks MCP. Holds nothing about its callers; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub(super) struct McpServer {
     broker: Broker,
     public_url: Arc<str>,
     stop: CancellationToken,
 }
 
-impl Door {
+impl McpServer {
     pub(super) fn new(broker: Broker, public_url: String, stop: CancellationToken) -> Self {
         Self { broker, public_url: public_url.into(), stop }
     }
 }
 
-impl ServerHandler for Door {
+impl ServerHandler for McpServer {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new("countersign", env!("CARGO_PKG_VERSION"))
             .with_title("Countersign")
@@ -98,9 +98,9 @@ impl ServerHandler for Door {
             stop: &self.stop,
             gone: &context.ct,
         };
-        let arguments = Arguments::new(request.arguments.unwrap_or_default());
+        let arguments = ToolArguments::new(request.arguments.unwrap_or_default());
         let result = match call.run(tool, arguments).await {
-            Ok(answer) => told(answer),
+            Ok(answer) => tool_result(answer),
             Err(error) => {
                 let text = error::sentence(&error, self.broker.clock());
                 CallToolResult::error(vec![ContentBlock::text(text)])
@@ -110,7 +110,7 @@ impl ServerHandler for Door {
     }
 }
 
-fn told(answer: Answer) -> CallToolResult {
+fn tool_result(answer: ToolAnswer) -> CallToolResult {
     let content = vec![ContentBlock::text(answer.text())];
     let mut result = CallToolResult::success(content);
     result.is_error = Some(answer.is_error);

@@ -9,7 +9,7 @@ use std::{fmt, path::Path};
 use serde::Deserialize;
 
 use super::{Engine, PolicyError, load};
-use crate::domain::decision::{Answer, Decision, Reason, Verdict};
+use crate::domain::decision::{Authorization, Decision, Reason, Verdict};
 
 mod form;
 
@@ -34,9 +34,9 @@ pub struct CaseResult {
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    ask: Option<form::Proposal>,
-    decide: Option<form::Proposal>,
-    may: Option<form::Deed>,
+    ask: Option<form::ProposalForm>,
+    decide: Option<form::ProposalForm>,
+    may: Option<form::PersonActionForm>,
     expect: Expected,
 }
 
@@ -97,8 +97,8 @@ fn put(case: &Case, engine: &Engine) -> Result<Expected, String> {
     }
 }
 
-impl From<Answer> for Expected {
-    fn from(answer: Answer) -> Self {
+impl From<Authorization> for Expected {
+    fn from(answer: Authorization) -> Self {
         Self {
             answer: if answer.allowed { "yes" } else { "no" }.to_owned(),
             needs: None,

@@ -13,7 +13,7 @@ use crate::domain::{
     actor::{Agent, Person, Role},
     decision::Tally,
     endpoint::EndpointId,
-    facts::{EndpointFacts, Principal, Question, RequestFacts, Resource, Verb},
+    facts::{EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
     id::PersonId,
 };
 
@@ -23,7 +23,7 @@ pub(super) const SCHEMA: &str = include_str!("../../policies/schema.cedarschema"
 
 /// The schema, and what is there whatever is asked: the actions and the roles.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct PolicyEntities {
     schema: Schema,
     standing: Entities,
     types: Types,
@@ -41,7 +41,7 @@ struct Types {
     action: EntityTypeName,
 }
 
-impl World {
+impl PolicyEntities {
     pub(super) fn new() -> Result<Self, Trouble> {
         let (schema, _) = Schema::from_cedarschema_str(SCHEMA)?;
         let named = |name: &str| -> Result<EntityTypeName, Trouble> {
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// Somebody wants to do something with a stored request, or with the system.
-    pub(super) fn deed(
+    pub(super) fn person_request(
         &self,
         who: &Principal,
         verb: Verb,
@@ -87,12 +87,12 @@ impl World {
             }
         };
         let context = Context::from_pairs([("auth_age_seconds".to_owned(), auth_age_seconds)])?;
-        let request = self.put(who.uid(), verb.name(), on.uid(), context)?;
+        let request = self.cedar_request(who.uid(), verb.name(), on.uid(), context)?;
         Ok((request, self.with([who, on])?))
     }
 
     /// One request to Cedar, held against the schema.
-    pub(super) fn put(
+    pub(super) fn cedar_request(
         &self,
         principal: EntityUid,
         action: &str,
@@ -167,7 +167,7 @@ impl World {
 }
 
 /// The context of `ask`: the agent's claim, the broker's facts, and what is acted on.
-pub(super) fn context(question: &Question) -> Result<Context, Trouble> {
+pub(super) fn context(question: &PolicyQuestion) -> Result<Context, Trouble> {
     let claim = record([
         ("reason", text(&question.claim.reason)),
         ("confidence", long(question.claim.confidence.unwrap_or(0))),
@@ -189,7 +189,7 @@ pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, Tro
 }
 
 /// A term without end is longer than any other, so a policy that forgets `permanent` stays strict.
-fn facts(question: &Question) -> Result<Value, Trouble> {
+fn facts(question: &PolicyQuestion) -> Result<Value, Trouble> {
     let alert = &question.alert;
     let term = question.term.seconds();
     record([
@@ -213,7 +213,7 @@ fn facts(question: &Question) -> Result<Value, Trouble> {
     ])
 }
 
-fn input(question: &Question) -> Result<Value, Trouble> {
+fn input(question: &PolicyQuestion) -> Result<Value, Trouble> {
     let target = question.target;
     match &question.action {
         Action::BlockIp(address) | Action::UnblockIp(address) => record([

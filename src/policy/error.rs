@@ -50,7 +50,7 @@ pub enum PolicyError {
         /// Its `@id`, or its place in the file where it has none.
         policy: String,
         /// The rule.
-        fault: Box<Fault>,
+        fault: Box<EvalError>,
     },
     /// A set that could only ever say no.
     #[error("`{}` holds no `permit`, so it would refuse everything: write at least one", folder.display())]
@@ -88,7 +88,7 @@ pub enum PolicyError {
 
 /// A rule that a policy breaks.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum EvalError {
     /// No `@id`, or not one that can stand in an audit.
     #[error(
         "its `@id` is missing or unfit: write `@id(\"...\")` with 1 to 64 of a-z, 0-9, `.`, `_`, `-`"

@@ -11,9 +11,9 @@ use cedar_policy::{
 };
 
 use super::{
-    Effect, PolicyText, Set, Trouble,
-    entities::{SCHEMA, World},
-    error::{Fault, PolicyError},
+    PolicyEffect, PolicyText, Set, Trouble,
+    entities::{PolicyEntities, SCHEMA},
+    error::{EvalError, PolicyError},
     lint,
 };
 use crate::domain::digest::{Canonical, Digest};
@@ -33,22 +33,22 @@ pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
     if !path.exists() || read(&path)? != SCHEMA {
         return Err(PolicyError::Schema { path });
     }
-    let world = World::new()
+    let entities = PolicyEntities::new()
         .map_err(|Trouble(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
     let files = files(folder, "cedar")?;
-    let policies = parse_all(&files, &world)?;
+    let policies = parse_all(&files, &entities)?;
     if policies.is_empty() {
         return Err(PolicyError::Empty { folder: folder.to_owned() });
     }
     let (texts, cedar): (Vec<_>, Vec<_>) = policies.into_iter().unzip();
-    if texts.iter().all(|policy: &PolicyText| policy.effect == Effect::Forbid) {
+    if texts.iter().all(|policy: &PolicyText| policy.effect == PolicyEffect::Forbid) {
         return Err(PolicyError::NoPermit { folder: folder.to_owned() });
     }
     let named = cedar.iter().flat_map(Policy::entity_literals).collect();
     let cedar = PolicySet::from_policies(cedar)
         .map_err(|error| PolicyError::Broken { detail: error.to_string() })?;
     let hash = hash(&files);
-    Ok(Set { cedar, texts, hash, named, world, authorizer: Authorizer::new() })
+    Ok(Set { cedar, texts, hash, named, entities, authorizer: Authorizer::new() })
 }
 
 /// Name and text of every file with an extension, by name.
@@ -82,15 +82,18 @@ fn hash(files: &[(String, String)]) -> Digest {
 /// A policy for people to read, and the same for Cedar to evaluate.
 type Both = (PolicyText, Policy);
 
-fn parse_all(files: &[(String, String)], world: &World) -> Result<Vec<Both>, PolicyError> {
-    let validator = Validator::new(world.schema().clone());
+fn parse_all(
+    files: &[(String, String)],
+    entities: &PolicyEntities,
+) -> Result<Vec<Both>, PolicyError> {
+    let validator = Validator::new(entities.schema().clone());
     let mut policies: Vec<Both> = Vec::new();
     for (file, source) in files {
         for (place, policy) in parse(file, source)?.into_iter().enumerate() {
             let both = check(file, source, &policy, &validator).and_then(|both| {
                 match policies.iter().find(|(earlier, _)| earlier.id == both.0.id) {
                     None => Ok(both),
-                    Some((earlier, _)) => Err(Fault::Taken { other: earlier.file.clone() }),
+                    Some((earlier, _)) => Err(EvalError::Taken { other: earlier.file.clone() }),
                 }
             });
             let named = || policy.annotation("id").map(str::to_owned);
@@ -104,7 +107,12 @@ fn parse_all(files: &[(String, String)], world: &World) -> Result<Vec<Both>, Pol
     Ok(policies)
 }
 
-fn check(file: &str, source: &str, policy: &Policy, validator: &Validator) -> Result<Both, Fault> {
+fn check(
+    file: &str,
+    source: &str,
+    policy: &Policy,
+    validator: &Validator,
+) -> Result<Both, EvalError> {
     let text = describe(file, policy)?;
     let policy = policy.new_id(PolicyId::new(&text.id));
     validate(&policy, source, validator)?;
@@ -122,31 +130,31 @@ fn parse(file: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
         Some(template) => Err(PolicyError::Policy {
             file: file.to_owned(),
             policy: template.annotation("id").unwrap_or("without an id").to_owned(),
-            fault: Box::new(Fault::Template),
+            fault: Box::new(EvalError::Template),
         }),
     }
 }
 
-fn describe(file: &str, policy: &Policy) -> Result<PolicyText, Fault> {
+fn describe(file: &str, policy: &Policy) -> Result<PolicyText, EvalError> {
     let annotation = |name| policy.annotation(name).map(str::trim).unwrap_or_default();
     let id = annotation("id");
     let fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     if !(1..=64).contains(&id.len()) || !id.bytes().all(fit) {
-        return Err(Fault::Id);
+        return Err(EvalError::Id);
     }
     let why = annotation("why");
     if why.is_empty() {
-        return Err(Fault::Why);
+        return Err(EvalError::Why);
     }
     if let Some((name, _)) = policy.annotations().find(|(name, _)| !["id", "why"].contains(name)) {
-        return Err(Fault::Annotation { name: name.to_owned() });
+        return Err(EvalError::Annotation { name: name.to_owned() });
     }
     Ok(PolicyText {
         id: id.to_owned(),
         why: why.to_owned(),
         effect: match policy.effect() {
-            cedar_policy::Effect::Permit => Effect::Permit,
-            cedar_policy::Effect::Forbid => Effect::Forbid,
+            cedar_policy::Effect::Permit => PolicyEffect::Permit,
+            cedar_policy::Effect::Forbid => PolicyEffect::Forbid,
         },
         file: file.to_owned(),
         text: policy.to_cedar().unwrap_or_default(),
@@ -155,8 +163,8 @@ fn describe(file: &str, policy: &Policy) -> Result<PolicyText, Fault> {
 
 /// Strictly, and with warnings as errors: a policy that can never hold, or a text that looks like
 /// another, is a mistake.
-fn validate(policy: &Policy, source: &str, validator: &Validator) -> Result<(), Fault> {
-    let unfit = |detail| Fault::Unfit { detail };
+fn validate(policy: &Policy, source: &str, validator: &Validator) -> Result<(), EvalError> {
+    let unfit = |detail| EvalError::Unfit { detail };
     let alone = PolicySet::from_policies([policy.clone()]).map_err(|e| unfit(e.to_string()))?;
     let found = validator.validate_with_level(&alone, ValidationMode::Strict, ENTITY_STEPS_MAX);
     let first = found

@@ -11,7 +11,7 @@ use super::{Said, Set, Trouble, entities, sorted};
 use crate::domain::{
     decision::{Decision, Reason, Tally, Verdict},
     endpoint::EndpointId,
-    facts::{EndpointFacts, Question},
+    facts::{EndpointFacts, PolicyQuestion},
 };
 
 /// The most people that a policy can wait for.
@@ -37,7 +37,7 @@ fn burden(tally: Tally) -> (u8, u8, u8) {
 
 /// The first tally, from one on, that lets the response run at all these sites. Asking beats taking
 /// the greater of each number: it holds for any policy, however it counts.
-fn least(sites: &[Site<'_>], from: Tally) -> Result<Option<Tally>, Trouble> {
+fn least(sites: &[EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, Trouble> {
     'tally: for tally in tallies().filter(|tally| burden(*tally) >= burden(from)) {
         for site in sites {
             if !site.run(tally)?.allowed {
@@ -50,11 +50,11 @@ fn least(sites: &[Site<'_>], from: Tally) -> Result<Option<Tally>, Trouble> {
 }
 
 /// Policy's answer to a question.
-pub(super) fn decide(set: &Set, question: &Question) -> Decision {
-    let answer = Inquiry::new(set, question).and_then(|inquiry| inquiry.weigh());
+pub(super) fn decide(set: &Set, question: &PolicyQuestion) -> Decision {
+    let answer = Evaluation::new(set, question).and_then(|inquiry| inquiry.weigh());
     let (weighed, errors) = match answer {
         Ok(weighed) => (weighed, Vec::new()),
-        Err(Trouble(errors)) => (Weighed::new(Verdict::Deny, Vec::new()), errors),
+        Err(Trouble(errors)) => (SiteDecision::new(Verdict::Deny, Vec::new()), errors),
     };
     Decision {
         verdict: weighed.verdict,
@@ -69,13 +69,13 @@ pub(super) fn decide(set: &Set, question: &Question) -> Decision {
 }
 
 /// An answer for one site, or for a whole question.
-struct Weighed {
+struct SiteDecision {
     verdict: Verdict,
     reasons: Vec<Reason>,
     kept_out: Vec<(EndpointId, Vec<Reason>)>,
 }
 
-impl Weighed {
+impl SiteDecision {
     fn new(verdict: Verdict, reasons: Vec<Reason>) -> Self {
         Self { verdict, reasons, kept_out: Vec::new() }
     }
@@ -90,16 +90,16 @@ impl Weighed {
 }
 
 /// A question, ready to be put to Cedar at one site after the other.
-pub(super) struct Inquiry<'a> {
+pub(super) struct Evaluation<'a> {
     set: &'a Set,
-    question: &'a Question,
+    question: &'a PolicyQuestion,
     agent: Entity,
     context: Context,
 }
 
-impl<'a> Inquiry<'a> {
-    pub(super) fn new(set: &'a Set, question: &'a Question) -> Result<Self, Trouble> {
-        let agent = set.world.agent(&question.agent)?;
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(set: &'a Set, question: &'a PolicyQuestion) -> Result<Self, Trouble> {
+        let agent = set.entities.agent(&question.agent)?;
         Ok(Self { set, question, agent, context: entities::context(question)? })
     }
 
@@ -118,7 +118,7 @@ impl<'a> Inquiry<'a> {
 
     /// Denied endpoints are kept out of a fleet-wide request, and deny any other; of the rest the
     /// strictest answer holds.
-    fn weigh(&self) -> Result<Weighed, Trouble> {
+    fn weigh(&self) -> Result<SiteDecision, Trouble> {
         let mut denied = Vec::new();
         let mut kept_out = Vec::new();
         let mut open = Vec::new();
@@ -133,79 +133,84 @@ impl<'a> Inquiry<'a> {
         }
         kept_out.sort();
         if !self.question.fleet_wide && !kept_out.is_empty() {
-            return Ok(Weighed::new(Verdict::Deny, denied));
+            return Ok(SiteDecision::new(Verdict::Deny, denied));
         }
-        let rest =
-            if open.is_empty() { Weighed::new(Verdict::Deny, denied) } else { strictest(open)? };
-        Ok(Weighed { kept_out, ..rest })
+        let rest = if open.is_empty() {
+            SiteDecision::new(Verdict::Deny, denied)
+        } else {
+            strictest(open)?
+        };
+        Ok(SiteDecision { kept_out, ..rest })
     }
 
     /// The endpoints, those together that no policy can tell apart: an id or a group counts only
     /// where some policy names it.
-    pub(super) fn sites(&self) -> Result<Vec<Site<'_>>, Trouble> {
-        let Set { world, named, .. } = self.set;
+    pub(super) fn sites(&self) -> Result<Vec<EvaluationSite<'_>>, Trouble> {
+        let Set { entities: policy_entities, named, .. } = self.set;
         let mut alike = BTreeMap::new();
         for facts in &self.question.endpoints {
-            let id = Some(&facts.id).filter(|id| named.contains(&world.endpoint_uid(id)));
-            let groups = facts.groups.iter().filter(|name| named.contains(&world.group_uid(name)));
+            let id = Some(&facts.id).filter(|id| named.contains(&policy_entities.endpoint_uid(id)));
+            let groups =
+                facts.groups.iter().filter(|name| named.contains(&policy_entities.group_uid(name)));
             let groups: BTreeSet<_> = groups.collect();
             let look = (id, groups, facts.platform, facts.criticality, facts.unknown_outcome);
             let (_, ids) = alike.entry(look).or_insert_with(|| (facts, Vec::new()));
             ids.push(facts.id.clone());
         }
-        alike.into_values().map(|(facts, ids)| Site::new(self, facts, ids)).collect()
+        alike.into_values().map(|(facts, ids)| EvaluationSite::new(self, facts, ids)).collect()
     }
 }
 
 /// Approval beats running at once; the tally is the least with which all sites run.
-fn strictest(open: Vec<(Site<'_>, Weighed)>) -> Result<Weighed, Trouble> {
+fn strictest(open: Vec<(EvaluationSite<'_>, SiteDecision)>) -> Result<SiteDecision, Trouble> {
     let (sites, answers): (Vec<_>, Vec<_>) = open.into_iter().unzip();
-    let Some(from) = answers.iter().filter_map(Weighed::needed).max_by_key(|t| burden(*t)) else {
+    let Some(from) = answers.iter().filter_map(SiteDecision::needed).max_by_key(|t| burden(*t))
+    else {
         let reasons = answers.into_iter().flat_map(|answer| answer.reasons).collect();
-        return Ok(Weighed::new(Verdict::Run, reasons));
+        return Ok(SiteDecision::new(Verdict::Run, reasons));
     };
     let held = answers.into_iter().filter(|answer| answer.needed().is_some());
     let reasons = held.flat_map(|answer| answer.reasons).collect();
     let verdict = least(&sites, from)?.map_or(Verdict::Deny, Verdict::Approval);
-    Ok(Weighed::new(verdict, reasons))
+    Ok(SiteDecision::new(verdict, reasons))
 }
 
 /// Endpoints for which every policy gives the same answer.
-pub(super) struct Site<'a> {
-    inquiry: &'a Inquiry<'a>,
+pub(super) struct EvaluationSite<'a> {
+    inquiry: &'a Evaluation<'a>,
     endpoints: Vec<EndpointId>,
     uid: EntityUid,
     entities: Entities,
 }
 
-impl<'a> Site<'a> {
+impl<'a> EvaluationSite<'a> {
     /// The facts are those of any of the endpoints.
     fn new(
-        inquiry: &'a Inquiry<'a>,
+        inquiry: &'a Evaluation<'a>,
         facts: &EndpointFacts,
         endpoints: Vec<EndpointId>,
     ) -> Result<Self, Trouble> {
-        let world = &inquiry.set.world;
-        let endpoint = world.endpoint(facts)?;
+        let policy_entities = &inquiry.set.entities;
+        let endpoint = policy_entities.endpoint(facts)?;
         let uid = endpoint.uid();
-        let entities = world.with([inquiry.agent.clone(), endpoint])?;
+        let entities = policy_entities.with([inquiry.agent.clone(), endpoint])?;
         Ok(Self { inquiry, endpoints, uid, entities })
     }
 
-    fn weigh(&self, given: Tally) -> Result<Weighed, Trouble> {
+    fn weigh(&self, given: Tally) -> Result<SiteDecision, Trouble> {
         let asked = self.ask()?;
         if !asked.allowed {
-            return Ok(Weighed::new(Verdict::Deny, asked.reasons));
+            return Ok(SiteDecision::new(Verdict::Deny, asked.reasons));
         }
         let now = self.run(given)?;
         if now.allowed {
-            return Ok(Weighed::new(Verdict::Run, now.reasons));
+            return Ok(SiteDecision::new(Verdict::Run, now.reasons));
         }
         let Some(tally) = least(slice::from_ref(self), Tally::NONE)? else {
-            return Ok(Weighed::new(Verdict::Deny, self.run(EVERYBODY)?.reasons));
+            return Ok(SiteDecision::new(Verdict::Deny, self.run(EVERYBODY)?.reasons));
         };
         let held = if now.reasons.is_empty() { self.run(tally)?.reasons } else { now.reasons };
-        Ok(Weighed::new(Verdict::Approval(tally), held))
+        Ok(SiteDecision::new(Verdict::Approval(tally), held))
     }
 
     fn ask(&self) -> Result<Said, Trouble> {
@@ -217,9 +222,10 @@ impl<'a> Site<'a> {
     }
 
     fn put(&self, stage: &str, context: Context) -> Result<Said, Trouble> {
-        let Inquiry { set, question, agent, .. } = self.inquiry;
+        let Evaluation { set, question, agent, .. } = self.inquiry;
         let action = format!("{stage}:{}", question.action.kind());
-        let request = set.world.put(agent.uid(), &action, self.uid.clone(), context)?;
+        let request =
+            set.entities.cedar_request(agent.uid(), &action, self.uid.clone(), context)?;
         set.ask(&request, &self.entities)
     }
 }

@@ -5,14 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, entities::World, outcome::Inquiry};
+use super::{Engine, Set, entities::PolicyEntities, outcome::Evaluation};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
     decision::{Tally, Verdict},
     digest::Digest,
     endpoint::{EndpointId, Platform},
-    facts::{AlertFacts, EndpointFacts, Principal, Question, Resource, TargetFacts, Verb},
+    facts::{AlertFacts, EndpointFacts, PolicyQuestion, Principal, Resource, TargetFacts, Verb},
     proposal::Claim,
 };
 
@@ -30,7 +30,7 @@ fn unchecked(policies: &str) -> Engine {
         texts: Vec::new(),
         hash: Digest::ZERO,
         named: HashSet::new(),
-        world: World::new().unwrap(),
+        entities: PolicyEntities::new().unwrap(),
         authorizer: Authorizer::new(),
     }))
 }
@@ -47,7 +47,7 @@ fn person() -> Person {
     }
 }
 
-fn question() -> Question {
+fn question() -> PolicyQuestion {
     let endpoint = |id: &str, criticality| EndpointFacts {
         id: EndpointId::parse(id).unwrap(),
         platform: Platform::Linux,
@@ -55,7 +55,7 @@ fn question() -> Question {
         criticality,
         unknown_outcome: false,
     };
-    Question {
+    PolicyQuestion {
         agent: Agent {
             id: "agt_00000000000000000000000000000001".parse().unwrap(),
             name: "responder".to_owned(),
@@ -126,7 +126,7 @@ fn a_question_that_makes_no_sense_is_refused_as_an_error() {
 #[test]
 fn a_time_that_cedar_cannot_write_denies() {
     let far = "+12026-02-16T12:00:00Z".parse().unwrap();
-    let decision = unchecked(PERMIT).decide(&Question { now: far, ..question() });
+    let decision = unchecked(PERMIT).decide(&PolicyQuestion { now: far, ..question() });
     assert_eq!(decision.verdict, Verdict::Deny);
     assert!(!decision.errors.is_empty());
 }
@@ -139,12 +139,12 @@ fn endpoints_that_no_policy_tells_apart_are_asked_about_once() {
         groups: vec![group],
         ..question().endpoints[0].clone()
     });
-    let question = Question { endpoints: endpoints.collect(), ..question() };
+    let question = PolicyQuestion { endpoints: endpoints.collect(), ..question() };
     let sites = |named: &[&str]| {
         let set = unchecked(PERMIT).0;
         let mut set = Arc::into_inner(set).unwrap();
         set.named = named.iter().map(|entity| entity.parse().unwrap()).collect();
-        Inquiry::new(&set, &question).unwrap().sites().unwrap().len()
+        Evaluation::new(&set, &question).unwrap().sites().unwrap().len()
     };
     assert_eq!(sites(&[]), 1);
     assert_eq!(sites(&["Countersign::Endpoint::\"007\""]), 2);

@@ -23,7 +23,7 @@ pub use keep::{
 
 /// A signed-in person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct StoredSession {
     /// Who.
     pub person: Person,
     /// When it began.
@@ -139,7 +139,10 @@ pub async fn begin_session(
 }
 
 /// The session of a token.
-pub async fn session(read: &mut impl Read, token: Digest) -> Result<Option<Session>, StoreError> {
+pub async fn session(
+    read: &mut impl Read,
+    token: Digest,
+) -> Result<Option<StoredSession>, StoreError> {
     let row = sqlx::query(
         "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at
          FROM session JOIN person ON person.id = session.person_id WHERE token_hash = $1",
@@ -149,7 +152,7 @@ pub async fn session(read: &mut impl Read, token: Digest) -> Result<Option<Sessi
     .await?;
     row.map(|row| {
         let at = At { table: "session", id: "of a token" };
-        Ok(Session {
+        Ok(StoredSession {
             person: person(&row)?,
             created_at: at.time(integer(&row, "begun_at")?)?,
             seen_at: at.time(integer(&row, "seen_at")?)?,

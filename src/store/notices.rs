@@ -15,7 +15,7 @@ use crate::domain::{
 
 /// A notice with its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noted {
+pub struct StoredNotice {
     /// Its number: 1, 2, 3, …
     pub number: i64,
     /// What people are told.
@@ -26,7 +26,7 @@ pub struct Noted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// What.
-    pub noted: Noted,
+    pub noted: StoredNotice,
     /// By which channel.
     pub channel: String,
     /// To whom; none for a webhook.
@@ -39,7 +39,7 @@ pub struct Delivery {
 
 /// How a channel is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Doing {
+pub struct ChannelActivity {
     /// When something last arrived.
     pub delivered_at: Option<Time>,
     /// Deliveries that are still tried.
@@ -51,7 +51,7 @@ pub struct Doing {
 }
 
 /// Writes a notice down. What is said once of a request and was said is not written again.
-pub async fn note(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
+pub async fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO notice (at, kind, request_id, facts) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
@@ -66,7 +66,10 @@ pub async fn note(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
 }
 
 /// The oldest notices that have no deliveries yet.
-pub async fn to_spread(read: &mut impl Read, limit: u32) -> Result<Vec<Noted>, StoreError> {
+pub async fn pending_fan_out(
+    read: &mut impl Read,
+    limit: u32,
+) -> Result<Vec<StoredNotice>, StoreError> {
     let sql = "SELECT * FROM notice WHERE spread_at IS NULL ORDER BY id LIMIT $1";
     let rows = sqlx::query(sql).bind(limit).fetch_all(read.connection()).await?;
     rows.iter().map(noted).collect()
@@ -74,7 +77,7 @@ pub async fn to_spread(read: &mut impl Read, limit: u32) -> Result<Vec<Noted>, S
 
 /// Gives a notice its deliveries: to each channel, a person where it has receivers of its own.
 /// Nothing happens where it has them already.
-pub async fn spread(
+pub async fn fan_out(
     tx: &mut Tx<'_>,
     number: i64,
     receivers: &[(String, Option<PersonId>)],
@@ -106,7 +109,7 @@ pub async fn spread(
 /// The delivery of a channel whose turn it is. Of the notices of one request, or of the kill
 /// switch, a receiver gets the later one only when the earlier one arrived or was given up. What is
 /// urgent does not wait behind what is not: an agent that asks and cancels causes a lot of that.
-pub async fn next(
+pub async fn next_delivery(
     read: &mut impl Read,
     channel: &str,
     now: Time,
@@ -148,7 +151,7 @@ pub async fn next(
 
 /// Writes down that a delivery is being tried, before it is; and when it is tried again should
 /// nothing more be heard of it.
-pub async fn tried(
+pub async fn record_try(
     tx: &mut Tx<'_>,
     delivery: &Delivery,
     next_try_at: Time,
@@ -189,7 +192,10 @@ pub async fn failed(
 }
 
 /// How a channel is doing.
-pub async fn doing(read: &mut impl Read, channel: &str) -> Result<Doing, StoreError> {
+pub async fn channel_activity(
+    read: &mut impl Read,
+    channel: &str,
+) -> Result<ChannelActivity, StoreError> {
     let row = sqlx::query(
         "SELECT max(delivered_at) AS delivered_at,
              count(*) FILTER (WHERE delivered_at IS NULL AND given_up_at IS NULL) AS waiting,
@@ -202,7 +208,7 @@ pub async fn doing(read: &mut impl Read, channel: &str) -> Result<Doing, StoreEr
     .fetch_one(read.connection())
     .await?;
     let at = At { table: "delivery", id: channel };
-    Ok(Doing {
+    Ok(ChannelActivity {
         delivered_at: at.maybe_time(maybe_integer(&row, "delivered_at")?)?,
         waiting: count(integer(&row, "waiting")?),
         given_up: count(integer(&row, "given_up")?),
@@ -212,7 +218,7 @@ pub async fn doing(read: &mut impl Read, channel: &str) -> Result<Doing, StoreEr
 
 /// Requests that time alone gives reason to speak of, with the kind, unless it was said before:
 /// pending ones whose deadline is near, and broken glasses whose review is near or overdue.
-pub async fn near(
+pub async fn near_deadline(
     read: &mut impl Read,
     now: Time,
     within: TimeDelta,
@@ -292,7 +298,7 @@ fn receiver(person: Option<PersonId>) -> String {
     person.map(|id| id.to_string()).unwrap_or_default()
 }
 
-fn noted(row: &SqliteRow) -> Result<Noted, StoreError> {
+fn noted(row: &SqliteRow) -> Result<StoredNotice, StoreError> {
     let number = integer(row, "id")?;
     let id = number.to_string();
     let at = At { table: "notice", id: &id };
@@ -302,5 +308,5 @@ fn noted(row: &SqliteRow) -> Result<Noted, StoreError> {
     let facts = at.json(&text(row, "facts")?)?;
     let when = at.time(integer(row, "at")?)?;
     let notice = Notice::from_parts(kind, request, &facts, when);
-    Ok(Noted { number, notice: notice.ok_or_else(|| at.wrong("a fact is missing"))? })
+    Ok(StoredNotice { number, notice: notice.ok_or_else(|| at.wrong("a fact is missing"))? })
 }

@@ -10,7 +10,7 @@ use crate::domain::{
     endpoint::SkipReason,
     id::{PersonId, RequestId},
     lifecycle::{Change, Transition},
-    notice::{Before, Notice},
+    notice::{Notice, PreviousState},
     request::{Attempt, Outcome, Request, State, Target},
 };
 
@@ -20,21 +20,21 @@ mod list;
 mod load;
 mod pending;
 
-pub use active::{InForce, approvers, in_force, open_undo};
+pub use active::{ActiveTarget, active, approvers, open_undo};
 pub use history::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
     same_open_ask, unknown_outcomes,
 };
 pub use list::{
-    Filter, Summary, approved, approved_count, dispatching, list, open, overdue, reviews_due,
-    undos, watched,
+    RequestFilter, RequestSummary, approved, approved_count, dispatching, list, open, overdue,
+    reviews_due, undos, watched,
 };
 pub use load::load;
 pub use pending::{Pending, pending};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin<'a> {
+pub struct AskKey<'a> {
     /// [`crate::domain::proposal::Proposal::digest`].
     pub proposal: Digest,
     /// [`crate::domain::proposal::Proposal::ask_digest`].
@@ -47,11 +47,11 @@ pub struct Origin<'a> {
 pub async fn insert(
     tx: &mut Tx<'_>,
     asked: &Transition,
-    origin: Origin<'_>,
+    origin: AskKey<'_>,
     now: Time,
 ) -> Result<(), StoreError> {
     let request = asked.request();
-    let ended = Ended::of(&request.state);
+    let ended = EndColumns::of(&request.state);
     sqlx::query(
         "INSERT INTO request (id, version, agent_id, agent_name, owner_id, issuer_id, action,
              argument, term_seconds, reason, alert_id, confidence, fleet_wide, manager, alert,
@@ -97,7 +97,7 @@ pub async fn insert(
     note_policies(tx, request).await?;
     audit::append(tx, asked.event(), now).await?;
     for notice in Notice::of(None, asked, now) {
-        notices::note(tx, &notice).await?;
+        notices::insert(tx, &notice).await?;
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ pub async fn advance(
     now: Time,
 ) -> Result<Request, StoreError> {
     let request = transition.request();
-    let ended = Ended::of(&request.state);
+    let ended = EndColumns::of(&request.state);
     let state = load::state_now(tx, request.id).await?;
     let targets = load::targets(tx, request.id).await?;
     let reviewed = request.review.as_ref().and_then(|review| review.done.as_ref());
@@ -141,9 +141,9 @@ pub async fn advance(
     write_outcomes(tx, request, &targets).await?;
     note_policies(tx, request).await?;
     audit::append(tx, transition.event(), now).await?;
-    let before = Before { state, targets: &targets };
+    let before = PreviousState { state, targets: &targets };
     for notice in Notice::of(Some(before), &transition, now) {
-        notices::note(tx, &notice).await?;
+        notices::insert(tx, &notice).await?;
     }
     let mut request = transition.into_request();
     request.version += 1;
@@ -314,13 +314,13 @@ async fn note_policies(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreEr
 }
 
 /// The facts of an end, as columns.
-struct Ended<'a> {
+struct EndColumns<'a> {
     at: Option<Time>,
     by: Option<&'a str>,
     reason: Option<&'a str>,
 }
 
-impl<'a> Ended<'a> {
+impl<'a> EndColumns<'a> {
     fn of(state: &'a State) -> Self {
         let (at, by, reason) = match state {
             State::Pending | State::Approved { .. } | State::Dispatching { .. } => {

@@ -63,13 +63,13 @@ pub async fn freeze(tx: &mut Tx<'_>, freeze: &Freeze) -> Result<bool, StoreError
     .execute(tx.connection())
     .await?;
     if done.rows_affected() == 0 {
-        turn_first(tx, &freeze.extent, None).await?;
+        record_first_key(tx, &freeze.extent, None).await?;
     }
     Ok(done.rows_affected() == 1)
 }
 
 /// Keeps the first word for a release, or forgets it.
-pub async fn turn_first(
+pub async fn record_first_key(
     tx: &mut Tx<'_>,
     extent: &Extent,
     first: Option<&Release>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    action::counted,
+    action::with_count,
     decision::{Decision, NOTHING_LEFT, Tally, Verdict},
     endpoint::{EndpointId, SkipReason},
     request::{Outcome, Proof, Request, State},
@@ -17,7 +17,7 @@ const TROUBLED: &str = " Something keeps Countersign from sending at the moment;
 
 /// `looks`: whether somebody looks for the endpoints' own alerts. `troubled`: whether something keeps
 /// the broker from working.
-pub(crate) fn of(request: &Request, looks: bool, troubled: bool) -> String {
+pub(crate) fn message(request: &Request, looks: bool, troubled: bool) -> String {
     let troubled = if troubled { TROUBLED } else { "" };
     match &request.state {
         State::Pending => pending(request),
@@ -235,7 +235,7 @@ fn said(groups: &Groups<'_>) -> String {
     let group = |((_, label), ids): (&(u8, String), &Vec<&EndpointId>)| {
         if ids.len() > LISTED_ENDPOINTS_MAX {
             let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-            return format!("{} {label}", counted(count, "endpoint"));
+            return format!("{} {label}", with_count(count, "endpoint"));
         }
         let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
         format!("{} {label}", ids.join(", "))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::visible::visible;
 use crate::domain::{
     Time,
-    action::counted,
+    action::with_count,
     audit::{AuditEntry, EventKind},
 };
 
@@ -17,7 +17,7 @@ const NAMED_MAX: usize = 12;
 
 /// An audit entry as a person reads it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct AuditText {
     /// Its place in the chain.
     pub seq: u64,
     /// When.
@@ -33,31 +33,31 @@ pub struct Told {
     /// What was acted on.
     pub target: Option<String>,
     /// What happened.
-    pub what: String,
+    pub summary: String,
     /// What somebody wrote, or a reason.
-    pub words: String,
+    pub quote: String,
     /// Everything else, as stored.
     pub detail: String,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for AuditText {
     /// One line for a terminal: what others wrote stands in quotes, and all of it can be seen.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let actor = [self.actor_kind, &self.actor].into_iter().filter(|part| !part.is_empty());
         let actor = actor.collect::<Vec<_>>().join(" ");
-        write!(f, "{} {}", visible(&actor), visible(&self.what))?;
+        write!(f, "{} {}", visible(&actor), visible(&self.summary))?;
         if let Some(target) = self.target.as_ref().filter(|_| self.request.is_none()) {
             write!(f, " ({})", visible(target))?;
         }
-        if self.words.is_empty() { Ok(()) } else { write!(f, ": “{}”", visible(&self.words)) }
+        if self.quote.is_empty() { Ok(()) } else { write!(f, ": “{}”", visible(&self.quote)) }
     }
 }
 
 /// Puts an entry into words.
-pub fn tell(entry: AuditEntry) -> Told {
+pub fn describe(entry: AuditEntry) -> AuditText {
     let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
     let (what, words) = match EventKind::parse(&entry.kind) {
-        Some(kind) => (what(kind, &detail), words(kind, &detail)),
+        Some(kind) => (summary(kind, &detail), quote(kind, &detail)),
         None => (entry.kind.clone(), String::new()),
     };
     let actor_kind = match entry.actor_kind.as_str() {
@@ -65,7 +65,7 @@ pub fn tell(entry: AuditEntry) -> Told {
         "unknown" => "somebody who said",
         _ => "",
     };
-    Told {
+    AuditText {
         seq: entry.seq,
         at: Time::from_timestamp_micros(entry.at_us).unwrap_or_default(),
         kind: entry.kind,
@@ -73,20 +73,20 @@ pub fn tell(entry: AuditEntry) -> Told {
         actor: entry.actor_name,
         request: entry.request,
         target: entry.target,
-        what,
-        words,
+        summary: what,
+        quote: words,
         detail: entry.detail,
     }
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
-fn what(kind: EventKind, detail: &Value) -> String {
+fn summary(kind: EventKind, detail: &Value) -> String {
     let state = text(detail, "state");
     match kind {
         EventKind::ProposalRefused => "sent a proposal that was refused".to_owned(),
         EventKind::AsksThrottled => "asks more than it may and is not heard".to_owned(),
         EventKind::RequestAsked => {
-            format!("asked: {}; {}, now {state}", text(detail, "effect"), ruling(detail))
+            format!("asked: {}; {}, now {state}", text(detail, "effect"), verdict_text(detail))
         }
         EventKind::VoteApproved => format!("approved, now {state}"),
         EventKind::RequestRejected => "rejected it".to_owned(),
@@ -101,7 +101,7 @@ fn what(kind: EventKind, detail: &Value) -> String {
         EventKind::RequestCancelled => "cancelled it".to_owned(),
         EventKind::RequestExpired => "ended it when its time ran out".to_owned(),
         EventKind::RequestRedecided => {
-            format!("asked policy again: {}, now {state}", ruling(detail))
+            format!("asked policy again: {}, now {state}", verdict_text(detail))
         }
         EventKind::RequestWithdrawn => "withdrew it".to_owned(),
         EventKind::DispatchClaimed | EventKind::DispatchResumed => attempt(detail),
@@ -149,7 +149,7 @@ fn what(kind: EventKind, detail: &Value) -> String {
 }
 
 /// Which part of the detail are words that somebody wrote, or a reason.
-fn words(kind: EventKind, detail: &Value) -> String {
+fn quote(kind: EventKind, detail: &Value) -> String {
     let decision = detail.get("decision").unwrap_or(&Value::Null);
     match kind {
         EventKind::RequestAsked => text(decision, "why"),
@@ -203,7 +203,7 @@ fn words(kind: EventKind, detail: &Value) -> String {
 }
 
 /// What policy answered: "policy wants 2 people, one of them a senior or lead".
-pub(crate) fn ruling(detail: &Value) -> String {
+pub(crate) fn verdict_text(detail: &Value) -> String {
     let decision = detail.get("decision").unwrap_or(&Value::Null);
     match text(decision, "verdict").as_str() {
         "run" => "policy lets it run".to_owned(),
@@ -231,7 +231,7 @@ fn named(ids: &[&str]) -> String {
     if ids.len() <= NAMED_MAX {
         return ids.join(", ");
     }
-    counted(u64::try_from(ids.len()).unwrap_or(0), "endpoint")
+    with_count(u64::try_from(ids.len()).unwrap_or(0), "endpoint")
 }
 
 /// ": 001, 002 sent; 014 refused (1750)".
@@ -275,8 +275,8 @@ mod tests {
     #[test]
     fn our_words_and_those_of_others_stay_apart() {
         let detail = json!({ "reason": "approved, now settled", "state": "rejected" });
-        assert_eq!(what(EventKind::RequestRejected, &detail), "rejected it");
-        assert_eq!(words(EventKind::RequestRejected, &detail), "approved, now settled");
+        assert_eq!(summary(EventKind::RequestRejected, &detail), "rejected it");
+        assert_eq!(quote(EventKind::RequestRejected, &detail), "approved, now settled");
     }
 
     #[test]
@@ -291,6 +291,6 @@ mod tests {
             "settled": null, "state": "dispatching",
         });
         let told = "had an answer: 001, 002 sent; 014 refused (1750), now dispatching";
-        assert_eq!(what(EventKind::DispatchAnswered, &detail), told);
+        assert_eq!(summary(EventKind::DispatchAnswered, &detail), told);
     }
 }

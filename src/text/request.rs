@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use crate::domain::{
     Time,
-    action::counted,
+    action::with_count,
     decision::{Decision, Verdict},
     request::{Counts, Request, State},
 };
 
 /// How long something takes: "43 seconds", "12 minutes", "2 h 5 min", "3 days".
-pub(crate) fn spoken(time: Duration) -> String {
+pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
-        0..60 => counted(seconds, "second"),
-        60..3600 => counted(seconds / 60, "minute"),
+        0..60 => with_count(seconds, "second"),
+        60..3600 => with_count(seconds / 60, "minute"),
         3600..172_800 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => counted(seconds / 86_400, "day"),
+        _ => with_count(seconds / 86_400, "day"),
     }
 }
 
 /// How long it is until a moment: "12 minutes left", "no time left".
-pub(crate) fn left(until: Time, now: Time) -> String {
+pub(crate) fn time_left(until: Time, now: Time) -> String {
     match (until - now).to_std() {
-        Ok(time) if time.as_secs() > 0 => format!("{} left", spoken(time)),
+        Ok(time) if time.as_secs() > 0 => format!("{} left", duration(time)),
         Ok(_) | Err(_) => "no time left".to_owned(),
     }
 }
 
 /// Where a request stands, in one sentence.
-pub(crate) fn standing(request: &Request) -> String {
+pub(crate) fn status(request: &Request) -> String {
     match &request.state {
         State::Pending => "It waits for people. Nothing has been sent.".to_owned(),
         State::Approved { .. } => {
@@ -78,7 +78,7 @@ pub(crate) fn ended_at(state: &State) -> Option<Time> {
 }
 
 /// What policy says, in one sentence: the outcome for the request as it is.
-pub(crate) fn ruling(decision: &Decision) -> String {
+pub(crate) fn verdict(decision: &Decision) -> String {
     match decision.verdict {
         Verdict::Run if decision.break_glass => format!(
             "The glass was broken: it runs without those who are missing, approved by {}.",
@@ -111,7 +111,7 @@ pub(crate) fn needed(decision: &Decision, names: &[&str]) -> String {
 /// Outcomes, counted: "10 sent, 1 refused by the manager, 1 unknown".
 pub(crate) fn outcomes(counts: &Counts) -> String {
     let parts: Vec<_> =
-        counts.met().map(|(name, count)| format!("{count} {}", outcome_word(name))).collect();
+        counts.reached().map(|(name, count)| format!("{count} {}", outcome_word(name))).collect();
     if parts.is_empty() { "No endpoint has an outcome".to_owned() } else { parts.join(", ") }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String 
 }
 
 /// Text of a form's field; blank is absent.
-pub(crate) fn given(text: &str) -> Option<String> {
+pub(crate) fn non_empty(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn time_reads_as_plain_words() {
-        let say = |seconds| spoken(Duration::from_secs(seconds));
+        let say = |seconds| duration(Duration::from_secs(seconds));
         assert_eq!(say(1), "1 second");
         assert_eq!(say(125), "2 minutes");
         assert_eq!(say(7500), "2 h 5 min");

@@ -15,14 +15,14 @@ const MARKS_MAX: u32 = 2;
 
 /// A character, or the escape that stands for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum VisibleChar {
     /// It shows as itself.
     Plain(char),
     /// It shows as its number.
     Escape(char),
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for VisibleChar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Plain(c) => write!(f, "{c}"),
@@ -33,7 +33,7 @@ impl fmt::Display for Shown {
 
 /// How each character of a text shows. What is decided from a character's neighbours sees only
 /// this text: hand over whole strings.
-pub fn characters(text: &str) -> impl Iterator<Item = Shown> {
+pub fn characters(text: &str) -> impl Iterator<Item = VisibleChar> {
     let mut before: Option<char> = None;
     let mut marks: u32 = 0;
     let mut rest = text.chars();
@@ -51,7 +51,7 @@ pub fn characters(text: &str) -> impl Iterator<Item = Shown> {
         };
         // What an escape ends in is no letter that a mark could change.
         before = Some(if plain { c } else { '\0' });
-        Some(if plain { Shown::Plain(c) } else { Shown::Escape(c) })
+        Some(if plain { VisibleChar::Plain(c) } else { VisibleChar::Escape(c) })
     })
 }
 

@@ -9,9 +9,9 @@ use axum::{
 };
 
 use super::{
-    Site,
-    http::session::{self, Session},
-    layout::page::{Frame, page},
+    AppState,
+    http::session::{self, PageSession},
+    layout::page::{Layout, page},
 };
 use crate::{
     broker::{BrokerError, queries::request::StoreError},
@@ -20,7 +20,7 @@ use crate::{
 
 /// Why a page cannot be shown or a form not be taken.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+pub(super) struct PageError {
     status: StatusCode,
     title: &'static str,
     sentence: String,
@@ -32,19 +32,19 @@ pub(super) struct Failure {
 
 const INBOX: (&str, &str) = ("/", "Go to the inbox");
 
-impl Failure {
+impl PageError {
     fn new(status: StatusCode, title: &'static str, sentence: impl Into<String>) -> Self {
         Self { status, title, sentence: sentence.into(), cause: None, onward: INBOX }
     }
 
     /// A `Host` that is not on the list.
-    pub(super) fn misdirected() -> Self {
+    pub(super) fn wrong_host() -> Self {
         let sentence = "This server does not answer under the name that your browser asked for.";
         Self::new(StatusCode::MISDIRECTED_REQUEST, "Wrong address", sentence)
     }
 
     /// A change that none of our own pages asked for.
-    pub(super) fn foreign(public_url: &str) -> Self {
+    pub(super) fn foreign_origin(public_url: &str) -> Self {
         let sentence = format!(
             "That form was not sent by a page of Countersign, or your browser does not say so. \
              Nothing was changed. Open {public_url} and try again there."
@@ -60,7 +60,7 @@ impl Failure {
     }
 
     /// A form without the token of its session.
-    pub(super) fn no_token() -> Self {
+    pub(super) fn form_expired() -> Self {
         let sentence = "That form does not belong to your session, perhaps because you signed in \
                         again since it was shown. Nothing was changed. Look again before you decide.";
         Self::new(StatusCode::FORBIDDEN, "Not your form", sentence)
@@ -92,15 +92,15 @@ impl Failure {
     }
 
     /// A page that could not be made.
-    pub(super) fn broken(cause: &dyn std::error::Error) -> Self {
+    pub(super) fn internal(cause: &dyn std::error::Error) -> Self {
         let sentence = "Countersign could not do this just now. Look again; if that does not \
                         help, give the reference to whoever runs it.";
-        let failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "That did not work", sentence);
-        Self { cause: Some(cause.to_string()), ..failure }
+        let error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "That did not work", sentence);
+        Self { cause: Some(cause.to_string()), ..error }
     }
 }
 
-impl From<BrokerError> for Failure {
+impl From<BrokerError> for PageError {
     fn from(error: BrokerError) -> Self {
         let words = error.to_string();
         match error {
@@ -121,7 +121,7 @@ impl From<BrokerError> for Failure {
                 "Not signed in",
                 "Name or password is wrong. Nothing was changed.",
             ),
-            BrokerError::SignInThrottled | BrokerError::AsksTooMuch(_) => Self::new(
+            BrokerError::SignInThrottled | BrokerError::RateLimited(_) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Wait a little",
                 format!("{words}. Nothing was changed."),
@@ -132,13 +132,13 @@ impl From<BrokerError> for Failure {
                 format!("Nothing was changed: {words}."),
             ),
             BrokerError::Manager(_) | BrokerError::Policy(_) | BrokerError::Store(_) => {
-                Self::broken(&error)
+                Self::internal(&error)
             }
         }
     }
 }
 
-impl From<Refusal> for Failure {
+impl From<Refusal> for PageError {
     fn from(refusal: Refusal) -> Self {
         let sentence = format!("Nothing was changed: {refusal}.");
         Self::new(status_of(&refusal), "Not done", sentence)
@@ -168,8 +168,8 @@ pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
     }
 }
 
-impl IntoResponse for Failure {
-    /// Carries the failure to [`present`].
+impl IntoResponse for PageError {
+    /// Carries the error to [`present`].
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
@@ -178,43 +178,43 @@ impl IntoResponse for Failure {
 }
 
 #[derive(Debug, Template)]
-#[template(path = "pages/failure.html")]
-struct FailurePage {
-    frame: Frame,
-    failure: Failure,
+#[template(path = "pages/error.html")]
+struct ErrorPage {
+    layout: Layout,
+    error: PageError,
     reference: Option<String>,
 }
 
-/// Gives a failure its page: the one place that does.
-pub(super) async fn present(site: &Site, mut response: Response) -> Response {
-    let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
-    let reference = failure.cause.as_ref().map(|cause| {
-        let reference: [u8; 4] = site.broker.clock().random();
+/// Gives a error its page: the one place that does.
+pub(super) async fn render(app: &AppState, mut response: Response) -> Response {
+    let Some(error) = response.extensions_mut().remove::<PageError>() else { return response };
+    let reference = error.cause.as_ref().map(|cause| {
+        let reference: [u8; 4] = app.broker.clock().random();
         let reference = format!("{:08x}", u32::from_be_bytes(reference));
         tracing::error!(%reference, %cause, "a page could not be shown");
         reference
     });
-    let frame = match response.extensions_mut().remove::<Session>() {
+    let layout = match response.extensions_mut().remove::<PageSession>() {
         None => None,
         // What it says stays true, and the address may be that of a form: nothing to look at again.
         Some(session) => {
-            let frame = Frame::new(site, &session, failure.title).await;
-            frame.map(Frame::still).ok()
+            let layout = Layout::new(app, &session, error.title).await;
+            layout.map(Layout::without_refresh).ok()
         }
     };
-    let frame = frame.unwrap_or_else(|| Frame::bare(failure.title));
-    let status = failure.status;
-    page(status, &FailurePage { frame, failure, reference }).unwrap_or(response)
+    let layout = layout.unwrap_or_else(|| Layout::anonymous(error.title));
+    let status = error.status;
+    page(status, &ErrorPage { layout, error, reference }).unwrap_or(response)
 }
 
 /// For an address that is none.
-pub(super) async fn not_found(State(site): State<Site>, headers: HeaderMap) -> Response {
-    session::attach(&site, &headers, Failure::not_found().into_response()).await
+pub(super) async fn not_found(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    session::attach_session(&app, &headers, PageError::not_found().into_response()).await
 }
 
 /// For an address that exists, but not for this method.
-pub(super) async fn wrong_method(State(site): State<Site>, headers: HeaderMap) -> Response {
+pub(super) async fn wrong_method(State(app): State<AppState>, headers: HeaderMap) -> Response {
     let sentence = "Nothing can be done this way at this address. Nothing was changed.";
-    let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence);
-    session::attach(&site, &headers, failure.into_response()).await
+    let error = PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence);
+    session::attach_session(&app, &headers, error.into_response()).await
 }

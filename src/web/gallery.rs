@@ -10,23 +10,24 @@ use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, und
 
 use super::{
     admin::{
-        policy::{Policy, PolicyPage},
+        policy::{PolicyCard, PolicyPage},
         system::SystemPage,
     },
     http::assets,
-    layout::page::Frame,
+    layout::page::Layout,
     lists::{
-        active_responses::InForcePage,
-        audit::{AuditPage, Filters},
-        inbox::InboxPage,
+        active_responses::ActiveResponsesPage,
+        audit::{AuditFilters, AuditPage},
+        inbox::InboxTemplate,
         requests::{self, RequestsPage},
     },
     request::page::RequestPage,
 };
 use crate::{
     broker::queries::request::{
-        Access, ChannelState, Doing, Group, Health, InForce, Inbox, ManagerState, Pile, Seen,
-        Standing, Summary, System, Undo, Verified, Waiting,
+        ActiveResponse, ActiveTarget, ChannelActivity, ChannelState, Health, InboxGroup, InboxPage,
+        InboxSection, ManagerStatus, PendingItem, Permission, RequestSummary, RequestView,
+        SystemStatus, UndoOption, Verified,
     },
     domain::{
         action::{Action, ActionKind, Term},
@@ -40,14 +41,14 @@ use crate::{
     },
 };
 
-fn seen(request: Request, approve: Access) -> Seen {
+fn seen(request: Request, approve: Permission) -> RequestView {
     let may = vec![
         (Verb::Approve, approve),
-        (Verb::Reject, Access::Now),
-        (Verb::Retract, Access::Now),
-        (Verb::Undo, Access::Now),
-        (Verb::Resolve, Access::WithPassword),
-        (Verb::Cancel, Access::No("an agent's owner may cancel its requests".to_owned())),
+        (Verb::Reject, Permission::Now),
+        (Verb::Retract, Permission::Now),
+        (Verb::Undo, Permission::Now),
+        (Verb::Resolve, Permission::WithPassword),
+        (Verb::Cancel, Permission::Denied("an agent's owner may cancel its requests".to_owned())),
     ];
     let attempt = request.attempts.first().map(|attempt| attempt.id);
     let timeline = audit(&request);
@@ -55,50 +56,50 @@ fn seen(request: Request, approve: Access) -> Seen {
     let settled = request.state.name() == StateName::Settled;
     let (undo, undos) = if settled {
         let note = "A trace in the alerts shows it; without one nobody knows.".to_owned();
-        (Undo::Possible { note }, vec![(id(9), StateName::Denied)])
+        (UndoOption::Possible { note }, vec![(id(9), StateName::Denied)])
     } else {
-        (Undo::Nothing, Vec::new())
+        (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    Seen { request, agent: agent(), owner, may, bodies, timeline, undo, undos }
+    RequestView { request, agent: agent(), owner, may, bodies, timeline, undo, undos }
 }
 
-fn frame(title: &str, here: &'static str) -> Frame {
-    Frame {
+fn layout(title: &str, here: &'static str) -> Layout {
+    Layout {
         person: Some(person(2, "bob", Role::Senior)),
         form_token: "f00d".to_owned(),
-        ..Frame::bare(title).at(here)
+        ..Layout::anonymous(title).section(here)
     }
 }
 
-fn request_page(request: Request, approve: Access, me: PersonId) -> RequestPage {
-    let frame = frame(&request.effect(), "/requests");
-    RequestPage::new(frame, seen(request, approve), (me, Role::Senior), at(8))
+fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
+    let layout = layout(&request.effect(), "/requests");
+    RequestPage::new(layout, seen(request, approve), (me, Role::Senior), at(8))
 }
 
-fn own_agent() -> Access {
-    Access::No("nobody approves for an agent they own".to_owned())
+fn own_agent() -> Permission {
+    Permission::Denied("nobody approves for an agent they own".to_owned())
 }
 
-fn inbox() -> InboxPage {
-    let waiting = |number, approve| Waiting {
+fn inbox() -> InboxTemplate {
+    let waiting = |number, approve| PendingItem {
         request: request(number),
         agent: agent(),
         approve,
         voted: false,
     };
-    let pile = |members: Vec<_>, more| Pile {
+    let pile = |members: Vec<_>, more| InboxSection {
         number: u64::try_from(members.len() + more).unwrap(),
-        groups: vec![Group { members, more }],
+        groups: vec![InboxGroup { members, more }],
         next: None,
     };
-    let mine = pile(vec![waiting(1, Access::WithPassword), waiting(2, Access::Now)], 3);
-    let inbox = Inbox { mine, others: pile(vec![waiting(3, own_agent())], 0) };
-    InboxPage::new(frame("Inbox", "/"), &inbox, false, at(8))
+    let mine = pile(vec![waiting(1, Permission::WithPassword), waiting(2, Permission::Now)], 3);
+    let inbox = InboxPage { mine, others: pile(vec![waiting(3, own_agent())], 0) };
+    InboxTemplate::new(layout("Inbox", "/"), &inbox, false, at(8))
 }
 
 fn requests() -> RequestsPage {
-    let summary = |number, state: State| Summary {
+    let summary = |number, state: State| RequestSummary {
         id: id::<RequestId>(number),
         agent_name: "triage-bot".to_owned(),
         undoes: None,
@@ -115,11 +116,15 @@ fn requests() -> RequestsPage {
         1 => summary(number, State::Pending),
         _ => summary(number, State::Denied { at: at(1) }),
     });
-    RequestsPage::new(frame("Requests", "/requests"), requests::Filters::default(), found.collect())
+    RequestsPage::new(
+        layout("Requests", "/requests"),
+        requests::RequestFilters::default(),
+        found.collect(),
+    )
 }
 
-fn in_force() -> InForcePage {
-    let one = |number: u128, endpoint: &str, outcome, term: Term| InForce {
+fn in_force() -> ActiveResponsesPage {
+    let one = |number: u128, endpoint: &str, outcome, term: Term| ActiveTarget {
         request: id(number),
         manager: "wazuh-1".to_owned(),
         action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
@@ -130,7 +135,7 @@ fn in_force() -> InForcePage {
         since: at(5),
         ends: term.seconds().map(|seconds| at(5) + TimeDelta::seconds(seconds.into())),
     };
-    let standing = |places, approvers, undo| Standing { places, approvers, undo };
+    let standing = |places, approvers, undo| ActiveResponse { places, approvers, undo };
     let timed = vec![
         one(2, "001", "sent", Term::Seconds(600)),
         one(2, "002", "unknown", Term::Seconds(600)),
@@ -143,13 +148,13 @@ fn in_force() -> InForcePage {
             Some((id(9), StateName::Pending)),
         ),
     ];
-    InForcePage::new(frame("In force", "/in-force"), &found, true, at(8))
+    ActiveResponsesPage::new(layout("In force", "/in-force"), &found, true, at(8))
 }
 
-fn manager(name: &str, answer: Result<String, String>) -> ManagerState {
+fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {
     let health = Health { calls_last_minute: 12, calls_per_minute_max: 200, ..Health::default() };
     let address = format!("https://{name}.example.net:55000");
-    ManagerState { name: name.to_owned(), address, answer, health, waiting: 3 }
+    ManagerStatus { name: name.to_owned(), address, answer, health, waiting: 3 }
 }
 
 fn system() -> SystemPage {
@@ -168,8 +173,8 @@ fn system() -> SystemPage {
     ];
     let troubles = vec![format!("the manager wazuh-1 does not answer: {HOSTILE}")];
     SystemPage {
-        frame: Frame { freezes, troubles, ..frame("System", "/system") },
-        system: System {
+        layout: Layout { freezes, troubles, ..layout("System", "/system") },
+        system: SystemStatus {
             managers: vec![
                 manager("wazuh-1", Err(HOSTILE.to_owned())),
                 manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned())),
@@ -177,7 +182,7 @@ fn system() -> SystemPage {
             channels: vec![ChannelState {
                 name: "webhook.ops".to_owned(),
                 place: "json to hooks.example".to_owned(),
-                doing: Doing {
+                doing: ChannelActivity {
                     delivered_at: Some(at(3)),
                     waiting: 2,
                     given_up: 1,
@@ -192,8 +197,8 @@ fn system() -> SystemPage {
             requests: vec![("pending".to_owned(), 3), ("settled".to_owned(), 12)],
             outcomes: vec![("sent".to_owned(), 40), ("unknown".to_owned(), 1)],
         },
-        freeze: Access::Now,
-        unfreeze: Access::WithPassword,
+        freeze: Permission::Now,
+        unfreeze: Permission::WithPassword,
         me: person(2, "bob", Role::Senior).id,
         parts: vec![("everything".to_owned(), "everything".to_owned())],
         problem: Some("The password is wrong. Nothing was changed.".to_owned()),
@@ -205,7 +210,7 @@ fn system() -> SystemPage {
 fn policy() -> PolicyPage {
     let text =
         "@id(\"run.critical\")\nforbid (\n  principal,\n  action,\n  resource\n)\nwhen { a };";
-    let policy = |id: &str, effect| Policy {
+    let policy = |id: &str, effect| PolicyCard {
         id: id.to_owned(),
         why: "an endpoint of criticality 4 or 5 needs two people".to_owned(),
         effect,
@@ -213,26 +218,27 @@ fn policy() -> PolicyPage {
         text: text.to_owned(),
     };
     PolicyPage {
-        frame: frame("Policy", "/policy"),
+        layout: layout("Policy", "/policy"),
         hash: Digest::of(b"policy"),
         policies: vec![policy("run.one-approval", "permit"), policy("run.critical", "forbid")],
         folder: "/etc/countersign/policies".to_owned(),
-        activate: Access::WithPassword,
+        activate: Permission::WithPassword,
         problem: Some(("Refused.".to_owned(), "20_run.cedar:3\n  no such attribute".to_owned())),
     }
 }
 
 fn pages() -> Vec<(&'static str, String)> {
-    let audit = AuditPage::new(frame("Audit", "/audit"), Filters::default(), audit(&request(1)));
-    let pending = request_page(request(1), Access::WithPassword, id(2));
-    let voted = request_page(request(1), Access::Now, id(1));
+    let audit =
+        AuditPage::new(layout("Audit", "/audit"), AuditFilters::default(), audit(&request(1)));
+    let pending = request_page(request(1), Permission::WithPassword, id(2));
+    let voted = request_page(request(1), Permission::Now, id(1));
     let barred = request_page(request(1), own_agent(), id(3));
-    let mut impossible = request_page(settled(), Access::Now, id(2));
-    impossible.seen.undo = Undo::Impossible {
+    let mut impossible = request_page(settled(), Permission::Now, id(2));
+    impossible.seen.undo = UndoOption::Impossible {
         why: "This cannot be undone through Wazuh: remove the rule on the endpoint.".to_owned(),
     };
-    let settled = request_page(settled(), Access::Now, id(2));
-    let undo = request_page(undo(), Access::Now, id(3));
+    let settled = request_page(settled(), Permission::Now, id(2));
+    let undo = request_page(undo(), Permission::Now, id(3));
     [
         ("inbox", inbox().render()),
         ("request", pending.render()),
@@ -278,10 +284,10 @@ fn what_a_person_may_not_do_is_not_offered() {
     assert!(barred.contains("You may not approve it: nobody approves for an agent they own."));
     assert!(!barred.contains("/approve\""));
     assert!(barred.contains("/reject\""));
-    let voted = request_page(request(1), Access::Now, id(1)).render().unwrap();
+    let voted = request_page(request(1), Permission::Now, id(1)).render().unwrap();
     assert!(!voted.contains("/approve\""));
     assert!(voted.contains("/retract\""));
-    let settled = request_page(settled(), Access::Now, id(2)).render().unwrap();
+    let settled = request_page(settled(), Permission::Now, id(2)).render().unwrap();
     for form in ["/approve\"", "/reject\"", "/retract\"", "/cancel\""] {
         assert!(!settled.contains(form));
     }
@@ -289,20 +295,20 @@ fn what_a_person_may_not_do_is_not_offered() {
 
 #[test]
 fn what_nobody_knows_is_loud_and_says_what_to_do() {
-    let html = request_page(settled(), Access::Now, id(2)).render().unwrap();
+    let html = request_page(settled(), Permission::Now, id(2)).render().unwrap();
     assert!(html.contains("Nobody knows what happened on 2 of the endpoints"));
     for link in ["href=\"#resolve\"", "href=\"#undo\"", "id=\"resolve\"", "id=\"undo\""] {
         assert!(html.contains(link), "{link}");
     }
-    let calm = request_page(request(1), Access::Now, id(2)).render().unwrap();
+    let calm = request_page(request(1), Permission::Now, id(2)).render().unwrap();
     assert!(!calm.contains("Nobody knows") && !calm.contains("id=\"undo\""));
 }
 
 #[test]
 fn what_cannot_be_undone_says_so_and_has_no_button() {
-    let mut page = request_page(settled(), Access::Now, id(2));
+    let mut page = request_page(settled(), Permission::Now, id(2));
     let why = "This cannot be undone through Wazuh: remove the rule by hand.".to_owned();
-    page.seen.undo = Undo::Impossible { why: why.clone() };
+    page.seen.undo = UndoOption::Impossible { why: why.clone() };
     let html = page.render().unwrap();
     assert!(html.contains(&why));
     assert!(!html.contains("/undo\""));
@@ -310,7 +316,7 @@ fn what_cannot_be_undone_says_so_and_has_no_button() {
 
 #[test]
 fn a_vote_carries_what_was_shown() {
-    let (request, form) = (request(1), request_page(request(1), Access::WithPassword, id(2)));
+    let (request, form) = (request(1), request_page(request(1), Permission::WithPassword, id(2)));
     let html = form.render().unwrap();
     let digest = format!("name=\"digest\" value=\"{}\"", request.digest);
     for field in ["name=\"version\" value=\"3\"", "name=\"form_token\" value=\"f00d\"", &digest] {

@@ -149,7 +149,7 @@ async fn the_vote_of_a_person_who_is_disabled_no_longer_counts() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     world.person("bob").await.approve(&id).await;
-    world.broker().keeper().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    world.broker().operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
     world.work().await;
     assert_eq!(state(&world, &id).await, "pending");
     assert!(world.manager.received().is_empty());
@@ -160,7 +160,7 @@ async fn the_session_of_a_person_who_is_disabled_ends_at_once() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     assert_eq!(bob.get("/").await.status, StatusCode::OK);
-    world.broker().keeper().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    world.broker().operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
     assert_ne!(bob.get("/").await.status, StatusCode::OK);
 }
 
@@ -168,8 +168,8 @@ async fn the_session_of_a_person_who_is_disabled_ends_at_once() {
 async fn after_a_reset_the_password_must_be_changed_before_anything_else() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
-    let keeper = world.broker().keeper();
-    keeper.reset_password(&Actor::CommandLine, "bob", "a password for one day").await.unwrap();
+    let operator = world.broker().operator();
+    operator.reset_password(&Actor::CommandLine, "bob", "a password for one day").await.unwrap();
     let bob = PersonClient::sign_in(&world.url(), "bob", "a password for one day").await;
     let page = bob.get(&format!("/requests/{id}")).await;
     assert_eq!(page.location.as_deref(), Some("/password"));

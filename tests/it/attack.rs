@@ -128,7 +128,7 @@ async fn a_policy_set_is_never_active_without_its_event() {
     // Whoever asked is gone. It is finished, or not begun, but what is active is written down.
     for _ in 0..100_000 {
         let active = broker.engine().hash().to_string();
-        let told = broker.keeper().audit_after(0).await.unwrap();
+        let told = broker.operator().audit_after(0).await.unwrap();
         let events = told.iter().filter(|entry| entry.kind == "policy.activated");
         let hashes: Vec<_> = events.filter_map(|entry| entry.target.clone()).collect();
         assert!(hashes.contains(&active), "{active} is not in {hashes:?}");
@@ -253,10 +253,10 @@ async fn strange_json_is_refused_or_kept_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_write_leaves_no_half_and_no_lock() {
     let world = World::start().await;
-    let keeper = world.broker().keeper();
+    let operator = world.broker().operator();
     for polls in 0..400_u32 {
         let name = format!("p{polls}");
-        let mut work = Box::pin(keeper.freeze(&Actor::CommandLine, &Extent::Everything, &name));
+        let mut work = Box::pin(operator.freeze(&Actor::CommandLine, &Extent::Everything, &name));
         let mut left = polls % 7;
         std::future::poll_fn(|cx| {
             if left == 0 {
@@ -272,9 +272,9 @@ async fn a_dropped_write_leaves_no_half_and_no_lock() {
         drop(work);
         world.unfreeze().await;
     }
-    let told = keeper.audit_after(0).await.unwrap();
+    let told = operator.audit_after(0).await.unwrap();
     let count = |kind: &str| told.iter().filter(|e| e.kind == kind).count();
-    assert_eq!(keeper.verify_audit().await.unwrap().broken, None);
+    assert_eq!(operator.verify_audit().await.unwrap().broken, None);
     let ended = count("kill_switch.unfrozen");
     assert!(count("kill_switch.frozen").abs_diff(ended) <= 1);
     assert_eq!(count("kill_switch.release_asked"), ended);
@@ -286,11 +286,11 @@ async fn nothing_runs_for_an_agent_whose_owner_is_disabled() {
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let asked = world.agent().await.block("203.0.113.7", more).await;
     assert_eq!(asked.state(), "approved");
-    let keeper = world.broker().keeper();
-    keeper.disable_person(&Actor::CommandLine, "alice").await.unwrap();
+    let operator = world.broker().operator();
+    operator.disable_person(&Actor::CommandLine, "alice").await.unwrap();
     world.work().await;
     assert!(world.manager.received().is_empty());
-    assert!(keeper.agent_of_token(&world.token).await.unwrap().is_none());
+    assert!(operator.agent_of_token(&world.token).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,8 +299,8 @@ async fn whoever_resets_a_password_cannot_vote_with_it() {
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     let bob = world.person("bob").await;
     let fields = bob.form(&id, "approve").await;
-    let keeper = world.broker().keeper();
-    keeper.reset_password(&Actor::CommandLine, "bob", "a reset password").await.unwrap();
+    let operator = world.broker().operator();
+    operator.reset_password(&Actor::CommandLine, "bob", "a reset password").await.unwrap();
     // The old session, and a new one with the reset password.
     let page = bob.post(&format!("/requests/{id}/approve"), &fields).await;
     assert!(page.status.is_client_error());
@@ -313,7 +313,7 @@ async fn whoever_resets_a_password_cannot_vote_with_it() {
     let request = id.parse().unwrap();
     let seen = broker.request_of_person(&who, request).await;
     assert!(seen.is_err(), "the broker itself refuses");
-    let shown = countersign::domain::lifecycle::Shown { version: 1, digest: Digest::ZERO };
+    let shown = countersign::domain::lifecycle::Displayed { version: 1, digest: Digest::ZERO };
     assert!(broker.approve(&who, request, shown, "").await.is_err());
     assert!(broker.freeze(&who, &Extent::Everything, "x").await.is_err());
 }

@@ -23,8 +23,8 @@ const KNOWN: &str = "203.0.113.7";
 
 /// An agent that bob, a senior, owns.
 async fn bobs_agent(world: &World) -> AgentClient {
-    let keeper = world.broker().keeper();
-    let new = keeper
+    let operator = world.broker().operator();
+    let new = operator
         .add_agent(&Actor::CommandLine, "bobs-bot", "bob", &ActionKind::RESPONSES)
         .await
         .unwrap();
@@ -66,11 +66,11 @@ async fn an_undo_of_somebody_who_is_disabled_by_now_does_not_run_by_itself() {
     let agent = world.agent().await;
     let id = agent.block(KNOWN, at_once()).await.id();
     world.work().await;
-    let keeper = world.broker().keeper();
+    let operator = world.broker().operator();
     world.freeze("somebody has bob's password").await;
     let child = undo(&world.person("bob").await, &id).await;
     assert_eq!(agent.get(&child).await.state(), "approved");
-    keeper.disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    operator.disable_person(&Actor::CommandLine, "bob").await.unwrap();
     world.unfreeze().await;
     world.work().await;
     assert_eq!(agent.get(&child).await.state(), "pending");
@@ -112,7 +112,7 @@ async fn a_manager_that_does_not_answer_leaves_the_kill_switch_readable() {
     }
     let slow = timeout(Duration::from_millis(700), pages.join_next()).await;
     assert!(slow.is_err(), "the pages wait for the manager");
-    let frozen = timeout(Duration::from_millis(700), world.broker().keeper().frozen()).await;
+    let frozen = timeout(Duration::from_millis(700), world.broker().operator().frozen()).await;
     assert_eq!(frozen.unwrap().unwrap(), []);
 }
 

@@ -7,10 +7,10 @@ use countersign::{
     broker::{
         BrokerError,
         admin::{kill_switch::Unfreeze, operator::PersonChange, sessions::SignedIn},
-        notifications::Told,
+        notifications::DeliveryResult,
         requests::rate_limit::AgentLimits,
     },
-    connector::{Channel, Format, Secret, Tls, WebhookSettings},
+    connector::{Channel, Secret, Tls, WebhookFormat, WebhookSettings},
     domain::{
         action::ActionKind,
         actor::{Actor, Role},
@@ -36,8 +36,8 @@ async fn looked_at(world: &World, name: &str) -> SignedIn {
 }
 
 async fn change(world: &World, name: &str, change: PersonChange) {
-    let keeper = world.broker().keeper();
-    keeper.change_person(&Actor::CommandLine, name, &change).await.unwrap();
+    let operator = world.broker().operator();
+    operator.change_person(&Actor::CommandLine, name, &change).await.unwrap();
 }
 
 async fn release(person: &PersonClient) -> StatusCode {
@@ -48,14 +48,14 @@ async fn release(person: &PersonClient) -> StatusCode {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_with_a_token_that_was_replaced_meanwhile_is_not_stored() {
     let world = World::start().await;
-    let (broker, keeper) = (world.broker(), world.broker().keeper());
+    let (broker, operator) = (world.broker(), world.broker().operator());
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let id = agent.block("203.0.113.7", more).await.id();
     world.work().await;
     // As the door has it after it looked at the token, while the manager is asked.
-    let then = keeper.agent_of_token(&world.token).await.unwrap().unwrap();
-    keeper.rotate_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
+    let then = operator.agent_of_token(&world.token).await.unwrap().unwrap();
+    operator.rotate_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
     let ask = json!({
         "srcip": "203.0.113.7", "duration_seconds": 600, "reason": "x", "agent_ids": ["002"],
         "alert_id": ALERT,
@@ -129,7 +129,7 @@ async fn whoever_knows_the_old_password_does_not_outrun_its_reset() {
     let (_, reset) =
         tokio::join!(bob.post("/password", &fields), forced(&dora, "/people/bob/password", &[]));
     assert_eq!(reset.status, StatusCode::OK, "{}", reset.html);
-    let bob = world.broker().keeper().person("bob").await.unwrap();
+    let bob = world.broker().operator().person("bob").await.unwrap();
     assert!(bob.must_change_password, "the reset was undone");
 }
 
@@ -144,7 +144,7 @@ async fn whoever_was_demoted_meanwhile_does_not_turn_a_key() {
         change(&world, name, PersonChange::Role(role)).await;
         let turned = world.broker().unfreeze(&who, all, "all is well").await;
         assert!(turned.is_err(), "{name}: {turned:?}");
-        assert_eq!(world.broker().keeper().frozen().await.unwrap()[0].release, None);
+        assert_eq!(world.broker().operator().frozen().await.unwrap()[0].release, None);
     }
 }
 
@@ -154,11 +154,11 @@ async fn an_admin_who_was_stopped_meanwhile_changes_nothing() {
         [PersonChange::Role(Role::Lead), PersonChange::Disable, PersonChange::EndSessions];
     for stop in changes {
         let world = World::start().await;
-        let (broker, keeper) = (world.broker(), world.broker().keeper());
+        let (broker, operator) = (world.broker(), world.broker().operator());
         change(&world, "otto", PersonChange::Role(Role::Admin)).await;
         let who = looked_at(&world, "dora").await;
         change(&world, "dora", stop).await;
-        let before = (keeper.people().await.unwrap(), keeper.agents().await.unwrap());
+        let before = (operator.people().await.unwrap(), operator.agents().await.unwrap());
         let audit = world.audit_kinds().await.len();
         assert!(broker.add_person(&who, "mallory", Role::Lead, None).await.is_err());
         assert!(broker.reset_password(&who, "carol").await.is_err());
@@ -167,7 +167,7 @@ async fn an_admin_who_was_stopped_meanwhile_changes_nothing() {
         assert!(broker.rotate_agent(&who, "triage-bot").await.is_err());
         assert!(broker.set_scopes(&who, "triage-bot", &[ActionKind::BlockIp]).await.is_err());
         assert!(broker.revoke_agent(&who, "triage-bot").await.is_err());
-        let after = (keeper.people().await.unwrap(), keeper.agents().await.unwrap());
+        let after = (operator.people().await.unwrap(), operator.agents().await.unwrap());
         assert_eq!((after, world.audit_kinds().await.len()), (before, audit));
     }
 }
@@ -224,7 +224,7 @@ async fn an_agent_that_asks_and_cancels_does_not_hold_up_what_is_urgent() {
     let settings = WebhookSettings {
         name: "ops".to_owned(),
         url: Secret::new(format!("{}/hook", tap.url())),
-        format: Format::Ntfy,
+        format: WebhookFormat::Ntfy,
         secret: None,
         token: None,
         tls: Tls::Plain,
@@ -238,8 +238,8 @@ async fn an_agent_that_asks_and_cancels_does_not_hold_up_what_is_urgent() {
         agent.cancel(&id).await;
     }
     world.freeze("stop").await;
-    world.broker().tell().await.unwrap();
-    assert_eq!(world.broker().deliver_next("webhook.ops").await.unwrap(), Told::Arrived);
+    world.broker().notify().await.unwrap();
+    assert_eq!(world.broker().deliver_next("webhook.ops").await.unwrap(), DeliveryResult::Arrived);
     let heard = tap.heard("POST");
     assert!(heard[0].headers.contains("priority: high"), "{:?}", heard[0].headers);
 }
@@ -252,7 +252,7 @@ async fn an_address_that_no_mail_goes_to_is_refused_when_it_is_typed() {
         let page = used(&dora, "/people/bob", "/people/bob/mail", &[("mail", mail)]).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{mail}");
     }
-    assert_eq!(world.broker().keeper().person("bob").await.unwrap().mail, None);
+    assert_eq!(world.broker().operator().person("bob").await.unwrap().mail, None);
 }
 
 /// Held: nobody is both keys, whichever doors they use.
@@ -265,7 +265,7 @@ async fn the_same_person_in_two_sessions_is_one_key() {
     let first = world.broker().unfreeze(&one, all, "a").await.unwrap();
     assert!(matches!(first, Unfreeze::Waits(_)), "{first:?}");
     assert!(world.broker().unfreeze(&other, all, "b").await.is_err());
-    assert_eq!(world.broker().keeper().frozen().await.unwrap().len(), 1);
+    assert_eq!(world.broker().operator().frozen().await.unwrap().len(), 1);
 }
 
 /// Held: a form for several requests approves what was shown of each, or nothing.

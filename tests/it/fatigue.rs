@@ -125,9 +125,10 @@ async fn an_agent_asks_no_faster_than_it_may_and_does_not_fill_the_audit() {
 async fn the_limits_of_one_agent_are_not_those_of_another() {
     let world = limited(1, 100).await;
     block(&world.agent().await, 1).await.id();
-    let keeper = world.broker().keeper();
+    let operator = world.broker().operator();
     let line = countersign::domain::actor::Actor::CommandLine;
-    let new = keeper.add_agent(&line, "second-bot", "alice", &ActionKind::RESPONSES).await.unwrap();
+    let new =
+        operator.add_agent(&line, "second-bot", "alice", &ActionKind::RESPONSES).await.unwrap();
     let second = AgentClient::connect(&world.url(), &new.token).await;
     assert_eq!(block(&second, 1).await.state(), "pending");
 }

@@ -10,18 +10,18 @@ use std::{
 };
 
 use countersign::{
-    app::{Parts, Running},
+    app::{AppParts, Running},
     broker::{
         Broker, BusinessHours, Settings,
         admin::{
-            operator::{Keeper, NewPerson},
+            operator::{NewPerson, Operator},
             policies::load_and_test,
         },
         execution::dispatch::Progress,
         requests::rate_limit::AgentLimits,
     },
     clock::Clock,
-    connector::{Channel, Connector, IndexerSettings, Secret, Settings as Manager, Tls},
+    connector::{Channel, Connector, IndexerSettings, Secret, Tls, WazuhSettings as Manager},
     domain::{
         action::ActionKind,
         actor::{Actor, Role},
@@ -122,7 +122,7 @@ impl World {
             std::fs::copy(database, &path).unwrap();
         }
         let store = Store::serve(&path).await.unwrap();
-        let keeper = Keeper::new(store.clone(), clock.clone());
+        let operator = Operator::new(store.clone(), clock.clone());
         for (name, role) in [
             ("alice", Role::Analyst),
             ("bob", Role::Senior),
@@ -131,9 +131,9 @@ impl World {
             ("otto", Role::Auditor),
         ] {
             let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
-            keeper.add_person(&Actor::CommandLine, new).await.unwrap();
+            operator.add_person(&Actor::CommandLine, new).await.unwrap();
         }
-        let new = keeper
+        let new = operator
             .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
             .await
             .unwrap();
@@ -213,16 +213,16 @@ impl World {
 
     /// Throws the kill switch for everything.
     pub(crate) async fn freeze(&self, reason: &str) {
-        let keeper = self.broker().keeper();
-        keeper.freeze(&Actor::CommandLine, &Extent::Everything, reason).await.unwrap();
+        let operator = self.broker().operator();
+        operator.freeze(&Actor::CommandLine, &Extent::Everything, reason).await.unwrap();
     }
 
     /// The command line and dora release it.
     pub(crate) async fn unfreeze(&self) {
-        let keeper = self.broker().keeper();
-        let dora = Actor::from(&keeper.person("dora").await.unwrap());
+        let operator = self.broker().operator();
+        let dora = Actor::from(&operator.person("dora").await.unwrap());
         for key in [Actor::CommandLine, dora] {
-            let done = keeper.unfreeze(&key, &Extent::Everything, "all is well", |_| true).await;
+            let done = operator.unfreeze(&key, &Extent::Everything, "all is well", |_| true).await;
             done.unwrap();
         }
     }
@@ -245,7 +245,7 @@ impl World {
 
     /// The kinds of all audit entries, oldest first.
     pub(crate) async fn audit_kinds(&self) -> Vec<String> {
-        let entries = self.broker().keeper().audit_after(0).await.unwrap();
+        let entries = self.broker().operator().audit_after(0).await.unwrap();
         entries.into_iter().map(|entry| entry.kind).collect()
     }
 }
@@ -256,7 +256,7 @@ async fn open(store: Store, clock: Clock, urls: &(String, Option<String>), plan:
     let mut settings = plan.broker.clone();
     let address = format!("http://{}", listener.local_addr().unwrap());
     settings.public_url = plan.public_url.clone().unwrap_or(address);
-    let parts = Parts {
+    let parts = AppParts {
         store,
         clock,
         managers: [(Some(plan.called), Some(&urls.0)), (plan.also_called, urls.1.as_ref())]

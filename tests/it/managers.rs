@@ -142,7 +142,7 @@ async fn a_manager_that_is_down_is_named_holds_up_no_other_and_heals_by_itself()
     assert_eq!(agent.get(&other).await.outcomes(), ["101: sent"]);
     world.manager.behave();
     world.pass_for_all(Duration::from_secs(31));
-    world.broker().sweep().await.unwrap();
+    world.broker().expire_overdue().await.unwrap();
     let html = world.person("bob").await.get("/").await.html;
     assert!(!html.contains("does not answer"), "{html}");
     world.work().await;
@@ -170,7 +170,7 @@ async fn a_budget_that_is_spent_at_one_manager_is_whole_at_the_other() {
     while main.resolve(&Selection::All, &action, Term::Permanent, world.clock.now()).await.is_ok() {
     }
     assert!(matches!(next(&world, "main").await, Progress::Held(_)));
-    assert!(paris.health(world.clock.now()).calls_last_minute < 100);
+    assert!(paris.probe_if_due(world.clock.now()).calls_last_minute < 100);
     assert!(matches!(next(&world, "paris").await, Progress::Moved(_)));
     assert_eq!(agent.get(&other).await.outcomes(), ["101: sent"]);
     let held = agent.get(&waiting).await;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::notifications::Told,
-    connector::{Channel, Format, Secret, Tls, WebhookSettings},
+    broker::notifications::DeliveryResult,
+    connector::{Channel, Secret, Tls, WebhookFormat, WebhookSettings},
 };
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
@@ -28,7 +28,7 @@ async fn receiver() -> Tap {
     Tap::start(|_| say(204, "")).await
 }
 
-fn settings(name: &str, url: &str, format: Format) -> WebhookSettings {
+fn settings(name: &str, url: &str, format: WebhookFormat) -> WebhookSettings {
     WebhookSettings {
         name: name.to_owned(),
         url: Secret::new(url),
@@ -42,7 +42,7 @@ fn settings(name: &str, url: &str, format: Format) -> WebhookSettings {
 
 fn webhook(name: &str, tap: &Tap) -> Channel {
     let url = format!("{}/hook", tap.url());
-    Channel::webhook(settings(name, &url, Format::Json)).unwrap()
+    Channel::webhook(settings(name, &url, WebhookFormat::Json)).unwrap()
 }
 
 async fn world_with(channels: Vec<Channel>) -> World {
@@ -50,8 +50,8 @@ async fn world_with(channels: Vec<Channel>) -> World {
 }
 
 /// Spreads what is new and delivers all that is due; how the tries ended, channel by channel.
-async fn tell(world: &World) -> Vec<Told> {
-    world.broker().tell().await.unwrap();
+async fn tell(world: &World) -> Vec<DeliveryResult> {
+    world.broker().notify().await.unwrap();
     let mut all = Vec::new();
     for channel in world.broker().channels() {
         all.extend(deliver(world, channel.name()).await);
@@ -59,12 +59,12 @@ async fn tell(world: &World) -> Vec<Told> {
     all
 }
 
-async fn deliver(world: &World, channel: &str) -> Vec<Told> {
+async fn deliver(world: &World, channel: &str) -> Vec<DeliveryResult> {
     let mut all = Vec::new();
     loop {
         match world.broker().deliver_next(channel).await.unwrap() {
-            Told::Nothing => return all,
-            told @ (Told::Arrived | Told::Failed) => all.push(told),
+            DeliveryResult::Nothing => return all,
+            told @ (DeliveryResult::Arrived | DeliveryResult::Failed) => all.push(told),
         }
     }
 }

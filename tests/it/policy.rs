@@ -8,7 +8,7 @@ use countersign::{
         actor::{Agent, Person, Role},
         decision::Tally,
         endpoint::{EndpointId, Platform},
-        facts::{AlertFacts, EndpointFacts, Question, TargetFacts},
+        facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
         id::{AgentId, PersonId},
         proposal::Claim,
     },
@@ -80,8 +80,8 @@ fn endpoint(id: &str, criticality: u8) -> EndpointFacts {
 }
 
 /// A short block, on one unimportant endpoint, for a fresh alert that the broker found.
-fn question() -> Question {
-    Question {
+fn question() -> PolicyQuestion {
+    PolicyQuestion {
         agent: agent(),
         asked_by: None,
         action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
@@ -109,13 +109,13 @@ fn question() -> Question {
     }
 }
 
-fn disable(account: &str) -> Question {
+fn disable(account: &str) -> PolicyQuestion {
     let action = Action::parse(ActionKind::DisableAccount, account).unwrap();
-    Question { action, ..question() }
+    PolicyQuestion { action, ..question() }
 }
 
-fn block(address: IpAddr) -> Question {
-    Question { action: Action::BlockIp(address), ..question() }
+fn block(address: IpAddr) -> PolicyQuestion {
+    PolicyQuestion { action: Action::BlockIp(address), ..question() }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use countersign::domain::{
     action::{ActionKind, Term},
     endpoint::{EndpointId, Selection},
-    proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, Invalid, Proposal, REASON_CHARS_MAX},
+    proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, InvalidField, Proposal, REASON_CHARS_MAX},
 };
 use serde_json::{Value, json};
 
 /// A sound proposal to block an address, with these fields changed; `null` takes one out.
-fn block_ip(changes: Value) -> Result<Proposal, Invalid> {
+fn block_ip(changes: Value) -> Result<Proposal, InvalidField> {
     let sound = json!({
         "srcip": "203.0.113.7",
         "agent_ids": ["001"],
@@ -18,7 +18,7 @@ fn block_ip(changes: Value) -> Result<Proposal, Invalid> {
     propose(ActionKind::BlockIp, sound, changes)
 }
 
-fn disable_account(changes: Value) -> Result<Proposal, Invalid> {
+fn disable_account(changes: Value) -> Result<Proposal, InvalidField> {
     let sound = json!({
         "dstuser": "alice",
         "agent_ids": ["001"],
@@ -28,7 +28,7 @@ fn disable_account(changes: Value) -> Result<Proposal, Invalid> {
     propose(ActionKind::DisableAccount, sound, changes)
 }
 
-fn propose(kind: ActionKind, sound: Value, changes: Value) -> Result<Proposal, Invalid> {
+fn propose(kind: ActionKind, sound: Value, changes: Value) -> Result<Proposal, InvalidField> {
     let (Value::Object(mut arguments), Value::Object(changes)) = (sound, changes) else {
         panic!("arguments are an object");
     };
@@ -45,7 +45,7 @@ fn refuse(field: &str, allowed: &str, values: impl IntoIterator<Item = Value>) {
     }
 }
 
-fn blame(field: &str, allowed: &str, invalid: &Invalid) {
+fn blame(field: &str, allowed: &str, invalid: &InvalidField) {
     assert_eq!(invalid.field, field, "{invalid}");
     assert!(invalid.allowed.contains(allowed), "{invalid}");
     assert!(invalid.to_string().starts_with(&format!("{field}: ")), "{invalid}");

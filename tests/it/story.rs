@@ -7,12 +7,12 @@ use countersign::{
         decision::Verdict,
         digest::Digest,
         endpoint::SkipReason,
-        evidence::{Evidence, Seen, Sighting},
+        evidence::{Evidence, Sighting, Sign},
         id::RequestId,
-        lifecycle::{Next, Report, Ruling, Transition},
-        request::{Asker, Outcome, Request, Skipped},
+        lifecycle::{DispatchReport, Finding, Next, Transition},
+        request::{Outcome, Request, Requester, Skipped},
     },
-    text::timeline::{Line, Mark, Story, stories},
+    text::timeline::{EndpointTimeline, Severity, TimelineEntry, timelines},
 };
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ struct Journey {
 impl Journey {
     fn begin(draft: Request) -> Self {
         let mut journey = Self { request: draft.clone(), written: Vec::new(), minute: 0 };
-        journey.go(draft.asked(minute(75), minute(0)));
+        journey.go(draft.submit(minute(75), minute(0)));
         journey
     }
 
@@ -48,7 +48,7 @@ impl Journey {
     }
 
     /// The next call is for the third; the report says this of the first two.
-    fn answered(report: &Report) -> Self {
+    fn answered(report: &DispatchReport) -> Self {
         let mut journey = Self::claimed();
         let request = journey.request.clone();
         let order = order(&request, &["003"]);
@@ -59,7 +59,7 @@ impl Journey {
 
     /// All three were sent, and the broker looks for traces.
     fn sent() -> Self {
-        let looked_for = |report| Report { confirm_within: Some(WINDOW), ..report };
+        let looked_for = |report| DispatchReport { confirm_within: Some(WINDOW), ..report };
         let mut journey = Self::answered(&looked_for(all_sent(&["001", "002"])));
         let (report, stop) = (looked_for(all_sent(&["003"])), Next::Stop { why: String::new() });
         let request = journey.request.clone();
@@ -83,14 +83,14 @@ impl Journey {
         let after = self.stories();
         for (at, target) in self.request.targets.iter().enumerate() {
             let changed = before.0.targets[at].outcome != target.outcome;
-            let more = after[at].lines.len() - before.1[at].lines.len();
+            let more = after[at].entries.len() - before.1[at].entries.len();
             if changed {
                 assert_eq!(more, 1, "{} {:?}: {:?}", event.kind.name(), event.detail, after[at]);
             }
         }
     }
 
-    fn seen(&mut self, endpoint: &str, call: usize, seen: Seen, doubt: Option<&str>) {
+    fn seen(&mut self, endpoint: &str, call: usize, seen: Sign, doubt: Option<&str>) {
         let evidence = Evidence {
             index: "wazuh-alerts-4.x-2027.01.15".to_owned(),
             alert: format!("alert-{endpoint}"),
@@ -111,26 +111,29 @@ impl Journey {
 
     fn late(&mut self, at: i64) {
         let request = self.request.clone();
-        self.go(request.overlooked(Some(WINDOW), minute(at)).unwrap());
+        self.go(request.evidence_missed(Some(WINDOW), minute(at)).unwrap());
     }
 
-    fn stories(&self) -> Vec<Story> {
-        stories(&self.request, &self.written)
+    fn stories(&self) -> Vec<EndpointTimeline> {
+        timelines(&self.request, &self.written)
     }
 
-    fn story(&self, endpoint: &str) -> Story {
-        let of = |story: &Story| story.endpoint == endpoint_id(endpoint);
+    fn story(&self, endpoint: &str) -> EndpointTimeline {
+        let of = |story: &EndpointTimeline| story.endpoint == endpoint_id(endpoint);
         self.stories().into_iter().find(of).unwrap()
     }
 
-    fn last(&self, endpoint: &str) -> Line {
-        self.story(endpoint).lines.last().unwrap().clone()
+    fn last(&self, endpoint: &str) -> TimelineEntry {
+        self.story(endpoint).entries.last().unwrap().clone()
     }
 
     #[track_caller]
-    fn ends_with(&self, endpoint: &str, what: &str, words: &str, mark: Mark) {
+    fn ends_with(&self, endpoint: &str, what: &str, words: &str, mark: Severity) {
         let line = self.last(endpoint);
-        assert_eq!((line.what.as_str(), line.words.as_str(), line.mark), (what, words, mark));
+        assert_eq!(
+            (line.summary.as_str(), line.quote.as_str(), line.severity),
+            (what, words, mark)
+        );
     }
 }
 
@@ -154,8 +157,8 @@ fn an_endpoints_story_goes_from_the_question_to_its_own_alert() {
     let (report, stop) = (all_sent(&["001", "002", "003"]), Next::Stop { why: String::new() });
     let request = journey.request.clone();
     journey.go(request.answered(attempt_id(0), &report, stop, minute(2)).unwrap().0);
-    journey.seen("001", 0, Seen::Started, None);
-    let told: Vec<_> = journey.story("001").lines.into_iter().map(|line| line.what).collect();
+    journey.seen("001", 0, Sign::Started, None);
+    let told: Vec<_> = journey.story("001").entries.into_iter().map(|line| line.summary).collect();
     assert_eq!(
         told,
         [
@@ -177,14 +180,14 @@ fn an_endpoints_story_goes_from_the_question_to_its_own_alert() {
 fn what_happened_to_one_endpoint_is_no_line_of_another() {
     let mut journey = Journey::sent();
     let before = journey.story("002");
-    journey.seen("001", 0, Seen::Started, Some("the firewall is off"));
+    journey.seen("001", 0, Sign::Started, Some("the firewall is off"));
     assert_eq!(journey.story("002"), before);
     let calls = |id: &str| {
-        let lines = journey.story(id).lines;
-        lines.into_iter().filter(|line| line.what.starts_with("call ")).count()
+        let lines = journey.story(id).entries;
+        lines.into_iter().filter(|line| line.summary.starts_with("call ")).count()
     };
     assert_eq!((calls("001"), calls("003")), (1, 1));
-    assert!(journey.story("003").lines.iter().all(|line| !line.what.starts_with("call 1")));
+    assert!(journey.story("003").entries.iter().all(|line| !line.summary.starts_with("call 1")));
 }
 
 #[test]
@@ -198,44 +201,44 @@ fn an_endpoint_that_is_left_out_says_why_and_nothing_more_happens_to_it() {
     let order = order(&request, &["001"]);
     let lost = [(endpoint_id("002"), "switched off".to_owned())];
     journey.go(request.claim(order, &lost, fresh(Verdict::Run, 1), false).unwrap().0);
-    journey.ends_with("003", "left out; it never joins later", "not active (gone)", Mark::Bad);
-    assert_eq!(journey.story("003").lines.len(), 2);
-    journey.ends_with("002", "nothing was sent to it", "switched off", Mark::Bad);
+    journey.ends_with("003", "left out; it never joins later", "not active (gone)", Severity::Bad);
+    assert_eq!(journey.story("003").entries.len(), 2);
+    journey.ends_with("002", "nothing was sent to it", "switched off", Severity::Bad);
 }
 
 #[test]
 fn an_answer_is_told_to_each_endpoint_as_what_it_means_there() {
     let refused = Outcome::Refused { code: Some(1750), message: "is off".to_owned() };
-    let report = Report { outcomes: vec![(endpoint_id("001"), refused)], ..all_sent(&[]) };
+    let report = DispatchReport { outcomes: vec![(endpoint_id("001"), refused)], ..all_sent(&[]) };
     let journey = Journey::answered(&report);
     journey.ends_with(
         "001",
         "the manager refused it for this endpoint, code 1750",
         "is off",
-        Mark::Bad,
+        Severity::Bad,
     );
     let why = "the report of the call does not mention it";
-    journey.ends_with("002", "it may or may not have been sent", why, Mark::Doubt);
-    assert!(journey.last("003").what.starts_with("call 2 written down"));
+    journey.ends_with("002", "it may or may not have been sent", why, Severity::Doubt);
+    assert!(journey.last("003").summary.starts_with("call 2 written down"));
 }
 
 #[test]
 fn a_call_that_surely_sent_nothing_is_told_and_may_be_followed_by_another() {
-    let report = Report { summary: "429: busy".to_owned(), ..all_sent(&[]) };
+    let report = DispatchReport { summary: "429: busy".to_owned(), ..all_sent(&[]) };
     let mut journey = Journey::claimed();
     let request = journey.request.clone();
-    let next = Next::Later;
+    let next = Next::Wait;
     journey.go(request.answered(attempt_id(0), &report, next, minute(2)).unwrap().0);
     journey.ends_with(
         "001",
         "the call ended, and surely nothing was sent",
         "429: busy",
-        Mark::Plain,
+        Severity::Plain,
     );
     let request = journey.request.clone();
     let next = Next::Stop { why: "no answer for too long".to_owned() };
     journey.go(request.resume(next, minute(3)).unwrap().0);
-    journey.ends_with("001", "nothing was sent to it", "no answer for too long", Mark::Bad);
+    journey.ends_with("001", "nothing was sent to it", "no answer for too long", Severity::Bad);
 }
 
 #[test]
@@ -244,38 +247,38 @@ fn a_restart_in_the_middle_of_a_call_leaves_doubt_there_and_certainty_elsewhere(
     let request = journey.request.clone();
     journey.go(request.recover(None, minute(3)).unwrap());
     let line = journey.last("001");
-    assert_eq!(line.what, "after a restart: it may or may not have been sent");
-    assert_eq!(line.mark, Mark::Doubt);
-    assert_eq!(journey.last("003").what, "after a restart: nothing was sent to it");
+    assert_eq!(line.summary, "after a restart: it may or may not have been sent");
+    assert_eq!(line.severity, Severity::Doubt);
+    assert_eq!(journey.last("003").summary, "after a restart: nothing was sent to it");
 }
 
 #[test]
 fn a_doubt_is_told_once_and_leaves_the_proof_beside_it() {
     let mut journey = Journey::sent();
-    journey.seen("001", 0, Seen::Started, Some("the firewall is off"));
+    journey.seen("001", 0, Sign::Started, Some("the firewall is off"));
     let line = journey.last("001");
-    assert!(line.what.ends_with("; but something speaks against its effect"), "{line:?}");
-    assert_eq!((line.words.as_str(), line.mark), ("the firewall is off", Mark::Doubt));
+    assert!(line.summary.ends_with("; but something speaks against its effect"), "{line:?}");
+    assert_eq!((line.quote.as_str(), line.severity), ("the firewall is off", Severity::Doubt));
     assert!(line.evidence.is_some());
-    journey.seen("001", 0, Seen::Ended, Some("the firewall is off"));
-    assert_eq!(journey.last("001").mark, Mark::Good);
-    assert_eq!(journey.last("001").words, "");
+    journey.seen("001", 0, Sign::Ended, Some("the firewall is off"));
+    assert_eq!(journey.last("001").severity, Severity::Good);
+    assert_eq!(journey.last("001").quote, "");
 }
 
 #[test]
 fn a_wait_that_brought_nothing_is_told_as_that_and_time_as_what_should_be() {
     let mut journey = Journey::sent();
-    journey.seen("001", 0, Seen::Started, None);
+    journey.seen("001", 0, Sign::Started, None);
     journey.late(5);
     let why = "the endpoint's own alert did not come within 1 minute";
-    journey.ends_with("002", "nothing shows that it started", why, Mark::Doubt);
-    assert_eq!(journey.last("001").mark, Mark::Good);
+    journey.ends_with("002", "nothing shows that it started", why, Severity::Doubt);
+    assert_eq!(journey.last("001").severity, Severity::Good);
     journey.late(60);
     let over = "its time is over: it should have ended, and nothing shows that it did";
-    journey.ends_with("001", over, "", Mark::Doubt);
-    journey.seen("001", 0, Seen::Ended, None);
+    journey.ends_with("001", over, "", Severity::Doubt);
+    journey.seen("001", 0, Sign::Ended, None);
     let seen = "its own alert shows: the endpoint started to take it back";
-    journey.ends_with("001", seen, "", Mark::Good);
+    journey.ends_with("001", seen, "", Severity::Good);
 }
 
 #[test]
@@ -285,18 +288,18 @@ fn an_undo_and_its_trace_are_told_where_it_was_sent() {
     let to = [endpoint_id("001")];
     journey.go(request.reverted(undo(), &to, Some(WINDOW), minute(6)).unwrap());
     let what = format!("{}, which takes it back, was sent to this endpoint", undo());
-    journey.ends_with("001", &what, "", Mark::Plain);
-    assert_ne!(journey.last("002").what, what);
-    journey.seen("001", 0, Seen::Ended, None);
-    assert_eq!(journey.last("001").mark, Mark::Good);
+    journey.ends_with("001", &what, "", Severity::Plain);
+    assert_ne!(journey.last("002").summary, what);
+    journey.seen("001", 0, Sign::Ended, None);
+    assert_eq!(journey.last("001").severity, Severity::Good);
     assert!(journey.last("001").evidence.is_some());
 }
 
 #[test]
 fn a_person_who_resolves_is_named_and_the_reason_stays_apart() {
     for (ruling, what, mark) in [
-        (Ruling::Done, "sam (senior) looked: it was done", Mark::Good),
-        (Ruling::NotDone, "sam (senior) looked: it was not done", Mark::Bad),
+        (Finding::Done, "sam (senior) looked: it was done", Severity::Good),
+        (Finding::NotDone, "sam (senior) looked: it was not done", Severity::Bad),
     ] {
         let mut journey = Journey::sent();
         journey.late(5);
@@ -305,7 +308,7 @@ fn a_person_who_resolves_is_named_and_the_reason_stays_apart() {
         let sam = Who::Senior.person();
         journey.go(request.resolve(&sam, found, &answer(true), minute(9)).unwrap());
         journey.ends_with("002", what, "iptables -L", mark);
-        assert_ne!(journey.last("003").what, what);
+        assert_ne!(journey.last("003").summary, what);
     }
 }
 
@@ -314,9 +317,12 @@ fn an_undo_names_the_person_who_asked_and_what_it_takes_back() {
     let mut draft = drafted(Verdict::Run);
     draft.undoes = Some(undo());
     let sam = Who::Senior.person();
-    draft.asked_by = Some(Asker { person: sam.id, name: sam.name, role: sam.role });
+    draft.asked_by = Some(Requester { person: sam.id, name: sam.name, role: sam.role });
     let journey = Journey::begin(draft);
-    assert_eq!(journey.story("001").lines[0].what, format!("sam asked to take {} back", undo()));
+    assert_eq!(
+        journey.story("001").entries[0].summary,
+        format!("sam asked to take {} back", undo())
+    );
 }
 
 #[test]
@@ -327,6 +333,6 @@ fn an_end_before_anything_was_sent_is_told_to_every_endpoint() {
         .reject(ballot(Who::Lead, &journey.request, "no"), &answer(true), minute(1))
         .unwrap());
     for story in journey.stories() {
-        assert_eq!(story.lines.last().unwrap().what, "lea rejected it: nothing is sent");
+        assert_eq!(story.entries.last().unwrap().summary, "lea rejected it: nothing is sent");
     }
 }

@@ -164,9 +164,10 @@ async fn root_and_service_accounts_are_denied() {
 async fn another_agents_request_is_not_found() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
-    let keeper = world.broker().keeper();
+    let operator = world.broker().operator();
     let actor = countersign::domain::actor::Actor::CommandLine;
-    let other = keeper.add_agent(&actor, "other-bot", "bob", &ActionKind::RESPONSES).await.unwrap();
+    let other =
+        operator.add_agent(&actor, "other-bot", "bob", &ActionKind::RESPONSES).await.unwrap();
     let other = crate::harness::AgentClient::connect(&world.url(), &other.token).await;
     let foreign = other.get(&asked.id()).await;
     let unknown = other.get("req_00000000000000000000000000000000").await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    operator::{Keeper, said},
+    operator::{Operator, check_reason},
     sessions::SignedIn,
 };
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
         actor::{Actor, Person},
         audit::{AuditEvent, EventKind},
         facts::{Principal, Resource, Verb},
-        kill_switch::{Extent, Freeze, Key, Release},
+        kill_switch::{Extent, Freeze, KeyTurn, Release},
         lifecycle::Refusal,
         notice::Notice,
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     store::{Read, Tx, accounts, audit, notices, system},
 };
@@ -42,9 +42,9 @@ impl Broker {
             && self.manager(name).is_none()
         {
             let known: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
-            return Err(unknown("manager", name, known.join(", ")).into());
+            return Err(unknown_name("manager", name, known.join(", ")).into());
         }
-        self.keeper().freeze(&who.actor(), extent, reason).await
+        self.operator().freeze(&who.actor(), extent, reason).await
     }
 
     /// Says that so much may go on; the second person who says it releases it.
@@ -56,7 +56,7 @@ impl Broker {
     ) -> Result<Unfreeze, BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Unfreeze, &Resource::System)?;
         let may = |person: &Person| self.may_release(person);
-        self.keeper().during(who).unfreeze(&who.actor(), extent, reason, may).await
+        self.operator().for_session(who).unfreeze(&who.actor(), extent, reason, may).await
     }
 
     /// What the kill switch stops now, oldest first, without first words that count no longer.
@@ -65,7 +65,7 @@ impl Broker {
         let (mut all, now) = (system::frozen(&mut reader).await?, self.clock().now());
         for freeze in &mut all {
             let may = |person: &Person| self.may_release(person);
-            if freeze.first(now).is_none() || !first_stands(&mut reader, freeze, &may).await? {
+            if freeze.first(now).is_none() || !first_key_stands(&mut reader, freeze, &may).await? {
                 freeze.release = None;
             }
         }
@@ -78,7 +78,7 @@ impl Broker {
     }
 }
 
-impl Keeper {
+impl Operator {
     /// Throws the kill switch. Nothing changes where so much is stopped already, but that a
     /// release which was begun has to begin anew.
     pub async fn freeze(
@@ -87,7 +87,7 @@ impl Keeper {
         extent: &Extent,
         reason: &str,
     ) -> Result<(), BrokerError> {
-        let reason = said("reason", reason)?;
+        let reason = check_reason("reason", reason)?;
         let now = self.clock().now();
         let freeze = &Freeze {
             extent: extent.clone(),
@@ -101,12 +101,12 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    agent_is_known(tx, &freeze.extent).await?;
+                    check_agent_exists(tx, &freeze.extent).await?;
                     let new = system::freeze(tx, freeze).await?;
                     audit::append(tx, event, now).await?;
                     // Whoever throws it again tells nobody anything new.
                     for notice in notice.iter().filter(|_| new) {
-                        notices::note(tx, notice).await?;
+                        notices::insert(tx, notice).await?;
                     }
                     Ok(())
                 })
@@ -123,32 +123,32 @@ impl Keeper {
         reason: &str,
         may: impl Fn(&Person) -> bool + Send + Sync,
     ) -> Result<Unfreeze, BrokerError> {
-        let (reason, may) = (&said("reason", reason)?, &may);
+        let (reason, may) = (&check_reason("reason", reason)?, &may);
         let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.still(tx).await?;
+                    self.ensure_session_active(tx).await?;
                     let all = system::frozen(tx).await?;
                     let Some(freeze) = all.into_iter().find(|freeze| freeze.extent == *extent)
                     else {
                         return Ok(Unfreeze::Released);
                     };
-                    let stands = first_stands(tx, &freeze, may).await?;
+                    let stands = first_key_stands(tx, &freeze, may).await?;
                     let (kind, done) = match freeze.turn(actor, reason, stands, now) {
-                        Key::Again => return Err(Refusal::SecondPersonMissing.into()),
-                        Key::First(first) => {
-                            system::turn_first(tx, extent, Some(&first)).await?;
+                        KeyTurn::Again => return Err(Refusal::SecondPersonMissing.into()),
+                        KeyTurn::First(first) => {
+                            system::record_first_key(tx, extent, Some(&first)).await?;
                             (EventKind::ReleaseAsked, Unfreeze::Waits(first))
                         }
-                        Key::Second => {
+                        KeyTurn::Second => {
                             system::unfreeze(tx, extent).await?;
                             (EventKind::Unfrozen, Unfreeze::Released)
                         }
                     };
                     audit::append(tx, &event(kind, actor, extent, reason), now).await?;
                     if let Some(notice) = Notice::of_switch(kind, extent, now) {
-                        notices::note(tx, &notice).await?;
+                        notices::insert(tx, &notice).await?;
                     }
                     Ok::<_, BrokerError>(done)
                 })
@@ -168,7 +168,7 @@ fn event(kind: EventKind, actor: &Actor, extent: &Extent, reason: &str) -> Audit
 }
 
 /// Whether whoever turned the first key may still do so.
-async fn first_stands(
+async fn first_key_stands(
     read: &mut impl Read,
     freeze: &Freeze,
     may: &(impl Fn(&Person) -> bool + Sync),
@@ -181,19 +181,19 @@ async fn first_stands(
 }
 
 /// A switch for an agent that nobody knows would stop nothing.
-async fn agent_is_known(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), BrokerError> {
+async fn check_agent_exists(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), BrokerError> {
     let Extent::Agent(name) = extent else { return Ok(()) };
     let agents = accounts::agents(tx).await?;
     if agents.iter().any(|agent| agent.name == *name) {
         return Ok(());
     }
     let known: Vec<_> = agents.into_iter().map(|agent| agent.name).collect();
-    Err(unknown("agent", name, known.join(", ")).into())
+    Err(unknown_name("agent", name, known.join(", ")).into())
 }
 
 /// A name that nothing has; a switch for it would stop nothing.
-pub fn unknown(field: &str, name: &str, known: String) -> Invalid {
-    Invalid {
+pub fn unknown_name(field: &str, name: &str, known: String) -> InvalidField {
+    InvalidField {
         field: field.to_owned(),
         problem: format!("there is no {field} `{name}`"),
         allowed: known,

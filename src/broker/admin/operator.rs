@@ -11,7 +11,7 @@ use crate::{
         actor::{Actor, valid_name},
         audit::{AuditEntry, AuditEvent, EventKind},
         digest::Digest,
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     store::{
         Store, StoreError, Tx, accounts,
@@ -27,27 +27,30 @@ pub use people::{NewPerson, PersonChange};
 
 /// Keeps people, agents, the kill switch and the audit: what needs neither manager nor policy.
 #[derive(Debug, Clone)]
-pub struct Keeper {
+pub struct Operator {
     store: Store,
     clock: Clock,
     /// Nothing is changed once this session is over.
     session: Option<Digest>,
 }
 
-impl Keeper {
-    /// A keeper of this store.
+impl Operator {
+    /// A operator of this store.
     pub const fn new(store: Store, clock: Clock) -> Self {
         Self { store, clock, session: None }
     }
 
-    /// The same keeper for as long as a session stands: who is disabled, gets another role or
+    /// The same operator for as long as a session stands: who is disabled, gets another role or
     /// another password has none any more.
-    pub(in crate::broker) fn during(&self, who: &SignedIn) -> Self {
+    pub(in crate::broker) fn for_session(&self, who: &SignedIn) -> Self {
         Self { session: Some(who.session), ..self.clone() }
     }
 
     /// Fails where the session that the change rests on is over by now.
-    pub(in crate::broker) async fn still(&self, tx: &mut Tx<'_>) -> Result<(), BrokerError> {
+    pub(in crate::broker) async fn ensure_session_active(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> Result<(), BrokerError> {
         let Some(session) = self.session else { return Ok(()) };
         if accounts::session(tx, session).await?.is_some() {
             return Ok(());
@@ -107,11 +110,11 @@ impl Keeper {
     }
 }
 
-fn named(name: &str) -> Result<String, Invalid> {
+fn check_name(name: &str) -> Result<String, InvalidField> {
     if valid_name(name) {
         return Ok(name.to_owned());
     }
-    Err(Invalid {
+    Err(InvalidField {
         field: "name".to_owned(),
         problem: format!("`{}` is not allowed", name.chars().take(40).collect::<String>()),
         allowed: "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit".to_owned(),
@@ -119,12 +122,12 @@ fn named(name: &str) -> Result<String, Invalid> {
 }
 
 /// A text that must be said: not blank, at most 500 characters.
-pub(in crate::broker) fn said(field: &str, text: &str) -> Result<String, Invalid> {
+pub(in crate::broker) fn check_reason(field: &str, text: &str) -> Result<String, InvalidField> {
     let text = text.trim();
     if !text.is_empty() && text.chars().count() <= 500 {
         return Ok(text.to_owned());
     }
-    Err(Invalid {
+    Err(InvalidField {
         field: field.to_owned(),
         problem: "it is missing or too long".to_owned(),
         allowed: "1 to 500 characters".to_owned(),
@@ -132,23 +135,23 @@ pub(in crate::broker) fn said(field: &str, text: &str) -> Result<String, Invalid
 }
 
 /// A secret that a person types once: 96 bits, in groups of four digits.
-pub(in crate::broker) fn one_time(clock: &Clock) -> String {
+pub(in crate::broker) fn one_time_secret(clock: &Clock) -> String {
     let digits: Vec<_> = clock.secret().chars().take(24).collect();
     digits.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
 }
 
 /// Somebody or something that is over cannot be changed any more.
-fn over(name: &str, state: &str) -> Invalid {
-    Invalid {
+fn inactive(name: &str, state: &str) -> InvalidField {
+    InvalidField {
         field: "name".to_owned(),
         problem: format!("`{name}` is {state}, and stays so"),
         allowed: "one that is active; add another under a new name".to_owned(),
     }
 }
 
-fn taken(error: StoreError, name: &str) -> BrokerError {
+fn name_taken(error: StoreError, name: &str) -> BrokerError {
     if matches!(error, StoreError::Conflict) {
-        return Invalid {
+        return InvalidField {
             field: "name".to_owned(),
             problem: format!("`{name}` is taken"),
             allowed: "a name that nobody has, disabled and revoked ones included".to_owned(),

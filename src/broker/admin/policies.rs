@@ -36,7 +36,7 @@ pub fn load_and_test(folder: &Path) -> Result<Engine, PolicyError> {
 impl Broker {
     /// At start-up: writes down which policy set is active, and decides open requests anew where
     /// it is another than before.
-    pub async fn note_policy(&self) -> Result<(), BrokerError> {
+    pub async fn record_active_policy(&self) -> Result<(), BrokerError> {
         let hash = self.engine().hash().to_string();
         let before = system::active_policy(&mut self.store().reader().await?).await?;
         if before.as_ref() == Some(&hash) {

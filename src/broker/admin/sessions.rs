@@ -73,7 +73,7 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    accounts::forget_failures(tx, name, now - window()).await?;
+                    accounts::forget_failures(tx, name, now - throttle_window()).await?;
                     accounts::end_old_sessions(tx, oldest, idlest).await?;
                     accounts::begin_session(tx, digest, person.id, now).await?;
                     audit::append(tx, event, now).await?;
@@ -105,7 +105,7 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    accounts::forget_failures(tx, key, now - window()).await?;
+                    accounts::forget_failures(tx, key, now - throttle_window()).await?;
                     audit::append(tx, event, now).await?;
                     Ok::<_, BrokerError>(())
                 })
@@ -171,7 +171,7 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     // An admin may have set another password while this one was looked at.
-                    self.keeper().during(who).still(tx).await?;
+                    self.operator().for_session(who).ensure_session_active(tx).await?;
                     accounts::set_password(tx, person.id, hash, false).await?;
                     audit::append(tx, event, now).await?;
                     Ok(())
@@ -192,7 +192,8 @@ impl Broker {
         let key = &key.chars().take(64).collect::<String>();
         let tried = self.store().write(|tx| {
             Box::pin(async move {
-                if accounts::failures_since(tx, key, now - window()).await? >= FAILURES_MAX {
+                if accounts::failures_since(tx, key, now - throttle_window()).await? >= FAILURES_MAX
+                {
                     return Err(BrokerError::SignInThrottled);
                 }
                 accounts::note_failure(tx, key, now).await?;
@@ -215,7 +216,7 @@ impl Broker {
     }
 }
 
-fn window() -> TimeDelta {
+fn throttle_window() -> TimeDelta {
     TimeDelta::minutes(THROTTLE_WINDOW_MINUTES)
 }
 

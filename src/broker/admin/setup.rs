@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::operator::one_time;
+use super::operator::one_time_secret;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
@@ -21,17 +21,17 @@ const WRONG_MAX: u8 = 5;
 
 /// The door to the first admin; shut unless the server was started without people.
 #[derive(Debug, Default)]
-pub(in crate::broker) struct SetUp(Mutex<Option<Open>>);
+pub(in crate::broker) struct Setup(Mutex<Option<OpenSetup>>);
 
 #[derive(Debug)]
-struct Open {
+struct OpenSetup {
     /// The hash of the one-time code.
     code: Digest,
     wrong: u8,
 }
 
-impl SetUp {
-    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+impl Setup {
+    fn lock(&self) -> MutexGuard<'_, Option<OpenSetup>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -53,29 +53,30 @@ impl SetUp {
 impl Broker {
     /// Opens the set-up where nobody exists: the one-time code, in the only moment in which it is
     /// known.
-    pub async fn open_set_up(&self) -> Result<Option<String>, BrokerError> {
-        if !self.keeper().people().await?.is_empty() {
+    pub async fn open_setup(&self) -> Result<Option<String>, BrokerError> {
+        if !self.operator().people().await?.is_empty() {
             return Ok(None);
         }
-        let code = one_time(self.clock());
-        *self.door().lock() = Some(Open { code: Digest::of(code.as_bytes()), wrong: 0 });
+        let code = one_time_secret(self.clock());
+        *self.setup_state().lock() =
+            Some(OpenSetup { code: Digest::of(code.as_bytes()), wrong: 0 });
         Ok(Some(code))
     }
 
     /// Whether the set-up is open: it was opened at the start, and still nobody exists.
-    pub async fn set_up_is_open(&self) -> Result<bool, BrokerError> {
-        let opened = self.door().lock().is_some();
-        Ok(opened && self.keeper().people().await?.is_empty())
+    pub async fn setup_is_open(&self) -> Result<bool, BrokerError> {
+        let opened = self.setup_state().lock().is_some();
+        Ok(opened && self.operator().people().await?.is_empty())
     }
 
     /// Makes the first admin. [`BrokerError::NotFound`] where the set-up is not open,
     /// [`BrokerError::SignInRefused`] where the code is wrong, [`BrokerError::SignInThrottled`]
     /// after too many wrong ones.
     pub async fn set_up(&self, code: &str, name: &str, password: &str) -> Result<(), BrokerError> {
-        if !self.set_up_is_open().await? {
+        if !self.setup_is_open().await? {
             return Err(BrokerError::NotFound);
         }
-        if let Err(refused) = self.door().check(code) {
+        if let Err(refused) = self.setup_state().check(code) {
             if matches!(refused, BrokerError::SignInThrottled) {
                 return Err(refused);
             }
@@ -84,12 +85,12 @@ impl Broker {
             self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, detail)).await?;
             return Err(refused);
         }
-        self.keeper().add_first(name, password).await?;
-        *self.door().lock() = None;
+        self.operator().add_first(name, password).await?;
+        *self.setup_state().lock() = None;
         Ok(())
     }
 
-    fn door(&self) -> &SetUp {
-        &self.0.set_up
+    fn setup_state(&self) -> &Setup {
+        &self.0.setup
     }
 }

@@ -9,20 +9,20 @@ use crate::{
     broker::{
         Broker, BrokerError,
         execution::{
-            order::{Ground, take_back},
-            recheck::{Changed, changed},
+            order::{DispatchContext, mark_reverted},
+            recheck::{Recheck, recheck},
         },
         requests::evaluate::criticality,
     },
-    connector::{Connector, Dispatched},
+    connector::{Connector, DispatchResult},
     domain::{
         endpoint::{EndpointId, Inventory, Selection},
         id::{AttemptId, RequestId},
-        lifecycle::{Fresh, Next, Refusal, Report},
+        lifecycle::{DispatchReport, Next, Reevaluation, Refusal},
         permit::ExecutionPermit,
         request::{Outcome, Request, State},
     },
-    store::{StoreError, Tx, Work, accounts, requests, system},
+    store::{StoreError, Tx, TxWork, accounts, requests, system},
 };
 
 /// How often the same batch is tried while it is certain that nothing was sent.
@@ -44,7 +44,7 @@ pub enum Progress {
 }
 
 /// What a claim came to.
-enum Claim {
+enum ClaimResult {
     Sent(ExecutionPermit),
     Moved,
     Frozen,
@@ -70,19 +70,19 @@ impl Broker {
             Ok(inventory) => inventory,
             Err(error) => return self.hold(id, error.to_string()).await,
         };
-        let lost = match changed(&request, &inventory) {
-            Changed::Lost(lost) => lost,
-            Changed::Identity(reason) => return self.withdraw(id, &reason).await,
+        let lost = match recheck(&request, &inventory) {
+            Recheck::Disconnected(lost) => lost,
+            Recheck::Identity(reason) => return self.withdraw(id, &reason).await,
         };
         if lost.len() == request.targets.len() {
-            return self.lose_all(id, &lost).await;
+            return self.end_disconnected(id, &lost).await;
         }
         self.clock().checkpoint("before the claim").await;
-        let ground = Ground { connector, inventory };
+        let ground = DispatchContext { connector, inventory };
         match self.claim(id, &lost, &ground).await? {
-            Claim::Frozen => Ok(Progress::Idle),
-            Claim::Moved => Ok(Progress::Moved(id)),
-            Claim::Sent(permit) => {
+            ClaimResult::Frozen => Ok(Progress::Idle),
+            ClaimResult::Moved => Ok(Progress::Moved(id)),
+            ClaimResult::Sent(permit) => {
                 self.clock().checkpoint("after the claim").await;
                 self.send(id, permit, &ground).await?;
                 Ok(Progress::Moved(id))
@@ -96,8 +96,8 @@ impl Broker {
         &self,
         id: RequestId,
         lost: &[(EndpointId, String)],
-        ground: &Ground<'_>,
-    ) -> Result<Claim, BrokerError> {
+        ground: &DispatchContext<'_>,
+    ) -> Result<ClaimResult, BrokerError> {
         let now = self.clock().now();
         let attempt: AttemptId = self.clock().id();
         self.store()
@@ -106,31 +106,33 @@ impl Broker {
                     let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);
-                    let Some(order) = ground.order(&left, attempt) else { return Ok(Claim::Moved) };
+                    let Some(order) = ground.order(&left, attempt) else {
+                        return Ok(ClaimResult::Moved);
+                    };
                     let frozen = system::stopped(tx, &request).await?;
                     match request.clone().claim(order, lost, fresh.clone(), frozen) {
                         Ok((transition, permit)) => {
                             requests::advance(tx, transition, now).await?;
                             self.clock().checkpoint("in the claim").await;
-                            Ok(Claim::Sent(permit))
+                            Ok(ClaimResult::Sent(permit))
                         }
-                        Err(Refusal::Frozen) => Ok(Claim::Frozen),
+                        Err(Refusal::Frozen) => Ok(ClaimResult::Frozen),
                         // The sweep closes what is late; somebody else ended what is in another state.
                         Err(Refusal::TooLate { .. } | Refusal::WrongState { .. }) => {
-                            Ok(Claim::Moved)
+                            Ok(ClaimResult::Moved)
                         }
                         Err(Refusal::PolicyWithdrawn { .. }) => {
                             let cause = "policy was asked again before sending";
                             if let Some(transition) = request.redecide(fresh, cause)? {
                                 requests::advance(tx, transition, now).await?;
                             }
-                            Ok(Claim::Moved)
+                            Ok(ClaimResult::Moved)
                         }
                         Err(Refusal::DigestChanged) => {
                             let reason = "the stored request is not the one that was approved";
                             let transition = request.withdraw(reason.to_owned(), now)?;
                             requests::advance(tx, transition, now).await?;
-                            Ok(Claim::Moved)
+                            Ok(ClaimResult::Moved)
                         }
                         Err(other) => Err(other.into()),
                     }
@@ -144,7 +146,7 @@ impl Broker {
         &self,
         id: RequestId,
         first: ExecutionPermit,
-        ground: &Ground<'_>,
+        ground: &DispatchContext<'_>,
     ) -> Result<(), BrokerError> {
         let mut permit = first;
         let mut tries = 1;
@@ -152,19 +154,19 @@ impl Broker {
             let attempt = permit.order().attempt;
             let (report, after) = self.dispatch(ground.connector, permit, tries).await?;
             self.clock().checkpoint("after the answer").await;
-            tries = if matches!(after, After::Retry(_)) { tries + 1 } else { 1 };
-            permit = match self.answered(id, (attempt, &report), &after, ground).await? {
-                Step::Settled => {
+            tries = if matches!(after, FollowUp::Retry(_)) { tries + 1 } else { 1 };
+            permit = match self.record_answer(id, (attempt, &report), &after, ground).await? {
+                AnswerStep::Settled => {
                     self.clock().checkpoint("after the end").await;
                     return Ok(());
                 }
-                Step::Next(permit) => {
+                AnswerStep::Next(permit) => {
                     self.clock().checkpoint("between two calls").await;
                     permit
                 }
-                Step::Wait => {
+                AnswerStep::Wait => {
                     self.clock().checkpoint("in a wait").await;
-                    self.wait(id, &after, ground.connector).await?;
+                    self.wait_before_next(id, &after, ground.connector).await?;
                     self.clock().checkpoint("after the wait").await;
                     let Some(permit) = self.resume(id, ground).await? else { return Ok(()) };
                     self.clock().checkpoint("after the resume").await;
@@ -180,7 +182,7 @@ impl Broker {
         connector: &Connector,
         permit: ExecutionPermit,
         tries: u32,
-    ) -> Result<(Report, After), BrokerError> {
+    ) -> Result<(DispatchReport, FollowUp), BrokerError> {
         let endpoints = permit.order().endpoints.clone();
         // The login and the turn first, because they can take long; if the login fails, the call
         // itself says how. Between the kill switch and the bytes nothing is waited for.
@@ -193,32 +195,32 @@ impl Broker {
             (Ok(()), Ok(false)) => None,
         };
         if let Some(why) = stop {
-            return Ok((not_sent(&endpoints, &why), After::Stop(why)));
+            return Ok((not_sent(&endpoints, &why), FollowUp::Stop(why)));
         }
         self.clock().checkpoint("before the call").await;
         let now = self.clock().now();
-        let Dispatched { report, retry_in } = connector.dispatch(permit, turn, now).await;
+        let DispatchResult { report, retry_in } = connector.dispatch(permit, turn, now).await;
         let doubtful =
             report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. }));
         Ok(match retry_in {
-            Some(pause) if tries < TRIES_MAX => (report, After::Retry(pause)),
+            Some(pause) if tries < TRIES_MAX => (report, FollowUp::Retry(pause)),
             Some(_) => {
                 let why = format!("{} (tried {tries} times)", report.summary);
-                (not_sent(&endpoints, &why), After::Stop(why))
+                (not_sent(&endpoints, &why), FollowUp::Stop(why))
             }
-            None if doubtful => (report, After::Probe),
-            None => (report, After::Go),
+            None if doubtful => (report, FollowUp::Probe),
+            None => (report, FollowUp::Go),
         })
     }
 
     /// The second of the two commits: the outcome, and with it the next attempt.
-    async fn answered(
+    async fn record_answer(
         &self,
         id: RequestId,
-        (attempt, report): (AttemptId, &Report),
-        after: &After,
-        ground: &Ground<'_>,
-    ) -> Result<Step, BrokerError> {
+        (attempt, report): (AttemptId, &DispatchReport),
+        after: &FollowUp,
+        ground: &DispatchContext<'_>,
+    ) -> Result<AnswerStep, BrokerError> {
         let next: AttemptId = self.clock().id();
         let now = self.clock().now();
         let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
@@ -227,22 +229,22 @@ impl Broker {
                 let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
                 let order = ground.order(&without(&request, known), next);
                 let next = match (after, order) {
-                    (After::Stop(why), _) => Next::Stop { why: why.clone() },
+                    (FollowUp::Stop(why), _) => Next::Stop { why: why.clone() },
                     (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
-                    (After::Retry(_) | After::Probe, Some(_)) => Next::Later,
-                    (After::Go, Some(order)) => {
+                    (FollowUp::Retry(_) | FollowUp::Probe, Some(_)) => Next::Wait,
+                    (FollowUp::Go, Some(order)) => {
                         let frozen = system::stopped(tx, &request).await?;
                         Next::Order { order, run: fresh.run, frozen }
                     }
                 };
                 let (transition, permit) = request.answered(attempt, report, next, now)?;
                 let request = requests::advance(tx, transition, now).await?;
-                take_back(tx, &request, report, now).await?;
+                mark_reverted(tx, &request, report, now).await?;
                 self.clock().checkpoint("in the answer").await;
                 Ok(match (permit, request.state) {
-                    (Some(permit), _) => Step::Next(permit),
-                    (None, State::Dispatching { .. }) => Step::Wait,
-                    (None, _) => Step::Settled,
+                    (Some(permit), _) => AnswerStep::Next(permit),
+                    (None, State::Dispatching { .. }) => AnswerStep::Wait,
+                    (None, _) => AnswerStep::Settled,
                 })
             })
         })
@@ -251,13 +253,13 @@ impl Broker {
 
     /// Waits before the same request goes on: a fixed time, or until the manager answers again,
     /// but never longer than the use-by, and not while the kill switch is on.
-    async fn wait(
+    async fn wait_before_next(
         &self,
         id: RequestId,
-        after: &After,
+        after: &FollowUp,
         connector: &Connector,
     ) -> Result<(), BrokerError> {
-        if let After::Retry(pause) = after {
+        if let FollowUp::Retry(pause) = after {
             self.clock().pause(*pause).await;
             return Ok(());
         }
@@ -277,7 +279,7 @@ impl Broker {
     async fn resume(
         &self,
         id: RequestId,
-        ground: &Ground<'_>,
+        ground: &DispatchContext<'_>,
     ) -> Result<Option<ExecutionPermit>, BrokerError> {
         let attempt: AttemptId = self.clock().id();
         let now = self.clock().now();
@@ -302,7 +304,7 @@ impl Broker {
     /// busy the error goes up, nothing more is sent, and the worker's next step closes the attempt.
     async fn write_patiently<'a, T>(
         &self,
-        work: impl for<'t> Fn(&'t mut Tx<'a>) -> Work<'t, T, BrokerError> + Send + Sync,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, BrokerError> + Send + Sync,
     ) -> Result<T, BrokerError> {
         for _ in 0..WRITE_TRIES {
             match self.store().write(&work).await {
@@ -322,7 +324,7 @@ impl Broker {
         tx: &mut Tx<'_>,
         id: RequestId,
         inventory: &Inventory,
-    ) -> Result<(Request, Fresh), BrokerError> {
+    ) -> Result<(Request, Reevaluation), BrokerError> {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let mut by_now = request.clone();
@@ -339,7 +341,7 @@ impl Broker {
 }
 
 /// What follows a call.
-enum After {
+enum FollowUp {
     /// The next batch.
     Go,
     /// The same batch once more, after this time: surely nothing was sent.
@@ -351,7 +353,7 @@ enum After {
 }
 
 /// Where a request stands after an answer is stored.
-enum Step {
+enum AnswerStep {
     Next(ExecutionPermit),
     Wait,
     Settled,
@@ -364,9 +366,9 @@ fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
     rest
 }
 
-fn not_sent(endpoints: &[EndpointId], why: &str) -> Report {
+fn not_sent(endpoints: &[EndpointId], why: &str) -> DispatchReport {
     let outcome = Outcome::NotSent { why: why.to_owned() };
-    Report {
+    DispatchReport {
         outcomes: endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect(),
         summary: why.to_owned(),
         confirm_within: None,

@@ -14,7 +14,7 @@ use crate::{
 impl Broker {
     /// Expires what is late, and asks managers that were given up whether they are back. How many
     /// requests expired.
-    pub async fn sweep(&self) -> Result<usize, BrokerError> {
+    pub async fn expire_overdue(&self) -> Result<usize, BrokerError> {
         let now = self.clock().now();
         let late = requests::overdue(&mut self.store().reader().await?, now).await?;
         for id in &late {

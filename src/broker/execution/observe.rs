@@ -33,7 +33,7 @@ impl Broker {
         if watched.is_empty() {
             return Ok(0);
         }
-        let calls: Vec<_> = watched.iter().flat_map(calls).collect();
+        let calls: Vec<_> = watched.iter().flat_map(watched_calls).collect();
         let sightings = connector.observe(&calls, self.clock().now()).await?;
         let (within, now) = (self.confirm_within(manager), self.clock().now());
         let mut learnt = 0;
@@ -41,8 +41,8 @@ impl Broker {
             let id = request.id;
             let seen = request.clone().observed(&sightings, within, now).is_some();
             // Every write wakes all who wait for news: a look without news makes none.
-            if seen || request.overlooked(within, now).is_some() {
-                learnt += usize::from(self.conclude(id, &sightings).await?);
+            if seen || request.evidence_missed(within, now).is_some() {
+                learnt += usize::from(self.record_observed(id, &sightings).await?);
             }
         }
         Ok(learnt)
@@ -53,7 +53,11 @@ impl Broker {
         self.manager(manager)?.capabilities().confirm_within
     }
 
-    async fn conclude(&self, id: RequestId, sightings: &[Sighting]) -> Result<bool, BrokerError> {
+    async fn record_observed(
+        &self,
+        id: RequestId,
+        sightings: &[Sighting],
+    ) -> Result<bool, BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {
@@ -65,7 +69,7 @@ impl Broker {
                         request = requests::advance(tx, seen, now).await?;
                         learnt = true;
                     }
-                    if let Some(missed) = request.overlooked(within, now) {
+                    if let Some(missed) = request.evidence_missed(within, now) {
                         requests::advance(tx, missed, now).await?;
                         learnt = true;
                     }
@@ -77,7 +81,7 @@ impl Broker {
 }
 
 /// The calls of a request whose traces are still waited for.
-fn calls(request: &Request) -> Vec<Watched> {
+fn watched_calls(request: &Request) -> Vec<Watched> {
     let mut by_attempt: BTreeMap<AttemptId, Watched> = BTreeMap::new();
     for target in request.targets.iter().filter(|target| target.watch_until.is_some()) {
         let Some(attempt) = target.attempt else { continue };
@@ -86,14 +90,14 @@ fn calls(request: &Request) -> Vec<Watched> {
             attempt,
             digest: request.digest,
             endpoints: Vec::new(),
-            since: started(request, attempt),
+            since: attempt_started(request, attempt),
         });
         watched.endpoints.push(target.endpoint.id.clone());
     }
     by_attempt.into_values().collect()
 }
 
-fn started(request: &Request, attempt: AttemptId) -> Time {
+fn attempt_started(request: &Request, attempt: AttemptId) -> Time {
     let call = request.attempts.iter().find(|call| call.id == attempt);
     call.map_or(request.asked_at, |call| call.started_at)
 }

@@ -1,12 +1,12 @@
 //! What a claim and its calls rest on, and what a call is made of.
 
 use crate::{
-    connector::{Connector, Mark},
+    connector::{Connector, CorrelationTag},
     domain::{
         Time,
         endpoint::Inventory,
         id::AttemptId,
-        lifecycle::Report,
+        lifecycle::DispatchReport,
         permit::Order,
         request::{Outcome, Request},
     },
@@ -14,30 +14,30 @@ use crate::{
 };
 
 /// What a claim and the calls after it rest on.
-pub(crate) struct Ground<'a> {
-    pub(crate) connector: &'a Connector,
+pub(super) struct DispatchContext<'a> {
+    pub(super) connector: &'a Connector,
     /// The endpoints as the manager described them just before the claim.
-    pub(crate) inventory: Inventory,
+    pub(super) inventory: Inventory,
 }
 
-impl Ground<'_> {
+impl DispatchContext<'_> {
     /// The next call of a request, down to its bytes.
-    pub(crate) fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
+    pub(super) fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
         let silent = self.inventory.candidates.iter().filter(|candidate| candidate.silent);
         let silent: Vec<_> = silent.map(|candidate| candidate.endpoint.id.clone()).collect();
         let (command, endpoints) =
             request.next_batch(self.connector.capabilities().batch_endpoints_max, &silent)?;
-        let mark = Mark { request: request.id, attempt, digest: request.digest };
+        let mark = CorrelationTag { request: request.id, attempt, digest: request.digest };
         let body = self.connector.body(&command, &request.action, &mark);
         Some(Order { attempt, endpoints, body })
     }
 }
 
 /// An undo that was sent takes back what it undoes, in the same transaction.
-pub(crate) async fn take_back(
+pub(super) async fn mark_reverted(
     tx: &mut Tx<'_>,
     undo: &Request,
-    report: &Report,
+    report: &DispatchReport,
     now: Time,
 ) -> Result<(), StoreError> {
     let Some(undone) = undo.undoes else { return Ok(()) };

@@ -13,16 +13,16 @@ use crate::{
 };
 
 /// What changed on the endpoints since they were frozen.
-pub(crate) enum Changed {
+pub(super) enum Recheck {
     /// These are no longer connected.
-    Lost(Vec<(EndpointId, String)>),
+    Disconnected(Vec<(EndpointId, String)>),
     /// Something is no longer what was approved.
     Identity(String),
 }
 
 impl Broker {
     /// The oldest approved request of a manager that the kill switch does not stop.
-    pub(crate) async fn next_approved(
+    pub(super) async fn next_approved(
         &self,
         manager: &str,
     ) -> Result<Option<Request>, BrokerError> {
@@ -37,13 +37,13 @@ impl Broker {
     }
 
     /// Whether the kill switch stops a request, read just now.
-    pub(crate) async fn stopped(&self, id: RequestId) -> Result<bool, BrokerError> {
+    pub(super) async fn stopped(&self, id: RequestId) -> Result<bool, BrokerError> {
         let mut reader = self.store().reader().await?;
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
         Ok(system::stopped(&mut reader, &request).await?)
     }
 
-    pub(crate) async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
+    pub(super) async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
         self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
         Ok(Progress::Held(why))
     }
@@ -58,13 +58,13 @@ impl Broker {
         Ok(Progress::Moved(id))
     }
 
-    pub(crate) async fn lose_all(
+    pub(super) async fn end_disconnected(
         &self,
         id: RequestId,
         lost: &[(EndpointId, String)],
     ) -> Result<Progress, BrokerError> {
         let now = self.clock().now();
-        self.advance(id, |request| request.lose_all(lost, now).map(Some)).await?;
+        self.advance(id, |request| request.end_disconnected(lost, now).map(Some)).await?;
         Ok(Progress::Moved(id))
     }
 
@@ -94,16 +94,16 @@ impl Broker {
 }
 
 /// Compares what the manager says now with what was approved.
-pub(crate) fn changed(request: &Request, inventory: &Inventory) -> Changed {
+pub(super) fn recheck(request: &Request, inventory: &Inventory) -> Recheck {
     let mut lost = Vec::new();
     for target in &request.targets {
         let id = &target.endpoint.id;
         let now = inventory.candidates.iter().find(|c| c.endpoint.id == *id);
         let Some(Candidate { endpoint, command, .. }) = now else {
-            return Changed::Identity(format!("endpoint {id} no longer exists"));
+            return Recheck::Identity(format!("endpoint {id} no longer exists"));
         };
         if !endpoint.same_machine(&target.endpoint) {
-            return Changed::Identity(format!("endpoint {id} is another machine now"));
+            return Recheck::Identity(format!("endpoint {id} is another machine now"));
         }
         match command {
             Ok(command) if *command == target.command => {}
@@ -111,13 +111,13 @@ pub(crate) fn changed(request: &Request, inventory: &Inventory) -> Changed {
                 lost.push((id.clone(), reason.to_string()));
             }
             Ok(other) => {
-                return Changed::Identity(format!(
+                return Recheck::Identity(format!(
                     "endpoint {id} would now be sent {other} instead of {}",
                     target.command
                 ));
             }
-            Err(reason) => return Changed::Identity(format!("endpoint {id}: {reason}")),
+            Err(reason) => return Recheck::Identity(format!("endpoint {id}: {reason}")),
         }
     }
-    Changed::Lost(lost)
+    Recheck::Disconnected(lost)
 }

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use super::request::{Access, PAGE_ROWS};
+use super::request::{PAGE_ROWS, Permission};
 use crate::{
     broker::{Broker, BrokerError, admin::sessions::SignedIn},
     domain::{
@@ -27,57 +27,57 @@ pub const MEMBERS_MAX: usize = 10;
 
 /// What waits for people, as one person sees it.
 #[derive(Debug, Clone, Default)]
-pub struct Inbox {
+pub struct InboxPage {
     /// What waits for this person.
-    pub mine: Pile,
+    pub mine: InboxSection,
     /// What waits for others.
-    pub others: Pile,
+    pub others: InboxSection,
 }
 
 /// One page of groups, the one with the oldest deadline first.
 #[derive(Debug, Clone, Default)]
-pub struct Pile {
+pub struct InboxSection {
     /// How many requests there are, on this page and all others.
     pub number: u64,
     /// The groups of this page.
-    pub groups: Vec<Group>,
+    pub groups: Vec<InboxGroup>,
     /// Where the next page begins.
-    pub next: Option<Place>,
+    pub next: Option<Cursor>,
 }
 
 /// Requests for the same action on the same target, whoever asked and on whatever endpoints.
 #[derive(Debug, Clone)]
-pub struct Group {
+pub struct InboxGroup {
     /// The first of them, oldest deadline first.
-    pub members: Vec<Waiting>,
+    pub members: Vec<PendingItem>,
     /// How many there are beside these.
     pub more: usize,
 }
 
 /// A request that waits for people, and whether this person may approve it.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct PendingItem {
     /// The request.
     pub request: Request,
     /// The agent as it is now.
     pub agent: Agent,
     /// Whether the person may approve it, earlier votes aside.
-    pub approve: Access,
+    pub approve: Permission,
     /// Whether the person has approved it.
     pub voted: bool,
 }
 
 /// A place in the order of the inbox: after this deadline and id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place(Time, RequestId);
+pub struct Cursor(Time, RequestId);
 
-impl fmt::Display for Place {
+impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0.timestamp_micros(), self.1)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Cursor {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -89,73 +89,73 @@ impl FromStr for Place {
 }
 
 /// What waits, and whether the person who looks may approve it.
-type Asked = (Pending, Access);
+type PendingRow = (Pending, Permission);
 
 impl Broker {
     /// What waits for people, oldest deadline first: of each pile the page after a place.
     pub async fn inbox(
         &self,
         who: &SignedIn,
-        mine: Option<Place>,
-        others: Option<Place>,
-    ) -> Result<Inbox, BrokerError> {
-        self.may_look(who, Verb::View)?;
+        mine: Option<Cursor>,
+        others: Option<Cursor>,
+    ) -> Result<InboxPage, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
         let mut reader = self.store().reader().await?;
-        let (of_mine, of_others) = self.sorted(&mut reader, who).await?;
-        Ok(Inbox {
-            mine: pile(&mut reader, of_mine, mine).await?,
-            others: pile(&mut reader, of_others, others).await?,
+        let (of_mine, of_others) = self.pending_by_deadline(&mut reader, who).await?;
+        Ok(InboxPage {
+            mine: section(&mut reader, of_mine, mine).await?,
+            others: section(&mut reader, of_others, others).await?,
         })
     }
 
     /// How many requests wait for this person.
-    pub async fn waiting_for(&self, who: &SignedIn) -> Result<u64, BrokerError> {
-        let (mine, _) = self.sorted(&mut self.store().reader().await?, who).await?;
+    pub async fn pending_count(&self, who: &SignedIn) -> Result<u64, BrokerError> {
+        let (mine, _) = self.pending_by_deadline(&mut self.store().reader().await?, who).await?;
         Ok(u64::try_from(mine.len()).unwrap_or(u64::MAX))
     }
 
     /// All that waits and that the person may see: what waits for the person, and the rest.
-    async fn sorted(
+    async fn pending_by_deadline(
         &self,
         reader: &mut impl Read,
         who: &SignedIn,
-    ) -> Result<(Vec<Asked>, Vec<Asked>), BrokerError> {
+    ) -> Result<(Vec<PendingRow>, Vec<PendingRow>), BrokerError> {
         let principal = who.principal(self.clock().now());
         let pending = requests::pending(reader, who.person.id).await?.into_iter();
         let seen = pending.filter_map(|pending| {
             let resource = Resource::Request(pending.facts.clone());
             self.authorize(&principal, Verb::View, &resource).ok()?;
-            Some((pending, self.access(who, Verb::Approve, &resource)))
+            Some((pending, self.permission(who, Verb::Approve, &resource)))
         });
         Ok(seen.partition(|(pending, approve)| !pending.voted && approve.why_not().is_none()))
     }
 }
 
 /// Cuts a page and fills it.
-async fn pile(
+async fn section(
     reader: &mut impl Read,
-    asked: Vec<Asked>,
-    after: Option<Place>,
-) -> Result<Pile, BrokerError> {
+    asked: Vec<PendingRow>,
+    after: Option<Cursor>,
+) -> Result<InboxSection, BrokerError> {
     let number = u64::try_from(asked.len()).unwrap_or(u64::MAX);
-    let (heaps, next) = cut(heaps(asked), after);
+    let (heaps, next) = take_page(group_rows(asked), after);
     let mut groups = Vec::with_capacity(heaps.len());
-    for Heap { members, .. } in heaps {
+    for RowGroup { members, .. } in heaps {
         let more = members.len().saturating_sub(MEMBERS_MAX);
         let mut filled = Vec::new();
         for (Pending { facts, voted, .. }, approve) in members.into_iter().take(MEMBERS_MAX) {
             if let Some(request) = requests::load(reader, facts.id).await? {
-                filled.push(Waiting { request, agent: facts.agent, approve, voted });
+                filled.push(PendingItem { request, agent: facts.agent, approve, voted });
             }
         }
-        groups.push(Group { members: filled, more });
+        groups.push(InboxGroup { members: filled, more });
     }
-    Ok(Pile { number, groups, next })
+    Ok(InboxSection { number, groups, next })
 }
 
 /// The page after a place, and where the next one begins.
-fn cut(heaps: Vec<Heap>, after: Option<Place>) -> (Vec<Heap>, Option<Place>) {
-    let later = |heap: &Heap| after.is_none_or(|after| heap.place > after);
+fn take_page(heaps: Vec<RowGroup>, after: Option<Cursor>) -> (Vec<RowGroup>, Option<Cursor>) {
+    let later = |heap: &RowGroup| after.is_none_or(|after| heap.place > after);
     let mut page: Vec<_> = heaps.into_iter().filter(later).collect();
     let rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
     let more = page.len() > rows;
@@ -165,22 +165,22 @@ fn cut(heaps: Vec<Heap>, after: Option<Place>) -> (Vec<Heap>, Option<Place>) {
 }
 
 /// A group before it is filled.
-struct Heap {
-    place: Place,
-    members: Vec<Asked>,
+struct RowGroup {
+    place: Cursor,
+    members: Vec<PendingRow>,
 }
 
 /// Puts together what belongs together, at the place of the oldest deadline.
-fn heaps(asked: Vec<Asked>) -> Vec<Heap> {
+fn group_rows(asked: Vec<PendingRow>) -> Vec<RowGroup> {
     let mut index: HashMap<Action, usize> = HashMap::new();
-    let mut heaps: Vec<Heap> = Vec::new();
+    let mut heaps: Vec<RowGroup> = Vec::new();
     for (pending, approve) in asked {
         let next = heaps.len();
         let at = *index.entry(pending.facts.action.clone()).or_insert(next);
-        let place = Place(pending.deadline, pending.facts.id);
+        let place = Cursor(pending.deadline, pending.facts.id);
         match heaps.get_mut(at) {
             Some(heap) => heap.members.push((pending, approve)),
-            None => heaps.push(Heap { place, members: vec![(pending, approve)] }),
+            None => heaps.push(RowGroup { place, members: vec![(pending, approve)] }),
         }
     }
     heaps
@@ -197,7 +197,7 @@ mod tests {
         id::{AgentId, PersonId},
     };
 
-    fn asked(number: u128, target: u32) -> Asked {
+    fn asked(number: u128, target: u32) -> PendingRow {
         let owner = PersonId::from(Uuid::from_u128(1));
         let agent = Agent {
             id: AgentId::from(Uuid::from_u128(2)),
@@ -221,7 +221,7 @@ mod tests {
         // Three share each deadline, so that the id must tell them apart.
         let deadline =
             Time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
-        (Pending { deadline, facts, voted: false }, Access::Now)
+        (Pending { deadline, facts, voted: false }, Permission::Now)
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         loop {
             // What was shown is decided before the next page is asked for.
             let left = all().filter(|(one, _)| !seen.contains(&one.facts.id));
-            let (page, next) = cut(heaps(left.collect()), after);
+            let (page, next) = take_page(group_rows(left.collect()), after);
             assert!(page.len() <= 50);
             seen.extend(page.iter().map(|heap| heap.place.1));
             let Some(next) = next else { break };
@@ -246,9 +246,9 @@ mod tests {
     fn what_belongs_together_is_never_torn_apart_by_a_page() {
         // The first and the last hundred ask for the same.
         let all = (0..200).map(|number| asked(number, u32::try_from(number % 100).unwrap()));
-        let (page, next) = cut(heaps(all.collect()), None);
+        let (page, next) = take_page(group_rows(all.collect()), None);
         assert!(page.iter().all(|heap| heap.members.len() == 2));
-        let (rest, end) = cut(page, next);
+        let (rest, end) = take_page(page, next);
         assert_eq!((rest.len(), end), (0, None));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         Broker, BrokerError,
         admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn},
     },
-    connector::Mark,
+    connector::CorrelationTag,
     domain::{
         actor::{Agent, Person},
         audit::AuditEntry,
@@ -23,19 +23,19 @@ use crate::{
 
 // What the doors need to name: they do not see policy and store.
 pub use super::{
-    active_responses::Standing,
-    inbox::{Group, Inbox, Pile, Place, Waiting},
-    system::{Counted, ManagerState, System},
+    active_responses::ActiveResponse,
+    inbox::{Cursor, InboxGroup, InboxPage, InboxSection, PendingItem},
+    system::{ManagerStatus, NamedCounts, SystemStatus},
 };
-pub use crate::broker::{notifications::ChannelState, requests::undo::Undo};
+pub use crate::broker::{notifications::ChannelState, requests::undo::UndoOption};
 pub use crate::{
     connector::Health,
     policy::PolicyText,
     store::{
         StoreError,
         audit::{AuditFilter, Verified},
-        notices::Doing,
-        requests::{Filter, InForce, Summary},
+        notices::ChannelActivity,
+        requests::{ActiveTarget, RequestFilter, RequestSummary},
     },
 };
 
@@ -44,7 +44,7 @@ pub const PAGE_ROWS: u32 = 50;
 
 /// A request as a person sees it.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct RequestView {
     /// The request.
     pub request: Request,
     /// The agent as it is now.
@@ -52,13 +52,13 @@ pub struct Seen {
     /// Who owns the agent now.
     pub owner: Option<Person>,
     /// What the person may do with it, the state aside.
-    pub may: Vec<(Verb, Access)>,
+    pub may: Vec<(Verb, Permission)>,
     /// What is sent, or was: one body for all endpoints that share a command and an attempt.
     pub bodies: Vec<Body>,
     /// Its audit entries, oldest first.
     pub timeline: Vec<AuditEntry>,
     /// What can be said beforehand about taking it back.
-    pub undo: Undo,
+    pub undo: UndoOption,
     /// The requests that take it back, oldest first.
     pub undos: Vec<(RequestId, StateName)>,
 }
@@ -78,13 +78,13 @@ const VERBS: [Verb; 9] = [
 
 /// Whether a person may do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
+pub enum Permission {
     /// At once.
     Now,
     /// Once the password is given again.
     WithPassword,
     /// No, and why.
-    No(String),
+    Denied(String),
 }
 
 /// The bytes for the endpoints that share a command and an attempt.
@@ -100,25 +100,28 @@ pub struct Body {
     pub text: String,
 }
 
-impl Seen {
+impl RequestView {
     /// Whether the person may, the state aside. What was not asked is not allowed.
-    pub fn access(&self, verb: Verb) -> Access {
+    pub fn permission(&self, verb: Verb) -> Permission {
         let found = self.may.iter().find(|(asked, _)| *asked == verb);
-        found.map_or_else(|| Access::No("nobody asked".to_owned()), |(_, access)| access.clone())
+        found.map_or_else(
+            || Permission::Denied("nobody asked".to_owned()),
+            |(_, access)| access.clone(),
+        )
     }
 
     /// Whether the person may, be it once the password is given again, the state aside.
     pub fn may(&self, verb: Verb) -> bool {
-        self.access(verb).why_not().is_none()
+        self.permission(verb).why_not().is_none()
     }
 }
 
-impl Access {
+impl Permission {
     /// Why not.
     pub fn why_not(&self) -> Option<&str> {
         match self {
             Self::Now | Self::WithPassword => None,
-            Self::No(why) => Some(why),
+            Self::Denied(why) => Some(why),
         }
     }
 }
@@ -170,10 +173,10 @@ impl Broker {
     pub async fn requests_of_agent(
         &self,
         agent: &Agent,
-        filter: &Filter,
+        filter: &RequestFilter,
         limit: u32,
-    ) -> Result<Vec<Summary>, BrokerError> {
-        let filter = Filter { agent: Some(agent.id), ..filter.clone() };
+    ) -> Result<Vec<RequestSummary>, BrokerError> {
+        let filter = RequestFilter { agent: Some(agent.id), ..filter.clone() };
         Ok(requests::list(&mut self.store().reader().await?, &filter, limit).await?)
     }
 
@@ -182,7 +185,7 @@ impl Broker {
         &self,
         who: &SignedIn,
         id: RequestId,
-    ) -> Result<Seen, BrokerError> {
+    ) -> Result<RequestView, BrokerError> {
         let mut reader = self.store().reader().await?;
         let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(&mut reader, request.agent)
@@ -192,7 +195,7 @@ impl Broker {
         let timeline = audit::of_request(&mut reader, &id.to_string()).await?;
         let resource = Resource::Request(request.facts(&agent));
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
-        let may = VERBS.map(|verb| (verb, self.access(who, verb, &resource)));
+        let may = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
         let mut undos = Vec::new();
         for id in requests::undos(&mut reader, id).await? {
@@ -200,23 +203,28 @@ impl Broker {
         }
         // The manager may be slow, and there are few readers.
         drop(reader);
-        let undo = self.undo_of(&request).await;
-        Ok(Seen { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
+        let undo = self.undo_option(&request).await;
+        Ok(RequestView { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
     }
 
     /// Whether a person may do something with the system as a whole.
-    pub fn access_to_system(&self, who: &SignedIn, verb: Verb) -> Access {
-        self.access(who, verb, &Resource::System)
+    pub fn system_permission(&self, who: &SignedIn, verb: Verb) -> Permission {
+        self.permission(who, verb, &Resource::System)
     }
 
-    pub(in crate::broker) fn access(&self, who: &SignedIn, verb: Verb, on: &Resource) -> Access {
+    pub(in crate::broker) fn permission(
+        &self,
+        who: &SignedIn,
+        verb: Verb,
+        on: &Resource,
+    ) -> Permission {
         let now = self.clock().now();
         if self.engine().may(&who.principal(now), verb, on).allowed {
-            return Access::Now;
+            return Permission::Now;
         }
         let just_now = SignedIn { authenticated_at: now, ..who.clone() };
         let answer = self.engine().may(&just_now.principal(now), verb, on);
-        if answer.allowed { Access::WithPassword } else { Access::No(answer.why()) }
+        if answer.allowed { Permission::WithPassword } else { Permission::Denied(answer.why()) }
     }
 
     /// The bodies of a request. Made as they are made for sending, so that what is shown is sent.
@@ -226,7 +234,7 @@ impl Broker {
             *parts.entry((target.attempt, &target.command)).or_default() += 1;
         }
         let body = |((attempt, command), endpoints): ((Option<AttemptId>, &str), usize)| {
-            let mark = Mark {
+            let mark = CorrelationTag {
                 request: request.id,
                 attempt: attempt.unwrap_or_else(|| AttemptId::from(uuid::Uuid::nil())),
                 digest: request.digest,
@@ -243,9 +251,9 @@ impl Broker {
     pub async fn requests_of_person(
         &self,
         who: &SignedIn,
-        filter: &Filter,
-    ) -> Result<Vec<Summary>, BrokerError> {
-        self.may_look(who, Verb::View)?;
+        filter: &RequestFilter,
+    ) -> Result<Vec<RequestSummary>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
         Ok(requests::list(&mut self.store().reader().await?, filter, PAGE_ROWS).await?)
     }
 
@@ -256,21 +264,21 @@ impl Broker {
         filter: &AuditFilter,
         before: Option<u64>,
     ) -> Result<Vec<AuditEntry>, BrokerError> {
-        self.may_look(who, Verb::ViewAudit)?;
-        self.keeper().audit(&who.actor(), filter, before, PAGE_ROWS).await
+        self.authorize_read(who, Verb::ViewAudit)?;
+        self.operator().audit(&who.actor(), filter, before, PAGE_ROWS).await
     }
 
     /// The active policy set: its hash and its policies.
     pub fn policy_set(&self, who: &SignedIn) -> Result<(Digest, Vec<PolicyText>), BrokerError> {
-        self.may_look(who, Verb::View)?;
+        self.authorize_read(who, Verb::View)?;
         let engine = self.engine();
         Ok((engine.hash(), engine.policies().to_vec()))
     }
 
     /// All people, by name.
     pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> {
-        self.may_look(who, Verb::View)?;
-        self.keeper().people().await
+        self.authorize_read(who, Verb::View)?;
+        self.operator().people().await
     }
 
     /// All people, by name, and how many sessions they have.
@@ -278,18 +286,18 @@ impl Broker {
         &self,
         who: &SignedIn,
     ) -> Result<(Vec<Person>, BTreeMap<PersonId, u64>), BrokerError> {
-        Ok((self.people(who).await?, self.keeper().sessions().await?))
+        Ok((self.people(who).await?, self.operator().sessions().await?))
     }
 
     /// All agents, by name.
     pub async fn agents(&self, who: &SignedIn) -> Result<Vec<Agent>, BrokerError> {
-        self.may_look(who, Verb::View)?;
-        self.keeper().agents().await
+        self.authorize_read(who, Verb::View)?;
+        self.operator().agents().await
     }
 
     /// Whether the session of a token stands. Unlike [`Broker::session`] this is no use of it: a
     /// page that waits for news does not keep its session alive.
-    pub async fn session_stands(&self, token: &str) -> Result<bool, BrokerError> {
+    pub async fn session_is_active(&self, token: &str) -> Result<bool, BrokerError> {
         let digest = Digest::of(token.as_bytes());
         let found = accounts::session(&mut self.store().reader().await?, digest).await?;
         let now = self.clock().now();
@@ -300,7 +308,7 @@ impl Broker {
         }))
     }
 
-    pub(in crate::broker) fn may_look(
+    pub(in crate::broker) fn authorize_read(
         &self,
         who: &SignedIn,
         verb: Verb,

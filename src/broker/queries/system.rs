@@ -2,8 +2,8 @@
 
 use crate::{
     broker::{Broker, BrokerError, admin::sessions::SignedIn, notifications::ChannelState},
-    connector::{Connector, Health, Shut},
-    domain::{Time, action::counted, facts::Verb},
+    connector::{CircuitOpen, Connector, Health},
+    domain::{Time, action::with_count, facts::Verb},
     store::{
         audit::{self, Verified},
         requests, system,
@@ -12,7 +12,7 @@ use crate::{
 
 /// How a manager is doing.
 #[derive(Debug, Clone)]
-pub struct ManagerState {
+pub struct ManagerStatus {
     /// What it is called here.
     pub name: String,
     /// Where its API is.
@@ -27,9 +27,9 @@ pub struct ManagerState {
 
 /// The state of the system.
 #[derive(Debug, Clone)]
-pub struct System {
+pub struct SystemStatus {
     /// The managers, in the order of the configuration.
-    pub managers: Vec<ManagerState>,
+    pub managers: Vec<ManagerStatus>,
     /// The ways to tell people, in the order of the configuration.
     pub channels: Vec<ChannelState>,
     /// The audit chain.
@@ -42,23 +42,23 @@ pub struct System {
 
 impl Broker {
     /// The state of the system: asks the manager and walks the audit chain.
-    pub async fn system(&self, who: &SignedIn) -> Result<System, BrokerError> {
-        self.may_look(who, Verb::ViewAudit)?;
+    pub async fn system(&self, who: &SignedIn) -> Result<SystemStatus, BrokerError> {
+        self.authorize_read(who, Verb::ViewAudit)?;
         let mut managers = Vec::new();
         for connector in self.managers() {
             let now = self.clock().now();
             let answer = connector.probe(now).await;
             let mut reader = self.store().reader().await?;
-            managers.push(ManagerState {
+            managers.push(ManagerStatus {
                 name: connector.name().to_owned(),
                 address: connector.url().to_owned(),
                 answer: answer.map_err(|error| error.to_string()),
-                health: connector.health(now),
+                health: connector.probe_if_due(now),
                 waiting: requests::approved_count(&mut reader, connector.name()).await?,
             });
         }
         let mut reader = self.store().reader().await?;
-        Ok(System {
+        Ok(SystemStatus {
             managers,
             channels: self.channel_states(&mut reader).await?,
             audit: audit::verify(&mut reader).await?,
@@ -80,19 +80,19 @@ impl Broker {
 
     /// What keeps approved requests waiting, in sentences; empty while all is well. Nobody is
     /// asked for it.
-    pub fn troubles(&self) -> Vec<String> {
+    pub fn outages(&self) -> Vec<String> {
         let now = self.clock().now();
-        self.managers().iter().filter_map(|manager| trouble(manager, now)).collect()
+        self.managers().iter().filter_map(|manager| outage(manager, now)).collect()
     }
 
     /// What keeps the approved requests of one manager waiting: another that is down does not.
-    pub fn trouble_of(&self, manager: &str) -> Option<String> {
-        trouble(self.manager(manager)?, self.clock().now())
+    pub fn outage_of(&self, manager: &str) -> Option<String> {
+        outage(self.manager(manager)?, self.clock().now())
     }
 
     /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
     /// nobody and nothing.
-    pub async fn counts(&self) -> Result<(Counted, Counted), BrokerError> {
+    pub async fn counts(&self) -> Result<(NamedCounts, NamedCounts), BrokerError> {
         let mut reader = self.store().reader().await?;
         let states = system::counts_by_state(&mut reader).await?;
         Ok((states, system::counts_by_outcome(&mut reader).await?))
@@ -107,17 +107,17 @@ impl Broker {
 }
 
 /// Why approved requests of a manager wait.
-fn trouble(manager: &Connector, now: Time) -> Option<String> {
-    let Shut { since, why, next_try } = manager.health(now).shut?;
+fn outage(manager: &Connector, now: Time) -> Option<String> {
+    let CircuitOpen { since, why, next_try } = manager.probe_if_due(now).circuit_open?;
     let seconds = (next_try - now).num_seconds().max(0);
     Some(format!(
         "The manager {} does not answer since {} UTC: {why}. Approved requests wait; it is tried \
          again in {}.",
         manager.name(),
         since.format("%H:%M"),
-        counted(u64::try_from(seconds).unwrap_or(0), "second"),
+        with_count(u64::try_from(seconds).unwrap_or(0), "second"),
     ))
 }
 
 /// Numbers by name.
-pub type Counted = Vec<(String, u64)>;
+pub type NamedCounts = Vec<(String, u64)>;

@@ -1,20 +1,20 @@
 //! Several requests that ask for the same are approved with one form: only identical ones of the
 //! lowest tier, a few at a time, all of them or none.
 
-use super::vote::Moment;
+use super::vote::VoteContext;
 use crate::{
     broker::{
         Broker, BrokerError,
         admin::sessions::SignedIn,
-        queries::{inbox::Group, request::Waiting},
+        queries::{inbox::InboxGroup, request::PendingItem},
     },
     domain::{
         Time,
         decision::Tier,
         facts::{Resource, Verb},
         id::RequestId,
-        lifecycle::{Refusal, Shown},
-        proposal::Invalid,
+        lifecycle::{Displayed, Refusal},
+        proposal::InvalidField,
         request::{Request, StateName},
     },
     store::{
@@ -29,23 +29,23 @@ pub const TOGETHER_MAX: usize = 10;
 impl Broker {
     /// The waiting requests of the lowest tier that ask for the same as this one and that this
     /// person may approve, oldest deadline first, at most [`TOGETHER_MAX`].
-    pub async fn together(
+    pub async fn identical_requests(
         &self,
         who: &SignedIn,
         of: RequestId,
-    ) -> Result<Vec<Waiting>, BrokerError> {
-        self.may_look(who, Verb::View)?;
+    ) -> Result<Vec<PendingItem>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
         let mut reader = self.store().reader().await?;
         let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
         let mut alike = Vec::new();
         for Pending { facts, voted, .. } in requests::pending(&mut reader, who.person.id).await? {
-            let approve = self.access(who, Verb::Approve, &Resource::Request(facts.clone()));
+            let approve = self.permission(who, Verb::Approve, &Resource::Request(facts.clone()));
             if voted || facts.action != like.action || approve.why_not().is_some() {
                 continue;
             }
             let Some(request) = requests::load(&mut reader, facts.id).await? else { continue };
             if identical(&request, &like) && request.tier() == Tier::Low {
-                alike.push(Waiting { request, agent: facts.agent, approve, voted });
+                alike.push(PendingItem { request, agent: facts.agent, approve, voted });
             }
         }
         alike.truncate(TOGETHER_MAX);
@@ -53,26 +53,29 @@ impl Broker {
     }
 
     /// Approves what was shown of each, all of them or none.
-    pub async fn approve_together(
+    pub async fn approve_identical(
         &self,
         who: &SignedIn,
-        picked: &[(RequestId, Shown)],
+        picked: &[(RequestId, Displayed)],
         comment: &str,
     ) -> Result<(), BrokerError> {
-        check(picked)?;
+        check_picked(picked)?;
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
                 let mut first = None;
                 for (id, shown) in picked {
-                    let moment = self.moment(tx, who, *id, (Verb::Approve, now)).await?;
+                    let moment = self.vote_context(tx, who, *id, (Verb::Approve, now)).await?;
                     let like = first.get_or_insert_with(|| moment.request.clone());
                     if !identical(&moment.request, like) {
-                        return Err(refused(*id, "it does not ask for the same as the others"));
+                        return Err(not_identical(
+                            *id,
+                            "it does not ask for the same as the others",
+                        ));
                     }
-                    self.still_low(tx, &moment, now).await?;
+                    self.ensure_lowest_tier(tx, &moment, now).await?;
                     let approved = self.approve_now(tx, moment, (*shown, comment), now).await;
-                    approved.map_err(|error| named(*id, error))?;
+                    approved.map_err(|error| with_request_id(*id, error))?;
                 }
                 Ok::<_, BrokerError>(())
             })
@@ -85,13 +88,13 @@ impl Broker {
     }
 
     /// Fails where a request that waits is not of the lowest tier by now.
-    async fn still_low(
+    async fn ensure_lowest_tier(
         &self,
         tx: &mut Tx<'_>,
-        moment: &Moment,
+        moment: &VoteContext,
         now: Time,
     ) -> Result<(), BrokerError> {
-        let Moment { request, agent, .. } = moment;
+        let VoteContext { request, agent, .. } = moment;
         if request.state.name() != StateName::Pending {
             return Ok(());
         }
@@ -99,17 +102,17 @@ impl Broker {
         if (Request { decision, ..request.clone() }).tier() == Tier::Low {
             return Ok(());
         }
-        Err(refused(
+        Err(not_identical(
             request.id,
             "it asks for more than one person's approval, so it is looked at by itself",
         ))
     }
 }
 
-impl Group {
+impl InboxGroup {
     /// One of several that the person may approve together, among those that are shown.
-    pub fn together(&self) -> Option<RequestId> {
-        let low = |one: &&Waiting| {
+    pub fn approvable_with(&self) -> Option<RequestId> {
+        let low = |one: &&PendingItem| {
             !one.voted && one.approve.why_not().is_none() && one.request.tier() == Tier::Low
         };
         let mut low: Vec<_> = self.members.iter().filter(low).map(|one| &one.request).collect();
@@ -127,8 +130,8 @@ fn identical(one: &Request, other: &Request) -> bool {
     one.action == other.action && one.term == other.term
 }
 
-fn check(picked: &[(RequestId, Shown)]) -> Result<(), Invalid> {
-    let twice = |(place, (id, _)): (usize, &(RequestId, Shown))| {
+fn check_picked(picked: &[(RequestId, Displayed)]) -> Result<(), InvalidField> {
+    let twice = |(place, (id, _)): (usize, &(RequestId, Displayed))| {
         picked.iter().take(place).any(|(earlier, _)| earlier == id)
     };
     let problem = match picked.len() {
@@ -138,19 +141,19 @@ fn check(picked: &[(RequestId, Shown)]) -> Result<(), Invalid> {
         _ => return Ok(()),
     };
     let allowed = format!("1 to {TOGETHER_MAX} requests, each once");
-    Err(Invalid { field: "requests".to_owned(), problem, allowed })
+    Err(InvalidField { field: "requests".to_owned(), problem, allowed })
 }
 
-fn refused(request: RequestId, why: &str) -> BrokerError {
+fn not_identical(request: RequestId, why: &str) -> BrokerError {
     Refusal::NotTogether { request, why: why.to_owned() }.into()
 }
 
 /// Says of which request a refusal is.
-fn named(request: RequestId, error: BrokerError) -> BrokerError {
+fn with_request_id(request: RequestId, error: BrokerError) -> BrokerError {
     if let BrokerError::Refused(Refusal::NotAllowed { why }) = error {
         Refusal::NotAllowed { why: format!("{request}: {why}") }.into()
     } else if let BrokerError::Refused(why) = &error {
-        refused(request, &why.to_string())
+        not_identical(request, &why.to_string())
     } else {
         error
     }

@@ -1,12 +1,12 @@
 //! A lead on call lets a request run without the people who are missing.
 
-use super::vote::Moment;
+use super::vote::VoteContext;
 use crate::{
     broker::{Broker, BrokerError, admin::sessions::SignedIn},
     domain::{
         facts::Verb,
         id::RequestId,
-        lifecycle::{Ballot, Shown},
+        lifecycle::{Ballot, Displayed},
         proposal::check_reason,
         request::{Request, Vote},
     },
@@ -19,15 +19,15 @@ impl Broker {
         &self,
         who: &SignedIn,
         id: RequestId,
-        shown: Shown,
+        shown: Displayed,
         (typed, reason): (&str, &str),
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
         check_reason(reason)?;
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, agent, may, person } =
-                    self.moment(tx, who, id, (Verb::BreakGlass, now)).await?;
+                let VoteContext { request, agent, may, person } =
+                    self.vote_context(tx, who, id, (Verb::BreakGlass, now)).await?;
                 let ballot = Ballot { person, shown, comment: reason.to_owned() };
                 let vote = Vote { break_glass: true, ..ballot.clone().vote(now) };
                 let mut with_vote = request.clone();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::vote::Moment;
+use super::vote::VoteContext;
 use crate::{
     broker::{Broker, BrokerError, admin::sessions::SignedIn},
     domain::{
@@ -11,7 +11,7 @@ use crate::{
         facts::Verb,
         id::RequestId,
         lifecycle::Refusal,
-        proposal::{REASON_CHARS_MAX, check_words},
+        proposal::{REASON_CHARS_MAX, check_text},
         request::Request,
     },
     store::audit,
@@ -27,11 +27,11 @@ impl Broker {
         comment: &str,
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
-        check_words("comment", comment, &format!("1 to {REASON_CHARS_MAX} characters"))?;
+        check_text("comment", comment, &format!("1 to {REASON_CHARS_MAX} characters"))?;
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, may, person, .. } =
-                    self.moment(tx, who, id, (Verb::Comment, now)).await?;
+                let VoteContext { request, may, person, .. } =
+                    self.vote_context(tx, who, id, (Verb::Comment, now)).await?;
                 if !may.allowed {
                     return Err(Refusal::NotAllowed { why: may.why() }.into());
                 }

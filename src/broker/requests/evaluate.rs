@@ -12,8 +12,8 @@ use crate::{
         action::Action,
         actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
-        facts::{AlertFacts, EndpointFacts, Question, TargetFacts},
-        lifecycle::Fresh,
+        facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
+        lifecycle::Reevaluation,
         request::Request,
     },
     store::{Read, StoreError, accounts, requests},
@@ -29,19 +29,19 @@ impl Broker {
         request: &Request,
         agent: &Agent,
         now: Time,
-    ) -> Result<Fresh, StoreError> {
+    ) -> Result<Reevaluation, StoreError> {
         let mut question = self.question(read, request, agent, now).await?;
         let engine = self.engine();
         let mut run = all_or_none(engine.decide(&question));
         if let Verdict::Approval(least) = run.verdict
-            && request.glass_counts(agent)
+            && request.break_glass_counts(agent)
         {
             let tally = question.tally;
             question.tally = tally.or(least);
             run = all_or_none(engine.decide(&question));
             (run.tally, run.break_glass) = (tally, true);
         }
-        Ok(Fresh { run, use_by: self.use_by(now), now })
+        Ok(Reevaluation { run, use_by: self.use_by(now), now })
     }
 
     /// Asks policy about a request that is not stored yet, whose endpoints can still be left out.
@@ -62,7 +62,7 @@ impl Broker {
         request: &Request,
         agent: &Agent,
         now: Time,
-    ) -> Result<Question, StoreError> {
+    ) -> Result<PolicyQuestion, StoreError> {
         // As it was when it was asked: what comes later must not turn against it.
         let asked = (request.asked_at, Some(request.id));
         let unknown =
@@ -78,14 +78,14 @@ impl Broker {
             unknown_outcome: unknown.contains(&target.endpoint.id),
         });
         let scope = request.targets.len() + request.skipped.len();
-        Ok(Question {
+        Ok(PolicyQuestion {
             agent: agent.clone(),
-            asked_by: asker_now(read, request).await?,
+            asked_by: requester_role_now(read, request).await?,
             action: request.action.clone(),
             term: request.term,
             claim: request.claim.clone(),
             target: self.target_facts(&request.action),
-            alert: aged(request.alert.clone(), now - request.asked_at),
+            alert: with_age(request.alert.clone(), now - request.asked_at),
             scope: u64::try_from(scope).unwrap_or(u64::MAX),
             fleet_wide: request.fleet_wide,
             endpoints: endpoints.collect(),
@@ -93,9 +93,9 @@ impl Broker {
             refused_last_day: requests::refused_since(read, agent.id, request.id, day_ago).await?,
             open_requests: requests::open_count(read, agent.id, asked).await?,
             asks_last_minute: requests::asks_in_minute(read, agent.id, asked).await?,
-            rejected_seconds_ago: rejected.map(|at| elapsed(at, request.asked_at)),
+            rejected_seconds_ago: rejected.map(|at| elapsed_secs(at, request.asked_at)),
             now,
-            business_hours: within(&self.settings().business_hours, now),
+            business_hours: in_business_hours(&self.settings().business_hours, now),
             tally: request.tally(agent),
         })
     }
@@ -110,8 +110,8 @@ impl Broker {
             },
             Action::DisableAccount(account) | Action::EnableAccount(account) => TargetFacts {
                 own_network: false,
-                protected: matches(&settings.protected_accounts, account.as_str()),
-                privileged: matches(&settings.privileged_accounts, account.as_str()),
+                protected: matches_any(&settings.protected_accounts, account.as_str()),
+                privileged: matches_any(&settings.privileged_accounts, account.as_str()),
             },
         }
     }
@@ -124,7 +124,10 @@ impl Broker {
 
 /// The role, by now, of the person who asked. Nothing rests on one who is disabled by now, or whose
 /// password somebody else has set.
-async fn asker_now(read: &mut impl Read, request: &Request) -> Result<Option<Role>, StoreError> {
+async fn requester_role_now(
+    read: &mut impl Read,
+    request: &Request,
+) -> Result<Option<Role>, StoreError> {
     let Some(asker) = &request.asked_by else { return Ok(None) };
     let person = accounts::person_by_id(read, asker.person).await?;
     let sound = |person: &Person| !person.disabled && !person.must_change_password;
@@ -132,12 +135,12 @@ async fn asker_now(read: &mut impl Read, request: &Request) -> Result<Option<Rol
 }
 
 /// Seconds from one moment to a later one.
-fn elapsed(from: Time, to: Time) -> u64 {
+fn elapsed_secs(from: Time, to: Time) -> u64 {
     u64::try_from((to - from).num_seconds()).unwrap_or(0)
 }
 
 /// An alert as it is by now: its age was read when the request was asked.
-fn aged(mut alert: AlertFacts, since: TimeDelta) -> AlertFacts {
+fn with_age(mut alert: AlertFacts, since: TimeDelta) -> AlertFacts {
     let since = u64::try_from(since.num_seconds()).unwrap_or(0);
     alert.age_seconds = alert.age_seconds.map(|age| age.saturating_add(since));
     alert
@@ -160,7 +163,7 @@ pub(in crate::broker) fn criticality(settings: &Settings, groups: &[String]) -> 
 
 /// Whether a name is in a list whose entries may end in `*`. Case does not count: an account that
 /// differs by case alone may be the same account.
-fn matches(list: &[String], name: &str) -> bool {
+fn matches_any(list: &[String], name: &str) -> bool {
     let name = name.to_lowercase();
     list.iter().any(|entry| {
         let entry = entry.to_lowercase();
@@ -168,7 +171,7 @@ fn matches(list: &[String], name: &str) -> bool {
     })
 }
 
-fn within(hours: &BusinessHours, now: Time) -> bool {
+fn in_business_hours(hours: &BusinessHours, now: Time) -> bool {
     let local = now + TimeDelta::minutes(i64::from(hours.utc_offset_minutes));
     let day = u8::try_from(local.weekday().number_from_monday()).unwrap_or(0);
     let hour = u8::try_from(local.hour()).unwrap_or(0);

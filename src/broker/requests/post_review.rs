@@ -1,12 +1,12 @@
 //! Somebody looks back at a broken glass.
 
-use super::vote::Moment;
+use super::vote::VoteContext;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn, queries::request::Access},
+    broker::{Broker, BrokerError, admin::sessions::SignedIn, queries::request::Permission},
     domain::{
         facts::{Resource, Verb},
         id::RequestId,
-        proposal::{REASON_CHARS_MAX, check_words},
+        proposal::{REASON_CHARS_MAX, check_text},
         request::Request,
     },
     store::{accounts, requests},
@@ -22,11 +22,11 @@ impl Broker {
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
         let allowed = format!("1 to {REASON_CHARS_MAX} characters that say what you found");
-        check_words("finding", finding, &allowed)?;
+        check_text("finding", finding, &allowed)?;
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, may, person, .. } =
-                    self.moment(tx, who, id, (Verb::Review, now)).await?;
+                let VoteContext { request, may, person, .. } =
+                    self.vote_context(tx, who, id, (Verb::Review, now)).await?;
                 let transition = request.review(&person, finding, &may, now)?;
                 Ok(requests::advance(tx, transition, now).await?)
             })
@@ -44,7 +44,8 @@ impl Broker {
                 continue;
             };
             let resource = Resource::Request(request.facts(&agent));
-            let may = !matches!(self.access(who, Verb::Review, &resource), Access::No(_));
+            let may =
+                !matches!(self.permission(who, Verb::Review, &resource), Permission::Denied(_));
             if may && !request.glass_broken_by(&who.person) {
                 due.push(request);
             }

@@ -39,28 +39,28 @@ const AT_ONCE_MAX: u32 = 4;
 
 /// The asks that are being looked into.
 #[derive(Debug, Clone, Default)]
-pub(in crate::broker) struct Asking(Arc<Mutex<BTreeMap<AgentId, u32>>>);
+pub(in crate::broker) struct InFlight(Arc<Mutex<BTreeMap<AgentId, u32>>>);
 
 /// One ask that is being looked into, until it is dropped.
 #[derive(Debug)]
-pub(in crate::broker) struct Place {
-    asking: Asking,
+pub(in crate::broker) struct Slot {
+    asking: InFlight,
     agent: AgentId,
 }
 
-impl Asking {
-    fn enter(&self, agent: AgentId) -> Option<Place> {
+impl InFlight {
+    fn acquire(&self, agent: AgentId) -> Option<Slot> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(agent).or_default();
         if *count >= AT_ONCE_MAX {
             return None;
         }
         *count += 1;
-        Some(Place { asking: self.clone(), agent })
+        Some(Slot { asking: self.clone(), agent })
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut all = self.asking.0.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get_mut(&self.agent) {
@@ -72,21 +72,21 @@ impl Drop for Place {
 
 impl Broker {
     /// A place among the agent's asks. Fails when it asks too much at once or too often.
-    pub(in crate::broker) async fn enter(&self, agent: &Agent) -> Result<Place, BrokerError> {
-        let at_once = || BrokerError::AsksTooMuch(format!("more than {AT_ONCE_MAX} asks at once"));
-        let place = self.asking().enter(agent.id).ok_or_else(at_once)?;
-        self.paced(agent).await?;
+    pub(in crate::broker) async fn acquire_slot(&self, agent: &Agent) -> Result<Slot, BrokerError> {
+        let at_once = || BrokerError::RateLimited(format!("more than {AT_ONCE_MAX} asks at once"));
+        let place = self.in_flight().acquire(agent.id).ok_or_else(at_once)?;
+        self.check_rate_now(agent).await?;
         Ok(place)
     }
 
     /// Fails when the agent asked as often by now as it may.
-    pub(in crate::broker) async fn paced(&self, agent: &Agent) -> Result<(), BrokerError> {
+    pub(in crate::broker) async fn check_rate_now(&self, agent: &Agent) -> Result<(), BrokerError> {
         let mut reader = self.store().reader().await?;
-        self.heed_pace(&mut reader, agent, self.clock().now()).await
+        self.check_rate(&mut reader, agent, self.clock().now()).await
     }
 
     /// Fails when the agent asked as often within the last minute as it may.
-    pub(in crate::broker) async fn heed_pace(
+    pub(in crate::broker) async fn check_rate(
         &self,
         read: &mut impl Read,
         agent: &Agent,
@@ -96,11 +96,11 @@ impl Broker {
         if requests::asks_in_minute(read, agent.id, (now, None)).await? < most {
             return Ok(());
         }
-        Err(BrokerError::AsksTooMuch(format!("{most} asks within a minute are the most")))
+        Err(BrokerError::RateLimited(format!("{most} asks within a minute are the most")))
     }
 
     /// Fails when the agent has as much open as it may.
-    pub(in crate::broker) async fn heed_open(
+    pub(in crate::broker) async fn check_open_limit(
         &self,
         read: &mut impl Read,
         agent: &Agent,
@@ -110,12 +110,12 @@ impl Broker {
         if requests::open_count(read, agent.id, (now, None)).await? < most {
             return Ok(());
         }
-        Err(BrokerError::AsksTooMuch(format!("{most} open requests are the most")))
+        Err(BrokerError::RateLimited(format!("{most} open requests are the most")))
     }
 
     /// Writes down that an agent is not heard, once a minute at most: its asks must not fill the
     /// audit either.
-    pub(in crate::broker) async fn note_throttled(
+    pub(in crate::broker) async fn record_throttled(
         &self,
         agent: &Agent,
         why: &str,

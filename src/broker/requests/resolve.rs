@@ -1,10 +1,10 @@
 //! A person looked and says what happened where nobody knew.
 
-use super::vote::Moment;
+use super::vote::VoteContext;
 use crate::{
     broker::{Broker, BrokerError, admin::sessions::SignedIn},
     domain::{
-        endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Ruling,
+        endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Finding,
         proposal::check_reason, request::Request,
     },
     store::requests,
@@ -17,15 +17,15 @@ impl Broker {
         who: &SignedIn,
         id: RequestId,
         endpoints: &[EndpointId],
-        (ruling, reason): (Ruling, &str),
+        (ruling, reason): (Finding, &str),
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
         let reason = reason.trim();
         check_reason(reason)?;
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, may, person, .. } =
-                    self.moment(tx, who, id, (Verb::Resolve, now)).await?;
+                let VoteContext { request, may, person, .. } =
+                    self.vote_context(tx, who, id, (Verb::Resolve, now)).await?;
                 let found = (endpoints, ruling, reason);
                 let transition = request.resolve(&person, found, &may, now)?;
                 Ok(requests::advance(tx, transition, now).await?)

@@ -8,19 +8,19 @@ use crate::{
     connector::Connector,
     domain::{
         Time,
-        action::{ActionKind, Term, spoken_seconds},
+        action::{ActionKind, Term, duration_text},
         actor::Agent,
         decision::{Decision, NOTHING_LEFT, Reason, Tally, Verdict},
         digest::Digest,
         endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
         facts::AlertFacts,
         id::RequestId,
-        proposal::{Invalid, Proposal},
+        proposal::{InvalidField, Proposal},
         request::{Request, Skipped, State, Target},
     },
     store::{
         Read, StoreError, Tx, accounts,
-        requests::{self, Origin},
+        requests::{self, AskKey},
     },
 };
 
@@ -45,18 +45,18 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Request, BrokerError> {
-        let _place = self.enter(agent).await?;
+        let _place = self.acquire_slot(agent).await?;
         let proposal = &Proposal::parse(kind, arguments)?;
         let only = if let [only] = self.managers() { Some(only.name()) } else { None };
         let ask = proposal.ask_digest(proposal.manager.as_deref().or(only));
         let now = self.clock().now();
         let mut reader = self.store().reader().await?;
-        if let Some(same) = repeated(&mut reader, agent, (proposal, ask)).await? {
+        if let Some(same) = find_repeated(&mut reader, agent, (proposal, ask)).await? {
             return load(&mut reader, same).await;
         }
-        self.heed_open(&mut reader, agent, now).await?;
+        self.check_open_limit(&mut reader, agent, now).await?;
         drop(reader);
-        let connector = self.choose(proposal).await?;
+        let connector = self.choose_manager(proposal).await?;
         let inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
         check_endpoints(connector, proposal, &inventory).await?;
@@ -71,7 +71,7 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     // Somebody may have asked the same in the meantime.
-                    if let Some(same) = repeated(tx, agent, (proposal, draft.ask)).await? {
+                    if let Some(same) = find_repeated(tx, agent, (proposal, draft.ask)).await? {
                         return load(tx, same).await;
                     }
                     self.store_draft(tx, agent, draft).await
@@ -82,12 +82,12 @@ impl Broker {
 
     /// The manager that a proposal is for: the one it names, the only one, or the only one that
     /// has all the endpoints that it names.
-    async fn choose(&self, proposal: &Proposal) -> Result<&Connector, BrokerError> {
+    async fn choose_manager(&self, proposal: &Proposal) -> Result<&Connector, BrokerError> {
         let names = || {
             let names: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
             names.join(", ")
         };
-        let refused = |field: &str, problem: String| Invalid {
+        let refused = |field: &str, problem: String| InvalidField {
             field: field.to_owned(),
             problem,
             allowed: format!("one of the managers {}", names()),
@@ -167,7 +167,7 @@ impl Broker {
             deadline: now + self.settings().decide_within,
             state: State::Pending,
             votes: Vec::new(),
-            decision: undecided(now),
+            decision: placeholder_decision(now),
             attempts: Vec::new(),
             held_because: None,
             review: None,
@@ -190,12 +190,12 @@ impl Broker {
         let now = draft.request.asked_at;
         if !by_person {
             // Others of its asks may have been stored in the meantime.
-            self.heed_pace(tx, &agent, now).await?;
-            self.heed_open(tx, &agent, now).await?;
+            self.check_rate(tx, &agent, now).await?;
+            self.check_open_limit(tx, &agent, now).await?;
         }
         let mut request = draft.request.clone();
         let decision = self.decide_first(tx, &request, &agent, now).await?;
-        keep_out(&mut request, &decision);
+        exclude_denied(&mut request, &decision);
         request.decision = decision;
         if request.targets.is_empty() && request.decision.verdict != Verdict::Deny {
             request.decision.verdict = Verdict::Deny;
@@ -204,8 +204,8 @@ impl Broker {
             request.decision.reasons = vec![nothing_left(&request)];
         }
         request.digest = request.computed_digest();
-        let asked = request.asked(self.use_by(now), now);
-        let origin = Origin {
+        let asked = request.submit(self.use_by(now), now);
+        let origin = AskKey {
             proposal: draft.proposal,
             ask: draft.ask,
             idempotency_key: draft.idempotency_key.as_deref(),
@@ -234,7 +234,7 @@ async fn check_endpoints(
 ) -> Result<(), BrokerError> {
     if !inventory.unknown.is_empty() {
         let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
-        return Err(Invalid {
+        return Err(InvalidField {
             field: "agent_ids".to_owned(),
             problem: format!("there is no endpoint {}", ids.join(", ")),
             allowed: format!("ids of endpoints of the manager `{}`", connector.name()),
@@ -252,14 +252,14 @@ async fn check_endpoints(
         inventory.candidates.iter().filter_map(offered).flatten().copied().collect();
     others.sort_unstable();
     others.dedup();
-    let others = others.iter().map(|s| format!("{s} ({})", spoken_seconds(*s)));
+    let others = others.iter().map(|s| format!("{s} ({})", duration_text(*s)));
     let others: Vec<_> = others.chain(["permanent: true".to_owned()]).collect();
     let why = inventory.candidates.iter().find_map(|candidate| match &candidate.command {
         Err(reason @ SkipReason::NotConfigured(_)) => Some(format!(": {reason}")),
         Ok(_) | Err(_) => None,
     });
     let why = why.unwrap_or_default();
-    Err(Invalid {
+    Err(InvalidField {
         field: "duration_seconds".to_owned(),
         problem: format!("no manager command ends by itself after {seconds} seconds there{why}"),
         allowed: others.join(", "),
@@ -275,7 +275,7 @@ async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> Al
 }
 
 /// The agent's request of the same key, or its open request of the same ask.
-async fn repeated(
+async fn find_repeated(
     read: &mut impl Read,
     agent: &Agent,
     (proposal, ask): (&Proposal, Digest),
@@ -288,7 +288,7 @@ async fn repeated(
         // A new key does not make it another question.
         None => Ok(requests::same_open_ask(read, agent.id, ask).await?),
         Some((_, (id, digest))) if digest == proposal.digest() => Ok(Some(id)),
-        Some((key, (id, _))) => Err(Invalid {
+        Some((key, (id, _))) => Err(InvalidField {
             field: "idempotency_key".to_owned(),
             problem: format!("`{key}` is the key of {id}, which asks for something else"),
             allowed: "a new key for a new proposal".to_owned(),
@@ -310,7 +310,7 @@ pub(in crate::broker) async fn load(
 }
 
 /// Endpoints that policy keeps out of a fleet-wide request join those that are skipped.
-fn keep_out(request: &mut Request, decision: &Decision) {
+fn exclude_denied(request: &mut Request, decision: &Decision) {
     let targets = std::mem::take(&mut request.targets);
     for target in targets {
         match decision.kept_out.iter().find(|(id, _)| *id == target.endpoint.id) {
@@ -336,7 +336,7 @@ fn nothing_left(request: &Request) -> Reason {
     Reason { policy: NOTHING_LEFT.to_owned(), why }
 }
 
-fn undecided(at: Time) -> Decision {
+fn placeholder_decision(at: Time) -> Decision {
     Decision {
         verdict: Verdict::Deny,
         reasons: Vec::new(),

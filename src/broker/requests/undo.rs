@@ -13,14 +13,14 @@ use crate::{
         id::RequestId,
         lifecycle::Refusal,
         proposal::{Claim, Proposal, check_reason},
-        request::{Asker, Outcome, Request, StateName, Target},
+        request::{Outcome, Request, Requester, StateName, Target},
     },
     store::{Read, accounts, requests},
 };
 
 /// What can be said beforehand about taking a request back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undo {
+pub enum UndoOption {
     /// It can be asked for; what it can and cannot do.
     Possible {
         /// In words.
@@ -54,23 +54,24 @@ impl Broker {
         reason: &str,
     ) -> Result<Request, BrokerError> {
         let person = &who.person;
-        let asker = Asker { person: person.id, name: person.name.clone(), role: person.role };
+        let asker = Requester { person: person.id, name: person.name.clone(), role: person.role };
         self.undo(&who.principal(self.clock().now()), Some(asker), id, reason).await
     }
 
     /// What can be said about it beforehand.
-    pub async fn undo_of(&self, request: &Request) -> Undo {
+    pub async fn undo_option(&self, request: &Request) -> UndoOption {
         let ended = request.state.name().terminal();
-        let Some(action) = request.action.undo() else { return Undo::Nothing };
-        if ended && request.standing().next().is_none() {
-            return Undo::Nothing;
+        let Some(action) = request.action.undo() else { return UndoOption::Nothing };
+        if ended && request.active_targets().next().is_none() {
+            return UndoOption::Nothing;
         }
         let Some(connector) = self.manager(&request.manager) else {
             let why = format!("the manager {} is no longer configured", request.manager);
-            return Undo::Impossible { why };
+            return UndoOption::Impossible { why };
         };
-        let open =
-            |target: &&Target| !ended || target.outcome.as_ref().is_some_and(Outcome::may_stand);
+        let open = |target: &&Target| {
+            !ended || target.outcome.as_ref().is_some_and(Outcome::may_be_active)
+        };
         let platforms: BTreeSet<_> =
             request.targets.iter().filter(open).map(|target| target.endpoint.platform).collect();
         let (mut obstacles, now) = (BTreeSet::new(), self.clock().now());
@@ -80,24 +81,24 @@ impl Broker {
         }
         if !obstacles.is_empty() {
             let why = obstacles.into_iter().collect::<Vec<_>>().join("; ");
-            return Undo::Impossible { why };
+            return UndoOption::Impossible { why };
         }
         let unknown = |target: &Target| matches!(target.outcome, Some(Outcome::Unknown { .. }));
-        let note = if request.standing().any(unknown) { OF_UNKNOWN } else { OF_SENT };
-        Undo::Possible { note: note.to_owned() }
+        let note = if request.active_targets().any(unknown) { OF_UNKNOWN } else { OF_SENT };
+        UndoOption::Possible { note: note.to_owned() }
     }
 
     async fn undo(
         &self,
         who: &Principal,
-        asker: Option<Asker>,
+        asker: Option<Requester>,
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
         let reason = reason.trim().to_owned();
         check_reason(&reason)?;
         let mut reader = self.store().reader().await?;
-        let undone = self.undoable(&mut reader, who, id).await?;
+        let undone = self.load_undoable(&mut reader, who, id).await?;
         if let Some(open) = open_undo(&mut reader, id).await? {
             return load(&mut reader, open).await;
         }
@@ -110,14 +111,16 @@ impl Broker {
         drop(reader);
         let _place = match &asker {
             Some(_) => None,
-            None => Some(self.enter(&agent).await?),
+            None => Some(self.acquire_slot(&agent).await?),
         };
         let connector = self.manager(&undone.manager).ok_or_else(|| {
-            nothing(&format!("the manager {} is no longer configured", undone.manager))
+            nothing_to_undo(&format!("the manager {} is no longer configured", undone.manager))
         })?;
-        let action =
-            undone.action.undo().ok_or_else(|| nothing("it takes something back itself"))?;
-        let ids = undone.standing().map(|target| target.endpoint.id.clone()).collect();
+        let action = undone
+            .action
+            .undo()
+            .ok_or_else(|| nothing_to_undo("it takes something back itself"))?;
+        let ids = undone.active_targets().map(|target| target.endpoint.id.clone()).collect();
         let proposal = Proposal {
             action,
             manager: None,
@@ -142,7 +145,7 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     // The world may have moved while the manager was asked.
-                    self.undoable(tx, who, id).await?;
+                    self.load_undoable(tx, who, id).await?;
                     if let Some(open) = open_undo(tx, id).await? {
                         return load(tx, open).await;
                     }
@@ -153,7 +156,7 @@ impl Broker {
     }
 
     /// The request, if this one may take it back and there is something to take back.
-    async fn undoable(
+    async fn load_undoable(
         &self,
         read: &mut impl Read,
         who: &Principal,
@@ -166,15 +169,15 @@ impl Broker {
         self.authorize(who, Verb::View, &resource).map_err(|_hidden| BrokerError::NotFound)?;
         self.authorize(who, Verb::Undo, &resource)?;
         if request.action.undo().is_none() {
-            return Err(nothing("it takes something back itself").into());
+            return Err(nothing_to_undo("it takes something back itself").into());
         }
         let state = request.state.name();
         if state != StateName::Settled {
             let hint = if state.terminal() { "nothing was sent" } else { "cancel it instead" };
-            return Err(nothing(&format!("it is {state}; {hint}")).into());
+            return Err(nothing_to_undo(&format!("it is {state}; {hint}")).into());
         }
-        if request.standing().next().is_none() {
-            return Err(nothing("it stands on no endpoint any more").into());
+        if request.active_targets().next().is_none() {
+            return Err(nothing_to_undo("it stands on no endpoint any more").into());
         }
         Ok(request)
     }
@@ -187,7 +190,7 @@ const OF_UNKNOWN: &str = "On some endpoints nobody knows whether it was done. An
                           undo may block for about a second and lift that. It does not help \
                           against a command that arrives later.";
 
-fn nothing(why: &str) -> Refusal {
+fn nothing_to_undo(why: &str) -> Refusal {
     Refusal::NothingToUndo { why: why.to_owned() }
 }
 
@@ -206,7 +209,7 @@ async fn open_undo(read: &mut impl Read, of: RequestId) -> Result<Option<Request
 /// named as left out.
 fn keep_same_machines(inventory: &mut Inventory, undone: &Request) {
     let left_out = |why: &str| Err(SkipReason::NoCommand(why.to_owned()));
-    for Target { endpoint: then, .. } in undone.standing() {
+    for Target { endpoint: then, .. } in undone.active_targets() {
         let found = inventory.candidates.iter_mut().find(|c| c.endpoint.id == then.id);
         match found {
             Some(candidate) if candidate.endpoint.same_machine(then) => {}

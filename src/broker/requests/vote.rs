@@ -9,10 +9,10 @@ use crate::{
         Time,
         actor::{Agent, Person},
         audit::{AuditEvent, EventKind},
-        decision::Answer,
+        decision::Authorization,
         facts::{Resource, Verb},
         id::RequestId,
-        lifecycle::{Ballot, Refusal, Shown},
+        lifecycle::{Ballot, Displayed, Refusal},
         request::Request,
     },
     store::{Tx, accounts, requests},
@@ -24,13 +24,13 @@ impl Broker {
         &self,
         who: &SignedIn,
         id: RequestId,
-        shown: Shown,
+        shown: Displayed,
         comment: &str,
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let moment = self.moment(tx, who, id, (Verb::Approve, now)).await?;
+                let moment = self.vote_context(tx, who, id, (Verb::Approve, now)).await?;
                 self.approve_now(tx, moment, (shown, comment), now).await
             })
         });
@@ -41,8 +41,8 @@ impl Broker {
     pub(in crate::broker) async fn approve_now(
         &self,
         tx: &mut Tx<'_>,
-        Moment { request, agent, may, person }: Moment,
-        (shown, comment): (Shown, &str),
+        VoteContext { request, agent, may, person }: VoteContext,
+        (shown, comment): (Displayed, &str),
         now: Time,
     ) -> Result<Request, BrokerError> {
         let ballot = Ballot { person, shown, comment: comment.to_owned() };
@@ -58,14 +58,14 @@ impl Broker {
         &self,
         who: &SignedIn,
         id: RequestId,
-        shown: Shown,
+        shown: Displayed,
         reason: &str,
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, may, person, .. } =
-                    self.moment(tx, who, id, (Verb::Reject, now)).await?;
+                let VoteContext { request, may, person, .. } =
+                    self.vote_context(tx, who, id, (Verb::Reject, now)).await?;
                 let ballot = Ballot { person, shown, comment: reason.to_owned() };
                 let transition = request.reject(ballot, &may, now)?;
                 Ok(requests::advance(tx, transition, now).await?)
@@ -79,8 +79,8 @@ impl Broker {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let Moment { request, agent, may, person } =
-                    self.moment(tx, who, id, (Verb::Retract, now)).await?;
+                let VoteContext { request, agent, may, person } =
+                    self.vote_context(tx, who, id, (Verb::Retract, now)).await?;
                 let mut without = request.clone();
                 without.votes.retain(|vote| vote.person.id != person.id);
                 let fresh = self.decide(tx, &without, &agent, now).await?;
@@ -91,13 +91,13 @@ impl Broker {
         self.record_refused_vote(who, id, Verb::Retract, done.await).await
     }
 
-    pub(in crate::broker) async fn moment(
+    pub(in crate::broker) async fn vote_context(
         &self,
         tx: &mut Tx<'_>,
         who: &SignedIn,
         id: RequestId,
         (verb, now): (Verb, Time),
-    ) -> Result<Moment, BrokerError> {
+    ) -> Result<VoteContext, BrokerError> {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let person = accounts::person_by_id(tx, who.person.id)
             .await?
@@ -107,7 +107,7 @@ impl Broker {
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let facts = request.facts(&agent);
         let may = self.engine().may(&who.principal(now), verb, &Resource::Request(facts));
-        Ok(Moment { request, agent, may, person: who.person })
+        Ok(VoteContext { request, agent, may, person: who.person })
     }
 
     /// A refused vote changes nothing, but it is written down.
@@ -139,9 +139,9 @@ impl Broker {
 }
 
 /// Everything a vote rests on, read in its transaction.
-pub(in crate::broker) struct Moment {
+pub(in crate::broker) struct VoteContext {
     pub(in crate::broker) request: Request,
     pub(in crate::broker) agent: Agent,
-    pub(in crate::broker) may: Answer,
+    pub(in crate::broker) may: Authorization,
     pub(in crate::broker) person: Person,
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{net::lookup_host, time::timeout};
 
-use super::client::Address;
+use super::client::BaseUrl;
 
 /// How long one name may take.
 const LOOK_UP_DEADLINE: Duration = Duration::from_secs(2);
@@ -17,13 +17,13 @@ const LOOK_UP_DEADLINE: Duration = Duration::from_secs(2);
 /// Hosts with the addresses that they have, or had when they were last looked up.
 #[derive(Debug)]
 pub(in crate::connector) struct Addresses {
-    hosts: Vec<Address>,
+    hosts: Vec<BaseUrl>,
     known: Mutex<BTreeMap<String, Vec<IpAddr>>>,
 }
 
 impl Addresses {
-    pub(in crate::connector) fn new(hosts: Vec<Address>) -> Self {
-        let literal = |at: &Address| Some((at.host.clone(), vec![at.host.parse().ok()?]));
+    pub(in crate::connector) fn new(hosts: Vec<BaseUrl>) -> Self {
+        let literal = |at: &BaseUrl| Some((at.host.clone(), vec![at.host.parse().ok()?]));
         let known = Mutex::new(hosts.iter().filter_map(literal).collect());
         Self { hosts, known }
     }
@@ -35,7 +35,7 @@ impl Addresses {
 
     /// Looks up the hosts that are names. One that is not found keeps its addresses.
     pub(in crate::connector) async fn look_up(&self) {
-        for Address { host, port, .. } in &self.hosts {
+        for BaseUrl { host, port, .. } in &self.hosts {
             if host.parse::<IpAddr>().is_ok() {
                 continue;
             }

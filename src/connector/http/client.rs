@@ -20,7 +20,7 @@ const DETAIL_CHARS_MAX: usize = 300;
 
 /// Where an outside system is.
 #[derive(Debug, Clone)]
-pub(in crate::connector) struct Address {
+pub(in crate::connector) struct BaseUrl {
     /// Without a slash at the end.
     pub(in crate::connector) url: String,
     /// A name, or an address without brackets.
@@ -28,7 +28,7 @@ pub(in crate::connector) struct Address {
     pub(in crate::connector) port: u16,
 }
 
-impl Address {
+impl BaseUrl {
     /// Reads `{section}.url` and holds it against how the system proves itself.
     pub(in crate::connector) fn read(
         url: &str,
@@ -73,7 +73,7 @@ impl Address {
 
 /// What is known of a failed call's effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::connector) enum Effect {
+pub(in crate::connector) enum CallEffect {
     /// No byte of the request left.
     None,
     /// It may have been done.
@@ -82,13 +82,13 @@ pub(in crate::connector) enum Effect {
 
 /// A call without an answer.
 #[derive(Debug)]
-pub(in crate::connector) struct Failure {
-    pub(in crate::connector) effect: Effect,
+pub(in crate::connector) struct TransportError {
+    pub(in crate::connector) effect: CallEffect,
     pub(in crate::connector) error: ConnectorError,
 }
 
-impl From<Failure> for ConnectorError {
-    fn from(failure: Failure) -> Self {
+impl From<TransportError> for ConnectorError {
+    fn from(failure: TransportError) -> Self {
         failure.error
     }
 }
@@ -104,8 +104,9 @@ pub(in crate::connector) struct Reply {
 impl Reply {
     /// The body as JSON of an expected form; the error says what is wrong with it.
     pub(in crate::connector) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| format!("the answer is not what it should be: {}", cut(&error)))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            format!("the answer is not what it should be: {}", first_chars(&error))
+        })
     }
 
     /// The body as JSON; an empty form where it is none.
@@ -120,21 +121,21 @@ impl Reply {
 }
 
 /// The start of a text from outside, in one line.
-pub(in crate::connector) fn cut(text: &impl ToString) -> String {
+pub(in crate::connector) fn first_chars(text: &impl ToString) -> String {
     let text = text.to_string();
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(DETAIL_CHARS_MAX).collect()
 }
 
 /// An outside system with a client for it; clones share the connections.
 #[derive(Debug, Clone)]
-pub(in crate::connector) struct Site {
+pub(in crate::connector) struct HttpClient {
     /// "the manager main at https://…".
     pub(in crate::connector) system: String,
-    pub(in crate::connector) address: Address,
+    pub(in crate::connector) address: BaseUrl,
     client: Client,
 }
 
-/// How a site treats its connections.
+/// How a client treats its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::connector) enum Connections {
     /// Kept for the next call.
@@ -144,11 +145,11 @@ pub(in crate::connector) enum Connections {
     Fresh,
 }
 
-impl Site {
+impl HttpClient {
     /// A client that follows no redirect, obeys no proxy of the environment, never repeats a call
     /// by itself, and ends each within `deadline`.
     pub(in crate::connector) fn new(
-        (system, address): (String, Address),
+        (system, address): (String, BaseUrl),
         tls: &Tls,
         section: &str,
         connections: Connections,
@@ -198,7 +199,7 @@ impl Site {
         &self,
         request: RequestBuilder,
         mib_max: usize,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, TransportError> {
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE);
@@ -209,7 +210,7 @@ impl Site {
             if body.len() > mib_max * 1024 * 1024 {
                 let (system, limit) = (self.system.clone(), format!("{mib_max} MiB"));
                 let error = ConnectorError::TooLarge { system, limit };
-                return Err(Failure { effect: Effect::Possible, error });
+                return Err(TransportError { effect: CallEffect::Possible, error });
             }
         }
         Ok(Reply { status, content_type, body })
@@ -217,11 +218,11 @@ impl Site {
 
     /// Makes the call and reads at most so many bytes of its answer; what comes after them, or does
     /// not come, changes nothing.
-    pub(in crate::connector) async fn glance(
+    pub(in crate::connector) async fn get_once(
         &self,
         request: RequestBuilder,
         bytes_max: usize,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, TransportError> {
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -245,27 +246,27 @@ impl Site {
     pub(in crate::connector) async fn presented(
         &self,
         deadline: Duration,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, TransportError> {
         if self.address.url.starts_with("http://") {
             return Ok(None);
         }
         let place = (self.system.clone(), self.address.clone());
         let built = Self::new(place, &Tls::Plain, "", Connections::Fresh, deadline);
-        let looker = built.map_err(|error| Failure { effect: Effect::None, error })?;
+        let looker = built.map_err(|error| TransportError { effect: CallEffect::None, error })?;
         match looker.send(looker.get("/"), 1).await {
-            Err(Failure { error: ConnectorError::Certificate { presented, .. }, .. }) => {
-                Ok(Some(presented))
-            }
+            Err(TransportError {
+                error: ConnectorError::Certificate { presented, .. }, ..
+            }) => Ok(Some(presented)),
             Err(failure) => Err(failure),
             Ok(_) => Ok(None),
         }
     }
 
-    fn failure(&self, error: &reqwest::Error) -> Failure {
+    fn failure(&self, error: &reqwest::Error) -> TransportError {
         let system = self.system.clone();
         // On a fresh connection the request is written after it stands, TLS included.
         let unsent = error.is_connect() || error.is_builder();
-        let effect = if unsent { Effect::None } else { Effect::Possible };
+        let effect = if unsent { CallEffect::None } else { CallEffect::Possible };
         let distrust = causes(error).find_map(|cause| cause.downcast_ref::<Distrust>());
         let error = match distrust {
             Some(Distrust { presented, why }) => ConnectorError::Certificate {
@@ -281,13 +282,13 @@ impl Site {
             }
             None => ConnectorError::Unreachable { system, why: innermost(error) },
         };
-        Failure { effect, error }
+        TransportError { effect, error }
     }
 }
 
 /// The innermost cause. The outer ones say only that a request failed, and may show its URL.
 fn innermost(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(String::new, |cause| cut(&cause))
+    causes(error).last().map_or_else(String::new, |cause| first_chars(&cause))
 }
 
 pub(in crate::connector) fn causes<'a>(

@@ -1,13 +1,13 @@
-//! A letter in the forms that receivers understand.
+//! A message in the forms that receivers understand.
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use super::Letter;
+use super::Message;
 
 /// How a webhook is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum WebhookFormat {
     /// Our own JSON, in the frame of the Standard Webhooks.
     Json,
     /// An incoming webhook of Slack, and of what understands the same.
@@ -18,7 +18,7 @@ pub enum Format {
     Ntfy,
 }
 
-impl Format {
+impl WebhookFormat {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Json, Self::Slack, Self::Teams, Self::Ntfy];
 
@@ -39,65 +39,65 @@ impl Format {
 }
 
 /// What is posted.
-pub(super) struct Post {
+pub(super) struct WebhookPost {
     pub(super) content_type: &'static str,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: String,
 }
 
-pub(super) fn post(format: Format, letter: &Letter) -> Post {
-    let json = |value: Value| Post {
+pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
+    let json = |value: Value| WebhookPost {
         content_type: "application/json",
         headers: Vec::new(),
         body: value.to_string(),
     };
     match format {
-        Format::Json => json(own(letter)),
-        Format::Slack => {
+        WebhookFormat::Json => json(own(message)),
+        WebhookFormat::Slack => {
             let text = format!(
                 "*{}*\n{}\n<{}|Open it>",
-                letter.notice.title(),
-                lines(letter),
-                letter.link
+                message.notice.title(),
+                lines(message),
+                message.link
             );
             json(json!({ "text": text }))
         }
-        Format::Teams => json(card(letter)),
-        Format::Ntfy => Post {
+        WebhookFormat::Teams => json(card(message)),
+        WebhookFormat::Ntfy => WebhookPost {
             content_type: "text/plain; charset=utf-8",
             headers: vec![
-                ("title", format!("Countersign: {}", letter.notice.title())),
+                ("title", format!("Countersign: {}", message.notice.title())),
                 (
                     "priority",
-                    if letter.notice.kind.urgent() { "high" } else { "default" }.to_owned(),
+                    if message.notice.kind.urgent() { "high" } else { "default" }.to_owned(),
                 ),
                 (
                     "tags",
-                    if letter.notice.kind.urgent() { "rotating_light" } else { "bell" }.to_owned(),
+                    if message.notice.kind.urgent() { "rotating_light" } else { "bell" }.to_owned(),
                 ),
-                ("click", letter.link.clone()),
+                ("click", message.link.clone()),
             ],
-            body: lines(letter),
+            body: lines(message),
         },
     }
 }
 
 /// The text of a mail.
-pub(super) fn mail(letter: &Letter) -> String {
+pub(super) fn mail(message: &Message) -> String {
     format!(
         "{}.\n\n{}\n\nLook at it, and decide, only on the page:\n{}\n",
-        letter.notice.title(),
-        lines(letter),
-        letter.link
+        message.notice.title(),
+        lines(message),
+        message.link
     )
 }
 
-fn own(letter: &Letter) -> Value {
-    let notice = &letter.notice;
+fn own(message: &Message) -> Value {
+    let notice = &message.notice;
     let mut data = notice.facts();
     if let Some(data) = data.as_object_mut() {
         data.insert("title".to_owned(), json!(notice.title()));
-        data.insert("link".to_owned(), json!(letter.link));
+        data.insert("link".to_owned(), json!(message.link));
     }
     json!({
         "type": notice.kind.name(),
@@ -106,15 +106,15 @@ fn own(letter: &Letter) -> Value {
     })
 }
 
-fn card(letter: &Letter) -> Value {
-    let facts: Vec<_> = letter
+fn card(message: &Message) -> Value {
+    let facts: Vec<_> = message
         .notice
         .lines()
         .into_iter()
         .map(|(title, value)| json!({ "title": title, "value": value }))
         .collect();
     let title = json!({
-        "type": "TextBlock", "text": format!("Countersign: {}", letter.notice.title()),
+        "type": "TextBlock", "text": format!("Countersign: {}", message.notice.title()),
         "weight": "Bolder", "size": "Medium", "wrap": true,
     });
     json!({
@@ -127,13 +127,13 @@ fn card(letter: &Letter) -> Value {
                 "type": "AdaptiveCard",
                 "version": "1.4",
                 "body": [title, { "type": "FactSet", "facts": facts }],
-                "actions": [{ "type": "Action.OpenUrl", "title": "Open it", "url": letter.link }],
+                "actions": [{ "type": "Action.OpenUrl", "title": "Open it", "url": message.link }],
             },
         }],
     })
 }
 
-fn lines(letter: &Letter) -> String {
-    let lines = letter.notice.lines().into_iter();
+fn lines(message: &Message) -> String {
+    let lines = message.notice.lines().into_iter();
     lines.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! A letter as a mail over SMTP (RFC 5321): one receiver, plain text, words of our own.
+//! A message as a mail over SMTP (RFC 5321): one receiver, plain text, words of our own.
 //!
 //! As little of the protocol as that needs. It stands here and not in a crate so that a mail
 //! server proves itself as all others do, by `ca_file` or `pin_sha256`.
@@ -14,11 +14,11 @@ use tokio::{
 };
 
 use super::{
-    Letter, format,
+    Message, format,
     smtp::{self, Trust},
 };
 use crate::connector::http::{
-    client::{Address, cut},
+    client::{BaseUrl, first_chars},
     error::ConnectorError,
     secret::{Secret, Tls},
 };
@@ -65,18 +65,18 @@ pub fn is_mail_address(text: &str) -> bool {
         })
 }
 
-pub(super) struct Mail {
+pub(super) struct MailChannel {
     settings: MailSettings,
     system: String,
 }
 
-impl Mail {
+impl MailChannel {
     pub(super) fn new(settings: MailSettings) -> Result<Self, ConnectorError> {
         let MailSettings { host, port, tls, .. } = &settings;
         let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let scheme = if *tls == Tls::Plain { "http" } else { "https" };
         // The same rule as for every other system: without TLS only on this machine.
-        Address::read(&format!("{scheme}://{bracketed}:{port}"), tls, SECTION).map_err(
+        BaseUrl::read(&format!("{scheme}://{bracketed}:{port}"), tls, SECTION).map_err(
             |_wrong| {
                 let allowed = "tls = \"none\" is for this machine only; otherwise a host, tls, and \
                            ca_file or pin_sha256";
@@ -98,15 +98,15 @@ impl Mail {
         format!("mail by {}", self.settings.host)
     }
 
-    pub(super) async fn deliver(&self, letter: &Letter) -> Result<(), ConnectorError> {
-        let to = letter.to.as_deref().filter(|to| is_mail_address(to));
+    pub(super) async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
+        let to = message.to.as_deref().filter(|to| is_mail_address(to));
         let to = to.ok_or_else(|| self.wrong("the receiver's mail address is none"))?;
         self.in_time(async {
             let mut session = self.begin().await?;
             session.ask(&format!("MAIL FROM:<{}>", self.settings.from), 250).await?;
             session.ask(&format!("RCPT TO:<{to}>"), 250).await?;
             session.ask("DATA", 354).await?;
-            session.ask(&format!("{}\r\n.", self.message(letter, to)), 250).await?;
+            session.ask(&format!("{}\r\n.", self.message(message, to)), 250).await?;
             // It has taken the mail: however this ends.
             let _bye = session.ask("QUIT", 221).await.is_ok();
             Ok(())
@@ -138,19 +138,19 @@ impl Mail {
     }
 
     /// Connects, makes the connection private, says hello and signs in.
-    async fn begin(&self) -> Result<Session, ConnectorError> {
+    async fn begin(&self) -> Result<SmtpSession, ConnectorError> {
         let MailSettings { host, port, implicit, tls, login, deadline, .. } = &self.settings;
         let tcp = smtp::connect((host, *port), &self.system, *deadline).await?;
         let me = match tcp.local_addr() {
             Ok(address) if address.is_ipv6() => format!("EHLO [IPv6:{}]", address.ip()),
             Ok(address) => format!("EHLO [{}]", address.ip()),
-            Err(error) => return Err(self.wrong(&cut(&error))),
+            Err(error) => return Err(self.wrong(&first_chars(&error))),
         };
         let plain = *tls == Tls::Plain;
         let mut session = if *implicit && !plain {
             self.private(tcp).await?.greeted().await?
         } else {
-            Session::new(tcp, &self.system).greeted().await?
+            SmtpSession::new(tcp, &self.system).greeted().await?
         };
         let mut offers = session.ask(&me, 250).await?;
         if !*implicit && !plain {
@@ -167,28 +167,28 @@ impl Mail {
         Ok(session)
     }
 
-    async fn private(&self, tcp: TcpStream) -> Result<Session, ConnectorError> {
+    async fn private(&self, tcp: TcpStream) -> Result<SmtpSession, ConnectorError> {
         let MailSettings { host, tls, deadline, .. } = &self.settings;
         let trust = Trust { tls, section: SECTION };
         let stream = smtp::secure(tcp, (host, trust), &self.system, *deadline).await?;
-        Ok(Session {
-            wire: Wire::Private(Box::new(BufReader::new(stream))),
+        Ok(SmtpSession {
+            wire: SmtpStream::Private(Box::new(BufReader::new(stream))),
             system: self.system.clone(),
         })
     }
 
-    fn message(&self, letter: &Letter, to: &str) -> String {
+    fn message(&self, message: &Message, to: &str) -> String {
         let from = &self.settings.from;
         let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let text = format::mail(letter);
+        let text = format::mail(message);
         let bits = if text.is_ascii() { "7bit" } else { "8bit" };
         let head = format!(
             "From: Countersign <{from}>\nTo: <{to}>\nSubject: Countersign: {}\nDate: {}\n\
              Message-ID: <{}@{domain}>\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n\
              Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {bits}\n",
-            letter.notice.title(),
-            letter.notice.at.to_rfc2822(),
-            letter.id,
+            message.notice.title(),
+            message.notice.at.to_rfc2822(),
+            message.id,
         );
         // A line that is a dot alone would end it.
         let lines = head.lines().chain([""]).chain(text.trim_end().lines());
@@ -199,20 +199,20 @@ impl Mail {
 }
 
 /// A connection, before and after it became private.
-enum Wire {
+enum SmtpStream {
     Plain(BufReader<TcpStream>),
     Private(Box<BufReader<tokio_rustls::client::TlsStream<TcpStream>>>),
 }
 
 /// A conversation with a mail server.
-struct Session {
-    wire: Wire,
+struct SmtpSession {
+    wire: SmtpStream,
     system: String,
 }
 
-impl Session {
+impl SmtpSession {
     fn new(tcp: TcpStream, system: &str) -> Self {
-        Self { wire: Wire::Plain(BufReader::new(tcp)), system: system.to_owned() }
+        Self { wire: SmtpStream::Plain(BufReader::new(tcp)), system: system.to_owned() }
     }
 
     async fn greeted(mut self) -> Result<Self, ConnectorError> {
@@ -223,8 +223,8 @@ impl Session {
     /// The connection itself, for TLS. What came before TLS began is nobody's word.
     fn bare(self) -> Result<TcpStream, ConnectorError> {
         match self.wire {
-            Wire::Plain(reader) if reader.buffer().is_empty() => Ok(reader.into_inner()),
-            Wire::Plain(_) | Wire::Private(_) => {
+            SmtpStream::Plain(reader) if reader.buffer().is_empty() => Ok(reader.into_inner()),
+            SmtpStream::Plain(_) | SmtpStream::Private(_) => {
                 let why = "it spoke before TLS began".to_owned();
                 Err(ConnectorError::Unreachable { system: self.system, why })
             }
@@ -235,23 +235,23 @@ impl Session {
     async fn ask(&mut self, line: &str, code: u16) -> Result<Vec<String>, ConnectorError> {
         let said = format!("{line}\r\n");
         let done = match &mut self.wire {
-            Wire::Plain(wire) => say(wire, said.as_bytes()).await,
-            Wire::Private(wire) => say(wire, said.as_bytes()).await,
+            SmtpStream::Plain(wire) => say(wire, said.as_bytes()).await,
+            SmtpStream::Private(wire) => say(wire, said.as_bytes()).await,
         };
-        done.map_err(|error| self.broken(&cut(&error)))?;
+        done.map_err(|error| self.broken(&first_chars(&error)))?;
         self.reply(code).await
     }
 
     async fn reply(&mut self, wanted: u16) -> Result<Vec<String>, ConnectorError> {
         let read = match &mut self.wire {
-            Wire::Plain(wire) => read_reply(wire).await,
-            Wire::Private(wire) => read_reply(wire).await,
+            SmtpStream::Plain(wire) => read_reply(wire).await,
+            SmtpStream::Private(wire) => read_reply(wire).await,
         };
         let (code, lines) = read.map_err(|why| self.broken(&why))?;
         if code == wanted || (wanted == 250 && code == 251) {
             return Ok(lines);
         }
-        let (system, detail) = (self.system.clone(), cut(&lines.join(" ")));
+        let (system, detail) = (self.system.clone(), first_chars(&lines.join(" ")));
         Err(match code {
             535 => ConnectorError::LoginRefused { system },
             status => ConnectorError::Answer { system, status, detail },
@@ -301,11 +301,11 @@ async fn read_reply(
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
-        limited.read_until(b'\n', &mut line).await.map_err(|error| cut(&error))?;
+        limited.read_until(b'\n', &mut line).await.map_err(|error| first_chars(&error))?;
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         let code = line.get(..3).and_then(|code| code.parse().ok());
         let (Some(code), Some(rest)) = (code, line.get(3..)) else {
-            let said = if line.is_empty() { "nothing more".to_owned() } else { cut(&line) };
+            let said = if line.is_empty() { "nothing more".to_owned() } else { first_chars(&line) };
             return Err(format!("it says what is no SMTP: {said}"));
         };
         lines.push(rest.get(1..).unwrap_or_default().to_owned());

@@ -7,7 +7,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::connector::http::{
-    client::{causes, cut},
+    client::{causes, first_chars},
     error::ConnectorError,
     secret::Tls,
     tls::{self, Distrust},
@@ -28,7 +28,7 @@ pub(super) async fn connect(
 ) -> Result<TcpStream, ConnectorError> {
     let why = match timeout(deadline, TcpStream::connect(place)).await {
         Ok(Ok(stream)) => return Ok(stream),
-        Ok(Err(error)) => cut(&error),
+        Ok(Err(error)) => first_chars(&error),
         Err(_elapsed) => "no connection in time".to_owned(),
     };
     Err(ConnectorError::Unreachable { system: system.to_owned(), why })
@@ -58,7 +58,7 @@ pub(super) async fn secure(
                     why: why.clone(),
                     presented: presented.to_string(),
                 },
-                None => ConnectorError::Unreachable { system, why: cut(&error) },
+                None => ConnectorError::Unreachable { system, why: first_chars(&error) },
             })
         }
         Err(_elapsed) => {

@@ -1,4 +1,4 @@
-//! A letter as a signed HTTP `POST`, after the Standard Webhooks specification 1.0.
+//! A message as a signed HTTP `POST`, after the Standard Webhooks specification 1.0.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use reqwest::{Url, header::CONTENT_TYPE};
 use sha2::Sha256;
 
 use super::{
-    Letter,
-    format::{self, Format},
+    Message,
+    format::{self, WebhookFormat},
     smtp,
 };
 use crate::connector::http::{
-    client::{Address, Connections, Site, cut},
+    client::{BaseUrl, Connections, HttpClient, first_chars},
     error::ConnectorError,
     secret::{Secret, Tls},
 };
@@ -31,7 +31,7 @@ pub struct WebhookSettings {
     /// Where it is: at some receivers whoever knows it may post.
     pub url: Secret,
     /// In which form.
-    pub format: Format,
+    pub format: WebhookFormat,
     /// Signs what is sent: see [`is_signing_secret`].
     pub secret: Option<Secret>,
     /// An access token, sent as a bearer token.
@@ -47,14 +47,14 @@ pub fn is_signing_secret(text: &str) -> bool {
     key(text).is_some()
 }
 
-pub(super) struct Webhook {
+pub(super) struct WebhookChannel {
     /// `webhook.` and the name.
     name: String,
     settings: WebhookSettings,
-    site: Site,
+    http: HttpClient,
 }
 
-impl Webhook {
+impl WebhookChannel {
     pub(super) fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
         let name = format!("webhook.{}", settings.name);
         let section = format!("notify.{name}");
@@ -69,7 +69,7 @@ impl Webhook {
             return Err(ConnectorError::settings(format!("{section}.url"), "(not shown)", allowed));
         }
         let origin = url.origin().ascii_serialization();
-        let address = Address::read(&origin, &settings.tls, &section)?;
+        let address = BaseUrl::read(&origin, &settings.tls, &section)?;
         if settings.secret.as_ref().is_some_and(|secret| !is_signing_secret(secret.expose())) {
             let allowed = "whsec_ and 24 to 64 random bytes in base64";
             let key = format!("{section}.secret_file");
@@ -78,8 +78,8 @@ impl Webhook {
         let system = format!("the webhook {} at {origin}", settings.name);
         let place = (system, address);
         let fresh = Connections::Fresh;
-        let site = Site::new(place, &settings.tls, &section, fresh, settings.deadline)?;
-        Ok(Self { name, settings, site })
+        let http = HttpClient::new(place, &settings.tls, &section, fresh, settings.deadline)?;
+        Ok(Self { name, settings, http })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -87,48 +87,48 @@ impl Webhook {
     }
 
     pub(super) fn place(&self) -> String {
-        format!("{} to {}", self.settings.format.name(), self.site.address.host)
+        format!("{} to {}", self.settings.format.name(), self.http.address.host)
     }
 
-    pub(super) async fn deliver(&self, letter: &Letter) -> Result<(), ConnectorError> {
-        let post = format::post(self.settings.format, letter);
+    pub(super) async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
+        let post = format::post(self.settings.format, message);
         let mut request = self
-            .site
+            .http
             .post_to(self.settings.url.expose())
             .header(CONTENT_TYPE, post.content_type)
-            .header("webhook-id", letter.id.to_string())
-            .header("webhook-timestamp", letter.now.timestamp().to_string());
+            .header("webhook-id", message.id.to_string())
+            .header("webhook-timestamp", message.now.timestamp().to_string());
         for (name, value) in post.headers {
             request = request.header(name, value);
         }
         if let Some(key) = self.settings.secret.as_ref().and_then(|secret| key(secret.expose())) {
-            let signed = format!("{}.{}.{}", letter.id, letter.now.timestamp(), post.body);
+            let signed = format!("{}.{}.{}", message.id, message.now.timestamp(), post.body);
             let signature = signature(&key, signed.as_bytes());
             request = request.header("webhook-signature", format!("v1,{signature}"));
         }
         if let Some(token) = &self.settings.token {
             request = request.bearer_auth(token.expose());
         }
-        let reply = self.site.glance(request.body(post.body), ANSWER_BYTES_MAX).await?;
+        let reply = self.http.get_once(request.body(post.body), ANSWER_BYTES_MAX).await?;
         if (200..300).contains(&reply.status) {
             return Ok(());
         }
         let detail = match reply.status {
             300..400 => "a redirect, which is not followed".to_owned(),
-            _ => cut(&reply.text()),
+            _ => first_chars(&reply.text()),
         };
-        Err(self.site.malformed(&reply, detail))
+        Err(self.http.malformed(&reply, detail))
     }
 
     pub(super) async fn examine(&self) -> Result<String, ConnectorError> {
-        let place = (self.site.address.host.as_str(), self.site.address.port);
+        let place = (self.http.address.host.as_str(), self.http.address.port);
         let section = format!("notify.{}", self.name);
-        let tcp = smtp::connect(place, &self.site.system, self.settings.deadline).await?;
+        let tcp = smtp::connect(place, &self.http.system, self.settings.deadline).await?;
         if self.settings.tls != Tls::Plain {
             let tls = smtp::Trust { tls: &self.settings.tls, section: &section };
-            smtp::secure(tcp, (place.0, tls), &self.site.system, self.settings.deadline).await?;
+            smtp::secure(tcp, (place.0, tls), &self.http.system, self.settings.deadline).await?;
         }
-        Ok(format!("{} is there", self.site.system))
+        Ok(format!("{} is there", self.http.system))
     }
 }
 

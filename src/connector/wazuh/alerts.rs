@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     connection::time,
-    indexer::{Hit, Indexer, text},
+    indexer::{Hit, IndexerClient, text},
 };
 use crate::domain::{Time, action::Action, facts::AlertFacts};
 
@@ -18,7 +18,7 @@ const DESCRIPTION_CHARS_MAX: usize = 200;
 /// The highest level that a rule can have.
 const LEVEL_MAX: u8 = 16;
 
-impl Indexer {
+impl IndexerClient {
     /// The alert of that id, and what it says about the target of `action`; the error says why
     /// there is none.
     pub(super) async fn find(

@@ -10,17 +10,17 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use serde_json::json;
 
-use super::command_names::Configured;
+use super::command_names::CommandTable;
 use crate::{
-    connector::Mark,
+    connector::CorrelationTag,
     domain::{
-        action::{Action, ActionKind, Term, spoken_seconds},
+        action::{Action, ActionKind, Term, duration_text},
         endpoint::{Platform, SkipReason},
     },
 };
 
 /// The timeout of the twin that ends another response early.
-pub(super) const TWIN_SECS: u32 = 1;
+pub(super) const EXPIRY_SECS: u32 = 1;
 
 /// The scripts that Wazuh ships, without `.exe` and `.sh`.
 const SHIPPED: [&str; 15] = [
@@ -42,11 +42,11 @@ const SHIPPED: [&str; 15] = [
 ];
 
 /// The bytes of a response's body.
-pub(super) fn body(command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
+pub(super) fn body(command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
     // In alphabetical order, which is the order of the bytes however serde_json is built.
     json!({
         "alert": { "data": { action.kind().argument(): action.argument() } },
-        "arguments": [mark.to_string()],
+        "arguments": [tag.to_string()],
         "command": command,
     })
     .to_string()
@@ -67,21 +67,21 @@ pub(super) const fn script(kind: ActionKind, platform: Platform) -> Option<&'sta
 
 /// Whether a file is one of the scripts that Wazuh ships, none of which takes anything back when
 /// it is called through the API.
-pub(super) fn only_adds(file: &str) -> bool {
+pub(super) fn is_shipped_script(file: &str) -> bool {
     let name = file.strip_suffix(".exe").or_else(|| file.strip_suffix(".sh")).unwrap_or(file);
     SHIPPED.contains(&name)
 }
 
 /// What endpoints would have to run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct CommandRequest<'a> {
     pub(super) action: &'a Action,
     pub(super) term: Term,
     /// The configured commands that take something back.
     pub(super) undo: &'a BTreeMap<(ActionKind, Platform), String>,
 }
 
-impl Wanted<'_> {
+impl CommandRequest<'_> {
     /// Whether the manager's names count: a `!` command runs without.
     pub(super) fn needs_names(&self) -> bool {
         self.term != Term::Permanent || self.action.kind().is_undo()
@@ -92,7 +92,7 @@ impl Wanted<'_> {
     pub(super) fn command(
         &self,
         platform: Platform,
-        names: Result<&Configured, &str>,
+        names: Result<&CommandTable, &str>,
     ) -> Result<String, SkipReason> {
         match (self.action.kind(), self.term) {
             (kind @ (ActionKind::BlockIp | ActionKind::DisableAccount), term) => {
@@ -100,7 +100,7 @@ impl Wanted<'_> {
             }
             (ActionKind::UnblockIp, Term::Seconds(seconds)) => {
                 let script = script_of(ActionKind::BlockIp, platform)?;
-                twin(script, seconds, names)
+                expiry_command(script, seconds, names)
             }
             (ActionKind::UnblockIp, Term::Permanent) => {
                 self.undo(ActionKind::BlockIp, platform, names)
@@ -115,7 +115,7 @@ impl Wanted<'_> {
         &self,
         script: &str,
         term: Term,
-        (platform, names): (Platform, Result<&Configured, &str>),
+        (platform, names): (Platform, Result<&CommandTable, &str>),
     ) -> Result<String, SkipReason> {
         // src/active-response/netsh.c writes `remoteip=<address>/32` whatever the address.
         if platform == Platform::Windows && matches!(self.action, Action::BlockIp(IpAddr::V6(_))) {
@@ -125,7 +125,7 @@ impl Wanted<'_> {
         let Term::Seconds(seconds) = term else { return Ok(format!("!{script}")) };
         let names = names.map_err(unread)?;
         // A timeout of 0 never ends, and 1 is the twin.
-        let found = if seconds > TWIN_SECS { names.command(script, seconds) } else { None };
+        let found = if seconds > EXPIRY_SECS { names.command(script, seconds) } else { None };
         found.map(|name| format!("{name}{seconds}")).ok_or_else(|| {
             let others: Vec<_> = names.durations(script).iter().map(u32::to_string).collect();
             let others = match others.as_slice() {
@@ -135,7 +135,7 @@ impl Wanted<'_> {
             SkipReason::NotConfigured(format!(
                 "the manager has no command that ends after {} for {}: add an <active-response> \
                  block for {} with timeout {seconds}{others}",
-                spoken_seconds(seconds),
+                duration_text(seconds),
                 platform.name(),
                 names.command_name(script),
             ))
@@ -147,17 +147,17 @@ impl Wanted<'_> {
         &self,
         kind: ActionKind,
         platform: Platform,
-        names: Result<&Configured, &str>,
+        names: Result<&CommandTable, &str>,
     ) -> Result<String, SkipReason> {
         script_of(kind, platform)?;
         let Some(command) = self.undo.get(&(kind, platform)) else {
             return Err(SkipReason::NoCommand(format!(
                 "cannot be undone through Wazuh: no undo command is configured. by hand, on the \
                  endpoint: {}",
-                by_hand(self.action, platform)
+                manual_steps(self.action, platform)
             )));
         };
-        if command.starts_with('!') || names.map_err(unread)?.takes_back(command) {
+        if command.starts_with('!') || names.map_err(unread)?.can_undo(command) {
             return Ok(command.clone());
         }
         let base = command.trim_end_matches('0');
@@ -183,26 +183,26 @@ fn unread(why: &str) -> SkipReason {
 }
 
 /// The twin of the command that made a timed block: the endpoint's timer for it becomes one second.
-fn twin(
+fn expiry_command(
     script: &str,
     seconds: u32,
-    names: Result<&Configured, &str>,
+    names: Result<&CommandTable, &str>,
 ) -> Result<String, SkipReason> {
     let names = names.map_err(unread)?;
     // When the command itself is gone by now, any other of the same script has the same timer.
-    let command = names.command(script, seconds).or_else(|| names.command(script, TWIN_SECS));
-    match command.filter(|name| names.has(name, TWIN_SECS)) {
-        Some(name) => Ok(format!("{name}{TWIN_SECS}")),
+    let command = names.command(script, seconds).or_else(|| names.command(script, EXPIRY_SECS));
+    match command.filter(|name| names.has(name, EXPIRY_SECS)) {
+        Some(name) => Ok(format!("{name}{EXPIRY_SECS}")),
         None => Err(SkipReason::NotConfigured(format!(
             "the manager has no command that ends a timed block early: add an <active-response> \
-             block for {} with timeout {TWIN_SECS}, or wait until the block ends by itself",
+             block for {} with timeout {EXPIRY_SECS}, or wait until the block ends by itself",
             command.unwrap_or_else(|| names.command_name(script)),
         ))),
     }
 }
 
 /// What a person does on the endpoint instead. Sources: src/active-response/firewalls, passwd(1).
-fn by_hand(action: &Action, platform: Platform) -> String {
+fn manual_steps(action: &Action, platform: Platform) -> String {
     let target = action.argument();
     match (action, platform) {
         (Action::BlockIp(address) | Action::UnblockIp(address), Platform::Linux) => {

@@ -6,15 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::RequestBuilder;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{login::Login, manager_error::refusal, settings::Settings};
+use super::{login::Login, manager_error::refusal, settings::WazuhSettings};
 use crate::{
     connector::{
         http::{
-            client::{Address, Connections, Effect, Failure, Reply, Site, cut},
+            client::{
+                BaseUrl, CallEffect, Connections, HttpClient, Reply, TransportError, first_chars,
+            },
             error::ConnectorError,
             secret::Secret,
         },
-        wazuh::rate_budget::{Gate, Purpose},
+        wazuh::rate_budget::{CallPurpose, RateBudget},
     },
     domain::{Time, endpoint::EndpointId},
 };
@@ -26,17 +28,17 @@ const READ_MIB_MAX: usize = 8;
 
 /// What a manager says of itself.
 #[derive(Debug, Clone)]
-pub(super) struct About {
+pub(super) struct ManagerInfo {
     /// The version of its API, such as `4.14.7`.
     pub(super) api_version: String,
     /// The name of its machine.
     pub(super) hostname: String,
 }
 
-impl About {
+impl ManagerInfo {
     /// "API 4.14.7 on wazuh-manager".
     pub(super) fn words(&self) -> String {
-        format!("API {} on {}", cut(&self.api_version), cut(&self.hostname))
+        format!("API {} on {}", first_chars(&self.api_version), first_chars(&self.hostname))
     }
 
     /// What keeps it from taking responses the way this connector sends them.
@@ -62,65 +64,65 @@ pub(super) fn version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// A site behind the gate.
+/// A client behind the rate budget.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) site: Site,
-    gate: Arc<Gate>,
+pub(super) struct ManagerClient {
+    pub(super) http: HttpClient,
+    budget: Arc<RateBudget>,
 }
 
-impl Line {
+impl ManagerClient {
     /// Makes a call, if the gate lets it through, and tells the gate how it ended.
     pub(super) async fn send(
         &self,
         request: RequestBuilder,
         mib_max: usize,
-        purpose: Purpose,
+        purpose: CallPurpose,
         now: Time,
-    ) -> Result<Reply, Failure> {
-        let shut = |error| Failure { effect: Effect::None, error };
-        self.gate.enter(purpose, now).map_err(shut)?;
-        let answer = self.site.send(request, mib_max).await;
+    ) -> Result<Reply, TransportError> {
+        let circuit = |error| TransportError { effect: CallEffect::None, error };
+        self.budget.admit(purpose, now).map_err(circuit)?;
+        let answer = self.http.send(request, mib_max).await;
         match &answer {
-            Ok(reply) if reply.status == 429 => self.gate.refused(now),
+            Ok(reply) if reply.status == 429 => self.budget.refused(now),
             Ok(reply) if reply.status == 500 => {
-                let error = refusal(&self.site, reply, "");
+                let error = refusal(&self.http, reply, "");
                 if matches!(error, ConnectorError::Busy { .. }) {
-                    self.gate.failed(&error, now);
+                    self.budget.failed(&error, now);
                 } else {
-                    self.gate.answered(now);
+                    self.budget.answered(now);
                 }
             }
-            Ok(_) | Err(Failure { error: ConnectorError::TooLarge { .. }, .. }) => {
-                self.gate.answered(now);
+            Ok(_) | Err(TransportError { error: ConnectorError::TooLarge { .. }, .. }) => {
+                self.budget.answered(now);
             }
-            Err(Failure { error, .. }) => self.gate.failed(error, now),
+            Err(TransportError { error, .. }) => self.budget.failed(error, now),
         }
         answer
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Manager {
-    pub(super) reads: Line,
-    pub(super) calls: Line,
-    pub(super) gate: Arc<Gate>,
+pub(super) struct ManagerConnection {
+    pub(super) reads: ManagerClient,
+    pub(super) calls: ManagerClient,
+    pub(super) gate: Arc<RateBudget>,
     pub(super) login: Login,
     /// How far the manager's clock is ahead of ours, as of its last answer.
     ahead: Mutex<Option<TimeDelta>>,
 }
 
-impl Manager {
-    pub(super) fn new(settings: &Settings) -> Result<Self, ConnectorError> {
-        let Settings { name, url, user, password, tls, .. } = settings;
+impl ManagerConnection {
+    pub(super) fn new(settings: &WazuhSettings) -> Result<Self, ConnectorError> {
+        let WazuhSettings { name, url, user, password, tls, .. } = settings;
         let section = settings.section();
-        let address = Address::read(url, tls, &section)?;
+        let address = BaseUrl::read(url, tls, &section)?;
         let system = format!("the manager {name} at {}", address.url);
-        let gate = Arc::new(Gate::new(system.clone(), settings.calls_per_minute_max));
+        let gate = Arc::new(RateBudget::new(system.clone(), settings.calls_per_minute_max));
         let line = |connections, deadline| {
             let place = (system.clone(), address.clone());
-            let site = Site::new(place, tls, &section, connections, deadline)?;
-            Ok::<_, ConnectorError>(Line { site, gate: Arc::clone(&gate) })
+            let http = HttpClient::new(place, tls, &section, connections, deadline)?;
+            Ok::<_, ConnectorError>(ManagerClient { http, budget: Arc::clone(&gate) })
         };
         Ok(Self {
             reads: line(Connections::Kept, settings.read_deadline)?,
@@ -143,17 +145,17 @@ impl Manager {
         if reply.status == 401 {
             reply = self.read_once(path, now).await?;
         }
-        let site = &self.reads.site;
+        let http = &self.reads.http;
         if reply.status != 200 {
-            return Err(refusal(site, &reply, right));
+            return Err(refusal(http, &reply, right));
         }
-        reply.json().map_err(|detail| site.malformed(&reply, detail))
+        reply.json().map_err(|detail| http.malformed(&reply, detail))
     }
 
     async fn read_once(&self, path: &str, now: Time) -> Result<Reply, ConnectorError> {
-        let token = self.login.token(&self.reads, Purpose::Ask, now).await?;
-        let request = self.reads.site.get(path).bearer_auth(token.expose());
-        let reply = self.reads.send(request, READ_MIB_MAX, Purpose::Ask, now).await?;
+        let token = self.login.token(&self.reads, CallPurpose::Ask, now).await?;
+        let request = self.reads.http.get(path).bearer_auth(token.expose());
+        let reply = self.reads.send(request, READ_MIB_MAX, CallPurpose::Ask, now).await?;
         if reply.status == 401 {
             self.login.forget(&token).await;
         }
@@ -161,7 +163,7 @@ impl Manager {
     }
 
     /// Asks who it is, and what time it is there.
-    pub(super) async fn about(&self, now: Time) -> Result<About, ConnectorError> {
+    pub(super) async fn info(&self, now: Time) -> Result<ManagerInfo, ConnectorError> {
         #[derive(Deserialize)]
         struct Answer {
             data: Data,
@@ -178,7 +180,7 @@ impl Manager {
         if let Some(there) = there {
             *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(there - now);
         }
-        Ok(About { api_version: data.api_version, hostname: data.hostname })
+        Ok(ManagerInfo { api_version: data.api_version, hostname: data.hostname })
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.
@@ -194,19 +196,19 @@ impl Manager {
         body: Vec<u8>,
         token: &Secret,
         now: Time,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, TransportError> {
         let ids: Vec<_> = endpoints.iter().map(EndpointId::as_str).collect();
         let ids = ids.join(",");
         // wait_for_complete: otherwise the API gives up after 10 s while its work goes on.
         let path = format!("/active-response?agents_list={ids}&wait_for_complete=true");
         let request = self
             .calls
-            .site
+            .http
             .put(&path)
             .header("content-type", "application/json")
             .bearer_auth(token.expose())
             .body(body);
-        self.calls.send(request, 1, Purpose::Act, now).await
+        self.calls.send(request, 1, CallPurpose::Act, now).await
     }
 }
 

@@ -9,22 +9,22 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::{
-    super::{Dispatched, Turn},
+    super::{DispatchResult, DispatchTurn},
     Wazuh,
-    manager_error::{Problem, refusal},
+    manager_error::{ManagerError, refusal},
 };
 use crate::{
     connector::{
         http::{
-            client::{Effect, Failure, Reply, cut},
+            client::{CallEffect, Reply, TransportError, first_chars},
             error::ConnectorError,
         },
-        wazuh::rate_budget::Purpose,
+        wazuh::rate_budget::CallPurpose,
     },
     domain::{
         Time,
         endpoint::EndpointId,
-        lifecycle::Report,
+        lifecycle::DispatchReport,
         permit::{ExecutionPermit, Order},
         request::Outcome,
     },
@@ -38,11 +38,11 @@ const STRANGERS_SHOWN_MAX: usize = 5;
 /// The command is not in the node's `ar.conf`.
 const NO_SUCH_NAME: u32 = 1652;
 
-impl Dispatched {
+impl DispatchResult {
     /// One outcome for all.
     fn all(order: &Order, outcome: &Outcome, summary: String) -> Self {
         let outcomes = order.endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect();
-        Self { report: Report { outcomes, summary, confirm_within: None }, retry_in: None }
+        Self { report: DispatchReport { outcomes, summary, confirm_within: None }, retry_in: None }
     }
 
     fn not_sent(order: &Order, why: &str) -> Self {
@@ -62,7 +62,7 @@ impl Dispatched {
         };
         let summary = format!("not sent: {error}");
         Self {
-            report: Report { outcomes: Vec::new(), summary, confirm_within: None },
+            report: DispatchReport { outcomes: Vec::new(), summary, confirm_within: None },
             retry_in: Some(wait),
         }
     }
@@ -70,11 +70,16 @@ impl Dispatched {
 
 impl Wazuh {
     /// Spends a permit, when it is its turn.
-    pub(super) async fn send(&self, permit: ExecutionPermit, turn: Turn, now: Time) -> Dispatched {
+    pub(super) async fn send(
+        &self,
+        permit: ExecutionPermit,
+        turn: DispatchTurn,
+        now: Time,
+    ) -> DispatchResult {
         let mut dispatched = self.try_to_send(&permit, turn, now).await;
         let outcomes = &dispatched.report.outcomes;
         if outcomes.iter().any(|(_, outcome)| outcome.code() == Some(NO_SUCH_NAME)) {
-            self.names.doubt();
+            self.names.expire();
         }
         if !outcomes.is_empty() {
             dispatched.report.confirm_within = self.confirm_within();
@@ -82,27 +87,32 @@ impl Wazuh {
         dispatched
     }
 
-    async fn try_to_send(&self, permit: &ExecutionPermit, turn: Turn, now: Time) -> Dispatched {
+    async fn try_to_send(
+        &self,
+        permit: &ExecutionPermit,
+        turn: DispatchTurn,
+        now: Time,
+    ) -> DispatchResult {
         let order = permit.order();
         let count = order.endpoints.len();
         if !(1..=ENDPOINTS_MAX).contains(&count) {
             let why = format!("a call takes 1 to {ENDPOINTS_MAX} endpoints, not {count}");
-            return Dispatched::not_sent(order, &why);
+            return DispatchResult::not_sent(order, &why);
         }
-        let too_late = || Dispatched::not_sent(order, "its time ran out before it was sent");
+        let too_late = || DispatchResult::not_sent(order, "its time ran out before it was sent");
         let Some(left) = time_left(permit.use_by(), now) else { return too_late() };
         let manager = &self.manager;
         let ready = async {
             let turn = match turn {
-                Turn(Some(turn)) => turn,
-                Turn(None) => Arc::clone(&self.turn).lock_owned().await,
+                DispatchTurn(Some(turn)) => turn,
+                DispatchTurn(None) => Arc::clone(&self.turn).lock_owned().await,
             };
-            let token = manager.login.token(&manager.reads, Purpose::Act, now).await;
+            let token = manager.login.token(&manager.reads, CallPurpose::Act, now).await;
             (turn, token)
         };
         let (_turn, token) = match timeout(left, ready).await {
             Ok((turn, Ok(token))) => (turn, token),
-            Ok((_, Err(error))) => return Dispatched::unsent(order, &error),
+            Ok((_, Err(error))) => return DispatchResult::unsent(order, &error),
             Err(_elapsed) => return too_late(),
         };
         let answer = manager.respond(&order.endpoints, order.body.clone(), &token, now).await;
@@ -112,11 +122,13 @@ impl Wazuh {
                     manager.login.forget(&token).await;
                 }
                 // A single endpoint reports to a single node.
-                self.judged(order, &reply, self.names.alone() || count == 1)
+                self.judged(order, &reply, self.names.is_single_node() || count == 1)
             }
-            Err(Failure { effect: Effect::None, error }) => Dispatched::unsent(order, &error),
-            Err(Failure { effect: Effect::Possible, error }) => {
-                Dispatched::unknown(order, &error.to_string())
+            Err(TransportError { effect: CallEffect::None, error }) => {
+                DispatchResult::unsent(order, &error)
+            }
+            Err(TransportError { effect: CallEffect::Possible, error }) => {
+                DispatchResult::unknown(order, &error.to_string())
             }
         }
     }
@@ -125,28 +137,28 @@ impl Wazuh {
     /// cluster, the error of one node hides what the others have done. Sources:
     /// `framework/wazuh/core/cluster/dapi/dapi.py`, captures 24-103; `docs/endings.md` is the
     /// table.
-    fn judged(&self, order: &Order, reply: &Reply, one_node: bool) -> Dispatched {
-        let error = || refusal(&self.manager.calls.site, reply, "active-response:command");
+    fn judged(&self, order: &Order, reply: &Reply, one_node: bool) -> DispatchResult {
+        let error = || refusal(&self.manager.calls.http, reply, "active-response:command");
         match (reply.status, one_node) {
             (200, _) => match reply.json() {
                 Ok(answer) => told(order, &answer),
-                Err(why) => Dispatched::unknown(order, &format!("answered 200, but {why}")),
+                Err(why) => DispatchResult::unknown(order, &format!("answered 200, but {why}")),
             },
-            (401 | 429, _) => Dispatched::unsent(order, &error()),
+            (401 | 429, _) => DispatchResult::unsent(order, &error()),
             (400 | 403 | 404 | 405 | 406 | 413 | 415, true) => {
-                let Problem { code, detail } = Problem::of(reply);
+                let ManagerError { code, detail } = ManagerError::of(reply);
                 let code = code.unwrap_or_else(|| reply.status.into());
                 let summary = format!("{}: refused ({code}): {detail}", reply.status);
                 let outcome = Outcome::Refused { code: Some(code), message: detail };
-                Dispatched::all(order, &outcome, summary)
+                DispatchResult::all(order, &outcome, summary)
             }
             (_, true) if matches!(error(), ConnectorError::Busy { .. }) => {
-                Dispatched::unsent(order, &error())
+                DispatchResult::unsent(order, &error())
             }
             (status, _) => {
-                let Problem { code, detail } = Problem::of(reply);
+                let ManagerError { code, detail } = ManagerError::of(reply);
                 let code = code.map(|code| format!("/{code}")).unwrap_or_default();
-                Dispatched::unknown(order, &format!("answered {status}{code}: {detail}"))
+                DispatchResult::unknown(order, &format!("answered {status}{code}: {detail}"))
             }
         }
     }
@@ -192,7 +204,7 @@ impl Data {
         }
         match self.failed_items.iter().find(|failed| named(&failed.id)) {
             Some(Failed { error: FailedBecause { code, message }, .. }) => {
-                Outcome::Refused { code: Some(*code), message: cut(message) }
+                Outcome::Refused { code: Some(*code), message: first_chars(message) }
             }
             None => Outcome::NotSent { why: "the manager's answer does not name it".to_owned() },
         }
@@ -207,7 +219,7 @@ impl Data {
 }
 
 /// A valid answer: endpoint by endpoint.
-fn told(order: &Order, Answer { data }: &Answer) -> Dispatched {
+fn told(order: &Order, Answer { data }: &Answer) -> DispatchResult {
     let outcomes: Vec<_> =
         order.endpoints.iter().map(|id| (id.clone(), data.outcome(id))).collect();
     let count = |name: &str| outcomes.iter().filter(|(_, o)| o.name() == name).count();
@@ -224,9 +236,12 @@ fn told(order: &Order, Answer { data }: &Answer) -> Dispatched {
     }
     let strangers = data.strangers(order);
     if !strangers.is_empty() {
-        let shown: Vec<_> = strangers.iter().take(STRANGERS_SHOWN_MAX).map(cut).collect();
+        let shown: Vec<_> = strangers.iter().take(STRANGERS_SHOWN_MAX).map(first_chars).collect();
         let (count, shown) = (strangers.len(), shown.join(", "));
         write!(summary, "; the answer names {count} that nobody asked for: {shown}").ok();
     }
-    Dispatched { report: Report { outcomes, summary, confirm_within: None }, retry_in: None }
+    DispatchResult {
+        report: DispatchReport { outcomes, summary, confirm_within: None },
+        retry_in: None,
+    }
 }

@@ -12,15 +12,15 @@ use serde_json::{Map, Value};
 
 use super::{
     Wazuh,
-    command_names::Configured,
-    commands::{TWIN_SECS, Wanted, script},
-    connection::{About, time},
-    indexer::Indexer,
+    command_names::CommandTable,
+    commands::{CommandRequest, EXPIRY_SECS, script},
+    connection::{ManagerInfo, time},
+    indexer::IndexerClient,
 };
 use crate::{
     connector::{
-        Finding,
-        http::{client::Site, error::ConnectorError},
+        Diagnosis,
+        http::{client::HttpClient, error::ConnectorError},
     },
     domain::{
         Time,
@@ -49,23 +49,23 @@ const ALERT_AGE_MAX: TimeDelta = TimeDelta::hours(1);
 const LOOK: Duration = Duration::from_secs(10);
 
 impl Wazuh {
-    pub(super) async fn findings(&self, now: Time) -> Vec<Finding> {
-        let site = &self.manager.reads.site;
-        let asked = self.manager.about(now).await;
-        let mut findings = reached(("address", "certificate"), site, asked.as_ref().err()).await;
+    pub(super) async fn findings(&self, now: Time) -> Vec<Diagnosis> {
+        let http = &self.manager.reads.http;
+        let asked = self.manager.info(now).await;
+        let mut findings = reached(("address", "certificate"), http, asked.as_ref().err()).await;
         match asked {
             Ok(about) => {
                 let user = &self.settings.user;
-                findings.push(Finding::good("login", format!("signed in as {user}")));
+                findings.push(Diagnosis::good("login", format!("signed in as {user}")));
                 findings.push(version(&about));
                 findings.push(self.clock());
                 self.inside(&mut findings, now).await;
             }
             Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => {}
-            Err(error) => findings.push(wrong("login", &error)),
+            Err(error) => findings.push(failed("login", &error)),
         }
         match &self.indexer {
-            None => findings.push(Finding::bad(
+            None => findings.push(Diagnosis::bad(
                 "indexer",
                 "no indexer is configured",
                 "configure one: without it nothing runs without people, and nobody sees whether \
@@ -76,10 +76,10 @@ impl Wazuh {
         findings
     }
 
-    fn clock(&self) -> Finding {
+    fn clock(&self) -> Diagnosis {
         let Some(ahead) = self.manager.ahead() else {
             let advice = "look at its clock by hand";
-            return Finding::bad("clock", "it does not say what time it is", advice);
+            return Diagnosis::bad("clock", "it does not say what time it is", advice);
         };
         let found = match ahead.num_seconds() {
             0 => "the clocks agree".to_owned(),
@@ -87,33 +87,37 @@ impl Wazuh {
             seconds => format!("its clock is {} s behind this machine's", -seconds),
         };
         if ahead.abs() <= SKEW_MAX {
-            return Finding::good("clock", found);
+            return Diagnosis::good("clock", found);
         }
-        Finding::bad("clock", found, "set both clocks by NTP: ages of alerts are wrong meanwhile")
+        Diagnosis::bad("clock", found, "set both clocks by NTP: ages of alerts are wrong meanwhile")
     }
 
     /// What only a user with a token sees.
-    async fn inside(&self, findings: &mut Vec<Finding>, now: Time) {
-        let learned = self.names.learn(&self.manager, &BTreeSet::new(), now).await;
-        let cluster = learned.as_ref().ok().and_then(|learned| learned.cluster);
+    async fn inside(&self, findings: &mut Vec<Diagnosis>, now: Time) {
+        let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
+        let cluster = discovered.as_ref().ok().and_then(|discovered| discovered.cluster);
         findings.push(self.rights(cluster, now).await);
         let nodes = match cluster {
             Some(true) => self.nodes(findings, now).await,
             Some(false) | None => BTreeSet::new(),
         };
-        match self.names.learn(&self.manager, &nodes, now).await {
-            Err(error) => findings.push(wrong("names", &error)),
-            Ok(learned) => {
-                for (node, names) in &learned.nodes {
+        match self.names.discover(&self.manager, &nodes, now).await {
+            Err(error) => findings.push(failed("names", &error)),
+            Ok(discovered) => {
+                for (node, names) in &discovered.nodes {
                     findings.push(names_of(node, names.as_deref().map_err(String::as_str)));
                 }
                 let known =
-                    || learned.nodes.iter().filter_map(|(n, c)| Some((n, c.as_ref().ok()?)));
+                    || discovered.nodes.iter().filter_map(|(n, c)| Some((n, c.as_ref().ok()?)));
                 let differs = |(_, names): &(&String, _)| known().any(|(_, other)| other != *names);
                 if known().any(|one| differs(&one)) {
                     let advice = "make <command> and <active-response> blocks the same on every \
                                   node: nobody copies them";
-                    findings.push(Finding::bad("names", "the nodes have different names", advice));
+                    findings.push(Diagnosis::bad(
+                        "names",
+                        "the nodes have different names",
+                        advice,
+                    ));
                 }
             }
         }
@@ -121,7 +125,7 @@ impl Wazuh {
     }
 
     /// The nodes of a cluster, by name.
-    async fn nodes(&self, findings: &mut Vec<Finding>, now: Time) -> BTreeSet<String> {
+    async fn nodes(&self, findings: &mut Vec<Diagnosis>, now: Time) -> BTreeSet<String> {
         #[derive(Deserialize)]
         struct Answer {
             data: Data,
@@ -138,18 +142,18 @@ impl Wazuh {
             Ok(Answer { data }) => {
                 let names: BTreeSet<_> = data.affected_items.into_iter().map(|n| n.name).collect();
                 let shown: Vec<_> = names.iter().map(String::as_str).collect();
-                findings.push(Finding::good("cluster", format!("nodes: {}", shown.join(", "))));
+                findings.push(Diagnosis::good("cluster", format!("nodes: {}", shown.join(", "))));
                 names
             }
             Err(error) => {
-                findings.push(wrong("cluster", &error));
+                findings.push(failed("cluster", &error));
                 BTreeSet::new()
             }
         }
     }
 
     /// Rights that are missing, and rights that are too many.
-    async fn rights(&self, cluster: Option<bool>, now: Time) -> Finding {
+    async fn rights(&self, cluster: Option<bool>, now: Time) -> Diagnosis {
         #[derive(Deserialize)]
         struct Answer {
             data: Map<String, Value>,
@@ -157,9 +161,9 @@ impl Wazuh {
         let read = self.manager.read("/security/users/me/policies", "to sign in", now).await;
         let Answer { data } = match read {
             Ok(answer) => answer,
-            Err(error) => return wrong("rights", &error),
+            Err(error) => return failed("rights", &error),
         };
-        let granted: BTreeSet<&str> = data.iter().filter_map(granted).collect();
+        let granted: BTreeSet<&str> = data.iter().filter_map(right_text).collect();
         let shows_names = match cluster {
             Some(true) => vec![SHOWS_NAMES.1],
             None if granted.contains(SHOWS_NAMES.1) => Vec::new(),
@@ -191,70 +195,76 @@ impl Wazuh {
             advice.push("set rbac_mode to white".to_owned());
         }
         if advice.is_empty() {
-            return Finding::good("rights", "exactly those that are needed");
+            return Diagnosis::good("rights", "exactly those that are needed");
         }
-        Finding::bad("rights", found.join("; "), advice.join("; "))
+        Diagnosis::bad("rights", found.join("; "), advice.join("; "))
     }
 
     /// Endpoints per platform, how many can be reached, and why not the others.
-    async fn endpoints(&self, now: Time) -> Finding {
+    async fn endpoints(&self, now: Time) -> Diagnosis {
         // A target that exists nowhere: the question needs one.
         let action = Action::BlockIp(IpAddr::from([203, 0, 113, 1]));
         let undo = &self.settings.undo_commands;
-        let wanted = Wanted { action: &action, term: Term::Permanent, undo };
+        let wanted = CommandRequest { action: &action, term: Term::Permanent, undo };
         let candidates = match self.inventory(&Selection::All, wanted, now).await {
             Ok(inventory) => inventory.candidates,
-            Err(error) => return wrong("endpoints", &error),
+            Err(error) => return failed("endpoints", &error),
         };
         let mut platforms: BTreeMap<Platform, Vec<&Candidate>> = BTreeMap::new();
         for candidate in &candidates {
             platforms.entry(candidate.endpoint.platform).or_default().push(candidate);
         }
-        let told: Vec<_> = platforms.iter().map(|(platform, all)| told(*platform, all)).collect();
+        let told: Vec<_> =
+            platforms.iter().map(|(platform, all)| commands_text(*platform, all)).collect();
         if candidates.iter().any(|candidate| candidate.command.is_ok()) {
-            return Finding::good("endpoints", told.join("; "));
+            return Diagnosis::good("endpoints", told.join("; "));
         }
         let advice = "connect endpoints, or let the API user see them (agent:read)";
         let found = if told.is_empty() { "there are none".to_owned() } else { told.join("; ") };
-        Finding::bad("endpoints", found, advice)
+        Diagnosis::bad("endpoints", found, advice)
     }
 
-    async fn indexer_findings(&self, indexer: &Indexer, findings: &mut Vec<Finding>, now: Time) {
+    async fn indexer_findings(
+        &self,
+        indexer: &IndexerClient,
+        findings: &mut Vec<Diagnosis>,
+        now: Time,
+    ) {
         let newest = indexer.newest().await;
         let checks = ("indexer", "indexer certificate");
-        findings.extend(reached(checks, &indexer.site, newest.as_ref().err()).await);
+        findings.extend(reached(checks, &indexer.http, newest.as_ref().err()).await);
         let there = now + self.manager.ahead().unwrap_or_default();
         let newest = match newest {
             Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => return,
-            Err(error) => return findings.push(wrong("alerts", &error)),
+            Err(error) => return findings.push(failed("alerts", &error)),
             Ok(newest) => newest.as_deref().and_then(time),
         };
         let advice = "look whether the manager's alerts reach the indexer, and at alerts_index";
         findings.push(match newest {
-            None => Finding::bad("alerts", "they can be read; there are none", advice),
+            None => Diagnosis::bad("alerts", "they can be read; there are none", advice),
             Some(at) if there - at > ALERT_AGE_MAX => {
                 let hours = (there - at).num_hours();
                 let found = format!("they can be read; the newest is {hours} h old");
-                Finding::bad("alerts", found, advice)
+                Diagnosis::bad("alerts", found, advice)
             }
             Some(at) => {
                 let minutes = (there - at).num_minutes().max(0);
                 let found = format!("they can be read; the newest is {minutes} min old");
-                Finding::good("alerts", found)
+                Diagnosis::good("alerts", found)
             }
         });
     }
 }
 
-fn version(about: &About) -> Finding {
+fn version(about: &ManagerInfo) -> Diagnosis {
     match about.trouble() {
-        None => Finding::good("version", about.words()),
-        Some(trouble) => Finding::bad("version", about.words(), trouble),
+        None => Diagnosis::good("version", about.words()),
+        Some(trouble) => Diagnosis::bad("version", about.words(), trouble),
     }
 }
 
 /// Something that failed, and what to do about it.
-fn wrong(check: &'static str, error: &ConnectorError) -> Finding {
+fn failed(check: &'static str, error: &ConnectorError) -> Diagnosis {
     let advice = match error {
         ConnectorError::Unreachable { .. } => {
             "correct the url, start it, or open the way to it".to_owned()
@@ -274,46 +284,46 @@ fn wrong(check: &'static str, error: &ConnectorError) -> Finding {
         | ConnectorError::TooLarge { .. } => "look into the logs of that system".to_owned(),
         ConnectorError::Settings { allowed, .. } => allowed.clone(),
     };
-    Finding::bad(check, error.to_string(), advice)
+    Diagnosis::bad(check, error.to_string(), advice)
 }
 
 /// Whether a system is there, and which certificate it shows; `error` is what a call came to.
 async fn reached(
     (address, certificate): (&'static str, &'static str),
-    site: &Site,
+    http: &HttpClient,
     error: Option<&ConnectorError>,
-) -> Vec<Finding> {
+) -> Vec<Diagnosis> {
     if let Some(error @ ConnectorError::Unreachable { .. }) = error {
-        return vec![wrong(address, error)];
+        return vec![failed(address, error)];
     }
-    let there = Finding::good(address, format!("{} answers", site.system));
+    let there = Diagnosis::good(address, format!("{} answers", http.system));
     if let Some(error @ ConnectorError::Certificate { .. }) = error {
-        return vec![there, wrong(certificate, error)];
+        return vec![there, failed(certificate, error)];
     }
-    let shown = match site.presented(LOOK).await {
-        Ok(None) => Finding::good(certificate, "none: plain http:// on this machine"),
+    let shown = match http.presented(LOOK).await {
+        Ok(None) => Diagnosis::good(certificate, "none: plain http:// on this machine"),
         Ok(Some(presented)) => {
             let found = format!("trusted; its SHA-256 fingerprint is {presented}");
-            Finding::good(certificate, found)
+            Diagnosis::good(certificate, found)
         }
-        Err(failure) => wrong(certificate, &failure.error),
+        Err(failure) => failed(certificate, &failure.error),
     };
     vec![there, shown]
 }
 
 /// An action that the user is allowed on anything.
-fn granted<'a>((action, resources): (&'a String, &Value)) -> Option<&'a str> {
+fn right_text<'a>((action, resources): (&'a String, &Value)) -> Option<&'a str> {
     let mut effects = resources.as_object()?.values();
     effects.any(|effect| effect == "allow").then_some(action)
 }
 
 /// What the names of a node make possible.
-fn names_of(node: &str, names: Result<&Configured, &str>) -> Finding {
+fn names_of(node: &str, names: Result<&CommandTable, &str>) -> Diagnosis {
     let place = if node.is_empty() { String::new() } else { format!("{node}: ") };
     let names = match names {
         Ok(names) => names,
         Err(why) => {
-            return Finding::bad("names", format!("{place}{why}"), "mend the API user's role");
+            return Diagnosis::bad("names", format!("{place}{why}"), "mend the API user's role");
         }
     };
     let (mut found, mut advice) = (Vec::new(), Vec::new());
@@ -324,12 +334,12 @@ fn names_of(node: &str, names: Result<&Configured, &str>) -> Finding {
             if seconds.is_empty() {
                 continue;
             }
-            let twin = names.command(script, TWIN_SECS).is_some();
+            let twin = names.command(script, EXPIRY_SECS).is_some();
             let undo = if twin { "" } else { ", no early undo" };
             found.push(format!("{kind} on {} {} s{undo}", platform.name(), seconds.join(", ")));
             if !twin {
                 let command = names.command_name(script);
-                advice.push(format!("add a block for {command} with timeout {TWIN_SECS}"));
+                advice.push(format!("add a block for {command} with timeout {EXPIRY_SECS}"));
             }
         }
     }
@@ -349,13 +359,13 @@ fn names_of(node: &str, names: Result<&Configured, &str>) -> Finding {
     let found = format!("{place}{}", found.join("; "));
     advice.dedup();
     if advice.is_empty() {
-        return Finding::good("names", found);
+        return Diagnosis::good("names", found);
     }
-    Finding::bad("names", found, advice.join("; "))
+    Diagnosis::bad("names", found, advice.join("; "))
 }
 
 /// "linux: 5 of 7 (2 silent)".
-fn told(platform: Platform, all: &[&Candidate]) -> String {
+fn commands_text(platform: Platform, all: &[&Candidate]) -> String {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for candidate in all {
         match &candidate.command {

@@ -1,6 +1,6 @@
 //! Traces: the alerts that the endpoints' own logs led to.
 //!
-//! An endpoint writes the input of each script that it starts into its log, with the mark that the
+//! An endpoint writes the input of each script that it starts into its log, with the tag that the
 //! call carried, and the manager makes an alert of it. That proves that the script was started
 //! there with this input, and nothing more. What the indexer returns is held against the call once
 //! more: a trace of another call, another endpoint or another time confirms nothing. Source of the
@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 use super::{
     Wazuh,
     connection::time,
-    indexer::{Hit, Indexer, text},
+    indexer::{Hit, IndexerClient, text},
 };
 use crate::{
     connector::{
-        Mark,
-        http::{client::cut, error::ConnectorError},
+        CorrelationTag,
+        http::{client::first_chars, error::ConnectorError},
     },
     domain::{
         Time,
-        evidence::{Evidence, Seen, Sighting, Watched},
+        evidence::{Evidence, Sighting, Sign, Watched},
     },
 };
 
@@ -49,14 +49,14 @@ const OTHER_LINE: &str = "650";
 const FAILURES: [&str; 4] = ["Unable to run", "Cannot read", "Invalid system", "not valid"];
 
 /// A sighting, with what its doubts are found by.
-struct Found {
+struct FoundEvidence {
     sighting: Sighting,
     /// The file that was started.
     program: Option<String>,
 }
 
 impl Wazuh {
-    pub(super) async fn traces(
+    pub(super) async fn find_evidence(
         &self,
         watched: &[Watched],
         now: Time,
@@ -66,9 +66,9 @@ impl Wazuh {
             return Ok(Vec::new());
         }
         // A manager that does not answer has the clock that it had, or else ours.
-        let asked = self.names.learn(&self.manager, &BTreeSet::new(), now).await;
+        let asked = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
         let _clock_is_fresh = asked.is_ok();
-        let clock = Clock { ahead: self.manager.ahead().unwrap_or_default(), now };
+        let clock = IndexerClock { ahead: self.manager.ahead().unwrap_or_default(), now };
         let mut found = Vec::new();
         for watched in watched.chunks(MARKS_MAX) {
             found.extend(indexer.started_and_ended(watched, clock).await?);
@@ -82,12 +82,12 @@ impl Wazuh {
 
 /// The two clocks.
 #[derive(Clone, Copy)]
-struct Clock {
+struct IndexerClock {
     ahead: TimeDelta,
     now: Time,
 }
 
-impl Clock {
+impl IndexerClock {
     /// A time of ours, in the alerts' form and by the manager's clock.
     fn theirs(self, at: Time) -> String {
         (at + self.ahead).to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -100,13 +100,13 @@ impl Clock {
     }
 }
 
-impl Indexer {
+impl IndexerClient {
     async fn started_and_ended(
         &self,
         watched: &[Watched],
-        clock: Clock,
-    ) -> Result<Vec<Found>, ConnectorError> {
-        let marks: BTreeMap<String, &Watched> = watched.iter().map(|w| (mark(w), w)).collect();
+        clock: IndexerClock,
+    ) -> Result<Vec<FoundEvidence>, ConnectorError> {
+        let marks: BTreeMap<String, &Watched> = watched.iter().map(|w| (tag(w), w)).collect();
         let Some(since) = watched.iter().map(|w| w.since).min() else { return Ok(Vec::new()) };
         let rules: Vec<_> = STARTED.iter().chain(&ENDED).chain([&OTHER_SCRIPT]).collect();
         let filter = json!([
@@ -130,9 +130,13 @@ impl Indexer {
     }
 
     /// Looks for what speaks against those that just started.
-    async fn doubt(&self, found: &mut [Found], clock: Clock) -> Result<(), ConnectorError> {
+    async fn doubt(
+        &self,
+        found: &mut [FoundEvidence],
+        clock: IndexerClock,
+    ) -> Result<(), ConnectorError> {
         let mut started: Vec<_> =
-            found.iter_mut().filter(|found| found.sighting.seen == Seen::Started).collect();
+            found.iter_mut().filter(|found| found.sighting.seen == Sign::Started).collect();
         let times = || started.iter().map(|found| found.sighting.evidence.at);
         let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(()) };
         let endpoints: BTreeSet<_> =
@@ -147,7 +151,7 @@ impl Indexer {
         for hit in self.pages(&filter).await? {
             let Some(at) = clock.ours(&hit.source) else { continue };
             for found in &mut started {
-                let Found { sighting, program } = &mut **found;
+                let FoundEvidence { sighting, program } = &mut **found;
                 let after = at - sighting.evidence.at;
                 let there = text(&hit.source, "agent.id") == Some(sighting.endpoint.as_str());
                 if there && (TimeDelta::zero()..=DOUBT_WITHIN).contains(&after) {
@@ -184,9 +188,9 @@ impl Indexer {
     }
 }
 
-fn mark(watched: &Watched) -> String {
+fn tag(watched: &Watched) -> String {
     let Watched { request, attempt, digest, .. } = *watched;
-    Mark { request, attempt, digest }.to_string()
+    CorrelationTag { request, attempt, digest }.to_string()
 }
 
 /// What the call carried; a list, or the one entry of one.
@@ -200,16 +204,16 @@ fn extra_args(alert: &Value) -> Vec<&str> {
     }
 }
 
-/// An alert as a trace of a call whose mark it carries; none when it is one of another endpoint or
+/// An alert as a trace of a call whose tag it carries; none when it is one of another endpoint or
 /// another time, or says what no trace says.
-fn sighted(watched: &Watched, hit: &Hit, clock: Clock) -> Option<Found> {
+fn sighted(watched: &Watched, hit: &Hit, clock: IndexerClock) -> Option<FoundEvidence> {
     let alert = &hit.source;
     let id = text(alert, "agent.id")?;
     let endpoint = watched.endpoints.iter().find(|endpoint| endpoint.as_str() == id)?.clone();
     let rule = text(alert, "rule.id")?;
     let seen = match text(alert, "data.command")? {
-        "add" if rule == OTHER_SCRIPT || STARTED.contains(&rule) => Seen::Started,
-        "delete" if rule == OTHER_SCRIPT || ENDED.contains(&rule) => Seen::Ended,
+        "add" if rule == OTHER_SCRIPT || STARTED.contains(&rule) => Sign::Started,
+        "delete" if rule == OTHER_SCRIPT || ENDED.contains(&rule) => Sign::Ended,
         _ => return None,
     };
     let at = clock.ours(alert).filter(|at| *at >= watched.since - SLACK)?;
@@ -218,7 +222,7 @@ fn sighted(watched: &Watched, hit: &Hit, clock: Clock) -> Option<Found> {
     let (request, attempt) = (watched.request, watched.attempt);
     let program = text(alert, "data.parameters.program").map(str::to_owned);
     let sighting = Sighting { request, attempt, endpoint, seen, evidence, doubt: None };
-    Some(Found { sighting, program })
+    Some(FoundEvidence { sighting, program })
 }
 
 /// What an alert says against a script that just started; none where it says nothing.
@@ -236,5 +240,6 @@ fn doubt(alert: &Value, program: Option<&str>) -> Option<String> {
     // A line of another script that ran at the same time says nothing about this one.
     let own = program.is_none_or(|program| log.contains(program));
     let failed = FAILURES.iter().any(|failure| log.contains(failure));
-    (own && failed).then(|| format!("the endpoint's log says that it failed: {}", cut(&log)))
+    (own && failed)
+        .then(|| format!("the endpoint's log says that it failed: {}", first_chars(&log)))
 }

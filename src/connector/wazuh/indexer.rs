@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{
     manager_error::refusal,
-    settings::{IndexerSettings, Settings},
+    settings::{IndexerSettings, WazuhSettings},
 };
 use crate::connector::http::{
-    client::{Address, Connections, Site},
+    client::{BaseUrl, Connections, HttpClient},
     error::ConnectorError,
     secret::Secret,
 };
@@ -19,8 +19,8 @@ const ANSWER_MIB_MAX: usize = 16;
 
 /// The indexer with the user that may read alerts.
 #[derive(Debug)]
-pub(super) struct Indexer {
-    pub(super) site: Site,
+pub(super) struct IndexerClient {
+    pub(super) http: HttpClient,
     user: String,
     password: Secret,
     alert_index: String,
@@ -61,10 +61,10 @@ pub(super) struct Hit {
     pub(super) sort: Value,
 }
 
-impl Indexer {
+impl IndexerClient {
     pub(super) fn new(
         indexer: &IndexerSettings,
-        settings: &Settings,
+        settings: &WazuhSettings,
     ) -> Result<Self, ConnectorError> {
         let IndexerSettings { url, user, password, tls, alert_index, confirm_within } = indexer;
         let section = format!("{}.indexer", settings.section());
@@ -78,11 +78,12 @@ impl Indexer {
             let key = format!("{section}.confirm_within_seconds");
             ConnectorError::settings(key, format!("{confirm_within:?}"), error.to_string())
         })?;
-        let address = Address::read(url, tls, &section)?;
+        let address = BaseUrl::read(url, tls, &section)?;
         let place = (format!("the indexer at {}", address.url), address);
-        let site = Site::new(place, tls, &section, Connections::Kept, settings.read_deadline)?;
+        let http =
+            HttpClient::new(place, tls, &section, Connections::Kept, settings.read_deadline)?;
         let (user, password) = (user.clone(), password.clone());
-        Ok(Self { site, user, password, alert_index: alert_index.clone(), confirm_within })
+        Ok(Self { http, user, password, alert_index: alert_index.clone(), confirm_within })
     }
 
     /// The time of its newest alert, as it writes it; none where it holds none.
@@ -102,26 +103,26 @@ impl Indexer {
     /// would be taken for not there.
     pub(super) async fn search(&self, query: &Value) -> Result<Vec<Hit>, ConnectorError> {
         let request = self
-            .site
+            .http
             .post(&format!("/{}/_search", self.alert_index))
             .basic_auth(&self.user, Some(self.password.expose()))
             .header("content-type", "application/json")
             .body(query.to_string());
-        let reply = self.site.send(request, ANSWER_MIB_MAX).await?;
+        let reply = self.http.send(request, ANSWER_MIB_MAX).await?;
         match reply.status {
             200 => {
                 let answer: Answer =
-                    reply.json().map_err(|detail| self.site.malformed(&reply, detail))?;
+                    reply.json().map_err(|detail| self.http.malformed(&reply, detail))?;
                 if answer.timed_out || answer.shards.failed > 0 {
                     let detail = "it could search a part of its alerts only".to_owned();
-                    return Err(self.site.malformed(&reply, detail));
+                    return Err(self.http.malformed(&reply, detail));
                 }
                 Ok(answer.hits.hits)
             }
-            401 => Err(ConnectorError::LoginRefused { system: self.site.system.clone() }),
+            401 => Err(ConnectorError::LoginRefused { system: self.http.system.clone() }),
             _ => {
                 let right = format!("indices:data/read/search on {}", self.alert_index);
-                Err(refusal(&self.site, &reply, &right))
+                Err(refusal(&self.http, &reply, &right))
             }
         }
     }

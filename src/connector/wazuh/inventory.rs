@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{
     Wazuh,
-    command_names::Learned,
-    commands::Wanted,
-    connection::{Manager, time, version},
+    command_names::Discovered,
+    commands::CommandRequest,
+    connection::{ManagerConnection, time, version},
 };
 use crate::{
     connector::http::error::ConnectorError,
@@ -79,18 +79,18 @@ const LINUX: &[&str] = &[
 
 #[derive(Deserialize)]
 struct Answer {
-    data: Page,
+    data: ApiAgentPage,
 }
 
 #[derive(Deserialize)]
-struct Page {
-    affected_items: Vec<Agent>,
+struct ApiAgentPage {
+    affected_items: Vec<ApiAgent>,
     total_affected_items: usize,
 }
 
 /// An endpoint in the manager's words; what is not known is left out.
 #[derive(Deserialize)]
-struct Agent {
+struct ApiAgent {
     id: String,
     name: Option<String>,
     ip: Option<String>,
@@ -98,7 +98,7 @@ struct Agent {
     #[serde(default)]
     group: Vec<String>,
     #[serde(default)]
-    os: Os,
+    os: AgentOs,
     version: Option<String>,
     #[serde(rename = "dateAdd")]
     date_added: Option<String>,
@@ -108,7 +108,7 @@ struct Agent {
 }
 
 #[derive(Deserialize, Default)]
-struct Os {
+struct AgentOs {
     platform: Option<String>,
 }
 
@@ -117,7 +117,7 @@ impl Wazuh {
     pub(super) async fn inventory(
         &self,
         selection: &Selection,
-        wanted: Wanted<'_>,
+        wanted: CommandRequest<'_>,
         now: Time,
     ) -> Result<Inventory, ConnectorError> {
         let agents = self.manager.agents(selection, now).await?;
@@ -130,15 +130,15 @@ impl Wazuh {
         };
         let active = || agents.values().filter(|agent| agent.active());
         let nodes = active().filter_map(|agent| agent.node_name.clone()).collect();
-        let learned = match self.names.learn(&self.manager, &nodes, now).await {
-            Err(error) if !wanted.needs_names() => Learned::nothing(&error, now),
-            learned => learned?,
+        let discovered = match self.names.discover(&self.manager, &nodes, now).await {
+            Err(error) if !wanted.needs_names() => Discovered::nothing(&error, now),
+            discovered => discovered?,
         };
         let there = self.manager.ahead().map(|ahead| now + ahead);
-        let newest = active().filter_map(Agent::seen).chain(there).max();
+        let newest = active().filter_map(ApiAgent::seen).chain(there).max();
         let mut candidates: Vec<_> = agents
             .into_iter()
-            .map(|(id, agent)| agent.candidate(id, newest, (wanted, &learned)))
+            .map(|(id, agent)| agent.candidate(id, newest, (wanted, &discovered)))
             .collect();
         if matches!(selection, Selection::Ids(_)) {
             self.ask_whether_on(&mut candidates, now).await;
@@ -147,13 +147,13 @@ impl Wazuh {
     }
 }
 
-impl Manager {
+impl ManagerConnection {
     /// What the manager says of the endpoints of a selection, by id.
     async fn agents(
         &self,
         selection: &Selection,
         now: Time,
-    ) -> Result<BTreeMap<EndpointId, Agent>, ConnectorError> {
+    ) -> Result<BTreeMap<EndpointId, ApiAgent>, ConnectorError> {
         let mut agents = BTreeMap::new();
         match selection {
             Selection::All => self.collect("q=id!=000", &mut agents, now).await?,
@@ -177,7 +177,7 @@ impl Manager {
     async fn collect(
         &self,
         filter: &str,
-        agents: &mut BTreeMap<EndpointId, Agent>,
+        agents: &mut BTreeMap<EndpointId, ApiAgent>,
         now: Time,
     ) -> Result<(), ConnectorError> {
         for offset in (0..ENDPOINTS_MAX).step_by(PAGE) {
@@ -196,12 +196,12 @@ impl Manager {
             }
         }
         let (system, limit) =
-            (self.reads.site.system.clone(), format!("{ENDPOINTS_MAX} endpoints"));
+            (self.reads.http.system.clone(), format!("{ENDPOINTS_MAX} endpoints"));
         Err(ConnectorError::TooLarge { system, limit })
     }
 }
 
-impl Agent {
+impl ApiAgent {
     fn active(&self) -> bool {
         self.status.as_deref() == Some("active")
     }
@@ -216,14 +216,14 @@ impl Agent {
         self,
         id: EndpointId,
         newest: Option<Time>,
-        (wanted, learned): (Wanted<'_>, &Learned),
+        (wanted, discovered): (CommandRequest<'_>, &Discovered),
     ) -> Candidate {
         let platform = platform(self.os.platform.as_deref());
         let quiet = |seen: Time| newest.is_some_and(|newest| newest - seen > SILENT);
         let silent = self.active() && self.seen().is_none_or(quiet);
         let command = self
             .fit()
-            .and_then(|()| wanted.command(platform, learned.on(self.node_name.as_deref())));
+            .and_then(|()| wanted.command(platform, discovered.on(self.node_name.as_deref())));
         let endpoint = Endpoint {
             id,
             name: self.name.unwrap_or_default(),

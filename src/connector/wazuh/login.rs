@@ -7,11 +7,11 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{connection::Line, manager_error::refusal};
+use super::{connection::ManagerClient, manager_error::refusal};
 use crate::{
     connector::{
         http::{error::ConnectorError, secret::Secret},
-        wazuh::rate_budget::Purpose,
+        wazuh::rate_budget::CallPurpose,
     },
     domain::Time,
 };
@@ -22,7 +22,7 @@ const LIFE_SECS: i64 = 900;
 const LIFE_SECS_MAX: i64 = 86_400;
 /// A token is not used in the end of its life: a call may take that long.
 const MARGIN_SECS: i64 = 60;
-/// After a refused login nothing is tried for so long: 50 wrong passwords shut this machine out
+/// After a refused login nothing is tried for so long: 50 wrong passwords circuit this machine out
 /// for five minutes, the dashboard beside the broker included.
 const REFUSED_SECS: i64 = 10;
 
@@ -55,8 +55,8 @@ impl Login {
     /// A token that lives: the one at hand, or that of a new login.
     pub(super) async fn token(
         &self,
-        line: &Line,
-        purpose: Purpose,
+        line: &ManagerClient,
+        purpose: CallPurpose,
         now: Time,
     ) -> Result<Secret, ConnectorError> {
         let mut held = self.held.lock().await;
@@ -65,7 +65,7 @@ impl Login {
         }
         let wait = |at: Time| now >= at && now - at < TimeDelta::seconds(REFUSED_SECS);
         if held.refused_at.is_some_and(wait) {
-            return Err(ConnectorError::LoginRefused { system: line.site.system.clone() });
+            return Err(ConnectorError::LoginRefused { system: line.http.system.clone() });
         }
         let text = match self.log_in(line, purpose, now).await {
             Ok(text) => text,
@@ -92,8 +92,8 @@ impl Login {
 
     async fn log_in(
         &self,
-        line: &Line,
-        purpose: Purpose,
+        line: &ManagerClient,
+        purpose: CallPurpose,
         now: Time,
     ) -> Result<Secret, ConnectorError> {
         #[derive(Deserialize)]
@@ -104,19 +104,19 @@ impl Login {
         struct Data {
             token: String,
         }
-        let site = &line.site;
-        let request = site
+        let http = &line.http;
+        let request = http
             .post("/security/user/authenticate")
             .basic_auth(&self.user, Some(self.password.expose()));
         let reply = line.send(request, 1, purpose, now).await?;
         match reply.status {
             200 => {
                 let answer: Answer =
-                    reply.json().map_err(|detail| site.malformed(&reply, detail))?;
+                    reply.json().map_err(|detail| http.malformed(&reply, detail))?;
                 Ok(Secret::new(answer.data.token))
             }
-            401 => Err(ConnectorError::LoginRefused { system: site.system.clone() }),
-            _ => Err(refusal(site, &reply, "to sign in")),
+            401 => Err(ConnectorError::LoginRefused { system: http.system.clone() }),
+            _ => Err(refusal(http, &reply, "to sign in")),
         }
     }
 }

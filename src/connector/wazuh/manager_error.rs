@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::connector::http::{
-    client::{Reply, Site, cut},
+    client::{HttpClient, Reply, first_chars},
     error::ConnectorError,
 };
 
@@ -16,7 +16,7 @@ const SHUT_OUT: u32 = 6000;
 const MINUTE_SECS: u32 = 60;
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Problem {
+pub(super) struct ManagerError {
     /// Wazuh's own code.
     #[serde(rename = "error")]
     pub(super) code: Option<u32>,
@@ -25,22 +25,22 @@ pub(super) struct Problem {
     pub(super) detail: String,
 }
 
-impl Problem {
+impl ManagerError {
     /// The refusal; without code and with a stand-in text where the body holds none.
     pub(super) fn of(reply: &Reply) -> Self {
         let mut problem: Self = reply.json_or_default();
         if problem.detail.is_empty() {
             "without a reason".clone_into(&mut problem.detail);
         }
-        problem.detail = cut(&problem.detail);
+        problem.detail = first_chars(&problem.detail);
         problem
     }
 }
 
 /// The error for an answer that is not 200. `right` is what the call needs.
-pub(super) fn refusal(site: &Site, reply: &Reply, right: &str) -> ConnectorError {
-    let system = site.system.clone();
-    let Problem { code, detail } = Problem::of(reply);
+pub(super) fn refusal(http: &HttpClient, reply: &Reply, right: &str) -> ConnectorError {
+    let system = http.system.clone();
+    let ManagerError { code, detail } = ManagerError::of(reply);
     match (reply.status, code) {
         (403, Some(SHUT_OUT)) => ConnectorError::Blocked { system },
         (403, _) => ConnectorError::Forbidden { system, right: right.to_owned(), detail },

@@ -21,7 +21,7 @@ const OPEN: TimeDelta = TimeDelta::seconds(30);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
     /// Set while the manager counts as down and is not called.
-    pub shut: Option<Shut>,
+    pub circuit_open: Option<CircuitOpen>,
     /// The calls of the last 60 seconds.
     pub calls_last_minute: usize,
     /// The most of them.
@@ -32,7 +32,7 @@ pub struct Health {
 
 /// A manager that is given up for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shut {
+pub struct CircuitOpen {
     /// Since when.
     pub since: Time,
     /// How the last call failed.
@@ -43,7 +43,7 @@ pub struct Shut {
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::connector) enum Purpose {
+pub(in crate::connector) enum CallPurpose {
     /// A question: it leaves a quarter of the budget alone.
     Ask,
     /// A response.
@@ -51,60 +51,60 @@ pub(in crate::connector) enum Purpose {
 }
 
 #[derive(Debug)]
-pub(in crate::connector) struct Gate {
+pub(in crate::connector) struct RateBudget {
     system: String,
     calls_per_minute_max: usize,
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BudgetState {
     calls: VecDeque<Time>,
     /// When the manager itself refused a call because there were too many.
     refused_at: Option<Time>,
     failures: u32,
-    shut: Option<Shut>,
+    circuit: Option<CircuitOpen>,
     last_answer_at: Option<Time>,
 }
 
-impl Gate {
+impl RateBudget {
     pub(in crate::connector) fn new(system: String, calls_per_minute_max: u16) -> Self {
         let calls_per_minute_max = calls_per_minute_max.into();
         Self { system, calls_per_minute_max, state: Mutex::default() }
     }
 
     /// Counts a call that is about to be made, or says why it may not be.
-    pub(in crate::connector) fn enter(
+    pub(in crate::connector) fn admit(
         &self,
-        purpose: Purpose,
+        purpose: CallPurpose,
         now: Time,
     ) -> Result<(), ConnectorError> {
         let mut state = self.state();
         let system = || self.system.clone();
-        if let Some(shut) = &state.shut
-            && let Some(left) = left(shut.next_try - OPEN, OPEN, now)
+        if let Some(circuit) = &state.circuit
+            && let Some(left) = time_left(circuit.next_try - OPEN, OPEN, now)
         {
-            let (why, seconds) = (shut.why.clone(), left);
+            let (why, seconds) = (circuit.why.clone(), left);
             return Err(ConnectorError::CircuitOpen { system: system(), why, seconds });
         }
-        if let Some(seconds) = state.refused_at.and_then(|at| left(at, MINUTE, now)) {
+        if let Some(seconds) = state.refused_at.and_then(|at| time_left(at, MINUTE, now)) {
             return Err(ConnectorError::RateLimited { system: system(), seconds });
         }
         state.forget(now);
         let max = match purpose {
-            Purpose::Ask => (self.calls_per_minute_max * 3 / 4).max(1),
-            Purpose::Act => self.calls_per_minute_max,
+            CallPurpose::Ask => (self.calls_per_minute_max * 3 / 4).max(1),
+            CallPurpose::Act => self.calls_per_minute_max,
         };
         if state.calls.len() >= max {
             let freed = state.calls.get(state.calls.len() - max).copied();
-            let seconds = freed.and_then(|at| left(at, MINUTE, now)).unwrap_or(1);
+            let seconds = freed.and_then(|at| time_left(at, MINUTE, now)).unwrap_or(1);
             let calls = self.calls_per_minute_max;
             return Err(ConnectorError::OverBudget { system: system(), calls, seconds });
         }
         state.calls.push_back(now);
         // Half open: this call is the only one until it ends, or its time is over too.
-        if let Some(shut) = &mut state.shut {
-            shut.next_try = now + OPEN;
+        if let Some(circuit) = &mut state.circuit {
+            circuit.next_try = now + OPEN;
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Gate {
     pub(in crate::connector) fn answered(&self, now: Time) {
         let mut state = self.state();
         state.failures = 0;
-        state.shut = None;
+        state.circuit = None;
         state.last_answer_at = Some(now);
     }
 
@@ -128,8 +128,8 @@ impl Gate {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES_MAX {
-            let since = state.shut.as_ref().map_or(now, |shut| shut.since);
-            state.shut = Some(Shut { since, why: why.to_string(), next_try: now + OPEN });
+            let since = state.circuit.as_ref().map_or(now, |circuit| circuit.since);
+            state.circuit = Some(CircuitOpen { since, why: why.to_string(), next_try: now + OPEN });
         }
     }
 
@@ -137,7 +137,7 @@ impl Gate {
         let mut state = self.state();
         state.forget(now);
         Health {
-            shut: state.shut.clone(),
+            circuit_open: state.circuit.clone(),
             calls_last_minute: state.calls.len(),
             calls_per_minute_max: self.calls_per_minute_max,
             last_answer_at: state.last_answer_at,
@@ -145,26 +145,26 @@ impl Gate {
     }
 
     /// Whether the circuit is open and one call would be let through.
-    pub(in crate::connector) fn due(&self, now: Time) -> bool {
+    pub(in crate::connector) fn probe_due(&self, now: Time) -> bool {
         let state = self.state();
-        let next = state.shut.as_ref().map(|shut| shut.next_try);
-        next.is_some_and(|next| left(next - OPEN, OPEN, now).is_none())
+        let next = state.circuit.as_ref().map(|circuit| circuit.next_try);
+        next.is_some_and(|next| time_left(next - OPEN, OPEN, now).is_none())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl BudgetState {
     fn forget(&mut self, now: Time) {
-        self.calls.retain(|at| left(*at, MINUTE, now).is_some());
+        self.calls.retain(|at| time_left(*at, MINUTE, now).is_some());
     }
 }
 
 /// The seconds left, counted up, of a time that began at `from`; none when it is over. A clock that
 /// was turned back far ends it too: nothing waits for hours because of that.
-fn left(from: Time, length: TimeDelta, now: Time) -> Option<u32> {
+fn time_left(from: Time, length: TimeDelta, now: Time) -> Option<u32> {
     let passed = now - from;
     if passed < -length || passed >= length {
         return None;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::commands::only_adds;
+use super::commands::is_shipped_script;
 use crate::{
     connector::http::{
         error::ConnectorError,
@@ -16,7 +16,7 @@ const NAME_CHARS_MAX: usize = 64;
 
 /// A manager, and perhaps its indexer.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct WazuhSettings {
     /// The name that people and policies use. Errors name keys of `[manager.<name>]`.
     pub name: String,
     /// Where its API is, such as `https://wazuh.example:55000`.
@@ -47,7 +47,7 @@ pub struct Settings {
     pub indexer: Option<IndexerSettings>,
 }
 
-impl Settings {
+impl WazuhSettings {
     /// The usual [`Settings::batch_endpoints_max`].
     pub const BATCH_ENDPOINTS_MAX: u16 = 50;
     /// The usual [`Settings::calls_per_minute_max`].
@@ -79,13 +79,13 @@ impl Settings {
                 let allowed = "only what can be taken back has an undo command";
                 return Err(ConnectorError::settings(key, command, allowed));
             }
-            if !sound_name(command.strip_prefix('!').unwrap_or(command)) {
+            if !is_valid_name(command.strip_prefix('!').unwrap_or(command)) {
                 let allowed = "it is the name of a script such as !countersign-unblock, or of a \
                                command of the manager such as unblock0: letters, digits, `_`, \
                                `.`, `-`, at most 64, no `..`";
                 return Err(ConnectorError::settings(key, command, allowed));
             }
-            if command.strip_prefix('!').is_some_and(only_adds) {
+            if command.strip_prefix('!').is_some_and(is_shipped_script) {
                 let allowed = "the scripts that Wazuh ships can only do it once more: name one of \
                                your own that takes it back";
                 return Err(ConnectorError::settings(key, command, allowed));
@@ -96,7 +96,7 @@ impl Settings {
 }
 
 /// Whether the manager can mean one file by this name.
-pub(super) fn sound_name(name: &str) -> bool {
+pub(super) fn is_valid_name(name: &str) -> bool {
     let sound = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     (1..=NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(sound) && !name.contains("..")
 }

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Wazuh, connection::Manager};
+use super::{Wazuh, connection::ManagerConnection};
 use crate::{
     connector::http::error::ConnectorError,
     domain::{
@@ -34,28 +34,28 @@ const BELIEVED_OFF: TimeDelta = TimeDelta::seconds(30);
 
 /// What endpoints said, and when.
 #[derive(Debug, Default)]
-pub(super) struct Switches(Mutex<HashMap<EndpointId, (Word, Time)>>);
+pub(super) struct ResponseSettings(Mutex<HashMap<EndpointId, (ResponseSetting, Time)>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum ResponseSetting {
     On,
     Off,
     /// It did not answer in time.
     Nothing,
 }
 
-impl Switches {
-    fn known(&self, id: &EndpointId, now: Time) -> Option<Word> {
+impl ResponseSettings {
+    fn known(&self, id: &EndpointId, now: Time) -> Option<ResponseSetting> {
         let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (word, at) = said.get(id).copied()?;
         let believed = match word {
-            Word::On | Word::Nothing => BELIEVED,
-            Word::Off => BELIEVED_OFF,
+            ResponseSetting::On | ResponseSetting::Nothing => BELIEVED,
+            ResponseSetting::Off => BELIEVED_OFF,
         };
         (TimeDelta::zero()..believed).contains(&(now - at)).then_some(word)
     }
 
-    fn keep(&self, id: &EndpointId, word: Word, now: Time) {
+    fn keep(&self, id: &EndpointId, word: ResponseSetting, now: Time) {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         said.retain(|_, (_, at)| now - *at < BELIEVED);
         said.insert(id.clone(), (word, now));
@@ -74,38 +74,38 @@ impl Wazuh {
                 known => known,
             };
             match word {
-                Some(Word::Off) => {
+                Some(ResponseSetting::Off) => {
                     let why = "active response is switched off in the endpoint's ossec.conf";
                     candidate.command = Err(SkipReason::SwitchedOff(why.to_owned()));
                 }
-                Some(Word::Nothing) => candidate.silent = true,
-                Some(Word::On) | None => {}
+                Some(ResponseSetting::Nothing) => candidate.silent = true,
+                Some(ResponseSetting::On) | None => {}
             }
-            if word == Some(Word::Nothing) {
+            if word == Some(ResponseSetting::Nothing) {
                 // It holds up the manager now: whoever asks more only makes it worse.
                 return;
             }
         }
     }
 
-    async fn ask(&self, id: &EndpointId, now: Time) -> Option<Word> {
+    async fn ask(&self, id: &EndpointId, now: Time) -> Option<ResponseSetting> {
         let _turn = self.turn.lock().await;
         // Somebody may have asked while this one waited.
         if let Some(word) = self.switches.known(id, now) {
             return Some(word);
         }
         let word = match timeout(ANSWER, self.manager.switched_off(id, now)).await {
-            Ok(Ok(true)) => Word::Off,
-            Ok(Ok(false)) => Word::On,
+            Ok(Ok(true)) => ResponseSetting::Off,
+            Ok(Ok(false)) => ResponseSetting::On,
             Ok(Err(_cannot_say)) => return None,
-            Err(_elapsed) => Word::Nothing,
+            Err(_elapsed) => ResponseSetting::Nothing,
         };
         self.switches.keep(id, word, now);
         Some(word)
     }
 }
 
-impl Manager {
+impl ManagerConnection {
     async fn switched_off(&self, id: &EndpointId, now: Time) -> Result<bool, ConnectorError> {
         #[derive(Deserialize)]
         struct Answer {

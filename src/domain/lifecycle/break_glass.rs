@@ -4,13 +4,13 @@
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::json;
 
-use super::{Ballot, Change, Fresh, Refusal, Transition, decide::policies, decision_detail};
+use super::{Ballot, Change, Reevaluation, Refusal, Transition, decide::policies, decision_detail};
 use crate::domain::{
     Time,
     actor::{Actor, Agent, Person, Role},
     audit::EventKind,
-    decision::Answer,
-    request::{Request, Review, Reviewed, State, Vote},
+    decision::Authorization,
+    request::{PostReview, Request, Reviewed, State, Vote},
 };
 
 /// Within so many hours after the glass was broken somebody else must have looked back at it.
@@ -24,11 +24,11 @@ impl Request {
         mut self,
         ballot: Ballot,
         typed: &str,
-        may: &Answer,
-        fresh: Fresh,
+        may: &Authorization,
+        fresh: Reevaluation,
     ) -> Result<Transition, Refusal> {
         let verb = "be let through by breaking the glass";
-        self.votable(verb, ballot.shown, may, fresh.now)?;
+        self.ensure_votable(verb, ballot.shown, may, fresh.now)?;
         if self.state != State::Pending {
             return Err(Refusal::wrong_state(&self, verb));
         }
@@ -52,13 +52,13 @@ impl Request {
         });
         self.votes.retain(|earlier| earlier.person.id != vote.person.id);
         self.votes.push(vote.clone());
-        self.review = Some(Review { due_at, done: None });
+        self.review = Some(PostReview { due_at, done: None });
         self.decide(fresh);
         Ok(self.moved(Change::Approved(vote), EventKind::GlassBroken, actor, detail))
     }
 
     /// Whether a broken glass still counts: its vote does, and the person is a lead on call by now.
-    pub fn glass_counts(&self, agent_now: &Agent) -> bool {
+    pub fn break_glass_counts(&self, agent_now: &Agent) -> bool {
         self.votes.iter().any(|vote| {
             vote.break_glass
                 && self.counts(vote, agent_now)
@@ -69,7 +69,7 @@ impl Request {
 
     /// Whether somebody must look back at it now: the glass was broken and nothing further will be
     /// sent.
-    pub fn review_due(&self) -> Option<&Review> {
+    pub fn review_due(&self) -> Option<&PostReview> {
         self.review.as_ref().filter(|review| review.done.is_none() && self.state.name().terminal())
     }
 
@@ -83,7 +83,7 @@ impl Request {
         mut self,
         person: &Person,
         finding: &str,
-        may: &Answer,
+        may: &Authorization,
         now: Time,
     ) -> Result<Transition, Refusal> {
         if !may.allowed {
@@ -99,7 +99,7 @@ impl Request {
             return Err(Refusal::ReasonMissing);
         }
         let done = Reviewed { by: person.name.clone(), finding: finding.to_owned(), at: now };
-        self.review = Some(Review { due_at, done: Some(done) });
+        self.review = Some(PostReview { due_at, done: Some(done) });
         let detail = json!({
             "role": person.role.name(), "finding": finding, "overdue": now > due_at,
             "allowed_by": policies(may),

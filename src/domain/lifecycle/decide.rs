@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::{Ballot, Change, Fresh, Refusal, Shown, Transition, decision_detail};
+use super::{Ballot, Change, Displayed, Reevaluation, Refusal, Transition, decision_detail};
 use crate::domain::{
     Time,
     actor::{Actor, Person},
     audit::EventKind,
-    decision::{Answer, Verdict},
+    decision::{Authorization, Verdict},
     request::{Request, State, StateName},
 };
 
 impl Request {
     /// The beginning: policy has answered a proposal. `self.state` becomes what the answer says.
-    pub fn asked(mut self, use_by: Time, now: Time) -> Transition {
+    pub fn submit(mut self, use_by: Time, now: Time) -> Transition {
         self.state = match self.decision.verdict {
             Verdict::Deny => State::Denied { at: now },
             Verdict::Approval(_) => State::Pending,
@@ -48,10 +48,10 @@ impl Request {
     pub fn approve(
         mut self,
         ballot: Ballot,
-        may: &Answer,
-        fresh: Fresh,
+        may: &Authorization,
+        fresh: Reevaluation,
     ) -> Result<Transition, Refusal> {
-        self.votable("be approved", ballot.shown, may, fresh.now)?;
+        self.ensure_votable("be approved", ballot.shown, may, fresh.now)?;
         if self.state != State::Pending {
             return Err(Refusal::wrong_state(&self, "be approved"));
         }
@@ -76,10 +76,10 @@ impl Request {
     pub fn reject(
         mut self,
         ballot: Ballot,
-        may: &Answer,
+        may: &Authorization,
         now: Time,
     ) -> Result<Transition, Refusal> {
-        self.votable("be rejected", ballot.shown, may, now)?;
+        self.ensure_votable("be rejected", ballot.shown, may, now)?;
         let Ballot { person, shown, comment: reason } = ballot;
         if reason.trim().is_empty() {
             return Err(Refusal::ReasonMissing);
@@ -96,11 +96,11 @@ impl Request {
     pub fn retract(
         mut self,
         person: &Person,
-        may: &Answer,
-        fresh: Fresh,
+        may: &Authorization,
+        fresh: Reevaluation,
     ) -> Result<Transition, Refusal> {
         self.open("be retracted", may)?;
-        self.in_time(fresh.now)?;
+        self.ensure_in_time(fresh.now)?;
         let votes = self.votes.len();
         self.votes.retain(|vote| vote.person.id != person.id);
         if self.votes.len() == votes {
@@ -122,7 +122,7 @@ impl Request {
         mut self,
         actor: Actor,
         reason: &str,
-        may: &Answer,
+        may: &Authorization,
         now: Time,
     ) -> Result<Transition, Refusal> {
         self.open("be cancelled", may)?;
@@ -158,12 +158,16 @@ impl Request {
     }
 
     /// Policy was asked again with the votes that stand. None when nothing changes.
-    pub fn redecide(mut self, fresh: Fresh, cause: &str) -> Result<Option<Transition>, Refusal> {
+    pub fn redecide(
+        mut self,
+        fresh: Reevaluation,
+        cause: &str,
+    ) -> Result<Option<Transition>, Refusal> {
         let before = self.state.name();
         if !matches!(before, StateName::Pending | StateName::Approved) {
             return Err(Refusal::wrong_state(&self, "be decided"));
         }
-        self.in_time(fresh.now)?;
+        self.ensure_in_time(fresh.now)?;
         let same = self.decision.verdict == fresh.run.verdict
             && self.decision.policy_hash == fresh.run.policy_hash
             && self.decision.reasons == fresh.run.reasons;
@@ -191,11 +195,11 @@ impl Request {
         Ok(self.moved(Change::State, EventKind::RequestWithdrawn, Actor::System, detail))
     }
 
-    pub(super) fn votable(
+    pub(super) fn ensure_votable(
         &self,
         verb: &'static str,
-        shown: Shown,
-        may: &Answer,
+        shown: Displayed,
+        may: &Authorization,
         now: Time,
     ) -> Result<(), Refusal> {
         self.open(verb, may)?;
@@ -205,18 +209,18 @@ impl Request {
         if shown.version != self.version {
             return Err(Refusal::VersionChanged);
         }
-        self.in_time(now)
+        self.ensure_in_time(now)
     }
 
     /// A pending request whose deadline has come can only end.
-    fn in_time(&self, now: Time) -> Result<(), Refusal> {
+    fn ensure_in_time(&self, now: Time) -> Result<(), Refusal> {
         if now >= self.deadline && self.state == State::Pending {
             return Err(Refusal::TooLate { deadline: self.deadline });
         }
         Ok(())
     }
 
-    fn open(&self, verb: &'static str, may: &Answer) -> Result<(), Refusal> {
+    fn open(&self, verb: &'static str, may: &Authorization) -> Result<(), Refusal> {
         if !matches!(self.state.name(), StateName::Pending | StateName::Approved) {
             return Err(Refusal::wrong_state(self, verb));
         }
@@ -226,7 +230,7 @@ impl Request {
         Ok(())
     }
 
-    pub(super) fn decide(&mut self, Fresh { run, use_by, now }: Fresh) {
+    pub(super) fn decide(&mut self, Reevaluation { run, use_by, now }: Reevaluation) {
         self.state = match (run.verdict, &self.state) {
             (Verdict::Run, State::Approved { use_by }) => State::Approved { use_by: *use_by },
             (Verdict::Run, _) => State::Approved { use_by },
@@ -240,6 +244,6 @@ impl Request {
     }
 }
 
-pub(super) fn policies(answer: &Answer) -> Vec<&str> {
+pub(super) fn policies(answer: &Authorization) -> Vec<&str> {
     answer.reasons.iter().map(|reason| reason.policy.as_str()).collect()
 }

@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
-    Change, Fresh, Learnt, Next, Refusal, Report, Transition, decision_detail, learnt_detail,
+    Change, DispatchReport, Next, OutcomeUpdate, Reevaluation, Refusal, Transition,
+    decision_detail, outcome_detail_of,
 };
 use crate::domain::{
     Time,
@@ -34,17 +35,21 @@ impl Request {
         mut self,
         order: Order,
         lost: &[(EndpointId, String)],
-        fresh: Fresh,
+        fresh: Reevaluation,
         frozen: bool,
     ) -> Result<(Transition, ExecutionPermit), Refusal> {
         let State::Approved { use_by } = self.state else {
             return Err(Refusal::wrong_state(&self, "be claimed"));
         };
-        let Fresh { run, now, .. } = fresh;
+        let Reevaluation { run, now, .. } = fresh;
         self.state = State::Dispatching { use_by };
         self.held_because = None;
         for (endpoint, why) in lost {
-            self.learn(endpoint, Outcome::NotSent { why: why.clone() }, Learnt::at(now));
+            self.set_outcome(
+                endpoint,
+                Outcome::NotSent { why: why.clone() },
+                OutcomeUpdate::at(now),
+            );
         }
         let attempt = self.open_attempt(&order, now)?;
         let permit = ExecutionPermit::issue(&self, order, &run, frozen, now)?;
@@ -61,7 +66,7 @@ impl Request {
     }
 
     /// All endpoints were lost before the claim: settled with nothing sent.
-    pub fn lose_all(
+    pub fn end_disconnected(
         mut self,
         lost: &[(EndpointId, String)],
         now: Time,
@@ -70,7 +75,11 @@ impl Request {
             return Err(Refusal::wrong_state(&self, "be claimed"));
         }
         for (endpoint, why) in lost {
-            self.learn(endpoint, Outcome::NotSent { why: why.clone() }, Learnt::at(now));
+            self.set_outcome(
+                endpoint,
+                Outcome::NotSent { why: why.clone() },
+                OutcomeUpdate::at(now),
+            );
         }
         self.settle("no endpoint can be reached any more", now);
         let detail = json!({ "outcomes": outcomes_detail(&self) });
@@ -83,7 +92,7 @@ impl Request {
     pub fn answered(
         mut self,
         attempt: AttemptId,
-        report: &Report,
+        report: &DispatchReport,
         next: Next,
         now: Time,
     ) -> Result<(Transition, Option<ExecutionPermit>), Refusal> {
@@ -101,7 +110,7 @@ impl Request {
                     }
                 }
             }
-            Next::Later => (None, None),
+            Next::Wait => (None, None),
             Next::Stop { why } => {
                 self.settle(&why, now);
                 (None, None)
@@ -136,7 +145,7 @@ impl Request {
                 ExecutionPermit::issue(&self, order, &run, frozen, now)
                     .map_err(|refusal| refusal.to_string())
             }
-            Next::Later => return Err(Refusal::TooEarly),
+            Next::Wait => return Err(Refusal::TooEarly),
             Next::Stop { why } => Err(why),
         };
         let (change, permit, detail) = match permit {
@@ -174,9 +183,13 @@ impl Request {
             attempt.answer = Some(why.to_owned());
             let (id, started_at) = (attempt.id, attempt.started_at);
             change = Change::Answered(id, None);
-            for endpoint in self.under_way(id) {
+            for endpoint in self.ensure_under_way(id) {
                 let unknown = Outcome::Unknown { why: why.to_owned() };
-                self.learn(&endpoint, unknown, Learnt { now, since: started_at, confirm_within });
+                self.set_outcome(
+                    &endpoint,
+                    unknown,
+                    OutcomeUpdate { now, since: started_at, confirm_within },
+                );
             }
         }
         self.settle("the broker stopped before it was sent", now);
@@ -206,7 +219,12 @@ impl Request {
         Ok(attempt)
     }
 
-    fn close_attempt(&mut self, id: AttemptId, report: &Report, now: Time) -> Result<(), Refusal> {
+    fn close_attempt(
+        &mut self,
+        id: AttemptId,
+        report: &DispatchReport,
+        now: Time,
+    ) -> Result<(), Refusal> {
         let attempt = self
             .attempts
             .iter_mut()
@@ -214,24 +232,24 @@ impl Request {
             .ok_or(Refusal::NoSuchAttempt)?;
         attempt.answered_at = Some(now);
         attempt.answer = Some(report.summary.clone());
-        let learnt = Learnt { now, since: now, confirm_within: report.confirm_within };
+        let learnt = OutcomeUpdate { now, since: now, confirm_within: report.confirm_within };
         for (endpoint, outcome) in &report.outcomes {
-            if !self.under_way(id).contains(endpoint) {
+            if !self.ensure_under_way(id).contains(endpoint) {
                 return Err(Refusal::NoSuchAttempt);
             }
-            self.learn(endpoint, outcome.clone(), learnt);
+            self.set_outcome(endpoint, outcome.clone(), learnt);
         }
         if !report.outcomes.is_empty() {
-            for forgotten in self.under_way(id) {
+            for forgotten in self.ensure_under_way(id) {
                 let why = "the report of the call does not mention it".to_owned();
-                self.learn(&forgotten, Outcome::Unknown { why }, learnt);
+                self.set_outcome(&forgotten, Outcome::Unknown { why }, learnt);
             }
         }
         Ok(())
     }
 
     /// The endpoints of an attempt that have no outcome yet.
-    fn under_way(&self, attempt: AttemptId) -> Vec<EndpointId> {
+    fn ensure_under_way(&self, attempt: AttemptId) -> Vec<EndpointId> {
         let part = |t: &&Target| t.attempt == Some(attempt) && t.outcome.is_none();
         self.targets.iter().filter(part).map(|target| target.endpoint.id.clone()).collect()
     }
@@ -262,10 +280,10 @@ fn attempt_detail(request: &Request, attempt: &Attempt) -> Value {
 }
 
 fn outcome_detail((endpoint, outcome): &(EndpointId, Outcome)) -> Value {
-    learnt_detail(endpoint, outcome, None)
+    outcome_detail_of(endpoint, outcome, None)
 }
 
 fn outcomes_detail(request: &Request) -> Value {
-    let known = |t: &Target| Some(learnt_detail(&t.endpoint.id, t.outcome.as_ref()?, None));
+    let known = |t: &Target| Some(outcome_detail_of(&t.endpoint.id, t.outcome.as_ref()?, None));
     request.targets.iter().filter_map(known).collect()
 }

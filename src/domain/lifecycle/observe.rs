@@ -5,15 +5,17 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Change, Learnt, Refusal, Ruling, Transition, decide::policies, learnt_detail};
+use super::{
+    Change, Finding, OutcomeUpdate, Refusal, Transition, decide::policies, outcome_detail_of,
+};
 use crate::domain::{
     Time,
-    action::spoken_seconds,
+    action::duration_text,
     actor::{Actor, Person},
     audit::EventKind,
-    decision::Answer,
+    decision::Authorization,
     endpoint::EndpointId,
-    evidence::{Seen, Sighting},
+    evidence::{Sighting, Sign},
     id::RequestId,
     request::{Outcome, Proof, Request, Target},
 };
@@ -34,7 +36,7 @@ impl Request {
                 t.endpoint.id == sighting.endpoint && t.attempt == Some(sighting.attempt)
             };
             let Some(target) = self.targets.iter_mut().find(part) else { continue };
-            let (outcome, doubt) = (shown(target, sighting), sighting.doubt.as_ref());
+            let (outcome, doubt) = (outcome_shown_by(target, sighting), sighting.doubt.as_ref());
             let doubtful = doubt.is_some() && target.doubt.as_ref() != doubt;
             if doubtful {
                 target.doubt = doubt.cloned();
@@ -50,19 +52,23 @@ impl Request {
             }
             changed.push(sighting.endpoint.clone());
             if let Some(outcome) = outcome {
-                self.learn(&sighting.endpoint, outcome, Learnt { now, since: now, confirm_within });
+                self.set_outcome(
+                    &sighting.endpoint,
+                    outcome,
+                    OutcomeUpdate { now, since: now, confirm_within },
+                );
             }
         }
         if changed.is_empty() {
             return None;
         }
-        let detail = json!({ "outcomes": self.told(&changed) });
+        let detail = json!({ "outcomes": self.outcomes_of(&changed) });
         Some(self.moved(Change::State, EventKind::EvidenceSeen, Actor::System, detail))
     }
 
     /// The wait for traces is over on some endpoints: the conclusion is drawn. None when it is not
     /// over anywhere.
-    pub fn overlooked(
+    pub fn evidence_missed(
         mut self,
         confirm_within: Option<TimeDelta>,
         now: Time,
@@ -76,21 +82,22 @@ impl Request {
             };
             target.watch_until = None;
             let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else { continue };
-            if let Some(outcome) = self.concluded(target, confirm_within) {
-                self.learn(id, outcome, Learnt { now, since: now, confirm_within });
+            if let Some(outcome) = self.conclude(target, confirm_within) {
+                self.set_outcome(id, outcome, OutcomeUpdate { now, since: now, confirm_within });
             }
         }
         if ids.is_empty() {
             return None;
         }
-        let detail = json!({ "looked": confirm_within.is_some(), "outcomes": self.told(&ids) });
+        let detail =
+            json!({ "looked": confirm_within.is_some(), "outcomes": self.outcomes_of(&ids) });
         Some(self.moved(Change::State, EventKind::EvidenceMissed, Actor::System, detail))
     }
 
     /// What follows for an endpoint from a wait that brought nothing; none where nothing does.
-    fn concluded(&self, target: &Target, confirm_within: Option<TimeDelta>) -> Option<Outcome> {
+    fn conclude(&self, target: &Target, confirm_within: Option<TimeDelta>) -> Option<Outcome> {
         match (target.outcome.as_ref()?, confirm_within) {
-            (Outcome::Sent, Some(window)) => Some(Outcome::Unconfirmed { why: waited(window) }),
+            (Outcome::Sent, Some(window)) => Some(Outcome::Unconfirmed { why: wait_text(window) }),
             (Outcome::Sent, None) | (Outcome::Confirmed(_) | Outcome::Unconfirmed { .. }, _) => {
                 self.ends(target).map(|_| Outcome::Ended { seen: None })
             }
@@ -119,17 +126,17 @@ impl Request {
             let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else {
                 continue;
             };
-            if !target.outcome.as_ref().is_some_and(Outcome::may_stand) {
+            if !target.outcome.as_ref().is_some_and(Outcome::may_be_active) {
                 continue;
             }
             let outcome = Outcome::Reverted { by, seen: None };
-            self.learn(id, outcome, Learnt { now, since: now, confirm_within });
+            self.set_outcome(id, outcome, OutcomeUpdate { now, since: now, confirm_within });
             changed.push(id.clone());
         }
         if changed.is_empty() {
             return None;
         }
-        let detail = json!({ "by": by.to_string(), "outcomes": self.told(&changed) });
+        let detail = json!({ "by": by.to_string(), "outcomes": self.outcomes_of(&changed) });
         Some(self.moved(Change::State, EventKind::ResponseReverted, Actor::System, detail))
     }
 
@@ -137,8 +144,8 @@ impl Request {
     pub fn resolve(
         mut self,
         person: &Person,
-        found: (&[EndpointId], Ruling, &str),
-        may: &Answer,
+        found: (&[EndpointId], Finding, &str),
+        may: &Authorization,
         now: Time,
     ) -> Result<Transition, Refusal> {
         let (endpoints, ruling, reason) = found;
@@ -150,7 +157,7 @@ impl Request {
         }
         let open = |id: &EndpointId| {
             let target = self.targets.iter().find(|t| t.endpoint.id == *id);
-            target.and_then(|t| t.outcome.as_ref()).is_some_and(Outcome::open_to_people)
+            target.and_then(|t| t.outcome.as_ref()).is_some_and(Outcome::needs_person)
         };
         if let Some(wrong) = endpoints.iter().find(|id| !open(id)) {
             return Err(Refusal::NotOpen { endpoint: wrong.to_string() });
@@ -161,11 +168,11 @@ impl Request {
         let words = format!("{}: {reason}", person.name);
         for id in endpoints {
             let outcome = match ruling {
-                Ruling::Done => Outcome::Confirmed(Proof::Person(words.clone())),
-                Ruling::NotDone => Outcome::Refused { code: None, message: words.clone() },
+                Finding::Done => Outcome::Confirmed(Proof::Person(words.clone())),
+                Finding::NotDone => Outcome::Refused { code: None, message: words.clone() },
             };
-            let watched = self.watch_until(id).filter(|_| ruling == Ruling::NotDone);
-            self.learn(id, outcome, Learnt::at(now));
+            let watched = self.watch_until(id).filter(|_| ruling == Finding::NotDone);
+            self.set_outcome(id, outcome, OutcomeUpdate::at(now));
             // The endpoint's own alert, should it still come, knows better.
             if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) {
                 target.watch_until = target.watch_until.or(watched);
@@ -173,7 +180,7 @@ impl Request {
         }
         let detail = json!({
             "role": person.role.name(), "reason": reason, "allowed_by": policies(may),
-            "outcomes": self.told(endpoints),
+            "outcomes": self.outcomes_of(endpoints),
         });
         Ok(self.moved(Change::State, EventKind::OutcomeResolved, Actor::from(person), detail))
     }
@@ -182,18 +189,18 @@ impl Request {
         self.targets.iter().find(|t| t.endpoint.id == *endpoint)?.watch_until
     }
 
-    fn told(&self, endpoints: &[EndpointId]) -> Value {
+    fn outcomes_of(&self, endpoints: &[EndpointId]) -> Value {
         let part = |target: &&Target| endpoints.contains(&target.endpoint.id);
         let told = |target: &Target| {
             let outcome = target.outcome.as_ref()?;
-            Some(learnt_detail(&target.endpoint.id, outcome, target.doubt.as_deref()))
+            Some(outcome_detail_of(&target.endpoint.id, outcome, target.doubt.as_deref()))
         };
         self.targets.iter().filter(part).filter_map(told).collect()
     }
 }
 
 /// The outcome that a trace shows; none where it shows nothing new.
-fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
+fn outcome_shown_by(target: &Target, sighting: &Sighting) -> Option<Outcome> {
     let evidence = || sighting.evidence.clone();
     match (target.outcome.as_ref()?, sighting.seen) {
         // Without a code it was a person who said that nothing was done.
@@ -202,7 +209,7 @@ fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
             | Outcome::Unknown { .. }
             | Outcome::Unconfirmed { .. }
             | Outcome::Refused { code: None, .. },
-            Seen::Started,
+            Sign::Started,
         ) => Some(Outcome::Confirmed(Proof::Alert(evidence()))),
         (
             Outcome::Sent
@@ -211,14 +218,14 @@ fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
             | Outcome::Confirmed(_)
             | Outcome::Refused { code: None, .. }
             | Outcome::Ended { seen: None },
-            Seen::Ended,
+            Sign::Ended,
         ) => Some(Outcome::Ended { seen: Some(evidence()) }),
-        (Outcome::Reverted { by, seen: None }, Seen::Ended) => {
+        (Outcome::Reverted { by, seen: None }, Sign::Ended) => {
             Some(Outcome::Reverted { by: *by, seen: Some(evidence()) })
         }
         (
             Outcome::Confirmed(_) | Outcome::Ended { .. } | Outcome::Reverted { .. },
-            Seen::Started,
+            Sign::Started,
         )
         | (
             Outcome::Refused { code: Some(_), .. }
@@ -230,7 +237,7 @@ fn shown(target: &Target, sighting: &Sighting) -> Option<Outcome> {
     }
 }
 
-fn waited(window: TimeDelta) -> String {
+fn wait_text(window: TimeDelta) -> String {
     let seconds = u32::try_from(window.num_seconds()).unwrap_or(u32::MAX);
-    format!("the endpoint's own alert did not come within {}", spoken_seconds(seconds))
+    format!("the endpoint's own alert did not come within {}", duration_text(seconds))
 }

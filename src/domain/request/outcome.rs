@@ -135,7 +135,7 @@ impl Outcome {
     }
 
     /// Whether the response may be in force on the endpoint, its time aside.
-    pub const fn may_stand(&self) -> bool {
+    pub const fn may_be_active(&self) -> bool {
         match self {
             Self::Sent | Self::Unknown { .. } | Self::Confirmed(_) | Self::Unconfirmed { .. } => {
                 true
@@ -148,7 +148,7 @@ impl Outcome {
     }
 
     /// Whether a person may say what happened.
-    pub const fn open_to_people(&self) -> bool {
+    pub const fn needs_person(&self) -> bool {
         matches!(self, Self::Unknown { .. } | Self::Unconfirmed { .. })
     }
 
@@ -202,7 +202,7 @@ pub struct Counts {
 
 impl Counts {
     /// The outcomes that occur, with their numbers.
-    pub fn met(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn reached(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Outcome::NAMES.into_iter().zip(self.outcomes).filter(|(_, count)| *count > 0)
     }
 

@@ -18,15 +18,15 @@ pub(in crate::mcp) const PROVES_END: &str = "the endpoint took the response back
 #[derive(Serialize)]
 pub(super) struct Endpoints<'a> {
     selected: u64,
-    counts: Counted,
+    counts: EndpointCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
-    skipped: Option<Vec<Left<'a>>>,
+    skipped: Option<Vec<SkippedAnswer<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcomes: Option<Vec<Met<'a>>>,
+    outcomes: Option<Vec<EndpointAnswer<'a>>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Counted {
+pub(super) struct EndpointCounts {
     selected: u64,
     skipped: u64,
     #[serde(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct Counted {
 }
 
 #[derive(Serialize)]
-struct Named<'a> {
+struct EndpointHead<'a> {
     id: &'a str,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,16 +42,16 @@ struct Named<'a> {
 }
 
 #[derive(Serialize)]
-struct Left<'a> {
+struct SkippedAnswer<'a> {
     #[serde(flatten)]
-    named: Named<'a>,
+    named: EndpointHead<'a>,
     why: String,
 }
 
 #[derive(Serialize)]
-struct Met<'a> {
+struct EndpointAnswer<'a> {
     #[serde(flatten)]
-    named: Named<'a>,
+    named: EndpointHead<'a>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
@@ -60,7 +60,7 @@ struct Met<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<Proven<'a>>,
+    evidence: Option<EvidenceAnswer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,7 @@ struct Met<'a> {
 }
 
 #[derive(Serialize)]
-struct Proven<'a> {
+struct EvidenceAnswer<'a> {
     index: &'a str,
     alert: &'a str,
     rule: &'a str,
@@ -79,17 +79,17 @@ struct Proven<'a> {
 impl<'a> Endpoints<'a> {
     /// With the manager before each id where an id alone may mean more than one endpoint.
     pub(super) fn of(request: &'a Request, several_managers: bool) -> Self {
-        let named = |endpoint: &'a Endpoint| Named {
+        let named = |endpoint: &'a Endpoint| EndpointHead {
             id: endpoint.id.as_str(),
             name: &endpoint.name,
             endpoint: several_managers.then(|| format!("{}/{}", request.manager, endpoint.id)),
         };
-        let left = |Skipped { endpoint, reason }: &'a Skipped| Left {
+        let left = |Skipped { endpoint, reason }: &'a Skipped| SkippedAnswer {
             named: named(endpoint),
             why: reason.to_string(),
         };
         let met = |target: &'a Target| met(request, target, named(&target.endpoint));
-        let counts = Counted::from(request.outcome_counts());
+        let counts = EndpointCounts::from(request.outcome_counts());
         let (skipped, targets) = (&request.skipped, &request.targets);
         Self {
             selected: counts.selected,
@@ -100,7 +100,7 @@ impl<'a> Endpoints<'a> {
     }
 }
 
-impl From<Counts> for Counted {
+impl From<Counts> for EndpointCounts {
     fn from(counts: Counts) -> Self {
         let outcomes = Outcome::NAMES.into_iter().zip(counts.outcomes).collect();
         Self { selected: counts.targets, skipped: counts.skipped, outcomes }
@@ -111,10 +111,11 @@ const fn few(number: usize) -> bool {
     number <= LISTED_ENDPOINTS_MAX
 }
 
-fn met<'a>(request: &Request, target: &'a Target, named: Named<'a>) -> Met<'a> {
+fn met<'a>(request: &Request, target: &'a Target, named: EndpointHead<'a>) -> EndpointAnswer<'a> {
     let outcome = target.outcome.as_ref();
-    let until = outcome.filter(|outcome| outcome.may_stand()).and_then(|_| request.ends(target));
-    Met {
+    let until =
+        outcome.filter(|outcome| outcome.may_be_active()).and_then(|_| request.ends(target));
+    EndpointAnswer {
         named,
         outcome: outcome.map_or("none", Outcome::name),
         code: outcome.and_then(Outcome::code),
@@ -126,7 +127,7 @@ fn met<'a>(request: &Request, target: &'a Target, named: Named<'a>) -> Met<'a> {
     }
 }
 
-fn proven(outcome: &Outcome) -> Option<Proven<'_>> {
+fn proven(outcome: &Outcome) -> Option<EvidenceAnswer<'_>> {
     let (evidence, proves) = match outcome {
         Outcome::Confirmed(Proof::Alert(evidence)) => (evidence, PROVES_START),
         Outcome::Ended { seen } | Outcome::Reverted { seen, .. } => (seen.as_ref()?, PROVES_END),
@@ -137,7 +138,7 @@ fn proven(outcome: &Outcome) -> Option<Proven<'_>> {
         | Outcome::Confirmed(Proof::Person(_))
         | Outcome::Unconfirmed { .. } => return None,
     };
-    Some(Proven {
+    Some(EvidenceAnswer {
         index: &evidence.index,
         alert: &evidence.alert,
         rule: &evidence.rule,

@@ -14,7 +14,7 @@ pub(super) type Id = Value;
 
 /// One message.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct BridgeMessage {
     text: String,
     parsed: Value,
 }
@@ -46,7 +46,7 @@ impl Unreadable {
     }
 }
 
-impl Message {
+impl BridgeMessage {
     pub(super) fn parse(line: &str) -> Result<Self, Unreadable> {
         let parsed: Value = serde_json::from_str(line).map_err(|_why| Unreadable::NotJson)?;
         if !parsed.is_object() {

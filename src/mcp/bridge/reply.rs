@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, message::Id};
+use super::{BrokerAnswer, message::Id};
 
 /// The code of an error that is not the broker's own.
 pub(super) const FAILED: i32 = -32_000;
@@ -14,7 +14,7 @@ pub(super) fn error(id: Option<&Id>, code: i32, why: &str) -> String {
 }
 
 /// The lines that answer a request. The last one has its id, whatever happened.
-pub(super) fn to_request(id: &Id, answered: Result<Answer, String>) -> Vec<String> {
+pub(super) fn to_request(id: &Id, answered: Result<BrokerAnswer, String>) -> Vec<String> {
     let answer = match answered {
         Ok(answer) => answer,
         Err(why) => return vec![error(Some(id), FAILED, &why)],
@@ -38,7 +38,7 @@ pub(super) fn to_request(id: &Id, answered: Result<Answer, String>) -> Vec<Strin
 }
 
 /// Nobody waits for an answer: a failure can only be logged.
-pub(super) fn to_notification(answered: Result<Answer, String>) {
+pub(super) fn to_notification(answered: Result<BrokerAnswer, String>) {
     let failed = match answered {
         Ok(answer) if (200..=299).contains(&answer.status) => None,
         Ok(answer) => Some(trouble(answer.status)),
@@ -67,7 +67,7 @@ fn trouble(status: u16) -> String {
 }
 
 /// The messages in a body: one, or those of an event stream.
-fn messages(answer: &Answer) -> Vec<String> {
+fn messages(answer: &BrokerAnswer) -> Vec<String> {
     let kind = answer.content_type.as_deref().unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("text/event-stream") {

@@ -11,7 +11,8 @@ use crate::domain::{
     decision::Tally,
     endpoint::{EndpointId, Platform},
     facts::{
-        AlertFacts, EndpointFacts, Principal, Question, RequestFacts, Resource, TargetFacts, Verb,
+        AlertFacts, EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts,
+        Verb,
     },
     id::PersonId,
     proposal::Claim,
@@ -21,7 +22,7 @@ use crate::domain::{
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "one flat list of facts reads best in a case")]
-pub(super) struct Proposal {
+pub(super) struct ProposalForm {
     action: String,
     target: Option<String>,
     seconds: u32,
@@ -32,10 +33,10 @@ pub(super) struct Proposal {
     own_network: bool,
     protected: bool,
     privileged: bool,
-    alert: Alert,
+    alert: AlertForm,
     scope: Option<u64>,
     fleet_wide: bool,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<EndpointForm>,
     ran_last_hour: u64,
     refused_last_day: u64,
     open_requests: u64,
@@ -50,7 +51,7 @@ pub(super) struct Proposal {
     asked_by: Option<String>,
 }
 
-impl Default for Proposal {
+impl Default for ProposalForm {
     fn default() -> Self {
         Self {
             action: ActionKind::BlockIp.name().to_owned(),
@@ -63,10 +64,10 @@ impl Default for Proposal {
             own_network: false,
             protected: false,
             privileged: false,
-            alert: Alert::default(),
+            alert: AlertForm::default(),
             scope: None,
             fleet_wide: false,
-            endpoints: vec![Endpoint::default()],
+            endpoints: vec![EndpointForm::default()],
             ran_last_hour: 0,
             refused_last_day: 0,
             open_requests: 0,
@@ -84,14 +85,14 @@ impl Default for Proposal {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Alert {
+struct AlertForm {
     found: bool,
     names_target: bool,
     level: u8,
     age_seconds: Option<u64>,
 }
 
-impl Default for Alert {
+impl Default for AlertForm {
     fn default() -> Self {
         Self { found: true, names_target: true, level: 10, age_seconds: Some(60) }
     }
@@ -99,7 +100,7 @@ impl Default for Alert {
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Endpoint {
+struct EndpointForm {
     id: String,
     platform: String,
     groups: Vec<String>,
@@ -107,7 +108,7 @@ struct Endpoint {
     unknown_outcome: bool,
 }
 
-impl Default for Endpoint {
+impl Default for EndpointForm {
     fn default() -> Self {
         Self {
             id: "001".to_owned(),
@@ -119,16 +120,16 @@ impl Default for Endpoint {
     }
 }
 
-impl Proposal {
-    pub(super) fn question(&self) -> Result<Question, String> {
+impl ProposalForm {
+    pub(super) fn question(&self) -> Result<PolicyQuestion, String> {
         let endpoints: Vec<_> =
-            self.endpoints.iter().map(Endpoint::facts).collect::<Result<_, _>>()?;
+            self.endpoints.iter().map(EndpointForm::facts).collect::<Result<_, _>>()?;
         let mut tally = Tally::NONE;
         for role in &self.votes {
             tally = tally.and(role.parse()?);
         }
         let scope = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
-        Ok(Question {
+        Ok(PolicyQuestion {
             agent: Agent { scopes: self.scopes()?, ..agent(self.agent_revoked)? },
             asked_by: self.asked_by.as_deref().map(str::parse).transpose()?,
             action: action(&self.action, self.target.as_deref())?,
@@ -165,7 +166,7 @@ impl Proposal {
     }
 }
 
-impl Proposal {
+impl ProposalForm {
     fn scopes(&self) -> Result<Vec<ActionKind>, String> {
         let Some(scopes) = &self.agent_scopes else { return Ok(ActionKind::RESPONSES.to_vec()) };
         let known = |name: &String| {
@@ -175,7 +176,7 @@ impl Proposal {
     }
 }
 
-impl Endpoint {
+impl EndpointForm {
     fn facts(&self) -> Result<EndpointFacts, String> {
         let id = EndpointId::parse(&self.id)
             .ok_or_else(|| format!("endpoint `{}`: an id is {}", self.id, EndpointId::GRAMMAR))?;
@@ -192,10 +193,10 @@ impl Endpoint {
 /// What somebody wants to do.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Deed {
+pub(super) struct PersonActionForm {
     verb: String,
     #[serde(default)]
-    by: By,
+    by: AgentCaseForm,
     /// What the request is about, where the verb is about a request.
     #[serde(default)]
     action: Option<String>,
@@ -210,7 +211,7 @@ const fn lowest() -> u8 {
 /// Who wants to.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct By {
+struct AgentCaseForm {
     who: Who,
     role: String,
     auth_age_seconds: u64,
@@ -219,7 +220,7 @@ struct By {
     on_call: bool,
 }
 
-impl Default for By {
+impl Default for AgentCaseForm {
     fn default() -> Self {
         Self {
             who: Who::Anybody,
@@ -260,7 +261,7 @@ impl Who {
     }
 }
 
-impl Deed {
+impl PersonActionForm {
     pub(super) fn parts(&self) -> Result<(Principal, Verb, Resource), String> {
         let verb =
             Verb::ALL.into_iter().find(|verb| verb.name() == self.verb).ok_or_else(|| {
@@ -302,7 +303,7 @@ impl Deed {
     }
 }
 
-impl By {
+impl AgentCaseForm {
     fn principal(&self) -> Result<Principal, String> {
         let person = match self.who {
             Who::Agent => return Ok(Principal::Agent(agent(false)?)),

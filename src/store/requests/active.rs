@@ -20,7 +20,7 @@ use crate::{
 
 /// A response that may be in force on an endpoint now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce {
+pub struct ActiveTarget {
     /// The request that caused it.
     pub request: RequestId,
     /// The manager of the endpoint.
@@ -43,12 +43,12 @@ pub struct InForce {
 
 /// What may be in force now and is not past its term: of at most `limit` requests, the newest
 /// first, and where `before` is given only of those asked before it.
-pub async fn in_force(
+pub async fn active(
     read: &mut impl Read,
     now: Time,
     before: Option<RequestId>,
     limit: u32,
-) -> Result<Vec<InForce>, StoreError> {
+) -> Result<Vec<ActiveTarget>, StoreError> {
     let rows = sqlx::query(
         "WITH standing AS (
              SELECT request.id, manager, action, argument, term_seconds, endpoint_id, name,
@@ -71,13 +71,13 @@ pub async fn in_force(
     rows.iter().map(read_row).collect()
 }
 
-fn read_row(row: &SqliteRow) -> Result<InForce, StoreError> {
+fn read_row(row: &SqliteRow) -> Result<ActiveTarget, StoreError> {
     let id = text(row, "id")?;
     let at = At { table: "request_endpoint", id: &id };
     let (action, term) = action(at, row)?;
     let since = at.time(integer(row, "since")?)?;
     let known = |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name);
-    Ok(InForce {
+    Ok(ActiveTarget {
         request: at.read(&id, |text| text.parse().ok())?,
         manager: text(row, "manager")?,
         outcome: at.read(&text(row, "outcome")?, known)?,

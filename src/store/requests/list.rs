@@ -18,7 +18,7 @@ use crate::{
 
 /// Which requests to list. An absent part does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct RequestFilter {
     /// Only this agent's.
     pub agent: Option<AgentId>,
     /// Only in this state.
@@ -36,7 +36,7 @@ pub struct Filter {
 
 /// A request in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
+pub struct RequestSummary {
     /// Which.
     pub id: RequestId,
     /// Who asked.
@@ -62,9 +62,9 @@ pub struct Summary {
 /// Requests that match, at most `limit`.
 pub async fn list(
     read: &mut impl Read,
-    filter: &Filter,
+    filter: &RequestFilter,
     limit: u32,
-) -> Result<Vec<Summary>, StoreError> {
+) -> Result<Vec<RequestSummary>, StoreError> {
     const SQL: &str = "SELECT id, agent_name, undoes, action, argument, term_seconds, state,
             asked_at, deadline,
             (SELECT count(*) FROM vote WHERE request_id = id AND retracted_at IS NULL) AS approvals,
@@ -104,7 +104,7 @@ pub async fn list(
     rows.iter().map(summary).collect()
 }
 
-fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
+fn summary(row: &SqliteRow) -> Result<RequestSummary, StoreError> {
     let id = text(row, "id")?;
     let at = At { table: "request", id: &id };
     let undoes = maybe_text(row, "undoes")?;
@@ -115,7 +115,7 @@ fn summary(row: &SqliteRow) -> Result<Summary, StoreError> {
     for (name, count) in Outcome::NAMES.into_iter().zip(&mut counts.outcomes) {
         *count = number(name)?;
     }
-    Ok(Summary {
+    Ok(RequestSummary {
         id: at.read(&id, |text| text.parse().ok())?,
         agent_name: text(row, "agent_name")?,
         undoes: undoes.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,

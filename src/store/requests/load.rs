@@ -14,7 +14,7 @@ use crate::domain::{
     id::RequestId,
     proposal::Claim,
     request::{
-        Asker, Attempt, Outcome, OutcomeParts, Request, Review, Reviewed, Skipped, State,
+        Attempt, Outcome, OutcomeParts, PostReview, Request, Requester, Reviewed, Skipped, State,
         StateName, Target, Vote,
     },
 };
@@ -78,7 +78,7 @@ fn request(at: At<'_>, id: RequestId, row: &SqliteRow) -> Result<Request, StoreE
     })
 }
 
-fn review(at: At<'_>, row: &SqliteRow) -> Result<Option<Review>, StoreError> {
+fn review(at: At<'_>, row: &SqliteRow) -> Result<Option<PostReview>, StoreError> {
     let moment = |column| at.maybe_time(maybe_integer(row, column)?);
     let Some(due_at) = moment("review_due_at")? else { return Ok(None) };
     let done = match moment("reviewed_at")? {
@@ -89,12 +89,12 @@ fn review(at: At<'_>, row: &SqliteRow) -> Result<Option<Review>, StoreError> {
             at,
         }),
     };
-    Ok(Some(Review { due_at, done }))
+    Ok(Some(PostReview { due_at, done }))
 }
 
-fn asker(at: At<'_>, row: &SqliteRow) -> Result<Option<Asker>, StoreError> {
+fn asker(at: At<'_>, row: &SqliteRow) -> Result<Option<Requester>, StoreError> {
     let Some(person) = maybe_text(row, "asker_id")? else { return Ok(None) };
-    Ok(Some(Asker {
+    Ok(Some(Requester {
         person: at.read(&person, |text| text.parse().ok())?,
         name: text(row, "asker_name")?,
         role: at.read(&text(row, "asker_role")?, |text| text.parse::<Role>().ok())?,

@@ -2,7 +2,7 @@
 
 /// What a line means for the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum Severity {
     /// Something was seen to be as it should be.
     Good,
     /// It was not done.
@@ -13,7 +13,7 @@ pub enum Mark {
     Plain,
 }
 
-impl Mark {
+impl Severity {
     /// `good`, `bad`, `doubt`, `plain`.
     pub const fn name(self) -> &'static str {
         match self {

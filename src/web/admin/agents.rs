@@ -10,25 +10,25 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{people::OncePage, reauthenticate::try_with};
+use super::{people::SecretPage, reauthenticate::with_reauth};
 use crate::{
-    broker::{BrokerError, admin::operator::NewAgent, queries::request::Access},
+    broker::{BrokerError, admin::operator::NewAgent, queries::request::Permission},
     domain::{
         action::ActionKind,
         actor::{Agent, Person},
         facts::Verb,
     },
     web::{
-        Site,
-        error::Failure,
-        http::session::{Fields, Session},
-        layout::page::{Frame, page},
+        AppState,
+        error::PageError,
+        http::session::{CsrfForm, PageSession},
+        layout::page::{Layout, page},
     },
 };
 
 /// An agent as it is shown.
 #[derive(Debug)]
-pub(in crate::web) struct Shown {
+pub(in crate::web) struct AgentRow {
     pub(in crate::web) agent: Agent,
     /// The name of its owner.
     pub(in crate::web) owner: String,
@@ -39,9 +39,9 @@ pub(in crate::web) struct Shown {
 #[derive(Debug, Template)]
 #[template(path = "pages/agents.html")]
 pub(in crate::web) struct AgentsPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) agents: Vec<Shown>,
-    pub(in crate::web) manage: Access,
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) agents: Vec<AgentRow>,
+    pub(in crate::web) manage: Permission,
     /// Who may own an agent.
     pub(in crate::web) owners: Vec<String>,
     pub(in crate::web) problem: Option<String>,
@@ -54,9 +54,9 @@ pub(in crate::web) struct AgentsPage {
 #[derive(Debug, Template)]
 #[template(path = "pages/agent.html")]
 pub(in crate::web) struct AgentPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) shown: Shown,
-    pub(in crate::web) manage: Access,
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) shown: AgentRow,
+    pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) scopes: Vec<ActionKind>,
 }
@@ -66,15 +66,15 @@ const TOKEN: &str = "Put it into the configuration of the agent's client. It ope
 
 /// The list.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    agents_page(&site, &session, None).await
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    agents_page(&app, &session, None).await
 }
 
 /// An agent to be added, or what an agent may ask for.
 #[derive(Deserialize)]
-pub(in crate::web) struct Wanted {
+pub(in crate::web) struct AgentForm {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -86,7 +86,7 @@ pub(in crate::web) struct Wanted {
     more: BTreeMap<String, String>,
 }
 
-impl Wanted {
+impl AgentForm {
     fn scopes(&self) -> Vec<ActionKind> {
         let all = ActionKind::RESPONSES.into_iter();
         all.filter(|kind| self.more.contains_key(kind.name())).collect()
@@ -95,115 +95,123 @@ impl Wanted {
 
 /// Adds an agent and shows its token.
 pub(in crate::web) async fn add(
-    State(site): State<Site>,
-    session: Session,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    let (broker, form) = (&site.broker, &form);
-    let tried = try_with(&site, &session, (Verb::ManageAgents, &form.password), |who| async move {
-        broker.add_agent(&who, form.name.trim(), &form.owner, &form.scopes()).await
-    });
+    State(app): State<AppState>,
+    session: PageSession,
+    CsrfForm(form): CsrfForm<AgentForm>,
+) -> Result<Response, PageError> {
+    let (broker, form) = (&app.broker, &form);
+    let tried =
+        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
+            broker.add_agent(&who, form.name.trim(), &form.owner, &form.scopes()).await
+        });
     match tried.await? {
-        Ok(new) => show_token(&site, &session, new).await,
-        Err((status, problem)) => agents_page(&site, &session, Some((status, problem, form))).await,
+        Ok(new) => show_token(&app, &session, new).await,
+        Err((status, problem)) => agents_page(&app, &session, Some((status, problem, form))).await,
     }
 }
 
 /// The page of an agent that is called `add`.
 pub(in crate::web) async fn show_add(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    agent_page(&site, &session, "add", None).await
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    agent_page(&app, &session, "add", None).await
 }
 
 /// One agent, for whoever may change something about it.
 pub(in crate::web) async fn show_one(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-) -> Result<Response, Failure> {
-    agent_page(&site, &session, &name, None).await
+) -> Result<Response, PageError> {
+    agent_page(&app, &session, &name, None).await
 }
 
 /// Sets what it may ask for.
 pub(in crate::web) async fn scopes(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    let (broker, wanted, chosen) = (&site.broker, name.as_str(), &form.scopes());
-    let tried = try_with(&site, &session, (Verb::ManageAgents, &form.password), |who| async move {
-        broker.set_scopes(&who, wanted, chosen).await
-    });
+    CsrfForm(form): CsrfForm<AgentForm>,
+) -> Result<Response, PageError> {
+    let (broker, wanted, chosen) = (&app.broker, name.as_str(), &form.scopes());
+    let tried =
+        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
+            broker.set_scopes(&who, wanted, chosen).await
+        });
     match tried.await? {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
         Err((status, problem)) => {
             let problem = Some((status, problem, Some(form.scopes())));
-            agent_page(&site, &session, &name, problem).await
+            agent_page(&app, &session, &name, problem).await
         }
     }
 }
 
 /// Gives it a new token and shows it.
 pub(in crate::web) async fn rotate(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    let (broker, wanted) = (&site.broker, name.as_str());
-    let tried = try_with(&site, &session, (Verb::ManageAgents, &form.password), |who| async move {
-        broker.rotate_agent(&who, wanted).await
-    });
+    CsrfForm(form): CsrfForm<AgentForm>,
+) -> Result<Response, PageError> {
+    let (broker, wanted) = (&app.broker, name.as_str());
+    let tried =
+        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
+            broker.rotate_agent(&who, wanted).await
+        });
     match tried.await? {
-        Ok(new) => show_token(&site, &session, new).await,
+        Ok(new) => show_token(&app, &session, new).await,
         Err((status, problem)) => {
-            agent_page(&site, &session, &name, Some((status, problem, None))).await
+            agent_page(&app, &session, &name, Some((status, problem, None))).await
         }
     }
 }
 
 /// Revokes its token.
 pub(in crate::web) async fn revoke(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    let (broker, wanted) = (&site.broker, name.as_str());
-    let tried = try_with(&site, &session, (Verb::ManageAgents, &form.password), |who| async move {
-        broker.revoke_agent(&who, wanted).await
-    });
+    CsrfForm(form): CsrfForm<AgentForm>,
+) -> Result<Response, PageError> {
+    let (broker, wanted) = (&app.broker, name.as_str());
+    let tried =
+        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
+            broker.revoke_agent(&who, wanted).await
+        });
     match tried.await? {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
         Err((status, problem)) => {
-            agent_page(&site, &session, &name, Some((status, problem, None))).await
+            agent_page(&app, &session, &name, Some((status, problem, None))).await
         }
     }
 }
 
-async fn show_token(site: &Site, session: &Session, new: NewAgent) -> Result<Response, Failure> {
+async fn show_token(
+    app: &AppState,
+    session: &PageSession,
+    new: NewAgent,
+) -> Result<Response, PageError> {
     let NewAgent { agent: Agent { name, .. }, token: secret } = new;
-    let frame = Frame::new(site, session, "New token").await?.at("/agents").still();
+    let layout = Layout::new(app, session, "New token").await?.section("/agents").without_refresh();
     let what = format!("The token of {name}");
     let onward = (format!("/agents/{name}"), format!("I have noted it: go to {name}"));
-    page(StatusCode::OK, &OncePage { frame, what, secret, then: TOKEN, onward })
+    page(StatusCode::OK, &SecretPage { layout, what, secret, then: TOKEN, onward })
 }
 
 async fn agents_page(
-    site: &Site,
-    session: &Session,
-    problem: Option<(StatusCode, String, &Wanted)>,
-) -> Result<Response, Failure> {
-    let people = site.broker.people(&session.who).await?;
-    let agents = site.broker.agents(&session.who).await?;
+    app: &AppState,
+    session: &PageSession,
+    problem: Option<(StatusCode, String, &AgentForm)>,
+) -> Result<Response, PageError> {
+    let people = app.broker.people(&session.who).await?;
+    let agents = app.broker.agents(&session.who).await?;
     let enabled = people.iter().filter(|person| !person.disabled);
     let mut shown = AgentsPage {
-        frame: Frame::new(site, session, "Agents").await?.at("/agents"),
+        layout: Layout::new(app, session, "Agents").await?.section("/agents"),
         agents: agents.into_iter().map(|agent| named(agent, &people)).collect(),
-        manage: site.broker.access_to_system(&session.who, Verb::ManageAgents),
+        manage: app.broker.system_permission(&session.who, Verb::ManageAgents),
         owners: enabled.map(|person| person.name.clone()).collect(),
         problem: None,
         name: String::new(),
@@ -218,32 +226,32 @@ async fn agents_page(
 }
 
 async fn agent_page(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     name: &str,
     problem: Option<(StatusCode, String, Option<Vec<ActionKind>>)>,
-) -> Result<Response, Failure> {
-    let manage = site.broker.access_to_system(&session.who, Verb::ManageAgents);
+) -> Result<Response, PageError> {
+    let manage = app.broker.system_permission(&session.who, Verb::ManageAgents);
     if let Some(why) = manage.why_not() {
         return Err(BrokerError::NotAllowed(why.to_owned()).into());
     }
-    let people = site.broker.people(&session.who).await?;
-    let agents = site.broker.agents(&session.who).await?;
+    let people = app.broker.people(&session.who).await?;
+    let agents = app.broker.agents(&session.who).await?;
     let agent = agents.into_iter().find(|agent| agent.name == name);
-    let shown = named(agent.ok_or_else(Failure::not_found)?, &people);
+    let shown = named(agent.ok_or_else(PageError::not_found)?, &people);
     let (status, problem, scopes) = match problem {
         None => (StatusCode::OK, None, None),
         Some((status, problem, scopes)) => (status, Some(problem), scopes),
     };
     let scopes = scopes.unwrap_or_else(|| shown.agent.scopes.clone());
-    let frame = Frame::new(site, session, name).await?.at("/agents").still();
-    page(status, &AgentPage { frame, shown, manage, problem, scopes })
+    let layout = Layout::new(app, session, name).await?.section("/agents").without_refresh();
+    page(status, &AgentPage { layout, shown, manage, problem, scopes })
 }
 
 /// With the names of its people.
-pub(in crate::web) fn named(agent: Agent, people: &[Person]) -> Shown {
+pub(in crate::web) fn named(agent: Agent, people: &[Person]) -> AgentRow {
     let name = |id| people.iter().find(|person| person.id == id).map(|person| person.name.clone());
     let owner = name(agent.owner).unwrap_or_else(|| agent.owner.to_string());
     let issuer = agent.issuer.and_then(name).unwrap_or_else(|| "the command line".to_owned());
-    Shown { agent, owner, issuer }
+    AgentRow { agent, owner, issuer }
 }

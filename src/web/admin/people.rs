@@ -8,30 +8,30 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::reauthenticate::{Tried, try_with};
+use super::reauthenticate::{FormResult, with_reauth};
 use crate::{
-    broker::{BrokerError, admin::operator::PersonChange, queries::request::Access},
+    broker::{BrokerError, admin::operator::PersonChange, queries::request::Permission},
     domain::{
         actor::{Person, Role},
         facts::Verb,
         id::PersonId,
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     web::{
-        Site,
-        error::Failure,
-        http::session::{Fields, Session},
-        layout::page::{Frame, page},
+        AppState,
+        error::PageError,
+        http::session::{CsrfForm, PageSession},
+        layout::page::{Layout, page},
     },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/people.html")]
 pub(in crate::web) struct PeoplePage {
-    pub(in crate::web) frame: Frame,
+    pub(in crate::web) layout: Layout,
     /// Each with the number of sessions.
     pub(in crate::web) people: Vec<(Person, u64)>,
-    pub(in crate::web) manage: Access,
+    pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     /// What was typed, so that it is not lost.
     pub(in crate::web) name: String,
@@ -42,12 +42,12 @@ pub(in crate::web) struct PeoplePage {
 #[derive(Debug, Template)]
 #[template(path = "pages/person.html")]
 pub(in crate::web) struct PersonPage {
-    pub(in crate::web) frame: Frame,
+    pub(in crate::web) layout: Layout,
     pub(in crate::web) person: Person,
     pub(in crate::web) sessions: u64,
     /// Who looks.
     pub(in crate::web) me: PersonId,
-    pub(in crate::web) manage: Access,
+    pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     /// What was chosen and typed, so that it is not lost.
     pub(in crate::web) role: String,
@@ -56,9 +56,9 @@ pub(in crate::web) struct PersonPage {
 
 /// A secret in the only moment in which it is known.
 #[derive(Debug, Template)]
-#[template(path = "pages/once.html")]
-pub(in crate::web) struct OncePage {
-    pub(in crate::web) frame: Frame,
+#[template(path = "pages/secret.html")]
+pub(in crate::web) struct SecretPage {
+    pub(in crate::web) layout: Layout,
     /// What it is.
     pub(in crate::web) what: String,
     pub(in crate::web) secret: String,
@@ -73,15 +73,15 @@ const ONE_TIME: &str = "Give it to nobody else, and not by mail. It opens nothin
 
 /// The list.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    people_page(&site, &session, None).await
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    people_page(&app, &session, None).await
 }
 
 /// Somebody to be added. Nobody chooses a password for somebody else.
 #[derive(Deserialize)]
-pub(in crate::web) struct NewPerson {
+pub(in crate::web) struct NewPersonForm {
     name: String,
     role: String,
     #[serde(default)]
@@ -92,42 +92,43 @@ pub(in crate::web) struct NewPerson {
 
 /// Adds a person and shows the one-time password.
 pub(in crate::web) async fn add(
-    State(site): State<Site>,
-    session: Session,
-    Fields(form): Fields<NewPerson>,
-) -> Result<Response, Failure> {
-    let (broker, form) = (&site.broker, &form);
+    State(app): State<AppState>,
+    session: PageSession,
+    CsrfForm(form): CsrfForm<NewPersonForm>,
+) -> Result<Response, PageError> {
+    let (broker, form) = (&app.broker, &form);
     let name = form.name.trim();
-    let tried = try_with(&site, &session, (Verb::ManagePeople, &form.password), |who| async move {
-        let mail = Some(form.mail.trim()).filter(|mail| !mail.is_empty());
-        broker.add_person(&who, name, role_of(&form.role)?, mail).await
-    });
+    let tried =
+        with_reauth(&app, &session, (Verb::ManagePeople, &form.password), |who| async move {
+            let mail = Some(form.mail.trim()).filter(|mail| !mail.is_empty());
+            broker.add_person(&who, name, role_of(&form.role)?, mail).await
+        });
     match tried.await? {
-        Ok(password) => show_password(&site, &session, name, password).await,
-        Err((status, problem)) => people_page(&site, &session, Some((status, problem, form))).await,
+        Ok(password) => show_password(&app, &session, name, password).await,
+        Err((status, problem)) => people_page(&app, &session, Some((status, problem, form))).await,
     }
 }
 
 /// The page of somebody who is called `add`.
 pub(in crate::web) async fn show_add(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    person_page(&site, &session, "add", None).await
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    person_page(&app, &session, "add", None).await
 }
 
 /// One person, for whoever may change something about them.
 pub(in crate::web) async fn show_one(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-) -> Result<Response, Failure> {
-    person_page(&site, &session, &name, None).await
+) -> Result<Response, PageError> {
+    person_page(&app, &session, &name, None).await
 }
 
 /// What is changed about a person; each form has its own part of it.
 #[derive(Deserialize)]
-pub(in crate::web) struct Wanted {
+pub(in crate::web) struct PersonForm {
     #[serde(default)]
     role: String,
     #[serde(default)]
@@ -140,102 +141,103 @@ pub(in crate::web) struct Wanted {
 
 /// Gives another role.
 pub(in crate::web) async fn role(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
+    CsrfForm(form): CsrfForm<PersonForm>,
+) -> Result<Response, PageError> {
     let change = role_of(&form.role).map(PersonChange::Role);
-    change_person(&site, &session, &name, (form, change)).await
+    change_person(&app, &session, &name, (form, change)).await
 }
 
 /// Puts on call, or takes off.
 pub(in crate::web) async fn on_call(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
+    CsrfForm(form): CsrfForm<PersonForm>,
+) -> Result<Response, PageError> {
     let change = match form.on_call.as_str() {
         "yes" => PersonChange::OnCall(true),
         "no" => PersonChange::OnCall(false),
-        _ => return Err(Failure::unreadable()),
+        _ => return Err(PageError::unreadable()),
     };
-    change_person(&site, &session, &name, (form, Ok(change))).await
+    change_person(&app, &session, &name, (form, Ok(change))).await
 }
 
 /// Sets where notices go.
 pub(in crate::web) async fn mail(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
+    CsrfForm(form): CsrfForm<PersonForm>,
+) -> Result<Response, PageError> {
     let mail = Some(form.mail.trim().to_owned()).filter(|mail| !mail.is_empty());
-    change_person(&site, &session, &name, (form, Ok(PersonChange::Mail(mail)))).await
+    change_person(&app, &session, &name, (form, Ok(PersonChange::Mail(mail)))).await
 }
 
 /// Ends all sessions.
 pub(in crate::web) async fn sessions(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    change_person(&site, &session, &name, (form, Ok(PersonChange::EndSessions))).await
+    CsrfForm(form): CsrfForm<PersonForm>,
+) -> Result<Response, PageError> {
+    change_person(&app, &session, &name, (form, Ok(PersonChange::EndSessions))).await
 }
 
 /// Disables.
 pub(in crate::web) async fn disable(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    change_person(&site, &session, &name, (form, Ok(PersonChange::Disable))).await
+    CsrfForm(form): CsrfForm<PersonForm>,
+) -> Result<Response, PageError> {
+    change_person(&app, &session, &name, (form, Ok(PersonChange::Disable))).await
 }
 
 /// Gives a one-time password and shows it.
 pub(in crate::web) async fn password(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(name): Path<String>,
-    Fields(form): Fields<Wanted>,
-) -> Result<Response, Failure> {
-    let (broker, wanted) = (&site.broker, name.as_str());
-    let tried = try_with(&site, &session, (Verb::ManagePeople, &form.password), |who| async move {
-        broker.reset_password(&who, wanted).await
-    });
+    CsrfForm(form): CsrfForm<PersonForm>,
+) -> Result<Response, PageError> {
+    let (broker, wanted) = (&app.broker, name.as_str());
+    let tried =
+        with_reauth(&app, &session, (Verb::ManagePeople, &form.password), |who| async move {
+            broker.reset_password(&who, wanted).await
+        });
     match tried.await? {
-        Ok(password) => show_password(&site, &session, &name, password).await,
+        Ok(password) => show_password(&app, &session, &name, password).await,
         Err((status, problem)) => {
-            person_page(&site, &session, &name, Some((status, problem, form))).await
+            person_page(&app, &session, &name, Some((status, problem, form))).await
         }
     }
 }
 
 async fn change_person(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     name: &str,
-    (form, change): (Wanted, Result<PersonChange, Invalid>),
-) -> Result<Response, Failure> {
-    let broker = &site.broker;
-    let tried: Tried<()> =
-        try_with(site, session, (Verb::ManagePeople, &form.password), |who| async move {
+    (form, change): (PersonForm, Result<PersonChange, InvalidField>),
+) -> Result<Response, PageError> {
+    let broker = &app.broker;
+    let tried: FormResult<()> =
+        with_reauth(app, session, (Verb::ManagePeople, &form.password), |who| async move {
             broker.change_person(&who, name, &change?).await
         })
         .await?;
     match tried {
         Ok(()) => Ok(Redirect::to(&format!("/people/{name}")).into_response()),
         Err((status, problem)) => {
-            person_page(site, session, name, Some((status, problem, form))).await
+            person_page(app, session, name, Some((status, problem, form))).await
         }
     }
 }
 
-fn role_of(text: &str) -> Result<Role, Invalid> {
-    text.parse().map_err(|_unknown| Invalid {
+fn role_of(text: &str) -> Result<Role, InvalidField> {
+    text.parse().map_err(|_unknown| InvalidField {
         field: "role".to_owned(),
         problem: "that is no role".to_owned(),
         allowed: Role::ALL.map(Role::name).join(", "),
@@ -243,37 +245,38 @@ fn role_of(text: &str) -> Result<Role, Invalid> {
 }
 
 async fn show_password(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     name: &str,
     secret: String,
-) -> Result<Response, Failure> {
-    let frame = Frame::new(site, session, "One-time password").await?.at("/people").still();
+) -> Result<Response, PageError> {
+    let layout =
+        Layout::new(app, session, "One-time password").await?.section("/people").without_refresh();
     let what = format!("The one-time password of {name}");
     let onward = (format!("/people/{name}"), format!("I have noted it: go to {name}"));
-    page(StatusCode::OK, &OncePage { frame, what, secret, then: ONE_TIME, onward })
+    page(StatusCode::OK, &SecretPage { layout, what, secret, then: ONE_TIME, onward })
 }
 
 async fn people_page(
-    site: &Site,
-    session: &Session,
-    problem: Option<(StatusCode, String, &NewPerson)>,
-) -> Result<Response, Failure> {
+    app: &AppState,
+    session: &PageSession,
+    problem: Option<(StatusCode, String, &NewPersonForm)>,
+) -> Result<Response, PageError> {
     let (status, problem, name, role, mail) = match problem {
         None => (StatusCode::OK, None, "", Role::Analyst.name(), ""),
         Some((status, problem, form)) => {
             (status, Some(problem), form.name.as_str(), form.role.as_str(), form.mail.as_str())
         }
     };
-    let (people, sessions) = site.broker.people_and_sessions(&session.who).await?;
+    let (people, sessions) = app.broker.people_and_sessions(&session.who).await?;
     let counted = people.into_iter().map(|person| {
         let number = sessions.get(&person.id).copied().unwrap_or(0);
         (person, number)
     });
     let shown = PeoplePage {
-        frame: Frame::new(site, session, "People").await?.at("/people"),
+        layout: Layout::new(app, session, "People").await?.section("/people"),
         people: counted.collect(),
-        manage: site.broker.access_to_system(&session.who, Verb::ManagePeople),
+        manage: app.broker.system_permission(&session.who, Verb::ManagePeople),
         problem,
         name: name.to_owned(),
         role: role.to_owned(),
@@ -283,25 +286,25 @@ async fn people_page(
 }
 
 async fn person_page(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     name: &str,
-    problem: Option<(StatusCode, String, Wanted)>,
-) -> Result<Response, Failure> {
-    let manage = site.broker.access_to_system(&session.who, Verb::ManagePeople);
+    problem: Option<(StatusCode, String, PersonForm)>,
+) -> Result<Response, PageError> {
+    let manage = app.broker.system_permission(&session.who, Verb::ManagePeople);
     if let Some(why) = manage.why_not() {
         return Err(BrokerError::NotAllowed(why.to_owned()).into());
     }
-    let (people, sessions) = site.broker.people_and_sessions(&session.who).await?;
+    let (people, sessions) = app.broker.people_and_sessions(&session.who).await?;
     let person = people.into_iter().find(|person| person.name == name);
-    let person = person.ok_or_else(Failure::not_found)?;
+    let person = person.ok_or_else(PageError::not_found)?;
     let (status, problem, role, mail) = match problem {
         None => (StatusCode::OK, None, String::new(), String::new()),
         Some((status, problem, form)) => (status, Some(problem), form.role, form.mail),
     };
     let or = |typed: String, stored: &str| if typed.is_empty() { stored.to_owned() } else { typed };
     let shown = PersonPage {
-        frame: Frame::new(site, session, name).await?.at("/people").still(),
+        layout: Layout::new(app, session, name).await?.section("/people").without_refresh(),
         sessions: sessions.get(&person.id).copied().unwrap_or(0),
         me: session.who.person.id,
         manage,

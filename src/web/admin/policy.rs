@@ -8,20 +8,20 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::reauthenticate::{Given, recent};
+use super::reauthenticate::{Reauth, require_recent_password};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{Access, PolicyText},
+        queries::request::{Permission, PolicyText},
     },
     domain::{digest::Digest, facts::Verb},
     web::{
-        Site,
-        error::Failure,
-        http::session::{Fields, Session},
+        AppState,
+        error::PageError,
+        http::session::{CsrfForm, PageSession},
         layout::{
             escape::Fenced as _,
-            page::{Frame, page},
+            page::{Layout, page},
         },
     },
 };
@@ -29,18 +29,18 @@ use crate::{
 #[derive(Debug, Template)]
 #[template(path = "pages/policy.html")]
 pub(in crate::web) struct PolicyPage {
-    pub(in crate::web) frame: Frame,
+    pub(in crate::web) layout: Layout,
     pub(in crate::web) hash: Digest,
-    pub(in crate::web) policies: Vec<Policy>,
+    pub(in crate::web) policies: Vec<PolicyCard>,
     pub(in crate::web) folder: String,
-    pub(in crate::web) activate: Access,
+    pub(in crate::web) activate: Permission,
     /// What went wrong, and the whole of what the policies' checks said.
     pub(in crate::web) problem: Option<(String, String)>,
 }
 
 /// A policy as it is shown.
 #[derive(Debug)]
-pub(in crate::web) struct Policy {
+pub(in crate::web) struct PolicyCard {
     pub(in crate::web) id: String,
     pub(in crate::web) why: String,
     pub(in crate::web) effect: &'static str,
@@ -48,7 +48,7 @@ pub(in crate::web) struct Policy {
     pub(in crate::web) text: String,
 }
 
-impl From<PolicyText> for Policy {
+impl From<PolicyText> for PolicyCard {
     fn from(policy: PolicyText) -> Self {
         let PolicyText { id, why, effect, file, text } = policy;
         Self { id, why, effect: effect.name(), file, text }
@@ -57,10 +57,10 @@ impl From<PolicyText> for Policy {
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    policy_page(&site, &session, StatusCode::OK, None).await
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    policy_page(&app, &session, StatusCode::OK, None).await
 }
 
 /// What an admin gives to load the folder again.
@@ -72,42 +72,42 @@ pub(in crate::web) struct Activation {
 
 /// Loads the folder again. A set that fails a check leaves the old one active.
 pub(in crate::web) async fn activate(
-    State(site): State<Site>,
-    session: Session,
-    Fields(form): Fields<Activation>,
-) -> Result<Response, Failure> {
-    let access = site.broker.access_to_system(&session.who, Verb::ActivatePolicy);
-    let who = match recent(&site, &session, &access, &form.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => {
+    State(app): State<AppState>,
+    session: PageSession,
+    CsrfForm(form): CsrfForm<Activation>,
+) -> Result<Response, PageError> {
+    let access = app.broker.system_permission(&session.who, Verb::ActivatePolicy);
+    let who = match require_recent_password(&app, &session, &access, &form.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => {
             let problem = Some((problem, String::new()));
-            return policy_page(&site, &session, StatusCode::UNAUTHORIZED, problem).await;
+            return policy_page(&app, &session, StatusCode::UNAUTHORIZED, problem).await;
         }
     };
-    match site.broker.activate_policy(&who, &site.settings.policies).await {
+    match app.broker.activate_policy(&who, &app.settings.policies).await {
         Ok(()) => Ok(Redirect::to("/policy").into_response()),
         Err(BrokerError::Policy(error)) => {
             let sentence = "The set in the folder was refused; the active one stays.".to_owned();
             let problem = Some((sentence, error.to_string()));
-            policy_page(&site, &session, StatusCode::UNPROCESSABLE_ENTITY, problem).await
+            policy_page(&app, &session, StatusCode::UNPROCESSABLE_ENTITY, problem).await
         }
         Err(other) => Err(other.into()),
     }
 }
 
 async fn policy_page(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     status: StatusCode,
     problem: Option<(String, String)>,
-) -> Result<Response, Failure> {
-    let (hash, policies) = site.broker.policy_set(&session.who)?;
+) -> Result<Response, PageError> {
+    let (hash, policies) = app.broker.policy_set(&session.who)?;
     let shown = PolicyPage {
-        frame: Frame::new(site, session, "Policy").await?.at("/policy"),
+        layout: Layout::new(app, session, "Policy").await?.section("/policy"),
         hash,
-        policies: policies.into_iter().map(Policy::from).collect(),
-        folder: site.settings.policies.display().to_string(),
-        activate: site.broker.access_to_system(&session.who, Verb::ActivatePolicy),
+        policies: policies.into_iter().map(PolicyCard::from).collect(),
+        folder: app.settings.policies.display().to_string(),
+        activate: app.broker.system_permission(&session.who, Verb::ActivatePolicy),
         problem,
     };
     page(status, &shown)

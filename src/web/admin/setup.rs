@@ -15,17 +15,17 @@ use crate::{
         admin::sessions::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     },
     web::{
-        Site,
-        error::Failure,
-        http::session::Fields,
-        layout::page::{Frame, page},
+        AppState,
+        error::PageError,
+        http::session::CsrfForm,
+        layout::page::{Layout, page},
     },
 };
 
 #[derive(Debug, Template)]
-#[template(path = "pages/set_up.html")]
-pub(in crate::web) struct SetUpPage {
-    pub(in crate::web) frame: Frame,
+#[template(path = "pages/setup.html")]
+pub(in crate::web) struct SetupPage {
+    pub(in crate::web) layout: Layout,
     pub(in crate::web) problem: Option<String>,
     /// What was typed, so that it is not lost.
     pub(in crate::web) code: String,
@@ -35,16 +35,16 @@ pub(in crate::web) struct SetUpPage {
 }
 
 /// The form.
-pub(in crate::web) async fn show(State(site): State<Site>) -> Result<Response, Failure> {
-    if !site.broker.set_up_is_open().await? {
-        return Err(Failure::not_found());
+pub(in crate::web) async fn show(State(app): State<AppState>) -> Result<Response, PageError> {
+    if !app.broker.setup_is_open().await? {
+        return Err(PageError::not_found());
     }
     set_up_page(StatusCode::OK, None, (String::new(), "admin".to_owned()))
 }
 
 /// What the server printed, and who the first admin is.
 #[derive(Deserialize)]
-pub(in crate::web) struct First {
+pub(in crate::web) struct SetupForm {
     code: String,
     name: String,
     new: String,
@@ -52,16 +52,16 @@ pub(in crate::web) struct First {
 }
 
 /// Makes the first admin.
-pub(in crate::web) async fn make(
-    State(site): State<Site>,
-    Fields(form): Fields<First>,
-) -> Result<Response, Failure> {
-    let First { code, name, new, again } = form;
-    if !site.broker.set_up_is_open().await? {
-        return Err(Failure::not_found());
+pub(in crate::web) async fn create_admin(
+    State(app): State<AppState>,
+    CsrfForm(form): CsrfForm<SetupForm>,
+) -> Result<Response, PageError> {
+    let SetupForm { code, name, new, again } = form;
+    if !app.broker.setup_is_open().await? {
+        return Err(PageError::not_found());
     }
     let (status, problem) = if new == again {
-        match site.broker.set_up(&code, name.trim(), &new).await {
+        match app.broker.set_up(&code, name.trim(), &new).await {
             Ok(()) => return Ok(Redirect::to("/sign-in?after=set-up").into_response()),
             Err(BrokerError::SignInRefused) => {
                 (StatusCode::UNAUTHORIZED, "The code is wrong. Nothing was changed.".to_owned())
@@ -87,9 +87,9 @@ fn set_up_page(
     status: StatusCode,
     problem: Option<String>,
     (code, name): (String, String),
-) -> Result<Response, Failure> {
-    let shown = SetUpPage {
-        frame: Frame::bare("First set-up"),
+) -> Result<Response, PageError> {
+    let shown = SetupPage {
+        layout: Layout::anonymous("First set-up"),
         problem,
         code,
         name,

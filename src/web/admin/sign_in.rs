@@ -16,17 +16,17 @@ use crate::{
         },
     },
     web::{
-        Site,
-        error::Failure,
-        http::session::{Asked, Fields, Session, cookie},
-        layout::page::{Frame, page},
+        AppState,
+        error::PageError,
+        http::session::{CsrfForm, PageSession, QueryParams, cookie},
+        layout::page::{Layout, page},
     },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/sign_in.html")]
 struct SignInPage {
-    frame: Frame,
+    layout: Layout,
     problem: Option<String>,
     notice: Option<&'static str>,
     name: String,
@@ -38,7 +38,7 @@ struct SignInPage {
 impl SignInPage {
     fn new(name: String, next: String) -> Self {
         Self {
-            frame: Frame::bare("Sign in"),
+            layout: Layout::anonymous("Sign in"),
             problem: None,
             notice: None,
             name,
@@ -51,7 +51,7 @@ impl SignInPage {
 
 /// Where to go afterwards, and what happened before.
 #[derive(Debug, Deserialize)]
-pub(in crate::web) struct Around {
+pub(in crate::web) struct NextQuery {
     #[serde(default)]
     next: String,
     #[serde(default)]
@@ -60,10 +60,10 @@ pub(in crate::web) struct Around {
 
 /// The form; before there is anybody, the first set-up.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    Asked(around): Asked<Around>,
-) -> Result<Response, Failure> {
-    if site.broker.set_up_is_open().await? {
+    State(app): State<AppState>,
+    QueryParams(around): QueryParams<NextQuery>,
+) -> Result<Response, PageError> {
+    if app.broker.setup_is_open().await? {
         return Ok(Redirect::to("/set-up").into_response());
     }
     let notice = match around.after.as_str() {
@@ -89,12 +89,12 @@ pub(in crate::web) struct Credentials {
 
 /// Begins a session.
 pub(in crate::web) async fn sign_in(
-    State(site): State<Site>,
-    Fields(credentials): Fields<Credentials>,
-) -> Result<Response, Failure> {
+    State(app): State<AppState>,
+    CsrfForm(credentials): CsrfForm<Credentials>,
+) -> Result<Response, PageError> {
     let Credentials { name, password, next } = credentials;
-    let problem = match site.broker.sign_in(name.trim(), &password).await {
-        Ok(token) => return Ok(with_cookie(&site, &token, local(&next))),
+    let problem = match app.broker.sign_in(name.trim(), &password).await {
+        Ok(token) => return Ok(with_cookie(&app, &token, local(&next))),
         Err(problem @ (BrokerError::SignInRefused | BrokerError::SignInThrottled)) => problem,
         Err(other) => return Err(other.into()),
     };
@@ -106,17 +106,17 @@ pub(in crate::web) async fn sign_in(
 
 /// Ends the session.
 pub(in crate::web) async fn sign_out(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    site.broker.sign_out(&session.who).await?;
-    Ok(with_cookie(&site, "", "/sign-in?after=sign-out"))
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    app.broker.sign_out(&session.who).await?;
+    Ok(with_cookie(&app, "", "/sign-in?after=sign-out"))
 }
 
 #[derive(Debug, Template)]
 #[template(path = "pages/password.html")]
 struct PasswordPage {
-    frame: Frame,
+    layout: Layout,
     problem: Option<String>,
     must: bool,
     chars_min: usize,
@@ -125,10 +125,10 @@ struct PasswordPage {
 
 /// The form for a new password.
 pub(in crate::web) async fn show_password(
-    State(site): State<Site>,
-    session: Session,
-) -> Result<Response, Failure> {
-    password_page(&site, &session, None).await
+    State(app): State<AppState>,
+    session: PageSession,
+) -> Result<Response, PageError> {
+    password_page(&app, &session, None).await
 }
 
 /// The old password and twice the new one.
@@ -141,39 +141,39 @@ pub(in crate::web) struct NewPassword {
 
 /// Changes one's own password, which ends one's sessions.
 pub(in crate::web) async fn change_password(
-    State(site): State<Site>,
-    session: Session,
-    Fields(form): Fields<NewPassword>,
-) -> Result<Response, Failure> {
+    State(app): State<AppState>,
+    session: PageSession,
+    CsrfForm(form): CsrfForm<NewPassword>,
+) -> Result<Response, PageError> {
     if form.new != form.again {
         let problem = "The new password was typed in two different ways. Nothing was changed.";
-        return password_page(&site, &session, Some(problem.to_owned())).await;
+        return password_page(&app, &session, Some(problem.to_owned())).await;
     }
-    match site.broker.change_password(&session.who, &form.old, &form.new).await {
-        Ok(()) => Ok(with_cookie(&site, "", "/sign-in?after=password")),
+    match app.broker.change_password(&session.who, &form.old, &form.new).await {
+        Ok(()) => Ok(with_cookie(&app, "", "/sign-in?after=password")),
         Err(BrokerError::SignInRefused) => {
             let problem = "The present password is wrong. Nothing was changed.";
-            password_page(&site, &session, Some(problem.to_owned())).await
+            password_page(&app, &session, Some(problem.to_owned())).await
         }
         Err(BrokerError::WeakPassword) if form.old == form.new => {
             let problem = "The new password is the old one. Nothing was changed.";
-            password_page(&site, &session, Some(problem.to_owned())).await
+            password_page(&app, &session, Some(problem.to_owned())).await
         }
         Err(problem @ (BrokerError::WeakPassword | BrokerError::SignInThrottled)) => {
-            password_page(&site, &session, Some(sentence(&problem))).await
+            password_page(&app, &session, Some(sentence(&problem))).await
         }
         Err(other) => Err(other.into()),
     }
 }
 
 async fn password_page(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     problem: Option<String>,
-) -> Result<Response, Failure> {
+) -> Result<Response, PageError> {
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let shown = PasswordPage {
-        frame: Frame::new(site, session, "Change your password").await?.still(),
+        layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
         problem,
         must: session.who.person.must_change_password,
         chars_min: PASSWORD_CHARS_MIN,
@@ -190,15 +190,15 @@ pub(in crate::web) fn sentence(error: &BrokerError) -> String {
     format!("{}{}. Nothing was changed.", first.collect::<String>(), letters.as_str())
 }
 
-fn with_cookie(site: &Site, token: &str, next: &str) -> Response {
+fn with_cookie(app: &AppState, token: &str, next: &str) -> Response {
     let mut response = Redirect::to(next).into_response();
-    if let Some(cookie) = cookie(token, &site.settings) {
+    if let Some(cookie) = cookie(token, &app.settings) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     response
 }
 
-/// An address within this site; anything else leads to the inbox.
+/// An address within this app; anything else leads to the inbox.
 fn local(next: &str) -> &str {
     let within = next.starts_with('/')
         && !next.starts_with("//")

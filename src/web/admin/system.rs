@@ -8,34 +8,34 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::reauthenticate::{Given, recent};
+use super::reauthenticate::{Reauth, require_recent_password};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{Access, ManagerState, System},
+        queries::request::{ManagerStatus, Permission, SystemStatus},
     },
     domain::{
-        action::{ActionKind, counted},
+        action::{ActionKind, with_count},
         facts::Verb,
         id::PersonId,
         kill_switch::{Extent, Freeze, Release},
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     web::{
-        Site,
-        error::{Failure, status_of},
-        http::session::{Asked, Fields, Session},
-        layout::page::{Frame, page},
+        AppState,
+        error::{PageError, status_of},
+        http::session::{CsrfForm, PageSession, QueryParams},
+        layout::page::{Layout, page},
     },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/system.html")]
 pub(in crate::web) struct SystemPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) system: System,
-    pub(in crate::web) freeze: Access,
-    pub(in crate::web) unfreeze: Access,
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) system: SystemStatus,
+    pub(in crate::web) freeze: Permission,
+    pub(in crate::web) unfreeze: Permission,
     /// Who looks.
     pub(in crate::web) me: PersonId,
     /// What can be stopped: the form's value and its words.
@@ -48,7 +48,7 @@ pub(in crate::web) struct SystemPage {
 
 /// Whether somebody can turn a key.
 #[derive(Debug)]
-enum Turn {
+enum ReleaseButton {
     /// With these words; none for the first of the two.
     Key(String),
     /// No, and why.
@@ -56,21 +56,23 @@ enum Turn {
 }
 
 impl SystemPage {
-    fn release(&self, stop: &Freeze) -> Turn {
+    fn release(&self, stop: &Freeze) -> ReleaseButton {
         if let Some(why) = self.unfreeze.why_not() {
-            return Turn::Wait(format!(
+            return ReleaseButton::Wait(format!(
                 "You may not release it: {why}. The policies that ship let leads and admins do it."
             ));
         }
         match &stop.release {
-            None => Turn::Key(String::new()),
+            None => ReleaseButton::Key(String::new()),
             Some(first) if first.person == Some(self.me) => {
                 let words = "You want it released. A second person must say so within an hour.";
-                Turn::Wait(words.to_owned())
+                ReleaseButton::Wait(words.to_owned())
             }
             Some(first) => {
                 let Release { name, reason, .. } = first;
-                Turn::Key(format!("{name} wants it released (“{reason}”). You are the second."))
+                ReleaseButton::Key(format!(
+                    "{name} wants it released (“{reason}”). You are the second."
+                ))
             }
         }
     }
@@ -80,30 +82,30 @@ impl SystemPage {
         value(&stop.extent)
     }
 
-    fn waiting(manager: &ManagerState) -> String {
-        counted(manager.waiting, "approved request")
+    fn waiting(manager: &ManagerStatus) -> String {
+        with_count(manager.waiting, "approved request")
     }
 }
 
 /// What a link proposes to stop.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web) struct Proposed {
+pub(in crate::web) struct SystemQuery {
     what: String,
 }
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-    Asked(Proposed { what }): Asked<Proposed>,
-) -> Result<Response, Failure> {
-    system_page(&site, &session, what, None).await
+    State(app): State<AppState>,
+    session: PageSession,
+    QueryParams(SystemQuery { what }): QueryParams<SystemQuery>,
+) -> Result<Response, PageError> {
+    system_page(&app, &session, what, None).await
 }
 
 /// What somebody stops or lets go on, and why.
 #[derive(Deserialize)]
-pub(in crate::web) struct Switch {
+pub(in crate::web) struct SwitchForm {
     /// Kind and name of an [`Extent`], with a colon between them.
     what: String,
     reason: String,
@@ -120,47 +122,47 @@ fn value(extent: &Extent) -> String {
     }
 }
 
-fn extent(value: &str) -> Result<Extent, Invalid> {
+fn extent(value: &str) -> Result<Extent, InvalidField> {
     let (kind, name) = value.split_once(':').unwrap_or((value, ""));
     Extent::parse(kind, name)
 }
 
 /// Throws the kill switch.
 pub(in crate::web) async fn freeze(
-    State(site): State<Site>,
-    session: Session,
-    Fields(form): Fields<Switch>,
-) -> Result<Response, Failure> {
-    switch(&site, &session, Verb::Freeze, form).await
+    State(app): State<AppState>,
+    session: PageSession,
+    CsrfForm(form): CsrfForm<SwitchForm>,
+) -> Result<Response, PageError> {
+    switch(&app, &session, Verb::Freeze, form).await
 }
 
 /// Releases the kill switch.
 pub(in crate::web) async fn unfreeze(
-    State(site): State<Site>,
-    session: Session,
-    Fields(form): Fields<Switch>,
-) -> Result<Response, Failure> {
-    switch(&site, &session, Verb::Unfreeze, form).await
+    State(app): State<AppState>,
+    session: PageSession,
+    CsrfForm(form): CsrfForm<SwitchForm>,
+) -> Result<Response, PageError> {
+    switch(&app, &session, Verb::Unfreeze, form).await
 }
 
 async fn switch(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     verb: Verb,
-    form: Switch,
-) -> Result<Response, Failure> {
-    let access = site.broker.access_to_system(&session.who, verb);
-    let who = match recent(site, session, &access, &form.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => {
+    form: SwitchForm,
+) -> Result<Response, PageError> {
+    let access = app.broker.system_permission(&session.who, verb);
+    let who = match require_recent_password(app, session, &access, &form.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => {
             let problem = Some((StatusCode::UNAUTHORIZED, problem, form.reason));
-            return system_page(site, session, form.what, problem).await;
+            return system_page(app, session, form.what, problem).await;
         }
     };
     let done = match extent(&form.what) {
         Err(invalid) => Err(invalid.into()),
-        Ok(extent) if verb == Verb::Freeze => site.broker.freeze(&who, &extent, &form.reason).await,
-        Ok(extent) => site.broker.unfreeze(&who, &extent, &form.reason).await.map(drop),
+        Ok(extent) if verb == Verb::Freeze => app.broker.freeze(&who, &extent, &form.reason).await,
+        Ok(extent) => app.broker.unfreeze(&who, &extent, &form.reason).await.map(drop),
     };
     let (status, problem) = match done {
         Ok(()) => return Ok(Redirect::to("/system").into_response()),
@@ -169,27 +171,31 @@ async fn switch(
         Err(other) => return Err(other.into()),
     };
     let problem = format!("{problem} Nothing was changed.");
-    system_page(site, session, form.what, Some((status, problem, form.reason))).await
+    system_page(app, session, form.what, Some((status, problem, form.reason))).await
 }
 
 /// `what` is chosen beforehand; the rest is what went wrong and what had been typed.
 async fn system_page(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     what: String,
     problem: Option<(StatusCode, String, String)>,
-) -> Result<Response, Failure> {
+) -> Result<Response, PageError> {
     let (status, problem, reason) = match problem {
         None => (StatusCode::OK, None, String::new()),
         Some((status, problem, reason)) => (status, Some(problem), reason),
     };
     let shown = SystemPage {
-        frame: Frame::new(site, session, "System").await?.at("/system").again("/system").still(),
-        system: site.broker.system(&session.who).await?,
-        freeze: site.broker.access_to_system(&session.who, Verb::Freeze),
-        unfreeze: site.broker.access_to_system(&session.who, Verb::Unfreeze),
+        layout: Layout::new(app, session, "System")
+            .await?
+            .section("/system")
+            .refresh_url("/system")
+            .without_refresh(),
+        system: app.broker.system(&session.who).await?,
+        freeze: app.broker.system_permission(&session.who, Verb::Freeze),
+        unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.person.id,
-        parts: parts(site).await?,
+        parts: parts(app).await?,
         problem,
         what,
         reason,
@@ -198,10 +204,10 @@ async fn system_page(
 }
 
 /// What can be stopped, widest first.
-async fn parts(site: &Site) -> Result<Vec<(String, String)>, Failure> {
-    let managers = site.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
+async fn parts(app: &AppState) -> Result<Vec<(String, String)>, PageError> {
+    let managers = app.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
     let actions = ActionKind::ALL.into_iter().map(Extent::Action);
-    let agents = site.broker.keeper().agents().await?.into_iter();
+    let agents = app.broker.operator().agents().await?.into_iter();
     let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));
     let all = std::iter::once(Extent::Everything).chain(managers).chain(actions).chain(agents);
     Ok(all.map(|extent| (value(&extent), extent.to_string())).collect())

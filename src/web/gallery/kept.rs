@@ -3,19 +3,19 @@
 use askama::Template as _;
 
 use super::{
-    Frame, frame,
+    Layout, layout,
     made_up::{HOSTILE, agent, id, person},
 };
 use crate::{
-    broker::queries::request::Access,
+    broker::queries::request::Permission,
     domain::{
         action::ActionKind,
         actor::{Person, Role},
     },
     web::admin::{
         agents::{AgentPage, AgentsPage, named},
-        people::{OncePage, PeoplePage, PersonPage},
-        setup::SetUpPage,
+        people::{PeoplePage, PersonPage, SecretPage},
+        setup::SetupPage,
     },
 };
 
@@ -27,9 +27,9 @@ fn people() -> Vec<Person> {
     vec![person(1, "alice", Role::Analyst), carol, gone]
 }
 
-fn list(manage: Access, problem: Option<String>) -> PeoplePage {
+fn list(manage: Permission, problem: Option<String>) -> PeoplePage {
     PeoplePage {
-        frame: frame("People", "/people"),
+        layout: layout("People", "/people"),
         people: people().into_iter().map(|person| (person, 2)).collect(),
         manage,
         problem,
@@ -39,9 +39,9 @@ fn list(manage: Access, problem: Option<String>) -> PeoplePage {
     }
 }
 
-fn one(person: Person, manage: Access) -> PersonPage {
+fn one(person: Person, manage: Permission) -> PersonPage {
     PersonPage {
-        frame: frame(&person.name, "/people"),
+        layout: layout(&person.name, "/people"),
         sessions: 1,
         me: id(1),
         manage,
@@ -52,9 +52,9 @@ fn one(person: Person, manage: Access) -> PersonPage {
     }
 }
 
-fn agents(manage: Access) -> AgentsPage {
+fn agents(manage: Permission) -> AgentsPage {
     AgentsPage {
-        frame: frame("Agents", "/agents"),
+        layout: layout("Agents", "/agents"),
         agents: vec![named(agent(), &people())],
         manage,
         owners: vec!["alice".to_owned(), "carol".to_owned()],
@@ -65,28 +65,28 @@ fn agents(manage: Access) -> AgentsPage {
     }
 }
 
-fn no() -> Access {
-    Access::No("admins keep people and agents".to_owned())
+fn no() -> Permission {
+    Permission::Denied("admins keep people and agents".to_owned())
 }
 
 pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     let [alice, carol, gone] = <[Person; 3]>::try_from(people()).unwrap();
     let agent = AgentPage {
-        frame: frame("triage-bot", "/agents"),
+        layout: layout("triage-bot", "/agents"),
         shown: named(agent(), &[]),
-        manage: Access::Now,
+        manage: Permission::Now,
         problem: Some(HOSTILE.to_owned()),
         scopes: vec![ActionKind::BlockIp],
     };
-    let once = OncePage {
-        frame: frame("New token", "/agents"),
+    let once = SecretPage {
+        layout: layout("New token", "/agents"),
         what: "The token of triage-bot".to_owned(),
         secret: format!("cs_{}", "0123456789abcdef".repeat(4)),
         then: "Put it into the configuration of the agent's client.",
         onward: ("/agents/triage-bot".to_owned(), "I have noted it".to_owned()),
     };
-    let set_up = SetUpPage {
-        frame: Frame::bare("First set-up"),
+    let set_up = SetupPage {
+        layout: Layout::anonymous("First set-up"),
         problem: Some("The code is wrong. Nothing was changed.".to_owned()),
         code: HOSTILE.to_owned(),
         name: HOSTILE.to_owned(),
@@ -95,12 +95,12 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     };
     vec![
         ("people", list(no(), None).render()),
-        ("people-admin", list(Access::WithPassword, Some(HOSTILE.to_owned())).render()),
-        ("person", one(carol, Access::WithPassword).render()),
-        ("person-me", one(alice, Access::Now).render()),
-        ("person-disabled", one(gone, Access::Now).render()),
+        ("people-admin", list(Permission::WithPassword, Some(HOSTILE.to_owned())).render()),
+        ("person", one(carol, Permission::WithPassword).render()),
+        ("person-me", one(alice, Permission::Now).render()),
+        ("person-disabled", one(gone, Permission::Now).render()),
         ("agents", agents(no()).render()),
-        ("agents-admin", agents(Access::WithPassword).render()),
+        ("agents-admin", agents(Permission::WithPassword).render()),
         ("agent", agent.render()),
         ("once", once.render()),
         ("set-up", set_up.render()),

@@ -16,7 +16,7 @@ use crate::{
         facts::AlertFacts,
         id::{AgentId, AttemptId},
         proposal::Claim,
-        request::{Asker, Attempt, Outcome, Proof, Request, Skipped, State, Target, Vote},
+        request::{Attempt, Outcome, Proof, Request, Requester, Skipped, State, Target, Vote},
     },
 };
 
@@ -195,7 +195,8 @@ pub(super) fn evidence() -> Evidence {
 pub(super) fn undo() -> Request {
     let mut request = request(9);
     request.undoes = Some(id(2));
-    request.asked_by = Some(Asker { person: id(2), name: "bob".to_owned(), role: Role::Senior });
+    request.asked_by =
+        Some(Requester { person: id(2), name: "bob".to_owned(), role: Role::Senior });
     request.action = Action::parse(ActionKind::UnblockIp, "203.0.113.9").unwrap();
     request
 }

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{domain::digest::Digest, web::error::Failure};
+use crate::{domain::digest::Digest, web::error::PageError};
 
 /// A file that pages refer to.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub(in crate::web) fn address(asset: &Asset) -> String {
 }
 
 /// Hands out a file.
-pub(in crate::web) async fn serve(Path(name): Path<String>) -> Result<Response, Failure> {
+pub(in crate::web) async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
     let asset = [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.name == name);
-    let asset = asset.ok_or_else(Failure::not_found)?;
+    let asset = asset.ok_or_else(PageError::not_found)?;
     let keep = "public, max-age=31536000, immutable";
     let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, keep)];
     Ok((headers, asset.text).into_response())

@@ -13,8 +13,8 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::session::{self, Asked};
-use crate::web::{Site, error::Failure};
+use super::session::{self, QueryParams};
+use crate::web::{AppState, error::PageError};
 
 /// So long an answer is held: shorter than proxies usually wait.
 const HOLD: Duration = Duration::from_secs(25);
@@ -27,37 +27,37 @@ const RECHECK: Duration = Duration::from_secs(2);
 
 /// What the page shows already.
 #[derive(Debug, Deserialize)]
-pub(in crate::web) struct Since {
+pub(in crate::web) struct EventQuery {
     after: Option<u64>,
 }
 
 /// Answers once something changed. No session, or one that ended: the browser stops asking. This
 /// is no use of the session, which would otherwise never be idle.
 pub(in crate::web) async fn wait(
-    State(site): State<Site>,
-    Asked(Since { after }): Asked<Since>,
+    State(app): State<AppState>,
+    QueryParams(EventQuery { after }): QueryParams<EventQuery>,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let Some(token) = session::token(&headers, &site.settings) else { return Ok(over()) };
-    let Ok(_listening) = site.listeners.try_acquire() else { return Ok(over()) };
-    if !site.broker.session_stands(&token).await? {
-        return Ok(over());
+) -> Result<Response, PageError> {
+    let Some(token) = session::token(&headers, &app.settings) else { return Ok(close_stream()) };
+    let Ok(_listening) = app.listeners.try_acquire() else { return Ok(close_stream()) };
+    if !app.broker.session_is_active(&token).await? {
+        return Ok(close_stream());
     }
-    let mut changes = site.broker.changes();
+    let mut changes = app.broker.changes();
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let known = last.or(after);
     if known.is_none_or(|known| known == *changes.borrow_and_update()) {
-        let clock = site.broker.clock();
+        let clock = app.broker.clock();
         tokio::select! {
             // Whether something changed or the broker is gone: the page may look again.
             _ = changes.changed() => {}
             () = clock.reach(clock.now() + HOLD) => {}
-            () = site.stop.cancelled() => {}
-            () = ended(&site, &token) => {}
+            () = app.stop.cancelled() => {}
+            () = ended(&app, &token) => {}
         }
         // What changed may be that the session is over.
-        if !site.broker.session_stands(&token).await? {
-            return Ok(over());
+        if !app.broker.session_is_active(&token).await? {
+            return Ok(close_stream());
         }
     }
     let now = *changes.borrow();
@@ -69,14 +69,14 @@ pub(in crate::web) async fn wait(
 }
 
 /// Ends when the session does, or cannot be looked at.
-async fn ended(site: &Site, token: &str) {
-    let clock = site.broker.clock();
-    while matches!(site.broker.session_stands(token).await, Ok(true)) {
+async fn ended(app: &AppState, token: &str) {
+    let clock = app.broker.clock();
+    while matches!(app.broker.session_is_active(token).await, Ok(true)) {
         clock.reach(clock.now() + RECHECK).await;
     }
 }
 
 /// The answer after which an `EventSource` does not come again.
-fn over() -> Response {
+fn close_stream() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }

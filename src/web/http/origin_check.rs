@@ -8,8 +8,8 @@ use axum::{
 };
 
 use crate::web::{
-    Settings, Site,
-    error::{self, Failure},
+    AppState, WebSettings,
+    error::{self, PageError},
 };
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -32,42 +32,42 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), SAME_ORIGIN),
 ];
 
-/// Lets a request through that was meant for this site and, where it may change something, came
+/// Lets a request through that was meant for this app and, where it may change something, came
 /// from it. Dresses the answer.
 pub(in crate::web) async fn check(
-    State(site): State<Site>,
+    State(app): State<AppState>,
     request: Request,
     next: Next,
 ) -> Response {
-    let response = match admit(&site, &request) {
+    let response = match admit(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };
-    let mut response = error::present(&site, response).await;
+    let mut response = error::render(&app, response).await;
     let headers = response.headers_mut();
     headers.extend(HEADERS);
     headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
-    if site.settings.https() {
+    if app.settings.https() {
         let year = const { HeaderValue::from_static("max-age=31536000") };
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     response
 }
 
-fn admit(site: &Site, request: &Request) -> Result<(), Failure> {
-    if !host_is_ours(request.headers(), &site.settings) {
-        return Err(Failure::misdirected());
+fn admit(app: &AppState, request: &Request) -> Result<(), PageError> {
+    if !is_own_host(request.headers(), &app.settings) {
+        return Err(PageError::wrong_host());
     }
     match *request.method() {
         Method::GET | Method::HEAD => Ok(()),
-        _ if came_from_here(request.headers(), &site.settings.public_url) => Ok(()),
-        _ => Err(Failure::foreign(&site.settings.public_url)),
+        _ if is_own_origin(request.headers(), &app.settings.public_url) => Ok(()),
+        _ => Err(PageError::foreign_origin(&app.settings.public_url)),
     }
 }
 
 /// Whether the one `Host` is the public one or on the list. A name that somebody else points at
 /// this machine is neither.
-fn host_is_ours(headers: &HeaderMap, settings: &Settings) -> bool {
+fn is_own_host(headers: &HeaderMap, settings: &WebSettings) -> bool {
     let origin = origin_of(&settings.public_url);
     let public = origin.split_once("://").map_or("", |(_, host)| host);
     let ours = |host: &str| {
@@ -79,13 +79,13 @@ fn host_is_ours(headers: &HeaderMap, settings: &Settings) -> bool {
 
 /// Whether a browser says that one of our own pages sent this. One that says nothing at all is not
 /// believed.
-fn came_from_here(headers: &HeaderMap, public_url: &str) -> bool {
+fn is_own_origin(headers: &HeaderMap, public_url: &str) -> bool {
     let origin = headers.contains_key(header::ORIGIN);
-    let site = headers.contains_key(FETCH_SITE);
+    let app = headers.contains_key(FETCH_SITE);
     let origin_is_ours = one(headers, &header::ORIGIN).is_some_and(|o| o == origin_of(public_url));
     let site_is_ours =
-        one(headers, &FETCH_SITE).is_some_and(|site| site == "same-origin" || site == "none");
-    (origin || site) && (!origin || origin_is_ours) && (!site || site_is_ours)
+        one(headers, &FETCH_SITE).is_some_and(|app| app == "same-origin" || app == "none");
+    (origin || app) && (!origin || origin_is_ours) && (!app || site_is_ours)
 }
 
 /// A header that is there exactly once.
@@ -120,12 +120,12 @@ mod tests {
 
     #[test]
     fn only_a_host_on_the_list_is_ours() {
-        let settings = Settings {
+        let settings = WebSettings {
             public_url: "https://soc.example.net".to_owned(),
             hosts: vec!["127.0.0.1:8080".to_owned()],
             policies: std::path::PathBuf::new(),
         };
-        let is_ours = |pairs: &[_]| host_is_ours(&headers(pairs), &settings);
+        let is_ours = |pairs: &[_]| is_own_host(&headers(pairs), &settings);
         assert!(is_ours(&[("host", "SOC.example.net")]));
         assert!(is_ours(&[("host", "127.0.0.1:8080")]));
         assert!(!is_ours(&[("host", "evil.example")]));
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_change_must_come_from_our_own_page() {
-        let from = |pairs: &[_]| came_from_here(&headers(pairs), "https://soc.example.net:443/x");
+        let from = |pairs: &[_]| is_own_origin(&headers(pairs), "https://soc.example.net:443/x");
         assert!(from(&[("origin", "https://soc.example.net")]));
         assert!(from(&[("sec-fetch-site", "same-origin")]));
         assert!(from(&[("sec-fetch-site", "none")]));
@@ -146,10 +146,10 @@ mod tests {
             assert!(!from(&[("origin", origin)]), "{origin}");
             assert!(!from(&[("origin", origin), ("sec-fetch-site", "same-origin")]), "{origin}");
         }
-        for site in ["cross-site", "same-site", ""] {
-            assert!(!from(&[("sec-fetch-site", site)]), "{site}");
+        for app in ["cross-site", "same-site", ""] {
+            assert!(!from(&[("sec-fetch-site", app)]), "{app}");
             let ours = ("origin", "https://soc.example.net");
-            assert!(!from(&[ours, ("sec-fetch-site", site)]), "{site}");
+            assert!(!from(&[ours, ("sec-fetch-site", app)]), "{app}");
         }
         let twice = ("origin", "https://soc.example.net");
         assert!(!from(&[twice, twice]));

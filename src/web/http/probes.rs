@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{broker::queries::request::Counted, domain::request::StateName, web::Site};
+use crate::{broker::queries::request::NamedCounts, domain::request::StateName, web::AppState};
 
 const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 
@@ -18,8 +18,8 @@ pub(in crate::web) async fn healthy() -> &'static str {
 }
 
 /// It can do its work.
-pub(in crate::web) async fn ready(State(site): State<Site>) -> Response {
-    match site.broker.ready().await {
+pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
+    match app.broker.ready().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
@@ -29,11 +29,11 @@ pub(in crate::web) async fn ready(State(site): State<Site>) -> Response {
 }
 
 /// Counts in the text format of Prometheus. They name nobody and nothing, so they need no session.
-pub(in crate::web) async fn metrics(State(site): State<Site>) -> Response {
-    match site.broker.counts().await {
+pub(in crate::web) async fn metrics(State(app): State<AppState>) -> Response {
+    match app.broker.counts().await {
         Ok((states, outcomes)) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (kind, exposition(&states, &outcomes)).into_response()
+            (kind, metrics_text(&states, &outcomes)).into_response()
         }
         Err(error) => {
             tracing::warn!(%error, "nothing could be counted");
@@ -42,7 +42,7 @@ pub(in crate::web) async fn metrics(State(site): State<Site>) -> Response {
     }
 }
 
-fn exposition(states: &Counted, outcomes: &Counted) -> String {
+fn metrics_text(states: &NamedCounts, outcomes: &NamedCounts) -> String {
     let mut text =
         "# These numbers name nobody: no agent, no person, no endpoint, no target.\n".to_owned();
     let names = StateName::ALL.map(StateName::name);
@@ -53,7 +53,7 @@ fn exposition(states: &Counted, outcomes: &Counted) -> String {
 
 /// One line for each name, those that count nothing included: a line that comes and goes is hard
 /// to watch.
-fn family(text: &mut String, (what, by): (&str, &str), names: &[&str], counted: &Counted) {
+fn family(text: &mut String, (what, by): (&str, &str), names: &[&str], counted: &NamedCounts) {
     let mut line = |line: String| {
         // Writing to a string cannot fail.
         let _written = writeln!(text, "{line}").is_ok();
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_state_and_outcome_has_its_line() {
-        let text = exposition(&vec![("pending".to_owned(), 3)], &vec![("sent".to_owned(), 7)]);
+        let text = metrics_text(&vec![("pending".to_owned(), 3)], &vec![("sent".to_owned(), 7)]);
         assert!(text.contains("countersign_requests{state=\"pending\"} 3\n"));
         assert!(text.contains("countersign_requests{state=\"withdrawn\"} 0\n"));
         assert!(text.contains("countersign_request_endpoints{outcome=\"sent\"} 7\n"));

@@ -14,12 +14,12 @@ use subtle::ConstantTimeEq as _;
 use crate::{
     broker::admin::sessions::SignedIn,
     domain::digest::Digest,
-    web::{BODY_BYTES_MAX, Settings, Site, error::Failure},
+    web::{AppState, BODY_BYTES_MAX, WebSettings, error::PageError},
 };
 
 /// Somebody who is signed in, on one request.
 #[derive(Clone)]
-pub(in crate::web) struct Session {
+pub(in crate::web) struct PageSession {
     /// Who.
     pub(in crate::web) who: SignedIn,
     /// The state of the store before anything was read for the answer. A page that read first and
@@ -28,7 +28,7 @@ pub(in crate::web) struct Session {
     token: String,
 }
 
-impl Session {
+impl PageSession {
     /// What every form of this session carries: follows from the session's token, and does not
     /// tell it.
     pub(in crate::web) fn form_token(&self) -> String {
@@ -36,25 +36,25 @@ impl Session {
     }
 
     /// For a page that answers a form: what the form itself wrote down is no news to it.
-    pub(in crate::web) fn looking_again(&self, site: &Site) -> Self {
-        Self { seen: *site.broker.changes().borrow(), ..self.clone() }
+    pub(in crate::web) fn refreshed(&self, app: &AppState) -> Self {
+        Self { seen: *app.broker.changes().borrow(), ..self.clone() }
     }
 
-    fn owns(&self, form_token: &str) -> bool {
+    fn owns_token(&self, form_token: &str) -> bool {
         self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
     }
 }
 
 /// Lets a request through that has a session and, where it may change something, the form's token.
-pub(in crate::web) async fn required(
-    State(site): State<Site>,
+pub(in crate::web) async fn require_session(
+    State(app): State<AppState>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let change = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let session = match find(&site, request.headers()).await {
+    let session = match find(&app, request.headers()).await {
         Ok(Some(session)) => session,
-        Ok(None) if change => return Failure::signed_out().into_response(),
+        Ok(None) if change => return PageError::signed_out().into_response(),
         Ok(None) => return to_sign_in(request.uri()).into_response(),
         Err(failure) => return failure.into_response(),
     };
@@ -74,39 +74,39 @@ pub(in crate::web) async fn required(
 
 /// Whoever must change the password does that and nothing else.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
-fn admit(session: &Session, path: &str, change: bool) -> Result<(), Response> {
+fn admit(session: &PageSession, path: &str, change: bool) -> Result<(), Response> {
     if !session.who.person.must_change_password || ["/password", "/sign-out"].contains(&path) {
         Ok(())
     } else if change {
-        Err(Failure::password_first().into_response())
+        Err(PageError::password_first().into_response())
     } else {
         Err(Redirect::to("/password").into_response())
     }
 }
 
 /// For a page of failure, which says who is signed in.
-fn with_session(mut response: Response, session: Session) -> Response {
+fn with_session(mut response: Response, session: PageSession) -> Response {
     response.extensions_mut().insert(session);
     response
 }
 
 /// For a page outside of what needs a session: it says who is signed in, too.
-pub(in crate::web) async fn attach(
-    site: &Site,
+pub(in crate::web) async fn attach_session(
+    app: &AppState,
     headers: &HeaderMap,
     response: Response,
 ) -> Response {
-    match find(site, headers).await {
+    match find(app, headers).await {
         Ok(Some(session)) => with_session(response, session),
         Ok(None) | Err(_) => response,
     }
 }
 
-async fn find(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
-    let Some(token) = token(headers, &site.settings) else { return Ok(None) };
-    let seen = *site.broker.changes().borrow();
-    let who = site.broker.session(&token).await?;
-    Ok(who.map(|who| Session { who, seen, token }))
+async fn find(app: &AppState, headers: &HeaderMap) -> Result<Option<PageSession>, PageError> {
+    let Some(token) = token(headers, &app.settings) else { return Ok(None) };
+    let seen = *app.broker.changes().borrow();
+    let who = app.broker.session(&token).await?;
+    Ok(who.map(|who| PageSession { who, seen, token }))
 }
 
 fn to_sign_in(uri: &Uri) -> Redirect {
@@ -123,25 +123,26 @@ struct FormToken {
     form_token: String,
 }
 
-async fn with_form_token(request: Request, session: &Session) -> Result<Request, Failure> {
+async fn with_form_token(request: Request, session: &PageSession) -> Result<Request, PageError> {
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_too_large| Failure::too_large())?;
+    let bytes =
+        to_bytes(body, BODY_BYTES_MAX).await.map_err(|_too_large| PageError::too_large())?;
     let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
     match Form::<FormToken>::from_request(copy, &()).await {
-        Ok(Form(form)) if session.owns(&form.form_token) => {
+        Ok(Form(form)) if session.owns_token(&form.form_token) => {
             Ok(Request::from_parts(parts, Body::from(bytes)))
         }
-        Ok(_) | Err(_) => Err(Failure::no_token()),
+        Ok(_) | Err(_) => Err(PageError::form_expired()),
     }
 }
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.
-fn cookie_name(settings: &Settings) -> &'static str {
+fn cookie_name(settings: &WebSettings) -> &'static str {
     if settings.https() { "__Host-countersign" } else { "countersign" }
 }
 
 /// The session's token, where exactly one cookie has it.
-pub(in crate::web) fn token(headers: &HeaderMap, settings: &Settings) -> Option<String> {
+pub(in crate::web) fn token(headers: &HeaderMap, settings: &WebSettings) -> Option<String> {
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()
@@ -155,7 +156,7 @@ pub(in crate::web) fn token(headers: &HeaderMap, settings: &Settings) -> Option<
 }
 
 /// The header that gives a browser its session, or with an empty token takes it away.
-pub(in crate::web) fn cookie(token: &str, settings: &Settings) -> Option<HeaderValue> {
+pub(in crate::web) fn cookie(token: &str, settings: &WebSettings) -> Option<HeaderValue> {
     let name = cookie_name(settings);
     let secure = if settings.https() { "; Secure" } else { "" };
     let ends = if token.is_empty() { "; Max-Age=0" } else { "" };
@@ -163,41 +164,41 @@ pub(in crate::web) fn cookie(token: &str, settings: &Settings) -> Option<HeaderV
     HeaderValue::try_from(cookie).ok()
 }
 
-impl<S: Sync> FromRequestParts<S> for Session {
-    type Rejection = Failure;
+impl<S: Sync> FromRequestParts<S> for PageSession {
+    type Rejection = PageError;
 
     /// Fails where [`required`] was left out, so that a forgotten layer opens nothing.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(Failure::signed_out)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PageError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(PageError::signed_out)
     }
 }
 
 /// The fields of a form.
-pub(in crate::web) struct Fields<T>(pub(in crate::web) T);
+pub(in crate::web) struct CsrfForm<T>(pub(in crate::web) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
-    type Rejection = Failure;
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for CsrfForm<T> {
+    type Rejection = PageError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
         match Form::<T>::from_request(request, state).await {
             Ok(Form(fields)) => Ok(Self(fields)),
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Failure::too_large())
+                Err(PageError::too_large())
             }
-            Err(_) => Err(Failure::unreadable()),
+            Err(_) => Err(PageError::unreadable()),
         }
     }
 }
 
 /// The fields of an address.
-pub(in crate::web) struct Asked<T>(pub(in crate::web) T);
+pub(in crate::web) struct QueryParams<T>(pub(in crate::web) T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Failure;
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PageError> {
         let fields = Query::<T>::try_from_uri(&parts.uri);
-        fields.map(|Query(fields)| Self(fields)).map_err(|_wrong| Failure::unreadable())
+        fields.map(|Query(fields)| Self(fields)).map_err(|_wrong| PageError::unreadable())
     }
 }
 
@@ -212,15 +213,15 @@ mod tests {
         id::PersonId,
     };
 
-    fn settings(public_url: &str) -> Settings {
-        Settings {
+    fn settings(public_url: &str) -> WebSettings {
+        WebSettings {
             public_url: public_url.to_owned(),
             hosts: Vec::new(),
             policies: std::path::PathBuf::new(),
         }
     }
 
-    fn session(token: &str) -> Session {
+    fn session(token: &str) -> PageSession {
         let person = Person {
             id: PersonId::from(Uuid::from_u128(1)),
             name: "alice".to_owned(),
@@ -232,15 +233,15 @@ mod tests {
         };
         let (session, authenticated_at) = (Digest::of(token.as_bytes()), Time::UNIX_EPOCH);
         let who = SignedIn { person, session, authenticated_at };
-        Session { who, seen: 0, token: token.to_owned() }
+        PageSession { who, seen: 0, token: token.to_owned() }
     }
 
     #[test]
     fn a_form_token_opens_the_forms_of_its_own_session_alone() {
         let (one, other) = (session("one"), session("other"));
-        assert!(one.owns(&one.form_token()));
-        assert!(!one.owns(&other.form_token()));
-        assert!(!one.owns(""));
+        assert!(one.owns_token(&one.form_token()));
+        assert!(!one.owns_token(&other.form_token()));
+        assert!(!one.owns_token(""));
         assert_ne!(one.form_token(), one.who.session.to_string());
         assert!(!one.form_token().contains("one"));
     }

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 
 use askama::filters::Escaper;
 
-use crate::text::visible::{Shown, characters};
+use crate::text::visible::{VisibleChar, characters};
 
 /// Writes text as HTML, with everything visible.
 #[derive(Debug, Clone, Copy)]
@@ -17,12 +17,12 @@ pub(crate) struct Visible;
 impl Escaper for Visible {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
         characters(text).try_for_each(|shown| match shown {
-            Shown::Plain('&') => dest.write_str("&amp;"),
-            Shown::Plain('<') => dest.write_str("&lt;"),
-            Shown::Plain('>') => dest.write_str("&gt;"),
-            Shown::Plain('"') => dest.write_str("&quot;"),
-            Shown::Plain('\'') => dest.write_str("&#39;"),
-            Shown::Plain(_) | Shown::Escape(_) => write!(dest, "{shown}"),
+            VisibleChar::Plain('&') => dest.write_str("&amp;"),
+            VisibleChar::Plain('<') => dest.write_str("&lt;"),
+            VisibleChar::Plain('>') => dest.write_str("&gt;"),
+            VisibleChar::Plain('"') => dest.write_str("&quot;"),
+            VisibleChar::Plain('\'') => dest.write_str("&#39;"),
+            VisibleChar::Plain(_) | VisibleChar::Escape(_) => write!(dest, "{shown}"),
         })
     }
 }

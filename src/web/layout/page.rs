@@ -12,14 +12,14 @@ use crate::{
         kill_switch::{Extent, Freeze},
     },
     web::{
-        Site,
-        error::Failure,
-        http::{assets, session::Session},
+        AppState,
+        error::PageError,
+        http::{assets, session::PageSession},
     },
 };
 
 /// The pages that lead to all others: address and name.
-const PLACES: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("/", "Inbox"),
     ("/in-force", "In force"),
     ("/requests", "Requests"),
@@ -32,11 +32,11 @@ const PLACES: [(&str, &str); 8] = [
 
 /// What surrounds a page.
 #[derive(Debug)]
-pub(in crate::web) struct Frame {
+pub(in crate::web) struct Layout {
     /// The page's name.
     pub(in crate::web) title: String,
     /// Where in [`PLACES`] the page belongs.
-    pub(in crate::web) here: &'static str,
+    pub(in crate::web) section: &'static str,
     /// Who is signed in.
     pub(in crate::web) person: Option<Person>,
     /// How many requests wait for that person.
@@ -50,7 +50,7 @@ pub(in crate::web) struct Frame {
     /// The state of the store that the page shows; none for a page that never looks again.
     pub(in crate::web) seen: Option<u64>,
     /// Where looking again leads; empty is the address that the page has.
-    pub(in crate::web) again: String,
+    pub(in crate::web) refresh_url: String,
     /// Where the stylesheet is.
     pub(in crate::web) style: String,
     /// Where the script is.
@@ -59,36 +59,36 @@ pub(in crate::web) struct Frame {
     pub(in crate::web) icon: String,
 }
 
-impl Frame {
+impl Layout {
     /// For somebody who is signed in.
     pub(in crate::web) async fn new(
-        site: &Site,
-        session: &Session,
+        app: &AppState,
+        session: &PageSession,
         title: impl Into<String>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, PageError> {
         Ok(Self {
-            waiting: site.broker.waiting_for(&session.who).await?,
+            waiting: app.broker.pending_count(&session.who).await?,
             person: Some(session.who.person.clone()),
             form_token: session.form_token(),
-            freezes: site.broker.frozen().await?,
-            troubles: site.broker.troubles(),
+            freezes: app.broker.frozen().await?,
+            troubles: app.broker.outages(),
             seen: Some(session.seen),
-            ..Self::bare(title)
+            ..Self::anonymous(title)
         })
     }
 
     /// For nobody in particular.
-    pub(in crate::web) fn bare(title: impl Into<String>) -> Self {
+    pub(in crate::web) fn anonymous(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
-            here: "",
+            section: "",
             person: None,
             waiting: 0,
             form_token: String::new(),
             freezes: Vec::new(),
             troubles: Vec::new(),
             seen: None,
-            again: String::new(),
+            refresh_url: String::new(),
             style: assets::address(&assets::STYLE),
             script: assets::address(&assets::SCRIPT),
             icon: assets::address(&assets::ICON),
@@ -96,22 +96,22 @@ impl Frame {
     }
 
     /// Marks the place that the page belongs to.
-    pub(in crate::web) fn at(self, here: &'static str) -> Self {
-        Self { here, ..self }
+    pub(in crate::web) fn section(self, here: &'static str) -> Self {
+        Self { section: here, ..self }
     }
 
     /// For a page that may be the answer to a form: nothing can be looked at where that was sent.
-    pub(in crate::web) fn again(self, again: impl Into<String>) -> Self {
-        Self { again: again.into(), ..self }
+    pub(in crate::web) fn refresh_url(self, again: impl Into<String>) -> Self {
+        Self { refresh_url: again.into(), ..self }
     }
 
     /// A page that does not look again by itself.
-    pub(in crate::web) fn still(self) -> Self {
+    pub(in crate::web) fn without_refresh(self) -> Self {
         Self { seen: None, ..self }
     }
 
     /// "nothing is sent", "nothing of the manager paris is sent".
-    pub(in crate::web) fn stopped(freeze: &Freeze) -> String {
+    pub(in crate::web) fn freeze_text(freeze: &Freeze) -> String {
         match &freeze.extent {
             Extent::Everything => "nothing is sent".to_owned(),
             part @ (Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_)) => {
@@ -128,9 +128,9 @@ impl Frame {
         }
     }
 
-    pub(in crate::web) fn places(&self) -> &'static [(&'static str, &'static str)] {
+    pub(in crate::web) fn sections(&self) -> &'static [(&'static str, &'static str)] {
         match &self.person {
-            Some(person) if !person.must_change_password => &PLACES,
+            Some(person) if !person.must_change_password => &SECTIONS,
             Some(_) | None => &[],
         }
     }
@@ -138,7 +138,7 @@ impl Frame {
 
 /// Where a list of pages continues.
 #[derive(Debug)]
-pub(in crate::web) struct Older {
+pub(in crate::web) struct NextPage {
     /// Where.
     pub(in crate::web) action: &'static str,
     /// The filter, as the form's fields.
@@ -151,7 +151,7 @@ pub(in crate::web) struct Older {
 pub(in crate::web) fn page(
     status: StatusCode,
     template: &impl Template,
-) -> Result<Response, Failure> {
-    let html = template.render().map_err(|error| Failure::broken(&error))?;
+) -> Result<Response, PageError> {
+    let html = template.render().map_err(|error| PageError::internal(&error))?;
     Ok((status, Html(html)).into_response())
 }

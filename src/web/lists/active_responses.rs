@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{InForce, PAGE_ROWS, Standing},
-    domain::{Time, action::counted, request::Outcome},
+    broker::queries::request::{ActiveResponse, ActiveTarget, PAGE_ROWS},
+    domain::{Time, action::with_count, request::Outcome},
     text::request,
     web::{
-        Site,
-        error::Failure,
-        http::session::{Asked, Session},
-        layout::page::{Frame, Older, page},
+        AppState,
+        error::PageError,
+        http::session::{PageSession, QueryParams},
+        layout::page::{Layout, NextPage, page},
     },
 };
 
@@ -23,18 +23,18 @@ const PLACES_MAX: usize = 100;
 const UNFOLDED_MAX: usize = 25;
 
 #[derive(Debug, Template)]
-#[template(path = "pages/in_force.html")]
-pub(in crate::web) struct InForcePage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) effects: Vec<Effect>,
+#[template(path = "pages/active_responses.html")]
+pub(in crate::web) struct ActiveResponsesPage {
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) effects: Vec<ActiveResponseCard>,
     /// Whether newer ones are on another page.
     pub(in crate::web) later: bool,
-    pub(in crate::web) older: Option<Older>,
+    pub(in crate::web) older: Option<NextPage>,
 }
 
 /// What one request brought into force.
 #[derive(Debug)]
-pub(in crate::web) struct Effect {
+pub(in crate::web) struct ActiveResponseCard {
     request: String,
     /// The manager, where there is more than one.
     manager: Option<String>,
@@ -52,12 +52,12 @@ pub(in crate::web) struct Effect {
     known: Vec<(&'static str, usize)>,
     /// How many endpoints there are beside those listed.
     more: usize,
-    endpoints: Vec<Place>,
+    endpoints: Vec<ActiveEndpoint>,
 }
 
 /// Where.
 #[derive(Debug)]
-pub(in crate::web) struct Place {
+pub(in crate::web) struct ActiveEndpoint {
     id: String,
     name: String,
     outcome: &'static str,
@@ -68,44 +68,52 @@ pub(in crate::web) struct Place {
 /// Which page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web) struct Pages {
+pub(in crate::web) struct ActiveResponsesQuery {
     before: String,
 }
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-    Asked(pages): Asked<Pages>,
-) -> Result<Response, Failure> {
+    State(app): State<AppState>,
+    session: PageSession,
+    QueryParams(pages): QueryParams<ActiveResponsesQuery>,
+) -> Result<Response, PageError> {
     let before = read(&pages.before, "page", |id| id.parse().ok())
-        .map_err(|_unreadable| Failure::not_found())?;
-    let found = site.broker.in_force(&session.who, before).await?;
-    let frame = Frame::new(&site, &session, "In force").await?.at("/in-force");
-    let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
+        .map_err(|_unreadable| PageError::not_found())?;
+    let found = app.broker.active_responses(&session.who, before).await?;
+    let layout = Layout::new(&app, &session, "In force").await?.section("/in-force");
+    let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
     let later = before.is_some();
-    page(StatusCode::OK, &InForcePage { later, ..InForcePage::new(frame, &found, several, now) })
+    page(
+        StatusCode::OK,
+        &ActiveResponsesPage { later, ..ActiveResponsesPage::new(layout, &found, several, now) },
+    )
 }
 
-impl InForcePage {
+impl ActiveResponsesPage {
     /// `several`: there is more than one manager, so each is named.
-    pub(in crate::web) fn new(frame: Frame, found: &[Standing], several: bool, now: Time) -> Self {
+    pub(in crate::web) fn new(
+        layout: Layout,
+        found: &[ActiveResponse],
+        several: bool,
+        now: Time,
+    ) -> Self {
         let effects: Vec<_> =
-            found.iter().filter_map(|one| Effect::new(one, several, now)).collect();
+            found.iter().filter_map(|one| ActiveResponseCard::new(one, several, now)).collect();
         let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
         let last = effects.last().filter(|_| full).map(|last| last.request.clone());
-        let older = last.map(|before| Older { action: "/in-force", fields: Vec::new(), before });
-        Self { frame, effects, later: false, older }
+        let older = last.map(|before| NextPage { action: "/in-force", fields: Vec::new(), before });
+        Self { layout, effects, later: false, older }
     }
 }
 
-impl Effect {
-    fn new(standing: &Standing, several: bool, now: Time) -> Option<Self> {
+impl ActiveResponseCard {
+    fn new(standing: &ActiveResponse, several: bool, now: Time) -> Option<Self> {
         let places = &standing.places;
         let first = places.first()?;
         let count = |outcome| places.iter().filter(|one| one.outcome == outcome).count();
         let known = Outcome::NAMES.map(|name| (name, count(name)));
-        let reach = counted(u64::try_from(places.len()).unwrap_or(0), "endpoint");
+        let reach = with_count(u64::try_from(places.len()).unwrap_or(0), "endpoint");
         Some(Self {
             request: first.request.to_string(),
             manager: several.then(|| first.manager.clone()),
@@ -117,7 +125,11 @@ impl Effect {
             undo: standing.undo.map(|(id, state)| (id.to_string(), state.name())),
             known: known.into_iter().filter(|(_, number)| *number > 0).collect(),
             more: places.len().saturating_sub(PLACES_MAX),
-            endpoints: places.iter().take(PLACES_MAX).map(|one| Place::new(one, now)).collect(),
+            endpoints: places
+                .iter()
+                .take(PLACES_MAX)
+                .map(|one| ActiveEndpoint::new(one, now))
+                .collect(),
         })
     }
 
@@ -133,8 +145,8 @@ impl Effect {
     }
 }
 
-impl Place {
-    fn new(one: &InForce, now: Time) -> Self {
+impl ActiveEndpoint {
+    fn new(one: &ActiveTarget, now: Time) -> Self {
         Self {
             id: one.endpoint.to_string(),
             name: one.name.clone(),
@@ -153,5 +165,5 @@ fn approvers(people: &[(String, bool)]) -> String {
 }
 
 fn until(ends: Option<Time>, now: Time) -> Option<(Time, String)> {
-    ends.map(|ends| (ends, request::left(ends, now)))
+    ends.map(|ends| (ends, request::time_left(ends, now)))
 }

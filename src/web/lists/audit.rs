@@ -14,31 +14,31 @@ use crate::{
         audit::{AuditEntry, EventKind},
     },
     text::{
-        audit::{Told, tell},
-        request::given,
+        audit::{AuditText, describe},
+        request::non_empty,
     },
     web::{
-        Site,
-        error::Failure,
-        http::session::{Asked, Session},
-        layout::page::{Frame, Older, page},
+        AppState,
+        error::PageError,
+        http::session::{PageSession, QueryParams},
+        layout::page::{Layout, NextPage, page},
     },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/audit.html")]
 pub(in crate::web) struct AuditPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) asked: Filters,
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) asked: AuditFilters,
     pub(in crate::web) problem: Option<String>,
-    pub(in crate::web) rows: Vec<Told>,
-    pub(in crate::web) older: Option<Older>,
+    pub(in crate::web) rows: Vec<AuditText>,
+    pub(in crate::web) older: Option<NextPage>,
 }
 
 /// The filter as it was typed.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
-pub(in crate::web) struct Filters {
+pub(in crate::web) struct AuditFilters {
     kind: String,
     actor: String,
     endpoint: String,
@@ -52,29 +52,36 @@ pub(in crate::web) struct Filters {
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-    Asked(asked): Asked<Filters>,
-) -> Result<Response, Failure> {
-    let frame = Frame::new(&site, &session, "Audit").await?.at("/audit").still();
+    State(app): State<AppState>,
+    session: PageSession,
+    QueryParams(asked): QueryParams<AuditFilters>,
+) -> Result<Response, PageError> {
+    let layout = Layout::new(&app, &session, "Audit").await?.section("/audit").without_refresh();
     match asked.read() {
         Ok((filter, before)) => {
-            let found = site.broker.audit(&session.who, &filter, before).await?;
-            page(StatusCode::OK, &AuditPage::new(frame, asked, found))
+            let found = app.broker.audit(&session.who, &filter, before).await?;
+            page(StatusCode::OK, &AuditPage::new(layout, asked, found))
         }
         Err(problem) => {
-            let empty = AuditPage::new(frame, asked, Vec::new());
+            let empty = AuditPage::new(layout, asked, Vec::new());
             page(StatusCode::BAD_REQUEST, &AuditPage { problem: Some(problem), ..empty })
         }
     }
 }
 
 impl AuditPage {
-    pub(in crate::web) fn new(frame: Frame, asked: Filters, found: Vec<AuditEntry>) -> Self {
+    pub(in crate::web) fn new(layout: Layout, asked: AuditFilters, found: Vec<AuditEntry>) -> Self {
         let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
         let last = found.last().filter(|_| full).map(|last| last.seq.to_string());
-        let older = last.map(|before| Older { action: "/audit", fields: asked.fields(), before });
-        Self { frame, asked, problem: None, rows: found.into_iter().map(tell).collect(), older }
+        let older =
+            last.map(|before| NextPage { action: "/audit", fields: asked.fields(), before });
+        Self {
+            layout,
+            asked,
+            problem: None,
+            rows: found.into_iter().map(describe).collect(),
+            older,
+        }
     }
 
     /// Every kind of event, and before each family the family as a whole.
@@ -92,18 +99,18 @@ impl AuditPage {
     }
 }
 
-impl Filters {
+impl AuditFilters {
     fn read(&self) -> Result<(AuditFilter, Option<u64>), String> {
         let before = read(&self.before, "page", |seq| seq.parse().ok())?;
         let filter = AuditFilter {
             since: read(&self.since, "time", moment)?,
             until: read(&self.until, "time", moment)?,
-            kind: given(&self.kind),
-            actor: given(&self.actor),
-            endpoint: given(&self.endpoint),
-            target: given(&self.target),
-            request: given(&self.request),
-            policy: given(&self.policy),
+            kind: non_empty(&self.kind),
+            actor: non_empty(&self.actor),
+            endpoint: non_empty(&self.endpoint),
+            target: non_empty(&self.target),
+            request: non_empty(&self.request),
+            policy: non_empty(&self.policy),
         };
         Ok((filter, before))
     }

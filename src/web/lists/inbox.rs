@@ -6,46 +6,46 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{Access, Group, Inbox, Pile, Waiting},
+    broker::queries::request::{InboxGroup, InboxPage, InboxSection, PendingItem, Permission},
     domain::{
         Time,
-        action::{ActionKind, counted},
+        action::{ActionKind, with_count},
         request::Request,
     },
     text::request,
     web::{
-        Site,
-        error::Failure,
-        http::session::{Asked, Session},
-        layout::page::{Frame, page},
-        request::break_glass::{Due, reviews},
+        AppState,
+        error::PageError,
+        http::session::{PageSession, QueryParams},
+        layout::page::{Layout, page},
+        request::break_glass::{DueReview, reviews},
     },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/inbox.html")]
-pub(in crate::web) struct InboxPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) mine: Section,
-    pub(in crate::web) others: Section,
+pub(in crate::web) struct InboxTemplate {
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) mine: InboxSectionView,
+    pub(in crate::web) others: InboxSectionView,
     /// Broken glasses that this person may look back at.
-    pub(in crate::web) reviews: Vec<Due>,
+    pub(in crate::web) reviews: Vec<DueReview>,
 }
 
 /// What waits for this person, or for others: one page of it.
 #[derive(Debug)]
-pub(in crate::web) struct Section {
+pub(in crate::web) struct InboxSectionView {
     /// How many requests there are, on this page and all others.
     number: u64,
-    cards: Vec<Card>,
+    cards: Vec<InboxCard>,
     /// The key of the next page.
     next: Option<String>,
 }
 
 /// One request, or several for the same action on the same target.
 #[derive(Debug)]
-pub(in crate::web) struct Card {
-    items: Vec<Item>,
+pub(in crate::web) struct InboxCard {
+    items: Vec<InboxItem>,
     /// How many there are beside these.
     more: usize,
     /// What they all would do, where there are several.
@@ -58,7 +58,7 @@ pub(in crate::web) struct Card {
 
 /// A request that waits.
 #[derive(Debug)]
-pub(in crate::web) struct Item {
+pub(in crate::web) struct InboxItem {
     id: String,
     effect: String,
     /// What only this one of several would do: on what, for how long.
@@ -80,69 +80,76 @@ pub(in crate::web) struct Item {
 /// Which page of each section.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web) struct Pages {
+pub(in crate::web) struct InboxQuery {
     after: String,
     others_after: String,
 }
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-    Asked(pages): Asked<Pages>,
-) -> Result<Response, Failure> {
+    State(app): State<AppState>,
+    session: PageSession,
+    QueryParams(pages): QueryParams<InboxQuery>,
+) -> Result<Response, PageError> {
     let place = |text: &str| {
-        read(text, "page", |key| key.parse().ok()).map_err(|_unreadable| Failure::not_found())
+        read(text, "page", |key| key.parse().ok()).map_err(|_unreadable| PageError::not_found())
     };
     let (mine, others) = (place(&pages.after)?, place(&pages.others_after)?);
-    let inbox = site.broker.inbox(&session.who, mine, others).await?;
-    let (several, now) = (site.broker.several_managers(), site.broker.clock().now());
-    let frame = Frame::new(&site, &session, "Inbox").await?.at("/");
-    let reviews = reviews(&site, &session).await?;
-    page(StatusCode::OK, &InboxPage { reviews, ..InboxPage::new(frame, &inbox, several, now) })
+    let inbox = app.broker.inbox(&session.who, mine, others).await?;
+    let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
+    let layout = Layout::new(&app, &session, "Inbox").await?.section("/");
+    let reviews = reviews(&app, &session).await?;
+    page(
+        StatusCode::OK,
+        &InboxTemplate { reviews, ..InboxTemplate::new(layout, &inbox, several, now) },
+    )
 }
 
-impl InboxPage {
+impl InboxTemplate {
     /// `several`: there is more than one manager, so each is named.
-    pub(in crate::web) fn new(frame: Frame, inbox: &Inbox, several: bool, now: Time) -> Self {
-        let section = |pile: &Pile| Section {
+    pub(in crate::web) fn new(layout: Layout, inbox: &InboxPage, several: bool, now: Time) -> Self {
+        let section = |pile: &InboxSection| InboxSectionView {
             number: pile.number,
-            cards: pile.groups.iter().filter_map(|group| Card::new(group, several, now)).collect(),
+            cards: pile
+                .groups
+                .iter()
+                .filter_map(|group| InboxCard::new(group, several, now))
+                .collect(),
             next: pile.next.map(|place| place.to_string()),
         };
         let (mine, others) = (section(&inbox.mine), section(&inbox.others));
-        Self { frame, mine, others, reviews: Vec::new() }
+        Self { layout, mine, others, reviews: Vec::new() }
     }
 }
 
-impl Section {
+impl InboxSectionView {
     fn requests(&self) -> String {
-        counted(self.number, "request")
+        with_count(self.number, "request")
     }
 }
 
-impl Card {
-    fn new(group: &Group, several: bool, now: Time) -> Option<Self> {
+impl InboxCard {
+    fn new(group: &InboxGroup, several: bool, now: Time) -> Option<Self> {
         let action = &group.members.first()?.request.action;
         Some(Self {
-            items: group.members.iter().map(|one| Item::new(one, several, now)).collect(),
+            items: group.members.iter().map(|one| InboxItem::new(one, several, now)).collect(),
             more: group.more,
             phrase: action.phrase(),
             kind: action.kind(),
             target: action.argument(),
-            together: group.together().map(|id| id.to_string()),
+            together: group.approvable_with().map(|id| id.to_string()),
         })
     }
 
     /// How many requests: "3 requests".
     fn number(&self) -> String {
-        counted(u64::try_from(self.items.len() + self.more).unwrap_or(0), "request")
+        with_count(u64::try_from(self.items.len() + self.more).unwrap_or(0), "request")
     }
 }
 
-impl Item {
-    fn new(waiting: &Waiting, several: bool, now: Time) -> Self {
-        let Waiting { request, agent, approve, voted } = waiting;
+impl InboxItem {
+    fn new(waiting: &PendingItem, several: bool, now: Time) -> Self {
+        let PendingItem { request, agent, approve, voted } = waiting;
         let names: Vec<_> = request
             .votes
             .iter()
@@ -151,8 +158,8 @@ impl Item {
             .collect();
         let why_not = match approve {
             _ if *voted => "You have approved it; it waits for others.".to_owned(),
-            Access::Now | Access::WithPassword => String::new(),
-            Access::No(why) => format!("You may not approve it: {why}."),
+            Permission::Now | Permission::WithPassword => String::new(),
+            Permission::Denied(why) => format!("You may not approve it: {why}."),
         };
         let effect = request.effect_among(several);
         let reach = effect.strip_prefix(&request.action.phrase()).unwrap_or(&effect);
@@ -163,13 +170,13 @@ impl Item {
             asker: asker(request),
             skipped: match request.skipped.len() {
                 0 => String::new(),
-                n => format!("{} left out", counted(u64::try_from(n).unwrap_or(0), "endpoint")),
+                n => format!("{} left out", with_count(u64::try_from(n).unwrap_or(0), "endpoint")),
             },
             criticality: request.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
             needed: request::needed(&request.decision, &names),
             asked_at: request.asked_at,
             deadline: request.deadline,
-            left: request::left(request.deadline, now),
+            left: request::time_left(request.deadline, now),
             effect,
             why_not,
         }

@@ -5,34 +5,34 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
 use crate::{
-    broker::queries::request::{Filter, PAGE_ROWS, Summary},
+    broker::queries::request::{PAGE_ROWS, RequestFilter, RequestSummary},
     domain::{
-        action::{ActionKind, counted},
+        action::{ActionKind, with_count},
         request::StateName,
     },
-    text::request::{given, outcomes},
+    text::request::{non_empty, outcomes},
     web::{
-        Site,
-        error::Failure,
-        http::session::{Asked, Session},
-        layout::page::{Frame, Older, page},
+        AppState,
+        error::PageError,
+        http::session::{PageSession, QueryParams},
+        layout::page::{Layout, NextPage, page},
     },
 };
 
 #[derive(Debug, Template)]
 #[template(path = "pages/requests.html")]
 pub(in crate::web) struct RequestsPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) asked: Filters,
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) asked: RequestFilters,
     pub(in crate::web) problem: Option<String>,
-    pub(in crate::web) rows: Vec<Row>,
-    pub(in crate::web) older: Option<Older>,
+    pub(in crate::web) rows: Vec<RequestRow>,
+    pub(in crate::web) older: Option<NextPage>,
 }
 
 /// The filter as it was typed.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
-pub(in crate::web) struct Filters {
+pub(in crate::web) struct RequestFilters {
     state: String,
     action: String,
     target: String,
@@ -42,36 +42,40 @@ pub(in crate::web) struct Filters {
 
 /// A request in the list.
 #[derive(Debug)]
-pub(in crate::web) struct Row {
-    summary: Summary,
+pub(in crate::web) struct RequestRow {
+    summary: RequestSummary,
     effect: String,
     outcomes: String,
 }
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
-    Asked(asked): Asked<Filters>,
-) -> Result<Response, Failure> {
-    let frame = Frame::new(&site, &session, "Requests").await?.at("/requests");
+    State(app): State<AppState>,
+    session: PageSession,
+    QueryParams(asked): QueryParams<RequestFilters>,
+) -> Result<Response, PageError> {
+    let layout = Layout::new(&app, &session, "Requests").await?.section("/requests");
     match asked.read() {
         Ok(filter) => {
-            let found = site.broker.requests_of_person(&session.who, &filter).await?;
-            page(StatusCode::OK, &RequestsPage::new(frame, asked, found))
+            let found = app.broker.requests_of_person(&session.who, &filter).await?;
+            page(StatusCode::OK, &RequestsPage::new(layout, asked, found))
         }
         Err(problem) => {
-            let empty = RequestsPage::new(frame, asked, Vec::new());
+            let empty = RequestsPage::new(layout, asked, Vec::new());
             page(StatusCode::BAD_REQUEST, &RequestsPage { problem: Some(problem), ..empty })
         }
     }
 }
 
 impl RequestsPage {
-    pub(in crate::web) fn new(frame: Frame, asked: Filters, found: Vec<Summary>) -> Self {
+    pub(in crate::web) fn new(
+        layout: Layout,
+        asked: RequestFilters,
+        found: Vec<RequestSummary>,
+    ) -> Self {
         let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
         let last = found.last().filter(|_| full).map(|last| last.id.to_string());
-        let older = last.map(|before| Older {
+        let older = last.map(|before| NextPage {
             action: "/requests",
             fields: vec![
                 ("state", asked.state.clone()),
@@ -81,17 +85,23 @@ impl RequestsPage {
             ],
             before,
         });
-        Self { frame, asked, problem: None, rows: found.into_iter().map(Row::new).collect(), older }
+        Self {
+            layout,
+            asked,
+            problem: None,
+            rows: found.into_iter().map(RequestRow::new).collect(),
+            older,
+        }
     }
 }
 
-impl Filters {
-    fn read(&self) -> Result<Filter, String> {
+impl RequestFilters {
+    fn read(&self) -> Result<RequestFilter, String> {
         let state = read(&self.state, "state", StateName::parse)?;
         let action = read(&self.action, "action", ActionKind::parse)?;
         let before = read(&self.before, "page", |id| id.parse().ok())?;
-        let (argument, endpoint) = (given(&self.target), given(&self.endpoint));
-        Ok(Filter { state, action, argument, endpoint, before, ..Filter::default() })
+        let (argument, endpoint) = (non_empty(&self.target), non_empty(&self.endpoint));
+        Ok(RequestFilter { state, action, argument, endpoint, before, ..RequestFilter::default() })
     }
 }
 
@@ -101,15 +111,15 @@ pub(in crate::web) fn read<T>(
     what: &str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, String> {
-    match given(text) {
+    match non_empty(text) {
         None => Ok(None),
         Some(text) => parse(&text).map(Some).ok_or_else(|| format!("There is no {what} “{text}”.")),
     }
 }
 
-impl Row {
-    fn new(summary: Summary) -> Self {
-        let targets = counted(summary.counts.targets, "endpoint");
+impl RequestRow {
+    fn new(summary: RequestSummary) -> Self {
+        let targets = with_count(summary.counts.targets, "endpoint");
         let effect = format!("{} on {targets}", summary.action.phrase());
         let effect = if summary.action.kind().is_undo() {
             effect
@@ -117,7 +127,7 @@ impl Row {
             format!("{effect} {}", summary.term)
         };
         let counts = &summary.counts;
-        let known = counts.met().next().is_some();
+        let known = counts.reached().next().is_some();
         let outcomes = if known { outcomes(counts) } else { String::new() };
         Self { summary, effect, outcomes }
     }

@@ -8,21 +8,21 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::page::{Typed, id_of, request_page};
+use super::page::{FormInput, id_of, request_page};
 use crate::{
     broker::BrokerError,
     domain::{
         digest::Digest,
         facts::Verb,
         id::RequestId,
-        lifecycle::{Refusal, Shown},
+        lifecycle::{Displayed, Refusal},
         request::Request,
     },
     web::{
-        Site,
-        admin::reauthenticate::{Given, recent},
-        error::{Failure, status_of},
-        http::session::{Fields, Session},
+        AppState,
+        admin::reauthenticate::{Reauth, require_recent_password},
+        error::{PageError, status_of},
+        http::session::{CsrfForm, PageSession},
     },
 };
 
@@ -31,7 +31,7 @@ pub(in crate::web) const COMMENT_CHARS_MAX: usize = 2000;
 
 /// A vote, with what was on the screen.
 #[derive(Deserialize)]
-pub(in crate::web) struct Vote {
+pub(in crate::web) struct VoteForm {
     version: u64,
     digest: String,
     /// The beginning of the digest, where the glass is broken.
@@ -45,118 +45,121 @@ pub(in crate::web) struct Vote {
 
 /// A reason, and the password where it is wanted.
 #[derive(Deserialize)]
-pub(in crate::web) struct Ending {
+pub(in crate::web) struct ReasonForm {
     #[serde(default)]
     comment: String,
     #[serde(default)]
     password: String,
 }
 
-impl Vote {
-    pub(in crate::web) fn shown(&self) -> Result<Shown, Failure> {
-        let digest = Digest::parse(&self.digest).ok_or_else(Failure::unreadable)?;
-        Ok(Shown { version: self.version, digest })
+impl VoteForm {
+    pub(in crate::web) fn shown(&self) -> Result<Displayed, PageError> {
+        let digest = Digest::parse(&self.digest).ok_or_else(PageError::unreadable)?;
+        Ok(Displayed { version: self.version, digest })
     }
 }
 
 /// Approves what was shown.
 pub(in crate::web) async fn approve(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-    Fields(vote): Fields<Vote>,
-) -> Result<Response, Failure> {
-    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Approve };
+    CsrfForm(vote): CsrfForm<VoteForm>,
+) -> Result<Response, PageError> {
+    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Approve };
     let shown = vote.shown()?;
-    let who = match desk.enter(&vote.comment, &vote.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => return desk.again(problem, vote.comment).await,
+    let who = match desk.reauthenticate(&vote.comment, &vote.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => return desk.show_error(problem, vote.comment).await,
     };
-    let done = desk.site.broker.approve(&who, desk.id, shown, vote.comment.trim()).await;
-    desk.close(done, vote.comment).await
+    let done = desk.app.broker.approve(&who, desk.id, shown, vote.comment.trim()).await;
+    desk.finish(done, vote.comment).await
 }
 
 /// Rejects what was shown; the comment is the reason.
 pub(in crate::web) async fn reject(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-    Fields(vote): Fields<Vote>,
-) -> Result<Response, Failure> {
-    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Reject };
+    CsrfForm(vote): CsrfForm<VoteForm>,
+) -> Result<Response, PageError> {
+    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Reject };
     let shown = vote.shown()?;
-    let who = match desk.enter(&vote.comment, &vote.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => return desk.again(problem, vote.comment).await,
+    let who = match desk.reauthenticate(&vote.comment, &vote.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => return desk.show_error(problem, vote.comment).await,
     };
-    let done = desk.site.broker.reject(&who, desk.id, shown, vote.comment.trim()).await;
-    desk.close(done, vote.comment).await
+    let done = desk.app.broker.reject(&who, desk.id, shown, vote.comment.trim()).await;
+    desk.finish(done, vote.comment).await
 }
 
 /// Takes one's own approval back.
 pub(in crate::web) async fn retract(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-    Fields(form): Fields<Ending>,
-) -> Result<Response, Failure> {
-    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Retract };
-    let who = match desk.enter(&form.comment, &form.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => return desk.again(problem, form.comment).await,
+    CsrfForm(form): CsrfForm<ReasonForm>,
+) -> Result<Response, PageError> {
+    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Retract };
+    let who = match desk.reauthenticate(&form.comment, &form.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => return desk.show_error(problem, form.comment).await,
     };
-    let done = desk.site.broker.retract(&who, desk.id).await;
-    desk.close(done, form.comment).await
+    let done = desk.app.broker.retract(&who, desk.id).await;
+    desk.finish(done, form.comment).await
 }
 
 /// Takes the request back, as the owner of the agent that asked.
 pub(in crate::web) async fn cancel(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-    Fields(form): Fields<Ending>,
-) -> Result<Response, Failure> {
-    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Cancel };
-    let who = match desk.enter(&form.comment, &form.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => return desk.again(problem, form.comment).await,
+    CsrfForm(form): CsrfForm<ReasonForm>,
+) -> Result<Response, PageError> {
+    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Cancel };
+    let who = match desk.reauthenticate(&form.comment, &form.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => return desk.show_error(problem, form.comment).await,
     };
-    let done = desk.site.broker.cancel_as_person(&who, desk.id, form.comment.trim()).await;
-    desk.close(done, form.comment).await
+    let done = desk.app.broker.cancel_as_person(&who, desk.id, form.comment.trim()).await;
+    desk.finish(done, form.comment).await
 }
 
 /// Asks for what takes the request back; the answer leads to that new request.
 pub(in crate::web) async fn undo(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-    Fields(form): Fields<Vote>,
-) -> Result<Response, Failure> {
-    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Undo };
+    CsrfForm(form): CsrfForm<VoteForm>,
+) -> Result<Response, PageError> {
+    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Undo };
     let shown = form.shown()?;
     if let Some(refusal) = desk.behind(shown).await? {
-        return desk.close(Err(refusal.into()), form.comment).await;
+        return desk.finish(Err(refusal.into()), form.comment).await;
     }
-    let who = match desk.enter(&form.comment, &form.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => return desk.again(problem, form.comment).await,
+    let who = match desk.reauthenticate(&form.comment, &form.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => return desk.show_error(problem, form.comment).await,
     };
-    let done = desk.site.broker.undo_as_person(&who, desk.id, form.comment.trim()).await;
-    desk.close(done, form.comment).await
+    let done = desk.app.broker.undo_as_person(&who, desk.id, form.comment.trim()).await;
+    desk.finish(done, form.comment).await
 }
 
 /// Where one form on one request is dealt with.
-pub(in crate::web) struct Desk {
-    pub(in crate::web) site: Site,
-    pub(in crate::web) session: Session,
+pub(in crate::web) struct RequestForm {
+    pub(in crate::web) app: AppState,
+    pub(in crate::web) session: PageSession,
     pub(in crate::web) id: RequestId,
     pub(in crate::web) verb: Verb,
 }
 
-impl Desk {
+impl RequestForm {
     /// Why a form that shows an earlier state of the request is not taken.
-    pub(in crate::web) async fn behind(&self, shown: Shown) -> Result<Option<Refusal>, Failure> {
-        let seen = self.site.broker.request_of_person(&self.session.who, self.id).await?;
+    pub(in crate::web) async fn behind(
+        &self,
+        shown: Displayed,
+    ) -> Result<Option<Refusal>, PageError> {
+        let seen = self.app.broker.request_of_person(&self.session.who, self.id).await?;
         Ok(if shown.digest != seen.request.digest {
             Some(Refusal::DigestChanged)
         } else if shown.version != seen.request.version {
@@ -167,26 +170,27 @@ impl Desk {
     }
 
     /// Checks what the form says of itself, and the password where policy wants a recent one.
-    pub(in crate::web) async fn enter(
+    pub(in crate::web) async fn reauthenticate(
         &self,
         comment: &str,
         password: &str,
-    ) -> Result<Given, Failure> {
+    ) -> Result<Reauth, PageError> {
         if comment.chars().count() > COMMENT_CHARS_MAX {
             let problem =
                 format!("That is longer than {COMMENT_CHARS_MAX} characters. Nothing was changed.");
-            return Ok(Given::Problem(problem));
+            return Ok(Reauth::Problem(problem));
         }
-        let seen = self.site.broker.request_of_person(&self.session.who, self.id).await?;
-        recent(&self.site, &self.session, &seen.access(self.verb), password).await
+        let seen = self.app.broker.request_of_person(&self.session.who, self.id).await?;
+        require_recent_password(&self.app, &self.session, &seen.permission(self.verb), password)
+            .await
     }
 
     /// Back to the page, or the page as it is now with the reason why nothing was changed.
-    pub(in crate::web) async fn close(
+    pub(in crate::web) async fn finish(
         &self,
         done: Result<Request, BrokerError>,
         comment: String,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, PageError> {
         match done {
             Ok(request) => Ok(Redirect::to(&format!("/requests/{}", request.id)).into_response()),
             Err(BrokerError::Refused(refusal)) => {
@@ -201,11 +205,11 @@ impl Desk {
         }
     }
 
-    pub(in crate::web) async fn again(
+    pub(in crate::web) async fn show_error(
         &self,
         problem: String,
         comment: String,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, PageError> {
         self.page(StatusCode::UNAUTHORIZED, problem, comment).await
     }
 
@@ -214,17 +218,17 @@ impl Desk {
         status: StatusCode,
         problem: String,
         comment: String,
-    ) -> Result<Response, Failure> {
-        let none = Typed::default();
+    ) -> Result<Response, PageError> {
+        let none = FormInput::default();
         let typed = match self.verb {
-            Verb::Approve => Typed { comment, ..none },
-            Verb::Reject => Typed { reject: comment, ..none },
-            Verb::Cancel => Typed { cancel: comment, ..none },
-            Verb::Undo => Typed { undo: comment, ..none },
-            Verb::Resolve => Typed { resolve: comment, ..none },
-            Verb::BreakGlass => Typed { glass: comment, ..none },
-            Verb::Review => Typed { review: comment, ..none },
-            Verb::Comment => Typed { note: comment, ..none },
+            Verb::Approve => FormInput { comment, ..none },
+            Verb::Reject => FormInput { reject: comment, ..none },
+            Verb::Cancel => FormInput { cancel: comment, ..none },
+            Verb::Undo => FormInput { undo: comment, ..none },
+            Verb::Resolve => FormInput { resolve: comment, ..none },
+            Verb::BreakGlass => FormInput { glass: comment, ..none },
+            Verb::Review => FormInput { review: comment, ..none },
+            Verb::Comment => FormInput { note: comment, ..none },
             Verb::Retract
             | Verb::ManagePeople
             | Verb::ManageAgents
@@ -234,6 +238,6 @@ impl Desk {
             | Verb::Freeze
             | Verb::Unfreeze => none,
         };
-        request_page(&self.site, &self.session, self.id, Some((status, problem, typed))).await
+        request_page(&self.app, &self.session, self.id, Some((status, problem, typed))).await
     }
 }

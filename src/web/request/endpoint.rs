@@ -1,75 +1,83 @@
-//! One endpoint on a request's page: what is known of it in plain words, and its story.
+//! One endpoint on a request's page: what is known of it in plain words, and its timeline.
 
 use crate::{
     domain::{
         Time,
         request::{Outcome, Proof, Request, Skipped, Target},
     },
-    text::{request, timeline::Story},
+    text::{request, timeline::EndpointTimeline},
 };
 
-/// So many endpoints are shown with their stories open.
+/// So many endpoints are shown with their timelines open.
 const OPEN_MAX: usize = 3;
 
 /// An endpoint that takes part.
 #[derive(Debug)]
-pub(in crate::web) struct Part<'a> {
+pub(in crate::web) struct EndpointRow<'a> {
     pub(in crate::web) target: &'a Target,
-    pub(in crate::web) story: &'a Story,
+    pub(in crate::web) timeline: &'a EndpointTimeline,
     /// In a word, for a badge; empty while nothing is known.
     pub(in crate::web) word: &'static str,
     /// In a sentence; empty where the word is enough.
     pub(in crate::web) means: &'static str,
     /// When it ends by itself, where that is still to come or is to be expected.
-    pub(in crate::web) until: Option<Until>,
-    /// Whether its story is shown at once.
+    pub(in crate::web) until: Option<Countdown>,
+    /// Whether its timeline is shown at once.
     pub(in crate::web) open: bool,
 }
 
 /// When a response ends by itself.
 #[derive(Debug)]
-pub(in crate::web) struct Until {
+pub(in crate::web) struct Countdown {
     pub(in crate::web) at: Time,
     pub(in crate::web) left: String,
 }
 
 /// An endpoint that was left out.
 #[derive(Debug)]
-pub(in crate::web) struct Left<'a> {
+pub(in crate::web) struct SkippedRow<'a> {
     pub(in crate::web) skipped: &'a Skipped,
-    pub(in crate::web) story: &'a Story,
+    pub(in crate::web) timeline: &'a EndpointTimeline,
 }
 
-/// The endpoints that take part, with their stories, which come in the same order.
+/// The endpoints that take part, with their timelines, which come in the same order.
 pub(in crate::web) fn parts<'a>(
     request: &'a Request,
-    stories: &'a [Story],
+    timelines: &'a [EndpointTimeline],
     now: Time,
-) -> Vec<Part<'a>> {
+) -> Vec<EndpointRow<'a>> {
     let few = request.targets.len() <= OPEN_MAX;
-    let part = |(target, story): (&'a Target, &'a Story)| {
+    let part = |(target, timeline): (&'a Target, &'a EndpointTimeline)| {
         let (word, means) = known(request, target);
         let ends = request.ends(target).filter(|_| target.outcome.as_ref().is_some_and(stands));
-        let until = ends.map(|at| Until { at, left: request::left(at, now) });
-        let open = few || is_loud(target) || target.doubt.is_some();
-        Part { target, story, word, means, until, open }
+        let until = ends.map(|at| Countdown { at, left: request::time_left(at, now) });
+        let open = few || needs_attention(target) || target.doubt.is_some();
+        EndpointRow { target, timeline, word, means, until, open }
     };
-    request.targets.iter().zip(stories).map(part).collect()
+    request.targets.iter().zip(timelines).map(part).collect()
 }
 
 /// The endpoints that were left out.
-pub(in crate::web) fn left<'a>(request: &'a Request, stories: &'a [Story]) -> Vec<Left<'a>> {
-    let stories = stories.iter().skip(request.targets.len());
-    request.skipped.iter().zip(stories).map(|(skipped, story)| Left { skipped, story }).collect()
+pub(in crate::web) fn left<'a>(
+    request: &'a Request,
+    timelines: &'a [EndpointTimeline],
+) -> Vec<SkippedRow<'a>> {
+    let timelines = timelines.iter().skip(request.targets.len());
+    request
+        .skipped
+        .iter()
+        .zip(timelines)
+        .map(|(skipped, timeline)| SkippedRow { skipped, timeline })
+        .collect()
 }
 
 /// Whether nobody knows what happened there, and a person must look.
-pub(in crate::web) fn is_loud(target: &Target) -> bool {
-    target.outcome.as_ref().is_some_and(Outcome::open_to_people)
+pub(in crate::web) fn needs_attention(target: &Target) -> bool {
+    target.outcome.as_ref().is_some_and(Outcome::needs_person)
 }
 
 fn stands(outcome: &Outcome) -> bool {
-    outcome.may_stand()
+    outcome.may_be_active()
 }
 
 /// What is known of an endpoint: a word, and a sentence that claims no more than is known.

@@ -8,12 +8,12 @@ use axum::{
     response::Response,
 };
 
-use super::endpoint::{Left, Part, is_loud, left, parts};
+use super::endpoint::{EndpointRow, SkippedRow, left, needs_attention, parts};
 use crate::{
-    broker::queries::request::{Access, Seen, Undo},
+    broker::queries::request::{Permission, RequestView, UndoOption},
     domain::{
         Time,
-        action::counted,
+        action::with_count,
         actor::Role,
         audit::EventKind,
         decision::Verdict,
@@ -24,17 +24,17 @@ use crate::{
         request::{Attempt, Outcome, State as RequestState, StateName, Target, Vote},
     },
     text::{
-        audit::{Told, tell},
+        audit::{AuditText, describe},
         request,
-        timeline::{Story, stories},
+        timeline::{EndpointTimeline, timelines},
     },
     web::{
-        Site,
-        error::Failure,
-        http::session::Session,
+        AppState,
+        error::PageError,
+        http::session::PageSession,
         layout::{
             escape::Fenced as _,
-            page::{Frame, page},
+            page::{Layout, page},
         },
     },
 };
@@ -45,10 +45,10 @@ const ROWS_UNFOLDED_MAX: usize = 25;
 #[derive(Debug, Template)]
 #[template(path = "pages/request.html")]
 pub(in crate::web) struct RequestPage {
-    pub(in crate::web) frame: Frame,
-    pub(in crate::web) seen: Seen,
-    pub(in crate::web) told: Vec<Told>,
-    pub(in crate::web) stories: Vec<Story>,
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) seen: RequestView,
+    pub(in crate::web) told: Vec<AuditText>,
+    pub(in crate::web) timelines: Vec<EndpointTimeline>,
     pub(in crate::web) me: PersonId,
     /// The role of whoever looks.
     pub(in crate::web) role: Role,
@@ -60,12 +60,12 @@ pub(in crate::web) struct RequestPage {
     /// What went wrong with the form that was just sent.
     pub(in crate::web) problem: Option<String>,
     /// What was typed into it, so that it is not lost.
-    pub(in crate::web) typed: Typed,
+    pub(in crate::web) typed: FormInput,
 }
 
 /// What was typed into a form that could not be taken.
 #[derive(Debug, Default)]
-pub(in crate::web) struct Typed {
+pub(in crate::web) struct FormInput {
     /// The comment of an approval.
     pub(in crate::web) comment: String,
     /// The reason of a rejection.
@@ -86,7 +86,7 @@ pub(in crate::web) struct Typed {
 
 /// Whether a form is offered.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::web) enum Offer {
+pub(in crate::web) enum FormState {
     /// It is; with a field for the password where `true`.
     Form(bool),
     /// It is not, and why.
@@ -97,53 +97,54 @@ pub(in crate::web) enum Offer {
 
 /// The page.
 pub(in crate::web) async fn show(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-) -> Result<Response, Failure> {
-    request_page(&site, &session, id_of(&id)?, None).await
+) -> Result<Response, PageError> {
+    request_page(&app, &session, id_of(&id)?, None).await
 }
 
 /// Reads the id in an address. What is no id leads nowhere.
-pub(in crate::web) fn id_of(text: &str) -> Result<RequestId, Failure> {
-    text.parse().map_err(|_no_id| Failure::not_found())
+pub(in crate::web) fn id_of(text: &str) -> Result<RequestId, PageError> {
+    text.parse().map_err(|_no_id| PageError::not_found())
 }
 
 /// The page as it is now, after a form that could not be taken with the reason why.
 pub(in crate::web) async fn request_page(
-    site: &Site,
-    session: &Session,
+    app: &AppState,
+    session: &PageSession,
     id: RequestId,
-    problem: Option<(StatusCode, String, Typed)>,
-) -> Result<Response, Failure> {
-    let session = &session.looking_again(site);
-    let seen = site.broker.request_of_person(&session.who, id).await?;
-    let effect = seen.request.effect_among(site.broker.several_managers());
+    problem: Option<(StatusCode, String, FormInput)>,
+) -> Result<Response, PageError> {
+    let session = &session.refreshed(app);
+    let seen = app.broker.request_of_person(&session.who, id).await?;
+    let effect = seen.request.effect_among(app.broker.several_managers());
     let again = format!("/requests/{id}");
-    let frame = Frame::new(site, session, effect).await?.at("/requests").again(again);
+    let layout = Layout::new(app, session, effect).await?.section("/requests").refresh_url(again);
     let (status, problem, typed) = match problem {
-        None => (StatusCode::OK, None, Typed::default()),
+        None => (StatusCode::OK, None, FormInput::default()),
         Some((status, problem, typed)) => (status, Some(problem), typed),
     };
     let me = (session.who.person.id, session.who.person.role);
     let waits = seen.request.state.name() == StateName::Pending;
-    let together = if waits { site.broker.together(&session.who, id).await?.len() } else { 0 };
-    let may_stop = site.broker.access_to_system(&session.who, Verb::Freeze).why_not().is_none();
-    let shown = RequestPage::new(frame, seen, me, site.broker.clock().now());
+    let together =
+        if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };
+    let may_stop = app.broker.system_permission(&session.who, Verb::Freeze).why_not().is_none();
+    let shown = RequestPage::new(layout, seen, me, app.broker.clock().now());
     page(status, &RequestPage { together, may_stop, problem, typed, ..shown })
 }
 
 impl RequestPage {
     pub(in crate::web) fn new(
-        frame: Frame,
-        mut seen: Seen,
+        layout: Layout,
+        mut seen: RequestView,
         (me, role): (PersonId, Role),
         now: Time,
     ) -> Self {
-        let stories = stories(&seen.request, &seen.timeline);
-        let told = std::mem::take(&mut seen.timeline).into_iter().map(tell).collect();
-        let (together, may_stop, problem, typed) = (0, false, None, Typed::default());
-        Self { frame, seen, told, stories, me, role, together, may_stop, now, problem, typed }
+        let timelines = timelines(&seen.request, &seen.timeline);
+        let told = std::mem::take(&mut seen.timeline).into_iter().map(describe).collect();
+        let (together, may_stop, problem, typed) = (0, false, None, FormInput::default());
+        Self { layout, seen, told, timelines, me, role, together, may_stop, now, problem, typed }
     }
 
     fn nobody_had_to(&self) -> bool {
@@ -151,7 +152,7 @@ impl RequestPage {
     }
 
     fn standing(&self) -> String {
-        request::standing(&self.seen.request)
+        request::status(&self.seen.request)
     }
 
     fn ending(&self) -> &str {
@@ -181,11 +182,11 @@ impl RequestPage {
     fn stopped(&self) -> bool {
         let request = &self.seen.request;
         let may = matches!(request.state.name(), StateName::Approved | StateName::Dispatching);
-        may && self.frame.freezes.iter().any(|freeze| freeze.extent.stops(request))
+        may && self.layout.freezes.iter().any(|freeze| freeze.extent.stops(request))
     }
 
     fn left(&self, until: &Time) -> String {
-        request::left(*until, self.now)
+        request::time_left(*until, self.now)
     }
 
     fn needed(&self) -> String {
@@ -194,7 +195,7 @@ impl RequestPage {
     }
 
     fn ruling(&self) -> String {
-        request::ruling(&self.seen.request.decision)
+        request::verdict(&self.seen.request.decision)
     }
 
     fn why_not_counted(&self, vote: &Vote) -> Option<&'static str> {
@@ -202,7 +203,7 @@ impl RequestPage {
     }
 
     /// What people said about it without voting, oldest first.
-    fn comments(&self) -> impl Iterator<Item = &Told> {
+    fn comments(&self) -> impl Iterator<Item = &AuditText> {
         let kind = EventKind::CommentAdded.name();
         self.told.iter().filter(move |entry| entry.kind == kind)
     }
@@ -215,7 +216,7 @@ impl RequestPage {
     /// How far it reaches: "12 endpoints: 10 linux, 2 windows; highest criticality 4".
     fn reach(&self) -> String {
         let targets = &self.seen.request.targets;
-        let all = counted(u64::try_from(targets.len()).unwrap_or(0), "endpoint");
+        let all = with_count(u64::try_from(targets.len()).unwrap_or(0), "endpoint");
         let number = |platform: Platform| {
             targets.iter().filter(|target| target.endpoint.platform == platform).count()
         };
@@ -239,17 +240,17 @@ impl RequestPage {
         rows > ROWS_UNFOLDED_MAX
     }
 
-    fn parts(&self) -> Vec<Part<'_>> {
-        parts(&self.seen.request, &self.stories, self.now)
+    fn parts(&self) -> Vec<EndpointRow<'_>> {
+        parts(&self.seen.request, &self.timelines, self.now)
     }
 
-    fn left_out(&self) -> Vec<Left<'_>> {
-        left(&self.seen.request, &self.stories)
+    fn left_out(&self) -> Vec<SkippedRow<'_>> {
+        left(&self.seen.request, &self.timelines)
     }
 
     /// Where nobody knows what happened.
     fn loud(&self) -> Vec<&Target> {
-        self.seen.request.targets.iter().filter(|target| is_loud(target)).collect()
+        self.seen.request.targets.iter().filter(|target| needs_attention(target)).collect()
     }
 
     /// How many of them are unknown, and how many unconfirmed.
@@ -283,63 +284,63 @@ impl RequestPage {
 
     fn alert_age(&self) -> Option<String> {
         let age = self.seen.request.alert.age_seconds?;
-        Some(request::spoken(std::time::Duration::from_secs(age)))
+        Some(request::duration(std::time::Duration::from_secs(age)))
     }
 
     fn open(&self) -> bool {
         matches!(self.seen.request.state.name(), StateName::Pending | StateName::Approved)
     }
 
-    pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> Offer {
-        match self.seen.access(verb) {
-            Access::Now => Offer::Form(false),
-            Access::WithPassword => Offer::Form(true),
-            Access::No(why) => Offer::Refused(format!("You may not {what}: {why}.")),
+    pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> FormState {
+        match self.seen.permission(verb) {
+            Permission::Now => FormState::Form(false),
+            Permission::WithPassword => FormState::Form(true),
+            Permission::Denied(why) => FormState::Refused(format!("You may not {what}: {why}.")),
         }
     }
 
-    fn approve(&self) -> Offer {
+    fn approve(&self) -> FormState {
         let pending = self.seen.request.state.name() == StateName::Pending;
         match self.mine() {
             None if pending => self.offer(Verb::Approve, "approve it"),
-            None | Some(_) => Offer::Nothing,
+            None | Some(_) => FormState::Nothing,
         }
     }
 
-    fn reject(&self) -> Offer {
-        if self.open() { self.offer(Verb::Reject, "reject it") } else { Offer::Nothing }
+    fn reject(&self) -> FormState {
+        if self.open() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
     }
 
-    fn retract(&self) -> Offer {
+    fn retract(&self) -> FormState {
         match self.mine() {
             Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from it"),
-            Some(_) | None => Offer::Nothing,
+            Some(_) | None => FormState::Nothing,
         }
     }
 
-    fn cancel(&self) -> Offer {
+    fn cancel(&self) -> FormState {
         match self.offer(Verb::Cancel, "cancel it") {
-            form @ Offer::Form(_) if self.open() => form,
+            form @ FormState::Form(_) if self.open() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
-            Offer::Form(_) | Offer::Refused(_) | Offer::Nothing => Offer::Nothing,
+            FormState::Form(_) | FormState::Refused(_) | FormState::Nothing => FormState::Nothing,
         }
     }
 
-    fn undo(&self) -> Offer {
+    fn undo(&self) -> FormState {
         match self.seen.undo {
-            Undo::Possible { .. } if self.seen.request.state.name() == StateName::Settled => {
+            UndoOption::Possible { .. } if self.seen.request.state.name() == StateName::Settled => {
                 self.offer(Verb::Undo, "take it back")
             }
-            Undo::Possible { .. } => {
-                Offer::Refused("It can be taken back once it was sent.".to_owned())
+            UndoOption::Possible { .. } => {
+                FormState::Refused("It can be taken back once it was sent.".to_owned())
             }
-            Undo::Impossible { .. } | Undo::Nothing => Offer::Nothing,
+            UndoOption::Impossible { .. } | UndoOption::Nothing => FormState::Nothing,
         }
     }
 
-    fn resolve(&self) -> Offer {
+    fn resolve(&self) -> FormState {
         if self.loud().is_empty() {
-            Offer::Nothing
+            FormState::Nothing
         } else {
             self.offer(Verb::Resolve, "say what happened")
         }

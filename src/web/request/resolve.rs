@@ -5,46 +5,46 @@ use axum::{
     response::Response,
 };
 
-use super::{decide::Desk, page::id_of};
+use super::{decide::RequestForm, page::id_of};
 use crate::{
     domain::{
         digest::Digest,
         endpoint::EndpointId,
         facts::Verb,
-        lifecycle::{Ruling, Shown},
+        lifecycle::{Displayed, Finding},
     },
     web::{
-        Site,
-        admin::reauthenticate::Given,
-        error::Failure,
-        http::session::{Fields, Session},
+        AppState,
+        admin::reauthenticate::Reauth,
+        error::PageError,
+        http::session::{CsrfForm, PageSession},
     },
 };
 
 /// What was filled in. One box for each endpoint has the same name, so the fields come as they are.
-struct Finding {
-    shown: Shown,
+struct ResolveForm {
+    shown: Displayed,
     endpoints: Vec<EndpointId>,
-    ruling: Ruling,
+    ruling: Finding,
     reason: String,
     password: String,
 }
 
-impl Finding {
+impl ResolveForm {
     fn read(fields: &[(String, String)]) -> Option<Self> {
         let one = |name: &str| {
             let field = fields.iter().find(|(other, _)| other == name);
             field.map(|(_, value)| value.as_str())
         };
         let ruling = match one("ruling")? {
-            "done" => Ruling::Done,
-            "not_done" => Ruling::NotDone,
+            "done" => Finding::Done,
+            "not_done" => Finding::NotDone,
             _ => return None,
         };
         let endpoints = fields.iter().filter(|(name, _)| name == "endpoint");
         let endpoints = endpoints.map(|(_, id)| EndpointId::parse(id));
         Some(Self {
-            shown: Shown {
+            shown: Displayed {
                 version: one("version")?.parse().ok()?,
                 digest: Digest::parse(one("digest")?)?,
             },
@@ -58,21 +58,21 @@ impl Finding {
 
 /// Writes down what a person found out.
 pub(in crate::web) async fn resolve(
-    State(site): State<Site>,
-    session: Session,
+    State(app): State<AppState>,
+    session: PageSession,
     Path(id): Path<String>,
-    Fields(fields): Fields<Vec<(String, String)>>,
-) -> Result<Response, Failure> {
-    let desk = Desk { site, session, id: id_of(&id)?, verb: Verb::Resolve };
-    let form = Finding::read(&fields).ok_or_else(Failure::unreadable)?;
+    CsrfForm(fields): CsrfForm<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Resolve };
+    let form = ResolveForm::read(&fields).ok_or_else(PageError::unreadable)?;
     if let Some(refusal) = desk.behind(form.shown).await? {
-        return desk.close(Err(refusal.into()), form.reason).await;
+        return desk.finish(Err(refusal.into()), form.reason).await;
     }
-    let who = match desk.enter(&form.reason, &form.password).await? {
-        Given::Recent(who) => who,
-        Given::Problem(problem) => return desk.again(problem, form.reason).await,
+    let who = match desk.reauthenticate(&form.reason, &form.password).await? {
+        Reauth::Recent(who) => who,
+        Reauth::Problem(problem) => return desk.show_error(problem, form.reason).await,
     };
     let found = (form.ruling, form.reason.trim());
-    let done = desk.site.broker.resolve(&who, desk.id, &form.endpoints, found).await;
-    desk.close(done, form.reason).await
+    let done = desk.app.broker.resolve(&who, desk.id, &form.endpoints, found).await;
+    desk.finish(done, form.reason).await
 }

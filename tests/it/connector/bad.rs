@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use countersign::{
-    connector::{ConnectorError, Settings as Ours},
+    connector::{ConnectorError, WazuhSettings as Ours},
     domain::evidence::Watched,
     simulator::{Calls, Fault, Settings, Times, Work},
 };

@@ -1,7 +1,7 @@
 //! What `countersign doctor` says about a manager and its indexer. It never sends a response.
 
 use countersign::{
-    connector::{Connector, Finding, Secret, Tls},
+    connector::{Connector, Diagnosis, Secret, Tls},
     simulator::{Endpoint, Os, Rights, Settings, Status, User},
 };
 use serde_json::json;
@@ -28,14 +28,14 @@ fn sound() -> Settings {
 }
 
 /// What is found by the real clock, which the simulator has too.
-async fn examine(manager: Settings) -> Vec<Finding> {
+async fn examine(manager: Settings) -> Vec<Diagnosis> {
     let lab = Lab::start(manager).await;
-    let findings = lab.connector.examine(countersign::clock::Clock::system().now()).await;
+    let findings = lab.connector.diagnose(countersign::clock::Clock::system().now()).await;
     assert_eq!(lab.sim.received().len(), 0, "the doctor sends nothing");
     findings
 }
 
-fn find<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
+fn find<'a>(findings: &'a [Diagnosis], check: &str) -> &'a Diagnosis {
     findings
         .iter()
         .find(|finding| finding.check == check)
@@ -43,7 +43,7 @@ fn find<'a>(findings: &'a [Finding], check: &str) -> &'a Finding {
 }
 
 /// Asserts that this is wrong, what is found and what to do.
-fn assert_bad(findings: &[Finding], check: &str, found: &str, advice: &str) {
+fn assert_bad(findings: &[Diagnosis], check: &str, found: &str, advice: &str) {
     let finding = find(findings, check);
     assert!(finding.found.contains(found), "{finding:?}");
     assert!(finding.advice.as_ref().is_some_and(|said| said.contains(advice)), "{finding:?}");
@@ -99,7 +99,7 @@ async fn versions_that_take_no_responses_are_named() {
 #[tokio::test]
 async fn clocks_that_differ_are_named() {
     let lab = Lab::start(sound()).await;
-    let findings = lab.connector.examine(now()).await;
+    let findings = lab.connector.diagnose(now()).await;
     assert_bad(&findings, "clock", "s ahead of this machine's", "NTP");
 }
 
@@ -139,13 +139,13 @@ async fn what_does_not_answer_is_named_and_the_rest_goes_on() {
     let lab = Lab::start(sound()).await;
     let mut away = settings("http://127.0.0.1:1");
     away.indexer.as_mut().unwrap().url = lab.connector.url().to_owned();
-    let findings = Connector::wazuh(away).unwrap().examine(now()).await;
+    let findings = Connector::wazuh(away).unwrap().diagnose(now()).await;
     assert_bad(&findings, "address", "does not answer", "correct the url");
     assert_eq!(find(&findings, "indexer").advice, None);
     let mut wrong = settings(lab.connector.url());
     wrong.password = Secret::new("wrong");
     wrong.indexer.as_mut().unwrap().password = Secret::new("wrong");
-    let findings = Connector::wazuh(wrong).unwrap().examine(now()).await;
+    let findings = Connector::wazuh(wrong).unwrap().diagnose(now()).await;
     assert_bad(&findings, "login", "refuses the user name", "password_file");
     assert_bad(&findings, "alerts", "refuses the user name", "password_file");
 }
@@ -153,7 +153,7 @@ async fn what_does_not_answer_is_named_and_the_rest_goes_on() {
 #[tokio::test]
 async fn an_indexer_that_is_missing_empty_or_forbidden_is_named() {
     let lab = Lab::start_with(sound(), |settings| settings.indexer = None).await;
-    assert_bad(&lab.connector.examine(now()).await, "indexer", "no indexer", "configure one");
+    assert_bad(&lab.connector.diagnose(now()).await, "indexer", "no indexer", "configure one");
     let findings = examine(Settings { alerts: Vec::new(), ..sound() }).await;
     assert_bad(&findings, "alerts", "there are none", "alerts_index");
     let findings = examine(Settings { indexer_rights: false, ..sound() }).await;
@@ -172,7 +172,7 @@ async fn a_certificate_is_shown_to_be_pinned_trusted_or_not() {
         let mut settings = settings(&tap.tls_url());
         settings.tls = tls;
         settings.indexer = None;
-        let findings = Connector::wazuh(settings).unwrap().examine(now()).await;
+        let findings = Connector::wazuh(settings).unwrap().diagnose(now()).await;
         let certificate = find(&findings, "certificate");
         assert!(certificate.found.contains(&print), "{certificate:?}");
         assert_eq!(certificate.advice.is_none(), trusted);

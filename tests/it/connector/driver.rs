@@ -4,16 +4,16 @@ use std::{net::IpAddr, sync::Mutex};
 
 use countersign::{
     connector::{
-        Capabilities, Connector, ConnectorError, Dispatched, Driver, Durations, Finding, Health,
-        Later, Mark, Turn,
+        BoxFuture, Capabilities, Connector, ConnectorError, CorrelationTag, Diagnosis,
+        DispatchResult, DispatchTurn, Driver, Durations, Health,
     },
     domain::{
         Time,
         action::{Action, ActionKind, Term},
         endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
-        evidence::{Evidence, Seen, Sighting, Watched},
+        evidence::{Evidence, Sighting, Sign, Watched},
         facts::AlertFacts,
-        lifecycle::Report,
+        lifecycle::DispatchReport,
         permit::ExecutionPermit,
         request::Outcome,
     },
@@ -26,7 +26,7 @@ struct InMemory {
     sent: Mutex<Vec<String>>,
 }
 
-fn ready<'a, T: Send + 'a>(value: T) -> Later<'a, T> {
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(value))
 }
 
@@ -43,7 +43,7 @@ impl Driver for InMemory {
         Capabilities { confirm_within: None, batch_endpoints_max: 1 }
     }
 
-    fn health(&self, _: Time) -> Health {
+    fn probe_if_due(&self, _: Time) -> Health {
         Health::default()
     }
 
@@ -51,7 +51,7 @@ impl Driver for InMemory {
         Vec::new()
     }
 
-    fn body(&self, command: &str, action: &Action, mark: &Mark) -> Vec<u8> {
+    fn body(&self, command: &str, action: &Action, mark: &CorrelationTag) -> Vec<u8> {
         format!("{command} {} {mark}", action.argument()).into_bytes()
     }
 
@@ -61,7 +61,7 @@ impl Driver for InMemory {
         _: &'a Action,
         _: Term,
         now: Time,
-    ) -> Later<'a, Result<Inventory, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
         let Selection::Ids(ids) = selection else { panic!("only named ones") };
         let candidate = |id: &countersign::domain::endpoint::EndpointId| Candidate {
             endpoint: Endpoint {
@@ -79,7 +79,11 @@ impl Driver for InMemory {
         ready(Ok(Inventory { candidates, unknown: Vec::new(), read_at: now }))
     }
 
-    fn durations(&self, _: ActionKind, _: Time) -> Later<'_, Result<Durations, ConnectorError>> {
+    fn durations(
+        &self,
+        _: ActionKind,
+        _: Time,
+    ) -> BoxFuture<'_, Result<Durations, ConnectorError>> {
         ready(Ok(Durations::new()))
     }
 
@@ -89,28 +93,33 @@ impl Driver for InMemory {
         _: Term,
         _: Platform,
         _: Time,
-    ) -> Later<'a, Result<(), SkipReason>> {
+    ) -> BoxFuture<'a, Result<(), SkipReason>> {
         ready(Err(SkipReason::NoCommand("memory forgets nothing".to_owned())))
     }
 
-    fn sign_in(&self, _: Time) -> Later<'_, Result<Turn, ConnectorError>> {
-        ready(Ok(Turn::default()))
+    fn sign_in(&self, _: Time) -> BoxFuture<'_, Result<DispatchTurn, ConnectorError>> {
+        ready(Ok(DispatchTurn::default()))
     }
 
-    fn dispatch(&self, permit: ExecutionPermit, _: Turn, _: Time) -> Later<'_, Dispatched> {
+    fn dispatch(
+        &self,
+        permit: ExecutionPermit,
+        _: DispatchTurn,
+        _: Time,
+    ) -> BoxFuture<'_, DispatchResult> {
         let body = String::from_utf8(permit.order().body.clone()).unwrap();
         self.sent.lock().unwrap().push(body);
         let ids = permit.order().endpoints.iter();
         let outcomes = ids.map(|id| (id.clone(), Outcome::Sent)).collect();
-        let report = Report { outcomes, summary: "done".to_owned(), confirm_within: None };
-        ready(Dispatched { report, retry_in: None })
+        let report = DispatchReport { outcomes, summary: "done".to_owned(), confirm_within: None };
+        ready(DispatchResult { report, retry_in: None })
     }
 
     fn observe<'a>(
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> Later<'a, Result<Vec<Sighting>, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
         let evidence = |at| Evidence {
             index: "memory".to_owned(),
             alert: "1".to_owned(),
@@ -121,27 +130,27 @@ impl Driver for InMemory {
             request: one.request,
             attempt: one.attempt,
             endpoint: one.endpoints[0].clone(),
-            seen: Seen::Started,
+            seen: Sign::Started,
             evidence: evidence(now),
             doubt: None,
         };
         ready(Ok(watched.iter().map(sighting).collect()))
     }
 
-    fn find_alert<'a>(&'a self, _: &'a str, _: &'a Action, _: Time) -> Later<'a, AlertFacts> {
+    fn find_alert<'a>(&'a self, _: &'a str, _: &'a Action, _: Time) -> BoxFuture<'a, AlertFacts> {
         ready(AlertFacts::default())
     }
 
-    fn probe(&self, _: Time) -> Later<'_, Result<String, ConnectorError>> {
+    fn probe(&self, _: Time) -> BoxFuture<'_, Result<String, ConnectorError>> {
         ready(Ok("memory 1".to_owned()))
     }
 
-    fn heal(&self, _: Time) -> Later<'_, ()> {
+    fn heal(&self, _: Time) -> BoxFuture<'_, ()> {
         ready(())
     }
 
-    fn examine(&self, _: Time) -> Later<'_, Vec<Finding>> {
-        ready(vec![Finding::good("memory", "it is there")])
+    fn diagnose(&self, _: Time) -> BoxFuture<'_, Vec<Diagnosis>> {
+        ready(vec![Diagnosis::good("memory", "it is there")])
     }
 }
 
@@ -154,7 +163,7 @@ async fn another_kind_of_manager_is_another_file() {
     let body = connector.body(&command, &block("203.0.113.7"), &mark());
     let dispatched = connector
         .clone()
-        .dispatch(permit(&["001"], &body, later(60)), Turn::default(), now())
+        .dispatch(permit(&["001"], &body, later(60)), DispatchTurn::default(), now())
         .await;
     assert_eq!(outcomes(&dispatched), ["001 sent"]);
     let mark = mark();
@@ -162,5 +171,5 @@ async fn another_kind_of_manager_is_another_file() {
     let watched = Watched { request, attempt, digest, endpoints: ids(&["001"]), since: now() };
     assert_eq!(connector.observe(&[watched], now()).await.unwrap().len(), 1);
     assert_eq!(connector.probe(now()).await.unwrap(), "memory 1");
-    assert_eq!(connector.examine(now()).await.len(), 1);
+    assert_eq!(connector.diagnose(now()).await.len(), 1);
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    connector::{Connector, Dispatched, Tls, Turn},
+    connector::{Connector, DispatchResult, DispatchTurn, Tls},
     domain::request::Outcome,
     simulator::{
         AgentError, Calls, Endpoint, Fault, Os, Outage, Rights, Settings, Times, User, Work,
@@ -58,7 +58,7 @@ async fn lab(kind: Kind) -> Lab {
     lab
 }
 
-async fn under(kind: Kind, fault: Fault) -> Dispatched {
+async fn under(kind: Kind, fault: Fault) -> DispatchResult {
     let lab = lab(kind).await;
     lab.sim.misbehave(fault, Times::Once);
     let dispatched = send(&lab.connector, &["001", "002"]).await;
@@ -67,7 +67,7 @@ async fn under(kind: Kind, fault: Fault) -> Dispatched {
 }
 
 /// A manager that gives this answer, byte for byte. What kind it is it said before.
-async fn verbatim(kind: Kind, answer: String) -> Dispatched {
+async fn verbatim(kind: Kind, answer: String) -> DispatchResult {
     let word = if kind == Kind::Cluster { "yes" } else { "no" };
     let status = format!(r#"{{"data": {{"enabled": "{word}", "running": "{word}"}}}}"#);
     let call = after_login(answer);
@@ -88,17 +88,17 @@ async fn verbatim(kind: Kind, answer: String) -> Dispatched {
     dispatched
 }
 
-async fn failing(kind: Kind, outage: Outage) -> Dispatched {
+async fn failing(kind: Kind, outage: Outage) -> DispatchResult {
     under(kind, Fault::Fail(outage, Work::NotDone)).await
 }
 
-async fn answering(kind: Kind, status: u16, body: &str) -> Dispatched {
+async fn answering(kind: Kind, status: u16, body: &str) -> DispatchResult {
     under(kind, Fault::Answer { status, body: body.to_owned() }).await
 }
 
 /// Drives a row; none when there is no such row.
 #[expect(clippy::cognitive_complexity, reason = "one arm for each row of the table")]
-async fn drive(row: &str, kind: Kind) -> Option<Dispatched> {
+async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
     Some(match row {
         "connection refused" => send(&lab(kind).await.gone().await, &["001", "002"]).await,
         "certificate not trusted" => distrusted().await,
@@ -110,7 +110,7 @@ async fn drive(row: &str, kind: Kind) -> Option<Dispatched> {
         }
         "manager left alone after failures" => given_up(kind).await,
         "own budget used up" => {
-            let few = |settings: &mut countersign::connector::Settings| {
+            let few = |settings: &mut countersign::connector::WazuhSettings| {
                 settings.calls_per_minute_max = 1;
             };
             let lab = Lab::start_with(manager(kind), few).await;
@@ -119,7 +119,7 @@ async fn drive(row: &str, kind: Kind) -> Option<Dispatched> {
         "time of the approval over" => {
             let lab = lab(kind).await;
             let late = permit(&["001", "002"], b"{}", later(60));
-            lab.connector.dispatch(late, Turn::default(), later(60)).await
+            lab.connector.dispatch(late, DispatchTurn::default(), later(60)).await
         }
         "more than 500 endpoints" => send(&lab(kind).await.connector, &names(501)).await,
         "no answer in time" => silent(kind).await,
@@ -155,7 +155,7 @@ async fn drive(row: &str, kind: Kind) -> Option<Dispatched> {
 }
 
 /// One node fails as a whole; in a cluster the other one has done its part.
-async fn part(kind: Kind, outage: Outage) -> Dispatched {
+async fn part(kind: Kind, outage: Outage) -> DispatchResult {
     if kind == Kind::Single {
         return failing(kind, outage).await;
     }
@@ -167,7 +167,7 @@ async fn part(kind: Kind, outage: Outage) -> Dispatched {
 }
 
 /// Who is not reached says nothing about its kind.
-async fn distrusted() -> Dispatched {
+async fn distrusted() -> DispatchResult {
     let authority = super::tls::Authority::issue("wazuh.com", |_| {});
     let tap = authority.honest_manager().await;
     let mut settings = settings(&tap.tls_url());
@@ -177,7 +177,7 @@ async fn distrusted() -> Dispatched {
 }
 
 /// Takes connections, and never says a word of TLS.
-async fn mute() -> Dispatched {
+async fn mute() -> DispatchResult {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = settings(&format!("https://{}", listener.local_addr().unwrap()));
     settings.tls = Tls::Pin { sha256: [0; 32] };
@@ -186,7 +186,7 @@ async fn mute() -> Dispatched {
     send(&Connector::wazuh(settings).unwrap(), &["001", "002"]).await
 }
 
-async fn given_up(kind: Kind) -> Dispatched {
+async fn given_up(kind: Kind) -> DispatchResult {
     let lab = lab(kind).await;
     lab.sim.misbehave_on(Calls::Reads, Fault::Drop(Work::NotDone), Times::N(3));
     for _ in 0..3 {
@@ -197,7 +197,7 @@ async fn given_up(kind: Kind) -> Dispatched {
     dispatched
 }
 
-async fn silent(kind: Kind) -> Dispatched {
+async fn silent(kind: Kind) -> DispatchResult {
     let lab =
         Lab::start_with(manager(kind), |s| s.call_deadline = Duration::from_millis(300)).await;
     lab.resolve(&["001", "002"]).await;
@@ -210,7 +210,7 @@ async fn silent(kind: Kind) -> Dispatched {
 }
 
 /// The word for what became of all endpoints.
-fn word(dispatched: &Dispatched) -> String {
+fn word(dispatched: &DispatchResult) -> String {
     let mut words: Vec<_> =
         dispatched.report.outcomes.iter().map(|(_, outcome)| outcome.name()).collect();
     words.dedup();

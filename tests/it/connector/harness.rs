@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Connector, Dispatched, IndexerSettings, Mark, Secret, Settings, Tls, Turn},
+    connector::{
+        Connector, CorrelationTag, DispatchResult, DispatchTurn, IndexerSettings, Secret, Tls,
+        WazuhSettings,
+    },
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -13,7 +16,7 @@ use countersign::{
         endpoint::{self, EndpointId, Inventory, Platform, Selection},
         facts::AlertFacts,
         id::{AgentId, AttemptId, PersonId, RequestId},
-        lifecycle::Fresh,
+        lifecycle::Reevaluation,
         permit::{ExecutionPermit, Order},
         proposal::Claim,
         request::{Outcome, Request, State, Target},
@@ -57,16 +60,16 @@ pub(super) fn ids(ids: &[&str]) -> Vec<EndpointId> {
 }
 
 /// A manager on this machine with the simulator's user.
-pub(super) fn settings(url: &str) -> Settings {
-    Settings {
+pub(super) fn settings(url: &str) -> WazuhSettings {
+    WazuhSettings {
         name: "lab".to_owned(),
         url: url.to_owned(),
         user: "wazuh".to_owned(),
         password: Secret::new("wazuh"),
         tls: Tls::Plain,
         undo_commands: BTreeMap::new(),
-        batch_endpoints_max: Settings::BATCH_ENDPOINTS_MAX,
-        calls_per_minute_max: Settings::CALLS_PER_MINUTE_MAX,
+        batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
+        calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,
         call_deadline: Duration::from_secs(20),
         read_deadline: Duration::from_secs(20),
         indexer: Some(IndexerSettings {
@@ -99,7 +102,7 @@ impl Lab {
     /// The same with other settings of the connector.
     pub(super) async fn start_with(
         manager: simulator::Settings,
-        change: impl FnOnce(&mut Settings),
+        change: impl FnOnce(&mut WazuhSettings),
     ) -> Self {
         let sim = Simulator::new(manager);
         let server = sim.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -124,7 +127,7 @@ impl Lab {
     }
 
     /// Sends a permanent block to these endpoints, after looking them up as the broker does.
-    pub(super) async fn send(&self, named: &[&str]) -> Dispatched {
+    pub(super) async fn send(&self, named: &[&str]) -> DispatchResult {
         self.resolve(named).await;
         send(&self.connector, named).await
     }
@@ -136,20 +139,26 @@ pub(super) async fn resolve(connector: &Connector, named: &[&str]) -> Inventory 
 }
 
 /// Sends a permanent block to these endpoints.
-pub(super) async fn send(connector: &Connector, named: &[&str]) -> Dispatched {
+pub(super) async fn send(connector: &Connector, named: &[&str]) -> DispatchResult {
     let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
-    connector.dispatch(permit(named, &body, later(60)), Turn::default(), now()).await
+    connector.dispatch(permit(named, &body, later(60)), DispatchTurn::default(), now()).await
 }
 
 /// The same at another time.
-pub(super) async fn send_at(connector: &Connector, named: &[&str], at: Time) -> Dispatched {
+pub(super) async fn send_at(connector: &Connector, named: &[&str], at: Time) -> DispatchResult {
     let body = connector.body("!firewall-drop", &block("203.0.113.7"), &mark());
-    connector.dispatch(permit(named, &body, at + TimeDelta::seconds(60)), Turn::default(), at).await
+    connector
+        .dispatch(permit(named, &body, at + TimeDelta::seconds(60)), DispatchTurn::default(), at)
+        .await
 }
 
-pub(super) fn mark() -> Mark {
+pub(super) fn mark() -> CorrelationTag {
     let request = RequestId::from(Uuid::from_u128(1));
-    Mark { request, attempt: AttemptId::from(Uuid::from_u128(2)), digest: Digest::of(b"x") }
+    CorrelationTag {
+        request,
+        attempt: AttemptId::from(Uuid::from_u128(2)),
+        digest: Digest::of(b"x"),
+    }
 }
 
 /// The permit to send this body to these endpoints, from a request that is claimed.
@@ -158,7 +167,7 @@ pub(super) fn permit(named: &[&str], body: &[u8], use_by: Time) -> ExecutionPerm
     let request = request(&endpoints, use_by);
     let order =
         Order { attempt: AttemptId::from(Uuid::from_u128(2)), endpoints, body: body.to_vec() };
-    let fresh = Fresh { run: run(), use_by, now: use_by - TimeDelta::seconds(60) };
+    let fresh = Reevaluation { run: run(), use_by, now: use_by - TimeDelta::seconds(60) };
     request.claim(order, &[], fresh, false).unwrap().1
 }
 
@@ -230,7 +239,7 @@ fn target(id: &EndpointId) -> Target {
 }
 
 /// The outcomes as lines: `001 sent`, `006 refused 1707`.
-pub(super) fn outcomes(dispatched: &Dispatched) -> Vec<String> {
+pub(super) fn outcomes(dispatched: &DispatchResult) -> Vec<String> {
     let line = |(id, outcome): &(EndpointId, Outcome)| match outcome.code() {
         Some(code) => format!("{id} {} {code}", outcome.name()),
         None => format!("{id} {}", outcome.name()),

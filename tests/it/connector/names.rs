@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    connector::{Settings as Ours, Turn},
+    connector::{DispatchTurn, WazuhSettings as Ours},
     domain::{
         action::{Action, ActionKind, Term},
         endpoint::{Inventory, Platform, Selection},
@@ -111,7 +111,7 @@ async fn names_are_learned_anew_after_a_minute_and_when_one_was_refused() {
     let body = lab.connector.body("firewall-drop3600", &action, &mark());
     let refused = lab
         .connector
-        .dispatch(permit(&["001"], &body, later(120)), Turn::default(), later(62))
+        .dispatch(permit(&["001"], &body, later(120)), DispatchTurn::default(), later(62))
         .await;
     assert_eq!(outcomes(&refused), ["001 refused 1652"]);
     assert_eq!(at(63).await[0], "001 firewall-drop600");

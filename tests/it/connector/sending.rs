@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::{
-    connector::{Mark, Turn},
+    connector::{CorrelationTag, DispatchTurn},
     domain::request::Outcome,
     simulator::{AgentError, Contact, Fault, Settings, Status, Times, Work},
 };
@@ -31,7 +31,7 @@ fn the_body_of_a_block_is_exactly_this() {
 #[test]
 fn the_body_for_an_account_names_the_account_and_nothing_else() {
     let connector = connector("http://127.0.0.1:1");
-    let Mark { request, attempt, digest } = mark();
+    let CorrelationTag { request, attempt, digest } = mark();
     let body = connector.body("!disable-account", &disable("d.miller"), &mark());
     let golden = format!(
         "{{\"alert\":{{\"data\":{{\"dstuser\":\"d.miller\"}}}},\
@@ -45,7 +45,7 @@ fn the_body_for_an_account_names_the_account_and_nothing_else() {
 async fn the_call_carries_the_permit_s_bytes_to_the_permit_s_endpoints() {
     let tap = Tap::start(always(200, SENT)).await;
     let permit = permit(&["001", "002"], b"{ \"x\" }", later(60));
-    connector(&tap.url()).dispatch(permit, Turn::default(), now()).await;
+    connector(&tap.url()).dispatch(permit, DispatchTurn::default(), now()).await;
     let heard = tap.heard("PUT");
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0].line, "PUT /active-response?agents_list=001,002&wait_for_complete=true");
@@ -111,8 +111,10 @@ async fn an_endpoint_that_left_after_it_was_looked_up_is_refused() {
 async fn a_command_that_the_manager_does_not_have_is_refused() {
     let lab = Lab::captured().await;
     let body = lab.connector.body("firewall-drop3600", &block("203.0.113.7"), &mark());
-    let dispatched =
-        lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
+    let dispatched = lab
+        .connector
+        .dispatch(permit(&["001"], &body, later(60)), DispatchTurn::default(), now())
+        .await;
     assert_eq!(outcomes(&dispatched), ["001 refused 1652"]);
 }
 
@@ -170,8 +172,11 @@ async fn nothing_leaves_after_the_permit_s_time() {
     let tap = Tap::start(always(200, SENT)).await;
     let connector = connector(&tap.url());
     for seconds in [60, 61] {
-        let dispatched =
-            connector.dispatch(permit(&["001"], b"{}", later(60)), Turn::default(), later(seconds));
+        let dispatched = connector.dispatch(
+            permit(&["001"], b"{}", later(60)),
+            DispatchTurn::default(),
+            later(seconds),
+        );
         let dispatched = dispatched.await;
         assert_eq!(outcomes(&dispatched), ["001 not_sent"]);
         assert_eq!(dispatched.retry_in, None);

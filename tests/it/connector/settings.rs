@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf};
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Connector, ConnectorError, Settings, Tls},
+    connector::{Connector, ConnectorError, Tls, WazuhSettings},
     domain::{action::ActionKind, endpoint::Platform},
 };
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use super::harness::{Lab, settings};
 const PIN: Tls = Tls::Pin { sha256: [0; 32] };
 
 /// The key that is wrong after this change, and what is said about it.
-fn wrong(change: impl FnOnce(&mut Settings)) -> (String, String) {
+fn wrong(change: impl FnOnce(&mut WazuhSettings)) -> (String, String) {
     let mut settings = settings("http://127.0.0.1:55000");
     change(&mut settings);
     let error = Connector::wazuh(settings).unwrap_err();

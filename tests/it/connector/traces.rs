@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Connector, Settings as Ours, Turn},
+    connector::{Connector, DispatchTurn, WazuhSettings as Ours},
     domain::{
         action::Term,
         digest::Digest,
         endpoint::Selection,
-        evidence::{Seen, Sighting, Watched},
+        evidence::{Sighting, Sign, Watched},
         id::RequestId,
     },
     simulator::{Calls, Endpoint, Fault, Os, Settings, Times, Work},
@@ -42,7 +42,7 @@ async fn observe(lab: &Lab, named: &[&str]) -> Vec<Sighting> {
     lab.connector.observe(&[watched(named)], now()).await.unwrap()
 }
 
-fn seen(sightings: &[Sighting]) -> Vec<(String, Seen)> {
+fn seen(sightings: &[Sighting]) -> Vec<(String, Sign)> {
     sightings.iter().map(|sighting| (sighting.endpoint.to_string(), sighting.seen)).collect()
 }
 
@@ -82,7 +82,7 @@ async fn an_endpoint_s_own_alert_shows_that_it_started() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001"), ubuntu("002").log_lost()])).await;
     lab.send(&["001", "002"]).await;
     let sightings = observe(&lab, &["001", "002"]).await;
-    assert_eq!(seen(&sightings), [("001".to_owned(), Seen::Started)]);
+    assert_eq!(seen(&sightings), [("001".to_owned(), Sign::Started)]);
     let Sighting { evidence, doubt, request, attempt, .. } = &sightings[0];
     assert_eq!((*request, *attempt, doubt), (mark().request, mark().attempt, &None));
     assert_eq!(evidence.rule, "651");
@@ -95,11 +95,13 @@ async fn an_endpoint_s_own_alert_shows_that_it_started() {
 async fn a_response_that_ended_shows_it() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     let body = lab.connector.body("firewall-drop6", &block("203.0.113.7"), &mark());
-    lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
+    lab.connector
+        .dispatch(permit(&["001"], &body, later(60)), DispatchTurn::default(), now())
+        .await;
     lab.connector.probe(now()).await.unwrap();
     lab.sim.advance(Duration::from_secs(10));
     let sightings = lab.connector.observe(&[watched(&["001"])], later(10)).await.unwrap();
-    let both = [("001".to_owned(), Seen::Started), ("001".to_owned(), Seen::Ended)];
+    let both = [("001".to_owned(), Sign::Started), ("001".to_owned(), Sign::Ended)];
     assert_eq!(seen(&sightings), both);
     assert_eq!(sightings[1].evidence.rule, "652");
 }
@@ -112,15 +114,17 @@ async fn the_trace_of_an_undo_is_its_own() {
     let resolved = lab.connector.resolve(&selection, &undo, Term::Seconds(600), now()).await;
     let command = resolved.unwrap().candidates[0].command.clone().unwrap();
     let body = lab.connector.body(&command, &undo, &mark());
-    lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
+    lab.connector
+        .dispatch(permit(&["001"], &body, later(60)), DispatchTurn::default(), now())
+        .await;
     let sightings = observe(&lab, &["001"]).await;
-    assert_eq!(seen(&sightings)[0], ("001".to_owned(), Seen::Started));
+    assert_eq!(seen(&sightings)[0], ("001".to_owned(), Sign::Started));
 }
 
 #[tokio::test]
 async fn the_usual_alert_is_seen_and_the_same_one_counts_once() {
     let sightings = seen_in(&[alert(&[]), alert(&[])]).await;
-    assert_eq!(seen(&sightings), [("001".to_owned(), Seen::Started)]);
+    assert_eq!(seen(&sightings), [("001".to_owned(), Sign::Started)]);
     assert_eq!(sightings[0].evidence.at, later(2));
 }
 
@@ -156,11 +160,11 @@ async fn what_is_not_a_trace_of_the_call_confirms_nothing() {
         assert_eq!(seen_in(&[at_the_edge]).await.len(), 1, "{timestamp}");
     }
     for rule in ["651", "653", "655", "657"] {
-        assert_eq!(seen_in(&[alert(&[("/rule/id", json!(rule))])]).await[0].seen, Seen::Started);
+        assert_eq!(seen_in(&[alert(&[("/rule/id", json!(rule))])]).await[0].seen, Sign::Started);
     }
     for rule in ["652", "654", "656", "657"] {
         let ended = alert(&[("/rule/id", json!(rule)), ("/data/command", json!("delete"))]);
-        assert_eq!(seen_in(&[ended]).await[0].seen, Seen::Ended);
+        assert_eq!(seen_in(&[ended]).await[0].seen, Sign::Ended);
     }
 }
 
@@ -195,7 +199,9 @@ async fn a_windows_firewall_that_is_off_is_a_doubt() {
     let windows = Endpoint::new("001", "dc", Os::WINDOWS_SERVER);
     let lab = Lab::start(with_evidence(vec![windows.firewall_off()])).await;
     let body = lab.connector.body("!netsh.exe", &block("203.0.113.7"), &mark());
-    lab.connector.dispatch(permit(&["001"], &body, later(60)), Turn::default(), now()).await;
+    lab.connector
+        .dispatch(permit(&["001"], &body, later(60)), DispatchTurn::default(), now())
+        .await;
     let sightings = observe(&lab, &["001"]).await;
     let doubt = sightings[0].doubt.as_deref().unwrap();
     assert!(doubt.contains("Windows firewall is off"), "{doubt}");

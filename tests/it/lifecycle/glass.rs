@@ -75,7 +75,7 @@ fn a_glass_counts_only_while_its_person_is_a_lead_on_call_who_counts() {
     let counts = |change: &dyn Fn(&mut Person)| {
         let mut request = broken(Verdict::Run).into_request();
         change(&mut request.votes[0].person);
-        request.glass_counts(&agent())
+        request.break_glass_counts(&agent())
     };
     assert!(counts(&|_| {}));
     assert!(!counts(&|person| person.on_call = false));
@@ -86,13 +86,13 @@ fn a_glass_counts_only_while_its_person_is_a_lead_on_call_who_counts() {
     assert!(!counts(&|person| person.must_change_password = true));
     let request = broken(Verdict::Run).into_request();
     let lead = Who::Lead.id();
-    assert!(!request.glass_counts(&Agent { owner: lead, ..agent() }));
-    assert!(!request.glass_counts(&Agent { issuer: Some(lead), ..agent() }));
+    assert!(!request.break_glass_counts(&Agent { owner: lead, ..agent() }));
+    assert!(!request.break_glass_counts(&Agent { issuer: Some(lead), ..agent() }));
     let other = Request { digest: Digest::of(b"another request"), ..request.clone() };
-    assert!(!other.glass_counts(&agent()));
+    assert!(!other.break_glass_counts(&agent()));
     let mut plain = request;
     plain.votes[0].break_glass = false;
-    assert!(!plain.glass_counts(&agent()));
+    assert!(!plain.break_glass_counts(&agent()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use countersign::domain::{
     digest::Digest,
     endpoint::EndpointId,
     id::AttemptId,
-    lifecycle::{Ballot, Next, Refusal, Report, Shown, Transition},
+    lifecycle::{Ballot, DispatchReport, Displayed, Next, Refusal, Transition},
     permit::ExecutionPermit,
     request::{Outcome, Request},
 };
@@ -213,7 +213,7 @@ impl Input {
                     .hold("the manager is away".to_owned())
                     .map(Moved::without_permit));
             }
-            Self::LoseAll { lost, now } => request.lose_all(&gone(lost), minute(now))?,
+            Self::LoseAll { lost, now } => request.end_disconnected(&gone(lost), minute(now))?,
             Self::Recover { now } => request.recover(None, minute(now))?,
             Self::Claim { .. } | Self::Answer { .. } | Self::Resume { .. } => {
                 return self.call(request).map(Some);
@@ -258,10 +258,12 @@ impl Screen {
 
     fn ballot(self, who: Who, request: &Request, comment: &str) -> Ballot {
         let shown = match self {
-            Self::Current => Shown { version: request.version, digest: request.digest },
-            Self::AnotherVersion => Shown { version: request.version + 1, digest: request.digest },
+            Self::Current => Displayed { version: request.version, digest: request.digest },
+            Self::AnotherVersion => {
+                Displayed { version: request.version + 1, digest: request.digest }
+            }
             Self::AnotherDigest => {
-                Shown { version: request.version, digest: Digest::of(b"another request") }
+                Displayed { version: request.version, digest: Digest::of(b"another request") }
             }
         };
         Ballot { person: who.person(), shown, comment: comment.to_owned() }
@@ -283,7 +285,7 @@ impl Said {
     const ALL: [Self; 6] =
         [Self::AllSent, Self::Mixed, Self::AllUnknown, Self::Nothing, Self::Partly, Self::Stranger];
 
-    fn about(self, request: &Request, attempt: AttemptId) -> Report {
+    fn about(self, request: &Request, attempt: AttemptId) -> DispatchReport {
         let endpoints = request.targets.iter().filter(|target| target.attempt == Some(attempt));
         let outcome = |place| match (self, place) {
             (Self::Mixed, 1) => Some(refused()),
@@ -299,7 +301,7 @@ impl Said {
         if self == Self::Stranger {
             outcomes.push((endpoint_id("999"), Outcome::Sent));
         }
-        Report { outcomes, summary: format!("{self:?}"), confirm_within: None }
+        DispatchReport { outcomes, summary: format!("{self:?}"), confirm_within: None }
     }
 }
 
@@ -313,7 +315,7 @@ impl Then {
             Self::Order { batch, verdict, frozen } => {
                 Next::Order { order: order(request, batch), run: decision(verdict), frozen }
             }
-            Self::Later => Next::Later,
+            Self::Later => Next::Wait,
             Self::Stop => Next::Stop { why: "nothing more to do".to_owned() },
         }
     }

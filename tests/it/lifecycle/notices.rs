@@ -4,7 +4,7 @@ use countersign::domain::{
     action::{Action, ActionKind},
     decision::Verdict,
     lifecycle::Transition,
-    notice::{Before, Notice, NoticeKind},
+    notice::{Notice, NoticeKind, PreviousState},
     request::{Request, StateName},
 };
 
@@ -33,14 +33,14 @@ fn rewritten(mut request: Request, text: &str, argument: &str) -> Request {
 fn told(text: &str, argument: &str) -> Vec<Notice> {
     let mut all: Vec<Notice> = Vec::new();
     let mut tell = |before: Option<StateName>, transition: &Transition| {
-        let before = before.map(|state| Before { state, targets: &[] });
+        let before = before.map(|state| PreviousState { state, targets: &[] });
         all.extend(Notice::of(before, transition, minute(2)));
     };
     for verdict in VERDICTS {
-        tell(None, &rewritten(drafted(verdict), text, argument).asked(minute(75), minute(0)));
+        tell(None, &rewritten(drafted(verdict), text, argument).submit(minute(75), minute(0)));
     }
     let new = || rewritten(drafted(TWO_PEOPLE), text, argument);
-    let pending = || new().asked(minute(75), minute(0)).into_request();
+    let pending = || new().submit(minute(75), minute(0)).into_request();
     let was = Some(StateName::Pending);
     let senior = |request: &Request| {
         let mut ballot = ballot(Who::Senior, request, text);
@@ -99,7 +99,7 @@ fn an_unknown_outcome_is_told_when_it_is_learnt_and_not_again() {
     let before = request.targets.clone();
     let recovered = request.recover(None, minute(2)).unwrap();
     let tell = |targets| {
-        let before = Before { state: StateName::Settled, targets };
+        let before = PreviousState { state: StateName::Settled, targets };
         let kinds = Notice::of(Some(before), &recovered, minute(2)).into_iter();
         kinds.map(|notice| notice.kind).collect::<Vec<_>>()
     };

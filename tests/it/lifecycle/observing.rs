@@ -9,9 +9,9 @@ use countersign::domain::{
     actor::Role,
     decision::Verdict,
     endpoint::EndpointId,
-    evidence::{Evidence, Seen, Sighting},
+    evidence::{Evidence, Sighting, Sign},
     id::{AttemptId, RequestId},
-    lifecycle::{Next, Refusal, Ruling, Transition},
+    lifecycle::{Finding, Next, Refusal, Transition},
     request::{Outcome, Proof, Request, Target},
 };
 use uuid::Uuid;
@@ -51,7 +51,7 @@ fn evidence(at: Time) -> Evidence {
     }
 }
 
-fn sighting(request: &Request, id: &str, seen: Seen, at: i64) -> Sighting {
+fn sighting(request: &Request, id: &str, seen: Sign, at: i64) -> Sighting {
     Sighting {
         request: request.id,
         attempt: attempt_id(0),
@@ -109,13 +109,13 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
         seen(request.clone(), &sightings, 5)
     };
     [
-        looked(Seen::Started),
-        looked(Seen::Ended),
-        request.clone().overlooked(Some(WINDOW), minute(ENDS)),
-        request.clone().overlooked(None, minute(ENDS)),
+        looked(Sign::Started),
+        looked(Sign::Ended),
+        request.clone().evidence_missed(Some(WINDOW), minute(ENDS)),
+        request.clone().evidence_missed(None, minute(ENDS)),
         request.clone().reverted(undo(), &ids, Some(WINDOW), minute(6)),
-        resolve(Ruling::Done),
-        resolve(Ruling::NotDone),
+        resolve(Finding::Done),
+        resolve(Finding::NotDone),
     ]
     .map(|moved| moved.map(Transition::into_request))
     .into()
@@ -150,7 +150,7 @@ fn nothing_that_is_learnt_changes_the_state_or_opens_a_call() {
 #[test]
 fn a_trace_confirms_its_own_endpoint_and_no_other() {
     let request = settled(true);
-    let sightings = [sighting(&request, "001", Seen::Started, 2)];
+    let sightings = [sighting(&request, "001", Sign::Started, 2)];
     let after = seen(request, &sightings, 3).unwrap().into_request();
     assert!(matches!(outcome(&after, "001"), Outcome::Confirmed(Proof::Alert(_))));
     assert_eq!(outcome(&after, "002"), Outcome::Sent);
@@ -159,7 +159,7 @@ fn a_trace_confirms_its_own_endpoint_and_no_other() {
 #[test]
 fn a_trace_of_another_request_call_or_endpoint_confirms_nothing() {
     let request = settled(true);
-    let right = sighting(&request, "001", Seen::Started, 2);
+    let right = sighting(&request, "001", Sign::Started, 2);
     for wrong in [
         Sighting { request: undo(), ..right.clone() },
         Sighting { attempt: AttemptId::from(Uuid::from_u128(5)), ..right.clone() },
@@ -173,7 +173,7 @@ fn a_trace_of_another_request_call_or_endpoint_confirms_nothing() {
 #[test]
 fn the_same_trace_again_says_nothing_new() {
     let request = settled(true);
-    let sightings = [sighting(&request, "001", Seen::Started, 2)];
+    let sightings = [sighting(&request, "001", Sign::Started, 2)];
     let after = seen(request, &sightings, 3).unwrap().into_request();
     assert_eq!(seen(after, &sightings, 4), None);
 }
@@ -181,7 +181,7 @@ fn the_same_trace_again_says_nothing_new() {
 #[test]
 fn start_and_end_seen_at_once_come_out_as_the_end() {
     let request = settled(true);
-    let both = [Seen::Started, Seen::Ended].map(|what| sighting(&request, "001", what, 3));
+    let both = [Sign::Started, Sign::Ended].map(|what| sighting(&request, "001", what, 3));
     let after = seen(request, &both, 4).unwrap().into_request();
     assert!(matches!(outcome(&after, "001"), Outcome::Ended { seen: Some(_) }));
 }
@@ -190,8 +190,8 @@ fn start_and_end_seen_at_once_come_out_as_the_end() {
 fn without_a_trace_it_is_unconfirmed_when_the_window_is_over_and_not_before() {
     let request = settled(true);
     let early = minute(SENT) + WINDOW - TimeDelta::seconds(1);
-    assert_eq!(request.clone().overlooked(Some(WINDOW), early), None);
-    let after = request.overlooked(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
+    assert_eq!(request.clone().evidence_missed(Some(WINDOW), early), None);
+    let after = request.evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
     let Outcome::Unconfirmed { why } = outcome(after.request(), "001") else { panic!() };
     assert_eq!(why, "the endpoint's own alert did not come within 2 minutes");
 }
@@ -199,8 +199,8 @@ fn without_a_trace_it_is_unconfirmed_when_the_window_is_over_and_not_before() {
 #[test]
 fn where_nobody_looks_it_stays_sent_until_it_should_have_ended() {
     let request = settled(false);
-    assert_eq!(request.clone().overlooked(None, minute(ENDS) - TimeDelta::seconds(1)), None);
-    let after = request.overlooked(None, minute(ENDS)).unwrap();
+    assert_eq!(request.clone().evidence_missed(None, minute(ENDS) - TimeDelta::seconds(1)), None);
+    let after = request.evidence_missed(None, minute(ENDS)).unwrap();
     assert_eq!(after.event().detail["looked"], false);
     assert_eq!(outcome(after.request(), "001"), Outcome::Ended { seen: None });
 }
@@ -208,7 +208,7 @@ fn where_nobody_looks_it_stays_sent_until_it_should_have_ended() {
 #[test]
 fn a_confirmed_block_should_have_ended_a_window_after_its_time() {
     let request = settled(true);
-    let sightings = [sighting(&request, "001", Seen::Started, 2)];
+    let sightings = [sighting(&request, "001", Sign::Started, 2)];
     let after = seen(request, &sightings, 3).unwrap().into_request();
     let target = of(&after, "001");
     assert_eq!(after.ends(&target), Some(minute(ENDS)));
@@ -217,9 +217,9 @@ fn a_confirmed_block_should_have_ended_a_window_after_its_time() {
 
 #[test]
 fn what_started_late_ends_late() {
-    let missed = settled(true).overlooked(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
+    let missed = settled(true).evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
     let request = missed.into_request();
-    let sightings = [sighting(&request, "001", Seen::Started, 8)];
+    let sightings = [sighting(&request, "001", Sign::Started, 8)];
     let after = seen(request, &sightings, 9).unwrap().into_request();
     assert_eq!(after.ends(&of(&after, "001")), Some(minute(18)));
 }
@@ -228,9 +228,10 @@ fn what_started_late_ends_late() {
 fn what_never_ends_is_never_said_to_have_ended_by_itself() {
     let mut request = settled(true);
     request.term = Term::Permanent;
-    let missed = request.overlooked(Some(WINDOW), minute(SENT) + WINDOW).unwrap().into_request();
+    let missed =
+        request.evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap().into_request();
     assert_eq!(missed.ends(&of(&missed, "001")), None);
-    let after = missed.overlooked(Some(WINDOW), minute(60 * 24));
+    let after = missed.evidence_missed(Some(WINDOW), minute(60 * 24));
     assert!(after.is_none_or(|after| outcome(after.request(), "001").name() == "unconfirmed"));
 }
 
@@ -238,17 +239,17 @@ fn what_never_ends_is_never_said_to_have_ended_by_itself() {
 fn unknown_without_a_trace_stays_unknown_and_is_not_looked_for_for_ever() {
     let mut request = with(Outcome::Unknown { why: "no answer".to_owned() });
     request.targets.truncate(1);
-    let after = request.overlooked(Some(WINDOW), minute(ENDS)).unwrap().into_request();
+    let after = request.evidence_missed(Some(WINDOW), minute(ENDS)).unwrap().into_request();
     assert_eq!(outcome(&after, "001").name(), "unknown");
     assert_eq!(of(&after, "001").watch_until, None);
-    assert_eq!(after.overlooked(Some(WINDOW), minute(60 * 24)), None);
+    assert_eq!(after.evidence_missed(Some(WINDOW), minute(60 * 24)), None);
 }
 
 #[test]
 fn a_doubt_is_kept_beside_the_outcome_and_written_down() {
     let request = settled(true);
     let doubt = Some("the firewall is off".to_owned());
-    let sure = sighting(&request, "001", Seen::Started, 2);
+    let sure = sighting(&request, "001", Sign::Started, 2);
     let doubtful = Sighting { doubt: doubt.clone(), ..sure.clone() };
     let moved = seen(request.clone(), std::slice::from_ref(&doubtful), 3).unwrap();
     assert_eq!(of(moved.request(), "001").doubt, doubt);
@@ -276,7 +277,7 @@ fn a_person_resolves_with_a_reason_that_names_the_person() {
     let request = with(Outcome::Unknown { why: "no answer".to_owned() });
     let bob = Who::Analyst.person();
     let ids = [endpoint_id("001")];
-    let found = (&ids[..], Ruling::NotDone, "iptables -S shows no rule");
+    let found = (&ids[..], Finding::NotDone, "iptables -S shows no rule");
     let moved = request.resolve(&bob, found, &answer(true), minute(30)).unwrap();
     let Outcome::Refused { code: None, message } = outcome(moved.request(), "001") else {
         panic!()
@@ -286,7 +287,7 @@ fn a_person_resolves_with_a_reason_that_names_the_person() {
 }
 
 fn resolved(before: Outcome, ids: &[EndpointId], reason: &str, may: bool) -> Option<Refusal> {
-    let found = (ids, Ruling::Done, reason);
+    let found = (ids, Finding::Done, reason);
     with(before).resolve(&Who::Analyst.person(), found, &answer(may), minute(30)).err()
 }
 

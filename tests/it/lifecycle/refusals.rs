@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::domain::{
-    decision::{Answer, Verdict},
+    decision::{Authorization, Verdict},
     digest::Digest,
     endpoint::EndpointId,
-    lifecycle::{Ballot, Next, Refusal, Report, Shown, Transition},
+    lifecycle::{Ballot, DispatchReport, Displayed, Next, Refusal, Transition},
     request::{Outcome, Request, StateName},
 };
 
@@ -76,11 +76,11 @@ fn each_function_refuses_for_these_reasons_and_no_others() {
     }
 }
 
-fn approve(request: Request, ballot: Ballot, may: &Answer, now: i64) -> Option<Refusal> {
+fn approve(request: Request, ballot: Ballot, may: &Authorization, now: i64) -> Option<Refusal> {
     request.approve(ballot, may, fresh(TWO_PEOPLE, now)).err()
 }
 
-fn reject(request: Request, ballot: Ballot, may: &Answer, now: i64) -> Option<Refusal> {
+fn reject(request: Request, ballot: Ballot, may: &Authorization, now: i64) -> Option<Refusal> {
     request.reject(ballot, may, minute(now)).err()
 }
 
@@ -138,7 +138,8 @@ fn a_vote_on_another_version_is_refused() {
 #[test]
 fn a_vote_on_another_digest_is_refused() {
     let refusals = vote(|request, ballot| {
-        ballot.shown = Shown { version: request.version, digest: Digest::of(b"another request") };
+        ballot.shown =
+            Displayed { version: request.version, digest: Digest::of(b"another request") };
     });
     assert_eq!(refusals, both(&Refusal::DigestChanged));
 }
@@ -274,7 +275,11 @@ fn an_order_may_name_only_endpoints_that_are_still_open_and_at_least_one() {
     assert_eq!(refusal(&[], &[]), Some(Refusal::NoSuchAttempt));
 }
 
-fn answered(request: Request, attempt: usize, report: &Report) -> Result<Transition, Refusal> {
+fn answered(
+    request: Request,
+    attempt: usize,
+    report: &DispatchReport,
+) -> Result<Transition, Refusal> {
     let next = Next::Stop { why: "nothing more to do".to_owned() };
     request.answered(attempt_id(attempt), report, next, minute(2)).map(|(moved, _)| moved)
 }
@@ -294,7 +299,7 @@ fn an_answer_must_be_to_the_open_attempt_and_about_its_endpoints_once() {
 #[test]
 fn an_attempt_is_answered_once() {
     let request = claimed().0.into_request();
-    let nothing = Report {
+    let nothing = DispatchReport {
         outcomes: Vec::new(),
         summary: "connection refused".to_owned(),
         confirm_within: None,

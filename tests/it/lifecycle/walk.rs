@@ -107,7 +107,7 @@ pub(crate) fn walk() -> &'static Walk {
 }
 
 fn ask(verdict: Verdict) -> Transition {
-    drafted(verdict).asked(minute(USE_BY), minute(0))
+    drafted(verdict).submit(minute(USE_BY), minute(0))
 }
 
 fn explore(beginnings: &[Transition]) -> Vec<Step> {

@@ -5,12 +5,12 @@ use countersign::domain::{
     Time,
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
-    decision::{Answer, Decision, Reason, Tally, Verdict},
+    decision::{Authorization, Decision, Reason, Tally, Verdict},
     digest::Digest,
     endpoint::{Endpoint, EndpointId, Platform},
     facts::AlertFacts,
     id::{AgentId, AttemptId, PersonId, RequestId},
-    lifecycle::{Ballot, Fresh, Report, Shown, Transition},
+    lifecycle::{Ballot, DispatchReport, Displayed, Reevaluation, Transition},
     permit::{ExecutionPermit, Order},
     proposal::Claim,
     request::{Outcome, Request, State, Target},
@@ -118,14 +118,14 @@ pub(crate) fn decision(verdict: Verdict) -> Decision {
 }
 
 /// Policy's answer, asked at this minute.
-pub(crate) fn fresh(verdict: Verdict, now: i64) -> Fresh {
-    Fresh { run: decision(verdict), use_by: minute(USE_BY), now: minute(now) }
+pub(crate) fn fresh(verdict: Verdict, now: i64) -> Reevaluation {
+    Reevaluation { run: decision(verdict), use_by: minute(USE_BY), now: minute(now) }
 }
 
 /// Policy's answer to somebody who wants to do something.
-pub(crate) fn answer(allowed: bool) -> Answer {
+pub(crate) fn answer(allowed: bool) -> Authorization {
     let reasons = vec![Reason { policy: "who".to_owned(), why: "because of who".to_owned() }];
-    Answer { allowed, reasons, errors: Vec::new() }
+    Authorization { allowed, reasons, errors: Vec::new() }
 }
 
 /// A request with its digest, of which policy has said this, and which was not asked yet.
@@ -175,12 +175,12 @@ fn target(id: &str) -> Target {
 
 /// A request just asked, of which policy has said this.
 pub(crate) fn asked(verdict: Verdict) -> Request {
-    drafted(verdict).asked(minute(USE_BY), minute(0)).into_request()
+    drafted(verdict).submit(minute(USE_BY), minute(0)).into_request()
 }
 
 /// What this person decides, with the right page on the screen.
 pub(crate) fn ballot(who: Who, request: &Request, comment: &str) -> Ballot {
-    let shown = Shown { version: request.version, digest: request.digest };
+    let shown = Displayed { version: request.version, digest: request.digest };
     Ballot { person: who.person(), shown, comment: comment.to_owned() }
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn claimed() -> (Transition, ExecutionPermit) {
 }
 
 /// The manager took the command for these endpoints.
-pub(crate) fn all_sent(endpoints: &[&str]) -> Report {
+pub(crate) fn all_sent(endpoints: &[&str]) -> DispatchReport {
     let outcomes = endpoints.iter().map(|id| (endpoint_id(id), Outcome::Sent)).collect();
-    Report { outcomes, summary: "200".to_owned(), confirm_within: None }
+    DispatchReport { outcomes, summary: "200".to_owned(), confirm_within: None }
 }

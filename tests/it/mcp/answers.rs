@@ -1,7 +1,7 @@
 //! What an agent is shown of a request, in every state.
 
 use countersign::{
-    broker::{queries::request::Summary, requests::undo::Undo},
+    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
     domain::{
         action::{Action, ActionKind, Term},
         decision::{NOTHING_LEFT, Reason, Tally, Verdict},
@@ -10,7 +10,7 @@ use countersign::{
         request::{Counts, Outcome, Request, State, StateName},
     },
     mcp::{
-        answer::{Around, of_list, of_request},
+        answer::{AnswerContext, of_list, of_request},
         tools::ToolName,
     },
 };
@@ -79,8 +79,8 @@ fn no_message_repeats_text_from_outside() {
         request.held_because = request.held_because.map(|_| EVIL.to_owned());
         request.decision.errors = vec![EVIL.to_owned()];
         let troubles = vec![EVIL.to_owned()];
-        let undo = Undo::Possible { note: EVIL.to_owned() };
-        let shown = of_request(&request, &Around { troubles, undo, ..around() }).structured;
+        let undo = UndoOption::Possible { note: EVIL.to_owned() };
+        let shown = of_request(&request, &AnswerContext { troubles, undo, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(!message.contains("ignore"), "{message}");
         assert!(!shown["effect"].as_str().unwrap().contains("ignore"));
@@ -208,7 +208,7 @@ fn many_endpoints_are_counted_and_the_exceptions_named() {
 
 #[test]
 fn a_list_goes_on_only_where_there_is_more() {
-    let summary = |number| Summary {
+    let summary = |number| RequestSummary {
         id: RequestId::from(Uuid::from_u128(number)),
         agent_name: "triage-bot".to_owned(),
         undoes: None,

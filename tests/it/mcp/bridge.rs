@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use countersign::mcp::bridge::{Answer, Post, run};
+use countersign::mcp::bridge::{BrokerAnswer, PostMessage, run};
 use reqwest::Client;
 use rmcp::{ClientLifecycleMode, model::ProtocolVersion};
 use serde_json::{Value, json};
@@ -32,12 +32,12 @@ struct OverHttp {
     token: String,
 }
 
-impl Post for OverHttp {
+impl PostMessage for OverHttp {
     async fn post(
         &self,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> Result<Answer, String> {
+    ) -> Result<BrokerAnswer, String> {
         let request = self
             .http
             .post(format!("{}/mcp", self.url))
@@ -48,7 +48,7 @@ impl Post for OverHttp {
         let unreachable = |_| format!("there is no answer from {}", self.url);
         let response = request.body(body).send().await.map_err(unreachable)?;
         let kind = response.headers().get(header::CONTENT_TYPE);
-        Ok(Answer {
+        Ok(BrokerAnswer {
             status: response.status().as_u16(),
             content_type: kind.map(|kind| kind.to_str().unwrap().to_owned()),
             body: response.text().await.map_err(unreachable)?,

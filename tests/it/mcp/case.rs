@@ -1,7 +1,7 @@
 //! Requests in every state, as the tests of answers build them.
 
 use countersign::{
-    broker::requests::undo::Undo,
+    broker::requests::undo::UndoOption,
     domain::{
         Time,
         action::{Action, ActionKind, Term},
@@ -14,7 +14,7 @@ use countersign::{
         request::{Outcome, Request, Skipped, State, Target},
     },
     mcp::{
-        answer::{Answer, Around, of_request},
+        answer::{AnswerContext, ToolAnswer, of_request},
         tools::ToolName,
     },
 };
@@ -187,17 +187,17 @@ pub(crate) fn all() -> Vec<(Request, bool)> {
 }
 
 /// One manager, an indexer, nothing to say about an undo.
-pub(crate) fn around() -> Around<'static> {
-    Around {
+pub(crate) fn around() -> AnswerContext<'static> {
+    AnswerContext {
         public_url: URL,
         several_managers: false,
         looks: true,
-        undo: Undo::Nothing,
+        undo: UndoOption::Nothing,
         troubles: Vec::new(),
     }
 }
 
-pub(crate) fn show(request: &Request) -> Answer {
+pub(crate) fn show(request: &Request) -> ToolAnswer {
     of_request(request, &around())
 }
 

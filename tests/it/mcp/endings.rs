@@ -2,7 +2,7 @@
 //! them.
 
 use countersign::{
-    broker::{queries::request::Summary, requests::undo::Undo},
+    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
     domain::{
         decision::{NOTHING_LEFT, Reason},
         evidence::Evidence,
@@ -10,7 +10,7 @@ use countersign::{
         request::{Counts, Outcome, Proof, Request, State},
     },
     mcp::{
-        answer::{Around, of_list, of_request},
+        answer::{AnswerContext, of_list, of_request},
         tools::ToolName,
     },
 };
@@ -122,7 +122,7 @@ fn unconfirmed_is_loud_and_not_to_be_repeated() {
 fn sent_says_whether_anybody_looks() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
     for (looks, words) in [(true, "still looked for"), (false, "Nobody looked")] {
-        let shown = of_request(&sent, &Around { looks, ..around() }).structured;
+        let shown = of_request(&sent, &AnswerContext { looks, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(message.contains("not that it ran") && message.contains(words), "{message}");
     }
@@ -190,17 +190,20 @@ fn an_undo_that_no_endpoint_can_run_points_to_what_to_do_by_hand() {
 fn it_is_said_beforehand_whether_an_undo_is_possible() {
     let shown = |undo| {
         let sent = settled([Outcome::Sent, Outcome::Sent]);
-        let shown = of_request(&sent, &Around { undo, ..around() }).structured;
+        let shown = of_request(&sent, &AnswerContext { undo, ..around() }).structured;
         assert_eq!(faults(&output_schema(ToolName::UndoRequest), &shown), Vec::<String>::new());
         shown["undo"].clone()
     };
     let note = || "in words".to_owned();
-    assert_eq!(shown(Undo::Possible { note: note() }), json!({ "possible": true, "note": note() }));
     assert_eq!(
-        shown(Undo::Impossible { why: note() }),
+        shown(UndoOption::Possible { note: note() }),
+        json!({ "possible": true, "note": note() })
+    );
+    assert_eq!(
+        shown(UndoOption::Impossible { why: note() }),
         json!({ "possible": false, "note": note() })
     );
-    assert_eq!(shown(Undo::Nothing), Value::Null);
+    assert_eq!(shown(UndoOption::Nothing), Value::Null);
 }
 
 #[test]
@@ -209,7 +212,7 @@ fn troubles_are_told_to_what_they_hold_up_and_to_nothing_else() {
     let troubles = vec!["the manager main does not answer".to_owned()];
     let shown = |request: &Request| {
         let troubles = troubles.clone();
-        let shown = of_request(request, &Around { troubles, ..around() }).structured;
+        let shown = of_request(request, &AnswerContext { troubles, ..around() }).structured;
         assert_eq!(faults(&output_schema(ToolName::GetRequest), &shown), Vec::<String>::new());
         shown
     };
@@ -230,7 +233,7 @@ fn troubles_are_told_to_what_they_hold_up_and_to_nothing_else() {
 fn endpoints_carry_their_manager_only_where_there_are_several() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
     for (several_managers, named) in [(false, Value::Null), (true, json!("main/006"))] {
-        let shown = of_request(&sent, &Around { several_managers, ..around() }).structured;
+        let shown = of_request(&sent, &AnswerContext { several_managers, ..around() }).structured;
         assert_eq!(faults(&output_schema(ToolName::GetRequest), &shown), Vec::<String>::new());
         assert_eq!(shown["manager"], "main");
         assert_eq!(shown["endpoints"]["outcomes"][0]["id"], "006");
@@ -243,7 +246,7 @@ fn endpoints_carry_their_manager_only_where_there_are_several() {
 #[test]
 fn a_list_shows_what_a_request_takes_back_and_counts_every_outcome() {
     let undo = undo_of_another(pending());
-    let summary = Summary {
+    let summary = RequestSummary {
         id: undo.id,
         agent_name: undo.agent_name,
         undoes: undo.undoes,

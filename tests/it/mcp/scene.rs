@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 
-use countersign::domain::{action::ActionKind, actor::Actor, id::RequestId, lifecycle::Shown};
+use countersign::domain::{action::ActionKind, actor::Actor, id::RequestId, lifecycle::Displayed};
 use reqwest::{RequestBuilder, header};
 use rmcp::{
     ClientLifecycleMode, ClientServiceExt as _, RoleClient,
@@ -72,8 +72,8 @@ impl Scene {
 
     /// Another agent, of the same owner.
     pub(crate) async fn other_agent(&self) -> Agent {
-        let keeper = self.broker().keeper();
-        let new = keeper
+        let operator = self.broker().operator();
+        let new = operator
             .add_agent(&Actor::CommandLine, "other-bot", "alice", &ActionKind::RESPONSES)
             .await
             .unwrap();
@@ -91,7 +91,7 @@ impl Scene {
         let who = self.broker().session(&token).await.unwrap().unwrap();
         let id: RequestId = id.parse().unwrap();
         let request = self.broker().request_of_person(&who, id).await.unwrap().request;
-        let shown = Shown { version: request.version, digest: request.digest };
+        let shown = Displayed { version: request.version, digest: request.digest };
         self.broker().approve(&who, id, shown, "").await.unwrap();
     }
 
@@ -100,13 +100,13 @@ impl Scene {
         let who = self.broker().session(&token).await.unwrap().unwrap();
         let id: RequestId = id.parse().unwrap();
         let request = self.broker().request_of_person(&who, id).await.unwrap().request;
-        let shown = Shown { version: request.version, digest: request.digest };
+        let shown = Displayed { version: request.version, digest: request.digest };
         self.broker().reject(&who, id, shown, reason).await.unwrap();
     }
 
     pub(crate) async fn revoke(&self) {
-        let keeper = self.broker().keeper();
-        keeper.revoke_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
+        let operator = self.broker().operator();
+        operator.revoke_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use countersign::broker::notifications::Told;
+use countersign::broker::notifications::DeliveryResult;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -38,11 +38,11 @@ async fn what_was_refused_or_lost_is_repeated_under_the_same_name_until_it_arriv
         let (tap, well) = ill(answer).await;
         let world = world_with(vec![webhook("ops", &tap)]).await;
         pending(&world).await;
-        assert_eq!(tell(&world).await, [Told::Failed]);
+        assert_eq!(tell(&world).await, [DeliveryResult::Failed]);
         assert!(tell(&world).await.is_empty(), "not at once");
         world.pass(Duration::from_secs(10));
         well.store(true, Ordering::SeqCst);
-        assert_eq!(tell(&world).await, [Told::Arrived]);
+        assert_eq!(tell(&world).await, [DeliveryResult::Arrived]);
         world.pass(Duration::from_hours(3));
         assert!(deliver(&world, "webhook.ops").await.is_empty(), "once is enough");
         let heard = tap.heard("POST");
@@ -58,13 +58,21 @@ async fn a_receiver_that_is_down_for_a_day_is_tried_ever_less_often_and_given_up
     let other = receiver().await;
     let world = world_with(vec![webhook("dead", &tap), webhook("ops", &other)]).await;
     pending(&world).await;
-    assert_eq!(tell(&world).await, [Told::Failed, Told::Arrived], "the other one has it");
+    assert_eq!(
+        tell(&world).await,
+        [DeliveryResult::Failed, DeliveryResult::Arrived],
+        "the other one has it"
+    );
     let (mut full, mut gone, mut tries) = (10, 0, 1);
     while gone < 24 * 60 * 60 {
         world.pass(Duration::from_secs(full * 3 / 4 - 1));
         assert!(deliver(&world, "webhook.dead").await.is_empty(), "too early: {tries}");
         world.pass(Duration::from_secs(full - full * 3 / 4 + 1));
-        assert_eq!(deliver(&world, "webhook.dead").await, [Told::Failed], "too late: {tries}");
+        assert_eq!(
+            deliver(&world, "webhook.dead").await,
+            [DeliveryResult::Failed],
+            "too late: {tries}"
+        );
         gone += full;
         full = (2 * full).min(3600);
         tries += 1;
@@ -85,11 +93,11 @@ async fn a_receiver_that_is_down_for_a_day_is_tried_ever_less_often_and_given_up
 async fn deciding_does_not_wait_for_a_receiver_that_does_not_answer() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", silent.local_addr().unwrap());
-    let settings = super::settings("silent", &url, countersign::connector::Format::Json);
+    let settings = super::settings("silent", &url, countersign::connector::WebhookFormat::Json);
     let channel = countersign::connector::Channel::webhook(settings).unwrap();
     let world = world_with(vec![channel]).await;
     let id = pending(&world).await;
-    world.broker().tell().await.unwrap();
+    world.broker().notify().await.unwrap();
     let broker = world.broker().clone();
     let delivery = tokio::spawn(async move { broker.deliver_next("webhook.silent").await });
     // It is connected and waits for an answer.
@@ -106,14 +114,14 @@ async fn a_receiver_gets_the_notices_of_one_request_in_order_and_of_others_meanw
     let (tap, well) = ill(say(500, "")).await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let id = pending(&world).await;
-    assert_eq!(tell(&world).await, [Told::Failed]);
+    assert_eq!(tell(&world).await, [DeliveryResult::Failed]);
     world.person("bob").await.approve(&id).await;
     assert!(tell(&world).await.is_empty(), "the approval must not come before the request");
     well.store(true, Ordering::SeqCst);
     world.freeze("another matter").await;
-    assert_eq!(tell(&world).await, [Told::Arrived], "the kill switch does not wait");
+    assert_eq!(tell(&world).await, [DeliveryResult::Arrived], "the kill switch does not wait");
     world.pass(Duration::from_secs(10));
-    assert_eq!(tell(&world).await, [Told::Arrived, Told::Arrived]);
+    assert_eq!(tell(&world).await, [DeliveryResult::Arrived, DeliveryResult::Arrived]);
     let wanted = [
         "request.waiting pending",
         "kill_switch.thrown everything",
@@ -165,7 +173,7 @@ async fn a_delivery_that_a_crash_cut_off_is_made_again_under_the_same_name() {
     let plan = Plan { channels: vec![webhook("ops", &tap)], ..Plan::default() };
     let world = World::restart(world, plan).await;
     world.pass(Duration::from_secs(10));
-    assert_eq!(tell(&world).await, [Told::Arrived]);
+    assert_eq!(tell(&world).await, [DeliveryResult::Arrived]);
     let heard = tap.heard("POST");
     assert_eq!(heard.len(), 2);
     assert_eq!(header(&heard[0], "webhook-id"), header(&heard[1], "webhook-id"));
@@ -205,7 +213,7 @@ async fn one_mail_address_that_is_refused_holds_up_nobody_else() {
     mail.refuse("p2@example.org");
     pending(&world).await;
     let told = tell(&world).await;
-    assert_eq!(told.iter().filter(|told| **told == Told::Arrived).count(), 1);
+    assert_eq!(told.iter().filter(|told| **told == DeliveryResult::Arrived).count(), 1);
     assert_eq!(mail.receivers(), ["p3@example.org"]);
     let html = world.person("dora").await.get("/system").await.html;
     assert!(html.contains("550: nobody of that name"), "{html}");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::notifications::Told,
-    connector::{Channel, Format, MailSettings, Secret, Tls, is_mail_address},
+    broker::notifications::DeliveryResult,
+    connector::{Channel, MailSettings, Secret, Tls, WebhookFormat, is_mail_address},
 };
 
 use super::{
@@ -42,7 +42,7 @@ async fn a_redirect_is_not_followed() {
     let tap = Tap::start(move |_| there.clone()).await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     pending(&world).await;
-    assert_eq!(tell(&world).await, [Told::Failed]);
+    assert_eq!(tell(&world).await, [DeliveryResult::Failed]);
     assert!(other.heard("").is_empty());
     let html = world.person("dora").await.get("/system").await.html;
     assert!(html.contains("307: a redirect, which is not followed"), "{html}");
@@ -53,7 +53,7 @@ async fn an_endless_answer_is_read_as_far_as_64_kib_and_shown_as_far_as_300_char
     let tap = Tap::start(|_| say(400, &"\u{202E}<b>no</b> ".repeat(20_000))).await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     pending(&world).await;
-    assert_eq!(tell(&world).await, [Told::Failed]);
+    assert_eq!(tell(&world).await, [DeliveryResult::Failed]);
     let html = world.person("dora").await.get("/system").await.html;
     assert!(!html.contains("<b>no") && !html.contains('\u{202E}'), "{html}");
     assert!(html.matches("no&#").count() < 40, "{html}");
@@ -65,18 +65,18 @@ async fn a_webhook_whose_certificate_is_not_the_pinned_one_hears_nothing() {
         (Authority::issue("localhost", |_| ()), Authority::issue("localhost", |_| ()));
     let tap = right.honest_manager().await;
     let secure = |name: &str, tls| {
-        let mut settings = settings(name, &tap.tls_url(), Format::Json);
+        let mut settings = settings(name, &tap.tls_url(), WebhookFormat::Json);
         settings.tls = tls;
         Channel::webhook(settings).unwrap()
     };
     let world = world_with(vec![secure("wrong", wrong.pin()), secure("right", right.pin())]).await;
     pending(&world).await;
-    world.broker().tell().await.unwrap();
-    assert_eq!(deliver(&world, "webhook.wrong").await, [Told::Failed]);
+    world.broker().notify().await.unwrap();
+    assert_eq!(deliver(&world, "webhook.wrong").await, [DeliveryResult::Failed]);
     assert!(tap.heard("").is_empty());
     let html = world.person("dora").await.get("/system").await.html;
     assert!(html.contains("is not trusted"), "{html}");
-    assert_eq!(deliver(&world, "webhook.right").await, [Told::Arrived]);
+    assert_eq!(deliver(&world, "webhook.right").await, [DeliveryResult::Arrived]);
     // Looking who is there sends no request.
     assert!(secure("wrong", wrong.pin()).examine().await.is_err());
     secure("right", right.pin()).examine().await.unwrap();
@@ -101,7 +101,7 @@ async fn mail_is_sent_over_tls_to_the_pinned_server_alone() {
         let world = world_with(vec![Channel::mail(mail(right.pin())).unwrap()]).await;
         give_addresses(&world).await;
         pending(&world).await;
-        assert_eq!(tell(&world).await, [Told::Arrived; 2]);
+        assert_eq!(tell(&world).await, [DeliveryResult::Arrived; 2]);
         assert_eq!(server.mails().len(), 2);
         let open = server.lines().into_iter().filter(|(private, _)| !private);
         let open: Vec<_> =
@@ -133,9 +133,9 @@ async fn a_wrong_password_for_mail_says_so() {
 
 #[test]
 fn without_tls_nothing_leaves_this_machine() {
-    let webhook = settings("ops", "http://hooks.example/x", Format::Json);
+    let webhook = settings("ops", "http://hooks.example/x", WebhookFormat::Json);
     assert!(Channel::webhook(webhook).is_err());
-    let https = settings("ops", "https://hooks.example/x", Format::Json);
+    let https = settings("ops", "https://hooks.example/x", WebhookFormat::Json);
     assert!(Channel::webhook(https).is_err(), "https:// wants ca_file or pin_sha256");
     let mail = MailSettings {
         host: "mail.example".to_owned(),
@@ -151,10 +151,11 @@ fn without_tls_nothing_leaves_this_machine() {
 
 #[test]
 fn no_error_about_a_webhook_shows_its_address_or_secret() {
-    let mut short = settings("ops", "http://127.0.0.1:1/s3cret-path?sig=s3cret", Format::Slack);
+    let mut short =
+        settings("ops", "http://127.0.0.1:1/s3cret-path?sig=s3cret", WebhookFormat::Slack);
     short.secret = Some(Secret::new("whsec_c2hvcnQ="));
-    let away = settings("ops", "http://hooks.example/s3cret", Format::Slack);
-    let debug = format!("{:?}", settings("ops", "http://127.0.0.1:1/s3cret", Format::Slack));
+    let away = settings("ops", "http://hooks.example/s3cret", WebhookFormat::Slack);
+    let debug = format!("{:?}", settings("ops", "http://127.0.0.1:1/s3cret", WebhookFormat::Slack));
     let errors = [short, away].map(|wrong| Channel::webhook(wrong).unwrap_err().to_string());
     let shown = format!("{errors:?} {debug}");
     for hidden in ["s3cret", "whsec_c2", "MDEy"] {
@@ -189,7 +190,7 @@ async fn a_mail_address_that_would_inject_a_header_or_a_command_is_never_used() 
         "UPDATE person SET mail = 'a@b.c' || char(13, 10) || 'Bcc: d@e.f' WHERE name = 'bob'";
     sql(&world, evil).await;
     pending(&world).await;
-    assert_eq!(tell(&world).await, [Told::Failed]);
+    assert_eq!(tell(&world).await, [DeliveryResult::Failed]);
     assert!(mail.lines().is_empty() && mail.mails().is_empty());
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign::{
     broker::admin::operator::PersonChange,
-    connector::{Channel, Format, Secret},
+    connector::{Channel, Secret, WebhookFormat},
     domain::actor::Actor,
 };
 use reqwest::StatusCode;
@@ -208,9 +208,9 @@ async fn everybody_who_was_skipped_is_told_of_a_broken_glass() {
     let mail = MailServer::start(Speaks::Plain).await;
     let world = world_with(vec![mail.channel()]).await;
     give_addresses(&world).await;
-    let keeper = world.broker().keeper();
+    let operator = world.broker().operator();
     let on_call = PersonChange::OnCall(true);
-    keeper.change_person(&Actor::CommandLine, "carol", &on_call).await.unwrap();
+    operator.change_person(&Actor::CommandLine, "carol", &on_call).await.unwrap();
     let permanent = json!({
         "srcip": "203.0.113.9", "agent_ids": ["001"], "permanent": true, "reason": "a test asks",
     });
@@ -287,7 +287,7 @@ async fn no_argument_no_reason_no_name_and_no_agent_text_is_in_any_notice_of_any
 
 async fn four_receivers() -> Vec<(Channel, crate::connector::tap::Tap)> {
     let mut all = Vec::new();
-    for format in Format::ALL {
+    for format in WebhookFormat::ALL {
         let tap = receiver().await;
         let mut settings =
             settings(format.name(), &format!("{}/topic?sig=s3cret", tap.url()), format);

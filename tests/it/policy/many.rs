@@ -6,7 +6,7 @@ use countersign::{
     domain::{
         actor::Role,
         decision::{Tally, Verdict},
-        facts::{EndpointFacts, Question},
+        facts::{EndpointFacts, PolicyQuestion},
     },
     policy::Engine,
 };
@@ -28,8 +28,8 @@ fn tallies(people_max: u8) -> Vec<Tally> {
     all
 }
 
-fn on(endpoints: Vec<EndpointFacts>, fleet_wide: bool) -> Question {
-    Question { endpoints, fleet_wide, ..question() }
+fn on(endpoints: Vec<EndpointFacts>, fleet_wide: bool) -> PolicyQuestion {
+    PolicyQuestion { endpoints, fleet_wide, ..question() }
 }
 
 /// Everybody may ask, and one vote lets it run; with these policies besides.
@@ -134,7 +134,7 @@ fn several_approvals_become_the_least_tally_with_which_all_would_run() {
     let decision = engine.decide(&both);
     assert_eq!(decision.verdict, Verdict::Approval(tally(3, 1, 1)));
     assert_eq!(decision.policies(), ["lead", "three"]);
-    let voted = Question { tally: tally(3, 1, 1), ..both };
+    let voted = PolicyQuestion { tally: tally(3, 1, 1), ..both };
     assert_eq!(engine.decide(&voted).verdict, Verdict::Run);
 }
 
@@ -157,7 +157,7 @@ fn fewer_people_come_before_lower_roles() {
 
 #[test]
 fn a_decision_carries_what_it_was_told_and_who_decided() {
-    let asked = Question { tally: tally(1, 0, 0), ..question() };
+    let asked = PolicyQuestion { tally: tally(1, 0, 0), ..question() };
     let decision = shipped().decide(&asked);
     assert_eq!((decision.tally, decision.at), (asked.tally, asked.now));
     assert_eq!(decision.policy_hash, shipped().hash());
@@ -168,7 +168,7 @@ fn with_the_least_tally_it_runs_and_with_every_smaller_one_it_does_not() {
     let engine = shipped();
     for asked in matrix::open_questions() {
         let runs = |tally: Tally| {
-            engine.decide(&Question { tally, ..asked.clone() }).verdict == Verdict::Run
+            engine.decide(&PolicyQuestion { tally, ..asked.clone() }).verdict == Verdict::Run
         };
         let least = match engine.decide(&asked).verdict {
             Verdict::Run => Tally::NONE,
@@ -187,7 +187,7 @@ fn one_more_vote_never_stops_what_would_run() {
     let engine = shipped();
     for asked in matrix::open_questions() {
         let runs = |tally: &Tally| {
-            let voted = Question { tally: *tally, ..asked.clone() };
+            let voted = PolicyQuestion { tally: *tally, ..asked.clone() };
             engine.decide(&voted).verdict == Verdict::Run
         };
         let enough: HashSet<_> = tallies(4).into_iter().filter(runs).collect();

@@ -7,7 +7,7 @@ use countersign::{
         action::Term,
         actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
-        facts::{AlertFacts, Principal, Question, RequestFacts, Resource, TargetFacts, Verb},
+        facts::{AlertFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts, Verb},
         id::{AgentId, RequestId},
     },
     policy::Engine,
@@ -17,14 +17,14 @@ use uuid::Uuid;
 
 use super::{ASKER, ISSUER, OWNER, agent, block, disable, endpoint, person, question, shipped};
 
-type Target = (&'static str, fn() -> Question);
+type Target = (&'static str, fn() -> PolicyQuestion);
 
-fn privileged(question: Question) -> Question {
-    Question { target: TargetFacts { privileged: true, ..question.target }, ..question }
+fn privileged(question: PolicyQuestion) -> PolicyQuestion {
+    PolicyQuestion { target: TargetFacts { privileged: true, ..question.target }, ..question }
 }
 
-fn protected(question: Question) -> Question {
-    Question { target: TargetFacts { protected: true, ..question.target }, ..question }
+fn protected(question: PolicyQuestion) -> PolicyQuestion {
+    PolicyQuestion { target: TargetFacts { protected: true, ..question.target }, ..question }
 }
 
 const OPEN: [Target; 6] = [
@@ -37,14 +37,14 @@ const OPEN: [Target; 6] = [
 ];
 
 /// What takes it back.
-fn undo(question: Question, asked_by: Option<Role>) -> Question {
-    Question { action: question.action.undo().unwrap(), asked_by, ..question }
+fn undo(question: PolicyQuestion, asked_by: Option<Role>) -> PolicyQuestion {
+    PolicyQuestion { action: question.action.undo().unwrap(), asked_by, ..question }
 }
 
 const NEVER: [Target; 7] = [
     ("block 10.1.2.3", || block([10, 1, 2, 3].into())),
     ("block 127.0.0.1", || block([127, 0, 0, 1].into())),
-    ("block own network", || Question {
+    ("block own network", || PolicyQuestion {
         target: TargetFacts { own_network: true, ..TargetFacts::default() },
         ..question()
     }),
@@ -58,14 +58,18 @@ const NEVER: [Target; 7] = [
     }),
 ];
 
-fn vary(asked: &Question, scopes: &[u64], criticalities: &[u8]) -> Vec<(String, Question)> {
+fn vary(
+    asked: &PolicyQuestion,
+    scopes: &[u64],
+    criticalities: &[u8],
+) -> Vec<(String, PolicyQuestion)> {
     let mut all = Vec::new();
     for (term, seconds) in [("10 min", Term::Seconds(600)), ("permanent", Term::Permanent)] {
         for (found, alert) in [("alert", asked.alert.clone()), ("no alert", AlertFacts::default())]
         {
             for &scope in scopes {
                 for &criticality in criticalities {
-                    let varied = Question {
+                    let varied = PolicyQuestion {
                         term: seconds,
                         alert: alert.clone(),
                         scope,
@@ -82,7 +86,7 @@ fn vary(asked: &Question, scopes: &[u64], criticalities: &[u8]) -> Vec<(String, 
 }
 
 /// Combinations of target, term, alert, scope and criticality that are not denied outright.
-pub(super) fn open_questions() -> Vec<Question> {
+pub(super) fn open_questions() -> Vec<PolicyQuestion> {
     let varied = OPEN.iter().flat_map(|(_, asked)| vary(&asked(), &[1, 51], &[2, 4]));
     varied.map(|(_, question)| question).collect()
 }
@@ -118,7 +122,7 @@ fn responses(table: &mut String, engine: &Engine) {
     for (name, asked) in NEVER {
         let two = asked().tally.and(Role::Lead).and(Role::Lead);
         line(table, &format!("{name:20} | nobody    | {}", said(&engine.decide(&asked()))));
-        let voted = Question { tally: two, ..asked() };
+        let voted = PolicyQuestion { tally: two, ..asked() };
         line(table, &format!("{name:20} | two leads | {}", said(&engine.decide(&voted))));
     }
 }

@@ -4,7 +4,7 @@ use super::{folder, load, question, shipped};
 use countersign::{
     domain::{
         decision::{Tally, Verdict},
-        facts::Question,
+        facts::PolicyQuestion,
     },
     policy::{Engine, PolicyError, STARTER},
 };
@@ -221,7 +221,7 @@ fn what_no_permit_lets_run_is_denied_whoever_approves() {
     let engine = load(&[("x.cedar", &format!("{ask}\n{other}"))]).unwrap();
     let everybody = Tally { people: 5, analyst: 5, senior: 5, lead: 5 };
     for tally in [Tally::NONE, everybody] {
-        let decision = engine.decide(&Question { tally, ..question() });
+        let decision = engine.decide(&PolicyQuestion { tally, ..question() });
         assert_eq!(decision.verdict, Verdict::Deny, "{tally}");
     }
 }

@@ -39,8 +39,8 @@ impl Stage {
 
     /// A new agent of alice.
     pub(super) async fn agent(&self, name: &str) -> AgentClient {
-        let keeper = self.world.broker().keeper();
-        let new = keeper
+        let operator = self.world.broker().operator();
+        let new = operator
             .add_agent(&Actor::CommandLine, name, "alice", &ActionKind::RESPONSES)
             .await
             .unwrap();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{admin::operator::NewPerson, queries::request::Filter},
+    broker::{admin::operator::NewPerson, queries::request::RequestFilter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -61,7 +61,7 @@ impl Room {
         let mut plan = Plan { policies: policies.clone(), ..Plan::default() };
         plan.broker.criticality.insert("critical".to_owned(), 5);
         let world = World::start_with(plan).await;
-        let keeper = world.broker().keeper();
+        let operator = world.broker().operator();
         for (name, must_change) in [("anna", false), ("fred", true)] {
             let new = NewPerson {
                 name,
@@ -70,9 +70,9 @@ impl Room {
                 must_change,
                 mail: None,
             };
-            keeper.add_person(&Actor::CommandLine, new).await.unwrap();
+            operator.add_person(&Actor::CommandLine, new).await.unwrap();
         }
-        let agent = keeper.agent_of_token(&world.token).await.unwrap().unwrap();
+        let agent = operator.agent_of_token(&world.token).await.unwrap().unwrap();
         Self { world, agent, policies, _folder: folder }
     }
 
@@ -117,7 +117,7 @@ impl Room {
 
     /// How many requests there are.
     pub(super) async fn requests(&self) -> usize {
-        let filter = Filter::default();
+        let filter = RequestFilter::default();
         self.broker().requests_of_agent(&self.agent, &filter, 100).await.unwrap().len()
     }
 }

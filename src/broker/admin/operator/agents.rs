@@ -3,16 +3,16 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{Keeper, named, over, taken};
+use super::{Operator, check_name, inactive, name_taken};
 use crate::{
-    broker::{BrokerError, admin::kill_switch::unknown},
+    broker::{BrokerError, admin::kill_switch::unknown_name},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditEvent, EventKind},
         digest::Digest,
         id::{AgentId, PersonId},
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     store::{Tx, accounts, audit},
 };
@@ -26,7 +26,7 @@ pub struct NewAgent {
     pub token: String,
 }
 
-impl Keeper {
+impl Operator {
     /// Adds an agent that a person owns, and that may ask for these responses.
     pub async fn add_agent(
         &self,
@@ -39,12 +39,12 @@ impl Keeper {
         let enabled: Vec<_> = people.into_iter().filter(|person| !person.disabled).collect();
         let Some(owner) = enabled.iter().find(|person| person.name == owner) else {
             let known: Vec<_> = enabled.iter().map(|person| person.name.as_str()).collect();
-            return Err(unknown("person", owner, known.join(", ")).into());
+            return Err(unknown_name("person", owner, known.join(", ")).into());
         };
         let now = self.clock().now();
         let agent = &Agent {
             id: self.clock().id(),
-            name: named(name)?,
+            name: check_name(name)?,
             owner: owner.id,
             issuer: issuer(actor),
             revoked: false,
@@ -60,10 +60,10 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.still(tx).await?;
+                    self.ensure_session_active(tx).await?;
                     accounts::add_agent(tx, agent, digest, now)
                         .await
-                        .map_err(|error| taken(error, name))?;
+                        .map_err(|error| name_taken(error, name))?;
                     audit::append(tx, event, now).await?;
                     Ok::<_, BrokerError>(())
                 })
@@ -91,7 +91,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.still(tx).await?;
+                    self.ensure_session_active(tx).await?;
                     let agent = active(tx, name).await?;
                     if agent.scopes == *scopes {
                         return Ok(());
@@ -114,7 +114,7 @@ impl Keeper {
         let now = self.clock().now();
         let rotated = self.store().write(|tx| {
             Box::pin(async move {
-                self.still(tx).await?;
+                self.ensure_session_active(tx).await?;
                 let old = active(tx, name).await?;
                 // Later than before, whatever the clock says: waits tell old from new by it.
                 let issued_at = now.max(old.issued_at + TimeDelta::microseconds(1));
@@ -140,7 +140,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.still(tx).await?;
+                    self.ensure_session_active(tx).await?;
                     let found = accounts::agent_by_name(tx, name).await?;
                     let agent = found.ok_or(BrokerError::NotFound)?;
                     if accounts::revoke_agent(tx, agent.id, now).await? {
@@ -177,7 +177,7 @@ impl Keeper {
 /// An agent whose token opens something.
 async fn active(tx: &mut Tx<'_>, name: &str) -> Result<Agent, BrokerError> {
     let agent = accounts::agent_by_name(tx, name).await?.ok_or(BrokerError::NotFound)?;
-    if agent.revoked { Err(over(name, "revoked").into()) } else { Ok(agent) }
+    if agent.revoked { Err(inactive(name, "revoked").into()) } else { Ok(agent) }
 }
 
 fn issuer(actor: &Actor) -> Option<PersonId> {
@@ -193,7 +193,7 @@ fn words(scopes: &[ActionKind]) -> String {
 }
 
 /// At least one response, each once. An undo follows from its response and is not named.
-fn scoped(scopes: &[ActionKind]) -> Result<Vec<ActionKind>, Invalid> {
+fn scoped(scopes: &[ActionKind]) -> Result<Vec<ActionKind>, InvalidField> {
     let known = ActionKind::RESPONSES;
     let wanted: Vec<_> = known.into_iter().filter(|kind| scopes.contains(kind)).collect();
     if !wanted.is_empty() && scopes.iter().all(|kind| known.contains(kind)) {
@@ -205,5 +205,5 @@ fn scoped(scopes: &[ActionKind]) -> Result<Vec<ActionKind>, Invalid> {
         format!("`{}` is not allowed", words(scopes))
     };
     let allowed = format!("one or more of {}", words(&known));
-    Err(Invalid { field: "scopes".to_owned(), problem, allowed })
+    Err(InvalidField { field: "scopes".to_owned(), problem, allowed })
 }

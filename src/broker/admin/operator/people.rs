@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Keeper, named, over, taken};
+use super::{Operator, check_name, inactive, name_taken};
 use crate::{
     broker::{
         BrokerError,
@@ -18,7 +18,7 @@ use crate::{
         actor::{Actor, Person, Role},
         audit::{AuditEvent, EventKind},
         id::PersonId,
-        proposal::Invalid,
+        proposal::InvalidField,
     },
     store::{Tx, accounts, audit},
 };
@@ -60,7 +60,7 @@ enum Step<'a> {
     Password(&'a str),
 }
 
-impl Keeper {
+impl Operator {
     /// Adds a person.
     pub async fn add_person(
         &self,
@@ -73,7 +73,7 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.still(tx).await?;
+                    self.ensure_session_active(tx).await?;
                     insert(tx, person, hash, event, now).await
                 })
             })
@@ -106,7 +106,7 @@ impl Keeper {
         let NewPerson { name, role, password, must_change, mail } = new;
         let person = Person {
             id: self.clock().id(),
-            name: named(name)?,
+            name: check_name(name)?,
             role,
             must_change_password: must_change,
             disabled: false,
@@ -184,14 +184,14 @@ impl Keeper {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.still(tx).await?;
+                    self.ensure_session_active(tx).await?;
                     let found = accounts::person_by_name(tx, name).await?;
                     let (person, _) = found.ok_or(BrokerError::NotFound)?;
                     if person.disabled && matches!(step, Step::Change(PersonChange::Disable)) {
                         return Ok(());
                     }
                     if person.disabled {
-                        return Err(over(name, "disabled").into());
+                        return Err(inactive(name, "disabled").into());
                     }
                     stands(tx, actor, &person, step).await?;
                     if let Some((kind, detail)) = apply(tx, &person, step, now).await? {
@@ -221,7 +221,7 @@ async fn insert(
 ) -> Result<(), BrokerError> {
     accounts::add_person(tx, person, hash, now)
         .await
-        .map_err(|error| taken(error, &person.name))?;
+        .map_err(|error| name_taken(error, &person.name))?;
     audit::append(tx, event, now).await?;
     Ok(())
 }
@@ -233,7 +233,7 @@ async fn stands(
     person: &Person,
     step: &Step<'_>,
 ) -> Result<(), BrokerError> {
-    let refused = |problem: &str, allowed: &str| Invalid {
+    let refused = |problem: &str, allowed: &str| InvalidField {
         field: "name".to_owned(),
         problem: problem.to_owned(),
         allowed: allowed.to_owned(),
@@ -315,12 +315,12 @@ async fn apply(
 }
 
 /// An address for mail. Narrow on purpose: it goes into mail headers as it is.
-fn address(mail: &str) -> Result<String, Invalid> {
+fn address(mail: &str) -> Result<String, InvalidField> {
     let mail = mail.trim();
     if is_mail_address(mail) {
         return Ok(mail.to_owned());
     }
-    Err(Invalid {
+    Err(InvalidField {
         field: "mail".to_owned(),
         problem: format!("`{}` is not allowed", mail.chars().take(80).collect::<String>()),
         allowed: "3 to 254 ASCII characters with one `@`: before it letters, digits and \
