@@ -54,7 +54,7 @@ async fn a_token_is_shown_once_and_stored_hashed() {
     );
     let denied = agent.disable("j.doe", json!({ "agent_ids": ["001"] })).await;
     assert_eq!(denied.state(), "denied");
-    assert!(denied.text.contains("not given the right to ask for accounts"), "{}", denied.text);
+    assert!(denied.text.contains("right to request that accounts"), "{}", denied.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +142,7 @@ async fn an_agent_whose_right_was_taken_away_is_denied_and_what_it_asked_for_is_
 
     let denied = blocked("203.0.113.11").await;
     assert_eq!(denied.state(), "denied");
-    assert!(denied.text.contains("not given the right to ask for blocks"), "{}", denied.text);
+    assert!(denied.text.contains("right to request address blocks"), "{}", denied.text);
     // At the claim, and at the next vote.
     world.work().await;
     bob.vote(&other, "approve", &[("comment", "")]).await;
@@ -150,7 +150,7 @@ async fn an_agent_whose_right_was_taken_away_is_denied_and_what_it_asked_for_is_
     for id in [one, other] {
         let told = agent.get(&id).await;
         assert_eq!(told.state(), "withdrawn");
-        assert!(told.text.contains("not given the right"), "{}", told.text);
+        assert!(told.text.contains("not have the right"), "{}", told.text);
     }
     assert!(world.manager.received().is_empty());
 }

@@ -292,7 +292,7 @@ fn a_refusal_says_which_policy_and_why() {
     assert!(!answer.allowed);
     assert_eq!(
         answer.why(),
-        "whoever owns the agent or issued its token, now or when it asked, does not approve its \
-         requests"
+        "a person who owns the agent or issued its token, now or when it asked, may not approve \
+         its requests"
     );
 }

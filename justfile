@@ -1,0 +1,30 @@
+# Short names for the commands of CONTRIBUTING.md. `just` alone lists them.
+
+_default:
+    @just --list
+
+# Format and lints: the quick check before a commit.
+check:
+    cargo fmt --check
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# All Rust tests, or those whose name contains a text: just test kill_switch
+test *filter:
+    cargo test --locked --workspace {{ filter }}
+
+# The demo with logs: a simulated manager, people, and an agent that requests responses.
+dev:
+    COUNTERSIGN_LOG=info cargo run --locked -- demo
+
+# The demo; `just demo --once` plays and checks the whole story.
+demo *args:
+    cargo run --locked -- demo {{ args }}
+
+# Rewrite the golden files, then show what changed.
+golden:
+    UPDATE_EXPECT=1 cargo test --locked --workspace
+    git diff --stat
+
+# The program as it ships, in target/release.
+release:
+    cargo build --locked --release
