@@ -15,6 +15,8 @@ use crate::{
 
 mod accounts;
 mod audit;
+#[cfg(feature = "demo")]
+mod demo;
 mod doctor;
 mod kill_switch;
 mod notify;
@@ -41,6 +43,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the whole product on this machine: simulated manager, people, an agent that asks.
+    #[cfg(feature = "demo")]
     Demo {
         /// Play the whole story, compare each step with what is expected, and end.
         #[arg(long)]
@@ -74,7 +77,8 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Run the simulated Wazuh manager alone.
-    SimulateWazuh(serve::Simulate),
+    #[cfg(feature = "demo")]
+    SimulateWazuh(demo::Simulate),
 }
 
 /// Why a command failed: a sentence, and the exit code that goes with it.
@@ -176,7 +180,8 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
     let out = out::Out { json: arguments.json };
     let config = arguments.config;
     match arguments.command {
-        Command::Demo { once } => serve::demo(out, once).await,
+        #[cfg(feature = "demo")]
+        Command::Demo { once } => demo::demo(out, once).await,
         Command::Init(init) => set_up::init(out, init).await,
         Command::Serve => serve::serve(out, &config).await,
         Command::Stdio(stdio) => stdio::run(stdio).await,
@@ -188,7 +193,8 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
         Command::Policy(command) => policy::run(out, &config, command),
         Command::Notify(command) => notify::run(out, &config, command).await,
         Command::Audit(command) => audit::run(out, &config, command).await,
-        Command::SimulateWazuh(simulate) => serve::simulate(out, &simulate).await,
+        #[cfg(feature = "demo")]
+        Command::SimulateWazuh(simulate) => demo::simulate(out, &simulate).await,
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use wazuh_simulator::{self as simulator, Simulator};
 
 use super::app::{AppError, AppParts, Running};
 use crate::{
@@ -30,8 +31,7 @@ use crate::{
         digest::Digest,
         endpoint::Platform,
     },
-    policy::STARTER,
-    simulator::{self, Simulator},
+    policy::write_starter_policies,
     store::Store,
 };
 
@@ -262,16 +262,4 @@ fn settings(address: SocketAddr) -> broker::Settings {
         },
         agents: AgentLimits::default(),
     }
-}
-
-/// Writes the policies that ship, with their test cases, into a folder.
-pub fn write_starter_policies(folder: &std::path::Path) -> std::io::Result<()> {
-    for (name, text) in STARTER {
-        let file = folder.join(name);
-        if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        std::fs::write(file, text)?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 //! [`connector`]. The [`broker`] holds every verb, the [`store`] every row, and the [`domain`]
 //! every rule. `docs/ARCHITECTURE.md` has the picture.
 
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod domain;
 pub mod text;
@@ -24,5 +25,3 @@ pub mod worker;
 
 pub mod app;
 pub mod cli;
-
-pub mod simulator;

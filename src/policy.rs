@@ -35,7 +35,7 @@ mod starter;
 use self::{entities::PolicyEntities, outcome::Evaluation};
 pub use self::{
     error::{EvalError, PolicyError},
-    starter::STARTER,
+    starter::{STARTER, write_starter_policies},
 };
 
 /// A policy set that passed all checks. Cheap to clone; it never changes.

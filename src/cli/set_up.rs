@@ -14,8 +14,8 @@ use super::{CliError, accounts::PasswordFrom, out::Out};
 use crate::{
     broker::admin::operator::{NewPerson, Operator},
     clock::Clock,
-    demo::write_starter_policies,
     domain::actor::{Actor, Role},
+    policy::write_starter_policies,
     store::Store,
 };
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use wazuh_simulator::{Fault, Outage, Times, Work};
 
 use super::Demo;
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
         lifecycle::{Displayed, Finding},
         request::Request,
     },
-    simulator::{Fault, Outage, Times, Work},
 };
 
 /// How long a step may take until its end is seen: the collector looks every five seconds.

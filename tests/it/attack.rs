@@ -5,11 +5,11 @@ use std::{future::Future as _, path::Path, task::Poll, time::Duration};
 use countersign::{
     broker::BrokerError,
     domain::{actor::Actor, digest::Digest, kill_switch::Extent},
-    simulator::{Endpoint, Os},
     store::Store,
 };
 use reqwest::StatusCode;
 use serde_json::json;
+use wazuh_simulator::{Endpoint, Os};
 
 use crate::harness::{PASSWORD, Plan, World, page::PersonClient};
 

@@ -6,11 +6,11 @@ use countersign::{
     config::Config,
     connector::Connector,
     domain::{action::ActionKind, actor::Actor, endpoint::Platform},
-    simulator::{Calls, Fault, Times, Work},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::timeout};
+use wazuh_simulator::{Calls, Fault, Times, Work};
 
 use crate::harness::{AgentClient, PersonClient, World, connector};
 

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use countersign::simulator::{Server, Settings, Simulator};
 use serde_json::json;
+use wazuh_simulator::{Server, Settings, Simulator};
 
 use crate::{
     binary::Program,

@@ -10,11 +10,11 @@ use std::{
 
 use countersign::{
     broker::{BrokerError, execution::dispatch::Progress},
-    simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work},
     store::{Read as _, StoreError},
     worker,
 };
 use serde_json::{Value, json};
+use wazuh_simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work};
 
 use crate::harness::{Plan, World};
 

@@ -30,11 +30,11 @@ use countersign::{
         kill_switch::Extent,
     },
     policy::Engine,
-    simulator::{self, Simulator},
     store::Store,
     worker,
 };
 use tempfile::TempDir;
+use wazuh_simulator::{self as simulator, Simulator};
 
 pub(crate) mod agent;
 pub(crate) mod page;

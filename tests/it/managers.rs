@@ -8,9 +8,9 @@ use countersign::{
         action::{Action, ActionKind, Term},
         endpoint::Selection,
     },
-    simulator::{Calls, Endpoint, Fault, Os, Times, Work},
 };
 use serde_json::{Value, json};
+use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times, Work};
 
 use crate::harness::{AgentClient, Plan, World, agent::Answer};
 

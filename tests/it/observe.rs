@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use countersign::{
-    domain::Time,
-    simulator::{Calls, Endpoint, Fault, Os, Times, Work},
-};
+use countersign::domain::Time;
 use serde_json::{Value, json};
+use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times, Work};
 
 use crate::harness::{AgentClient, Plan, World, agent::Answer};
 

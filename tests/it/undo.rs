@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use countersign::{
-    domain::{action::ActionKind, actor::Actor, endpoint::Platform},
-    simulator::{AgentError, Fault, Script, Times, Work},
-};
+use countersign::domain::{action::ActionKind, actor::Actor, endpoint::Platform};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use wazuh_simulator::{AgentError, Fault, Script, Times, Work};
 
 use crate::harness::{AgentClient, Plan, World, agent::Answer};
 

@@ -3,9 +3,9 @@
 use countersign::{
     connector::{Connector, Secret},
     domain::facts::AlertFacts,
-    simulator::{Calls, Fault, Times, Work},
 };
 use serde_json::{Value, json};
+use wazuh_simulator::{Calls, Fault, Times, Work};
 
 use super::{
     harness::{Lab, block, connector, disable, now, settings},

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use countersign::{
     connector::{ConnectorError, WazuhSettings as Ours},
     domain::evidence::Watched,
-    simulator::{Calls, Fault, Settings, Times, Work},
 };
+use wazuh_simulator::{Calls, Fault, Settings, Times, Work};
 
 use super::harness::{Lab, block, ids, later, mark, now, outcomes, resolve, send};
 

@@ -1,10 +1,8 @@
 //! What `countersign doctor` says about a manager and its indexer. It never sends a response.
 
-use countersign::{
-    connector::{Connector, Diagnosis, Secret, Tls},
-    simulator::{Endpoint, Os, Rights, Settings, Status, User},
-};
+use countersign::connector::{Connector, Diagnosis, Secret, Tls};
 use serde_json::json;
+use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
 
 use super::{
     harness::{Lab, now, settings},

@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 use countersign::{
     connector::{Connector, DispatchResult, DispatchTurn, Tls},
     domain::request::Outcome,
-    simulator::{
-        AgentError, Calls, Endpoint, Fault, Os, Outage, Rights, Settings, Times, User, Work,
-    },
 };
 use tokio::net::TcpListener;
+use wazuh_simulator::{
+    AgentError, Calls, Endpoint, Fault, Os, Outage, Rights, Settings, Times, User, Work,
+};
 
 use super::{
     harness::{

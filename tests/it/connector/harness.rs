@@ -21,9 +21,9 @@ use countersign::{
         proposal::Claim,
         request::{Outcome, Request, State, Target},
     },
-    simulator::{self, Endpoint, Os, Server, Simulator},
 };
 use uuid::Uuid;
+use wazuh_simulator::{self as simulator, Endpoint, Os, Server, Simulator};
 
 /// The present of all tests: 2026-09-21 13:46:40 UTC.
 pub(super) fn now() -> Time {

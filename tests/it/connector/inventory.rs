@@ -6,8 +6,8 @@ use countersign::{
         action::{Action, Term},
         endpoint::{Inventory, Platform, Selection},
     },
-    simulator::{Endpoint, Os, Rights, Settings, Status, User},
 };
+use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
 
 use super::{
     harness::{Lab, block, connector, disable, fleet, ids, names, now, resolve},

@@ -8,8 +8,8 @@ use countersign::{
         action::{Action, ActionKind, Term},
         endpoint::{Inventory, Platform, Selection},
     },
-    simulator::{Contact, Endpoint, Os, Rights, Script, Settings, User},
 };
+use wazuh_simulator::{Contact, Endpoint, Os, Rights, Script, Settings, User};
 
 use super::{
     harness::{Lab, block, disable, ids, later, mark, now, outcomes, permit},

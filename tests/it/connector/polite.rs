@@ -5,9 +5,9 @@ use std::time::Duration;
 use countersign::{
     connector::{Connector, ConnectorError},
     domain::{action::Term, endpoint::Selection},
-    simulator::{Calls, Fault, Outage, Settings, Times, Work},
 };
 use tokio::time::timeout;
+use wazuh_simulator::{Calls, Fault, Outage, Settings, Times, Work};
 
 use super::{
     harness::{Lab, block, ids, later, now, outcomes, send, send_at, settings},

@@ -5,8 +5,8 @@ use std::time::Duration;
 use countersign::{
     connector::{CorrelationTag, DispatchTurn},
     domain::request::Outcome,
-    simulator::{AgentError, Contact, Fault, Settings, Status, Times, Work},
 };
+use wazuh_simulator::{AgentError, Contact, Fault, Settings, Status, Times, Work};
 
 use super::{
     harness::{

@@ -2,11 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use countersign::{
-    connector::{Connector, ConnectorError, Secret},
-    simulator::{Calls, Fault, Outage, Rights, Settings, Times, User, Work},
-};
+use countersign::connector::{Connector, ConnectorError, Secret};
 use tokio::join;
+use wazuh_simulator::{Calls, Fault, Outage, Rights, Settings, Times, User, Work};
 
 use super::{
     harness::{Lab, connector, later, now, settings},

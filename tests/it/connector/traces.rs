@@ -12,10 +12,10 @@ use countersign::{
         evidence::{Sighting, Sign, Watched},
         id::RequestId,
     },
-    simulator::{Calls, Endpoint, Fault, Os, Settings, Times, Work},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
+use wazuh_simulator::{Calls, Endpoint, Fault, Os, Settings, Times, Work};
 
 use super::{
     harness::{Lab, block, connector, ids, later, mark, now, permit, send, settings},

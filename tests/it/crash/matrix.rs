@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use countersign::simulator::{Fault, Times, Work};
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Row as _, sqlite::SqliteConnectOptions};
+use wazuh_simulator::{Fault, Times, Work};
 
 use super::Story;
 use crate::{binary::Serving, harness::AgentClient, imports::files};

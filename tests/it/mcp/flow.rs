@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::SecondsFormat;
-use countersign::simulator::Rights;
 use rmcp::{
     model::{CallToolRequestParams, ErrorCode},
     service::ServiceError,
 };
 use serde_json::{Value, json};
+use wazuh_simulator::Rights;
 
 use super::{
     check::faults,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use countersign::simulator::{Fault, Times, Work};
 use serde_json::{Value, json};
+use wazuh_simulator::{Fault, Times, Work};
 
 use super::{
     flow::checked,

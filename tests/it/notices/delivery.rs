@@ -182,9 +182,9 @@ async fn a_delivery_that_a_crash_cut_off_is_made_again_under_the_same_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_the_cause_and_the_delivery_it_is_delivered_after_the_start() {
     let tap = receiver().await;
-    let mut simulator = countersign::simulator::Settings::demo("manager-pw", "indexer-pw");
+    let mut simulator = wazuh_simulator::Settings::demo("manager-pw", "indexer-pw");
     simulator.rate_limit_per_minute = 0;
-    let manager = countersign::simulator::Simulator::new(simulator);
+    let manager = wazuh_simulator::Simulator::new(simulator);
     let server = manager.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let program = Program::new();
     let token = program.set_up(&server.url());

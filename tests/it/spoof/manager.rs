@@ -1,7 +1,7 @@
 //! What the manager and its indexer say: names, groups and versions of endpoints, errors, alerts.
 
-use countersign::simulator::{Calls, Endpoint, Fault, Os, Times};
 use serde_json::json;
+use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times};
 
 use super::{
     answers::assert_clean_answer,

@@ -1,7 +1,7 @@
 //! What agents and people write, and what stands in an address.
 
-use countersign::simulator::{Fault, Times, Work};
 use serde_json::json;
+use wazuh_simulator::{Fault, Times, Work};
 
 use super::{
     corpus::{bundles, corpus, megabyte},

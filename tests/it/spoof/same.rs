@@ -1,7 +1,7 @@
 //! No two texts show the same, and an agent's text changes nothing but itself.
 
-use countersign::simulator::{Endpoint, Os};
 use serde_json::json;
+use wazuh_simulator::{Endpoint, Os};
 
 use super::{
     corpus::near_misses,

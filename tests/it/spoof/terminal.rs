@@ -9,7 +9,7 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_is_clean_in_a_terminal() {
-    let manager = countersign::simulator::Simulator::new(countersign::simulator::Settings::demo(
+    let manager = wazuh_simulator::Simulator::new(wazuh_simulator::Settings::demo(
         "manager-pw",
         "indexer-pw",
     ));

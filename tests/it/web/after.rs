@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use countersign::{
-    domain::request::{Outcome, Request, StateName},
-    simulator::{Fault, Times, Work},
-};
+use countersign::domain::request::{Outcome, Request, StateName};
 use serde_json::json;
+use wazuh_simulator::{Fault, Times, Work};
 
 use super::{
     browser::Browser,

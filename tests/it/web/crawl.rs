@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use countersign::{
     domain::request::{Request, StateName},
-    simulator::{Fault, Times, Work},
     worker,
 };
 use serde_json::json;
+use wazuh_simulator::{Fault, Times, Work};
 
 use super::room::{Room, path};
 use crate::harness::stored::assert_same;

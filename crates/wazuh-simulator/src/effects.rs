@@ -1,0 +1,212 @@
+//! What scripts do to endpoints: what stands there, until when, and what lifts it.
+//!
+//! A timed command is undone when its time is over; the same name with timeout 1 brings that time
+//! forward. Without a timeout nothing undoes it but a script of the site's own. Source: the real
+//! agent's programs, as recorded in the captures.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use crate::command::Command;
+use crate::endpoint::Endpoint;
+use crate::evidence;
+use crate::manager::split_timeout;
+use crate::query::dotted;
+use crate::settings::Settings;
+use crate::world::World;
+
+/// Scripts that come with an agent on Windows.
+const ON_WINDOWS: [&str; 3] = [NETSH, "route-null", "restart-wazuh"];
+/// Scripts that come with an agent elsewhere.
+const ELSEWHERE: [&str; 12] = [
+    "firewall-drop",
+    "default-firewall-drop",
+    "firewalld-drop",
+    "host-deny",
+    "route-null",
+    ACCOUNT,
+    "ip-customblock",
+    "restart-wazuh",
+    "restart.sh",
+    "pf",
+    "npf",
+    "ipfw",
+];
+pub(crate) const NETSH: &str = "netsh";
+/// Locks a password, which is locked or not: locks do not stack, and one undo opens it.
+const ACCOUNT: &str = "disable-account";
+/// Longer names are refused since 4.14.7.
+const ACCOUNT_CHARS_MAX: usize = 256;
+
+/// A script that an agent started.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) script: String,
+    pub(crate) command: Command,
+}
+
+impl Run {
+    fn exists(&self, settings: &Settings) -> bool {
+        let shipped = if self.endpoint.is_windows() { &ON_WINDOWS[..] } else { &ELSEWHERE };
+        shipped.contains(&self.script.as_str())
+            || settings.scripts.iter().any(|script| script.executable == self.script)
+    }
+
+    /// Whether it does more than to start.
+    fn takes_effect(&self) -> bool {
+        let endpoint = &self.endpoint;
+        let macos = endpoint.os.as_ref().is_some_and(|os| os.platform == "darwin");
+        endpoint.script_fails.is_none()
+            && !(endpoint.firewall_off && self.script == NETSH)
+            && !(macos && self.script == ACCOUNT)
+    }
+}
+
+/// Something that a script did and that its agent, or another script, may undo.
+#[derive(Debug)]
+pub(crate) struct Block {
+    run: Run,
+    target: String,
+    /// Whether it has an effect: not so where the script failed, or another lifted it since.
+    stands: bool,
+    /// When the agent undoes it; never, for a permanent one.
+    ends: Option<DateTime<Utc>>,
+}
+
+impl Block {
+    fn is(&self, endpoint: &str, script: &str, target: &str) -> bool {
+        self.run.endpoint.id == endpoint && self.run.script == script && self.target == target
+    }
+}
+
+/// What an endpoint's agent does with a command.
+pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
+    let (script, timeout_secs) = if let Some(script) = command.name.strip_prefix('!') {
+        (script.trim_end_matches(".exe"), 0)
+    } else {
+        let (name, timeout_secs) = split_timeout(&command.name);
+        (world.settings.executable(name), timeout_secs)
+    };
+    let script = script.to_owned();
+    let run = Run { endpoint: endpoint.clone(), script, command: command.clone() };
+    if !run.exists(&world.settings) {
+        // Dropped by the agent without a trace.
+        return;
+    }
+    end_blocks(world);
+    let now = world.now();
+    evidence::started(world, &run, now);
+    let lifts = lifted_by(&world.settings, &run.script);
+    let wanted = lifts.unwrap_or(&run.script);
+    let Some(target) = target(wanted, &run.command.alert) else {
+        // The script stops before it tells its agent what it is about.
+        return;
+    };
+    if let Some(lifted) = lifts {
+        lift(world, &endpoint.id, lifted, &target);
+    }
+    let ends = (timeout_secs > 0).then(|| now + TimeDelta::seconds(i64::from(timeout_secs)));
+    let stands = lifts.is_none() && run.takes_effect();
+    hold(world, Block { run, target, stands, ends });
+}
+
+fn lifted_by(settings: &Settings, executable: &str) -> Option<&'static str> {
+    settings.scripts.iter().find(|script| script.executable == executable)?.lifts
+}
+
+/// What a script reads from the alert; `None` where it refuses to work. A script of the site's own
+/// takes anything.
+fn target(script: &str, alert: &Value) -> Option<String> {
+    let text = |field| dotted(alert, field).and_then(Value::as_str);
+    let account = || text("data.dstuser").filter(|name| is_account(name)).map(str::to_owned);
+    // In this order: the fields of Windows win.
+    let address = || {
+        let fields =
+            ["data.win.eventdata.ipAddress", "data.win.eventdata.destinationIp", "data.srcip"];
+        let found = fields.into_iter().find_map(text)?;
+        found.parse::<IpAddr>().ok().map(|_| found.to_owned())
+    };
+    if script == ACCOUNT {
+        account()
+    } else if ELSEWHERE.contains(&script) || ON_WINDOWS.contains(&script) {
+        address()
+    } else {
+        address().or_else(account).or_else(|| Some(String::new()))
+    }
+}
+
+fn is_account(name: &str) -> bool {
+    name != "root"
+        && !name.is_empty()
+        && name.chars().count() <= ACCOUNT_CHARS_MAX
+        && !name.contains([' ', '/', ':', ','])
+        && !name.contains("..")
+}
+
+/// Remembers a block. An agent that still has to undo the same one starts nothing, gives it the
+/// new time, and keeps the arguments of the first call.
+fn hold(world: &mut World, block: Block) {
+    let same = |other: &&mut Block| {
+        other.is(&block.run.endpoint.id, &block.run.script, &block.target) && other.ends.is_some()
+    };
+    match world.blocks.iter_mut().find(same) {
+        Some(pending) if block.ends.is_some() => pending.ends = block.ends,
+        Some(_) | None if block.stands || block.ends.is_some() => world.blocks.push(block),
+        Some(_) | None => {}
+    }
+}
+
+/// Ends the effect of everything that this script did to this target. Of timed blocks the agent
+/// knows nothing better than to undo them once more when their time comes.
+fn lift(world: &mut World, endpoint: &str, script: &str, target: &str) {
+    for block in world.blocks.iter_mut().filter(|block| block.is(endpoint, script, target)) {
+        block.stands = false;
+    }
+    world.blocks.retain(|block| block.stands || block.ends.is_some());
+}
+
+/// Undoes every block whose time is over.
+pub(crate) fn end_blocks(world: &mut World) {
+    let now = world.now();
+    undo(world, |block| block.ends.filter(|ends| *ends <= now));
+}
+
+/// Undoes all timed blocks of an endpoint, as an agent does when it stops in order.
+pub(crate) fn restart(world: &mut World, endpoint: &str) {
+    end_blocks(world);
+    let now = world.now();
+    undo(world, |block| block.ends.filter(|_| block.run.endpoint.id == endpoint).map(|_| now));
+}
+
+/// Undoes the blocks that are over, at the times when they are.
+fn undo(world: &mut World, over: impl Fn(&Block) -> Option<DateTime<Utc>>) {
+    let (mut ended, standing): (Vec<Block>, Vec<Block>) =
+        std::mem::take(&mut world.blocks).into_iter().partition(|block| over(block).is_some());
+    world.blocks = standing;
+    ended.sort_by_key(&over);
+    for block in ended {
+        if let Some(time) = over(&block) {
+            evidence::undone(world, &block.run, time);
+        }
+        if block.run.script == ACCOUNT {
+            lift(world, &block.run.endpoint.id, ACCOUNT, &block.target);
+        }
+    }
+}
+
+/// What stands on an endpoint: script and target, in the order of the calls.
+pub(crate) fn in_force(world: &mut World, endpoint: &str) -> Vec<String> {
+    end_blocks(world);
+    let mut shown: Vec<String> = Vec::new();
+    for block in &world.blocks {
+        let line = format!("{} {}", block.run.script, block.target).trim_end().to_owned();
+        let locked_before = block.run.script == ACCOUNT && shown.contains(&line);
+        if block.stands && block.run.endpoint.id == endpoint && !locked_before {
+            shown.push(line);
+        }
+    }
+    shown
+}

@@ -1,0 +1,120 @@
+//! The searches of the indexer that a broker needs, in the words of `OpenSearch`.
+//!
+//! A query of any other shape is refused with 400: a test must not pass because a condition was
+//! silently ignored.
+
+use axum::Json;
+use axum::body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::answer::Problem;
+use crate::search::Search;
+use crate::{Simulator, effects, login};
+
+/// More than any query needs.
+const BODY_BYTES_MAX: usize = 1_048_576;
+
+/// Why a search was not answered.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// No login, or a wrong one.
+    Login,
+    /// The user may not search.
+    Rights,
+    /// The query is not one that the simulator understands.
+    Query(String),
+    /// The same path asked as the manager's API.
+    Manager(Problem),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Manager(problem)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Login => {
+                let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"OpenSearch Security\"")];
+                (StatusCode::UNAUTHORIZED, asks, "Unauthorized").into_response()
+            }
+            Self::Rights => {
+                let reason = "no permissions for [indices:data/read/search]";
+                let cause = json!({"type": "security_exception", "reason": reason});
+                let body = json!({"error": {"root_cause": [cause], "type": "security_exception", "reason": reason}, "status": 403});
+                (StatusCode::FORBIDDEN, Json(body)).into_response()
+            }
+            Self::Query(reason) => {
+                let cause = json!({"type": "parsing_exception", "reason": reason});
+                let body = json!({"error": cause, "status": 400});
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            }
+            Self::Manager(problem) => problem.into_response(),
+        }
+    }
+}
+
+/// `GET /` with a name and password.
+pub(crate) fn info(sim: &Simulator, headers: &HeaderMap) -> Result<Json<Value>, Refusal> {
+    check_login(sim, headers)?;
+    Ok(Json(json!({
+        "name": "simulator",
+        "cluster_name": "wazuh-cluster",
+        "version": {"distribution": "opensearch", "number": "2.19.4"},
+        "tagline": "The OpenSearch Project: https://opensearch.org/",
+    })))
+}
+
+/// `GET` or `POST /{index}/_search`.
+pub(crate) async fn search(
+    State(sim): State<Simulator>,
+    Path(index): Path<String>,
+    request: Request,
+) -> Result<Json<Value>, Refusal> {
+    check_login(&sim, request.headers())?;
+    if !sim.world().settings.indexer_rights {
+        return Err(Refusal::Rights);
+    }
+    let body = body::to_bytes(request.into_body(), BODY_BYTES_MAX)
+        .await
+        .map_err(|error| Refusal::Query(error.to_string()))?;
+    let body: Value = if body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(&body).map_err(|error| Refusal::Query(error.to_string()))?
+    };
+    let search = Search::read(&body)?;
+    let mut world = sim.world();
+    effects::end_blocks(&mut world);
+    let named = world.alerts.iter().filter(|stored| is_named(&stored.index, &index));
+    let (total, hits) = search.run(named)?;
+    Ok(Json(json!({
+        "took": 1,
+        "timed_out": false,
+        "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
+        "hits": {"total": {"value": total, "relation": "eq"}, "max_score": null, "hits": hits},
+    })))
+}
+
+fn check_login(sim: &Simulator, headers: &HeaderMap) -> Result<(), Refusal> {
+    let right = login::is_login_of(&sim.world().settings.indexer, headers);
+    if right { Ok(()) } else { Err(Refusal::Login) }
+}
+
+/// Whether a comma list of names, each perhaps ending in `*`, names this index.
+fn is_named(index: &str, list: &str) -> bool {
+    list.split(',').any(|name| match name.strip_suffix('*') {
+        Some(start) => index.starts_with(start),
+        None => index == name,
+    })
+}
+
+/// Refuses a query.
+pub(crate) fn refused(reason: &str) -> Refusal {
+    Refusal::Query(reason.to_owned())
+}
