@@ -1,5 +1,9 @@
 //! The machines that the simulated manager looks after.
 
+pub(crate) mod block;
+pub(crate) mod effects;
+pub(crate) mod evidence;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

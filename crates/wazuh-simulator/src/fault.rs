@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 
-use crate::answer::{AgentError, Problem};
+use crate::api::answer::{AgentError, Problem};
 
 /// One way to misbehave.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,61 +3,22 @@
 //! A query of any other shape is refused with 400: a test must not pass because a condition was
 //! silently ignored.
 
+pub(crate) mod search;
+
 use axum::Json;
 use axum::body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::answer::Problem;
-use crate::search::Search;
-use crate::{Simulator, effects, login};
+use crate::Simulator;
+use crate::api::answer::Refusal;
+use crate::api::login;
+use crate::endpoint::effects;
+use crate::indexer::search::Search;
 
 /// More than any query needs.
 const BODY_BYTES_MAX: usize = 1_048_576;
-
-/// Why a search was not answered.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// No login, or a wrong one.
-    Login,
-    /// The user may not search.
-    Rights,
-    /// The query is not one that the simulator understands.
-    Query(String),
-    /// The same path asked as the manager's API.
-    Manager(Problem),
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Manager(problem)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Login => {
-                let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"OpenSearch Security\"")];
-                (StatusCode::UNAUTHORIZED, asks, "Unauthorized").into_response()
-            }
-            Self::Rights => {
-                let reason = "no permissions for [indices:data/read/search]";
-                let cause = json!({"type": "security_exception", "reason": reason});
-                let body = json!({"error": {"root_cause": [cause], "type": "security_exception", "reason": reason}, "status": 403});
-                (StatusCode::FORBIDDEN, Json(body)).into_response()
-            }
-            Self::Query(reason) => {
-                let cause = json!({"type": "parsing_exception", "reason": reason});
-                let body = json!({"error": cause, "status": 400});
-                (StatusCode::BAD_REQUEST, Json(body)).into_response()
-            }
-            Self::Manager(problem) => problem.into_response(),
-        }
-    }
-}
 
 /// `GET /` with a name and password.
 pub(crate) fn info(sim: &Simulator, headers: &HeaderMap) -> Result<Json<Value>, Refusal> {
@@ -112,9 +73,4 @@ fn is_named(index: &str, list: &str) -> bool {
         Some(start) => index.starts_with(start),
         None => index == name,
     })
-}
-
-/// Refuses a query.
-pub(crate) fn refused(reason: &str) -> Refusal {
-    Refusal::Query(reason.to_owned())
 }

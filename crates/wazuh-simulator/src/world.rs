@@ -1,19 +1,20 @@
 //! The state behind the simulated manager: one value, one lock, no input or output.
 
+pub(crate) mod logins;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::clock;
-use crate::command::Command;
-use crate::effects::{self, Block};
 use crate::endpoint::Endpoint;
+use crate::endpoint::block::Block;
 use crate::fault::Faults;
-use crate::login::Logins;
 use crate::rights::Rights;
 use crate::settings::Settings;
+use crate::world::logins::Logins;
 
 /// The most endpoints that one call reaches since 4.14.0: the default limit of a database query.
 pub(crate) const ENDPOINTS_PER_CALL_MAX: usize = 500;
@@ -108,7 +109,6 @@ impl World {
 
     /// Lets the indexer fall behind, or catch up. What happened before counts as before.
     pub(crate) fn index_late(&mut self, late: bool) {
-        effects::end_blocks(self);
         if !late {
             self.alerts.extend(self.late.take().unwrap_or_default());
         } else if self.late.is_none() {
@@ -154,34 +154,6 @@ impl World {
     pub(crate) fn rights(&self, user: &str) -> Rights {
         let user = self.settings.users.iter().find(|known| known.name == user);
         user.map(|user| user.rights.clone()).unwrap_or_default()
-    }
-
-    /// Hands a command over to an endpoint, for the call with this place in `received`.
-    pub(crate) fn deliver(&mut self, call: usize, endpoint: &Endpoint, command: &Command) {
-        let message = if endpoint.is_at_least(4, 2) {
-            Message::Json(self.message(endpoint, command))
-        } else {
-            Message::Legacy(command.legacy_line())
-        };
-        // Older agents never see the alert, so that their scripts miss whom to act on, and rules
-        // read only what agents log since 4.2.
-        if endpoint.is_at_least(4, 2) {
-            effects::start(self, endpoint, command);
-        }
-        self.delivered.push(Delivered { agent: endpoint.id.clone(), message });
-        if let Some(received) = self.received.get_mut(call) {
-            received.delivered.push(endpoint.id.clone());
-        }
-    }
-
-    fn message(&self, endpoint: &Endpoint, command: &Command) -> Value {
-        let node = self.origin(endpoint);
-        json!({
-            "version": 1,
-            "origin": {"name": node, "module": "API"},
-            "command": command.name,
-            "parameters": {"extra_args": command.arguments, "alert": command.alert},
-        })
     }
 
     /// The node's name in messages, which is there only in a cluster.

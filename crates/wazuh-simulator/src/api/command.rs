@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::answer::Problem;
+use crate::api::answer::Problem;
 
 /// `max_upload_size`.
 const BODY_BYTES_MAX: usize = 10_485_760;
@@ -160,4 +160,11 @@ fn shell_escaped(argument: &str) -> String {
         escaped.push(one);
     }
     escaped
+}
+
+/// Takes a name of ar.conf apart: the command, and the timeout in seconds.
+pub(crate) fn split_timeout(name: &str) -> (&str, u32) {
+    let command = name.trim_end_matches(|one: char| one.is_ascii_digit());
+    let timeout = name.strip_prefix(command).and_then(|digits| digits.parse().ok());
+    (command, timeout.unwrap_or(0))
 }

@@ -9,17 +9,15 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
 use crate::Simulator;
-use crate::answer::{AgentError, Outcome, Problem, Sentences};
+use crate::api::answer::{AgentError, Answer, Outcome, Problem, Sentences};
+use crate::api::login::Session;
+use crate::api::params::Params;
+use crate::api::query::{self, Condition};
 use crate::clock;
 use crate::endpoint::{Endpoint, Os, Status};
 use crate::fault::Fault;
-use crate::login::Session;
-use crate::params::Params;
-use crate::query::{self, Condition};
 use crate::rights::Rights;
 use crate::world::World;
-
-type Answer = Result<Json<Value>, Problem>;
 
 const LISTED: Sentences = Sentences(
     "All selected agents information was returned",

@@ -7,17 +7,17 @@ use std::task::Poll;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Simulator;
-use crate::answer::{AgentError, Outcome, Problem, Sentences};
-use crate::command::Command;
-use crate::endpoint::Status;
+use crate::api::answer::{AgentError, Outcome, Problem, Sentences};
+use crate::api::command::Command;
+use crate::api::login::Session;
+use crate::api::params::Params;
+use crate::endpoint::{Endpoint, Status, effects};
 use crate::fault::{Fault, Work};
-use crate::login::Session;
-use crate::params::Params;
 use crate::rights::Rights;
-use crate::world::{self, ENDPOINTS_PER_CALL_MAX, Received, World};
+use crate::world::{self, Delivered, ENDPOINTS_PER_CALL_MAX, Message, Received, World};
 
 const ACTION: &str = "active-response:command";
 
@@ -210,7 +210,34 @@ impl Part {
         if !self.command.is_known(world.settings.names_of(&self.node)) {
             return Err(AgentError::NotConfigured);
         }
-        world.deliver(self.call, &endpoint, &self.command);
+        deliver(&mut world, self.call, &endpoint, &self.command);
         Ok(())
     }
+}
+
+/// Hands a command over to an endpoint, for the call with this place in `received`.
+fn deliver(world: &mut World, call: usize, endpoint: &Endpoint, command: &Command) {
+    let message = if endpoint.is_at_least(4, 2) {
+        Message::Json(message(world, endpoint, command))
+    } else {
+        Message::Legacy(command.legacy_line())
+    };
+    // Older agents never see the alert, so that their scripts miss whom to act on, and rules
+    // read only what agents log since 4.2.
+    if endpoint.is_at_least(4, 2) {
+        effects::start(world, endpoint, command);
+    }
+    world.delivered.push(Delivered { agent: endpoint.id.clone(), message });
+    if let Some(received) = world.received.get_mut(call) {
+        received.delivered.push(endpoint.id.clone());
+    }
+}
+
+fn message(world: &World, endpoint: &Endpoint, command: &Command) -> Value {
+    json!({
+        "version": 1,
+        "origin": {"name": world.origin(endpoint), "module": "API"},
+        "command": command.name,
+        "parameters": {"extra_args": command.arguments, "alert": command.alert},
+    })
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 const DOCS: &str = "https://documentation.wazuh.com/4.14/user-manual";
+
+/// What a call is answered with.
+pub(crate) type Answer = Result<Json<Value>, Problem>;
 
 /// Why one endpoint was not served; Wazuh's codes (framework/wazuh/core/exception.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -247,4 +251,51 @@ impl IntoResponse for Problem {
         let form = [(header::CONTENT_TYPE, "application/problem+json; charset=utf-8")];
         (self.status, form, self.body.to_string()).into_response()
     }
+}
+
+/// Why a search was not answered.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// No login, or a wrong one.
+    Login,
+    /// The user may not search.
+    Rights,
+    /// The query is not one that the simulator understands.
+    Query(String),
+    /// The same path asked as the manager's API.
+    Manager(Problem),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Manager(problem)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Login => {
+                let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"OpenSearch Security\"")];
+                (StatusCode::UNAUTHORIZED, asks, "Unauthorized").into_response()
+            }
+            Self::Rights => {
+                let reason = "no permissions for [indices:data/read/search]";
+                let cause = json!({"type": "security_exception", "reason": reason});
+                let body = json!({"error": {"root_cause": [cause], "type": "security_exception", "reason": reason}, "status": 403});
+                (StatusCode::FORBIDDEN, Json(body)).into_response()
+            }
+            Self::Query(reason) => {
+                let cause = json!({"type": "parsing_exception", "reason": reason});
+                let body = json!({"error": cause, "status": 400});
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            }
+            Self::Manager(problem) => problem.into_response(),
+        }
+    }
+}
+
+/// Refuses a query.
+pub(crate) fn refused(reason: &str) -> Refusal {
+    Refusal::Query(reason.to_owned())
 }

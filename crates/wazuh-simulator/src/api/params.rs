@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
 use crate::Simulator;
-use crate::answer::Problem;
+use crate::api::answer::Problem;
 
 /// What every call may say besides its own parameters.
 const COMMON: [&str; 2] = ["pretty", "wait_for_complete"];

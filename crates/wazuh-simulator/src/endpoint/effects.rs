@@ -9,78 +9,16 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::command::Command;
+use crate::api::command::{Command, split_timeout};
+use crate::api::query::dotted;
 use crate::endpoint::Endpoint;
-use crate::evidence;
-use crate::manager::split_timeout;
-use crate::query::dotted;
+use crate::endpoint::block::{ACCOUNT, Block, ELSEWHERE, ON_WINDOWS, Run};
+use crate::endpoint::evidence;
 use crate::settings::Settings;
 use crate::world::World;
 
-/// Scripts that come with an agent on Windows.
-const ON_WINDOWS: [&str; 3] = [NETSH, "route-null", "restart-wazuh"];
-/// Scripts that come with an agent elsewhere.
-const ELSEWHERE: [&str; 12] = [
-    "firewall-drop",
-    "default-firewall-drop",
-    "firewalld-drop",
-    "host-deny",
-    "route-null",
-    ACCOUNT,
-    "ip-customblock",
-    "restart-wazuh",
-    "restart.sh",
-    "pf",
-    "npf",
-    "ipfw",
-];
-pub(crate) const NETSH: &str = "netsh";
-/// Locks a password, which is locked or not: locks do not stack, and one undo opens it.
-const ACCOUNT: &str = "disable-account";
 /// Longer names are refused since 4.14.7.
 const ACCOUNT_CHARS_MAX: usize = 256;
-
-/// A script that an agent started.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) script: String,
-    pub(crate) command: Command,
-}
-
-impl Run {
-    fn exists(&self, settings: &Settings) -> bool {
-        let shipped = if self.endpoint.is_windows() { &ON_WINDOWS[..] } else { &ELSEWHERE };
-        shipped.contains(&self.script.as_str())
-            || settings.scripts.iter().any(|script| script.executable == self.script)
-    }
-
-    /// Whether it does more than to start.
-    fn takes_effect(&self) -> bool {
-        let endpoint = &self.endpoint;
-        let macos = endpoint.os.as_ref().is_some_and(|os| os.platform == "darwin");
-        endpoint.script_fails.is_none()
-            && !(endpoint.firewall_off && self.script == NETSH)
-            && !(macos && self.script == ACCOUNT)
-    }
-}
-
-/// Something that a script did and that its agent, or another script, may undo.
-#[derive(Debug)]
-pub(crate) struct Block {
-    run: Run,
-    target: String,
-    /// Whether it has an effect: not so where the script failed, or another lifted it since.
-    stands: bool,
-    /// When the agent undoes it; never, for a permanent one.
-    ends: Option<DateTime<Utc>>,
-}
-
-impl Block {
-    fn is(&self, endpoint: &str, script: &str, target: &str) -> bool {
-        self.run.endpoint.id == endpoint && self.run.script == script && self.target == target
-    }
-}
 
 /// What an endpoint's agent does with a command.
 pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {

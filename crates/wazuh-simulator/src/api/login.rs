@@ -1,68 +1,18 @@
 //! Logins and tokens. Sources: api/api/authentication.py, middlewares.py, captures 1-6, 79, 95.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::Simulator;
-use crate::answer::Problem;
-use crate::params::Params;
+use crate::api::answer::Problem;
+use crate::api::params::Params;
 use crate::rights::Rights;
-use crate::settings::{Settings, User};
-use crate::wire::Wire;
-
-/// `max_login_attempts`.
-const BAD_LOGINS_MAX: u32 = 50;
-/// `block_time`.
-const BLOCK_SECS: i64 = 300;
-
-/// The living tokens, and the bad logins of each address.
-#[derive(Debug, Default)]
-pub(crate) struct Logins {
-    tokens: HashMap<String, (String, DateTime<Utc>)>,
-    issued: u64,
-    bad: HashMap<IpAddr, (u32, DateTime<Utc>)>,
-}
-
-impl Logins {
-    fn issue(&mut self, user: &str, now: DateTime<Utc>, settings: &Settings) -> String {
-        self.issued += 1;
-        // Unique is enough: nothing real is behind these tokens.
-        let token = format!("simulated.{}.{}", self.issued, now.timestamp_micros());
-        let life = TimeDelta::from_std(settings.token_life).unwrap_or(TimeDelta::MAX);
-        let end = now.checked_add_signed(life).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        self.tokens.insert(token.clone(), (user.to_owned(), end));
-        token
-    }
-
-    /// Kills the tokens of one user, or of all.
-    pub(crate) fn revoke(&mut self, user: Option<&str>) {
-        self.tokens.retain(|_, (owner, _)| user.is_some_and(|user| user != owner));
-    }
-
-    fn owner(&self, token: &str, now: DateTime<Utc>) -> Option<String> {
-        let (owner, end) = self.tokens.get(token)?;
-        (now < *end).then(|| owner.clone())
-    }
-
-    /// Whether an address is shut out: right password or not, and a success forgives nothing.
-    fn is_blocked(&mut self, address: IpAddr, now: DateTime<Utc>) -> bool {
-        self.bad.retain(|_, (_, first)| now - *first < TimeDelta::seconds(BLOCK_SECS));
-        self.bad.get(&address).is_some_and(|(count, _)| *count >= BAD_LOGINS_MAX)
-    }
-
-    fn note_bad(&mut self, address: IpAddr, now: DateTime<Utc>) {
-        let (count, _) = self.bad.entry(address).or_insert((0, now));
-        *count += 1;
-    }
-}
+use crate::server::wire::Wire;
+use crate::settings::User;
 
 /// `POST` and, deprecated but still there, `GET /security/user/authenticate`.
 pub(crate) async fn login(

@@ -6,15 +6,13 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::Simulator;
-use crate::answer::{Outcome, Problem, Sentences};
-use crate::login::Session;
-use crate::manager;
-use crate::params::Params;
+use crate::api::answer::{Answer, Outcome, Problem, Sentences};
+use crate::api::login::Session;
+use crate::api::manager;
+use crate::api::params::Params;
 use crate::world::World;
 
 const READ: &str = "cluster:read";
-
-type Answer = Result<Json<Value>, Problem>;
 
 /// `GET /cluster/status`.
 pub(crate) async fn status(State(sim): State<Simulator>, session: Session) -> Answer {

@@ -8,19 +8,18 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::Simulator;
-use crate::answer::{Outcome, Problem, Sentences};
-use crate::login::{Session, authorization};
+use crate::api::answer::{Answer, Outcome, Problem, Refusal, Sentences};
+use crate::api::command::split_timeout;
+use crate::api::login::{Session, authorization};
 use crate::settings::Settings;
 use crate::world::World;
 use crate::{clock, indexer};
-
-type Answer = Result<Json<Value>, Problem>;
 
 /// `GET /`: the manager's API to a token, the indexer to a name and password.
 pub(crate) async fn root(
     State(sim): State<Simulator>,
     request: Request,
-) -> Result<Json<Value>, indexer::Refusal> {
+) -> Result<Json<Value>, Refusal> {
     let (mut parts, _) = request.into_parts();
     if authorization(&parts.headers, "basic").is_some() {
         return indexer::info(&sim, &parts.headers);
@@ -142,11 +141,4 @@ fn command_shown(settings: &Settings, name: &str) -> Value {
 
 fn read(item: Value, sentence: &'static str) -> Json<Value> {
     Json(Outcome::of(vec![item]).shown(&Sentences(sentence, sentence, sentence)))
-}
-
-/// Takes a name of ar.conf apart: the command, and the timeout in seconds.
-pub(crate) fn split_timeout(name: &str) -> (&str, u32) {
-    let command = name.trim_end_matches(|one: char| one.is_ascii_digit());
-    let timeout = name.strip_prefix(command).and_then(|digits| digits.parse().ok());
-    (command, timeout.unwrap_or(0))
 }

@@ -6,12 +6,12 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
-use tokio::time::timeout;
 
-use crate::answer::Problem;
-use crate::fault::{Calls, Fault, Outage, Work};
-use crate::wire::{Ending, Wire};
-use crate::{Simulator, active_response, agents, clock, cluster, indexer, login, manager};
+use crate::api::answer::Problem;
+use crate::api::{active_response, agents, cluster, login, manager};
+use crate::fault::{Calls, Fault, Work};
+use crate::server::wire::{Ending, Wire};
+use crate::{Simulator, clock, indexer};
 
 pub(crate) fn all(sim: Simulator) -> Router {
     Router::new()
@@ -93,11 +93,10 @@ async fn attend(sim: &Simulator, wire: &Wire, request: Request, next: Next) -> R
     if let Some(Fault::Delay(length)) = fault {
         clock::pause(length).await;
     }
-    if kind == Calls::Reads {
-        let (patience, node) = sim.patience();
-        if timeout(patience, sim.inner.worker.lock()).await.is_err() {
-            return Outage::Timeout.problem(&node).into_response();
-        }
+    if kind == Calls::Reads
+        && let Err(problem) = sim.until_worker_is_free().await
+    {
+        return problem.into_response();
     }
     match fault {
         Some(fault) => sabotage(sim, wire, fault, request, next).await,

@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
+use crate::api::answer::{Refusal, refused};
 use crate::clock;
-use crate::indexer::{Refusal, refused};
 use crate::world::Stored;
 
 /// What a search returns when it names no size.

@@ -8,9 +8,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use crate::api::query::dotted;
 use crate::clock;
-use crate::effects::{NETSH, Run};
-use crate::query::dotted;
+use crate::endpoint::block::{NETSH, Run};
 use crate::world::World;
 
 /// Number, level and description of a rule. Source of the numbers and levels:

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::answer::Problem;
+use crate::api::answer::Problem;
 
 /// Every field of an agent that can be selected and asked about.
 pub(crate) const FIELDS: [&str; 25] = [
