@@ -129,7 +129,7 @@ async fn what_speaks_against_the_effect_is_a_doubt_beside_the_proof() {
         let world = world_of(endpoint).await;
         let agent = world.agent().await;
         let id = sent(&world, &agent, &["001"]).await;
-        assert_eq!(world.manager.in_force("001"), Vec::<String>::new());
+        assert_eq!(world.manager.active_responses("001"), Vec::<String>::new());
         world.look().await;
         let answer = agent.get(&id).await;
         assert_eq!(answer.outcomes(), ["001: confirmed"]);
@@ -147,11 +147,11 @@ async fn a_block_that_ends_is_seen_to_end() {
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
     world.look().await;
-    assert_eq!(world.manager.in_force("001"), ["firewall-drop 203.0.113.9"]);
+    assert_eq!(world.manager.active_responses("001"), ["firewall-drop 203.0.113.9"]);
     assert!(page(&world, "/in-force").await.contains(&id));
     world.pass_for_all(TERM);
     world.look().await;
-    assert_eq!(world.manager.in_force("001"), Vec::<String>::new());
+    assert_eq!(world.manager.active_responses("001"), Vec::<String>::new());
     let answer = agent.get(&id).await;
     assert_eq!(answer.outcomes(), ["001: ended"]);
     let evidence = &first(&answer)["evidence"];

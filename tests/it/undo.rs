@@ -72,7 +72,7 @@ async fn the_twin_lifts_a_timed_block_and_the_endpoints_alert_shows_it() {
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
     world.look().await;
-    assert_eq!(world.manager.in_force("001"), ["firewall-drop 203.0.113.9"]);
+    assert_eq!(world.manager.active_responses("001"), ["firewall-drop 203.0.113.9"]);
     let undo = agent.undo(&id).await;
     assert_eq!(undo.state(), "pending", "an agent's undo waits for a person");
     world.work().await;
@@ -83,7 +83,7 @@ async fn the_twin_lifts_a_timed_block_and_the_endpoints_alert_shows_it() {
     assert_eq!(parent.outcomes(), ["001: reverted"]);
     assert!(parent.text.contains("nobody saw it work"), "{}", parent.text);
     world.pass_for_all(Duration::from_secs(3));
-    assert_eq!(world.manager.in_force("001"), NOTHING);
+    assert_eq!(world.manager.active_responses("001"), NOTHING);
     world.look().await;
     let parent = agent.get(&id).await;
     assert_eq!(first(&parent)["evidence"]["rule"], "652", "{parent:?}");
@@ -135,12 +135,12 @@ async fn a_permanent_block_is_lifted_by_the_command_that_the_configuration_names
     let more = json!({ "agent_ids": ["001"], "permanent": true, "duration_seconds": null });
     let id = agent.block("203.0.113.9", more).await.id();
     approve(&world, &id, &["bob", "carol"]).await;
-    assert_eq!(world.manager.in_force("001"), ["firewall-drop 203.0.113.9"]);
+    assert_eq!(world.manager.active_responses("001"), ["firewall-drop 203.0.113.9"]);
     assert_eq!(agent.get(&id).await.json["undo"]["possible"], true);
     let undo = agent.undo(&id).await.id();
     approve(&world, &undo, &["bob"]).await;
     assert_eq!(commands(&world), ["!firewall-drop", "!site-unblock"]);
-    assert_eq!(world.manager.in_force("001"), NOTHING);
+    assert_eq!(world.manager.active_responses("001"), NOTHING);
     assert_eq!(agent.get(&id).await.outcomes(), ["001: reverted"]);
     world.look().await;
     assert_eq!(agent.get(&undo).await.outcomes(), ["001: confirmed"]);
@@ -152,7 +152,7 @@ async fn an_account_is_enabled_again_only_with_a_senior_beside_the_person_who_as
     let agent = world.agent().await;
     let id = agent.disable("mallory", json!({ "agent_ids": ["001"] })).await.id();
     approve(&world, &id, &["bob"]).await;
-    assert_eq!(world.manager.in_force("001"), ["disable-account mallory"]);
+    assert_eq!(world.manager.active_responses("001"), ["disable-account mallory"]);
     let undo = lift(&world, "carol", &id).await;
     let asked = agent.get(&undo).await;
     assert_eq!((asked.state(), &asked.json["action"]), ("pending", &json!("enable_account")));
@@ -162,7 +162,7 @@ async fn an_account_is_enabled_again_only_with_a_senior_beside_the_person_who_as
     assert_eq!(agent.get(&undo).await.state(), "pending");
     assert!(world.audit_kinds().await.contains(&"vote.refused".to_owned()));
     approve(&world, &undo, &["bob"]).await;
-    assert_eq!(world.manager.in_force("001"), NOTHING);
+    assert_eq!(world.manager.active_responses("001"), NOTHING);
     assert_eq!(agent.get(&id).await.outcomes(), ["001: reverted"]);
 }
 
@@ -194,7 +194,7 @@ async fn an_undo_of_unknown_lifts_what_was_done_and_says_what_it_can_do() {
     let undo = agent.undo(&id).await.id();
     approve(&world, &undo, &["bob"]).await;
     world.pass_for_all(Duration::from_secs(3));
-    assert_eq!(world.manager.in_force("001"), NOTHING);
+    assert_eq!(world.manager.active_responses("001"), NOTHING);
     assert_eq!(agent.get(&id).await.outcomes(), ["001: reverted"]);
 }
 
@@ -356,5 +356,5 @@ async fn what_a_revoked_agent_did_is_lifted_by_a_person_and_not_by_the_agent() {
     let html = world.person("bob").await.get(&format!("/requests/{undo}")).await.html;
     assert!(html.contains("asked by <b>bob</b>"), "{html}");
     world.pass_for_all(Duration::from_secs(3));
-    assert_eq!(world.manager.in_force("001"), NOTHING);
+    assert_eq!(world.manager.active_responses("001"), NOTHING);
 }

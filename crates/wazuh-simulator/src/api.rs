@@ -1,4 +1,4 @@
-//! The manager's API: a file for each group of calls, and what they share.
+//! The manager's API: one file per group of calls, and what they share.
 
 pub(crate) mod active_response;
 pub(crate) mod agents;

@@ -1,5 +1,5 @@
-//! The simulator's own time. It stands for another machine, so it does not share the product's
-//! clock; tests move it by hand where a real manager would make them wait.
+//! The simulator's own time. The simulator stands for another machine, so it has its own clock.
+//! Tests move it by hand where a real manager would make them wait.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,17 +17,17 @@ pub(crate) async fn pause(length: Duration) {
     tokio::time::sleep(length).await;
 }
 
-/// The form of the manager API: `2026-11-22T07:38:56+00:00`.
+/// The format of the manager API: `2026-11-22T07:38:56+00:00`.
 pub(crate) fn api_form(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
-/// The form of alerts: `2026-11-22T07:38:56.123+0000`.
+/// The format of alerts: `2026-11-22T07:38:56.123+0000`.
 pub(crate) fn alert_form(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.3f%z").to_string()
 }
 
-/// Reads any of the forms that alerts and queries use.
+/// Parses every format that alerts and queries use.
 pub(crate) fn read(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))

@@ -1,4 +1,4 @@
-//! The machines that the simulated manager looks after.
+//! The machines that report to the simulated manager.
 
 pub(crate) mod block;
 pub(crate) mod effects;
@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What the manager's database says about the connection of an endpoint.
+/// An endpoint's connection status in the manager's database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// Connected.
     Active,
+    /// It stopped reporting.
     Disconnected,
+    /// Enrolled, and never connected.
     NeverConnected,
+    /// Connecting.
     Pending,
 }
 
@@ -29,34 +33,42 @@ impl Status {
     }
 }
 
-/// What happens when the manager asks an active endpoint for its configuration, which it does
-/// before each response.
+/// What happens when the manager asks an active endpoint for its configuration. It does so before
+/// each active response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contact {
     /// It answers at once.
     Answers,
-    /// It answers after this time, in which the manager's one worker waits.
+    /// It answers after this time. The manager's only worker waits meanwhile.
     After(Duration),
     /// The question cannot be sent: failed item 1117.
     Unreachable,
 }
 
-/// An operating system as agents report it.
+/// An operating system as a Wazuh agent reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Os {
+    /// `os.name`.
     pub name: &'static str,
-    /// `os.platform`, the field to choose commands by.
+    /// `os.platform`, by which a client chooses commands.
     pub platform: &'static str,
+    /// `os.version`.
     pub version: &'static str,
 }
 
 impl Os {
+    /// `CentOS` 7.
     pub const CENTOS: Self = Self { name: "CentOS Linux", platform: "centos", version: "7.9" };
+    /// Debian 12.
     pub const DEBIAN: Self = Self { name: "Debian GNU/Linux", platform: "debian", version: "12" };
+    /// Ubuntu 22.04.
     pub const UBUNTU: Self = Self { name: "Ubuntu", platform: "ubuntu", version: "22.04.4 LTS" };
+    /// macOS 14.
     pub const MACOS: Self = Self { name: "macOS", platform: "darwin", version: "14.4" };
+    /// Windows 11.
     pub const WINDOWS_11: Self =
         Self { name: "Microsoft Windows 11 Pro", platform: "windows", version: "10.0.22631.3155" };
+    /// Windows Server 2022.
     pub const WINDOWS_SERVER: Self = Self {
         name: "Microsoft Windows Server 2022 Standard",
         platform: "windows",
@@ -69,29 +81,33 @@ impl Os {
 pub struct Endpoint {
     /// At least three digits. `000` is the manager itself and is always there.
     pub id: String,
+    /// Its host name.
     pub name: String,
-    /// `any` for one that never connected.
+    /// Its address; `any` if it never connected.
     pub ip: String,
-    /// What it runs; unknown while it never connected.
+    /// Its operating system; unknown if it never connected.
     pub os: Option<Os>,
     /// The agent's version without a prefix, such as `4.14.7`.
     pub version: String,
+    /// Its groups.
     pub groups: Vec<String>,
+    /// Its connection status.
     pub status: Status,
-    /// When this id was enrolled: the only field that tells a re-enrolled machine from the old one.
+    /// When this id was enrolled. Only this field tells a re-enrolled machine from the old one.
     pub date_added: DateTime<Utc>,
+    /// How it reacts to the manager.
     pub contact: Contact,
-    /// Active response is switched off in its own configuration: failed item 1750.
+    /// Active response is disabled in its own configuration: failed item 1750.
     pub responses_off: bool,
-    /// The node of a cluster that it reports to; without one, the node of the settings.
+    /// The cluster node that it reports to; by default [`Settings::node`](crate::Settings::node).
     pub node: Option<String>,
-    /// The Windows firewall is off: `netsh` says so, and blocks nothing.
+    /// The Windows firewall is off: `netsh` reports that and blocks nothing.
     pub firewall_off: bool,
-    /// What its scripts complain of after they started. They have no effect then.
+    /// The error that its scripts log after they start. The scripts then have no effect.
     pub script_fails: Option<String>,
-    /// The log of its scripts never arrives: no alerts.
+    /// The log of its scripts never reaches the manager, so there are no alerts.
     pub log_lost: bool,
-    /// How long ago it was heard of last, where that differs from what its status says.
+    /// The age of its last keep-alive, if that differs from what its status implies.
     pub silent_for: Option<TimeDelta>,
 }
 
@@ -117,7 +133,7 @@ impl Endpoint {
         }
     }
 
-    /// A machine that was given a key and never showed up.
+    /// A machine that was enrolled and never connected.
     pub fn never_connected(id: &str, name: &str) -> Self {
         Self {
             ip: "any".to_owned(),
@@ -127,63 +143,73 @@ impl Endpoint {
         }
     }
 
+    /// Sets its address.
     #[must_use]
     pub fn ip(self, ip: &str) -> Self {
         Self { ip: ip.to_owned(), ..self }
     }
 
+    /// Sets its groups.
     #[must_use]
     pub fn groups(self, groups: &[&str]) -> Self {
         Self { groups: groups.iter().map(|&group| group.to_owned()).collect(), ..self }
     }
 
+    /// Sets the version of its Wazuh agent.
     #[must_use]
     pub fn version(self, version: &str) -> Self {
         Self { version: version.to_owned(), ..self }
     }
 
+    /// Sets its connection status.
     #[must_use]
     pub fn status(self, status: Status) -> Self {
         Self { status, ..self }
     }
 
+    /// Sets how it reacts to the manager.
     #[must_use]
     pub fn contact(self, contact: Contact) -> Self {
         Self { contact, ..self }
     }
 
+    /// Disables active response on it.
     #[must_use]
     pub fn responses_off(self) -> Self {
         Self { responses_off: true, ..self }
     }
 
+    /// Makes it report to this cluster node.
     #[must_use]
     pub fn on_node(self, node: &str) -> Self {
         Self { node: Some(node.to_owned()), ..self }
     }
 
+    /// Turns its Windows firewall off.
     #[must_use]
     pub fn firewall_off(self) -> Self {
         Self { firewall_off: true, ..self }
     }
 
+    /// Makes its scripts fail with this error.
     #[must_use]
     pub fn script_fails(self, complaint: &str) -> Self {
         Self { script_fails: Some(complaint.to_owned()), ..self }
     }
 
+    /// Makes the log of its scripts get lost.
     #[must_use]
     pub fn log_lost(self) -> Self {
         Self { log_lost: true, ..self }
     }
 
-    /// Lets `lastKeepAlive` lag; the status stays as it is.
+    /// Makes `lastKeepAlive` this old; the status stays the same.
     #[must_use]
     pub fn silent_for(self, time: Duration) -> Self {
         Self { silent_for: TimeDelta::from_std(time).ok(), ..self }
     }
 
-    /// Whether its agent is at least this version.
+    /// Whether its Wazuh agent has at least this version.
     pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
         let mut parts = self.version.split('.').map(|part| part.parse().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (major, minor)
@@ -194,13 +220,13 @@ impl Endpoint {
     }
 }
 
-/// A private address made of the id, as in the captures: agent 001 has 10.0.0.11.
+/// A private address derived from the id, as in the captures: 001 has 10.0.0.11.
 fn address(id: &str) -> String {
     let host = id.parse::<u32>().unwrap_or(0).saturating_add(10);
     format!("10.0.{}.{}", host / 250, host % 250)
 }
 
-/// An enrolment date that differs from endpoint to endpoint and stays the same from run to run.
+/// An enrolment date that differs between endpoints and is the same in every run.
 fn first_enrolment(id: &str) -> DateTime<Utc> {
     let minutes = id.parse::<u32>().unwrap_or(0);
     DateTime::UNIX_EPOCH + TimeDelta::days(20_089) + TimeDelta::minutes(i64::from(minutes))

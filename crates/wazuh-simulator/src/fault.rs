@@ -1,4 +1,4 @@
-//! Misbehaviour that a test orders beforehand: what networks and managers do on bad days.
+//! Faults that a test orders in advance: what networks and managers do on bad days.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::api::answer::{AgentError, Problem};
 /// One way to misbehave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Waits in real time, then goes on as usual, even if the client has left in the meantime.
+    /// Waits in real time, then continues as usual, even if the client has disconnected.
     Delay(Duration),
-    /// Breaks the connection without an answer.
+    /// Drops the connection without an answer.
     Drop(Work),
     /// Answers 500.
     Fail(Outage, Work),
@@ -21,45 +21,58 @@ pub enum Fault {
     Forbidden,
     /// Answers 429/6001.
     TooManyRequests,
-    /// Answers 200 with a body that is no JSON.
+    /// Answers 200 with a body that is not JSON.
     NoJson(Work),
     /// Answers `error: 0` with nothing affected and nothing failed. The work is not done.
     NothingAffected,
-    /// Leaves these ids out of the answer; with [`Work::NotDone`] they are not sent to either.
+    /// Omits these ids from the answer. With [`Work::NotDone`] they get no command either.
     LeaveOut(Vec<String>, Work),
-    /// Fails every endpoint that would have been sent to, in `failed_items`.
+    /// Lists every endpoint that would have got the command in `failed_items`, with this error.
     EveryAgent(AgentError),
-    /// This node of a cluster does nothing of its part and fails; the other nodes do theirs. The
-    /// merged answer is the failure alone.
-    NodeFails { node: String, outage: Outage },
+    /// This cluster node fails and does none of its part; the other nodes do theirs. The merged
+    /// answer contains only the failure.
+    NodeFails {
+        /// The name of the node.
+        node: String,
+        /// Why it fails.
+        outage: Outage,
+    },
     /// Answers 200 with a body that never ends, as fast as the client reads. The work is not done.
     Flood,
-    /// Answers 200 with a body that never ends and of which almost nothing comes, until the client
-    /// leaves or the server stops. The work is not done.
+    /// Answers 200 with a body that never ends and arrives byte by byte, until the client
+    /// disconnects or the server stops. The work is not done.
     Drip,
-    /// Adds ids that nobody asked for to what was affected; to endpoints, where those are listed.
+    /// Adds ids that were not requested: to the affected items of a response, or to a list of
+    /// endpoints.
     Strangers(Vec<String>),
     /// Answers exactly this. The work is not done.
-    Answer { status: u16, body: String },
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// The whole body.
+        body: String,
+    },
 }
 
-/// Whether the work behind a faulty answer is done all the same.
+/// Whether the work behind a faulty answer is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
+    /// The work is done.
     Done,
+    /// The work is not done.
     NotDone,
 }
 
-/// What is wrong with a manager that answers 500.
+/// Why a manager answers 500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
-    /// 3021: the API gave up waiting for its own worker.
+    /// 3021: the API timed out waiting for its own worker.
     Timeout,
     /// 1017: remoted is stopped.
     DaemonStopped,
     /// 1017: all daemons restart.
     Restarting,
-    /// 1010: the queue of active responses is gone.
+    /// 1010: the active-response queue is gone.
     QueueGone,
     /// 2005: wazuh-db is gone.
     DatabaseGone,
@@ -70,7 +83,7 @@ pub enum Outage {
 }
 
 impl Outage {
-    /// The answer of a node of this name. Sources: captures of 4.14.7, except for 900.
+    /// The answer of the node with this name. Sources: captures of 4.14.7, except for 900.
     pub(crate) fn problem(self, node: &str) -> Problem {
         let not_ready = |daemons: &str| {
             format!("Some Wazuh daemons are not ready yet in node \"{node}\" ({daemons})")
@@ -120,8 +133,11 @@ fn internal(node: &str) -> Problem {
 /// How often a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
+    /// For one call.
     Once,
+    /// For this many calls.
     N(u32),
+    /// Until [`Simulator::behave`](crate::Simulator::behave).
     UntilCleared,
 }
 
@@ -132,10 +148,11 @@ pub enum Calls {
     ActiveResponse,
     /// Logins.
     Login,
-    /// Reads from the manager: everything that is none of the others.
+    /// Reads from the manager: every call that is not one of the others.
     Reads,
-    /// Searches in the indexer.
+    /// Searches of the indexer.
     Search,
+    /// All calls.
     Every,
 }
 
@@ -154,7 +171,7 @@ impl Calls {
     }
 }
 
-/// Faults in the order in which they were ordered; the first that matches strikes.
+/// Pending faults, oldest first. The first that matches strikes.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<(Calls, Fault, Times)>);
 

@@ -1,7 +1,7 @@
-//! The searches of the indexer that a broker needs, in the words of `OpenSearch`.
+//! The indexer searches that a broker needs, in `OpenSearch` syntax.
 //!
-//! A query of any other shape is refused with 400: a test must not pass because a condition was
-//! silently ignored.
+//! Any other query is refused with 400: a test must not pass because a condition was silently
+//! ignored.
 
 pub(crate) mod search;
 
@@ -67,7 +67,7 @@ fn check_login(sim: &Simulator, headers: &HeaderMap) -> Result<(), Refusal> {
     if right { Ok(()) } else { Err(Refusal::Login) }
 }
 
-/// Whether a comma list of names, each perhaps ending in `*`, names this index.
+/// Whether this comma-separated list matches the index. A name may end in `*`.
 fn is_named(index: &str, list: &str) -> bool {
     list.split(',').any(|name| match name.strip_suffix('*') {
         Some(start) => index.starts_with(start),

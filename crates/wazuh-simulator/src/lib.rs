@@ -1,13 +1,17 @@
-//! A simulated Wazuh manager: the API of 4.14.7 and the searches of its indexer, over plain HTTP.
+//! A simulated Wazuh manager and indexer for tests: the API of Wazuh 4.14.7 and the searches of its
+//! indexer, over plain HTTP.
 //!
-//! It answers like the real thing, with its statuses, texts and oddities, remembers what it was
-//! told, and misbehaves on demand. Tests and the demo use it; nothing else in the crate does, and
-//! it uses nothing else of the crate.
+//! It answers like a real manager, with its statuses, texts and oddities. It remembers the commands
+//! that it was given, runs their scripts on simulated endpoints, and misbehaves on demand. Start
+//! with [`Simulator::new`] and [`Simulator::listen`]; `README.md` has an example.
 //!
-//! "Captures" in the comments are answers recorded from the real API of 4.14.7; the test
-//! `simulator_captures` replays them under the same numbers.
+//! "Captures" in the comments are answers recorded from the API of a real 4.14.7 manager. The tests
+//! in `tests/it/captures.rs` replay them under the same numbers. What no capture shows comes from
+//! the source of Wazuh or is marked as a guess.
 //!
-//! Deliberately absent: TLS, changing users and roles over HTTP.
+//! Deliberately absent: TLS, and calls that change users and roles.
+
+#![warn(missing_docs)]
 
 mod api;
 mod clock;

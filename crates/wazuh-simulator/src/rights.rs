@@ -1,4 +1,4 @@
-//! Who may do what at the simulated manager: Wazuh's RBAC in white mode, grants only.
+//! What each user may do: Wazuh's RBAC in white mode, grants only.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 
 use crate::endpoint::Endpoint;
 
-/// The grants of one user: action to resources, as `GET /security/users/me/policies` shows them.
+/// One user's grants, from action to resources, as in `GET /security/users/me/policies`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights(BTreeMap<String, Vec<String>>);
 
 impl Rights {
-    /// A user without roles: may log in, and nothing else.
+    /// A user without roles, who may log in and do nothing else.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The default role `administrator`, as far as the simulator knows actions.
+    /// The default role `administrator`, limited to the actions that the simulator knows.
     pub fn administrator() -> Self {
         Self::broker()
             .allow("group:read", &["group:id:*"])
@@ -26,15 +26,15 @@ impl Rights {
             .allow("security:read_config", &["*:*"])
     }
 
-    /// The least a broker needs: the default policies `agents_read` and `agents_commands`.
+    /// The minimum for a broker: the default policies `agents_read` and `agents_commands`.
     pub fn broker() -> Self {
         Self::none()
             .allow("agent:read", &["agent:id:*", "agent:group:*"])
             .allow("active-response:command", &["agent:id:*", "agent:group:*"])
     }
 
-    /// Adds a grant; resources are written like `agent:id:001`, `agent:group:windows`,
-    /// `node:id:*`, `*:*:*`; `*:*` does as well.
+    /// Adds a grant. Resources are written `agent:id:001`, `agent:group:windows`, `node:id:*`,
+    /// `*:*:*` or `*:*`.
     #[must_use]
     pub fn allow(mut self, action: &str, resources: &[&str]) -> Self {
         let granted = self.0.entry(action.to_owned()).or_default();
@@ -46,7 +46,7 @@ impl Rights {
         self.0.get(action).is_some_and(|granted| granted.iter().any(|one| one == resource))
     }
 
-    /// Whether an action that is about no endpoint and no node is allowed.
+    /// Whether an action that concerns no endpoint and no node is allowed.
     pub(crate) fn allows_at_large(&self, action: &str) -> bool {
         ["*:*", "*:*:*"].iter().any(|resource| self.allows(action, resource))
     }
@@ -56,7 +56,7 @@ impl Rights {
         self.allows(action, "node:id:*") || self.allows(action, &format!("node:id:{node}"))
     }
 
-    /// Whether the action is allowed on this endpoint; `None` is an id that does not exist.
+    /// Whether the action is allowed on this endpoint. `None` stands for an unknown id.
     pub(crate) fn allows_on(&self, action: &str, id: &str, endpoint: Option<&Endpoint>) -> bool {
         self.allows(action, "agent:id:*")
             || self.allows(action, &format!("agent:id:{id}"))

@@ -1,4 +1,4 @@
-//! A simulated manager that listens.
+//! The HTTP server in front of a simulated manager.
 
 pub(crate) mod routes;
 pub(crate) mod wire;
@@ -14,7 +14,7 @@ use self::wire::{Wire, Wires};
 use crate::Simulator;
 
 impl Simulator {
-    /// Starts to answer on this address; port 0 takes a free one.
+    /// Starts a server on this address. Port 0 takes a free port.
     pub async fn listen(&self, address: SocketAddr) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -28,7 +28,7 @@ impl Simulator {
     }
 }
 
-/// A listening simulator; it stops when dropped.
+/// A running server; it stops when dropped.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -42,14 +42,15 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes the port and breaks the connections of running calls, like a manager that dies.
+    /// Closes the port and drops the connections of running calls, like a manager that crashes.
     pub async fn stop(self) {
         drop(self.down);
-        // Serving ends by our own token: neither a failure nor a result is left to report.
+        // Our own token ends the server, so there is no result to report.
         self.task.await.ok();
     }
 }

@@ -1,4 +1,4 @@
-//! How a simulated manager is set up, and the three set-ups that come with it.
+//! How a simulated manager is set up, with three ready-made set-ups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,12 +14,16 @@ use crate::rights::Rights;
 /// An API user of the manager.
 #[derive(Clone)]
 pub struct User {
+    /// The name to log in with.
     pub name: String,
+    /// The password.
     pub password: String,
+    /// What the user may do.
     pub rights: Rights,
 }
 
 impl User {
+    /// A user with these rights.
     pub fn new(name: &str, password: &str, rights: Rights) -> Self {
         Self { name: name.to_owned(), password: password.to_owned(), rights }
     }
@@ -31,47 +35,51 @@ impl fmt::Debug for User {
     }
 }
 
-/// A script of the site's own, installed on every endpoint and configured as a command.
+/// A custom script, installed on every endpoint and configured as a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// The command's name; with a timeout behind it, it may stand in [`Settings::names`].
+    /// The command's name. With a timeout appended, it may be listed in [`Settings::names`].
     pub name: &'static str,
-    /// The file in `active-response/bin`; with `!` before it, it can be called too.
+    /// The file in `active-response/bin`. It can also be called directly, with `!` in front.
     pub executable: &'static str,
-    /// The script whose work it undoes for the same target, such as `firewall-drop`.
+    /// The script whose effect it undoes for the same target, such as `firewall-drop`.
     pub lifts: Option<&'static str>,
 }
 
-/// Everything that differs between one manager and the next.
+/// Everything that differs between managers.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The API users.
     pub users: Vec<User>,
+    /// The endpoints.
     pub agents: Vec<Endpoint>,
     /// The timed names of ar.conf, such as `firewall-drop600`.
     pub names: Vec<String>,
-    /// The names of nodes whose ar.conf differs: nobody keeps these files alike.
+    /// The names in ar.conf per node, for nodes whose file differs. A cluster does not synchronize
+    /// it.
     pub names_on: BTreeMap<String, Vec<String>>,
+    /// Custom scripts.
     pub scripts: Vec<Script>,
-    /// `auth_token_exp_timeout`, 900 s on a fresh manager. In the simulator's own time.
+    /// `auth_token_exp_timeout`, 900 s on a fresh manager. Measured by the simulator's clock.
     pub token_life: Duration,
-    /// `request_timeout`, 10 s on a fresh manager. In real time.
+    /// `request_timeout`, 10 s on a fresh manager. Measured in real time.
     pub api_timeout: Duration,
-    /// `max_request_per_minute`, 300 on a fresh manager; 0 is no limit.
+    /// `max_request_per_minute`, 300 on a fresh manager; 0 means no limit.
     pub rate_limit_per_minute: u32,
     /// The host name of the manager, which is agent 000.
     pub manager: String,
     /// The name of this node.
     pub node: String,
-    /// Whether it belongs to a cluster: then messages carry the node's name as their origin. The
-    /// other nodes are those that endpoints and [`Self::names_on`] name.
+    /// Whether it belongs to a cluster. Messages then carry the node's name as their origin. The
+    /// other nodes are those named by endpoints and by [`Self::names_on`].
     pub cluster: bool,
-    /// The version of the API. Of one that begins with `5.`, only what it lost is simulated.
+    /// The version of the API. For `5.` versions, only the removed calls are simulated.
     pub api_version: String,
-    /// The login of the indexer. The user's rights are not looked at.
+    /// The indexer's user. Its rights are ignored.
     pub indexer: User,
-    /// Whether that user may search.
+    /// Whether the indexer's user may search.
     pub indexer_rights: bool,
-    /// Alerts that the indexer holds from the start.
+    /// Alerts that are in the indexer from the start.
     pub alerts: Vec<Value>,
     /// Whether delivered commands leave alerts behind, as real agents do.
     pub evidence: bool,
@@ -107,8 +115,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The manager, the fleet and the names that the capture tests were taken from. Its slow
-    /// endpoint 011 answers at once until it is held, so that nobody has to wait 14 s.
+    /// The manager, the endpoints and the command names of the captures. The slow endpoint 011
+    /// answers at once until a test holds it, so that tests do not wait 14 s.
     pub fn captured() -> Self {
         Self {
             agents: captured_fleet(),
@@ -130,8 +138,8 @@ impl Settings {
         }
     }
 
-    /// A small company with a fresh brute-force alert, for the demo. The users are `wazuh` at the
-    /// manager and `admin` at the indexer.
+    /// A small company with a fresh brute-force alert, for a demo. The users are `wazuh` for the
+    /// manager and `admin` for the indexer.
     pub fn demo(manager_password: &str, indexer_password: &str) -> Self {
         Self {
             users: vec![User::new("wazuh", manager_password, Rights::administrator())],
@@ -160,7 +168,7 @@ impl Settings {
         }
     }
 
-    /// The same settings with this user at the manager, and no other.
+    /// The same settings, with this one API user.
     #[must_use]
     pub fn only_user(self, user: User) -> Self {
         Self { users: vec![user], ..self }
@@ -180,12 +188,12 @@ impl Settings {
         self.names_on.get(node).unwrap_or(&self.names)
     }
 
-    /// The file that a command runs.
+    /// The file that a command executes.
     pub(crate) fn executable<'a>(&self, name: &'a str) -> &'a str {
         self.scripts.iter().find(|script| script.name == name).map_or(name, |one| one.executable)
     }
 
-    /// All nodes in the order of their names.
+    /// All nodes, ordered by name.
     pub(crate) fn nodes(&self) -> BTreeSet<&str> {
         let reported = self.agents.iter().map(|endpoint| self.node_of(endpoint));
         let named = self.names_on.keys().map(String::as_str);
@@ -243,7 +251,7 @@ fn demo_fleet() -> Vec<Endpoint> {
     ]
 }
 
-/// The alert that the demo's story begins with, two minutes before the start.
+/// The alert that starts the demo's story, two minutes old.
 fn brute_force() -> Value {
     let time = clock::alert_form(clock::now() - TimeDelta::minutes(2));
     json!({

@@ -1,4 +1,4 @@
-//! The handle to a simulated manager: what tests and the demo tell it, and what it tells them.
+//! The handle to a simulated manager: how tests and the demo control and observe it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::rights::Rights;
 use crate::settings::Settings;
 use crate::world::{Delivered, Message, Received, World};
 
-/// A handle to a simulated manager; clones share it.
+/// A simulated manager. Clones share its state.
 #[derive(Clone)]
 pub struct Simulator {
     inner: Arc<Inner>,
@@ -27,7 +27,7 @@ struct Inner {
     /// The one worker process of the API, which most calls share.
     worker: tokio::sync::Mutex<()>,
     released: Notify,
-    /// How many calls and leftovers of calls are being worked on.
+    /// How many calls are in progress, including those whose clients left.
     busy: watch::Sender<usize>,
 }
 
@@ -38,6 +38,7 @@ impl fmt::Debug for Simulator {
 }
 
 impl Simulator {
+    /// A manager with these settings, which does not listen yet.
     pub fn new(settings: Settings) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -49,33 +50,33 @@ impl Simulator {
         }
     }
 
-    /// Every `PUT /active-response` that was accepted for work, in order.
+    /// Every `PUT /active-response` that was accepted, in order.
     pub fn received(&self) -> Vec<Received> {
         self.world().received.clone()
     }
 
-    /// Every message that was handed over to an endpoint, in order.
+    /// Every message that was delivered to an endpoint, in order.
     pub fn delivered(&self) -> Vec<Delivered> {
         self.world().delivered.clone()
     }
 
-    /// The messages that this endpoint got, in order.
+    /// The messages that this endpoint received, in order.
     pub fn delivered_to(&self, id: &str) -> Vec<Message> {
         let world = self.world();
         let mine = world.delivered.iter().filter(|delivered| delivered.agent == id);
         mine.map(|delivered| delivered.message.clone()).collect()
     }
 
-    /// Waits until nothing is being worked on any more, calls whose clients left included.
+    /// Waits until no call is in progress, including calls whose clients left.
     pub async fn settled(&self) {
         // The sender lives in `self`, so the channel is open.
         self.inner.busy.subscribe().wait_for(|busy| *busy == 0).await.ok();
     }
 
-    /// Waits until this many calls were accepted for work, done or not.
+    /// Waits until this many `PUT /active-response` were accepted, finished or not.
     pub async fn until_received(&self, count: usize) {
         let enough = |_: &usize| self.world().received.len() >= count;
-        // A call that is accepted begins work, which wakes this up.
+        // An accepted call begins work, which wakes this up.
         self.inner.busy.subscribe().wait_for(enough).await.ok();
     }
 
@@ -84,74 +85,79 @@ impl Simulator {
         self.misbehave_on(Calls::ActiveResponse, fault, times);
     }
 
-    /// Orders a fault for the next calls of a kind. Earlier orders strike first.
+    /// Orders a fault for the next calls of a kind. Earlier faults strike first.
     pub fn misbehave_on(&self, calls: Calls, fault: Fault, times: Times) {
         self.world().faults.order(calls, fault, times);
     }
 
-    /// Forgets all faults that have not struck yet.
+    /// Cancels all pending faults.
     pub fn behave(&self) {
         self.world().faults.clear();
     }
 
-    /// Puts an alert into the indexer, into the index of its `timestamp`'s day; an alert without
-    /// one is dated now. Returns the `_id` of the document.
+    /// Adds an alert to the indexer, in the index of the day of its `timestamp`. An alert without a
+    /// timestamp gets the current time. Returns the `_id` of the document.
     pub fn add_alert(&self, alert: Value) -> String {
         self.world().index(alert)
     }
 
-    /// All alerts that the indexer shows, in the order in which it got them.
+    /// All alerts that the indexer shows, in order of arrival.
     pub fn alerts(&self) -> Vec<Value> {
         let mut world = self.world();
         effects::end_blocks(&mut world);
         world.alerts.iter().map(|stored| stored.source.clone()).collect()
     }
 
-    /// Lets the indexer fall behind: alerts that arrive from now on are found only after
-    /// [`Self::release_evidence`], with the time at which they arose.
+    /// Makes the indexer fall behind: alerts from now on are found only after
+    /// [`Self::release_evidence`], with their original timestamps.
     pub fn hold_evidence(&self) {
         let mut world = self.world();
         effects::end_blocks(&mut world);
         world.index_late(true);
     }
 
+    /// Lets the indexer catch up.
     pub fn release_evidence(&self) {
         let mut world = self.world();
         effects::end_blocks(&mut world);
         world.index_late(false);
     }
 
-    /// What stands on an endpoint, in the order of the calls: script and target, such as
-    /// `firewall-drop 203.0.113.9`. A locked account stands there once.
-    pub fn in_force(&self, id: &str) -> Vec<String> {
-        effects::in_force(&mut self.world(), id)
+    /// The active responses on an endpoint, in the order of the calls: script and target, such as
+    /// `firewall-drop 203.0.113.9`. A locked account is listed once.
+    pub fn active_responses(&self, id: &str) -> Vec<String> {
+        effects::active_responses(&mut self.world(), id)
     }
 
-    /// Restarts an endpoint's agent in order, which undoes its timed blocks at once.
+    /// Restarts an endpoint's Wazuh agent cleanly, which undoes its timed blocks at once.
     pub fn restart_agent(&self, id: &str) {
         effects::restart(&mut self.world(), id);
     }
 
-    /// Adds an endpoint, in place of one with the same id.
+    /// Adds an endpoint. It replaces one with the same id.
     pub fn add(&self, endpoint: Endpoint) {
         let mut world = self.world();
         world.settings.agents.retain(|other| other.id != endpoint.id);
         world.settings.agents.push(endpoint);
     }
 
+    /// Removes an endpoint.
     pub fn remove(&self, id: &str) {
         self.world().settings.agents.retain(|endpoint| endpoint.id != id);
     }
 
+    /// Changes an endpoint's connection status.
     pub fn set_status(&self, id: &str, status: Status) {
         self.change(id, |endpoint| endpoint.status = status);
     }
 
+    /// Changes how an endpoint reacts to the manager.
     pub fn set_contact(&self, id: &str, contact: Contact) {
         self.change(id, |endpoint| endpoint.contact = contact);
     }
 
-    /// Gives the id to another machine: its date of enrolment becomes now, or later than before.
+    /// Gives the id to another machine: its enrolment date becomes now, and in any case later than
+    /// before.
     pub fn re_enrol(&self, id: &str) {
         let now = self.world().now();
         self.change(id, |endpoint| {
@@ -160,26 +166,29 @@ impl Simulator {
         });
     }
 
-    /// Lets an endpoint stay silent until [`Self::release`]: it blocks the manager's worker.
+    /// Makes an endpoint silent until [`Self::release`]. A question to it blocks the manager's
+    /// worker.
     pub fn hold(&self, id: &str) {
         self.world().held.insert(id.to_owned());
     }
 
+    /// Lets an endpoint answer again.
     pub fn release(&self, id: &str) {
         self.world().held.remove(id);
         self.inner.released.notify_waiters();
     }
 
+    /// Replaces the names in ar.conf.
     pub fn set_names(&self, names: &[&str]) {
         self.world().settings.names = names.iter().map(|&name| name.to_owned()).collect();
     }
 
-    /// Requests per minute; 0 switches the limit off.
+    /// Sets the rate limit in requests per minute; 0 means no limit.
     pub fn set_rate_limit(&self, per_minute: u32) {
         self.world().settings.rate_limit_per_minute = per_minute;
     }
 
-    /// Changes a user's rights, which kills the user's tokens.
+    /// Changes a user's rights, which revokes the user's tokens.
     pub fn set_rights(&self, user: &str, rights: Rights) {
         let mut world = self.world();
         world.logins.revoke(Some(user));
@@ -188,17 +197,17 @@ impl Simulator {
         }
     }
 
-    /// Kills all tokens, like `PUT /security/user/revoke`.
+    /// Revokes all tokens, like `PUT /security/user/revoke`.
     pub fn revoke_tokens(&self) {
         self.world().logins.revoke(None);
     }
 
-    /// Moves the simulator's clock: tokens age, limits pass, timed blocks end.
+    /// Moves the simulator's clock forward: tokens age, rate limits reset, timed blocks end.
     pub fn advance(&self, time: Duration) {
         self.world().advance(time);
     }
 
-    /// Turns the simulator's clock back: it is behind everyone else's.
+    /// Moves the simulator's clock back, behind all other clocks.
     pub fn turn_back(&self, time: Duration) {
         self.world().turn_back(time);
     }
@@ -219,8 +228,7 @@ impl Simulator {
         Busy(self.clone())
     }
 
-    /// Runs a piece of work in the one worker. An API that loses patience answers 500/3021, and
-    /// the work goes on.
+    /// Runs work in the only worker. On a timeout the API answers 500/3021, and the work continues.
     pub(crate) async fn in_worker<T: Send + 'static>(
         &self,
         patient: bool,
@@ -243,7 +251,7 @@ impl Simulator {
         }
     }
 
-    /// Waits until the one worker is free. An API that loses patience answers 500/3021.
+    /// Waits until the only worker is free. On a timeout the API answers 500/3021.
     pub(crate) async fn until_worker_is_free(&self) -> Result<(), Problem> {
         let (patience, node) = self.patience();
         match timeout(patience, self.inner.worker.lock()).await {
@@ -252,7 +260,7 @@ impl Simulator {
         }
     }
 
-    /// How long the API waits for its worker, and the name of the node for the refusal.
+    /// How long the API waits for its worker, and the node's name for the error.
     fn patience(&self) -> (Duration, String) {
         let world = self.world();
         (world.settings.api_timeout, world.settings.node.clone())
@@ -271,7 +279,7 @@ impl Simulator {
 
     async fn until_released(&self, id: &str) {
         loop {
-            // Made before the look, so that a release in between is not missed.
+            // Created before the check, so that a release in between is not missed.
             let released = self.inner.released.notified();
             if !self.world().held.contains(id) {
                 return;
@@ -281,7 +289,7 @@ impl Simulator {
     }
 }
 
-/// Counts as work in progress while it lives.
+/// Counts as a call in progress until dropped.
 pub(crate) struct Busy(Simulator);
 
 impl Drop for Busy {

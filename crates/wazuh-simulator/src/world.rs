@@ -1,4 +1,4 @@
-//! The state behind the simulated manager: one value, one lock, no input or output.
+//! The state of the simulated manager: one value behind one lock, without I/O.
 
 pub(crate) mod logins;
 
@@ -16,35 +16,40 @@ use crate::rights::Rights;
 use crate::settings::Settings;
 use crate::world::logins::Logins;
 
-/// The most endpoints that one call reaches since 4.14.0: the default limit of a database query.
+/// The maximum number of endpoints that one call reaches since 4.14.0: the default limit of a
+/// database query.
 pub(crate) const ENDPOINTS_PER_CALL_MAX: usize = 500;
 
-/// One `PUT /active-response` that was accepted for work.
+/// One `PUT /active-response` that was accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
+    /// The name of the command.
     pub command: String,
+    /// The command's arguments.
     pub arguments: Vec<String>,
-    /// `{}` when the call had none.
+    /// The alert; `{}` if the call had none.
     pub alert: Value,
-    /// The ids of `agents_list` as they came; empty when there was no list.
+    /// The ids of `agents_list` as sent; empty if the call had no list.
     pub asked: Vec<String>,
-    /// The endpoints that the message was handed over to so far.
+    /// The endpoints that the message was delivered to so far.
     pub delivered: Vec<String>,
 }
 
-/// One message on its way to an endpoint.
+/// One message that was delivered to an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivered {
+    /// The id of the endpoint.
     pub agent: String,
+    /// What it received.
     pub message: Message,
 }
 
-/// What an endpoint's agent gets to read.
+/// What an endpoint's Wazuh agent receives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
-    /// Agents from 4.2 on.
+    /// Wazuh agents from 4.2 on.
     Json(Value),
-    /// Older agents: the command line, without the alert.
+    /// Older ones: the command line, without the alert.
     Legacy(String),
 }
 
@@ -56,7 +61,7 @@ pub(crate) struct Stored {
     pub(crate) source: Value,
 }
 
-/// Sorts as numbers: `999` before `1000`.
+/// Sorts ids as numbers: `999` before `1000`.
 pub(crate) fn sort_ids(ids: &mut [String]) {
     ids.sort_unstable_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
 }
@@ -68,14 +73,14 @@ pub(crate) struct World {
     pub(crate) received: Vec<Received>,
     pub(crate) delivered: Vec<Delivered>,
     pub(crate) alerts: Vec<Stored>,
-    /// The alerts that wait until the indexer shows them; `None` while it keeps up.
+    /// The alerts that the indexer does not show yet; `None` while it keeps up.
     pub(crate) late: Option<Vec<Stored>>,
-    /// How many documents there ever were.
+    /// How many documents were ever added.
     pub(crate) documents: usize,
     /// What scripts did on endpoints.
     pub(crate) blocks: Vec<Block>,
     pub(crate) held: HashSet<String>,
-    /// How far the simulator's clock was moved.
+    /// The offset of the simulator's clock.
     moved: TimeDelta,
     /// The start of the rate limit's window, and the requests in it.
     window: Option<(DateTime<Utc>, u32)>,
@@ -107,7 +112,7 @@ impl World {
         clock::now() + self.moved
     }
 
-    /// Lets the indexer fall behind, or catch up. What happened before counts as before.
+    /// Makes the indexer fall behind, or catch up.
     pub(crate) fn index_late(&mut self, late: bool) {
         if !late {
             self.alerts.extend(self.late.take().unwrap_or_default());
@@ -124,8 +129,8 @@ impl World {
         self.moved -= TimeDelta::from_std(time).unwrap_or(TimeDelta::zero());
     }
 
-    /// Counts a request; `false` when this minute's are used up. The window is fixed, and the
-    /// whole API shares it.
+    /// Counts a request; `false` if it exceeds this minute's limit. The window is fixed, and all
+    /// calls share it.
     pub(crate) fn admits(&mut self) -> bool {
         let limit = self.settings.rate_limit_per_minute;
         let now = self.now();
@@ -150,18 +155,18 @@ impl World {
         ids
     }
 
-    /// The rights of a user; of one who is gone, none.
+    /// A user's rights; none if the user was removed.
     pub(crate) fn rights(&self, user: &str) -> Rights {
         let user = self.settings.users.iter().find(|known| known.name == user);
         user.map(|user| user.rights.clone()).unwrap_or_default()
     }
 
-    /// The node's name in messages, which is there only in a cluster.
+    /// The node's name in messages, which carry it only in a cluster.
     pub(crate) fn origin<'a>(&'a self, endpoint: &'a Endpoint) -> Option<&'a str> {
         self.settings.cluster.then(|| self.settings.node_of(endpoint))
     }
 
-    /// Puts a document into the indexer and returns its `_id`.
+    /// Adds a document to the indexer and returns its `_id`.
     pub(crate) fn index(&mut self, mut source: Value) -> String {
         let stamp = source.get("timestamp").or_else(|| source.get("@timestamp"));
         let stamped = stamp.and_then(Value::as_str).and_then(clock::read);

@@ -47,10 +47,10 @@ pub(crate) async fn put(
 /// A call that was accepted.
 #[derive(Default)]
 struct Job {
-    /// What is known before the work.
+    /// What is known before the work starts.
     outcome: Outcome,
     parts: Vec<Part>,
-    /// Ids to claim that nobody asked for.
+    /// Ids to report although they were not requested.
     strangers: Vec<String>,
 }
 
@@ -66,8 +66,8 @@ struct Part {
 }
 
 impl Job {
-    /// Chooses the endpoints: permitted, known, not the manager, and no more on a node than a page
-    /// of the database. What is beyond the page is dropped without a word, as since 4.14.0.
+    /// Chooses the endpoints: permitted, known, not the manager, and at most one database page per
+    /// node. The rest is dropped silently, as since 4.14.0.
     fn plan(
         world: &mut World,
         rights: &Rights,
@@ -110,8 +110,8 @@ impl Job {
         Ok(Self { outcome, parts, strangers })
     }
 
-    /// Lets all nodes work at the same time. Where one fails as a whole, its failure is all that
-    /// the client learns about any of them.
+    /// Runs the parts of all nodes concurrently. If one node fails as a whole, the client learns
+    /// only of that failure.
     async fn carry_out(mut self, sim: Simulator) -> Result<Outcome, Problem> {
         let parts = self.parts.into_iter().map(|part| part.carry_out(sim.clone()));
         let mut failure = None;
@@ -126,7 +126,7 @@ impl Job {
     }
 }
 
-/// The ids that the user may act on, in order; of named ones, the others fail.
+/// The ids that the user may act on, in order. Named ids that are not permitted fail.
 fn permitted(
     world: &World,
     rights: &Rights,
@@ -147,7 +147,7 @@ fn permitted(
     Ok(allowed)
 }
 
-/// Runs futures together, in this task, so that the first steps of all come in order.
+/// Runs futures concurrently in this task, so that their first steps run in order.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
     let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
@@ -165,7 +165,7 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
 }
 
 impl Part {
-    /// Serves one endpoint after the other.
+    /// Serves the endpoints one by one.
     async fn carry_out(mut self, sim: Simulator) -> Result<Outcome, Problem> {
         let mut outcome = Outcome::default();
         if let Some(Fault::NodeFails { node, outage }) = &self.twist
@@ -191,7 +191,7 @@ impl Part {
         Ok(outcome)
     }
 
-    /// Asks one endpoint for its configuration, and only then looks at the command.
+    /// Asks one endpoint for its configuration, and only then checks the command.
     async fn serve(&self, sim: &Simulator, id: &str) -> Result<(), AgentError> {
         let endpoint = sim.world().endpoint(id).cloned().ok_or(AgentError::Unknown)?;
         if endpoint.status != Status::Active {
@@ -215,15 +215,15 @@ impl Part {
     }
 }
 
-/// Hands a command over to an endpoint, for the call with this place in `received`.
+/// Delivers a command to an endpoint. `call` is the call's index in `received`.
 fn deliver(world: &mut World, call: usize, endpoint: &Endpoint, command: &Command) {
     let message = if endpoint.is_at_least(4, 2) {
         Message::Json(message(world, endpoint, command))
     } else {
         Message::Legacy(command.legacy_line())
     };
-    // Older agents never see the alert, so that their scripts miss whom to act on, and rules
-    // read only what agents log since 4.2.
+    // Older agents never see the alert, so their scripts have no target; and the rules only match
+    // what agents log since 4.2.
     if endpoint.is_at_least(4, 2) {
         effects::start(world, endpoint, command);
     }

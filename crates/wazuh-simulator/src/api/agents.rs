@@ -82,7 +82,7 @@ pub(crate) async fn of_group(
     Ok(Json(filtered(&world, &ids, &params, Outcome::default())?.shown(&LISTED)))
 }
 
-/// The ids that a user sees without naming any; the others are hidden without a word.
+/// The ids that a user sees without naming any. The others are hidden silently.
 fn everyone(world: &World, rights: &Rights) -> Vec<String> {
     let mut ids = vec!["000".to_owned()];
     ids.extend(world.ids());
@@ -166,7 +166,7 @@ fn check_select(select: Option<&[String]>, node: &str) -> Result<(), Problem> {
         .said_by_node(node, &detail))
 }
 
-/// Sorts by one field; a minus in front turns the order around.
+/// Sorts by one field. A leading minus reverses the order.
 fn sort(agents: &mut [Value], order: &str) {
     let field = order.trim_start_matches(['+', '-']);
     agents.sort_by_key(|agent| query::dotted(agent, field).map(ToString::to_string));
@@ -175,7 +175,7 @@ fn sort(agents: &mut [Value], order: &str) {
     }
 }
 
-/// The selected fields, and always the id; values that are not there are left out.
+/// The selected fields and always the id. Missing values are omitted.
 fn selected(agent: Value, select: Option<&[String]>) -> Value {
     let Some(select) = select else { return agent };
     let mut kept = Map::new();
@@ -196,7 +196,7 @@ fn selected(agent: Value, select: Option<&[String]>) -> Value {
     Value::Object(kept)
 }
 
-/// An agent with all its fields.
+/// An agent as the API lists it, with all its fields.
 fn shown(world: &World, id: &str) -> Value {
     let mut fields = match world.endpoint(id) {
         Some(endpoint) => endpoint_shown(world, endpoint),
@@ -289,7 +289,7 @@ pub(crate) async fn summary(State(sim): State<Simulator>, session: Session) -> A
     })))
 }
 
-/// `GET /agents/{id}/config/com/active-response`: the question that each response begins with.
+/// `GET /agents/{id}/config/com/active-response`: the question that precedes each response.
 pub(crate) async fn active_response(
     State(sim): State<Simulator>,
     session: Session,
@@ -355,7 +355,7 @@ pub(crate) async fn groups(
     ))))
 }
 
-/// The groups and how many endpoints each has; `default` is always there.
+/// The groups with their number of endpoints; `default` always exists.
 fn members(world: &World) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::from([("default".to_owned(), 0)]);
     for group in world.settings.agents.iter().flat_map(|endpoint| &endpoint.groups) {

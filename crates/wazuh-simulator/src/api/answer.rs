@@ -1,4 +1,4 @@
-//! The shapes of the manager's answers: data, failed items, problems.
+//! The manager's answers: data, failed items, problems.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,32 @@ use serde_json::{Value, json};
 
 const DOCS: &str = "https://documentation.wazuh.com/4.14/user-manual";
 
-/// What a call is answered with.
+/// The result of a call that answers in JSON.
 pub(crate) type Answer = Result<Json<Value>, Problem>;
 
-/// Why one endpoint was not served; Wazuh's codes (framework/wazuh/core/exception.py).
+/// Why one endpoint failed, by Wazuh's codes (framework/wazuh/core/exception.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AgentError {
     /// 1013: remoted's socket is missing.
     SocketGone,
-    /// 1117: the question about its configuration could not be sent.
+    /// 1117: it could not be asked for its configuration.
     Unreachable,
     /// 1652: the command is not in ar.conf.
     NotConfigured,
-    /// 1701: no such id.
+    /// 1701: there is no such id.
     Unknown,
-    /// 1707: not active.
+    /// 1707: it is not active.
     NotActive,
-    /// 1735: older than 3.7. The wording is not from a capture.
+    /// 1735: it is older than 3.7. The wording is not from a capture.
     TooOld,
-    /// 1750: active response is off on that endpoint.
+    /// 1750: active response is disabled on the endpoint.
     ResponsesOff,
-    /// 4000: the user has no right to it.
+    /// 4000: the user is not permitted to do this.
     Denied,
 }
 
 impl AgentError {
+    /// Wazuh's number for it.
     pub fn code(self) -> u16 {
         match self {
             Self::SocketGone => 1013,
@@ -69,7 +70,7 @@ impl AgentError {
         Some(match self {
             Self::SocketGone => "Please, restart Wazuh to restore sockets".to_owned(),
             Self::Unreachable => return None,
-            // The missing blank before "to get" is Wazuh's.
+            // The missing space before "to get" is Wazuh's.
             Self::NotConfigured => format!(
                 "Please, visit the official documentation ({DOCS}/capabilities/active-response/\
                  how-to-configure.html)to get more information"
@@ -106,14 +107,14 @@ fn denied_remedy() -> String {
     )
 }
 
-/// The three sentences of an answer about many things: none failed, some failed, none worked.
+/// The three messages of an answer about several items: none failed, some failed, none succeeded.
 pub(crate) struct Sentences(
     pub(crate) &'static str,
     pub(crate) &'static str,
     pub(crate) &'static str,
 );
 
-/// What worked and what did not: grouped by code, ids in order, as the API merges them.
+/// What succeeded and what failed, grouped by code with sorted ids, as the API merges them.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) affected: Vec<Value>,
@@ -139,7 +140,7 @@ impl Outcome {
         }
     }
 
-    /// Adds what another node did, and sorts the ids that worked.
+    /// Adds the outcome of another node, and sorts the affected ids.
     pub(crate) fn merge(&mut self, other: Self) {
         self.affected.extend(other.affected);
         self.affected.sort_by_key(|id| id.as_str().map(|id| (id.len(), id.to_owned())));
@@ -148,7 +149,7 @@ impl Outcome {
         }
     }
 
-    /// `error` is 0 when nothing failed, 2 when some did, 1 when nothing else happened.
+    /// The body. `error` is 0 if nothing failed, 2 if some items failed, 1 if all failed.
     pub(crate) fn shown(&self, sentences: &Sentences) -> Value {
         let failed: usize = self.failed.values().map(Vec::len).sum();
         let groups: Vec<Value> = self
@@ -201,7 +202,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
-    /// RBAC says no to the whole call: `agent:id` for endpoints, `*:*` for the manager.
+    /// RBAC denies the whole call: `agent:id` for endpoints, `*:*` for the manager.
     pub(crate) fn denied(resource: &str) -> Self {
         let detail = format!("Permission denied: Resource type: {resource}");
         Self::new(StatusCode::FORBIDDEN, detail.clone())
@@ -227,7 +228,7 @@ impl Problem {
         self.with("remediation", Value::from(remedy.into()))
     }
 
-    /// Adds what the node said, where the error arose in the framework and not in the API.
+    /// Adds the node's own message, for errors that come from the framework and not from the API.
     pub(crate) fn said_by_node(self, node: &str, said: &str) -> Self {
         self.with("dapi_errors", json!({node: {"error": said}}))
     }
@@ -256,13 +257,13 @@ impl IntoResponse for Problem {
 /// Why a search was not answered.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// No login, or a wrong one.
+    /// The credentials are missing or wrong.
     Login,
     /// The user may not search.
     Rights,
-    /// The query is not one that the simulator understands.
+    /// The simulator does not understand the query.
     Query(String),
-    /// The same path asked as the manager's API.
+    /// The call was one to the manager's API on the same path.
     Manager(Problem),
 }
 

@@ -1,4 +1,4 @@
-//! Reads about the nodes of a cluster. Source: framework/wazuh/cluster.py; no captures.
+//! Reads about the nodes of a cluster. Source: framework/wazuh/cluster.py. There are no captures.
 
 use axum::Json;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! The body of `PUT /active-response`: what the API lets through, and how it words the rest.
+//! The body of `PUT /active-response`: what the API accepts, and how it words what it refuses.
 //!
 //! Sources: api/api/spec/spec.yaml (`ActiveResponseBody`), api/api/validator.py, captures 41-54.
 
@@ -11,11 +11,11 @@ use crate::api::answer::Problem;
 
 /// `max_upload_size`.
 const BODY_BYTES_MAX: usize = 10_485_760;
-/// A client that is cut off while it writes sees a broken connection and no 413, so that more is
-/// read than allowed.
+/// A client that is cut off while it writes sees a broken connection instead of a 413. So more is
+/// read than is allowed.
 const READ_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
 
-/// A valid order, not yet addressed to anyone.
+/// A valid command, not yet addressed to an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
     pub(crate) name: String,
@@ -63,12 +63,12 @@ impl Command {
         Ok(Self { name: command, arguments, alert })
     }
 
-    /// Whether the manager would run it: `!` names a script, anything else must be in ar.conf.
+    /// Whether the manager would run it: `!` calls a script, any other name must be in ar.conf.
     pub(crate) fn is_known(&self, names: &[String]) -> bool {
         self.name.starts_with('!') || names.contains(&self.name)
     }
 
-    /// The message for agents before 4.2: the alert is lost, arguments are escaped for a shell.
+    /// The message for agents before 4.2: without the alert, with shell-escaped arguments.
     pub(crate) fn legacy_line(&self) -> String {
         if self.arguments.is_empty() {
             return format!("{} - -", self.name);
@@ -97,7 +97,7 @@ fn check_content_type(request: &Request) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
-/// `^!?[\w\-.\\/:]+$` without `..`; like Python's `$`, it lets one newline at the end pass.
+/// `^!?[\w\-.\\/:]+$` without `..`. Like Python's `$`, it accepts one trailing newline.
 fn checked_name(name: String) -> Result<String, Problem> {
     let line = name.strip_suffix('\n').unwrap_or(&name);
     let script = line.strip_prefix('!').unwrap_or(line);
@@ -129,7 +129,7 @@ fn wrong_type(value: &Value, wanted: &str, place: Option<&str>) -> Problem {
     Problem::bad_request(format!("{} is not of type '{wanted}'{place}", as_python(value)))
 }
 
-/// The value as Python prints it, for the simple ones.
+/// The value as Python prints it, for simple values.
 fn as_python(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),
@@ -142,7 +142,7 @@ fn as_python(value: &Value) -> String {
     }
 }
 
-/// Python counts the place where a value was expected from the start of the text.
+/// The message of Python, which also counts the position from the start of the text.
 fn no_json(body: &[u8], error: &serde_json::Error) -> String {
     let lines_before = error.line().saturating_sub(1);
     let before: usize =
@@ -162,7 +162,7 @@ fn shell_escaped(argument: &str) -> String {
     escaped
 }
 
-/// Takes a name of ar.conf apart: the command, and the timeout in seconds.
+/// Splits a name of ar.conf into the command and its timeout in seconds.
 pub(crate) fn split_timeout(name: &str) -> (&str, u32) {
     let command = name.trim_end_matches(|one: char| one.is_ascii_digit());
     let timeout = name.strip_prefix(command).and_then(|digits| digits.parse().ok());

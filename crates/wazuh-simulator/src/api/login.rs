@@ -14,7 +14,7 @@ use crate::rights::Rights;
 use crate::server::wire::Wire;
 use crate::settings::User;
 
-/// `POST` and, deprecated but still there, `GET /security/user/authenticate`.
+/// `POST` and the deprecated `GET /security/user/authenticate`.
 pub(crate) async fn login(
     State(sim): State<Simulator>,
     ConnectInfo(wire): ConnectInfo<Wire>,
@@ -42,7 +42,7 @@ pub(crate) async fn login(
     Ok(Json(json!({"data": {"token": token}, "error": 0})).into_response())
 }
 
-/// `DELETE /security/user/authenticate`: ends all tokens of the user, not only this one.
+/// `DELETE /security/user/authenticate`: revokes all tokens of the user, not only this one.
 pub(crate) async fn logout(State(sim): State<Simulator>, session: Session) -> Response {
     sim.world().logins.revoke(Some(&session.user));
     let message = format!("User {} was successfully logged out", session.user);
@@ -55,14 +55,14 @@ pub(crate) fn is_login_of(user: &User, headers: &HeaderMap) -> bool {
     given.as_deref() == Some(format!("{}:{}", user.name, user.password).as_str())
 }
 
-/// The credentials of a call under this scheme.
+/// The call's credentials for this scheme.
 pub(crate) fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let (given, credentials) =
         headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
 }
 
-/// Standard base64 to text; `None` for anything that is neither.
+/// Decodes standard base64 to text; `None` if it is not valid base64 or not text.
 fn decoded(text: &str) -> Option<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bits, mut count) = (0_u32, 0_u32);
@@ -79,14 +79,14 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A call with a living token.
+/// A call with a valid token.
 pub(crate) struct Session {
     pub(crate) user: String,
     pub(crate) rights: Rights,
 }
 
 impl Session {
-    /// Requires an action that is about no endpoint.
+    /// Requires an action that concerns no endpoint.
     pub(crate) fn require(&self, action: &str) -> Result<(), Problem> {
         if self.rights.allows_at_large(action) { Ok(()) } else { Err(Problem::denied("*:*")) }
     }

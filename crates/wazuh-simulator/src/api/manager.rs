@@ -59,7 +59,7 @@ pub(crate) async fn my_policies(session: Session) -> Json<Value> {
     }))
 }
 
-/// Requires the right to read about this manager. In a cluster the own node's right counts, also
+/// Requires the right to read about this manager. In a cluster, the right on this node counts, even
 /// for calls that name no node: framework/wazuh/manager.py.
 fn require_read(session: &Session, world: &World) -> Result<(), Problem> {
     if world.settings.cluster {
@@ -86,8 +86,8 @@ pub(crate) async fn info(State(sim): State<Simulator>, session: Session) -> Answ
     Ok(read(info, "Basic information was successfully read"))
 }
 
-/// `GET /manager/configuration/analysis/active_response` and `.../command`: what is configured,
-/// taken apart from the names in ar.conf.
+/// `GET /manager/configuration/analysis/active_response` and `.../command`: the configuration,
+/// derived from the names in ar.conf.
 pub(crate) async fn analysis(
     State(sim): State<Simulator>,
     session: Session,
@@ -104,7 +104,7 @@ pub(crate) fn configured(world: &World, node: &str, section: &str) -> Answer {
     let configured = names
         .iter()
         .map(|name| split_timeout(name))
-        // Every manager has these two, without any configuration.
+        // Every manager has these two without configuration.
         .filter(|(command, _)| !["restart-ossec", "restart-wazuh"].contains(command));
     let data = match section {
         "active_response" => {
@@ -132,7 +132,7 @@ pub(crate) fn configured(world: &World, node: &str, section: &str) -> Answer {
     Ok(read(data, "Active configuration was successfully read"))
 }
 
-/// A script that undoes another's work has itself nothing to undo after a time.
+/// A script that undoes another has nothing to undo after a timeout itself.
 fn command_shown(settings: &Settings, name: &str) -> Value {
     let executable = if name == "netsh" { "netsh.exe" } else { settings.executable(name) };
     let lifts = settings.scripts.iter().any(|script| script.name == name && script.lifts.is_some());

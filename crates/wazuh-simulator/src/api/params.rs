@@ -6,11 +6,11 @@ use axum::http::request::Parts;
 use crate::Simulator;
 use crate::api::answer::Problem;
 
-/// What every call may say besides its own parameters.
+/// The parameters that every call accepts.
 const COMMON: [&str; 2] = ["pretty", "wait_for_complete"];
 /// The largest page of a list.
 const LIMIT_MAX: usize = 100_000;
-/// The page of a list when nothing is said.
+/// The default page of a list.
 const LIMIT: usize = 500;
 
 /// The query of a call.
@@ -27,7 +27,7 @@ impl FromRequestParts<Simulator> for Params {
 }
 
 impl Params {
-    /// Refuses parameters that the call does not know.
+    /// Refuses unknown parameters.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), Problem> {
         let is_known = |name: &str| known.contains(&name) || COMMON.contains(&name);
         let extra: Vec<&str> =
@@ -43,7 +43,7 @@ impl Params {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// A comma list.
+    /// A comma-separated list.
     pub(crate) fn list(&self, name: &str) -> Option<Vec<String>> {
         self.get(name).map(|value| value.split(',').map(str::to_owned).collect())
     }
@@ -52,7 +52,7 @@ impl Params {
         self.get("wait_for_complete") == Some("true")
     }
 
-    /// `agents_list`: ids are digits, at least three.
+    /// `agents_list`: ids have at least three digits.
     pub(crate) fn ids(&self) -> Result<Option<Vec<String>>, Problem> {
         let Some(ids) = self.list("agents_list") else { return Ok(None) };
         for (place, id) in ids.iter().enumerate() {

@@ -1,10 +1,11 @@
-//! The `q` language of `GET /agents`: `;` is and, `,` is or and binds weaker, parentheses group.
+//! The `q` language of `GET /agents`: `;` means and, `,` means or and binds less tightly,
+//! parentheses group.
 
 use serde_json::Value;
 
 use crate::api::answer::Problem;
 
-/// Every field of an agent that can be selected and asked about.
+/// Every field of an agent that can be selected and queried.
 pub(crate) const FIELDS: [&str; 25] = [
     "configSum",
     "dateAdd",
@@ -51,14 +52,14 @@ pub(crate) enum Operator {
 }
 
 impl Condition {
-    /// Reads a query; `node` is named in the refusal.
+    /// Parses a query. An error names `node`.
     pub(crate) fn read(text: &str, node: &str) -> Result<Self, Problem> {
         let mut rest = text;
         let condition = any(&mut rest, node)?;
         if rest.is_empty() { Ok(condition) } else { Err(unreadable(text)) }
     }
 
-    /// Whether an agent, as the API shows it, fulfils the condition.
+    /// Whether an agent, as the API lists it, meets the condition.
     pub(crate) fn holds(&self, agent: &Value) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(agent)),
@@ -78,7 +79,7 @@ impl Condition {
     }
 }
 
-/// The field of a JSON object by its dotted name.
+/// The field of a JSON object with this dotted name.
 pub(crate) fn dotted<'a>(object: &'a Value, field: &str) -> Option<&'a Value> {
     field.split('.').try_fold(object, |inner, name| inner.get(name))
 }

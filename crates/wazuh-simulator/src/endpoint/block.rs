@@ -6,9 +6,9 @@ use crate::api::command::Command;
 use crate::endpoint::Endpoint;
 use crate::settings::Settings;
 
-/// Scripts that come with an agent on Windows.
+/// Scripts that a Windows agent includes.
 pub(crate) const ON_WINDOWS: [&str; 3] = [NETSH, "route-null", "restart-wazuh"];
-/// Scripts that come with an agent elsewhere.
+/// Scripts that other agents include.
 pub(crate) const ELSEWHERE: [&str; 12] = [
     "firewall-drop",
     "default-firewall-drop",
@@ -24,7 +24,7 @@ pub(crate) const ELSEWHERE: [&str; 12] = [
     "ipfw",
 ];
 pub(crate) const NETSH: &str = "netsh";
-/// Locks a password, which is locked or not: locks do not stack, and one undo opens it.
+/// Locks an account's password. Locks do not stack: one undo unlocks it.
 pub(crate) const ACCOUNT: &str = "disable-account";
 
 /// A script that an agent started.
@@ -42,7 +42,7 @@ impl Run {
             || settings.scripts.iter().any(|script| script.executable == self.script)
     }
 
-    /// Whether it does more than to start.
+    /// Whether it has an effect after it starts.
     pub(crate) fn takes_effect(&self) -> bool {
         let endpoint = &self.endpoint;
         let macos = endpoint.os.as_ref().is_some_and(|os| os.platform == "darwin");
@@ -52,14 +52,14 @@ impl Run {
     }
 }
 
-/// Something that a script did and that its agent, or another script, may undo.
+/// An effect of a script that its agent, or another script, may undo.
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) run: Run,
     pub(crate) target: String,
-    /// Whether it has an effect: not so where the script failed, or another lifted it since.
+    /// Whether it has an effect. It has none if the script failed or another script has lifted it.
     pub(crate) stands: bool,
-    /// When the agent undoes it; never, for a permanent one.
+    /// When the agent undoes it; `None` for a permanent one.
     pub(crate) ends: Option<DateTime<Utc>>,
 }
 

@@ -1,7 +1,7 @@
-//! What scripts do to endpoints: what stands there, until when, and what lifts it.
+//! What scripts do on endpoints: which effects exist, until when, and what lifts them.
 //!
-//! A timed command is undone when its time is over; the same name with timeout 1 brings that time
-//! forward. Without a timeout nothing undoes it but a script of the site's own. Source: the real
+//! A timed command is undone when its time is over. The same command with timeout 1 brings that
+//! time forward. A command without a timeout is undone only by a custom script. Source: the real
 //! agent's programs, as recorded in the captures.
 
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use crate::world::World;
 /// Longer names are refused since 4.14.7.
 const ACCOUNT_CHARS_MAX: usize = 256;
 
-/// What an endpoint's agent does with a command.
+/// Runs a command as an endpoint's agent does.
 pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
     let (script, timeout_secs) = if let Some(script) = command.name.strip_prefix('!') {
         (script.trim_end_matches(".exe"), 0)
@@ -31,7 +31,7 @@ pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
     let script = script.to_owned();
     let run = Run { endpoint: endpoint.clone(), script, command: command.clone() };
     if !run.exists(&world.settings) {
-        // Dropped by the agent without a trace.
+        // The agent drops it without a trace.
         return;
     }
     end_blocks(world);
@@ -40,7 +40,7 @@ pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
     let lifts = lifted_by(&world.settings, &run.script);
     let wanted = lifts.unwrap_or(&run.script);
     let Some(target) = target(wanted, &run.command.alert) else {
-        // The script stops before it tells its agent what it is about.
+        // The script stops before it tells its agent the target.
         return;
     };
     if let Some(lifted) = lifts {
@@ -55,12 +55,12 @@ fn lifted_by(settings: &Settings, executable: &str) -> Option<&'static str> {
     settings.scripts.iter().find(|script| script.executable == executable)?.lifts
 }
 
-/// What a script reads from the alert; `None` where it refuses to work. A script of the site's own
-/// takes anything.
+/// The target that a script reads from the alert; `None` if the script refuses it. A custom script
+/// accepts anything.
 fn target(script: &str, alert: &Value) -> Option<String> {
     let text = |field| dotted(alert, field).and_then(Value::as_str);
     let account = || text("data.dstuser").filter(|name| is_account(name)).map(str::to_owned);
-    // In this order: the fields of Windows win.
+    // In this order: the Windows fields take precedence.
     let address = || {
         let fields =
             ["data.win.eventdata.ipAddress", "data.win.eventdata.destinationIp", "data.srcip"];
@@ -84,8 +84,8 @@ fn is_account(name: &str) -> bool {
         && !name.contains("..")
 }
 
-/// Remembers a block. An agent that still has to undo the same one starts nothing, gives it the
-/// new time, and keeps the arguments of the first call.
+/// Records a block. If the agent still has to undo the same one, it starts nothing, resets the
+/// time, and keeps the arguments of the first call.
 fn hold(world: &mut World, block: Block) {
     let same = |other: &&mut Block| {
         other.is(&block.run.endpoint.id, &block.run.script, &block.target) && other.ends.is_some()
@@ -97,8 +97,8 @@ fn hold(world: &mut World, block: Block) {
     }
 }
 
-/// Ends the effect of everything that this script did to this target. Of timed blocks the agent
-/// knows nothing better than to undo them once more when their time comes.
+/// Ends every effect that this script had on this target. The agent does not know, and still undoes
+/// timed blocks when their time comes.
 fn lift(world: &mut World, endpoint: &str, script: &str, target: &str) {
     for block in world.blocks.iter_mut().filter(|block| block.is(endpoint, script, target)) {
         block.stands = false;
@@ -112,14 +112,14 @@ pub(crate) fn end_blocks(world: &mut World) {
     undo(world, |block| block.ends.filter(|ends| *ends <= now));
 }
 
-/// Undoes all timed blocks of an endpoint, as an agent does when it stops in order.
+/// Undoes all timed blocks of an endpoint, as an agent does on a clean stop.
 pub(crate) fn restart(world: &mut World, endpoint: &str) {
     end_blocks(world);
     let now = world.now();
     undo(world, |block| block.ends.filter(|_| block.run.endpoint.id == endpoint).map(|_| now));
 }
 
-/// Undoes the blocks that are over, at the times when they are.
+/// Undoes the blocks that have ended, each at the time `over` gives.
 fn undo(world: &mut World, over: impl Fn(&Block) -> Option<DateTime<Utc>>) {
     let (mut ended, standing): (Vec<Block>, Vec<Block>) =
         std::mem::take(&mut world.blocks).into_iter().partition(|block| over(block).is_some());
@@ -135,8 +135,8 @@ fn undo(world: &mut World, over: impl Fn(&Block) -> Option<DateTime<Utc>>) {
     }
 }
 
-/// What stands on an endpoint: script and target, in the order of the calls.
-pub(crate) fn in_force(world: &mut World, endpoint: &str) -> Vec<String> {
+/// The active responses on an endpoint: script and target, in the order of the calls.
+pub(crate) fn active_responses(world: &mut World, endpoint: &str) -> Vec<String> {
     end_blocks(world);
     let mut shown: Vec<String> = Vec::new();
     for block in &world.blocks {

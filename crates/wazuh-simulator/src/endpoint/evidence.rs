@@ -1,9 +1,9 @@
-//! The alerts that responses leave behind: an agent logs what its scripts were told, and the
+//! The alerts that responses leave behind: an agent logs the input of its scripts, and the
 //! manager's rules 650-658 turn that into alerts.
 //!
-//! As in reality an "add" proves only that a script started: also for a target that it refuses,
-//! and for a repetition that it aborts. The "delete" carries the arguments of the call that
-//! blocked.
+//! As in reality, an "add" proves only that a script started. It is logged even for a target that
+//! the script refuses and for a repetition that it aborts. The "delete" carries the arguments of
+//! the call that blocked.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::world::World;
 /// ruleset/rules/0015-ossec_rules.xml; the wording is not from a capture.
 struct Rule(&'static str, u8, String);
 
-/// A script was started, and perhaps complains.
+/// Logs that a script was started, and its errors.
 pub(crate) fn started(world: &mut World, run: &Run, time: DateTime<Utc>) {
     write(world, run, "add", time);
     if run.endpoint.firewall_off && run.script == NETSH {
@@ -32,7 +32,7 @@ pub(crate) fn started(world: &mut World, run: &Run, time: DateTime<Utc>) {
     }
 }
 
-/// A script was started to undo what it had done.
+/// Logs that a script was started to undo its effect.
 pub(crate) fn undone(world: &mut World, run: &Run, time: DateTime<Utc>) {
     write(world, run, "delete", time);
 }
@@ -62,7 +62,7 @@ fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
     file(world, run, time, (rule(&run.script, verb), &said, Some(data)));
 }
 
-/// Makes an alert of a line in the log: the rule that fires, the text, and what decoders read.
+/// Turns a log line into an alert: the rule that fires, the text, and the decoded data.
 fn file(
     world: &mut World,
     run: &Run,

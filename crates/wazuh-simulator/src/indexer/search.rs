@@ -1,6 +1,6 @@
-//! What a search asks for: which alerts, in which order, from where on, and how much of them.
+//! A parsed search: which alerts, in which order, after which position, and which fields.
 //!
-//! Sort values are those of `OpenSearch`: dates in milliseconds, and last what is not there.
+//! Sort values are those of `OpenSearch`: dates in milliseconds, missing values last.
 
 use std::cmp::Ordering;
 
@@ -10,12 +10,12 @@ use crate::api::answer::{Refusal, refused};
 use crate::clock;
 use crate::world::Stored;
 
-/// What a search returns when it names no size.
+/// The number of hits if a search gives no size.
 const HITS: usize = 10;
 /// `index.max_result_window`.
 const HITS_MAX: usize = 10_000;
 
-/// A search that was understood.
+/// A valid search.
 pub(crate) struct Search<'a> {
     query: Option<&'a Value>,
     order: Vec<Key>,
@@ -25,13 +25,13 @@ pub(crate) struct Search<'a> {
     size: usize,
 }
 
-/// One key of the order.
+/// One sort key.
 struct Key {
     field: String,
     descending: bool,
 }
 
-/// How much of a document is returned.
+/// Which part of a document is returned.
 enum Source<'a> {
     All,
     Nothing,
@@ -50,7 +50,7 @@ impl<'a> Search<'a> {
         })?;
         let after = body.get("search_after").map(|_| list(body, "search_after")).transpose()?;
         if after.is_some_and(|after| order.is_empty() || after.len() != order.len()) {
-            return Err(refused("search_after wants a value for each key of sort"));
+            return Err(refused("search_after requires a value for each key of sort"));
         }
         let size = whole(body, "size")?.unwrap_or(HITS);
         if size > HITS_MAX {
@@ -65,14 +65,14 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The number of alerts found, and the hits of this page.
+    /// The number of matching alerts, and the hits on this page.
     pub(crate) fn run(
         &self,
         alerts: impl Iterator<Item = &'a Stored>,
     ) -> Result<(usize, Vec<Value>), Refusal> {
         let matching =
             |stored: &Stored| self.query.map_or(Ok(true), |query| matches(query, stored));
-        // What is wrong with a query is wrong without any alerts too.
+        // An invalid query is refused even if there are no alerts.
         matching(&Stored { index: String::new(), id: String::new(), source: json!({}) })?;
         let mut found: Vec<(Vec<Value>, &Stored)> = Vec::new();
         for stored in alerts {
@@ -160,11 +160,11 @@ impl<'a> Source<'a> {
         }
         let plain = |field: &'a Value| field.as_str().filter(|field| !field.contains('*'));
         let fields: Option<Vec<&str>> = flat(wanted).iter().map(plain).collect();
-        fields.map(Self::Only).ok_or_else(|| refused("_source wants plain names of fields"))
+        fields.map(Self::Only).ok_or_else(|| refused("_source requires plain field names"))
     }
 }
 
-/// The part of a document that these dotted fields name.
+/// The part of a document with these dotted fields.
 fn only(document: &Value, fields: &[&str]) -> Value {
     let mut kept = Map::new();
     for (name, inner) in document.as_object().into_iter().flatten() {
@@ -197,7 +197,7 @@ fn matches(query: &Value, stored: &Stored) -> Result<bool, Refusal> {
         }
         "terms" => {
             let (field, wanted) = only_entry(inner)?;
-            let wanted = wanted.as_array().ok_or_else(|| refused("terms wants an array"))?;
+            let wanted = wanted.as_array().ok_or_else(|| refused("terms requires an array"))?;
             let found = values(stored, field);
             Ok(found.iter().any(|value| wanted.iter().any(|one| same(value, one))))
         }
@@ -212,7 +212,7 @@ fn matches(query: &Value, stored: &Stored) -> Result<bool, Refusal> {
 }
 
 fn bool_matches(clauses: &Value, stored: &Stored) -> Result<bool, Refusal> {
-    let clauses = clauses.as_object().ok_or_else(|| refused("bool wants an object"))?;
+    let clauses = clauses.as_object().ok_or_else(|| refused("bool requires an object"))?;
     let needs_one = !clauses.contains_key("filter") && !clauses.contains_key("must");
     let mut least = usize::from(needs_one && clauses.contains_key("should"));
     let (mut holds, mut should) = (true, 0_usize);
@@ -244,7 +244,7 @@ struct Bound {
 
 impl Bound {
     fn all(field: &str, bounds: &Value) -> Result<Vec<Self>, Refusal> {
-        let bounds = bounds.as_object().ok_or_else(|| refused("range wants an object"))?;
+        let bounds = bounds.as_object().ok_or_else(|| refused("range requires an object"))?;
         bounds.iter().map(|(bound, limit)| Self::read(field, bound, limit)).collect()
     }
 
@@ -257,7 +257,7 @@ impl Bound {
             other => return Err(refused(&format!("unknown bound [{other}]"))),
         };
         let limit = comparable(limit);
-        // Milliseconds or a date, but nothing like `now-1h`.
+        // Milliseconds or a date; date math such as `now-1h` is not supported.
         if field.ends_with("timestamp") && !limit.is_i64() {
             return Err(refused(&format!("failed to parse date field [{limit}]")));
         }
@@ -269,12 +269,12 @@ impl Bound {
     }
 }
 
-/// The value by which one compares: dates become milliseconds.
+/// The value to compare: dates become milliseconds.
 fn comparable(value: &Value) -> Value {
     time_ms(value).map_or_else(|| value.clone(), Value::from)
 }
 
-/// Compares as numbers where both are, else as text.
+/// Compares as numbers if both are numbers, else as text.
 fn compare(one: &Value, other: &Value) -> Ordering {
     match (one.as_f64(), other.as_f64()) {
         (Some(one), Some(other)) => one.total_cmp(&other),
@@ -295,7 +295,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// All values of a dotted field, with arrays laid flat.
+/// All values of a dotted field, with arrays flattened.
 fn values<'a>(stored: &'a Stored, field: &str) -> Vec<&'a Value> {
     let mut level = vec![&stored.source];
     for name in field.split('.') {
@@ -326,5 +326,5 @@ fn list<'a>(value: &'a Value, name: &str) -> Result<&'a Vec<Value>, Refusal> {
 fn whole(value: &Value, name: &str) -> Result<Option<usize>, Refusal> {
     let Some(number) = value.get(name) else { return Ok(None) };
     let number = number.as_u64().and_then(|number| usize::try_from(number).ok());
-    number.map(Some).ok_or_else(|| refused(&format!("[{name}] is no number")))
+    number.map(Some).ok_or_else(|| refused(&format!("[{name}] is not a number")))
 }

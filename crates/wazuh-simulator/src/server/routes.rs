@@ -1,4 +1,4 @@
-//! The way of each call: counted, perhaps sabotaged, answered, logged.
+//! The path of each call: count it, apply a fault, answer it, log it.
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
@@ -47,7 +47,8 @@ fn refused(status: StatusCode) -> Problem {
     )
 }
 
-/// Runs a call apart from its connection: like the real API, a call goes on when its client leaves.
+/// Runs a call independently of its connection. As in the real API, a call continues when its
+/// client disconnects.
 async fn conduct(
     State(sim): State<Simulator>,
     ConnectInfo(wire): ConnectInfo<Wire>,
@@ -75,7 +76,7 @@ async fn conduct(
     response
 }
 
-/// What stands in for an answer that never reaches the client.
+/// A placeholder for an answer that never reaches the client.
 fn lost() -> Response {
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
@@ -104,7 +105,7 @@ async fn attend(sim: &Simulator, wire: &Wire, request: Request, next: Next) -> R
     }
 }
 
-/// How version 5 of the API refuses what it has no more.
+/// How version 5 of the API refuses a call that it no longer has.
 fn gone_in_5(method: &Method, path: &str) -> Option<StatusCode> {
     if path == "/security/user/authenticate" && method == Method::GET {
         return Some(StatusCode::METHOD_NOT_ALLOWED);
@@ -113,7 +114,7 @@ fn gone_in_5(method: &Method, path: &str) -> Option<StatusCode> {
     gone.then_some(StatusCode::NOT_FOUND)
 }
 
-/// Answers a call wrongly.
+/// Answers a call with a fault.
 async fn sabotage(
     sim: &Simulator,
     wire: &Wire,

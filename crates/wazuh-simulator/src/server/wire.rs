@@ -1,4 +1,4 @@
-//! Connections that can be broken, or abused, in the middle of a call.
+//! Connections that a fault can cut or abuse in the middle of a call.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 
-/// The handle that a call has to its own connection.
+/// A call's handle to its own connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
     ending: Arc<OnceLock<Ending>>,
@@ -25,20 +25,20 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Ends the connection in this way before another byte of hyper's is written.
+    /// Ends the connection in this way before hyper writes another byte.
     pub(crate) fn end(&self, ending: Ending) {
         self.ending.get_or_init(|| ending);
     }
 }
 
-/// How a connection ends that gets no regular answer.
+/// How a connection ends without a regular answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
     /// At once: the client sees a reset, no status.
     Cut,
-    /// With blanks without end, as fast as the client reads them.
+    /// With endless spaces, as fast as the client reads them.
     Flood,
-    /// With a blank now and then.
+    /// With endless spaces, one now and then.
     Drip,
 }
 
@@ -50,7 +50,7 @@ const DRIP: &[u8] = b"1\r\n \r\n";
 const DRIP_PAUSE: Duration = Duration::from_millis(50);
 
 impl Ending {
-    /// Goes on until the client leaves or the server goes down.
+    /// Continues until the client disconnects or the server goes down.
     async fn run(self, stream: TcpStream, down: CancellationToken) {
         let ends = down.run_until_cancelled(self.write(stream)).await;
         tracing::debug!(ending = ?self, ?ends, "connection ended");
@@ -107,7 +107,7 @@ impl Listener for Wires {
                     let wire = self.wire(peer);
                     return (Breakable { stream: Some(stream), wire: wire.clone() }, wire);
                 }
-                // Out of file descriptors, or the client left already: both pass.
+                // Out of file descriptors, or the client has already left: both are temporary.
                 Err(_) => clock::pause(Duration::from_millis(10)).await,
             }
         }
@@ -118,20 +118,20 @@ impl Listener for Wires {
     }
 }
 
-/// A TCP stream that hyper loses when the call on it ends otherwise than with an answer.
+/// A TCP stream that is taken from hyper when its call ends without a regular answer.
 pub(crate) struct Breakable {
-    /// `None` once it is lost.
+    /// `None` once it is taken away.
     stream: Option<TcpStream>,
     wire: Wire,
 }
 
 impl Breakable {
-    /// The stream to write to, unless it is to end: then hyper sees a broken connection.
+    /// The stream to write to. Once the connection is to end, hyper sees a broken connection.
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         if let Some(ending) = self.wire.ending.get()
             && let Some(stream) = self.stream.take()
         {
-            // Without lingering, closing sends a reset instead of an orderly end.
+            // With zero linger, closing sends a reset instead of an orderly end.
             stream.set_zero_linger()?;
             tokio::spawn(ending.run(stream, self.wire.down.clone()));
         }

@@ -1,4 +1,4 @@
-//! Who is logged in, and which addresses are shut out.
+//! Valid tokens, and addresses that are blocked after failed logins.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ const BAD_LOGINS_MAX: u32 = 50;
 /// `block_time`.
 const BLOCK_SECS: i64 = 300;
 
-/// The living tokens, and the bad logins of each address.
+/// The valid tokens, and the failed logins of each address.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     tokens: HashMap<String, (String, DateTime<Utc>)>,
@@ -23,7 +23,7 @@ pub(crate) struct Logins {
 impl Logins {
     pub(crate) fn issue(&mut self, user: &str, now: DateTime<Utc>, settings: &Settings) -> String {
         self.issued += 1;
-        // Unique is enough: nothing real is behind these tokens.
+        // Being unique is enough: these tokens protect nothing real.
         let token = format!("simulated.{}.{}", self.issued, now.timestamp_micros());
         let life = TimeDelta::from_std(settings.token_life).unwrap_or(TimeDelta::MAX);
         let end = now.checked_add_signed(life).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -31,7 +31,7 @@ impl Logins {
         token
     }
 
-    /// Kills the tokens of one user, or of all.
+    /// Revokes the tokens of one user, or of all.
     pub(crate) fn revoke(&mut self, user: Option<&str>) {
         self.tokens.retain(|_, (owner, _)| user.is_some_and(|user| user != owner));
     }
@@ -41,7 +41,8 @@ impl Logins {
         (now < *end).then(|| owner.clone())
     }
 
-    /// Whether an address is shut out: right password or not, and a success forgives nothing.
+    /// Whether an address is blocked. The right password does not help, and a success resets
+    /// nothing.
     pub(crate) fn is_blocked(&mut self, address: IpAddr, now: DateTime<Utc>) -> bool {
         self.bad.retain(|_, (_, first)| now - *first < TimeDelta::seconds(BLOCK_SECS));
         self.bad.get(&address).is_some_and(|(count, _)| *count >= BAD_LOGINS_MAX)

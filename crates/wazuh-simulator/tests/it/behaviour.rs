@@ -27,13 +27,13 @@ fn timed(name: &str, argument: &str) -> Value {
     json!({"command": name, "arguments": [argument], "alert": {"data": {"srcip": "203.0.113.7"}}})
 }
 
-/// How often endpoint 001 got a message.
+/// How many messages endpoint 001 received.
 fn reached(caller: &Caller) -> usize {
     caller.sim.delivered_to("001").len()
 }
 
 #[tokio::test]
-async fn what_it_was_told_is_remembered() {
+async fn received_calls_are_remembered() {
     let caller = Caller::start(Settings::captured()).await;
     caller.put("?agents_list=002,006,001", block()).await;
     let told = Received {
@@ -47,7 +47,7 @@ async fn what_it_was_told_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_connection_dropped_before_the_work_shows_no_status_and_does_nothing() {
+async fn connection_dropped_before_work_does_nothing() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.misbehave(Fault::Drop(Work::NotDone), Times::Once);
     let error = caller.try_put("?agents_list=001", block()).await.unwrap_err();
@@ -58,7 +58,7 @@ async fn a_connection_dropped_before_the_work_shows_no_status_and_does_nothing()
 }
 
 #[tokio::test]
-async fn a_connection_dropped_after_the_work_shows_no_status_either() {
+async fn connection_dropped_after_work_shows_no_status() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.misbehave(Fault::Drop(Work::Done), Times::Once);
     let error = caller.try_put("?agents_list=001", block()).await.unwrap_err();
@@ -67,7 +67,7 @@ async fn a_connection_dropped_after_the_work_shows_no_status_either() {
 }
 
 #[tokio::test]
-async fn a_failure_may_hide_work_that_was_done() {
+async fn failure_may_hide_finished_work() {
     let caller = Caller::start(Settings::default()).await;
     for (work, times) in [(Work::NotDone, 0), (Work::Done, 1)] {
         caller.sim.misbehave(Fault::Fail(Outage::Timeout, work), Times::Once);
@@ -78,7 +78,7 @@ async fn a_failure_may_hide_work_that_was_done() {
 }
 
 #[tokio::test]
-async fn faults_strike_in_order_and_as_often_as_told() {
+async fn faults_strike_in_order_and_as_often_as_ordered() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.misbehave(Fault::TooManyRequests, Times::N(2));
     caller.sim.misbehave(Fault::Forbidden, Times::UntilCleared);
@@ -93,7 +93,7 @@ async fn faults_strike_in_order_and_as_often_as_told() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_no_json_or_leave_endpoints_out() {
+async fn answer_may_lack_json_or_endpoints() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.misbehave(Fault::NoJson(Work::Done), Times::Once);
     let answer = caller.put("?agents_list=001", block()).await;
@@ -118,7 +118,7 @@ async fn nothing_affected_may_look_like_success() {
 }
 
 #[tokio::test]
-async fn a_delayed_call_goes_on_when_its_client_leaves() {
+async fn delayed_call_continues_when_client_leaves() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.misbehave(Fault::Delay(Duration::from_millis(1)), Times::Once);
     assert_eq!(caller.put("?agents_list=001", block()).await.status, 200);
@@ -135,7 +135,7 @@ async fn a_delayed_call_goes_on_when_its_client_leaves() {
 }
 
 #[tokio::test]
-async fn a_stopped_simulator_breaks_its_calls_and_refuses_new_ones() {
+async fn stopped_server_drops_running_calls_and_refuses_new_ones() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.hold("001");
     let request = caller.request("PUT", "/active-response?agents_list=001");
@@ -152,7 +152,7 @@ async fn a_stopped_simulator_breaks_its_calls_and_refuses_new_ones() {
 }
 
 #[tokio::test]
-async fn tokens_die_by_age_by_revocation_and_by_new_rights() {
+async fn tokens_end_by_age_revocation_or_new_rights() {
     let mut caller = Caller::start(Settings::default()).await;
     assert_eq!(caller.get(AGENTS).await.status, 200);
     caller.sim.advance(Duration::from_mins(16));
@@ -171,7 +171,7 @@ async fn tokens_die_by_age_by_revocation_and_by_new_rights() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_is_a_window_of_a_minute_that_counts_every_call() {
+async fn rate_limit_counts_every_call_of_a_minute() {
     let caller = Caller::start(Settings { rate_limit_per_minute: 3, ..Settings::default() }).await;
     assert_eq!(caller.put("?agents_list=1", block()).await.status, 400);
     assert_eq!(caller.get(AGENTS).await.status, 200);
@@ -186,7 +186,7 @@ async fn the_rate_limit_is_a_window_of_a_minute_that_counts_every_call() {
 }
 
 #[tokio::test]
-async fn a_shut_out_address_may_log_in_again_after_five_minutes() {
+async fn blocked_address_may_log_in_after_five_minutes() {
     let settings = Settings { rate_limit_per_minute: 0, ..Settings::default() };
     let caller = Caller::stranger(settings).await;
     for _ in 0..50 {
@@ -198,7 +198,7 @@ async fn a_shut_out_address_may_log_in_again_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_re_enrolled_endpoint_keeps_its_id_and_gets_another_date() {
+async fn re_enrolled_endpoint_keeps_id_and_changes_date() {
     let caller = Caller::start(Settings::default()).await;
     let date =
         async || caller.get(AGENTS).await.json()["data"]["affected_items"][0]["dateAdd"].clone();
@@ -208,7 +208,7 @@ async fn a_re_enrolled_endpoint_keeps_its_id_and_gets_another_date() {
 }
 
 #[tokio::test]
-async fn the_fleet_can_be_changed_while_it_runs() {
+async fn endpoints_can_change_while_manager_runs() {
     let caller = Caller::start(Settings::default()).await;
     caller.sim.set_status("001", Status::Disconnected);
     caller.sim.set_contact("002", Contact::Unreachable);
@@ -229,7 +229,7 @@ async fn the_fleet_can_be_changed_while_it_runs() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_upload_limit_is_refused() {
+async fn body_over_upload_limit_is_refused() {
     let caller = Caller::start(Settings::default()).await;
     let long = "x".repeat(11_000_000);
     let body = json!({"command": "!x", "arguments": [long]});
@@ -237,7 +237,7 @@ async fn a_body_beyond_the_upload_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn a_silent_endpoint_blocks_the_question_about_its_configuration_too() {
+async fn silent_endpoint_blocks_configuration_read() {
     let caller = Caller::start(Settings::captured()).await;
     let path = |id: &str| format!("/agents/{id}/config/com/active-response");
     let off = caller.get(&path("009")).await.json();
@@ -263,7 +263,7 @@ async fn hidden_endpoints_are_not_listed() {
 }
 
 #[tokio::test]
-async fn a_search_finds_alerts_by_their_fields() {
+async fn search_finds_alerts_by_field() {
     let caller = Caller::start(Settings::demo("wazuh", "admin")).await;
     let id = caller.sim.add_alert(json!({
         "id": "2.2", "timestamp": "2026-01-02T03:04:05.000+0000",
@@ -307,7 +307,7 @@ async fn a_search_finds_alerts_by_their_fields() {
 }
 
 #[tokio::test]
-async fn a_search_wants_the_login_of_the_indexer() {
+async fn search_requires_indexer_login() {
     let caller = Caller::start(Settings::default()).await;
     let path = "/wazuh-alerts-4.x-*/_search";
     assert_eq!(answer(caller.bare("GET", path)).await.unwrap().status, 401);
@@ -331,7 +331,7 @@ async fn evidence(caller: &Caller) -> Vec<[String; 4]> {
 }
 
 #[tokio::test]
-async fn a_delivered_command_leaves_an_alert_where_its_script_exists() {
+async fn delivered_command_leaves_alert_where_script_exists() {
     let caller = Caller::start(Settings::demo("wazuh", "admin")).await;
     caller.put("?agents_list=001,004", timed("!firewall-drop", "a")).await;
     caller.put("?agents_list=001,004", timed("netsh600", "b")).await;
@@ -342,7 +342,7 @@ async fn a_delivered_command_leaves_an_alert_where_its_script_exists() {
 }
 
 #[tokio::test]
-async fn a_timed_block_ends_by_itself_or_by_its_twin_of_one_second() {
+async fn timed_block_ends_by_itself_or_by_expiry_command() {
     let caller = Caller::start(Settings::demo("wazuh", "admin")).await;
     caller.put("?agents_list=001,002", timed("firewall-drop600", "block")).await;
     caller.put("?agents_list=001", timed("firewall-drop1", "undo")).await;

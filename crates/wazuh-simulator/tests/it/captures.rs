@@ -1,6 +1,6 @@
 //! Answers of the real manager API 4.14.7, replayed against the simulator. The numbers are those
-//! of the recordings; 60-66, 72 and 75-85 change users over HTTP or time, and 89 sends events:
-//! the simulator is told such things in Rust, or not at all.
+//! of the recordings. Captures 60-66, 72 and 75-85 change users or time over HTTP, and 89 sends
+//! events: tests do such things through the Rust handle, or not at all.
 
 mod dispatch;
 mod failures;
@@ -25,7 +25,7 @@ async fn captured() -> Caller {
     Caller::start(Settings { rate_limit_per_minute: 0, ..Settings::captured() }).await
 }
 
-/// Equal, except that "*" stands for any value that is there.
+/// Whether both are equal; "*" matches any value that exists.
 fn fits(actual: &Value, wanted: &Value) -> bool {
     match (actual, wanted) {
         (_, Value::String(any)) if any == "*" => true,
@@ -52,13 +52,13 @@ fn check(capture: u32, answer: &Answer, status: u16, body: &Value) {
     assert!(fits(&actual, body), "capture {capture}:\n got {actual}\nwant {body}");
 }
 
-/// A success about many things.
+/// A success for several items.
 fn items(message: &str, affected: Value, failed: Value) -> Value {
     let total = affected.as_array().unwrap().len();
     items_of(message, affected, failed, total)
 }
 
-/// The same for a page of a longer list.
+/// The same, for one page of a longer list.
 fn items_of(message: &str, affected: Value, failed: Value, total: usize) -> Value {
     let groups = failed.as_array().unwrap();
     let count: usize = groups.iter().map(|group| group["id"].as_array().unwrap().len()).sum();
@@ -73,7 +73,7 @@ fn items_of(message: &str, affected: Value, failed: Value, total: usize) -> Valu
     json!({"data": data, "message": message, "error": error})
 }
 
-/// One group of failed items, in the words of the recordings.
+/// One group of failed items, as worded in the recordings.
 fn failed(code: u16, ids: &[&str]) -> Value {
     let (message, remedy) = match code {
         1013 => (
@@ -126,10 +126,10 @@ fn drop_7() -> Value {
     block("!firewall-drop", "203.0.113.7")
 }
 
-/// One recorded `PUT`: its number, query, body, sentence, affected ids and failed items.
+/// One recorded `PUT`: its number, query, body, message, affected ids and failed items.
 type Put<'a> = (u32, &'a str, Value, &'a str, &'a [&'a str], Vec<Value>);
 
-/// Replays a `PUT`, and checks that exactly the affected endpoints got the message.
+/// Replays a `PUT`, and checks that exactly the affected endpoints received the message.
 async fn replay(caller: &Caller, (capture, query, body, sentence, affected, failed): Put<'_>) {
     let before = caller.sim.delivered().len();
     let answer = caller.put(query, body.clone()).await;

@@ -1,4 +1,4 @@
-//! A plain HTTP client for the tests of the simulator: no retries, no cleverness.
+//! A plain HTTP client for the tests, without retries.
 
 use std::sync::Once;
 
@@ -7,7 +7,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use wazuh_simulator::{Server, Settings, Simulator};
 
-/// A listening simulator and a client with a token.
+/// A running simulator and a client with a token.
 pub(crate) struct Caller {
     pub(crate) sim: Simulator,
     pub(crate) server: Server,
@@ -15,7 +15,7 @@ pub(crate) struct Caller {
     token: String,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -30,9 +30,9 @@ impl Answer {
 }
 
 impl Caller {
-    /// Starts a simulator; logs nobody in.
+    /// Starts a simulator without logging in.
     pub(crate) async fn stranger(settings: Settings) -> Self {
-        // The client links a TLS library that wants a provider, even for plain HTTP.
+        // The client's TLS library requires a provider, even for plain HTTP.
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             rustls::crypto::ring::default_provider().install_default().ok();
@@ -68,7 +68,7 @@ impl Caller {
         self.bare(method, path).header(AUTHORIZATION, format!("Bearer {}", self.token))
     }
 
-    /// A call without anything.
+    /// A call without credentials.
     pub(crate) fn bare(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         self.http.request(method, format!("{}{path}", self.server.url()))
@@ -82,13 +82,13 @@ impl Caller {
         self.try_put(query, body).await.expect("an answer")
     }
 
-    /// `PUT /active-response` that may break.
+    /// `PUT /active-response` whose connection may break.
     pub(crate) async fn try_put(&self, query: &str, body: Value) -> reqwest::Result<Answer> {
         let request = self.request("PUT", &format!("/active-response{query}"));
         answer(request.header(CONTENT_TYPE, "application/json").body(body.to_string())).await
     }
 
-    /// A search by the indexer's default user.
+    /// A search as the indexer's default user.
     pub(crate) async fn search(&self, index: &str, body: Value) -> Answer {
         let request = self.bare("POST", &format!("/{index}/_search"));
         let request = request.basic_auth("admin", Some("admin"));

@@ -1,4 +1,4 @@
-//! Answers that no sound manager gives, and those of another version.
+//! Answers of broken managers, and of another version.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn calls(caller: &Caller) -> [(Calls, RequestBuilder); 4] {
     ]
 }
 
-/// Whether the body breaks off now.
+/// Whether the body breaks off, rather than ends.
 async fn breaks(response: &mut Response) -> bool {
     loop {
         match response.chunk().await {
@@ -35,7 +35,7 @@ async fn breaks(response: &mut Response) -> bool {
 }
 
 #[tokio::test]
-async fn a_flood_goes_on_as_long_as_one_reads() {
+async fn flood_continues_while_client_reads() {
     let caller = Caller::start(Settings::default()).await;
     let mut last = None;
     for (kind, request) in calls(&caller) {
@@ -55,7 +55,7 @@ async fn a_flood_goes_on_as_long_as_one_reads() {
 }
 
 #[tokio::test]
-async fn a_drip_begins_an_answer_and_never_ends_it() {
+async fn drip_starts_an_answer_and_never_ends_it() {
     let caller = Caller::start(Settings::default()).await;
     let mut last = None;
     for (kind, request) in calls(&caller) {
@@ -76,7 +76,7 @@ async fn a_drip_begins_an_answer_and_never_ends_it() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_ordered_to_the_letter() {
+async fn ordered_answer_is_sent_verbatim() {
     let caller = Caller::start(Settings::default()).await;
     for status in [400, 405, 413, 200] {
         for (kind, request) in calls(&caller) {
@@ -94,7 +94,7 @@ async fn an_answer_may_be_ordered_to_the_letter() {
 }
 
 #[tokio::test]
-async fn ids_that_nobody_asked_for_may_be_among_the_affected() {
+async fn affected_ids_may_include_unrequested_ones() {
     let caller = Caller::start(Settings::default()).await;
     let strangers = || Fault::Strangers(vec!["002".to_owned(), "666".to_owned()]);
     caller.sim.misbehave(strangers(), Times::Once);
@@ -111,7 +111,7 @@ async fn ids_that_nobody_asked_for_may_be_among_the_affected() {
 }
 
 #[tokio::test]
-async fn version_5_has_no_active_response_and_no_login_by_get() {
+async fn version_5_lacks_active_response_and_get_login() {
     let settings = Settings { api_version: "5.0.0".to_owned(), ..Settings::default() };
     let caller = Caller::start(settings).await;
     assert_eq!(caller.get("/").await.json()["data"]["api_version"], "5.0.0");
@@ -128,7 +128,7 @@ async fn version_5_has_no_active_response_and_no_login_by_get() {
 }
 
 #[tokio::test]
-async fn version_4_allows_a_login_by_get_and_names_itself() {
+async fn version_4_allows_get_login_and_names_itself() {
     let caller = Caller::start(Settings::default()).await;
     assert_eq!(caller.get("/").await.json()["data"]["api_version"], "4.14.7");
     let login = caller.bare("GET", "/security/user/authenticate");

@@ -8,7 +8,7 @@ use wazuh_simulator::{Endpoint, Fault, Os, Outage, Rights, Settings, Times, User
 use super::{block, timed};
 use crate::client::Caller;
 
-/// Nodes `node01` with 001 and 002, `worker-1` with 003, and `worker-2` with nobody.
+/// Nodes `node01` with 001 and 002, `worker-1` with 003, and `worker-2` without endpoints.
 fn settings() -> Settings {
     let worker = Endpoint::new("003", "mail-01", Os::DEBIAN).on_node("worker-1");
     let mut settings = Settings { cluster: true, ..Settings::default() };
@@ -23,7 +23,7 @@ fn settings() -> Settings {
     settings
 }
 
-/// The least that a broker needs in a cluster.
+/// The minimum for a broker in a cluster.
 fn least() -> Rights {
     Rights::broker()
         .allow("manager:read", &["*:*:*"])
@@ -46,7 +46,7 @@ async fn each_node_knows_its_own_names() {
 }
 
 #[tokio::test]
-async fn a_node_that_fails_hides_what_the_others_did() {
+async fn failed_node_hides_work_of_other_nodes() {
     let caller = Caller::start(settings()).await;
     let fault = Fault::NodeFails { node: "worker-1".to_owned(), outage: Outage::DaemonStopped };
     caller.sim.misbehave(fault, Times::Once);
@@ -64,7 +64,7 @@ async fn a_node_that_fails_hides_what_the_others_did() {
 }
 
 #[tokio::test]
-async fn a_silent_endpoint_holds_up_its_own_node_only() {
+async fn silent_endpoint_blocks_only_its_own_node() {
     let caller = Caller::start(settings()).await;
     caller.sim.hold("001");
     let (answer, ()) = tokio::join!(caller.put("?agents_list=001,002,003", block()), async {
@@ -79,7 +79,7 @@ async fn a_silent_endpoint_holds_up_its_own_node_only() {
 }
 
 #[tokio::test]
-async fn a_node_serves_no_more_than_500_endpoints_of_a_call() {
+async fn node_serves_at_most_500_endpoints_per_call() {
     let on =
         |id: u32, node: &str| Endpoint::new(&format!("{id:03}"), "m", Os::DEBIAN).on_node(node);
     let mut agents: Vec<Endpoint> = (1..=501).map(|id| on(id, "node01")).collect();
@@ -109,7 +109,7 @@ async fn endpoints_and_messages_name_their_node() {
 }
 
 #[tokio::test]
-async fn a_cluster_tells_about_its_nodes() {
+async fn cluster_lists_its_nodes() {
     let caller = Caller::start(settings().only_user(User::new("some", "password", least()))).await;
     let status = caller.get("/cluster/status").await.json();
     assert_eq!(status, json!({"data": {"enabled": "yes", "running": "yes"}, "error": 0}));
@@ -136,7 +136,7 @@ async fn a_cluster_tells_about_its_nodes() {
 }
 
 #[tokio::test]
-async fn a_single_manager_is_no_running_cluster() {
+async fn single_manager_is_not_a_running_cluster() {
     let caller = Caller::start(Settings::default()).await;
     let status = caller.get("/cluster/status").await.json();
     assert_eq!(status["data"], json!({"enabled": "no", "running": "no"}));
@@ -147,7 +147,7 @@ async fn a_single_manager_is_no_running_cluster() {
 }
 
 #[tokio::test]
-async fn reads_about_the_cluster_want_their_rights() {
+async fn cluster_reads_require_their_rights() {
     let rights = Rights::broker().allow("manager:read", &["*:*:*"]);
     let caller = Caller::start(settings().only_user(User::new("some", "password", rights))).await;
     for path in [
@@ -168,7 +168,7 @@ async fn reads_about_the_cluster_want_their_rights() {
 }
 
 #[tokio::test]
-async fn a_user_with_the_least_rights_is_shown_exactly_those() {
+async fn user_with_minimal_rights_sees_exactly_those() {
     let caller = Caller::start(settings().only_user(User::new("some", "password", least()))).await;
     let shown = caller.get("/security/users/me/policies").await.json();
     let agents = json!({"agent:id:*": "allow", "agent:group:*": "allow"});

@@ -18,7 +18,7 @@ fn rules(alerts: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_windows_firewall_that_is_off_leaves_a_second_alert_and_no_block() {
+async fn disabled_windows_firewall_leaves_second_alert_and_no_block() {
     let caller = start(Endpoint::new("001", "pc", Os::WINDOWS_11).firewall_off()).await;
     caller.put("?agents_list=001", timed("netsh600", "mine")).await;
     let alerts = caller.sim.alerts();
@@ -29,21 +29,21 @@ async fn a_windows_firewall_that_is_off_leaves_a_second_alert_and_no_block() {
     assert!(off["data"].get("parameters").is_none(), "{off}");
     assert!(off["full_log"].as_str().unwrap().contains("active-response/bin/netsh.exe: {"));
     assert!(off["location"].as_str().unwrap().ends_with("active-responses.log"), "{off}");
-    assert_eq!(caller.sim.in_force("001"), [""; 0]);
+    assert_eq!(caller.sim.active_responses("001"), [""; 0]);
     caller.sim.advance(Duration::from_mins(10));
     assert_eq!(rules(&caller.sim.alerts()), ["657", "658", "657"], "the agent undoes it anyway");
 }
 
 #[tokio::test]
-async fn a_firewall_that_is_off_does_not_concern_other_scripts() {
+async fn disabled_firewall_does_not_affect_other_scripts() {
     let caller = start(Endpoint::new("001", "pc", Os::WINDOWS_11).firewall_off()).await;
     caller.put("?agents_list=001", timed("!route-null", "x")).await;
     assert_eq!(rules(&caller.sim.alerts()), ["655"]);
-    assert_eq!(caller.sim.in_force("001"), ["route-null 203.0.113.7"]);
+    assert_eq!(caller.sim.active_responses("001"), ["route-null 203.0.113.7"]);
 }
 
 #[tokio::test]
-async fn a_script_that_fails_says_so_without_our_arguments() {
+async fn failed_script_logs_error_without_our_arguments() {
     let endpoint = Endpoint::new("001", "web", Os::CENTOS);
     let caller = start(endpoint.script_fails("Unable to run firewall-cmd")).await;
     caller.put("?agents_list=001", timed("!firewalld-drop", "mine")).await;
@@ -54,21 +54,21 @@ async fn a_script_that_fails_says_so_without_our_arguments() {
     assert!(time.chars().all(|one| one.is_ascii_digit() || "/ :".contains(one)), "{said}");
     assert_eq!(text, " active-response/bin/firewalld-drop: Unable to run firewall-cmd");
     assert!(alerts[1].get("data").is_none(), "{}", alerts[1]);
-    assert_eq!(caller.sim.in_force("001"), [""; 0]);
+    assert_eq!(caller.sim.active_responses("001"), [""; 0]);
 }
 
 #[tokio::test]
-async fn an_endpoint_whose_log_is_lost_acts_without_alerts() {
+async fn endpoint_with_lost_log_acts_without_alerts() {
     let caller = start(Endpoint::new("001", "web", Os::CENTOS).log_lost()).await;
     caller.put("?agents_list=001", timed("firewall-drop600", "x")).await;
-    assert_eq!(caller.sim.in_force("001"), ["firewall-drop 203.0.113.7"]);
+    assert_eq!(caller.sim.active_responses("001"), ["firewall-drop 203.0.113.7"]);
     caller.sim.advance(Duration::from_mins(10));
-    assert_eq!(caller.sim.in_force("001"), [""; 0]);
+    assert_eq!(caller.sim.active_responses("001"), [""; 0]);
     assert_eq!(caller.sim.alerts().len(), 0);
 }
 
 #[tokio::test]
-async fn an_indexer_that_is_behind_finds_alerts_only_later() {
+async fn lagging_indexer_finds_alerts_later() {
     let caller = start(Endpoint::new("001", "web", Os::CENTOS)).await;
     caller.put("?agents_list=001", timed("firewall-drop5", "early")).await;
     caller.sim.advance(Duration::from_secs(5));

@@ -1,4 +1,4 @@
-//! Searches page by page, in parts, and those that are refused.
+//! Paged searches, partial documents, and refused searches.
 
 use serde_json::{Value, json};
 use wazuh_simulator::Settings;
@@ -30,7 +30,7 @@ async fn ids(caller: &Caller, body: Value) -> String {
 }
 
 #[tokio::test]
-async fn several_keys_sort_one_after_the_other_and_what_is_missing_comes_last() {
+async fn sort_keys_apply_in_order_with_missing_values_last() {
     let caller = start().await;
     for (sort, wanted) in [
         (json!(["timestamp", "id"]), "abcde"),
@@ -44,7 +44,7 @@ async fn several_keys_sort_one_after_the_other_and_what_is_missing_comes_last() 
 }
 
 #[tokio::test]
-async fn a_search_goes_on_after_the_last_hit() {
+async fn search_continues_after_last_hit() {
     let caller = start().await;
     for sort in
         [json!([{"timestamp": "asc"}, {"id": "asc"}]), json!([{"rule.level": "desc"}, "id"])]
@@ -70,7 +70,7 @@ async fn a_search_goes_on_after_the_last_hit() {
 }
 
 #[tokio::test]
-async fn a_hit_shows_only_the_fields_that_were_asked_for() {
+async fn hit_contains_only_requested_fields() {
     let caller = start().await;
     let query = json!({"term": {"id": "a"}});
     let hit = async |source: Value| {
@@ -86,7 +86,7 @@ async fn a_hit_shows_only_the_fields_that_were_asked_for() {
 }
 
 #[tokio::test]
-async fn ranges_of_time_and_lists_of_values_choose() {
+async fn time_ranges_and_value_lists_filter() {
     let caller = start().await;
     let range = |bounds: Value| json!({"range": {"timestamp": bounds}});
     for (query, wanted) in [
@@ -104,7 +104,7 @@ async fn ranges_of_time_and_lists_of_values_choose() {
 }
 
 #[tokio::test]
-async fn what_a_search_does_not_understand_it_refuses() {
+async fn search_refuses_unknown_syntax() {
     for caller in [start().await, Caller::start(Settings::default()).await] {
         for body in [
             json!([]),
@@ -131,7 +131,7 @@ async fn what_a_search_does_not_understand_it_refuses() {
 }
 
 #[tokio::test]
-async fn a_user_without_rights_may_not_search() {
+async fn user_without_rights_may_not_search() {
     let settings = Settings { indexer_rights: false, ..Settings::default() };
     let caller = Caller::start(settings).await;
     let answer = caller.search(INDEX, json!({})).await;

@@ -1,4 +1,4 @@
-//! The manager's clock, and what it knows about when endpoints were heard of.
+//! The manager's clock, and keep-alives of endpoints.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use wazuh_simulator::{Endpoint, Os, Settings};
 
 use crate::client::Caller;
 
-/// What `GET /` says the time is.
+/// The time that `GET /` reports.
 async fn shown(caller: &Caller) -> DateTime<Utc> {
     let answer = caller.get("/").await.json();
     answer["data"]["timestamp"].as_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test]
-async fn the_managers_clock_can_be_ahead_or_behind() {
+async fn manager_clock_can_be_ahead_or_behind() {
     let settings = Settings { token_life: Duration::from_hours(24), ..Settings::default() };
     let caller = Caller::start(settings).await;
     let now = shown(&caller).await;
@@ -32,7 +32,7 @@ async fn the_managers_clock_can_be_ahead_or_behind() {
 }
 
 #[tokio::test]
-async fn an_active_endpoint_may_not_have_been_heard_of_for_a_while() {
+async fn active_endpoint_may_have_been_silent_for_a_while() {
     let silent = Endpoint::new("001", "web", Os::DEBIAN).silent_for(Duration::from_mins(10));
     let agents = vec![silent, Endpoint::new("002", "web", Os::DEBIAN)];
     let caller = Caller::start(Settings { agents, ..Settings::default() }).await;

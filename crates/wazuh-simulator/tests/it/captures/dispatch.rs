@@ -1,4 +1,4 @@
-//! `PUT /active-response`: who gets what.
+//! `PUT /active-response`: which endpoints receive what.
 
 use serde_json::json;
 use wazuh_simulator::{Endpoint, Message, Os, Rights, Settings, User};
@@ -33,7 +33,7 @@ async fn responses_are_dispatched_as_recorded() {
 }
 
 #[tokio::test]
-async fn names_that_are_not_configured_fail_as_recorded() {
+async fn unconfigured_names_fail_as_recorded() {
     let caller = captured().await;
     let unknown = block("no-such-thing", "203.0.113.7");
     let bare = block("firewall-drop", "203.0.113.7");
@@ -50,7 +50,7 @@ async fn names_that_are_not_configured_fail_as_recorded() {
 }
 
 #[tokio::test]
-async fn no_list_means_everyone_as_recorded() {
+async fn missing_list_means_all_endpoints_as_recorded() {
     let caller = captured().await;
     let body = block("firewall-drop600", "203.0.113.7");
     let failures =
@@ -72,7 +72,7 @@ async fn old_agents_get_a_command_line_as_recorded() {
 }
 
 #[tokio::test]
-async fn senseless_targets_are_accepted_as_recorded() {
+async fn invalid_targets_are_accepted_as_recorded() {
     let caller = captured().await;
     let root = json!({"command": "!disable-account", "alert": {"data": {"dstuser": "root"}}});
     let foreign = json!({"command": "!firewall-drop", "alert": {"rule": {"id": "5712", "level": 10}, "data": {"srcip": "203.0.113.7"}, "agent": {"id": "001"}}});
@@ -120,7 +120,7 @@ async fn rights_are_applied_as_recorded() {
 }
 
 #[tokio::test]
-async fn more_than_500_endpoints_are_cut_without_a_word_as_recorded() {
+async fn endpoints_beyond_500_are_dropped_silently_as_recorded() {
     let fleet = (1..=1200).map(|id| Endpoint::new(&format!("{id:03}"), "host", Os::DEBIAN));
     let caller = Caller::start(Settings { agents: fleet.collect(), ..Settings::default() }).await;
     let ids = |from: u32, to: u32| (from..=to).map(|id| format!("{id:03}")).collect::<Vec<_>>();

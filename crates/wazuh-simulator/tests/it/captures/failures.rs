@@ -1,4 +1,4 @@
-//! Calls that the manager refuses, gives up or cannot serve.
+//! Calls that the manager refuses, times out or cannot serve.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ async fn bad_addresses_are_refused_as_recorded() {
 }
 
 #[tokio::test]
-async fn a_slow_endpoint_times_out_as_recorded() {
+async fn slow_endpoint_times_out_as_recorded() {
     let api_timeout = Duration::from_millis(20);
     let caller = Caller::start(Settings { api_timeout, ..Settings::captured() }).await;
     caller.sim.hold("011");
@@ -100,7 +100,7 @@ async fn a_slow_endpoint_times_out_as_recorded() {
     let answer = caller.put("?agents_list=001,011,002", body.clone()).await;
     check(86, &answer, 500, &internal(3021, "Timeout executing API request"));
     assert_eq!(caller.sim.received()[0].delivered, ["001", "002"], "capture 86");
-    // In capture 87 the next call waits for the one worker; here it would wait for ever.
+    // In capture 87 the next call waits for the only worker; here it would wait forever.
     let next = caller.get("/agents?limit=1&select=id").await;
     check(87, &next, 500, &internal(3021, "Timeout executing API request"));
     caller.sim.release("011");

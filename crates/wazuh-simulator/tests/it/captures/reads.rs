@@ -1,11 +1,11 @@
-//! What the manager, its agents and its groups look like.
+//! How the manager, its agents and its groups are described.
 
 use serde_json::{Value, json};
 
 use super::{FIELDS, captured, check, failed, items, items_of};
 
 #[tokio::test]
-async fn the_manager_describes_itself_as_recorded() {
+async fn manager_describes_itself_as_recorded() {
     let caller = captured().await;
     let cases = [
         (
@@ -70,7 +70,7 @@ fn timed(command: &str, timeout: u32) -> Value {
 }
 
 #[tokio::test]
-async fn the_fields_of_agents_are_as_recorded() {
+async fn agent_fields_are_as_recorded() {
     let caller = captured().await;
     let path = "/agents?select=id,name,ip,registerIP,status,group,os.name,os.platform,os.version,version,node_name,lastKeepAlive,disconnection_time&limit=8&sort=id";
     let active = |id: &str, name: &str, os: [&str; 3], version: &str, group: Value| {
@@ -184,7 +184,7 @@ async fn groups_are_as_recorded() {
 }
 
 #[tokio::test]
-async fn bad_questions_about_agents_are_refused_as_recorded() {
+async fn bad_agent_queries_are_refused_as_recorded() {
     let caller = captured().await;
     let select =
         format!("Not a valid select field: Allowed select fields: {FIELDS}. Fields: labels");
