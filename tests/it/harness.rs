@@ -38,6 +38,7 @@ use tempfile::TempDir;
 
 pub(crate) mod agent;
 pub(crate) mod page;
+pub(crate) mod program;
 pub(crate) mod stored;
 
 pub(crate) use agent::AgentClient;

@@ -6,8 +6,8 @@ use countersign::simulator::{Fault, Times, Work};
 use serde_json::{Value, json};
 
 use super::{
-    flow::checked,
-    scene::{Agent, Scene, Told, block},
+    agent_flow::checked,
+    fixtures::{Agent, Scene, Told, block},
 };
 
 async fn look(agent: &Agent, id: &str) -> Told {
