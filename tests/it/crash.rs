@@ -5,10 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::json;
 use wazuh_simulator::{Server, Settings, Simulator};
 
-use crate::{
-    binary::Program,
-    harness::{AgentClient, PASSWORD, page::PersonClient},
-};
+use crate::harness::{AgentClient, PASSWORD, page::PersonClient, program::Program};
 
 mod matrix;
 

@@ -34,10 +34,11 @@ use countersign::{
     worker,
 };
 use tempfile::TempDir;
-use wazuh_simulator::{self as simulator, Simulator};
+use wazuh_simulator::Simulator;
 
 pub(crate) mod agent;
 pub(crate) mod page;
+pub(crate) mod program;
 pub(crate) mod stored;
 
 pub(crate) use agent::AgentClient;
@@ -55,13 +56,13 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) folder: TempDir,
     pub(crate) store: Option<Store>,
-    server: Mutex<Option<simulator::Server>>,
-    also_server: Option<simulator::Server>,
+    server: Mutex<Option<wazuh_simulator::Server>>,
+    also_server: Option<wazuh_simulator::Server>,
 }
 
 /// What a test changes before the start.
 pub(crate) struct Plan {
-    pub(crate) manager: simulator::Settings,
+    pub(crate) manager: wazuh_simulator::Settings,
     pub(crate) broker: Settings,
     pub(crate) policies: PathBuf,
     pub(crate) indexer: bool,
@@ -69,7 +70,7 @@ pub(crate) struct Plan {
     pub(crate) called: &'static str,
     /// The name of a second manager.
     pub(crate) also_called: Option<&'static str>,
-    pub(crate) also: simulator::Settings,
+    pub(crate) also: wazuh_simulator::Settings,
     /// What takes something back where Wazuh itself cannot.
     pub(crate) undo_commands: BTreeMap<(ActionKind, Platform), String>,
     /// What people type, where it is not the address itself.
@@ -82,7 +83,7 @@ pub(crate) struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        let mut manager = simulator::Settings::demo("manager-pw", "indexer-pw");
+        let mut manager = wazuh_simulator::Settings::demo("manager-pw", "indexer-pw");
         manager.rate_limit_per_minute = 0;
         Self {
             also: manager.clone(),
@@ -143,7 +144,7 @@ impl World {
             Some(_) => Some(also.listen(loopback()).await.unwrap()),
             None => None,
         };
-        let urls = (server.url(), also_server.as_ref().map(simulator::Server::url));
+        let urls = (server.url(), also_server.as_ref().map(wazuh_simulator::Server::url));
         let running = open(store, clock.clone(), &urls, &plan).await;
         let (server, token) = (Mutex::new(Some(server)), new.token);
         Self { clock, manager, also, running, token, folder, store: kept, server, also_server }
@@ -170,7 +171,7 @@ impl World {
             }
         };
         let url = server.lock().unwrap().as_ref().expect("it runs").url();
-        let urls = (url, also_server.as_ref().map(simulator::Server::url));
+        let urls = (url, also_server.as_ref().map(wazuh_simulator::Server::url));
         let kept = Some(store.clone());
         let running = open(store, clock.clone(), &urls, &plan).await;
         Self { clock, manager, also, running, token, folder, store: kept, server, also_server }

@@ -17,9 +17,9 @@ use countersign::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-mod many;
-mod matrix;
-mod sets;
+mod decision_matrix;
+mod invalid_sets;
+mod multiple_endpoints;
 
 /// A folder with these files beside the schema.
 fn folder(files: &[(&str, &str)]) -> TempDir {

@@ -9,7 +9,7 @@ use countersign::{
 };
 use tempfile::TempDir;
 
-use super::harness::{Lab, settings};
+use super::fixtures::{Lab, settings};
 
 const PIN: Tls = Tls::Pin { sha256: [0; 32] };
 
@@ -174,7 +174,7 @@ async fn own_addresses_that_have_names_are_known_after_the_first_look() {
     let url = lab.connector.url().replace("127.0.0.1", "localhost");
     let connector = Connector::wazuh(settings(&url)).unwrap();
     assert!(connector.own_addresses().is_empty());
-    super::harness::resolve(&connector, &["001"]).await;
+    super::fixtures::resolve(&connector, &["001"]).await;
     let loopback = connector.own_addresses();
     assert!(!loopback.is_empty() && loopback.iter().all(IpAddr::is_loopback), "{loopback:?}");
 }

@@ -18,8 +18,8 @@ use rustls::{
 use tempfile::TempDir;
 
 use super::{
-    harness::{block, now, outcomes, send, settings},
-    tap::{Tap, always},
+    fake_server::{Tap, always},
+    fixtures::{block, now, outcomes, send, settings},
 };
 
 const INFO: &str = r#"{"data": {"api_version": "4.14.7", "affected_items": ["001"]}}"#;
@@ -51,7 +51,7 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    pub(super) fn fingerprint(&self) -> Digest {
+    pub(crate) fn fingerprint(&self) -> Digest {
         Digest::of(self.certificate.der())
     }
 

@@ -8,7 +8,10 @@ use sqlx::{ConnectOptions as _, Row as _, sqlite::SqliteConnectOptions};
 use wazuh_simulator::{Fault, Times, Work};
 
 use super::Story;
-use crate::{binary::Serving, harness::AgentClient, imports::files};
+use crate::{
+    docs::imports::files,
+    harness::{AgentClient, program::Serving},
+};
 
 /// One test for each row: where it is killed, what the manager does to the first call => what
 /// becomes of 001 and of 005, which are two calls, and how many calls reach the manager.

@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    case::{
+    json_schema::faults,
+    request_states::{
         EVIL, ONE, URL, all, around, at, cancelled, decision, denied, not_sent, output_schema,
         pending, ran, refused, rejected, request, says, settled, show, target, unknown,
     },
-    check::faults,
 };
 
 #[test]

@@ -22,7 +22,7 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use super::scene::{Agent, Scene, http_client};
+use super::fixtures::{Agent, Scene, http_client};
 
 const TOKEN: &str = "cs_secret";
 

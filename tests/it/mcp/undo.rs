@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use wazuh_simulator::{Fault, Times, Work};
 
 use super::{
-    flow::checked,
-    scene::{Agent, Scene, Told, block},
+    agent_flow::checked,
+    fixtures::{Agent, Scene, Told, block},
 };
 
 async fn look(agent: &Agent, id: &str) -> Told {

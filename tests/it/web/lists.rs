@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     browser::Browser,
-    room::{Room, path},
+    fixtures::{Room, path},
 };
 
 /// Where the texts stand on the page, each after the one before.
