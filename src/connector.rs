@@ -65,7 +65,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// How the last calls to it ended. Calls nobody.
-    fn probe_if_due(&self, now: Time) -> Health;
+    fn health(&self, now: Time) -> Health;
 
     /// Its own addresses, as far as they are known: what must never be blocked.
     fn own_addresses(&self) -> Vec<IpAddr>;
@@ -134,7 +134,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>>;
 
     /// Asks it, if it was given up for a while and that while is over. Does nothing else.
-    fn heal(&self, now: Time) -> BoxFuture<'_, ()>;
+    fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()>;
 
     /// Looks at everything that a first installation gets wrong. Never sends a response.
     fn diagnose(&self, now: Time) -> BoxFuture<'_, Vec<Diagnosis>>;

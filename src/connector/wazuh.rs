@@ -103,7 +103,7 @@ impl Driver for Wazuh {
         }
     }
 
-    fn probe_if_due(&self, now: Time) -> Health {
+    fn health(&self, now: Time) -> Health {
         self.manager.gate.health(now)
     }
 
@@ -220,7 +220,7 @@ impl Driver for Wazuh {
         Box::pin(async move { Ok(self.manager.info(now).await?.words()) })
     }
 
-    fn heal(&self, now: Time) -> BoxFuture<'_, ()> {
+    fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if self.manager.gate.probe_due(now) {
                 // How it ended is the gate's to know.

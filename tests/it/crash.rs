@@ -10,6 +10,7 @@ use crate::{
     harness::{AgentClient, PASSWORD, page::PersonClient},
 };
 
+#[cfg(feature = "failpoints")]
 mod matrix;
 
 /// bob's, once he has chosen his own.

@@ -17,6 +17,7 @@ mod harness;
 mod imports;
 mod kill_switch;
 mod lifecycle;
+mod logging;
 mod managers;
 mod mcp;
 mod migrations;

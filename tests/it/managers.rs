@@ -170,7 +170,7 @@ async fn a_budget_that_is_spent_at_one_manager_is_whole_at_the_other() {
     while main.resolve(&Selection::All, &action, Term::Permanent, world.clock.now()).await.is_ok() {
     }
     assert!(matches!(next(&world, "main").await, Progress::Held(_)));
-    assert!(paris.probe_if_due(world.clock.now()).calls_last_minute < 100);
+    assert!(paris.health(world.clock.now()).calls_last_minute < 100);
     assert!(matches!(next(&world, "paris").await, Progress::Moved(_)));
     assert_eq!(agent.get(&other).await.outcomes(), ["101: sent"]);
     let held = agent.get(&waiting).await;

@@ -15,6 +15,8 @@ use crate::{
     harness::{Plan, World},
 };
 
+#[cfg(feature = "failpoints")]
+mod crash;
 mod delivery;
 mod outside;
 mod smtp;

@@ -21,7 +21,7 @@ impl Broker {
             self.expire(*id).await?;
         }
         for manager in self.managers() {
-            manager.heal(now).await;
+            manager.probe_if_due(now).await;
         }
         Ok(late.len())
     }

@@ -53,7 +53,7 @@ impl Broker {
                 name: connector.name().to_owned(),
                 address: connector.url().to_owned(),
                 answer: answer.map_err(|error| error.to_string()),
-                health: connector.probe_if_due(now),
+                health: connector.health(now),
                 waiting: requests::approved_count(&mut reader, connector.name()).await?,
             });
         }
@@ -108,7 +108,7 @@ impl Broker {
 
 /// Why approved requests of a manager wait.
 fn outage(manager: &Connector, now: Time) -> Option<String> {
-    let CircuitOpen { since, why, next_try } = manager.probe_if_due(now).circuit_open?;
+    let CircuitOpen { since, why, next_try } = manager.health(now).circuit_open?;
     let seconds = (next_try - now).num_seconds().max(0);
     Some(format!(
         "The manager {} does not answer since {} UTC: {why}. Approved requests wait; it is tried \

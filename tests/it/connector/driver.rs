@@ -43,7 +43,7 @@ impl Driver for InMemory {
         Capabilities { confirm_within: None, batch_endpoints_max: 1 }
     }
 
-    fn probe_if_due(&self, _: Time) -> Health {
+    fn health(&self, _: Time) -> Health {
         Health::default()
     }
 
@@ -145,7 +145,7 @@ impl Driver for InMemory {
         ready(Ok("memory 1".to_owned()))
     }
 
-    fn heal(&self, _: Time) -> BoxFuture<'_, ()> {
+    fn probe_if_due(&self, _: Time) -> BoxFuture<'_, ()> {
         ready(())
     }
 

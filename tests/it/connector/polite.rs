@@ -37,7 +37,7 @@ async fn questions_leave_a_quarter_of_the_minute_to_responses() {
     assert_eq!(dispatched.retry_in, Some(Duration::from_secs(40)));
     assert_eq!(outcomes(&dispatched), [""; 0]);
     assert_eq!(lab.sim.received().len(), 2);
-    assert_eq!(lab.connector.probe_if_due(later(20)).calls_last_minute, 8);
+    assert_eq!(lab.connector.health(later(20)).calls_last_minute, 8);
     lab.connector.probe(later(60)).await.unwrap();
 }
 
@@ -112,9 +112,9 @@ async fn after_failures(count: u32, fault: Fault) -> Lab {
 async fn three_failures_open_the_circuit_and_one_good_answer_after_a_while_closes_it() {
     let broken = || Fault::Drop(Work::NotDone);
     let lab = after_failures(2, broken()).await;
-    assert_eq!(lab.connector.probe_if_due(now()).circuit_open, None);
+    assert_eq!(lab.connector.health(now()).circuit_open, None);
     lab.connector.probe(now()).await.unwrap_err();
-    let shut = lab.connector.probe_if_due(now()).circuit_open.unwrap();
+    let shut = lab.connector.health(now()).circuit_open.unwrap();
     assert_eq!((shut.since, shut.next_try), (now(), later(30)));
     assert!(shut.why.contains("does not answer"), "{}", shut.why);
     lab.sim.behave();
@@ -127,7 +127,7 @@ async fn three_failures_open_the_circuit_and_one_good_answer_after_a_while_close
     );
     assert_eq!(lab.sim.received().len(), 0);
     lab.connector.probe(later(30)).await.unwrap();
-    let health = lab.connector.probe_if_due(later(30));
+    let health = lab.connector.health(later(30));
     assert_eq!((health.circuit_open, health.last_answer_at), (None, Some(later(30))));
 }
 
@@ -135,22 +135,22 @@ async fn three_failures_open_the_circuit_and_one_good_answer_after_a_while_close
 async fn a_failure_of_the_one_call_keeps_the_circuit_open() {
     let outage = Fault::Fail(Outage::Restarting, Work::NotDone);
     let lab = after_failures(3, outage).await;
-    lab.connector.heal(later(30)).await;
-    let shut = lab.connector.probe_if_due(later(30)).circuit_open.unwrap();
+    lab.connector.probe_if_due(later(30)).await;
+    let shut = lab.connector.health(later(30)).circuit_open.unwrap();
     assert_eq!((shut.since, shut.next_try), (now(), later(60)));
     assert!(shut.why.contains("is not ready"), "{}", shut.why);
     lab.sim.behave();
-    lab.connector.heal(later(59)).await;
-    assert!(lab.connector.probe_if_due(later(59)).circuit_open.is_some(), "not yet due");
-    lab.connector.heal(later(60)).await;
-    assert_eq!(lab.connector.probe_if_due(later(60)).circuit_open, None);
+    lab.connector.probe_if_due(later(59)).await;
+    assert!(lab.connector.health(later(59)).circuit_open.is_some(), "not yet due");
+    lab.connector.probe_if_due(later(60)).await;
+    assert_eq!(lab.connector.health(later(60)).circuit_open, None);
 }
 
 #[tokio::test]
 async fn other_failures_and_good_answers_in_between_keep_it_closed() {
     for fault in [Fault::Forbidden, Fault::Fail(Outage::Timeout, Work::NotDone)] {
         let lab = after_failures(5, fault.clone()).await;
-        assert_eq!(lab.connector.probe_if_due(now()).circuit_open, None, "{fault:?}");
+        assert_eq!(lab.connector.health(now()).circuit_open, None, "{fault:?}");
     }
     let lab = after_failures(2, Fault::Drop(Work::NotDone)).await;
     lab.sim.behave();
@@ -159,16 +159,16 @@ async fn other_failures_and_good_answers_in_between_keep_it_closed() {
     for _ in 0..2 {
         lab.connector.probe(now()).await.unwrap_err();
     }
-    assert_eq!(lab.connector.probe_if_due(now()).circuit_open, None);
+    assert_eq!(lab.connector.health(now()).circuit_open, None);
 }
 
 #[tokio::test]
 async fn healing_a_healthy_manager_calls_nobody() {
     let tap = Tap::start(always(200, INFO)).await;
     let connector = Connector::wazuh(settings(&tap.url())).unwrap();
-    connector.heal(now()).await;
+    connector.probe_if_due(now()).await;
     assert_eq!(tap.heard("").len(), 0);
-    assert_eq!(connector.probe_if_due(now()).calls_per_minute_max, 200);
+    assert_eq!(connector.health(now()).calls_per_minute_max, 200);
 }
 
 #[tokio::test]
