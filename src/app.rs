@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use axum::middleware::from_fn_with_state;
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde_json::json;
@@ -32,6 +33,7 @@ use crate::{
 pub mod bridge;
 pub mod doctor;
 pub mod notifications;
+mod request_log;
 pub mod settings;
 
 /// Open requests have this long to finish when the program stops.
@@ -175,7 +177,9 @@ impl AppParts {
             broker.clone(),
             mcp::McpSettings { public_url: self.settings.public_url.clone(), hosts },
             stop.child_token(),
-        ));
+        ))
+        .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
         let serving = serve(self.listener, self.tls, server.clone(), router);
         Ok(Running { broker, address, stop, server, tasks: vec![tokio::spawn(serving)] })
@@ -191,6 +195,7 @@ impl Running {
 
     /// Ends waits, lets what is under way finish, and stops.
     pub async fn stop(self) {
+        tracing::info!("stopping");
         self.stop.cancel();
         self.server.graceful_shutdown(Some(DRAIN));
         for mut task in self.tasks {

@@ -145,7 +145,7 @@ impl Broker {
         settings: Settings,
     ) -> Self {
         Self(Arc::new(BrokerParts {
-            operator: operator,
+            operator,
             integrations: outside,
             engine: RwLock::new(engine),
             settings,

@@ -16,6 +16,7 @@ use crate::{
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject},
         request::{Request, StateName},
     },
+    failpoint,
     store::{
         Read, StoreError, accounts,
         notices::{self, ChannelActivity, Delivery},
@@ -132,7 +133,7 @@ impl Broker {
         };
         let address = mail_address(&mut reader, &delivery).await?;
         drop(reader);
-        self.clock().checkpoint("notice due").await;
+        failpoint::reached("notice due").await;
         let delivery = &delivery;
         let next_try_at = now + self.back_off(delivery.tries);
         self.store().write(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at))).await?;

@@ -15,6 +15,8 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 use super::{answer::ToolAnswer, arguments::ToolArguments, call::Call, error, tools::ToolName};
+use tracing::{Instrument as _, info_span};
+
 use crate::{broker::Broker, domain::actor::Agent, text::visible::visible};
 
 /// The revisions that are spoken, oldest first.
@@ -99,14 +101,20 @@ impl ServerHandler for McpServer {
             gone: &context.ct,
         };
         let arguments = ToolArguments::new(request.arguments.unwrap_or_default());
-        let result = match call.run(tool, arguments).await {
-            Ok(answer) => tool_result(answer),
-            Err(error) => {
-                let text = error::sentence(&error, self.broker.clock());
-                CallToolResult::error(vec![ContentBlock::text(text)])
-            }
+        let answered = async {
+            let result = match call.run(tool, arguments).await {
+                Ok(answer) => tool_result(answer),
+                Err(error) => {
+                    let text = error::sentence(&error, self.broker.clock());
+                    CallToolResult::error(vec![ContentBlock::text(text)])
+                }
+            };
+            tracing::info!(is_error = result.is_error.unwrap_or(false), "tool answered");
+            result
         };
-        Ok(result.into())
+        // The transport runs a call in a task of its own: it does not inherit the request's span.
+        let span = info_span!("tool", agent = agent.name, tool = tool.name());
+        Ok(answered.instrument(span).await.into())
     }
 }
 

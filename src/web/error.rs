@@ -16,6 +16,7 @@ use super::{
 use crate::{
     broker::{BrokerError, queries::request::StoreError},
     domain::lifecycle::Refusal,
+    text::visible::visible,
 };
 
 /// Why a page cannot be shown or a form not be taken.
@@ -191,7 +192,7 @@ pub(super) async fn render(app: &AppState, mut response: Response) -> Response {
     let reference = error.cause.as_ref().map(|cause| {
         let reference: [u8; 4] = app.broker.clock().random();
         let reference = format!("{:08x}", u32::from_be_bytes(reference));
-        tracing::error!(%reference, %cause, "a page could not be shown");
+        tracing::error!(%reference, cause = %visible(cause), "a page could not be shown");
         reference
     });
     let layout = match response.extensions_mut().remove::<PageSession>() {

@@ -7,6 +7,7 @@ use wazuh_simulator::{Server, Settings, Simulator};
 
 use crate::harness::{AgentClient, PASSWORD, page::PersonClient, program::Program};
 
+#[cfg(feature = "failpoints")]
 mod matrix;
 
 /// bob's, once he has chosen his own.

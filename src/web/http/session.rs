@@ -58,6 +58,7 @@ pub(in crate::web) async fn require_session(
         Ok(None) => return to_sign_in(request.uri()).into_response(),
         Err(failure) => return failure.into_response(),
     };
+    tracing::Span::current().record("person", &session.who.person.name);
     let admitted = admit(&session, request.uri().path(), change);
     if let Err(answer) = admitted {
         return with_session(answer, session);

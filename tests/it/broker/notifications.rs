@@ -17,6 +17,8 @@ use crate::{
 
 mod channels;
 mod content;
+#[cfg(feature = "failpoints")]
+mod crash;
 mod delivery;
 mod fake_mail_server;
 

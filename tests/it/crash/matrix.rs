@@ -1,4 +1,4 @@
-//! The kill matrix: at each checkpoint between the claim and the end the program is killed and
+//! The kill matrix: at each failpoint between the claim and the end the program is killed and
 //! started again, and what it says is held against what the manager was told.
 
 use std::collections::BTreeSet;
@@ -16,13 +16,13 @@ use crate::{
 /// One test for each row: where it is killed, what the manager does to the first call => what
 /// becomes of 001 and of 005, which are two calls, and how many calls reach the manager.
 macro_rules! matrix {
-    ($($name:ident: $checkpoint:literal, $fault:expr => $first:literal, $second:literal, $calls:literal;)*) => {
-        const CHECKPOINTS: &[&str] = &[$($checkpoint),*];
+    ($($name:ident: $failpoint:literal, $fault:expr => $first:literal, $second:literal, $calls:literal;)*) => {
+        const FAILPOINTS: &[&str] = &[$($failpoint),*];
 
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                killed($checkpoint, $fault).await.came_to([$first, $second], $calls);
+                killed($failpoint, $fault).await.came_to([$first, $second], $calls);
             }
         )*
     };
@@ -58,28 +58,28 @@ matrix! {
 }
 
 #[test]
-fn every_checkpoint_of_the_program_is_in_the_matrix() {
+fn every_failpoint_of_the_program_is_in_the_matrix() {
     let mut found = BTreeSet::new();
     for (path, text) in files("src") {
-        for rest in text.split(".checkpoint(").skip(1) {
+        for rest in text.split("failpoint::reached(").skip(1) {
             let name = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'));
-            let (name, _) = name.unwrap_or_else(|| panic!("{path}: a checkpoint without a name"));
+            let (name, _) = name.unwrap_or_else(|| panic!("{path}: a failpoint without a name"));
             assert!(found.insert(name.to_owned()), "{path}: `{name}` is there twice");
         }
     }
     // The one on the way of notices has its test there; nothing is sent to a manager around it.
     let notices = "notice due";
-    let matrix = CHECKPOINTS.iter().copied().chain([notices]);
+    let matrix = FAILPOINTS.iter().copied().chain([notices]);
     let matrix: BTreeSet<_> = matrix.map(str::to_owned).collect();
     assert_eq!(found, matrix);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_that_is_killed_before_its_answer_is_stored_reverts_nothing() {
-    for checkpoint in ["after the answer", "in the answer"] {
-        let (block, undo) = undo_killed(checkpoint).await;
-        assert_eq!(undo.outcomes, ["001: unknown", "005: not_sent"], "{checkpoint}");
-        assert_eq!(block, ["001: sent", "005: sent"], "{checkpoint}");
+    for failpoint in ["after the answer", "in the answer"] {
+        let (block, undo) = undo_killed(failpoint).await;
+        assert_eq!(undo.outcomes, ["001: unknown", "005: not_sent"], "{failpoint}");
+        assert_eq!(block, ["001: sent", "005: sent"], "{failpoint}");
     }
 }
 
@@ -100,13 +100,13 @@ struct Killed {
     unanswered: Vec<String>,
 }
 
-/// A block that is killed at a checkpoint.
-async fn killed(checkpoint: &str, fault: Option<Fault>) -> Killed {
+/// A block that is killed at a failpoint.
+async fn killed(failpoint: &str, fault: Option<Fault>) -> Killed {
     let story = Story::begin().await;
     if let Some(fault) = fault {
         story.manager.misbehave(fault, Times::Once);
     }
-    let mut server = story.program.serve_until(checkpoint);
+    let mut server = story.program.serve_until(failpoint);
     let id = story.ask(&server.url).await;
     story.approve(&server.url, &id).await;
     server.halted().await;
@@ -114,16 +114,16 @@ async fn killed(checkpoint: &str, fault: Option<Fault>) -> Killed {
     Killed::restart(story, id).await
 }
 
-/// A block that is done, and its undo, which is killed at a checkpoint: the block's outcomes after
+/// A block that is done, and its undo, which is killed at a failpoint: the block's outcomes after
 /// the restart, and the undo.
-async fn undo_killed(checkpoint: &str) -> (Vec<String>, Killed) {
+async fn undo_killed(failpoint: &str) -> (Vec<String>, Killed) {
     let story = Story::begin().await;
     let server = story.program.serve();
     let block = story.ask(&server.url).await;
     story.approve(&server.url, &block).await;
     assert_eq!(story.end(&server.url, &block).await.1, super::sent());
     server.kill();
-    let mut server = story.program.serve_until(checkpoint);
+    let mut server = story.program.serve_until(failpoint);
     let agent = AgentClient::connect(&server.url, &story.token).await;
     let undo = json!({ "request_id": block, "reason": "a false alarm" });
     let undo = agent.call("undo_request", undo).await.id();

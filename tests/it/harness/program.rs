@@ -5,7 +5,6 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
-    time::Duration,
 };
 
 use serde_json::Value;
@@ -34,20 +33,31 @@ impl Drop for Serving {
 }
 
 impl Serving {
+    /// Kills it and gives what it logged.
+    pub(crate) fn log(mut self) -> String {
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        self.child.kill().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        log
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Waits until the program says that it stands still at its checkpoint.
+    #[cfg(feature = "failpoints")]
+    /// Waits until the program says that it stands still at its failpoint.
     pub(crate) async fn halted(&mut self) {
         let log = BufReader::new(self.child.stderr.take().unwrap());
-        let halted = move || log.lines().any(|line| line.unwrap().contains("halted for a test"));
+        let halted =
+            move || log.lines().any(|line| line.unwrap().contains("halted at a failpoint"));
         let halted = tokio::task::spawn_blocking(halted);
         // A server that never comes there says nothing, and is killed when this fails.
-        let halted = tokio::time::timeout(Duration::from_mins(1), halted).await;
-        assert!(halted.expect("it does not come to its checkpoint").unwrap(), "it ended");
+        let halted = tokio::time::timeout(std::time::Duration::from_mins(1), halted).await;
+        assert!(halted.expect("it does not come to its failpoint").unwrap(), "it ended");
     }
 }
 
@@ -69,7 +79,10 @@ impl Program {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        // The crash tests run against a release build as well.
+        let built = std::env::var_os("COUNTERSIGN_PROGRAM");
+        let program = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_countersign").into());
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
     }
@@ -112,14 +125,21 @@ impl Program {
 
     /// Starts the server and waits until it says where it listens.
     pub(crate) fn serve(&self) -> Serving {
-        Self::start(self.command())
+        self.serve_with(&[])
     }
 
-    /// A server that stands still at a checkpoint: see [`Serving::halted`].
-    pub(crate) fn serve_until(&self, checkpoint: &str) -> Serving {
+    /// [`Program::serve`] with variables in its environment.
+    pub(crate) fn serve_with(&self, environment: &[(&str, &str)]) -> Serving {
         let mut command = self.command();
-        command.env("COUNTERSIGN_HALT_AT", checkpoint);
+        // Nobody reads the log of most tests, and a full pipe would stop the server.
+        command.env("COUNTERSIGN_LOG", "warn").envs(environment.iter().copied());
         Self::start(command)
+    }
+
+    #[cfg(feature = "failpoints")]
+    /// A server that stands still at a failpoint: see [`Serving::halted`].
+    pub(crate) fn serve_until(&self, failpoint: &str) -> Serving {
+        self.serve_with(&[("COUNTERSIGN_FAILPOINT", failpoint)])
     }
 
     fn start(mut command: Command) -> Serving {

@@ -97,7 +97,6 @@ async fn answering(kind: Kind, status: u16, body: &str) -> DispatchResult {
 }
 
 /// Drives a row; none when there is no such row.
-#[expect(clippy::cognitive_complexity, reason = "one arm for each row of the table")]
 async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
     Some(match row {
         "connection refused" => send(&lab(kind).await.gone().await, &["001", "002"]).await,
