@@ -183,8 +183,14 @@ impl Parts {
 
 impl Running {
     /// Starts the worker.
-    pub fn work(mut self) -> Self {
-        self.tasks.push(tokio::spawn(worker::run(self.broker.clone(), self.stop.clone())));
+    pub fn work(self) -> Self {
+        self.work_looking_every(worker::LOOK)
+    }
+
+    /// Starts the worker, which looks for traces at this interval.
+    fn work_looking_every(mut self, look_every: Duration) -> Self {
+        let work = worker::run(self.broker.clone(), look_every, self.stop.clone());
+        self.tasks.push(tokio::spawn(work));
         self
     }
 

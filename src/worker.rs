@@ -13,18 +13,19 @@ use crate::broker::{Broker, BrokerError, execute::Progress, notify::Told};
 const TICK: Duration = Duration::from_secs(1);
 /// After a failure it waits longer.
 const BACK_OFF: Duration = Duration::from_secs(5);
-/// How often traces are looked for; an indexer shows new alerts every five seconds.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often traces are looked for; a real indexer shows new alerts every five seconds.
+pub const LOOK: Duration = Duration::from_secs(5);
 /// And after it failed.
 const MISSED: Duration = Duration::from_secs(30);
 
-/// Works until told to stop. A call to a manager that is under way is finished first.
-pub async fn run(broker: Broker, stop: CancellationToken) {
+/// Works until told to stop, and looks for traces at this interval. A call to a manager that is under
+/// way is finished first.
+pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for manager in broker.managers() {
         let name = manager.name().to_owned();
         tasks.spawn(send(broker.clone(), name.clone(), stop.clone()));
-        tasks.spawn(look(broker.clone(), name, stop.clone()));
+        tasks.spawn(look(broker.clone(), name, every, stop.clone()));
     }
     for channel in broker.channels() {
         tasks.spawn(tell(broker.clone(), channel.name().to_owned(), stop.clone()));
@@ -78,10 +79,10 @@ fn missed(why: &str) -> Duration {
 }
 
 /// Looks for traces of what was sent through one manager.
-async fn look(broker: Broker, manager: String, stop: CancellationToken) {
+async fn look(broker: Broker, manager: String, every: Duration, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let pause = match broker.observe(&manager).await {
-            Ok(_) => LOOK,
+            Ok(_) => every,
             Err(BrokerError::Manager(why)) => missed(&why.to_string()),
             Err(error) => missed(&error.to_string()),
         };

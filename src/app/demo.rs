@@ -36,6 +36,9 @@ use crate::{
 /// The port of the page, unless it is taken.
 const PORT: u16 = 8650;
 
+/// How often traces are looked for: the simulated indexer shows an alert at once.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A person of the demo.
 #[derive(Debug, Clone)]
 pub struct DemoPerson {
@@ -107,7 +110,7 @@ impl Demo {
             tls: None,
             configuration: Digest::ZERO,
         };
-        let running = parts.open().await?.work();
+        let running = parts.open().await?.work_looking_every(LOOK);
         Ok(Self { running, manager, people, agent, token, server, folder })
     }
 
