@@ -69,7 +69,7 @@ impl Broker {
         let near = notices::near(&mut self.store().reader().await?, now, within).await?;
         for (id, kind) in near {
             self.store()
-                .write(|tx| {
+                .write_quietly(|tx| {
                     Box::pin(async move {
                         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
                         if still(kind, &request) {
@@ -93,27 +93,29 @@ impl Broker {
         let prunable = notices::prunable(&mut reader, old).await?;
         drop(reader);
         for noted in new {
-            self.store()
-                .write(|tx| {
-                    Box::pin(async move {
-                        let mut receivers = Vec::new();
-                        for channel in self.channels() {
-                            let name = channel.name().to_owned();
-                            if !channel.to_people() {
-                                receivers.push((name, None));
-                                continue;
-                            }
-                            let people = self.concerned(tx, &noted.notice).await?;
-                            receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+            let spread = self.store().write_quietly(|tx| {
+                Box::pin(async move {
+                    let mut receivers = Vec::new();
+                    for channel in self.channels() {
+                        let name = channel.name().to_owned();
+                        if !channel.to_people() {
+                            receivers.push((name, None));
+                            continue;
                         }
-                        notices::spread(tx, noted.number, &receivers, now).await?;
-                        Ok::<_, BrokerError>(())
-                    })
+                        let people = self.concerned(tx, &noted.notice).await?;
+                        receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+                    }
+                    notices::spread(tx, noted.number, &receivers, now).await?;
+                    Ok::<_, BrokerError>(!receivers.is_empty())
                 })
-                .await?;
+            });
+            // A page shows how many deliveries wait, but not a notice without any.
+            if spread.await? {
+                self.store().announce();
+            }
         }
         if prunable {
-            let forget = self.store().write(|tx| Box::pin(notices::prune(tx, old)));
+            let forget = self.store().write_quietly(|tx| Box::pin(notices::prune(tx, old)));
             forget.await?;
         }
         Ok(())
@@ -135,7 +137,9 @@ impl Broker {
         self.clock().checkpoint("notice due").await;
         let delivery = &delivery;
         let next_try_at = now + self.back_off(delivery.tries);
-        self.store().write(|tx| Box::pin(notices::tried(tx, delivery, next_try_at))).await?;
+        let tried =
+            self.store().write_quietly(|tx| Box::pin(notices::tried(tx, delivery, next_try_at)));
+        tried.await?;
         let sent = match (delivery.person, &address) {
             (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
             (Some(_), Some(_)) | (None, _) => {
