@@ -188,8 +188,14 @@ impl AppParts {
 
 impl Running {
     /// Starts the worker.
-    pub fn work(mut self) -> Self {
-        self.tasks.push(tokio::spawn(worker::run(self.broker.clone(), self.stop.clone())));
+    pub fn work(self) -> Self {
+        self.work_observing_every(worker::OBSERVE_INTERVAL)
+    }
+
+    /// Starts the worker, which looks for evidence at this interval.
+    pub(crate) fn work_observing_every(mut self, interval: Duration) -> Self {
+        let work = worker::run(self.broker.clone(), interval, self.stop.clone());
+        self.tasks.push(tokio::spawn(work));
         self
     }
 

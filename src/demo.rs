@@ -40,6 +40,9 @@ pub mod story;
 /// The port of the page, unless it is taken.
 const PORT: u16 = 8650;
 
+/// How often traces are looked for: the simulated indexer shows an alert at once.
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A person of the demo.
 #[derive(Debug, Clone)]
 pub struct DemoPerson {
@@ -111,7 +114,7 @@ impl Demo {
             tls: None,
             configuration: Digest::ZERO,
         };
-        let running = parts.open().await?.work();
+        let running = parts.open().await?.work_observing_every(OBSERVE_INTERVAL);
         Ok(Self { running, manager, people, agent, token, server, folder })
     }
 

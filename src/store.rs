@@ -207,11 +207,26 @@ impl Store {
         })
     }
 
-    /// Runs a function in a transaction and commits what it did; an error undoes it.
+    /// Runs a function in a transaction and commits what it did; an error undoes it. Everything
+    /// that waits for [`Store::changes`] wakes up.
     ///
     /// The function must have no other effect: it may be run again. It may wait for nothing but
     /// the database.
     pub async fn write<'a, T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, E> + Send,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError>,
+    {
+        let done = self.write_quietly(work).await?;
+        self.announce();
+        Ok(done)
+    }
+
+    /// [`Store::write`] for rows that no page shows: nothing wakes up. Otherwise every page would
+    /// load again and show the same.
+    pub async fn write_quietly<'a, T, E>(
         &self,
         work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, E> + Send,
     ) -> Result<T, E>
@@ -233,8 +248,12 @@ impl Store {
             let request = request.map(tracing::field::display);
             tracing::info!(audit.seq = seq, kind, ?actor, request.id = request, "recorded");
         }
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
         Ok(done)
+    }
+
+    /// Wakes everything that waits for [`Store::changes`].
+    pub fn announce(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// A connection for reading. What it reads may be a moment old.
@@ -242,7 +261,7 @@ impl Store {
         Ok(Reader(self.readers.acquire().await?))
     }
 
-    /// Changes whenever something was written by this process.
+    /// Changes whenever this process wrote something that a page may show.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }

@@ -17,20 +17,21 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// The pause after a failure.
 const BACK_OFF: Duration = Duration::from_secs(5);
-/// How often evidence is looked for; an indexer shows new alerts every five seconds.
-const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often evidence is looked for; a real indexer shows new alerts every five seconds.
+pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// The pause after that failed. A password that is refused again and again locks its user out.
 const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Works until told to stop. A call to a manager that is under way is finished first.
-pub async fn run(broker: Broker, stop: CancellationToken) {
+/// Works until told to stop, and looks for evidence at this interval. A call to a manager that is
+/// under way is finished first.
+pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for manager in broker.managers() {
         let name = manager.name().to_owned();
         let span = info_span!("send", manager = name);
         tasks.spawn(send(broker.clone(), name.clone(), stop.clone()).instrument(span));
         let span = info_span!("observe", manager = name);
-        tasks.spawn(observe(broker.clone(), name, stop.clone()).instrument(span));
+        tasks.spawn(observe(broker.clone(), name, every, stop.clone()).instrument(span));
     }
     for channel in broker.channels() {
         let name = channel.name().to_owned();
@@ -104,7 +105,7 @@ async fn send(broker: Broker, manager: String, stop: CancellationToken) {
 }
 
 /// Looks for the evidence of what was sent through one manager.
-async fn observe(broker: Broker, manager: String, stop: CancellationToken) {
+async fn observe(broker: Broker, manager: String, every: Duration, stop: CancellationToken) {
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
         let why = match broker.observe(&manager).await {
@@ -117,7 +118,7 @@ async fn observe(broker: Broker, manager: String, stop: CancellationToken) {
             OBSERVE_BACK_OFF
         } else {
             complaint.clear("evidence is looked for again");
-            OBSERVE_INTERVAL
+            every
         };
         wait(&broker, pause, &stop).await;
     }

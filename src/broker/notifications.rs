@@ -70,7 +70,7 @@ impl Broker {
         let near = notices::near_deadline(&mut self.store().reader().await?, now, within).await?;
         for (id, kind) in near {
             self.store()
-                .write(|tx| {
+                .write_quietly(|tx| {
                     Box::pin(async move {
                         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
                         if reminder_due(kind, &request) {
@@ -94,27 +94,29 @@ impl Broker {
         let prunable = notices::prunable(&mut reader, old).await?;
         drop(reader);
         for noted in new {
-            self.store()
-                .write(|tx| {
-                    Box::pin(async move {
-                        let mut receivers = Vec::new();
-                        for channel in self.channels() {
-                            let name = channel.name().to_owned();
-                            if !channel.addresses_people() {
-                                receivers.push((name, None));
-                                continue;
-                            }
-                            let people = self.recipients(tx, &noted.notice).await?;
-                            receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+            let fanned_out = self.store().write_quietly(|tx| {
+                Box::pin(async move {
+                    let mut receivers = Vec::new();
+                    for channel in self.channels() {
+                        let name = channel.name().to_owned();
+                        if !channel.addresses_people() {
+                            receivers.push((name, None));
+                            continue;
                         }
-                        notices::fan_out(tx, noted.number, &receivers, now).await?;
-                        Ok::<_, BrokerError>(())
-                    })
+                        let people = self.recipients(tx, &noted.notice).await?;
+                        receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+                    }
+                    notices::fan_out(tx, noted.number, &receivers, now).await?;
+                    Ok::<_, BrokerError>(!receivers.is_empty())
                 })
-                .await?;
+            });
+            // A page shows how many deliveries wait, but not a notice without any.
+            if fanned_out.await? {
+                self.store().announce();
+            }
         }
         if prunable {
-            let forget = self.store().write(|tx| Box::pin(notices::prune(tx, old)));
+            let forget = self.store().write_quietly(|tx| Box::pin(notices::prune(tx, old)));
             forget.await?;
         }
         Ok(())
@@ -136,7 +138,10 @@ impl Broker {
         failpoint::reached("notice due").await;
         let delivery = &delivery;
         let next_try_at = now + self.back_off(delivery.tries);
-        self.store().write(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at))).await?;
+        let recorded = self
+            .store()
+            .write_quietly(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at)));
+        recorded.await?;
         let sent = match (delivery.person, &address) {
             (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
             (Some(_), Some(_)) | (None, _) => {

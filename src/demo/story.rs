@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// How long a step may take until its end is seen: the collector looks every five seconds.
+/// How long a step may take until its end is seen, on a machine that is busy.
 const STEP: Duration = Duration::from_secs(30);
 /// How often the story looks whether a step came out.
 const GLANCE: Duration = Duration::from_millis(200);

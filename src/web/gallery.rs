@@ -3,6 +3,7 @@
 
 mod kept;
 mod made_up;
+mod texts;
 
 use askama::Template;
 use chrono::TimeDelta;

@@ -38,6 +38,7 @@ use wazuh_simulator::Simulator;
 
 pub(crate) mod agent;
 pub(crate) mod page;
+mod populated;
 pub(crate) mod program;
 pub(crate) mod stored;
 
@@ -119,25 +120,14 @@ impl World {
         let manager = Simulator::new(plan.manager.clone());
         let server = manager.listen(loopback()).await.unwrap();
         let path = folder.path().join("countersign.db");
-        if let Some(database) = &plan.database {
-            std::fs::copy(database, &path).unwrap();
-        }
+        let token = match &plan.database {
+            Some(database) => {
+                std::fs::copy(database, &path).unwrap();
+                populate(&path, &clock).await
+            }
+            None => populated::copy_to(&path, &clock).await,
+        };
         let store = Store::serve(&path).await.unwrap();
-        let operator = Operator::new(store.clone(), clock.clone());
-        for (name, role) in [
-            ("alice", Role::Analyst),
-            ("bob", Role::Senior),
-            ("carol", Role::Lead),
-            ("dora", Role::Admin),
-            ("otto", Role::Auditor),
-        ] {
-            let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
-            operator.add_person(&Actor::CommandLine, new).await.unwrap();
-        }
-        let new = operator
-            .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
-            .await
-            .unwrap();
         let kept = Some(store.clone());
         let also = Simulator::new(plan.also.clone());
         let also_server = match plan.also_called {
@@ -146,7 +136,7 @@ impl World {
         };
         let urls = (server.url(), also_server.as_ref().map(wazuh_simulator::Server::url));
         let running = open(store, clock.clone(), &urls, &plan).await;
-        let (server, token) = (Mutex::new(Some(server)), new.token);
+        let server = Mutex::new(Some(server));
         Self { clock, manager, also, running, token, folder, store: kept, server, also_server }
     }
 
@@ -249,6 +239,26 @@ impl World {
         let entries = self.broker().operator().audit_after(0).await.unwrap();
         entries.into_iter().map(|entry| entry.kind).collect()
     }
+}
+
+/// Adds the people and the agent; gives the agent's token.
+async fn populate(database: &Path, clock: &Clock) -> String {
+    let operator = Operator::new(Store::open(database).await.unwrap(), clock.clone());
+    for (name, role) in [
+        ("alice", Role::Analyst),
+        ("bob", Role::Senior),
+        ("carol", Role::Lead),
+        ("dora", Role::Admin),
+        ("otto", Role::Auditor),
+    ] {
+        let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
+        operator.add_person(&Actor::CommandLine, new).await.unwrap();
+    }
+    let new = operator
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+        .await
+        .unwrap();
+    new.token
 }
 
 /// `urls`: where the manager is, and the second one.

@@ -127,7 +127,9 @@ impl Broker {
         }
         if now - session.seen_at > TimeDelta::seconds(TOUCH_SECONDS) {
             self.store()
-                .write(|tx| Box::pin(async move { accounts::touch_session(tx, digest, now).await }))
+                .write_quietly(|tx| {
+                    Box::pin(async move { accounts::touch_session(tx, digest, now).await })
+                })
                 .await?;
         }
         let authenticated_at = session.authenticated_at;
@@ -190,7 +192,7 @@ impl Broker {
     ) -> Result<Person, BrokerError> {
         let now = self.clock().now();
         let key = &key.chars().take(64).collect::<String>();
-        let tried = self.store().write(|tx| {
+        let tried = self.store().write_quietly(|tx| {
             Box::pin(async move {
                 if accounts::failures_since(tx, key, now - throttle_window()).await? >= FAILURES_MAX
                 {

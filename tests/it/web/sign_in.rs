@@ -107,3 +107,17 @@ async fn a_page_that_waits_hears_that_something_changed_and_does_not_keep_its_se
     let stranger = room.stranger().request(Method::GET, "/events").send().await.unwrap();
     assert_eq!(stranger.status(), 204);
 }
+
+#[tokio::test]
+async fn bookkeeping_reloads_no_page() {
+    let room = Room::start().await;
+    let mut bob = room.browser_of("bob").await;
+    room.asked().await;
+    let changes = room.broker().changes();
+    let before = *changes.borrow();
+    // A notice that no channel sends, and the last use of a session.
+    room.broker().notify().await.unwrap();
+    room.pass(Duration::from_mins(2));
+    bob.open("/").await.shows("<h1>Inbox</h1>");
+    assert_eq!(*changes.borrow(), before);
+}

@@ -72,10 +72,15 @@ fn mark(n: u32, letter: char) -> char {
     if n == 0 { letter } else { char::from_u32(0x300 + n).unwrap() }
 }
 
-/// Every hostile text, and beside it texts that are almost the same. All of them differ.
-pub(super) fn near_misses() -> Vec<String> {
+/// A few of them, of several kinds.
+pub(super) fn few() -> Vec<(&'static str, String)> {
+    corpus().into_iter().step_by(9).collect()
+}
+
+/// Hostile texts, and beside each of them texts that are almost the same. All of them differ.
+pub(super) fn near_misses(of: Vec<(&'static str, String)>) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
-    for (_, text) in corpus() {
+    for (_, text) in of {
         let letters: Vec<char> = text.chars().collect();
         let but_last = letters.iter().take(letters.len() - 1).collect();
         let but_hidden = letters.iter().filter(|c| c.is_alphanumeric() || **c == ' ').collect();

@@ -5,7 +5,7 @@ use wazuh_simulator::{Fault, Times, Work};
 
 use super::{
     fixtures::{Stage, address, block},
-    hostile_texts::{bundles, corpus, megabyte},
+    hostile_texts::{bundles, megabyte},
     visible_checks::{assert_clean, assert_clean_page},
 };
 use crate::harness::{
@@ -59,7 +59,7 @@ async fn hostile_words_of_a_person_who_looked_or_takes_back_are_clean() {
 async fn what_a_person_typed_is_clean_when_it_comes_back() {
     let mut stage = Stage::start().await;
     let id = block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
-    for (name, text) in corpus() {
+    for (name, text) in bundles() {
         stage.next().await;
         // The form is behind, so the page shows again what was typed.
         let stale = [("comment", text.as_str()), ("version", "99")];
@@ -93,7 +93,7 @@ async fn the_reason_of_the_kill_switch_is_clean_on_every_page() {
 async fn a_hostile_name_at_the_sign_in_is_clean_there_and_in_the_audit() {
     let mut stage = Stage::start().await;
     let mut stranger = PersonClient::stranger(&stage.world.url());
-    for (name, text) in corpus() {
+    for (name, text) in bundles() {
         stage.next().await;
         let page = stranger.try_sign_in(&text, "a wrong password").await;
         assert!(page.status.is_client_error(), "{name}");
