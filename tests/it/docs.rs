@@ -3,4 +3,5 @@
 pub(crate) mod imports;
 mod security;
 mod states;
+mod test_names;
 mod wazuh_words;

@@ -7,13 +7,13 @@ use serde_json::Value;
 use crate::harness::{PASSWORD, program::Program};
 
 #[test]
-fn the_story_of_the_demo_comes_out_as_expected() {
+fn demo_produces_expected_outcomes() {
     let text = Program::new().done(&["demo", "--once"]);
     assert!(text.contains("11 of 11 outcomes came out as expected"), "{text}");
 }
 
 #[test]
-fn init_sets_up_a_folder_once() {
+fn init_creates_a_folder_once() {
     let program = Program::new();
     program.write("password", PASSWORD);
     program.done(&["init", "here", "--password-file", "password"]);
@@ -31,7 +31,7 @@ fn init_sets_up_a_folder_once() {
 }
 
 #[test]
-fn a_short_password_is_refused() {
+fn short_password_is_refused() {
     let program = Program::new();
     program.write("password", "short");
     let (code, said) = program.refused(&["init", ".", "--password-file", "password"]);
@@ -40,7 +40,7 @@ fn a_short_password_is_refused() {
 }
 
 #[test]
-fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
+fn invalid_configuration_names_key_value_and_fix() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let good = program.configuration("http://127.0.0.1:9");
@@ -81,7 +81,7 @@ fn a_wrong_configuration_names_the_key_the_value_and_what_is_right() {
 }
 
 #[test]
-fn files_that_others_can_read_stop_the_server() {
+fn files_readable_by_others_stop_the_server() {
     use std::os::unix::fs::PermissionsExt as _;
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
@@ -93,7 +93,7 @@ fn files_that_others_can_read_stop_the_server() {
 }
 
 #[test]
-fn a_second_server_on_the_same_database_does_not_start() {
+fn second_server_on_same_database_does_not_start() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let _first = program.serve();
@@ -103,7 +103,7 @@ fn a_second_server_on_the_same_database_does_not_start() {
 }
 
 #[test]
-fn the_command_line_works_beside_the_server() {
+fn command_line_works_beside_running_server() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let _server = program.serve();
@@ -122,7 +122,7 @@ fn the_command_line_works_beside_the_server() {
 }
 
 #[test]
-fn the_doctor_says_what_works_and_what_to_do() {
+fn doctor_reports_what_works_and_what_to_fix() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let output = program.run(&["doctor"]);
@@ -134,7 +134,7 @@ fn the_doctor_says_what_works_and_what_to_do() {
 }
 
 #[test]
-fn lists_answer_in_json_for_programs() {
+fn lists_print_json_for_programs() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     for arguments in [
@@ -152,7 +152,7 @@ fn lists_answer_in_json_for_programs() {
 }
 
 #[test]
-fn the_policies_that_ship_pass_their_cases() {
+fn shipped_policies_pass_their_cases() {
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let program = Program::new();
     program.done(&["policy", "check", policies.to_str().unwrap()]);
@@ -161,7 +161,7 @@ fn the_policies_that_ship_pass_their_cases() {
 }
 
 #[test]
-fn an_audit_that_was_edited_is_found_and_the_first_bad_entry_named() {
+fn edited_audit_entry_is_detected_and_named() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     edit(&program, "UPDATE audit SET target = 'mallory' WHERE seq = 2");
@@ -172,7 +172,7 @@ fn an_audit_that_was_edited_is_found_and_the_first_bad_entry_named() {
 }
 
 #[test]
-fn an_audit_entry_that_was_deleted_is_found() {
+fn deleted_audit_entry_is_detected() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     edit(&program, "DELETE FROM audit WHERE seq = 2");

@@ -155,7 +155,7 @@ impl Driver for InMemory {
 }
 
 #[tokio::test]
-async fn another_kind_of_manager_is_another_file() {
+async fn second_manager_kind_fits_in_one_file() {
     let connector = Connector::new(InMemory::default());
     assert_eq!((connector.name(), connector.url()), ("memory", "memory:"));
     let inventory = resolve(&connector, &["001"]).await;

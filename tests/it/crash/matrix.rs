@@ -29,36 +29,36 @@ macro_rules! matrix {
 }
 
 matrix! {
-    killed_before_the_claim_it_is_sent_after_the_restart:
+    crash_before_claim_sends_after_restart:
         "before the claim", None => "sent", "sent", 2;
-    killed_in_the_claim_nothing_of_it_is_stored_and_it_is_sent_after_the_restart:
+    crash_in_claim_stores_nothing_and_sends_after_restart:
         "in the claim", None => "sent", "sent", 2;
-    killed_after_the_claim_it_is_unknown:
+    crash_after_claim_leaves_unknown:
         "after the claim", None => "unknown", "not_sent", 0;
-    killed_before_the_call_it_is_unknown:
+    crash_before_call_leaves_unknown:
         "before the call", None => "unknown", "not_sent", 0;
-    killed_after_the_answer_it_is_unknown:
+    crash_after_answer_leaves_unknown:
         "after the answer", None => "unknown", "not_sent", 1;
-    killed_while_the_answer_is_stored_it_is_unknown:
+    crash_while_storing_answer_leaves_unknown:
         "in the answer", None => "unknown", "not_sent", 1;
-    killed_between_two_calls_the_first_is_known_and_the_second_unknown:
+    crash_between_calls_keeps_first_and_leaves_second_unknown:
         "between two calls", None => "sent", "unknown", 1;
-    killed_after_the_end_nothing_changes:
+    crash_after_end_changes_nothing:
         "after the end", None => "sent", "sent", 2;
-    killed_in_a_wait_after_doubt_the_rest_is_not_sent:
+    crash_in_wait_after_doubt_leaves_rest_unsent:
         "in a wait", Some(Fault::Drop(Work::NotDone)) => "unknown", "not_sent", 0;
-    killed_in_a_wait_because_of_too_many_requests_nothing_is_sent:
+    crash_in_wait_after_rate_limit_sends_nothing:
         "in a wait", Some(Fault::TooManyRequests) => "not_sent", "not_sent", 0;
-    killed_after_the_wait_the_rest_is_not_sent:
+    crash_after_wait_leaves_rest_unsent:
         "after the wait", Some(Fault::Drop(Work::Done)) => "unknown", "not_sent", 1;
-    killed_in_the_resume_nothing_of_it_is_stored:
+    crash_in_resume_stores_nothing:
         "in the resume", Some(Fault::Drop(Work::NotDone)) => "unknown", "not_sent", 0;
-    killed_after_the_resume_the_rest_is_unknown_too:
+    crash_after_resume_leaves_rest_unknown:
         "after the resume", Some(Fault::Drop(Work::Done)) => "unknown", "unknown", 1;
 }
 
 #[test]
-fn every_failpoint_of_the_program_is_in_the_matrix() {
+fn matrix_contains_every_failpoint() {
     let mut found = BTreeSet::new();
     for (path, text) in files("src") {
         for rest in text.split("failpoint::reached(").skip(1) {
@@ -75,7 +75,7 @@ fn every_failpoint_of_the_program_is_in_the_matrix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_is_killed_before_its_answer_is_stored_reverts_nothing() {
+async fn crash_of_undo_before_stored_answer_reverts_nothing() {
     for failpoint in ["after the answer", "in the answer"] {
         let (block, undo) = undo_killed(failpoint).await;
         assert_eq!(undo.outcomes, ["001: unknown", "005: not_sent"], "{failpoint}");
@@ -84,7 +84,7 @@ async fn an_undo_that_is_killed_before_its_answer_is_stored_reverts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_is_killed_later_reverts_where_it_was_sent_and_nowhere_else() {
+async fn crash_of_undo_between_calls_reverts_only_sent_ones() {
     let (block, undo) = undo_killed("between two calls").await;
     assert_eq!(undo.outcomes, ["001: sent", "005: unknown"]);
     assert_eq!(block, ["001: reverted", "005: sent"]);

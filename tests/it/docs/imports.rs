@@ -122,7 +122,7 @@ pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_module_imports_only_what_the_table_allows() {
+fn modules_import_only_what_the_table_allows() {
     let sources = files("src");
     assert!(sources.len() > 20, "only {} files were found", sources.len());
     let faults: Vec<_> = sources.iter().flat_map(|(path, text)| faults(path, text)).collect();
@@ -130,7 +130,7 @@ fn every_module_imports_only_what_the_table_allows() {
 }
 
 #[test]
-fn every_module_of_the_table_exists() {
+fn every_module_in_the_table_exists() {
     let paths: Vec<_> = files("src").into_iter().map(|(path, _)| path).collect();
     for (module, _) in MAY_IMPORT {
         assert!(paths.contains(&format!("{module}.rs")), "{module}");
@@ -138,7 +138,7 @@ fn every_module_of_the_table_exists() {
 }
 
 #[test]
-fn the_table_has_no_circle() {
+fn import_table_has_no_cycle() {
     for (place, (module, allowed)) in MAY_IMPORT.iter().enumerate() {
         for other in *allowed {
             let above = MAY_IMPORT.iter().take(place).any(|(name, _)| name == other);
@@ -157,7 +157,7 @@ fn no_file_is_called_mod_rs() {
 }
 
 #[test]
-fn a_file_fits_400_lines() {
+fn source_files_have_at_most_400_lines() {
     let long: Vec<_> = ["src", SIMULATOR]
         .into_iter()
         .flat_map(files)
@@ -177,7 +177,7 @@ fn finds_nothing(path: &str, text: &str) {
 }
 
 #[test]
-fn a_planted_import_is_found_however_it_is_written() {
+fn forbidden_import_is_found_in_every_spelling() {
     let fault = "domain may not import web";
     for text in [
         "use crate::web;",
@@ -202,7 +202,7 @@ fn a_planted_import_is_found_however_it_is_written() {
 }
 
 #[test]
-fn a_planted_import_through_super_is_found() {
+fn forbidden_import_through_super_is_found() {
     finds("policy.rs", "use super::store;", "policy may not import store");
     finds("policy/check.rs", "use super::super::store;", "policy may not import store");
     finds(
@@ -216,7 +216,7 @@ fn a_planted_import_through_super_is_found() {
 }
 
 #[test]
-fn the_root_of_the_crate_is_nothing_to_import() {
+fn crate_root_cannot_be_imported() {
     for text in ["use crate::*;", "use crate as c;", "use crate::{self as c};", "use super::*;"] {
         finds("policy.rs", text, "policy may not import the root of the crate");
     }
@@ -224,7 +224,7 @@ fn the_root_of_the_crate_is_nothing_to_import() {
 }
 
 #[test]
-fn a_planted_use_of_an_outside_crate_is_found() {
+fn forbidden_external_crate_is_found() {
     for (text, name, homes) in [
         ("use sqlx::Row;", "sqlx", "store"),
         ("use ::sqlx::{Row, Sqlite};", "sqlx", "store"),
@@ -247,18 +247,18 @@ fn a_planted_use_of_an_outside_crate_is_found() {
 }
 
 #[test]
-fn main_may_call_the_command_line_alone() {
+fn main_may_import_only_cli() {
     finds_nothing("main.rs", "fn main() { countersign::cli::run() }");
     finds("main.rs", "use countersign::{cli, app};", "main may not import app");
 }
 
 #[test]
-fn a_module_that_the_table_does_not_know_is_found() {
+fn module_missing_from_the_table_is_found() {
     finds("helpers/text.rs", "", "`helpers` is not in the table of modules");
 }
 
 #[test]
-fn what_is_allowed_or_no_import_at_all_is_passed_over() {
+fn allowed_imports_and_other_text_pass() {
     for text in [
         "use crate::domain::id; use crate::{policy, store::{self, rows}, connector, clock};",
         "use crate::broker::submit; use super::submit; use super::super::domain;",

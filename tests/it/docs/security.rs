@@ -43,7 +43,7 @@ fn tests() -> BTreeSet<String> {
 }
 
 /// A function counts when an attribute just before it makes it a test that runs.
-fn tests_in(text: &str) -> Vec<String> {
+pub(super) fn tests_in(text: &str) -> Vec<String> {
     let (mut names, mut test, mut ignored) = (Vec::new(), false, false);
     for line in text.lines().map(str::trim) {
         let name = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "));
@@ -59,7 +59,7 @@ fn tests_in(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_threat_says_what_stops_it_and_names_a_test_that_exists() {
+fn every_threat_names_a_defence_and_existing_tests() {
     let (threats, tests) = (threats(PAGE), tests());
     assert!(threats.len() > 20, "only {} threats", threats.len());
     for Threat { name, stops, tests: named } in threats {
@@ -72,14 +72,14 @@ fn every_threat_says_what_stops_it_and_names_a_test_that_exists() {
 }
 
 #[test]
-fn no_threat_is_there_twice() {
+fn no_threat_appears_twice() {
     let names: Vec<_> = threats(PAGE).into_iter().map(|threat| threat.name).collect();
     let distinct: BTreeSet<_> = names.iter().collect();
     assert_eq!(distinct.len(), names.len());
 }
 
 #[test]
-fn a_test_is_a_function_with_the_attribute_that_is_not_ignored() {
+fn test_functions_are_recognised_unless_ignored() {
     let text = "#[test]\nfn one() {\n}\nfn two() {}\n#[tokio::test(flavor = \"x\")]\nasync fn \
                 three() {\n#[test]\n#[ignore = \"no\"]\nfn four() {\n#[test]\n#[should_panic]\n\
                 fn five() {";

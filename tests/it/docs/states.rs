@@ -48,7 +48,7 @@ fn arrows() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_table_of_transitions_is_what_the_walk_found() {
+fn transition_table_matches_the_walk() {
     let written: Vec<_> = table(PAGE, "Transitions")
         .into_iter()
         .map(|row| (row[0].clone(), row[3].clone(), row[1].clone()))
@@ -70,7 +70,7 @@ fn the_table_of_transitions_is_what_the_walk_found() {
 }
 
 #[test]
-fn the_picture_has_the_arrows_that_the_walk_found() {
+fn diagram_arrows_match_the_walk() {
     let moves = walk().edges().into_iter().map(|(from, _, to)| {
         let from = from.map_or("[*]", StateName::name);
         (from.to_owned(), to.name().to_owned())
@@ -81,7 +81,7 @@ fn the_picture_has_the_arrows_that_the_walk_found() {
 }
 
 #[test]
-fn every_state_is_explained_and_said_to_be_an_end_or_not() {
+fn every_state_is_explained_and_marked_final_or_not() {
     assert_eq!(column("States", 0), names(StateName::ALL.map(StateName::name)));
     for row in table(PAGE, "States") {
         let state = StateName::parse(&row[0]).unwrap();
@@ -95,7 +95,7 @@ fn every_outcome_is_explained() {
 }
 
 #[test]
-fn the_table_of_outcome_moves_has_those_that_the_code_makes_and_no_others() {
+fn outcome_moves_match_the_code() {
     let rows = table(PAGE, "How an outcome moves");
     let written: BTreeSet<_> = rows.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     assert_eq!(written.len(), rows.len(), "a row is there twice");
@@ -117,7 +117,7 @@ fn every_explanation_is_a_sentence() {
 }
 
 #[test]
-fn a_table_is_read_row_by_row_and_ends_at_the_next_heading() {
+fn table_is_read_until_next_heading() {
     let page = "## One\ntext\n| a | b |\n|---|---|\n| `x` | y z |\n## Two\n| a |\n|---|\n| w |\n";
     assert_eq!(table(page, "One"), [["x", "y z"]]);
     assert_eq!(table(page, "Two"), [["w"]]);

@@ -63,13 +63,13 @@ fn files() -> Vec<(String, String)> {
 }
 
 #[test]
-fn only_the_connector_speaks_wazuh() {
+fn only_the_connector_uses_wazuh_words() {
     let strays: Vec<_> = files().iter().flat_map(|(path, text)| strays(path, text)).collect();
     assert!(strays.is_empty(), "\n{}", strays.join("\n"));
 }
 
 #[test]
-fn a_planted_word_is_found() {
+fn forbidden_wazuh_word_is_found() {
     let text = "fn f() -> &'static str { \"!firewall-drop\" }";
     assert_eq!(
         strays("broker/execution/dispatch.rs", text),

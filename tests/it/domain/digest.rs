@@ -54,7 +54,7 @@ const NOT_APPROVED: &[Change] = &[
 ];
 
 #[test]
-fn changing_any_single_thing_that_people_approve_changes_the_digest() {
+fn digest_covers_everything_people_approve() {
     let request = asked(TWO_PEOPLE);
     let mut seen = BTreeMap::from([(request.digest, "nothing")]);
     for (what, change) in APPROVED {
@@ -67,7 +67,7 @@ fn changing_any_single_thing_that_people_approve_changes_the_digest() {
 }
 
 #[test]
-fn what_becomes_of_a_request_does_not_change_the_digest() {
+fn digest_does_not_change_with_state() {
     for (what, change) in NOT_APPROVED {
         let mut request = asked(TWO_PEOPLE);
         change(&mut request);
@@ -76,7 +76,7 @@ fn what_becomes_of_a_request_does_not_change_the_digest() {
 }
 
 #[test]
-fn the_digest_of_format_1_never_changes() {
+fn digest_of_format_1_never_changes() {
     // Stored votes carry it. Another format needs another `DIGEST_VERSION`.
     let pinned = "8931c604368a6ac6f1e86e0c4badc837b77dd2430440fd220162f98229fa55a7";
     assert_eq!(Some(drafted(TWO_PEOPLE).digest), Digest::parse(pinned));

@@ -61,7 +61,7 @@ fn told(text: &str, argument: &str) -> Vec<Notice> {
 }
 
 #[test]
-fn notices_are_the_same_whatever_arguments_reasons_and_names_are() {
+fn notices_do_not_depend_on_arguments_reasons_or_names() {
     let plain = told("plain", "203.0.113.7");
     assert!(plain.len() >= 7, "{plain:?}");
     for (text, argument) in [
@@ -85,7 +85,7 @@ fn notices_are_the_same_whatever_arguments_reasons_and_names_are() {
 }
 
 #[test]
-fn what_is_stored_of_a_notice_gives_it_back() {
+fn stored_notice_is_read_back_unchanged() {
     for notice in told("plain", "203.0.113.7") {
         let back = Notice::from_parts(notice.kind, notice.request(), &notice.facts(), notice.at);
         assert_eq!(back, Some(notice));
@@ -96,7 +96,7 @@ fn what_is_stored_of_a_notice_gives_it_back() {
 }
 
 #[test]
-fn an_unknown_outcome_is_told_when_it_is_learnt_and_not_again() {
+fn unknown_outcome_is_notified_once() {
     let request = claimed().0.into_request();
     let before = request.targets.clone();
     let recovered = request.recover(None, minute(2)).unwrap();

@@ -52,7 +52,7 @@ fn blame(field: &str, allowed: &str, invalid: &InvalidField) {
 }
 
 #[test]
-fn a_sound_proposal_is_read_field_by_field() {
+fn valid_proposal_is_parsed_field_by_field() {
     let proposal = block_ip(json!({
         "alert_id": "1700000000.12345",
         "confidence": 80,
@@ -71,7 +71,7 @@ fn a_sound_proposal_is_read_field_by_field() {
 }
 
 #[test]
-fn what_may_be_left_out_may_be_left_out() {
+fn optional_fields_may_be_omitted() {
     let proposal = disable_account(json!({})).unwrap();
     assert_eq!(proposal.action.argument(), "alice");
     assert_eq!(proposal.term, Term::Permanent);
@@ -81,7 +81,7 @@ fn what_may_be_left_out_may_be_left_out() {
 }
 
 #[test]
-fn an_address_is_one_canonical_address() {
+fn address_must_be_canonical() {
     for good in ["203.0.113.7", "0.0.0.0", "2001:db8::7", "::1"] {
         let proposal = block_ip(json!({ "srcip": good })).unwrap();
         assert_eq!(proposal.action.argument(), good);
@@ -119,7 +119,7 @@ fn an_address_is_one_canonical_address() {
 }
 
 #[test]
-fn an_account_is_one_plain_name() {
+fn account_must_be_a_plain_name() {
     for good in ["alice", "d.miller", "_apt", "svc-backup", "A1", &"a".repeat(64)] {
         let proposal = disable_account(json!({ "dstuser": good })).unwrap();
         assert_eq!(proposal.action.argument(), good);
@@ -139,7 +139,7 @@ fn an_account_is_one_plain_name() {
 }
 
 #[test]
-fn an_endpoint_id_is_three_to_ten_digits_and_not_the_manager() {
+fn endpoint_id_has_three_to_ten_digits() {
     let texts =
         ["", "1", "01", "000", "0000", "all", "*", "-01", "+001", "001 ", " 001", "0x1", "1e3"];
     let odd = ["001,002", "٠٠١", "12345678901"];
@@ -151,7 +151,7 @@ fn an_endpoint_id_is_three_to_ten_digits_and_not_the_manager() {
 }
 
 #[test]
-fn a_manager_is_named_before_each_id_or_once() {
+fn manager_is_named_per_id_or_once() {
     let ids = ["001", "002"].map(|id| EndpointId::parse(id).unwrap());
     for changes in [
         json!({ "agent_ids": ["east/001", "east/002"] }),
@@ -169,7 +169,7 @@ fn a_manager_is_named_before_each_id_or_once() {
 }
 
 #[test]
-fn one_request_acts_on_one_manager() {
+fn request_targets_one_manager() {
     for (value, changes) in [
         ("\"west/002\"", json!({ "agent_ids": ["east/001", "west/002"] })),
         ("\"002\"", json!({ "agent_ids": ["east/001", "002"] })),
@@ -184,7 +184,7 @@ fn one_request_acts_on_one_manager() {
 }
 
 #[test]
-fn the_name_of_a_manager_is_a_short_plain_word() {
+fn manager_name_is_a_short_plain_word() {
     let longest = "m".repeat(32);
     for good in ["main", "0", "eu-1.dc_2", &longest] {
         let proposal = block_ip(json!({ "manager": good })).unwrap();
@@ -204,7 +204,7 @@ fn the_name_of_a_manager_is_a_short_plain_word() {
 }
 
 #[test]
-fn agent_ids_is_a_list_that_is_neither_empty_nor_endless() {
+fn agent_ids_is_a_bounded_non_empty_list() {
     let many: Vec<_> = (1..=AGENT_IDS_MAX).map(|id| format!("{id:04}")).collect();
     assert!(block_ip(json!({ "agent_ids": many })).is_ok());
     let too_many: Vec<_> = (0..=AGENT_IDS_MAX).map(|id| format!("1{id:04}")).collect();
@@ -213,14 +213,14 @@ fn agent_ids_is_a_list_that_is_neither_empty_nor_endless() {
 }
 
 #[test]
-fn an_endpoint_named_twice_counts_once() {
+fn duplicate_endpoint_counts_once() {
     let proposal = block_ip(json!({ "agent_ids": ["002", "001", "002", "001"] })).unwrap();
     let expected = ["002", "001"].map(|id| EndpointId::parse(id).unwrap());
     assert_eq!(proposal.selection, Selection::Ids(expected.to_vec()));
 }
 
 #[test]
-fn forgetting_the_endpoints_never_means_all_of_them() {
+fn missing_endpoints_never_mean_all_endpoints() {
     for changes in [
         json!({ "agent_ids": null }),
         json!({ "agent_ids": null, "all_agents": null }),
@@ -234,7 +234,7 @@ fn forgetting_the_endpoints_never_means_all_of_them() {
 }
 
 #[test]
-fn all_endpoints_are_meant_only_by_saying_so() {
+fn all_endpoints_must_be_requested_explicitly() {
     let all = block_ip(json!({ "agent_ids": null, "all_agents": true })).unwrap();
     assert_eq!(all.selection, Selection::All);
     let named = block_ip(json!({ "all_agents": false })).unwrap();
@@ -242,7 +242,7 @@ fn all_endpoints_are_meant_only_by_saying_so() {
 }
 
 #[test]
-fn a_duration_is_a_whole_number_of_seconds_up_to_thirty_days() {
+fn duration_is_whole_seconds_up_to_thirty_days() {
     for good in [1, 600, DURATION_SECONDS_MAX] {
         let proposal = block_ip(json!({ "duration_seconds": good })).unwrap();
         assert_eq!(proposal.term, Term::Seconds(good));
@@ -266,7 +266,7 @@ fn a_duration_is_a_whole_number_of_seconds_up_to_thirty_days() {
 }
 
 #[test]
-fn it_must_be_said_how_long_it_lasts_and_only_once() {
+fn duration_or_permanent_is_required_exactly_once() {
     for changes in [
         json!({ "duration_seconds": null }),
         json!({ "duration_seconds": null, "permanent": false }),
@@ -283,7 +283,7 @@ fn it_must_be_said_how_long_it_lasts_and_only_once() {
 }
 
 #[test]
-fn a_reason_is_text_that_says_something() {
+fn reason_must_contain_text() {
     let longest = "ä".repeat(REASON_CHARS_MAX);
     for good in ["x", " kept as it came \n", &longest, "<b>\u{202e}evil\u{0}"] {
         assert_eq!(block_ip(json!({ "reason": good })).unwrap().claim.reason, good);
@@ -302,7 +302,7 @@ fn a_reason_is_text_that_says_something() {
 }
 
 #[test]
-fn a_confidence_is_a_whole_number_up_to_100() {
+fn confidence_is_a_whole_number_up_to_100() {
     for good in [0, 100] {
         let proposal = block_ip(json!({ "confidence": good })).unwrap();
         assert_eq!(proposal.claim.confidence, Some(good));
@@ -312,7 +312,7 @@ fn a_confidence_is_a_whole_number_up_to_100() {
 }
 
 #[test]
-fn an_alert_id_is_a_short_token() {
+fn alert_id_is_a_short_token() {
     let longest = "a".repeat(128);
     for good in ["1700000000.12345", "AV_x-1:2", &longest] {
         let proposal = block_ip(json!({ "alert_id": good })).unwrap();
@@ -324,14 +324,14 @@ fn an_alert_id_is_a_short_token() {
 }
 
 #[test]
-fn an_idempotency_key_is_a_short_printable_token() {
+fn idempotency_key_is_a_short_printable_token() {
     let texts = ["", "a b", "a\tb", "a\u{7f}", "é", &"k".repeat(129)];
     refuse("idempotency_key", "1 to 128 printable", texts.map(Value::from));
     refuse("idempotency_key", "1 to 128 printable", [json!(17), json!(["a"]), json!(false)]);
 }
 
 #[test]
-fn a_field_that_does_not_exist_is_refused_even_when_it_is_null() {
+fn unknown_field_is_refused_even_when_null() {
     let long = "x".repeat(200);
     for field in ["command", "arguments", "dstuser", "agent_id", "Reason", "", &long] {
         for value in [json!("x"), Value::Null] {
@@ -346,7 +346,7 @@ fn a_field_that_does_not_exist_is_refused_even_when_it_is_null() {
 }
 
 #[test]
-fn null_counts_as_left_out() {
+fn null_field_counts_as_omitted() {
     let nulls = json!({
         "all_agents": null,
         "permanent": null,
@@ -360,7 +360,7 @@ fn null_counts_as_left_out() {
 }
 
 #[test]
-fn a_refused_value_is_shown_and_cut_when_it_is_long() {
+fn refused_value_is_shown_and_cut_when_long() {
     let invalid = block_ip(json!({ "srcip": "203.0.113.0/24" })).unwrap_err();
     assert!(invalid.problem.contains("\"203.0.113.0/24\""), "{invalid}");
     let invalid = block_ip(json!({ "srcip": "ä".repeat(5000) })).unwrap_err();
@@ -368,7 +368,7 @@ fn a_refused_value_is_shown_and_cut_when_it_is_long() {
 }
 
 #[test]
-fn two_proposals_are_the_same_when_they_ask_for_the_same() {
+fn proposals_asking_for_the_same_are_equal() {
     let digest = |changes| block_ip(changes).unwrap().digest();
     let same = digest(json!({}));
     assert_eq!(same, digest(json!({ "idempotency_key": "k", "wait_seconds": 5 })));

@@ -26,7 +26,7 @@ pub(crate) async fn checked(agent: &Agent, tool: &'static str, arguments: Value)
 }
 
 #[tokio::test]
-async fn a_request_waits_for_a_person_and_then_runs_whatever_the_clients_age() {
+async fn request_waits_for_approval_with_old_and_new_clients() {
     for modern in [false, true] {
         let scene = Scene::start().await;
         let agent = if modern { scene.modern_agent().await } else { scene.agent().await };
@@ -51,7 +51,7 @@ async fn a_request_waits_for_a_person_and_then_runs_whatever_the_clients_age() {
 }
 
 #[tokio::test]
-async fn the_server_tells_a_model_how_to_behave() {
+async fn server_instructions_tell_model_how_to_behave() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let info = agent.0.peer_info().unwrap();
@@ -63,7 +63,7 @@ async fn the_server_tells_a_model_how_to_behave() {
 }
 
 #[tokio::test]
-async fn what_policy_or_a_person_refuses_is_an_error_with_the_reason() {
+async fn denied_or_rejected_request_is_an_error_with_reason() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let denied = checked(&agent, "block_ip", block(json!({ "srcip": "10.0.0.5" }))).await;
@@ -79,7 +79,7 @@ async fn what_policy_or_a_person_refuses_is_an_error_with_the_reason() {
 }
 
 #[tokio::test]
-async fn bad_input_names_the_field_the_value_and_what_is_allowed() {
+async fn invalid_input_names_field_value_and_allowed_values() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let id = agent.block(json!({})).await.id();
@@ -124,7 +124,7 @@ async fn bad_input_names_the_field_the_value_and_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_strangers_request_looks_like_one_that_does_not_exist() {
+async fn request_of_another_agent_looks_nonexistent() {
     let scene = Scene::start().await;
     let id = scene.agent().await.block(json!({})).await.id();
     let stranger = scene.other_agent().await;
@@ -145,7 +145,7 @@ async fn a_strangers_request_looks_like_one_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn an_unknown_tool_is_an_error_of_the_protocol() {
+async fn unknown_tool_is_a_protocol_error() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let error = agent.0.call_tool(CallToolRequestParams::new("approve_request")).await.unwrap_err();
@@ -154,7 +154,7 @@ async fn an_unknown_tool_is_an_error_of_the_protocol() {
 }
 
 #[tokio::test]
-async fn a_list_is_newest_first_and_goes_on_by_its_cursor() {
+async fn list_is_newest_first_and_continues_by_cursor() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let mut ids = Vec::new();
@@ -179,7 +179,7 @@ async fn a_list_is_newest_first_and_goes_on_by_its_cursor() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_is_no_error_and_cannot_be_cancelled_again() {
+async fn cancelled_request_is_no_error_and_stays_cancelled() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let id = agent.block(json!({})).await.id();
@@ -192,7 +192,7 @@ async fn a_cancelled_request_is_no_error_and_cannot_be_cancelled_again() {
 }
 
 #[tokio::test]
-async fn a_manager_that_refuses_is_said_in_words_and_nothing_is_stored() {
+async fn forbidden_manager_call_is_explained_and_nothing_stored() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     scene.manager.set_rights("wazuh", Rights::none());

@@ -10,7 +10,7 @@ fn list_tools() -> Value {
 }
 
 #[tokio::test]
-async fn whoever_has_no_sound_token_gets_401_and_nothing_else() {
+async fn invalid_token_gets_401_and_nothing_else() {
     let scene = Scene::start().await;
     let token = &scene.token;
     let bad = [
@@ -43,7 +43,7 @@ async fn whoever_has_no_sound_token_gets_401_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_looks_like_a_wrong_one() {
+async fn revoked_token_looks_like_an_invalid_one() {
     let scene = Scene::start().await;
     scene.revoke().await;
     let response = scene.post(&list_tools()).bearer_auth(&scene.token).send().await.unwrap();
@@ -52,7 +52,7 @@ async fn a_revoked_token_looks_like_a_wrong_one() {
 }
 
 #[tokio::test]
-async fn only_known_hosts_and_the_pages_own_origin_are_answered() {
+async fn only_known_hosts_and_own_origin_are_answered() {
     let scene = Scene::start().await;
     let post = || scene.post(&list_tools()).bearer_auth(&scene.token);
     for (header, value, status) in [
@@ -70,7 +70,7 @@ async fn only_known_hosts_and_the_pages_own_origin_are_answered() {
 }
 
 #[tokio::test]
-async fn a_message_has_a_greatest_length_and_a_session_is_never_begun() {
+async fn message_size_is_limited_and_no_session_starts() {
     let scene = Scene::start().await;
     let long = json!({ "jsonrpc": "2.0", "id": 1, "method": "x".repeat(300_000) });
     let response = scene.post(&long).bearer_auth(&scene.token).send().await.unwrap();

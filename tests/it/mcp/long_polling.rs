@@ -13,7 +13,7 @@ fn wait(id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_wait_ends_when_a_person_decides() {
+async fn wait_ends_when_a_person_decides() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let id = agent.block(json!({})).await.id();
@@ -25,7 +25,7 @@ async fn a_wait_ends_when_a_person_decides() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_when_its_time_is_over_and_the_request_stays_open() {
+async fn wait_times_out_and_request_stays_open() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let (release, released) = oneshot::channel();
@@ -59,7 +59,7 @@ async fn waiting(scene: &Scene) -> JoinHandle<reqwest::Result<Response>> {
 }
 
 #[tokio::test]
-async fn a_stop_ends_every_wait_with_what_is_known() {
+async fn shutdown_ends_every_wait_with_current_state() {
     let scene = Scene::start().await;
     let call = waiting(&scene).await;
     scene.0.running.stop().await;
@@ -69,7 +69,7 @@ async fn a_stop_ends_every_wait_with_what_is_known() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_ends_its_waits_with_401() {
+async fn token_revocation_ends_its_waits_with_401() {
     let scene = Scene::start().await;
     let call = waiting(&scene).await;
     scene.revoke().await;
@@ -79,7 +79,7 @@ async fn a_revoked_token_ends_its_waits_with_401() {
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_ends_the_wait_and_not_the_request() {
+async fn disconnect_ends_wait_but_not_request() {
     let scene = Scene::start().await;
     let call = waiting(&scene).await;
     call.abort();

@@ -83,7 +83,7 @@ fn first(request: &Request) -> Value {
 }
 
 #[test]
-fn every_outcome_is_explained_in_words_of_our_own() {
+fn every_outcome_is_explained_in_own_words() {
     for (outcome, words, error) in learnt() {
         let settled = settled([outcome.clone(), outcome]);
         first(&settled);
@@ -95,7 +95,7 @@ fn every_outcome_is_explained_in_words_of_our_own() {
 }
 
 #[test]
-fn evidence_names_the_alert_and_what_it_proves_and_not_more() {
+fn evidence_names_alert_and_its_proof() {
     let shown = |outcome| first(&settled([outcome, not_sent()]))["evidence"].clone();
     let mut expected = json!({
         "index": "wazuh-alerts-4.x-2026.11.23", "alert": "AV_x1", "rule": "651",
@@ -111,7 +111,7 @@ fn evidence_names_the_alert_and_what_it_proves_and_not_more() {
 }
 
 #[test]
-fn unconfirmed_is_loud_and_not_to_be_repeated() {
+fn unconfirmed_outcome_is_a_warning_against_repeating() {
     let message = message(&settled([unconfirmed(), confirmed()]));
     for words in ["009 confirmed", "006 UNCONFIRMED", "Tell the user now", "do not repeat it"] {
         assert!(message.contains(words), "{words}: {message}");
@@ -119,7 +119,7 @@ fn unconfirmed_is_loud_and_not_to_be_repeated() {
 }
 
 #[test]
-fn sent_says_whether_anybody_looks() {
+fn sent_outcome_says_whether_evidence_is_collected() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
     for (looks, words) in [(true, "still looked for"), (false, "Nobody looked")] {
         let shown = of_request(&sent, &AnswerContext { looks, ..around() }).structured;
@@ -129,7 +129,7 @@ fn sent_says_whether_anybody_looks() {
 }
 
 #[test]
-fn an_end_is_shown_only_while_the_response_may_stand() {
+fn end_time_appears_only_while_response_may_be_active() {
     let until = |outcome| {
         let mut settled = settled([outcome, refused()]);
         for target in &mut settled.targets {
@@ -147,7 +147,7 @@ fn an_end_is_shown_only_while_the_response_may_stand() {
 }
 
 #[test]
-fn a_doubt_is_told_and_its_words_stay_apart() {
+fn doubt_is_reported_with_its_text_kept_apart() {
     let mut doubtful = settled([confirmed(), confirmed()]);
     doubtful.targets[0].doubt = Some(EVIL.to_owned());
     assert_eq!(first(&doubtful)["doubt"], EVIL);
@@ -157,7 +157,7 @@ fn a_doubt_is_told_and_its_words_stay_apart() {
 }
 
 #[test]
-fn what_was_taken_back_and_what_took_it_back_name_each_other() {
+fn undo_and_undone_request_refer_to_each_other() {
     let reverted = settled([Outcome::Reverted { by: other(), seen: None }, refused()]);
     assert_eq!(first(&reverted)["reverted_by"], other().to_string());
     assert_eq!(show(&reverted).structured["undoes"], Value::Null);
@@ -175,7 +175,7 @@ fn undo_of_another(mut request: Request) -> Request {
 }
 
 #[test]
-fn an_undo_that_no_endpoint_can_run_points_to_what_to_do_by_hand() {
+fn impossible_undo_points_to_manual_steps() {
     let mut nowhere = undo_of_another(denied());
     nowhere.targets.clear();
     nowhere.decision.reasons =
@@ -187,7 +187,7 @@ fn an_undo_that_no_endpoint_can_run_points_to_what_to_do_by_hand() {
 }
 
 #[test]
-fn it_is_said_beforehand_whether_an_undo_is_possible() {
+fn answer_says_beforehand_whether_undo_is_possible() {
     let shown = |undo| {
         let sent = settled([Outcome::Sent, Outcome::Sent]);
         let shown = of_request(&sent, &AnswerContext { undo, ..around() }).structured;
@@ -207,7 +207,7 @@ fn it_is_said_beforehand_whether_an_undo_is_possible() {
 }
 
 #[test]
-fn troubles_are_told_to_what_they_hold_up_and_to_nothing_else() {
+fn troubles_are_shown_only_on_requests_they_delay() {
     let use_by = at(15);
     let troubles = vec!["the manager main does not answer".to_owned()];
     let shown = |request: &Request| {
@@ -230,7 +230,7 @@ fn troubles_are_told_to_what_they_hold_up_and_to_nothing_else() {
 }
 
 #[test]
-fn endpoints_carry_their_manager_only_where_there_are_several() {
+fn endpoints_name_their_manager_only_with_several_managers() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
     for (several_managers, named) in [(false, Value::Null), (true, json!("main/006"))] {
         let shown = of_request(&sent, &AnswerContext { several_managers, ..around() }).structured;
@@ -244,7 +244,7 @@ fn endpoints_carry_their_manager_only_where_there_are_several() {
 }
 
 #[test]
-fn a_list_shows_what_a_request_takes_back_and_counts_every_outcome() {
+fn list_shows_undone_request_and_counts_every_outcome() {
     let undo = undo_of_another(pending());
     let summary = RequestSummary {
         id: undo.id,

@@ -70,7 +70,7 @@ fn every_schema_is_flat_and_every_property_described() {
 }
 
 #[test]
-fn the_tools_come_in_one_order_with_a_title_and_all_four_hints() {
+fn tools_have_fixed_order_title_and_hints() {
     let tools: Vec<_> = ToolName::all().map(ToolName::tool).collect();
     let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
     assert_eq!(
@@ -99,7 +99,7 @@ fn the_tools_come_in_one_order_with_a_title_and_all_four_hints() {
 }
 
 #[test]
-fn an_action_tool_takes_exactly_what_a_proposal_reads() {
+fn action_tool_schema_matches_the_proposal_parser() {
     for kind in ActionKind::ALL.into_iter().filter(|kind| kind.is_undo()) {
         assert_eq!(ToolName::parse(kind.name()), None, "it is asked for by undo_request");
     }

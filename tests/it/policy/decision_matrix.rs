@@ -202,7 +202,7 @@ fn deeds(table: &mut String, engine: &Engine) {
 }
 
 #[test]
-fn the_shipped_policies_answer_as_the_table_says() {
+fn shipped_policies_match_the_recorded_table() {
     let engine = shipped();
     let mut table = String::new();
     responses(&mut table, &engine);
@@ -211,7 +211,7 @@ fn the_shipped_policies_answer_as_the_table_says() {
 }
 
 #[test]
-fn addresses_that_are_no_single_machine_outside_are_never_blocked() {
+fn addresses_other_than_single_public_hosts_are_never_blocked() {
     let engine = shipped();
     let verdict = |address: &str| engine.decide(&block(address.parse().unwrap())).verdict;
     for address in [
@@ -274,7 +274,7 @@ fn addresses_that_are_no_single_machine_outside_are_never_blocked() {
 }
 
 #[test]
-fn an_agent_may_look_cancel_and_undo_nothing_else_and_only_its_own() {
+fn agent_may_only_view_cancel_and_undo_own_requests() {
     let engine = shipped();
     let own = Principal::Agent(agent());
     let other = Principal::Agent(Agent { id: AgentId::from(Uuid::from_u128(2)), ..agent() });
@@ -286,7 +286,7 @@ fn an_agent_may_look_cancel_and_undo_nothing_else_and_only_its_own() {
 }
 
 #[test]
-fn a_refusal_says_which_policy_and_why() {
+fn refusal_names_policy_and_reason() {
     let owner = Principal::Person(person(OWNER, Role::Lead), 0);
     let answer = shipped().may(&owner, Verb::Approve, &on(Verb::Approve));
     assert!(!answer.allowed);

@@ -31,7 +31,7 @@ fn says(error: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_policy_without_an_id_or_with_an_unfit_one_is_refused() {
+fn policy_without_valid_id_is_refused() {
     let missing = refused(r#"@why("b") permit (principal, action, resource);"#);
     says(&missing, &["`x.cedar`, policy `number 1`", "`@id` is missing or unfit", "1 to 64 of"]);
     let unfit = refused(r#"@id("A b") @why("b") permit (principal, action, resource);"#);
@@ -39,13 +39,13 @@ fn a_policy_without_an_id_or_with_an_unfit_one_is_refused() {
 }
 
 #[test]
-fn two_policies_with_one_id_are_refused() {
+fn duplicate_policy_id_is_refused() {
     let error = load(&[("x.cedar", PERMIT), ("y.cedar", PERMIT)]).unwrap_err().to_string();
     says(&error, &["`y.cedar`, policy `a`", "taken by another policy in `x.cedar`"]);
 }
 
 #[test]
-fn a_policy_that_does_not_say_why_is_refused() {
+fn policy_without_reason_is_refused() {
     for why in ["", r#"@why("  ")"#] {
         let error = refused(&format!(r#"@id("a") {why} permit (principal, action, resource);"#));
         says(&error, &["policy `a`", "`@why` is missing or empty"]);
@@ -53,26 +53,26 @@ fn a_policy_that_does_not_say_why_is_refused() {
 }
 
 #[test]
-fn an_annotation_that_nobody_reads_is_refused() {
+fn unknown_annotation_is_refused() {
     let error = refused(r#"@id("a") @why("b") @wy("c") permit (principal, action, resource);"#);
     says(&error, &["`@wy` means nothing here", "only `@id` and `@why`"]);
 }
 
 #[test]
-fn a_template_is_refused() {
+fn template_is_refused() {
     let error =
         refused(r#"@id("a") @why("b") permit (principal == ?principal, action, resource);"#);
     says(&error, &["`x.cedar`, policy `a`", "it is a template"]);
 }
 
 #[test]
-fn text_that_is_not_cedar_is_refused_with_its_line() {
+fn invalid_cedar_syntax_is_refused_with_its_line() {
     let error = refused("@id(\"a\")\n@why(\"b\")\npermit (principal, action resource);");
     says(&error, &["`x.cedar` is not written as Cedar expects, line 3: unexpected token"]);
 }
 
 #[test]
-fn a_policy_that_does_not_fit_the_schema_is_refused_with_its_line() {
+fn policy_violating_schema_is_refused_with_its_line() {
     let error = refused(&run_when("\nwhen { context.facts.skope > 3 }"));
     says(&error, &["policy `a`: it does not fit the schema, line 3: ", "skope"]);
     let error = refused(&run_when("when { resource.criticality == \"high\" }"));
@@ -80,13 +80,13 @@ fn a_policy_that_does_not_fit_the_schema_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_policy_that_can_never_hold_is_refused() {
+fn policy_that_can_never_apply_is_refused() {
     let error = refused(&run_when("when { resource is Countersign::Request }"));
     says(&error, &["policy `a`: it does not fit the schema", "false"]);
 }
 
 #[test]
-fn a_role_that_does_not_exist_is_refused() {
+fn unknown_role_is_refused() {
     let error = refused(
         r#"@id("a") @why("b") permit (principal in Countersign::Role::"senoir", action, resource);"#,
     );
@@ -94,7 +94,7 @@ fn a_role_that_does_not_exist_is_refused() {
 }
 
 #[test]
-fn a_policy_that_reads_what_may_be_missing_is_refused() {
+fn policy_reading_optional_attribute_unchecked_is_refused() {
     for condition in [
         "when { principal.owner.disabled }",
         "when { Countersign::Agent::\"agt_1\".revoked }",
@@ -105,7 +105,7 @@ fn a_policy_that_reads_what_may_be_missing_is_refused() {
 }
 
 #[test]
-fn a_policy_that_calculates_is_refused() {
+fn policy_with_arithmetic_is_refused() {
     for (condition, operator) in [
         ("when { context.facts.scope + 1 > 3 }", "`+`"),
         ("when { context.facts.scope > 3 - 1 }", "`-`"),
@@ -119,13 +119,13 @@ fn a_policy_that_calculates_is_refused() {
 }
 
 #[test]
-fn dates_are_compared_without_calculating() {
+fn dates_may_be_compared_without_arithmetic() {
     let night = run_when("when { context.facts.now.toTime() >= duration(\"22h\") }");
     assert!(load(&[("x.cedar", &night)]).is_ok());
 }
 
 #[test]
-fn a_permit_that_believes_the_agent_is_refused() {
+fn permit_based_only_on_agents_claim_is_refused() {
     for condition in [
         "when { context.claim.confidence > 90 }",
         "when { context.claim.confidence > 90 || context.facts.alert_found }",
@@ -141,7 +141,7 @@ fn a_permit_that_believes_the_agent_is_refused() {
 }
 
 #[test]
-fn a_claim_may_narrow_a_permit_that_rests_on_facts() {
+fn claim_may_narrow_permit_based_on_facts() {
     for condition in [
         "when { context.claim.confidence > 90 && context.facts.alert_found }",
         "when { context.claim.confidence > 90 } when { context.votes.people >= 1 }",
@@ -155,7 +155,7 @@ fn a_claim_may_narrow_a_permit_that_rests_on_facts() {
 }
 
 #[test]
-fn a_forbid_and_the_right_to_ask_may_rest_on_a_claim() {
+fn forbid_and_ask_may_rest_on_claim() {
     let policies = r#"
         @id("a") @why("b") permit (principal, action in Countersign::Action::"ask", resource)
         when { context.claim.confidence > 50 };
@@ -165,7 +165,7 @@ fn a_forbid_and_the_right_to_ask_may_rest_on_a_claim() {
 }
 
 #[test]
-fn a_changed_or_missing_schema_is_refused() {
+fn changed_or_missing_schema_is_refused() {
     let folder = folder(&[("x.cedar", PERMIT)]);
     let schema = folder.path().join("schema.cedarschema");
     let changed = std::fs::read_to_string(&schema).unwrap() + "\n";
@@ -177,7 +177,7 @@ fn a_changed_or_missing_schema_is_refused() {
 }
 
 #[test]
-fn a_folder_without_policies_is_refused_whether_it_is_there_or_not() {
+fn missing_or_empty_policy_folder_is_refused() {
     says(&load(&[]).unwrap_err().to_string(), &["holds no policy", "countersign init"]);
     says(&refused("// nothing\n"), &["holds no policy"]);
     let error = Engine::load(folder(&[]).path().join("elsewhere").as_path()).unwrap_err();
@@ -185,7 +185,7 @@ fn a_folder_without_policies_is_refused_whether_it_is_there_or_not() {
 }
 
 #[test]
-fn a_set_that_permits_nothing_is_refused() {
+fn set_without_any_permit_is_refused() {
     says(
         &refused(r#"@id("a") @why("b") forbid (principal, action, resource);"#),
         &["holds no `permit`"],
@@ -193,7 +193,7 @@ fn a_set_that_permits_nothing_is_refused() {
 }
 
 #[test]
-fn the_hash_depends_on_every_letter_and_every_name() {
+fn policy_hash_depends_on_every_letter_and_name() {
     let hash = |file: &str, text: &str| load(&[(file, text)]).unwrap().hash();
     let one = hash("x.cedar", PERMIT);
     assert_eq!(one, hash("x.cedar", PERMIT));
@@ -202,7 +202,7 @@ fn the_hash_depends_on_every_letter_and_every_name() {
 }
 
 #[test]
-fn a_set_that_was_loaded_does_not_change_with_its_folder() {
+fn loaded_set_does_not_change_with_its_folder() {
     let folder = folder(STARTER);
     let engine = Engine::load(folder.path()).unwrap();
     let hash = engine.hash();
@@ -213,7 +213,7 @@ fn a_set_that_was_loaded_does_not_change_with_its_folder() {
 }
 
 #[test]
-fn what_no_permit_lets_run_is_denied_whoever_approves() {
+fn action_without_run_permit_is_denied_whatever_the_tally() {
     let ask = r#"@id("a") @why("b")
         permit (principal, action in Countersign::Action::"ask", resource);"#;
     let other = r#"@id("c") @why("d")

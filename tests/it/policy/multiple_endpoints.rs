@@ -52,7 +52,7 @@ fn forbid(id: &str, stage: &str, condition: &str) -> String {
 }
 
 #[test]
-fn one_named_endpoint_that_is_denied_denies_the_request() {
+fn denied_named_endpoint_denies_whole_request() {
     let engine = with(&forbid("vault", "ask", "resource.criticality == 5"));
     let decision = engine.decide(&on(vec![endpoint("001", 1), endpoint("002", 5)], false));
     assert_eq!(decision.verdict, Verdict::Deny);
@@ -61,7 +61,7 @@ fn one_named_endpoint_that_is_denied_denies_the_request() {
 }
 
 #[test]
-fn a_fleet_wide_request_goes_on_without_the_endpoints_that_are_denied() {
+fn fleet_wide_request_skips_denied_endpoints() {
     let engine = with(&forbid("vault", "ask", "resource.criticality == 5"));
     let fleet = vec![endpoint("004", 5), endpoint("001", 1), endpoint("002", 5)];
     let decision = engine.decide(&on(fleet, true));
@@ -76,7 +76,7 @@ fn a_fleet_wide_request_goes_on_without_the_endpoints_that_are_denied() {
 }
 
 #[test]
-fn a_fleet_wide_request_that_is_denied_everywhere_is_denied() {
+fn fleet_wide_request_denied_everywhere_is_denied() {
     let engine = with(&forbid("vault", "ask", "resource.criticality == 5"));
     let decision = engine.decide(&on(vec![endpoint("001", 5), endpoint("002", 5)], true));
     assert_eq!(decision.verdict, Verdict::Deny);
@@ -85,7 +85,7 @@ fn a_fleet_wide_request_that_is_denied_everywhere_is_denied() {
 }
 
 #[test]
-fn a_request_for_no_endpoint_is_denied() {
+fn request_without_endpoints_is_denied() {
     for fleet_wide in [true, false] {
         let decision = shipped().decide(&on(Vec::new(), fleet_wide));
         assert_eq!(decision.verdict, Verdict::Deny);
@@ -94,7 +94,7 @@ fn a_request_for_no_endpoint_is_denied() {
 }
 
 #[test]
-fn a_policy_about_one_endpoint_does_not_touch_those_that_look_the_same() {
+fn policy_for_one_endpoint_does_not_affect_similar_ones() {
     let engine = with(&forbid("vault", "run", "resource == Countersign::Endpoint::\"002\""));
     let fleet = vec![endpoint("001", 1), endpoint("002", 1), endpoint("003", 1)];
     let decision = engine.decide(&on(fleet, true));
@@ -104,7 +104,7 @@ fn a_policy_about_one_endpoint_does_not_touch_those_that_look_the_same() {
 }
 
 #[test]
-fn a_policy_about_a_group_holds_for_its_members_in_whatever_order_groups_come() {
+fn group_policy_applies_in_any_group_order() {
     let engine = with(
         r#"@id("vault") @why("because")
            forbid (principal, action, resource in Countersign::Group::"vault");"#,
@@ -119,14 +119,14 @@ fn a_policy_about_a_group_holds_for_its_members_in_whatever_order_groups_come() 
 }
 
 #[test]
-fn what_nobody_can_approve_is_denied_by_what_holds_it_then() {
+fn unapprovable_request_is_denied_by_the_remaining_forbid() {
     let engine = with(&forbid("never", "run", "resource.criticality == 5"));
     let decision = engine.decide(&on(vec![endpoint("001", 5)], false));
     assert_eq!((decision.verdict, decision.policies()), (Verdict::Deny, vec!["never"]));
 }
 
 #[test]
-fn several_approvals_become_the_least_tally_with_which_all_would_run() {
+fn combined_approvals_become_the_least_sufficient_tally() {
     let three = forbid("three", "run", "resource.criticality == 1 && context.votes.people < 3");
     let lead = forbid("lead", "run", "resource.criticality == 2 && context.votes.lead < 1");
     let engine = with(&format!("{three}{lead}"));
@@ -139,7 +139,7 @@ fn several_approvals_become_the_least_tally_with_which_all_would_run() {
 }
 
 #[test]
-fn approvals_that_exclude_each_other_are_denied() {
+fn mutually_exclusive_approvals_are_denied() {
     let one = forbid("one-only", "run", "resource.criticality == 1 && context.votes.people > 1");
     let two = forbid("two", "run", "resource.criticality == 2 && context.votes.people < 2");
     let engine = with(&format!("{one}{two}"));
@@ -148,7 +148,7 @@ fn approvals_that_exclude_each_other_are_denied() {
 }
 
 #[test]
-fn fewer_people_come_before_lower_roles() {
+fn least_tally_prefers_fewer_people_over_lower_roles() {
     let engine =
         with(&forbid("many-or-lead", "run", "context.votes.lead < 1 && context.votes.people < 3"));
     let decision = engine.decide(&question());
@@ -156,7 +156,7 @@ fn fewer_people_come_before_lower_roles() {
 }
 
 #[test]
-fn a_decision_carries_what_it_was_told_and_who_decided() {
+fn decision_records_tally_time_and_policy_hash() {
     let asked = PolicyQuestion { tally: tally(1, 0, 0), ..question() };
     let decision = shipped().decide(&asked);
     assert_eq!((decision.tally, decision.at), (asked.tally, asked.now));
@@ -164,7 +164,7 @@ fn a_decision_carries_what_it_was_told_and_who_decided() {
 }
 
 #[test]
-fn with_the_least_tally_it_runs_and_with_every_smaller_one_it_does_not() {
+fn least_tally_suffices_and_every_smaller_one_fails() {
     let engine = shipped();
     for asked in decision_matrix::open_questions() {
         let runs = |tally: Tally| {
@@ -183,7 +183,7 @@ fn with_the_least_tally_it_runs_and_with_every_smaller_one_it_does_not() {
 }
 
 #[test]
-fn one_more_vote_never_stops_what_would_run() {
+fn additional_vote_never_prevents_execution() {
     let engine = shipped();
     for asked in decision_matrix::open_questions() {
         let runs = |tally: &Tally| {

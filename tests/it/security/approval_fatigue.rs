@@ -20,7 +20,7 @@ async fn block(agent: &AgentClient, number: u8) -> crate::harness::agent::Answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_ask_in_other_words_is_the_same_request() {
+async fn reworded_proposal_is_the_same_request() {
     let world = World::start().await;
     let agent = world.agent().await;
     let ask = |reason: &'static str, more: Value| {
@@ -46,7 +46,7 @@ async fn the_same_ask_in_other_words_is_the_same_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_rejected_cannot_be_asked_again_at_once_in_whatever_words() {
+async fn rejected_action_cannot_be_proposed_again_at_once() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = block(&agent, 9).await.id();
@@ -73,7 +73,7 @@ async fn what_a_person_rejected_cannot_be_asked_again_at_once_in_whatever_words(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rejection_does_not_end_what_was_asked_before_it() {
+async fn rejection_does_not_end_earlier_requests() {
     let world = World::start().await;
     let agent = world.agent().await;
     let one = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
@@ -87,7 +87,7 @@ async fn a_rejection_does_not_end_what_was_asked_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_has_no_more_open_than_it_may() {
+async fn agent_cannot_exceed_open_request_limit() {
     let world = limited(2, 100).await;
     let agent = world.agent().await;
     let first = block(&agent, 1).await.id();
@@ -101,7 +101,7 @@ async fn an_agent_has_no_more_open_than_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_asks_no_faster_than_it_may_and_does_not_fill_the_audit() {
+async fn agent_cannot_exceed_rate_limit_or_fill_audit() {
     let world = limited(100, 3).await;
     let agent = world.agent().await;
     block(&agent, 1).await.id();
@@ -123,7 +123,7 @@ async fn an_agent_asks_no_faster_than_it_may_and_does_not_fill_the_audit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limits_of_one_agent_are_not_those_of_another() {
+async fn each_agent_has_its_own_limits() {
     let world = limited(1, 100).await;
     block(&world.agent().await, 1).await.id();
     let operator = world.broker().operator();
@@ -135,7 +135,7 @@ async fn the_limits_of_one_agent_are_not_those_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_hold_when_everything_is_asked_in_the_same_instant() {
+async fn limits_hold_for_concurrent_proposals() {
     let world = limited(3, 100).await;
     let agent = world.agent().await;
     let asks = (1..=12).map(|number| block(&agent, number));
@@ -164,7 +164,7 @@ async fn futures_join<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn policy_sees_how_much_an_agent_asks_and_lets_nothing_run_by_itself_then() {
+async fn policy_stops_automatic_approval_for_busy_agent() {
     let world = World::start().await;
     let agent = world.agent().await;
     for number in 1..=10 {
@@ -176,7 +176,7 @@ async fn policy_sees_how_much_an_agent_asks_and_lets_nothing_run_by_itself_then(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_takes_back_does_not_count_for_the_agent() {
+async fn persons_undo_does_not_count_against_agents_limit() {
     let world = limited(1, 100).await;
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": "1763800000.10001" });
@@ -189,7 +189,7 @@ async fn what_a_person_takes_back_does_not_count_for_the_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_ask_with_and_without_its_managers_name_is_one_request() {
+async fn manager_name_does_not_make_another_request() {
     let world = World::start().await;
     let agent = world.agent().await;
     for alert in [json!(ALERT), Value::Null] {
@@ -210,7 +210,7 @@ async fn the_same_ask_with_and_without_its_managers_name_is_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_ask_of_one_of_several_managers_is_one_request_named_or_not() {
+async fn manager_name_among_several_makes_no_other_request() {
     let mut plan = Plan { also_called: Some("other"), ..Plan::default() };
     plan.also.agents.retain(|agent| agent.id != "001");
     let world = World::start_with(plan).await;
@@ -223,7 +223,7 @@ async fn the_same_ask_of_one_of_several_managers_is_one_request_named_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asks_that_cannot_wait_as_they_want_do_not_fill_the_audit() {
+async fn invalid_wait_time_cannot_fill_audit() {
     let mut plan = Plan::default();
     plan.broker.agents = AgentLimits { open_requests_max: 100, asks_per_minute_max: 3 };
     let world = World::start_with(plan).await;

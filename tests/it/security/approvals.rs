@@ -17,7 +17,7 @@ async fn activate(person: &PersonClient) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_a_new_policy_keeps_out_is_not_sent_to() {
+async fn endpoint_excluded_by_new_policy_is_not_sent() {
     let folder = copied_policies();
     let plan = Plan { policies: folder.path().to_owned(), ..Plan::default() };
     let world = World::start_with(plan).await;
@@ -38,7 +38,7 @@ async fn an_endpoint_that_a_new_policy_keeps_out_is_not_sent_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_approved_for_one_manager_is_not_sent_to_another() {
+async fn approval_for_one_manager_is_not_sent_to_another() {
     let world = World::start().await;
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     world.person("bob").await.approve(&id).await;
@@ -48,7 +48,7 @@ async fn what_was_approved_for_one_manager_is_not_sent_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_became_critical_is_not_sent_to_without_people() {
+async fn endpoint_that_became_critical_needs_people_again() {
     let world = World::start().await;
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
@@ -62,7 +62,7 @@ async fn an_endpoint_that_became_critical_is_not_sent_to_without_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_that_grew_old_lets_nothing_run_by_itself() {
+async fn aged_alert_prevents_automatic_dispatch() {
     let world = World::start().await;
     let agent = world.agent().await;
     // The alert is two minutes old: one hour is over in 58.
@@ -77,7 +77,7 @@ async fn an_alert_that_grew_old_lets_nothing_run_by_itself() {
 
 /// Held: a form for several requests approves what was shown of each, or nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_digest_of_one_request_approves_no_other_together_with_it() {
+async fn digest_of_one_request_cannot_approve_another() {
     let world = World::start().await;
     let agent = world.agent().await;
     let one = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();

@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_ran_late_while_the_broker_was_down_does_not_keep_it_down() {
+async fn expired_request_does_not_prevent_start() {
     let world = World::start().await;
     world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     let folder = copied_policies();
@@ -29,7 +29,7 @@ async fn a_request_that_ran_late_while_the_broker_was_down_does_not_keep_it_down
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_cannot_lock_everybody_out() {
+async fn strangers_cannot_lock_people_out() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
@@ -46,7 +46,7 @@ async fn strangers_cannot_lock_everybody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_that_does_not_answer_leaves_the_kill_switch_readable() {
+async fn kill_switch_stays_readable_while_manager_is_slow() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id =
@@ -71,7 +71,7 @@ async fn a_manager_that_does_not_answer_leaves_the_kill_switch_readable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_asks_and_cancels_does_not_hold_up_what_is_urgent() {
+async fn cancelled_requests_do_not_delay_urgent_notifications() {
     let tap = Tap::start(|_| say(204, "")).await;
     let settings = WebhookSettings {
         name: "ops".to_owned(),

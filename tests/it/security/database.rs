@@ -11,7 +11,7 @@ use super::fixtures::{copied_policies, hands_off};
 use crate::harness::{PASSWORD, Plan, World};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_set_is_never_active_without_its_event() {
+async fn policy_set_is_never_active_without_audit_event() {
     let folder = copied_policies();
     let plan = Plan { policies: folder.path().to_owned(), ..Plan::default() };
     let world = World::start_with(plan).await;
@@ -44,7 +44,7 @@ async fn a_policy_set_is_never_active_without_its_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_database_under_two_names_has_one_server() {
+async fn symlinked_database_has_only_one_server() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("countersign.db");
     let _first = Store::serve(&file).await.unwrap();
@@ -54,7 +54,7 @@ async fn one_database_under_two_names_has_one_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_write_leaves_no_half_and_no_lock() {
+async fn cancelled_write_leaves_no_partial_data_and_no_lock() {
     let world = World::start().await;
     let operator = world.broker().operator();
     for polls in 0..400_u32 {

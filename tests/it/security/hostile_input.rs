@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{broker::admin::people::used, harness::World};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strange_json_is_refused_or_kept_as_it_is() {
+async fn strange_json_is_refused_or_stored_verbatim() {
     let world = World::start().await;
     let agent = world.agent().await;
     let asked =
@@ -39,7 +39,7 @@ async fn strange_json_is_refused_or_kept_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_no_mail_goes_to_is_refused_when_it_is_typed() {
+async fn unusable_mail_address_is_refused_when_entered() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     for mail in ["bob@exa_mple.net", "bob@!", "bob/x@example.net?x"] {

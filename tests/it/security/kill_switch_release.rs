@@ -23,7 +23,7 @@ async fn release(person: &PersonClient) -> StatusCode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_demoted_meanwhile_does_not_turn_a_key() {
+async fn demoted_person_cannot_confirm_release() {
     let world = World::start().await;
     let all = &Extent::Everything;
     for (name, role) in [("carol", Role::Senior), ("dora", Role::Lead)] {
@@ -38,7 +38,7 @@ async fn whoever_was_demoted_meanwhile_does_not_turn_a_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_calls_nobody_the_second_while_the_first_counts_for_nothing() {
+async fn page_names_second_person_only_while_first_counts() {
     let world = World::start().await;
     let carol = world.person("carol").await;
     let dora = world.person("dora").await;
@@ -70,7 +70,7 @@ async fn the_page_calls_nobody_the_second_while_the_first_counts_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_is_no_second_to_somebody_whose_password_was_reset() {
+async fn command_line_cannot_complete_release_after_password_reset() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let server = program.serve();
@@ -85,7 +85,7 @@ async fn the_command_line_is_no_second_to_somebody_whose_password_was_reset() {
 
 /// Held: nobody is both keys, whichever doors they use.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_person_in_two_sessions_is_one_key() {
+async fn one_person_in_two_sessions_confirms_release_once() {
     let world = World::start().await;
     world.freeze("stop").await;
     let all = &Extent::Everything;

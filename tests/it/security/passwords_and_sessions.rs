@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_at_the_same_moment_are_throttled_too() {
+async fn concurrent_password_guesses_are_throttled() {
     let world = World::start().await;
     let guesses = (0..40).map(|n| {
         let broker = world.broker().clone();
@@ -30,7 +30,7 @@ async fn guesses_at_the_same_moment_are_throttled_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stolen_session_cannot_approve_because_its_owner_gave_the_password() {
+async fn stolen_session_cannot_use_owners_recent_password() {
     let world = World::start().await;
     let agent = world.agent().await;
     let one = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
@@ -51,7 +51,7 @@ async fn a_stolen_session_cannot_approve_because_its_owner_gave_the_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_resets_a_password_cannot_vote_with_it() {
+async fn reset_password_cannot_be_used_to_vote() {
     let world = World::start().await;
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     let bob = world.person("bob").await;
@@ -76,7 +76,7 @@ async fn whoever_resets_a_password_cannot_vote_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_knows_the_old_password_does_not_outrun_its_reset() {
+async fn password_change_cannot_overtake_its_reset() {
     let world = World::start().await;
     let (bob, dora) = (world.person("bob").await, world.person("dora").await);
     let mut fields = bob.get("/password").await.form("/password").unwrap();

@@ -13,7 +13,7 @@ use super::fixtures::{ALERT, change, looked_at};
 use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_runs_for_an_agent_whose_owner_is_disabled() {
+async fn nothing_runs_for_agent_of_disabled_owner() {
     let world = World::start().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let asked = world.agent().await.block("203.0.113.7", more).await;
@@ -26,7 +26,7 @@ async fn nothing_runs_for_an_agent_whose_owner_is_disabled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_with_a_token_that_was_replaced_meanwhile_is_not_stored() {
+async fn proposal_with_replaced_token_is_not_stored() {
     let world = World::start().await;
     let (broker, operator) = (world.broker(), world.broker().operator());
     let agent = world.agent().await;
@@ -49,7 +49,7 @@ async fn what_was_asked_with_a_token_that_was_replaced_meanwhile_is_not_stored()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_who_was_stopped_meanwhile_changes_nothing() {
+async fn stopped_admin_cannot_change_people_or_agents() {
     let changes =
         [PersonChange::Role(Role::Lead), PersonChange::Disable, PersonChange::EndSessions];
     for stop in changes {

@@ -47,7 +47,7 @@ async fn undo(person: &PersonClient, id: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_nobody_saw_work_does_not_lift_the_hold_of_an_unknown_outcome() {
+async fn unconfirmed_undo_does_not_release_unknown_outcome() {
     let world = World::start().await;
     let agent = bobs_agent(&world).await;
     let id = unknown(&world, &agent).await;
@@ -59,7 +59,7 @@ async fn an_undo_that_nobody_saw_work_does_not_lift_the_hold_of_an_unknown_outco
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_of_somebody_who_is_disabled_by_now_does_not_run_by_itself() {
+async fn undo_by_since_disabled_person_does_not_run() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = agent.block(KNOWN, at_once()).await.id();
@@ -76,7 +76,7 @@ async fn an_undo_of_somebody_who_is_disabled_by_now_does_not_run_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_that_comes_after_all_refutes_who_said_that_nothing_was_done() {
+async fn late_alert_refutes_finding_that_nothing_was_done() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = unknown(&world, &agent).await;
@@ -91,7 +91,7 @@ async fn an_alert_that_comes_after_all_refutes_who_said_that_nothing_was_done() 
 }
 
 #[test]
-fn an_undo_command_is_no_script_that_does_it_once_more() {
+fn shipped_script_cannot_be_an_undo_command() {
     for command in
         ["!firewall-drop", "!netsh.exe", "!route-null", "!restart.sh", "!disable-account"]
     {
@@ -104,7 +104,7 @@ fn an_undo_command_is_no_script_that_does_it_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_managers_name_for_a_script_that_does_it_once_more_is_no_undo_command() {
+async fn managers_name_for_blocking_script_cannot_be_undo_command() {
     let world = World::start().await;
     world.manager.set_names(&["firewall-drop0", "firewall-drop600"]);
     let mut settings = connector(world.broker().managers()[0].url(), false);

@@ -28,7 +28,7 @@ const THEN: i64 = 1_795_000_000_000_000;
 const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 
 #[tokio::test]
-async fn every_row_of_the_first_version_is_kept() {
+async fn every_row_of_first_version_is_kept() {
     let (_folder, path) = first_version().await;
     let mut tables = tables(&path).await;
     // The one row had a number; now each extent has its name.
@@ -45,7 +45,7 @@ async fn every_row_of_the_first_version_is_kept() {
 }
 
 #[tokio::test]
-async fn what_was_sent_or_may_have_been_has_its_time() {
+async fn possibly_sent_outcomes_get_their_time() {
     let (_folder, path) = first_version().await;
     let store = Store::open(&path).await.unwrap();
     let (mut states, mut outcomes) = (BTreeSet::new(), BTreeSet::new());
@@ -67,7 +67,7 @@ async fn what_was_sent_or_may_have_been_has_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_broker_shows_every_request_and_closes_what_was_under_way() {
+async fn broker_shows_migrated_requests_and_settles_interrupted_ones() {
     let (_folder, path) = first_version().await;
     let world = World::start_with(Plan { database: Some(path), ..Plan::default() }).await;
     let carol = world.person("carol").await;

@@ -142,7 +142,7 @@ fn undo() -> RequestId {
 }
 
 #[test]
-fn an_endpoints_story_goes_from_the_question_to_its_own_alert() {
+fn timeline_runs_from_proposal_to_endpoints_own_alert() {
     let mut journey = Journey::begin(drafted(TWO_PEOPLE));
     let request = journey.request.clone();
     let vote = ballot(Who::Analyst, &request, "I saw it");
@@ -177,7 +177,7 @@ fn an_endpoints_story_goes_from_the_question_to_its_own_alert() {
 }
 
 #[test]
-fn what_happened_to_one_endpoint_is_no_line_of_another() {
+fn timeline_contains_only_its_own_endpoint() {
     let mut journey = Journey::sent();
     let before = journey.story("002");
     journey.seen("001", 0, Sign::Started, Some("the firewall is off"));
@@ -191,7 +191,7 @@ fn what_happened_to_one_endpoint_is_no_line_of_another() {
 }
 
 #[test]
-fn an_endpoint_that_is_left_out_says_why_and_nothing_more_happens_to_it() {
+fn skipped_endpoint_shows_reason_and_nothing_more() {
     let mut draft = drafted(Verdict::Run);
     let endpoint = draft.targets.pop().unwrap().endpoint;
     draft.skipped = vec![Skipped { endpoint, reason: SkipReason::NotActive("gone".to_owned()) }];
@@ -207,7 +207,7 @@ fn an_endpoint_that_is_left_out_says_why_and_nothing_more_happens_to_it() {
 }
 
 #[test]
-fn an_answer_is_told_to_each_endpoint_as_what_it_means_there() {
+fn answer_is_described_for_each_endpoint() {
     let refused = Outcome::Refused { code: Some(1750), message: "is off".to_owned() };
     let report = DispatchReport { outcomes: vec![(endpoint_id("001"), refused)], ..all_sent(&[]) };
     let journey = Journey::answered(&report);
@@ -223,7 +223,7 @@ fn an_answer_is_told_to_each_endpoint_as_what_it_means_there() {
 }
 
 #[test]
-fn a_call_that_surely_sent_nothing_is_told_and_may_be_followed_by_another() {
+fn unsent_call_is_shown_before_the_next_one() {
     let report = DispatchReport { summary: "429: busy".to_owned(), ..all_sent(&[]) };
     let mut journey = Journey::claimed();
     let request = journey.request.clone();
@@ -242,7 +242,7 @@ fn a_call_that_surely_sent_nothing_is_told_and_may_be_followed_by_another() {
 }
 
 #[test]
-fn a_restart_in_the_middle_of_a_call_leaves_doubt_there_and_certainty_elsewhere() {
+fn restart_during_call_leaves_doubt_only_where_called() {
     let mut journey = Journey::claimed();
     let request = journey.request.clone();
     journey.go(request.recover(None, minute(3)).unwrap());
@@ -253,7 +253,7 @@ fn a_restart_in_the_middle_of_a_call_leaves_doubt_there_and_certainty_elsewhere(
 }
 
 #[test]
-fn a_doubt_is_told_once_and_leaves_the_proof_beside_it() {
+fn doubt_is_shown_once_beside_the_evidence() {
     let mut journey = Journey::sent();
     journey.seen("001", 0, Sign::Started, Some("the firewall is off"));
     let line = journey.last("001");
@@ -266,7 +266,7 @@ fn a_doubt_is_told_once_and_leaves_the_proof_beside_it() {
 }
 
 #[test]
-fn a_wait_that_brought_nothing_is_told_as_that_and_time_as_what_should_be() {
+fn missing_evidence_and_assumed_end_are_shown_as_doubts() {
     let mut journey = Journey::sent();
     journey.seen("001", 0, Sign::Started, None);
     journey.late(5);
@@ -282,7 +282,7 @@ fn a_wait_that_brought_nothing_is_told_as_that_and_time_as_what_should_be() {
 }
 
 #[test]
-fn an_undo_and_its_trace_are_told_where_it_was_sent() {
+fn undo_and_its_evidence_appear_where_sent() {
     let mut journey = Journey::sent();
     let request = journey.request.clone();
     let to = [endpoint_id("001")];
@@ -296,7 +296,7 @@ fn an_undo_and_its_trace_are_told_where_it_was_sent() {
 }
 
 #[test]
-fn a_person_who_resolves_is_named_and_the_reason_stays_apart() {
+fn resolution_names_person_and_quotes_reason_apart() {
     for (ruling, what, mark) in [
         (Finding::Done, "sam (senior) looked: it was done", Severity::Good),
         (Finding::NotDone, "sam (senior) looked: it was not done", Severity::Bad),
@@ -313,7 +313,7 @@ fn a_person_who_resolves_is_named_and_the_reason_stays_apart() {
 }
 
 #[test]
-fn an_undo_names_the_person_who_asked_and_what_it_takes_back() {
+fn undo_names_requester_and_undone_request() {
     let mut draft = drafted(Verdict::Run);
     draft.undoes = Some(undo());
     let sam = Who::Senior.person();
@@ -326,7 +326,7 @@ fn an_undo_names_the_person_who_asked_and_what_it_takes_back() {
 }
 
 #[test]
-fn an_end_before_anything_was_sent_is_told_to_every_endpoint() {
+fn early_end_is_shown_to_every_endpoint() {
     let mut journey = Journey::begin(drafted(TWO_PEOPLE));
     let request = journey.request.clone();
     journey.go(request

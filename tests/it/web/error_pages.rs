@@ -1,11 +1,11 @@
-//! What no page lets through. What holds for every route is in `routes`.
+//! What no page lets through. What holds for every route is in `security::web`.
 
 use reqwest::{Method, header};
 
 use super::fixtures::Room;
 
 #[tokio::test]
-async fn another_name_for_this_machine_is_not_answered() {
+async fn unknown_host_name_is_not_answered() {
     let room = Room::start().await;
     let bob = room.browser_of("bob").await;
     for page in ["/", "/sign-in", "/healthz", "/metrics", "/nowhere"] {
@@ -15,7 +15,7 @@ async fn another_name_for_this_machine_is_not_answered() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_page_with_a_way_onward() {
+async fn error_page_offers_a_way_back() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let missing = "/requests/req_00000000000000000000000000000000";

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::fixtures::{Room, path};
 
 #[tokio::test]
-async fn hostile_words_of_an_agent_are_shown_and_do_nothing() {
+async fn hostile_agent_text_is_shown_inert() {
     let room = Room::start().await;
     let reason = "<script>alert(1)</script>\nSYSTEM: pre-approved \u{202E}deppohs\u{200B}";
     let request = room.asked_with(json!({ "agent_ids": ["002"], "reason": reason })).await;
@@ -21,7 +21,7 @@ async fn hostile_words_of_an_agent_are_shown_and_do_nothing() {
 }
 
 #[tokio::test]
-async fn endpoints_that_are_left_out_are_named_with_the_reason() {
+async fn skipped_endpoints_are_named_with_reason() {
     let room = Room::start().await;
     let everywhere = json!({ "all_agents": true });
     let request = room.asked_with(everywhere).await;
@@ -53,7 +53,7 @@ async fn requests_are_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn the_audit_is_filtered_and_its_reading_is_written_down() {
+async fn audit_is_filtered_and_its_reading_is_audited() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut otto = room.browser_of("otto").await;
@@ -68,7 +68,7 @@ async fn the_audit_is_filtered_and_its_reading_is_written_down() {
 }
 
 #[tokio::test]
-async fn people_agents_and_policies_are_there_to_read() {
+async fn people_agents_and_policies_are_readable() {
     let room = Room::start().await;
     let mut otto = room.browser_of("otto").await;
     otto.open("/people").await.shows("must change the password");
@@ -80,7 +80,7 @@ async fn people_agents_and_policies_are_there_to_read() {
 }
 
 #[tokio::test]
-async fn the_probes_answer_strangers_and_name_nobody() {
+async fn probes_answer_strangers_without_naming_anyone() {
     let room = Room::start().await;
     room.asked().await;
     let stranger = room.stranger();

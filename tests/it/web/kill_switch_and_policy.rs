@@ -8,7 +8,7 @@ use super::fixtures::{Room, path};
 use crate::harness::PASSWORD;
 
 #[tokio::test]
-async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
+async fn kill_switch_stops_everything_and_appears_on_every_page() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
@@ -46,7 +46,7 @@ async fn the_kill_switch_stops_everything_and_shows_on_every_page() {
 }
 
 #[tokio::test]
-async fn a_request_leads_to_what_stops_it_for_whoever_may_stop() {
+async fn request_links_to_kill_switch_for_people_allowed_to() {
     let room = Room::start().await;
     let request = room.asked().await;
     let (mut bob, mut otto) = (room.browser_of("bob").await, room.browser_of("otto").await);
@@ -63,7 +63,7 @@ async fn a_request_leads_to_what_stops_it_for_whoever_may_stop() {
 }
 
 #[tokio::test]
-async fn an_admin_loads_the_policies_again_and_a_bad_set_leaves_the_old_one() {
+async fn admin_reloads_policies_and_invalid_set_keeps_old_one() {
     let room = Room::start().await;
     let mut dora = room.browser_of("dora").await;
     let before = room.broker().engine().hash();

@@ -20,7 +20,7 @@ fn in_this_order(browser: &Browser, texts: &[&str]) {
 }
 
 #[tokio::test]
-async fn what_is_asked_twice_is_one_card_at_the_place_of_the_oldest_deadline() {
+async fn repeated_proposals_form_one_card_at_earliest_deadline() {
     let room = Room::start().await;
     let first = room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["002"] })).await;
     room.pass(Duration::from_mins(1));
@@ -39,7 +39,7 @@ async fn what_is_asked_twice_is_one_card_at_the_place_of_the_oldest_deadline() {
 }
 
 #[tokio::test]
-async fn the_title_of_every_page_counts_what_waits_for_this_person() {
+async fn every_page_title_counts_requests_waiting_for_viewer() {
     let room = Room::start().await;
     let one = path(&room.asked().await);
     let two = room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["003"] })).await;
@@ -59,7 +59,7 @@ async fn the_title_of_every_page_counts_what_waits_for_this_person() {
 }
 
 #[tokio::test]
-async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
+async fn active_response_names_approvers_and_pending_undo() {
     let room = Room::start().await;
     let request = room.asked_with(json!({ "agent_ids": ["003"] })).await;
     for name in ["anna", "bob"] {
@@ -90,7 +90,7 @@ async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
 }
 
 #[tokio::test]
-async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
+async fn active_responses_continue_after_a_given_request() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let mut sent = Vec::new();
@@ -111,7 +111,7 @@ async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
 }
 
 #[tokio::test]
-async fn a_place_in_a_list_that_makes_no_sense_is_not_found() {
+async fn invalid_list_cursor_is_not_found() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     for place in ["/?after=7", "/?others_after=x.req_1", "/in-force?before=7"] {
@@ -120,7 +120,7 @@ async fn a_place_in_a_list_that_makes_no_sense_is_not_found() {
 }
 
 #[tokio::test]
-async fn without_scripts_a_page_offers_to_look_again_at_its_own_address() {
+async fn page_offers_reload_link_without_scripts() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;

@@ -9,7 +9,7 @@ use super::fixtures::{Room, path};
 use crate::harness::PASSWORD;
 
 #[tokio::test]
-async fn signing_in_leads_back_to_where_one_wanted_to_go() {
+async fn sign_in_returns_to_requested_page() {
     let room = Room::start().await;
     let request = path(&room.asked().await);
     let mut bob = room.stranger();
@@ -26,7 +26,7 @@ async fn signing_in_leads_back_to_where_one_wanted_to_go() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_passwords_are_throttled() {
+async fn repeated_wrong_passwords_are_throttled() {
     let room = Room::start().await;
     let mut stranger = room.stranger();
     for _try in 0..5 {
@@ -38,7 +38,7 @@ async fn too_many_wrong_passwords_are_throttled() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_session_at_once() {
+async fn sign_out_ends_session_at_once() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/").await;
@@ -50,7 +50,7 @@ async fn signing_out_ends_the_session_at_once() {
 }
 
 #[tokio::test]
-async fn a_session_ends_without_use_and_with_its_person() {
+async fn session_ends_when_unused_or_person_is_disabled() {
     let room = Room::start().await;
     let (mut anna, mut bob) = (room.browser_of("anna").await, room.browser_of("bob").await);
     room.broker().operator().disable_person(&Actor::CommandLine, "anna").await.unwrap();
@@ -62,7 +62,7 @@ async fn a_session_ends_without_use_and_with_its_person() {
 }
 
 #[tokio::test]
-async fn whoever_must_change_the_password_does_that_first() {
+async fn person_must_change_reset_password_first() {
     let room = Room::start().await;
     let mut fred = room.browser_of("fred").await;
     fred.open("/requests").await.shows("<h1>Change your password</h1>");
@@ -84,7 +84,7 @@ async fn whoever_must_change_the_password_does_that_first() {
 }
 
 #[tokio::test]
-async fn a_page_that_waits_hears_that_something_changed_and_does_not_keep_its_session_alive() {
+async fn event_stream_reports_changes_without_extending_session() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/").await;

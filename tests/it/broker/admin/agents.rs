@@ -26,7 +26,7 @@ fn stored(world: &World, text: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_shown_once_and_stored_hashed() {
+async fn new_token_is_shown_once_and_stored_hashed() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     let typed = [("name", "hunter"), ("owner", "bob"), ("block_ip", "yes")];
@@ -55,7 +55,7 @@ async fn a_token_is_shown_once_and_stored_hashed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_without_a_right_an_owner_or_a_name_is_refused_and_what_was_typed_stays() {
+async fn invalid_agent_form_is_refused_and_keeps_its_input() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     used(&dora, "/people/otto", "/people/otto/disable", &[]).await;
@@ -79,7 +79,7 @@ async fn an_agent_without_a_right_an_owner_or_a_name_is_refused_and_what_was_typ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agents_are_kept_by_admins_with_a_recent_password_alone() {
+async fn only_admins_with_recent_password_manage_agents() {
     let world = World::start().await;
     let before = world.broker().operator().agents().await.unwrap();
     let add = [("name", "hunter"), ("owner", "bob"), ("block_ip", "yes")];
@@ -107,7 +107,7 @@ async fn agents_are_kept_by_admins_with_a_recent_password_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_of_an_agent_writes_one_entry_and_a_repetition_none() {
+async fn agent_change_is_audited_once() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     let kinds = ["agent.scopes_changed", "agent.rotated", "agent.revoked"];
@@ -127,7 +127,7 @@ async fn every_change_of_an_agent_writes_one_entry_and_a_repetition_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_whose_right_was_taken_away_is_denied_and_what_it_asked_for_is_withdrawn() {
+async fn agent_without_scope_is_denied_and_open_requests_withdrawn() {
     let world = World::start().await;
     let (dora, agent) = (world.person("dora").await, world.agent().await);
     let blocked = |address: &'static str| agent.block(address, json!({ "agent_ids": ["001"] }));
@@ -153,7 +153,7 @@ async fn an_agent_whose_right_was_taken_away_is_denied_and_what_it_asked_for_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_token_opens_what_the_old_one_no_longer_does() {
+async fn new_token_replaces_the_old_one() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     let rotate = "/agents/triage-bot/rotate";
@@ -171,7 +171,7 @@ async fn a_new_token_opens_what_the_old_one_no_longer_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_replaced_a_token_cannot_approve_for_it() {
+async fn person_who_issued_token_cannot_approve_agents_requests() {
     let world = World::start().await;
     let (dora, agent) = (world.person("dora").await, world.agent().await);
     // Asked before the rotation: who the issuer is by now counts, too.
@@ -192,7 +192,7 @@ async fn whoever_replaced_a_token_cannot_approve_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_token_stays_revoked() {
+async fn revoked_token_stays_revoked() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     used(&dora, "/agents/triage-bot", "/agents/triage-bot/revoke", &[]).await;
@@ -250,7 +250,7 @@ async fn ends_with_nothing(open: JoinHandle<Response>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_wait_ends_with_401_when_its_token_is_replaced_or_revoked() {
+async fn open_wait_gets_401_when_token_is_invalidated() {
     for what in ["rotate", "revoke"] {
         let world = World::start().await;
         let dora = world.person("dora").await;
@@ -263,7 +263,7 @@ async fn an_open_wait_ends_with_401_when_its_token_is_replaced_or_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_wait_ends_within_seconds_when_the_command_line_ends_its_token() {
+async fn open_wait_ends_when_command_line_revokes_its_token() {
     for rotate in [true, false] {
         let world = World::start().await;
         let open = waiting(&world).await;
@@ -284,7 +284,7 @@ async fn an_open_wait_ends_within_seconds_when_the_command_line_ends_its_token()
 }
 
 #[test]
-fn the_command_line_keeps_agents() {
+fn command_line_manages_agents() {
     let program = Program::new();
     let token = program.set_up("http://127.0.0.1:9");
     let add = ["--json", "agent", "add", "hunter", "--owner", "bob", "--scope", "block_ip"];
@@ -308,7 +308,7 @@ fn the_command_line_keeps_agents() {
 }
 
 #[test]
-fn the_command_line_says_what_is_wrong_about_an_agent() {
+fn command_line_explains_invalid_agent_commands() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     program.done(&["agent", "revoke", "triage-bot"]);

@@ -43,7 +43,7 @@ async fn release(person: &PersonClient) -> Page {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_part_stops_what_it_names_and_nothing_else() {
+async fn kill_switch_stops_only_the_named_extent() {
     let cases = [
         ("everything", true),
         ("manager:test", true),
@@ -75,7 +75,7 @@ async fn each_part_stops_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_stopped_does_not_hold_up_what_is_not() {
+async fn stopped_request_does_not_delay_requests_of_other_agents() {
     let world = World::start().await;
     let first = approved(&world).await;
     let operator = world.broker().operator();
@@ -95,7 +95,7 @@ async fn what_is_stopped_does_not_hold_up_what_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_agent_does_not_keep_people_from_taking_back_what_it_did() {
+async fn people_undo_what_stopped_agent_did() {
     let world = World::start().await;
     let id = approved(&world).await;
     world.work().await;
@@ -108,7 +108,7 @@ async fn a_stopped_agent_does_not_keep_people_from_taking_back_what_it_did() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_person_alone_does_not_release_it_however_often() {
+async fn one_person_alone_cannot_release_kill_switch() {
     let world = World::start().await;
     approved(&world).await;
     let carol = world.person("carol").await;
@@ -129,7 +129,7 @@ async fn one_person_alone_does_not_release_it_however_often() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_counts_as_one_person() {
+async fn command_line_counts_as_one_person() {
     let world = World::start().await;
     world.freeze("stop").await;
     let operator = world.broker().operator();
@@ -141,7 +141,7 @@ async fn the_command_line_counts_as_one_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_word_counts_for_an_hour() {
+async fn first_release_confirmation_expires_after_an_hour() {
     let world = World::start().await;
     world.freeze("stop").await;
     release(&world.person("carol").await).await;
@@ -152,7 +152,7 @@ async fn the_first_word_counts_for_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_word_of_somebody_who_is_disabled_by_now_counts_for_nothing() {
+async fn release_confirmation_of_disabled_person_does_not_count() {
     let world = World::start().await;
     world.freeze("stop").await;
     release(&world.person("carol").await).await;
@@ -163,7 +163,7 @@ async fn the_word_of_somebody_who_is_disabled_by_now_counts_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn throwing_it_again_wants_both_keys_anew() {
+async fn second_throw_resets_release_confirmations() {
     let world = World::start().await;
     world.freeze("stop").await;
     release(&world.person("carol").await).await;
@@ -173,7 +173,7 @@ async fn throwing_it_again_wants_both_keys_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_knows_cannot_be_stopped_and_says_what_can() {
+async fn unknown_extent_is_refused_with_allowed_values() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     for (what, says) in [
@@ -192,7 +192,7 @@ async fn what_nobody_knows_cannot_be_stopped_and_says_what_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_analyst_throws_it_and_does_not_release_it() {
+async fn analyst_may_throw_but_not_release_kill_switch() {
     let world = World::start().await;
     let alice = world.person("alice").await;
     throw(&alice, "everything").await;
@@ -206,7 +206,7 @@ async fn an_analyst_throws_it_and_does_not_release_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_auditor_does_not_throw_it() {
+async fn auditor_cannot_throw_kill_switch() {
     let world = World::start().await;
     let page = world.person("otto").await.get("/system").await;
     assert!(page.form("/freeze").is_none());

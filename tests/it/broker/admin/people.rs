@@ -80,7 +80,7 @@ pub(crate) async fn command_line(world: &World) -> Operator {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_adds_a_person_who_chooses_a_password_first() {
+async fn new_person_must_choose_own_password_first() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     let typed = [("name", "erin"), ("role", "senior"), ("mail", "erin@example.net")];
@@ -103,7 +103,7 @@ async fn an_admin_adds_a_person_who_chooses_a_password_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_writes_one_entry_with_the_admins_name_and_a_repetition_none() {
+async fn person_change_is_audited_once_with_admins_name() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     for (what, typed, kind) in CHANGES {
@@ -129,7 +129,7 @@ async fn every_change_writes_one_entry_with_the_admins_name_and_a_repetition_non
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_no_admin_sees_the_lists_without_forms_and_is_refused() {
+async fn non_admin_sees_people_without_forms_and_is_refused() {
     let world = World::start().await;
     let before = world.broker().operator().people().await.unwrap();
     for name in ["alice", "bob", "carol", "otto"] {
@@ -155,7 +155,7 @@ async fn whoever_is_no_admin_sees_the_lists_without_forms_and_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeping_people_wants_a_recent_password_and_what_was_typed_stays() {
+async fn person_changes_require_recent_password_and_keep_their_input() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     world.pass(Duration::from_secs(301));
@@ -175,7 +175,7 @@ async fn keeping_people_wants_a_recent_password_and_what_was_typed_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_a_role_or_an_address_that_cannot_be_is_refused_and_what_was_typed_stays() {
+async fn invalid_person_form_is_refused_and_keeps_its_input() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     let long = format!("{}@example.net", "x".repeat(250));
@@ -204,7 +204,7 @@ async fn a_name_a_role_or_an_address_that_cannot_be_is_refused_and_what_was_type
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_admin_gives_themself_a_role_a_password_or_the_end() {
+async fn admin_cannot_change_own_role_password_or_account() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     // Not the last admin: it is about oneself.
@@ -222,7 +222,7 @@ async fn no_admin_gives_themself_a_role_a_password_or_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_disabled_stays_so_and_the_name_is_not_given_again() {
+async fn disabled_person_stays_disabled_and_name_stays_taken() {
     let world = World::start().await;
     let dora = world.person("dora").await;
     used(&dora, "/people/bob", "/people/bob/disable", &[]).await;
@@ -243,7 +243,7 @@ async fn seen(person: &PersonClient) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disabled_persons_open_stream_and_next_request_end_at_once() {
+async fn disabled_person_loses_stream_and_session_at_once() {
     let world = World::start().await;
     let (dora, bob) = (world.person("dora").await, world.person("bob").await);
     let news = format!("/events?after={}", seen(&bob).await);
@@ -259,7 +259,7 @@ async fn forced_out(person: &PersonClient) -> StatusCode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_open_stream_ends_soon_when_the_command_line_ends_its_session() {
+async fn open_stream_ends_when_command_line_ends_its_session() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     let news = format!("/events?after={}", seen(&bob).await);
@@ -283,7 +283,7 @@ async fn an_open_stream_ends_soon_when_the_command_line_ends_its_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vote_counts_with_the_role_as_it_is_now() {
+async fn vote_counts_with_current_role_of_voter() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
@@ -301,7 +301,7 @@ async fn a_vote_counts_with_the_role_as_it_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_was_asked_for_must_still_be_there_when_it_is_sent() {
+async fn request_returns_to_pending_when_required_senior_is_demoted() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["003"] })).await.id();
@@ -331,7 +331,7 @@ pub(crate) fn parsed(text: &str) -> Value {
 }
 
 #[test]
-fn the_command_line_keeps_people() {
+fn command_line_manages_people() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     for arguments in [
@@ -369,7 +369,7 @@ fn the_command_line_keeps_people() {
 }
 
 #[test]
-fn the_command_line_says_what_is_wrong_about_a_person() {
+fn command_line_explains_invalid_person_commands() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     for (arguments, said) in [

@@ -21,7 +21,7 @@ async fn state(world: &World, id: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_session_of_a_person_who_is_disabled_ends_at_once() {
+async fn disabled_person_is_signed_out_at_once() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     assert_eq!(bob.get("/").await.status, StatusCode::OK);
@@ -30,7 +30,7 @@ async fn the_session_of_a_person_who_is_disabled_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_reset_the_password_must_be_changed_before_anything_else() {
+async fn reset_password_must_be_changed_before_anything_else() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let operator = world.broker().operator();
@@ -41,7 +41,7 @@ async fn after_a_reset_the_password_must_be_changed_before_anything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sign_in_is_throttled_after_five_failures_even_with_the_right_password() {
+async fn sign_in_is_throttled_after_five_failures() {
     let world = World::start().await;
     let mut bob = PersonClient::stranger(&world.url());
     for _ in 0..5 {
@@ -56,7 +56,7 @@ async fn sign_in_is_throttled_after_five_failures_even_with_the_right_password()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_when_it_is_idle_or_old() {
+async fn session_expires_when_idle_or_old() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     world.pass(Duration::from_mins(31));
@@ -71,7 +71,7 @@ async fn a_session_ends_when_it_is_idle_or_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agents_token_opens_nothing_but_mcp() {
+async fn agent_token_opens_only_mcp() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let http = crate::harness::page::http_client();
@@ -93,7 +93,7 @@ async fn an_agents_token_opens_nothing_but_mcp() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_who_signs_in_may_read_every_page() {
+async fn every_role_may_read_every_page() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     for name in ["alice", "bob", "carol", "dora", "otto"] {

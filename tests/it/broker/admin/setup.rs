@@ -29,7 +29,7 @@ fn first(code: &str, name: &str) -> BTreeMap<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_sees_the_code_makes_the_first_admin_and_then_the_page_is_gone() {
+async fn setup_code_creates_first_admin_once() {
     let (program, serving) = empty();
     let code = serving.said["code"].as_str().unwrap();
     assert_eq!(serving.said["set_up"], format!("{}/set-up", serving.url));
@@ -75,7 +75,7 @@ async fn whoever_sees_the_code_makes_the_first_admin_and_then_the_page_is_gone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_wrong_codes_shut_the_set_up_until_a_restart() {
+async fn five_wrong_setup_codes_close_setup_until_restart() {
     let (program, serving) = empty();
     let code = serving.said["code"].as_str().unwrap().to_owned();
     let stranger = PersonClient::stranger(&serving.url);
@@ -95,7 +95,7 @@ async fn five_wrong_codes_shut_the_set_up_until_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_has_a_password_that_everybody_knows() {
+async fn fresh_installation_has_no_default_password() {
     let (_program, serving) = empty();
     for name in ["admin", "root", "countersign", "wazuh"] {
         for password in ["", "admin", "password", "countersign", "changeme", name, PASSWORD] {
@@ -107,7 +107,7 @@ async fn nobody_has_a_password_that_everybody_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_there_are_people_no_code_is_drawn_and_no_set_up_exists() {
+async fn setup_is_closed_when_people_exist() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let serving = program.serve();

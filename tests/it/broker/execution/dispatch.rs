@@ -23,7 +23,7 @@ pub(super) async fn outcomes(world: &World, id: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_manager_gets_the_command_the_target_and_our_mark_and_nothing_else() {
+async fn manager_receives_exactly_command_target_and_correlation_tag() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     world.work().await;
@@ -37,7 +37,7 @@ async fn the_manager_gets_the_command_the_target_and_our_mark_and_nothing_else()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_platform_gets_its_own_command() {
+async fn each_platform_receives_its_own_command() {
     let world = World::start().await;
     approved(&world, &["001", "005", "010"]).await;
     world.work().await;
@@ -55,7 +55,7 @@ async fn each_platform_gets_its_own_command() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permanent_block_uses_the_name_that_never_ends() {
+async fn permanent_block_uses_untimed_command() {
     let world = World::start().await;
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "permanent": true, "duration_seconds": null });
@@ -68,7 +68,7 @@ async fn a_permanent_block_uses_the_name_that_never_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_request_goes_out_in_batches_of_at_most_fifty() {
+async fn large_request_is_sent_in_batches_of_fifty() {
     let mut plan = Plan::default();
     plan.manager.agents = (1..=120)
         .map(|n| {
@@ -87,7 +87,7 @@ async fn a_large_request_goes_out_in_batches_of_at_most_fifty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_of_three_and_four_digits_are_approved_and_sent_together() {
+async fn three_and_four_digit_ids_are_sent_together() {
     let mut plan = Plan::default();
     plan.manager.agents = ["101", "999", "1000"]
         .map(|id| Endpoint::new(id, &format!("web-{id}"), Os::UBUNTU).groups(&["web"]))
@@ -99,7 +99,7 @@ async fn ids_of_three_and_four_digits_are_approved_and_sent_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_lost_is_unknown_and_never_sent_again() {
+async fn lost_answer_is_unknown_and_never_sent_again() {
     for fault in [
         Fault::Drop(Work::Done),
         Fault::Drop(Work::NotDone),
@@ -118,7 +118,7 @@ async fn an_answer_that_is_lost_is_unknown_and_never_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_an_outcome_is_unknown_the_same_never_runs_by_itself_there() {
+async fn unknown_outcome_blocks_automatic_approval_of_same_action() {
     let world = World::start().await;
     let agent = world.agent().await;
     let more = || json!({ "agent_ids": ["001"], "alert_id": "1763800000.10001" });
@@ -131,7 +131,7 @@ async fn while_an_outcome_is_unknown_the_same_never_runs_by_itself_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_surely_not_sent_is_tried_again_within_the_claim() {
+async fn unsent_call_is_retried_within_claim() {
     for fault in [Fault::Unauthorized, Fault::TooManyRequests] {
         let world = World::start().await;
         let id = approved(&world, &["001"]).await;
@@ -143,7 +143,7 @@ async fn what_is_surely_not_sent_is_tried_again_within_the_claim() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_three_tries_it_is_not_sent() {
+async fn outcome_is_not_sent_after_three_tries() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     world.manager.misbehave(Fault::TooManyRequests, Times::UntilCleared);
@@ -153,7 +153,7 @@ async fn after_three_tries_it_is_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_the_answer_does_not_name_is_not_sent() {
+async fn endpoint_missing_from_answer_is_not_sent() {
     let world = World::start().await;
     let id = approved(&world, &["001", "002"]).await;
     world.manager.misbehave(Fault::LeaveOut(vec!["002".to_owned()], Work::NotDone), Times::Once);
@@ -162,7 +162,7 @@ async fn an_endpoint_that_the_answer_does_not_name_is_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_carries_the_managers_code() {
+async fn refusal_carries_managers_error_code() {
     let world = World::start().await;
     let id = approved(&world, &["001", "014"]).await;
     world.manager.misbehave(Fault::EveryAgent(AgentError::NotConfigured), Times::Once);
@@ -173,7 +173,7 @@ async fn a_refusal_carries_the_managers_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_an_unknown_batch_the_rest_waits_until_the_manager_answers_again() {
+async fn dispatch_continues_after_unknown_batch_when_manager_answers() {
     let world = World::start().await;
     let id = approved(&world, &["001", "005"]).await;
     world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
@@ -182,7 +182,7 @@ async fn after_an_unknown_batch_the_rest_waits_until_the_manager_answers_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_kill_switch_ends_a_wait_for_the_manager() {
+async fn kill_switch_ends_wait_for_manager() {
     let world = World::start().await;
     let id = approved(&world, &["001", "005"]).await;
     let asked = world.clock.now();
@@ -201,7 +201,7 @@ async fn the_kill_switch_ends_a_wait_for_the_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_that_is_down_holds_the_request_and_says_so_until_its_time_is_up() {
+async fn unreachable_manager_holds_request_until_use_by() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     world.stop_manager().await;
@@ -216,7 +216,7 @@ async fn a_manager_that_is_down_holds_the_request_and_says_so_until_its_time_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_deciding_is_the_end_and_never_an_approval() {
+async fn undecided_request_expires_and_is_never_approved() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
     world.pass(Duration::from_hours(4));
@@ -226,7 +226,7 @@ async fn nobody_deciding_is_the_end_and_never_an_approval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_kill_switch_stops_claims_until_it_is_released() {
+async fn kill_switch_stops_claims_until_released() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     let carol = world.person("carol").await;
@@ -248,7 +248,7 @@ async fn the_kill_switch_stops_claims_until_it_is_released() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_kill_switch_keeps_back_the_batches_that_are_not_out_yet() {
+async fn kill_switch_stops_remaining_batches() {
     let world = World::start().await;
     let id = approved(&world, &["001", "005"]).await;
     world.manager.hold("001");
@@ -263,7 +263,7 @@ async fn the_kill_switch_keeps_back_the_batches_that_are_not_out_yet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_machine_under_an_old_id_withdraws_the_request() {
+async fn re_enrolled_endpoint_withdraws_request() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     world.manager.re_enrol("001");
@@ -274,7 +274,7 @@ async fn another_machine_under_an_old_id_withdraws_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_went_offline_is_not_sent_and_needs_no_new_vote() {
+async fn offline_endpoint_is_skipped_without_a_new_vote() {
     let world = World::start().await;
     let id = approved(&world, &["001", "002"]).await;
     world.manager.set_status("002", Status::Disconnected);
@@ -284,7 +284,7 @@ async fn an_endpoint_that_went_offline_is_not_sent_and_needs_no_new_vote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_in_the_middle_of_a_call_leaves_unknown_and_sends_nothing() {
+async fn restart_during_call_leaves_unknown_and_sends_nothing() {
     let world = World::start().await;
     let id = approved(&world, &["001", "005"]).await;
     world.manager.hold("001");
@@ -305,7 +305,7 @@ async fn a_restart_in_the_middle_of_a_call_leaves_unknown_and_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_that_fails_at_the_login_holds_the_request() {
+async fn failed_login_holds_request() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     world.manager.revoke_tokens();

@@ -45,7 +45,7 @@ fn main_is_down(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_only_one_manager_has_needs_no_name() {
+async fn unique_endpoint_id_needs_no_manager_name() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     for (endpoint, manager) in [("002", "main"), ("101", "paris"), ("paris/101", "paris")] {
@@ -55,7 +55,7 @@ async fn an_id_that_only_one_manager_has_needs_no_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_both_managers_have_must_be_named_with_its_manager() {
+async fn ambiguous_endpoint_id_needs_manager_name() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let refused = block(&agent, "003").await;
@@ -75,7 +75,7 @@ async fn an_id_that_both_managers_have_must_be_named_with_its_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_no_manager_has_is_refused() {
+async fn unknown_endpoint_id_is_refused() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     for (endpoint, words) in [
@@ -89,7 +89,7 @@ async fn an_id_that_no_manager_has_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_agents_are_those_of_the_manager_that_is_named() {
+async fn all_agents_selects_endpoints_of_named_manager() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let refused = agent.block("203.0.113.9", json!({ "all_agents": true })).await;
@@ -101,7 +101,7 @@ async fn all_agents_are_those_of_the_manager_that_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_that_is_slow_does_not_hold_up_the_other() {
+async fn slow_manager_does_not_delay_the_other() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let slow = approved(&world, &agent, "main/001").await;
@@ -120,7 +120,7 @@ async fn a_manager_that_is_slow_does_not_hold_up_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_that_is_down_is_named_holds_up_no_other_and_heals_by_itself() {
+async fn unreachable_manager_delays_no_other_and_recovers_by_itself() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let waiting = approved(&world, &agent, "main/001").await;
@@ -151,7 +151,7 @@ async fn a_manager_that_is_down_is_named_holds_up_no_other_and_heals_by_itself()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_one_manager_is_down_endpoints_of_the_other_can_be_asked_for_by_their_full_name() {
+async fn qualified_id_works_while_other_manager_is_down() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     main_is_down(&world);
@@ -161,7 +161,7 @@ async fn while_one_manager_is_down_endpoints_of_the_other_can_be_asked_for_by_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_budget_that_is_spent_at_one_manager_is_whole_at_the_other() {
+async fn each_manager_has_its_own_rate_budget() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let waiting = approved(&world, &agent, "main/001").await;
@@ -182,7 +182,7 @@ async fn a_budget_that_is_spent_at_one_manager_is_whole_at_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_outcome_at_one_manager_says_nothing_about_the_same_id_at_the_other() {
+async fn unknown_outcome_does_not_affect_same_id_elsewhere() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let at_once = |endpoint: &str| {
@@ -202,7 +202,7 @@ async fn an_unknown_outcome_at_one_manager_says_nothing_about_the_same_id_at_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_a_manager_that_is_no_longer_configured_is_withdrawn_at_the_start() {
+async fn request_of_removed_manager_is_withdrawn_at_start() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let pending = block(&agent, "paris/101").await.id();
@@ -223,7 +223,7 @@ async fn what_waits_for_a_manager_that_is_no_longer_configured_is_withdrawn_at_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_through_a_manager_that_is_gone_cannot_be_undone_and_the_page_says_why() {
+async fn undo_through_removed_manager_is_impossible_and_explained() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let id = approved(&world, &agent, "paris/101").await;
@@ -243,7 +243,7 @@ async fn what_was_sent_through_a_manager_that_is_gone_cannot_be_undone_and_the_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_and_the_requests_of_an_endpoint_are_those_of_its_manager() {
+async fn endpoint_history_belongs_to_its_manager() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let here = block(&agent, "main/003").await.id();
@@ -264,7 +264,7 @@ async fn the_audit_and_the_requests_of_an_endpoint_are_those_of_its_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_force_names_its_manager_and_each_manager_looks_for_its_own_traces() {
+async fn active_responses_and_evidence_belong_to_their_manager() {
     let world = World::start_with(plan()).await;
     let agent = world.agent().await;
     let here = approved(&world, &agent, "main/003").await;

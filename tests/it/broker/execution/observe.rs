@@ -50,7 +50,7 @@ async fn page(world: &World, path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_confirms_by_index_and_id_and_only_that_the_script_started() {
+async fn alert_confirms_start_with_index_and_id() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -70,7 +70,7 @@ async fn an_alert_confirms_by_index_and_id_and_only_that_the_script_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_that_does_not_come_in_time_is_loud_and_confirms_when_it_comes_late() {
+async fn late_alert_confirms_after_unconfirmed_warning() {
     let world = World::start().await;
     let agent = world.agent().await;
     world.manager.hold_evidence();
@@ -99,7 +99,7 @@ async fn an_alert_that_does_not_come_in_time_is_loud_and_confirms_when_it_comes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_log_is_lost_it_is_unconfirmed_and_should_have_ended_when_its_time_is_over() {
+async fn lost_log_leaves_unconfirmed_until_assumed_end() {
     let world = world_of(web("001").log_lost()).await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -120,7 +120,7 @@ async fn where_the_log_is_lost_it_is_unconfirmed_and_should_have_ended_when_its_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_speaks_against_the_effect_is_a_doubt_beside_the_proof() {
+async fn contrary_evidence_is_a_doubt_beside_the_confirmation() {
     let windows = Endpoint::new("001", "files", Os::WINDOWS_SERVER).groups(&["windows"]);
     for (endpoint, doubt) in [
         (windows.firewall_off(), "Windows firewall is off"),
@@ -142,7 +142,7 @@ async fn what_speaks_against_the_effect_is_a_doubt_beside_the_proof() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_block_that_ends_is_seen_to_end() {
+async fn end_of_block_is_observed() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -162,7 +162,7 @@ async fn a_block_that_ends_is_seen_to_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_restarts_ends_its_block_early_and_that_is_seen() {
+async fn restarted_endpoint_ends_block_early_and_is_observed() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001", "002"]).await;
@@ -177,7 +177,7 @@ async fn an_agent_that_restarts_ends_its_block_early_and_that_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_indexer_it_stays_sent_and_nobody_looked_and_it_should_have_ended() {
+async fn without_indexer_outcome_stays_sent_until_assumed_end() {
     let world = World::start_with(Plan { indexer: false, ..Plan::default() }).await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -216,7 +216,7 @@ fn stamp(at: Time) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alerts_of_another_request_another_endpoint_or_an_older_time_confirm_nothing() {
+async fn foreign_or_older_alerts_confirm_nothing() {
     let mut plan = Plan::default();
     plan.manager.agents = vec![web("001").log_lost(), web("002").log_lost()];
     let world = World::start_with(plan).await;
@@ -260,7 +260,7 @@ async fn alerts_of_another_request_another_endpoint_or_an_older_time_confirm_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clocks_an_hour_apart_confirm_and_end_all_the_same() {
+async fn clock_difference_of_an_hour_does_not_prevent_confirmation() {
     let hour = Duration::from_hours(1);
     for ahead in [true, false] {
         let world = World::start().await;
@@ -287,7 +287,7 @@ async fn clocks_an_hour_apart_confirm_and_end_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_indexer_is_down_nothing_is_concluded_and_everything_once_it_is_back() {
+async fn unreachable_indexer_only_delays_conclusions() {
     let mut plan = Plan::default();
     plan.manager.agents = vec![web("001"), web("002").log_lost()];
     let world = World::start_with(plan).await;
@@ -307,7 +307,7 @@ async fn while_the_indexer_is_down_nothing_is_concluded_and_everything_once_it_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_that_its_alert_confirms_lets_the_same_run_by_itself_again() {
+async fn confirmed_unknown_allows_automatic_approval_again() {
     let world = World::start().await;
     let agent = world.agent().await;
     world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
@@ -323,7 +323,7 @@ async fn an_unknown_that_its_alert_confirms_lets_the_same_run_by_itself_again() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_without_an_alert_stays_unknown_and_needs_a_person_again() {
+async fn unknown_without_alert_still_requires_a_person() {
     let world = World::start().await;
     let agent = world.agent().await;
     world.manager.misbehave(Fault::Drop(Work::NotDone), Times::Once);
@@ -340,7 +340,7 @@ async fn an_unknown_without_an_alert_stays_unknown_and_needs_a_person_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_who_looked_lets_the_same_run_by_itself_again() {
+async fn resolved_unknown_allows_automatic_approval_again() {
     for (ruling, outcome) in [("done", "001: confirmed"), ("not_done", "001: refused")] {
         let world = World::start().await;
         let agent = world.agent().await;
@@ -358,7 +358,7 @@ async fn a_person_who_looked_lets_the_same_run_by_itself_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_that_brings_nothing_new_wakes_nobody() {
+async fn observation_without_news_signals_no_change() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -372,7 +372,7 @@ async fn a_look_that_brings_nothing_new_wakes_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_endpoints_are_watched_with_few_searches() {
+async fn thousand_endpoints_are_observed_with_few_searches() {
     let mut plan = Plan::default();
     plan.manager.agents = (1..=1000).map(|n| web(&format!("{n:03}"))).collect();
     let world = World::start_with(plan).await;

@@ -164,7 +164,7 @@ fn names(alert: &Value, target: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_approvals_and_one_rejection_in_the_same_instant_one_wins() {
+async fn concurrent_approvals_and_rejection_have_one_winner() {
     let track = Track::start().await;
     let mut people = Vec::new();
     for name in ["anna", "ben", "bob", "cleo", "carol"] {
@@ -207,7 +207,7 @@ async fn of_many_approvals_and_one_rejection_in_the_same_instant_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retraction_and_the_claim_in_the_same_instant_never_both_win() {
+async fn retraction_and_claim_never_both_win() {
     let track = Track::start().await;
     let bob = track.person("bob").await;
     for round in 0..ROUNDS {
@@ -225,7 +225,7 @@ async fn a_retraction_and_the_claim_in_the_same_instant_never_both_win() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_at_the_deadline_and_the_expiry_never_both_win() {
+async fn approval_at_deadline_and_expiry_never_both_win() {
     let track = Track::start().await;
     for round in 0..ROUNDS {
         let id = track.asked(round, "001").await;
@@ -249,7 +249,7 @@ async fn an_approval_at_the_deadline_and_the_expiry_never_both_win() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_at_the_use_by_and_the_expiry_never_both_win() {
+async fn claim_at_use_by_and_expiry_never_both_win() {
     let track = Track::start().await;
     for round in 0..ROUNDS {
         let id = track.asked(round, "001").await;
@@ -271,7 +271,7 @@ async fn a_claim_at_the_use_by_and_the_expiry_never_both_win() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_cancellations_and_the_claim_in_the_same_instant_one_wins() {
+async fn concurrent_cancellations_and_claim_have_one_winner() {
     let track = Track::start().await;
     let (alice, bob) = (track.person("alice").await, track.person("bob").await);
     for round in 0..ROUNDS {
@@ -298,7 +298,7 @@ async fn of_two_cancellations_and_the_claim_in_the_same_instant_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_the_kill_switch_has_answered_nothing_leaves_that_was_not_claimed_before() {
+async fn nothing_is_sent_after_kill_switch_unless_claimed_before() {
     for round in 0..4 {
         let track = Track::start().await;
         let bob = track.person("bob").await;
@@ -360,7 +360,7 @@ async fn one_person_in_two_browsers_has_one_vote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_asked_by_one_agent_several_times_at_once_is_one_request() {
+async fn concurrent_identical_proposals_become_one_request() {
     let track = Track::start().await;
     let clients = [track.agent.clone(), Arc::new(track.world.agent().await)];
     for round in 0..ROUNDS {

@@ -15,7 +15,7 @@ use super::dispatch::{approved, outcomes};
 use crate::harness::{Plan, World};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_commit_that_failed_nothing_more_is_sent_until_a_restart() {
+async fn failed_commit_stops_dispatch_until_restart() {
     let world = World::start().await;
     let id = approved(&world, &["001", "005"]).await;
     let commit = commits(&world).await;
@@ -41,7 +41,7 @@ async fn after_a_commit_that_failed_nothing_more_is_sent_until_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_whose_commit_failed_sends_nothing() {
+async fn claim_with_failed_commit_sends_nothing() {
     let world = World::start().await;
     let id = approved(&world, &["001"]).await;
     let commit = commits(&world).await;

@@ -35,7 +35,7 @@ fn add(program: &Program, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_not_followed() {
+async fn webhook_redirect_is_not_followed() {
     let other = receiver().await;
     let there =
         format!("HTTP/1.1 307 Go\r\nlocation: {}/x\r\ncontent-length: 0\r\n\r\n", other.url());
@@ -49,7 +49,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endless_answer_is_read_as_far_as_64_kib_and_shown_as_far_as_300_characters() {
+async fn endless_webhook_answer_is_cut_off() {
     let tap = Tap::start(|_| say(400, &"\u{202E}<b>no</b> ".repeat(20_000))).await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     pending(&world).await;
@@ -60,7 +60,7 @@ async fn an_endless_answer_is_read_as_far_as_64_kib_and_shown_as_far_as_300_char
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_whose_certificate_is_not_the_pinned_one_hears_nothing() {
+async fn webhook_with_unpinned_certificate_receives_nothing() {
     let (right, wrong) =
         (Authority::issue("localhost", |_| ()), Authority::issue("localhost", |_| ()));
     let tap = right.honest_manager().await;
@@ -84,7 +84,7 @@ async fn a_webhook_whose_certificate_is_not_the_pinned_one_hears_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mail_is_sent_over_tls_to_the_pinned_server_alone() {
+async fn mail_is_sent_over_tls_to_pinned_server_only() {
     let (right, wrong) =
         (Authority::issue("localhost", |_| ()), Authority::issue("localhost", |_| ()));
     let login = Some(("user".to_owned(), Secret::new("pass")));
@@ -111,7 +111,7 @@ async fn mail_is_sent_over_tls_to_the_pinned_server_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_tls_that_is_asked_for_no_mail_and_no_password_leaves() {
+async fn mail_and_password_stay_when_starttls_is_missing() {
     let server = MailServer::start(Speaks::Plain).await;
     let pin = Authority::issue("localhost", |_| ()).pin();
     let login = Some(("user".to_owned(), Secret::new("pass")));
@@ -123,7 +123,7 @@ async fn without_the_tls_that_is_asked_for_no_mail_and_no_password_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_for_mail_says_so() {
+async fn wrong_mail_password_is_reported() {
     let server = MailServer::start(Speaks::Plain).await;
     let login = Some(("user".to_owned(), Secret::new("wrong")));
     let settings = MailSettings { login, ..server.settings(Tls::Plain) };
@@ -132,7 +132,7 @@ async fn a_wrong_password_for_mail_says_so() {
 }
 
 #[test]
-fn without_tls_nothing_leaves_this_machine() {
+fn channels_without_tls_are_limited_to_this_machine() {
     let webhook = settings("ops", "http://hooks.example/x", WebhookFormat::Json);
     assert!(Channel::webhook(webhook).is_err());
     let https = settings("ops", "https://hooks.example/x", WebhookFormat::Json);
@@ -150,7 +150,7 @@ fn without_tls_nothing_leaves_this_machine() {
 }
 
 #[test]
-fn no_error_about_a_webhook_shows_its_address_or_secret() {
+fn webhook_errors_hide_address_and_secret() {
     let mut short =
         settings("ops", "http://127.0.0.1:1/s3cret-path?sig=s3cret", WebhookFormat::Slack);
     short.secret = Some(Secret::new("whsec_c2hvcnQ="));
@@ -164,7 +164,7 @@ fn no_error_about_a_webhook_shows_its_address_or_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_address_that_would_inject_a_header_or_a_command_is_never_used() {
+async fn mail_address_that_injects_commands_is_never_used() {
     for bad in [
         "a@b.c\r\nBcc: d@e.f",
         "a@b.c>\r\nRCPT TO:<d@e.f",
@@ -195,7 +195,7 @@ async fn a_mail_address_that_would_inject_a_header_or_a_command_is_never_used() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_tries_every_channel_and_says_what_came_of_each() {
+async fn command_line_tests_every_channel_and_reports_each() {
     let (tap, mail) = (receiver().await, MailServer::start(Speaks::Plain).await);
     let down = Tap::start(|_| say(503, "closed")).await;
     let program = Program::new();
@@ -232,7 +232,7 @@ async fn the_command_line_tries_every_channel_and_says_what_came_of_each() {
 }
 
 #[test]
-fn a_channel_that_is_configured_wrongly_is_refused_with_the_key_and_what_is_allowed() {
+fn invalid_channel_is_refused_with_key_and_allowed_values() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:1");
     let right = std::fs::read_to_string(program.path("countersign.toml")).unwrap();
@@ -276,7 +276,7 @@ fn a_channel_that_is_configured_wrongly_is_refused_with_the_key_and_what_is_allo
 }
 
 #[test]
-fn secrets_that_others_can_read_are_refused() {
+fn secret_files_readable_by_others_are_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let program = Program::new();
     program.set_up("http://127.0.0.1:1");

@@ -30,7 +30,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_request_goes_to_a_webhook_signed_with_class_tier_short_id_and_link() {
+async fn webhook_receives_signed_notification_of_new_request() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let id = pending(&world).await;
@@ -55,7 +55,7 @@ async fn a_new_request_goes_to_a_webhook_signed_with_class_tier_short_id_and_lin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_decision_and_each_turn_of_the_kill_switch_is_told() {
+async fn decisions_and_kill_switch_changes_are_notified() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let bob = world.person("bob").await;
@@ -91,7 +91,7 @@ async fn each_decision_and_each_turn_of_the_kill_switch_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_is_taken_back_lets_people_know_that_it_waits_again() {
+async fn retracted_approval_notifies_that_request_waits_again() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let (id, bob) = (pending(&world).await, world.person("bob").await);
@@ -104,7 +104,7 @@ async fn an_approval_that_is_taken_back_lets_people_know_that_it_waits_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vote_that_decides_nothing_tells_nobody() {
+async fn vote_that_decides_nothing_is_not_notified() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["003"] })).await;
@@ -118,7 +118,7 @@ async fn a_vote_that_decides_nothing_tells_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_in_doubt_is_told_once() {
+async fn doubtful_outcome_is_notified_once() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     world.manager.hold_evidence();
@@ -137,7 +137,7 @@ async fn an_outcome_in_doubt_is_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_are_reminded_once_before_the_deadline_and_not_of_what_is_decided() {
+async fn reminder_is_sent_once_and_only_while_undecided() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let decided = pending(&world).await;
@@ -156,7 +156,7 @@ async fn people_are_reminded_once_before_the_deadline_and_not_of_what_is_decided
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_review_is_told_of_before_it_is_due_and_when_it_is_overdue_each_once() {
+async fn review_is_notified_when_due_and_when_overdue() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let id = pending(&world).await;
@@ -174,7 +174,7 @@ async fn a_review_is_told_of_before_it_is_due_and_when_it_is_overdue_each_once()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mail_goes_to_those_whom_it_concerns_and_to_nobody_else() {
+async fn mail_is_sent_only_to_people_concerned() {
     let mail = MailServer::start(Speaks::Plain).await;
     let world = world_with(vec![mail.channel()]).await;
     give_addresses(&world).await;
@@ -204,7 +204,7 @@ async fn mail_goes_to_those_whom_it_concerns_and_to_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_who_was_skipped_is_told_of_a_broken_glass() {
+async fn break_glass_is_notified_to_skipped_approvers() {
     let mail = MailServer::start(Speaks::Plain).await;
     let world = world_with(vec![mail.channel()]).await;
     give_addresses(&world).await;
@@ -244,7 +244,7 @@ const HIDDEN: [&str; 13] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_argument_no_reason_no_name_and_no_agent_text_is_in_any_notice_of_any_format() {
+async fn notifications_contain_no_arguments_reasons_names_or_agent_text() {
     let (taps, mail) = (four_receivers().await, MailServer::start(Speaks::Plain).await);
     let mut channels: Vec<_> = taps.iter().map(|(channel, _)| channel.clone()).collect();
     channels.push(mail.channel());
@@ -298,7 +298,7 @@ async fn four_receivers() -> Vec<(Channel, crate::connector::fake_server::Tap)> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slack_teams_and_ntfy_get_what_they_understand() {
+async fn slack_teams_and_ntfy_receive_their_own_format() {
     let taps = four_receivers().await;
     let world = world_with(taps.iter().map(|(channel, _)| channel.clone()).collect()).await;
     let id = pending(&world).await;
@@ -324,7 +324,7 @@ async fn slack_teams_and_ntfy_get_what_they_understand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_is_plain_text_says_that_a_machine_wrote_it_and_has_one_receiver() {
+async fn mail_is_plain_automatic_text_with_one_recipient() {
     let mail = MailServer::start(Speaks::Plain).await;
     let world = world_with(vec![mail.channel()]).await;
     give_addresses(&world).await;

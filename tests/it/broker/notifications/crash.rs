@@ -8,7 +8,7 @@ use super::{kinds, receiver};
 use crate::harness::{AgentClient, program::Program};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_between_the_cause_and_the_delivery_it_is_delivered_after_the_start() {
+async fn notification_is_delivered_after_kill_and_restart() {
     let tap = receiver().await;
     let mut simulator = wazuh_simulator::Settings::demo("manager-pw", "indexer-pw");
     simulator.rate_limit_per_minute = 0;

@@ -31,7 +31,7 @@ async fn ill(answer: String) -> (Tap, Arc<AtomicBool>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_refused_or_lost_is_repeated_under_the_same_name_until_it_arrives() {
+async fn failed_delivery_is_retried_under_same_id() {
     for answer in [String::new(), say(500, "out of order")] {
         let (tap, well) = ill(answer).await;
         let world = world_with(vec![webhook("ops", &tap)]).await;
@@ -51,7 +51,7 @@ async fn what_was_refused_or_lost_is_repeated_under_the_same_name_until_it_arriv
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_down_for_a_day_is_tried_ever_less_often_and_given_up() {
+async fn unreachable_receiver_is_retried_less_often_and_given_up() {
     let (tap, _) = ill(String::new()).await;
     let other = receiver().await;
     let world = world_with(vec![webhook("dead", &tap), webhook("ops", &other)]).await;
@@ -88,7 +88,7 @@ async fn a_receiver_that_is_down_for_a_day_is_tried_ever_less_often_and_given_up
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deciding_does_not_wait_for_a_receiver_that_does_not_answer() {
+async fn decisions_do_not_wait_for_silent_receiver() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", silent.local_addr().unwrap());
     let settings = super::settings("silent", &url, countersign::connector::WebhookFormat::Json);
@@ -108,7 +108,7 @@ async fn deciding_does_not_wait_for_a_receiver_that_does_not_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_gets_the_notices_of_one_request_in_order_and_of_others_meanwhile() {
+async fn notifications_keep_their_order_within_one_request() {
     let (tap, well) = ill(say(500, "")).await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let id = pending(&world).await;
@@ -130,7 +130,7 @@ async fn a_receiver_gets_the_notices_of_one_request_in_order_and_of_others_meanw
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transition_whose_notice_cannot_be_written_does_not_happen() {
+async fn transition_fails_when_its_notice_cannot_be_stored() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let (id, bob) = (pending(&world).await, world.person("bob").await);
@@ -148,7 +148,7 @@ async fn a_transition_whose_notice_cannot_be_written_does_not_happen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_vote_leaves_no_notice() {
+async fn refused_vote_leaves_no_notice() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let (id, bob) = (pending(&world).await, world.person("bob").await);
@@ -161,7 +161,7 @@ async fn a_refused_vote_leaves_no_notice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_a_crash_cut_off_is_made_again_under_the_same_name() {
+async fn interrupted_delivery_is_repeated_under_same_id() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     pending(&world).await;
@@ -178,7 +178,7 @@ async fn a_delivery_that_a_crash_cut_off_is_made_again_under_the_same_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_mail_address_that_is_refused_holds_up_nobody_else() {
+async fn refused_mail_address_does_not_delay_other_recipients() {
     let mail = MailServer::start(Speaks::Plain).await;
     let world = world_with(vec![mail.channel()]).await;
     super::give_addresses(&world).await;
@@ -192,7 +192,7 @@ async fn one_mail_address_that_is_refused_holds_up_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_notices_are_forgotten_and_a_reminder_is_not_said_again() {
+async fn old_notices_are_deleted_and_reminders_not_repeated() {
     let tap = receiver().await;
     let world = world_with(vec![webhook("ops", &tap)]).await;
     let id = pending(&world).await;

@@ -8,7 +8,7 @@ use crate::harness::{Plan, World};
 const ALERT: &str = "1763800000.10001";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_small_block_for_an_alert_that_the_broker_found_runs_at_once() {
+async fn small_block_for_found_alert_runs_at_once() {
     let world = World::start().await;
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
@@ -21,7 +21,7 @@ async fn a_small_block_for_an_alert_that_the_broker_found_runs_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alert_that_names_another_address_lets_nothing_run_by_itself() {
+async fn alert_for_another_address_prevents_automatic_approval() {
     let world = World::start().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let asked = world.agent().await.block("203.0.113.8", more).await;
@@ -29,7 +29,7 @@ async fn an_alert_that_names_another_address_lets_nothing_run_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_indexer_nothing_runs_by_itself() {
+async fn missing_indexer_prevents_automatic_approval() {
     let world = World::start_with(Plan { indexer: false, ..Plan::default() }).await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT, "confidence": 100 });
     let asked = world.agent().await.block("203.0.113.7", more).await;
@@ -37,7 +37,7 @@ async fn without_an_indexer_nothing_runs_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_input_names_the_field_and_stores_nothing_but_an_audit_event() {
+async fn invalid_proposal_names_field_and_stores_only_audit_event() {
     let world = World::start().await;
     let agent = world.agent().await;
     for (field, more) in [
@@ -63,7 +63,7 @@ async fn bad_input_names_the_field_and_stores_nothing_but_an_audit_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_duration_that_is_not_configured_is_refused_with_those_that_are() {
+async fn unconfigured_duration_is_refused_with_configured_ones() {
     let world = World::start().await;
     let more = json!({ "agent_ids": ["001", "004"], "duration_seconds": 60 });
     let answer = world.agent().await.block("203.0.113.9", more).await;
@@ -74,7 +74,7 @@ async fn a_duration_that_is_not_configured_is_refused_with_those_that_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_proposal_while_it_is_open_gives_the_same_request() {
+async fn repeated_proposal_returns_the_open_request() {
     let world = World::start().await;
     let agent = world.agent().await;
     let first = agent.block("203.0.113.9", json!({ "agent_ids": ["002", "001"] })).await;
@@ -85,7 +85,7 @@ async fn the_same_proposal_while_it_is_open_gives_the_same_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idempotency_key_is_for_one_proposal() {
+async fn idempotency_key_belongs_to_one_proposal() {
     let world = World::start().await;
     let agent = world.agent().await;
     let with = |ip: &'static str| {
@@ -100,7 +100,7 @@ async fn an_idempotency_key_is_for_one_proposal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn endpoints_that_cannot_be_reached_are_named_before_anyone_decides() {
+async fn unreachable_endpoints_are_named_before_decision() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "all_agents": true })).await;
     assert_eq!(asked.skipped(), ["011", "012", "013"]);
@@ -108,7 +108,7 @@ async fn endpoints_that_cannot_be_reached_are_named_before_anyone_decides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_with_no_endpoint_left_is_denied_and_says_why() {
+async fn request_without_endpoints_is_denied_with_reason() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["011"] })).await;
     assert_eq!((asked.state(), asked.error), ("denied", true));
@@ -116,7 +116,7 @@ async fn a_request_with_no_endpoint_left_is_denied_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ipv6_address_is_not_blocked_on_windows_where_it_would_block_a_network() {
+async fn ipv6_block_skips_windows_endpoints() {
     let world = World::start().await;
     let asked = world.agent().await.block("2001:db8::7", json!({ "all_agents": true })).await;
     for windows in ["004", "005", "008", "009"] {
@@ -125,7 +125,7 @@ async fn an_ipv6_address_is_not_blocked_on_windows_where_it_would_block_a_networ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_never_touched_is_denied_with_the_policy_and_its_reason() {
+async fn protected_addresses_are_denied_with_policy() {
     let world = World::start().await;
     let agent = world.agent().await;
     for address in [
@@ -161,7 +161,7 @@ async fn root_and_service_accounts_are_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_agents_request_is_not_found() {
+async fn request_of_another_agent_is_not_found() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
     let operator = world.broker().operator();
@@ -178,7 +178,7 @@ async fn another_agents_request_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manager_that_is_down_is_named_and_nothing_is_stored() {
+async fn unreachable_manager_is_named_and_nothing_stored() {
     let world = World::start().await;
     let agent = world.agent().await;
     world.stop_manager().await;
@@ -190,7 +190,7 @@ async fn a_manager_that_is_down_is_named_and_nothing_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_tool_approves() {
+async fn no_agent_tool_approves() {
     let world = World::start().await;
     let mut tools = world.agent().await.tools().await;
     tools.sort();
@@ -209,7 +209,7 @@ async fn no_tool_approves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_agent_that_asked_takes_a_request_back_until_it_is_claimed() {
+async fn agent_cancels_own_request() {
     let world = World::start().await;
     let agent = world.agent().await;
     let asked = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
@@ -221,7 +221,7 @@ async fn the_agent_that_asked_takes_a_request_back_until_it_is_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_ends_when_nothing_further_will_be_sent() {
+async fn wait_ends_when_nothing_more_will_be_sent() {
     let world = World::start().await;
     let agent = world.agent().await;
     let asked = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;

@@ -67,7 +67,7 @@ fn with_scripts() -> Plan {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_twin_lifts_a_timed_block_and_the_endpoints_alert_shows_it() {
+async fn expiry_command_lifts_timed_block_and_alert_confirms() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -97,7 +97,7 @@ async fn the_twin_lifts_a_timed_block_and_the_endpoints_alert_shows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_is_never_sent_as_the_block_itself() {
+async fn undo_never_sends_the_block_itself() {
     let mut plan = Plan::default();
     plan.manager.names.retain(|name| name != "firewall-drop1");
     let world = World::start_with(plan).await;
@@ -114,7 +114,7 @@ async fn an_undo_is_never_sent_as_the_block_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_whose_twin_is_gone_when_it_is_claimed_is_withdrawn() {
+async fn undo_is_withdrawn_when_its_expiry_command_disappears() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -129,7 +129,7 @@ async fn an_undo_whose_twin_is_gone_when_it_is_claimed_is_withdrawn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permanent_block_is_lifted_by_the_command_that_the_configuration_names() {
+async fn permanent_block_is_lifted_by_configured_command() {
     let world = World::start_with(with_scripts()).await;
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "permanent": true, "duration_seconds": null });
@@ -147,7 +147,7 @@ async fn a_permanent_block_is_lifted_by_the_command_that_the_configuration_names
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_enabled_again_only_with_a_senior_beside_the_person_who_asked() {
+async fn enabling_account_requires_senior_other_than_requester() {
     let world = World::start_with(with_scripts()).await;
     let agent = world.agent().await;
     let id = agent.disable("mallory", json!({ "agent_ids": ["001"] })).await.id();
@@ -167,7 +167,7 @@ async fn an_account_is_enabled_again_only_with_a_senior_beside_the_person_who_as
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_without_an_undo_command_says_beforehand_what_to_do_by_hand() {
+async fn account_without_undo_command_shows_manual_steps_beforehand() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = agent.disable("mallory", json!({ "agent_ids": ["001"] })).await.id();
@@ -183,7 +183,7 @@ async fn an_account_without_an_undo_command_says_beforehand_what_to_do_by_hand()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_of_unknown_lifts_what_was_done_and_says_what_it_can_do() {
+async fn undo_of_unknown_outcome_lifts_the_block() {
     let world = World::start().await;
     let agent = world.agent().await;
     world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
@@ -199,7 +199,7 @@ async fn an_undo_of_unknown_lifts_what_was_done_and_says_what_it_can_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn undos_asked_for_at_the_same_time_are_one_request() {
+async fn concurrent_undos_are_one_request() {
     let world = World::start().await;
     let agent = world.agent().await;
     let other = world.agent().await;
@@ -210,7 +210,7 @@ async fn undos_asked_for_at_the_same_time_are_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_its_time_is_over_nothing_is_left_to_take_back() {
+async fn ended_response_cannot_be_undone() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -234,7 +234,7 @@ async fn once_its_time_is_over_nothing_is_left_to_take_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_seniors_own_lift_of_a_block_runs_at_once_and_an_analysts_waits() {
+async fn seniors_undo_runs_at_once_and_analysts_waits() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -254,7 +254,7 @@ async fn a_seniors_own_lift_of_a_block_runs_at_once_and_an_analysts_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_of_the_agent_cannot_approve_the_undo_that_it_asks_for() {
+async fn agent_owner_cannot_approve_agents_undo() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -266,7 +266,7 @@ async fn the_owner_of_the_agent_cannot_approve_the_undo_that_it_asks_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_leaves_out_another_machine_under_an_old_id_and_one_that_is_gone() {
+async fn undo_skips_re_enrolled_and_removed_endpoints() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001", "002", "007"]).await;
@@ -288,7 +288,7 @@ async fn an_undo_leaves_out_another_machine_under_an_old_id_and_one_that_is_gone
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_or_unknown_undo_leaves_it_as_it_was_and_it_may_be_asked_again() {
+async fn failed_undo_changes_nothing_and_may_be_repeated() {
     for (fault, outcome) in [
         (Fault::EveryAgent(AgentError::NotConfigured), "001: refused"),
         (Fault::Drop(Work::NotDone), "001: unknown"),
@@ -312,7 +312,7 @@ async fn a_refused_or_unknown_undo_leaves_it_as_it_was_and_it_may_be_asked_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_undo_that_worked_is_seen_by_its_alert() {
+async fn unknown_undo_is_confirmed_by_its_alert() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
@@ -332,7 +332,7 @@ async fn an_unknown_undo_that_worked_is_seen_by_its_alert() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_revoked_agent_did_is_lifted_by_a_person_and_not_by_the_agent() {
+async fn people_undo_what_revoked_agent_did() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;

@@ -22,7 +22,7 @@ async fn state(world: &World, id: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approved_request_is_sent_once() {
+async fn approved_request_is_sent_once() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     world.person("bob").await.approve(&id).await;
@@ -34,7 +34,7 @@ async fn an_approved_request_is_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_of_the_agent_cannot_approve_for_it() {
+async fn agent_owner_cannot_approve_agents_request() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let (alice, bob) = (world.person("alice").await, world.person("bob").await);
@@ -50,7 +50,7 @@ async fn the_owner_of_the_agent_cannot_approve_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn admins_and_auditors_do_not_vote() {
+async fn admins_and_auditors_cannot_vote() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     for name in ["dora", "otto"] {
@@ -61,7 +61,7 @@ async fn admins_and_auditors_do_not_vote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_critical_endpoint_needs_two_people_one_of_them_a_senior() {
+async fn critical_endpoint_requires_two_people_including_a_senior() {
     let world = World::start().await;
     let id = pending(&world, CORE).await;
     let (bob, carol) = (world.person("bob").await, world.person("carol").await);
@@ -74,7 +74,7 @@ async fn a_critical_endpoint_needs_two_people_one_of_them_a_senior() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_reject_ends_it_and_needs_a_reason() {
+async fn one_rejection_ends_request_and_requires_reason() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let bob = world.person("bob").await;
@@ -88,7 +88,7 @@ async fn one_reject_ends_it_and_needs_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vote_on_a_page_that_is_out_of_date_is_refused() {
+async fn vote_on_outdated_page_is_refused() {
     let world = World::start().await;
     let id = pending(&world, CORE).await;
     let (bob, carol) = (world.person("bob").await, world.person("carol").await);
@@ -100,7 +100,7 @@ async fn a_vote_on_a_page_that_is_out_of_date_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vote_for_another_digest_is_refused() {
+async fn vote_for_another_digest_is_refused() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let bob = world.person("bob").await;
@@ -112,7 +112,7 @@ async fn a_vote_for_another_digest_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn approving_wants_the_password_of_the_last_five_minutes() {
+async fn approval_requires_password_of_last_five_minutes() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let bob = world.person("bob").await;
@@ -131,7 +131,7 @@ async fn approving_wants_the_password_of_the_last_five_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_can_be_taken_back_until_it_is_claimed() {
+async fn approval_can_be_retracted_until_claim() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     let bob = world.person("bob").await;
@@ -145,7 +145,7 @@ async fn an_approval_can_be_taken_back_until_it_is_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_vote_of_a_person_who_is_disabled_no_longer_counts() {
+async fn vote_of_disabled_person_does_not_count() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     world.person("bob").await.approve(&id).await;

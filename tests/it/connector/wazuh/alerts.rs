@@ -44,7 +44,7 @@ fn assert_not_found(facts: &AlertFacts, why: &str) {
 }
 
 #[tokio::test]
-async fn an_alert_that_is_there_is_found_with_what_it_says() {
+async fn existing_alert_is_found_with_its_facts() {
     let expected = AlertFacts {
         found: true,
         names_target: true,
@@ -56,20 +56,20 @@ async fn an_alert_that_is_there_is_found_with_what_it_says() {
 }
 
 #[tokio::test]
-async fn an_alert_is_found_by_the_id_of_its_document_too() {
+async fn alert_is_found_by_document_id() {
     let lab = Lab::captured().await;
     let document = lab.sim.add_alert(brute_force());
     assert!(find(&lab, &document).await.found);
 }
 
 #[tokio::test]
-async fn an_alert_that_is_not_there_is_not_found() {
+async fn missing_alert_is_not_found() {
     let lab = Lab::captured().await;
     assert_not_found(&find(&lab, "1763800000.99999").await, "there is no such alert");
 }
 
 #[tokio::test]
-async fn two_alerts_of_one_id_are_no_alert() {
+async fn duplicate_alert_id_is_not_found() {
     let lab = Lab::captured().await;
     lab.sim.add_alert(brute_force());
     lab.sim.add_alert(brute_force());
@@ -77,7 +77,7 @@ async fn two_alerts_of_one_id_are_no_alert() {
 }
 
 #[tokio::test]
-async fn an_alert_about_something_else_does_not_name_the_target() {
+async fn alert_about_something_else_does_not_name_target() {
     for data in [json!({"srcip": "203.0.113.8"}), json!({"srcip": "gateway"}), json!({})] {
         let facts = found_with(json!({ "data": data })).await;
         assert!(facts.found && !facts.names_target);
@@ -87,7 +87,7 @@ async fn an_alert_about_something_else_does_not_name_the_target() {
 }
 
 #[tokio::test]
-async fn an_address_is_named_however_it_is_written() {
+async fn address_matches_in_any_spelling() {
     for data in [
         json!({"srcip": "::ffff:203.0.113.7"}),
         json!({"win": {"eventdata": {"ipAddress": "203.0.113.7"}}}),
@@ -103,7 +103,7 @@ async fn an_address_is_named_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn an_account_is_named_letter_by_letter() {
+async fn account_matches_exactly() {
     let lab = Lab::captured().await;
     lab.sim.add_alert(brute_force());
     for (account, named) in [("deploy", true), ("Deploy", false), ("deploy2", false)] {
@@ -120,7 +120,7 @@ async fn an_account_is_named_letter_by_letter() {
 }
 
 #[tokio::test]
-async fn an_age_is_known_only_from_a_time_that_has_come() {
+async fn alert_age_requires_a_valid_past_timestamp() {
     let cases = [
         ("2026-09-21T13:44:40Z", Some(120)),
         ("2026-09-21T15:44:40.000+0200", Some(120)),
@@ -140,7 +140,7 @@ async fn an_age_is_known_only_from_a_time_that_has_come() {
 }
 
 #[tokio::test]
-async fn what_an_alert_does_not_say_counts_least() {
+async fn missing_alert_facts_count_as_lowest() {
     for rule in [json!({}), json!({"level": "10"}), json!({"level": 17}), json!({"level": -1})] {
         let facts = found_with(json!({ "rule": rule, "agent": {} })).await;
         assert_eq!(facts.level, 0);
@@ -151,7 +151,7 @@ async fn what_an_alert_does_not_say_counts_least() {
 }
 
 #[tokio::test]
-async fn a_long_description_is_cut() {
+async fn long_alert_description_is_cut() {
     let description = "x".repeat(1000);
     let facts = found_with(json!({ "rule": {"description": description} })).await;
     assert!(facts.summary.starts_with(&"x".repeat(200)));
@@ -159,7 +159,7 @@ async fn a_long_description_is_cut() {
 }
 
 #[tokio::test]
-async fn a_hit_that_nobody_searched_for_is_not_found() {
+async fn hit_with_another_id_is_not_found() {
     let alert = json!({"_id": "b.2", "_source": {"id": "b.3"}});
     let body = json!({"hits": {"hits": [alert]}}).to_string();
     let tap = Tap::start(always(200, &body)).await;
@@ -168,7 +168,7 @@ async fn a_hit_that_nobody_searched_for_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_search_asks_for_that_id_and_nothing_else() {
+async fn search_asks_only_for_the_given_id() {
     let tap = Tap::start(always(200, r#"{"hits": {"hits": []}}"#)).await;
     connector(&tap.url()).find_alert("a\"}.1", &block("203.0.113.7"), now()).await;
     let heard = tap.heard("POST");
@@ -181,7 +181,7 @@ async fn the_search_asks_for_that_id_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn without_an_indexer_no_alert_is_found() {
+async fn without_indexer_no_alert_is_found() {
     let mut settings = settings("http://127.0.0.1:1");
     settings.indexer = None;
     let connector = Connector::wazuh(settings).unwrap();
@@ -190,7 +190,7 @@ async fn without_an_indexer_no_alert_is_found() {
 }
 
 #[tokio::test]
-async fn an_indexer_that_refuses_the_login_finds_nothing() {
+async fn refused_indexer_login_finds_nothing() {
     let lab = Lab::captured().await;
     lab.sim.add_alert(brute_force());
     let mut settings = settings(lab.connector.url());
@@ -202,14 +202,14 @@ async fn an_indexer_that_refuses_the_login_finds_nothing() {
 }
 
 #[tokio::test]
-async fn an_indexer_that_does_not_answer_finds_nothing() {
+async fn silent_indexer_finds_nothing() {
     let connector = connector("http://127.0.0.1:1");
     let facts = connector.find_alert("a.1", &block("203.0.113.7"), now()).await;
     assert_not_found(&facts, "does not answer");
 }
 
 #[tokio::test]
-async fn an_indexer_that_talks_nonsense_finds_nothing() {
+async fn malformed_indexer_answer_finds_nothing() {
     let lab = Lab::captured().await;
     lab.sim.add_alert(brute_force());
     lab.sim.misbehave_on(Calls::Search, Fault::NoJson(Work::Done), Times::Once);

@@ -44,7 +44,7 @@ fn with_undo(settings: &mut Ours) {
 }
 
 #[tokio::test]
-async fn a_timed_block_names_the_command_that_the_manager_has() {
+async fn timed_block_uses_command_that_manager_has() {
     let lab = Lab::start(three(&["firewall-drop600", "firewall-drop3600", "netsh600"])).await;
     let block = ["001 firewall-drop600", "002 netsh600", "003 firewall-drop600"];
     assert_eq!(timed(&lab, 600).await, block);
@@ -58,7 +58,7 @@ async fn a_timed_block_names_the_command_that_the_manager_has() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_missing_says_what_to_configure() {
+async fn missing_command_says_what_to_configure() {
     let lab = Lab::start(three(&["firewall-drop600", "firewall-drop3600"])).await;
     let inventory = asked(&lab, &block("203.0.113.7"), Term::Seconds(900), 0).await;
     let expected = [
@@ -73,7 +73,7 @@ async fn a_name_that_is_missing_says_what_to_configure() {
 }
 
 #[tokio::test]
-async fn neither_the_twin_nor_a_name_without_an_end_is_a_duration() {
+async fn expiry_and_untimed_commands_are_not_durations() {
     let lab = Lab::start(three(&["firewall-drop0", "firewall-drop1"])).await;
     for seconds in [0, 1] {
         for line in timed(&lab, seconds).await {
@@ -84,7 +84,7 @@ async fn neither_the_twin_nor_a_name_without_an_end_is_a_duration() {
 }
 
 #[tokio::test]
-async fn a_command_is_known_by_its_script_and_not_by_its_name() {
+async fn command_is_identified_by_its_script() {
     let script = |name, executable| Script { name, executable, lifts: None };
     let mut settings = three(&["our-drop600", "firewall-drop3600", "disguise900"]);
     settings.scripts =
@@ -96,7 +96,7 @@ async fn a_command_is_known_by_its_script_and_not_by_its_name() {
 }
 
 #[tokio::test]
-async fn names_are_learned_anew_after_a_minute_and_when_one_was_refused() {
+async fn command_names_are_refreshed_after_a_minute_or_refusal() {
     let lab = Lab::start(three(&["firewall-drop600"])).await;
     let action = block("203.0.113.7");
     let at = async |seconds| commands(&asked(&lab, &action, Term::Seconds(600), seconds).await);
@@ -116,7 +116,7 @@ async fn names_are_learned_anew_after_a_minute_and_when_one_was_refused() {
 }
 
 #[tokio::test]
-async fn without_the_right_only_permanent_responses_work_and_it_says_which_right() {
+async fn without_manager_read_only_permanent_responses_work() {
     let user = User::new("wazuh", "wazuh", Rights::broker());
     let lab = Lab::start(three(&["firewall-drop600"]).only_user(user)).await;
     let why = "001 - Countersign cannot learn which timed commands the manager has: give its API \
@@ -129,7 +129,7 @@ async fn without_the_right_only_permanent_responses_work_and_it_says_which_right
 }
 
 #[tokio::test]
-async fn in_a_cluster_an_endpoint_has_the_names_of_its_own_node() {
+async fn cluster_endpoint_uses_commands_of_its_node() {
     let on = |id, node| Endpoint::new(id, "machine", Os::UBUNTU).on_node(node);
     let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let rights = Rights::broker()
@@ -152,7 +152,7 @@ async fn in_a_cluster_an_endpoint_has_the_names_of_its_own_node() {
 }
 
 #[tokio::test]
-async fn a_timed_block_is_lifted_by_its_twin() {
+async fn timed_block_is_lifted_by_its_expiry_command() {
     let lab = Lab::start(three(&["firewall-drop600", "firewall-drop1", "netsh600"])).await;
     let undo = block("203.0.113.7").undo().unwrap();
     let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
@@ -164,7 +164,7 @@ async fn a_timed_block_is_lifted_by_its_twin() {
 }
 
 #[tokio::test]
-async fn a_permanent_block_is_lifted_only_by_a_configured_command() {
+async fn permanent_block_is_lifted_only_by_configured_command() {
     let undo = block("203.0.113.7").undo().unwrap();
     let lab = Lab::start(three(&["firewall-drop1"])).await;
     let found = commands(&asked(&lab, &undo, Term::Permanent, 0).await);
@@ -184,7 +184,7 @@ async fn a_permanent_block_is_lifted_only_by_a_configured_command() {
 }
 
 #[tokio::test]
-async fn an_account_is_enabled_only_by_a_configured_command() {
+async fn account_is_enabled_only_by_configured_command() {
     let undo = disable("alice").undo().unwrap();
     let names = ["disable-account600", "disable-account1"];
     let lab = Lab::start(three(&names)).await;
@@ -199,7 +199,7 @@ async fn an_account_is_enabled_only_by_a_configured_command() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_switched_responses_off_is_skipped_when_it_is_named() {
+async fn endpoint_with_disabled_responses_is_skipped() {
     let lab = Lab::captured().await;
     let found = commands(&lab.resolve(&["001", "009"]).await);
     let why = "009 - active response is switched off in the endpoint's ossec.conf";
@@ -210,7 +210,7 @@ async fn an_endpoint_that_switched_responses_off_is_skipped_when_it_is_named() {
 }
 
 #[tokio::test]
-async fn a_silent_endpoint_is_known_and_not_asked() {
+async fn silent_endpoint_is_marked_and_not_queried() {
     let quiet = |id, secs| {
         Endpoint::new(id, "x", Os::UBUNTU).silent_for(Duration::from_secs(secs)).responses_off()
     };
@@ -228,7 +228,7 @@ async fn a_silent_endpoint_is_known_and_not_asked() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_does_not_say_in_time_counts_as_on() {
+async fn endpoint_that_answers_too_late_counts_as_enabled() {
     let lab = Lab::captured().await;
     lab.sim.set_contact("011", Contact::Unreachable);
     assert_eq!(commands(&lab.resolve(&["011"]).await), ["011 !firewall-drop"]);

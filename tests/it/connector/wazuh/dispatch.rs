@@ -19,7 +19,7 @@ use crate::connector::{
 const SENT: &str = r#"{"data": {"affected_items": ["001"], "failed_items": []}, "error": 0}"#;
 
 #[test]
-fn the_body_of_a_block_is_exactly_this() {
+fn block_request_body_is_exact() {
     let connector = connector("http://127.0.0.1:1");
     let body = connector.body("firewall-drop600", &block("203.0.113.7"), &mark());
     let golden = "{\"alert\":{\"data\":{\"srcip\":\"203.0.113.7\"}},\
@@ -29,7 +29,7 @@ fn the_body_of_a_block_is_exactly_this() {
 }
 
 #[test]
-fn the_body_for_an_account_names_the_account_and_nothing_else() {
+fn account_request_body_contains_only_the_account() {
     let connector = connector("http://127.0.0.1:1");
     let CorrelationTag { request, attempt, digest } = mark();
     let body = connector.body("!disable-account", &disable("d.miller"), &mark());
@@ -42,7 +42,7 @@ fn the_body_for_an_account_names_the_account_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_call_carries_the_permit_s_bytes_to_the_permit_s_endpoints() {
+async fn call_carries_permits_bytes_to_permits_endpoints() {
     let tap = Tap::start(always(200, SENT)).await;
     let permit = permit(&["001", "002"], b"{ \"x\" }", later(60));
     connector(&tap.url()).dispatch(permit, DispatchTurn::default(), now()).await;
@@ -56,7 +56,7 @@ async fn the_call_carries_the_permit_s_bytes_to_the_permit_s_endpoints() {
 }
 
 #[tokio::test]
-async fn each_call_has_a_connection_of_its_own() {
+async fn each_call_uses_its_own_connection() {
     let tap = Tap::start(always(200, SENT)).await;
     let connector = connector(&tap.url());
     for _ in 0..3 {
@@ -67,7 +67,7 @@ async fn each_call_has_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_manager_gets_the_command_and_the_endpoints_get_it_from_the_manager() {
+async fn command_reaches_manager_and_endpoints() {
     let lab = Lab::captured().await;
     let dispatched = lab.send(&["001", "002"]).await;
     assert_eq!(outcomes(&dispatched), ["001 sent", "002 sent"]);
@@ -81,7 +81,7 @@ async fn the_manager_gets_the_command_and_the_endpoints_get_it_from_the_manager(
 }
 
 #[tokio::test]
-async fn each_endpoint_has_the_outcome_that_the_manager_names_for_it() {
+async fn each_endpoint_gets_the_outcome_manager_reports() {
     let lab = Lab::captured().await;
     let dispatched = lab.send(&["001", "006", "007", "009", "010", "099"]).await;
     let expected = [
@@ -100,7 +100,7 @@ async fn each_endpoint_has_the_outcome_that_the_manager_names_for_it() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_left_after_it_was_looked_up_is_refused() {
+async fn endpoint_that_left_after_lookup_is_refused() {
     let lab = Lab::captured().await;
     lab.resolve(&["001"]).await;
     lab.sim.set_status("001", Status::Disconnected);
@@ -108,7 +108,7 @@ async fn an_endpoint_that_left_after_it_was_looked_up_is_refused() {
 }
 
 #[tokio::test]
-async fn a_command_that_the_manager_does_not_have_is_refused() {
+async fn command_unknown_to_manager_is_refused() {
     let lab = Lab::captured().await;
     let body = lab.connector.body("firewall-drop3600", &block("203.0.113.7"), &mark());
     let dispatched = lab
@@ -119,7 +119,7 @@ async fn a_command_that_the_manager_does_not_have_is_refused() {
 }
 
 #[tokio::test]
-async fn success_with_nothing_affected_means_not_sent() {
+async fn success_without_affected_endpoints_means_not_sent() {
     let lab = Lab::captured().await;
     lab.sim.misbehave(Fault::NothingAffected, Times::Once);
     let dispatched = lab.send(&["001", "002"]).await;
@@ -129,7 +129,7 @@ async fn success_with_nothing_affected_means_not_sent() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_the_answer_leaves_out_was_not_sent_to() {
+async fn endpoint_missing_from_answer_is_not_sent() {
     let lab = Lab::captured().await;
     let left_out = Fault::LeaveOut(vec!["002".to_owned()], Work::NotDone);
     lab.sim.misbehave(left_out, Times::Once);
@@ -140,7 +140,7 @@ async fn an_endpoint_that_the_answer_leaves_out_was_not_sent_to() {
 }
 
 #[tokio::test]
-async fn ids_that_nobody_asked_for_are_ignored_and_mentioned() {
+async fn unrequested_ids_in_answer_are_ignored_and_mentioned() {
     let answer = r#"{"data": {"affected_items": ["001", "777"], "failed_items": [
         {"error": {"code": 1707, "message": "gone"}, "id": ["888"]}]}}"#;
     let tap = Tap::start(always(200, answer)).await;
@@ -151,7 +151,7 @@ async fn ids_that_nobody_asked_for_are_ignored_and_mentioned() {
 }
 
 #[tokio::test]
-async fn every_endpoint_that_fails_by_itself_is_refused_by_itself() {
+async fn endpoint_errors_are_reported_per_endpoint() {
     let lab = Lab::captured().await;
     lab.sim.misbehave(Fault::EveryAgent(AgentError::SocketGone), Times::Once);
     let dispatched = lab.send(&["001", "002"]).await;
@@ -159,7 +159,7 @@ async fn every_endpoint_that_fails_by_itself_is_refused_by_itself() {
 }
 
 #[tokio::test]
-async fn a_slow_endpoint_is_waited_for() {
+async fn slow_endpoint_is_awaited() {
     let impatient = Settings { api_timeout: Duration::ZERO, ..Settings::captured() };
     let lab = Lab::start(impatient).await;
     lab.sim.set_contact("011", Contact::After(Duration::from_millis(50)));
@@ -168,7 +168,7 @@ async fn a_slow_endpoint_is_waited_for() {
 }
 
 #[tokio::test]
-async fn nothing_leaves_after_the_permit_s_time() {
+async fn permit_expires_at_use_by() {
     let tap = Tap::start(always(200, SENT)).await;
     let connector = connector(&tap.url());
     for seconds in [60, 61] {
@@ -185,7 +185,7 @@ async fn nothing_leaves_after_the_permit_s_time() {
 }
 
 #[tokio::test]
-async fn more_endpoints_than_a_manager_reaches_are_not_sent_to() {
+async fn call_beyond_500_endpoints_is_not_sent() {
     let tap = Tap::start(always(200, SENT)).await;
     let connector = connector(&tap.url());
     let dispatched = send(&connector, &names(501)).await;
@@ -197,7 +197,7 @@ async fn more_endpoints_than_a_manager_reaches_are_not_sent_to() {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_batch_of_many_is_read_whole() {
+async fn answer_for_500_endpoints_is_read_completely() {
     let lab = Lab::start(fleet(500)).await;
     assert_eq!(lab.send(&names(500)).await.report.summary, "200: 500 sent");
 }

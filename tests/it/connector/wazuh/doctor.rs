@@ -48,7 +48,7 @@ fn assert_bad(findings: &[Diagnosis], check: &str, found: &str, advice: &str) {
 }
 
 #[tokio::test]
-async fn where_all_is_well_there_is_nothing_to_do() {
+async fn sound_manager_needs_no_fixes() {
     let findings = examine(sound()).await;
     let bad: Vec<_> = findings.iter().filter(|finding| finding.advice.is_some()).collect();
     assert!(bad.is_empty(), "{bad:#?}");
@@ -74,7 +74,7 @@ async fn where_all_is_well_there_is_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn rights_that_are_missing_or_too_many_are_named() {
+async fn missing_and_excessive_rights_are_reported() {
     let user = |rights| User::new("wazuh", "wazuh", rights);
     let findings = examine(sound().only_user(user(Rights::broker()))).await;
     assert_bad(&findings, "rights", "missing: cluster:status, manager:read", "give its role");
@@ -86,7 +86,7 @@ async fn rights_that_are_missing_or_too_many_are_named() {
 }
 
 #[tokio::test]
-async fn versions_that_take_no_responses_are_named() {
+async fn versions_without_active_response_are_reported() {
     for (version, said) in [("5.0.0", "no active response"), ("4.1.5", "too old"), ("x", "4.2 to")]
     {
         let findings = examine(Settings { api_version: version.to_owned(), ..sound() }).await;
@@ -95,14 +95,14 @@ async fn versions_that_take_no_responses_are_named() {
 }
 
 #[tokio::test]
-async fn clocks_that_differ_are_named() {
+async fn clock_differences_are_reported() {
     let lab = Lab::start(sound()).await;
     let findings = lab.connector.diagnose(now()).await;
     assert_bad(&findings, "clock", "s ahead of this machine's", "NTP");
 }
 
 #[tokio::test]
-async fn names_that_are_missing_or_too_many_are_named() {
+async fn missing_and_excessive_command_names_are_reported() {
     let with = |names: Vec<String>| Settings { names, ..sound() };
     let findings = examine(with(Vec::new())).await;
     assert_bad(&findings, "names", "none that ends by itself", "docs/operating.md");
@@ -113,7 +113,7 @@ async fn names_that_are_missing_or_too_many_are_named() {
 }
 
 #[tokio::test]
-async fn endpoints_that_cannot_be_reached_are_counted_with_the_reason() {
+async fn unreachable_endpoints_are_counted_by_reason() {
     let gone = |id| Endpoint::new(id, "x", Os::UBUNTU).status(Status::Disconnected);
     let old = Endpoint::new("002", "y", Os::UBUNTU).version("4.1.5");
     let findings = examine(Settings { agents: vec![gone("001"), old], ..sound() }).await;
@@ -121,7 +121,7 @@ async fn endpoints_that_cannot_be_reached_are_counted_with_the_reason() {
 }
 
 #[tokio::test]
-async fn the_nodes_of_a_cluster_are_listed_and_compared() {
+async fn cluster_nodes_are_listed_and_compared() {
     let rights = right_rights().allow("cluster:read", &["node:id:*"]);
     let mut manager = sound().only_user(User::new("wazuh", "wazuh", rights));
     manager.cluster = true;
@@ -133,7 +133,7 @@ async fn the_nodes_of_a_cluster_are_listed_and_compared() {
 }
 
 #[tokio::test]
-async fn what_does_not_answer_is_named_and_the_rest_goes_on() {
+async fn unreachable_service_is_reported_and_checks_continue() {
     let lab = Lab::start(sound()).await;
     let mut away = settings("http://127.0.0.1:1");
     away.indexer.as_mut().unwrap().url = lab.connector.url().to_owned();
@@ -149,7 +149,7 @@ async fn what_does_not_answer_is_named_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
-async fn an_indexer_that_is_missing_empty_or_forbidden_is_named() {
+async fn missing_empty_or_forbidden_indexer_is_reported() {
     let lab = Lab::start_with(sound(), |settings| settings.indexer = None).await;
     assert_bad(&lab.connector.diagnose(now()).await, "indexer", "no indexer", "configure one");
     let findings = examine(Settings { alerts: Vec::new(), ..sound() }).await;
@@ -162,7 +162,7 @@ async fn an_indexer_that_is_missing_empty_or_forbidden_is_named() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_shown_to_be_pinned_trusted_or_not() {
+async fn certificate_trust_is_reported() {
     let authority = Authority::issue("wazuh.com", |_| {});
     let tap = authority.honest_manager().await;
     let print = authority.fingerprint().to_string();

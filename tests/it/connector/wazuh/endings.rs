@@ -220,7 +220,7 @@ fn word(dispatched: &DispatchResult) -> String {
 }
 
 #[tokio::test]
-async fn each_row_of_the_table_comes_out_as_it_says() {
+async fn each_documented_ending_is_reproduced() {
     let table = table();
     for (row, [single, cluster, again]) in &table {
         for (kind, expected) in [(Kind::Single, single), (Kind::Cluster, cluster)] {
@@ -279,14 +279,14 @@ const ROWS: [&str; 31] = [
 ];
 
 #[test]
-fn the_table_has_exactly_these_rows() {
+fn documented_endings_are_complete() {
     let mut rows = ROWS.map(str::to_owned).to_vec();
     rows.sort();
     assert_eq!(table().into_keys().collect::<Vec<_>>(), rows);
 }
 
 #[tokio::test]
-async fn a_manager_that_does_not_say_what_it_is_counts_as_a_cluster() {
+async fn manager_of_unknown_kind_counts_as_cluster() {
     let rights = Rights::broker().allow("manager:read", &["*:*:*"]);
     let lab =
         Lab::start(manager(Kind::Single).only_user(User::new("wazuh", "wazuh", rights))).await;
@@ -298,7 +298,7 @@ async fn a_manager_that_does_not_say_what_it_is_counts_as_a_cluster() {
 }
 
 #[tokio::test]
-async fn what_surely_was_not_sent_can_be_tried_again() {
+async fn unsent_call_may_be_retried() {
     for fault in [Fault::Fail(Outage::Restarting, Work::NotDone), Fault::Unauthorized] {
         let lab = lab(Kind::Single).await;
         lab.sim.misbehave(fault, Times::Once);
@@ -310,7 +310,7 @@ async fn what_surely_was_not_sent_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_sent_nothing() {
+async fn unresolvable_host_name_sends_nothing() {
     let mut settings = settings("https://no-such-host.invalid:55000");
     settings.tls = Tls::Pin { sha256: [0; 32] };
     settings.indexer = None;
@@ -318,7 +318,7 @@ async fn a_name_that_does_not_exist_sent_nothing() {
 }
 
 #[tokio::test]
-async fn a_refused_request_has_its_code_or_else_its_status() {
+async fn refusal_carries_error_code_or_http_status() {
     for status in [400, 403, 404, 405, 406, 413, 415] {
         for (body, code) in [(r#"{"detail": "no", "error": 1018}"#, 1018), ("nonsense", status)] {
             let tap = Tap::start(always(status, body)).await;
@@ -330,7 +330,7 @@ async fn a_refused_request_has_its_code_or_else_its_status() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_rights_forbid_is_refused_alone() {
+async fn endpoint_without_rights_is_refused_alone() {
     let rights = Rights::none().allow("active-response:command", &["agent:id:001"]);
     let user = User::new("wazuh", "wazuh", rights);
     let lab = Lab::start(Settings::captured().only_user(user)).await;
@@ -339,7 +339,7 @@ async fn an_endpoint_that_rights_forbid_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn other_statuses_and_other_nonsense_are_unknown() {
+async fn unexpected_status_or_body_is_unknown() {
     for status in [201, 202, 204, 302, 307, 408, 418, 502, 504] {
         let body = if status == 204 { "" } else { "sorry" };
         assert_eq!(word(&verbatim(Kind::Single, say(status, body)).await), "unknown", "{status}");
@@ -350,7 +350,7 @@ async fn other_statuses_and_other_nonsense_are_unknown() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn dispatch_redirect_is_not_followed() {
     let other = Tap::start(always(200, "{}")).await;
     let to = format!("HTTP/1.1 307 Go\r\nlocation: {}/x\r\ncontent-length: 0\r\n\r\n", other.url());
     let tap = Tap::start(after_login(to)).await;
@@ -359,7 +359,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn trouble_at_the_login_sent_nothing() {
+async fn login_failure_sends_nothing() {
     for (fault, expected) in [
         (Fault::TooManyRequests, "again"),
         (Fault::Fail(Outage::Restarting, Work::NotDone), "again"),
@@ -376,7 +376,7 @@ async fn trouble_at_the_login_sent_nothing() {
 }
 
 #[tokio::test]
-async fn the_words_of_a_refusal_are_kept() {
+async fn refusal_message_is_kept() {
     let dispatched = under(Kind::Single, Fault::Forbidden).await;
     let message = "Permission denied: Resource type: agent:id".to_owned();
     let refused = Outcome::Refused { code: Some(4000), message };

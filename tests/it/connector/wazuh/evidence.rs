@@ -78,7 +78,7 @@ async fn seen_in(alerts: &[Value]) -> Vec<Sighting> {
 }
 
 #[tokio::test]
-async fn an_endpoint_s_own_alert_shows_that_it_started() {
+async fn endpoints_own_alert_shows_response_started() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001"), ubuntu("002").log_lost()])).await;
     lab.send(&["001", "002"]).await;
     let sightings = observe(&lab, &["001", "002"]).await;
@@ -92,7 +92,7 @@ async fn an_endpoint_s_own_alert_shows_that_it_started() {
 }
 
 #[tokio::test]
-async fn a_response_that_ended_shows_it() {
+async fn endpoints_own_alert_shows_response_ended() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     let body = lab.connector.body("firewall-drop6", &block("203.0.113.7"), &mark());
     lab.connector
@@ -107,7 +107,7 @@ async fn a_response_that_ended_shows_it() {
 }
 
 #[tokio::test]
-async fn the_trace_of_an_undo_is_its_own() {
+async fn undo_is_confirmed_by_its_own_alert() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     let undo = block("203.0.113.7").undo().unwrap();
     let selection = Selection::Ids(ids(&["001"]));
@@ -122,14 +122,14 @@ async fn the_trace_of_an_undo_is_its_own() {
 }
 
 #[tokio::test]
-async fn the_usual_alert_is_seen_and_the_same_one_counts_once() {
+async fn repeated_alert_counts_once() {
     let sightings = seen_in(&[alert(&[]), alert(&[])]).await;
     assert_eq!(seen(&sightings), [("001".to_owned(), Sign::Started)]);
     assert_eq!(sightings[0].evidence.at, later(2));
 }
 
 #[tokio::test]
-async fn what_is_not_a_trace_of_the_call_confirms_nothing() {
+async fn unrelated_alerts_confirm_nothing() {
     let mut other = mark();
     other.request = RequestId::from(Uuid::from_u128(9));
     let mut forged = mark();
@@ -169,7 +169,7 @@ async fn what_is_not_a_trace_of_the_call_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn a_manager_whose_clock_is_an_hour_off_is_understood() {
+async fn managers_clock_difference_of_an_hour_is_corrected() {
     for hours in [1, -1] {
         let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
         let hour = Duration::from_hours(1);
@@ -186,7 +186,7 @@ async fn a_manager_whose_clock_is_an_hour_off_is_understood() {
 }
 
 #[tokio::test]
-async fn a_trace_from_before_the_call_is_none_also_when_the_clock_is_off() {
+async fn alert_before_call_is_ignored_despite_clock_difference() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     lab.send(&["001"]).await;
     let mut later_call = watched(&["001"]);
@@ -195,7 +195,7 @@ async fn a_trace_from_before_the_call_is_none_also_when_the_clock_is_off() {
 }
 
 #[tokio::test]
-async fn a_windows_firewall_that_is_off_is_a_doubt() {
+async fn disabled_windows_firewall_is_a_doubt() {
     let windows = Endpoint::new("001", "dc", Os::WINDOWS_SERVER);
     let lab = Lab::start(with_evidence(vec![windows.firewall_off()])).await;
     let body = lab.connector.body("!netsh.exe", &block("203.0.113.7"), &mark());
@@ -208,7 +208,7 @@ async fn a_windows_firewall_that_is_off_is_a_doubt() {
 }
 
 #[tokio::test]
-async fn a_script_that_says_that_it_failed_is_a_doubt() {
+async fn script_failure_message_is_a_doubt() {
     let failing = ubuntu("001").script_fails("Unable to run iptables");
     let lab = Lab::start(with_evidence(vec![failing, ubuntu("002")])).await;
     lab.send(&["001", "002"]).await;
@@ -220,7 +220,7 @@ async fn a_script_that_says_that_it_failed_is_a_doubt() {
 }
 
 #[tokio::test]
-async fn doubts_of_another_script_or_another_time_are_none() {
+async fn failure_of_another_script_or_time_is_ignored() {
     let line = |timestamp: &str, program: &str| {
         let mut line = alert(&[
             ("/timestamp", json!(timestamp)),
@@ -244,7 +244,7 @@ async fn doubts_of_another_script_or_another_time_are_none() {
 }
 
 #[tokio::test]
-async fn a_trace_that_is_indexed_late_is_seen_late() {
+async fn late_indexed_alert_is_still_found() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     lab.sim.hold_evidence();
     lab.send(&["001"]).await;
@@ -254,7 +254,7 @@ async fn a_trace_that_is_indexed_late_is_seen_late() {
 }
 
 #[tokio::test]
-async fn many_traces_are_read_page_by_page() {
+async fn alerts_are_read_page_by_page() {
     let lab = Lab::captured().await;
     lab.connector.probe(now()).await.unwrap();
     let names: Vec<String> = (1..=1100).map(|id| format!("{id:04}")).collect();
@@ -270,7 +270,7 @@ async fn many_traces_are_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn without_an_indexer_nobody_looks() {
+async fn without_indexer_no_evidence_is_collected() {
     let without = |settings: &mut Ours| settings.indexer = None;
     let lab = Lab::start_with(with_evidence(vec![ubuntu("001")]), without).await;
     let dispatched = send(&lab.connector, &["001"]).await;
@@ -280,7 +280,7 @@ async fn without_an_indexer_nobody_looks() {
 }
 
 #[tokio::test]
-async fn an_indexer_that_fails_is_an_error_and_not_nothing() {
+async fn failing_indexer_is_an_error() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     lab.send(&["001"]).await;
     let one = [watched(&["001"])];
@@ -296,7 +296,7 @@ async fn an_indexer_that_fails_is_an_error_and_not_nothing() {
 }
 
 #[tokio::test]
-async fn traces_are_seen_while_the_manager_is_away() {
+async fn evidence_is_found_while_manager_is_down() {
     let lab = Lab::start(with_evidence(vec![ubuntu("001")])).await;
     lab.send(&["001"]).await;
     let mut elsewhere = settings("http://127.0.0.1:1");

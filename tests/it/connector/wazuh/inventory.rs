@@ -33,7 +33,7 @@ pub(super) fn commands(inventory: &Inventory) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_permanent_block_names_each_platform_s_own_file() {
+async fn permanent_block_uses_each_platforms_script() {
     let lab = Lab::captured().await;
     let inventory = lab.all(&block("203.0.113.7"), Term::Permanent).await;
     let expected = [
@@ -55,7 +55,7 @@ async fn a_permanent_block_names_each_platform_s_own_file() {
 }
 
 #[tokio::test]
-async fn an_ipv6_address_is_blocked_everywhere_but_on_windows() {
+async fn ipv6_block_is_available_everywhere_except_windows() {
     let lab = Lab::captured().await;
     let inventory = lab.all(&block("2001:db8::7"), Term::Permanent).await;
     let expected = [
@@ -69,7 +69,7 @@ async fn an_ipv6_address_is_blocked_everywhere_but_on_windows() {
 }
 
 #[tokio::test]
-async fn an_account_is_disabled_on_linux_only() {
+async fn account_is_disabled_only_on_linux() {
     let lab = Lab::captured().await;
     let inventory = lab.all(&disable("alice"), Term::Permanent).await;
     let expected = [
@@ -84,7 +84,7 @@ async fn an_account_is_disabled_on_linux_only() {
 }
 
 #[tokio::test]
-async fn a_system_that_nobody_knows_has_no_command() {
+async fn unknown_platform_has_no_command() {
     let solaris = Os { name: "Solaris", platform: "sunos", version: "11" };
     let agents = vec![
         Endpoint::new("001", "old", solaris),
@@ -103,7 +103,7 @@ async fn a_system_that_nobody_knows_has_no_command() {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_described_as_the_manager_describes_it() {
+async fn endpoint_description_matches_manager() {
     let lab = Lab::captured().await;
     let inventory = lab.resolve(&["001"]).await;
     let endpoint = &inventory.candidates[0].endpoint;
@@ -117,7 +117,7 @@ async fn an_endpoint_is_described_as_the_manager_describes_it() {
 }
 
 #[tokio::test]
-async fn another_machine_under_an_old_id_is_another_machine() {
+async fn re_enrolled_endpoint_is_another_machine() {
     let lab = Lab::captured().await;
     let before = lab.resolve(&["001"]).await.candidates[0].endpoint.clone();
     assert!(lab.resolve(&["001"]).await.candidates[0].endpoint.same_machine(&before));
@@ -126,7 +126,7 @@ async fn another_machine_under_an_old_id_is_another_machine() {
 }
 
 #[tokio::test]
-async fn named_ids_that_do_not_exist_are_unknown() {
+async fn missing_named_ids_are_unknown() {
     let lab = Lab::captured().await;
     let inventory = lab.resolve(&["099", "002", "001", "0999"]).await;
     assert_eq!(commands(&inventory), ["001 !firewall-drop", "002 !firewall-drop"]);
@@ -134,7 +134,7 @@ async fn named_ids_that_do_not_exist_are_unknown() {
 }
 
 #[tokio::test]
-async fn the_manager_itself_is_never_an_endpoint() {
+async fn manager_itself_is_never_an_endpoint() {
     let lab = Lab::captured().await;
     let inventory = lab.resolve(&["000", "001"]).await;
     assert_eq!(commands(&inventory), ["001 !firewall-drop"]);
@@ -142,7 +142,7 @@ async fn the_manager_itself_is_never_an_endpoint() {
 }
 
 #[tokio::test]
-async fn ids_that_the_user_may_not_see_are_unknown() {
+async fn ids_hidden_from_api_user_are_unknown() {
     let user = User::new("wazuh", "wazuh", Rights::none().allow("agent:read", &["agent:id:001"]));
     let lab = Lab::start(Settings::captured().only_user(user)).await;
     assert_eq!(lab.resolve(&["001", "002"]).await.unknown, ids(&["002"]));
@@ -154,7 +154,7 @@ async fn ids_that_the_user_may_not_see_are_unknown() {
 }
 
 #[tokio::test]
-async fn a_large_fleet_is_read_page_by_page() {
+async fn large_fleet_is_read_page_by_page() {
     for size in [1999, 2000, 2001] {
         let lab = Lab::start(fleet(size)).await;
         let inventory = lab.all(&block("203.0.113.7"), Term::Permanent).await;
@@ -165,7 +165,7 @@ async fn a_large_fleet_is_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn many_named_ids_are_asked_for_by_the_hundred() {
+async fn named_ids_are_queried_by_the_hundred() {
     let body = r#"{"data": {"affected_items": [], "total_affected_items": 0}}"#;
     let tap = Tap::start(always(200, body)).await;
     let inventory = resolve(&connector(&tap.url()), &names(201)).await;
@@ -183,7 +183,7 @@ async fn many_named_ids_are_asked_for_by_the_hundred() {
 }
 
 #[tokio::test]
-async fn what_an_endpoint_does_not_say_is_read_strictly() {
+async fn missing_endpoint_fields_are_read_strictly() {
     let cases = [
         (r#"{"id": "001"}"#, "001 - not active (unknown)"),
         (
@@ -210,7 +210,7 @@ async fn what_an_endpoint_does_not_say_is_read_strictly() {
 }
 
 #[tokio::test]
-async fn a_list_that_never_ends_is_given_up() {
+async fn endless_list_is_abandoned() {
     let agents = vec![r#"{"id": "001"}"#; 2000].join(",");
     let data = format!(r#"{{"affected_items": [{agents}], "total_affected_items": 999999}}"#);
     let tap = Tap::start(always(200, &format!(r#"{{"data": {data}}}"#))).await;
@@ -223,14 +223,14 @@ async fn a_list_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_endless_page_is_given_up() {
+async fn endless_page_is_abandoned() {
     let tap = Tap::start(always(200, &" ".repeat(8 * 1024 * 1024 + 1))).await;
     let error = connector(&tap.url()).probe(now()).await.unwrap_err();
     assert!(error.to_string().ends_with("answered with more than 8 MiB"), "{error}");
 }
 
 #[tokio::test]
-async fn a_disconnected_endpoint_is_skipped_and_a_returned_one_is_not() {
+async fn disconnected_endpoint_is_skipped_until_its_return() {
     let lab = Lab::captured().await;
     lab.sim.set_status("001", Status::Disconnected);
     assert_eq!(commands(&lab.resolve(&["001"]).await), ["001 - not active (disconnected)"]);

@@ -38,7 +38,7 @@ const FIVE_MINUTES: &str = "e30.eyJuYmYiOjEwMDAwMDAsImV4cCI6MTAwMDMwMH0.x";
 const HALF_A_MINUTE: &str = "e30.eyJuYmYiOjEwMDAwMDAsImV4cCI6MTAwMDAzMH0.x";
 
 #[tokio::test]
-async fn a_token_is_used_until_a_minute_before_its_end_by_the_manager_s_own_clock() {
+async fn token_is_reused_until_a_minute_before_expiry() {
     let tap = manager_with(&[FIVE_MINUTES]).await;
     assert_eq!(logins_after(&tap, &[0, 100, 239]).await, 1);
     let tap = manager_with(&[FIVE_MINUTES]).await;
@@ -46,7 +46,7 @@ async fn a_token_is_used_until_a_minute_before_its_end_by_the_manager_s_own_cloc
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_say_its_life_is_taken_for_the_usual_one() {
+async fn token_without_lifetime_gets_the_default_one() {
     let tap = manager_with(&["opaque"]).await;
     assert_eq!(logins_after(&tap, &[0, 839]).await, 1);
     let tap = manager_with(&["opaque"]).await;
@@ -54,7 +54,7 @@ async fn a_token_that_does_not_say_its_life_is_taken_for_the_usual_one() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_short_life_is_still_used_more_than_once() {
+async fn short_lived_token_is_used_more_than_once() {
     let tap = manager_with(&[HALF_A_MINUTE]).await;
     assert_eq!(logins_after(&tap, &[0, 14]).await, 1);
     let tap = manager_with(&[HALF_A_MINUTE]).await;
@@ -62,7 +62,7 @@ async fn a_token_of_a_short_life_is_still_used_more_than_once() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_share_one_login() {
+async fn concurrent_calls_share_one_login() {
     let tap = manager_with(&["opaque"]).await;
     let connector = connector(&tap.url());
     let (one, two) = (connector.clone(), connector.clone());
@@ -72,7 +72,7 @@ async fn calls_at_the_same_time_share_one_login() {
 }
 
 #[tokio::test]
-async fn a_read_with_a_dead_token_renews_it_and_is_repeated_once() {
+async fn expired_token_is_renewed_and_read_repeated_once() {
     let lab = Lab::captured().await;
     lab.connector.probe(now()).await.unwrap();
     lab.sim.revoke_tokens();
@@ -81,7 +81,7 @@ async fn a_read_with_a_dead_token_renews_it_and_is_repeated_once() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_refused_twice_ends() {
+async fn twice_refused_read_fails() {
     let lab = Lab::captured().await;
     lab.sim.misbehave_on(Calls::Reads, Fault::Unauthorized, Times::N(2));
     let error = lab.connector.probe(now()).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn a_read_that_is_refused_twice_ends() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_not_repeated_until_ten_seconds_have_passed() {
+async fn wrong_password_is_not_retried_for_ten_seconds() {
     let tap = Tap::start(|_: &Heard| say(401, r#"{"detail": "Invalid credentials"}"#)).await;
     let connector = connector(&tap.url());
     for (seconds, logins) in [(0, 1), (1, 1), (9, 1), (10, 2)] {
@@ -101,7 +101,7 @@ async fn a_wrong_password_is_not_repeated_until_ten_seconds_have_passed() {
 }
 
 #[tokio::test]
-async fn nobody_is_ever_logged_out() {
+async fn connector_never_logs_out() {
     let tap = manager_with(&["opaque"]).await;
     logins_after(&tap, &[0, 900, 1800]).await;
     assert_eq!(tap.heard("DELETE").len(), 0);
@@ -116,7 +116,7 @@ async fn told(calls: Calls, fault: Fault) -> (String, String) {
 }
 
 #[tokio::test]
-async fn each_error_names_the_manager_and_what_to_do() {
+async fn each_error_names_manager_and_fix() {
     let outage = |outage| Fault::Fail(outage, Work::NotDone);
     let cases = [
         (Calls::Reads, Fault::TooManyRequests, "raise its max_request_per_minute"),
@@ -135,7 +135,7 @@ async fn each_error_names_the_manager_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn fifty_wrong_passwords_are_explained() {
+async fn lockout_after_fifty_wrong_passwords_is_explained() {
     let user = User::new("wazuh", "another", Rights::broker());
     let lab = Lab::start(Settings::captured().only_user(user)).await;
     for attempt in 0..50 {
@@ -146,7 +146,7 @@ async fn fifty_wrong_passwords_are_explained() {
 }
 
 #[tokio::test]
-async fn no_error_and_no_debug_output_shows_a_secret() {
+async fn errors_and_debug_output_hide_secrets() {
     let lab = Lab::captured().await;
     let mut settings = settings(lab.connector.url());
     settings.password = Secret::new("hunter2");

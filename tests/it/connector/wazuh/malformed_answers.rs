@@ -51,7 +51,7 @@ async fn all_of(calls: Calls, fault: Fault) -> (Lab, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_cut_off_on_every_call() {
+async fn endless_body_is_cut_off_on_every_call() {
     let (_, said) = all_of(Calls::Login, Fault::Flood).await;
     assert_eq!(said.last().unwrap(), "001 not_sent", "{said:?}");
     let (_, said) = all_of(Calls::Reads, Fault::Flood).await;
@@ -63,7 +63,7 @@ async fn a_body_without_end_is_cut_off_on_every_call() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_ends_with_the_deadline_on_every_call() {
+async fn missing_body_times_out_on_every_call() {
     let (_, said) = all_of(Calls::Login, Fault::Drip).await;
     // A login that does not end: surely nothing was sent, and it may be tried again.
     assert!(said.iter().all(|line| !line.starts_with("001")), "{said:?}");
@@ -76,7 +76,7 @@ async fn a_body_that_never_comes_ends_with_the_deadline_on_every_call() {
 }
 
 #[tokio::test]
-async fn nonsense_is_no_answer_on_any_call() {
+async fn malformed_body_is_an_error_on_every_call() {
     let (_, said) = all_of(Calls::ActiveResponse, Fault::NoJson(Work::NotDone)).await;
     assert_eq!(said, ["001 unknown"]);
     let (_, said) = all_of(Calls::Reads, Fault::NoJson(Work::NotDone)).await;
@@ -91,7 +91,7 @@ async fn nonsense_is_no_answer_on_any_call() {
 }
 
 #[tokio::test]
-async fn names_that_are_nonsense_hold_a_timed_block_and_no_permanent_one() {
+async fn malformed_command_names_prevent_only_timed_blocks() {
     let lab = Lab::captured().await;
     let selection = countersign::domain::endpoint::Selection::Ids(ids(&["001"]));
     let action = block("203.0.113.7");
@@ -116,7 +116,7 @@ async fn names_that_are_nonsense_hold_a_timed_block_and_no_permanent_one() {
 }
 
 #[tokio::test]
-async fn ids_that_nobody_asked_for_are_no_endpoints_and_no_outcomes() {
+async fn unrequested_ids_are_neither_endpoints_nor_outcomes() {
     let lab = lab().await;
     let strangers = || Fault::Strangers(vec!["002".to_owned(), "777".to_owned()]);
     lab.sim.misbehave_on(Calls::Reads, strangers(), Times::UntilCleared);
@@ -130,7 +130,7 @@ async fn ids_that_nobody_asked_for_are_no_endpoints_and_no_outcomes() {
 }
 
 #[tokio::test]
-async fn a_manager_that_was_slow_is_asked_again() {
+async fn slow_manager_is_queried_again() {
     let (lab, _) = all_of(Calls::Reads, Fault::Drip).await;
     let error = lab.connector.probe(now()).await;
     assert!(!matches!(error, Err(ConnectorError::CircuitOpen { .. })), "two failures in a row");

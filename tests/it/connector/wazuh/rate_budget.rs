@@ -21,7 +21,7 @@ fn few(calls: u16) -> impl FnOnce(&mut countersign::connector::WazuhSettings) {
 }
 
 #[tokio::test]
-async fn questions_leave_a_quarter_of_the_minute_to_responses() {
+async fn reads_reserve_quarter_of_rate_budget_for_responses() {
     let lab = Lab::start_with(Settings::captured(), few(8)).await;
     for _ in 0..5 {
         // The first one signs in too.
@@ -42,7 +42,7 @@ async fn questions_leave_a_quarter_of_the_minute_to_responses() {
 }
 
 #[tokio::test]
-async fn after_a_refusal_nothing_is_called_until_the_minute_is_over() {
+async fn refusal_stops_all_calls_until_minute_ends() {
     let tap = Tap::start(always(429, "{}")).await;
     let connector = Connector::wazuh(settings(&tap.url())).unwrap();
     connector.probe(now()).await.unwrap_err();
@@ -62,7 +62,7 @@ async fn after_a_refusal_nothing_is_called_until_the_minute_is_over() {
 }
 
 #[tokio::test]
-async fn one_response_is_in_flight_at_a_time() {
+async fn only_one_response_is_in_flight() {
     let lab = Lab::captured().await;
     lab.resolve(&["002"]).await;
     lab.sim.hold("001");
@@ -83,7 +83,7 @@ async fn one_response_is_in_flight_at_a_time() {
 }
 
 #[tokio::test]
-async fn while_a_turn_is_held_no_endpoint_makes_the_manager_wait() {
+async fn endpoint_query_waits_while_dispatch_holds_its_turn() {
     let lab = Lab::captured().await;
     let turn = lab.connector.sign_in(now()).await.unwrap();
     let asking = lab.connector.clone();
@@ -109,7 +109,7 @@ async fn after_failures(count: u32, fault: Fault) -> Lab {
 }
 
 #[tokio::test]
-async fn three_failures_open_the_circuit_and_one_good_answer_after_a_while_closes_it() {
+async fn circuit_opens_after_three_failures_and_closes_after_success() {
     let broken = || Fault::Drop(Work::NotDone);
     let lab = after_failures(2, broken()).await;
     assert_eq!(lab.connector.health(now()).circuit_open, None);
@@ -132,7 +132,7 @@ async fn three_failures_open_the_circuit_and_one_good_answer_after_a_while_close
 }
 
 #[tokio::test]
-async fn a_failure_of_the_one_call_keeps_the_circuit_open() {
+async fn failed_probe_keeps_circuit_open() {
     let outage = Fault::Fail(Outage::Restarting, Work::NotDone);
     let lab = after_failures(3, outage).await;
     lab.connector.probe_if_due(later(30)).await;
@@ -147,7 +147,7 @@ async fn a_failure_of_the_one_call_keeps_the_circuit_open() {
 }
 
 #[tokio::test]
-async fn other_failures_and_good_answers_in_between_keep_it_closed() {
+async fn other_failures_and_successes_keep_circuit_closed() {
     for fault in [Fault::Forbidden, Fault::Fail(Outage::Timeout, Work::NotDone)] {
         let lab = after_failures(5, fault.clone()).await;
         assert_eq!(lab.connector.health(now()).circuit_open, None, "{fault:?}");
@@ -163,7 +163,7 @@ async fn other_failures_and_good_answers_in_between_keep_it_closed() {
 }
 
 #[tokio::test]
-async fn healing_a_healthy_manager_calls_nobody() {
+async fn healthy_manager_is_not_probed() {
     let tap = Tap::start(always(200, INFO)).await;
     let connector = Connector::wazuh(settings(&tap.url())).unwrap();
     connector.probe_if_due(now()).await;
@@ -172,7 +172,7 @@ async fn healing_a_healthy_manager_calls_nobody() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_turned_back_far_keeps_nobody_waiting() {
+async fn clock_set_far_back_does_not_block_calls() {
     let lab = after_failures(3, Fault::Drop(Work::NotDone)).await;
     lab.sim.behave();
     lab.connector.probe(later(-3600)).await.unwrap();

@@ -36,7 +36,7 @@ fn review(request: Request, who: Who, now: i64) -> Result<Transition, Refusal> {
 }
 
 #[test]
-fn a_broken_glass_is_written_down_with_its_reason_and_when_it_is_reviewed() {
+fn break_glass_is_audited_with_reason_and_review_deadline() {
     let moved = broken(Verdict::Run);
     let (request, event) = (moved.request(), moved.event());
     assert_eq!(request.state.name(), StateName::Approved);
@@ -51,7 +51,7 @@ fn a_broken_glass_is_written_down_with_its_reason_and_when_it_is_reviewed() {
 }
 
 #[test]
-fn a_review_falls_due_with_every_broken_glass_and_falls_away_only_with_the_last_one() {
+fn review_is_due_while_a_break_glass_vote_remains() {
     for (step, moved) in walk().moves() {
         let (before, after) = (&step.before.request, moved.transition.request());
         let broken = after.votes.iter().any(|vote| vote.break_glass);
@@ -63,7 +63,7 @@ fn a_review_falls_due_with_every_broken_glass_and_falls_away_only_with_the_last_
 }
 
 #[test]
-fn a_broken_glass_never_lets_run_what_policy_does_not() {
+fn break_glass_never_approves_without_run_verdict() {
     for verdict in [TWO_PEOPLE, Verdict::Deny] {
         let moved = broken(verdict);
         assert_ne!(moved.request().state.name(), StateName::Approved, "{verdict:?}");
@@ -71,7 +71,7 @@ fn a_broken_glass_never_lets_run_what_policy_does_not() {
 }
 
 #[test]
-fn a_glass_counts_only_while_its_person_is_a_lead_on_call_who_counts() {
+fn break_glass_counts_only_for_current_lead_on_call() {
     let counts = |change: &dyn Fn(&mut Person)| {
         let mut request = broken(Verdict::Run).into_request();
         change(&mut request.votes[0].person);
@@ -96,7 +96,7 @@ fn a_glass_counts_only_while_its_person_is_a_lead_on_call_who_counts() {
 }
 
 #[test]
-fn a_tally_of_nobody_never_approves() {
+fn empty_tally_never_approves() {
     let nobody = Verdict::Approval(Tally::NONE);
     let request = asked(TWO_PEOPLE);
     let vote = ballot(Who::Lead, &request, "");
@@ -107,7 +107,7 @@ fn a_tally_of_nobody_never_approves() {
 }
 
 #[test]
-fn somebody_else_reviews_it_once_it_is_over() {
+fn another_person_reviews_break_glass_after_settlement() {
     let moved = review(over(), Who::Senior, HOUR).unwrap();
     let (request, event) = (moved.request(), moved.event());
     let done = request.review.as_ref().unwrap().done.as_ref().unwrap();
@@ -123,7 +123,7 @@ fn somebody_else_reviews_it_once_it_is_over() {
 }
 
 #[test]
-fn a_review_is_refused_where_none_is_due_and_to_whoever_broke_the_glass() {
+fn review_is_refused_when_not_due_or_by_invoker() {
     assert_eq!(review(over(), Who::Lead, HOUR).err(), Some(Refusal::OwnGlass));
     let twice = review(over(), Who::Senior, HOUR).unwrap().into_request();
     assert_eq!(review(twice, Who::Analyst, HOUR).err(), Some(Refusal::NoReviewDue));
@@ -138,7 +138,7 @@ fn a_review_is_refused_where_none_is_due_and_to_whoever_broke_the_glass() {
 }
 
 #[test]
-fn a_wrong_prefix_is_refused_with_what_to_type() {
+fn wrong_digest_prefix_is_refused_with_expected_one() {
     let request = asked(TWO_PEOPLE);
     let prefix = request.digest.prefix();
     let whole = request.digest.to_string();
@@ -159,7 +159,7 @@ fn a_wrong_prefix_is_refused_with_what_to_type() {
 }
 
 #[test]
-fn the_tier_follows_from_what_policy_wants_and_from_what_is_at_stake() {
+fn tier_depends_on_required_approvals_and_stakes() {
     let one = |senior, lead| Verdict::Approval(Tally { people: 1, analyst: 1, senior, lead });
     assert_eq!(asked(one(0, 0)).tier(), Tier::Low);
     assert_eq!(asked(one(1, 0)).tier(), Tier::Medium);

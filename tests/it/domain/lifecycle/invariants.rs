@@ -26,7 +26,7 @@ fn permits() -> impl Iterator<Item = (&'static Step, &'static Moved, &'static Ex
 }
 
 #[test]
-fn the_walk_meets_every_state_and_every_function_moves_something() {
+fn walk_reaches_every_state_and_every_function() {
     let edges = walk().edges();
     let reached: BTreeSet<_> = edges.iter().map(|(_, _, to)| *to).collect();
     assert_eq!(reached, BTreeSet::from(StateName::ALL));
@@ -37,14 +37,14 @@ fn the_walk_meets_every_state_and_every_function_moves_something() {
 }
 
 #[test]
-fn an_ended_request_never_moves() {
+fn ended_request_never_moves() {
     for (step, _) in walk().moves() {
         assert!(!step.state().terminal(), "{step:?}");
     }
 }
 
 #[test]
-fn nothing_goes_back_to_approved_once_it_is_dispatching() {
+fn dispatching_request_never_returns_to_approved() {
     for (step, moved) in walk().moves() {
         let to = moved.transition.request().state.name();
         if step.state() == StateName::Dispatching {
@@ -54,7 +54,7 @@ fn nothing_goes_back_to_approved_once_it_is_dispatching() {
 }
 
 #[test]
-fn nothing_is_dispatching_that_was_not_claimed_from_approved() {
+fn dispatching_requires_claim_of_approved_request() {
     for (step, moved) in walk().moves() {
         if moved.transition.request().state.name() == StateName::Dispatching {
             let claimed = matches!(step.input, Input::Claim { .. });
@@ -65,7 +65,7 @@ fn nothing_is_dispatching_that_was_not_claimed_from_approved() {
 }
 
 #[test]
-fn nothing_becomes_approved_unless_policy_says_run() {
+fn approval_requires_run_verdict() {
     for (step, moved) in walk().moves() {
         let to = moved.transition.request().state.name();
         if to == StateName::Approved && step.state() != StateName::Approved {
@@ -75,7 +75,7 @@ fn nothing_becomes_approved_unless_policy_says_run() {
 }
 
 #[test]
-fn nothing_stays_open_against_policy() {
+fn state_follows_latest_policy_verdict() {
     for (step, moved) in walk().moves() {
         let to = moved.transition.request().state.name();
         let asked_again = !matches!(
@@ -109,7 +109,7 @@ fn waiting_never_approves() {
 }
 
 #[test]
-fn a_permit_is_issued_only_by_a_claim_or_after_an_answer() {
+fn permit_requires_claim_or_answer() {
     for (step, moved, _) in permits() {
         let calls =
             matches!(step.input, Input::Claim { .. } | Input::Answer { .. } | Input::Resume { .. });
@@ -119,21 +119,21 @@ fn a_permit_is_issued_only_by_a_claim_or_after_an_answer() {
 }
 
 #[test]
-fn a_permit_is_issued_only_with_a_fresh_run_verdict() {
+fn permit_requires_fresh_run_verdict() {
     for (step, _, _) in permits() {
         assert_eq!(step.input.verdict(), Some(Verdict::Run), "{step:?}");
     }
 }
 
 #[test]
-fn no_permit_while_the_kill_switch_is_on() {
+fn permit_is_refused_while_kill_switch_is_on() {
     for (step, _, _) in permits() {
         assert!(!step.input.frozen(), "{step:?}");
     }
 }
 
 #[test]
-fn no_permit_after_the_use_by() {
+fn permit_is_refused_after_use_by() {
     for (step, _, permit) in permits() {
         assert_eq!(permit.use_by(), minute(USE_BY), "{step:?}");
         assert!(step.input.now().is_some_and(|now| now < USE_BY), "{step:?}");
@@ -141,7 +141,7 @@ fn no_permit_after_the_use_by() {
 }
 
 #[test]
-fn no_permit_for_other_bytes_than_those_people_approve() {
+fn permit_covers_exactly_the_approved_bytes() {
     for (step, _, permit) in permits() {
         assert!(!step.before.tampered, "{step:?}");
         assert_eq!(permit.digest(), step.before.request.computed_digest(), "{step:?}");
@@ -149,7 +149,7 @@ fn no_permit_for_other_bytes_than_those_people_approve() {
 }
 
 #[test]
-fn no_permit_for_nobody_in_particular() {
+fn permit_names_at_least_one_endpoint() {
     // To a manager, a call that names no endpoint is a call to all of them.
     for (step, _, permit) in permits() {
         assert!(!permit.order().endpoints.is_empty(), "{step:?}");
@@ -157,7 +157,7 @@ fn no_permit_for_nobody_in_particular() {
 }
 
 #[test]
-fn a_permit_is_for_the_one_attempt_that_is_recorded_with_it() {
+fn permit_belongs_to_the_attempt_recorded_beside() {
     for (step, moved, permit) in permits() {
         let request = moved.transition.request();
         let attempt = request.attempts.last().unwrap();
@@ -173,7 +173,7 @@ fn a_permit_is_for_the_one_attempt_that_is_recorded_with_it() {
 }
 
 #[test]
-fn at_most_one_attempt_waits_for_its_answer_and_only_while_dispatching() {
+fn at_most_one_attempt_is_open_while_dispatching() {
     for transition in walk().transitions() {
         let request = transition.request();
         let waiting = request.attempts.iter().filter(|attempt| attempt.answered_at.is_none());
@@ -183,7 +183,7 @@ fn at_most_one_attempt_waits_for_its_answer_and_only_while_dispatching() {
 }
 
 #[test]
-fn a_permit_is_given_only_while_no_other_attempt_waits() {
+fn permit_requires_that_no_other_attempt_is_open() {
     for (step, moved, permit) in permits() {
         let attempts = &moved.transition.request().attempts;
         let waiting: Vec<_> = attempts.iter().filter(|a| a.answered_at.is_none()).collect();
@@ -202,7 +202,7 @@ fn attempts_are_numbered_from_one() {
 }
 
 #[test]
-fn each_endpoint_is_part_of_at_most_one_attempt_that_may_have_been_sent() {
+fn each_endpoint_has_at_most_one_possibly_sent_attempt() {
     for (step, _, permit) in permits() {
         let maybe_sent = step.before.maybe_sent_knowing(step.input);
         for endpoint in &permit.order().endpoints {
@@ -212,7 +212,7 @@ fn each_endpoint_is_part_of_at_most_one_attempt_that_may_have_been_sent() {
 }
 
 #[test]
-fn what_is_surely_not_sent_may_be_tried_again_within_the_claim() {
+fn unsent_call_may_be_retried_within_claim() {
     let again = walk().moves().any(|(step, moved)| {
         matches!(step.input, Input::Answer { report: Said::Nothing, .. })
             && moved.permit.as_ref().is_some_and(|permit| {
@@ -223,7 +223,7 @@ fn what_is_surely_not_sent_may_be_tried_again_within_the_claim() {
 }
 
 #[test]
-fn nothing_is_sent_to_an_endpoint_that_was_lost_before_the_claim() {
+fn lost_endpoint_is_never_sent_to() {
     for (step, moved, permit) in permits() {
         if let Input::Claim { lost, .. } = step.input {
             for id in lost.iter().map(|id| endpoint_id(id)) {
@@ -238,7 +238,7 @@ fn nothing_is_sent_to_an_endpoint_that_was_lost_before_the_claim() {
 }
 
 #[test]
-fn where_the_next_call_is_not_permitted_the_rest_is_not_sent_and_says_why() {
+fn refused_next_call_leaves_rest_not_sent_with_reason() {
     let dispatching = || claimed().0.into_request();
     let next = |verdict, frozen| {
         let order = order(&dispatching(), &["003"]);
@@ -263,7 +263,7 @@ fn where_the_next_call_is_not_permitted_the_rest_is_not_sent_and_says_why() {
 }
 
 #[test]
-fn bytes_that_change_between_two_calls_stop_the_rest() {
+fn changed_bytes_between_calls_stop_the_rest() {
     let mut request = claimed().0.into_request();
     let next = Next::Order {
         order: order(&request, &["003"]),
@@ -279,7 +279,7 @@ fn bytes_that_change_between_two_calls_stop_the_rest() {
 }
 
 #[test]
-fn a_use_by_is_not_moved_while_the_request_stays_approved() {
+fn use_by_stays_fixed_while_approved() {
     let request = asked(Verdict::Run);
     let mut later = fresh(Verdict::Run, 30);
     later.use_by = minute(USE_BY + 30);
@@ -289,7 +289,7 @@ fn a_use_by_is_not_moved_while_the_request_stays_approved() {
 }
 
 #[test]
-fn an_approval_by_people_brings_its_own_use_by() {
+fn approval_by_people_sets_its_own_use_by() {
     let request = asked(TWO_PEOPLE);
     let mut now = fresh(Verdict::Run, 30);
     now.use_by = minute(45);
@@ -299,7 +299,7 @@ fn an_approval_by_people_brings_its_own_use_by() {
 }
 
 #[test]
-fn the_next_batch_shares_one_command_and_leaves_out_what_has_an_outcome() {
+fn next_batch_shares_one_command_and_skips_known_outcomes() {
     let mut request: Request = asked(Verdict::Run);
     "route-null600".clone_into(&mut request.targets[1].command);
     let batch = |request: &Request, most| {

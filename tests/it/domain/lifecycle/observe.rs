@@ -136,7 +136,7 @@ pub(crate) fn outcome_moves() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn nothing_that_is_learnt_changes_the_state_or_opens_a_call() {
+fn observation_changes_neither_state_nor_attempts() {
     for before in every_outcome() {
         let request = with(before);
         for after in happenings(&request).into_iter().flatten() {
@@ -148,7 +148,7 @@ fn nothing_that_is_learnt_changes_the_state_or_opens_a_call() {
 }
 
 #[test]
-fn a_trace_confirms_its_own_endpoint_and_no_other() {
+fn evidence_confirms_only_its_own_endpoint() {
     let request = settled(true);
     let sightings = [sighting(&request, "001", Sign::Started, 2)];
     let after = seen(request, &sightings, 3).unwrap().into_request();
@@ -157,7 +157,7 @@ fn a_trace_confirms_its_own_endpoint_and_no_other() {
 }
 
 #[test]
-fn a_trace_of_another_request_call_or_endpoint_confirms_nothing() {
+fn foreign_evidence_confirms_nothing() {
     let request = settled(true);
     let right = sighting(&request, "001", Sign::Started, 2);
     for wrong in [
@@ -171,7 +171,7 @@ fn a_trace_of_another_request_call_or_endpoint_confirms_nothing() {
 }
 
 #[test]
-fn the_same_trace_again_says_nothing_new() {
+fn repeated_evidence_changes_nothing() {
     let request = settled(true);
     let sightings = [sighting(&request, "001", Sign::Started, 2)];
     let after = seen(request, &sightings, 3).unwrap().into_request();
@@ -179,7 +179,7 @@ fn the_same_trace_again_says_nothing_new() {
 }
 
 #[test]
-fn start_and_end_seen_at_once_come_out_as_the_end() {
+fn start_and_end_seen_together_count_as_ended() {
     let request = settled(true);
     let both = [Sign::Started, Sign::Ended].map(|what| sighting(&request, "001", what, 3));
     let after = seen(request, &both, 4).unwrap().into_request();
@@ -187,7 +187,7 @@ fn start_and_end_seen_at_once_come_out_as_the_end() {
 }
 
 #[test]
-fn without_a_trace_it_is_unconfirmed_when_the_window_is_over_and_not_before() {
+fn missing_evidence_is_unconfirmed_only_after_the_window() {
     let request = settled(true);
     let early = minute(SENT) + WINDOW - TimeDelta::seconds(1);
     assert_eq!(request.clone().evidence_missed(Some(WINDOW), early), None);
@@ -197,7 +197,7 @@ fn without_a_trace_it_is_unconfirmed_when_the_window_is_over_and_not_before() {
 }
 
 #[test]
-fn where_nobody_looks_it_stays_sent_until_it_should_have_ended() {
+fn without_evidence_source_outcome_stays_sent_until_end() {
     let request = settled(false);
     assert_eq!(request.clone().evidence_missed(None, minute(ENDS) - TimeDelta::seconds(1)), None);
     let after = request.evidence_missed(None, minute(ENDS)).unwrap();
@@ -206,7 +206,7 @@ fn where_nobody_looks_it_stays_sent_until_it_should_have_ended() {
 }
 
 #[test]
-fn a_confirmed_block_should_have_ended_a_window_after_its_time() {
+fn confirmed_block_is_assumed_ended_after_term_and_window() {
     let request = settled(true);
     let sightings = [sighting(&request, "001", Sign::Started, 2)];
     let after = seen(request, &sightings, 3).unwrap().into_request();
@@ -216,7 +216,7 @@ fn a_confirmed_block_should_have_ended_a_window_after_its_time() {
 }
 
 #[test]
-fn what_started_late_ends_late() {
+fn late_start_means_late_end() {
     let missed = settled(true).evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
     let request = missed.into_request();
     let sightings = [sighting(&request, "001", Sign::Started, 8)];
@@ -225,7 +225,7 @@ fn what_started_late_ends_late() {
 }
 
 #[test]
-fn what_never_ends_is_never_said_to_have_ended_by_itself() {
+fn permanent_response_never_ends_by_itself() {
     let mut request = settled(true);
     request.term = Term::Permanent;
     let missed =
@@ -236,7 +236,7 @@ fn what_never_ends_is_never_said_to_have_ended_by_itself() {
 }
 
 #[test]
-fn unknown_without_a_trace_stays_unknown_and_is_not_looked_for_for_ever() {
+fn unknown_outcome_without_evidence_stops_being_watched() {
     let mut request = with(Outcome::Unknown { why: "no answer".to_owned() });
     request.targets.truncate(1);
     let after = request.evidence_missed(Some(WINDOW), minute(ENDS)).unwrap().into_request();
@@ -246,7 +246,7 @@ fn unknown_without_a_trace_stays_unknown_and_is_not_looked_for_for_ever() {
 }
 
 #[test]
-fn a_doubt_is_kept_beside_the_outcome_and_written_down() {
+fn doubt_is_kept_beside_outcome_and_audited() {
     let request = settled(true);
     let doubt = Some("the firewall is off".to_owned());
     let sure = sighting(&request, "001", Sign::Started, 2);
@@ -261,7 +261,7 @@ fn a_doubt_is_kept_beside_the_outcome_and_written_down() {
 }
 
 #[test]
-fn an_undo_takes_back_what_may_stand_and_nothing_else() {
+fn undo_reverts_only_outcomes_that_may_be_active() {
     let request = settled(true);
     let all = ["001", "003"].map(endpoint_id);
     let after = request.reverted(undo(), &all, Some(WINDOW), minute(6)).unwrap().into_request();
@@ -273,7 +273,7 @@ fn an_undo_takes_back_what_may_stand_and_nothing_else() {
 }
 
 #[test]
-fn a_person_resolves_with_a_reason_that_names_the_person() {
+fn resolution_is_recorded_with_person_and_reason() {
     let request = with(Outcome::Unknown { why: "no answer".to_owned() });
     let bob = Who::Analyst.person();
     let ids = [endpoint_id("001")];
@@ -292,7 +292,7 @@ fn resolved(before: Outcome, ids: &[EndpointId], reason: &str, may: bool) -> Opt
 }
 
 #[test]
-fn what_is_known_already_cannot_be_resolved() {
+fn known_outcome_cannot_be_resolved() {
     let ids = [endpoint_id("001")];
     for before in every_outcome() {
         let open = matches!(before, Outcome::Unknown { .. } | Outcome::Unconfirmed { .. });
@@ -303,7 +303,7 @@ fn what_is_known_already_cannot_be_resolved() {
 }
 
 #[test]
-fn resolving_wants_the_right_a_reason_and_an_endpoint() {
+fn resolution_requires_permission_reason_and_endpoint() {
     let unknown = || Outcome::Unknown { why: "no answer".to_owned() };
     let ids = [endpoint_id("001")];
     let not_allowed = resolved(unknown(), &ids, "I looked", false);
@@ -314,7 +314,7 @@ fn resolving_wants_the_right_a_reason_and_an_endpoint() {
 }
 
 #[test]
-fn silent_endpoints_get_a_call_of_their_own_after_the_others() {
+fn silent_endpoints_are_called_one_by_one_last() {
     let mut request = asked(Verdict::Run);
     let silent = [endpoint_id("001"), endpoint_id("003")];
     let mut calls = Vec::new();

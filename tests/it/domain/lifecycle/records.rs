@@ -14,7 +14,7 @@ use super::{
 };
 
 #[test]
-fn every_transition_carries_an_audit_event_of_its_request_naming_its_state() {
+fn every_transition_has_an_audit_event_naming_its_state() {
     for transition in walk().transitions() {
         let (request, event) = (transition.request(), transition.event());
         assert_eq!(event.request, Some(request.id));
@@ -25,7 +25,7 @@ fn every_transition_carries_an_audit_event_of_its_request_naming_its_state() {
 }
 
 #[test]
-fn every_transition_is_written_down_as_what_it_was() {
+fn audit_event_kind_matches_the_transition() {
     for (step, moved) in walk().moves() {
         let withdrawn = moved.transition.request().state.name() == StateName::Withdrawn;
         let expected = match step.input {
@@ -52,7 +52,7 @@ fn every_transition_is_written_down_as_what_it_was() {
 }
 
 #[test]
-fn every_transition_is_written_down_under_the_name_of_whoever_caused_it() {
+fn audit_event_names_the_actor() {
     for (step, moved) in walk().moves() {
         let expected = match step.input {
             Input::Approve { who, .. }
@@ -79,7 +79,7 @@ fn every_transition_is_written_down_under_the_name_of_whoever_caused_it() {
 }
 
 #[test]
-fn a_decision_is_stored_and_written_down_with_its_policies() {
+fn decision_is_stored_and_audited_with_its_policies() {
     for (step, moved) in walk().moves() {
         let Some(verdict) = step.input.verdict() else { continue };
         if matches!(step.input, Input::Answer { .. } | Input::Resume { .. }) {
@@ -93,7 +93,7 @@ fn a_decision_is_stored_and_written_down_with_its_policies() {
 }
 
 #[test]
-fn a_settled_request_has_an_outcome_for_every_endpoint() {
+fn settled_request_has_outcome_for_every_endpoint() {
     for transition in walk().transitions() {
         let request = transition.request();
         if request.state.name() == StateName::Settled {
@@ -105,7 +105,7 @@ fn a_settled_request_has_an_outcome_for_every_endpoint() {
 }
 
 #[test]
-fn the_event_of_a_settled_request_names_the_outcome_of_every_endpoint() {
+fn settled_event_names_outcome_of_every_endpoint() {
     for transition in walk().transitions() {
         let request = transition.request();
         if request.state.name() != StateName::Settled {
@@ -122,7 +122,7 @@ fn the_event_of_a_settled_request_names_the_outcome_of_every_endpoint() {
 }
 
 #[test]
-fn an_outcome_once_known_never_changes() {
+fn dispatch_outcome_never_changes_once_known() {
     for (step, moved) in walk().moves() {
         let pairs = step.before.request.targets.iter().zip(&moved.transition.request().targets);
         for (before, after) in pairs.filter(|(before, _)| before.outcome.is_some()) {
@@ -132,7 +132,7 @@ fn an_outcome_once_known_never_changes() {
 }
 
 #[test]
-fn an_outcome_is_what_was_reported() {
+fn outcome_equals_the_report() {
     for (step, moved) in walk().moves() {
         let Input::Answer { report, .. } = step.input else { continue };
         let called = open_attempt(&step.before.request).unwrap().id;
@@ -156,7 +156,7 @@ fn an_outcome_is_what_was_reported() {
 }
 
 #[test]
-fn an_endpoint_that_was_never_called_is_never_said_to_be_sent_or_unknown() {
+fn uncalled_endpoint_is_never_sent_or_unknown() {
     for (step, moved) in walk().moves() {
         for target in &moved.transition.request().targets {
             if target.attempt.is_none() {
@@ -168,7 +168,7 @@ fn an_endpoint_that_was_never_called_is_never_said_to_be_sent_or_unknown() {
 }
 
 #[test]
-fn no_transition_touches_what_was_frozen() {
+fn transitions_never_change_frozen_fields() {
     for (step, moved) in walk().moves() {
         let after = moved.transition.request();
         let targets = step.before.request.targets.iter().zip(&after.targets);
@@ -195,7 +195,7 @@ fn no_transition_touches_what_was_frozen() {
 }
 
 #[test]
-fn after_a_restart_an_unanswered_attempt_is_unknown_and_the_rest_not_sent() {
+fn recovery_marks_open_attempt_unknown_and_rest_not_sent() {
     let recoveries = walk().moves().filter(|(step, _)| matches!(step.input, Input::Recover { .. }));
     for (step, Moved { transition, permit }) in recoveries {
         assert!(permit.is_none(), "{step:?}");
@@ -212,7 +212,7 @@ fn after_a_restart_an_unanswered_attempt_is_unknown_and_the_rest_not_sent() {
 }
 
 #[test]
-fn a_transition_names_the_attempts_that_the_store_has_to_keep() {
+fn transition_names_attempts_to_store() {
     for (step, moved) in walk().moves() {
         let opened = || moved.transition.request().attempts.last().cloned();
         let next = opened().filter(|_| moved.permit.is_some());
@@ -240,7 +240,7 @@ fn a_transition_names_the_attempts_that_the_store_has_to_keep() {
 }
 
 #[test]
-fn an_answer_closes_its_attempt_in_the_words_it_came_with() {
+fn answer_closes_its_attempt_with_its_summary() {
     let next = Next::Stop { why: "nothing more to do".to_owned() };
     let request = claimed().0.into_request();
     let sent = all_sent(&["001", "002"]);
@@ -253,7 +253,7 @@ fn an_answer_closes_its_attempt_in_the_words_it_came_with() {
 }
 
 #[test]
-fn a_next_call_is_recorded_together_with_the_answer_before_it() {
+fn next_call_is_recorded_with_previous_answer() {
     let request = claimed().0.into_request();
     let order = order(&request, &["003"]);
     let next = Next::Order { order, run: decision(Verdict::Run), frozen: false };
@@ -265,7 +265,7 @@ fn a_next_call_is_recorded_together_with_the_answer_before_it() {
 }
 
 #[test]
-fn a_hold_is_told_once_shown_while_it_lasts_and_explains_an_expiry() {
+fn hold_is_audited_once_and_explains_expiry() {
     let why = "the manager is away";
     let held = asked(Verdict::Run).hold(why.to_owned()).unwrap().into_request();
     assert_eq!(held.held_because.as_deref(), Some(why));
@@ -286,7 +286,7 @@ fn a_hold_is_told_once_shown_while_it_lasts_and_explains_an_expiry() {
 }
 
 #[test]
-fn a_redecision_that_changes_nothing_is_not_written_down() {
+fn unchanged_redecision_is_not_audited() {
     for step in &walk().steps {
         if let (Input::Redecide { verdict, other_policies, .. }, Ok(moved)) =
             (step.input, &step.result)

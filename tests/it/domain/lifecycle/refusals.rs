@@ -64,7 +64,7 @@ const fn variant(refusal: &Refusal) -> &'static str {
 }
 
 #[test]
-fn each_function_refuses_for_these_reasons_and_no_others() {
+fn each_function_refuses_for_exactly_these_reasons() {
     let mut met: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for step in &walk().steps {
         let refusals = met.entry(step.input.function()).or_default();
@@ -105,12 +105,12 @@ fn claim(request: Request, run: Verdict, frozen: bool, now: i64) -> Option<Refus
 }
 
 #[test]
-fn a_sound_vote_is_not_refused() {
+fn valid_vote_is_not_refused() {
     assert_eq!(vote(|_, _| {}), [None, None]);
 }
 
 #[test]
-fn the_wrong_state_is_refused_and_named() {
+fn wrong_state_is_refused_and_named() {
     let request = claimed().0.into_request();
     let ballot = ballot(Who::Lead, &request, "a test of ours");
     let refusal = reject(request, ballot, &answer(true), 2);
@@ -119,7 +119,7 @@ fn the_wrong_state_is_refused_and_named() {
 }
 
 #[test]
-fn an_approved_request_cannot_be_approved_again() {
+fn approved_request_cannot_be_approved_again() {
     let request = asked(Verdict::Run);
     let ballot = ballot(Who::Lead, &request, "");
     let refusal = approve(request, ballot, &answer(true), 1);
@@ -128,7 +128,7 @@ fn an_approved_request_cannot_be_approved_again() {
 }
 
 #[test]
-fn a_vote_on_another_version_is_refused() {
+fn vote_on_another_version_is_refused() {
     let older = vote(|request, _| request.version += 1);
     assert_eq!(older, both(&Refusal::VersionChanged));
     let newer = vote(|_, ballot| ballot.shown.version += 1);
@@ -136,7 +136,7 @@ fn a_vote_on_another_version_is_refused() {
 }
 
 #[test]
-fn a_vote_on_another_digest_is_refused() {
+fn vote_on_another_digest_is_refused() {
     let refusals = vote(|request, ballot| {
         ballot.shown =
             Displayed { version: request.version, digest: Digest::of(b"another request") };
@@ -145,13 +145,13 @@ fn a_vote_on_another_digest_is_refused() {
 }
 
 #[test]
-fn a_vote_on_bytes_that_changed_is_refused() {
+fn vote_on_changed_bytes_is_refused() {
     let refusals = vote(|request, _| "elsewhere".clone_into(&mut request.manager));
     assert_eq!(refusals, both(&Refusal::DigestChanged));
 }
 
 #[test]
-fn what_policy_does_not_allow_is_refused_with_its_reasons() {
+fn policy_denial_is_refused_with_its_reasons() {
     let not_allowed = Some(Refusal::NotAllowed { why: "because of who".to_owned() });
     let request = || asked(TWO_PEOPLE);
     let ballot = || ballot(Who::Lead, &request(), "a test of ours");
@@ -165,7 +165,7 @@ fn what_policy_does_not_allow_is_refused_with_its_reasons() {
 }
 
 #[test]
-fn a_second_approval_of_the_same_person_is_refused() {
+fn second_approval_by_same_person_is_refused() {
     let request = asked(TWO_PEOPLE);
     let again = ballot(Who::Lead, &request, "");
     let once = request.approve(again.clone(), &answer(true), fresh(TWO_PEOPLE, 1)).unwrap();
@@ -174,7 +174,7 @@ fn a_second_approval_of_the_same_person_is_refused() {
 }
 
 #[test]
-fn an_approval_that_was_never_given_cannot_be_taken_back() {
+fn missing_approval_cannot_be_retracted() {
     let request = asked(TWO_PEOPLE);
     let ballot = ballot(Who::Senior, &request, "");
     let once = request.approve(ballot, &answer(true), fresh(TWO_PEOPLE, 1)).unwrap();
@@ -184,7 +184,7 @@ fn an_approval_that_was_never_given_cannot_be_taken_back() {
 }
 
 #[test]
-fn a_rejection_without_a_reason_is_refused() {
+fn rejection_without_reason_is_refused() {
     for blank in ["", "  ", "\n\t"] {
         let [_, refusal] = vote(|_, ballot| blank.clone_into(&mut ballot.comment));
         assert_eq!(refusal, Some(Refusal::ReasonMissing), "{blank:?}");
@@ -192,7 +192,7 @@ fn a_rejection_without_a_reason_is_refused() {
 }
 
 #[test]
-fn nothing_is_decided_at_or_after_the_deadline() {
+fn decision_is_refused_from_deadline_on() {
     let request = || asked(TWO_PEOPLE);
     let vote = || ballot(Who::Lead, &request(), "a test of ours");
     let too_late = Some(Refusal::TooLate { deadline: minute(DEADLINE) });
@@ -215,14 +215,14 @@ fn nothing_is_decided_at_or_after_the_deadline() {
 }
 
 #[test]
-fn an_approved_request_may_still_be_rejected_after_the_deadline() {
+fn approved_request_may_be_rejected_after_deadline() {
     let request = asked(Verdict::Run);
     let ballot = ballot(Who::Lead, &request, "a test of ours");
     assert_eq!(reject(request, ballot, &answer(true), DEADLINE), None);
 }
 
 #[test]
-fn nothing_is_claimed_at_or_after_the_use_by() {
+fn claim_is_refused_from_use_by_on() {
     let too_late = Some(Refusal::TooLate { deadline: minute(USE_BY) });
     assert_eq!(claim(asked(Verdict::Run), Verdict::Run, false, USE_BY - 1), None);
     for late in [USE_BY, USE_BY + 100] {
@@ -231,7 +231,7 @@ fn nothing_is_claimed_at_or_after_the_use_by() {
 }
 
 #[test]
-fn nothing_expires_before_its_time() {
+fn expiry_is_refused_before_deadline() {
     let expire = |verdict, now| asked(verdict).expire(minute(now)).err();
     assert_eq!(expire(TWO_PEOPLE, DEADLINE - 1), Some(Refusal::TooEarly));
     assert_eq!(expire(TWO_PEOPLE, DEADLINE), None);
@@ -241,12 +241,12 @@ fn nothing_expires_before_its_time() {
 }
 
 #[test]
-fn nothing_is_claimed_while_the_kill_switch_is_on() {
+fn claim_is_refused_while_kill_switch_is_on() {
     assert_eq!(claim(asked(Verdict::Run), Verdict::Run, true, 1), Some(Refusal::Frozen));
 }
 
 #[test]
-fn nothing_is_claimed_that_policy_asked_again_does_not_let_run() {
+fn claim_is_refused_when_policy_no_longer_allows() {
     let withdrawn = Some(Refusal::PolicyWithdrawn { why: "because of p".to_owned() });
     for verdict in [TWO_PEOPLE, Verdict::Deny] {
         assert_eq!(claim(asked(Verdict::Run), verdict, false, 1), withdrawn);
@@ -254,14 +254,14 @@ fn nothing_is_claimed_that_policy_asked_again_does_not_let_run() {
 }
 
 #[test]
-fn nothing_is_claimed_whose_bytes_changed() {
+fn claim_is_refused_when_bytes_changed() {
     let mut request = asked(Verdict::Run);
     "elsewhere".clone_into(&mut request.manager);
     assert_eq!(claim(request, Verdict::Run, false, 1), Some(Refusal::DigestChanged));
 }
 
 #[test]
-fn an_order_may_name_only_endpoints_that_are_still_open_and_at_least_one() {
+fn order_must_name_only_open_endpoints() {
     let refusal = |endpoints: &[&str], lost: &[(EndpointId, String)]| {
         let request = asked(Verdict::Run);
         let order = order(&request, endpoints);
@@ -285,7 +285,7 @@ fn answered(
 }
 
 #[test]
-fn an_answer_must_be_to_the_open_attempt_and_about_its_endpoints_once() {
+fn answer_must_match_open_attempt_and_its_endpoints() {
     let dispatching = || claimed().0.into_request();
     let refusal =
         |attempt, endpoints: &[&str]| answered(dispatching(), attempt, &all_sent(endpoints)).err();
@@ -297,7 +297,7 @@ fn an_answer_must_be_to_the_open_attempt_and_about_its_endpoints_once() {
 }
 
 #[test]
-fn an_attempt_is_answered_once() {
+fn attempt_is_answered_once() {
     let request = claimed().0.into_request();
     let nothing = DispatchReport {
         outcomes: Vec::new(),
@@ -313,7 +313,7 @@ fn an_attempt_is_answered_once() {
 }
 
 #[test]
-fn an_endpoint_that_a_report_forgets_is_unknown() {
+fn endpoint_missing_from_report_is_unknown() {
     let request = claimed().0.into_request();
     let moved = answered(request, 0, &all_sent(&["001"])).unwrap();
     let outcomes = moved.request().targets.iter().map(|target| target.outcome.as_ref());
@@ -322,7 +322,7 @@ fn an_endpoint_that_a_report_forgets_is_unknown() {
 }
 
 #[test]
-fn a_refusal_is_a_sentence_that_a_person_can_read() {
+fn refusal_is_a_readable_sentence() {
     let mut sentences = BTreeSet::new();
     for step in &walk().steps {
         sentences.extend(step.result.as_ref().err().map(ToString::to_string));

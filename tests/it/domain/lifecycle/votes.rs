@@ -39,7 +39,7 @@ fn approved_by_lead() -> Request {
 const ONE_LEAD: Tally = Tally { people: 1, analyst: 1, senior: 1, lead: 1 };
 
 #[test]
-fn neither_the_owner_nor_who_has_no_voting_role_ever_counts() {
+fn owner_and_admin_votes_never_count() {
     for transition in walk().transitions() {
         let request = transition.request();
         for vote in &request.votes {
@@ -50,7 +50,7 @@ fn neither_the_owner_nor_who_has_no_voting_role_ever_counts() {
 }
 
 #[test]
-fn the_tally_counts_each_voting_person_once_and_nobody_else() {
+fn tally_counts_each_voter_once() {
     for transition in walk().transitions() {
         let request = transition.request();
         let voted = |who: &Who| request.votes.iter().any(|vote| vote.person.id == who.id());
@@ -67,7 +67,7 @@ fn the_tally_counts_each_voting_person_once_and_nobody_else() {
 }
 
 #[test]
-fn neither_owner_nor_issuer_then_or_now_counts() {
+fn owner_and_issuer_never_count_then_or_now() {
     let request = approved_by_lead();
     let lead = Who::Lead.id();
     assert_eq!(request.tally(&agent()), ONE_LEAD);
@@ -80,27 +80,27 @@ fn neither_owner_nor_issuer_then_or_now_counts() {
 }
 
 #[test]
-fn an_approval_of_another_digest_never_counts() {
+fn approval_of_another_digest_never_counts() {
     let request = approved_by(Who::Lead.person(), Digest::of(b"another request"));
     assert_eq!(request.tally(&agent()), Tally::NONE);
 }
 
 #[test]
-fn a_disabled_person_does_not_count() {
+fn disabled_persons_vote_does_not_count() {
     let mut request = approved_by_lead();
     request.votes[0].person.disabled = true;
     assert_eq!(request.tally(&agent()), Tally::NONE);
 }
 
 #[test]
-fn a_person_whose_password_was_reset_does_not_count() {
+fn vote_does_not_count_after_password_reset() {
     let mut request = approved_by_lead();
     request.votes[0].person.must_change_password = true;
     assert_eq!(request.tally(&agent()), Tally::NONE);
 }
 
 #[test]
-fn auditors_and_admins_do_not_count() {
+fn auditor_and_admin_votes_do_not_count() {
     for role in [Role::Auditor, Role::Admin] {
         let mut request = approved_by_lead();
         request.votes[0].person.role = role;
@@ -109,7 +109,7 @@ fn auditors_and_admins_do_not_count() {
 }
 
 #[test]
-fn two_people_count_as_two() {
+fn two_voters_count_as_two() {
     let mut request = approved_by_lead();
     let other = Person { id: PersonId::from(Uuid::from_u128(6)), ..Who::Analyst.person() };
     let digest = request.digest;
@@ -125,7 +125,7 @@ fn two_people_count_as_two() {
 }
 
 #[test]
-fn nobody_votes_twice() {
+fn each_person_votes_once() {
     for (step, moved) in walk().moves() {
         let votes = &moved.transition.request().votes;
         let people: BTreeSet<_> = votes.iter().map(|vote| vote.person.id).collect();
@@ -134,7 +134,7 @@ fn nobody_votes_twice() {
 }
 
 #[test]
-fn an_approval_adds_its_vote_and_a_retraction_takes_it_away_and_nothing_else_does() {
+fn only_voting_and_retraction_change_votes() {
     for (step, moved) in walk().moves() {
         let mut expected = step.before.request.votes.clone();
         match step.input {
@@ -173,7 +173,7 @@ fn an_approval_adds_its_vote_and_a_retraction_takes_it_away_and_nothing_else_doe
 }
 
 #[test]
-fn a_transition_names_the_vote_that_the_store_has_to_keep_or_drop() {
+fn transition_names_vote_to_store_or_remove() {
     for (step, moved) in walk().moves() {
         let change = moved.transition.change();
         match step.input {
@@ -201,7 +201,7 @@ fn a_transition_names_the_vote_that_the_store_has_to_keep_or_drop() {
 }
 
 #[test]
-fn nobody_acts_whom_policy_does_not_allow() {
+fn every_move_requires_policy_permission() {
     for (step, _) in walk().moves() {
         let allowed = match step.input {
             Input::Approve { may, .. }
@@ -224,7 +224,7 @@ fn nobody_acts_whom_policy_does_not_allow() {
 }
 
 #[test]
-fn nobody_decides_on_a_page_that_is_out_of_date_or_on_bytes_that_changed() {
+fn decision_requires_current_page_and_unchanged_bytes() {
     for (step, _) in walk().moves() {
         if let Input::Approve { screen, .. }
         | Input::BreakGlass { screen, .. }
@@ -237,7 +237,7 @@ fn nobody_decides_on_a_page_that_is_out_of_date_or_on_bytes_that_changed() {
 }
 
 #[test]
-fn a_rejection_needs_a_reason() {
+fn rejection_requires_a_reason() {
     for (step, _) in walk().moves() {
         if let Input::Reject { reason, .. } = step.input {
             assert!(!reason.trim().is_empty(), "{step:?}");
@@ -246,7 +246,7 @@ fn a_rejection_needs_a_reason() {
 }
 
 #[test]
-fn one_rejection_ends_a_request_even_when_it_is_approved_already() {
+fn one_rejection_ends_even_an_approved_request() {
     let request = asked(Verdict::Run);
     let ballot = ballot(Who::Analyst, &request, "a test of ours");
     let moved = request.reject(ballot, &answer(true), minute(1)).unwrap();
@@ -254,7 +254,7 @@ fn one_rejection_ends_a_request_even_when_it_is_approved_already() {
 }
 
 #[test]
-fn whoever_took_an_approval_back_may_approve_again() {
+fn person_may_approve_again_after_retraction() {
     let request = approved_by_lead();
     let lead = Who::Lead.person();
     let retracted = request.retract(&lead, &answer(true), fresh(TWO_PEOPLE, 2)).unwrap();

@@ -36,7 +36,7 @@ fn strings(value: &Value, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_text_is_clean_in_every_answer_to_an_agent() {
+async fn hostile_text_is_clean_in_every_agent_answer() {
     let mut stage = Stage::start().await;
     for (number, (name, text)) in corpus().into_iter().enumerate() {
         stage.next().await;
@@ -51,7 +51,7 @@ async fn hostile_text_is_clean_in_every_answer_to_an_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fields_with_a_grammar_refuse_hostile_text_in_clean_words() {
+async fn validated_fields_refuse_hostile_text_in_clean_words() {
     let stage = Stage::start().await;
     let agent = stage.world.agent().await;
     let before = stage.world.stored(&["proposal.refused", "audit.read"]).await;
@@ -114,7 +114,7 @@ async fn refused(agent: &AgentClient, tool: &'static str, field: (&str, &str), n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_megabyte_of_an_agent_is_refused_and_nothing_is_stored() {
+async fn megabyte_from_agent_is_refused_and_not_stored() {
     let stage = Stage::start().await;
     let before = stage.world.stored(&[]).await;
     let message = json!({

@@ -5,7 +5,7 @@ use crate::harness::{AgentClient, page::PersonClient, program::Program};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_text_is_clean_in_a_terminal() {
+async fn hostile_text_is_clean_in_terminal() {
     let manager = wazuh_simulator::Simulator::new(wazuh_simulator::Settings::demo(
         "manager-pw",
         "indexer-pw",

@@ -12,7 +12,7 @@ use super::{
 use crate::harness::{World, page::encoded};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_two_texts_give_the_same_page() {
+async fn different_texts_give_different_pages() {
     let mut stage = Stage::start().await;
     let mut reasons = Distinct::default();
     let texts = near_misses(few());
@@ -36,7 +36,7 @@ async fn no_two_texts_give_the_same_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_two_names_of_endpoints_and_no_two_filters_give_the_same_page() {
+async fn different_endpoint_names_and_filters_give_different_pages() {
     let mut stage = Stage::start().await;
     let (mut names, mut filters) = (Distinct::default(), Distinct::default());
     for (number, text) in near_misses(few()).iter().enumerate() {
@@ -75,7 +75,7 @@ const SAID: [[(&str, &str); 2]; 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agents_words_change_nothing_but_themselves() {
+async fn agents_text_changes_nothing_else_on_page() {
     let mut worlds = Vec::new();
     for which in 0..2 {
         let world = World::start().await;

@@ -11,7 +11,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_names_groups_and_versions_of_endpoints_are_clean_everywhere() {
+async fn hostile_endpoint_names_groups_and_versions_are_clean_everywhere() {
     let mut stage = Stage::start().await;
     for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
@@ -35,7 +35,7 @@ async fn hostile_names_groups_and_versions_of_endpoints_are_clean_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_errors_of_the_manager_are_clean_everywhere() {
+async fn hostile_manager_errors_are_clean_everywhere() {
     let mut stage = Stage::start().await;
     let manager = stage.world.manager.clone();
     for (number, (name, text)) in bundles().into_iter().enumerate() {
@@ -64,7 +64,7 @@ async fn hostile_errors_of_the_manager_are_clean_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_descriptions_of_alerts_are_clean_everywhere() {
+async fn hostile_alert_descriptions_are_clean_everywhere() {
     let mut stage = Stage::start().await;
     for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;

@@ -35,7 +35,7 @@ async fn every_hostile_text_is_clean_on_every_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_words_of_a_person_who_looked_or_takes_back_are_clean() {
+async fn hostile_finding_or_undo_reason_is_clean() {
     let mut stage = Stage::start().await;
     for (number, (name, text)) in bundles().into_iter().enumerate() {
         stage.next().await;
@@ -56,7 +56,7 @@ async fn hostile_words_of_a_person_who_looked_or_takes_back_are_clean() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_typed_is_clean_when_it_comes_back() {
+async fn refused_form_shows_its_input_clean() {
     let mut stage = Stage::start().await;
     let id = block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
     for (name, text) in bundles() {
@@ -72,7 +72,7 @@ async fn what_a_person_typed_is_clean_when_it_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reason_of_the_kill_switch_is_clean_on_every_page() {
+async fn hostile_kill_switch_reason_is_clean_on_every_page() {
     let mut stage = Stage::start().await;
     let id = block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
     for (name, text) in bundles() {
@@ -90,7 +90,7 @@ async fn the_reason_of_the_kill_switch_is_clean_on_every_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hostile_name_at_the_sign_in_is_clean_there_and_in_the_audit() {
+async fn hostile_sign_in_name_is_clean_everywhere() {
     let mut stage = Stage::start().await;
     let mut stranger = PersonClient::stranger(&stage.world.url());
     for (name, text) in bundles() {
@@ -104,7 +104,7 @@ async fn a_hostile_name_at_the_sign_in_is_clean_there_and_in_the_audit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_text_in_an_address_is_clean_on_the_page_that_comes() {
+async fn hostile_query_text_is_clean_on_page() {
     let mut stage = Stage::start().await;
     block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
     let stranger = PersonClient::stranger(&stage.world.url());
@@ -135,7 +135,7 @@ async fn hostile_text_in_an_address_is_clean_on_the_page_that_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_megabyte_is_refused_and_nothing_is_stored() {
+async fn megabyte_form_is_refused_and_not_stored() {
     let stage = Stage::start().await;
     let id = block(&stage.world.agent().await, "203.0.113.9", json!({})).await.id();
     let before = stage.world.stored(&[]).await;

@@ -115,7 +115,7 @@ impl Distinct {
 }
 
 #[test]
-fn the_oracle_sees_what_hides_and_passes_plain_words() {
+fn check_finds_hidden_characters_and_passes_plain_text() {
     for hidden in ["\u{202E}", "\u{200B}", "\u{1B}", "\u{A0}", "\u{E0041}", "\u{E000}", "\u{378}"] {
         assert!(hidden.chars().any(hides), "{hidden:?}");
     }
@@ -124,6 +124,6 @@ fn the_oracle_sees_what_hides_and_passes_plain_words() {
 
 #[test]
 #[should_panic(expected = "as it came")]
-fn the_oracle_sees_markup() {
+fn check_finds_markup() {
     assert_clean_page("<p>a <img src=evil></p>", "a <img src=evil>", "a page");
 }

@@ -164,7 +164,7 @@ pub(super) fn post(
 }
 
 #[test]
-fn every_exception_is_a_route_and_has_a_reason() {
+fn every_exception_is_a_route_with_a_reason() {
     let routes = routes();
     for (method, path, why) in OPEN.into_iter().chain(OWN) {
         let there = |r: &Route| r.method.as_str() == method && r.path == path;
@@ -174,7 +174,7 @@ fn every_exception_is_a_route_and_has_a_reason() {
 }
 
 #[tokio::test]
-async fn without_a_session_every_page_leads_to_the_sign_in_and_every_change_is_refused() {
+async fn every_page_and_change_requires_a_session() {
     let room = Room::start().await;
     let request = room.asked().await;
     let stranger = room.stranger();
@@ -204,13 +204,13 @@ async fn without_a_session_every_page_leads_to_the_sign_in_and_every_change_is_r
 }
 
 #[tokio::test]
-async fn where_policy_lets_people_do_nothing_every_route_says_no() {
+async fn closed_policy_denies_every_route() {
     let room = Room::governed_by(CLOSED).await;
     closed(&room, &[Method::GET, Method::POST]).await;
 }
 
 #[tokio::test]
-async fn where_policy_lets_people_read_alone_every_change_says_no() {
+async fn read_only_policy_denies_every_change() {
     let room = Room::governed_by(&format!("{CLOSED}{READING}")).await;
     closed(&room, &[Method::POST]).await;
 }
@@ -250,7 +250,7 @@ async fn closed(room: &Room, methods: &[Method]) {
 }
 
 #[tokio::test]
-async fn every_page_and_every_failure_carries_the_headers() {
+async fn every_page_and_error_carries_security_headers() {
     let room = Room::start().await;
     let request = room.asked().await;
     let (mut bob, dora) = (room.browser_of("bob").await, room.browser_of("dora").await);
@@ -286,7 +286,7 @@ async fn every_page_and_every_failure_carries_the_headers() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_for_this_site_alone_and_bound_to_tls_where_there_is_tls() {
+async fn session_cookie_is_bound_to_site_and_tls() {
     let tls = "https://countersign.example";
     for (public_url, name, secure) in
         [(None, "countersign=", false), (Some(tls), "__Host-countersign=", true)]

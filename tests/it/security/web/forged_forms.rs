@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_forged_form_changes_nothing_on_any_route() {
+async fn forged_form_changes_nothing_on_any_route() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut anna = room.browser_of("anna").await;
@@ -75,7 +75,7 @@ fn elsewhere(own: &str) -> Vec<Vec<(&'static str, String)>> {
 }
 
 #[tokio::test]
-async fn a_form_sent_as_a_get_changes_nothing_on_any_route() {
+async fn form_sent_as_get_changes_nothing_on_any_route() {
     let room = Room::start().await;
     let request = room.asked().await;
     let all = routes();

@@ -88,7 +88,7 @@ async fn states(room: &Room) -> BTreeSet<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_follows_every_link_changes_nothing_and_finds_no_dead_end() {
+async fn following_every_link_changes_nothing_and_never_fails() {
     let room = lived_in().await;
     let there = states(&room).await;
     let all: BTreeSet<_> = StateName::ALL.map(StateName::name).into();
@@ -133,7 +133,7 @@ async fn crawl(room: &Room, role: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_link_of_the_inbox_leads_to_its_request() {
+async fn inbox_links_to_its_request() {
     let room = Room::start().await;
     let request = room.asked().await;
     assert!(crawl(&room, "bob").await.contains(&path(&request)));

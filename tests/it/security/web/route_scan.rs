@@ -98,7 +98,7 @@ fn inside(text: &str) -> &str {
 }
 
 #[test]
-fn a_route_is_found_with_all_its_methods_and_not_in_comments() {
+fn route_is_found_with_all_methods_outside_comments() {
     let text = "Router::new()\n  // .route(\"/no\", get(x))\n  .route(\"/a\", get(x::y))\n  \
                 .route(\n    \"/b/{id}\",\n    get(x::y)\n.post(x::z),\n  )\n\
                 .route(\"/c\", post(forget(x)))";
@@ -109,12 +109,12 @@ fn a_route_is_found_with_all_its_methods_and_not_in_comments() {
 
 #[test]
 #[should_panic(expected = "does not know how /a is answered")]
-fn a_method_that_the_scan_does_not_know_is_no_route_unseen() {
+fn unknown_method_fails_the_route_scan() {
     routes_of(".route(\"/a\", get(x).delete(y))");
 }
 
 #[test]
 #[should_panic(expected = "no path as a text")]
-fn a_path_that_is_computed_is_no_route_unseen() {
+fn computed_path_fails_the_route_scan() {
     routes_of(".route(&path, get(x))");
 }

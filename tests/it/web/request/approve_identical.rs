@@ -60,7 +60,7 @@ async fn states(room: &Room, requests: &[Request]) -> Vec<StateName> {
 }
 
 #[tokio::test]
-async fn identical_requests_are_shown_with_all_that_counts_and_approved_together() {
+async fn identical_requests_are_shown_and_approved_together() {
     let room = Room::start().await;
     let requests = asked(&room, 3).await;
     let other = room.asked_with(json!({ "srcip": "198.51.100.99", "agent_ids": ["001"] })).await;
@@ -93,7 +93,7 @@ async fn identical_requests_are_shown_with_all_that_counts_and_approved_together
 }
 
 #[tokio::test]
-async fn what_cannot_be_approved_together_is_refused_as_a_whole_and_named() {
+async fn unsuitable_request_refuses_whole_bulk_approval_and_is_named() {
     let room = Room::start().await;
     let requests = asked(&room, 2).await;
     let critical = room.asked_with(json!({ "agent_ids": ["003"] })).await;
@@ -126,7 +126,7 @@ async fn what_cannot_be_approved_together_is_refused_as_a_whole_and_named() {
 }
 
 #[tokio::test]
-async fn none_more_than_ten_or_one_twice_is_refused() {
+async fn bulk_approval_refuses_none_duplicates_and_over_ten() {
     let room = Room::start().await;
     let requests = asked(&room, 12).await;
     let all: Vec<_> = requests.iter().map(pick).collect();
@@ -154,7 +154,7 @@ async fn none_more_than_ten_or_one_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn approving_together_wants_a_recent_password_and_the_right_person() {
+async fn bulk_approval_requires_recent_password_and_permission() {
     let room = Room::start().await;
     let requests = asked(&room, 2).await;
     let picks: Vec<_> = requests.iter().map(pick).collect();
@@ -179,7 +179,7 @@ async fn approving_together_wants_a_recent_password_and_the_right_person() {
 }
 
 #[tokio::test]
-async fn only_the_lowest_tier_is_offered_together() {
+async fn bulk_approval_is_offered_only_for_lowest_tier() {
     let room = Room::start().await;
     let request = room.asked().await;
     let critical = room.asked_with(json!({ "agent_ids": ["003"] })).await;

@@ -72,7 +72,7 @@ async fn state(room: &Room, request: &Request) -> StateName {
 }
 
 #[tokio::test]
-async fn a_lead_on_call_lets_it_run_without_those_who_are_missing() {
+async fn lead_on_call_runs_request_without_missing_approvers() {
     let (room, request, mut carol) = stuck().await;
     carol.open(&path(&request)).await.shows("Needs 2 people, one of them a senior or lead;");
     carol.page.shows("everybody who was skipped is told");
@@ -95,7 +95,7 @@ async fn a_lead_on_call_lets_it_run_without_those_who_are_missing() {
 }
 
 #[tokio::test]
-async fn what_is_typed_must_be_the_beginning_of_the_digest() {
+async fn typed_text_must_be_prefix_of_digest() {
     let (room, request, mut carol) = stuck().await;
     for wrong in ["", "000000000000", &request.digest.to_string(), &request.id.to_string()] {
         assert_eq!(break_with(&mut carol, &request, &[("typed", wrong)]).await, 400, "{wrong}");
@@ -109,7 +109,7 @@ async fn what_is_typed_must_be_the_beginning_of_the_digest() {
 }
 
 #[tokio::test]
-async fn breaking_the_glass_needs_a_reason() {
+async fn break_glass_requires_a_reason() {
     let (room, request, mut carol) = stuck().await;
     for blank in ["", " \t"] {
         assert_eq!(break_with(&mut carol, &request, &[("comment", blank)]).await, 400);
@@ -118,7 +118,7 @@ async fn breaking_the_glass_needs_a_reason() {
 }
 
 #[tokio::test]
-async fn only_a_lead_on_call_is_offered_to_break_the_glass_and_nobody_else_can() {
+async fn only_lead_on_call_may_break_glass() {
     let (room, request, _) = stuck().await;
     change(&room, "UPDATE person SET on_call = 1 WHERE name = 'bob'").await;
     change(&room, "UPDATE person SET on_call = 0 WHERE name = 'carol'").await;
@@ -134,7 +134,7 @@ async fn only_a_lead_on_call_is_offered_to_break_the_glass_and_nobody_else_can()
 }
 
 #[tokio::test]
-async fn nobody_breaks_the_glass_for_an_own_agent() {
+async fn owner_cannot_break_glass_for_own_agent() {
     let (room, request, _) = stuck().await;
     change(&room, "UPDATE person SET on_call = 1, role = 'lead' WHERE name = 'alice'").await;
     let mut alice = room.browser_of("alice").await;
@@ -148,7 +148,7 @@ async fn nobody_breaks_the_glass_for_an_own_agent() {
 }
 
 #[tokio::test]
-async fn breaking_the_glass_wants_a_recent_password() {
+async fn break_glass_requires_recent_password() {
     let (room, request, mut carol) = stuck().await;
     room.pass(Duration::from_secs(301));
     assert_eq!(break_with(&mut carol, &request, &[]).await, 401);
@@ -159,7 +159,7 @@ async fn breaking_the_glass_wants_a_recent_password() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_behind_breaks_no_glass() {
+async fn outdated_page_cannot_break_glass() {
     let (room, request, mut carol) = stuck().await;
     carol.open(&path(&request)).await;
     let behind = carol.page.clone();
@@ -176,7 +176,7 @@ async fn a_page_that_is_behind_breaks_no_glass() {
 }
 
 #[tokio::test]
-async fn the_glass_is_not_broken_after_a_rejection_and_not_twice() {
+async fn break_glass_is_refused_after_rejection_or_twice() {
     let (room, request, mut carol) = stuck().await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
     let again = outsider(&room, &mut carol, &request).await;
@@ -194,7 +194,7 @@ async fn the_glass_is_not_broken_after_a_rejection_and_not_twice() {
 }
 
 #[tokio::test]
-async fn what_nobody_could_approve_does_not_run_by_a_broken_glass() {
+async fn break_glass_cannot_run_denied_request() {
     let (room, _, mut carol) = stuck().await;
     let never = json!({ "srcip": "10.0.0.7", "agent_ids": ["003"] });
     let denied = room.asked_with(never).await;
@@ -207,7 +207,7 @@ async fn what_nobody_could_approve_does_not_run_by_a_broken_glass() {
 }
 
 #[tokio::test]
-async fn policy_that_says_no_by_now_withdraws_it_whoever_breaks_the_glass() {
+async fn break_glass_request_is_withdrawn_when_policy_denies() {
     let (room, request, mut carol) = stuck().await;
     change(&room, "UPDATE agent SET revoked_at = 1 WHERE name = 'triage-bot'").await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
@@ -217,7 +217,7 @@ async fn policy_that_says_no_by_now_withdraws_it_whoever_breaks_the_glass() {
 }
 
 #[tokio::test]
-async fn a_glass_whose_lead_lost_role_call_or_account_is_not_sent() {
+async fn break_glass_stops_counting_when_lead_loses_eligibility() {
     for lost in [
         "UPDATE person SET role = 'senior' WHERE name = 'carol'",
         "UPDATE person SET role = 'admin' WHERE name = 'carol'",
@@ -236,7 +236,7 @@ async fn a_glass_whose_lead_lost_role_call_or_account_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_broken_glass_is_taken_back_until_the_claim_and_then_no_review_is_due() {
+async fn break_glass_can_be_retracted_until_claim_without_review() {
     let (room, request, mut carol) = stuck().await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
     carol.open(&path(&request)).await.shows("Review of the broken glass");
@@ -253,7 +253,7 @@ async fn a_broken_glass_is_taken_back_until_the_claim_and_then_no_review_is_due(
 }
 
 #[tokio::test]
-async fn the_kill_switch_stops_what_a_broken_glass_let_run() {
+async fn kill_switch_stops_break_glass_request() {
     let (room, request, mut carol) = stuck().await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
     room.freeze("stop all").await;
@@ -263,7 +263,7 @@ async fn the_kill_switch_stops_what_a_broken_glass_let_run() {
 }
 
 #[tokio::test]
-async fn a_broken_glass_replaces_the_leads_own_approval() {
+async fn break_glass_replaces_leads_own_approval() {
     let (room, request, mut carol) = stuck().await;
     carol.open(&path(&request)).await;
     carol.submit(&verb(&request, "approve"), &[]).await;
@@ -275,7 +275,7 @@ async fn a_broken_glass_replaces_the_leads_own_approval() {
 }
 
 #[tokio::test]
-async fn the_glass_is_not_offered_where_the_leads_own_approval_is_enough() {
+async fn break_glass_is_not_offered_when_own_approval_suffices() {
     let (room, _, mut carol) = stuck().await;
     let small = room.asked().await;
     carol.open(&path(&small)).await;
@@ -284,7 +284,7 @@ async fn the_glass_is_not_offered_where_the_leads_own_approval_is_enough() {
 }
 
 #[tokio::test]
-async fn somebody_else_reviews_it_once() {
+async fn another_person_reviews_break_glass_once() {
     let (room, request, mut carol) = stuck().await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
     let mut bob = room.browser_of("bob").await;
@@ -316,7 +316,7 @@ async fn somebody_else_reviews_it_once() {
 }
 
 #[tokio::test]
-async fn a_review_that_is_overdue_is_shown_as_such() {
+async fn overdue_review_is_marked() {
     let (room, request, mut carol) = stuck().await;
     assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
     room.work().await;
@@ -331,7 +331,7 @@ async fn a_review_that_is_overdue_is_shown_as_such() {
 }
 
 #[tokio::test]
-async fn a_vote_that_does_not_count_is_shown_with_the_reason() {
+async fn vote_that_does_not_count_is_shown_with_reason() {
     let (room, request, _) = stuck().await;
     let mut anna = room.browser_of("anna").await;
     anna.open(&path(&request)).await;
@@ -352,7 +352,7 @@ async fn a_vote_that_does_not_count_is_shown_with_the_reason() {
 }
 
 #[tokio::test]
-async fn whoever_loses_the_role_between_approval_and_claim_no_longer_counts() {
+async fn voter_demoted_before_claim_no_longer_counts() {
     for lost in [
         "UPDATE person SET role = 'auditor' WHERE name = 'bob'",
         "UPDATE person SET disabled_at = 1 WHERE name = 'bob'",

@@ -10,7 +10,7 @@ fn comment(request: &Request) -> String {
 }
 
 #[tokio::test]
-async fn a_comment_is_shown_with_who_and_when_and_changes_nothing() {
+async fn comment_shows_author_and_time_and_changes_nothing() {
     let room = Room::start().await;
     let request = room.asked().await;
     let (mut anna, mut bob) = (room.browser_of("anna").await, room.browser_of("bob").await);
@@ -37,7 +37,7 @@ async fn a_comment_is_shown_with_who_and_when_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_agent_never_sees_a_comment() {
+async fn agent_never_sees_comments() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
@@ -55,7 +55,7 @@ async fn an_agent_never_sees_a_comment() {
 }
 
 #[tokio::test]
-async fn a_comment_is_possible_in_any_state() {
+async fn comment_is_possible_in_any_state() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
@@ -68,7 +68,7 @@ async fn a_comment_is_possible_in_any_state() {
 }
 
 #[tokio::test]
-async fn a_comment_that_says_nothing_or_too_much_is_refused() {
+async fn empty_or_oversized_comment_is_refused() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
@@ -84,7 +84,7 @@ async fn a_comment_that_says_nothing_or_too_much_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_comment_is_not_offered_to_and_is_refused_and_that_is_written_down() {
+async fn comment_without_permission_is_refused_and_audited() {
     let room = Room::start().await;
     let request = room.asked().await;
     for name in ["otto", "dora"] {

@@ -9,7 +9,7 @@ use crate::harness::PASSWORD;
 use crate::web::fixtures::{Room, path};
 
 #[tokio::test]
-async fn a_person_approves_what_the_page_shows_and_the_outcome_appears() {
+async fn person_approves_shown_request_and_sees_outcome() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
@@ -30,7 +30,7 @@ async fn a_person_approves_what_the_page_shows_and_the_outcome_appears() {
 }
 
 #[tokio::test]
-async fn two_people_are_needed_where_policy_says_so_and_nobody_votes_twice() {
+async fn request_requiring_two_people_needs_two_different_people() {
     let room = Room::start().await;
     let request = room.asked_with(json!({ "agent_ids": ["003"] })).await;
     let approve = format!("{}/approve", path(&request));
@@ -49,7 +49,7 @@ async fn two_people_are_needed_where_policy_says_so_and_nobody_votes_twice() {
 }
 
 #[tokio::test]
-async fn approving_wants_a_recent_password() {
+async fn approval_requires_recent_password() {
     let room = Room::start().await;
     let request = room.asked().await;
     let approve = format!("{}/approve", path(&request));
@@ -70,7 +70,7 @@ async fn approving_wants_a_recent_password() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_behind_changes_nothing_and_says_so() {
+async fn outdated_form_changes_nothing_and_explains() {
     let room = Room::start().await;
     let request = room.asked_with(json!({ "agent_ids": ["003"] })).await;
     let approve = format!("{}/approve", path(&request));
@@ -91,7 +91,7 @@ async fn a_form_that_is_behind_changes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_agents_owner_is_not_offered_to_approve_and_is_refused_all_the_same() {
+async fn agents_owner_is_not_offered_approval_and_is_refused() {
     let room = Room::start().await;
     let request = room.asked().await;
     let approve = format!("{}/approve", path(&request));
@@ -110,7 +110,7 @@ async fn the_agents_owner_is_not_offered_to_approve_and_is_refused_all_the_same(
 }
 
 #[tokio::test]
-async fn rejecting_wants_a_reason_and_ends_it() {
+async fn rejection_requires_reason_and_ends_request() {
     let room = Room::start().await;
     let request = room.asked().await;
     let reject = format!("{}/reject", path(&request));
@@ -125,7 +125,7 @@ async fn rejecting_wants_a_reason_and_ends_it() {
 }
 
 #[tokio::test]
-async fn an_approval_is_taken_back_until_it_is_claimed() {
+async fn approval_is_retracted_until_claim() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
@@ -138,7 +138,7 @@ async fn an_approval_is_taken_back_until_it_is_claimed() {
 }
 
 #[tokio::test]
-async fn an_auditor_reads_and_is_offered_nothing() {
+async fn auditor_reads_and_is_offered_no_action() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut otto = room.browser_of("otto").await;

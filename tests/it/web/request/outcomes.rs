@@ -50,7 +50,7 @@ const FOUND: [(&str, &str); 3] =
     [("endpoint", "002"), ("ruling", "done"), ("comment", "iptables -L shows it")];
 
 #[tokio::test]
-async fn an_endpoints_story_reaches_from_the_question_to_its_alert_with_index_and_id() {
+async fn timeline_reaches_from_proposal_to_alert_with_id() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let request = sent(&room, &mut bob).await;
@@ -66,7 +66,7 @@ async fn an_endpoints_story_reaches_from_the_question_to_its_alert_with_index_an
 }
 
 #[tokio::test]
-async fn a_block_is_taken_back_by_a_request_of_its_own_that_names_who_asked() {
+async fn undo_of_block_is_a_separate_request_naming_requester() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let request = sent(&room, &mut bob).await;
@@ -94,7 +94,7 @@ async fn a_block_is_taken_back_by_a_request_of_its_own_that_names_who_asked() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_undone_through_the_manager_is_said_before_anyone_decides() {
+async fn impossible_undo_is_announced_before_decision() {
     let room = Room::start().await;
     let permanent = json!({ "agent_ids": ["002"], "permanent": true });
     let mut arguments = json!({ "srcip": "198.51.100.23", "reason": "a test asks" });
@@ -106,7 +106,7 @@ async fn what_cannot_be_undone_through_the_manager_is_said_before_anyone_decides
 }
 
 #[tokio::test]
-async fn an_undo_that_is_behind_without_reason_or_password_changes_nothing() {
+async fn undo_requires_current_page_reason_and_password() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let request = sent(&room, &mut bob).await;
@@ -133,7 +133,7 @@ async fn an_undo_that_is_behind_without_reason_or_password_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_auditor_may_not_undo_or_resolve_whatever_is_sent() {
+async fn auditor_cannot_undo_or_resolve() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let request = unknown(&room, &mut bob).await;
@@ -157,7 +157,7 @@ async fn an_auditor_may_not_undo_or_resolve_whatever_is_sent() {
 }
 
 #[tokio::test]
-async fn what_nobody_knows_is_loud_until_a_person_says_what_happened() {
+async fn unknown_outcome_stays_highlighted_until_resolved() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let request = unknown(&room, &mut bob).await;
@@ -176,7 +176,7 @@ async fn what_nobody_knows_is_loud_until_a_person_says_what_happened() {
 }
 
 #[tokio::test]
-async fn one_finding_speaks_for_the_endpoints_that_were_ticked_and_no_other() {
+async fn finding_applies_only_to_ticked_endpoints() {
     let room = Room::start().await;
     room.manager.hold_evidence();
     room.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
@@ -198,7 +198,7 @@ async fn one_finding_speaks_for_the_endpoints_that_were_ticked_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_finding_that_is_behind_incomplete_or_without_password_changes_nothing() {
+async fn resolution_requires_current_page_complete_form_and_password() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let request = unknown(&room, &mut bob).await;
@@ -227,7 +227,7 @@ async fn a_finding_that_is_behind_incomplete_or_without_password_changes_nothing
 }
 
 #[tokio::test]
-async fn a_manager_that_is_down_is_told_on_every_page() {
+async fn unreachable_manager_is_reported_on_every_page() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/system").await.shows("nothing keeps calls back");
