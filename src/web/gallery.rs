@@ -10,7 +10,7 @@ use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, und
 
 use super::{
     admin::{
-        policy::{PolicyCard, PolicyPage},
+        policy::{PolicyCard, PolicyPage, PolicyProblem},
         system::SystemPage,
     },
     http::assets,
@@ -21,7 +21,7 @@ use super::{
         inbox::InboxTemplate,
         requests::{self, RequestsPage},
     },
-    request::page::RequestPage,
+    request::page::{RequestPage, Viewer},
 };
 use crate::{
     broker::queries::request::{
@@ -41,8 +41,8 @@ use crate::{
     },
 };
 
-fn seen(request: Request, approve: Permission) -> RequestView {
-    let may = vec![
+fn view(request: Request, approve: Permission) -> RequestView {
+    let permissions = vec![
         (Verb::Approve, approve),
         (Verb::Reject, Permission::Now),
         (Verb::Retract, Permission::Now),
@@ -61,7 +61,7 @@ fn seen(request: Request, approve: Permission) -> RequestView {
         (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    RequestView { request, agent: agent(), owner, may, bodies, timeline, undo, undos }
+    RequestView { request, agent: agent(), owner, permissions, bodies, timeline, undo, undos }
 }
 
 fn layout(title: &str, here: &'static str) -> Layout {
@@ -74,7 +74,8 @@ fn layout(title: &str, here: &'static str) -> Layout {
 
 fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
     let layout = layout(&request.effect(), "/requests");
-    RequestPage::new(layout, seen(request, approve), (me, Role::Senior), at(8))
+    let viewer = Viewer { id: me, role: Role::Senior };
+    RequestPage::new(layout, view(request, approve), viewer, at(8))
 }
 
 fn own_agent() -> Permission {
@@ -223,7 +224,10 @@ fn policy() -> PolicyPage {
         policies: vec![policy("run.one-approval", "permit"), policy("run.critical", "forbid")],
         folder: "/etc/countersign/policies".to_owned(),
         activate: Permission::WithPassword,
-        problem: Some(("Refused.".to_owned(), "20_run.cedar:3\n  no such attribute".to_owned())),
+        problem: Some(PolicyProblem {
+            sentence: "Refused.".to_owned(),
+            report: "20_run.cedar:3\n  no such attribute".to_owned(),
+        }),
     }
 }
 
@@ -234,7 +238,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let voted = request_page(request(1), Permission::Now, id(1));
     let barred = request_page(request(1), own_agent(), id(3));
     let mut impossible = request_page(settled(), Permission::Now, id(2));
-    impossible.seen.undo = UndoOption::Impossible {
+    impossible.view.undo = UndoOption::Impossible {
         why: "This cannot be undone through Wazuh: remove the rule on the endpoint.".to_owned(),
     };
     let settled = request_page(settled(), Permission::Now, id(2));
@@ -308,7 +312,7 @@ fn what_nobody_knows_is_loud_and_says_what_to_do() {
 fn what_cannot_be_undone_says_so_and_has_no_button() {
     let mut page = request_page(settled(), Permission::Now, id(2));
     let why = "This cannot be undone through Wazuh: remove the rule by hand.".to_owned();
-    page.seen.undo = UndoOption::Impossible { why: why.clone() };
+    page.view.undo = UndoOption::Impossible { why: why.clone() };
     let html = page.render().unwrap();
     assert!(html.contains(&why));
     assert!(!html.contains("/undo\""));
