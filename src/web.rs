@@ -19,7 +19,10 @@ use axum::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
+use crate::{
+    broker::Broker,
+    domain::public_url::{Authority, PublicUrl},
+};
 
 mod admin;
 mod error;
@@ -38,18 +41,12 @@ const LISTENERS_MAX: usize = 128;
 /// What the page may be told about its surroundings.
 #[derive(Debug, Clone)]
 pub struct WebSettings {
-    /// The address that people type, without a slash at its end.
-    pub public_url: String,
+    /// The address that people type.
+    pub public_url: PublicUrl,
     /// What the `Host` header may say beside the host of `public_url`.
-    pub hosts: Vec<String>,
+    pub hosts: Vec<Authority>,
     /// The folder of the policy set, which an admin may load again.
     pub policies: PathBuf,
-}
-
-impl WebSettings {
-    fn https(&self) -> bool {
-        self.public_url.starts_with("https://")
-    }
 }
 
 /// What every handler has. Cheap to clone.

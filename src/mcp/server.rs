@@ -17,7 +17,11 @@ use tokio_util::sync::CancellationToken;
 use super::{answer::ToolAnswer, arguments::ToolArguments, call::Call, error, tools::ToolName};
 use tracing::{Instrument as _, info_span};
 
-use crate::{broker::Broker, domain::actor::Agent, text::visible::visible};
+use crate::{
+    broker::Broker,
+    domain::{actor::Agent, public_url::PublicUrl},
+    text::visible::visible,
+};
 
 /// The revisions that are spoken, oldest first.
 const VERSIONS: [ProtocolVersion; 3] =
@@ -52,8 +56,8 @@ pub(super) struct McpServer {
 }
 
 impl McpServer {
-    pub(super) fn new(broker: Broker, public_url: String, stop: CancellationToken) -> Self {
-        Self { broker, public_url: public_url.into(), stop }
+    pub(super) fn new(broker: Broker, public_url: &PublicUrl, stop: CancellationToken) -> Self {
+        Self { broker, public_url: public_url.as_str().into(), stop }
     }
 }
 

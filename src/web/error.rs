@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     broker::{BrokerError, queries::request::StoreError},
-    domain::lifecycle::Refusal,
+    domain::{lifecycle::Refusal, public_url::PublicUrl},
     text::visible::visible,
 };
 
@@ -45,7 +45,7 @@ impl PageError {
     }
 
     /// A change that none of our own pages asked for.
-    pub(super) fn foreign_origin(public_url: &str) -> Self {
+    pub(super) fn foreign_origin(public_url: &PublicUrl) -> Self {
         let sentence = format!(
             "That form was not sent by a page of Countersign, or your browser does not say so. \
              Nothing was changed. Open {public_url} and try again there."

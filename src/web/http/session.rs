@@ -139,7 +139,7 @@ async fn with_form_token(request: Request, session: &PageSession) -> Result<Requ
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.
 fn cookie_name(settings: &WebSettings) -> &'static str {
-    if settings.https() { "__Host-countersign" } else { "countersign" }
+    if settings.public_url.is_https() { "__Host-countersign" } else { "countersign" }
 }
 
 /// The session's token, where exactly one cookie has it.
@@ -159,7 +159,7 @@ pub(in crate::web) fn token(headers: &HeaderMap, settings: &WebSettings) -> Opti
 /// The header that gives a browser its session, or with an empty token takes it away.
 pub(in crate::web) fn cookie(token: &str, settings: &WebSettings) -> Option<HeaderValue> {
     let name = cookie_name(settings);
-    let secure = if settings.https() { "; Secure" } else { "" };
+    let secure = if settings.public_url.is_https() { "; Secure" } else { "" };
     let ends = if token.is_empty() { "; Max-Age=0" } else { "" };
     let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{ends}");
     HeaderValue::try_from(cookie).ok()
@@ -212,11 +212,12 @@ mod tests {
         Time,
         actor::{Person, Role},
         id::PersonId,
+        public_url::PublicUrl,
     };
 
     fn settings(public_url: &str) -> WebSettings {
         WebSettings {
-            public_url: public_url.to_owned(),
+            public_url: PublicUrl::parse(public_url).unwrap(),
             hosts: Vec::new(),
             policies: std::path::PathBuf::new(),
         }
