@@ -41,7 +41,7 @@ pub(in crate::web) struct SkippedRow<'a> {
 }
 
 /// The endpoints that take part, with their timelines, which come in the same order.
-pub(in crate::web) fn parts<'a>(
+pub(in crate::web) fn endpoint_rows<'a>(
     request: &'a Request,
     timelines: &'a [EndpointTimeline],
     now: Time,
@@ -58,7 +58,7 @@ pub(in crate::web) fn parts<'a>(
 }
 
 /// The endpoints that were left out.
-pub(in crate::web) fn left<'a>(
+pub(in crate::web) fn skipped_rows<'a>(
     request: &'a Request,
     timelines: &'a [EndpointTimeline],
 ) -> Vec<SkippedRow<'a>> {

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use super::endpoint::{EndpointRow, SkippedRow, left, needs_attention, parts};
+use super::endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows};
 use crate::{
     broker::queries::request::{Permission, RequestView, UndoOption},
     domain::{
@@ -51,7 +51,7 @@ pub(in crate::web) struct RequestPage {
     pub(in crate::web) timelines: Vec<EndpointTimeline>,
     pub(in crate::web) viewer: Viewer,
     /// How many identical requests this person may approve together, this one among them.
-    pub(in crate::web) together: usize,
+    pub(in crate::web) identical: usize,
     /// Whether this person may throw the kill switch.
     pub(in crate::web) may_stop: bool,
     pub(in crate::web) now: Time,
@@ -130,11 +130,11 @@ pub(in crate::web) async fn request_page(
     let (status, problem) = FormProblem::split(problem);
     let viewer = Viewer { id: session.who.person.id, role: session.who.person.role };
     let waits = view.request.state.name() == StateName::Pending;
-    let together =
+    let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };
     let may_stop = app.broker.system_permission(&session.who, Verb::Freeze).why_not().is_none();
     let shown = RequestPage::new(layout, view, viewer, app.broker.clock().now());
-    page(status, &RequestPage { together, may_stop, problem, typed, ..shown })
+    page(status, &RequestPage { identical, may_stop, problem, typed, ..shown })
 }
 
 impl RequestPage {
@@ -146,15 +146,15 @@ impl RequestPage {
     ) -> Self {
         let timelines = timelines(&view.request, &view.timeline);
         let entries = std::mem::take(&mut view.timeline).into_iter().map(describe).collect();
-        let (together, may_stop, problem, typed) = (0, false, None, FormInput::default());
-        Self { layout, view, entries, timelines, viewer, together, may_stop, now, problem, typed }
+        let (identical, may_stop, problem, typed) = (0, false, None, FormInput::default());
+        Self { layout, view, entries, timelines, viewer, identical, may_stop, now, problem, typed }
     }
 
-    fn nobody_had_to(&self) -> bool {
+    fn needed_no_approval(&self) -> bool {
         self.view.request.decision.verdict == Verdict::Run
     }
 
-    fn standing(&self) -> String {
+    fn status(&self) -> String {
         request::status(&self.view.request)
     }
 
@@ -167,7 +167,7 @@ impl RequestPage {
     }
 
     /// Until when it may stay in this state.
-    fn limit(&self) -> Option<(&'static str, Time)> {
+    fn time_limit(&self) -> Option<(&'static str, Time)> {
         match self.view.request.state {
             RequestState::Pending => Some(("people may decide until", self.view.request.deadline)),
             RequestState::Approved { use_by } => Some(("it must be claimed before", use_by)),
@@ -182,13 +182,13 @@ impl RequestPage {
     }
 
     /// Whether it may run and the kill switch alone keeps it from being sent.
-    fn stopped(&self) -> bool {
+    fn held_by_kill_switch(&self) -> bool {
         let request = &self.view.request;
         let may = matches!(request.state.name(), StateName::Approved | StateName::Dispatching);
         may && self.layout.freezes.iter().any(|freeze| freeze.extent.stops(request))
     }
 
-    fn left(&self, until: &Time) -> String {
+    fn time_left(&self, until: &Time) -> String {
         request::time_left(*until, self.now)
     }
 
@@ -197,7 +197,7 @@ impl RequestPage {
         request::needed(&request.decision, &request.counted(&self.view.agent))
     }
 
-    fn ruling(&self) -> String {
+    fn verdict(&self) -> String {
         request::verdict(&self.view.request.decision)
     }
 
@@ -235,30 +235,30 @@ impl RequestPage {
         }
     }
 
-    fn sum(&self) -> String {
+    fn outcomes(&self) -> String {
         request::outcomes(&self.view.request.outcome_counts())
     }
 
-    fn fold(rows: usize) -> bool {
+    fn is_folded(rows: usize) -> bool {
         rows > ROWS_UNFOLDED_MAX
     }
 
-    fn parts(&self) -> Vec<EndpointRow<'_>> {
-        parts(&self.view.request, &self.timelines, self.now)
+    fn endpoint_rows(&self) -> Vec<EndpointRow<'_>> {
+        endpoint_rows(&self.view.request, &self.timelines, self.now)
     }
 
-    fn left_out(&self) -> Vec<SkippedRow<'_>> {
-        left(&self.view.request, &self.timelines)
+    fn skipped_rows(&self) -> Vec<SkippedRow<'_>> {
+        skipped_rows(&self.view.request, &self.timelines)
     }
 
     /// Where nobody knows what happened.
-    fn loud(&self) -> Vec<&Target> {
+    fn needing_attention(&self) -> Vec<&Target> {
         self.view.request.targets.iter().filter(|target| needs_attention(target)).collect()
     }
 
     /// How many of them are unknown, and how many unconfirmed.
-    fn loud_counts(&self) -> (usize, usize) {
-        let loud = self.loud();
+    fn attention_counts(&self) -> (usize, usize) {
+        let loud = self.needing_attention();
         let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
         let unknown = loud.iter().filter(unknown).count();
         (unknown, loud.len() - unknown)
@@ -290,7 +290,7 @@ impl RequestPage {
         Some(request::duration(std::time::Duration::from_secs(age)))
     }
 
-    fn open(&self) -> bool {
+    fn is_open(&self) -> bool {
         matches!(self.view.request.state.name(), StateName::Pending | StateName::Approved)
     }
 
@@ -311,19 +311,21 @@ impl RequestPage {
     }
 
     fn reject(&self) -> FormState {
-        if self.open() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
+        if self.is_open() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
     }
 
     fn retract(&self) -> FormState {
         match self.mine() {
-            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from it"),
+            Some(_) if self.is_open() => {
+                self.offer(Verb::Retract, "take your approval back from it")
+            }
             Some(_) | None => FormState::Nothing,
         }
     }
 
     fn cancel(&self) -> FormState {
         match self.offer(Verb::Cancel, "cancel it") {
-            form @ FormState::Form(_) if self.open() => form,
+            form @ FormState::Form(_) if self.is_open() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
             FormState::Form(_) | FormState::Refused(_) | FormState::Nothing => FormState::Nothing,
         }
@@ -342,7 +344,7 @@ impl RequestPage {
     }
 
     fn resolve(&self) -> FormState {
-        if self.loud().is_empty() {
+        if self.needing_attention().is_empty() {
             FormState::Nothing
         } else {
             self.offer(Verb::Resolve, "say what happened")
