@@ -65,7 +65,7 @@ pub fn router(broker: Broker, settings: McpSettings, stop: CancellationToken) ->
         .enforce_origin_validation()
         .with_cancellation_token(later(broker.clock().clone(), stop.clone()));
     let guard = middleware::from_fn_with_state(broker.clone(), auth::check);
-    let door = McpServer::new(broker, &settings.public_url, stop);
+    let door = McpServer::new(broker, settings.public_url, stop);
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(door.clone()), sessions, config);
     Router::new().route_service("/mcp", service).route_layer(guard)

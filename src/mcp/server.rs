@@ -51,13 +51,13 @@ undo is a request of its own, and policy decides about it too.
 #[derive(Debug, Clone)]
 pub(super) struct McpServer {
     broker: Broker,
-    public_url: Arc<str>,
+    public_url: Arc<PublicUrl>,
     stop: CancellationToken,
 }
 
 impl McpServer {
-    pub(super) fn new(broker: Broker, public_url: &PublicUrl, stop: CancellationToken) -> Self {
-        Self { broker, public_url: public_url.as_str().into(), stop }
+    pub(super) fn new(broker: Broker, public_url: PublicUrl, stop: CancellationToken) -> Self {
+        Self { broker, public_url: Arc::new(public_url), stop }
     }
 }
 
@@ -99,7 +99,7 @@ impl ServerHandler for McpServer {
         })?;
         let call = Call {
             broker: &self.broker,
-            public_url: &self.public_url,
+            public_url: self.public_url.as_str(),
             agent: &agent,
             stop: &self.stop,
             gone: &context.ct,

@@ -149,7 +149,7 @@ fn in_force() -> ActiveResponsesPage {
             Some((id(9), StateName::Pending)),
         ),
     ];
-    ActiveResponsesPage::new(layout("In force", "/in-force"), &found, true, at(8))
+    ActiveResponsesPage::new(layout("Active responses", "/in-force"), &found, true, at(8))
 }
 
 fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {
@@ -300,12 +300,12 @@ fn what_a_person_may_not_do_is_not_offered() {
 #[test]
 fn what_nobody_knows_is_loud_and_says_what_to_do() {
     let html = request_page(settled(), Permission::Now, id(2)).render().unwrap();
-    assert!(html.contains("Nobody knows what happened on 2 of the endpoints"));
+    assert!(html.contains("What happened is not known on 2 of the endpoints"));
     for link in ["href=\"#resolve\"", "href=\"#undo\"", "id=\"resolve\"", "id=\"undo\""] {
         assert!(html.contains(link), "{link}");
     }
     let calm = request_page(request(1), Permission::Now, id(2)).render().unwrap();
-    assert!(!calm.contains("Nobody knows") && !calm.contains("id=\"undo\""));
+    assert!(!calm.contains("What happened is not known") && !calm.contains("id=\"undo\""));
 }
 
 #[test]

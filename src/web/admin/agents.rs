@@ -1,4 +1,4 @@
-//! The agents: a list for everybody, and forms for whoever keeps them.
+//! The agents: a list for everyone, and forms for the people who manage them.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,12 @@ use crate::{
     },
 };
 
-/// An agent as it is shown.
+/// An agent, with the names of its people instead of their ids.
 #[derive(Debug)]
 pub(in crate::web) struct AgentRow {
     pub(in crate::web) agent: Agent,
-    /// The name of its owner.
     pub(in crate::web) owner: String,
-    /// The name of whoever issued its token.
+    /// The person who issued its token, by name, or "the command line".
     pub(in crate::web) issuer: String,
 }
 
@@ -64,10 +63,9 @@ pub(in crate::web) struct AgentPage {
     pub(in crate::web) scopes: Vec<ActionKind>,
 }
 
-const TOKEN: &str = "Put it into the configuration of the agent's client. It opens /mcp and nothing \
-                     else. Whoever has it asks in the agent's name.";
+const TOKEN: &str = "Put it in the configuration of the agent's client. It gives access to /mcp \
+                     only. Anyone who has it can make requests in the agent's name.";
 
-/// The list.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -122,7 +120,7 @@ pub(in crate::web) async fn show_add(
     agent_page(&app, &session, "add", None, None).await
 }
 
-/// One agent, for whoever may change something about it.
+/// One agent, for people who may change something about it.
 pub(in crate::web) async fn show_one(
     State(app): State<AppState>,
     session: PageSession,
@@ -182,7 +180,7 @@ async fn show_token(
     let NewAgent { agent: Agent { name, .. }, token: secret } = new;
     let layout = Layout::new(app, session, "New token").await?.section("/agents").without_refresh();
     let what = format!("The token of {name}");
-    let onward = (format!("/agents/{name}"), format!("I have noted it: go to {name}"));
+    let onward = (format!("/agents/{name}"), format!("I have saved it: go to {name}"));
     page(StatusCode::OK, &SecretPage { layout, what, secret, then: TOKEN, onward })
 }
 

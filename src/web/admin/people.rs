@@ -1,4 +1,4 @@
-//! The people: a list for everybody, and forms for whoever keeps them.
+//! The people: a list for everyone, and forms for the people who manage them.
 
 use askama::Template;
 use axum::{
@@ -46,7 +46,7 @@ pub(in crate::web) struct PersonPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) person: Person,
     pub(in crate::web) sessions: u64,
-    /// Who looks.
+    /// The person who is signed in: some forms are not for their own account.
     pub(in crate::web) me: PersonId,
     pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
@@ -55,12 +55,12 @@ pub(in crate::web) struct PersonPage {
     pub(in crate::web) mail: String,
 }
 
-/// A secret in the only moment in which it is known.
+/// A secret, shown once: the broker keeps only its hash.
 #[derive(Debug, Template)]
 #[template(path = "pages/secret.html")]
 pub(in crate::web) struct SecretPage {
     pub(in crate::web) layout: Layout,
-    /// What it is.
+    /// What the secret is for, as the title of the page.
     pub(in crate::web) what: String,
     pub(in crate::web) secret: String,
     /// What to do with it.
@@ -69,10 +69,9 @@ pub(in crate::web) struct SecretPage {
     pub(in crate::web) onward: (String, String),
 }
 
-const ONE_TIME: &str = "Give it to nobody else, and not by mail. It opens nothing but the form for \
-                        a password of their own.";
+const ONE_TIME: &str = "Give it to this person only, and not by mail. It is good for one thing: \
+                        choosing a new password.";
 
-/// The list.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -80,7 +79,7 @@ pub(in crate::web) async fn show(
     people_page(&app, &session, None, &NewPersonFields::default()).await
 }
 
-/// A person to be added. Nobody chooses a password for somebody else.
+/// A person to be added. Their first password is made up, never chosen by an admin.
 #[derive(Deserialize)]
 pub(in crate::web) struct NewPersonFields {
     name: String,
@@ -119,7 +118,7 @@ pub(in crate::web) async fn add(form: SessionForm<NewPersonFields>) -> Result<Re
     }
 }
 
-/// The page of somebody who is called `add`.
+/// The page of a person who is called `add`.
 pub(in crate::web) async fn show_add(
     State(app): State<AppState>,
     session: PageSession,
@@ -127,7 +126,7 @@ pub(in crate::web) async fn show_add(
     person_page(&app, &session, "add", None, &PersonFields::default()).await
 }
 
-/// One person, for whoever may change something about them.
+/// One person, for people who may change something about them.
 pub(in crate::web) async fn show_one(
     State(app): State<AppState>,
     session: PageSession,
@@ -230,7 +229,7 @@ async fn change_person(
 fn role_of(text: &str) -> Result<Role, InvalidField> {
     text.parse().map_err(|_unknown| InvalidField {
         field: "role".to_owned(),
-        problem: "that is no role".to_owned(),
+        problem: "that is not a role".to_owned(),
         allowed: Role::ALL.map(Role::name).join(", "),
     })
 }
@@ -244,7 +243,7 @@ async fn show_password(
     let layout =
         Layout::new(app, session, "One-time password").await?.section("/people").without_refresh();
     let what = format!("The one-time password of {name}");
-    let onward = (format!("/people/{name}"), format!("I have noted it: go to {name}"));
+    let onward = (format!("/people/{name}"), format!("I have saved it: go to {name}"));
     page(StatusCode::OK, &SecretPage { layout, what, secret, then: ONE_TIME, onward })
 }
 

@@ -46,7 +46,7 @@ pub(in crate::web) struct PolicyProblem {
     pub(in crate::web) report: String,
 }
 
-/// A policy as it is shown.
+/// A policy, with its effect as the word that the page shows.
 #[derive(Debug)]
 pub(in crate::web) struct PolicyCard {
     pub(in crate::web) id: String,
@@ -63,7 +63,6 @@ impl From<PolicyText> for PolicyCard {
     }
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -98,7 +97,8 @@ pub(in crate::web) async fn activate(
     let (status, problem) = match activated.await {
         Ok(Ok(())) => return Ok(Redirect::to("/policy").into_response()),
         Ok(Err(report)) => {
-            let sentence = "The set in the folder was refused; the active one stays.".to_owned();
+            let sentence =
+                "The set in the folder was rejected; the active set has not changed.".to_owned();
             (StatusCode::UNPROCESSABLE_ENTITY, PolicyProblem { sentence, report })
         }
         Err(error) => {

@@ -88,7 +88,15 @@ impl From<BrokerError> for FormError {
         match error {
             BrokerError::Invalid(invalid) => invalid.into(),
             BrokerError::Refused(refusal) => refusal.into(),
-            other => Self::Page(other.into()),
+            other @ (BrokerError::NotFound
+            | BrokerError::WeakPassword
+            | BrokerError::NotAllowed(_)
+            | BrokerError::SignInRefused
+            | BrokerError::SignInThrottled
+            | BrokerError::RateLimited(_)
+            | BrokerError::Manager(_)
+            | BrokerError::Policy(_)
+            | BrokerError::Store(_)) => Self::Page(other.into()),
         }
     }
 }
@@ -102,8 +110,8 @@ pub(in crate::web) async fn require_recent_password(
     password: &str,
 ) -> FormResult<SignedIn> {
     if password.is_empty() && *permission == Permission::WithPassword {
-        let sentence = "Give your password: this wants it given within the last minutes. Nothing \
-                        was changed.";
+        let sentence = "Enter your password: it was last entered more than five minutes ago. \
+                        Nothing was changed.";
         return Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence));
     }
     if password.is_empty() {
@@ -128,7 +136,7 @@ pub(in crate::web) trait PasswordFields {
     fn password(&self) -> &str;
 }
 
-/// A form that somebody sent who is signed in.
+/// A form that a signed-in person sent.
 pub(in crate::web) struct SessionForm<F> {
     pub(in crate::web) app: AppState,
     pub(in crate::web) session: PageSession,

@@ -1,4 +1,4 @@
-//! The first admin: a page that exists only while nobody exists.
+//! The first admin: a page that exists only while there are no accounts.
 
 use askama::Template;
 use axum::{
@@ -37,7 +37,6 @@ pub(in crate::web) struct SetupPage {
     pub(in crate::web) chars_max: usize,
 }
 
-/// The form.
 pub(in crate::web) async fn show(State(app): State<AppState>) -> Result<Response, PageError> {
     if !app.broker.setup_is_open().await? {
         return Err(PageError::not_found());
@@ -54,7 +53,7 @@ pub(in crate::web) struct SetupForm {
     again: String,
 }
 
-/// Makes the first admin.
+/// Creates the first admin.
 pub(in crate::web) async fn create_admin(
     State(app): State<AppState>,
     CsrfForm(form): CsrfForm<SetupForm>,
@@ -71,8 +70,7 @@ pub(in crate::web) async fn create_admin(
                 FormProblem::new(StatusCode::UNAUTHORIZED, sentence)
             }
             Err(BrokerError::SignInThrottled) => {
-                let sentence =
-                    "Too many wrong codes. Start Countersign again: it prints a new one.";
+                let sentence = "Too many wrong codes. Restart Countersign: it prints a new one.";
                 FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence)
             }
             Err(weak @ BrokerError::WeakPassword) => {
@@ -81,7 +79,7 @@ pub(in crate::web) async fn create_admin(
             Err(other) => FormError::from(other).for_page()?,
         }
     } else {
-        let sentence = "The password was typed in two different ways. Nothing was changed.";
+        let sentence = "The two passwords differ. Nothing was changed.";
         FormProblem::new(StatusCode::BAD_REQUEST, sentence)
     };
     set_up_page(Some(problem), code, name)
@@ -94,7 +92,7 @@ fn set_up_page(
 ) -> Result<Response, PageError> {
     let (status, problem) = FormProblem::split(problem);
     let shown = SetupPage {
-        layout: Layout::anonymous("First set-up"),
+        layout: Layout::anonymous("Set up Countersign"),
         problem,
         code,
         name,

@@ -32,7 +32,7 @@ pub(in crate::web) struct SystemPage {
     pub(in crate::web) system: SystemStatus,
     pub(in crate::web) freeze: Permission,
     pub(in crate::web) unfreeze: Permission,
-    /// Who looks.
+    /// The person who is signed in: nobody turns both keys of a release.
     pub(in crate::web) me: PersonId,
     /// What can be stopped: the form's value and its words.
     pub(in crate::web) parts: Vec<(String, String)>,
@@ -42,10 +42,10 @@ pub(in crate::web) struct SystemPage {
     pub(in crate::web) reason: String,
 }
 
-/// Whether somebody can turn a key.
+/// Whether the person can turn a key of the release.
 #[derive(Debug)]
 enum ReleaseButton {
-    /// With these words; none for the first of the two.
+    /// Yes, with what the first person said; empty for the first of the two.
     Key(String),
     /// No, and why.
     Wait(String),
@@ -55,19 +55,21 @@ impl SystemPage {
     fn release(&self, stop: &Freeze) -> ReleaseButton {
         if let Some(why) = self.unfreeze.why_not() {
             return ReleaseButton::Wait(format!(
-                "You may not release it: {why}. The policies that ship let leads and admins do it."
+                "You may not release it: {why}. The policies that ship with Countersign let \
+                 leads and admins release it."
             ));
         }
         match &stop.release {
             None => ReleaseButton::Key(String::new()),
             Some(first) if first.person == Some(self.me) => {
-                let words = "You want it released. A second person must say so within an hour.";
+                let words =
+                    "You asked for its release. A second person must confirm within an hour.";
                 ReleaseButton::Wait(words.to_owned())
             }
             Some(first) => {
                 let Release { name, reason, .. } = first;
                 ReleaseButton::Key(format!(
-                    "{name} wants it released (“{reason}”). You are the second."
+                    "{name} asked for its release (“{reason}”). You are the second person."
                 ))
             }
         }
@@ -90,7 +92,6 @@ pub(in crate::web) struct SystemQuery {
     what: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -100,7 +101,7 @@ pub(in crate::web) async fn show(
     system_page(&app, &session, None, fields).await
 }
 
-/// What somebody stops or lets go on, and why.
+/// What a person stops or releases, and why.
 #[derive(Default, Deserialize)]
 pub(in crate::web) struct SwitchFields {
     /// Kind and name of an [`Extent`], with a colon between them.

@@ -68,8 +68,8 @@ fn admit(app: &AppState, request: &Request) -> Result<(), PageError> {
     }
 }
 
-/// Whether the one `Host` is the public one or on the list. A name that somebody else points at
-/// this machine is neither.
+/// Whether the one `Host` is the public one or on the list. A name that another domain's
+/// owner points at this machine is neither.
 fn is_own_host(headers: &HeaderMap, settings: &WebSettings) -> bool {
     let WebSettings { public_url, hosts, .. } = settings;
     one(headers, &header::HOST)

@@ -17,10 +17,10 @@ use crate::{
     web::{AppState, BODY_BYTES_MAX, WebSettings, error::PageError},
 };
 
-/// Somebody who is signed in, on one request.
+/// A person who is signed in, on one HTTP request.
 #[derive(Clone)]
 pub(in crate::web) struct PageSession {
-    /// Who.
+    /// The person, and when they last entered their password.
     pub(in crate::web) who: SignedIn,
     /// The state of the store before anything was read for the answer. A page that read first and
     /// looked at the state afterwards could miss what came between, and never look again.
@@ -73,7 +73,7 @@ pub(in crate::web) async fn require_session(
     with_session(next.run(request).await, session)
 }
 
-/// Whoever must change the password does that and nothing else.
+/// People who must change their password can do that and nothing else.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn admit(session: &PageSession, path: &str, change: bool) -> Result<(), Response> {
     if !session.who.person.must_change_password || ["/password", "/sign-out"].contains(&path) {

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Of which request the others are identical.
+/// The request to which the others are identical.
 #[derive(Deserialize)]
 pub(in crate::web) struct IdenticalQuery {
     of: String,
@@ -58,7 +58,7 @@ impl ApproveIdenticalPage {
         format!("{}:{}:{}", request.id, request.version, request.digest)
     }
 
-    /// Whether the password is wanted again.
+    /// Whether the form asks for the password.
     fn password(&self) -> bool {
         self.alike.iter().any(|waiting| waiting.approve == Permission::WithPassword)
     }
@@ -75,7 +75,6 @@ fn read_pick(text: &str) -> Option<(RequestId, Displayed)> {
     Some((id.parse().ok()?, displayed))
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -92,8 +91,7 @@ async fn approve_identical_page(
     comment: String,
 ) -> Result<Response, PageError> {
     let alike = app.broker.identical_requests(&session.who, of).await?;
-    let layout =
-        Layout::new(app, session, "Look at identical requests together").await?.section("/");
+    let layout = Layout::new(app, session, "Identical requests").await?.section("/");
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
     let (status, problem) = FormProblem::split(problem);
     page(status, &ApproveIdenticalPage { layout, of, several, alike, now, problem, comment })

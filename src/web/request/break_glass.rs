@@ -1,4 +1,4 @@
-//! Breaking the glass, the look back at it, and what is offered of both.
+//! Break-glass, its review, comments, and when the page offers each.
 
 use axum::response::Response;
 

@@ -150,7 +150,7 @@ pub(in crate::web) fn check_comment(comment: &str) -> FormResult<()> {
         return Ok(());
     }
     let sentence =
-        format!("That is longer than {COMMENT_CHARS_MAX} characters. Nothing was changed.");
+        format!("The comment is longer than {COMMENT_CHARS_MAX} characters. Nothing was changed.");
     Err(FormError::Problem(FormProblem::new(StatusCode::BAD_REQUEST, sentence)))
 }
 

@@ -79,11 +79,11 @@ pub(in crate::web) struct FormInput {
     pub(in crate::web) cancel: String,
     /// The reason of an undo.
     pub(in crate::web) undo: String,
-    /// What a person saw who looked.
+    /// What a person saw on the endpoint.
     pub(in crate::web) resolve: String,
-    /// The reason for breaking the glass.
+    /// The reason to break the glass.
     pub(in crate::web) glass: String,
-    /// What was found when looking back at it.
+    /// The finding of the review.
     pub(in crate::web) review: String,
     /// A comment without a vote.
     pub(in crate::web) note: String,
@@ -100,7 +100,6 @@ pub(in crate::web) enum FormState {
     Nothing,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -109,12 +108,12 @@ pub(in crate::web) async fn show(
     request_page(&app, &session, id_of(&id)?, None, FormInput::default()).await
 }
 
-/// Reads the id in an address. What is no id leads nowhere.
+/// Reads the id in an address.
 pub(in crate::web) fn id_of(text: &str) -> Result<RequestId, PageError> {
     text.parse().map_err(|_no_id| PageError::not_found())
 }
 
-/// The page as it is now, after a form that could not be taken with the reason why.
+/// The page as it is now; after a form that was not carried out, with the reason why.
 pub(in crate::web) async fn request_page(
     app: &AppState,
     session: &PageSession,
@@ -169,9 +168,9 @@ impl RequestPage {
     /// Until when it may stay in this state.
     fn time_limit(&self) -> Option<(&'static str, Time)> {
         match self.view.request.state {
-            RequestState::Pending => Some(("people may decide until", self.view.request.deadline)),
-            RequestState::Approved { use_by } => Some(("it must be claimed before", use_by)),
-            RequestState::Dispatching { use_by } => Some(("calls may begin until", use_by)),
+            RequestState::Pending => Some(("to decide, until", self.view.request.deadline)),
+            RequestState::Approved { use_by } => Some(("to start sending, until", use_by)),
+            RequestState::Dispatching { use_by } => Some(("to make calls, until", use_by)),
             RequestState::Settled { .. }
             | RequestState::Denied { .. }
             | RequestState::Rejected { .. }
@@ -251,7 +250,7 @@ impl RequestPage {
         skipped_rows(&self.view.request, &self.timelines)
     }
 
-    /// Where nobody knows what happened.
+    /// The endpoints whose outcome a person must find out.
     fn needing_attention(&self) -> Vec<&Target> {
         self.view.request.targets.iter().filter(|target| needs_attention(target)).collect()
     }
@@ -316,9 +315,7 @@ impl RequestPage {
 
     fn retract(&self) -> FormState {
         match self.mine() {
-            Some(_) if self.is_open() => {
-                self.offer(Verb::Retract, "take your approval back from it")
-            }
+            Some(_) if self.is_open() => self.offer(Verb::Retract, "take your approval back"),
             Some(_) | None => FormState::Nothing,
         }
     }
@@ -337,7 +334,7 @@ impl RequestPage {
                 self.offer(Verb::Undo, "take it back")
             }
             UndoOption::Possible { .. } => {
-                FormState::Refused("It can be taken back once it was sent.".to_owned())
+                FormState::Refused("It can be taken back once it has been sent.".to_owned())
             }
             UndoOption::Impossible { .. } | UndoOption::Nothing => FormState::Nothing,
         }
@@ -347,7 +344,7 @@ impl RequestPage {
         if self.needing_attention().is_empty() {
             FormState::Nothing
         } else {
-            self.offer(Verb::Resolve, "say what happened")
+            self.offer(Verb::Resolve, "record what happened")
         }
     }
 }

@@ -55,7 +55,7 @@ async fn the_title_of_every_page_counts_what_waits_for_this_person() {
     anna.submit(&format!("{}/approve", path(&two)), &[]).await;
     anna.open("/audit").await.shows("<title>(1) Audit · Countersign</title>");
     anna.open("/").await.shows("1 request waiting for you");
-    anna.page.shows("You have approved it; it waits for others.");
+    anna.page.shows("You have approved it; it is waiting for others.");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
     let mut bob = room.browser_of("bob").await;
     let lift = format!("href=\"{}#undo\"", path(&request));
     bob.open("/in-force").await.shows(&lift);
-    in_this_order(&bob, &[&path(&alone), "policy; nobody had to approve", &path(&request)]);
+    in_this_order(&bob, &[&path(&alone), "policy; no approval was required", &path(&request)]);
     in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</section>"]);
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/undo", path(&request)), &[("comment", "our own scanner")]).await;
@@ -105,7 +105,9 @@ async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
     in_this_order(&bob, &["203.0.113.9", "203.0.113.8"]);
     bob.open(&format!("/in-force?before={}", sent[1].id)).await.shows("203.0.113.8");
     assert!(!bob.page.has("203.0.113.9"));
-    bob.open(&format!("/in-force?before={}", sent[0].id)).await.shows("Nothing older is in force.");
+    bob.open(&format!("/in-force?before={}", sent[0].id))
+        .await
+        .shows("There are no older active responses.");
 }
 
 #[tokio::test]
@@ -123,11 +125,11 @@ async fn without_scripts_a_page_offers_to_look_again_at_its_own_address() {
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&path(&request)).await;
-    let again = format!("<a href=\"{}\">Look again</a>", path(&request));
+    let again = format!("<a href=\"{}\">Reload</a>", path(&request));
     bob.page.shows(&again);
     bob.submit(&format!("{}/reject", path(&request)), &[("comment", " ")]).await.shows(&again);
     for page in ["/in-force", "/"] {
-        bob.open(page).await.shows("<a href=\"\">Look again</a>");
+        bob.open(page).await.shows("<a href=\"\">Reload</a>");
         assert!(!bob.page.has("http-equiv"));
     }
 }

@@ -144,7 +144,7 @@ async fn an_auditor_may_not_undo_or_resolve_whatever_is_sent() {
         let form = format!("{}/{form}", path(&request));
         assert!(!otto.page.has_form(&form), "{form}");
     }
-    otto.page.shows("You may not say what happened: ");
+    otto.page.shows("You may not record what happened: ");
     let mut fields = fields(&room, &mut otto, &request).await;
     fields.extend(FOUND.map(|(name, value)| (name.to_owned(), value.to_owned())));
     for form in ["undo", "resolve"] {
@@ -163,14 +163,14 @@ async fn what_nobody_knows_is_loud_until_a_person_says_what_happened() {
     let request = unknown(&room, &mut bob).await;
     let resolve = format!("{}/resolve", path(&request));
     bob.open("/in-force").await.shows("Unknown on 1 of them");
-    bob.open(&path(&request)).await.shows("Nobody knows what happened on 1 of the endpoints");
+    bob.open(&path(&request)).await.shows("What happened is not known on 1 of the endpoints");
     bob.page.shows("it may or may not have been sent");
     assert_eq!(bob.submit(&resolve, &FOUND).await.status, 303);
     let known = room.now(&request).await.targets[0].outcome.clone().unwrap();
     assert!(matches!(known, Outcome::Confirmed(_)));
     bob.open(&path(&request)).await.shows("bob (senior) looked: it was done");
     bob.page.shows("iptables -L shows it");
-    assert!(!bob.page.has("Nobody knows what happened"));
+    assert!(!bob.page.has("What happened is not known"));
     assert!(!bob.page.has_form(&resolve));
     assert_eq!(room.now(&request).await.state.name(), StateName::Settled);
 }
@@ -183,7 +183,7 @@ async fn one_finding_speaks_for_the_endpoints_that_were_ticked_and_no_other() {
     let mut bob = room.browser_of("bob").await;
     let request = sent_to(&room, &mut bob, &["001", "002", "006"]).await;
     let resolve = format!("{}/resolve", path(&request));
-    bob.open(&path(&request)).await.shows("Nobody knows what happened on 3 of the endpoints");
+    bob.open(&path(&request)).await.shows("What happened is not known on 3 of the endpoints");
     let mut fields = bob.page.hidden_fields(&resolve);
     let typed = [("endpoint", "001"), ("endpoint", "006"), ("ruling", "not_done")];
     fields.extend(typed.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -194,7 +194,7 @@ async fn one_finding_speaks_for_the_endpoints_that_were_ticked_and_no_other() {
         now.targets.iter().map(|target| target.outcome.as_ref().unwrap().name()).collect();
     assert_eq!(known, ["refused", "unknown", "refused"]);
     bob.open(&path(&request)).await.shows("bob (senior) looked: it was not done");
-    bob.page.shows("Nobody knows what happened on 1 of the endpoints");
+    bob.page.shows("What happened is not known on 1 of the endpoints");
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn a_finding_that_is_behind_incomplete_or_without_password_changes_nothing
 async fn a_manager_that_is_down_is_told_on_every_page() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
-    bob.open("/system").await.shows("nothing keeps calls back");
+    bob.open("/system").await.shows("calls are not held back");
     assert!(!bob.page.has("class=\"troubles\""));
     room.stop_manager().await;
     for _ in 0..3 {
