@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError},
-    domain::digest::Digest,
+    domain::{digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError},
@@ -163,7 +163,7 @@ impl AppParts {
             .and_then(|address| self.listener.set_nonblocking(true).map(|()| address))
             .map_err(|source| AppError::Io { what, source })?;
         let stop = CancellationToken::new();
-        let hosts = hosts(&self.settings.public_url, address);
+        let hosts = own_hosts(address);
         let router = web::router(
             broker.clone(),
             web::WebSettings {
@@ -237,14 +237,10 @@ async fn serve(
     }
 }
 
-/// The names under which the broker may be called: its public one, and its own address.
-fn hosts(public_url: &str, address: SocketAddr) -> Vec<String> {
-    let public = public_url.split_once("://").map_or(public_url, |(_, host)| host);
-    let mut hosts = vec![public.to_owned(), address.to_string()];
-    if address.ip().is_loopback() {
-        hosts.push(format!("localhost:{}", address.port()));
-    }
-    hosts
+/// The names under which the broker may be called beside its public one.
+fn own_hosts(address: SocketAddr) -> Vec<Authority> {
+    let localhost = address.ip().is_loopback().then(|| Authority::localhost(address.port()));
+    std::iter::once(Authority::from(address)).chain(localhost).collect()
 }
 
 /// Files that hold secrets or data belong to their owner alone.

@@ -20,6 +20,7 @@ use crate::{
         facts::{Principal, Resource, Verb},
         lifecycle::Refusal,
         proposal::InvalidField,
+        public_url::PublicUrl,
     },
     policy::{Engine, PolicyError},
     store::{Store, StoreError, audit},
@@ -34,8 +35,8 @@ pub mod requests;
 /// What the broker may be told about its surroundings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address that people type, without a slash at its end.
-    pub public_url: String,
+    /// The address that people type.
+    pub public_url: PublicUrl,
     /// How long people may take to decide.
     pub decide_within: Duration,
     /// How long an approval may wait for the worker.

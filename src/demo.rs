@@ -30,6 +30,7 @@ use crate::{
         actor::{Actor, Agent, Role},
         digest::Digest,
         endpoint::Platform,
+        public_url::PublicUrl,
     },
     policy::write_starter_policies,
     store::Store,
@@ -249,7 +250,7 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> W
 fn settings(address: SocketAddr) -> broker::Settings {
     let groups = [("web", 2), ("office", 2), ("linux", 2), ("windows", 3), ("core", 3)];
     broker::Settings {
-        public_url: format!("http://{address}"),
+        public_url: PublicUrl::of_listener(address),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
         remind_before: Duration::from_mins(30),

@@ -14,6 +14,7 @@ use crate::{
         facts::{Principal, Resource, Verb},
         id::{PersonId, RequestId},
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject},
+        public_url::PublicUrl,
         request::{Request, StateName},
     },
     failpoint,
@@ -302,7 +303,12 @@ async fn mail_address(
 }
 
 /// A message that tries whether notices arrive; nothing happened.
-pub fn test_message(channel: &Channel, public_url: &str, to: Option<String>, now: Time) -> Message {
+pub fn test_message(
+    channel: &Channel,
+    public_url: &PublicUrl,
+    to: Option<String>,
+    now: Time,
+) -> Message {
     let notice = Notice { kind: NoticeKind::Test, about: NoticeSubject::Nothing, at: now };
     Message {
         id: NoticeId::new(0, now, channel.name(), ""),

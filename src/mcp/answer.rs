@@ -156,11 +156,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         held_because: request.held_because.as_deref(),
         troubles,
         ended: ended(&request.state),
-        approval_url: format!(
-            "{}/requests/{}",
-            context.public_url.trim_end_matches('/'),
-            request.id
-        ),
+        approval_url: format!("{}/requests/{}", context.public_url, request.id),
     };
     ToolAnswer { structured: json(&shown), is_error: is_error(request) }
 }

@@ -17,7 +17,11 @@ use tokio_util::sync::CancellationToken;
 use super::{answer::ToolAnswer, arguments::ToolArguments, call::Call, error, tools::ToolName};
 use tracing::{Instrument as _, info_span};
 
-use crate::{broker::Broker, domain::actor::Agent, text::visible::visible};
+use crate::{
+    broker::Broker,
+    domain::{actor::Agent, public_url::PublicUrl},
+    text::visible::visible,
+};
 
 /// The revisions that are spoken, oldest first.
 const VERSIONS: [ProtocolVersion; 3] =
@@ -47,13 +51,13 @@ undo is a request of its own, and policy decides about it too.
 #[derive(Debug, Clone)]
 pub(super) struct McpServer {
     broker: Broker,
-    public_url: Arc<str>,
+    public_url: Arc<PublicUrl>,
     stop: CancellationToken,
 }
 
 impl McpServer {
-    pub(super) fn new(broker: Broker, public_url: String, stop: CancellationToken) -> Self {
-        Self { broker, public_url: public_url.into(), stop }
+    pub(super) fn new(broker: Broker, public_url: PublicUrl, stop: CancellationToken) -> Self {
+        Self { broker, public_url: Arc::new(public_url), stop }
     }
 }
 
@@ -95,7 +99,7 @@ impl ServerHandler for McpServer {
         })?;
         let call = Call {
             broker: &self.broker,
-            public_url: &self.public_url,
+            public_url: self.public_url.as_str(),
             agent: &agent,
             stop: &self.stop,
             gone: &context.ct,

@@ -28,6 +28,7 @@ use countersign::{
         digest::Digest,
         endpoint::Platform,
         kill_switch::Extent,
+        public_url::PublicUrl,
     },
     policy::Engine,
     store::Store,
@@ -266,7 +267,7 @@ async fn open(store: Store, clock: Clock, urls: &(String, Option<String>), plan:
     let listener = TcpListener::bind(loopback()).unwrap();
     let mut settings = plan.broker.clone();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    settings.public_url = plan.public_url.clone().unwrap_or(address);
+    settings.public_url = PublicUrl::parse(plan.public_url.as_ref().unwrap_or(&address)).unwrap();
     let parts = AppParts {
         store,
         clock,
@@ -307,7 +308,7 @@ fn loopback() -> SocketAddr {
 pub(crate) fn settings() -> Settings {
     let groups = [("web", 2), ("office", 2), ("linux", 2), ("windows", 3), ("core", 5)];
     Settings {
-        public_url: String::new(),
+        public_url: PublicUrl::of_listener(loopback()),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
         remind_before: Duration::from_mins(30),

@@ -8,6 +8,7 @@ mod fixtures;
 mod hostile_input;
 mod kill_switch_release;
 mod passwords_and_sessions;
+mod public_url;
 mod revoked_rights;
 mod spoofing;
 mod undo_and_evidence;

@@ -52,7 +52,7 @@ pub struct RequestView {
     /// Who owns the agent now.
     pub owner: Option<Person>,
     /// What the person may do with it, the state aside.
-    pub may: Vec<(Verb, Permission)>,
+    pub permissions: Vec<(Verb, Permission)>,
     /// What is sent, or was: one body for all endpoints that share a command and an attempt.
     pub bodies: Vec<Body>,
     /// Its audit entries, oldest first.
@@ -103,7 +103,7 @@ pub struct Body {
 impl RequestView {
     /// Whether the person may, the state aside. What was not asked is not allowed.
     pub fn permission(&self, verb: Verb) -> Permission {
-        let found = self.may.iter().find(|(asked, _)| *asked == verb);
+        let found = self.permissions.iter().find(|(asked, _)| *asked == verb);
         found.map_or_else(
             || Permission::Denied("nobody asked".to_owned()),
             |(_, access)| access.clone(),
@@ -195,7 +195,7 @@ impl Broker {
         let timeline = audit::of_request(&mut reader, &id.to_string()).await?;
         let resource = Resource::Request(request.facts(&agent));
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
-        let may = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
+        let permissions = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
         let mut undos = Vec::new();
         for id in requests::undos(&mut reader, id).await? {
@@ -204,7 +204,16 @@ impl Broker {
         // The manager may be slow, and there are few readers.
         drop(reader);
         let undo = self.undo_option(&request).await;
-        Ok(RequestView { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
+        Ok(RequestView {
+            request,
+            agent,
+            owner,
+            permissions: permissions.into(),
+            bodies,
+            timeline,
+            undo,
+            undos,
+        })
     }
 
     /// Whether a person may do something with the system as a whole.

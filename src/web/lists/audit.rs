@@ -1,5 +1,5 @@
 //! The audit, newest first, with filters. Reading it is itself written down, so this page does not
-//! look again by itself.
+//! reload by itself.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -50,7 +50,6 @@ pub(in crate::web) struct AuditFilters {
     before: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,

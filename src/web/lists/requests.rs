@@ -48,7 +48,6 @@ pub(in crate::web) struct RequestRow {
     outcomes: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,

@@ -42,7 +42,7 @@ async fn page_names_second_person_only_while_first_counts() {
     let world = World::start().await;
     let carol = world.person("carol").await;
     let dora = world.person("dora").await;
-    let second = "You are the second";
+    let second = "You are the second person";
     for round in 0..2 {
         world.freeze("stop").await;
         assert_eq!(release(&carol).await, StatusCode::SEE_OTHER);
@@ -62,7 +62,7 @@ async fn page_names_second_person_only_while_first_counts() {
         }
         let page = dora.get("/system").await.html;
         assert!(page.contains("first of two") && !page.contains(second), "{page}");
-        assert!(!page.contains("wants it released"), "{page}");
+        assert!(!page.contains("asked for its release"), "{page}");
         if round == 0 {
             assert_eq!(release(&carol).await, StatusCode::SEE_OTHER);
         }

@@ -63,7 +63,7 @@ async fn audit_is_filtered_and_its_reading_is_audited() {
     otto.open("/audit?kind=session&actor=otto").await.shows("signed in");
     otto.open("/audit?kind=audit.read").await.shows("read the audit");
     otto.open("/audit?policy=run.one-approval").await.shows("triage-bot");
-    otto.open("/audit?until=2001-01-01T00:00").await.shows("No entry matches.");
+    otto.open("/audit?until=2001-01-01T00:00").await.shows("No entries match.");
     assert_eq!(otto.open("/audit?since=yesterday").await.status, 400);
 }
 

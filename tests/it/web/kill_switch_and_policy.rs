@@ -38,9 +38,9 @@ async fn kill_switch_stops_everything_and_appears_on_every_page() {
     assert_eq!(carol.submit("/unfreeze", &[("reason", "looked into it")]).await.status, 401);
     let done = [("reason", "looked into it"), ("password", PASSWORD)];
     assert_eq!(carol.submit("/unfreeze", &done).await.status, 303);
-    carol.open("/").await.shows("carol wants it released; a second person must say so too.");
+    carol.open("/").await.shows("carol asked for its release; a second person must confirm.");
     let mut dora = room.browser_of("dora").await;
-    dora.open("/system").await.shows("You are the second.");
+    dora.open("/system").await.shows("You are the second person.");
     assert_eq!(dora.submit("/unfreeze", &[("reason", "so did I")]).await.status, 303);
     assert!(!carol.open("/").await.has("Kill switch on"));
 }
@@ -73,7 +73,7 @@ async fn admin_reloads_policies_and_invalid_set_keeps_old_one() {
     dora.open("/policy").await;
     let answer = dora.submit("/policy/activate", &[]).await;
     assert_eq!(answer.status, 422);
-    answer.shows("The set in the folder was refused; the active one stays.");
+    answer.shows("The set in the folder was rejected; the active set has not changed.");
     answer.shows("90_new.cedar");
     assert_eq!(room.broker().engine().hash(), before);
     fs::remove_file(&file).unwrap();

@@ -55,7 +55,7 @@ async fn every_page_title_counts_requests_waiting_for_viewer() {
     anna.submit(&format!("{}/approve", path(&two)), &[]).await;
     anna.open("/audit").await.shows("<title>(1) Audit · Countersign</title>");
     anna.open("/").await.shows("1 request waiting for you");
-    anna.page.shows("You have approved it; it waits for others.");
+    anna.page.shows("You have approved it; it is waiting for others.");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn active_response_names_approvers_and_pending_undo() {
     let mut bob = room.browser_of("bob").await;
     let lift = format!("href=\"{}#undo\"", path(&request));
     bob.open("/in-force").await.shows(&lift);
-    in_this_order(&bob, &[&path(&alone), "policy; nobody had to approve", &path(&request)]);
+    in_this_order(&bob, &[&path(&alone), "policy; no approval was required", &path(&request)]);
     in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</section>"]);
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/undo", path(&request)), &[("comment", "our own scanner")]).await;
@@ -107,7 +107,9 @@ async fn active_responses_continue_after_a_given_request() {
     in_this_order(&bob, &["203.0.113.9", "203.0.113.8"]);
     bob.open(&format!("/in-force?before={}", sent[1].id)).await.shows("203.0.113.8");
     assert!(!bob.page.has("203.0.113.9"));
-    bob.open(&format!("/in-force?before={}", sent[0].id)).await.shows("Nothing older is in force.");
+    bob.open(&format!("/in-force?before={}", sent[0].id))
+        .await
+        .shows("There are no older active responses.");
 }
 
 #[tokio::test]
@@ -125,11 +127,11 @@ async fn page_offers_reload_link_without_scripts() {
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&path(&request)).await;
-    let again = format!("<a href=\"{}\">Look again</a>", path(&request));
+    let again = format!("<a href=\"{}\">Reload</a>", path(&request));
     bob.page.shows(&again);
     bob.submit(&format!("{}/reject", path(&request)), &[("comment", " ")]).await.shows(&again);
     for page in ["/in-force", "/"] {
-        bob.open(page).await.shows("<a href=\"\">Look again</a>");
+        bob.open(page).await.shows("<a href=\"\">Reload</a>");
         assert!(!bob.page.has("http-equiv"));
     }
 }

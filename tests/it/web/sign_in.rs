@@ -73,7 +73,7 @@ async fn person_must_change_reset_password_first() {
     let new = "another long password";
     let fields = |new, again| [("old", PASSWORD), ("new", new), ("again", again)];
     assert_eq!(fred.submit("/password", &fields(new, "different words")).await.status, 400);
-    fred.page.shows("typed in two different ways");
+    fred.page.shows("The two new passwords differ");
     assert_eq!(fred.submit("/password", &fields("short", "short")).await.status, 400);
     fred.page.shows("A password has 12 to 128 characters.");
     assert_eq!(fred.submit("/password", &fields(PASSWORD, PASSWORD)).await.status, 400);

@@ -116,7 +116,7 @@ async fn one_person_alone_cannot_release_kill_switch() {
     assert_eq!(release(&carol).await.status, StatusCode::SEE_OTHER);
     let page = carol.get("/system").await;
     assert!(page.form("/unfreeze").is_none(), "no second form for the same person");
-    assert!(page.html.contains("A second person must say so"), "{}", page.html);
+    assert!(page.html.contains("A second person must confirm"), "{}", page.html);
     let operator = world.broker().operator();
     let actor = Actor::from(&operator.person("carol").await.unwrap());
     let again = operator.unfreeze(&actor, &Extent::Everything, "again", |_| true).await;

@@ -162,7 +162,7 @@ async fn person_changes_require_recent_password_and_keep_their_input() {
     let typed = [("name", "erin"), ("role", "lead"), ("mail", "erin@example.net")];
     let page = used(&dora, "/people", "/people/add", &typed).await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
-    for part in ["Give your password", "value=\"erin\"", "value=\"lead\" selected", "erin@example"]
+    for part in ["Enter your password", "value=\"erin\"", "value=\"lead\" selected", "erin@example"]
     {
         assert!(page.html.contains(part), "{part} is not in: {}", page.html);
     }

@@ -39,7 +39,7 @@ async fn setup_code_creates_first_admin_once() {
     assert_eq!(stranger.get("/set-up").await.status, StatusCode::OK);
     for (field, value, status, said) in [
         ("code", "0000-0000-0000-0000-0000-0000", 401, "The code is wrong"),
-        ("again", "something else 123", 400, "in two different ways"),
+        ("again", "something else 123", 400, "The two passwords differ"),
         ("name", "Not A Name", 400, "1 to 32 of a-z"),
     ] {
         let mut wrong = first(code, "root");
@@ -85,7 +85,7 @@ async fn five_wrong_setup_codes_close_setup_until_restart() {
     }
     let page = stranger.post("/set-up", &first(&code, "root")).await;
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
-    assert!(page.html.contains("Start Countersign again"), "{}", page.html);
+    assert!(page.html.contains("Restart Countersign"), "{}", page.html);
     serving.kill();
     let serving = program.serve();
     let next = serving.said["code"].as_str().unwrap();

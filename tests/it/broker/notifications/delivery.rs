@@ -208,5 +208,5 @@ async fn old_notices_are_deleted_and_reminders_not_repeated() {
     let overdue = kinds(&tap).into_iter().filter(|kind| kind.starts_with("review.overdue")).count();
     assert_eq!(overdue, 1);
     let html = world.person("dora").await.get("/system").await.html;
-    assert!(html.contains("Last one arrived</dt><dd>none yet"), "the rows are gone: {html}");
+    assert!(html.contains("Last delivery</dt><dd>none yet"), "the rows are gone: {html}");
 }

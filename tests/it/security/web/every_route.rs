@@ -55,8 +55,8 @@ permit (
 "#;
 
 /// The sentences by which a forged form is refused.
-pub(super) const NOT_YOURS: &str = "That form does not belong to your session";
-pub(super) const NOT_FROM_HERE: &str = "That form was not sent by a page of Countersign";
+pub(super) const NOT_YOURS: &str = "The form belongs to another session";
+pub(super) const NOT_FROM_HERE: &str = "The form was not sent from a page of Countersign";
 
 fn listed(list: &[(&str, &str, &str)], route: &Route) -> bool {
     list.iter().any(|(method, path, _)| *method == route.method.as_str() && *path == route.path)
@@ -197,7 +197,7 @@ async fn every_page_and_change_requires_a_session() {
             let fields = fields(&request, "0");
             let answer = ask(post(&stranger, &room, &to, &fields), &what).await;
             assert_eq!(answer.status, 401, "{what}");
-            answer.shows("Your session is over. Nothing was changed.");
+            answer.shows("Your session has ended. Nothing was changed.");
         }
     }
     assert_same(&before, &room.stored(&[]).await, "a stranger");

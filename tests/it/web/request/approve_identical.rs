@@ -67,7 +67,7 @@ async fn identical_requests_are_shown_and_approved_together() {
     let longer = room.asked_with(json!({ "duration_seconds": 3600, "agent_ids": ["001"] })).await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/").await.shows("Look at these together");
-    bob.open(&path(&requests[1])).await.shows("3 identical requests wait: ");
+    bob.open(&path(&requests[1])).await.shows("3 identical requests are waiting: ");
     let link = format!("/together?of={}", requests[1].id);
     assert!(bob.page.links().contains(&link));
     bob.open(&link).await;
@@ -87,7 +87,7 @@ async fn identical_requests_are_shown_and_approved_together() {
     let expected = [StateName::Approved, StateName::Approved, StateName::Pending];
     assert_eq!(states(&room, &requests).await, expected);
     bob.open(&path(&requests[2])).await;
-    assert!(!bob.page.has("identical requests wait"));
+    assert!(!bob.page.has("identical requests are waiting"));
     room.work().await;
     assert_eq!(room.manager.received().len(), 2);
 }
@@ -161,7 +161,7 @@ async fn bulk_approval_requires_recent_password_and_permission() {
     for name in ["alice", "otto", "dora"] {
         let mut person = room.browser_of(name).await;
         person.open(&format!("/together?of={}", requests[0].id)).await;
-        person.page.shows("No identical requests wait for you.");
+        person.page.shows("No identical requests are waiting for you.");
         let mut fields = person.page.hidden_fields("/sign-out");
         fields.push(("of".to_owned(), requests[0].id.to_string()));
         fields.extend(picks.iter().cloned());
@@ -193,6 +193,6 @@ async fn bulk_approval_is_offered_only_for_lowest_tier() {
     assert!(!bob.page.has(&critical.digest.to_string()));
     assert!(!bob.page.has(&permanent.digest.to_string()));
     bob.open(&format!("/together?of={}", permanent.id)).await;
-    bob.page.shows("No identical requests wait for you.");
+    bob.page.shows("No identical requests are waiting for you.");
     assert!(!bob.open("/").await.has("Look at these together"));
 }

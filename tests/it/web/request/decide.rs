@@ -15,7 +15,7 @@ async fn person_approves_shown_request_and_sees_outcome() {
     let mut bob = room.browser_of("bob").await;
     bob.open("/").await.shows("(1) Inbox");
     bob.page.shows("Block 198.51.100.23 on 002 for 10 minutes");
-    bob.open(&path(&request)).await.shows("Needs 1 person; has nobody yet.");
+    bob.open(&path(&request)).await.shows("Needs 1 person; has none yet.");
     bob.page.shows(&request.digest.prefix());
     bob.page.shows("firewall-drop600");
     let done = bob.submit(&format!("{}/approve", path(&request)), &[("comment", "go on")]).await;
@@ -26,7 +26,7 @@ async fn person_approves_shown_request_and_sees_outcome() {
     bob.page.shows("go on");
     assert!(!bob.page.has_form(&format!("{}/approve", path(&request))));
     bob.open("/in-force").await.shows("Block 198.51.100.23");
-    bob.open("/").await.shows("Nothing waits for you.");
+    bob.open("/").await.shows("Nothing is waiting for you.");
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn request_requiring_two_people_needs_two_different_people() {
     anna.submit(&approve, &[]).await;
     anna.open(&path(&request)).await.shows("has 1 (anna).");
     assert!(!anna.page.has_form(&approve));
-    anna.open("/").await.shows("You have approved it; it waits for others.");
+    anna.open("/").await.shows("You have approved it; it is waiting for others.");
     assert_eq!(anna.post(&approve, &fields).await.status, 409);
     let mut bob = room.browser_of("bob").await;
     bob.open(&path(&request)).await;
@@ -59,7 +59,7 @@ async fn approval_requires_recent_password() {
     bob.open(&path(&request)).await.shows("approve-password");
     let answer = bob.submit(&approve, &[("comment", "half a thought")]).await;
     assert_eq!(answer.status, 401);
-    answer.shows("Give your password");
+    answer.shows("Enter your password");
     answer.shows("half a thought");
     let answer = bob.submit(&approve, &[("password", "not the password")]).await;
     assert_eq!(answer.status, 401);

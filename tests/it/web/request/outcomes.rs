@@ -144,7 +144,7 @@ async fn auditor_cannot_undo_or_resolve() {
         let form = format!("{}/{form}", path(&request));
         assert!(!otto.page.has_form(&form), "{form}");
     }
-    otto.page.shows("You may not say what happened: ");
+    otto.page.shows("You may not record what happened: ");
     let mut fields = fields(&room, &mut otto, &request).await;
     fields.extend(FOUND.map(|(name, value)| (name.to_owned(), value.to_owned())));
     for form in ["undo", "resolve"] {
@@ -163,14 +163,14 @@ async fn unknown_outcome_stays_highlighted_until_resolved() {
     let request = unknown(&room, &mut bob).await;
     let resolve = format!("{}/resolve", path(&request));
     bob.open("/in-force").await.shows("Unknown on 1 of them");
-    bob.open(&path(&request)).await.shows("Nobody knows what happened on 1 of the endpoints");
+    bob.open(&path(&request)).await.shows("What happened is not known on 1 of the endpoints");
     bob.page.shows("it may or may not have been sent");
     assert_eq!(bob.submit(&resolve, &FOUND).await.status, 303);
     let known = room.now(&request).await.targets[0].outcome.clone().unwrap();
     assert!(matches!(known, Outcome::Confirmed(_)));
     bob.open(&path(&request)).await.shows("bob (senior) looked: it was done");
     bob.page.shows("iptables -L shows it");
-    assert!(!bob.page.has("Nobody knows what happened"));
+    assert!(!bob.page.has("What happened is not known"));
     assert!(!bob.page.has_form(&resolve));
     assert_eq!(room.now(&request).await.state.name(), StateName::Settled);
 }
@@ -183,7 +183,7 @@ async fn finding_applies_only_to_ticked_endpoints() {
     let mut bob = room.browser_of("bob").await;
     let request = sent_to(&room, &mut bob, &["001", "002", "006"]).await;
     let resolve = format!("{}/resolve", path(&request));
-    bob.open(&path(&request)).await.shows("Nobody knows what happened on 3 of the endpoints");
+    bob.open(&path(&request)).await.shows("What happened is not known on 3 of the endpoints");
     let mut fields = bob.page.hidden_fields(&resolve);
     let typed = [("endpoint", "001"), ("endpoint", "006"), ("ruling", "not_done")];
     fields.extend(typed.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -194,7 +194,7 @@ async fn finding_applies_only_to_ticked_endpoints() {
         now.targets.iter().map(|target| target.outcome.as_ref().unwrap().name()).collect();
     assert_eq!(known, ["refused", "unknown", "refused"]);
     bob.open(&path(&request)).await.shows("bob (senior) looked: it was not done");
-    bob.page.shows("Nobody knows what happened on 1 of the endpoints");
+    bob.page.shows("What happened is not known on 1 of the endpoints");
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn resolution_requires_current_page_complete_form_and_password() {
 async fn unreachable_manager_is_reported_on_every_page() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
-    bob.open("/system").await.shows("nothing keeps calls back");
+    bob.open("/system").await.shows("calls are not held back");
     assert!(!bob.page.has("class=\"troubles\""));
     room.stop_manager().await;
     for _ in 0..3 {
