@@ -3,11 +3,12 @@
 mod use_paths;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use use_paths::{Mention, mentions};
+use use_paths::names;
 
 /// Each module of the crate with those it may import, its own children aside. A module may name
 /// only modules above it, so there can be no circle.
@@ -89,19 +90,21 @@ fn faults(path: &str, text: &str) -> Vec<String> {
         (_, Some((_, allowed))) => allowed,
         (_, None) => return vec![format!("{path}: `{module}` is not in the table of modules")],
     };
-    let fault = |mention| match mention {
-        Mention::Module(other) => {
-            let may = other == module || allowed.contains(&other.as_str());
-            (!may).then(|| format!("{path}: {module} may not import {other}"))
+    let named = names(&modules, text);
+    let mut faults = BTreeSet::new();
+    for inside in &named.inside {
+        let other = inside.first().map_or("the root of the crate", String::as_str);
+        if other != module && !allowed.contains(&other) {
+            faults.insert(format!("{path}: {module} may not import {other}"));
         }
-        Mention::Outside(name) => {
-            let (_, homes) = ONLY_IN.iter().find(|(outside, _)| *outside == name)?;
-            let may = homes.contains(&module);
-            (!may).then(|| format!("{path}: {name} may be used only in {}", homes.join(", ")))
+    }
+    for (name, homes) in ONLY_IN {
+        let mut all = named.inside.iter().chain(&named.outside);
+        if !homes.contains(&module) && all.any(|path| path.iter().any(|part| part == name)) {
+            faults.insert(format!("{path}: {name} may be used only in {}", homes.join(", ")));
         }
-    };
-    let outside = ONLY_IN.map(|(name, _)| name);
-    mentions(&modules, text, &outside).into_iter().filter_map(fault).collect()
+    }
+    faults.into_iter().collect()
 }
 
 /// Every Rust file under a folder of this crate, with its path in that folder.
