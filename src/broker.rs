@@ -15,7 +15,7 @@ use crate::{
     domain::{
         Time,
         action::ActionKind,
-        actor::{Actor, Agent},
+        actor::{Actor, Agent, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, THROTTLE_WINDOW_MINUTES},
         audit::{AuditEvent, EventKind},
         facts::{Principal, Resource, Verb},
         lifecycle::Refusal,
@@ -27,9 +27,13 @@ use crate::{
 
 pub mod admin;
 pub mod execution;
+mod input;
 pub mod notifications;
 pub mod queries;
 pub mod requests;
+mod unchecked;
+
+use unchecked::Unchecked;
 
 /// What the broker may be told about its surroundings.
 #[derive(Debug, Clone)]
@@ -93,14 +97,10 @@ pub enum BrokerError {
     #[error("name or password is wrong")]
     SignInRefused,
     /// Too many sign-ins failed.
-    #[error("too many sign-ins failed; wait {} minutes", admin::sessions::THROTTLE_WINDOW_MINUTES)]
+    #[error("too many sign-ins failed; wait {} minutes", THROTTLE_WINDOW_MINUTES)]
     SignInThrottled,
     /// A password that cannot be one.
-    #[error(
-        "a password has {} to {} characters",
-        admin::sessions::PASSWORD_CHARS_MIN,
-        admin::sessions::PASSWORD_CHARS_MAX
-    )]
+    #[error("a password has {} to {} characters", PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX)]
     WeakPassword,
     /// The manager could not be asked; nothing was stored.
     #[error("{0}. Nothing was stored; ask again later.")]
@@ -128,7 +128,7 @@ pub struct Integrations {
 
 #[derive(Debug)]
 struct BrokerParts {
-    operator: admin::operator::Operator,
+    unchecked: Unchecked,
     integrations: Integrations,
     engine: RwLock<Engine>,
     settings: Settings,
@@ -139,13 +139,14 @@ struct BrokerParts {
 impl Broker {
     /// Puts the verbs on their ground.
     pub fn new(
-        operator: admin::operator::Operator,
+        store: Store,
+        clock: Clock,
         outside: Integrations,
         engine: Engine,
         settings: Settings,
     ) -> Self {
         Self(Arc::new(BrokerParts {
-            operator,
+            unchecked: Unchecked::new(store, clock),
             integrations: outside,
             engine: RwLock::new(engine),
             settings,
@@ -159,14 +160,14 @@ impl Broker {
         &self.0.settings
     }
 
-    /// Whoever keeps people, agents, the kill switch and the audit.
-    pub fn operator(&self) -> &admin::operator::Operator {
-        &self.0.operator
+    /// For verbs that have asked policy.
+    fn unchecked(&self) -> &Unchecked {
+        &self.0.unchecked
     }
 
     /// The time, for doors that say how long ago something was.
     pub fn clock(&self) -> &Clock {
-        self.0.operator.clock()
+        self.unchecked().clock()
     }
 
     /// The active policy set.
@@ -184,7 +185,7 @@ impl Broker {
     }
 
     fn store(&self) -> &Store {
-        self.0.operator.store()
+        self.unchecked().store()
     }
 
     /// The managers that are configured.

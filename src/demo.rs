@@ -18,7 +18,8 @@ use crate::{
     broker::{
         self, BrokerError, BusinessHours,
         admin::{
-            operator::{NewPerson, Operator, PersonChange},
+            operator::Operator,
+            people::{NewPerson, PersonChange},
             policies::load_and_test,
         },
         requests::rate_limit::AgentLimits,
@@ -64,6 +65,8 @@ pub struct Demo {
     pub agent: Agent,
     /// Its token.
     pub token: String,
+    /// The command line beside the server.
+    pub operator: Operator,
     server: simulator::Server,
     folder: TempDir,
 }
@@ -94,7 +97,7 @@ impl Demo {
         let engine = load_and_test(&policies)?;
         let store = Store::serve(&folder.path().join("countersign.db")).await?;
         let operator = Operator::new(store.clone(), clock.clone());
-        let (people, agent, token) = people(&operator).await?;
+        let (people, agent, token) = people(&operator, &clock).await?;
         let parts = AppParts {
             store,
             clock,
@@ -112,7 +115,7 @@ impl Demo {
             configuration: Digest::ZERO,
         };
         let running = parts.open().await?.work();
-        Ok(Self { running, manager, people, agent, token, server, folder })
+        Ok(Self { running, manager, people, agent, token, operator, server, folder })
     }
 
     /// How to look at it and how to connect to it.
@@ -196,7 +199,10 @@ impl Demo {
     }
 }
 
-async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
+async fn people(
+    operator: &Operator,
+    clock: &Clock,
+) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
     let mut people = Vec::new();
     let all = [
         ("alice", Role::Analyst),
@@ -205,7 +211,7 @@ async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String),
         ("dora", Role::Admin),
     ];
     for (name, role) in all {
-        let password: String = operator.clock().secret().chars().take(16).collect();
+        let password: String = clock.secret().chars().take(16).collect();
         let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
         operator.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::operator::one_time_secret;
+use super::password::one_time_secret;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
@@ -54,7 +54,7 @@ impl Broker {
     /// Opens the set-up where nobody exists: the one-time code, in the only moment in which it is
     /// known.
     pub async fn open_setup(&self) -> Result<Option<String>, BrokerError> {
-        if !self.operator().people().await?.is_empty() {
+        if !self.unchecked().people().await?.is_empty() {
             return Ok(None);
         }
         let code = one_time_secret(self.clock());
@@ -66,7 +66,7 @@ impl Broker {
     /// Whether the set-up is open: it was opened at the start, and still nobody exists.
     pub async fn setup_is_open(&self) -> Result<bool, BrokerError> {
         let opened = self.setup_state().lock().is_some();
-        Ok(opened && self.operator().people().await?.is_empty())
+        Ok(opened && self.unchecked().people().await?.is_empty())
     }
 
     /// Makes the first admin. [`BrokerError::NotFound`] where the set-up is not open,
@@ -85,7 +85,7 @@ impl Broker {
             self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, detail)).await?;
             return Err(refused);
         }
-        self.operator().add_first(name, password).await?;
+        self.unchecked().add_first(name, password).await?;
         *self.setup_state().lock() = None;
         Ok(())
     }

@@ -2,20 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::TimeDelta;
-
 use crate::{
-    broker::{
-        Broker, BrokerError,
-        admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn},
-    },
+    broker::{Broker, BrokerError, admin::sessions::SignedIn},
     connector::CorrelationTag,
     domain::{
         actor::{Agent, Person},
         audit::AuditEntry,
-        digest::Digest,
         facts::{Principal, Resource, Verb},
-        id::{AttemptId, PersonId, RequestId},
+        id::{AttemptId, RequestId},
         request::{Request, StateName},
     },
     store::{accounts, audit, requests},
@@ -255,57 +249,6 @@ impl Broker {
     ) -> Result<Vec<RequestSummary>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
         Ok(requests::list(&mut self.store().reader().await?, filter, PAGE_ROWS).await?)
-    }
-
-    /// The newest audit entries that match, older than the place `before`.
-    pub async fn audit(
-        &self,
-        who: &SignedIn,
-        filter: &AuditFilter,
-        before: Option<u64>,
-    ) -> Result<Vec<AuditEntry>, BrokerError> {
-        self.authorize_read(who, Verb::ViewAudit)?;
-        self.operator().audit(&who.actor(), filter, before, PAGE_ROWS).await
-    }
-
-    /// The active policy set: its hash and its policies.
-    pub fn policy_set(&self, who: &SignedIn) -> Result<(Digest, Vec<PolicyText>), BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        let engine = self.engine();
-        Ok((engine.hash(), engine.policies().to_vec()))
-    }
-
-    /// All people, by name.
-    pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        self.operator().people().await
-    }
-
-    /// All people, by name, and how many sessions they have.
-    pub async fn people_and_sessions(
-        &self,
-        who: &SignedIn,
-    ) -> Result<(Vec<Person>, BTreeMap<PersonId, u64>), BrokerError> {
-        Ok((self.people(who).await?, self.operator().sessions().await?))
-    }
-
-    /// All agents, by name.
-    pub async fn agents(&self, who: &SignedIn) -> Result<Vec<Agent>, BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        self.operator().agents().await
-    }
-
-    /// Whether the session of a token stands. Unlike [`Broker::session`] this is no use of it: a
-    /// page that waits for news does not keep its session alive.
-    pub async fn session_is_active(&self, token: &str) -> Result<bool, BrokerError> {
-        let digest = Digest::of(token.as_bytes());
-        let found = accounts::session(&mut self.store().reader().await?, digest).await?;
-        let now = self.clock().now();
-        Ok(found.is_some_and(|session| {
-            !session.person.disabled
-                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
-                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)
-        }))
     }
 
     pub(in crate::broker) fn authorize_read(

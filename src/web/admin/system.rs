@@ -195,7 +195,7 @@ async fn system_page(
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.person.id,
-        parts: parts(app).await?,
+        parts: parts(app, session).await?,
         problem,
         what,
         reason,
@@ -204,10 +204,10 @@ async fn system_page(
 }
 
 /// What can be stopped, widest first.
-async fn parts(app: &AppState) -> Result<Vec<(String, String)>, PageError> {
+async fn parts(app: &AppState, session: &PageSession) -> Result<Vec<(String, String)>, PageError> {
     let managers = app.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
     let actions = ActionKind::ALL.into_iter().map(Extent::Action);
-    let agents = app.broker.operator().agents().await?.into_iter();
+    let agents = app.broker.agents(&session.who).await?.into_iter();
     let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));
     let all = std::iter::once(Extent::Everything).chain(managers).chain(actions).chain(agents);
     Ok(all.map(|extent| (value(&extent), extent.to_string())).collect())

@@ -126,7 +126,7 @@ async fn an_agent_asks_no_faster_than_it_may_and_does_not_fill_the_audit() {
 async fn the_limits_of_one_agent_are_not_those_of_another() {
     let world = limited(1, 100).await;
     block(&world.agent().await, 1).await.id();
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let line = countersign::domain::actor::Actor::CommandLine;
     let new =
         operator.add_agent(&line, "second-bot", "alice", &ActionKind::RESPONSES).await.unwrap();

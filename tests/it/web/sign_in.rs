@@ -53,7 +53,7 @@ async fn signing_out_ends_the_session_at_once() {
 async fn a_session_ends_without_use_and_with_its_person() {
     let room = Room::start().await;
     let (mut anna, mut bob) = (room.browser_of("anna").await, room.browser_of("bob").await);
-    room.broker().operator().disable_person(&Actor::CommandLine, "anna").await.unwrap();
+    room.operator().disable_person(&Actor::CommandLine, "anna").await.unwrap();
     anna.open("/").await.shows("<h1>Sign in</h1>");
     room.pass(Duration::from_mins(29));
     bob.open("/").await.shows("<h1>Inbox</h1>");

@@ -57,7 +57,7 @@ async fn each_part_stops_what_it_names_and_nothing_else() {
     for (what, stops) in cases {
         let plan = Plan { also_called: Some("other"), ..Plan::default() };
         let world = World::start_with(plan).await;
-        let operator = world.broker().operator();
+        let operator = world.operator();
         operator
             .add_agent(&Actor::CommandLine, "another-bot", "alice", &ActionKind::RESPONSES)
             .await
@@ -78,7 +78,7 @@ async fn each_part_stops_what_it_names_and_nothing_else() {
 async fn what_is_stopped_does_not_hold_up_what_is_not() {
     let world = World::start().await;
     let first = approved(&world).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let extent = Extent::Agent("triage-bot".to_owned());
     operator.freeze(&Actor::CommandLine, &extent, "odd").await.unwrap();
     let new = operator
@@ -117,7 +117,7 @@ async fn one_person_alone_does_not_release_it_however_often() {
     let page = carol.get("/system").await;
     assert!(page.form("/unfreeze").is_none(), "no second form for the same person");
     assert!(page.html.contains("A second person must say so"), "{}", page.html);
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let actor = Actor::from(&operator.person("carol").await.unwrap());
     let again = operator.unfreeze(&actor, &Extent::Everything, "again", |_| true).await;
     assert!(matches!(again, Err(BrokerError::Refused(Refusal::SecondPersonMissing))), "{again:?}");
@@ -132,7 +132,7 @@ async fn one_person_alone_does_not_release_it_however_often() {
 async fn the_command_line_counts_as_one_person() {
     let world = World::start().await;
     world.freeze("stop").await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let all = &Extent::Everything;
     let first = operator.unfreeze(&Actor::CommandLine, all, "one", |_| true).await.unwrap();
     assert!(matches!(first, Unfreeze::Waits(_)), "{first:?}");
@@ -147,7 +147,7 @@ async fn the_first_word_counts_for_an_hour() {
     release(&world.person("carol").await).await;
     world.pass(Duration::from_secs(60 * u64::try_from(RELEASE_MINUTES).unwrap() + 1));
     release(&world.person("dora").await).await;
-    let frozen = world.broker().operator().frozen().await.unwrap();
+    let frozen = world.operator().frozen().await.unwrap();
     assert_eq!(frozen[0].release.as_ref().unwrap().name, "dora", "hers is the first word now");
 }
 
@@ -156,7 +156,7 @@ async fn the_word_of_somebody_who_is_disabled_by_now_counts_for_nothing() {
     let world = World::start().await;
     world.freeze("stop").await;
     release(&world.person("carol").await).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     operator.disable_person(&Actor::CommandLine, "carol").await.unwrap();
     release(&world.person("dora").await).await;
     assert_eq!(operator.frozen().await.unwrap().len(), 1);
@@ -169,7 +169,7 @@ async fn throwing_it_again_wants_both_keys_anew() {
     release(&world.person("carol").await).await;
     world.freeze("there is more").await;
     release(&world.person("dora").await).await;
-    assert_eq!(world.broker().operator().frozen().await.unwrap().len(), 1);
+    assert_eq!(world.operator().frozen().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn what_nobody_knows_cannot_be_stopped_and_says_what_can() {
         let html = page.html.replace("&#39;", "'").replace("&#x60;", "`").replace("&#96;", "`");
         assert!(html.contains(says), "{what}: {html}");
     }
-    assert!(world.broker().operator().frozen().await.unwrap().is_empty());
+    assert!(world.operator().frozen().await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +202,7 @@ async fn an_analyst_throws_it_and_does_not_release_it() {
     let mut forged = fields(&carol, "/unfreeze", &[("reason", "mine")]);
     forged.insert("form_token".to_owned(), page.form("/freeze").unwrap()["form_token"].clone());
     assert_eq!(alice.post("/unfreeze", &forged).await.status, StatusCode::FORBIDDEN);
-    assert!(world.broker().operator().frozen().await.unwrap()[0].release.is_none());
+    assert!(world.operator().frozen().await.unwrap()[0].release.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,7 +149,7 @@ async fn the_vote_of_a_person_who_is_disabled_no_longer_counts() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     world.person("bob").await.approve(&id).await;
-    world.broker().operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    world.operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
     world.work().await;
     assert_eq!(state(&world, &id).await, "pending");
     assert!(world.manager.received().is_empty());
