@@ -16,13 +16,12 @@ use wazuh_simulator::{self as simulator, Simulator};
 use super::app::{AppError, AppParts, Running};
 use crate::{
     broker::{
-        self, BrokerError, BusinessHours,
+        self, AgentLimits, BrokerError, BusinessHours,
         admin::{
             operator::Operator,
             people::{NewPerson, PersonChange},
             policies::load_and_test,
         },
-        requests::rate_limit::AgentLimits,
     },
     clock::Clock,
     connector::{Connector, IndexerSettings, Secret, Tls, WazuhSettings},

@@ -7,7 +7,7 @@
 //! [`Broker`]: super::Broker
 //! [`Operator`]: super::admin::operator::Operator
 
-use super::{BrokerError, admin::sessions::SignedIn};
+use super::{BrokerError, SignedIn};
 use crate::{
     clock::Clock,
     domain::digest::Digest,

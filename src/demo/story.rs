@@ -7,7 +7,7 @@ use wazuh_simulator::{Fault, Outage, Times, Work};
 
 use super::Demo;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         action::ActionKind,
         evidence::Evidence,

@@ -13,7 +13,7 @@ use super::{
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, queries::request::RequestFilter},
+    broker::{Broker, BrokerError, queries::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
 };
 

@@ -12,10 +12,9 @@ use std::{
 use countersign::{
     app::{AppParts, Running},
     broker::{
-        Broker, BusinessHours, Settings,
+        AgentLimits, Broker, BusinessHours, Settings,
         admin::{operator::Operator, people::NewPerson, policies::load_and_test},
-        execution::dispatch::Progress,
-        requests::rate_limit::AgentLimits,
+        execution::progress::Progress,
     },
     clock::Clock,
     connector::{Channel, Connector, IndexerSettings, Secret, Tls, WazuhSettings as Manager},

@@ -3,10 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::sessions::SignedIn;
 use crate::{
     broker::{
-        Broker, BrokerError,
+        Broker, BrokerError, SignedIn,
         input::{check_name, inactive, name_taken, unknown_name},
         unchecked::Unchecked,
     },

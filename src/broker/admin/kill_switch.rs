@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::sessions::SignedIn;
 use crate::{
     broker::{
-        Broker, BrokerError,
+        Broker, BrokerError, SignedIn,
         input::{check_reason, unknown_name},
         unchecked::Unchecked,
     },

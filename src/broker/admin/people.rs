@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{password::one_time_secret, sessions::SignedIn};
+use super::password::one_time_secret;
 use crate::{
-    broker::{Broker, BrokerError, unchecked::Unchecked},
+    broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
     domain::{
         actor::{Actor, Person, Role},
         facts::{Resource, Verb},

@@ -5,9 +5,8 @@ use std::{panic::resume_unwind, path::Path};
 use serde_json::json;
 use tokio::task::JoinError;
 
-use super::sessions::SignedIn;
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
         audit::{AuditEvent, EventKind},

@@ -5,13 +5,11 @@ use serde_json::json;
 
 use super::password::{UNMATCHABLE, check_strength, hash_password, verify_password};
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
-        Time,
         actor::{Actor, Person, THROTTLE_WINDOW_MINUTES},
         audit::{AuditEvent, EventKind},
         digest::Digest,
-        facts::Principal,
     },
     store::{accounts, audit},
 };
@@ -24,31 +22,6 @@ pub const SESSION_HOURS: i64 = 12;
 const FAILURES_MAX: u64 = 5;
 /// A session's last use is written down at most this often.
 const TOUCH_SECONDS: i64 = 60;
-
-/// Somebody with a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedIn {
-    /// Who.
-    pub person: Person,
-    /// The hash of the session's token.
-    pub session: Digest,
-    /// When the password was last given.
-    pub authenticated_at: Time,
-}
-
-impl SignedIn {
-    /// What policy is told: the person, and the age of the password in seconds.
-    pub fn principal(&self, now: Time) -> Principal {
-        let age = (now - self.authenticated_at).num_seconds();
-        // A clock that went back must not make a password younger than it is.
-        Principal::Person(self.person.clone(), u64::try_from(age).unwrap_or(u64::MAX))
-    }
-
-    /// What the audit is told.
-    pub fn actor(&self) -> Actor {
-        Actor::from(&self.person)
-    }
-}
 
 impl Broker {
     /// Begins a session: its token, in the only moment in which it is known.

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::request::PAGE_ROWS;
+use super::view::PAGE_ROWS;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn, unchecked::Unchecked},
+    broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
     domain::{
         actor::Actor,
         audit::{AuditEntry, AuditEvent, EventKind},

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{people::SecretPage, reauthenticate::with_reauth};
 use crate::{
-    broker::{BrokerError, admin::agents::NewAgent, queries::request::Permission},
+    broker::{BrokerError, admin::agents::NewAgent, queries::view::Permission},
     domain::{
         action::ActionKind,
         actor::{Agent, Person},

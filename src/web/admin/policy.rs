@@ -12,7 +12,7 @@ use super::reauthenticate::{Reauth, require_recent_password};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{Permission, PolicyText},
+        queries::{PolicyText, view::Permission},
     },
     domain::{digest::Digest, facts::Verb},
     web::{

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::sign_in::sentence;
 use crate::{
-    broker::{BrokerError, admin::sessions::SignedIn, queries::request::Permission},
+    broker::{BrokerError, SignedIn, queries::view::Permission},
     domain::facts::Verb,
     web::{AppState, error::PageError, http::session::PageSession},
 };

@@ -12,7 +12,10 @@ use super::reauthenticate::{Reauth, require_recent_password};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{ManagerStatus, Permission, SystemStatus},
+        queries::{
+            system::{ManagerStatus, SystemStatus},
+            view::Permission,
+        },
     },
     domain::{
         action::{ActionKind, with_count},

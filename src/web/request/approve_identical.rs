@@ -12,7 +12,7 @@ use super::{decide::COMMENT_CHARS_MAX, page::id_of};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{PendingItem, Permission},
+        queries::{inbox::PendingItem, view::Permission},
     },
     domain::{Time, digest::Digest, id::RequestId, lifecycle::Displayed, request::Request},
     text::request,

@@ -10,7 +10,10 @@ use axum::{
 
 use super::endpoint::{EndpointRow, SkippedRow, left, needs_attention, parts};
 use crate::{
-    broker::queries::request::{Permission, RequestView, UndoOption},
+    broker::{
+        queries::view::{Permission, RequestView},
+        requests::undo::UndoOption,
+    },
     domain::{
         Time,
         action::with_count,

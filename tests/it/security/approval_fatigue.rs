@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::{broker::requests::rate_limit::AgentLimits, domain::action::ActionKind};
+use countersign::{broker::AgentLimits, domain::action::ActionKind};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

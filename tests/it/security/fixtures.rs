@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign::{
-    broker::admin::{people::PersonChange, sessions::SignedIn},
+    broker::{SignedIn, admin::people::PersonChange},
     domain::actor::Actor,
 };
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{admin::people::NewPerson, queries::request::RequestFilter},
+    broker::{admin::people::NewPerson, queries::RequestFilter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    broker::{BrokerError, admin::kill_switch::Unfreeze, execution::dispatch::Progress},
+    broker::{BrokerError, admin::kill_switch::Unfreeze, execution::progress::Progress},
     domain::{
         action::ActionKind,
         actor::Actor,

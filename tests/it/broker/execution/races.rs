@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign::{
-    broker::{admin::people::NewPerson, execution::dispatch::Progress},
+    broker::{admin::people::NewPerson, execution::progress::Progress},
     domain::actor::{Actor, Role},
     worker,
 };
