@@ -16,10 +16,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{
-        self, Broker, BrokerError, Integrations,
-        admin::{operator::Operator, policies::load_and_test},
-    },
+    broker::{self, Broker, BrokerError, Integrations, admin::policies::load_and_test},
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError},
@@ -141,11 +138,11 @@ impl AppParts {
 
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
-        let operator = Operator::new(self.store, self.clock);
         let managers: Vec<_> = self.managers.iter().map(|m| (m.name(), m.url())).collect();
         let managers = json!(managers);
         let outside = Integrations { managers: self.managers, channels: self.channels };
-        let broker = Broker::new(operator, outside, self.engine, self.settings.clone());
+        let broker =
+            Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
         broker
             .started(json!({
                 "version": env!("CARGO_PKG_VERSION"),

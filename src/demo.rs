@@ -16,12 +16,12 @@ use wazuh_simulator::{self as simulator, Simulator};
 use super::app::{AppError, AppParts, Running};
 use crate::{
     broker::{
-        self, BrokerError, BusinessHours,
+        self, AgentLimits, BrokerError, BusinessHours,
         admin::{
-            operator::{NewPerson, Operator, PersonChange},
+            operator::Operator,
+            people::{NewPerson, PersonChange},
             policies::load_and_test,
         },
-        requests::rate_limit::AgentLimits,
     },
     clock::Clock,
     connector::{Connector, IndexerSettings, Secret, Tls, WazuhSettings},
@@ -68,6 +68,8 @@ pub struct Demo {
     pub agent: Agent,
     /// Its token.
     pub token: String,
+    /// The command line beside the server.
+    pub operator: Operator,
     server: simulator::Server,
     folder: TempDir,
 }
@@ -98,7 +100,7 @@ impl Demo {
         let engine = load_and_test(&policies)?;
         let store = Store::serve(&folder.path().join("countersign.db")).await?;
         let operator = Operator::new(store.clone(), clock.clone());
-        let (people, agent, token) = people(&operator).await?;
+        let (people, agent, token) = people(&operator, &clock).await?;
         let parts = AppParts {
             store,
             clock,
@@ -116,7 +118,7 @@ impl Demo {
             configuration: Digest::ZERO,
         };
         let running = parts.open().await?.work_observing_every(OBSERVE_INTERVAL);
-        Ok(Self { running, manager, people, agent, token, server, folder })
+        Ok(Self { running, manager, people, agent, token, operator, server, folder })
     }
 
     /// How to look at it and how to connect to it.
@@ -200,7 +202,10 @@ impl Demo {
     }
 }
 
-async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
+async fn people(
+    operator: &Operator,
+    clock: &Clock,
+) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
     let mut people = Vec::new();
     let all = [
         ("alice", Role::Analyst),
@@ -209,7 +214,7 @@ async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String),
         ("dora", Role::Admin),
     ];
     for (name, role) in all {
-        let password: String = operator.clock().secret().chars().take(16).collect();
+        let password: String = clock.secret().chars().take(16).collect();
         let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
         operator.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
 use crate::{
-    broker::{Broker, BrokerError, execution::dispatch::Progress, notifications::DeliveryResult},
+    broker::{Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult},
     text::visible::visible,
 };
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
-    broker::{self, BusinessHours, requests::rate_limit::AgentLimits},
+    broker::{self, AgentLimits, BusinessHours},
     config::{Config, ConfigError, ManagerConfig, RemoteConfig},
     connector::{IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},

@@ -65,7 +65,7 @@ impl Broker {
 
     /// Notes what time alone gives reason to speak of: deadlines that are near, reviews that are
     /// near or overdue. Each once.
-    pub async fn remind(&self) -> Result<(), BrokerError> {
+    async fn remind(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
         let within = TimeDelta::from_std(self.settings().remind_before).unwrap_or(TimeDelta::MAX);
         let near = notices::near_deadline(&mut self.store().reader().await?, now, within).await?;
@@ -87,7 +87,7 @@ impl Broker {
 
     /// Gives each new notice its deliveries: one for each webhook, and one for each person with a
     /// mail address whom it concerns. Forgets what is old.
-    pub async fn fan_out(&self) -> Result<(), BrokerError> {
+    async fn fan_out(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
         let old = now - TimeDelta::days(KEEP_DAYS);
         let mut reader = self.store().reader().await?;

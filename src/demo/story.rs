@@ -7,7 +7,7 @@ use wazuh_simulator::{Fault, Outage, Times, Work};
 
 use super::Demo;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         action::ActionKind,
         evidence::Evidence,
@@ -218,7 +218,7 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
         good += came.into_iter().filter(|right| *right).count();
     }
     let calls = demo.manager.received().len();
-    let verified = demo.running.broker.operator().verify_audit().await?;
+    let verified = demo.operator.verify_audit().await?;
     tell(format!("The manager received {calls} calls."));
     tell(match &verified.broken {
         None => format!("The audit chain of {} entries is whole.", verified.rows),

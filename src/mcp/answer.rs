@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
+    broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
         Time,
         action::with_count,

@@ -38,7 +38,7 @@ pub(super) async fn check(
 
 async fn agent(broker: &Broker, token: Option<&str>) -> Result<Agent, StatusCode> {
     let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-    match broker.operator().agent_of_token(token).await {
+    match broker.agent_by_token(token).await {
         Ok(Some(agent)) => Ok(agent),
         Ok(None) => Err(StatusCode::UNAUTHORIZED),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! What the model reads when there is no request to show.
 
 use crate::{
-    broker::{BrokerError, queries::request::StoreError},
+    broker::{BrokerError, queries::StoreError},
     clock::Clock,
     text::visible::visible,
 };

@@ -14,7 +14,7 @@ use super::{
     layout::page::{Layout, page},
 };
 use crate::{
-    broker::{BrokerError, queries::request::StoreError},
+    broker::{BrokerError, queries::StoreError},
     domain::{lifecycle::Refusal, public_url::PublicUrl},
     text::visible::visible,
 };

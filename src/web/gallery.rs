@@ -25,10 +25,16 @@ use super::{
     request::page::{RequestPage, Viewer},
 };
 use crate::{
-    broker::queries::request::{
-        ActiveResponse, ActiveTarget, ChannelActivity, ChannelState, Health, InboxGroup, InboxPage,
-        InboxSection, ManagerStatus, PendingItem, Permission, RequestSummary, RequestView,
-        SystemStatus, UndoOption, Verified,
+    broker::{
+        notifications::ChannelState,
+        queries::{
+            ActiveTarget, ChannelActivity, Health, RequestSummary, Verified,
+            active_responses::ActiveResponse,
+            inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
+            system::{ManagerStatus, SystemStatus},
+            view::{Permission, RequestView},
+        },
+        requests::undo::UndoOption,
     },
     domain::{
         action::{Action, ActionKind, Term},

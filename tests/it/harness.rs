@@ -12,13 +12,9 @@ use std::{
 use countersign::{
     app::{AppParts, Running},
     broker::{
-        Broker, BusinessHours, Settings,
-        admin::{
-            operator::{NewPerson, Operator},
-            policies::load_and_test,
-        },
-        execution::dispatch::Progress,
-        requests::rate_limit::AgentLimits,
+        AgentLimits, Broker, BusinessHours, Settings,
+        admin::{operator::Operator, people::NewPerson, policies::load_and_test},
+        execution::progress::Progress,
     },
     clock::Clock,
     connector::{Channel, Connector, IndexerSettings, Secret, Tls, WazuhSettings as Manager},
@@ -172,6 +168,11 @@ impl World {
         &self.running.broker
     }
 
+    /// The command line beside the server.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::new(self.store.clone().expect("it runs"), self.clock.clone())
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.running.address)
     }
@@ -205,13 +206,13 @@ impl World {
 
     /// Throws the kill switch for everything.
     pub(crate) async fn freeze(&self, reason: &str) {
-        let operator = self.broker().operator();
+        let operator = self.operator();
         operator.freeze(&Actor::CommandLine, &Extent::Everything, reason).await.unwrap();
     }
 
     /// The command line and dora release it.
     pub(crate) async fn unfreeze(&self) {
-        let operator = self.broker().operator();
+        let operator = self.operator();
         let dora = Actor::from(&operator.person("dora").await.unwrap());
         for key in [Actor::CommandLine, dora] {
             let done = operator.unfreeze(&key, &Extent::Everything, "all is well", |_| true).await;
@@ -237,7 +238,7 @@ impl World {
 
     /// The kinds of all audit entries, oldest first.
     pub(crate) async fn audit_kinds(&self) -> Vec<String> {
-        let entries = self.broker().operator().audit_after(0).await.unwrap();
+        let entries = self.operator().audit_after(0).await.unwrap();
         entries.into_iter().map(|entry| entry.kind).collect()
     }
 }

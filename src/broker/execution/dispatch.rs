@@ -12,6 +12,7 @@ use crate::{
         Broker, BrokerError,
         execution::{
             order::{DispatchContext, mark_reverted},
+            progress::Progress,
             recheck::{Recheck, recheck},
         },
         requests::evaluate::criticality,
@@ -34,17 +35,6 @@ pub const TRIES_MAX: u32 = 3;
 const PROBE: Duration = Duration::from_secs(5);
 /// How often an outcome is written while the database is busy.
 const WRITE_TRIES: u32 = 30;
-
-/// What one step of the worker came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// Nothing is approved, or the kill switch is on.
-    Idle,
-    /// The oldest approved request cannot be claimed yet: why.
-    Held(String),
-    /// A request moved: it was sent and settled, or turned out not to be allowed any more.
-    Moved(RequestId),
-}
 
 /// What a claim came to.
 enum ClaimResult {

@@ -15,7 +15,7 @@ use super::{
     reauthenticate::{FormProblem, PasswordFields, SessionForm},
 };
 use crate::{
-    broker::{BrokerError, admin::operator::NewAgent, queries::request::Permission},
+    broker::{BrokerError, admin::agents::NewAgent, queries::view::Permission},
     domain::{
         action::ActionKind,
         actor::{Agent, Person},

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::reauthenticate::{FormProblem, PasswordFields, SessionForm};
 use crate::{
-    broker::{BrokerError, admin::operator::PersonChange, queries::request::Permission},
+    broker::{BrokerError, admin::people::PersonChange, queries::view::Permission},
     domain::{
         actor::{Person, Role},
         facts::Verb,

@@ -12,7 +12,7 @@ use super::reauthenticate::{FormProblem, PasswordFields, SessionForm};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{Permission, PolicyText},
+        queries::{PolicyText, view::Permission},
     },
     domain::{digest::Digest, facts::Verb},
     web::{

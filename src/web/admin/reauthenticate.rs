@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::sign_in::sentence;
 use crate::{
-    broker::{BrokerError, admin::sessions::SignedIn, queries::request::Permission},
+    broker::{BrokerError, SignedIn, queries::view::Permission},
     domain::{facts::Verb, lifecycle::Refusal, proposal::InvalidField},
     web::{
         AppState,

@@ -13,10 +13,8 @@ use super::{
     sign_in::sentence,
 };
 use crate::{
-    broker::{
-        BrokerError,
-        admin::sessions::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
-    },
+    broker::BrokerError,
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
         error::PageError,

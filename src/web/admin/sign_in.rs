@@ -11,10 +11,9 @@ use serde::Deserialize;
 use crate::{
     broker::{
         BrokerError,
-        admin::sessions::{
-            PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SESSION_HOURS, SESSION_IDLE_MINUTES,
-        },
+        admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES},
     },
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
         error::PageError,

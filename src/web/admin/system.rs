@@ -9,7 +9,10 @@ use serde::Deserialize;
 
 use super::reauthenticate::{FormProblem, FormResult, PasswordFields, SessionForm};
 use crate::{
-    broker::queries::request::{ManagerStatus, Permission, SystemStatus},
+    broker::queries::{
+        system::{ManagerStatus, SystemStatus},
+        view::Permission,
+    },
     domain::{
         action::{ActionKind, with_count},
         facts::Verb,
@@ -182,7 +185,7 @@ async fn system_page(
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.person.id,
-        parts: parts(app).await?,
+        parts: parts(app, session).await?,
         problem,
         what: typed.what,
         reason: typed.reason,
@@ -191,10 +194,10 @@ async fn system_page(
 }
 
 /// What can be stopped, widest first.
-async fn parts(app: &AppState) -> Result<Vec<(String, String)>, PageError> {
+async fn parts(app: &AppState, session: &PageSession) -> Result<Vec<(String, String)>, PageError> {
     let managers = app.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
     let actions = ActionKind::ALL.into_iter().map(Extent::Action);
-    let agents = app.broker.operator().agents().await?.into_iter();
+    let agents = app.broker.agents(&session.who).await?.into_iter();
     let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));
     let all = std::iter::once(Extent::Everything).chain(managers).chain(actions).chain(agents);
     Ok(all.map(|extent| (value(&extent), extent.to_string())).collect())

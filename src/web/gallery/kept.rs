@@ -7,7 +7,7 @@ use super::{
     made_up::{HOSTILE, agent, id, person},
 };
 use crate::{
-    broker::queries::request::Permission,
+    broker::queries::view::Permission,
     domain::{
         action::ActionKind,
         actor::{Person, Role},

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{broker::queries::request::NamedCounts, domain::request::StateName, web::AppState};
+use crate::{broker::queries::system::NamedCounts, domain::request::StateName, web::AppState};
 
 const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    broker::admin::sessions::SignedIn,
+    broker::SignedIn,
     domain::digest::Digest,
     web::{AppState, BODY_BYTES_MAX, WebSettings, error::PageError},
 };

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{ActiveResponse, ActiveTarget, PAGE_ROWS},
+    broker::queries::{ActiveTarget, active_responses::ActiveResponse, view::PAGE_ROWS},
     domain::{Time, action::with_count, request::Outcome},
     text::request,
     web::{

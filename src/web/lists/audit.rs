@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{AuditFilter, PAGE_ROWS},
+    broker::queries::{AuditFilter, view::PAGE_ROWS},
     domain::{
         Time,
         audit::{AuditEntry, EventKind},

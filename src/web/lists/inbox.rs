@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{InboxGroup, InboxPage, InboxSection, PendingItem, Permission},
+    broker::queries::{
+        inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
+        view::Permission,
+    },
     domain::{
         Time,
         action::{ActionKind, with_count},

@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
 use crate::{
-    broker::queries::request::{PAGE_ROWS, RequestFilter, RequestSummary},
+    broker::queries::{RequestFilter, RequestSummary, view::PAGE_ROWS},
     domain::{
         action::{ActionKind, with_count},
         request::StateName,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{form::check_comment, page::id_of};
 use crate::{
-    broker::queries::request::{PendingItem, Permission},
+    broker::queries::{inbox::PendingItem, view::Permission},
     domain::{Time, digest::Digest, id::RequestId, lifecycle::Displayed, request::Request},
     text::request,
     web::{

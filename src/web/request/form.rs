@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::page::{FormInput, id_of, request_page};
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         facts::Verb,
         id::RequestId,

@@ -9,7 +9,10 @@ use axum::{
 
 use super::endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows};
 use crate::{
-    broker::queries::request::{Permission, RequestView, UndoOption},
+    broker::{
+        queries::view::{Permission, RequestView},
+        requests::undo::UndoOption,
+    },
     domain::{
         Time,
         action::with_count,

@@ -1,13 +1,15 @@
 //! Who may import whom: the table of DESIGN's architecture, held against every file of `src`.
 
+mod doors;
 mod use_paths;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use use_paths::{Mention, mentions};
+use use_paths::names;
 
 /// Each module of the crate with those it may import, its own children aside. A module may name
 /// only modules above it, so there can be no circle.
@@ -75,6 +77,14 @@ const ONLY_IN: [(&str, &[&str]); 8] = [
     ("wazuh_simulator", &["demo", "cli"]),
 ];
 
+/// Modules that only some others may name, whatever the table above says.
+const FENCED: [(&str, &[&str]); 2] = [
+    // What policy is not asked about belongs to those who can read the data folder.
+    ("broker::admin::operator", &["app", "cli", "demo", "broker::admin"]),
+    // What is sent is the worker's.
+    ("broker::execution", &["worker", "broker"]),
+];
+
 const LINES_MAX: usize = 400;
 
 /// The sources of the simulated manager, a crate that cannot import this one.
@@ -82,26 +92,40 @@ const SIMULATOR: &str = "crates/wazuh-simulator/src";
 
 /// What is wrong with one file, in words. `path` is relative to `src`.
 fn faults(path: &str, text: &str) -> Vec<String> {
-    let modules: Vec<_> = path.trim_end_matches(".rs").split('/').collect();
+    let modules = module_of(path);
     let module = modules[0];
     let allowed = match (module, MAY_IMPORT.iter().find(|(name, _)| *name == module)) {
         ("lib", _) => &[][..],
         (_, Some((_, allowed))) => allowed,
         (_, None) => return vec![format!("{path}: `{module}` is not in the table of modules")],
     };
-    let fault = |mention| match mention {
-        Mention::Module(other) => {
-            let may = other == module || allowed.contains(&other.as_str());
-            (!may).then(|| format!("{path}: {module} may not import {other}"))
+    let named = names(&modules, text);
+    let mut faults = BTreeSet::new();
+    for inside in &named.inside {
+        let other = inside.first().map_or("the root of the crate", String::as_str);
+        if other != module && !allowed.contains(&other) {
+            faults.insert(format!("{path}: {module} may not import {other}"));
         }
-        Mention::Outside(name) => {
-            let (_, homes) = ONLY_IN.iter().find(|(outside, _)| *outside == name)?;
-            let may = homes.contains(&module);
-            (!may).then(|| format!("{path}: {name} may be used only in {}", homes.join(", ")))
+    }
+    for (name, homes) in ONLY_IN {
+        let mut all = named.inside.iter().chain(&named.outside);
+        if !homes.contains(&module) && all.any(|path| path.iter().any(|part| part == name)) {
+            faults.insert(format!("{path}: {name} may be used only in {}", homes.join(", ")));
         }
-    };
-    let outside = ONLY_IN.map(|(name, _)| name);
-    mentions(&modules, text, &outside).into_iter().filter_map(fault).collect()
+    }
+    for (fenced, homes) in FENCED {
+        let at = modules.join("::");
+        let home = homes.iter().any(|home| within(&at, home));
+        if !home && named.inside.iter().any(|path| within(&path.join("::"), fenced)) {
+            faults.insert(format!("{path}: {fenced} may be named only in {}", homes.join(", ")));
+        }
+    }
+    faults.into_iter().collect()
+}
+
+/// Whether a path is this module or something in it.
+fn within(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Every Rust file under a folder of this crate, with its path in that folder.
@@ -119,6 +143,27 @@ pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
     }
     files.sort();
     files
+}
+
+/// The files of `src` that are part of the program, unit tests inside them aside.
+fn product() -> Vec<(String, String)> {
+    let mut files = files("src");
+    let for_tests: Vec<_> = files
+        .iter()
+        .flat_map(|(path, text)| names(&module_of(path), text).test_modules)
+        .map(|path| path.join("::"))
+        .collect();
+    let kept = |path: &str| {
+        let module = module_of(path).join("::");
+        !for_tests.iter().any(|tests| within(&module, tests))
+    };
+    files.retain(|(path, _)| kept(path));
+    files
+}
+
+/// Where a file stands in the crate.
+fn module_of(path: &str) -> Vec<&str> {
+    path.trim_end_matches(".rs").split('/').collect()
 }
 
 #[test]
@@ -244,6 +289,24 @@ fn forbidden_external_crate_is_found() {
     }
     finds_nothing("store.rs", "use sqlx::Row;");
     finds_nothing("mcp/server.rs", "use axum::Router; use rmcp::model::Tool;");
+}
+
+#[test]
+fn operator_outside_the_command_line_is_found() {
+    let operator = "broker::admin::operator may be named only in app, cli, demo, broker::admin";
+    for text in [
+        "use crate::broker::admin::operator::Operator;",
+        "use crate::broker::{Broker, admin::{operator, people}};",
+        "use crate::broker::admin; fn f() { admin::operator::Operator::new(s, c) }",
+        "fn f() { g!(crate::broker::admin::operator::Operator::new(s, c)) }",
+    ] {
+        finds("web/admin/people.rs", text, operator);
+        finds_nothing("cli/accounts.rs", text);
+    }
+    finds("broker/requests/vote.rs", "use super::super::admin::operator::Operator;", operator);
+    finds_nothing("broker/admin/setup.rs", "use super::operator::Operator;");
+    let worker = "broker::execution may be named only in worker, broker";
+    finds("web/request/page.rs", "use crate::broker::execution::dispatch::Progress;", worker);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What an agent is shown of a request, in every state.
 
 use countersign::{
-    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
+    broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
         action::{Action, ActionKind, Term},
         decision::{NOTHING_LEFT, Reason, Tally, Verdict},

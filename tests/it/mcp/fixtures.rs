@@ -72,7 +72,7 @@ impl Scene {
 
     /// Another agent, of the same owner.
     pub(crate) async fn other_agent(&self) -> Agent {
-        let operator = self.broker().operator();
+        let operator = self.operator();
         let new = operator
             .add_agent(&Actor::CommandLine, "other-bot", "alice", &ActionKind::RESPONSES)
             .await
@@ -105,7 +105,7 @@ impl Scene {
     }
 
     pub(crate) async fn revoke(&self) {
-        let operator = self.broker().operator();
+        let operator = self.operator();
         operator.revoke_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
     }
 }

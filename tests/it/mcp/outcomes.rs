@@ -2,7 +2,7 @@
 //! them.
 
 use countersign::{
-    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
+    broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
         decision::{NOTHING_LEFT, Reason},
         evidence::Evidence,

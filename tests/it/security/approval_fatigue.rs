@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::{broker::requests::rate_limit::AgentLimits, domain::action::ActionKind};
+use countersign::{broker::AgentLimits, domain::action::ActionKind};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ async fn agent_cannot_exceed_rate_limit_or_fill_audit() {
 async fn each_agent_has_its_own_limits() {
     let world = limited(1, 100).await;
     block(&world.agent().await, 1).await.id();
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let line = countersign::domain::actor::Actor::CommandLine;
     let new =
         operator.add_agent(&line, "second-bot", "alice", &ActionKind::RESPONSES).await.unwrap();

@@ -66,7 +66,7 @@ async fn kill_switch_stays_readable_while_manager_is_slow() {
     }
     let slow = timeout(Duration::from_millis(700), pages.join_next()).await;
     assert!(slow.is_err(), "the pages wait for the manager");
-    let frozen = timeout(Duration::from_millis(700), world.broker().operator().frozen()).await;
+    let frozen = timeout(Duration::from_millis(700), world.operator().frozen()).await;
     assert_eq!(frozen.unwrap().unwrap(), []);
 }
 

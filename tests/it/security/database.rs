@@ -31,7 +31,7 @@ async fn policy_set_is_never_active_without_audit_event() {
     // Whoever asked is gone. It is finished, or not begun, but what is active is written down.
     for _ in 0..100_000 {
         let active = broker.engine().hash().to_string();
-        let told = broker.operator().audit_after(0).await.unwrap();
+        let told = world.operator().audit_after(0).await.unwrap();
         let events = told.iter().filter(|entry| entry.kind == "policy.activated");
         let hashes: Vec<_> = events.filter_map(|entry| entry.target.clone()).collect();
         assert!(hashes.contains(&active), "{active} is not in {hashes:?}");
@@ -56,7 +56,7 @@ async fn symlinked_database_has_only_one_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_write_leaves_no_partial_data_and_no_lock() {
     let world = World::start().await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     for polls in 0..400_u32 {
         let name = format!("p{polls}");
         let mut work = Box::pin(operator.freeze(&Actor::CommandLine, &Extent::Everything, &name));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign::{
-    broker::admin::{operator::PersonChange, sessions::SignedIn},
+    broker::{SignedIn, admin::people::PersonChange},
     domain::actor::Actor,
 };
 
@@ -47,6 +47,6 @@ pub(super) async fn looked_at(world: &World, name: &str) -> SignedIn {
 }
 
 pub(super) async fn change(world: &World, name: &str, change: PersonChange) {
-    let operator = world.broker().operator();
+    let operator = world.operator();
     operator.change_person(&Actor::CommandLine, name, &change).await.unwrap();
 }

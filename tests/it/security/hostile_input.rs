@@ -46,5 +46,5 @@ async fn unusable_mail_address_is_refused_when_entered() {
         let page = used(&dora, "/people/bob", "/people/bob/mail", &[("mail", mail)]).await;
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{mail}");
     }
-    assert_eq!(world.broker().operator().person("bob").await.unwrap().mail, None);
+    assert_eq!(world.operator().person("bob").await.unwrap().mail, None);
 }

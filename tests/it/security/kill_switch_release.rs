@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::admin::{kill_switch::Unfreeze, operator::PersonChange},
+    broker::admin::{kill_switch::Unfreeze, people::PersonChange},
     domain::{
         actor::Role,
         kill_switch::{Extent, RELEASE_MINUTES},
@@ -33,7 +33,7 @@ async fn demoted_person_cannot_confirm_release() {
         change(&world, name, PersonChange::Role(role)).await;
         let turned = world.broker().unfreeze(&who, all, "all is well").await;
         assert!(turned.is_err(), "{name}: {turned:?}");
-        assert_eq!(world.broker().operator().frozen().await.unwrap()[0].release, None);
+        assert_eq!(world.operator().frozen().await.unwrap()[0].release, None);
     }
 }
 
@@ -93,5 +93,5 @@ async fn one_person_in_two_sessions_confirms_release_once() {
     let first = world.broker().unfreeze(&one, all, "a").await.unwrap();
     assert!(matches!(first, Unfreeze::Waits(_)), "{first:?}");
     assert!(world.broker().unfreeze(&other, all, "b").await.is_err());
-    assert_eq!(world.broker().operator().frozen().await.unwrap().len(), 1);
+    assert_eq!(world.operator().frozen().await.unwrap().len(), 1);
 }

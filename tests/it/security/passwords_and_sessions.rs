@@ -56,7 +56,7 @@ async fn reset_password_cannot_be_used_to_vote() {
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     let bob = world.person("bob").await;
     let fields = bob.form(&id, "approve").await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     operator.reset_password(&Actor::CommandLine, "bob", "a reset password").await.unwrap();
     // The old session, and a new one with the reset password.
     let page = bob.post(&format!("/requests/{id}/approve"), &fields).await;
@@ -87,6 +87,6 @@ async fn password_change_cannot_overtake_its_reset() {
     let (_, reset) =
         tokio::join!(bob.post("/password", &fields), forced(&dora, "/people/bob/password", &[]));
     assert_eq!(reset.status, StatusCode::OK, "{}", reset.html);
-    let bob = world.broker().operator().person("bob").await.unwrap();
+    let bob = world.operator().person("bob").await.unwrap();
     assert!(bob.must_change_password, "the reset was undone");
 }

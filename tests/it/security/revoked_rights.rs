@@ -1,7 +1,7 @@
 //! A right that was taken away is gone at once, also in the middle of a call.
 
 use countersign::{
-    broker::{BrokerError, admin::operator::PersonChange},
+    broker::{BrokerError, admin::people::PersonChange},
     domain::{
         action::ActionKind,
         actor::{Actor, Role},
@@ -18,23 +18,23 @@ async fn nothing_runs_for_agent_of_disabled_owner() {
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let asked = world.agent().await.block("203.0.113.7", more).await;
     assert_eq!(asked.state(), "approved");
-    let operator = world.broker().operator();
+    let operator = world.operator();
     operator.disable_person(&Actor::CommandLine, "alice").await.unwrap();
     world.work().await;
     assert!(world.manager.received().is_empty());
-    assert!(operator.agent_of_token(&world.token).await.unwrap().is_none());
+    assert!(world.broker().agent_by_token(&world.token).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn proposal_with_replaced_token_is_not_stored() {
     let world = World::start().await;
-    let (broker, operator) = (world.broker(), world.broker().operator());
+    let (broker, operator) = (world.broker(), world.operator());
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let id = agent.block("203.0.113.7", more).await.id();
     world.work().await;
     // As the door has it after it looked at the token, while the manager is asked.
-    let then = operator.agent_of_token(&world.token).await.unwrap().unwrap();
+    let then = world.broker().agent_by_token(&world.token).await.unwrap().unwrap();
     operator.rotate_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
     let ask = json!({
         "srcip": "203.0.113.7", "duration_seconds": 600, "reason": "x", "agent_ids": ["002"],
@@ -54,7 +54,7 @@ async fn stopped_admin_cannot_change_people_or_agents() {
         [PersonChange::Role(Role::Lead), PersonChange::Disable, PersonChange::EndSessions];
     for stop in changes {
         let world = World::start().await;
-        let (broker, operator) = (world.broker(), world.broker().operator());
+        let (broker, operator) = (world.broker(), world.operator());
         change(&world, "otto", PersonChange::Role(Role::Admin)).await;
         let who = looked_at(&world, "dora").await;
         change(&world, "dora", stop).await;

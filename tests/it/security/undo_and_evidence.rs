@@ -21,7 +21,7 @@ const KNOWN: &str = "203.0.113.7";
 
 /// An agent that bob, a senior, owns.
 async fn bobs_agent(world: &World) -> AgentClient {
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let new = operator
         .add_agent(&Actor::CommandLine, "bobs-bot", "bob", &ActionKind::RESPONSES)
         .await
@@ -64,7 +64,7 @@ async fn undo_by_since_disabled_person_does_not_run() {
     let agent = world.agent().await;
     let id = agent.block(KNOWN, at_once()).await.id();
     world.work().await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     world.freeze("somebody has bob's password").await;
     let child = undo(&world.person("bob").await, &id).await;
     assert_eq!(agent.get(&child).await.state(), "approved");

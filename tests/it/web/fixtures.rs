@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{admin::operator::NewPerson, queries::request::RequestFilter},
+    broker::{admin::people::NewPerson, queries::RequestFilter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -61,7 +61,7 @@ impl Room {
         let mut plan = Plan { policies: policies.clone(), ..Plan::default() };
         plan.broker.criticality.insert("critical".to_owned(), 5);
         let world = World::start_with(plan).await;
-        let operator = world.broker().operator();
+        let operator = world.operator();
         for (name, must_change) in [("anna", false), ("fred", true)] {
             let new = NewPerson {
                 name,
@@ -72,7 +72,7 @@ impl Room {
             };
             operator.add_person(&Actor::CommandLine, new).await.unwrap();
         }
-        let agent = operator.agent_of_token(&world.token).await.unwrap().unwrap();
+        let agent = world.broker().agent_by_token(&world.token).await.unwrap().unwrap();
         Self { world, agent, policies, _folder: folder }
     }
 

@@ -14,7 +14,7 @@ async fn kill_switch_stops_everything_and_appears_on_every_page() {
     let mut bob = room.browser_of("bob").await;
     bob.open("/system").await;
     assert_eq!(bob.submit("/freeze", &[("what", "everything"), ("reason", " ")]).await.status, 400);
-    assert!(room.broker().operator().frozen().await.unwrap().is_empty());
+    assert!(room.operator().frozen().await.unwrap().is_empty());
     assert_eq!(
         bob.submit("/freeze", &[("what", "everything"), ("reason", "odd requests")]).await.status,
         303

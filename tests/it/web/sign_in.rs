@@ -53,7 +53,7 @@ async fn sign_out_ends_session_at_once() {
 async fn session_ends_when_unused_or_person_is_disabled() {
     let room = Room::start().await;
     let (mut anna, mut bob) = (room.browser_of("anna").await, room.browser_of("bob").await);
-    room.broker().operator().disable_person(&Actor::CommandLine, "anna").await.unwrap();
+    room.operator().disable_person(&Actor::CommandLine, "anna").await.unwrap();
     anna.open("/").await.shows("<h1>Sign in</h1>");
     room.pass(Duration::from_mins(29));
     bob.open("/").await.shows("<h1>Inbox</h1>");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::admin::operator::PersonChange,
+    broker::admin::people::PersonChange,
     domain::actor::{Actor, Role},
 };
 use reqwest::{Response, StatusCode};
@@ -75,13 +75,13 @@ async fn invalid_agent_form_is_refused_and_keeps_its_input() {
     assert_eq!(none.status, StatusCode::BAD_REQUEST);
     let nobody = forced(&dora, "/agents/nobody/rotate", &[]).await;
     assert_eq!(nobody.status, StatusCode::NOT_FOUND);
-    assert_eq!(world.broker().operator().agents().await.unwrap().len(), 1);
+    assert_eq!(world.operator().agents().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_admins_with_recent_password_manage_agents() {
     let world = World::start().await;
-    let before = world.broker().operator().agents().await.unwrap();
+    let before = world.operator().agents().await.unwrap();
     let add = [("name", "hunter"), ("owner", "bob"), ("block_ip", "yes")];
     for name in ["alice", "bob", "carol", "otto"] {
         let person = world.person(name).await;
@@ -101,7 +101,7 @@ async fn only_admins_with_recent_password_manage_agents() {
         let page = used(&dora, "/agents/triage-bot", &action, typed).await;
         assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{what}");
     }
-    assert_eq!(world.broker().operator().agents().await.unwrap(), before);
+    assert_eq!(world.operator().agents().await.unwrap(), before);
     let action = "/agents/triage-bot/rotate";
     secret(&used(&dora, "/agents/triage-bot", action, &[("password", PASSWORD)]).await);
 }
@@ -177,7 +177,7 @@ async fn person_who_issued_token_cannot_approve_agents_requests() {
     // Asked before the rotation: who the issuer is by now counts, too.
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     used(&dora, "/agents/triage-bot", "/agents/triage-bot/rotate", &[]).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     used(&dora, "/people/otto", "/people/otto/role", &[("role", "admin")]).await;
     let lead = PersonChange::Role(Role::Lead);
     operator.change_person(&Actor::CommandLine, "dora", &lead).await.unwrap();
@@ -277,7 +277,7 @@ async fn open_wait_ends_when_command_line_revokes_its_token() {
         while !open.is_finished() && world.clock.now() - begun < chrono::TimeDelta::seconds(45) {
             world.pass(Duration::from_millis(10));
             tokio::task::yield_now().await;
-            let _looked = world.broker().operator().agents().await.unwrap();
+            let _looked = world.operator().agents().await.unwrap();
         }
         ends_with_nothing(open).await;
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
-    broker::{BrokerError, admin::kill_switch::Unfreeze, execution::dispatch::Progress},
+    broker::{BrokerError, admin::kill_switch::Unfreeze, execution::progress::Progress},
     domain::{
         action::ActionKind,
         actor::Actor,
@@ -57,7 +57,7 @@ async fn kill_switch_stops_only_the_named_extent() {
     for (what, stops) in cases {
         let plan = Plan { also_called: Some("other"), ..Plan::default() };
         let world = World::start_with(plan).await;
-        let operator = world.broker().operator();
+        let operator = world.operator();
         operator
             .add_agent(&Actor::CommandLine, "another-bot", "alice", &ActionKind::RESPONSES)
             .await
@@ -78,7 +78,7 @@ async fn kill_switch_stops_only_the_named_extent() {
 async fn stopped_request_does_not_delay_requests_of_other_agents() {
     let world = World::start().await;
     let first = approved(&world).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let extent = Extent::Agent("triage-bot".to_owned());
     operator.freeze(&Actor::CommandLine, &extent, "odd").await.unwrap();
     let new = operator
@@ -117,7 +117,7 @@ async fn one_person_alone_cannot_release_kill_switch() {
     let page = carol.get("/system").await;
     assert!(page.form("/unfreeze").is_none(), "no second form for the same person");
     assert!(page.html.contains("A second person must confirm"), "{}", page.html);
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let actor = Actor::from(&operator.person("carol").await.unwrap());
     let again = operator.unfreeze(&actor, &Extent::Everything, "again", |_| true).await;
     assert!(matches!(again, Err(BrokerError::Refused(Refusal::SecondPersonMissing))), "{again:?}");
@@ -132,7 +132,7 @@ async fn one_person_alone_cannot_release_kill_switch() {
 async fn command_line_counts_as_one_person() {
     let world = World::start().await;
     world.freeze("stop").await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let all = &Extent::Everything;
     let first = operator.unfreeze(&Actor::CommandLine, all, "one", |_| true).await.unwrap();
     assert!(matches!(first, Unfreeze::Waits(_)), "{first:?}");
@@ -147,7 +147,7 @@ async fn first_release_confirmation_expires_after_an_hour() {
     release(&world.person("carol").await).await;
     world.pass(Duration::from_secs(60 * u64::try_from(RELEASE_MINUTES).unwrap() + 1));
     release(&world.person("dora").await).await;
-    let frozen = world.broker().operator().frozen().await.unwrap();
+    let frozen = world.operator().frozen().await.unwrap();
     assert_eq!(frozen[0].release.as_ref().unwrap().name, "dora", "hers is the first word now");
 }
 
@@ -156,7 +156,7 @@ async fn release_confirmation_of_disabled_person_does_not_count() {
     let world = World::start().await;
     world.freeze("stop").await;
     release(&world.person("carol").await).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     operator.disable_person(&Actor::CommandLine, "carol").await.unwrap();
     release(&world.person("dora").await).await;
     assert_eq!(operator.frozen().await.unwrap().len(), 1);
@@ -169,7 +169,7 @@ async fn second_throw_resets_release_confirmations() {
     release(&world.person("carol").await).await;
     world.freeze("there is more").await;
     release(&world.person("dora").await).await;
-    assert_eq!(world.broker().operator().frozen().await.unwrap().len(), 1);
+    assert_eq!(world.operator().frozen().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn unknown_extent_is_refused_with_allowed_values() {
         let html = page.html.replace("&#39;", "'").replace("&#x60;", "`").replace("&#96;", "`");
         assert!(html.contains(says), "{what}: {html}");
     }
-    assert!(world.broker().operator().frozen().await.unwrap().is_empty());
+    assert!(world.operator().frozen().await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +202,7 @@ async fn analyst_may_throw_but_not_release_kill_switch() {
     let mut forged = fields(&carol, "/unfreeze", &[("reason", "mine")]);
     forged.insert("form_token".to_owned(), page.form("/freeze").unwrap()["form_token"].clone());
     assert_eq!(alice.post("/unfreeze", &forged).await.status, StatusCode::FORBIDDEN);
-    assert!(world.broker().operator().frozen().await.unwrap()[0].release.is_none());
+    assert!(world.operator().frozen().await.unwrap()[0].release.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

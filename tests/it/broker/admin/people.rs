@@ -6,7 +6,10 @@ use std::{
 };
 
 use countersign::{
-    broker::admin::operator::{NewPerson, Operator, PersonChange},
+    broker::admin::{
+        operator::Operator,
+        people::{NewPerson, PersonChange},
+    },
     domain::actor::{Actor, Role},
     store::Store,
 };
@@ -63,14 +66,14 @@ pub(crate) fn secret(page: &Page) -> String {
 
 /// Who did what of this kind to whom, oldest first.
 pub(crate) async fn written(world: &World, kind: &str) -> Vec<(String, String)> {
-    let entries = world.broker().operator().audit_after(0).await.unwrap();
+    let entries = world.operator().audit_after(0).await.unwrap();
     let of_kind = entries.into_iter().filter(|entry| entry.kind == kind);
     of_kind.map(|entry| (entry.actor_name, entry.target.unwrap_or_default())).collect()
 }
 
 /// All that was written down, as text.
 pub(crate) async fn audit_text(world: &World) -> String {
-    format!("{:?}", world.broker().operator().audit_after(0).await.unwrap())
+    format!("{:?}", world.operator().audit_after(0).await.unwrap())
 }
 
 /// The command line beside the server: another process as far as the server can tell.
@@ -131,7 +134,7 @@ async fn person_change_is_audited_once_with_admins_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn non_admin_sees_people_without_forms_and_is_refused() {
     let world = World::start().await;
-    let before = world.broker().operator().people().await.unwrap();
+    let before = world.operator().people().await.unwrap();
     for name in ["alice", "bob", "carol", "otto"] {
         let person = world.person(name).await;
         for list in ["/people", "/agents"] {
@@ -151,7 +154,7 @@ async fn non_admin_sees_people_without_forms_and_is_refused() {
             assert_eq!(page.status, StatusCode::FORBIDDEN, "{name}: {what}");
         }
     }
-    assert_eq!(world.broker().operator().people().await.unwrap(), before);
+    assert_eq!(world.operator().people().await.unwrap(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +220,7 @@ async fn admin_cannot_change_own_role_password_or_account() {
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{what}");
         assert!(page.html.contains("you cannot "), "{what}: {}", page.html);
     }
-    let me = world.broker().operator().person("dora").await.unwrap();
+    let me = world.operator().person("dora").await.unwrap();
     assert_eq!((me.role.name(), me.disabled, me.must_change_password), ("admin", false, false));
 }
 
@@ -307,7 +310,7 @@ async fn request_returns_to_pending_when_required_senior_is_demoted() {
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["003"] })).await.id();
     let (bob, dora) = (world.person("bob").await, world.person("dora").await);
     used(&dora, "/people", "/people/add", &[("name", "erin"), ("role", "analyst")]).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let one = NewPerson {
         name: "anna",
         role: Role::Analyst,

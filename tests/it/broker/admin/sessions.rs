@@ -25,7 +25,7 @@ async fn disabled_person_is_signed_out_at_once() {
     let world = World::start().await;
     let bob = world.person("bob").await;
     assert_eq!(bob.get("/").await.status, StatusCode::OK);
-    world.broker().operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    world.operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
     assert_ne!(bob.get("/").await.status, StatusCode::OK);
 }
 
@@ -33,7 +33,7 @@ async fn disabled_person_is_signed_out_at_once() {
 async fn reset_password_must_be_changed_before_anything_else() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     operator.reset_password(&Actor::CommandLine, "bob", "a password for one day").await.unwrap();
     let bob = PersonClient::sign_in(&world.url(), "bob", "a password for one day").await;
     let page = bob.get(&format!("/requests/{id}")).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::broker::execution::dispatch::Progress;
+use countersign::broker::execution::progress::Progress;
 use serde_json::{Value, json};
 use wazuh_simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::execution::dispatch::Progress,
+    broker::execution::progress::Progress,
     config::Config,
     domain::{
         action::{Action, ActionKind, Term},

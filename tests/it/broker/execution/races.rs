@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign::{
-    broker::{admin::operator::NewPerson, execution::dispatch::Progress},
+    broker::{admin::people::NewPerson, execution::progress::Progress},
     domain::actor::{Actor, Role},
     worker,
 };
@@ -93,7 +93,7 @@ impl Track {
             [("anna", Role::Analyst), ("ben", Role::Analyst), ("cleo", Role::Senior)]
         {
             let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
-            world.broker().operator().add_person(&Actor::CommandLine, new).await.unwrap();
+            world.operator().add_person(&Actor::CommandLine, new).await.unwrap();
         }
         let agent = Arc::new(world.agent().await);
         Self { world, agent }
@@ -122,7 +122,7 @@ impl Track {
 
     /// The kinds of the audit entries of a request, oldest first, with their places.
     async fn audit(&self, id: &str) -> Vec<(u64, String)> {
-        let entries = self.world.broker().operator().audit_after(0).await.unwrap();
+        let entries = self.world.operator().audit_after(0).await.unwrap();
         let mine = entries.into_iter().filter(|entry| entry.request.as_deref() == Some(id));
         mine.map(|entry| (entry.seq, entry.kind)).collect()
     }
@@ -149,7 +149,7 @@ impl Track {
             }
             other => panic!("{id} is {other}: {kinds:?}"),
         }
-        let verified = self.world.broker().operator().verify_audit().await.unwrap();
+        let verified = self.world.operator().verify_audit().await.unwrap();
         assert_eq!(verified.broken, None);
         calls
     }
@@ -314,7 +314,7 @@ async fn nothing_is_sent_after_kill_switch_unless_claimed_before() {
         assert!(won(&frozen.await.unwrap(), "bob"), "the kill switch always wins");
         stepped.await.unwrap();
         let calls = track.agree(round, &id).await;
-        let audit = track.world.broker().operator().audit_after(0).await.unwrap();
+        let audit = track.world.operator().audit_after(0).await.unwrap();
         let place = |kind: &str| audit.iter().find(|entry| entry.kind == kind).map(|e| e.seq);
         let (claimed, thrown) = (place("dispatch.claimed"), place("kill_switch.frozen").unwrap());
         let before = claimed.is_some_and(|claimed| claimed < thrown);
@@ -384,7 +384,7 @@ async fn concurrent_identical_proposals_become_one_request() {
         let [id] = ids.as_slice() else { panic!("round {round}: {ids:?}") };
         let asked = track.audit(id).await;
         assert_eq!(asked.iter().filter(|(_, kind)| kind == "request.asked").count(), 1);
-        let all = track.world.broker().operator().audit_after(0).await.unwrap();
+        let all = track.world.operator().audit_after(0).await.unwrap();
         let all = all.iter().filter(|entry| entry.kind == "request.asked").count();
         assert_eq!(all, usize::from(round) + 1, "round {round}");
     }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use countersign::{
-    broker::{BrokerError, execution::dispatch::Progress},
+    broker::{BrokerError, execution::progress::Progress},
     store::{Read as _, StoreError},
     worker,
 };

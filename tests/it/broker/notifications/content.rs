@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign::{
-    broker::admin::operator::PersonChange,
+    broker::admin::people::PersonChange,
     connector::{Channel, Secret, WebhookFormat},
     domain::actor::Actor,
 };
@@ -208,7 +208,7 @@ async fn break_glass_is_notified_to_skipped_approvers() {
     let mail = MailServer::start(Speaks::Plain).await;
     let world = world_with(vec![mail.channel()]).await;
     give_addresses(&world).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let on_call = PersonChange::OnCall(true);
     operator.change_person(&Actor::CommandLine, "carol", &on_call).await.unwrap();
     let permanent = json!({

@@ -164,7 +164,7 @@ async fn root_and_service_accounts_are_denied() {
 async fn request_of_another_agent_is_not_found() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
-    let operator = world.broker().operator();
+    let operator = world.operator();
     let actor = countersign::domain::actor::Actor::CommandLine;
     let other =
         operator.add_agent(&actor, "other-bot", "bob", &ActionKind::RESPONSES).await.unwrap();

@@ -336,7 +336,7 @@ async fn people_undo_what_revoked_agent_did() {
     let world = World::start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
-    world.broker().operator().revoke_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
+    world.operator().revoke_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": {

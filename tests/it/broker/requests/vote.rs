@@ -149,7 +149,7 @@ async fn vote_of_disabled_person_does_not_count() {
     let world = World::start().await;
     let id = pending(&world, WEB).await;
     world.person("bob").await.approve(&id).await;
-    world.broker().operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    world.operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
     world.work().await;
     assert_eq!(state(&world, &id).await, "pending");
     assert!(world.manager.received().is_empty());

@@ -1,232 +1,202 @@
-//! Reads Rust text as far as imports need it: comments and strings left out, paths followed to
-//! the root of the crate.
+//! Reads a Rust file with `syn` as far as the fences need it: every path that it names, followed
+//! to the root of the crate. Comments and texts are no paths; modules under `#[cfg(test)]` are left
+//! out.
 
-/// Something outside the module that a file names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mention {
-    /// A module of this crate, or whatever else stands behind `crate::`.
-    Module(String),
-    /// An outside crate.
-    Outside(String),
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use syn::{
+    Attribute, ExprMethodCall, ExprStruct, File, ItemExternCrate, ItemMod, ItemUse, Macro, Meta,
+    UseTree, VisRestricted, ext::IdentExt as _, visit::Visit,
+};
+
+/// A path, as it is written or from the root of the crate.
+pub(super) type Path = Vec<String>;
+
+/// What a file names.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Paths into this crate, from its root. The empty one is the root itself.
+    pub(super) inside: BTreeSet<Path>,
+    /// All other paths, as they are written.
+    pub(super) outside: BTreeSet<Path>,
+    /// The methods that are called.
+    pub(super) calls: BTreeSet<String>,
+    /// The structs that are built from their fields.
+    pub(super) built: BTreeSet<String>,
+    /// The files that are compiled for unit tests alone.
+    pub(super) test_modules: Vec<Path>,
 }
 
-/// All that a file names, without repetition. `modules` is where the file stands in the crate;
-/// `outside` are the crates to look for. Modules under `#[cfg(test)]` are left out.
-pub(super) fn mentions(modules: &[&str], text: &str, outside: &[&str]) -> Vec<Mention> {
-    let tokens = without_test_modules(&tokens(text));
-    let at_root = matches!(modules, ["lib" | "main"]);
-    let file_depth = if at_root { 0 } else { modules.len() };
-    let mut found = Vec::new();
-    // Modules written inside the file, each with the number of braces open around it.
-    let mut inner: Vec<usize> = Vec::new();
-    let mut braces = 0_usize;
-    for (place, token) in tokens.iter().enumerate() {
-        let (before, rest) = tokens.split_at(place);
-        match token.as_str() {
-            "mod" if is(rest.get(2), "{") => inner.push(braces),
-            "{" => braces += 1,
-            "}" => {
-                braces = braces.saturating_sub(1);
-                inner.pop_if(|around| *around == braces);
+/// What a file names. `module` is where it stands in the crate.
+pub(super) fn names(module: &[&str], text: &str) -> Names {
+    let file: File = syn::parse_str(text).unwrap_or_else(|error| panic!("{module:?}: {error}"));
+    let at_root = matches!(module, ["lib" | "main"]);
+    let at = if at_root { &[] } else { module };
+    let at: Path = at.iter().map(|&part| part.to_owned()).collect();
+    let mut scan = Scan { at, known: BTreeMap::new(), names: Names::default() };
+    // Twice: a name may be used above the import that explains it.
+    scan.visit_file(&file);
+    scan.names = Names::default();
+    scan.visit_file(&file);
+    scan.names
+}
+
+/// Whether something is compiled for unit tests alone.
+pub(super) fn only_for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| match &attribute.meta {
+        Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
+        Meta::Path(_) | Meta::NameValue(_) => false,
+    })
+}
+
+struct Scan {
+    /// The module that is being read.
+    at: Path,
+    /// What imports and child modules put into scope, from the root of the crate.
+    known: BTreeMap<String, Path>,
+    names: Names,
+}
+
+impl Scan {
+    /// Where a path of this crate leads; none for other paths.
+    fn follow(&self, path: &[String]) -> Option<Path> {
+        let (first, rest) = path.split_first()?;
+        let mut at = match first.as_str() {
+            "crate" | "countersign" => Vec::new(),
+            "self" => self.at.clone(),
+            "super" => self.at[..self.at.len().saturating_sub(1)].to_vec(),
+            name => self.known.get(name)?.clone(),
+        };
+        for part in rest {
+            if part == "super" { drop(at.pop()) } else { at.push(part.clone()) }
+        }
+        Some(at)
+    }
+
+    fn name(&mut self, path: Path) {
+        match self.follow(&path) {
+            Some(inside) => self.names.inside.insert(inside),
+            None => self.names.outside.insert(path),
+        };
+    }
+
+    /// `before` is the path as far as it is read.
+    fn import(&mut self, mut before: Path, tree: &UseTree) {
+        let (name, original) = match tree {
+            UseTree::Path(path) => {
+                before.push(path.ident.unraw().to_string());
+                return self.import(before, &path.tree);
             }
-            _ => {}
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.import(before.clone(), tree));
+            }
+            UseTree::Glob(_) => return self.name(before),
+            UseTree::Name(name) => (&name.ident, &name.ident),
+            UseTree::Rename(rename) => (&rename.rename, &rename.ident),
+        };
+        let itself = original == "self" && !before.is_empty();
+        let name = if itself && name == "self" { before.last().cloned() } else { None }
+            .unwrap_or_else(|| name.unraw().to_string());
+        if !itself {
+            before.push(original.unraw().to_string());
         }
-        let path = is(rest.get(1), "::") || is(rest.get(1), "as");
-        let from = matches!(token.as_str(), "crate" | "countersign" | "super" | "self");
-        if path && from && !continues_a_path(before) {
-            let names = follow(rest, file_depth + inner.len());
-            found.extend(names.into_iter().map(Mention::Module));
-        } else if outside.contains(&token.as_str()) && !is(before.last(), ".") {
-            found.push(Mention::Outside(token.clone()));
+        if let Some(inside) = self.follow(&before) {
+            self.known.insert(name, inside);
         }
+        self.name(before);
     }
-    found.sort();
-    found.dedup();
-    found
-}
 
-fn is(token: Option<&String>, text: &str) -> bool {
-    token.is_some_and(|token| token == text)
-}
-
-/// Whether what comes next belongs to a path that began earlier.
-fn continues_a_path(before: &[String]) -> bool {
-    matches!(before, [.., name, colons] if colons == "::" && name.starts_with(is_name))
-}
-
-/// What the path, or the tree of paths, at the start of `tokens` leads to at the root of the
-/// crate; nothing when it ends elsewhere. `depth` is how many times `super` leads to the root.
-fn follow(tokens: &[String], depth: usize) -> Vec<String> {
-    let Some((first, rest)) = tokens.split_first() else { return Vec::new() };
-    let depth = match first.as_str() {
-        "{" => return branches(rest).into_iter().flat_map(|path| follow(path, depth)).collect(),
-        "crate" | "countersign" => 0,
-        "super" => depth.saturating_sub(1),
-        "self" => depth,
-        "*" if depth == 0 => return vec!["the root of the crate".to_owned()],
-        name if depth == 0 && name.starts_with(is_name) => return vec![name.to_owned()],
-        _ => return Vec::new(),
-    };
-    match rest.split_first() {
-        Some((colons, path)) if colons == "::" => follow(path, depth),
-        _ if depth == 0 => vec!["the root of the crate".to_owned()],
-        _ => Vec::new(),
-    }
-}
-
-/// The parts between the commas of a tree, whose opening brace has been read.
-fn branches(tokens: &[String]) -> Vec<&[String]> {
-    let mut parts = Vec::new();
-    let (mut start, mut open) = (0, 0_usize);
-    for (place, token) in tokens.iter().enumerate() {
-        match token.as_str() {
-            "{" => open += 1,
-            "}" if open > 0 => open -= 1,
-            "}" | "," if open == 0 => {
-                parts.push(&tokens[start..place]);
-                start = place + 1;
-                if token == "}" {
-                    break;
+    /// A macro's tokens are no syntax yet: every run of names and `::` in them counts as a path.
+    fn tokens(&mut self, stream: TokenStream) {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let is = |place: usize, sign: char| matches!(tokens.get(place), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+        let colons = |place| is(place, ':') && is(place + 1, ':');
+        let mut place = 0;
+        while let Some(token) = tokens.get(place) {
+            let start = place;
+            place += 1;
+            match token {
+                TokenTree::Group(group) => self.tokens(group.stream()),
+                TokenTree::Ident(first) => {
+                    let mut path = vec![first.unraw().to_string()];
+                    while let (true, Some(TokenTree::Ident(part))) =
+                        (colons(place), tokens.get(place + 2))
+                    {
+                        path.push(part.unraw().to_string());
+                        place += 3;
+                    }
+                    match tokens.get(place + 2) {
+                        Some(TokenTree::Group(group))
+                            if colons(place) && group.delimiter() == Delimiter::Brace =>
+                        {
+                            let group = TokenTree::Group(group.clone()).into();
+                            let tree = syn::parse2::<UseTree>(group).unwrap();
+                            self.import(path, &tree);
+                            place += 3;
+                        }
+                        _ if start > 0 && is(start - 1, '.') => {}
+                        _ => self.name(path),
+                    }
                 }
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
-            _ => {}
         }
     }
-    parts
 }
 
-fn without_test_modules(tokens: &[String]) -> Vec<String> {
-    const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
-    let mut kept = Vec::new();
-    let mut rest = tokens;
-    while let Some((token, after)) = rest.split_first() {
-        let marked = rest.iter().zip(MARK).filter(|(token, mark)| *token == mark).count();
-        let item = rest.get(MARK.len()..).unwrap_or_default();
-        if marked == MARK.len() && is(item.first(), "mod") && is(item.get(2), "{") {
-            rest = after_braces(item);
-        } else {
-            kept.push(token.clone());
-            rest = after;
+impl<'ast> Visit<'ast> for Scan {
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        let name = item.ident.unraw().to_string();
+        let inner = [&self.at[..], &[name.clone()]].concat();
+        let for_tests = only_for_tests(&item.attrs);
+        if for_tests && item.content.is_none() {
+            self.names.test_modules.push(inner.clone());
+        }
+        if item.content.is_none() {
+            self.known.insert(name, inner);
+        } else if !for_tests {
+            let outer = std::mem::replace(&mut self.at, inner);
+            syn::visit::visit_item_mod(self, item);
+            self.at = outer;
         }
     }
-    kept
-}
 
-/// What follows the first pair of braces.
-fn after_braces(tokens: &[String]) -> &[String] {
-    let mut open = 0_usize;
-    for (place, token) in tokens.iter().enumerate() {
-        match token.as_str() {
-            "{" => open += 1,
-            "}" if open == 1 => return &tokens[place + 1..],
-            "}" => open = open.saturating_sub(1),
-            _ => {}
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.import(Vec::new(), &item.tree);
+    }
+
+    fn visit_item_extern_crate(&mut self, item: &'ast ItemExternCrate) {
+        self.name(vec![item.ident.to_string()]);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.name(path.segments.iter().map(|part| part.ident.unraw().to_string()).collect());
+        syn::visit::visit_path(self, path);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        self.names.calls.insert(call.method.to_string());
+        syn::visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_expr_struct(&mut self, built: &'ast ExprStruct) {
+        self.names.built.extend(built.path.segments.last().map(|part| part.ident.to_string()));
+        syn::visit::visit_expr_struct(self, built);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        self.visit_path(&call.path);
+        self.tokens(call.tokens.clone());
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        self.visit_path(attribute.path());
+        if let Meta::List(list) = &attribute.meta {
+            self.tokens(list.tokens.clone());
         }
     }
-    &[]
-}
 
-fn is_name(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
-}
-
-/// Words, `::` and single signs; no comments, no strings, no lifetimes.
-fn tokens(text: &str) -> Vec<String> {
-    let letters: Vec<char> = text.chars().collect();
-    let mut rest = letters.as_slice();
-    let mut tokens = Vec::new();
-    while let Some(first) = rest.first() {
-        let skipped = skipped(rest);
-        let length = match skipped {
-            0 if is_name(*first) => word(rest),
-            0 if begins(rest, "::") => 2,
-            0 => 1,
-            _ => skipped,
-        };
-        if skipped == 0 && !first.is_whitespace() {
-            tokens.push(rest[..length].iter().collect());
-        }
-        rest = &rest[length..];
-    }
-    tokens
-}
-
-fn begins(text: &[char], start: &str) -> bool {
-    start.chars().enumerate().all(|(place, letter)| text.get(place) == Some(&letter))
-}
-
-/// How many letters at the start belong to one word.
-fn word(text: &[char]) -> usize {
-    text.iter().take_while(|letter| is_name(**letter)).count()
-}
-
-/// How many letters at the start are a comment, a string, a character or a lifetime.
-fn skipped(text: &[char]) -> usize {
-    if begins(text, "//") {
-        return text.iter().take_while(|letter| **letter != '\n').count();
-    }
-    if begins(text, "/*") {
-        return block_comment(text);
-    }
-    if let ['\'', rest @ ..] = text {
-        return match rest {
-            ['\\', ..] | [_, '\'', ..] => until_quote(text, '\''),
-            _ => 1 + word(rest),
-        };
-    }
-    string(text)
-}
-
-/// The length of a string of any kind; nought when there is none.
-fn string(text: &[char]) -> usize {
-    let prefix = ["br", "cr", "r", "b", "c"].into_iter().find(|prefix| {
-        let after = &text[text.len().min(prefix.len())..];
-        begins(text, prefix) && matches!(after.first(), Some('"' | '#'))
-    });
-    let prefix = prefix.unwrap_or("");
-    let text = &text[prefix.len()..];
-    let hashes = text.iter().take_while(|sign| **sign == '#').count();
-    match (prefix.ends_with('r'), text.get(hashes)) {
-        (true, Some('"')) => {
-            let end = format!("\"{}", "#".repeat(hashes));
-            let mut places = hashes + 1..text.len();
-            let end_at = places.find(|place| begins(&text[*place..], &end)).unwrap_or(text.len());
-            prefix.len() + text.len().min(end_at + end.len())
-        }
-        (false, Some('"')) if hashes == 0 => prefix.len() + until_quote(text, '"'),
-        _ => 0,
-    }
-}
-
-/// The length of a comment that may hold others.
-fn block_comment(text: &[char]) -> usize {
-    let (mut open, mut place) = (0_usize, 0);
-    while place < text.len() {
-        let rest = &text[place..];
-        let step = if begins(rest, "/*") || begins(rest, "*/") { 2 } else { 1 };
-        open = match (step, rest[0]) {
-            (2, '/') => open + 1,
-            (2, _) => open.saturating_sub(1),
-            _ => open,
-        };
-        place += step;
-        if open == 0 {
-            break;
-        }
-    }
-    place
-}
-
-/// The length of a text that begins with a quote, up to and with the one that ends it.
-fn until_quote(text: &[char], quote: char) -> usize {
-    let mut escaped = false;
-    for (place, letter) in text.iter().enumerate().skip(1) {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            _ if *letter == quote => return place + 1,
-            _ => {}
-        }
-    }
-    text.len()
+    /// Who may see something is no import.
+    fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
 }

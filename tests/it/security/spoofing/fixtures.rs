@@ -39,7 +39,7 @@ impl Stage {
 
     /// A new agent of alice.
     pub(super) async fn agent(&self, name: &str) -> AgentClient {
-        let operator = self.world.broker().operator();
+        let operator = self.world.operator();
         let new = operator
             .add_agent(&Actor::CommandLine, name, "alice", &ActionKind::RESPONSES)
             .await

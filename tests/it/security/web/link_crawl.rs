@@ -80,7 +80,7 @@ async fn cut_off(room: &Room) {
 
 async fn states(room: &Room) -> BTreeSet<&'static str> {
     let mut states = BTreeSet::new();
-    for entry in room.broker().operator().audit_after(0).await.unwrap() {
+    for entry in room.operator().audit_after(0).await.unwrap() {
         let Some(id) = entry.request else { continue };
         states.insert(room.request(&id).await.state.name().name());
     }

@@ -1,17 +1,21 @@
-//! Agents and their tokens. A token is known in one moment only: what is stored is its hash.
+//! The agents and their tokens, kept by admins: policy says who may. A token is known in one moment only: what is stored is its hash.
 
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{Operator, check_name, inactive, name_taken};
 use crate::{
-    broker::{BrokerError, admin::kill_switch::unknown_name},
+    broker::{
+        Broker, BrokerError, SignedIn,
+        input::{check_name, inactive, name_taken, unknown_name},
+        unchecked::Unchecked,
+    },
     domain::{
         action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditEvent, EventKind},
         digest::Digest,
-        id::{AgentId, PersonId},
+        facts::Verb,
+        id::PersonId,
         proposal::InvalidField,
     },
     store::{Tx, accounts, audit},
@@ -26,9 +30,67 @@ pub struct NewAgent {
     pub token: String,
 }
 
-impl Operator {
-    /// Adds an agent that a person owns, and that may ask for these responses.
+impl Broker {
+    /// Adds an agent: see [`super::operator::Operator::add_agent`].
     pub async fn add_agent(
+        &self,
+        who: &SignedIn,
+        name: &str,
+        owner: &str,
+        scopes: &[ActionKind],
+    ) -> Result<NewAgent, BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.add_agent(&actor, name, owner, scopes).await
+    }
+
+    /// Sets what an agent may ask for: see [`super::operator::Operator::set_scopes`].
+    pub async fn set_scopes(
+        &self,
+        who: &SignedIn,
+        name: &str,
+        scopes: &[ActionKind],
+    ) -> Result<(), BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.set_scopes(&actor, name, scopes).await
+    }
+
+    /// Gives an agent a new token: see [`super::operator::Operator::rotate_agent`].
+    pub async fn rotate_agent(&self, who: &SignedIn, name: &str) -> Result<NewAgent, BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.rotate_agent(&actor, name).await
+    }
+
+    /// Revokes an agent's token.
+    pub async fn revoke_agent(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.revoke_agent(&actor, name).await
+    }
+
+    /// All agents, by name.
+    pub async fn agents(&self, who: &SignedIn) -> Result<Vec<Agent>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        self.unchecked().agents().await
+    }
+
+    /// The agent of a token, unless it is revoked: this is how an agent signs in.
+    pub async fn agent_by_token(&self, token: &str) -> Result<Option<Agent>, BrokerError> {
+        let digest = Digest::of(token.as_bytes());
+        let agent = accounts::agent_by_token(&mut self.store().reader().await?, digest).await?;
+        Ok(agent.filter(|agent| !agent.revoked))
+    }
+
+    /// Whether the token with which an agent signed in still opens something: it is not revoked,
+    /// and the agent has no other.
+    pub async fn token_is_active(&self, agent: &Agent) -> Result<bool, BrokerError> {
+        let found = accounts::agent_by_id(&mut self.store().reader().await?, agent.id).await?;
+        let now = found.ok_or(BrokerError::NotFound)?;
+        Ok(!now.revoked && now.issued_at == agent.issued_at)
+    }
+}
+
+impl Unchecked {
+    /// Adds an agent that a person owns, and that may ask for these responses.
+    pub(in crate::broker) async fn add_agent(
         &self,
         actor: &Actor,
         name: &str,
@@ -73,14 +135,14 @@ impl Operator {
     }
 
     /// All agents, by name.
-    pub async fn agents(&self) -> Result<Vec<Agent>, BrokerError> {
+    pub(in crate::broker) async fn agents(&self) -> Result<Vec<Agent>, BrokerError> {
         Ok(accounts::agents(&mut self.store().reader().await?).await?)
     }
 
     /// Sets what an agent may ask for; nothing is written where nothing changes. What it asked for
     /// already and may no longer is withdrawn when it is decided next, at the latest before it is
     /// sent.
-    pub async fn set_scopes(
+    pub(in crate::broker) async fn set_scopes(
         &self,
         actor: &Actor,
         name: &str,
@@ -109,7 +171,11 @@ impl Operator {
 
     /// Gives an agent a new token. The old one opens nothing from now on, and what waits with it
     /// ends. Whoever did this is the issuer from now on.
-    pub async fn rotate_agent(&self, actor: &Actor, name: &str) -> Result<NewAgent, BrokerError> {
+    pub(in crate::broker) async fn rotate_agent(
+        &self,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<NewAgent, BrokerError> {
         let (token, digest) = self.token();
         let now = self.clock().now();
         let rotated = self.store().write(|tx| {
@@ -135,7 +201,11 @@ impl Operator {
     }
 
     /// Revokes an agent's token, at once and for ever.
-    pub async fn revoke_agent(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
+    pub(in crate::broker) async fn revoke_agent(
+        &self,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {
@@ -152,19 +222,6 @@ impl Operator {
                 })
             })
             .await
-    }
-
-    /// The agent of a token, unless it is revoked.
-    pub async fn agent_of_token(&self, token: &str) -> Result<Option<Agent>, BrokerError> {
-        let digest = Digest::of(token.as_bytes());
-        let agent = accounts::agent_by_token(&mut self.store().reader().await?, digest).await?;
-        Ok(agent.filter(|agent| !agent.revoked))
-    }
-
-    /// An agent, by id.
-    pub async fn agent(&self, id: AgentId) -> Result<Agent, BrokerError> {
-        let found = accounts::agent_by_id(&mut self.store().reader().await?, id).await?;
-        found.ok_or(BrokerError::NotFound)
     }
 
     fn token(&self) -> (String, Digest) {

@@ -1,4 +1,4 @@
-//! People: added, changed, disabled. Nobody is removed and no name is given twice: else the audit
+//! People added, changed and disabled; policy is not asked. Nobody is removed and no name is given twice: else the audit
 //! would not say who it was. So a disabled person stays disabled.
 
 use std::collections::BTreeMap;
@@ -6,11 +6,16 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Operator, check_name, inactive, name_taken};
+use super::{NewPerson, PersonChange};
 use crate::{
     broker::{
         BrokerError,
-        admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES, check_strength, hash_password},
+        admin::{
+            password::{check_strength, hash_password},
+            sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES},
+        },
+        input::{check_name, inactive, name_taken},
+        unchecked::Unchecked,
     },
     connector::is_mail_address,
     domain::{
@@ -23,36 +28,6 @@ use crate::{
     store::{Tx, accounts, audit},
 };
 
-/// A person to be added.
-#[derive(Debug, Clone, Copy)]
-pub struct NewPerson<'a> {
-    /// The name to sign in with.
-    pub name: &'a str,
-    /// The role.
-    pub role: Role,
-    /// The password.
-    pub password: &'a str,
-    /// Whether somebody else chose the password, so that it must be changed first.
-    pub must_change: bool,
-    /// Where notices are mailed; nowhere without it.
-    pub mail: Option<&'a str>,
-}
-
-/// What is changed about a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PersonChange {
-    /// Another role; the sessions end, votes count with the new role.
-    Role(Role),
-    /// On call, or off.
-    OnCall(bool),
-    /// Where notices are mailed; nowhere without it.
-    Mail(Option<String>),
-    /// All sessions end.
-    EndSessions,
-    /// No sign-in, no session; votes count no longer. For ever.
-    Disable,
-}
-
 /// A change that can be made as it stands.
 enum Step<'a> {
     Change(&'a PersonChange),
@@ -60,9 +35,9 @@ enum Step<'a> {
     Password(&'a str),
 }
 
-impl Operator {
+impl Unchecked {
     /// Adds a person.
-    pub async fn add_person(
+    pub(in crate::broker) async fn add_person(
         &self,
         actor: &Actor,
         new: NewPerson<'_>,
@@ -82,7 +57,11 @@ impl Operator {
     }
 
     /// Adds the first person, an admin. [`BrokerError::NotFound`] once there is somebody.
-    pub async fn add_first(&self, name: &str, password: &str) -> Result<Person, BrokerError> {
+    pub(in crate::broker) async fn add_first(
+        &self,
+        name: &str,
+        password: &str,
+    ) -> Result<Person, BrokerError> {
         let role = Role::Admin;
         let new = NewPerson { name, role, password, must_change: false, mail: None };
         let (person, hash) = &self.drafted(new).await?;
@@ -118,18 +97,18 @@ impl Operator {
     }
 
     /// All people, by name.
-    pub async fn people(&self) -> Result<Vec<Person>, BrokerError> {
+    pub(in crate::broker) async fn people(&self) -> Result<Vec<Person>, BrokerError> {
         Ok(accounts::people(&mut self.store().reader().await?).await?)
     }
 
     /// A person, by name.
-    pub async fn person(&self, name: &str) -> Result<Person, BrokerError> {
+    pub(in crate::broker) async fn person(&self, name: &str) -> Result<Person, BrokerError> {
         let found = accounts::person_by_name(&mut self.store().reader().await?, name).await?;
         Ok(found.ok_or(BrokerError::NotFound)?.0)
     }
 
     /// How many sessions people have; who has none is not in it.
-    pub async fn sessions(&self) -> Result<BTreeMap<PersonId, u64>, BrokerError> {
+    pub(in crate::broker) async fn sessions(&self) -> Result<BTreeMap<PersonId, u64>, BrokerError> {
         let now = self.clock().now();
         let begun = now - TimeDelta::hours(SESSION_HOURS);
         let used = now - TimeDelta::minutes(SESSION_IDLE_MINUTES);
@@ -139,7 +118,7 @@ impl Operator {
 
     /// Changes something about a person; nothing is written where nothing changes. Refused for
     /// somebody who is disabled, for what nobody does to oneself, and where no admin would be left.
-    pub async fn change_person(
+    pub(in crate::broker) async fn change_person(
         &self,
         actor: &Actor,
         name: &str,
@@ -156,13 +135,8 @@ impl Operator {
         self.take_step(actor, name, &Step::Change(change)).await
     }
 
-    /// Disables a person: no sign-in, no session, votes count no longer.
-    pub async fn disable_person(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
-        self.change_person(actor, name, &PersonChange::Disable).await
-    }
-
     /// Sets a person's password; it must be changed before anything else is done with it.
-    pub async fn reset_password(
+    pub(in crate::broker) async fn reset_password(
         &self,
         actor: &Actor,
         name: &str,
