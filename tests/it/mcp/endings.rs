@@ -121,8 +121,8 @@ fn unconfirmed_is_loud_and_not_to_be_repeated() {
 #[test]
 fn sent_says_whether_anybody_looks() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
-    for (looks, words) in [(true, "still looked for"), (false, "Nobody looked")] {
-        let shown = of_request(&sent, &AnswerContext { looks, ..around() }).structured;
+    for (has_evidence, words) in [(true, "still looked for"), (false, "Nobody looked")] {
+        let shown = of_request(&sent, &AnswerContext { has_evidence, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(message.contains("not that it ran") && message.contains(words), "{message}");
     }
@@ -209,16 +209,16 @@ fn it_is_said_beforehand_whether_an_undo_is_possible() {
 #[test]
 fn troubles_are_told_to_what_they_hold_up_and_to_nothing_else() {
     let use_by = at(15);
-    let troubles = vec!["the manager main does not answer".to_owned()];
+    let outages = vec!["the manager main does not answer".to_owned()];
     let shown = |request: &Request| {
-        let troubles = troubles.clone();
-        let shown = of_request(request, &AnswerContext { troubles, ..around() }).structured;
+        let outages = outages.clone();
+        let shown = of_request(request, &AnswerContext { outages, ..around() }).structured;
         assert_eq!(faults(&output_schema(ToolName::GetRequest), &shown), Vec::<String>::new());
         shown
     };
     for state in [State::Approved { use_by }, State::Dispatching { use_by }] {
         let shown = shown(&request(state, ran()));
-        assert_eq!(shown["troubles"], json!(troubles));
+        assert_eq!(shown["troubles"], json!(outages));
         let message = shown["message"].as_str().unwrap();
         assert!(message.contains("nothing needs to be asked again"), "{message}");
     }
