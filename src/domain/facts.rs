@@ -1,10 +1,14 @@
 //! What policy is told. All but [`super::proposal::Claim`] is computed by the broker; a fact that
 //! is not known has its strictest value.
 
+use serde::{Deserialize, Serialize};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
+
 use super::{
     Time,
     action::{Action, Term},
     actor::{Agent, Person, Role},
+    all_variants,
     decision::Tally,
     endpoint::{EndpointId, Platform},
     id::{PersonId, RequestId},
@@ -67,7 +71,9 @@ pub struct TargetFacts {
 }
 
 /// An alert as the broker itself found it in the indexer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AlertFacts {
     /// The broker found it. False too when no indexer is configured or it did not answer.
     pub found: bool,
@@ -76,6 +82,8 @@ pub struct AlertFacts {
     /// The level of its rule, 0 to 16; 0 when unknown.
     pub level: u8,
     /// Its age in seconds; the longest possible when unknown.
+    // With a function, serde does not take a missing field for `null`.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub age_seconds: Option<u64>,
     /// What to tell a person: the rule's description, or why the alert was not found.
     pub summary: String,
@@ -98,6 +106,8 @@ pub struct EndpointFacts {
 
 /// What somebody wants to do with a request, or with the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Verb {
     /// Vote for it.
     Approve,
@@ -135,45 +145,16 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 16] = [
-        Self::Approve,
-        Self::Reject,
-        Self::Retract,
-        Self::Cancel,
-        Self::Undo,
-        Self::Resolve,
-        Self::Comment,
-        Self::BreakGlass,
-        Self::Review,
-        Self::View,
-        Self::ViewAudit,
-        Self::ActivatePolicy,
-        Self::Freeze,
-        Self::Unfreeze,
-        Self::ManagePeople,
-        Self::ManageAgents,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// Cedar's action of that verb.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Retract => "retract",
-            Self::Cancel => "cancel",
-            Self::Undo => "undo",
-            Self::Resolve => "resolve",
-            Self::Comment => "comment",
-            Self::BreakGlass => "break_glass",
-            Self::Review => "review",
-            Self::View => "view",
-            Self::ViewAudit => "view_audit",
-            Self::ActivatePolicy => "activate_policy",
-            Self::Freeze => "freeze",
-            Self::Unfreeze => "unfreeze",
-            Self::ManagePeople => "manage_people",
-            Self::ManageAgents => "manage_agents",
-        }
+        self.into_str()
+    }
+
+    /// The verb of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }
 

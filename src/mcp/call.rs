@@ -68,9 +68,9 @@ impl Call<'_> {
         AnswerContext {
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
-            looks: self.broker.confirm_within(&request.manager).is_some(),
+            has_evidence: self.broker.confirm_within(&request.manager).is_some(),
             undo: self.broker.undo_option(request).await,
-            troubles: self.broker.outage_of(&request.manager).into_iter().collect(),
+            outages: self.broker.outage_of(&request.manager).into_iter().collect(),
         }
     }
 

@@ -78,9 +78,9 @@ fn messages_never_repeat_external_text() {
         }
         request.held_because = request.held_because.map(|_| EVIL.to_owned());
         request.decision.errors = vec![EVIL.to_owned()];
-        let troubles = vec![EVIL.to_owned()];
+        let outages = vec![EVIL.to_owned()];
         let undo = UndoOption::Possible { note: EVIL.to_owned() };
-        let shown = of_request(&request, &AnswerContext { troubles, undo, ..around() }).structured;
+        let shown = of_request(&request, &AnswerContext { outages, undo, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(!message.contains("ignore"), "{message}");
         assert!(!shown["effect"].as_str().unwrap().contains("ignore"));

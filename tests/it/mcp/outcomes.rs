@@ -121,8 +121,8 @@ fn unconfirmed_outcome_is_a_warning_against_repeating() {
 #[test]
 fn sent_outcome_says_whether_evidence_is_collected() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
-    for (looks, words) in [(true, "still looked for"), (false, "Nobody looked")] {
-        let shown = of_request(&sent, &AnswerContext { looks, ..around() }).structured;
+    for (has_evidence, words) in [(true, "still looked for"), (false, "Nobody looked")] {
+        let shown = of_request(&sent, &AnswerContext { has_evidence, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(message.contains("not that it ran") && message.contains(words), "{message}");
     }
@@ -209,16 +209,16 @@ fn answer_says_beforehand_whether_undo_is_possible() {
 #[test]
 fn troubles_are_shown_only_on_requests_they_delay() {
     let use_by = at(15);
-    let troubles = vec!["the manager main does not answer".to_owned()];
+    let outages = vec!["the manager main does not answer".to_owned()];
     let shown = |request: &Request| {
-        let troubles = troubles.clone();
-        let shown = of_request(request, &AnswerContext { troubles, ..around() }).structured;
+        let outages = outages.clone();
+        let shown = of_request(request, &AnswerContext { outages, ..around() }).structured;
         assert_eq!(faults(&output_schema(ToolName::GetRequest), &shown), Vec::<String>::new());
         shown
     };
     for state in [State::Approved { use_by }, State::Dispatching { use_by }] {
         let shown = shown(&request(state, ran()));
-        assert_eq!(shown["troubles"], json!(troubles));
+        assert_eq!(shown["troubles"], json!(outages));
         let message = shown["message"].as_str().unwrap();
         assert!(message.contains("nothing needs to be asked again"), "{message}");
     }

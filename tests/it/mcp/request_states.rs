@@ -191,9 +191,9 @@ pub(crate) fn around() -> AnswerContext<'static> {
     AnswerContext {
         public_url: URL,
         several_managers: false,
-        looks: true,
+        has_evidence: true,
         undo: UndoOption::Nothing,
-        troubles: Vec::new(),
+        outages: Vec::new(),
     }
 }
 
