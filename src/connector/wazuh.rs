@@ -112,7 +112,7 @@ impl Driver for Wazuh {
     }
 
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
-        commands::body(command, action, tag)
+        dispatch::body(command, action, tag)
     }
 
     fn resolve<'a>(

@@ -1,4 +1,4 @@
-//! Which command does what where, and the bytes that carry it.
+//! Which command does what on which platform.
 //!
 //! Sources: the scripts that Wazuh 4.14 ships, `src/os_execd` for the two kinds of name. `!x` runs
 //! the file `active-response/bin/x` and nothing ends it; `x600` is an entry that the manager makes
@@ -8,15 +8,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde_json::json;
-
 use super::command_names::CommandTable;
-use crate::{
-    connector::CorrelationTag,
-    domain::{
-        action::{Action, ActionKind, Term, duration_text},
-        endpoint::{Platform, SkipReason},
-    },
+use crate::domain::{
+    action::{Action, ActionKind, Term, duration_text},
+    endpoint::{Platform, SkipReason},
 };
 
 /// The timeout of the twin that ends another response early.
@@ -40,18 +35,6 @@ const SHIPPED: [&str; 15] = [
     "route-null",
     "wazuh-slack",
 ];
-
-/// The bytes of a response's body.
-pub(super) fn body(command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
-    // In alphabetical order, which is the order of the bytes however serde_json is built.
-    json!({
-        "alert": { "data": { action.kind().argument(): action.argument() } },
-        "arguments": [tag.to_string()],
-        "command": command,
-    })
-    .to_string()
-    .into_bytes()
-}
 
 /// The script that Wazuh ships for a response on a platform: the name of its file.
 pub(super) const fn script(kind: ActionKind, platform: Platform) -> Option<&'static str> {

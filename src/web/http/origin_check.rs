@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_on_the_list_is_ours() {
+    fn only_listed_hosts_are_accepted() {
         let is_ours = |hosts: &[&'static str]| is_host_of("https://soc.example.net", hosts);
         for host in ["SOC.example.net", "soc.example.net:443", "127.0.0.1:8080", "localhost:8080"] {
             assert!(is_ours(&[host]), "{host}");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_must_come_from_our_own_page() {
+    fn change_must_come_from_own_page() {
         let from = |pairs: &[_]| is_own_origin(&headers(pairs), &url("https://soc.example.net"));
         assert!(from(&[("origin", "https://soc.example.net")]));
         assert!(from(&[("sec-fetch-site", "same-origin")]));
