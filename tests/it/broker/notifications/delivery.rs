@@ -82,7 +82,7 @@ async fn unreachable_receiver_is_retried_less_often_and_given_up() {
     assert_eq!(tap.heard("POST").len(), tried, "given up is given up");
     let html = world.person("dora").await.get("/system").await.html;
     let dead = html.split("webhook.dead").nth(1).unwrap().split("</dl>").next().unwrap();
-    assert!(dead.contains("Given up in 30 days</dt><dd>1</dd>"), "{dead}");
+    assert!(dead.contains("Undelivered in 30 days</dt><dd>1</dd>"), "{dead}");
     assert!(dead.contains("does not answer"), "{dead}");
     assert_eq!(kinds(&other), ["request.waiting pending"]);
 }

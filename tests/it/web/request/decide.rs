@@ -96,8 +96,8 @@ async fn agents_owner_is_not_offered_approval_and_is_refused() {
     let request = room.asked().await;
     let approve = format!("{}/approve", path(&request));
     let mut alice = room.browser_of("alice").await;
-    alice.open("/").await.shows("You may not approve it: whoever owns the agent");
-    alice.open(&path(&request)).await.shows("You may not approve it: whoever owns the agent");
+    alice.open("/").await.shows("You may not approve it: a person who owns the agent");
+    alice.open(&path(&request)).await.shows("You may not approve it: a person who owns the agent");
     assert!(!alice.page.has_form(&approve));
     let fields = alice.page.hidden_fields(&format!("{}/cancel", path(&request)));
     assert_eq!(alice.post(&approve, &fields).await.status, 403);
