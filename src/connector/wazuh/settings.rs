@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::commands::is_shipped_script;
+use super::scripts::is_shipped_script;
 use crate::{
     connector::http::{
         error::ConnectorError,

@@ -9,10 +9,7 @@ use axum::{
 
 use crate::{
     domain::public_url::PublicUrl,
-    web::{
-        AppState, WebSettings,
-        error::{self, PageError},
-    },
+    web::{AppState, WebSettings, error::PageError},
 };
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -36,17 +33,25 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// Lets a request through that was meant for this app and, where it may change something, came
-/// from it. Dresses the answer.
+/// from it.
 pub(in crate::web) async fn check(
     State(app): State<AppState>,
     request: Request,
     next: Next,
 ) -> Response {
-    let response = match admit(&app, &request) {
+    match admit(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
-    };
-    let mut response = error::render(&app, response).await;
+    }
+}
+
+/// Gives every answer the headers that it must carry.
+pub(in crate::web) async fn add_headers(
+    State(app): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.extend(HEADERS);
     headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
