@@ -51,7 +51,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The seconds that a response can last, by platform; a platform without any is left out.
 pub type Durations = BTreeMap<Platform, Vec<u32>>;
 
-/// A kind of manager: how one of them is asked, told and watched.
+/// A kind of manager: how endpoints are resolved, responses sent and their traces found.
 ///
 /// `now` is the present by the broker's clock; limits and ages are counted by it.
 pub trait Driver: fmt::Debug + Send + Sync {
@@ -64,7 +64,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// How the last calls to it ended. Calls nobody.
+    /// How the last calls to it ended. Makes no call.
     fn health(&self, now: Time) -> Health;
 
     /// Its own addresses, as far as they are known: what must never be blocked.
@@ -115,7 +115,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'_, DispatchResult>;
 
     /// The traces of these calls that endpoints left so far, the oldest first. The same trace is
-    /// seen again each time. None where nobody looks.
+    /// seen again each time. Empty without a source of evidence.
     fn observe<'a>(
         &'a self,
         watched: &'a [Watched],
@@ -133,7 +133,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Asks it who it is: kind, version and machine.
     fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>>;
 
-    /// Asks it, if it was given up for a while and that while is over. Does nothing else.
+    /// Makes one call if the circuit is open and its time is over; otherwise nothing.
     fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()>;
 
     /// Looks at everything that a first installation gets wrong. Never sends a response.
@@ -171,7 +171,7 @@ pub struct DispatchTurn(Option<OwnedMutexGuard<()>>);
 /// What a manager can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// How long an endpoint's own alert may take; none where nobody looks for it.
+    /// How long an endpoint's own alert may take; none without a source of evidence.
     pub confirm_within: Option<TimeDelta>,
     /// The most endpoints in one call.
     pub batch_endpoints_max: usize,
@@ -180,9 +180,9 @@ pub struct Capabilities {
 /// What a call carries, so that the endpoint's own log leads back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CorrelationTag {
-    /// The request.
+    /// The request that the call is made for.
     pub request: RequestId,
-    /// The attempt.
+    /// The call itself: another attempt has another tag.
     pub attempt: AttemptId,
     /// The digest that was approved.
     pub digest: Digest,
@@ -197,7 +197,7 @@ impl fmt::Display for CorrelationTag {
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DispatchResult {
-    /// What it means. Without outcomes surely nothing was sent.
+    /// What it means. Without outcomes certainly nothing was sent.
     pub report: DispatchReport,
     /// Set exactly when the report has no outcomes: how long to wait before the same endpoints
     /// are tried again, as a new attempt.

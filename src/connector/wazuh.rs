@@ -8,14 +8,15 @@ mod commands;
 mod connection;
 mod dispatch;
 mod doctor;
+mod envelope;
 mod evidence;
 mod indexer;
 mod inventory;
 mod login;
 mod manager_error;
 pub(super) mod rate_budget;
+mod response_settings;
 mod settings;
-mod switches;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +29,7 @@ use command_names::{CommandNames, Discovered};
 use commands::CommandRequest;
 use connection::ManagerConnection;
 use indexer::IndexerClient;
-use switches::ResponseSettings;
+use response_settings::ResponseSettings;
 use tokio::sync::Mutex;
 
 use super::{
@@ -55,7 +56,7 @@ pub(super) struct Wazuh {
     manager: ManagerConnection,
     indexer: Option<IndexerClient>,
     names: CommandNames,
-    switches: ResponseSettings,
+    response_settings: ResponseSettings,
     addresses: Addresses,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
     turn: Arc<Mutex<()>>,
@@ -75,7 +76,7 @@ impl Wazuh {
             manager,
             indexer,
             names: CommandNames::default(),
-            switches: ResponseSettings::default(),
+            response_settings: ResponseSettings::default(),
             addresses: Addresses::new(hosts),
             turn: Arc::default(),
         })
@@ -104,7 +105,7 @@ impl Driver for Wazuh {
     }
 
     fn health(&self, now: Time) -> Health {
-        self.manager.gate.health(now)
+        self.manager.budget.health(now)
     }
 
     fn own_addresses(&self) -> Vec<IpAddr> {
@@ -222,8 +223,8 @@ impl Driver for Wazuh {
 
     fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if self.manager.gate.probe_due(now) {
-                // How it ended is the gate's to know.
+            if self.manager.budget.probe_due(now) {
+                // The budget records how it ended.
                 let _answered = self.manager.info(now).await.is_ok();
             }
         })

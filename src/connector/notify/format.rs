@@ -7,7 +7,7 @@ use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 use super::Message;
 use crate::domain::all_variants;
 
-/// How a webhook is told.
+/// The form in which a webhook takes a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase", const_into_str)]

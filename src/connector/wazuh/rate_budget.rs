@@ -1,5 +1,5 @@
 //! What stands in front of every call to a manager: a budget, and a circuit that opens when the
-//! manager is down. It counts by the time that it is given, and calls nobody.
+//! manager is down. It counts by the time that it is given, and makes no calls itself.
 
 use std::{
     collections::VecDeque,
@@ -10,11 +10,11 @@ use chrono::TimeDelta;
 
 use crate::{connector::http::error::ConnectorError, domain::Time};
 
-/// A manager counts by the minute.
+/// The window of the limit: a manager counts by the minute.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
-/// So many failures in a row open the circuit.
+/// This many failures in a row open the circuit.
 const FAILURES_MAX: u32 = 3;
-/// So long the circuit stays open before one call is let through.
+/// How long the circuit stays open before one call is let through.
 const OPEN: TimeDelta = TimeDelta::seconds(30);
 
 /// How the last calls to a manager ended.
@@ -30,10 +30,10 @@ pub struct Health {
     pub last_answer_at: Option<Time>,
 }
 
-/// A manager that is given up for a while.
+/// A manager that is not called for a while, because calls to it kept failing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CircuitOpen {
-    /// Since when.
+    /// When the last call failed that opened the circuit.
     pub since: Time,
     /// How the last call failed.
     pub why: String,
@@ -46,7 +46,7 @@ pub struct CircuitOpen {
 pub(in crate::connector) enum CallPurpose {
     /// A question: it leaves a quarter of the budget alone.
     Ask,
-    /// A response.
+    /// A response: it may use the whole budget.
     Act,
 }
 

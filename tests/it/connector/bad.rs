@@ -126,7 +126,7 @@ async fn ids_that_nobody_asked_for_are_no_endpoints_and_no_outcomes() {
     lab.sim.misbehave(strangers(), Times::Once);
     let dispatched = send(&lab.connector, &["001"]).await;
     assert_eq!(outcomes(&dispatched), ["001 sent"]);
-    assert!(dispatched.report.summary.contains("names 2 that nobody asked for: 002, 777"));
+    assert!(dispatched.report.summary.contains("names 2 that were not asked for: 002, 777"));
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn names_are_learned_anew_after_a_minute_and_when_one_was_refused() {
 async fn without_the_right_only_permanent_responses_work_and_it_says_which_right() {
     let user = User::new("wazuh", "wazuh", Rights::broker());
     let lab = Lab::start(three(&["firewall-drop600"]).only_user(user)).await;
-    let why = "001 - Countersign cannot learn which timed commands the manager has: give its API \
+    let why = "001 - Countersign cannot read which timed commands the manager has: give its API \
                user the right manager:read, and in a cluster cluster:read; permanent responses \
                work without";
     assert_eq!(timed(&lab, 600).await[0], why);

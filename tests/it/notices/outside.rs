@@ -128,7 +128,7 @@ async fn a_wrong_password_for_mail_says_so() {
     let login = Some(("user".to_owned(), Secret::new("wrong")));
     let settings = MailSettings { login, ..server.settings(Tls::Plain) };
     let refused = Channel::mail(settings).unwrap().examine().await.unwrap_err();
-    assert!(refused.contains("refuses the user name or the password"), "{refused}");
+    assert!(refused.contains("rejects the user name or the password"), "{refused}");
 }
 
 #[test]
