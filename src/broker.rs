@@ -102,6 +102,9 @@ pub enum BrokerError {
         admin::sessions::PASSWORD_CHARS_MAX
     )]
     WeakPassword,
+    /// A password could not be hashed; nothing was stored.
+    #[error("the password could not be hashed: {0}")]
+    Hashing(String),
     /// The manager could not be asked; nothing was stored.
     #[error("{0}. Nothing was stored; ask again later.")]
     Manager(#[from] ConnectorError),
@@ -145,7 +148,7 @@ impl Broker {
         settings: Settings,
     ) -> Self {
         Self(Arc::new(BrokerParts {
-            operator: operator,
+            operator,
             integrations: outside,
             engine: RwLock::new(engine),
             settings,

@@ -25,15 +25,15 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}: {why}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         why: String,
     },
     /// The file is not of the right form.
     #[error("{}: {why}", path.display())]
     Form {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
         /// Where, and why.
         why: String,

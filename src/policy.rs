@@ -57,9 +57,9 @@ struct Set {
 /// One policy as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyText {
-    /// Its `@id`.
+    /// Its `@id`, which decisions and the audit name.
     pub id: String,
-    /// Its `@why`.
+    /// Its `@why`: the sentence that people and agents read.
     pub why: String,
     /// What it does when its conditions hold.
     pub effect: PolicyEffect,

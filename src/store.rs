@@ -47,9 +47,9 @@ pub enum StoreError {
     /// The file cannot be used.
     #[error("cannot use the database {}: {why}", path.display())]
     File {
-        /// Which.
+        /// The database or its lock file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         why: String,
     },
     /// A migration failed: the database is as it was before it.
@@ -58,7 +58,7 @@ pub enum StoreError {
     /// Another server has the file.
     #[error("another countersign process is serving {}", path.display())]
     Locked {
-        /// Which.
+        /// The database that is in use.
         path: PathBuf,
     },
     /// Too many writers wait.
@@ -73,11 +73,11 @@ pub enum StoreError {
     /// A row holds what it cannot hold.
     #[error("row {id} of table {table} is inconsistent: {why}")]
     Inconsistent {
-        /// The table.
+        /// The table, for a person with a database shell.
         table: &'static str,
-        /// The row.
+        /// The row: its id, or how it was found.
         id: String,
-        /// Why.
+        /// What does not fit.
         why: String,
     },
 }
@@ -110,7 +110,7 @@ pub struct Reader(PoolConnection<Sqlite>);
 
 /// Something that rows can be read through: a transaction or a reader.
 pub trait Read: Send {
-    /// The connection.
+    /// The connection that a query runs on.
     fn connection(&mut self) -> &mut SqliteConnection;
 }
 

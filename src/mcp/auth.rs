@@ -24,7 +24,7 @@ pub(super) async fn check(
         Ok(caller) => caller,
         Err(status) => return refusal(status),
     };
-    // Nobody further in needs the token, and what is not there cannot be logged.
+    // Nothing further in needs the token, and what is not there cannot be logged.
     request.headers_mut().remove(AUTHORIZATION);
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;

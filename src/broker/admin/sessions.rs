@@ -163,7 +163,7 @@ impl Broker {
         if old == new {
             return Err(BrokerError::WeakPassword);
         }
-        let hash = &hash_password(self.clock(), new).await;
+        let hash = &hash_password(self.clock(), new).await?;
         let now = self.clock().now();
         let event =
             &AuditEvent::new(EventKind::PasswordChanged, Actor::from(&person), None, json!({}));
@@ -234,7 +234,10 @@ pub(in crate::broker) fn check_strength(password: &str) -> Result<(), BrokerErro
 }
 
 /// Hashes with argon2id, 19 MiB and two passes (the default of OWASP's password storage sheet).
-pub(in crate::broker) async fn hash_password(clock: &Clock, password: &str) -> String {
+pub(in crate::broker) async fn hash_password(
+    clock: &Clock,
+    password: &str,
+) -> Result<String, BrokerError> {
     let salt: [u8; 16] = clock.random();
     let password = password.to_owned();
     let hashed = tokio::task::spawn_blocking(move || {
@@ -242,8 +245,10 @@ pub(in crate::broker) async fn hash_password(clock: &Clock, password: &str) -> S
             .hash_password_with_salt(password.as_bytes(), &salt)
             .map(|hash| hash.to_string())
     });
-    // A hash that cannot be made is one that no password gives: nobody gets in.
-    hashed.await.ok().and_then(Result::ok).unwrap_or_else(|| UNMATCHABLE.to_owned())
+    match hashed.await {
+        Ok(hash) => hash.map_err(|error| BrokerError::Hashing(error.to_string())),
+        Err(error) => Err(BrokerError::Hashing(error.to_string())),
+    }
 }
 
 async fn verify_password(hash: String, password: &str) -> bool {

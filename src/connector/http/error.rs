@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Why an outside system did not do what it was asked. In every variant `system` is its name and
-/// address, such as "the manager main at https://wazuh.example:55000".
+/// address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectorError {
     /// There is no connection, or it broke, or no answer came in time.

@@ -166,18 +166,18 @@ impl ManagerConnection {
     /// Asks who it is, and what time it is there.
     pub(super) async fn info(&self, now: Time) -> Result<ManagerInfo, ConnectorError> {
         #[derive(Deserialize)]
-        struct Api {
+        struct ApiInfo {
             api_version: String,
             #[serde(default)]
             hostname: String,
             timestamp: Option<String>,
         }
-        let api: Api = self.read("/", "to use the API", now).await?;
-        let there = api.timestamp.as_deref().and_then(time);
+        let info: ApiInfo = self.read("/", "to use the API", now).await?;
+        let there = info.timestamp.as_deref().and_then(time);
         if let Some(there) = there {
             *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(there - now);
         }
-        Ok(ManagerInfo { api_version: api.api_version, hostname: api.hostname })
+        Ok(ManagerInfo { api_version: info.api_version, hostname: info.hostname })
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.

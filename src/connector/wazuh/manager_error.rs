@@ -17,10 +17,10 @@ const MINUTE_SECS: u32 = 60;
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ManagerError {
-    /// Wazuh's own code.
+    /// Wazuh's own code, such as 1652.
     #[serde(rename = "error")]
     pub(super) code: Option<u32>,
-    /// Wazuh's words.
+    /// Wazuh's explanation: text from outside.
     #[serde(default)]
     pub(super) detail: String,
 }

@@ -114,7 +114,7 @@ impl Operator {
             mail: mail.map(address).transpose()?,
         };
         check_strength(password)?;
-        Ok((person, hash_password(self.clock(), password).await))
+        Ok((person, hash_password(self.clock(), password).await?))
     }
 
     /// All people, by name.
@@ -170,7 +170,7 @@ impl Operator {
     ) -> Result<(), BrokerError> {
         self.person(name).await?;
         check_strength(password)?;
-        let hash = hash_password(self.clock(), password).await;
+        let hash = hash_password(self.clock(), password).await?;
         self.take_step(actor, name, &Step::Password(&hash)).await
     }
 
