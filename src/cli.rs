@@ -15,8 +15,11 @@ use crate::{
 
 mod accounts;
 mod audit;
+#[cfg(feature = "demo")]
+mod demo;
 mod doctor;
 mod kill_switch;
+mod logging;
 mod notify;
 mod out;
 mod policy;
@@ -34,6 +37,9 @@ struct CommandLine {
     /// Answer in JSON, for programs.
     #[arg(long, global = true)]
     json: bool,
+    /// The form of the log on standard error.
+    #[arg(long, global = true, env = "COUNTERSIGN_LOG_FORMAT", default_value = "text")]
+    log_format: logging::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -41,6 +47,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the whole product on this machine: simulated manager, people, an agent that asks.
+    #[cfg(feature = "demo")]
     Demo {
         /// Play the whole story, compare each step with what is expected, and end.
         #[arg(long)]
@@ -74,7 +81,29 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Run the simulated Wazuh manager alone.
-    SimulateWazuh(serve::Simulate),
+    #[cfg(feature = "demo")]
+    SimulateWazuh(demo::Simulate),
+}
+
+impl Command {
+    /// A server says what it does; a command that prints its result says only what is wrong.
+    const fn log_level(&self) -> tracing::Level {
+        match self {
+            Self::Serve => tracing::Level::INFO,
+            Self::Demo { .. }
+            | Self::Init(_)
+            | Self::Stdio(_)
+            | Self::Doctor
+            | Self::Freeze(_)
+            | Self::Unfreeze(_)
+            | Self::Agent(_)
+            | Self::Person(_)
+            | Self::Policy(_)
+            | Self::Notify(_)
+            | Self::Audit(_)
+            | Self::SimulateWazuh(_) => tracing::Level::WARN,
+        }
+    }
 }
 
 /// Why a command failed: a sentence, and the exit code that goes with it.
@@ -159,7 +188,7 @@ impl From<io::Error> for CliError {
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let arguments = CommandLine::parse();
-    start_logging();
+    logging::start(arguments.log_format, arguments.command.log_level());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError::Failed(error.to_string())),
@@ -177,7 +206,8 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
     let out = out::Out { json: arguments.json };
     let config = arguments.config;
     match arguments.command {
-        Command::Demo { once } => serve::demo(out, once).await,
+        #[cfg(feature = "demo")]
+        Command::Demo { once } => demo::demo(out, once).await,
         Command::Init(init) => set_up::init(out, init).await,
         Command::Serve => serve::serve(out, &config).await,
         Command::Stdio(stdio) => stdio::run(stdio).await,
@@ -189,7 +219,8 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
         Command::Policy(command) => policy::run(out, &config, command),
         Command::Notify(command) => notify::run(out, &config, command).await,
         Command::Audit(command) => audit::run(out, &config, command).await,
-        Command::SimulateWazuh(simulate) => serve::simulate(out, &simulate).await,
+        #[cfg(feature = "demo")]
+        Command::SimulateWazuh(simulate) => demo::simulate(out, &simulate).await,
     }
 }
 
@@ -203,17 +234,4 @@ fn fail(failure: &CliError) -> ExitCode {
         CliError::Use(_) => ExitCode::from(2),
         CliError::Failed(_) | CliError::No | CliError::Closed => ExitCode::FAILURE,
     }
-}
-
-/// Logs go to standard error; `COUNTERSIGN_LOG` is error, warn (the default), info, debug, trace.
-fn start_logging() {
-    let level = std::env::var("COUNTERSIGN_LOG")
-        .ok()
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(tracing::Level::WARN);
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_target(false)
-        .init();
 }

@@ -5,12 +5,14 @@
 //! [`connector`]. The [`broker`] holds every verb, the [`store`] every row, and the [`domain`]
 //! every rule. `docs/ARCHITECTURE.md` has the picture.
 
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod domain;
 pub mod text;
 
 pub mod clock;
 pub mod config;
+mod failpoint;
 
 pub mod connector;
 pub mod policy;
@@ -24,5 +26,3 @@ pub mod worker;
 
 pub mod app;
 pub mod cli;
-
-pub mod simulator;

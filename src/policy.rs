@@ -36,7 +36,7 @@ mod starter;
 use self::{entities::PolicyEntities, outcome::Evaluation};
 pub use self::{
     error::{PolicyError, PolicyFault},
-    starter::STARTER,
+    starter::{STARTER, write_starter_policies},
 };
 
 /// A policy set that passed all checks. Cheap to clone; it never changes.

@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::{CliError, accounts::PasswordFrom, out::Out};
 use crate::{
-    broker::admin::operator::{NewPerson, Operator},
+    broker::admin::{operator::Operator, people::NewPerson},
     clock::Clock,
-    demo::write_starter_policies,
     domain::actor::{Actor, Role},
+    policy::write_starter_policies,
     store::Store,
 };
 

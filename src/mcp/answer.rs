@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
+    broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
         Time,
         action::{ActionKind, with_count},
@@ -201,11 +201,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         held_because: request.held_because.as_deref(),
         troubles: Some(outages).filter(|outages| !outages.is_empty()),
         ended: ended(&request.state),
-        approval_url: format!(
-            "{}/requests/{}",
-            context.public_url.trim_end_matches('/'),
-            request.id
-        ),
+        approval_url: format!("{}/requests/{}", context.public_url, request.id),
     };
     ToolAnswer { structured: json(&shown), is_error: is_error(request) }
 }

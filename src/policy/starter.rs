@@ -19,3 +19,15 @@ pub const STARTER: &[(&str, &str)] = shipped![
     "tests/never.json",
     "tests/people.json",
 ];
+
+/// Writes the policies that ship, with their test cases, into a folder.
+pub fn write_starter_policies(folder: &std::path::Path) -> std::io::Result<()> {
+    for (name, text) in STARTER {
+        let file = folder.join(name);
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(file, text)?;
+    }
+    Ok(())
+}

@@ -72,6 +72,7 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
     .bind(entry.hash().to_string())
     .execute(tx.connection())
     .await?;
+    tx.log_after_commit(entry.seq, event);
     Ok(entry.seq)
 }
 

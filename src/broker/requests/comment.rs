@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::vote::VoteContext;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
         audit::{AuditEvent, EventKind},

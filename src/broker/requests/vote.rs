@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         Time,
         actor::{Agent, Person},

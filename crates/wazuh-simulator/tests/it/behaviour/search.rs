@@ -1,0 +1,141 @@
+//! Paged searches, partial documents, and refused searches.
+
+use serde_json::{Value, json};
+use wazuh_simulator::Settings;
+
+use crate::client::Caller;
+
+const INDEX: &str = "wazuh-alerts-4.x-*";
+
+/// Five alerts, three of them at the same time, one without a level.
+async fn start() -> Caller {
+    let caller = Caller::start(Settings::default()).await;
+    for (id, minute, level) in [("a", 1, 3), ("c", 2, 5), ("b", 2, 5), ("d", 2, 7)] {
+        let timestamp = format!("2026-01-02T03:0{minute}:00.000+0000");
+        let rule = json!({"id": "651", "level": level, "groups": ["x"]});
+        caller.sim.add_alert(json!({"id": id, "timestamp": timestamp, "rule": rule}));
+    }
+    caller.sim.add_alert(json!({"id": "e", "timestamp": "2026-01-02T03:03:00.000+0000"}));
+    caller
+}
+
+async fn hits(caller: &Caller, body: Value) -> Vec<Value> {
+    let answer = caller.search(INDEX, body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()["hits"]["hits"].as_array().unwrap().clone()
+}
+
+async fn ids(caller: &Caller, body: Value) -> String {
+    hits(caller, body).await.iter().map(|hit| hit["_source"]["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn sort_keys_apply_in_order_with_missing_values_last() {
+    let caller = start().await;
+    for (sort, wanted) in [
+        (json!(["timestamp", "id"]), "abcde"),
+        (json!([{"timestamp": "desc"}, {"id": {"order": "asc"}}]), "ebcda"),
+        (json!([{"rule.level": {"order": "desc", "unmapped_type": "long"}}, "id"]), "dbcae"),
+        (json!([{"rule.level": "asc"}, {"id": "desc"}]), "acbde"),
+        (json!(["timestamp", "_id"]), "acbde"),
+    ] {
+        assert_eq!(ids(&caller, json!({"sort": sort})).await, wanted, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn search_continues_after_last_hit() {
+    let caller = start().await;
+    for sort in
+        [json!([{"timestamp": "asc"}, {"id": "asc"}]), json!([{"rule.level": "desc"}, "id"])]
+    {
+        let (mut seen, mut after) = (String::new(), None);
+        loop {
+            let mut body = json!({"size": 2, "sort": sort, "_source": ["id"]});
+            if let Some(after) = after {
+                body["search_after"] = after;
+            }
+            let page = hits(&caller, body).await;
+            let Some(last) = page.last() else { break };
+            after = Some(last["sort"].clone());
+            seen.extend(page.iter().map(|hit| hit["_source"]["id"].as_str().unwrap()));
+        }
+        let wanted = ids(&caller, json!({"sort": sort})).await;
+        assert_eq!(seen, wanted, "{sort}");
+    }
+    let first = hits(&caller, json!({"size": 1, "sort": ["timestamp"]})).await;
+    assert_eq!(first[0]["sort"], json!([1_767_322_860_000_i64]));
+    let body = json!({"sort": ["timestamp"], "search_after": ["2026-01-02T03:02:00Z"]});
+    assert_eq!(ids(&caller, body).await, "e", "a date does as well");
+}
+
+#[tokio::test]
+async fn hit_contains_only_requested_fields() {
+    let caller = start().await;
+    let query = json!({"term": {"id": "a"}});
+    let hit = async |source: Value| {
+        hits(&caller, json!({"query": query, "_source": source})).await[0].get("_source").cloned()
+    };
+    let wanted = json!({"id": "a", "rule": {"id": "651", "groups": ["x"]}});
+    assert_eq!(hit(json!(["id", "rule.id", "rule.groups", "data.none"])).await, Some(wanted));
+    let whole = json!({"rule": {"id": "651", "level": 3, "groups": ["x"]}});
+    assert_eq!(hit(json!(["rule", "rule.id"])).await, Some(whole));
+    assert_eq!(hit(json!("id")).await, Some(json!({"id": "a"})));
+    assert_eq!(hit(json!(false)).await, None);
+    assert_eq!(hit(json!(true)).await.unwrap()["rule"]["level"], 3);
+}
+
+#[tokio::test]
+async fn time_ranges_and_value_lists_filter() {
+    let caller = start().await;
+    let range = |bounds: Value| json!({"range": {"timestamp": bounds}});
+    for (query, wanted) in [
+        (range(json!({"gt": "2026-01-02T03:01:00Z", "lte": "2026-01-02T04:02:00+01:00"})), "bcd"),
+        (range(json!({"gte": 1_767_322_980_000_i64})), "e"),
+        (json!({"terms": {"id": ["e", "a", "z"]}}), "ae"),
+        (
+            json!({"bool": {"filter": [range(json!({"lt": "2026-01-02T03:02:00.000+0000"})), {"terms": {"rule.level": [3, 5]}}]}}),
+            "a",
+        ),
+    ] {
+        let body = json!({"query": query, "sort": ["timestamp", "id"]});
+        assert_eq!(ids(&caller, body).await, wanted, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn search_refuses_unknown_syntax() {
+    for caller in [start().await, Caller::start(Settings::default()).await] {
+        for body in [
+            json!([]),
+            json!({"aggs": {}}),
+            json!({"from": 5}),
+            json!({"size": -1}),
+            json!({"size": 10_001}),
+            json!({"sort": [{"id": "up"}]}),
+            json!({"sort": [{"id": {"order": "asc", "missing": "_first"}}]}),
+            json!({"search_after": ["a"]}),
+            json!({"sort": ["id"], "search_after": ["a", "b"]}),
+            json!({"_source": {"includes": ["id"]}}),
+            json!({"_source": ["rule.*"]}),
+            json!({"query": {"terms": {"id": "a"}}}),
+            json!({"query": {"wildcard": {"id": "a*"}}}),
+            json!({"query": {"range": {"timestamp": {"gte": "now-1h"}}}}),
+            json!({"query": {"range": {"timestamp": {"gte": "2026-01-02T03:02:00Z", "format": "x"}}}}),
+            json!({"query": {"bool": {"must_not": [{"match_all": {}}], "filter": [{"fuzzy": {}}]}}}),
+        ] {
+            let answer = caller.search(INDEX, body.clone()).await;
+            assert_eq!(answer.status, 400, "{body}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn user_without_rights_may_not_search() {
+    let settings = Settings { indexer_rights: false, ..Settings::default() };
+    let caller = Caller::start(settings).await;
+    let answer = caller.search(INDEX, json!({})).await;
+    assert_eq!(answer.status, 403);
+    let reason = answer.json()["error"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("no permissions for [indices:data/read/search]"), "{reason}");
+}
