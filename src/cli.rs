@@ -166,6 +166,7 @@ impl From<BrokerError> for CliError {
             | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
+            | BrokerError::Hashing(_)
             | BrokerError::Store(_) => Self::Failed(error.to_string()),
         }
     }

@@ -27,21 +27,21 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}: {why}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         why: String,
     },
     /// The file is not of the right form.
     #[error("{}: {why}", path.display())]
     Form {
-        /// Which.
+        /// The file, as it was named.
         path: PathBuf,
         /// Where, and why.
         why: String,
     },
     /// A value cannot be right.
-    #[error("`{key}` is `{value}`. Right would be: {allowed}.")]
+    #[error("`{key}` is `{value}`. Allowed: {allowed}.")]
     Value {
         /// The key, as section.key.
         key: String,
@@ -70,7 +70,7 @@ pub struct Config {
     /// How long things may wait.
     #[serde(default)]
     pub requests: RequestsConfig,
-    /// How much hangs on the endpoints of a Wazuh group, 1 to 5. An endpoint has the highest of
+    /// How critical the endpoints of a Wazuh group are, 1 to 5. An endpoint has the highest of
     /// its groups; without any it has 5.
     #[serde(default)]
     pub criticality: BTreeMap<String, u8>,
@@ -83,7 +83,7 @@ pub struct Config {
     /// How much an agent may ask for.
     #[serde(default)]
     pub agents: AgentsConfig,
-    /// How people are told outside the page.
+    /// How people are notified outside the page.
     #[serde(default)]
     pub notify: NotifyConfig,
 }
@@ -165,8 +165,8 @@ pub struct ManagerConfig {
     /// name of a script on the endpoints, or the name of a command of the manager.
     #[serde(default)]
     pub undo_commands: BTreeMap<String, BTreeMap<String, String>>,
-    /// Its indexer: without one no alert is ever found, nothing runs without people, and nobody
-    /// sees whether a response started.
+    /// Its indexer: without one no alert is ever found, nothing runs without people, and no start
+    /// of a response is confirmed.
     pub indexer: Option<IndexerConfig>,
     #[serde(flatten)]
     other: Table,
@@ -230,7 +230,7 @@ impl Default for RequestsConfig {
 pub struct AgentsConfig {
     /// The most open requests of one agent, 1 to 1000.
     pub open_requests_max: u16,
-    /// The most asks of one agent in a minute, 1 to 1000.
+    /// The most proposals of one agent in a minute, 1 to 1000.
     pub asks_per_minute_max: u16,
 }
 
@@ -251,7 +251,7 @@ pub struct ProtectedConfig {
     pub addresses: Vec<IpAddr>,
     /// Accounts that no response may disable.
     pub accounts: Vec<String>,
-    /// Accounts with rights that others have not.
+    /// Accounts with special rights.
     pub privileged_accounts: Vec<String>,
 }
 

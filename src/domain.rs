@@ -33,5 +33,16 @@ pub(crate) const fn all_variants<T: Copy, const N: usize>(list: &'static [T]) ->
     }
 }
 
+/// A length as a number of 64 bits, which no platform's `usize` exceeds.
+#[expect(clippy::as_conversions, reason = "there is no infallible conversion, and this one is")]
+pub const fn len_u64(len: usize) -> u64 {
+    len as u64
+}
+
+/// The whole seconds of a span; none before it begins.
+pub fn seconds_of(span: chrono::TimeDelta) -> u64 {
+    span.num_seconds().max(0).unsigned_abs()
+}
+
 /// A moment, in UTC. Stored as microseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -4,7 +4,7 @@
 //! A call passes `bearer` (who is it), `door` (which tool), `arguments` (has it a sound form), one
 //! verb of the broker, and [`answer`] (what the model reads).
 //!
-//! Deliberately absent: sessions, which belong to whoever knows their id; elicitation, whose answer
+//! Deliberately absent: sessions, which belong to anyone who knows their id; elicitation, whose answer
 //! comes from the side that asks; any tool that approves.
 
 use std::{sync::Arc, time::Duration};

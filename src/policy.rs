@@ -35,7 +35,7 @@ mod verdict;
 
 use self::{entities::PolicyEntities, verdict::Evaluation};
 pub use self::{
-    error::{EvalError, PolicyError},
+    error::{PolicyError, PolicyFault},
     starter::{STARTER, write_starter_policies},
 };
 
@@ -57,9 +57,9 @@ struct Set {
 /// One policy as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyText {
-    /// Its `@id`.
+    /// Its `@id`, which decisions and the audit name.
     pub id: String,
-    /// Its `@why`.
+    /// Its `@why`: the sentence that people and agents read.
     pub why: String,
     /// What it does when its conditions hold.
     pub effect: PolicyEffect,
@@ -108,45 +108,50 @@ impl Engine {
         verdict::decide(&self.0, question)
     }
 
-    /// Whether somebody may do something with a request, or with the system.
+    /// Whether a person or an agent may do something with a request, or with the system.
     pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Authorization {
         let asked = self.0.entities.person_request(who, verb, on);
-        answered(asked.and_then(|(request, entities)| self.0.ask(&request, &entities)))
+        authorization(asked.and_then(|(request, entities)| self.0.ask(&request, &entities)))
     }
 
     /// The first stage alone: whether the agent may ask for this at all, at every endpoint named.
     fn may_ask(&self, question: &PolicyQuestion) -> Authorization {
-        answered(Evaluation::new(&self.0, question).and_then(|inquiry| inquiry.ask_everywhere()))
+        authorization(
+            Evaluation::new(&self.0, question).and_then(|evaluation| evaluation.ask_everywhere()),
+        )
     }
 }
 
 /// What Cedar said to one request.
 #[derive(Debug)]
-struct Said {
+struct CedarAnswer {
     allowed: bool,
     reasons: Vec<Reason>,
 }
 
-/// Why Cedar could not say anything. Always a no.
+/// Why Cedar could not evaluate a request. It always means no.
 #[derive(Debug)]
-struct Trouble(Vec<String>);
+struct EvalError(Vec<String>);
 
-impl<E: std::error::Error> From<E> for Trouble {
+impl<E: std::error::Error> From<E> for EvalError {
     fn from(error: E) -> Self {
         Self(vec![error.to_string()])
     }
 }
 
 impl Set {
-    fn ask(&self, request: &Request, entities: &Entities) -> Result<Said, Trouble> {
+    fn ask(&self, request: &Request, entities: &Entities) -> Result<CedarAnswer, EvalError> {
         let response = self.authorizer.is_authorized(request, &self.cedar, entities);
         let mut errors: Vec<_> = response.diagnostics().errors().map(ToString::to_string).collect();
         if !errors.is_empty() {
             errors.sort();
-            return Err(Trouble(errors));
+            return Err(EvalError(errors));
         }
         let reasons = response.diagnostics().reason().map(|id| self.reason(id.as_ref()));
-        Ok(Said { allowed: response.decision() == CedarDecision::Allow, reasons: sorted(reasons) })
+        Ok(CedarAnswer {
+            allowed: response.decision() == CedarDecision::Allow,
+            reasons: sorted(reasons),
+        })
     }
 
     fn reason(&self, id: &str) -> Reason {
@@ -155,10 +160,12 @@ impl Set {
     }
 }
 
-fn answered(said: Result<Said, Trouble>) -> Authorization {
-    match said {
-        Ok(Said { allowed, reasons }) => Authorization { allowed, reasons, errors: Vec::new() },
-        Err(Trouble(errors)) => Authorization { allowed: false, reasons: Vec::new(), errors },
+fn authorization(answer: Result<CedarAnswer, EvalError>) -> Authorization {
+    match answer {
+        Ok(CedarAnswer { allowed, reasons }) => {
+            Authorization { allowed, reasons, errors: Vec::new() }
+        }
+        Err(EvalError(errors)) => Authorization { allowed: false, reasons: Vec::new(), errors },
     }
 }
 

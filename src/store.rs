@@ -32,7 +32,7 @@ pub mod requests;
 mod row;
 pub mod system;
 
-/// How many writers may wait. One more is told to try again.
+/// How many writers may wait. One more gets [`StoreError::Busy`].
 pub const WRITERS_WAITING_MAX: usize = 256;
 /// How long a command-line write waits for the server's, and a read for a free connection.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -49,37 +49,37 @@ pub enum StoreError {
     /// The file cannot be used.
     #[error("cannot use the database {}: {why}", path.display())]
     File {
-        /// Which.
+        /// The database or its lock file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         why: String,
     },
-    /// Migrations failed.
+    /// A migration failed: the database is as it was before it.
     #[error("cannot bring the database up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// Another server has the file.
-    #[error("another countersign serves {}", path.display())]
+    #[error("another countersign process is serving {}", path.display())]
     Locked {
-        /// Which.
+        /// The database that is in use.
         path: PathBuf,
     },
     /// Too many writers wait.
-    #[error("too much is being written at once; try again in a moment")]
+    #[error("too many changes at once; try again in a moment")]
     Busy,
     /// A commit failed before: nothing is executed until a restart has looked at what is stored.
     #[error("an earlier commit failed; restart the broker")]
     Broken,
-    /// Somebody else changed the row first.
-    #[error("somebody else changed it first; look again")]
+    /// The row was changed by another transaction first.
+    #[error("it was changed in the meantime; look at it again")]
     Conflict,
     /// A row holds what it cannot hold.
-    #[error("the row {id} of {table} makes no sense: {why}")]
+    #[error("row {id} of table {table} is inconsistent: {why}")]
     Inconsistent {
-        /// The table.
+        /// The table, for a person with a database shell.
         table: &'static str,
-        /// The row.
+        /// The row: its id, or how it was found.
         id: String,
-        /// Why.
+        /// What does not fit.
         why: String,
     },
 }
@@ -123,7 +123,7 @@ pub struct Reader(PoolConnection<Sqlite>);
 
 /// Something that rows can be read through: a transaction or a reader.
 pub trait Read: Send {
-    /// The connection.
+    /// The connection that a query runs on.
     fn connection(&mut self) -> &mut SqliteConnection;
 }
 
@@ -266,7 +266,7 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Fails once a commit has failed: whoever acts outside must stop.
+    /// Fails once a commit has failed: nothing may be sent any more.
     pub fn sound(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) { Err(StoreError::Broken) } else { Ok(()) }
     }

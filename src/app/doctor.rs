@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     config::Config,
     connector::Connector,
-    domain::action::with_count,
+    domain::{action::with_count, len_u64},
     store::Store,
 };
 
@@ -90,8 +90,8 @@ async fn database(path: &Path, clock: &Clock) -> Diagnosis {
     let found = format!(
         "{} sound; {}; {}",
         with_count(audit.rows, "audit row"),
-        with_count(u64::try_from(voters).unwrap_or(0), "voter"),
-        with_count(u64::try_from(active).unwrap_or(0), "agent"),
+        with_count(len_u64(voters), "voter"),
+        with_count(len_u64(active), "agent"),
     );
     if people.is_empty() {
         const FIRST: &str = "run `countersign serve` and make the first admin on the page it names";
@@ -107,7 +107,7 @@ fn policies(folder: &Path) -> Diagnosis {
     match load_and_test(folder) {
         Err(error) => Diagnosis::bad("policies", error.to_string(), "mend the file that is named"),
         Ok(engine) => {
-            let count = with_count(u64::try_from(engine.policies().len()).unwrap_or(0), "rule");
+            let count = with_count(len_u64(engine.policies().len()), "rule");
             let hash = engine.hash().prefix();
             Diagnosis::good("policies", format!("{count}, all cases pass; the set is {hash}"))
         }

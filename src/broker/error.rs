@@ -40,6 +40,9 @@ pub enum BrokerError {
     /// A password that cannot be one.
     #[error("a password has {} to {} characters", PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX)]
     WeakPassword,
+    /// A password could not be hashed; nothing was stored.
+    #[error("the password could not be hashed: {0}")]
+    Hashing(String),
     /// The manager could not be asked; nothing was stored.
     #[error("{0}. Nothing was stored; ask again later.")]
     Manager(#[from] ConnectorError),

@@ -1,4 +1,4 @@
-//! How people are told outside the page.
+//! How people are notified outside the page.
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::{ConfigError, check::range};
 use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
 
-/// How people are told outside the page.
+/// How people are notified outside the page.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyConfig {
-    /// So many minutes before a deadline people are reminded of it.
+    /// How many minutes before a deadline people are reminded of it.
     pub remind_before_minutes: u32,
     /// Webhooks, by name.
     pub webhook: BTreeMap<String, WebhookConfig>,
@@ -25,13 +25,13 @@ impl Default for NotifyConfig {
     }
 }
 
-/// A webhook.
+/// A webhook, which gets every notice.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     /// `https://…`; `http://` for loopback only.
     pub url: Option<String>,
-    /// The file that holds the address, 0600, where whoever knows it may post.
+    /// The file that holds the address, 0600: for receivers that let anyone post who knows it.
     pub url_file: Option<PathBuf>,
     /// `json`, `slack`, `teams` or `ntfy`.
     #[serde(default = "json")]
@@ -56,7 +56,7 @@ fn json() -> String {
 pub struct MailConfig {
     /// The mail server.
     pub host: String,
-    /// Its port.
+    /// Its port, often 587, or 465 with `implicit`.
     pub port: u16,
     /// `starttls`, `implicit`, or `none` for loopback only.
     #[serde(default = "starttls")]
@@ -119,7 +119,7 @@ impl WebhookConfig {
         if self.url.is_some() == self.url_file.is_some() {
             let (set, allowed) = match self.url {
                 Some(_) => ("(not shown)", "either url or url_file, not both"),
-                None => ("", "url, or url_file where whoever knows the address may post"),
+                None => ("", "url, or url_file where anyone who knows the address may post"),
             };
             return Err(ConfigError::value(&key("url"), &set, allowed));
         }

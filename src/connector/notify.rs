@@ -1,4 +1,4 @@
-//! Channels to people: webhooks and mail. Each carries a [`Letter`], whose words are all our own.
+//! Channels to people: webhooks and mail. Each carries a [`Message`], whose words are all our own.
 //!
 //! A connection is made anew for each message, no redirect is followed and no proxy of the
 //! environment is obeyed. What a receiver says is kept as far as 300 characters, and only where it
@@ -21,7 +21,7 @@ pub use format::WebhookFormat;
 pub use mail::{MailSettings, is_mail_address};
 pub use webhook::{WebhookSettings, is_signing_secret};
 
-/// So long a receiver may take.
+/// How long a receiver may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// One notice to one receiver.
@@ -29,7 +29,7 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Message {
     /// The same each time it is tried.
     pub id: NoticeId,
-    /// What is told.
+    /// The notice that it carries.
     pub notice: Notice,
     /// Where to look.
     pub link: String,

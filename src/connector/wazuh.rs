@@ -9,15 +9,16 @@ mod commands;
 mod connection;
 mod dispatch;
 mod doctor;
+mod envelope;
 mod evidence;
 mod indexer;
 mod inventory;
 mod login;
 mod manager_error;
 mod rate_budget;
+mod response_settings;
 mod scripts;
 mod settings;
-mod switches;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +31,7 @@ use command_names::{CommandNames, Discovered};
 use commands::CommandRequest;
 use connection::ManagerConnection;
 use indexer::IndexerClient;
-use switches::ResponseSettings;
+use response_settings::ResponseSettings;
 use tokio::sync::Mutex;
 
 use super::{
@@ -58,7 +59,7 @@ pub(super) struct Wazuh {
     manager: ManagerConnection,
     indexer: Option<IndexerClient>,
     names: CommandNames,
-    switches: ResponseSettings,
+    response_settings: ResponseSettings,
     addresses: Addresses,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
     turn: Arc<Mutex<()>>,
@@ -78,7 +79,7 @@ impl Wazuh {
             manager,
             indexer,
             names: CommandNames::default(),
-            switches: ResponseSettings::default(),
+            response_settings: ResponseSettings::default(),
             addresses: Addresses::new(hosts),
             turn: Arc::default(),
         })
@@ -107,7 +108,7 @@ impl Driver for Wazuh {
     }
 
     fn health(&self, now: Time) -> Health {
-        self.manager.gate.health(now)
+        self.manager.budget.health(now)
     }
 
     fn own_addresses(&self) -> Vec<IpAddr> {
@@ -225,8 +226,8 @@ impl Driver for Wazuh {
 
     fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if self.manager.gate.probe_due(now) {
-                // How it ended is the gate's to know.
+            if self.manager.budget.probe_due(now) {
+                // The budget records how it ended.
                 let _answered = self.manager.info(now).await.is_ok();
             }
         })

@@ -81,7 +81,7 @@ impl fmt::Display for ActionKind {
 pub struct Account(String);
 
 impl Account {
-    /// The name.
+    /// The name, as the operating system of the endpoint knows it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,7 +112,7 @@ impl Action {
         action.filter(|action| action.argument() == argument).ok_or(kind.grammar())
     }
 
-    /// Its kind.
+    /// Which response it is, without what it acts on.
     pub const fn kind(&self) -> ActionKind {
         match self {
             Self::BlockIp(_) => ActionKind::BlockIp,
@@ -171,7 +171,7 @@ fn account(name: &str) -> Option<Account> {
 pub enum Term {
     /// The endpoint undoes it after this many seconds.
     Seconds(u32),
-    /// It stays until somebody undoes it.
+    /// It stays until a person undoes it.
     Permanent,
 }
 

@@ -24,7 +24,7 @@ pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
 #[strum(serialize_all = "lowercase", const_into_str)]
 #[strum(parse_err_ty = String, parse_err_fn = not_a_role)]
 pub enum Role {
-    /// Votes.
+    /// The first voting role.
     Analyst,
     /// Votes, and counts as an analyst too.
     Senior,
@@ -69,7 +69,7 @@ fn not_a_role(text: &str) -> String {
 /// A person who signs in on the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// Who.
+    /// Stays when the person is disabled.
     pub id: PersonId,
     /// The name used to sign in: 1 to 32 of `a-z 0-9 . _ -`.
     pub name: String,
@@ -79,16 +79,16 @@ pub struct Person {
     pub must_change_password: bool,
     /// May not sign in, does not count.
     pub disabled: bool,
-    /// On duty now: a lead on call may break the glass.
+    /// On duty now: a lead on call may use break glass.
     pub on_call: bool,
-    /// Where notices are mailed; nowhere without it.
+    /// The address that notifications are mailed to; without one none are.
     pub mail: Option<String>,
 }
 
 /// An LLM client that calls over MCP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
-    /// Who.
+    /// Stays when the token is replaced.
     pub id: AgentId,
     /// The name that people see: 1 to 32 of `a-z 0-9 . _ -`.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct Agent {
     pub owner: PersonId,
     /// The person who made its token, where one did (the command line may have); never counts.
     pub issuer: Option<PersonId>,
-    /// Its token no longer opens anything: it was revoked, or its owner is disabled.
+    /// Its token is no longer accepted: it was revoked, or its owner is disabled.
     pub revoked: bool,
     /// The responses that it may ask for, and to be taken back.
     pub scopes: Vec<ActionKind>,
@@ -118,24 +118,24 @@ pub fn valid_name(name: &str) -> bool {
 pub enum Actor {
     /// An LLM client.
     Agent {
-        /// Who.
+        /// The agent whose token was used.
         id: AgentId,
         /// Its name then.
         name: String,
     },
     /// A signed-in person.
     Person {
-        /// Who.
+        /// The person whose session was used.
         id: PersonId,
         /// The name then.
         name: String,
     },
-    /// Somebody without an identity, such as a failed sign-in: the name that was claimed.
+    /// A caller without an identity, such as a failed sign-in.
     Unknown {
         /// The name as typed, cut to 64 characters.
         claimed: String,
     },
-    /// The command line: whoever may read the data folder.
+    /// The command line: anyone who may read the data folder.
     #[strum(serialize = "command line")]
     CommandLine,
     /// The broker: time passed, the worker acted, it started.

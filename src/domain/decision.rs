@@ -38,7 +38,7 @@ impl From<Tally> for [u8; 4] {
 }
 
 impl Tally {
-    /// Nobody has approved.
+    /// No approvals.
     pub const NONE: Self = Self { people: 0, analyst: 0, senior: 0, lead: 0 };
 
     /// Of each number the greater.
@@ -56,7 +56,7 @@ impl Tally {
         self.or(least) == self
     }
 
-    /// The tier of a decision that wants, or took, so many.
+    /// The tier of a decision that requires, or took, this many approvals.
     pub const fn tier(self) -> Tier {
         match self {
             Self { lead: 1.., .. } | Self { people: 3.., .. } => Tier::High,
@@ -83,9 +83,9 @@ impl Tally {
 #[derive(EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Tier {
-    /// One person of any voting role would do, or nobody at all.
+    /// At most one person, of any voting role.
     Low,
-    /// Everything between.
+    /// Two people, or one senior.
     Medium,
     /// A lead, or three people or more.
     High,
@@ -144,7 +144,7 @@ pub enum Verdict {
     Run,
     /// It may run once people approve; the least tally that would do.
     Approval(Tally),
-    /// It may not run, whoever approves.
+    /// It may not run, regardless of approvals.
     Deny,
 }
 
@@ -216,7 +216,7 @@ impl From<Reason> for (String, String) {
 /// The store keeps it as JSON: another name or order of the fields is another text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The answer.
+    /// Whether it may run.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// The deciding policies, sorted by id, without repetition.
@@ -256,7 +256,7 @@ impl Decision {
     }
 }
 
-/// Policy's answer to "may this one do that".
+/// Whether policy allows a person or an agent to do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
     /// Whether it may. Never true when there were errors.

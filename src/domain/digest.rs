@@ -8,6 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::len_u64;
+
 /// A SHA-256 digest; prints as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -83,8 +85,7 @@ impl Canonical {
 
     /// Adds bytes.
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(&len_u64(bytes.len()).to_be_bytes());
         self.0.extend_from_slice(bytes);
         self
     }
@@ -113,7 +114,7 @@ impl Canonical {
         items: impl ExactSizeIterator<Item = T>,
         mut add: impl FnMut(Self, T) -> Self,
     ) -> Self {
-        let length = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let length = len_u64(items.len());
         items.fold(self.number(length), &mut add)
     }
 

@@ -49,7 +49,7 @@ impl EndpointId {
         sound.then(|| Self(text.to_owned()))
     }
 
-    /// The digits.
+    /// The digits, with leading zeros as the manager writes them.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,9 +77,9 @@ pub enum Selection {
 pub enum Platform {
     /// Any Linux distribution.
     Linux,
-    /// macOS.
+    /// Any version of macOS.
     MacOs,
-    /// Windows.
+    /// Any version of Windows.
     Windows,
     /// Anything else, or not known.
     Other,
@@ -103,7 +103,7 @@ impl Platform {
 /// An endpoint as its manager describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its id.
+    /// Its id: unique at its manager only.
     pub id: EndpointId,
     /// Its name, as it registered: text from outside.
     pub name: String,
@@ -125,7 +125,7 @@ impl Endpoint {
     }
 }
 
-/// Why an endpoint takes no part, known before anyone decides.
+/// Why an endpoint takes no part, known before the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[derive(IntoStaticStr, EnumDiscriminants)]
 #[strum(serialize_all = "snake_case", const_into_str)]
@@ -193,7 +193,7 @@ impl fmt::Display for SkipReason {
 /// An endpoint that was asked for, with the command it would be sent or the reason it cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The endpoint.
+    /// The endpoint as its manager describes it now.
     pub endpoint: Endpoint,
     /// The manager's command name, or why there is none.
     pub command: Result<String, SkipReason>,

@@ -42,13 +42,13 @@ pub enum Sign {
 pub struct Sighting {
     /// The request that the call was made for.
     pub request: RequestId,
-    /// The call.
+    /// The attempt that made the call.
     pub attempt: AttemptId,
-    /// Where.
+    /// The endpoint that wrote it.
     pub endpoint: EndpointId,
-    /// What.
+    /// Whether the response started or ended.
     pub seen: Sign,
-    /// The proof.
+    /// The alert that shows it.
     pub evidence: Evidence,
     /// What speaks against it, such as a firewall that is switched off.
     pub doubt: Option<String>,
@@ -57,9 +57,9 @@ pub struct Sighting {
 /// A call whose traces are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
-    /// The request.
+    /// The request that the call was made for.
     pub request: RequestId,
-    /// The call.
+    /// The attempt that made the call.
     pub attempt: AttemptId,
     /// The digest that was approved: with request and attempt, the mark that the call carried.
     pub digest: Digest,

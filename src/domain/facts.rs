@@ -1,4 +1,4 @@
-//! What policy is told. All but [`super::proposal::Claim`] is computed by the broker; a fact that
+//! The facts that policy decides on. All but [`super::proposal::Claim`] is computed by the broker; a fact that
 //! is not known has its strictest value.
 
 use serde::{Deserialize, Serialize};
@@ -18,11 +18,11 @@ use super::{
 /// The question whether a request may run: asked at the proposal, after every vote, at the claim.
 #[derive(Debug, Clone)]
 pub struct PolicyQuestion {
-    /// Who asks.
+    /// The agent that asks, as it is now.
     pub agent: Agent,
     /// The role of the person who asked, where it was not the agent.
     pub asked_by: Option<Role>,
-    /// What for.
+    /// The response and what it acts on.
     pub action: Action,
     /// For how long. Of an undo: how long what it takes back lasts.
     pub term: Term,
@@ -50,7 +50,7 @@ pub struct PolicyQuestion {
     /// How long ago a person rejected this agent's latest request of the same action on the same
     /// target, in seconds; none where nobody did.
     pub rejected_seconds_ago: Option<u64>,
-    /// Now.
+    /// The time of the decision, by the broker's clock.
     pub now: Time,
     /// Whether now is within business hours.
     pub business_hours: bool,
@@ -66,7 +66,7 @@ pub struct TargetFacts {
     /// The address belongs to the manager, the indexer or this broker, or the configuration
     /// protects it; or the account does not belong to a person but to a service.
     pub protected: bool,
-    /// The account has rights that others have not.
+    /// The account has special rights.
     pub privileged: bool,
 }
 
@@ -92,50 +92,50 @@ pub struct AlertFacts {
 /// What policy may know of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EndpointFacts {
-    /// Which.
+    /// Its id at the manager of the request.
     pub id: EndpointId,
-    /// Its platform.
+    /// As the manager described it when the request was asked.
     pub platform: Platform,
-    /// Its groups.
+    /// The manager's groups that it is in.
     pub groups: Vec<String>,
-    /// How much hangs on it, 1 to 5; 5 when not known.
+    /// How critical it is, 1 to 5; 5 when not known.
     pub criticality: u8,
     /// The same action with the same target has an unknown outcome there.
     pub unknown_outcome: bool,
 }
 
-/// What somebody wants to do with a request, or with the system.
+/// What a person or an agent does with a request, or with the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Verb {
     /// Vote for it.
     Approve,
-    /// End it.
+    /// End it without sending anything.
     Reject,
-    /// Take one's own vote back.
+    /// Withdraw an own vote.
     Retract,
     /// End it, as the one who asked.
     Cancel,
-    /// Ask for what takes it back.
+    /// Ask for the request that undoes it.
     Undo,
-    /// Say what happened where nobody knows.
+    /// Say what happened where the outcome is unknown.
     Resolve,
     /// Say something about it without voting.
     Comment,
-    /// Let it run without those who are missing.
+    /// Let it run without the approvals that are missing.
     BreakGlass,
-    /// Look back at a broken glass.
+    /// Review a break glass afterwards.
     Review,
-    /// Look at it.
+    /// See it.
     View,
     /// Read the audit.
     ViewAudit,
     /// Make another policy set the active one.
     ActivatePolicy,
-    /// Stop everything.
+    /// Throw the kill switch.
     Freeze,
-    /// Let it go on.
+    /// Release the kill switch.
     Unfreeze,
     /// Add and disable people, set their roles and passwords.
     ManagePeople,
@@ -158,12 +158,12 @@ impl Verb {
     }
 }
 
-/// Who wants to.
+/// Who acts.
 #[derive(Debug, Clone)]
 pub enum Principal {
     /// A person, who gave the password this many seconds ago.
     Person(Person, u64),
-    /// An agent.
+    /// An agent, by its token.
     Agent(Agent),
 }
 
@@ -180,9 +180,9 @@ pub enum Resource {
 /// What policy may know of a stored request.
 #[derive(Debug, Clone)]
 pub struct RequestFacts {
-    /// Which.
+    /// Its id.
     pub id: RequestId,
-    /// Who asked.
+    /// The agent that asked, as it is now.
     pub agent: Agent,
     /// Who owned the agent when it asked; [`Agent::owner`] is the owner now.
     pub owner_then: PersonId,
@@ -190,7 +190,7 @@ pub struct RequestFacts {
     pub issuer_then: Option<PersonId>,
     /// The person who asked, where it was not the agent.
     pub asker: Option<PersonId>,
-    /// What for.
+    /// The response and what it acts on.
     pub action: Action,
     /// The highest criticality among its endpoints; 5 when it has none.
     pub criticality: u8,

@@ -14,7 +14,7 @@ use super::{
     request::Request,
 };
 
-/// So long the first word for a release counts; then both are needed anew.
+/// How long the first key counts, in minutes; then both are needed again.
 pub const RELEASE_MINUTES: i64 = 60;
 
 /// How much is stopped.
@@ -24,7 +24,7 @@ pub const RELEASE_MINUTES: i64 = 60;
 #[strum_discriminants(name(ExtentKind), vis(), derive(EnumString))]
 #[strum_discriminants(strum(serialize_all = "lowercase"))]
 pub enum Extent {
-    /// Every request.
+    /// Every request at every manager.
     Everything,
     /// What goes to this manager.
     Manager(String),
@@ -105,49 +105,49 @@ impl fmt::Display for Extent {
 pub struct Freeze {
     /// How much is stopped.
     pub extent: Extent,
-    /// Since when.
+    /// When it was thrown.
     pub at: Time,
-    /// By whom.
+    /// Who threw it: the name then.
     pub by: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
-    /// The first of the two who let it go on.
+    /// The first of the two keys that release it.
     pub release: Option<Release>,
 }
 
-/// The word of the first of two who release the kill switch.
+/// The first of the two keys that release the kill switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
-    /// Who; none for the command line.
+    /// Who turned the first key; none for the command line.
     pub person: Option<PersonId>,
     /// The name then.
     pub name: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
-    /// When.
+    /// When the first key was turned; it counts for [`RELEASE_MINUTES`].
     pub at: Time,
 }
 
-/// What somebody's wish to release the kill switch comes to.
+/// What turning a key of the kill switch comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyTurn {
-    /// It is the first word: it is kept, and a second person is needed.
+    /// It is the first key: it is kept, and a second person is needed.
     First(Release),
-    /// It is the second: the switch is off.
+    /// It is the second key: the switch is off.
     Second,
-    /// It is the same person's again: nothing changes.
+    /// The same person turned it again: nothing changes.
     Again,
 }
 
 impl Freeze {
-    /// The first word, while it is not older than [`RELEASE_MINUTES`].
+    /// The first key, while it is not older than [`RELEASE_MINUTES`].
     pub fn first(&self, now: Time) -> Option<&Release> {
         let fresh = |first: &&Release| now - first.at <= TimeDelta::minutes(RELEASE_MINUTES);
         self.release.as_ref().filter(fresh)
     }
 
-    /// Turns one of the two keys. `stands`: whoever turned the first may still do so. A first word
-    /// that is older than [`RELEASE_MINUTES`], or whose speaker may no longer, counts for nothing.
+    /// Turns one of the two keys. `stands`: the person who turned the first may still do so. A first
+    /// key that is older than [`RELEASE_MINUTES`], or whose person may no longer, does not count.
     pub fn turn(&self, by: &Actor, reason: &str, stands: bool, now: Time) -> KeyTurn {
         let person = match by {
             Actor::Person { id, .. } => Some(*id),

@@ -1,4 +1,4 @@
-//! What people are told outside the page, by webhooks and mail.
+//! Notices: what people learn outside the page, by webhooks and mail.
 //!
 //! A notice goes to systems that others run, and is shown on locked phones. So it says what kind of
 //! thing happened to what class of response, and where to look; never what was acted on, where, by
@@ -23,7 +23,7 @@ use super::{
     request::{Outcome, Request, StateName, Target},
 };
 
-/// What happened.
+/// What a notice reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(const_into_str)]
@@ -40,25 +40,25 @@ pub enum NoticeKind {
     /// What became of an endpoint is unknown or unconfirmed.
     #[strum(serialize = "request.in_doubt")]
     Doubt,
-    /// A lead let it run without those who were missing.
+    /// A lead let it run without the approvals that were missing.
     #[strum(serialize = "request.glass_broken")]
     GlassBroken,
-    /// The look back at a broken glass must be done soon.
+    /// The review of a break glass is due soon.
     #[strum(serialize = "review.due")]
     ReviewDue,
-    /// The look back at a broken glass was not done in time.
+    /// The review of a break glass was not done in time.
     #[strum(serialize = "review.overdue")]
     ReviewOverdue,
     /// The kill switch was thrown.
     #[strum(serialize = "kill_switch.thrown")]
     Frozen,
-    /// One of two people wants the kill switch released.
+    /// The first of two people asked to release the kill switch.
     #[strum(serialize = "kill_switch.release_asked")]
     ReleaseAsked,
     /// The kill switch was released.
     #[strum(serialize = "kill_switch.released")]
     Unfrozen,
-    /// Nothing: somebody tries whether notices arrive.
+    /// A test of whether notices arrive.
     #[strum(serialize = "notice.test")]
     Test,
 }
@@ -77,7 +77,7 @@ impl NoticeKind {
         name.parse().ok()
     }
 
-    /// Whether somebody should look at once.
+    /// Whether a person should look at once.
     pub const fn urgent(self) -> bool {
         match self {
             Self::DeadlineNear
@@ -105,7 +105,7 @@ impl NoticeKind {
 pub enum NoticeSubject {
     /// A request.
     Request {
-        /// Which.
+        /// The request, which its link leads to.
         id: RequestId,
         /// The class of the response.
         action: ActionKind,
@@ -116,18 +116,18 @@ pub enum NoticeSubject {
     },
     /// The kill switch: one of [`Extent::KINDS`].
     Switch(&'static str),
-    /// Nothing.
+    /// Nothing: a test.
     Nothing,
 }
 
-/// What people are told.
+/// One notice. Its text is made of our own words alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notice {
-    /// What happened.
+    /// What it reports.
     pub kind: NoticeKind,
-    /// To what.
+    /// What it concerns.
     pub about: NoticeSubject,
-    /// When.
+    /// When that happened.
     pub at: Time,
 }
 

@@ -15,16 +15,16 @@ pub const AGENT_IDS_MAX: usize = 1000;
 /// The longest response that ends by itself, in seconds: thirty days.
 pub const DURATION_SECONDS_MAX: u32 = 2_592_000;
 
-/// What an agent wants done.
+/// What an agent asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// The response and what it acts on.
     pub action: Action,
     /// The manager whose endpoints are meant; none where the agent named none.
     pub manager: Option<String>,
-    /// Where.
+    /// The endpoints that the agent asks for.
     pub selection: Selection,
-    /// For how long.
+    /// How long the response should last.
     pub term: Term,
     /// What the agent says about it.
     pub claim: Claim,
@@ -32,14 +32,14 @@ pub struct Proposal {
     pub idempotency_key: Option<String>,
 }
 
-/// What an agent says and nobody has checked.
+/// What an agent says, unchecked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// Why, in the agent's words: 1 to [`REASON_CHARS_MAX`] characters of any kind.
     pub reason: String,
     /// The alert it reacts to.
     pub alert_id: Option<String>,
-    /// How sure it is, 0 to 100.
+    /// How sure it is, in percent.
     pub confidence: Option<u8>,
 }
 
@@ -47,7 +47,7 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}. Allowed: {allowed}.")]
 pub struct InvalidField {
-    /// The field.
+    /// The name of the field, as it was sent.
     pub field: String,
     /// What is wrong, with the value as it came (cut to 80 characters).
     pub problem: String,

@@ -18,6 +18,7 @@ use super::{
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::{AlertFacts, RequestFacts},
     id::{AgentId, AttemptId, PersonId, RequestId},
+    len_u64,
     proposal::Claim,
 };
 
@@ -29,7 +30,7 @@ pub const DIGEST_VERSION: u8 = 1;
 pub struct Target {
     /// The endpoint as it was then.
     pub endpoint: Endpoint,
-    /// How much hangs on it, 1 to 5.
+    /// How critical it is, 1 to 5.
     pub criticality: u8,
     /// The manager's command name for it.
     pub command: String,
@@ -67,7 +68,7 @@ impl Target {
 /// The person who asked, where it was not the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requester {
-    /// Who.
+    /// The person who asked for the undo.
     pub person: PersonId,
     /// The name then.
     pub name: String,
@@ -78,9 +79,9 @@ pub struct Requester {
 /// An endpoint that was asked for and takes no part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// The endpoint.
+    /// The endpoint as it was when asked.
     pub endpoint: Endpoint,
-    /// Why.
+    /// What keeps it out.
     pub reason: SkipReason,
 }
 
@@ -93,36 +94,36 @@ pub struct Vote {
     pub digest: Digest,
     /// What the person added; may be empty.
     pub comment: String,
-    /// When.
+    /// When the person approved.
     pub at: Time,
-    /// It stands for everybody who is missing: a lead on call broke the glass.
+    /// It stands in for the approvals that are missing: a lead on call used break glass.
     pub break_glass: bool,
 }
 
-/// The look back that a broken glass asks for.
+/// The review that a break glass requires afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostReview {
-    /// Until when somebody else must have looked.
+    /// Until when another person must have reviewed it.
     pub due_at: Time,
-    /// What was found; none until somebody has looked.
+    /// What was found; none until it was reviewed.
     pub done: Option<Reviewed>,
 }
 
 /// What came of a review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reviewed {
-    /// Who looked: the name then.
+    /// Who reviewed it: the name then.
     pub by: String,
     /// What was found.
     pub finding: String,
-    /// When.
+    /// When it was reviewed.
     pub at: Time,
 }
 
 /// One call to the manager for a batch of endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Which.
+    /// Part of the correlation tag that the call carries.
     pub id: AttemptId,
     /// 1, 2, 3, … within the request.
     pub number: u32,
@@ -136,10 +137,10 @@ pub struct Attempt {
     pub answer: Option<String>,
 }
 
-/// A request.
+/// A request: what an agent, or for an undo a person, asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Which.
+    /// The name of the request everywhere: agents, page, audit.
     pub id: RequestId,
     /// Counts the changes; every change names the one it expects.
     pub version: u64,
@@ -187,7 +188,7 @@ pub struct Request {
     pub attempts: Vec<Attempt>,
     /// Why the worker cannot claim it yet.
     pub held_because: Option<String>,
-    /// The review that a broken glass asks for; none where no glass was broken.
+    /// The review that a break glass requires; none without break glass.
     pub review: Option<PostReview>,
 }
 
@@ -225,9 +226,9 @@ impl Request {
         self.targets.iter().map(|target| target.criticality).max().unwrap_or(5)
     }
 
-    /// How much it asks of people: by what policy wants, and once it runs by the votes it took.
-    /// What does not end by itself, reaches everywhere or touches what much hangs on is never low;
-    /// what nobody can approve is high.
+    /// How much it asks of people: by what policy requires, and once it runs by the votes it took.
+    /// What does not end by itself, reaches every endpoint or a critical one is never low; what
+    /// no approval would let run is high.
     pub fn tier(&self) -> Tier {
         let asked = match self.decision.verdict {
             Verdict::Approval(least) => least.tier(),
@@ -281,7 +282,7 @@ impl Request {
 
     /// How many endpoints have each outcome.
     pub fn outcome_counts(&self) -> Counts {
-        let skipped = u64::try_from(self.skipped.len()).unwrap_or(u64::MAX);
+        let skipped = len_u64(self.skipped.len());
         let known = self.targets.iter().map(|target| target.outcome.as_ref());
         Counts { skipped, ..Counts::of(known) }
     }
@@ -303,7 +304,7 @@ impl Request {
             ([only], false) => format!("on {}", only.endpoint.id),
             ([only], true) => format!("on {}/{}", self.manager, only.endpoint.id),
             (targets, several) => {
-                let count = u64::try_from(targets.len()).unwrap_or(0);
+                let count = len_u64(targets.len());
                 let of = if several { format!(" of {}", self.manager) } else { String::new() };
                 format!("on {}{of}", with_count(count, "endpoint"))
             }

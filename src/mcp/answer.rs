@@ -70,7 +70,7 @@ pub(super) struct RequestAnswer<'a> {
     decision: DecisionAnswer<'a>,
     /// Where it acts and how that went.
     endpoints: Endpoints<'a>,
-    /// Whether undo_request can take it back, known before anyone decides. Absent where no response
+    /// Whether `undo_request` can take it back, known before anyone decides. Absent where no response
     /// is, or will be, active.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo: Option<UndoAnswer<'a>>,
@@ -229,8 +229,8 @@ fn undoing(undo: &UndoOption) -> Option<UndoAnswer<'_>> {
 }
 
 /// The first `limit` requests of a list; `next` where it has more.
-pub fn of_list(found: &[RequestSummary], limit: usize) -> ToolAnswer {
-    let shown = found.get(..limit).unwrap_or(found);
+pub fn of_list(found: &[RequestSummary], limit: u32) -> ToolAnswer {
+    let shown = usize::try_from(limit).ok().and_then(|limit| found.get(..limit)).unwrap_or(found);
     let next = shown.last().filter(|_| shown.len() < found.len()).map(|last| last.id.to_string());
     let list = ListAnswer { requests: shown.iter().map(short).collect(), next };
     ToolAnswer { structured: json(&list), is_error: false }

@@ -29,7 +29,7 @@ impl ToolArguments {
         Self(fields)
     }
 
-    /// Fails where a field is none of the tool's.
+    /// Fails where a field does not belong to the tool.
     pub(super) fn check_fields(&self, tool: ToolName) -> Result<(), InvalidField> {
         let known: Vec<_> = tool.fields().into_iter().map(|(name, _)| name).collect();
         match self.0.keys().find(|field| !known.contains(&field.as_str())) {
@@ -84,7 +84,7 @@ impl ToolArguments {
         proposal::reason(&self.0)
     }
 
-    /// A state.
+    /// The state to list, where one is given.
     pub(super) fn state(&self) -> Result<Option<StateName>, InvalidField> {
         let Some(value) = self.present("state") else { return Ok(None) };
         let state = value.as_str().and_then(StateName::parse);

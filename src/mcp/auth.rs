@@ -25,7 +25,7 @@ pub(super) async fn check(
         Err(status) => return refusal(status),
     };
     tracing::Span::current().record("agent", &caller.name);
-    // Nobody further in needs the token, and what is not there cannot be logged.
+    // Nothing further in needs the token, and what is not there cannot be logged.
     request.headers_mut().remove(AUTHORIZATION);
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;

@@ -123,7 +123,7 @@ impl Call<'_> {
         };
         // One more than is shown tells whether there are more.
         let found = self.broker.requests_of_agent(self.agent, &filter, limit + 1).await?;
-        Ok(answer::of_list(&found, usize::try_from(limit).unwrap_or(usize::MAX)))
+        Ok(answer::of_list(&found, limit))
     }
 
     async fn wait(&self, id: RequestId, seconds: u32) -> Result<Request, BrokerError> {

@@ -33,7 +33,8 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         | BrokerError::Policy(_)
         | BrokerError::SignInRefused
         | BrokerError::SignInThrottled
-        | BrokerError::WeakPassword => fault(error, clock),
+        | BrokerError::WeakPassword
+        | BrokerError::Hashing(_) => fault(error, clock),
     };
     visible(&sentence)
 }

@@ -16,11 +16,11 @@ mod output;
 
 /// The longest that a call waits, in seconds: clients commonly give up after sixty.
 pub const WAIT_SECONDS_MAX: u32 = 50;
-/// How long `wait_for_decision` waits unless told otherwise.
+/// How long `wait_for_decision` waits unless the call says otherwise.
 pub const TIMEOUT_SECONDS_DEFAULT: u32 = 25;
 /// The most requests in one list.
 pub const LIST_LIMIT_MAX: u32 = 50;
-/// How many requests a list has unless told otherwise.
+/// How many requests a list has unless the call says otherwise.
 pub const LIST_LIMIT_DEFAULT: u32 = 20;
 /// The longest reason of a cancellation, in characters.
 pub const CANCEL_REASON_CHARS_MAX: usize = 500;
@@ -28,7 +28,7 @@ pub const CANCEL_REASON_CHARS_MAX: usize = 500;
 /// A property of a schema: its name and its own schema.
 type Field = (&'static str, Value);
 
-/// A tool.
+/// A tool that agents can call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[derive(EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
@@ -65,7 +65,7 @@ impl ToolName {
         name.parse().ok()
     }
 
-    /// The tool as clients are told of it.
+    /// The tool as clients see it.
     pub fn tool(self) -> Tool {
         let output = match self {
             Self::ListRequests => output::list(),

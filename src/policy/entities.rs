@@ -7,7 +7,7 @@ use cedar_policy::{
     RestrictedExpression as Value, Schema,
 };
 
-use super::Trouble;
+use super::EvalError;
 use crate::domain::{
     action::Action,
     actor::{Agent, Person, Role},
@@ -42,10 +42,10 @@ struct Types {
 }
 
 impl PolicyEntities {
-    pub(super) fn new() -> Result<Self, Trouble> {
+    pub(super) fn new() -> Result<Self, EvalError> {
         let (schema, _) = Schema::from_cedarschema_str(SCHEMA)?;
-        let named = |name: &str| -> Result<EntityTypeName, Trouble> {
-            format!("Countersign::{name}").parse().map_err(|e: ParseErrors| Trouble::from(e))
+        let named = |name: &str| -> Result<EntityTypeName, EvalError> {
+            format!("Countersign::{name}").parse().map_err(|e: ParseErrors| EvalError::from(e))
         };
         let types = Types {
             role: named("Role")?,
@@ -75,7 +75,7 @@ impl PolicyEntities {
         who: &Principal,
         verb: Verb,
         on: &Resource,
-    ) -> Result<(Request, Entities), Trouble> {
+    ) -> Result<(Request, Entities), EvalError> {
         let (who, auth_age_seconds) = match who {
             Principal::Person(person, seconds) => (self.person(person)?, long(*seconds)),
             Principal::Agent(agent) => (self.agent(agent)?, long(u64::MAX)),
@@ -98,17 +98,17 @@ impl PolicyEntities {
         action: &str,
         resource: EntityUid,
         context: Context,
-    ) -> Result<Request, Trouble> {
+    ) -> Result<Request, EvalError> {
         let action = uid(&self.types.action, action);
         Ok(Request::new(principal, action, resource, context, Some(&self.schema))?)
     }
 
     /// What stands, and these.
-    pub(super) fn with(&self, entities: [Entity; 2]) -> Result<Entities, Trouble> {
+    pub(super) fn with(&self, entities: [Entity; 2]) -> Result<Entities, EvalError> {
         Ok(self.standing.clone().add_entities(entities, Some(&self.schema))?)
     }
 
-    pub(super) fn agent(&self, agent: &Agent) -> Result<Entity, Trouble> {
+    pub(super) fn agent(&self, agent: &Agent) -> Result<Entity, EvalError> {
         let attributes = [
             ("name", text(&agent.name)),
             ("owner", self.person_value(agent.owner)),
@@ -118,7 +118,7 @@ impl PolicyEntities {
         entity(uid(&self.types.agent, &agent.id), attributes, HashSet::new())
     }
 
-    pub(super) fn endpoint(&self, facts: &EndpointFacts) -> Result<Entity, Trouble> {
+    pub(super) fn endpoint(&self, facts: &EndpointFacts) -> Result<Entity, EvalError> {
         let attributes = [
             ("criticality", long(facts.criticality)),
             ("platform", text(facts.platform.name())),
@@ -136,7 +136,7 @@ impl PolicyEntities {
         uid(&self.types.group, name)
     }
 
-    fn person(&self, person: &Person) -> Result<Entity, Trouble> {
+    fn person(&self, person: &Person) -> Result<Entity, EvalError> {
         let attributes = [
             ("name", text(&person.name)),
             ("disabled", Value::new_bool(person.disabled)),
@@ -147,7 +147,7 @@ impl PolicyEntities {
         entity(uid(&self.types.person, &person.id), attributes, HashSet::from([role]))
     }
 
-    fn request(&self, facts: &RequestFacts) -> Result<Entity, Trouble> {
+    fn request(&self, facts: &RequestFacts) -> Result<Entity, EvalError> {
         let owners = [facts.owner_then, facts.agent.owner];
         let issuers = [facts.issuer_then, facts.agent.issuer];
         let barred = owners.into_iter().chain(issuers.into_iter().flatten()).chain(facts.asker);
@@ -167,7 +167,7 @@ impl PolicyEntities {
 }
 
 /// The context of `ask`: the agent's claim, the broker's facts, and what is acted on.
-pub(super) fn context(question: &PolicyQuestion) -> Result<Context, Trouble> {
+pub(super) fn context(question: &PolicyQuestion) -> Result<Context, EvalError> {
     let claim = record([
         ("reason", text(&question.claim.reason)),
         ("confidence", long(question.claim.confidence.unwrap_or(0))),
@@ -178,7 +178,7 @@ pub(super) fn context(question: &PolicyQuestion) -> Result<Context, Trouble> {
 }
 
 /// The context of `run`: that of `ask`, and who approved.
-pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, Trouble> {
+pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, EvalError> {
     let votes = record([
         ("people", long(tally.people)),
         ("analyst", long(tally.analyst)),
@@ -189,7 +189,7 @@ pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, Tro
 }
 
 /// A term without end is longer than any other, so a policy that forgets `permanent` stays strict.
-fn facts(question: &PolicyQuestion) -> Result<Value, Trouble> {
+fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
     let alert = &question.alert;
     let term = question.term.seconds();
     record([
@@ -213,7 +213,7 @@ fn facts(question: &PolicyQuestion) -> Result<Value, Trouble> {
     ])
 }
 
-fn input(question: &PolicyQuestion) -> Result<Value, Trouble> {
+fn input(question: &PolicyQuestion) -> Result<Value, EvalError> {
     let target = question.target;
     match &question.action {
         Action::BlockIp(address) | Action::UnblockIp(address) => record([
@@ -246,13 +246,13 @@ fn entity<const N: usize>(
     uid: EntityUid,
     attributes: [(&str, Value); N],
     parents: HashSet<EntityUid>,
-) -> Result<Entity, Trouble> {
+) -> Result<Entity, EvalError> {
     let attributes: HashMap<_, _> =
         attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Entity::new(uid, attributes, parents)?)
 }
 
-fn record<const N: usize>(fields: [(&str, Value); N]) -> Result<Value, Trouble> {
+fn record<const N: usize>(fields: [(&str, Value); N]) -> Result<Value, EvalError> {
     Ok(Value::new_record(fields.map(|(name, value)| (name.to_owned(), value)))?)
 }
 

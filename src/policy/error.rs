@@ -8,26 +8,25 @@ pub enum PolicyError {
     /// A file or folder cannot be read.
     #[error("`{}` cannot be read: {cause}", path.display())]
     Unreadable {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// What the system says.
         cause: io::Error,
     },
     /// There is not one policy.
     #[error(
-        "`{}` holds no policy: it needs `*.cedar` files beside `schema.cedarschema`; \
-         `countersign init` writes a set to start from",
+        "`{}` holds no policy: it must contain `*.cedar` files beside `schema.cedarschema`; \
+         `countersign init` writes a starter set",
         folder.display()
     )]
     Empty {
         /// Where they should be.
         folder: PathBuf,
     },
-    /// Policies are written in other words than this program speaks.
+    /// The schema is not the one of this program.
     #[error(
-        "`{}` is not the schema of this version of countersign: put back the one of this \
-         version (`countersign init` in an empty folder writes it), and change only the policies \
-         beside it",
+        "`{}` is not the schema of this version of countersign: restore it (`countersign init` in \
+         an empty folder writes it), and change only the policies beside it",
         path.display()
     )]
     Schema {
@@ -35,9 +34,9 @@ pub enum PolicyError {
         path: PathBuf,
     },
     /// A file is not written in Cedar's language.
-    #[error("`{file}` is not written as Cedar expects, {detail}")]
+    #[error("`{file}` is not valid Cedar, {detail}")]
     Syntax {
-        /// The file.
+        /// The name of the file, without its folder.
         file: String,
         /// Where and what.
         detail: String,
@@ -45,12 +44,12 @@ pub enum PolicyError {
     /// A policy breaks a rule.
     #[error("`{file}`, policy `{policy}`: {fault}")]
     Policy {
-        /// The file.
+        /// The name of the file, without its folder.
         file: String,
         /// Its `@id`, or its place in the file where it has none.
         policy: String,
-        /// The rule.
-        fault: Box<EvalError>,
+        /// The rule that it breaks.
+        fault: Box<PolicyFault>,
     },
     /// A set that could only ever say no.
     #[error("`{}` holds no `permit`, so it would refuse everything: write at least one", folder.display())]
@@ -59,9 +58,9 @@ pub enum PolicyError {
         folder: PathBuf,
     },
     /// A test case cannot be understood.
-    #[error("`{file}` holds no test cases of the form that countersign reads: {detail}")]
+    #[error("`{file}` does not hold valid test cases: {detail}")]
     Case {
-        /// The file.
+        /// The name of the file, without its folder.
         file: String,
         /// What is wrong with it.
         detail: String,
@@ -69,9 +68,9 @@ pub enum PolicyError {
     /// A test case beside the policies fails: the set does not do what was written down.
     #[error("`{file}`, case `{case}` fails: expected {expected}, got {got}")]
     CaseFails {
-        /// The file.
+        /// The name of the file, without its folder.
         file: String,
-        /// The case.
+        /// The name of the case.
         case: String,
         /// What it expects.
         expected: String,
@@ -88,10 +87,10 @@ pub enum PolicyError {
 
 /// A rule that a policy breaks.
 #[derive(Debug, thiserror::Error)]
-pub enum EvalError {
+pub enum PolicyFault {
     /// No `@id`, or not one that can stand in an audit.
     #[error(
-        "its `@id` is missing or unfit: write `@id(\"...\")` with 1 to 64 of a-z, 0-9, `.`, `_`, `-`"
+        "its `@id` is missing or not valid: write `@id(\"...\")` with 1 to 64 of a-z, 0-9, `.`, `_`, `-`"
     )]
     Id,
     /// Two policies with one `@id`.
@@ -100,13 +99,13 @@ pub enum EvalError {
         /// Where the other one stands.
         other: String,
     },
-    /// No `@why`.
+    /// No `@why`: people would see a decision without a reason.
     #[error("its `@why` is missing or empty: say in one sentence what an analyst should know")]
     Why,
-    /// An annotation that nobody reads, perhaps a slip of the pen.
-    #[error("`@{name}` means nothing here: only `@id` and `@why` do")]
+    /// An annotation without a meaning, perhaps misspelt.
+    #[error("`@{name}` has no meaning here: use only `@id` and `@why`")]
     Annotation {
-        /// Its name.
+        /// The annotation, without `@`.
         name: String,
     },
     /// A policy with a slot.
@@ -121,19 +120,19 @@ pub enum EvalError {
     /// It calculates, and a calculation can overflow: then Cedar would skip the policy.
     #[error("it calculates with `{operator}`, which can fail: compare with a written-out value")]
     Arithmetic {
-        /// With what.
+        /// The operator, such as `+`.
         operator: &'static str,
     },
     /// It names a role that does not exist.
-    #[error("there is no role `{role}`: analyst, senior, lead, auditor and admin are")]
+    #[error("there is no role `{role}`; allowed: analyst, senior, lead, auditor, admin")]
     Role {
-        /// Its name.
+        /// The word that stands for a role.
         role: String,
     },
     /// It would let something run because the agent says so.
     #[error(
         "it lets a response run on what the agent claims: join a condition of its own with `&&` \
-         that does not speak of `context.claim` and asks for `context.votes`, for a \
+         that does not use `context.claim` and requires `context.votes`, for a \
          `context.facts.alert_...`, or for an attribute of `resource`"
     )]
     ClaimOnly,

@@ -11,23 +11,24 @@ use cedar_policy::{
     pst::{BinaryOp, Clause, Expr, UnaryOp, Var},
 };
 
-use super::error::EvalError;
+use super::error::PolicyFault;
 use crate::domain::actor::Role;
 
 /// Holds one policy against all rules.
-pub(super) fn lint(policy: &Policy, schema: &Schema) -> Result<(), EvalError> {
-    let parsed = policy.to_pst().map_err(|error| EvalError::Unfit { detail: error.to_string() })?;
+pub(super) fn lint(policy: &Policy, schema: &Schema) -> Result<(), PolicyFault> {
+    let parsed =
+        policy.to_pst().map_err(|error| PolicyFault::Unfit { detail: error.to_string() })?;
     let conditions = conditions(parsed.body().clauses());
     if let Some(operator) = conditions.iter().find_map(|condition| calculation(condition)) {
-        return Err(EvalError::Arithmetic { operator });
+        return Err(PolicyFault::Arithmetic { operator });
     }
     if let Some(role) =
         policy.entity_literals().into_iter().find_map(|literal| unknown_role(&literal))
     {
-        return Err(EvalError::Role { role });
+        return Err(PolicyFault::Role { role });
     }
     if may_permit_running(policy, schema) && rests_on_claim(&conditions) {
-        return Err(EvalError::ClaimOnly);
+        return Err(PolicyFault::ClaimOnly);
     }
     Ok(())
 }

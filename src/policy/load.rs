@@ -11,9 +11,9 @@ use cedar_policy::{
 };
 
 use super::{
-    PolicyEffect, PolicyText, Set, Trouble,
+    EvalError, PolicyEffect, PolicyText, Set,
     entities::{PolicyEntities, SCHEMA},
-    error::{EvalError, PolicyError},
+    error::{PolicyError, PolicyFault},
     lint,
 };
 use crate::domain::digest::{Canonical, Digest};
@@ -34,7 +34,7 @@ pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
         return Err(PolicyError::Schema { path });
     }
     let entities = PolicyEntities::new()
-        .map_err(|Trouble(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
+        .map_err(|EvalError(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
     let files = files(folder, "cedar")?;
     let policies = parse_all(&files, &entities)?;
     if policies.is_empty() {
@@ -93,7 +93,7 @@ fn parse_all(
             let both = check(file, source, &policy, &validator).and_then(|both| {
                 match policies.iter().find(|(earlier, _)| earlier.id == both.0.id) {
                     None => Ok(both),
-                    Some((earlier, _)) => Err(EvalError::Taken { other: earlier.file.clone() }),
+                    Some((earlier, _)) => Err(PolicyFault::Taken { other: earlier.file.clone() }),
                 }
             });
             let named = || policy.annotation("id").map(str::to_owned);
@@ -112,7 +112,7 @@ fn check(
     source: &str,
     policy: &Policy,
     validator: &Validator,
-) -> Result<Both, EvalError> {
+) -> Result<Both, PolicyFault> {
     let text = describe(file, policy)?;
     let policy = policy.new_id(PolicyId::new(&text.id));
     validate(&policy, source, validator)?;
@@ -130,24 +130,24 @@ fn parse(file: &str, text: &str) -> Result<Vec<Policy>, PolicyError> {
         Some(template) => Err(PolicyError::Policy {
             file: file.to_owned(),
             policy: template.annotation("id").unwrap_or("without an id").to_owned(),
-            fault: Box::new(EvalError::Template),
+            fault: Box::new(PolicyFault::Template),
         }),
     }
 }
 
-fn describe(file: &str, policy: &Policy) -> Result<PolicyText, EvalError> {
+fn describe(file: &str, policy: &Policy) -> Result<PolicyText, PolicyFault> {
     let annotation = |name| policy.annotation(name).map(str::trim).unwrap_or_default();
     let id = annotation("id");
     let fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     if !(1..=64).contains(&id.len()) || !id.bytes().all(fit) {
-        return Err(EvalError::Id);
+        return Err(PolicyFault::Id);
     }
     let why = annotation("why");
     if why.is_empty() {
-        return Err(EvalError::Why);
+        return Err(PolicyFault::Why);
     }
     if let Some((name, _)) = policy.annotations().find(|(name, _)| !["id", "why"].contains(name)) {
-        return Err(EvalError::Annotation { name: name.to_owned() });
+        return Err(PolicyFault::Annotation { name: name.to_owned() });
     }
     Ok(PolicyText {
         id: id.to_owned(),
@@ -163,8 +163,8 @@ fn describe(file: &str, policy: &Policy) -> Result<PolicyText, EvalError> {
 
 /// Strictly, and with warnings as errors: a policy that can never hold, or a text that looks like
 /// another, is a mistake.
-fn validate(policy: &Policy, source: &str, validator: &Validator) -> Result<(), EvalError> {
-    let unfit = |detail| EvalError::Unfit { detail };
+fn validate(policy: &Policy, source: &str, validator: &Validator) -> Result<(), PolicyFault> {
+    let unfit = |detail| PolicyFault::Unfit { detail };
     let alone = PolicySet::from_policies([policy.clone()]).map_err(|e| unfit(e.to_string()))?;
     let found = validator.validate_with_level(&alone, ValidationMode::Strict, ENTITY_STEPS_MAX);
     let first = found

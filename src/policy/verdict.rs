@@ -7,7 +7,7 @@ use std::{
 
 use cedar_policy::{Context, Entities, Entity, EntityUid};
 
-use super::{Said, Set, Trouble, entities, sorted};
+use super::{CedarAnswer, EvalError, Set, entities, sorted};
 use crate::domain::{
     decision::{Decision, Reason, Tally, Verdict},
     endpoint::EndpointId,
@@ -37,7 +37,7 @@ fn burden(tally: Tally) -> (u8, u8, u8) {
 
 /// The first tally, from one on, that lets the response run at all these sites. Asking beats taking
 /// the greater of each number: it holds for any policy, however it counts.
-fn least(sites: &[EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, Trouble> {
+fn least(sites: &[EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, EvalError> {
     'tally: for tally in tallies().filter(|tally| burden(*tally) >= burden(from)) {
         for site in sites {
             if !site.run(tally)?.allowed {
@@ -51,16 +51,16 @@ fn least(sites: &[EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, Tro
 
 /// Policy's answer to a question.
 pub(super) fn decide(set: &Set, question: &PolicyQuestion) -> Decision {
-    let answer = Evaluation::new(set, question).and_then(|inquiry| inquiry.weigh());
-    let (weighed, errors) = match answer {
-        Ok(weighed) => (weighed, Vec::new()),
-        Err(Trouble(errors)) => (SiteDecision::new(Verdict::Deny, Vec::new()), errors),
+    let answer = Evaluation::new(set, question).and_then(|evaluation| evaluation.evaluate());
+    let (decided, errors) = match answer {
+        Ok(decided) => (decided, Vec::new()),
+        Err(EvalError(errors)) => (SiteDecision::new(Verdict::Deny, Vec::new()), errors),
     };
     Decision {
-        verdict: weighed.verdict,
-        reasons: sorted(weighed.reasons),
+        verdict: decided.verdict,
+        reasons: sorted(decided.reasons),
         errors,
-        kept_out: weighed.kept_out,
+        kept_out: decided.kept_out,
         policy_hash: set.hash,
         tally: question.tally,
         break_glass: false,
@@ -98,32 +98,32 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(set: &'a Set, question: &'a PolicyQuestion) -> Result<Self, Trouble> {
+    pub(super) fn new(set: &'a Set, question: &'a PolicyQuestion) -> Result<Self, EvalError> {
         let agent = set.entities.agent(&question.agent)?;
         Ok(Self { set, question, agent, context: entities::context(question)? })
     }
 
     /// The first stage alone.
-    pub(super) fn ask_everywhere(&self) -> Result<Said, Trouble> {
+    pub(super) fn ask_everywhere(&self) -> Result<CedarAnswer, EvalError> {
         let sites = self.sites()?;
         let mut allowed = !sites.is_empty();
         let mut reasons = Vec::new();
         for site in sites {
-            let said = site.ask()?;
-            allowed &= said.allowed;
-            reasons.extend(said.reasons);
+            let answer = site.ask()?;
+            allowed &= answer.allowed;
+            reasons.extend(answer.reasons);
         }
-        Ok(Said { allowed, reasons: sorted(reasons) })
+        Ok(CedarAnswer { allowed, reasons: sorted(reasons) })
     }
 
     /// Denied endpoints are kept out of a fleet-wide request, and deny any other; of the rest the
     /// strictest answer holds.
-    fn weigh(&self) -> Result<SiteDecision, Trouble> {
+    fn evaluate(&self) -> Result<SiteDecision, EvalError> {
         let mut denied = Vec::new();
         let mut kept_out = Vec::new();
         let mut open = Vec::new();
         for site in self.sites()? {
-            let answer = site.weigh(self.question.tally)?;
+            let answer = site.evaluate(self.question.tally)?;
             if answer.verdict == Verdict::Deny {
                 kept_out.extend(site.endpoints.into_iter().map(|id| (id, answer.reasons.clone())));
                 denied.extend(answer.reasons);
@@ -145,7 +145,7 @@ impl<'a> Evaluation<'a> {
 
     /// The endpoints, those together that no policy can tell apart: an id or a group counts only
     /// where some policy names it.
-    pub(super) fn sites(&self) -> Result<Vec<EvaluationSite<'_>>, Trouble> {
+    pub(super) fn sites(&self) -> Result<Vec<EvaluationSite<'_>>, EvalError> {
         let Set { entities: policy_entities, named, .. } = self.set;
         let mut alike = BTreeMap::new();
         for facts in &self.question.endpoints {
@@ -162,7 +162,7 @@ impl<'a> Evaluation<'a> {
 }
 
 /// Approval beats running at once; the tally is the least with which all sites run.
-fn strictest(open: Vec<(EvaluationSite<'_>, SiteDecision)>) -> Result<SiteDecision, Trouble> {
+fn strictest(open: Vec<(EvaluationSite<'_>, SiteDecision)>) -> Result<SiteDecision, EvalError> {
     let (sites, answers): (Vec<_>, Vec<_>) = open.into_iter().unzip();
     let Some(from) = answers.iter().filter_map(SiteDecision::needed).max_by_key(|t| burden(*t))
     else {
@@ -177,7 +177,7 @@ fn strictest(open: Vec<(EvaluationSite<'_>, SiteDecision)>) -> Result<SiteDecisi
 
 /// Endpoints for which every policy gives the same answer.
 pub(super) struct EvaluationSite<'a> {
-    inquiry: &'a Evaluation<'a>,
+    evaluation: &'a Evaluation<'a>,
     endpoints: Vec<EndpointId>,
     uid: EntityUid,
     entities: Entities,
@@ -186,18 +186,18 @@ pub(super) struct EvaluationSite<'a> {
 impl<'a> EvaluationSite<'a> {
     /// The facts are those of any of the endpoints.
     fn new(
-        inquiry: &'a Evaluation<'a>,
+        evaluation: &'a Evaluation<'a>,
         facts: &EndpointFacts,
         endpoints: Vec<EndpointId>,
-    ) -> Result<Self, Trouble> {
-        let policy_entities = &inquiry.set.entities;
+    ) -> Result<Self, EvalError> {
+        let policy_entities = &evaluation.set.entities;
         let endpoint = policy_entities.endpoint(facts)?;
         let uid = endpoint.uid();
-        let entities = policy_entities.with([inquiry.agent.clone(), endpoint])?;
-        Ok(Self { inquiry, endpoints, uid, entities })
+        let entities = policy_entities.with([evaluation.agent.clone(), endpoint])?;
+        Ok(Self { evaluation, endpoints, uid, entities })
     }
 
-    fn weigh(&self, given: Tally) -> Result<SiteDecision, Trouble> {
+    fn evaluate(&self, given: Tally) -> Result<SiteDecision, EvalError> {
         let asked = self.ask()?;
         if !asked.allowed {
             return Ok(SiteDecision::new(Verdict::Deny, asked.reasons));
@@ -213,16 +213,16 @@ impl<'a> EvaluationSite<'a> {
         Ok(SiteDecision::new(Verdict::Approval(tally), held))
     }
 
-    fn ask(&self) -> Result<Said, Trouble> {
-        self.put("ask", self.inquiry.context.clone())
+    fn ask(&self) -> Result<CedarAnswer, EvalError> {
+        self.query("ask", self.evaluation.context.clone())
     }
 
-    fn run(&self, tally: Tally) -> Result<Said, Trouble> {
-        self.put("run", entities::with_votes(&self.inquiry.context, tally)?)
+    fn run(&self, tally: Tally) -> Result<CedarAnswer, EvalError> {
+        self.query("run", entities::with_votes(&self.evaluation.context, tally)?)
     }
 
-    fn put(&self, stage: &str, context: Context) -> Result<Said, Trouble> {
-        let Evaluation { set, question, agent, .. } = self.inquiry;
+    fn query(&self, stage: &str, context: Context) -> Result<CedarAnswer, EvalError> {
+        let Evaluation { set, question, agent, .. } = self.evaluation;
         let action = format!("{stage}:{}", question.action.kind());
         let request =
             set.entities.cedar_request(agent.uid(), &action, self.uid.clone(), context)?;

@@ -22,7 +22,7 @@ pub use keep::{
 /// A signed-in person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSession {
-    /// Who.
+    /// The person who signed in.
     pub person: Person,
     /// When it began.
     pub created_at: Time,

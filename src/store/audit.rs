@@ -31,7 +31,7 @@ pub struct AuditFilter {
     pub endpoint: Option<String>,
     /// The address, account, person or agent acted on.
     pub target: Option<String>,
-    /// One request.
+    /// Events of this request.
     pub request: Option<String>,
     /// Events of requests that this policy decided.
     pub policy: Option<String>,
@@ -76,7 +76,7 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
     Ok(entry.seq)
 }
 
-/// The place of an entry, as SQLite holds it.
+/// The place of an entry, as `SQLite` holds it.
 fn place(seq: u64) -> Result<i64, StoreError> {
     At { table: "audit", id: &seq.to_string() }.integer(seq)
 }

@@ -18,14 +18,14 @@ use crate::domain::{
 pub struct StoredNotice {
     /// Its number: 1, 2, 3, …
     pub number: i64,
-    /// What people are told.
+    /// The notice.
     pub notice: Notice,
 }
 
 /// One notice to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// What.
+    /// The notice, with its number.
     pub noted: StoredNotice,
     /// By which channel.
     pub channel: String,
@@ -37,7 +37,7 @@ pub struct Delivery {
     pub since: Time,
 }
 
-/// How a channel is doing.
+/// What became of the deliveries of a channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChannelActivity {
     /// When something last arrived.
@@ -166,7 +166,7 @@ pub async fn record_try(
     Ok(())
 }
 
-/// It arrived.
+/// Records that a delivery arrived.
 pub async fn delivered(tx: &mut Tx<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
     let sql = "UPDATE delivery SET delivered_at = $4, problem = NULL
          WHERE notice_id = $1 AND channel = $2 AND receiver = $3";
@@ -174,7 +174,7 @@ pub async fn delivered(tx: &mut Tx<'_>, delivery: &Delivery, now: Time) -> Resul
     Ok(())
 }
 
-/// It did not arrive, and why; with a time: it is given up.
+/// Records why a delivery did not arrive; with a time, that it is given up.
 pub async fn failed(
     tx: &mut Tx<'_>,
     delivery: &Delivery,
@@ -191,7 +191,7 @@ pub async fn failed(
     Ok(())
 }
 
-/// How a channel is doing.
+/// What became of the deliveries of a channel.
 pub async fn channel_activity(
     read: &mut impl Read,
     channel: &str,

@@ -1,5 +1,5 @@
 //! Requests: inserted and advanced only by a [`Transition`], so never without its audit event and
-//! what people are told of it.
+//! its notices.
 
 use std::collections::HashMap;
 

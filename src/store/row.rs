@@ -56,7 +56,7 @@ impl<'a> At<'a> {
         T::try_from(number).map_err(|_range| self.wrong("a number is out of range"))
     }
 
-    /// A number as SQLite holds it.
+    /// A number as `SQLite` holds it.
     pub(super) fn integer(self, number: u64) -> Result<i64, StoreError> {
         i64::try_from(number).map_err(|_range| self.wrong("a number is out of range"))
     }

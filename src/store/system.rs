@@ -1,4 +1,4 @@
-//! The kill switch, the policy sets, and counts for whoever watches the broker.
+//! The kill switch, the policy sets, and counts for monitoring.
 
 use sqlx::{Row as _, sqlite::SqliteRow};
 

@@ -130,9 +130,10 @@ impl From<BrokerError> for PageError {
                 "Not done",
                 format!("Nothing was changed: {words}."),
             ),
-            BrokerError::Manager(_) | BrokerError::Policy(_) | BrokerError::Store(_) => {
-                Self::internal(&error)
-            }
+            BrokerError::Manager(_)
+            | BrokerError::Policy(_)
+            | BrokerError::Hashing(_)
+            | BrokerError::Store(_) => Self::internal(&error),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn check_strength(password: &str) -> Result<(), BrokerError> {
 }
 
 /// Hashes with argon2id, 19 MiB and two passes (the default of OWASP's password storage sheet).
-pub(super) async fn hash_password(clock: &Clock, password: &str) -> String {
+pub(super) async fn hash_password(clock: &Clock, password: &str) -> Result<String, BrokerError> {
     let salt: [u8; 16] = clock.random();
     let password = password.to_owned();
     let hashed = tokio::task::spawn_blocking(move || {
@@ -33,8 +33,10 @@ pub(super) async fn hash_password(clock: &Clock, password: &str) -> String {
             .hash_password_with_salt(password.as_bytes(), &salt)
             .map(|hash| hash.to_string())
     });
-    // A hash that cannot be made is one that no password gives: nobody gets in.
-    hashed.await.ok().and_then(Result::ok).unwrap_or_else(|| UNMATCHABLE.to_owned())
+    match hashed.await {
+        Ok(hash) => hash.map_err(|error| BrokerError::Hashing(error.to_string())),
+        Err(error) => Err(BrokerError::Hashing(error.to_string())),
+    }
 }
 
 pub(super) async fn verify_password(hash: String, password: &str) -> bool {

@@ -141,7 +141,7 @@ impl Broker {
         if old == new {
             return Err(BrokerError::WeakPassword);
         }
-        let hash = &hash_password(self.clock(), new).await;
+        let hash = &hash_password(self.clock(), new).await?;
         let now = self.clock().now();
         let event =
             &AuditEvent::new(EventKind::PasswordChanged, Actor::from(&person), None, json!({}));

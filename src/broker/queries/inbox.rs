@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use super::view::{PAGE_ROWS, Permission};
+use super::view::Permission;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -14,6 +14,7 @@ use crate::{
         actor::Agent,
         facts::{Resource, Verb},
         id::RequestId,
+        len_u64,
         request::Request,
     },
     store::{
@@ -22,6 +23,8 @@ use crate::{
     },
 };
 
+/// How many groups a section of a page shows.
+const PAGE_GROUPS: usize = 50;
 /// How many requests of one card are shown.
 pub const MEMBERS_MAX: usize = 10;
 
@@ -111,7 +114,7 @@ impl Broker {
     /// How many requests wait for this person.
     pub async fn pending_count(&self, who: &SignedIn) -> Result<u64, BrokerError> {
         let (mine, _) = self.pending_by_deadline(&mut self.store().reader().await?, who).await?;
-        Ok(u64::try_from(mine.len()).unwrap_or(u64::MAX))
+        Ok(len_u64(mine.len()))
     }
 
     /// All that waits and that the person may see: what waits for the person, and the rest.
@@ -137,7 +140,7 @@ async fn section(
     asked: Vec<PendingRow>,
     after: Option<Cursor>,
 ) -> Result<InboxSection, BrokerError> {
-    let number = u64::try_from(asked.len()).unwrap_or(u64::MAX);
+    let number = len_u64(asked.len());
     let (heaps, next) = take_page(group_rows(asked), after);
     let mut groups = Vec::with_capacity(heaps.len());
     for RowGroup { members, .. } in heaps {
@@ -157,9 +160,8 @@ async fn section(
 fn take_page(heaps: Vec<RowGroup>, after: Option<Cursor>) -> (Vec<RowGroup>, Option<Cursor>) {
     let later = |heap: &RowGroup| after.is_none_or(|after| heap.place > after);
     let mut page: Vec<_> = heaps.into_iter().filter(later).collect();
-    let rows = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-    let more = page.len() > rows;
-    page.truncate(rows);
+    let more = page.len() > PAGE_GROUPS;
+    page.truncate(PAGE_GROUPS);
     let next = page.last().filter(|_| more).map(|heap| heap.place);
     (page, next)
 }

@@ -3,7 +3,7 @@
 use crate::{
     broker::{Broker, BrokerError, SignedIn, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
-    domain::{Time, action::with_count, facts::Verb},
+    domain::{Time, action::with_count, facts::Verb, seconds_of},
     store::{
         audit::{self, Verified},
         requests, system,
@@ -109,13 +109,12 @@ impl Broker {
 /// Why approved requests of a manager wait.
 fn outage(manager: &Connector, now: Time) -> Option<String> {
     let CircuitOpen { since, why, next_try } = manager.health(now).circuit_open?;
-    let seconds = (next_try - now).num_seconds().max(0);
     Some(format!(
         "The manager {} does not answer since {} UTC: {why}. Approved requests wait; it is tried \
          again in {}.",
         manager.name(),
         since.format("%H:%M"),
-        with_count(u64::try_from(seconds).unwrap_or(0), "second"),
+        with_count(seconds_of(next_try - now), "second"),
     ))
 }
 

@@ -13,8 +13,10 @@ use crate::{
         actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
         facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
+        len_u64,
         lifecycle::Reevaluation,
         request::Request,
+        seconds_of,
     },
     store::{Read, StoreError, accounts, requests},
 };
@@ -86,14 +88,14 @@ impl Broker {
             claim: request.claim.clone(),
             target: self.target_facts(&request.action),
             alert: with_age(request.alert.clone(), now - request.asked_at),
-            scope: u64::try_from(scope).unwrap_or(u64::MAX),
+            scope: len_u64(scope),
             fleet_wide: request.fleet_wide,
             endpoints: endpoints.collect(),
             ran_last_hour: requests::ran_since(read, agent.id, request.id, hour_ago).await?,
             refused_last_day: requests::refused_since(read, agent.id, request.id, day_ago).await?,
             open_requests: requests::open_count(read, agent.id, asked).await?,
             asks_last_minute: requests::asks_in_minute(read, agent.id, asked).await?,
-            rejected_seconds_ago: rejected.map(|at| elapsed_secs(at, request.asked_at)),
+            rejected_seconds_ago: rejected.map(|at| seconds_of(request.asked_at - at)),
             now,
             business_hours: in_business_hours(&self.settings().business_hours, now),
             tally: request.tally(agent),
@@ -134,15 +136,9 @@ async fn requester_role_now(
     Ok(person.filter(sound).map(|person| person.role))
 }
 
-/// Seconds from one moment to a later one.
-fn elapsed_secs(from: Time, to: Time) -> u64 {
-    u64::try_from((to - from).num_seconds()).unwrap_or(0)
-}
-
 /// An alert as it is by now: its age was read when the request was asked.
 fn with_age(mut alert: AlertFacts, since: TimeDelta) -> AlertFacts {
-    let since = u64::try_from(since.num_seconds()).unwrap_or(0);
-    alert.age_seconds = alert.age_seconds.map(|age| age.saturating_add(since));
+    alert.age_seconds = alert.age_seconds.map(|age| age.saturating_add(seconds_of(since)));
     alert
 }
 
@@ -173,7 +169,7 @@ fn matches_any(list: &[String], name: &str) -> bool {
 
 fn in_business_hours(hours: &BusinessHours, now: Time) -> bool {
     let local = now + TimeDelta::minutes(i64::from(hours.utc_offset_minutes));
-    let day = u8::try_from(local.weekday().number_from_monday()).unwrap_or(0);
-    let hour = u8::try_from(local.hour()).unwrap_or(0);
-    hours.days.contains(&day) && hours.hours.contains(&hour)
+    let (day, hour) = (local.weekday().number_from_monday(), local.hour());
+    let open = u32::from(hours.hours.start)..u32::from(hours.hours.end);
+    hours.days.iter().any(|open_day| u32::from(*open_day) == day) && open.contains(&hour)
 }

@@ -109,7 +109,7 @@ impl Reply {
         })
     }
 
-    /// The body as JSON; an empty form where it is none.
+    /// The body as JSON; the default where it is not JSON.
     pub(in crate::connector) fn json_or_default<T: DeserializeOwned + Default>(&self) -> T {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }

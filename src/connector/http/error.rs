@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// Why an outside system did not do what it was asked. `system` names it and its address.
+/// Why an outside system did not do what it was asked. In every variant `system` is its name and
+/// address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectorError {
     /// There is no connection, or it broke, or no answer came in time.
     #[error("{system} does not answer: {why}; check its address and that it is running")]
     Unreachable {
-        /// Which system.
         system: String,
         /// How the connection ended.
         why: String,
@@ -16,11 +16,10 @@ pub enum ConnectorError {
     /// It showed a certificate that is not the configured one.
     #[error(
         "the certificate of {system} is not trusted: {why}; it has the SHA-256 fingerprint \
-         {presented}. if that is the fingerprint of the right machine, set pin_sha256 to it, or \
+         {presented}. If that is the fingerprint of the right machine, set pin_sha256 to it, or \
          set ca_file and tls_server_name to what the certificate carries"
     )]
     Certificate {
-        /// Which system.
         system: String,
         /// What is wrong with it.
         why: String,
@@ -29,26 +28,19 @@ pub enum ConnectorError {
     },
     /// Wrong user or password.
     #[error(
-        "{system} refuses the user name or the password; correct them in the configuration and start \
-         the broker again"
+        "{system} rejects the user name or the password; correct them in the configuration and \
+         restart the broker"
     )]
-    LoginRefused {
-        /// Which system.
-        system: String,
-    },
+    LoginRefused { system: String },
     /// Too many wrong passwords came from this machine.
     #[error(
-        "{system} lets nobody sign in from this machine after too many wrong passwords; correct \
+        "{system} blocks all logins from this machine after too many wrong passwords; correct \
          the password and wait five minutes"
     )]
-    Blocked {
-        /// Which system.
-        system: String,
-    },
+    Blocked { system: String },
     /// The user lacks a right.
     #[error("{system} refuses: {detail}; give the user the right {right}")]
     Forbidden {
-        /// Which system.
         system: String,
         /// The right, as the system names it.
         right: String,
@@ -57,32 +49,29 @@ pub enum ConnectorError {
     },
     /// Too many calls in this minute, by all clients together.
     #[error(
-        "{system} answers no more calls for {seconds} s; wait, or raise its \
+        "{system} accepts no more calls for {seconds} s; wait, or raise its \
          max_request_per_minute"
     )]
     RateLimited {
-        /// Which system.
         system: String,
         /// How long nothing is asked, in seconds.
         seconds: u32,
     },
-    /// So many calls in this minute, by this broker, that the others would suffer.
+    /// The broker's own limit, which leaves room in the system's limit for other clients.
     #[error(
-        "Countersign itself waits for {seconds} s: the {calls} calls a minute that it may make to \
-         {system} are used up"
+        "rate limit reached: Countersign makes at most {calls} calls per minute to {system}; it \
+         waits for {seconds} s"
     )]
     OverBudget {
-        /// Which system.
         system: String,
         /// The most calls in a minute.
         calls: usize,
         /// Until there is room again, in seconds.
         seconds: u32,
     },
-    /// It failed several times in a row, and is left alone for a while.
-    #[error("{system} is not called for {seconds} s, because it failed again and again: {why}")]
+    /// It failed several times in a row, and is not called for a while.
+    #[error("{system} is not called for {seconds} s, because calls to it kept failing: {why}")]
     CircuitOpen {
-        /// Which system.
         system: String,
         /// How the last call failed.
         why: String,
@@ -92,7 +81,6 @@ pub enum ConnectorError {
     /// It is starting, stopping or lacks one of its parts.
     #[error("{system} is not ready: {detail}; try again in a moment")]
     Busy {
-        /// Which system.
         system: String,
         /// The system's words.
         detail: String,
@@ -100,27 +88,25 @@ pub enum ConnectorError {
     /// Any other answer that is not the one expected.
     #[error("{system} answered {status}: {detail}")]
     Answer {
-        /// Which system.
         system: String,
         /// The HTTP status.
         status: u16,
         /// The system's words, or what is wrong with them.
         detail: String,
     },
-    /// More than anybody should have to read.
+    /// Its answer is larger than this client reads.
     #[error("{system} answered with more than {limit}")]
     TooLarge {
-        /// Which system.
         system: String,
         /// The limit with its unit.
         limit: String,
     },
     /// The configuration is wrong.
-    #[error("`{value}` is not right for {key}: {allowed}")]
+    #[error("`{value}` is not a valid {key}: {allowed}")]
     Settings {
         /// The key in the configuration.
         key: String,
-        /// Its value.
+        /// What the configuration holds for it.
         value: String,
         /// What would be right.
         allowed: String,

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use zeroize::Zeroizing;
+
 /// How an outside system proves that it is the right one. Deliberately absent: a way to trust
 /// anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +24,14 @@ pub enum Tls {
     Plain,
 }
 
-/// A password or a token.
+/// A password or a token. Never shown, and wiped from memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Hides a text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     pub(in crate::connector) fn expose(&self) -> &str {

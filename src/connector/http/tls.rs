@@ -41,7 +41,7 @@ pub(in crate::connector) fn client_config(
             Judge::Chain(chain(file, Arc::clone(&provider), section)?, name.transpose()?)
         }
         Tls::Pin { sha256 } => Judge::Pin(*sha256),
-        Tls::Plain => Judge::Nobody,
+        Tls::Plain => Judge::NoOne,
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -89,8 +89,8 @@ enum Judge {
     Chain(Arc<WebPkiServerVerifier>, Option<ServerName<'static>>),
     /// By its SHA-256.
     Pin([u8; 32]),
-    /// The address is `http://`; should TLS be spoken all the same, nobody is trusted.
-    Nobody,
+    /// The address is `http://`; if TLS is used all the same, no certificate is trusted.
+    NoOne,
 }
 
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl ServerCertVerifier for Verifier {
             }
             Judge::Pin(sha256) if presented.bytes() == sha256 => Ok(()),
             Judge::Pin(_) => Err("it is not the one that pin_sha256 names".to_owned()),
-            Judge::Nobody => Err("neither ca_file nor pin_sha256 is set".to_owned()),
+            Judge::NoOne => Err("neither ca_file nor pin_sha256 is set".to_owned()),
         };
         match verdict {
             Ok(()) => Ok(ServerCertVerified::assertion()),

@@ -8,7 +8,7 @@ use super::Message;
 use crate::domain::all_variants;
 use crate::text::notification::{self, title};
 
-/// How a webhook is told.
+/// The form in which a webhook takes a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase", const_into_str)]

@@ -28,7 +28,7 @@ use crate::{
 
 /// The section of the configuration.
 const SECTION: &str = "notify.mail";
-/// A mail takes about ten answers; all of them together may take so many times the deadline.
+/// A mail takes about ten replies; together they may take this many times the deadline.
 const PATIENCE: u32 = 3;
 /// How long a reply may be, in bytes.
 const REPLY_BYTES_MAX: u64 = 64 * 1024;
@@ -38,7 +38,7 @@ const REPLY_BYTES_MAX: u64 = 64 * 1024;
 pub struct MailSettings {
     /// The mail server: a name, or an address without brackets.
     pub host: String,
-    /// Its port.
+    /// The port that it listens on: often 587, or 465 with `implicit`.
     pub port: u16,
     /// TLS from the first byte, rather than after `STARTTLS`. Without [`Tls::Plain`] one of the two
     /// is insisted on.
@@ -103,7 +103,7 @@ impl MailChannel {
 
     pub(super) async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
         let to = message.to.as_deref().filter(|to| is_mail_address(to));
-        let to = to.ok_or_else(|| self.wrong("the receiver's mail address is none"))?;
+        let to = to.ok_or_else(|| self.wrong("the recipient's mail address is not valid"))?;
         self.in_time(async {
             let mut session = self.begin().await?;
             session.ask(&format!("MAIL FROM:<{}>", self.settings.from), 250).await?;
@@ -223,7 +223,7 @@ impl SmtpSession {
         Ok(self)
     }
 
-    /// The connection itself, for TLS. What came before TLS began is nobody's word.
+    /// The connection itself, for TLS. What came before TLS began is not trusted.
     fn bare(self) -> Result<TcpStream, ConnectorError> {
         match self.wire {
             SmtpStream::Plain(reader) if reader.buffer().is_empty() => Ok(reader.into_inner()),
@@ -234,7 +234,7 @@ impl SmtpSession {
         }
     }
 
-    /// Says a line and wants this code; the reply's lines.
+    /// Says a line and requires this code; the lines of the reply.
     async fn ask(&mut self, line: &str, code: u16) -> Result<Vec<String>, ConnectorError> {
         let said = format!("{line}\r\n");
         let done = match &mut self.wire {

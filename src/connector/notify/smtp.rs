@@ -1,4 +1,5 @@
-//! A connection of its own, plain and then over TLS: for mail, and for whoever looks who is there.
+//! A connection of its own, plain and then over TLS: for mail, and to read the certificate
+//! of a system.
 
 use std::{sync::Arc, time::Duration};
 

@@ -18,17 +18,17 @@ use crate::connector::http::{
     secret::{Secret, Tls},
 };
 
-/// So much of an answer is read.
+/// How much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How long a key may be, in bytes.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// What a webhook is told beside its letters.
+/// How a webhook is reached and what it requires.
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     /// What it is called here.
     pub name: String,
-    /// Where it is: at some receivers whoever knows it may post.
+    /// Where it is: some receivers let anyone post who knows it.
     pub url: Secret,
     /// In which form.
     pub format: WebhookFormat,

@@ -9,7 +9,7 @@ use super::{
     connection::time,
     indexer::{Hit, IndexerClient, text},
 };
-use crate::domain::{Time, action::Action, facts::AlertFacts};
+use crate::domain::{Time, action::Action, facts::AlertFacts, seconds_of};
 
 /// How far the manager's clock may be ahead of ours.
 const AHEAD_SECS_MAX: i64 = 300;
@@ -83,7 +83,7 @@ fn age_seconds(alert: &Value, now: Time) -> Option<u64> {
     if age < TimeDelta::seconds(-AHEAD_SECS_MAX) {
         return None;
     }
-    Some(u64::try_from(age.num_seconds()).unwrap_or(0))
+    Some(seconds_of(age))
 }
 
 fn summary(alert: &Value, level: Option<u8>) -> String {

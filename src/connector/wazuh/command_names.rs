@@ -1,7 +1,7 @@
 //! The names of commands that a manager has, discovered from the manager and kept fresh.
 //!
 //! `ar.conf` has an entry for each `<active-response>` block: the name of its command and its
-//! timeout. In a cluster each node has its own, and nobody keeps them alike.
+//! timeout. In a cluster each node has its own, and Wazuh does not keep them alike.
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use super::{
     connection::ManagerConnection,
+    envelope::Items,
     scripts::{EXPIRY_SECS, is_shipped_script},
     settings::is_valid_name,
 };
@@ -27,7 +28,7 @@ use crate::{
 
 /// How long what was discovered counts.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
-/// The key of a manager that is no cluster.
+/// The key of a manager that is not a cluster.
 const ALONE: &str = "";
 
 /// What the manager, or one node of a cluster, has configured.
@@ -42,8 +43,8 @@ struct ConfiguredCommand {
 }
 
 impl CommandTable {
-    /// The name of the command that runs a script with this timeout: one that has the twin, where
-    /// there is a choice.
+    /// The name of the command that runs a script with this timeout: one with an expiry
+    /// command, where there is a choice.
     pub(super) fn command(&self, script: &str, seconds: u32) -> Option<&str> {
         let fits = |(_, c): &(&String, &ConfiguredCommand)| {
             c.executable == script && c.timeouts.contains(&seconds)
@@ -53,7 +54,7 @@ impl CommandTable {
         fitting.find(|name| self.has(name, EXPIRY_SECS)).or(first)
     }
 
-    /// The name of the command that runs a script, for advice: Wazuh's own where there is none.
+    /// The name of the command that runs a script, for advice: Wazuh's own where it is not known.
     pub(super) fn command_name<'a>(&'a self, script: &'a str) -> &'a str {
         let named = self.0.iter().find(|(_, command)| command.executable == script);
         named.map_or(script.trim_end_matches(".exe"), |(name, _)| name)
@@ -128,7 +129,7 @@ pub(super) struct CommandNames {
 }
 
 impl CommandNames {
-    /// Whether the manager is known to be no cluster.
+    /// Whether the manager is known not to be a cluster.
     pub(super) fn is_single_node(&self) -> bool {
         self.alone.load(Ordering::Relaxed)
     }
@@ -176,32 +177,18 @@ impl CommandNames {
 /// The time there, and whether it is a cluster.
 async fn begin(manager: &ManagerConnection, now: Time) -> Result<Discovered, ConnectorError> {
     #[derive(Deserialize)]
-    struct Answer {
-        data: Data,
-    }
-    #[derive(Deserialize)]
-    struct Data {
+    struct ClusterStatus {
         enabled: String,
         running: String,
     }
     manager.info(now).await?;
-    let status: Result<Answer, _> = manager.read("/cluster/status", "cluster:status", now).await;
+    let status = manager.read("/cluster/status", "cluster:status", now).await;
     let cluster = match status {
-        Ok(Answer { data }) => Some(data.enabled == "yes" && data.running == "yes"),
+        Ok(ClusterStatus { enabled, running }) => Some(enabled == "yes" && running == "yes"),
         Err(ConnectorError::Forbidden { .. } | ConnectorError::Answer { status: 404, .. }) => None,
         Err(error) => return Err(error),
     };
     Ok(Discovered { read_at: now, cluster, per_node: false, nodes: BTreeMap::new() })
-}
-
-#[derive(Deserialize)]
-struct Answer<T> {
-    data: Data<T>,
-}
-
-#[derive(Deserialize)]
-struct Data<T> {
-    affected_items: Vec<T>,
 }
 
 #[derive(Deserialize)]
@@ -241,7 +228,7 @@ async fn configured(
     now: Time,
 ) -> Result<Result<CommandTable, String>, ConnectorError> {
     if node != ALONE && !is_valid_name(node) {
-        return Ok(Err(format!("the name of the node {} is none", first_chars(&node))));
+        return Ok(Err(format!("{} is not a valid node name", first_chars(&node))));
     }
     let (part, right) = match node {
         ALONE => ("/manager".to_owned(), "manager:read, and in a cluster cluster:read".to_owned()),
@@ -249,15 +236,15 @@ async fn configured(
     };
     let read = async {
         let path = format!("{part}/configuration/analysis/active_response");
-        let blocks: Answer<Blocks> = manager.read(&path, &right, now).await?;
+        let blocks: Items<Blocks> = manager.read(&path, &right, now).await?;
         let path = format!("{part}/configuration/analysis/command");
-        let commands: Answer<Commands> = manager.read(&path, &right, now).await?;
-        Ok(joined(blocks.data.affected_items, commands.data.affected_items))
+        let commands: Items<Commands> = manager.read(&path, &right, now).await?;
+        Ok(joined(blocks.affected_items, commands.affected_items))
     };
     match read.await {
         Ok(names) => Ok(Ok(names)),
         Err(ConnectorError::Forbidden { .. }) => Ok(Err(format!(
-            "Countersign cannot learn which timed commands the manager has: give its API user the \
+            "Countersign cannot read which timed commands the manager has: give its API user the \
              right {right}; permanent responses work without"
         ))),
         Err(ConnectorError::Answer { status: 404, .. }) => Ok(Err(

@@ -3,7 +3,7 @@
 //! Sources: the scripts that Wazuh 4.14 ships, `src/os_execd` for the two kinds of name. `!x` runs
 //! the file `active-response/bin/x` and nothing ends it; `x600` is an entry that the manager makes
 //! of an `<active-response>` block, and the endpoint ends it after 600 seconds. The API can only
-//! say "add": what ends a response early is the block's twin with a timeout of one second, or a
+//! say "add": what ends a response early is a second block with a timeout of one second, or a
 //! script that the configuration names.
 
 use std::{collections::BTreeMap, net::IpAddr};
@@ -69,7 +69,7 @@ impl CommandRequest<'_> {
         }
         let Term::Seconds(seconds) = term else { return Ok(format!("!{script}")) };
         let names = names.map_err(unread)?;
-        // A timeout of 0 never ends, and 1 is the twin.
+        // A timeout of 0 never ends, and 1 is the expiry command.
         let found = if seconds > EXPIRY_SECS { names.command(script, seconds) } else { None };
         found.map(|name| format!("{name}{seconds}")).ok_or_else(|| {
             let others: Vec<_> = names.durations(script).iter().map(u32::to_string).collect();
@@ -127,7 +127,7 @@ fn unread(why: &str) -> SkipReason {
     SkipReason::NotConfigured(why.to_owned())
 }
 
-/// The twin of the command that made a timed block: the endpoint's timer for it becomes one second.
+/// The expiry command of a timed block: the endpoint's timer for it becomes one second.
 fn expiry_command(
     script: &str,
     seconds: u32,

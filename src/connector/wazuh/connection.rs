@@ -1,11 +1,14 @@
-//! The manager's API: reads, and the one call that acts. Every call passes the gate.
+//! The manager's API: reads, and the one call that acts. Every call passes the rate budget.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{client::ManagerClient, login::Login, manager_error::refusal, settings::WazuhSettings};
+use super::{
+    client::ManagerClient, envelope::Envelope, login::Login, manager_error::refusal,
+    settings::WazuhSettings,
+};
 use crate::{
     connector::{
         http::{
@@ -39,10 +42,10 @@ impl ManagerInfo {
     }
 
     /// What keeps it from taking responses the way this connector sends them.
-    pub(super) fn trouble(&self) -> Option<&'static str> {
+    pub(super) fn unsupported(&self) -> Option<&'static str> {
         let (first, gone) = VERSIONS;
         match version(&self.api_version) {
-            None => Some("this is no version that Countersign knows; it needs Wazuh 4.2 to 4.14"),
+            None => Some("Countersign does not know this version; it needs Wazuh 4.2 to 4.14"),
             Some(version) if version < first => {
                 Some("it is too old: upgrade it to Wazuh 4.2 or newer, below 5.0")
             }
@@ -65,7 +68,7 @@ pub(super) fn version(text: &str) -> Option<(u32, u32)> {
 pub(super) struct ManagerConnection {
     pub(super) reads: ManagerClient,
     pub(super) calls: ManagerClient,
-    pub(super) gate: Arc<RateBudget>,
+    pub(super) budget: Arc<RateBudget>,
     pub(super) login: Login,
     /// How far the manager's clock is ahead of ours, as of its last answer.
     ahead: Mutex<Option<TimeDelta>>,
@@ -77,22 +80,22 @@ impl ManagerConnection {
         let section = settings.section();
         let address = BaseUrl::read(url, tls, &section)?;
         let system = format!("the manager {name} at {}", address.url);
-        let gate = Arc::new(RateBudget::new(system.clone(), settings.calls_per_minute_max));
-        let line = |connections, deadline| {
+        let budget = Arc::new(RateBudget::new(system.clone(), settings.calls_per_minute_max));
+        let client = |connections, deadline| {
             let place = (system.clone(), address.clone());
             let http = HttpClient::new(place, tls, &section, connections, deadline)?;
-            Ok::<_, ConnectorError>(ManagerClient { http, budget: Arc::clone(&gate) })
+            Ok::<_, ConnectorError>(ManagerClient { http, budget: Arc::clone(&budget) })
         };
         Ok(Self {
-            reads: line(Connections::Kept, settings.read_deadline)?,
-            calls: line(Connections::Fresh, settings.call_deadline)?,
+            reads: client(Connections::Kept, settings.read_deadline)?,
+            calls: client(Connections::Fresh, settings.call_deadline)?,
             login: Login::new(user.clone(), password.clone()),
             ahead: Mutex::default(),
-            gate,
+            budget,
         })
     }
 
-    /// Reads something. A token that is refused is renewed once: it may have died before its
+    /// Reads the `data` of an answer. A token that is refused is renewed once: it may have died before its
     /// time, when the user's rights changed or the manager restarted.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
@@ -108,7 +111,8 @@ impl ManagerConnection {
         if reply.status != 200 {
             return Err(refusal(http, &reply, right));
         }
-        reply.json().map_err(|detail| http.malformed(&reply, detail))
+        let answer: Envelope<T> = reply.json().map_err(|detail| http.malformed(&reply, detail))?;
+        Ok(answer.data)
     }
 
     async fn read_once(&self, path: &str, now: Time) -> Result<Reply, ConnectorError> {
@@ -124,22 +128,18 @@ impl ManagerConnection {
     /// Asks who it is, and what time it is there.
     pub(super) async fn info(&self, now: Time) -> Result<ManagerInfo, ConnectorError> {
         #[derive(Deserialize)]
-        struct Answer {
-            data: Data,
-        }
-        #[derive(Deserialize)]
-        struct Data {
+        struct ApiInfo {
             api_version: String,
             #[serde(default)]
             hostname: String,
             timestamp: Option<String>,
         }
-        let Answer { data } = self.read("/", "to use the API", now).await?;
-        let there = data.timestamp.as_deref().and_then(time);
+        let info: ApiInfo = self.read("/", "to use the API", now).await?;
+        let there = info.timestamp.as_deref().and_then(time);
         if let Some(there) = there {
             *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(there - now);
         }
-        Ok(ManagerInfo { api_version: data.api_version, hostname: data.hostname })
+        Ok(ManagerInfo { api_version: info.api_version, hostname: info.hostname })
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.

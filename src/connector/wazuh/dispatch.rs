@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{
     super::{DispatchResult, DispatchTurn},
     Wazuh,
+    envelope::Envelope,
     manager_error::{ManagerError, refusal},
 };
 use crate::{
@@ -35,8 +36,8 @@ use crate::{
 
 /// What 4.14.0 and later reach with one call; the rest of a longer list is dropped silently.
 const ENDPOINTS_MAX: usize = 500;
-/// How many ids nobody asked for a summary names.
-const STRANGERS_SHOWN_MAX: usize = 5;
+/// How many ids that were not asked for a summary names.
+const UNASKED_SHOWN_MAX: usize = 5;
 
 /// The command is not in the node's `ar.conf`.
 const NO_SUCH_NAME: u32 = 1652;
@@ -67,10 +68,10 @@ impl DispatchResult {
 
     fn unknown(order: &Order, why: &str) -> Self {
         let outcome = Outcome::Unknown { why: why.to_owned() };
-        Self::all(order, &outcome, format!("nobody knows whether it was sent: {why}"))
+        Self::all(order, &outcome, format!("it is unknown whether it was sent: {why}"))
     }
 
-    /// Surely nothing was sent, because of this error.
+    /// Certainly nothing was sent, because of this error.
     fn unsent(order: &Order, error: &ConnectorError) -> Self {
         let Some(wait) = error.retry_in() else {
             return Self::not_sent(order, &error.to_string());
@@ -148,7 +149,7 @@ impl Wazuh {
         }
     }
 
-    /// What an answer means. `one_node`: nobody else can have done a part of the work; in a
+    /// What an answer means. `one_node`: no other node can have done a part of the work; in a
     /// cluster, the error of one node hides what the others have done. Sources:
     /// `framework/wazuh/core/cluster/dapi/dapi.py`, captures 24-103; `docs/endings.md` is the
     /// table.
@@ -156,7 +157,7 @@ impl Wazuh {
         let error = || refusal(&self.manager.calls.http, reply, "active-response:command");
         match (reply.status, one_node) {
             (200, _) => match reply.json() {
-                Ok(answer) => told(order, &answer),
+                Ok(Envelope { data }) => by_endpoint(order, &data),
                 Err(why) => DispatchResult::unknown(order, &format!("answered 200, but {why}")),
             },
             (401 | 429, _) => DispatchResult::unsent(order, &error()),
@@ -185,12 +186,7 @@ fn time_left(deadline: Time, now: Time) -> Option<Duration> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
+struct DispatchAnswer {
     affected_items: Vec<String>,
     #[serde(default)]
     failed_items: Vec<Failed>,
@@ -209,7 +205,7 @@ struct FailedBecause {
     message: String,
 }
 
-impl Data {
+impl DispatchAnswer {
     /// What is said of one endpoint. `error: 0` and the message count for nothing: both are also
     /// sent when nothing was done.
     fn outcome(&self, id: &EndpointId) -> Outcome {
@@ -225,8 +221,8 @@ impl Data {
         }
     }
 
-    /// Ids that nobody asked for.
-    fn strangers(&self, order: &Order) -> BTreeSet<&str> {
+    /// Ids in the answer that were not asked for.
+    fn unasked(&self, order: &Order) -> BTreeSet<&str> {
         let failed = self.failed_items.iter().flat_map(|failed| &failed.id);
         let named = self.affected_items.iter().chain(failed).map(String::as_str);
         named.filter(|id| order.endpoints.iter().all(|asked| asked.as_str() != *id)).collect()
@@ -234,9 +230,9 @@ impl Data {
 }
 
 /// A valid answer: endpoint by endpoint.
-fn told(order: &Order, Answer { data }: &Answer) -> DispatchResult {
+fn by_endpoint(order: &Order, answer: &DispatchAnswer) -> DispatchResult {
     let outcomes: Vec<_> =
-        order.endpoints.iter().map(|id| (id.clone(), data.outcome(id))).collect();
+        order.endpoints.iter().map(|id| (id.clone(), answer.outcome(id))).collect();
     let count = |name: &str| outcomes.iter().filter(|(_, o)| o.name() == name).count();
     let mut summary = format!("200: {} sent", count("sent"));
     let codes: BTreeSet<_> =
@@ -249,11 +245,11 @@ fn told(order: &Order, Answer { data }: &Answer) -> DispatchResult {
     if count("not_sent") > 0 {
         write!(summary, ", {} not named in the answer", count("not_sent")).ok();
     }
-    let strangers = data.strangers(order);
-    if !strangers.is_empty() {
-        let shown: Vec<_> = strangers.iter().take(STRANGERS_SHOWN_MAX).map(first_chars).collect();
-        let (count, shown) = (strangers.len(), shown.join(", "));
-        write!(summary, "; the answer names {count} that nobody asked for: {shown}").ok();
+    let unasked = answer.unasked(order);
+    if !unasked.is_empty() {
+        let shown: Vec<_> = unasked.iter().take(UNASKED_SHOWN_MAX).map(first_chars).collect();
+        let (count, shown) = (unasked.len(), shown.join(", "));
+        write!(summary, "; the answer names {count} that were not asked for: {shown}").ok();
     }
     DispatchResult {
         report: DispatchReport { outcomes, summary, confirm_within: None },

@@ -15,6 +15,7 @@ use super::{
     command_names::CommandTable,
     commands::CommandRequest,
     connection::{ManagerInfo, time},
+    envelope::Items,
     indexer::IndexerClient,
     scripts::{EXPIRY_SECS, script},
 };
@@ -34,7 +35,7 @@ use crate::{
 const NEEDED: [&str; 3] = ["agent:read", "active-response:command", "cluster:status"];
 /// What shows the names of commands: without and with a cluster.
 const SHOWS_NAMES: (&str, &str) = ("manager:read", "cluster:read");
-/// Comes with the default policy `agents_read`, and harms nobody.
+/// Comes with the default policy `agents_read`, and does no harm.
 const HARMLESS: &str = "group:read";
 /// How many rights that are too many are named.
 const RIGHTS_SHOWN_MAX: usize = 12;
@@ -44,7 +45,7 @@ const SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 const NAMES_MAX: usize = 64;
 /// `restart-ossec0` and `restart-wazuh0`, which every `ar.conf` has.
 const NAMES_BUILT_IN: usize = 2;
-/// A site that makes no alert for so long has a broken way to its indexer.
+/// Where the newest alert is older than this, alerts no longer reach the indexer.
 const ALERT_AGE_MAX: TimeDelta = TimeDelta::hours(1);
 /// How long a look at a certificate may take.
 const LOOK: Duration = Duration::from_secs(10);
@@ -128,20 +129,13 @@ impl Wazuh {
     /// The nodes of a cluster, by name.
     async fn nodes(&self, findings: &mut Vec<Diagnosis>, now: Time) -> BTreeSet<String> {
         #[derive(Deserialize)]
-        struct Answer {
-            data: Data,
-        }
-        #[derive(Deserialize)]
-        struct Data {
-            affected_items: Vec<Node>,
-        }
-        #[derive(Deserialize)]
         struct Node {
             name: String,
         }
         match self.manager.read("/cluster/nodes", SHOWS_NAMES.1, now).await {
-            Ok(Answer { data }) => {
-                let names: BTreeSet<_> = data.affected_items.into_iter().map(|n| n.name).collect();
+            Ok(Items { affected_items }) => {
+                let names: BTreeSet<_> =
+                    affected_items.into_iter().map(|node: Node| node.name).collect();
                 let shown: Vec<_> = names.iter().map(String::as_str).collect();
                 findings.push(Diagnosis::good("cluster", format!("nodes: {}", shown.join(", "))));
                 names
@@ -155,16 +149,12 @@ impl Wazuh {
 
     /// Rights that are missing, and rights that are too many.
     async fn rights(&self, cluster: Option<bool>, now: Time) -> Diagnosis {
-        #[derive(Deserialize)]
-        struct Answer {
-            data: Map<String, Value>,
-        }
         let read = self.manager.read("/security/users/me/policies", "to sign in", now).await;
-        let Answer { data } = match read {
-            Ok(answer) => answer,
+        let rights: Map<String, Value> = match read {
+            Ok(rights) => rights,
             Err(error) => return failed("rights", &error),
         };
-        let granted: BTreeSet<&str> = data.iter().filter_map(right_text).collect();
+        let granted: BTreeSet<&str> = rights.iter().filter_map(right_text).collect();
         let shows_names = match cluster {
             Some(true) => vec![SHOWS_NAMES.1],
             None if granted.contains(SHOWS_NAMES.1) => Vec::new(),
@@ -178,7 +168,7 @@ impl Wazuh {
             .copied()
             .filter(|right| !NEEDED.contains(right) && !useful.contains(right))
             .collect();
-        let black = data.get("rbac_mode").and_then(Value::as_str) == Some("black");
+        let black = rights.get("rbac_mode").and_then(Value::as_str) == Some("black");
         let (mut found, mut advice) = (Vec::new(), Vec::new());
         if !missing.is_empty() {
             found.push(format!("missing: {}", missing.join(", ")));
@@ -215,13 +205,17 @@ impl Wazuh {
         for candidate in &candidates {
             platforms.entry(candidate.endpoint.platform).or_default().push(candidate);
         }
-        let told: Vec<_> =
+        let by_platform: Vec<_> =
             platforms.iter().map(|(platform, all)| commands_text(*platform, all)).collect();
         if candidates.iter().any(|candidate| candidate.command.is_ok()) {
-            return Diagnosis::good("endpoints", told.join("; "));
+            return Diagnosis::good("endpoints", by_platform.join("; "));
         }
         let advice = "connect endpoints, or let the API user see them (agent:read)";
-        let found = if told.is_empty() { "there are none".to_owned() } else { told.join("; ") };
+        let found = if by_platform.is_empty() {
+            "there are none".to_owned()
+        } else {
+            by_platform.join("; ")
+        };
         Diagnosis::bad("endpoints", found, advice)
     }
 
@@ -258,9 +252,9 @@ impl Wazuh {
 }
 
 fn version(about: &ManagerInfo) -> Diagnosis {
-    match about.trouble() {
+    match about.unsupported() {
         None => Diagnosis::good("version", about.words()),
-        Some(trouble) => Diagnosis::bad("version", about.words(), trouble),
+        Some(why) => Diagnosis::bad("version", about.words(), why),
     }
 }
 
@@ -335,10 +329,10 @@ fn names_of(node: &str, names: Result<&CommandTable, &str>) -> Diagnosis {
             if seconds.is_empty() {
                 continue;
             }
-            let twin = names.command(script, EXPIRY_SECS).is_some();
-            let undo = if twin { "" } else { ", no early undo" };
+            let has_expiry = names.command(script, EXPIRY_SECS).is_some();
+            let undo = if has_expiry { "" } else { ", no early undo" };
             found.push(format!("{kind} on {} {} s{undo}", platform.name(), seconds.join(", ")));
-            if !twin {
+            if !has_expiry {
                 let command = names.command_name(script);
                 advice.push(format!("add a block for {command} with timeout {EXPIRY_SECS}"));
             }

@@ -28,7 +28,7 @@ pub(super) struct IndexerClient {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct SearchAnswer {
     #[serde(default)]
     timed_out: bool,
     #[serde(rename = "_shards", default)]
@@ -111,7 +111,7 @@ impl IndexerClient {
         let reply = self.http.send(request, ANSWER_MIB_MAX).await?;
         match reply.status {
             200 => {
-                let answer: Answer =
+                let answer: SearchAnswer =
                     reply.json().map_err(|detail| self.http.malformed(&reply, detail))?;
                 if answer.timed_out || answer.shards.failed > 0 {
                     let detail = "it could search a part of its alerts only".to_owned();

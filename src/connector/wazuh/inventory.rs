@@ -28,8 +28,8 @@ const PAGE: usize = 2000;
 /// The largest fleet.
 const ENDPOINTS_MAX: usize = 100_000;
 const SELECT: &str = "id,name,ip,status,group,os.platform,version,dateAdd,node_name,lastKeepAlive";
-/// An endpoint that has been quiet for so long, while others spoke, may be gone. They speak every
-/// few seconds, and the manager takes 15 minutes to notice.
+/// An endpoint that has been quiet for longer than this, while others spoke, may be gone. They speak
+/// every few seconds, and the manager takes 15 minutes to notice.
 const SILENT: TimeDelta = TimeDelta::seconds(90);
 /// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
 /// target, is not sent.
@@ -78,11 +78,6 @@ const LINUX: &[&str] = &[
 ];
 
 #[derive(Deserialize)]
-struct Answer {
-    data: ApiAgentPage,
-}
-
-#[derive(Deserialize)]
 struct ApiAgentPage {
     affected_items: Vec<ApiAgent>,
     total_affected_items: usize,
@@ -124,7 +119,7 @@ impl Wazuh {
         let unknown = match selection {
             Selection::All => Vec::new(),
             Selection::Ids(ids) => {
-                // Also those that the API user may not see: the manager tells no difference.
+                // Also those that the API user may not see: the manager does not distinguish the two.
                 ids.iter().filter(|id| !agents.contains_key(*id)).cloned().collect()
             }
         };
@@ -183,10 +178,10 @@ impl ManagerConnection {
         for offset in (0..ENDPOINTS_MAX).step_by(PAGE) {
             let path =
                 format!("/agents?{filter}&select={SELECT}&sort=id&limit={PAGE}&offset={offset}");
-            let Answer { data } = self.read(&path, "agent:read", now).await?;
+            let page: ApiAgentPage = self.read(&path, "agent:read", now).await?;
             let last =
-                data.affected_items.len() < PAGE || offset + PAGE >= data.total_affected_items;
-            for agent in data.affected_items {
+                page.affected_items.len() < PAGE || offset + PAGE >= page.total_affected_items;
+            for agent in page.affected_items {
                 if let Some(id) = EndpointId::parse(&agent.id) {
                     agents.insert(id, agent);
                 }
@@ -211,7 +206,7 @@ impl ApiAgent {
         self.last_keep_alive.as_deref().and_then(time)
     }
 
-    /// `newest`: when the manager last heard of anybody, or says that it is now.
+    /// `newest`: when the manager last heard of any endpoint, or its own present time.
     fn candidate(
         self,
         id: EndpointId,

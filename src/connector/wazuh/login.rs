@@ -3,11 +3,12 @@
 //! Deliberately absent: a logout. It would end all tokens of the user, also those of calls that
 //! are under way. Source: `api/api/authentication.py`.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{client::ManagerClient, manager_error::refusal};
+use super::{client::ManagerClient, envelope::Envelope, manager_error::refusal};
 use crate::{
     connector::{
         http::{error::ConnectorError, secret::Secret},
@@ -22,8 +23,8 @@ const LIFE_SECS: i64 = 900;
 const LIFE_SECS_MAX: i64 = 86_400;
 /// A token is not used in the end of its life: a call may take that long.
 const MARGIN_SECS: i64 = 60;
-/// After a refused login nothing is tried for so long: 50 wrong passwords circuit this machine out
-/// for five minutes, the dashboard beside the broker included.
+/// After a refused login nothing is tried for this long: 50 wrong passwords lock this machine out for
+/// five minutes, the dashboard beside the broker included.
 const REFUSED_SECS: i64 = 10;
 
 /// The login of one user, and its token while it lives.
@@ -55,7 +56,7 @@ impl Login {
     /// A token that lives: the one at hand, or that of a new login.
     pub(super) async fn token(
         &self,
-        line: &ManagerClient,
+        client: &ManagerClient,
         purpose: CallPurpose,
         now: Time,
     ) -> Result<Secret, ConnectorError> {
@@ -65,9 +66,9 @@ impl Login {
         }
         let wait = |at: Time| now >= at && now - at < TimeDelta::seconds(REFUSED_SECS);
         if held.refused_at.is_some_and(wait) {
-            return Err(ConnectorError::LoginRefused { system: line.http.system.clone() });
+            return Err(ConnectorError::LoginRefused { system: client.http.system.clone() });
         }
-        let text = match self.log_in(line, purpose, now).await {
+        let text = match self.log_in(client, purpose, now).await {
             Ok(text) => text,
             Err(error) => {
                 let refused = matches!(error, ConnectorError::LoginRefused { .. });
@@ -92,28 +93,24 @@ impl Login {
 
     async fn log_in(
         &self,
-        line: &ManagerClient,
+        client: &ManagerClient,
         purpose: CallPurpose,
         now: Time,
     ) -> Result<Secret, ConnectorError> {
         #[derive(Deserialize)]
-        struct Answer {
-            data: Data,
-        }
-        #[derive(Deserialize)]
-        struct Data {
+        struct LoginAnswer {
             token: String,
         }
-        let http = &line.http;
+        let http = &client.http;
         let request = http
             .post("/security/user/authenticate")
             .basic_auth(&self.user, Some(self.password.expose()));
-        let reply = line.send(request, 1, purpose, now).await?;
+        let reply = client.send(request, 1, purpose, now).await?;
         match reply.status {
             200 => {
-                let answer: Answer =
+                let Envelope { data: LoginAnswer { token } } =
                     reply.json().map_err(|detail| http.malformed(&reply, detail))?;
-                Ok(Secret::new(answer.data.token))
+                Ok(Secret::new(token))
             }
             401 => Err(ConnectorError::LoginRefused { system: http.system.clone() }),
             _ => Err(refusal(http, &reply, "to sign in")),
@@ -130,24 +127,7 @@ fn life_secs(token: &str) -> Option<i64> {
         nbf: Option<i64>,
         iat: Option<i64>,
     }
-    let payload = base64url(token.split('.').nth(1)?)?;
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let Claims { exp, nbf, iat } = serde_json::from_slice(&payload).ok()?;
     exp.checked_sub(nbf.or(iat)?)
-}
-
-/// Reads base64 in its URL form without padding (RFC 4648, section 5).
-fn base64url(text: &str) -> Option<Vec<u8>> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    let mut bytes = Vec::with_capacity(text.len());
-    for sign in text.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == sign)?;
-        bits = (bits << 6) | u32::try_from(value).ok()?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from((bits >> count) & 0xff).ok()?);
-        }
-    }
-    Some(bytes)
 }

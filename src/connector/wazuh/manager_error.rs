@@ -11,16 +11,16 @@ use crate::connector::http::{
 /// begin. Source: `framework/wazuh/core/exception.py`.
 const CANNOT_BEGIN: [u32; 3] = [1017, 1010, 2005];
 /// Too many wrong passwords.
-const SHUT_OUT: u32 = 6000;
+const LOCKED_OUT: u32 = 6000;
 /// How long the limit of a minute may last.
 const MINUTE_SECS: u32 = 60;
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ManagerError {
-    /// Wazuh's own code.
+    /// Wazuh's own code, such as 1652.
     #[serde(rename = "error")]
     pub(super) code: Option<u32>,
-    /// Wazuh's words.
+    /// Wazuh's explanation: text from outside.
     #[serde(default)]
     pub(super) detail: String,
 }
@@ -42,7 +42,7 @@ pub(super) fn refusal(http: &HttpClient, reply: &Reply, right: &str) -> Connecto
     let system = http.system.clone();
     let ManagerError { code, detail } = ManagerError::of(reply);
     match (reply.status, code) {
-        (403, Some(SHUT_OUT)) => ConnectorError::Blocked { system },
+        (403, Some(LOCKED_OUT)) => ConnectorError::Blocked { system },
         (403, _) => ConnectorError::Forbidden { system, right: right.to_owned(), detail },
         (429, _) => ConnectorError::RateLimited { system, seconds: MINUTE_SECS },
         (500, Some(code)) if CANNOT_BEGIN.contains(&code) => {

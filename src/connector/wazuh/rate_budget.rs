@@ -1,5 +1,5 @@
 //! What stands in front of every call to a manager: a budget, and a circuit that opens when the
-//! manager is down. It counts by the time that it is given, and calls nobody.
+//! manager is down. It counts by the time that it is given, and makes no calls itself.
 
 use std::{
     collections::VecDeque,
@@ -16,11 +16,11 @@ use crate::{
     domain::Time,
 };
 
-/// A manager counts by the minute.
+/// The window of the limit: a manager counts by the minute.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
-/// So many failures in a row open the circuit.
+/// This many failures in a row open the circuit.
 const FAILURES_MAX: u32 = 3;
-/// So long the circuit stays open before one call is let through.
+/// How long the circuit stays open before one call is let through.
 const OPEN: TimeDelta = TimeDelta::seconds(30);
 
 /// What a call is for.
@@ -28,7 +28,7 @@ const OPEN: TimeDelta = TimeDelta::seconds(30);
 pub(in crate::connector) enum CallPurpose {
     /// A question: it leaves a quarter of the budget alone.
     Ask,
-    /// A response.
+    /// A response: it may use the whole budget.
     Act,
 }
 

@@ -25,14 +25,14 @@ pub enum Outcome {
         /// The manager's words, or the person's.
         message: String,
     },
-    /// Surely nothing was sent to it.
+    /// Certainly nothing was sent to it.
     NotSent {
-        /// Why.
+        /// What kept it from being sent.
         why: String,
     },
     /// It may or may not have been sent.
     Unknown {
-        /// Why.
+        /// What was lost, such as the answer.
         why: String,
     },
     /// It started on the endpoint.
@@ -44,14 +44,14 @@ pub enum Outcome {
     },
     /// Its time is over.
     Ended {
-        /// The endpoint's own alert; without one it should have ended, and nobody saw it.
+        /// The endpoint's own alert; without one it should have ended, without proof.
         seen: Option<Evidence>,
     },
     /// Another request took it back.
     Reverted {
-        /// That request.
+        /// The undo that took it back.
         by: RequestId,
-        /// The endpoint's own alert; without one the undo was sent, and nobody saw it work.
+        /// The endpoint's own alert; without one the undo was sent, without proof that it worked.
         seen: Option<Evidence>,
     },
 }
@@ -61,7 +61,7 @@ pub enum Outcome {
 pub enum Proof {
     /// The endpoint's own alert.
     Alert(Evidence),
-    /// A person looked: who, and what was seen.
+    /// A person checked: who, and what was seen.
     Person(String),
 }
 
@@ -129,7 +129,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the response may be in force on the endpoint, its time aside.
+    /// Whether the response may be active on the endpoint, its time aside.
     pub const fn may_be_active(&self) -> bool {
         match self {
             Self::Sent | Self::Unknown { .. } | Self::Confirmed(_) | Self::Unconfirmed { .. } => {
@@ -239,10 +239,10 @@ pub struct OutcomeParts {
 pub struct Watch {
     /// When it was sent.
     pub since: Time,
-    /// When this was learnt.
+    /// When this became known.
     pub now: Time,
     /// When the response ends by itself.
     pub ends: Option<Time>,
-    /// How long the endpoint's own alert may take; none where nobody looks for it.
+    /// How long the endpoint's own alert may take; none without a source of evidence.
     pub confirm_within: Option<TimeDelta>,
 }

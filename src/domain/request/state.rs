@@ -23,44 +23,44 @@ pub enum State {
     },
     /// Nothing further will be sent; each endpoint has an outcome.
     Settled {
-        /// When.
+        /// When the last outcome was known.
         at: Time,
     },
     /// Policy said no.
     Denied {
-        /// When.
+        /// When policy refused it.
         at: Time,
     },
     /// A person said no.
     Rejected {
-        /// When.
+        /// When it was rejected.
         at: Time,
-        /// Who.
+        /// The name of the person then.
         by: String,
-        /// Why.
+        /// The reason that the person gave.
         reason: String,
     },
     /// The agent or its owner took it back.
     Cancelled {
-        /// When.
+        /// When it was cancelled.
         at: Time,
-        /// Who.
+        /// The name of the agent or person then.
         by: String,
         /// Why, where it was said.
         reason: String,
     },
     /// Its time ran out.
     Expired {
-        /// When.
+        /// When its time ran out.
         at: Time,
-        /// Which deadline.
+        /// Which deadline passed, in words.
         reason: String,
     },
     /// Policy or facts changed and no longer allow it.
     Withdrawn {
-        /// When.
+        /// When it was withdrawn.
         at: Time,
-        /// What changed.
+        /// What changed, in words.
         reason: String,
     },
 }
@@ -125,7 +125,7 @@ impl fmt::Display for StateName {
 }
 
 impl State {
-    /// Its name.
+    /// The state without its facts.
     pub const fn name(&self) -> StateName {
         match self {
             Self::Pending => StateName::Pending,

@@ -65,7 +65,7 @@ struct EndpointHead<'a> {
     id: &'a str,
     /// The endpoint's name. Text from outside.
     name: &'a str,
-    /// Manager and id, as agent_ids take them; present where there are several managers.
+    /// Manager and id, as `agent_ids` take them; present where there are several managers.
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
 }
@@ -83,7 +83,7 @@ struct EndpointAnswer<'a> {
     #[serde(flatten)]
     named: EndpointHead<'a>,
     /// sent: the manager queued it, not that it ran. confirmed: it started there. unconfirmed: no
-    /// alert shows that it started. refused: by the manager. not_sent: certainly nothing was sent.
+    /// alert shows that it started. refused: by the manager. `not_sent`: certainly nothing was sent.
     /// unknown: it may or may not have run, never repeat it. ended: its time is over. reverted: an
     /// undo was sent after it. none: nothing so far.
     #[schemars(extend("enum" = outcome_names().collect::<Vec<_>>()))]

@@ -6,6 +6,8 @@ use tokio::{
     sync::mpsc,
 };
 
+use crate::domain::len_u64;
+
 /// Where the revisions without `initialize` say their version.
 const VERSION_POINTER: &str = "/params/_meta/io.modelcontextprotocol~1protocolVersion";
 
@@ -114,7 +116,7 @@ fn fits_header(value: &str) -> bool {
         && !value.starts_with("=?")
 }
 
-/// Reads lines until the input ends or nobody takes them. A line that is too long is left out.
+/// Reads lines until the input ends or the receiver is gone. A line that is too long is left out.
 pub(super) async fn read_lines(
     mut input: impl AsyncBufRead + Unpin,
     bytes_max: u64,
@@ -128,7 +130,7 @@ pub(super) async fn read_lines(
         if read == 0 {
             return Ok(());
         }
-        let whole = line.ends_with(b"\n") || u64::try_from(read).unwrap_or(u64::MAX) < bytes_max;
+        let whole = line.ends_with(b"\n") || len_u64(read) < bytes_max;
         let was_skipping = std::mem::replace(&mut skipping, !whole);
         let said = match (whole, std::str::from_utf8(&line)) {
             // The rest of a line that was answered already.

@@ -33,15 +33,15 @@ pub(super) fn to_request(id: &Id, answered: Result<BrokerAnswer, String>) -> Vec
             return lines;
         }
     }
-    lines.push(error(Some(id), FAILED, &trouble(answer.status)));
+    lines.push(error(Some(id), FAILED, &status_text(answer.status)));
     lines
 }
 
-/// Nobody waits for an answer: a failure can only be logged.
+/// A notification has no answer: a failure can only be logged.
 pub(super) fn to_notification(answered: Result<BrokerAnswer, String>) {
     let failed = match answered {
         Ok(answer) if (200..=299).contains(&answer.status) => None,
-        Ok(answer) => Some(trouble(answer.status)),
+        Ok(answer) => Some(status_text(answer.status)),
         Err(why) => Some(why),
     };
     if let Some(why) = failed {
@@ -49,7 +49,7 @@ pub(super) fn to_notification(answered: Result<BrokerAnswer, String>) {
     }
 }
 
-fn trouble(status: u16) -> String {
+fn status_text(status: u16) -> String {
     let why = match status {
         401 => "the broker does not accept the token in COUNTERSIGN_TOKEN",
         403 => {

@@ -15,6 +15,7 @@ use crate::domain::{
         Verb,
     },
     id::PersonId,
+    len_u64,
     proposal::Claim,
 };
 
@@ -128,7 +129,7 @@ impl ProposalForm {
         for role in &self.votes {
             tally = tally.and(role.parse()?);
         }
-        let scope = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
+        let scope = len_u64(endpoints.len());
         Ok(PolicyQuestion {
             agent: Agent { scopes: self.scopes()?, ..agent(self.agent_revoked)? },
             asked_by: self.asked_by.as_deref().map(str::parse).transpose()?,
@@ -190,7 +191,7 @@ impl EndpointForm {
     }
 }
 
-/// What somebody wants to do.
+/// What a person or an agent does, and what policy should answer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PersonActionForm {
@@ -208,7 +209,7 @@ const fn lowest() -> u8 {
     1
 }
 
-/// Who wants to.
+/// Who does it.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct AgentCaseForm {

@@ -98,7 +98,7 @@ pub async fn set_scopes(
     changed_one(done.rows_affected())
 }
 
-/// Gives an agent another token, with whoever issued it and when: the old one opens nothing.
+/// Gives an agent another token, with its issuer and time: the old one no longer works.
 pub async fn rotate_token(tx: &mut Tx<'_>, agent: &Agent, token: Digest) -> Result<(), StoreError> {
     let done = sqlx::query(
         "UPDATE agent SET token_hash = $2, issuer_id = $3, issued_at = $4 WHERE id = $1",

@@ -1,4 +1,4 @@
-//! What may be in force now, who let it through, and what takes it back.
+//! The active responses, who approved them, and what takes them back.
 
 use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
@@ -18,30 +18,30 @@ use crate::{
     },
 };
 
-/// A response that may be in force on an endpoint now.
+/// A response that may be active on an endpoint now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveTarget {
     /// The request that caused it.
     pub request: RequestId,
     /// The manager of the endpoint.
     pub manager: String,
-    /// What.
+    /// The response and what it acts on.
     pub action: Action,
     /// For how long.
     pub term: Term,
-    /// Where.
+    /// Its id at that manager.
     pub endpoint: EndpointId,
     /// The endpoint's name.
     pub name: String,
     /// What is known of it there.
     pub outcome: &'static str,
-    /// Since when.
+    /// When it was sent, or seen to start.
     pub since: Time,
     /// Until when, where it ends by itself.
     pub ends: Option<Time>,
 }
 
-/// What may be in force now and is not past its term: of at most `limit` requests, the newest
+/// What may be active now and is not past its term: of at most `limit` requests, the newest
 /// first, and where `before` is given only of those asked before it.
 pub async fn active(
     read: &mut impl Read,
@@ -91,7 +91,7 @@ fn read_row(row: &SqliteRow) -> Result<ActiveTarget, StoreError> {
 }
 
 /// The names of the people whose approval of a request stands, in the order of their votes, and
-/// whether they broke the glass.
+/// whether they used break glass.
 pub async fn approvers(
     read: &mut impl Read,
     id: RequestId,

@@ -1,4 +1,4 @@
-//! What an agent did before: how its asks are recognised and counted, and what policy is told of
+//! What an agent did before: how its asks are recognised and counted, and what policy learns of
 //! them.
 
 use chrono::TimeDelta;
@@ -101,7 +101,7 @@ pub async fn refused_since(
 }
 
 /// Endpoints on which this action with this target has an unknown outcome, in requests but one. An
-/// undo that nobody saw work leaves it as unknown as it was.
+/// undo without evidence leaves it as unknown as it was.
 pub async fn unknown_outcomes(
     read: &mut impl Read,
     manager: &str,

@@ -37,13 +37,13 @@ pub struct RequestFilter {
 /// A request in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestSummary {
-    /// Which.
+    /// Its id.
     pub id: RequestId,
-    /// Who asked.
+    /// The agent that asked: the name then.
     pub agent_name: String,
     /// The request that it takes back.
     pub undoes: Option<RequestId>,
-    /// What for.
+    /// The response and what it acts on.
     pub action: Action,
     /// For how long.
     pub term: Term,
@@ -55,7 +55,7 @@ pub struct RequestSummary {
     pub deadline: Time,
     /// How many people approved.
     pub approvals: u64,
-    /// Its endpoints.
+    /// How many of its endpoints have each outcome.
     pub counts: Counts,
 }
 
@@ -195,7 +195,7 @@ pub async fn undos(read: &mut impl Read, of: RequestId) -> Result<Vec<RequestId>
     ids(&rows)
 }
 
-/// Requests that are over and wait for somebody to look back at a broken glass, the longest due
+/// Requests that are over and wait for the post-review of a break glass, the longest due
 /// first.
 pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
     let sql = "SELECT id FROM request

@@ -90,6 +90,7 @@ impl From<BrokerError> for FormError {
             BrokerError::Refused(refusal) => refusal.into(),
             other @ (BrokerError::NotFound
             | BrokerError::WeakPassword
+            | BrokerError::Hashing(_)
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
             | BrokerError::SignInThrottled

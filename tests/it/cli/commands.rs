@@ -99,7 +99,7 @@ fn second_server_on_same_database_does_not_start() {
     let _first = program.serve();
     let (code, said) = program.refused(&["serve"]);
     assert_eq!(code, 1);
-    assert!(said.contains("another countersign serves"), "{said}");
+    assert!(said.contains("another countersign process is serving"), "{said}");
 }
 
 #[test]

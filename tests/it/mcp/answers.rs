@@ -225,7 +225,8 @@ fn list_offers_cursor_only_when_more_remains() {
     for (limit, next) in [(2, json!(summary(2).id.to_string())), (3, Value::Null)] {
         let shown = of_list(&found, limit).structured;
         assert_eq!(faults(&schema, &shown), Vec::<String>::new(), "{shown:#}");
-        assert_eq!(shown["requests"].as_array().unwrap().len(), limit);
+        let number = u32::try_from(shown["requests"].as_array().unwrap().len()).unwrap();
+        assert_eq!(number, limit);
         assert_eq!(shown["next"], next);
         let effect = "Disable account alice on 3 endpoints until somebody undoes it";
         assert_eq!(shown["requests"][0]["effect"], effect);

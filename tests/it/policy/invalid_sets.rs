@@ -33,9 +33,12 @@ fn says(error: &str, parts: &[&str]) {
 #[test]
 fn policy_without_valid_id_is_refused() {
     let missing = refused(r#"@why("b") permit (principal, action, resource);"#);
-    says(&missing, &["`x.cedar`, policy `number 1`", "`@id` is missing or unfit", "1 to 64 of"]);
+    says(
+        &missing,
+        &["`x.cedar`, policy `number 1`", "`@id` is missing or not valid", "1 to 64 of"],
+    );
     let unfit = refused(r#"@id("A b") @why("b") permit (principal, action, resource);"#);
-    says(&unfit, &["policy `A b`", "`@id` is missing or unfit"]);
+    says(&unfit, &["policy `A b`", "`@id` is missing or not valid"]);
 }
 
 #[test]
@@ -55,7 +58,7 @@ fn policy_without_reason_is_refused() {
 #[test]
 fn unknown_annotation_is_refused() {
     let error = refused(r#"@id("a") @why("b") @wy("c") permit (principal, action, resource);"#);
-    says(&error, &["`@wy` means nothing here", "only `@id` and `@why`"]);
+    says(&error, &["`@wy` has no meaning here", "only `@id` and `@why`"]);
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn template_is_refused() {
 #[test]
 fn invalid_cedar_syntax_is_refused_with_its_line() {
     let error = refused("@id(\"a\")\n@why(\"b\")\npermit (principal, action resource);");
-    says(&error, &["`x.cedar` is not written as Cedar expects, line 3: unexpected token"]);
+    says(&error, &["`x.cedar` is not valid Cedar, line 3: unexpected token"]);
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn changed_or_missing_schema_is_refused() {
     let changed = std::fs::read_to_string(&schema).unwrap() + "\n";
     std::fs::write(&schema, changed).unwrap();
     let error = Engine::load(folder.path()).unwrap_err().to_string();
-    says(&error, &["schema.cedarschema` is not the schema of this version", "put back the one"]);
+    says(&error, &["schema.cedarschema` is not the schema of this version", "restore it"]);
     std::fs::remove_file(&schema).unwrap();
     assert!(matches!(Engine::load(folder.path()), Err(PolicyError::Schema { .. })));
 }

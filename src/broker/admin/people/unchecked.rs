@@ -93,7 +93,7 @@ impl Unchecked {
             mail: mail.map(address).transpose()?,
         };
         check_strength(password)?;
-        Ok((person, hash_password(self.clock(), password).await))
+        Ok((person, hash_password(self.clock(), password).await?))
     }
 
     /// All people, by name.
@@ -144,7 +144,7 @@ impl Unchecked {
     ) -> Result<(), BrokerError> {
         self.person(name).await?;
         check_strength(password)?;
-        let hash = hash_password(self.clock(), password).await;
+        let hash = hash_password(self.clock(), password).await?;
         self.take_step(actor, name, &Step::Password(&hash)).await
     }
 

@@ -128,7 +128,7 @@ async fn wrong_mail_password_is_reported() {
     let login = Some(("user".to_owned(), Secret::new("wrong")));
     let settings = MailSettings { login, ..server.settings(Tls::Plain) };
     let refused = Channel::mail(settings).unwrap().examine().await.unwrap_err();
-    assert!(refused.contains("refuses the user name or the password"), "{refused}");
+    assert!(refused.contains("rejects the user name or the password"), "{refused}");
 }
 
 #[test]

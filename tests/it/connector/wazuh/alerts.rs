@@ -198,7 +198,7 @@ async fn refused_indexer_login_finds_nothing() {
     let connector = Connector::wazuh(settings).unwrap();
     let facts = connector.find_alert("1763800000.10001", &block("203.0.113.7"), now()).await;
     assert_not_found(&facts, "the indexer at http://127.0.0.1:");
-    assert!(facts.summary.contains("refuses the user name or the password"));
+    assert!(facts.summary.contains("rejects the user name or the password"));
 }
 
 #[tokio::test]

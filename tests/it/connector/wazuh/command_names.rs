@@ -119,7 +119,7 @@ async fn command_names_are_refreshed_after_a_minute_or_refusal() {
 async fn without_manager_read_only_permanent_responses_work() {
     let user = User::new("wazuh", "wazuh", Rights::broker());
     let lab = Lab::start(three(&["firewall-drop600"]).only_user(user)).await;
-    let why = "001 - Countersign cannot learn which timed commands the manager has: give its API \
+    let why = "001 - Countersign cannot read which timed commands the manager has: give its API \
                user the right manager:read, and in a cluster cluster:read; permanent responses \
                work without";
     assert_eq!(timed(&lab, 600).await[0], why);

@@ -146,7 +146,7 @@ async fn unrequested_ids_in_answer_are_ignored_and_mentioned() {
     let tap = Tap::start(always(200, answer)).await;
     let dispatched = send(&connector(&tap.url()), &["001"]).await;
     assert_eq!(outcomes(&dispatched), ["001 sent"]);
-    let summary = "200: 1 sent; the answer names 2 that nobody asked for: 777, 888";
+    let summary = "200: 1 sent; the answer names 2 that were not asked for: 777, 888";
     assert_eq!(dispatched.report.summary, summary);
 }
 

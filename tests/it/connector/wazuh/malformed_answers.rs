@@ -126,7 +126,7 @@ async fn unrequested_ids_are_neither_endpoints_nor_outcomes() {
     lab.sim.misbehave(strangers(), Times::Once);
     let dispatched = send(&lab.connector, &["001"]).await;
     assert_eq!(outcomes(&dispatched), ["001 sent"]);
-    assert!(dispatched.report.summary.contains("names 2 that nobody asked for: 002, 777"));
+    assert!(dispatched.report.summary.contains("names 2 that were not asked for: 002, 777"));
 }
 
 #[tokio::test]

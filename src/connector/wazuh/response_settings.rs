@@ -1,8 +1,8 @@
 //! Whether responses are switched on, by the endpoints' own word
 //! (`GET /agents/{id}/config/com/active-response`).
 //!
-//! To answer, the manager asks the endpoint, and one that is gone holds up the manager for a
-//! minute. So few are asked, one at a time, with a deadline, and what was said is kept.
+//! To answer, the manager asks the endpoint, and an endpoint that is gone blocks the manager for a
+//! minute. So only a few are asked, one at a time, with a deadline, and answers are kept.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ const ASKED_MAX: usize = 10;
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long what an endpoint said is believed: a response that finds it changed is refused.
 const BELIEVED: TimeDelta = TimeDelta::minutes(10);
-/// Somebody who switches responses on does not want to wait.
+/// Short: a person who just switched responses on should not have to wait.
 const BELIEVED_OFF: TimeDelta = TimeDelta::seconds(30);
 
 /// What endpoints said, and when.
@@ -69,7 +69,7 @@ impl Wazuh {
         let few = candidates.len() <= ASKED_MAX;
         for candidate in candidates.iter_mut().filter(|c| c.command.is_ok() && !c.silent) {
             let id = &candidate.endpoint.id;
-            let word = match self.switches.known(id, now) {
+            let word = match self.response_settings.known(id, now) {
                 None if few => self.ask(id, now).await,
                 known => known,
             };
@@ -82,7 +82,7 @@ impl Wazuh {
                 Some(ResponseSetting::On) | None => {}
             }
             if word == Some(ResponseSetting::Nothing) {
-                // It holds up the manager now: whoever asks more only makes it worse.
+                // It blocks the manager now: another question would only make it worse.
                 return;
             }
         }
@@ -90,8 +90,8 @@ impl Wazuh {
 
     async fn ask(&self, id: &EndpointId, now: Time) -> Option<ResponseSetting> {
         let _turn = self.turn.lock().await;
-        // Somebody may have asked while this one waited.
-        if let Some(word) = self.switches.known(id, now) {
+        // Another request may have asked while this one waited.
+        if let Some(word) = self.response_settings.known(id, now) {
             return Some(word);
         }
         let word = match timeout(ANSWER, self.manager.switched_off(id, now)).await {
@@ -100,7 +100,7 @@ impl Wazuh {
             Ok(Err(_cannot_say)) => return None,
             Err(_elapsed) => ResponseSetting::Nothing,
         };
-        self.switches.keep(id, word, now);
+        self.response_settings.keep(id, word, now);
         Some(word)
     }
 }
@@ -108,11 +108,7 @@ impl Wazuh {
 impl ManagerConnection {
     async fn switched_off(&self, id: &EndpointId, now: Time) -> Result<bool, ConnectorError> {
         #[derive(Deserialize)]
-        struct Answer {
-            data: Data,
-        }
-        #[derive(Deserialize)]
-        struct Data {
+        struct AgentConfig {
             #[serde(rename = "active-response")]
             responses: Responses,
         }
@@ -121,7 +117,7 @@ impl ManagerConnection {
             disabled: String,
         }
         let path = format!("/agents/{id}/config/com/active-response");
-        let Answer { data } = self.read(&path, "agent:read", now).await?;
-        Ok(data.responses.disabled == "yes")
+        let config: AgentConfig = self.read(&path, "agent:read", now).await?;
+        Ok(config.responses.disabled == "yes")
     }
 }
