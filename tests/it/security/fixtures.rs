@@ -9,28 +9,7 @@ use countersign::{
 
 use crate::harness::{PASSWORD, World};
 
-pub(super) const ALERT: &str = "1763800000.10001";
-
-/// The policies that ship and one more that keeps everybody's hands off a group.
-pub(super) fn copied_policies() -> tempfile::TempDir {
-    let folder = tempfile::TempDir::new().unwrap();
-    copy(&crate::harness::policies(), folder.path());
-    folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
+/// Adds a policy to a folder that forbids every response to a group.
 pub(super) fn hands_off(folder: &Path, group: &str) {
     let text = format!(
         "@id(\"never.{group}\")\n@why(\"hands off {group}\")\nforbid (\n  principal is \

@@ -9,8 +9,8 @@ use countersign::{
 };
 use serde_json::json;
 
-use super::fixtures::{ALERT, change, looked_at};
-use crate::harness::World;
+use super::fixtures::{change, looked_at};
+use crate::harness::{ALERT, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_runs_for_agent_of_disabled_owner() {

@@ -5,7 +5,7 @@ use countersign::domain::request::Request;
 use reqwest::{Method, RequestBuilder, header};
 
 use super::route_scan::{Route, routes};
-use crate::harness::{PASSWORD, Plan, World, stored::assert_same};
+use crate::harness::{PASSWORD, World, WorldBuilder, stored::assert_same};
 use crate::web::{
     browser::{Browser, Page, form},
     fixtures::{Room, path},
@@ -291,10 +291,10 @@ async fn session_cookie_is_bound_to_site_and_tls() {
     for (public_url, name, secure) in
         [(None, "countersign=", false), (Some(tls), "__Host-countersign=", true)]
     {
-        let public_url = public_url.map(str::to_owned);
-        let world = World::start_with(Plan { public_url: public_url.clone(), ..Plan::default() });
-        let world = world.await;
-        let origin = public_url.unwrap_or_else(|| world.url());
+        let builder = World::builder();
+        let builder = public_url.into_iter().fold(builder, WorldBuilder::with_public_url);
+        let world = builder.start().await;
+        let origin = public_url.map_or_else(|| world.url(), str::to_owned);
         let fields = [("name", "bob"), ("password", PASSWORD)];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let stranger = Browser::new(&world.url());
