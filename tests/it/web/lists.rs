@@ -84,7 +84,7 @@ async fn active_response_names_approvers_and_pending_undo() {
     in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</section>"]);
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/undo", path(&request)), &[("comment", "our own scanner")]).await;
-    let undo = bob.page.location.clone();
+    let undo = bob.page.leads_to().to_owned();
     bob.open("/in-force").await.shows("A request to lift it is open");
     bob.page.shows(&format!("href=\"{undo}\""));
     assert!(!bob.page.has(&lift));
