@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Mutex, time::Duration};
 use countersign::{
     app::Running,
     broker::{
-        Broker,
+        Broker, SignedIn,
         admin::{operator::Operator, people::NewPerson},
         execution::progress::Progress,
     },
@@ -25,6 +25,7 @@ use wazuh_simulator::Simulator;
 pub(crate) mod agent;
 mod builder;
 pub(crate) mod fixtures;
+pub(crate) mod installation;
 pub(crate) mod page;
 mod populated;
 pub(crate) mod program;
@@ -165,6 +166,12 @@ impl World {
     /// A person, signed in.
     pub(crate) async fn person(&self, name: &str) -> PersonClient {
         PersonClient::sign_in(&self.url(), name, PASSWORD).await
+    }
+
+    /// Somebody as the broker knows them once it has read the session.
+    pub(crate) async fn signed_in(&self, name: &str) -> SignedIn {
+        let token = self.broker().sign_in(name, PASSWORD).await.unwrap();
+        self.broker().session(&token).await.unwrap().unwrap()
     }
 
     /// Another person with the usual password.

@@ -3,7 +3,10 @@
 
 use std::ops::Deref;
 
-use countersign::domain::{actor::Actor, id::RequestId, lifecycle::Displayed};
+use countersign::{
+    broker::SignedIn,
+    domain::{actor::Actor, id::RequestId, lifecycle::Displayed},
+};
 use reqwest::{RequestBuilder, header};
 use rmcp::{
     ClientLifecycleMode, ClientServiceExt as _, RoleClient,
@@ -17,7 +20,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 
 pub(crate) use crate::harness::page::http_client;
-use crate::harness::{PASSWORD, World, WorldBuilder};
+use crate::harness::{World, WorldBuilder};
 
 pub(crate) struct Scene(pub(crate) World);
 
@@ -81,21 +84,21 @@ impl Scene {
     }
 
     pub(crate) async fn approve(&self, name: &str, id: &str) {
-        let token = self.broker().sign_in(name, PASSWORD).await.unwrap();
-        let who = self.broker().session(&token).await.unwrap().unwrap();
-        let id: RequestId = id.parse().unwrap();
-        let request = self.broker().request_of_person(&who, id).await.unwrap().request;
-        let shown = Displayed { version: request.version, digest: request.digest };
+        let (who, id, shown) = self.opened(name, id).await;
         self.broker().approve(&who, id, shown, "").await.unwrap();
     }
 
     pub(crate) async fn reject(&self, name: &str, id: &str, reason: &str) {
-        let token = self.broker().sign_in(name, PASSWORD).await.unwrap();
-        let who = self.broker().session(&token).await.unwrap().unwrap();
-        let id: RequestId = id.parse().unwrap();
-        let request = self.broker().request_of_person(&who, id).await.unwrap().request;
-        let shown = Displayed { version: request.version, digest: request.digest };
+        let (who, id, shown) = self.opened(name, id).await;
         self.broker().reject(&who, id, shown, reason).await.unwrap();
+    }
+
+    /// A person who has opened a request, and what they were shown.
+    async fn opened(&self, name: &str, id: &str) -> (SignedIn, RequestId, Displayed) {
+        let who = self.signed_in(name).await;
+        let id = id.parse().unwrap();
+        let request = self.broker().request_of_person(&who, id).await.unwrap().request;
+        (who, id, Displayed { version: request.version, digest: request.digest })
     }
 
     pub(crate) async fn revoke(&self) {

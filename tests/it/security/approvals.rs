@@ -21,7 +21,7 @@ async fn endpoint_excluded_by_new_policy_is_not_sent() {
     let world = World::builder().with_policy_copy().start().await;
     let more = json!({ "all_agents": true });
     let id = world.agent().await.block("203.0.113.9", more).await.id();
-    hands_off(&world.policies, "office");
+    hands_off(&world, "office");
     activate(&world.person("dora").await).await;
     for name in ["bob", "carol"] {
         let person = world.person(name).await;

@@ -8,15 +8,14 @@ use countersign::{
 };
 
 use super::fixtures::hands_off;
-use crate::harness::{PASSWORD, World};
+use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policy_set_is_never_active_without_audit_event() {
     let world = World::builder().with_policy_copy().start().await;
     let broker = world.broker();
-    let token = broker.sign_in("dora", PASSWORD).await.unwrap();
-    let dora = broker.session(&token).await.unwrap().unwrap();
-    hands_off(&world.policies, "office");
+    let dora = world.signed_in("dora").await;
+    hands_off(&world, "office");
     {
         let mut activation = Box::pin(broker.activate_policy(&dora, &world.policies));
         let once = std::future::poll_fn(|cx| {
