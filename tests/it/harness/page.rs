@@ -9,7 +9,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header, redi
 /// A person who sends forms as our pages do. `web::browser` adds the page that was seen last.
 pub(crate) struct PersonClient {
     http: Client,
-    url: String,
+    pub(crate) url: String,
     pub(crate) cookie: String,
 }
 

@@ -10,14 +10,12 @@ use crate::harness::{
 /// Somebody's browser. A page of it is what came last.
 pub(crate) struct Browser {
     pub(crate) person: PersonClient,
-    origin: String,
     pub(crate) page: Page,
 }
 
 impl Browser {
     pub(crate) fn new(origin: &str) -> Self {
-        let person = PersonClient::stranger(origin);
-        Self { person, origin: origin.to_owned(), page: Page::default() }
+        Self { person: PersonClient::stranger(origin), page: Page::default() }
     }
 
     /// Goes to a page and follows where it leads.
@@ -44,7 +42,7 @@ impl Browser {
 
     /// Sends fields as this browser would, whatever page it shows.
     pub(crate) async fn post(&mut self, action: &str, fields: &[(String, String)]) -> &Page {
-        let request = self.request(Method::POST, action).header(header::ORIGIN, &self.origin);
+        let request = self.request(Method::POST, action).header(header::ORIGIN, &self.person.url);
         let answer = form(request, fields).send().await.unwrap();
         self.take(answer).await;
         &self.page
