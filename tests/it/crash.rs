@@ -1,11 +1,10 @@
 //! `kill -9` at every moment of a request's life: never a second call, never a lost answer.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 
 use serde_json::json;
-use wazuh_simulator::{Server, Settings, Simulator};
 
-use crate::harness::{AgentClient, PASSWORD, page::PersonClient, program::Program};
+use crate::harness::{AgentClient, PASSWORD, PersonClient, installation::Installation};
 
 #[cfg(feature = "failpoints")]
 mod matrix;
@@ -13,22 +12,20 @@ mod matrix;
 /// bob's, once he has chosen his own.
 const NEW_PASSWORD: &str = "another good passphrase";
 
-struct Story {
-    program: Program,
-    manager: Simulator,
-    _server: Server,
-    token: String,
+/// One request of an installation, from one server to the next.
+struct Story(Installation);
+
+impl Deref for Story {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        &self.0
+    }
 }
 
 impl Story {
     async fn begin() -> Self {
-        let mut settings = Settings::demo("manager-pw", "indexer-pw");
-        settings.rate_limit_per_minute = 0;
-        let manager = Simulator::new(settings);
-        let server = manager.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
-        let program = Program::new();
-        let token = program.set_up(&server.url());
-        Self { program, manager, _server: server, token }
+        Self(Installation::new().await)
     }
 
     /// A block on two platforms, so that there are two calls.

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     connector::fake_server::{Heard, Tap, say},
-    harness::{Plan, World},
+    harness::World,
 };
 
 mod channels;
@@ -48,7 +48,7 @@ fn webhook(name: &str, tap: &Tap) -> Channel {
 }
 
 async fn world_with(channels: Vec<Channel>) -> World {
-    World::start_with(Plan { channels, ..Plan::default() }).await
+    World::builder().with_channels(channels).start().await
 }
 
 /// Spreads what is new and delivers all that is due; how the tries ended, channel by channel.

@@ -1,30 +1,20 @@
 //! The log of the built program: what an operator reads, and what must never stand in it.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use serde_json::{Value, json};
-use wazuh_simulator::{Server, Settings, Simulator};
 
 use crate::harness::{
-    AgentClient, PASSWORD,
-    page::PersonClient,
-    program::{Program, Serving},
+    AgentClient, PASSWORD, PersonClient, installation::Installation, program::Serving,
 };
 
 struct Scene {
     server: Serving,
-    token: String,
-    _manager: Server,
+    installed: Installation,
 }
 
 /// A server on a simulated manager.
 async fn serve(environment: &[(&str, &str)]) -> Scene {
-    let manager = Simulator::new(Settings::demo("manager-pw", "indexer-pw"));
-    let manager = manager.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
-    let program = Program::new();
-    let token = program.set_up(&manager.url());
-    let server = program.serve_with(environment);
-    Scene { server, token, _manager: manager }
+    let installed = Installation::new().await;
+    Scene { server: installed.program.serve_with(environment), installed }
 }
 
 const JSON: [(&str, &str); 2] = [("COUNTERSIGN_LOG", "info"), ("COUNTERSIGN_LOG_FORMAT", "json")];
@@ -45,7 +35,7 @@ fn spans(line: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_in_json_names_request_agent_person_and_manager() {
     let scene = serve(&JSON).await;
-    let agent = AgentClient::connect(&scene.server.url, &scene.token).await;
+    let agent = AgentClient::connect(&scene.server.url, &scene.installed.token).await;
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     PersonClient::stranger(&scene.server.url).try_sign_in("bob", PASSWORD).await;
     let log = scene.server.log();
@@ -92,14 +82,16 @@ async fn each_http_request_gives_one_line() {
 async fn log_holds_no_secret_and_no_foreign_line() {
     let trace = [("COUNTERSIGN_LOG", "info")];
     let scene = serve(&trace).await;
-    let agent = AgentClient::connect(&scene.server.url, &scene.token).await;
+    let agent = AgentClient::connect(&scene.server.url, &scene.installed.token).await;
     agent.block("203.0.113.9", json!({ "agent_ids": ["001"], "reason": "why\nERROR fake" })).await;
     let mut bob = PersonClient::stranger(&scene.server.url);
     bob.try_sign_in("mallory\nERROR forged \u{1b}[31m", "a wrong password").await;
     bob.try_sign_in("bob", PASSWORD).await;
     let log = scene.server.log();
     assert!(log.contains("session.refused"), "{log}");
-    for secret in [PASSWORD, "a wrong password", &scene.token, "manager-pw", "Bearer", "cookie"] {
+    for secret in
+        [PASSWORD, "a wrong password", &scene.installed.token, "manager-pw", "Bearer", "cookie"]
+    {
         assert!(!log.contains(secret), "`{secret}` stands in the log: {log}");
     }
     for forged in ["\nERROR", "\u{1b}", "fake"] {
@@ -109,11 +101,7 @@ async fn log_holds_no_secret_and_no_foreign_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_logs_at_info_by_default() {
-    let manager = Simulator::new(Settings::demo("manager-pw", "indexer-pw"));
-    let manager = manager.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
-    let program = Program::new();
-    program.set_up(&manager.url());
     // Not a level: the default holds.
-    let log = program.serve_with(&[("COUNTERSIGN_LOG", "")]).log();
+    let log = serve(&[("COUNTERSIGN_LOG", "")]).await.server.log();
     assert!(log.contains("listening") && log.contains("INFO"), "{log}");
 }

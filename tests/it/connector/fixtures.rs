@@ -25,6 +25,8 @@ use countersign::{
 use uuid::Uuid;
 use wazuh_simulator::{Endpoint, Os, Server, Simulator};
 
+use crate::harness::fixtures::loopback;
+
 /// The present of all tests: 2026-09-21 13:46:40 UTC.
 pub(crate) fn now() -> Time {
     Time::from_timestamp(1_789_998_400, 0).unwrap()
@@ -87,7 +89,8 @@ pub(crate) fn connector(url: &str) -> Connector {
     Connector::wazuh(settings(url)).unwrap()
 }
 
-/// A listening simulator and a connector to it.
+/// A listening simulator and a connector to it. There is no broker: these tests enter by the
+/// connector's door, so the lab is not a [`World`](crate::harness::World).
 pub(crate) struct Lab {
     pub(crate) sim: Simulator,
     pub(crate) connector: Connector,
@@ -105,7 +108,7 @@ impl Lab {
         change: impl FnOnce(&mut WazuhSettings),
     ) -> Self {
         let sim = Simulator::new(manager);
-        let server = sim.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let server = sim.listen(loopback()).await.unwrap();
         let mut settings = settings(&server.url());
         change(&mut settings);
         Self { sim, connector: Connector::wazuh(settings).unwrap(), server }

@@ -1,31 +1,92 @@
-//! A person with a browser that speaks cookies and forms.
+//! A person who speaks cookies and forms, and the one reader of our pages.
 
 #![expect(clippy::string_slice, reason = "cut at ASCII characters that were searched for")]
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::OnceLock};
 
-use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy};
 
-/// A person's browser.
+/// A person who sends forms as our pages do. `web::browser` adds the page that was seen last.
 pub(crate) struct PersonClient {
     http: Client,
-    url: String,
+    pub(crate) url: String,
     pub(crate) cookie: String,
 }
 
 /// A page as it came.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
+    /// Where a redirect leads.
     pub(crate) location: Option<String>,
     pub(crate) html: String,
 }
 
+/// The names and values of a form's fields.
+type Fields = Vec<(String, String)>;
+
 impl Page {
-    /// The hidden fields of the form with this action; none when the page does not offer it.
+    /// Reads an answer to its end.
+    pub(crate) async fn of(response: Response) -> Self {
+        let location = response.headers().get(header::LOCATION);
+        let location = location.map(|value| value.to_str().unwrap().to_owned());
+        Self { status: response.status(), location, html: response.text().await.unwrap() }
+    }
+
+    pub(crate) fn has(&self, text: &str) -> bool {
+        self.html.contains(text)
+    }
+
+    /// Fails with the page where the text is not on it.
+    #[track_caller]
+    pub(crate) fn shows(&self, text: &str) {
+        assert!(self.has(text), "{text:?} is not on the page ({}):\n{}", self.status, self.html);
+    }
+
+    /// Every address that a link of the page leads to.
+    pub(crate) fn links(&self) -> Vec<String> {
+        let after = self.html.split("href=\"").skip(1);
+        after
+            .filter_map(|rest| rest.split('"').next())
+            .map(|link| link.replace("&amp;", "&"))
+            .collect()
+    }
+
+    /// The address that a redirect leads to. Fails where the page is no redirect.
+    #[track_caller]
+    pub(crate) fn leads_to(&self) -> &str {
+        self.location.as_deref().unwrap_or_else(|| panic!("{}: {}", self.status, self.html))
+    }
+
+    /// The hidden fields of the first form whose action ends so; none when the page does not offer
+    /// it.
     pub(crate) fn form(&self, action: &str) -> Option<BTreeMap<String, String>> {
+        Some(self.find_form(|found| found.ends_with(action))?.into_iter().collect())
+    }
+
+    pub(crate) fn has_form(&self, action: &str) -> bool {
+        self.find_form(|found| found == action).is_some()
+    }
+
+    /// The hidden fields of the form with exactly this action, in their order. Several may have one
+    /// name.
+    #[track_caller]
+    pub(crate) fn hidden_fields(&self, action: &str) -> Fields {
+        let fields = self.find_form(|found| found == action);
+        fields.unwrap_or_else(|| panic!("no form to {action} ({}):\n{}", self.status, self.html))
+    }
+
+    /// The token that every form of this session carries.
+    #[track_caller]
+    pub(crate) fn form_token(&self) -> String {
+        let fields = self.hidden_fields("/sign-out");
+        fields.into_iter().find(|(name, _)| name == "form_token").unwrap().1
+    }
+
+    /// The hidden fields of the first form with such an action.
+    fn find_form(&self, is_it: impl Fn(&str) -> bool) -> Option<Fields> {
         let start = self.html.match_indices("<form").map(|(at, _)| at).find(|at| {
-            attribute(tag(&self.html[*at..]), "action").is_some_and(|a| a.ends_with(action))
+            attribute(tag(&self.html[*at..]), "action").is_some_and(|action| is_it(&action))
         })?;
         let form = &self.html[start..];
         let form = &form[..form.find("</form>")?];
@@ -79,35 +140,38 @@ impl PersonClient {
     pub(crate) async fn try_sign_in(&mut self, name: &str, password: &str) -> Page {
         let fields = [("name", name), ("password", password)].map(owned).into();
         let response = self.send_form("/sign-in", &fields).await;
+        self.take(response).await
+    }
+
+    /// Reads an answer and keeps the cookie that it sets.
+    pub(crate) async fn take(&mut self, response: Response) -> Page {
         if let Some(cookie) = response.headers().get(header::SET_COOKIE) {
-            let cookie = cookie.to_str().unwrap();
-            cookie.split(';').next().unwrap().clone_into(&mut self.cookie);
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            // An empty value takes the cookie away.
+            self.cookie = if pair.ends_with('=') { String::new() } else { pair.to_owned() };
         }
-        page(response).await
+        Page::of(response).await
+    }
+
+    /// A bare request with this person's cookie.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        if self.cookie.is_empty() { request } else { request.header(header::COOKIE, &self.cookie) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Page {
-        let request = self.http.get(format!("{}{path}", self.url));
-        page(request.header(header::COOKIE, &self.cookie).send().await.unwrap()).await
+        Page::of(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
     /// Posts fields as a form of our own page would.
     pub(crate) async fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> Page {
-        page(self.send_form(path, fields).await).await
+        Page::of(self.send_form(path, fields).await).await
     }
 
     async fn send_form(&self, path: &str, fields: &BTreeMap<String, String>) -> Response {
-        let body: Vec<_> =
-            fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let request = self
-            .http
-            .post(format!("{}{path}", self.url))
-            .header(header::COOKIE, &self.cookie)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(header::ORIGIN, &self.url)
-            .header("sec-fetch-site", "same-origin")
-            .body(body.join("&"));
-        request.send().await.unwrap()
+        let request = self.request(Method::POST, path).header(header::ORIGIN, &self.url);
+        let request = request.header("sec-fetch-site", "same-origin");
+        filled_in(request, fields).send().await.unwrap()
     }
 
     /// The fields of a vote's form as the request page shows it now.
@@ -140,20 +204,33 @@ impl PersonClient {
     }
 }
 
-async fn page(response: Response) -> Page {
-    let location = response.headers().get(header::LOCATION);
-    let location = location.map(|value| value.to_str().unwrap().to_owned());
-    Page { status: response.status(), location, html: response.text().await.unwrap() }
+/// Adds a form's fields as a browser writes them.
+pub(crate) fn filled_in<'a>(
+    request: RequestBuilder,
+    fields: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> RequestBuilder {
+    let encoded: Vec<_> = fields
+        .into_iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    request
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(encoded.join("&"))
 }
 
 fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-/// A text as it may stand in a form or in an address: every byte by its number.
+/// A text as it may stand in a form or in an address: every byte by its number, letters and digits
+/// apart.
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut all, byte| {
-        write!(all, "%{byte:02X}").unwrap();
+        if byte.is_ascii_alphanumeric() {
+            all.push(char::from(byte));
+        } else {
+            write!(all, "%{byte:02X}").unwrap();
+        }
         all
     })
 }

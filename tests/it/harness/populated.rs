@@ -3,10 +3,20 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
-use countersign::clock::Clock;
+use countersign::{
+    broker::admin::{operator::Operator, people::NewPerson},
+    clock::Clock,
+    domain::{
+        action::ActionKind,
+        actor::{Actor, Role},
+    },
+    store::Store,
+};
 use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+use super::PASSWORD;
 
 /// More than the people and the agent draw. A manual clock draws the same values every time, and a
 /// world must not draw those again that its database holds already.
@@ -33,10 +43,30 @@ async fn make(clock: &Clock) -> Populated {
     let (lived, copy) = (folder.path().join("lived.db"), folder.path().join("copy.db"));
     // Before the clock of any world of this process begins.
     let clock = Clock::manual(clock.now() - TimeDelta::minutes(1));
-    let token = super::populate(&lived, &clock).await;
+    let token = populate(&lived, &clock).await;
     // One file, whatever the journal still holds.
     let mut connection = SqliteConnectOptions::new().filename(&lived).connect().await.unwrap();
     let into = sqlx::query("VACUUM INTO $1").bind(copy.to_str().unwrap());
     into.execute(&mut connection).await.unwrap();
     Populated { database: std::fs::read(copy).unwrap(), token }
+}
+
+/// Adds the people and the agent; gives the agent's token.
+pub(super) async fn populate(database: &Path, clock: &Clock) -> String {
+    let operator = Operator::new(Store::open(database).await.unwrap(), clock.clone());
+    for (name, role) in [
+        ("alice", Role::Analyst),
+        ("bob", Role::Senior),
+        ("carol", Role::Lead),
+        ("dora", Role::Admin),
+        ("otto", Role::Auditor),
+    ] {
+        let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
+        operator.add_person(&Actor::CommandLine, new).await.unwrap();
+    }
+    let new = operator
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+        .await
+        .unwrap();
+    new.token
 }

@@ -3,7 +3,10 @@
 
 use std::ops::Deref;
 
-use countersign::domain::{action::ActionKind, actor::Actor, id::RequestId, lifecycle::Displayed};
+use countersign::{
+    broker::SignedIn,
+    domain::{actor::Actor, id::RequestId, lifecycle::Displayed},
+};
 use reqwest::{RequestBuilder, header};
 use rmcp::{
     ClientLifecycleMode, ClientServiceExt as _, RoleClient,
@@ -17,7 +20,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 
 pub(crate) use crate::harness::page::http_client;
-use crate::harness::{PASSWORD, Plan, World};
+use crate::harness::{World, WorldBuilder};
 
 pub(crate) struct Scene(pub(crate) World);
 
@@ -31,22 +34,20 @@ impl Deref for Scene {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
-        Self::planned(Plan { indexer: false, ..Plan::default() }).await
+        Self::of(World::builder().without_indexer()).await
     }
 
     pub(crate) async fn with_indexer() -> Self {
-        Self::planned(Plan::default()).await
+        Self::of(World::builder()).await
     }
 
-    /// With one simulator behind two names.
-    pub(crate) async fn with_managers(called: &'static str, also: &'static str) -> Self {
-        let plan = Plan { indexer: false, called, also_called: Some(also), ..Plan::default() };
-        Self::planned(plan).await
+    /// With a second manager.
+    pub(crate) async fn with_second_manager(name: &'static str) -> Self {
+        Self::of(World::builder().without_indexer().with_second_manager(name)).await
     }
 
-    async fn planned(plan: Plan) -> Self {
-        let public_url = Some("https://countersign.example".to_owned());
-        Self(World::start_with(Plan { public_url, ..plan }).await)
+    async fn of(builder: WorldBuilder) -> Self {
+        Self(builder.with_public_url("https://countersign.example").start().await)
     }
 
     /// A bare POST to `/mcp` of a legacy client, without a token.
@@ -72,12 +73,8 @@ impl Scene {
 
     /// Another agent, of the same owner.
     pub(crate) async fn other_agent(&self) -> Agent {
-        let operator = self.operator();
-        let new = operator
-            .add_agent(&Actor::CommandLine, "other-bot", "alice", &ActionKind::RESPONSES)
-            .await
-            .unwrap();
-        self.agent_with(&new.token, ClientLifecycleMode::Initialize).await
+        let token = self.add_agent("other-bot", "alice").await;
+        self.agent_with(&token, ClientLifecycleMode::Initialize).await
     }
 
     async fn agent_with(&self, token: &str, mode: ClientLifecycleMode) -> Agent {
@@ -87,21 +84,21 @@ impl Scene {
     }
 
     pub(crate) async fn approve(&self, name: &str, id: &str) {
-        let token = self.broker().sign_in(name, PASSWORD).await.unwrap();
-        let who = self.broker().session(&token).await.unwrap().unwrap();
-        let id: RequestId = id.parse().unwrap();
-        let request = self.broker().request_of_person(&who, id).await.unwrap().request;
-        let shown = Displayed { version: request.version, digest: request.digest };
+        let (who, id, shown) = self.opened(name, id).await;
         self.broker().approve(&who, id, shown, "").await.unwrap();
     }
 
     pub(crate) async fn reject(&self, name: &str, id: &str, reason: &str) {
-        let token = self.broker().sign_in(name, PASSWORD).await.unwrap();
-        let who = self.broker().session(&token).await.unwrap().unwrap();
-        let id: RequestId = id.parse().unwrap();
-        let request = self.broker().request_of_person(&who, id).await.unwrap().request;
-        let shown = Displayed { version: request.version, digest: request.digest };
+        let (who, id, shown) = self.opened(name, id).await;
         self.broker().reject(&who, id, shown, reason).await.unwrap();
+    }
+
+    /// A person who has opened a request, and what they were shown.
+    async fn opened(&self, name: &str, id: &str) -> (SignedIn, RequestId, Displayed) {
+        let who = self.signed_in(name).await;
+        let id = id.parse().unwrap();
+        let request = self.broker().request_of_person(&who, id).await.unwrap().request;
+        (who, id, Displayed { version: request.version, digest: request.digest })
     }
 
     pub(crate) async fn revoke(&self) {

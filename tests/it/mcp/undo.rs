@@ -193,7 +193,7 @@ async fn unreachable_manager_is_reported_and_request_stays_approved() {
 
 #[tokio::test]
 async fn endpoints_are_named_with_manager_when_several_exist() {
-    let scene = Scene::with_managers("test", "west").await;
+    let scene = Scene::with_second_manager("west").await;
     let agent = scene.agent().await;
     for (arguments, words) in [
         (json!({}), ["agent_ids", "more than one manager", "test, west"]),

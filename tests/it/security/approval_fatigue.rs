@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use countersign::{broker::AgentLimits, domain::action::ActionKind};
+use countersign::broker::AgentLimits;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::fixtures::ALERT;
-use crate::harness::{AgentClient, Plan, World};
+use crate::harness::{ALERT, AgentClient, World};
 
 async fn limited(open: u64, asks: u64) -> World {
-    let mut plan = Plan::default();
-    plan.broker.agents = AgentLimits { open_requests_max: open, asks_per_minute_max: asks };
-    World::start_with(plan).await
+    let limits = AgentLimits { open_requests_max: open, asks_per_minute_max: asks };
+    World::builder().with_settings(|settings| settings.agents = limits).start().await
 }
 
 async fn block(agent: &AgentClient, number: u8) -> crate::harness::agent::Answer {
@@ -41,7 +39,7 @@ async fn reworded_proposal_is_the_same_request() {
     }
     let listed = agent.call("list_requests", json!({})).await;
     assert_eq!(listed.json["requests"].as_array().unwrap().len(), 1);
-    let other = ask("brute force", json!({ "alert_id": "1763800000.10001" })).await.id();
+    let other = ask("brute force", json!({ "alert_id": ALERT })).await.id();
     assert_ne!(other, first, "another alert is another reason to ask");
 }
 
@@ -126,11 +124,7 @@ async fn agent_cannot_exceed_rate_limit_or_fill_audit() {
 async fn each_agent_has_its_own_limits() {
     let world = limited(1, 100).await;
     block(&world.agent().await, 1).await.id();
-    let operator = world.operator();
-    let line = countersign::domain::actor::Actor::CommandLine;
-    let new =
-        operator.add_agent(&line, "second-bot", "alice", &ActionKind::RESPONSES).await.unwrap();
-    let second = AgentClient::connect(&world.url(), &new.token).await;
+    let second = world.another_agent("second-bot", "alice").await;
     assert_eq!(block(&second, 1).await.state(), "pending");
 }
 
@@ -170,7 +164,7 @@ async fn policy_stops_automatic_approval_for_busy_agent() {
     for number in 1..=10 {
         block(&agent, number).await.id();
     }
-    let more = json!({ "agent_ids": ["002"], "alert_id": "1763800000.10001" });
+    let more = json!({ "agent_ids": ["002"], "alert_id": ALERT });
     let asked = agent.block("203.0.113.7", more).await;
     assert_eq!(asked.state(), "pending", "with an alert that would let it run at once");
 }
@@ -179,7 +173,7 @@ async fn policy_stops_automatic_approval_for_busy_agent() {
 async fn persons_undo_does_not_count_against_agents_limit() {
     let world = limited(1, 100).await;
     let agent = world.agent().await;
-    let more = json!({ "agent_ids": ["001"], "alert_id": "1763800000.10001" });
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let id = agent.block("203.0.113.7", more).await.id();
     world.work().await;
     let alice = world.person("alice").await;
@@ -211,9 +205,11 @@ async fn manager_name_does_not_make_another_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn manager_name_among_several_makes_no_other_request() {
-    let mut plan = Plan { also_called: Some("other"), ..Plan::default() };
-    plan.also.agents.retain(|agent| agent.id != "001");
-    let world = World::start_with(plan).await;
+    let world = World::builder()
+        .with_second_manager("other")
+        .with_second_simulator(|site| site.agents.retain(|agent| agent.id != "001"))
+        .start()
+        .await;
     let agent = world.agent().await;
     let first = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     let named = agent.block("203.0.113.9", json!({ "agent_ids": ["test/001"] })).await.id();
@@ -224,9 +220,7 @@ async fn manager_name_among_several_makes_no_other_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_wait_time_cannot_fill_audit() {
-    let mut plan = Plan::default();
-    plan.broker.agents = AgentLimits { open_requests_max: 100, asks_per_minute_max: 3 };
-    let world = World::start_with(plan).await;
+    let world = limited(100, 3).await;
     let agent = world.agent().await;
     for _ in 0..20 {
         let asked = agent.block("203.0.113.9", json!({ "agent_ids": ["001"], "wait_seconds": 99 }));

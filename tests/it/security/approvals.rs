@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 use serde_json::json;
 use wazuh_simulator::{Endpoint, Os};
 
-use super::fixtures::{ALERT, copied_policies, hands_off};
-use crate::harness::{Plan, World, page::PersonClient};
+use super::fixtures::hands_off;
+use crate::harness::{ALERT, World, page::PersonClient};
 
 async fn activate(person: &PersonClient) {
     // Any form's token will do.
@@ -18,12 +18,10 @@ async fn activate(person: &PersonClient) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoint_excluded_by_new_policy_is_not_sent() {
-    let folder = copied_policies();
-    let plan = Plan { policies: folder.path().to_owned(), ..Plan::default() };
-    let world = World::start_with(plan).await;
+    let world = World::builder().with_policy_copy().start().await;
     let more = json!({ "all_agents": true });
     let id = world.agent().await.block("203.0.113.9", more).await.id();
-    hands_off(folder.path(), "office");
+    hands_off(&world, "office");
     activate(&world.person("dora").await).await;
     for name in ["bob", "carol"] {
         let person = world.person(name).await;
@@ -42,7 +40,7 @@ async fn approval_for_one_manager_is_not_sent_to_another() {
     let world = World::start().await;
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     world.person("bob").await.approve(&id).await;
-    let world = world.restart(Plan { called: "another", ..Plan::default() }).await;
+    let world = world.restart_with(|builder| builder.with_manager_name("another")).await;
     world.work().await;
     assert_eq!(world.manager.received(), []);
 }

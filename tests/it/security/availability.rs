@@ -11,21 +11,19 @@ use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
 use wazuh_simulator::{Calls, Fault, Times};
 
-use super::fixtures::{ALERT, copied_policies, hands_off};
+use super::fixtures::hands_off;
 use crate::{
     connector::fake_server::{Tap, say},
-    harness::{PASSWORD, Plan, World, page::PersonClient},
+    harness::{ALERT, PASSWORD, World, page::PersonClient},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_request_does_not_prevent_start() {
-    let world = World::start().await;
+    let world = World::builder().with_policy_copy().start().await;
     world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
-    let folder = copied_policies();
-    hands_off(folder.path(), "office");
+    hands_off(&world, "office");
     world.pass(Duration::from_hours(5));
-    let plan = Plan { policies: folder.path().to_owned(), ..Plan::default() };
-    world.restart(plan).await;
+    world.restart().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +81,7 @@ async fn cancelled_requests_do_not_delay_urgent_notifications() {
         deadline: Duration::from_secs(5),
     };
     let channels = vec![Channel::webhook(settings).unwrap()];
-    let world = World::start_with(Plan { channels, ..Plan::default() }).await;
+    let world = World::builder().with_channels(channels).start().await;
     let agent = world.agent().await;
     for _ in 0..10 {
         let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();

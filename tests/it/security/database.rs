@@ -7,20 +7,17 @@ use countersign::{
     store::Store,
 };
 
-use super::fixtures::{copied_policies, hands_off};
-use crate::harness::{PASSWORD, Plan, World};
+use super::fixtures::hands_off;
+use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policy_set_is_never_active_without_audit_event() {
-    let folder = copied_policies();
-    let plan = Plan { policies: folder.path().to_owned(), ..Plan::default() };
-    let world = World::start_with(plan).await;
+    let world = World::builder().with_policy_copy().start().await;
     let broker = world.broker();
-    let token = broker.sign_in("dora", PASSWORD).await.unwrap();
-    let dora = broker.session(&token).await.unwrap().unwrap();
-    hands_off(folder.path(), "office");
+    let dora = world.signed_in("dora").await;
+    hands_off(&world, "office");
     {
-        let mut activation = Box::pin(broker.activate_policy(&dora, folder.path()));
+        let mut activation = Box::pin(broker.activate_policy(&dora, &world.policies));
         let once = std::future::poll_fn(|cx| {
             let polled = activation.as_mut().poll(cx);
             assert!(polled.is_pending(), "{polled:?}");

@@ -11,7 +11,7 @@ use countersign::{
 };
 use reqwest::StatusCode;
 
-use super::fixtures::{change, looked_at};
+use super::fixtures::change;
 use crate::{
     broker::admin::people::used,
     harness::{PASSWORD, PersonClient, World, program::Program},
@@ -28,7 +28,7 @@ async fn demoted_person_cannot_confirm_release() {
     let all = &Extent::Everything;
     for (name, role) in [("carol", Role::Senior), ("dora", Role::Lead)] {
         world.freeze("stop").await;
-        let who = looked_at(&world, name).await;
+        let who = world.signed_in(name).await;
         change(&world, "otto", PersonChange::Role(Role::Admin)).await;
         change(&world, name, PersonChange::Role(role)).await;
         let turned = world.broker().unfreeze(&who, all, "all is well").await;
@@ -89,7 +89,7 @@ async fn one_person_in_two_sessions_confirms_release_once() {
     let world = World::start().await;
     world.freeze("stop").await;
     let all = &Extent::Everything;
-    let (one, other) = (looked_at(&world, "carol").await, looked_at(&world, "carol").await);
+    let (one, other) = (world.signed_in("carol").await, world.signed_in("carol").await);
     let first = world.broker().unfreeze(&one, all, "a").await.unwrap();
     assert!(matches!(first, Unfreeze::Waits(_)), "{first:?}");
     assert!(world.broker().unfreeze(&other, all, "b").await.is_err());

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use serde_json::json;
 
-use crate::harness::{Plan, World, page::http_client};
+use crate::harness::{World, page::http_client};
 
 /// The statuses that the page and `/mcp` give to a POST with these headers.
 async fn statuses(world: &World, host: &str, origin: &str) -> [u16; 2] {
@@ -37,8 +37,7 @@ async fn both_doors_know_public_url_however_it_is_written() {
         ("https://[2001:db8::1]:8443", "[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
         ("http://127.0.0.1:80", "127.0.0.1", "http://127.0.0.1"),
     ] {
-        let plan = Plan { public_url: Some(public_url.to_owned()), ..Plan::default() };
-        let world = World::start_with(plan).await;
+        let world = World::builder().with_public_url(public_url).start().await;
         assert_eq!(statuses(&world, host, origin).await, [401, 200], "{public_url}");
         for foreign in ["[2001:db8::2]", "evil.example"] {
             assert_eq!(statuses(&world, foreign, origin).await, [421, 403], "{public_url}");

@@ -9,8 +9,8 @@ use countersign::{
 };
 use serde_json::json;
 
-use super::fixtures::{ALERT, change, looked_at};
-use crate::harness::World;
+use super::fixtures::change;
+use crate::harness::{ALERT, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_runs_for_agent_of_disabled_owner() {
@@ -56,7 +56,7 @@ async fn stopped_admin_cannot_change_people_or_agents() {
         let world = World::start().await;
         let (broker, operator) = (world.broker(), world.operator());
         change(&world, "otto", PersonChange::Role(Role::Admin)).await;
-        let who = looked_at(&world, "dora").await;
+        let who = world.signed_in("dora").await;
         change(&world, "dora", stop).await;
         let before = (operator.people().await.unwrap(), operator.agents().await.unwrap());
         let audit = world.audit_kinds().await.len();

@@ -10,23 +10,18 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use wazuh_simulator::{Fault, Times, Work};
 
-use crate::harness::{AgentClient, PersonClient, World, connector};
+use crate::harness::{ALERT, AgentClient, PersonClient, World, fixtures::connector};
 
 /// A block that runs without people.
 fn at_once() -> Value {
-    json!({ "agent_ids": ["001"], "alert_id": "1763800000.10001" })
+    json!({ "agent_ids": ["001"], "alert_id": ALERT })
 }
 
 const KNOWN: &str = "203.0.113.7";
 
 /// An agent that bob, a senior, owns.
 async fn bobs_agent(world: &World) -> AgentClient {
-    let operator = world.operator();
-    let new = operator
-        .add_agent(&Actor::CommandLine, "bobs-bot", "bob", &ActionKind::RESPONSES)
-        .await
-        .unwrap();
-    AgentClient::connect(&world.url(), &new.token).await
+    world.another_agent("bobs-bot", "bob").await
 }
 
 /// The connection broke when the block was done, and no alert is to be seen.
@@ -95,7 +90,7 @@ fn shipped_script_cannot_be_an_undo_command() {
     for command in
         ["!firewall-drop", "!netsh.exe", "!route-null", "!restart.sh", "!disable-account"]
     {
-        let mut settings = connector("http://127.0.0.1:1", false);
+        let mut settings = connector("test", "http://127.0.0.1:1", false);
         let of_linux = ((ActionKind::BlockIp, Platform::Linux), command.to_owned());
         settings.undo_commands = BTreeMap::from([of_linux]);
         let said = Connector::wazuh(settings).unwrap_err().to_string();
@@ -107,7 +102,7 @@ fn shipped_script_cannot_be_an_undo_command() {
 async fn managers_name_for_blocking_script_cannot_be_undo_command() {
     let world = World::start().await;
     world.manager.set_names(&["firewall-drop0", "firewall-drop600"]);
-    let mut settings = connector(world.broker().managers()[0].url(), false);
+    let mut settings = connector("test", world.broker().managers()[0].url(), false);
     let of_linux = ((ActionKind::BlockIp, Platform::Linux), "firewall-drop0".to_owned());
     settings.undo_commands = BTreeMap::from([of_linux]);
     let manager = Connector::wazuh(settings).unwrap();

@@ -19,7 +19,7 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-use crate::harness::{Plan, World};
+use crate::harness::World;
 
 const FIRST: &str = include_str!("../../../migrations/20261122000000_create_everything.sql");
 /// Microseconds.
@@ -69,7 +69,7 @@ async fn possibly_sent_outcomes_get_their_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn broker_shows_migrated_requests_and_settles_interrupted_ones() {
     let (_folder, path) = first_version().await;
-    let world = World::start_with(Plan { database: Some(path), ..Plan::default() }).await;
+    let world = World::builder().with_database(path).start().await;
     let carol = world.person("carol").await;
     for request in load_all(world.store.as_ref().unwrap()).await {
         let page = carol.get(&format!("/requests/{}", request.id)).await;

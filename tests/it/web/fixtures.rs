@@ -1,14 +1,10 @@
 //! The world of all tests, with two more people, a folder of policies that a test may change, and
 //! browsers.
 
-use std::{
-    fs,
-    ops::Deref,
-    path::{Path, PathBuf},
-};
+use std::ops::Deref;
 
 use countersign::{
-    broker::{admin::people::NewPerson, queries::RequestFilter},
+    broker::{Settings, admin::people::NewPerson, queries::RequestFilter},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -16,16 +12,13 @@ use countersign::{
     },
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::browser::Browser;
-use crate::harness::{self, PASSWORD, Plan, World};
+use crate::harness::{PASSWORD, World, WorldBuilder};
 
 pub(crate) struct Room {
     world: World,
     agent: Agent,
-    pub(crate) policies: PathBuf,
-    _folder: TempDir,
 }
 
 impl Deref for Room {
@@ -40,40 +33,30 @@ impl Room {
     /// Beside the others anna, an analyst, and fred, who must change the password. web-02 needs one
     /// approval, db-01 two.
     pub(crate) async fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let policies = folder.path().join("policies");
-        copy(&harness::policies(), &policies);
-        Self::in_folder(folder, policies).await
+        Self::of(World::builder().with_policy_copy()).await
     }
 
     /// The same, but these are all the policies.
     pub(crate) async fn governed_by(text: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let policies = folder.path().join("policies");
-        fs::create_dir(&policies).unwrap();
-        let schema = "schema.cedarschema";
-        fs::copy(harness::policies().join(schema), policies.join(schema)).unwrap();
-        fs::write(policies.join("only.cedar"), text).unwrap();
-        Self::in_folder(folder, policies).await
+        Self::of(World::builder().with_only_policy(text)).await
     }
 
-    async fn in_folder(folder: TempDir, policies: PathBuf) -> Self {
-        let mut plan = Plan { policies: policies.clone(), ..Plan::default() };
-        plan.broker.criticality.insert("critical".to_owned(), 5);
-        let world = World::start_with(plan).await;
-        let operator = world.operator();
-        for (name, must_change) in [("anna", false), ("fred", true)] {
-            let new = NewPerson {
-                name,
-                role: Role::Analyst,
-                password: PASSWORD,
-                must_change,
-                mail: None,
-            };
-            operator.add_person(&Actor::CommandLine, new).await.unwrap();
-        }
+    async fn of(builder: WorldBuilder) -> Self {
+        let critical = |settings: &mut Settings| {
+            settings.criticality.insert("critical".to_owned(), 5);
+        };
+        let world = builder.with_settings(critical).start().await;
+        world.add_person("anna", Role::Analyst).await;
+        let fred = NewPerson {
+            name: "fred",
+            role: Role::Analyst,
+            password: PASSWORD,
+            must_change: true,
+            mail: None,
+        };
+        world.operator().add_person(&Actor::CommandLine, fred).await.unwrap();
         let agent = world.broker().agent_by_token(&world.token).await.unwrap().unwrap();
-        Self { world, agent, policies, _folder: folder }
+        Self { world, agent }
     }
 
     /// Somebody's browser, signed in.
@@ -124,16 +107,4 @@ impl Room {
 
 pub(crate) fn path(request: &Request) -> String {
     format!("/requests/{}", request.id)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
-        if path.is_dir() {
-            copy(&path, &to.join(name));
-        } else {
-            fs::copy(&path, to.join(name)).unwrap();
-        }
-    }
 }

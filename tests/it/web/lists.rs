@@ -8,6 +8,7 @@ use super::{
     browser::Browser,
     fixtures::{Room, path},
 };
+use crate::harness::ALERT;
 
 /// Where the texts stand on the page, each after the one before.
 #[track_caller]
@@ -72,7 +73,7 @@ async fn active_response_names_approvers_and_pending_undo() {
     room.pass(Duration::from_secs(1));
     let alone = json!({
         "srcip": "203.0.113.7", "agent_ids": ["001"], "duration_seconds": 600,
-        "reason": "a test asks", "alert_id": "1763800000.10001", "confidence": 95,
+        "reason": "a test asks", "alert_id": ALERT, "confidence": 95,
     });
     let alone = room.asked_exactly(&alone).await;
     room.work().await;
@@ -83,7 +84,7 @@ async fn active_response_names_approvers_and_pending_undo() {
     in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</section>"]);
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/undo", path(&request)), &[("comment", "our own scanner")]).await;
-    let undo = bob.page.location.clone();
+    let undo = bob.page.leads_to().to_owned();
     bob.open("/in-force").await.shows("A request to lift it is open");
     bob.page.shows(&format!("href=\"{undo}\""));
     assert!(!bob.page.has(&lift));

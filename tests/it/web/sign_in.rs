@@ -15,8 +15,8 @@ async fn sign_in_returns_to_requested_page() {
     let mut bob = room.stranger();
     bob.open(&request).await;
     let done = bob.submit("/sign-in", &[("name", "bob"), ("password", PASSWORD)]).await;
-    assert_eq!((done.status, done.location.clone()), (303, request));
-    assert!(bob.cookie.starts_with("countersign="));
+    assert_eq!((done.status.as_u16(), done.leads_to()), (303, request.as_str()));
+    assert!(bob.person.cookie.starts_with("countersign="));
     let wrong = room.stranger().sign_in("bob", "not the password").await.clone();
     assert_eq!(wrong.status, 401);
     wrong.shows("Name or password is wrong. Nothing was changed.");
@@ -42,10 +42,10 @@ async fn sign_out_ends_session_at_once() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/").await;
-    let cookie = bob.cookie.clone();
+    let cookie = bob.person.cookie.clone();
     bob.submit("/sign-out", &[]).await;
-    assert!(bob.cookie.is_empty());
-    bob.cookie = cookie;
+    assert!(bob.person.cookie.is_empty());
+    bob.person.cookie = cookie;
     bob.open("/").await.shows("<h1>Sign in</h1>");
 }
 

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use countersign::{
     broker::{BrokerError, admin::kill_switch::Unfreeze, execution::progress::Progress},
     domain::{
-        action::ActionKind,
         actor::Actor,
         kill_switch::{Extent, RELEASE_MINUTES},
         lifecycle::Refusal,
@@ -14,9 +13,7 @@ use countersign::{
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{PersonClient, Plan, World, page::Page};
-
-const ALERT: &str = "1763800000.10001";
+use crate::harness::{ALERT, PersonClient, World, page::Page};
 
 /// What runs at once: a block for the alert that the broker finds.
 async fn approved(world: &World) -> String {
@@ -55,13 +52,8 @@ async fn kill_switch_stops_only_the_named_extent() {
         ("agent:another-bot", false),
     ];
     for (what, stops) in cases {
-        let plan = Plan { also_called: Some("other"), ..Plan::default() };
-        let world = World::start_with(plan).await;
-        let operator = world.operator();
-        operator
-            .add_agent(&Actor::CommandLine, "another-bot", "alice", &ActionKind::RESPONSES)
-            .await
-            .unwrap();
+        let world = World::builder().with_second_manager("other").start().await;
+        world.add_agent("another-bot", "alice").await;
         let more = json!({ "agent_ids": ["test/001"], "alert_id": ALERT });
         let asked = world.agent().await.block("203.0.113.7", more).await;
         assert_eq!(asked.state(), "approved", "{asked:?}");
@@ -81,11 +73,7 @@ async fn stopped_request_does_not_delay_requests_of_other_agents() {
     let operator = world.operator();
     let extent = Extent::Agent("triage-bot".to_owned());
     operator.freeze(&Actor::CommandLine, &extent, "odd").await.unwrap();
-    let new = operator
-        .add_agent(&Actor::CommandLine, "second-bot", "alice", &ActionKind::RESPONSES)
-        .await
-        .unwrap();
-    let second = crate::harness::AgentClient::connect(&world.url(), &new.token).await;
+    let second = world.another_agent("second-bot", "alice").await;
     let more = json!({ "agent_ids": ["002"], "alert_id": ALERT });
     let later = second.block("203.0.113.7", more).await;
     assert_eq!(later.state(), "approved", "{later:?}");

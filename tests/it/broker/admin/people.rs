@@ -6,10 +6,7 @@ use std::{
 };
 
 use countersign::{
-    broker::admin::{
-        operator::Operator,
-        people::{NewPerson, PersonChange},
-    },
+    broker::admin::{operator::Operator, people::PersonChange},
     domain::actor::{Actor, Role},
     store::Store,
 };
@@ -310,15 +307,7 @@ async fn request_returns_to_pending_when_required_senior_is_demoted() {
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["003"] })).await.id();
     let (bob, dora) = (world.person("bob").await, world.person("dora").await);
     used(&dora, "/people", "/people/add", &[("name", "erin"), ("role", "analyst")]).await;
-    let operator = world.operator();
-    let one = NewPerson {
-        name: "anna",
-        role: Role::Analyst,
-        password: PASSWORD,
-        must_change: false,
-        mail: None,
-    };
-    operator.add_person(&Actor::CommandLine, one).await.unwrap();
+    world.add_person("anna", Role::Analyst).await;
     bob.approve(&id).await;
     world.person("anna").await.approve(&id).await;
     assert_eq!(agent.get(&id).await.state(), "approved");

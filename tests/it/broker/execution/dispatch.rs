@@ -6,7 +6,7 @@ use countersign::broker::execution::progress::Progress;
 use serde_json::{Value, json};
 use wazuh_simulator::{AgentError, Calls, Endpoint, Fault, Os, Outage, Status, Times, Work};
 
-use crate::harness::{Plan, World};
+use crate::harness::{ALERT, World};
 
 /// A block on these endpoints that bob approved.
 pub(super) async fn approved(world: &World, endpoints: &[&str]) -> String {
@@ -69,13 +69,9 @@ async fn permanent_block_uses_untimed_command() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_request_is_sent_in_batches_of_fifty() {
-    let mut plan = Plan::default();
-    plan.manager.agents = (1..=120)
-        .map(|n| {
-            Endpoint::new(&format!("{n:03}"), &format!("web-{n}"), Os::UBUNTU).groups(&["web"])
-        })
-        .collect();
-    let world = World::start_with(plan).await;
+    let web = |n| Endpoint::new(&format!("{n:03}"), &format!("web-{n}"), Os::UBUNTU);
+    let endpoints = (1..=120).map(|n| web(n).groups(&["web"])).collect();
+    let world = World::builder().with_simulator(|site| site.agents = endpoints).start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "all_agents": true })).await;
     for name in ["bob", "carol"] {
         world.person(name).await.approve(&asked.id()).await;
@@ -88,11 +84,9 @@ async fn large_request_is_sent_in_batches_of_fifty() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_and_four_digit_ids_are_sent_together() {
-    let mut plan = Plan::default();
-    plan.manager.agents = ["101", "999", "1000"]
-        .map(|id| Endpoint::new(id, &format!("web-{id}"), Os::UBUNTU).groups(&["web"]))
-        .into();
-    let world = World::start_with(plan).await;
+    let web = |id| Endpoint::new(id, &format!("web-{id}"), Os::UBUNTU).groups(&["web"]);
+    let endpoints = ["101", "999", "1000"].map(web).into();
+    let world = World::builder().with_simulator(|site| site.agents = endpoints).start().await;
     let id = approved(&world, &["1000", "999", "101"]).await;
     world.work().await;
     assert_eq!(outcomes(&world, &id).await, ["101: sent", "999: sent", "1000: sent"]);
@@ -121,7 +115,7 @@ async fn lost_answer_is_unknown_and_never_sent_again() {
 async fn unknown_outcome_blocks_automatic_approval_of_same_action() {
     let world = World::start().await;
     let agent = world.agent().await;
-    let more = || json!({ "agent_ids": ["001"], "alert_id": "1763800000.10001" });
+    let more = || json!({ "agent_ids": ["001"], "alert_id": ALERT });
     world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
     let first = agent.block("203.0.113.7", more()).await;
     world.work().await;
@@ -297,7 +291,7 @@ async fn restart_during_call_leaves_unknown_and_sends_nothing() {
             () = world.manager.until_received(1) => {}
         }
     }
-    let world = world.restart(Plan::default()).await;
+    let world = world.restart().await;
     world.manager.release("001");
     world.work().await;
     assert_eq!(outcomes(&world, &id).await, ["001: unknown", "005: not_sent"]);

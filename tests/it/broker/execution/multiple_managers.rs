@@ -13,15 +13,20 @@ use countersign::{
 use serde_json::{Value, json};
 use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times, Work};
 
-use crate::harness::{AgentClient, Plan, World, agent::Answer};
+use crate::harness::{ALERT, AgentClient, World, WorldBuilder, agent::Answer};
 
 /// The endpoints 001 and 002 are at main alone, 101 at paris alone, and both have a 003.
-fn plan() -> Plan {
-    let mut plan = Plan { called: "main", also_called: Some("paris"), ..Plan::default() };
+async fn two_managers() -> World {
     let web = |id, name| Endpoint::new(id, name, Os::UBUNTU).groups(&["web"]);
-    plan.manager.agents = vec![web("001", "one"), web("002", "two"), web("003", "three")];
-    plan.also.agents = vec![web("003", "trois"), web("101", "cent-un")];
-    plan
+    let main = vec![web("001", "one"), web("002", "two"), web("003", "three")];
+    let paris = vec![web("003", "trois"), web("101", "cent-un")];
+    World::builder()
+        .with_manager_name("main")
+        .with_simulator(|site| site.agents = main)
+        .with_second_manager("paris")
+        .with_second_simulator(|site| site.agents = paris)
+        .start()
+        .await
 }
 
 async fn block(agent: &AgentClient, endpoint: &str) -> Answer {
@@ -46,7 +51,7 @@ fn main_is_down(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unique_endpoint_id_needs_no_manager_name() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     for (endpoint, manager) in [("002", "main"), ("101", "paris"), ("paris/101", "paris")] {
         let asked = block(&agent, endpoint).await;
@@ -56,7 +61,7 @@ async fn unique_endpoint_id_needs_no_manager_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ambiguous_endpoint_id_needs_manager_name() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let refused = block(&agent, "003").await;
     assert!(refused.error, "{refused:?}");
@@ -71,12 +76,12 @@ async fn ambiguous_endpoint_id_needs_manager_name() {
     assert_eq!(answer.outcomes(), ["003: sent"]);
     assert_eq!(answer.json["endpoints"]["outcomes"][0]["endpoint"], "paris/003");
     assert_eq!(answer.json["endpoints"]["outcomes"][0]["name"], "trois");
-    assert_eq!((world.manager.received().len(), world.also.received().len()), (0, 1));
+    assert_eq!((world.manager.received().len(), world.second_manager.received().len()), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_endpoint_id_is_refused() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     for (endpoint, words) in [
         ("999", "no manager has 999"),
@@ -90,7 +95,7 @@ async fn unknown_endpoint_id_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_agents_selects_endpoints_of_named_manager() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let refused = agent.block("203.0.113.9", json!({ "all_agents": true })).await;
     assert!(refused.error && refused.text.contains("main, paris"), "{}", refused.text);
@@ -102,7 +107,7 @@ async fn all_agents_selects_endpoints_of_named_manager() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_manager_does_not_delay_the_other() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let slow = approved(&world, &agent, "main/001").await;
     let quick = approved(&world, &agent, "paris/101").await;
@@ -121,7 +126,7 @@ async fn slow_manager_does_not_delay_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_manager_delays_no_other_and_recovers_by_itself() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let waiting = approved(&world, &agent, "main/001").await;
     let other = approved(&world, &agent, "paris/101").await;
@@ -152,7 +157,7 @@ async fn unreachable_manager_delays_no_other_and_recovers_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn qualified_id_works_while_other_manager_is_down() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     main_is_down(&world);
     let unsure = block(&agent, "101").await;
@@ -162,7 +167,7 @@ async fn qualified_id_works_while_other_manager_is_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_manager_has_its_own_rate_budget() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let waiting = approved(&world, &agent, "main/001").await;
     let other = approved(&world, &agent, "paris/101").await;
@@ -183,10 +188,10 @@ async fn each_manager_has_its_own_rate_budget() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_outcome_does_not_affect_same_id_elsewhere() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let at_once = |endpoint: &str| {
-        let more = json!({ "agent_ids": [endpoint], "alert_id": "1763800000.10001" });
+        let more = json!({ "agent_ids": [endpoint], "alert_id": ALERT });
         let agent = &agent;
         async move { agent.block("203.0.113.7", more).await }
     };
@@ -203,13 +208,13 @@ async fn unknown_outcome_does_not_affect_same_id_elsewhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_of_removed_manager_is_withdrawn_at_start() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let pending = block(&agent, "paris/101").await.id();
     let ready = approved(&world, &agent, "paris/003").await;
     let kept = approved(&world, &agent, "main/003").await;
     drop(agent);
-    let world = world.restart(Plan { also_called: None, ..plan() }).await;
+    let world = world.restart_with(WorldBuilder::without_second_manager).await;
     let agent = world.agent().await;
     for id in [&pending, &ready] {
         let answer = agent.get(id).await;
@@ -219,17 +224,17 @@ async fn request_of_removed_manager_is_withdrawn_at_start() {
     }
     world.work().await;
     assert_eq!(agent.get(&kept).await.outcomes(), ["003: sent"]);
-    assert_eq!(world.also.received().len(), 0);
+    assert_eq!(world.second_manager.received().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_through_removed_manager_is_impossible_and_explained() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let id = approved(&world, &agent, "paris/101").await;
     world.work().await;
     drop(agent);
-    let world = world.restart(Plan { also_called: None, ..plan() }).await;
+    let world = world.restart_with(WorldBuilder::without_second_manager).await;
     let agent = world.agent().await;
     let answer = agent.get(&id).await;
     assert_eq!(
@@ -244,7 +249,7 @@ async fn undo_through_removed_manager_is_impossible_and_explained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoint_history_belongs_to_its_manager() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let here = block(&agent, "main/003").await.id();
     let there = block(&agent, "paris/003").await.id();
@@ -265,7 +270,7 @@ async fn endpoint_history_belongs_to_its_manager() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn active_responses_and_evidence_belong_to_their_manager() {
-    let world = World::start_with(plan()).await;
+    let world = two_managers().await;
     let agent = world.agent().await;
     let here = approved(&world, &agent, "main/003").await;
     let there = approved(&world, &agent, "paris/003").await;

@@ -7,7 +7,7 @@ use countersign::domain::Time;
 use serde_json::{Value, json};
 use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times, Work};
 
-use crate::harness::{AgentClient, Plan, World, agent::Answer};
+use crate::harness::{ALERT, AgentClient, World, agent::Answer};
 
 /// How long an alert may take in these tests' connectors, and some more.
 const WINDOW: Duration = Duration::from_secs(121);
@@ -25,15 +25,13 @@ async fn sent(world: &World, agent: &AgentClient, endpoints: &[&str]) -> String 
 
 /// A block on 001 that runs at once, for an alert that names the address.
 async fn at_once(agent: &AgentClient) -> Answer {
-    let more = json!({ "agent_ids": ["001"], "alert_id": "1763800000.10001" });
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     agent.block("203.0.113.7", more).await
 }
 
 /// A world whose one endpoint is this.
-async fn world_of(endpoint: Endpoint) -> World {
-    let mut plan = Plan::default();
-    plan.manager.agents = vec![endpoint];
-    World::start_with(plan).await
+async fn world_of(endpoints: Vec<Endpoint>) -> World {
+    World::builder().with_simulator(|site| site.agents = endpoints).start().await
 }
 
 fn web(id: &str) -> Endpoint {
@@ -100,7 +98,7 @@ async fn late_alert_confirms_after_unconfirmed_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_log_leaves_unconfirmed_until_assumed_end() {
-    let world = world_of(web("001").log_lost()).await;
+    let world = world_of(vec![web("001").log_lost()]).await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
     world.pass_for_all(WINDOW);
@@ -126,7 +124,7 @@ async fn contrary_evidence_is_a_doubt_beside_the_confirmation() {
         (windows.firewall_off(), "Windows firewall is off"),
         (web("001").script_fails("Unable to run iptables"), "Unable to run iptables"),
     ] {
-        let world = world_of(endpoint).await;
+        let world = world_of(vec![endpoint]).await;
         let agent = world.agent().await;
         let id = sent(&world, &agent, &["001"]).await;
         assert_eq!(world.manager.active_responses("001"), Vec::<String>::new());
@@ -178,7 +176,7 @@ async fn restarted_endpoint_ends_block_early_and_is_observed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_indexer_outcome_stays_sent_until_assumed_end() {
-    let world = World::start_with(Plan { indexer: false, ..Plan::default() }).await;
+    let world = World::builder().without_indexer().start().await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
     world.pass_for_all(WINDOW);
@@ -217,9 +215,7 @@ fn stamp(at: Time) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_or_older_alerts_confirm_nothing() {
-    let mut plan = Plan::default();
-    plan.manager.agents = vec![web("001").log_lost(), web("002").log_lost()];
-    let world = World::start_with(plan).await;
+    let world = world_of(vec![web("001").log_lost(), web("002").log_lost()]).await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
     let other = agent.block("203.0.113.10", json!({ "agent_ids": ["002"] })).await.id();
@@ -288,9 +284,7 @@ async fn clock_difference_of_an_hour_does_not_prevent_confirmation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_indexer_only_delays_conclusions() {
-    let mut plan = Plan::default();
-    plan.manager.agents = vec![web("001"), web("002").log_lost()];
-    let world = World::start_with(plan).await;
+    let world = world_of(vec![web("001"), web("002").log_lost()]).await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001", "002"]).await;
     let down = Fault::Answer { status: 503, body: "OpenSearch is not ready".to_owned() };
@@ -373,9 +367,7 @@ async fn observation_without_news_signals_no_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thousand_endpoints_are_observed_with_few_searches() {
-    let mut plan = Plan::default();
-    plan.manager.agents = (1..=1000).map(|n| web(&format!("{n:03}"))).collect();
-    let world = World::start_with(plan).await;
+    let world = world_of((1..=1000).map(|n| web(&format!("{n:03}"))).collect()).await;
     let agent = world.agent().await;
     let id = agent.block("203.0.113.9", json!({ "all_agents": true })).await.id();
     for name in ["bob", "carol"] {

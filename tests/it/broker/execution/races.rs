@@ -6,11 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use countersign::{
-    broker::{admin::people::NewPerson, execution::progress::Progress},
-    domain::actor::{Actor, Role},
-    worker,
-};
+use countersign::{broker::execution::progress::Progress, domain::actor::Role, worker};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
@@ -18,7 +14,7 @@ use tokio::{
     task::{JoinHandle, yield_now},
 };
 
-use crate::harness::{AgentClient, PASSWORD, PersonClient, World, page::Page};
+use crate::harness::{AgentClient, PersonClient, World, page::Page};
 
 /// In how many orders a race is run.
 const ROUNDS: u8 = 10;
@@ -92,8 +88,7 @@ impl Track {
         for (name, role) in
             [("anna", Role::Analyst), ("ben", Role::Analyst), ("cleo", Role::Senior)]
         {
-            let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
-            world.operator().add_person(&Actor::CommandLine, new).await.unwrap();
+            world.add_person(name, role).await;
         }
         let agent = Arc::new(world.agent().await);
         Self { world, agent }

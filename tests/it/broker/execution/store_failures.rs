@@ -12,7 +12,7 @@ use countersign::{
 };
 
 use super::dispatch::{approved, outcomes};
-use crate::harness::{Plan, World};
+use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_commit_stops_dispatch_until_restart() {
@@ -34,7 +34,7 @@ async fn failed_commit_stops_dispatch_until_restart() {
     assert!(answer.contains("the database failed"), "{answer}");
     let next = approved(&world, &["002"]).await;
     broken(&world).await;
-    let world = world.restart(Plan::default()).await;
+    let world = world.restart().await;
     world.work().await;
     assert_eq!(outcomes(&world, &next).await, ["002: sent"]);
     assert_eq!(world.manager.received().len(), 2);

@@ -5,20 +5,16 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{kinds, receiver};
-use crate::harness::{AgentClient, program::Program};
+use crate::harness::{AgentClient, installation::Installation};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notification_is_delivered_after_kill_and_restart() {
     let tap = receiver().await;
-    let mut simulator = wazuh_simulator::Settings::demo("manager-pw", "indexer-pw");
-    simulator.rate_limit_per_minute = 0;
-    let manager = wazuh_simulator::Simulator::new(simulator);
-    let server = manager.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let program = Program::new();
-    let token = program.set_up(&server.url());
-    super::channels::configure(&program, &tap);
+    let installed = Installation::new().await;
+    let Installation { program, token, .. } = &installed;
+    super::channels::configure(program, &tap);
     let mut server = program.serve_until("notice due");
-    let agent = AgentClient::connect(&server.url, &token).await;
+    let agent = AgentClient::connect(&server.url, token).await;
     agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
     server.halted().await;
     server.kill();

@@ -16,10 +16,7 @@ use super::{
     fake_mail_server::{MailServer, Speaks},
     header, kinds, pending, receiver, sql, tell, webhook, world_with,
 };
-use crate::{
-    connector::fake_server::{Tap, say},
-    harness::{Plan, World},
-};
+use crate::connector::fake_server::{Tap, say};
 
 /// A receiver that hangs up without a word, or answers 500, until it is well.
 async fn ill(answer: String) -> (Tap, Arc<AtomicBool>) {
@@ -168,8 +165,7 @@ async fn interrupted_delivery_is_repeated_under_same_id() {
     tell(&world).await;
     // As a crash after the answer, and before it was written down, leaves it.
     sql(&world, "UPDATE delivery SET delivered_at = NULL").await;
-    let plan = Plan { channels: vec![webhook("ops", &tap)], ..Plan::default() };
-    let world = World::restart(world, plan).await;
+    let world = world.restart().await;
     world.pass(Duration::from_secs(10));
     assert_eq!(tell(&world).await, [DeliveryResult::Arrived]);
     let heard = tap.heard("POST");

@@ -1,11 +1,8 @@
 //! An agent asks: what is taken, what is answered, what is stored.
 
-use countersign::domain::action::ActionKind;
 use serde_json::{Value, json};
 
-use crate::harness::{Plan, World};
-
-const ALERT: &str = "1763800000.10001";
+use crate::harness::{ALERT, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn small_block_for_found_alert_runs_at_once() {
@@ -30,7 +27,7 @@ async fn alert_for_another_address_prevents_automatic_approval() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_indexer_prevents_automatic_approval() {
-    let world = World::start_with(Plan { indexer: false, ..Plan::default() }).await;
+    let world = World::builder().without_indexer().start().await;
     let more = json!({ "agent_ids": ["001"], "alert_id": ALERT, "confidence": 100 });
     let asked = world.agent().await.block("203.0.113.7", more).await;
     assert_eq!(asked.state(), "pending");
@@ -164,11 +161,7 @@ async fn root_and_service_accounts_are_denied() {
 async fn request_of_another_agent_is_not_found() {
     let world = World::start().await;
     let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
-    let operator = world.operator();
-    let actor = countersign::domain::actor::Actor::CommandLine;
-    let other =
-        operator.add_agent(&actor, "other-bot", "bob", &ActionKind::RESPONSES).await.unwrap();
-    let other = crate::harness::AgentClient::connect(&world.url(), &other.token).await;
+    let other = world.another_agent("other-bot", "bob").await;
     let foreign = other.get(&asked.id()).await;
     let unknown = other.get("req_00000000000000000000000000000000").await;
     assert!(foreign.error);

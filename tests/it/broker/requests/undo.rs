@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use wazuh_simulator::{AgentError, Fault, Script, Times, Work};
 
-use crate::harness::{AgentClient, Plan, World, agent::Answer};
+use crate::harness::{AgentClient, World, agent::Answer};
 
 const NOTHING: [&str; 0] = [];
 
@@ -51,19 +51,15 @@ fn first(answer: &Answer) -> &Value {
 }
 
 /// A site with scripts of its own that take back what Wazuh cannot.
-fn with_scripts() -> Plan {
-    let mut plan = Plan::default();
-    plan.manager.scripts.push(Script {
-        name: "site-unblock",
-        executable: "site-unblock",
-        lifts: Some("firewall-drop"),
-    });
-    plan.undo_commands = [
-        ((ActionKind::BlockIp, Platform::Linux), "!site-unblock".to_owned()),
-        ((ActionKind::DisableAccount, Platform::Linux), "!countersign-unlock".to_owned()),
-    ]
-    .into();
-    plan
+async fn world_with_scripts() -> World {
+    let unblock =
+        Script { name: "site-unblock", executable: "site-unblock", lifts: Some("firewall-drop") };
+    World::builder()
+        .with_simulator(|site| site.scripts.push(unblock))
+        .with_undo_command(ActionKind::BlockIp, Platform::Linux, "!site-unblock")
+        .with_undo_command(ActionKind::DisableAccount, Platform::Linux, "!countersign-unlock")
+        .start()
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,9 +94,10 @@ async fn expiry_command_lifts_timed_block_and_alert_confirms() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_never_sends_the_block_itself() {
-    let mut plan = Plan::default();
-    plan.manager.names.retain(|name| name != "firewall-drop1");
-    let world = World::start_with(plan).await;
+    let world = World::builder()
+        .with_simulator(|site| site.names.retain(|name| name != "firewall-drop1"))
+        .start()
+        .await;
     let agent = world.agent().await;
     let id = sent(&world, &agent, &["001"]).await;
     let seen = agent.get(&id).await;
@@ -130,7 +127,7 @@ async fn undo_is_withdrawn_when_its_expiry_command_disappears() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn permanent_block_is_lifted_by_configured_command() {
-    let world = World::start_with(with_scripts()).await;
+    let world = world_with_scripts().await;
     let agent = world.agent().await;
     let more = json!({ "agent_ids": ["001"], "permanent": true, "duration_seconds": null });
     let id = agent.block("203.0.113.9", more).await.id();
@@ -148,7 +145,7 @@ async fn permanent_block_is_lifted_by_configured_command() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn enabling_account_requires_senior_other_than_requester() {
-    let world = World::start_with(with_scripts()).await;
+    let world = world_with_scripts().await;
     let agent = world.agent().await;
     let id = agent.disable("mallory", json!({ "agent_ids": ["001"] })).await.id();
     approve(&world, &id, &["bob"]).await;

@@ -1,23 +1,16 @@
 //! The command line, which shows the audit in a terminal.
 
 use super::{hostile_texts::corpus, visible_checks::assert_clean};
-use crate::harness::{AgentClient, page::PersonClient, program::Program};
+use crate::harness::{AgentClient, PersonClient, installation::Installation};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_is_clean_in_terminal() {
-    let manager = wazuh_simulator::Simulator::new(wazuh_simulator::Settings::demo(
-        "manager-pw",
-        "indexer-pw",
-    ));
-    let server = manager.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let program = Program::new();
-    let token = program.set_up(&server.url());
-    let mut limits = program.configuration(&server.url());
-    limits.push_str("[agents]\nasks_per_minute_max = 1000\nopen_requests_max = 1000\n");
-    program.write("countersign.toml", &limits);
+    let installed = Installation::new().await;
+    installed.configure("[agents]\nasks_per_minute_max = 1000\nopen_requests_max = 1000\n");
+    let program = &installed.program;
     let serving = program.serve();
-    let agent = AgentClient::connect(&serving.url, &token).await;
+    let agent = AgentClient::connect(&serving.url, &installed.token).await;
     let mut stranger = PersonClient::stranger(&serving.url);
     for (number, (_, text)) in corpus().into_iter().enumerate() {
         stranger.try_sign_in(&text, "a wrong password").await;

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use countersign::domain::{action::ActionKind, actor::Actor};
 use serde_json::{Value, json};
 
 use super::visible_checks::assert_clean_page;
@@ -39,12 +38,7 @@ impl Stage {
 
     /// A new agent of alice.
     pub(super) async fn agent(&self, name: &str) -> AgentClient {
-        let operator = self.world.operator();
-        let new = operator
-            .add_agent(&Actor::CommandLine, name, "alice", &ActionKind::RESPONSES)
-            .await
-            .unwrap();
-        AgentClient::connect(&self.world.url(), &new.token).await
+        self.world.another_agent(name, "alice").await
     }
 
     /// Every page that may show the text with a request, and this one's own.

@@ -5,9 +5,9 @@ use countersign::domain::request::Request;
 use reqwest::{Method, RequestBuilder, header};
 
 use super::route_scan::{Route, routes};
-use crate::harness::{PASSWORD, Plan, World, stored::assert_same};
+use crate::harness::{PASSWORD, World, WorldBuilder, page::Page, stored::assert_same};
 use crate::web::{
-    browser::{Browser, Page, form},
+    browser::{Browser, form},
     fixtures::{Room, path},
 };
 
@@ -144,14 +144,11 @@ pub(super) async fn ask(request: RequestBuilder, what: &str) -> Page {
         "no-store"
     };
     assert_eq!(header("cache-control"), kept, "{what}");
-    let location = answer.headers().get(header::LOCATION);
-    let location = location.map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
-    let status = answer.status().as_u16();
-    let html = answer.text().await.unwrap();
+    let page = Page::of(answer).await;
     for inline in ["style=\"", " onclick", " onload", " onerror", "<script>", "<style"] {
-        assert!(!html.contains(inline), "{what}: {inline}");
+        assert!(!page.has(inline), "{what}: {inline}");
     }
-    Page { status, location, html }
+    page
 }
 
 pub(super) fn post(
@@ -186,13 +183,17 @@ async fn every_page_and_change_requires_a_session() {
             if route.method == Method::GET {
                 let answer = ask(stranger.request(Method::GET, &to), &what).await;
                 let gone = route.path == "/set-up" && answer.status == 404;
-                assert!(gone || matches!(answer.status, 200 | 204), "{what}: {}", answer.status);
+                assert!(
+                    gone || matches!(answer.status.as_u16(), 200 | 204),
+                    "{what}: {}",
+                    answer.status
+                );
                 assert!(!answer.html.contains("triage-bot"), "{what} tells who there is");
             }
         } else if route.method == Method::GET {
             let answer = ask(stranger.request(Method::GET, &to), &what).await;
             assert_eq!(answer.status, 303, "{what}");
-            assert!(answer.location.starts_with("/sign-in"), "{what}: {}", answer.location);
+            assert!(answer.leads_to().starts_with("/sign-in"), "{what}: {}", answer.leads_to());
         } else {
             let fields = fields(&request, "0");
             let answer = ask(post(&stranger, &room, &to, &fields), &what).await;
@@ -279,7 +280,7 @@ async fn every_page_and_error_carries_security_headers() {
     assert_eq!(ask(post(&bob, &room, &approve, &large), "a large form").await.status, 413);
     let mut fred = room.browser_of("fred").await;
     let first = ask(fred.request(Method::GET, "/"), "a page before the password").await;
-    assert_eq!((first.status, first.location.as_str()), (303, "/password"));
+    assert_eq!((first.status.as_u16(), first.leads_to()), (303, "/password"));
     let token = fred.open("/password").await.form_token();
     let freeze = post(&fred, &room, "/freeze", &fields(&request, &token));
     assert_eq!(ask(freeze, "a change before the password").await.status, 403);
@@ -291,10 +292,10 @@ async fn session_cookie_is_bound_to_site_and_tls() {
     for (public_url, name, secure) in
         [(None, "countersign=", false), (Some(tls), "__Host-countersign=", true)]
     {
-        let public_url = public_url.map(str::to_owned);
-        let world = World::start_with(Plan { public_url: public_url.clone(), ..Plan::default() });
-        let world = world.await;
-        let origin = public_url.unwrap_or_else(|| world.url());
+        let builder = World::builder();
+        let builder = public_url.into_iter().fold(builder, WorldBuilder::with_public_url);
+        let world = builder.start().await;
+        let origin = public_url.map_or_else(|| world.url(), str::to_owned);
         let fields = [("name", "bob"), ("password", PASSWORD)];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let stranger = Browser::new(&world.url());

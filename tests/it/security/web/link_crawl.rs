@@ -124,7 +124,7 @@ async fn crawl(room: &Room, role: &str) -> BTreeSet<String> {
             continue;
         }
         let found = browser.open(page).await;
-        assert!(found.status < 400, "{role}: {from} leads to {page}: {}", found.status);
+        assert!(found.status.as_u16() < 400, "{role}: {from} leads to {page}: {}", found.status);
         next.extend(found.links().into_iter().map(|link| (page.to_owned(), link)));
     }
     assert_same(&before, &room.stored(&["audit.read"]).await, &format!("{role}, by links,"));

@@ -6,6 +6,7 @@ use countersign::domain::{
     action::ActionKind,
     request::{Request, StateName},
 };
+use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::harness::PASSWORD;
@@ -44,7 +45,7 @@ fn pick(request: &Request) -> (String, String) {
 }
 
 /// Opens the page and sends its form with these boxes ticked.
-async fn tick(who: &mut Browser, of: &Request, picks: &[(String, String)]) -> u16 {
+async fn tick(who: &mut Browser, of: &Request, picks: &[(String, String)]) -> StatusCode {
     who.open(&format!("/together?of={}", of.id)).await;
     let mut fields = who.page.hidden_fields("/together");
     fields.extend(picks.iter().cloned());

@@ -6,6 +6,7 @@ use countersign::domain::{
     decision::{Tally, Verdict},
     request::{Request, StateName},
 };
+use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 
@@ -57,7 +58,7 @@ async fn outsider(room: &Room, who: &mut Browser, request: &Request) -> Vec<(Str
 }
 
 /// Breaks the glass with the form of the page, some of it changed: the status.
-async fn break_with(who: &mut Browser, request: &Request, more: &[(&str, &str)]) -> u16 {
+async fn break_with(who: &mut Browser, request: &Request, more: &[(&str, &str)]) -> StatusCode {
     who.open(&path(request)).await;
     let prefix = request.digest.prefix();
     let right = [("typed", prefix.as_str()), ("comment", "nobody answers")];

@@ -19,7 +19,7 @@ async fn person_approves_shown_request_and_sees_outcome() {
     bob.page.shows(&request.digest.prefix());
     bob.page.shows("firewall-drop600");
     let done = bob.submit(&format!("{}/approve", path(&request)), &[("comment", "go on")]).await;
-    assert_eq!((done.status, done.location.as_str()), (303, path(&request).as_str()));
+    assert_eq!((done.status.as_u16(), done.leads_to()), (303, path(&request).as_str()));
     room.work().await;
     bob.open(&path(&request)).await.shows("1 sent.");
     bob.page.shows("same SHA-256");

@@ -75,16 +75,16 @@ async fn undo_of_block_is_a_separate_request_naming_requester() {
     bob.open(&path(&request)).await.shows("Take it back");
     let child = bob.submit(&undo, &[("comment", "it was our scanner")]).await.clone();
     assert_eq!(child.status, 303, "{}", child.html);
-    assert_ne!(child.location, path(&request));
-    bob.open(&child.location).await.shows("It takes back");
+    assert_ne!(child.leads_to(), path(&request));
+    bob.open(child.leads_to()).await.shows("It takes back");
     bob.page.shows(&format!("href=\"{}\"", path(&request)));
     bob.page.shows("asked by <b>bob</b>");
     bob.page.shows("it was our scanner");
-    bob.open(&path(&request)).await.shows(&format!("href=\"{}\"", child.location));
+    bob.open(&path(&request)).await.shows(&format!("href=\"{}\"", child.leads_to()));
     let mut carol = room.browser_of("carol").await;
-    carol.open(&child.location).await;
-    if carol.page.has_form(&format!("{}/approve", child.location)) {
-        carol.submit(&format!("{}/approve", child.location), &[]).await;
+    carol.open(child.leads_to()).await;
+    if carol.page.has_form(&format!("{}/approve", child.leads_to())) {
+        carol.submit(&format!("{}/approve", child.leads_to()), &[]).await;
     }
     room.work().await;
     let known = room.now(&request).await.targets[0].outcome.clone().unwrap();

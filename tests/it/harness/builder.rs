@@ -1,0 +1,222 @@
+//! What a test changes in a [`World`] before it starts.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use countersign::{
+    app::{AppParts, Running},
+    broker::{Settings, admin::policies::load_and_test},
+    clock::Clock,
+    connector::{Channel, Connector},
+    domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
+    policy::Engine,
+    store::Store,
+};
+
+use super::{
+    World,
+    fixtures::{connector, copy_folder, loopback, policies, settings, simulated},
+};
+
+/// Starts a [`World`] that differs from the usual one.
+#[derive(Clone)]
+pub(crate) struct WorldBuilder {
+    pub(super) simulator: wazuh_simulator::Settings,
+    pub(super) second_simulator: wazuh_simulator::Settings,
+    pub(super) database: Option<PathBuf>,
+    settings: Settings,
+    policies: Policies,
+    indexer: bool,
+    manager: &'static str,
+    pub(super) second_manager: Option<&'static str>,
+    undo_commands: BTreeMap<(ActionKind, Platform), String>,
+    public_url: Option<String>,
+    channels: Vec<Channel>,
+}
+
+#[derive(Clone)]
+enum Policies {
+    /// Where they ship.
+    Shipped,
+    /// A copy that the test may change.
+    Copied,
+    /// One policy, and no other.
+    Only(String),
+}
+
+/// Where the managers listen.
+pub(super) struct Urls {
+    pub(super) manager: String,
+    pub(super) second: Option<String>,
+}
+
+impl Default for WorldBuilder {
+    fn default() -> Self {
+        Self {
+            simulator: simulated(),
+            second_simulator: simulated(),
+            database: None,
+            settings: settings(),
+            policies: Policies::Shipped,
+            indexer: true,
+            manager: "test",
+            second_manager: None,
+            undo_commands: BTreeMap::new(),
+            public_url: None,
+            channels: Vec::new(),
+        }
+    }
+}
+
+impl WorldBuilder {
+    /// Changes the site that the manager's simulator plays.
+    pub(crate) fn with_simulator(
+        mut self,
+        change: impl FnOnce(&mut wazuh_simulator::Settings),
+    ) -> Self {
+        change(&mut self.simulator);
+        self
+    }
+
+    /// Changes the broker's settings.
+    pub(crate) fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Gives the world its own copy of the policies, which the test may change.
+    pub(crate) fn with_policy_copy(self) -> Self {
+        Self { policies: Policies::Copied, ..self }
+    }
+
+    /// Replaces the policies by this one.
+    pub(crate) fn with_only_policy(self, text: &str) -> Self {
+        Self { policies: Policies::Only(text.to_owned()), ..self }
+    }
+
+    pub(crate) fn without_indexer(self) -> Self {
+        Self { indexer: false, ..self }
+    }
+
+    /// Names the manager, which is otherwise called `test`.
+    pub(crate) fn with_manager_name(self, manager: &'static str) -> Self {
+        Self { manager, ..self }
+    }
+
+    /// Adds a second manager with its own simulator.
+    pub(crate) fn with_second_manager(self, name: &'static str) -> Self {
+        Self { second_manager: Some(name), ..self }
+    }
+
+    /// Removes the second manager from the configuration; it still listens.
+    pub(crate) fn without_second_manager(self) -> Self {
+        Self { second_manager: None, ..self }
+    }
+
+    /// Changes the site of the second manager.
+    pub(crate) fn with_second_simulator(
+        mut self,
+        change: impl FnOnce(&mut wazuh_simulator::Settings),
+    ) -> Self {
+        change(&mut self.second_simulator);
+        self
+    }
+
+    /// Adds a command that undoes what Wazuh itself cannot undo.
+    pub(crate) fn with_undo_command(
+        mut self,
+        action: ActionKind,
+        platform: Platform,
+        command: &str,
+    ) -> Self {
+        self.undo_commands.insert((action, platform), command.to_owned());
+        self
+    }
+
+    /// Sets the address that people type, where it is not the listener's.
+    pub(crate) fn with_public_url(self, url: &str) -> Self {
+        Self { public_url: Some(url.to_owned()), ..self }
+    }
+
+    /// Starts on a copy of this database.
+    pub(crate) fn with_database(self, path: PathBuf) -> Self {
+        Self { database: Some(path), ..self }
+    }
+
+    /// Sets the channels for notifications.
+    pub(crate) fn with_channels(self, channels: Vec<Channel>) -> Self {
+        Self { channels, ..self }
+    }
+
+    pub(crate) async fn start(self) -> World {
+        World::start_as(self).await
+    }
+
+    /// Writes the policies where the test needs its own; gives their folder.
+    pub(super) fn write_policies(&self, folder: &Path) -> PathBuf {
+        let own = folder.join("policies");
+        match &self.policies {
+            Policies::Shipped => return policies(),
+            Policies::Copied => copy_folder(&policies(), &own),
+            Policies::Only(text) => {
+                fs::create_dir(&own).unwrap();
+                let schema = "schema.cedarschema";
+                fs::copy(policies().join(schema), own.join(schema)).unwrap();
+                fs::write(own.join("only.cedar"), text).unwrap();
+            }
+        }
+        own
+    }
+
+    /// Opens the broker on a store.
+    pub(super) async fn open(
+        &self,
+        store: Store,
+        clock: Clock,
+        urls: &Urls,
+        policies: &Path,
+    ) -> Running {
+        let listener = TcpListener::bind(loopback()).unwrap();
+        let mut settings = self.settings.clone();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let public_url = self.public_url.as_ref().unwrap_or(&address);
+        settings.public_url = PublicUrl::parse(public_url).unwrap();
+        let mut managers = vec![self.connector(self.manager, &urls.manager)];
+        if let (Some(name), Some(url)) = (self.second_manager, &urls.second) {
+            managers.push(self.connector(name, url));
+        }
+        let parts = AppParts {
+            store,
+            clock,
+            managers,
+            channels: self.channels.clone(),
+            policies: policies.to_owned(),
+            engine: engine(policies),
+            settings,
+            listener,
+            tls: None,
+            configuration: Digest::ZERO,
+        };
+        parts.open().await.unwrap()
+    }
+
+    fn connector(&self, name: &str, url: &str) -> Connector {
+        let mut settings = connector(name, url, self.indexer);
+        settings.undo_commands.clone_from(&self.undo_commands);
+        Connector::wazuh(settings).unwrap()
+    }
+}
+
+/// Loading a set takes long in a debug build: the one that ships is loaded once.
+fn engine(folder: &Path) -> Engine {
+    static SHIPPED: OnceLock<Engine> = OnceLock::new();
+    if folder == policies() {
+        return SHIPPED.get_or_init(|| load_and_test(folder).unwrap()).clone();
+    }
+    load_and_test(folder).unwrap()
+}

@@ -1,0 +1,34 @@
+//! The built program as [`World`](super::World) is for the broker alone: set up on a simulated
+//! manager.
+
+use wazuh_simulator::{Server, Simulator};
+
+use super::{
+    fixtures::{loopback, simulated},
+    program::Program,
+};
+
+/// The program in a folder of its own, set up on a manager that listens. No server runs yet.
+pub(crate) struct Installation {
+    pub(crate) program: Program,
+    pub(crate) manager: Simulator,
+    /// The agent's.
+    pub(crate) token: String,
+    server: Server,
+}
+
+impl Installation {
+    pub(crate) async fn new() -> Self {
+        let manager = Simulator::new(simulated());
+        let server = manager.listen(loopback()).await.unwrap();
+        let program = Program::new();
+        let token = program.set_up(&server.url());
+        Self { program, manager, token, server }
+    }
+
+    /// Adds these lines to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let configuration = self.program.configuration(&self.server.url());
+        self.program.write("countersign.toml", &format!("{configuration}{more}"));
+    }
+}
