@@ -12,6 +12,10 @@ check:
 test *filter:
     cargo test --locked --workspace {{ filter }}
 
+# `kill -9` at every failpoint between the claim and the end.
+crash:
+    cargo test --locked --features failpoints --test it -- crash
+
 # The demo with logs: a simulated manager, people, and an agent that requests responses.
 dev:
     COUNTERSIGN_LOG=info cargo run --locked -- demo

@@ -18,10 +18,12 @@ mod audit;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod files;
 mod kill_switch;
 mod logging;
 mod notify;
 mod out;
+mod password;
 mod policy;
 mod serve;
 mod set_up;

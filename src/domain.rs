@@ -20,6 +20,7 @@ pub mod notice;
 pub mod permit;
 pub mod proposal;
 pub mod public_url;
+pub mod refusal;
 pub mod request;
 
 /// All variants of an enum, from the list that strum derives: `N` is its `COUNT`. For constants:

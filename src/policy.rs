@@ -30,10 +30,10 @@ mod entities;
 mod error;
 mod lint;
 mod load;
-mod outcome;
 mod starter;
+mod verdict;
 
-use self::{entities::PolicyEntities, outcome::Evaluation};
+use self::{entities::PolicyEntities, verdict::Evaluation};
 pub use self::{
     error::{EvalError, PolicyError},
     starter::{STARTER, write_starter_policies},
@@ -105,7 +105,7 @@ impl Engine {
 
     /// Whether a request may run: now, once people approve, or never.
     pub fn decide(&self, question: &PolicyQuestion) -> Decision {
-        outcome::decide(&self.0, question)
+        verdict::decide(&self.0, question)
     }
 
     /// Whether somebody may do something with a request, or with the system.

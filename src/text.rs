@@ -4,6 +4,7 @@
 
 pub mod agent_message;
 pub mod audit;
+pub mod notification;
 pub mod request;
 pub mod timeline;
 pub mod visible;

@@ -8,7 +8,7 @@
 //! Deliberately absent: a change by GET, anything fetched from elsewhere, a page that decides what
 //! a person may do. The broker is asked every time.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -19,10 +19,7 @@ use axum::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    broker::Broker,
-    domain::public_url::{Authority, PublicUrl},
-};
+use crate::broker::Broker;
 
 mod admin;
 mod error;
@@ -32,31 +29,13 @@ mod http;
 pub(crate) mod layout;
 mod lists;
 mod request;
+mod state;
 
-/// The largest form, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub use state::WebSettings;
+use state::{AppState, BODY_BYTES_MAX};
+
 /// The most pages that wait for news at once; further ones get none.
 const LISTENERS_MAX: usize = 128;
-
-/// What the page may be told about its surroundings.
-#[derive(Debug, Clone)]
-pub struct WebSettings {
-    /// The address that people type.
-    pub public_url: PublicUrl,
-    /// What the `Host` header may say beside the host of `public_url`.
-    pub hosts: Vec<Authority>,
-    /// The folder of the policy set, which an admin may load again.
-    pub policies: PathBuf,
-}
-
-/// What every handler has. Cheap to clone.
-#[derive(Debug, Clone)]
-struct AppState {
-    broker: Broker,
-    settings: Arc<WebSettings>,
-    listeners: Arc<Semaphore>,
-    stop: CancellationToken,
-}
 
 /// Everything but `/mcp`. What waits for news ends with `stop`.
 pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {
@@ -64,10 +43,12 @@ pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) ->
     let app = AppState { broker, settings: Arc::new(settings), listeners, stop };
     session_routes(&app)
         .merge(open_routes())
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::wrong_method)
+        .fallback(layout::error_page::not_found)
+        .method_not_allowed_fallback(layout::error_page::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(app.clone(), http::origin_check::check))
+        .layer(from_fn_with_state(app.clone(), layout::error_page::render))
+        .layer(from_fn_with_state(app.clone(), http::origin_check::add_headers))
         .with_state(app)
 }
 

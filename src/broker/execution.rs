@@ -5,5 +5,6 @@ pub mod expire;
 pub mod observe;
 mod order;
 pub mod progress;
+mod queue;
 mod recheck;
 pub mod recover;

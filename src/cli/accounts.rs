@@ -1,11 +1,11 @@
 //! People and agents, kept from the command line by whoever may read the data.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{CliError, out::Out, set_up};
+use super::{CliError, files::must_exist, out::Out, password::PasswordFrom};
 use crate::{
     broker::admin::{
         agents::NewAgent,
@@ -116,47 +116,10 @@ pub(super) enum PersonCommand {
     },
 }
 
-/// Where a password comes from: a file, or the keyboard without echo. Never an argument, which
-/// other users of the machine could see.
-#[derive(Debug, Args)]
-pub(super) struct PasswordFrom {
-    /// A file that holds the password; without it you are asked.
-    #[arg(long)]
-    password_file: Option<PathBuf>,
-}
-
-impl PasswordFrom {
-    /// Whether nobody has to be asked.
-    pub(super) const fn has_file(&self) -> bool {
-        self.password_file.is_some()
-    }
-
-    pub(super) fn read(&self) -> Result<String, CliError> {
-        if let Some(file) = &self.password_file {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                CliError::Use(format!("--password-file {}: {error}", file.display()))
-            })?;
-            return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
-        }
-        let ask = |prompt: &str| {
-            rpassword::prompt_password(prompt).map_err(|error| {
-                CliError::Use(format!(
-                    "cannot ask for a password here ({error}); use --password-file"
-                ))
-            })
-        };
-        let password = ask("Password: ")?;
-        if ask("Once more: ")? != password {
-            return Err(CliError::Use("the two passwords differ".to_owned()));
-        }
-        Ok(password)
-    }
-}
-
 /// The operator of the configured database.
 pub(super) async fn operator(config: &Path) -> Result<Operator, CliError> {
     let config = Config::load(config, std::env::vars())?;
-    set_up::must_exist(&config.server.database)?;
+    must_exist(&config.server.database)?;
     let store = Store::open(&config.server.database).await?;
     Ok(Operator::new(store, Clock::system()))
 }

@@ -1,16 +1,14 @@
 //! The first set-up: configuration, policies, and the first admin where a password can be given.
 
 use std::{
-    fs::OpenOptions,
-    io::{IsTerminal as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::IsTerminal as _,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, accounts::PasswordFrom, out::Out};
+use super::{CliError, files::new_file, out::Out, password::PasswordFrom};
 use crate::{
     broker::admin::{operator::Operator, people::NewPerson},
     clock::Clock,
@@ -87,24 +85,4 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
     );
     let admin = asks.then_some(init.admin);
     Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": admin }))?)
-}
-
-/// Writes a file for its owner alone; one that exists stays as it is.
-fn new_file(path: &Path, text: &str) -> std::io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Commands beside the server must not make an empty database by mistake.
-pub(super) fn must_exist(database: &Path) -> Result<(), CliError> {
-    if database.exists() {
-        return Ok(());
-    }
-    Err(CliError::Use(format!(
-        "there is no database {}; run `countersign init` first",
-        database.display()
-    )))
 }

@@ -3,6 +3,7 @@
 //! Everything that only Wazuh says stands here: paths, codes, names of commands, rules.
 
 mod alerts;
+mod client;
 mod command_names;
 mod commands;
 mod connection;
@@ -13,7 +14,8 @@ mod indexer;
 mod inventory;
 mod login;
 mod manager_error;
-pub(super) mod rate_budget;
+mod rate_budget;
+mod scripts;
 mod settings;
 mod switches;
 
@@ -34,8 +36,9 @@ use tokio::sync::Mutex;
 use super::{
     BoxFuture, Capabilities, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn, Driver,
     Durations,
+    driver::Health,
     http::{addresses::Addresses, error::ConnectorError},
-    wazuh::rate_budget::{CallPurpose, Health},
+    wazuh::rate_budget::CallPurpose,
 };
 use crate::domain::{
     Time,
@@ -112,7 +115,7 @@ impl Driver for Wazuh {
     }
 
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
-        commands::body(command, action, tag)
+        dispatch::body(command, action, tag)
     }
 
     fn resolve<'a>(
@@ -138,7 +141,7 @@ impl Driver for Wazuh {
             let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await?;
             let mut durations = BTreeMap::new();
             for platform in Platform::ALL {
-                let Some(script) = commands::script(kind, platform) else { continue };
+                let Some(script) = scripts::script(kind, platform) else { continue };
                 let known = discovered.nodes.values().flatten();
                 let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
                 if !seconds.is_empty() {

@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_canonical_text_of_an_address_is_an_address() {
+    fn only_canonical_address_text_is_accepted() {
         for good in ["203.0.113.7", "2001:db8::7", "::1", "10.0.0.1"] {
             assert!(Action::parse(ActionKind::BlockIp, good).is_ok(), "{good}");
         }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_plain_name_is_an_account() {
+    fn only_plain_account_name_is_accepted() {
         for good in ["alice", "d.miller", "_apt", "svc-backup", "A1", "root"] {
             assert!(Action::parse(ActionKind::DisableAccount, good).is_ok(), "{good}");
         }

@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lead_counts_in_every_voting_role_and_an_admin_in_none() {
+    fn lead_counts_in_every_voting_role_but_admin_never() {
         let tally = Tally::NONE.and(Role::Lead).and(Role::Analyst).and(Role::Admin);
         assert_eq!(tally, Tally { people: 2, analyst: 2, senior: 1, lead: 1 });
     }
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_every_tally_say_for_every_crew_what_the_numbers_say() {
+    fn tally_words_match_its_numbers() {
         let crews = || {
             (0..=5_u8).flat_map(|people| {
                 (0..=people)
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_or_three_people_make_it_high_and_any_one_person_low() {
+    fn tally_tier_depends_on_people_and_roles() {
         let tier = |people, senior, lead| Tally { people, analyst: people, senior, lead }.tier();
         assert_eq!([tier(0, 0, 0), tier(1, 0, 0)], [Tier::Low; 2]);
         assert_eq!([tier(1, 1, 0), tier(2, 0, 0), tier(2, 2, 0)], [Tier::Medium; 3]);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_reads_as_plain_words() {
+    fn tally_reads_as_plain_words() {
         let say =
             |people, senior, lead| Tally { people, analyst: people, senior, lead }.to_string();
         assert_eq!(say(1, 0, 0), "1 person");

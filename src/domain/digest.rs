@@ -128,21 +128,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moving_a_letter_to_the_next_field_changes_the_digest() {
+    fn moving_a_letter_between_fields_changes_digest() {
         let one = Canonical::new(1, "x").text("ab").text("c").digest();
         let two = Canonical::new(1, "x").text("a").text("bc").digest();
         assert_ne!(one, two);
     }
 
     #[test]
-    fn absent_and_empty_differ() {
+    fn absent_and_empty_fields_differ() {
         let absent = Canonical::new(1, "x").maybe(None).digest();
         let empty = Canonical::new(1, "x").maybe(Some("")).digest();
         assert_ne!(absent, empty);
     }
 
     #[test]
-    fn a_digest_reads_back_what_it_prints_and_nothing_else() {
+    fn digest_parses_only_its_own_format() {
         let digest = Digest::of(b"x");
         assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
         assert_eq!(Digest::parse(&digest.to_string().to_uppercase()), None);

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_another_kind_is_refused() {
+    fn id_of_another_kind_is_refused() {
         let request = RequestId::from(Uuid::from_u128(7));
         assert_eq!(request.to_string().parse::<RequestId>(), Ok(request));
         assert!(request.to_string().parse::<AgentId>().is_err());

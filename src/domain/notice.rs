@@ -2,7 +2,8 @@
 //!
 //! A notice goes to systems that others run, and is shown on locked phones. So it says what kind of
 //! thing happened to what class of response, and where to look; never what was acted on, where, by
-//! whom or why. Its text is made of our own words alone.
+//! whom or why. Its text, in `text::notification`, is made of our
+//! own words alone.
 
 use std::fmt;
 
@@ -244,42 +245,6 @@ impl Notice {
         };
         Some(Self { kind, about, at })
     }
-
-    /// One line that says what happened: "A request waits for people".
-    pub const fn title(&self) -> &'static str {
-        match self.kind {
-            NoticeKind::Waiting => "A request waits for people",
-            NoticeKind::DeadlineNear => "A request waits, and its deadline is near",
-            NoticeKind::Decided => match self.about {
-                NoticeSubject::Request { state, .. } => decided(state),
-                NoticeSubject::Switch(_) | NoticeSubject::Nothing => "A request was decided",
-            },
-            NoticeKind::Doubt => "An outcome is unknown or unconfirmed",
-            NoticeKind::GlassBroken => "The glass was broken",
-            NoticeKind::ReviewDue => "A review of a broken glass is due soon",
-            NoticeKind::ReviewOverdue => "A review of a broken glass is overdue",
-            NoticeKind::Frozen => "The kill switch was thrown",
-            NoticeKind::ReleaseAsked => "The release of the kill switch is asked for",
-            NoticeKind::Unfrozen => "The kill switch was released",
-            NoticeKind::Test => "A test: notices arrive here",
-        }
-    }
-
-    /// Kind, facts and time for people, a line each.
-    pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines = match self.about {
-            NoticeSubject::Request { id, action, tier, state } => vec![
-                ("Action", action.name().to_owned()),
-                ("Tier", tier.name().to_owned()),
-                ("Request", short_id(id)),
-                ("State", state.name().to_owned()),
-            ],
-            NoticeSubject::Switch(extent) => vec![("Extent", extent.to_owned())],
-            NoticeSubject::Nothing => Vec::new(),
-        };
-        lines.push(("Time", self.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
-        lines
-    }
 }
 
 /// The name of one notice to one receiver: the same each time it is tried, and in no other case.
@@ -318,20 +283,7 @@ fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
 }
 
 /// The last eight hexadecimal digits: the first ones are the time, and alike for all of a minute.
-fn short_id(id: RequestId) -> String {
+pub fn short_id(id: RequestId) -> String {
     let id = id.to_string();
     id.chars().skip(id.chars().count().saturating_sub(8)).collect()
-}
-
-const fn decided(state: StateName) -> &'static str {
-    match state {
-        StateName::Approved => "A request was approved",
-        StateName::Rejected => "A request was rejected",
-        StateName::Cancelled => "A request was cancelled",
-        StateName::Expired => "A request expired",
-        StateName::Withdrawn => "A request was withdrawn",
-        StateName::Pending | StateName::Dispatching | StateName::Settled | StateName::Denied => {
-            "A request was decided"
-        }
-    }
 }

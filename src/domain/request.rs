@@ -2,6 +2,7 @@
 
 mod outcome;
 mod state;
+mod votes;
 
 use chrono::TimeDelta;
 
@@ -12,7 +13,7 @@ use super::{
     Time,
     action::{Action, Term, with_count},
     actor::{Agent, Person, Role},
-    decision::{Decision, Tally, Tier, Verdict},
+    decision::{Decision, Tier, Verdict},
     digest::{Canonical, Digest},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::{AlertFacts, RequestFacts},
@@ -217,49 +218,6 @@ impl Request {
                 .maybe(self.asked_by.as_ref().map(|asker| asker.person.to_string()).as_deref()),
         }
         .digest()
-    }
-
-    /// Who approved, counted for policy. Left out: people without a voting role, disabled people, people who must change their
-    /// password, the agent's owner then and now, whoever issued its token, the person who asked,
-    /// and approvals of another digest.
-    pub fn tally(&self, agent_now: &Agent) -> Tally {
-        self.votes
-            .iter()
-            .filter(|vote| self.counts(vote, agent_now))
-            .fold(Tally::NONE, |tally, vote| tally.and(vote.person.role))
-    }
-
-    /// Whether an approval counts.
-    pub fn counts(&self, vote: &Vote, agent_now: &Agent) -> bool {
-        self.why_not_counted(vote, agent_now).is_none()
-    }
-
-    /// Why an approval does not count; none where it does.
-    pub fn why_not_counted(&self, vote: &Vote, agent_now: &Agent) -> Option<&'static str> {
-        let (person, id) = (&vote.person, Some(vote.person.id));
-        if vote.digest != self.digest {
-            Some("it is for another digest")
-        } else if person.disabled {
-            Some("this person is disabled")
-        } else if person.must_change_password {
-            Some("this person's password was reset and not changed yet")
-        } else if person.role.vote_rank().is_none() {
-            Some("this person is no longer an analyst, senior or lead")
-        } else if [Some(self.owner), Some(agent_now.owner)].contains(&id) {
-            Some("this person owns the agent, or did when it asked")
-        } else if [self.issuer, agent_now.issuer].contains(&id) {
-            Some("this person issued the agent's token")
-        } else if self.asked_by.as_ref().is_some_and(|asker| Some(asker.person) == id) {
-            Some("this person asked for it")
-        } else {
-            None
-        }
-    }
-
-    /// Whoever approved and counts, in the order of the votes.
-    pub fn counted(&self, agent_now: &Agent) -> Vec<&str> {
-        let counted = self.votes.iter().filter(|vote| self.counts(vote, agent_now));
-        counted.map(|vote| vote.person.name.as_str()).collect()
     }
 
     /// The highest criticality among its endpoints; 5 when it has none.

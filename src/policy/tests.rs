@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, entities::PolicyEntities, outcome::Evaluation};
+use super::{Engine, Set, entities::PolicyEntities, verdict::Evaluation};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
@@ -86,12 +86,12 @@ fn question() -> PolicyQuestion {
 }
 
 #[test]
-fn without_the_failing_policy_all_would_run() {
+fn request_would_run_without_the_failing_policy() {
     assert_eq!(unchecked(PERMIT).decide(&question()).verdict, Verdict::Run);
 }
 
 #[test]
-fn a_forbid_that_fails_denies_what_cedar_alone_would_allow() {
+fn failing_forbid_denies_what_cedar_would_allow() {
     for forbid in [OVERFLOW, MISSING, ELSEWHERE] {
         let decision = unchecked(&format!("{PERMIT} {forbid}")).decide(&question());
         assert_eq!(decision.verdict, Verdict::Deny, "{forbid}");
@@ -102,7 +102,7 @@ fn a_forbid_that_fails_denies_what_cedar_alone_would_allow() {
 }
 
 #[test]
-fn a_forbid_that_fails_refuses_a_person_too() {
+fn failing_forbid_refuses_a_person_too() {
     let answer = unchecked(&format!("{PERMIT} {OVERFLOW}")).may(
         &Principal::Person(person(), 0),
         Verb::Freeze,
@@ -113,7 +113,7 @@ fn a_forbid_that_fails_refuses_a_person_too() {
 }
 
 #[test]
-fn a_question_that_makes_no_sense_is_refused_as_an_error() {
+fn invalid_question_is_refused_as_an_error() {
     let answer = unchecked(PERMIT).may(
         &Principal::Agent(question().agent),
         Verb::Unfreeze,
@@ -124,7 +124,7 @@ fn a_question_that_makes_no_sense_is_refused_as_an_error() {
 }
 
 #[test]
-fn a_time_that_cedar_cannot_write_denies() {
+fn time_that_cedar_cannot_represent_denies() {
     let far = "+12026-02-16T12:00:00Z".parse().unwrap();
     let decision = unchecked(PERMIT).decide(&PolicyQuestion { now: far, ..question() });
     assert_eq!(decision.verdict, Verdict::Deny);
@@ -132,7 +132,7 @@ fn a_time_that_cedar_cannot_write_denies() {
 }
 
 #[test]
-fn endpoints_that_no_policy_tells_apart_are_asked_about_once() {
+fn endpoints_alike_for_every_policy_are_evaluated_once() {
     let fleet = || (1..=200).map(|number| (format!("{number:03}"), format!("group-{number}")));
     let endpoints = fleet().map(|(id, group)| EndpointFacts {
         id: EndpointId::parse(&id).unwrap(),

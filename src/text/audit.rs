@@ -273,14 +273,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_words_and_those_of_others_stay_apart() {
+    fn quoted_text_stays_apart_from_summary() {
         let detail = json!({ "reason": "approved, now settled", "state": "rejected" });
         assert_eq!(summary(EventKind::RequestRejected, &detail), "rejected it");
         assert_eq!(quote(EventKind::RequestRejected, &detail), "approved, now settled");
     }
 
     #[test]
-    fn an_answered_call_says_what_became_of_its_endpoints() {
+    fn answered_call_says_what_became_of_its_endpoints() {
         let outcome = |id: &str, name: &str, code: Option<u32>| json!({ "endpoint": id, "outcome": name, "code": code });
         let detail = json!({
             "outcomes": [

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_names_who_has_approved() {
+    fn missing_approvals_name_people_who_approved() {
         let decision = Decision {
             verdict: Verdict::Approval(Tally::NONE.and(Role::Senior).and(Role::Analyst)),
             reasons: Vec::new(),

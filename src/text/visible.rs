@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_sees_no_control_character() {
+    fn terminal_output_contains_no_control_character() {
         assert_eq!(visible("a\u{1B}[31mred\r\nb"), "a‹U+001B›[31mred‹U+000D›‹U+000A›b");
         assert_eq!(visible("Grüße, 封鎖した"), "Grüße, 封鎖した");
     }

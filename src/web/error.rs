@@ -1,34 +1,25 @@
-//! What is said when something cannot be done: a title, a sentence, a way onward. Causes go to the
-//! log, once, under a reference that the page shows.
+//! What is said when something cannot be done: a title, a sentence, a way onward.
 
-use askama::Template;
 use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 
-use super::{
-    AppState,
-    http::session::{self, PageSession},
-    layout::page::{Layout, page},
-};
 use crate::{
     broker::{BrokerError, queries::StoreError},
     domain::{lifecycle::Refusal, public_url::PublicUrl},
-    text::visible::visible,
 };
 
 /// Why a page cannot be shown or a form not be taken.
 #[derive(Debug, Clone)]
 pub(super) struct PageError {
-    status: StatusCode,
-    title: &'static str,
-    sentence: String,
+    pub(super) status: StatusCode,
+    pub(super) title: &'static str,
+    pub(super) sentence: String,
     /// For the log alone.
-    cause: Option<String>,
+    pub(super) cause: Option<String>,
     /// The address and the words of a way onward.
-    onward: (&'static str, &'static str),
+    pub(super) onward: (&'static str, &'static str),
 }
 
 const INBOX: (&str, &str) = ("/", "Go to the inbox");
@@ -91,6 +82,12 @@ impl PageError {
     /// Something that is not there, or not for these eyes.
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.")
+    }
+
+    /// An address that exists, but not for this method.
+    pub(super) fn wrong_method() -> Self {
+        let sentence = "This address does not accept this kind of request. Nothing was changed.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence)
     }
 
     /// A page that could not be made.
@@ -171,52 +168,10 @@ pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
 }
 
 impl IntoResponse for PageError {
-    /// Carries the error to [`present`].
+    /// Carries the error to the layer that makes a page of it.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
     }
-}
-
-#[derive(Debug, Template)]
-#[template(path = "pages/error.html")]
-struct ErrorPage {
-    layout: Layout,
-    error: PageError,
-    reference: Option<String>,
-}
-
-/// Gives an error its page: the one place that does.
-pub(super) async fn render(app: &AppState, mut response: Response) -> Response {
-    let Some(error) = response.extensions_mut().remove::<PageError>() else { return response };
-    let reference = error.cause.as_ref().map(|cause| {
-        let reference: [u8; 4] = app.broker.clock().random();
-        let reference = format!("{:08x}", u32::from_be_bytes(reference));
-        tracing::error!(%reference, cause = %visible(cause), "a page could not be shown");
-        reference
-    });
-    let layout = match response.extensions_mut().remove::<PageSession>() {
-        None => None,
-        // What it says stays true, and the address may be that of a form: nothing to reload.
-        Some(session) => {
-            let layout = Layout::new(app, &session, error.title).await;
-            layout.map(Layout::without_refresh).ok()
-        }
-    };
-    let layout = layout.unwrap_or_else(|| Layout::anonymous(error.title));
-    let status = error.status;
-    page(status, &ErrorPage { layout, error, reference }).unwrap_or(response)
-}
-
-/// For an address that does not exist.
-pub(super) async fn not_found(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    session::attach_session(&app, &headers, PageError::not_found().into_response()).await
-}
-
-/// For an address that exists, but not for this method.
-pub(super) async fn wrong_method(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    let sentence = "This address does not accept this kind of request. Nothing was changed.";
-    let error = PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence);
-    session::attach_session(&app, &headers, error.into_response()).await
 }

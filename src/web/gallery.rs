@@ -271,7 +271,7 @@ fn pages() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_page_renders_and_hostile_text_stays_visible_text() {
+fn every_page_renders_and_hostile_text_stays_visible() {
     let folder = std::env::var_os("COUNTERSIGN_GALLERY").map(std::path::PathBuf::from);
     for (name, html) in pages() {
         assert!(!html.contains("<script>alert"), "{name}");
@@ -290,7 +290,7 @@ fn every_page_renders_and_hostile_text_stays_visible_text() {
 }
 
 #[test]
-fn what_a_person_may_not_do_is_not_offered() {
+fn forbidden_actions_are_not_offered() {
     let barred = request_page(request(1), own_agent(), id(3)).render().unwrap();
     assert!(barred.contains("You may not approve it: nobody approves for an agent they own."));
     assert!(!barred.contains("/approve\""));
@@ -305,7 +305,7 @@ fn what_a_person_may_not_do_is_not_offered() {
 }
 
 #[test]
-fn what_nobody_knows_is_loud_and_says_what_to_do() {
+fn unknown_outcome_is_highlighted_with_next_steps() {
     let html = request_page(settled(), Permission::Now, id(2)).render().unwrap();
     assert!(html.contains("What happened is not known on 2 of the endpoints"));
     for link in ["href=\"#resolve\"", "href=\"#undo\"", "id=\"resolve\"", "id=\"undo\""] {
@@ -316,7 +316,7 @@ fn what_nobody_knows_is_loud_and_says_what_to_do() {
 }
 
 #[test]
-fn what_cannot_be_undone_says_so_and_has_no_button() {
+fn impossible_undo_says_so_and_has_no_button() {
     let mut page = request_page(settled(), Permission::Now, id(2));
     let why = "This cannot be undone through Wazuh: remove the rule by hand.".to_owned();
     page.view.undo = UndoOption::Impossible { why: why.clone() };
@@ -326,7 +326,7 @@ fn what_cannot_be_undone_says_so_and_has_no_button() {
 }
 
 #[test]
-fn a_vote_carries_what_was_shown() {
+fn vote_form_carries_what_was_shown() {
     let (request, form) = (request(1), request_page(request(1), Permission::WithPassword, id(2)));
     let html = form.render().unwrap();
     let digest = format!("name=\"digest\" value=\"{}\"", request.digest);

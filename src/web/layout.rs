@@ -1,4 +1,5 @@
 //! What surrounds the content of every page, and how text from outside becomes HTML.
 
+pub(in crate::web) mod error_page;
 pub(crate) mod escape;
 pub(super) mod page;

@@ -15,18 +15,17 @@ use crate::{
             progress::Progress,
             recheck::{Recheck, recheck},
         },
-        requests::evaluate::criticality,
     },
     connector::{Connector, DispatchResult},
     domain::{
-        endpoint::{EndpointId, Inventory, Selection},
+        endpoint::{EndpointId, Selection},
         id::{AttemptId, RequestId},
-        lifecycle::{DispatchReport, Next, Reevaluation, Refusal},
+        lifecycle::{DispatchReport, Next, Refusal},
         permit::ExecutionPermit,
         request::{Outcome, Request, State},
     },
     failpoint,
-    store::{StoreError, Tx, TxWork, accounts, requests, system},
+    store::{StoreError, Tx, TxWork, requests, system},
 };
 
 /// How often the same batch is tried while it is certain that nothing was sent.
@@ -106,7 +105,7 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                    let (request, fresh) = self.recheck_policy(tx, id, &ground.inventory).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);
                     let Some(order) = ground.order(&left, attempt) else {
@@ -229,7 +228,7 @@ impl Broker {
         let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                let (request, fresh) = self.recheck_policy(tx, id, &ground.inventory).await?;
                 let order = ground.order(&without(&request, known), next);
                 let next = match (after, order) {
                     (FollowUp::Stop(why), _) => Next::Stop { why: why.clone() },
@@ -288,7 +287,7 @@ impl Broker {
         let now = self.clock().now();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.reload(tx, id, &ground.inventory).await?;
+                let (request, fresh) = self.recheck_policy(tx, id, &ground.inventory).await?;
                 let frozen = system::stopped(tx, &request).await?;
                 let next = match ground.order(&request, attempt) {
                     Some(order) => Next::Order { order, run: fresh.run, frozen },
@@ -318,28 +317,6 @@ impl Broker {
             }
         }
         self.store().write(&work).await
-    }
-
-    /// The request, and policy's answer just now, in the transaction that uses them: about the
-    /// endpoints as the manager described them just before the claim.
-    async fn reload(
-        &self,
-        tx: &mut Tx<'_>,
-        id: RequestId,
-        inventory: &Inventory,
-    ) -> Result<(Request, Reevaluation), BrokerError> {
-        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let mut by_now = request.clone();
-        for target in &mut by_now.targets {
-            let known = inventory.candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
-            if let Some(candidate) = known {
-                target.criticality = criticality(self.settings(), &candidate.endpoint.groups);
-                target.endpoint.groups.clone_from(&candidate.endpoint.groups);
-            }
-        }
-        let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
-        Ok((request, fresh))
     }
 }
 

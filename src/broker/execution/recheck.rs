@@ -1,15 +1,14 @@
-//! Looking again before the claim: what changed since people decided, and what follows from it.
+//! Looking again before the claim: are these still the endpoints, and does policy still allow it?
 
-use super::progress::Progress;
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, requests::evaluate::criticality},
     domain::{
         endpoint::{Candidate, EndpointId, Inventory, SkipReason},
         id::RequestId,
-        lifecycle::{Refusal, Transition},
+        lifecycle::Reevaluation,
         request::Request,
     },
-    store::{requests, system},
+    store::{Tx, accounts, requests},
 };
 
 /// What changed on the endpoints since they were frozen.
@@ -21,75 +20,26 @@ pub(super) enum Recheck {
 }
 
 impl Broker {
-    /// The oldest approved request of a manager that the kill switch does not stop.
-    pub(super) async fn next_approved(
+    /// The request, and policy's answer just now, in the transaction that uses them: about the
+    /// endpoints as the manager described them just before the claim.
+    pub(super) async fn recheck_policy(
         &self,
-        manager: &str,
-    ) -> Result<Option<Request>, BrokerError> {
-        let mut reader = self.store().reader().await?;
-        for id in requests::approved(&mut reader, manager).await? {
-            let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
-            if !system::stopped(&mut reader, &request).await? {
-                return Ok(Some(request));
+        tx: &mut Tx<'_>,
+        id: RequestId,
+        inventory: &Inventory,
+    ) -> Result<(Request, Reevaluation), BrokerError> {
+        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let mut by_now = request.clone();
+        for target in &mut by_now.targets {
+            let known = inventory.candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
+            if let Some(candidate) = known {
+                target.criticality = criticality(self.settings(), &candidate.endpoint.groups);
+                target.endpoint.groups.clone_from(&candidate.endpoint.groups);
             }
         }
-        Ok(None)
-    }
-
-    /// Whether the kill switch stops a request, read just now.
-    pub(super) async fn stopped(&self, id: RequestId) -> Result<bool, BrokerError> {
-        let mut reader = self.store().reader().await?;
-        let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
-        Ok(system::stopped(&mut reader, &request).await?)
-    }
-
-    pub(super) async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
-        self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
-        Ok(Progress::Held(why))
-    }
-
-    pub(in crate::broker) async fn withdraw(
-        &self,
-        id: RequestId,
-        reason: &str,
-    ) -> Result<Progress, BrokerError> {
-        let now = self.clock().now();
-        self.advance(id, |request| request.withdraw(reason.to_owned(), now).map(Some)).await?;
-        Ok(Progress::Moved(id))
-    }
-
-    pub(super) async fn end_disconnected(
-        &self,
-        id: RequestId,
-        lost: &[(EndpointId, String)],
-    ) -> Result<Progress, BrokerError> {
-        let now = self.clock().now();
-        self.advance(id, |request| request.end_disconnected(lost, now).map(Some)).await?;
-        Ok(Progress::Moved(id))
-    }
-
-    /// Moves a request that somebody else may have moved in the meantime; then nothing happens.
-    async fn advance(
-        &self,
-        id: RequestId,
-        step: impl Fn(Request) -> Result<Option<Transition>, Refusal> + Send + Sync,
-    ) -> Result<(), BrokerError> {
-        let (step, now) = (&step, self.clock().now());
-        self.store()
-            .write(|tx| {
-                Box::pin(async move {
-                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-                    match step(request) {
-                        Ok(Some(transition)) => {
-                            requests::advance(tx, transition, now).await.map(drop)?;
-                        }
-                        Ok(None) | Err(Refusal::WrongState { .. }) => {}
-                        Err(other) => return Err(other.into()),
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
+        Ok((request, fresh))
     }
 }
 

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_by_deadline_and_id_show_every_group_once_whatever_is_decided_meanwhile() {
+    fn inbox_pages_show_every_group_once_despite_decisions() {
         let all = || (0..130).map(|number| asked(number, u32::try_from(number).unwrap()));
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_together_is_never_torn_apart_by_a_page() {
+    fn inbox_page_never_splits_a_group() {
         // The first and the last hundred ask for the same.
         let all = (0..200).map(|number| asked(number, u32::try_from(number % 100).unwrap()));
         let (page, next) = take_page(group_rows(all.collect()), None);

@@ -6,6 +6,7 @@ use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::Message;
 use crate::domain::all_variants;
+use crate::text::notification::{self, title};
 
 /// How a webhook is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
         WebhookFormat::Slack => {
             let text = format!(
                 "*{}*\n{}\n<{}|Open it>",
-                message.notice.title(),
+                title(&message.notice),
                 lines(message),
                 message.link
             );
@@ -65,7 +66,7 @@ pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
         WebhookFormat::Ntfy => WebhookPost {
             content_type: "text/plain; charset=utf-8",
             headers: vec![
-                ("title", format!("Countersign: {}", message.notice.title())),
+                ("title", format!("Countersign: {}", title(&message.notice))),
                 (
                     "priority",
                     if message.notice.kind.urgent() { "high" } else { "default" }.to_owned(),
@@ -85,7 +86,7 @@ pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
 pub(super) fn mail(message: &Message) -> String {
     format!(
         "{}.\n\n{}\n\nLook at it, and decide, only on the page:\n{}\n",
-        message.notice.title(),
+        title(&message.notice),
         lines(message),
         message.link
     )
@@ -95,7 +96,7 @@ fn own(message: &Message) -> Value {
     let notice = &message.notice;
     let mut data = notice.facts();
     if let Some(data) = data.as_object_mut() {
-        data.insert("title".to_owned(), json!(notice.title()));
+        data.insert("title".to_owned(), json!(title(notice)));
         data.insert("link".to_owned(), json!(message.link));
     }
     json!({
@@ -106,14 +107,12 @@ fn own(message: &Message) -> Value {
 }
 
 fn card(message: &Message) -> Value {
-    let facts: Vec<_> = message
-        .notice
-        .lines()
+    let facts: Vec<_> = notification::lines(&message.notice)
         .into_iter()
         .map(|(title, value)| json!({ "title": title, "value": value }))
         .collect();
-    let title = json!({
-        "type": "TextBlock", "text": format!("Countersign: {}", message.notice.title()),
+    let heading = json!({
+        "type": "TextBlock", "text": format!("Countersign: {}", title(&message.notice)),
         "weight": "Bolder", "size": "Medium", "wrap": true,
     });
     json!({
@@ -125,7 +124,7 @@ fn card(message: &Message) -> Value {
                 "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
                 "type": "AdaptiveCard",
                 "version": "1.4",
-                "body": [title, { "type": "FactSet", "facts": facts }],
+                "body": [heading, { "type": "FactSet", "facts": facts }],
                 "actions": [{ "type": "Action.OpenUrl", "title": "Open it", "url": message.link }],
             },
         }],
@@ -133,6 +132,6 @@ fn card(message: &Message) -> Value {
 }
 
 fn lines(message: &Message) -> String {
-    let lines = message.notice.lines().into_iter();
+    let lines = notification::lines(&message.notice).into_iter();
     lines.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }

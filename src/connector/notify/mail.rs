@@ -17,10 +17,13 @@ use super::{
     Message, format,
     smtp::{self, Trust},
 };
-use crate::connector::http::{
-    client::{BaseUrl, first_chars},
-    error::ConnectorError,
-    secret::{Secret, Tls},
+use crate::{
+    connector::http::{
+        client::{BaseUrl, first_chars},
+        error::ConnectorError,
+        secret::{Secret, Tls},
+    },
+    text::notification,
 };
 
 /// The section of the configuration.
@@ -186,7 +189,7 @@ impl MailChannel {
             "From: Countersign <{from}>\nTo: <{to}>\nSubject: Countersign: {}\nDate: {}\n\
              Message-ID: <{}@{domain}>\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n\
              Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {bits}\n",
-            message.notice.title(),
+            notification::title(&message.notice),
             message.notice.at.to_rfc2822(),
             message.id,
         );

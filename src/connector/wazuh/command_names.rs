@@ -16,8 +16,8 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::{
-    commands::{EXPIRY_SECS, is_shipped_script},
     connection::ManagerConnection,
+    scripts::{EXPIRY_SECS, is_shipped_script},
     settings::is_valid_name,
 };
 use crate::{

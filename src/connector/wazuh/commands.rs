@@ -1,4 +1,4 @@
-//! Which command does what where, and the bytes that carry it.
+//! Which command does what on which platform.
 //!
 //! Sources: the scripts that Wazuh 4.14 ships, `src/os_execd` for the two kinds of name. `!x` runs
 //! the file `active-response/bin/x` and nothing ends it; `x600` is an entry that the manager makes
@@ -8,69 +8,14 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde_json::json;
-
-use super::command_names::CommandTable;
-use crate::{
-    connector::CorrelationTag,
-    domain::{
-        action::{Action, ActionKind, Term, duration_text},
-        endpoint::{Platform, SkipReason},
-    },
+use super::{
+    command_names::CommandTable,
+    scripts::{EXPIRY_SECS, script},
 };
-
-/// The timeout of the twin that ends another response early.
-pub(super) const EXPIRY_SECS: u32 = 1;
-
-/// The scripts that Wazuh ships, without `.exe` and `.sh`.
-const SHIPPED: [&str; 15] = [
-    "default-firewall-drop",
-    "disable-account",
-    "firewall-drop",
-    "firewalld-drop",
-    "host-deny",
-    "ip-customblock",
-    "ipfw",
-    "kaspersky",
-    "netsh",
-    "npf",
-    "pf",
-    "restart",
-    "restart-wazuh",
-    "route-null",
-    "wazuh-slack",
-];
-
-/// The bytes of a response's body.
-pub(super) fn body(command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
-    // In alphabetical order, which is the order of the bytes however serde_json is built.
-    json!({
-        "alert": { "data": { action.kind().argument(): action.argument() } },
-        "arguments": [tag.to_string()],
-        "command": command,
-    })
-    .to_string()
-    .into_bytes()
-}
-
-/// The script that Wazuh ships for a response on a platform: the name of its file.
-pub(super) const fn script(kind: ActionKind, platform: Platform) -> Option<&'static str> {
-    match (kind, platform) {
-        (ActionKind::BlockIp, Platform::Linux | Platform::MacOs) => Some("firewall-drop"),
-        (ActionKind::BlockIp, Platform::Windows) => Some("netsh.exe"),
-        (ActionKind::DisableAccount, Platform::Linux) => Some("disable-account"),
-        (ActionKind::BlockIp, Platform::Other)
-        | (ActionKind::DisableAccount, Platform::MacOs | Platform::Windows | Platform::Other)
-        | (ActionKind::UnblockIp | ActionKind::EnableAccount, _) => None,
-    }
-}
-
-/// Whether a file is one of the scripts that Wazuh ships, none of which takes anything back when
-/// it is called through the API.
-pub(super) fn is_shipped_script(file: &str) -> bool {
-    let name = file.strip_suffix(".exe").or_else(|| file.strip_suffix(".sh")).unwrap_or(file);
-    SHIPPED.contains(&name)
-}
+use crate::domain::{
+    action::{Action, ActionKind, Term, duration_text},
+    endpoint::{Platform, SkipReason},
+};
 
 /// What endpoints would have to run.
 #[derive(Debug, Clone, Copy)]

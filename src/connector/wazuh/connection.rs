@@ -3,16 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::RequestBuilder;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{login::Login, manager_error::refusal, settings::WazuhSettings};
+use super::{client::ManagerClient, login::Login, manager_error::refusal, settings::WazuhSettings};
 use crate::{
     connector::{
         http::{
-            client::{
-                BaseUrl, CallEffect, Connections, HttpClient, Reply, TransportError, first_chars,
-            },
+            client::{BaseUrl, Connections, HttpClient, Reply, TransportError, first_chars},
             error::ConnectorError,
             secret::Secret,
         },
@@ -62,44 +59,6 @@ impl ManagerInfo {
 pub(super) fn version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.strip_prefix("Wazuh ").unwrap_or(text).trim_start_matches('v').split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-/// A client behind the rate budget.
-#[derive(Debug)]
-pub(super) struct ManagerClient {
-    pub(super) http: HttpClient,
-    budget: Arc<RateBudget>,
-}
-
-impl ManagerClient {
-    /// Makes a call, if the gate lets it through, and tells the gate how it ended.
-    pub(super) async fn send(
-        &self,
-        request: RequestBuilder,
-        mib_max: usize,
-        purpose: CallPurpose,
-        now: Time,
-    ) -> Result<Reply, TransportError> {
-        let circuit = |error| TransportError { effect: CallEffect::None, error };
-        self.budget.admit(purpose, now).map_err(circuit)?;
-        let answer = self.http.send(request, mib_max).await;
-        match &answer {
-            Ok(reply) if reply.status == 429 => self.budget.refused(now),
-            Ok(reply) if reply.status == 500 => {
-                let error = refusal(&self.http, reply, "");
-                if matches!(error, ConnectorError::Busy { .. }) {
-                    self.budget.failed(&error, now);
-                } else {
-                    self.budget.answered(now);
-                }
-            }
-            Ok(_) | Err(TransportError { error: ConnectorError::TooLarge { .. }, .. }) => {
-                self.budget.answered(now);
-            }
-            Err(TransportError { error, .. }) => self.budget.failed(error, now),
-        }
-        answer
-    }
 }
 
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use serde::Deserialize;
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{
     connector::{
+        CorrelationTag,
         http::{
             client::{CallEffect, Reply, TransportError, first_chars},
             error::ConnectorError,
@@ -23,6 +25,7 @@ use crate::{
     },
     domain::{
         Time,
+        action::Action,
         endpoint::EndpointId,
         lifecycle::DispatchReport,
         permit::{ExecutionPermit, Order},
@@ -37,6 +40,18 @@ const STRANGERS_SHOWN_MAX: usize = 5;
 
 /// The command is not in the node's `ar.conf`.
 const NO_SUCH_NAME: u32 = 1652;
+
+/// The exact body of `PUT /active-response`.
+pub(super) fn body(command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
+    // In alphabetical order, which is the order of the bytes however serde_json is built.
+    json!({
+        "alert": { "data": { action.kind().argument(): action.argument() } },
+        "arguments": [tag.to_string()],
+        "command": command,
+    })
+    .to_string()
+    .into_bytes()
+}
 
 impl DispatchResult {
     /// One outcome for all.

@@ -13,9 +13,10 @@ use serde_json::{Map, Value};
 use super::{
     Wazuh,
     command_names::CommandTable,
-    commands::{CommandRequest, EXPIRY_SECS, script},
+    commands::CommandRequest,
     connection::{ManagerInfo, time},
     indexer::IndexerClient,
+    scripts::{EXPIRY_SECS, script},
 };
 use crate::{
     connector::{

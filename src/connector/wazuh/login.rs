@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{connection::ManagerClient, manager_error::refusal};
+use super::{client::ManagerClient, manager_error::refusal};
 use crate::{
     connector::{
         http::{error::ConnectorError, secret::Secret},

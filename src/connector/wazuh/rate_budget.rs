@@ -8,7 +8,13 @@ use std::{
 
 use chrono::TimeDelta;
 
-use crate::{connector::http::error::ConnectorError, domain::Time};
+use crate::{
+    connector::{
+        driver::{CircuitOpen, Health},
+        http::error::ConnectorError,
+    },
+    domain::Time,
+};
 
 /// A manager counts by the minute.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
@@ -16,30 +22,6 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 const FAILURES_MAX: u32 = 3;
 /// So long the circuit stays open before one call is let through.
 const OPEN: TimeDelta = TimeDelta::seconds(30);
-
-/// How the last calls to a manager ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Health {
-    /// Set while the manager counts as down and is not called.
-    pub circuit_open: Option<CircuitOpen>,
-    /// The calls of the last 60 seconds.
-    pub calls_last_minute: usize,
-    /// The most of them.
-    pub calls_per_minute_max: usize,
-    /// When it last answered anything; none if it never did.
-    pub last_answer_at: Option<Time>,
-}
-
-/// A manager that is given up for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CircuitOpen {
-    /// Since when.
-    pub since: Time,
-    /// How the last call failed.
-    pub why: String,
-    /// When one call is let through.
-    pub next_try: Time,
-}
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

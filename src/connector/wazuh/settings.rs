@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::commands::is_shipped_script;
+use super::scripts::is_shipped_script;
 use crate::{
     connector::http::{
         error::ConnectorError,
@@ -48,13 +48,13 @@ pub struct WazuhSettings {
 }
 
 impl WazuhSettings {
-    /// The usual [`Settings::batch_endpoints_max`].
+    /// The usual [`WazuhSettings::batch_endpoints_max`].
     pub const BATCH_ENDPOINTS_MAX: u16 = 50;
-    /// The usual [`Settings::calls_per_minute_max`].
+    /// The usual [`WazuhSettings::calls_per_minute_max`].
     pub const CALLS_PER_MINUTE_MAX: u16 = 200;
-    /// The usual [`Settings::call_deadline`].
+    /// The usual [`WazuhSettings::call_deadline`].
     pub const CALL_DEADLINE: Duration = Duration::from_secs(75);
-    /// The usual [`Settings::read_deadline`].
+    /// The usual [`WazuhSettings::read_deadline`].
     pub const READ_DEADLINE: Duration = Duration::from_secs(15);
 
     /// The section of the configuration that these come from.

@@ -127,7 +127,7 @@ impl Request {
         Ok((self.moved(change, EventKind::DispatchAnswered, Actor::System, detail), permit))
     }
 
-    /// The next call after a wait: [`Next::Later`] is over. Where the permit is refused, or
+    /// The next call after a wait: [`Next::Wait`] is over. Where the permit is refused, or
     /// nothing is to be sent any more, everything that is still open becomes `not_sent`.
     pub fn resume(
         mut self,

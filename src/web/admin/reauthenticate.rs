@@ -14,7 +14,7 @@ use crate::{
     web::{
         AppState,
         error::{PageError, status_of},
-        http::session::{CsrfForm, PageSession},
+        http::session::{FormBody, PageSession},
     },
 };
 
@@ -150,7 +150,7 @@ impl<F: DeserializeOwned> FromRequest<AppState> for SessionForm<F> {
         let (mut parts, body) = request.into_parts();
         let session = PageSession::from_request_parts(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
-        let CsrfForm(fields) = CsrfForm::from_request(request, app).await?;
+        let FormBody(fields) = FormBody::from_request(request, app).await?;
         Ok(Self { app: app.clone(), session, fields })
     }
 }

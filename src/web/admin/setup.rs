@@ -18,7 +18,7 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::CsrfForm,
+        http::session::FormBody,
         layout::page::{Layout, page},
     },
 };
@@ -54,7 +54,7 @@ pub(in crate::web) struct SetupForm {
 /// Creates the first admin.
 pub(in crate::web) async fn create_admin(
     State(app): State<AppState>,
-    CsrfForm(form): CsrfForm<SetupForm>,
+    FormBody(form): FormBody<SetupForm>,
 ) -> Result<Response, PageError> {
     let SetupForm { code, name, new, again } = form;
     if !app.broker.setup_is_open().await? {

@@ -17,7 +17,7 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::{CsrfForm, PageSession, QueryParams, cookie},
+        http::session::{FormBody, PageSession, QueryParams, cookie},
         layout::page::{Layout, page},
     },
 };
@@ -87,7 +87,7 @@ pub(in crate::web) struct Credentials {
 /// Begins a session.
 pub(in crate::web) async fn sign_in(
     State(app): State<AppState>,
-    CsrfForm(credentials): CsrfForm<Credentials>,
+    FormBody(credentials): FormBody<Credentials>,
 ) -> Result<Response, PageError> {
     let Credentials { name, password, next } = credentials;
     let problem = match app.broker.sign_in(name.trim(), &password).await {
@@ -140,7 +140,7 @@ pub(in crate::web) struct NewPassword {
 pub(in crate::web) async fn change_password(
     State(app): State<AppState>,
     session: PageSession,
-    CsrfForm(form): CsrfForm<NewPassword>,
+    FormBody(form): FormBody<NewPassword>,
 ) -> Result<Response, PageError> {
     if form.new != form.again {
         let problem = "The two new passwords differ. Nothing was changed.";
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signing_in_leads_nowhere_else() {
+    fn sign_in_redirects_only_to_local_paths() {
         assert_eq!(local("/requests/req_1"), "/requests/req_1");
         for elsewhere in
             ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"]

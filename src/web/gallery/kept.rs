@@ -108,7 +108,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
 }
 
 #[test]
-fn nothing_dangerous_has_the_focus() {
+fn no_form_takes_focus_automatically() {
     for (name, html) in pages().into_iter().filter(|(name, _)| *name != "set-up") {
         assert!(!html.unwrap().contains("autofocus"), "{name}");
     }

@@ -9,10 +9,7 @@ use axum::{
 
 use crate::{
     domain::public_url::PublicUrl,
-    web::{
-        AppState, WebSettings,
-        error::{self, PageError},
-    },
+    web::{AppState, WebSettings, error::PageError},
 };
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -36,17 +33,25 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// Lets a request through that was meant for this app and, where it may change something, came
-/// from it. Dresses the answer.
+/// from it.
 pub(in crate::web) async fn check(
     State(app): State<AppState>,
     request: Request,
     next: Next,
 ) -> Response {
-    let response = match admit(&app, &request) {
+    match admit(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
-    };
-    let mut response = error::render(&app, response).await;
+    }
+}
+
+/// Gives every answer the headers that it must carry.
+pub(in crate::web) async fn add_headers(
+    State(app): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.extend(HEADERS);
     headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_on_the_list_is_ours() {
+    fn only_listed_hosts_are_accepted() {
         let is_ours = |hosts: &[&'static str]| is_host_of("https://soc.example.net", hosts);
         for host in ["SOC.example.net", "soc.example.net:443", "127.0.0.1:8080", "localhost:8080"] {
             assert!(is_ours(&[host]), "{host}");
@@ -186,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_must_come_from_our_own_page() {
+    fn change_must_come_from_own_page() {
         let from = |pairs: &[_]| is_own_origin(&headers(pairs), &url("https://soc.example.net"));
         assert!(from(&[("origin", "https://soc.example.net")]));
         assert!(from(&[("sec-fetch-site", "same-origin")]));

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_and_outcome_has_its_line() {
+    fn metrics_contain_every_state_and_outcome() {
         let text = metrics_text(&vec![("pending".to_owned(), 3)], &vec![("sent".to_owned(), 7)]);
         assert!(text.contains("countersign_requests{state=\"pending\"} 3\n"));
         assert!(text.contains("countersign_requests{state=\"withdrawn\"} 0\n"));

@@ -168,16 +168,16 @@ pub(in crate::web) fn cookie(token: &str, settings: &WebSettings) -> Option<Head
 impl<S: Sync> FromRequestParts<S> for PageSession {
     type Rejection = PageError;
 
-    /// Fails where [`required`] was left out, so that a forgotten layer opens nothing.
+    /// Fails where [`require_session`] was left out, so that a forgotten layer opens nothing.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PageError> {
         parts.extensions.get::<Self>().cloned().ok_or_else(PageError::signed_out)
     }
 }
 
 /// The fields of a form.
-pub(in crate::web) struct CsrfForm<T>(pub(in crate::web) T);
+pub(in crate::web) struct FormBody<T>(pub(in crate::web) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for CsrfForm<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for FormBody<T> {
     type Rejection = PageError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_token_opens_the_forms_of_its_own_session_alone() {
+    fn form_token_belongs_to_its_own_session() {
         let (one, other) = (session("one"), session("other"));
         assert!(one.owns_token(&one.form_token()));
         assert!(!one.owns_token(&other.form_token()));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_bound_to_the_host_where_tls_is_on() {
+    fn cookie_is_bound_to_host_when_tls_is_on() {
         let cookie = |url| cookie("abc", &settings(url)).unwrap();
         let tls = "__Host-countersign=abc; Path=/; HttpOnly; SameSite=Lax; Secure";
         assert_eq!(cookie("https://soc.example.net"), tls);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cookies_of_our_name_are_none() {
+    fn two_session_cookies_count_as_none() {
         let read = |cookies: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_static(cookies));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_must_change_the_password_can_do_nothing_else() {
+    fn person_with_reset_password_can_do_nothing_else() {
         let session = session("one");
         assert!(admit(&session, "/password", true).is_ok());
         assert!(admit(&session, "/sign-out", true).is_ok());

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_words_of_any_script_stay_as_they_are() {
+    fn plain_words_of_any_script_stay_unchanged() {
         for text in
             ["Block 203.0.113.9", "Grüße, Zoë", "выполнено", "封鎖した", "النص", "हिन्दी", "✓ 50 %"]
         {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_is_text() {
+    fn markup_is_escaped() {
         assert_eq!(
             shown("<b onclick=\"x('&')\">"),
             "&lt;b onclick=&quot;x(&#39;&amp;&#39;)&quot;&gt;"
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_hides_shows() {
+    fn hidden_characters_become_visible() {
         for (hidden, escape) in [
             ("a\u{202E}b", "a‹U+202E›b"),
             ("a\u{200B}b", "a‹U+200B›b"),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_reads_back_and_no_two_look_alike() {
+    fn every_character_is_reversible_and_distinct() {
         let mut seen = HashMap::new();
         let around =
             |c: char| [c.to_string(), format!("a{c}b"), format!("é{c}{c}"), format!("{c} {c}")];
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_keeps_lines_and_spaces_and_shows_those_at_the_end() {
+    fn fenced_text_keeps_lines_and_shows_trailing_spaces() {
         let lines = "a  b\n  c \n".fenced();
         let (a, b) = (Piece { gap: 0, text: "a" }, Piece { gap: 2, text: "b" });
         let (c, end) = (Piece { gap: 2, text: "c" }, Piece { gap: 0, text: " " });
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn no_template_goes_round_the_renderer() {
+    fn no_template_bypasses_the_renderer() {
         // What askama's own filters write is not escaped again; none of them is used.
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         let mut folders = vec![root];

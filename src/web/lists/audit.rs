@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_read_in_the_forms_that_people_and_browsers_write() {
+    fn time_filter_accepts_human_and_browser_formats() {
         let right = Some(Time::from_timestamp(1_795_343_580, 0).unwrap());
         assert_eq!(moment("2026-11-22T10:33"), right);
         assert_eq!(moment("2026-11-22 10:33:00"), right);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_offered_by_family_too() {
+    fn audit_kinds_are_offered_by_family_too() {
         let kinds = AuditPage::kinds();
         assert_eq!(kinds[..3], ["agent", "agent.added", "agent.revoked"]);
     }

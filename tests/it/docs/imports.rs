@@ -1,7 +1,10 @@
 //! Who may import whom: the table of DESIGN's architecture, held against every file of `src`.
 
 mod doors;
+mod graph;
+mod shape;
 mod use_paths;
+mod wings;
 
 use std::{
     collections::BTreeSet,
@@ -306,7 +309,7 @@ fn operator_outside_the_command_line_is_found() {
     finds("broker/requests/vote.rs", "use super::super::admin::operator::Operator;", operator);
     finds_nothing("broker/admin/setup.rs", "use super::operator::Operator;");
     let worker = "broker::execution may be named only in worker, broker";
-    finds("web/request/page.rs", "use crate::broker::execution::dispatch::Progress;", worker);
+    finds("web/request/page.rs", "use crate::broker::execution::progress::Progress;", worker);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What a notice says does not depend on anything that an agent or a person wrote.
 
-use countersign::domain::{
-    action::{Action, ActionKind},
-    decision::Verdict,
-    lifecycle::Transition,
-    notice::{Notice, NoticeKind, PreviousState},
-    request::{Request, StateName},
+use countersign::{
+    domain::{
+        action::{Action, ActionKind},
+        decision::Verdict,
+        lifecycle::Transition,
+        notice::{Notice, NoticeKind, PreviousState},
+        request::{Request, StateName},
+    },
+    text::notification,
 };
 
 use super::lifecycle::fixtures::{
@@ -74,8 +77,8 @@ fn notices_do_not_depend_on_arguments_reasons_or_names() {
         for notice in hostile {
             let words = format!(
                 "{}{:?}{}{}",
-                notice.title(),
-                notice.lines(),
+                notification::title(&notice),
+                notification::lines(&notice),
                 notice.facts(),
                 notice.path()
             );

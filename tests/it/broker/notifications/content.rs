@@ -42,7 +42,7 @@ async fn webhook_receives_signed_notification_of_new_request() {
     let (_, short) = id.split_at(id.len() - 8);
     let data = json!({
         "action": "block_ip", "tier": "low", "request": short, "state": "pending",
-        "title": "A request waits for people", "link": link,
+        "title": "A request waits for approval", "link": link,
     });
     assert_eq!((&json["type"], &json["data"]), (&json!("request.waiting"), &data));
     let timestamp = header(&heard[0], "webhook-timestamp");
@@ -220,7 +220,8 @@ async fn break_glass_is_notified_to_skipped_approvers() {
     let typed = [("typed", prefix.as_str()), ("comment", "nobody answers")];
     assert_eq!(carol.vote(&id, "break-glass", &typed).await.status, StatusCode::SEE_OTHER);
     tell(&world).await;
-    let told = |mail: &Mail| mail.text.contains("The glass was broken").then(|| mail.to.clone());
+    let told =
+        |mail: &Mail| mail.text.contains("Somebody broke the glass").then(|| mail.to.clone());
     let told: Vec<_> = mail.mails().iter().filter_map(told).collect();
     // Not carol, who broke it; not alice, who owns the agent and could never have approved.
     assert_eq!(told, ["p2@example.org"]);
@@ -307,7 +308,7 @@ async fn slack_teams_and_ntfy_receive_their_own_format() {
     let json = |place| serde_json::from_str::<Value>(&heard(place).body).unwrap();
     let link = format!("{}/requests/{id}", world.url());
     let slack = json(1)["text"].as_str().unwrap().to_owned();
-    assert!(slack.starts_with("*A request waits for people*\nAction: block_ip\n"), "{slack}");
+    assert!(slack.starts_with("*A request waits for approval*\nAction: block_ip\n"), "{slack}");
     assert!(slack.ends_with(&format!("<{link}|Open it>")), "{slack}");
     let teams = json(2);
     assert_eq!(teams["type"], "message");
@@ -334,7 +335,7 @@ async fn mail_is_plain_automatic_text_with_one_recipient() {
     assert_eq!(first.from, "countersign@example.org");
     let (head, body) = first.text.split_once("\n\n").unwrap();
     for line in [
-        "Subject: Countersign: A request waits for people",
+        "Subject: Countersign: A request waits for approval",
         "Auto-Submitted: auto-generated",
         "Content-Type: text/plain; charset=utf-8",
         &format!("To: <{}>", first.to),

@@ -61,9 +61,9 @@ fn verbs() -> Vec<PublicVerb> {
 }
 
 fn public(text: &str) -> Vec<PublicVerb> {
-    let of_broker = |item: Item| match item {
-        Item::Impl(item) if item.trait_.is_none() && named(&item.self_ty) == "Broker" => Some(item),
-        _ => None,
+    let of_broker = |item: Item| {
+        let Item::Impl(item) = item else { return None };
+        (item.trait_.is_none() && named(&item.self_ty) == "Broker").then_some(item)
     };
     let items = syn::parse_str::<syn::File>(text).unwrap().items;
     items.into_iter().filter_map(of_broker).flat_map(methods).collect()
@@ -75,10 +75,10 @@ fn methods(block: ItemImpl) -> Vec<PublicVerb> {
         let open = matches!(method.vis, Visibility::Public(_)) && !only_for_tests(&method.attrs);
         let principal = |argument: &FnArg| match argument {
             FnArg::Receiver(_) => false,
-            FnArg::Typed(argument) => match &*argument.ty {
-                Type::Reference(whom) => ["SignedIn", "Agent"].contains(&&*named(&whom.elem)),
-                _ => false,
-            },
+            FnArg::Typed(argument) => {
+                let Type::Reference(whom) = &*argument.ty else { return false };
+                ["SignedIn", "Agent"].contains(&&*named(&whom.elem))
+            }
         };
         let mut gives = TypeNames::default();
         gives.visit_return_type(&method.sig.output);
@@ -93,10 +93,8 @@ fn methods(block: ItemImpl) -> Vec<PublicVerb> {
 
 /// The last name of a type.
 fn named(of: &Type) -> String {
-    match of {
-        Type::Path(path) => path.path.segments.last().unwrap().ident.to_string(),
-        _ => String::new(),
-    }
+    let Type::Path(path) = of else { return String::new() };
+    path.path.segments.last().unwrap().ident.to_string()
 }
 
 #[derive(Default)]

@@ -24,6 +24,8 @@ pub(super) struct Names {
     pub(super) calls: BTreeSet<String>,
     /// The structs that are built from their fields.
     pub(super) built: BTreeSet<String>,
+    /// What imports and child modules put into scope, from the root of the crate.
+    pub(super) known: BTreeMap<String, Path>,
     /// The files that are compiled for unit tests alone.
     pub(super) test_modules: Vec<Path>,
 }
@@ -39,7 +41,7 @@ pub(super) fn names(module: &[&str], text: &str) -> Names {
     scan.visit_file(&file);
     scan.names = Names::default();
     scan.visit_file(&file);
-    scan.names
+    Names { known: scan.known, ..scan.names }
 }
 
 /// Whether something is compiled for unit tests alone.
@@ -148,7 +150,7 @@ impl Scan {
 impl<'ast> Visit<'ast> for Scan {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         let name = item.ident.unraw().to_string();
-        let inner = [&self.at[..], &[name.clone()]].concat();
+        let inner = [&self.at[..], std::slice::from_ref(&name)].concat();
         let for_tests = only_for_tests(&item.attrs);
         if for_tests && item.content.is_none() {
             self.names.test_modules.push(inner.clone());

@@ -1,0 +1,44 @@
+//! Passwords on the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CliError;
+
+/// Where a password comes from: a file, or the keyboard without echo. Never an argument, which
+/// other users of the machine could see.
+#[derive(Debug, Args)]
+pub(super) struct PasswordFrom {
+    /// A file that holds the password; without it you are asked.
+    #[arg(long)]
+    password_file: Option<PathBuf>,
+}
+
+impl PasswordFrom {
+    /// Whether nobody has to be asked.
+    pub(super) const fn has_file(&self) -> bool {
+        self.password_file.is_some()
+    }
+
+    pub(super) fn read(&self) -> Result<String, CliError> {
+        if let Some(file) = &self.password_file {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                CliError::Use(format!("--password-file {}: {error}", file.display()))
+            })?;
+            return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+        }
+        let ask = |prompt: &str| {
+            rpassword::prompt_password(prompt).map_err(|error| {
+                CliError::Use(format!(
+                    "cannot ask for a password here ({error}); use --password-file"
+                ))
+            })
+        };
+        let password = ask("Password: ")?;
+        if ask("Once more: ")? != password {
+            return Err(CliError::Use("the two passwords differ".to_owned()));
+        }
+        Ok(password)
+    }
+}

@@ -1,0 +1,55 @@
+//! A notice in words. All of them are ours: nothing that an agent or a manager wrote.
+
+use crate::domain::{
+    notice::{Notice, NoticeKind, NoticeSubject, short_id},
+    request::StateName,
+};
+
+/// One line that says what happened: "A request waits for approval".
+pub const fn title(notice: &Notice) -> &'static str {
+    match notice.kind {
+        NoticeKind::Waiting => "A request waits for approval",
+        NoticeKind::DeadlineNear => "A request still waits, and its deadline is near",
+        NoticeKind::Decided => match notice.about {
+            NoticeSubject::Request { state, .. } => decided(state),
+            NoticeSubject::Switch(_) | NoticeSubject::Nothing => "A request was decided",
+        },
+        NoticeKind::Doubt => "An outcome is unknown or unconfirmed",
+        NoticeKind::GlassBroken => "Somebody broke the glass",
+        NoticeKind::ReviewDue => "A break-glass review is due soon",
+        NoticeKind::ReviewOverdue => "A break-glass review is overdue",
+        NoticeKind::Frozen => "The kill switch was thrown",
+        NoticeKind::ReleaseAsked => "Somebody asked to release the kill switch",
+        NoticeKind::Unfrozen => "The kill switch was released",
+        NoticeKind::Test => "A test: notifications arrive here",
+    }
+}
+
+/// Kind, facts and time as pairs of a label and a value.
+pub fn lines(notice: &Notice) -> Vec<(&'static str, String)> {
+    let mut lines = match notice.about {
+        NoticeSubject::Request { id, action, tier, state } => vec![
+            ("Action", action.name().to_owned()),
+            ("Tier", tier.name().to_owned()),
+            ("Request", short_id(id)),
+            ("State", state.name().to_owned()),
+        ],
+        NoticeSubject::Switch(extent) => vec![("Extent", extent.to_owned())],
+        NoticeSubject::Nothing => Vec::new(),
+    };
+    lines.push(("Time", notice.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
+    lines
+}
+
+const fn decided(state: StateName) -> &'static str {
+    match state {
+        StateName::Approved => "A request was approved",
+        StateName::Rejected => "A request was rejected",
+        StateName::Cancelled => "A request was cancelled",
+        StateName::Expired => "A request expired",
+        StateName::Withdrawn => "A request was withdrawn",
+        StateName::Pending | StateName::Dispatching | StateName::Settled | StateName::Denied => {
+            "A request was decided"
+        }
+    }
+}

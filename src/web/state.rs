@@ -1,0 +1,33 @@
+//! What every handler of the page has.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::Broker,
+    domain::public_url::{Authority, PublicUrl},
+};
+
+/// The largest form, in bytes.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// What the page may be told about its surroundings.
+#[derive(Debug, Clone)]
+pub struct WebSettings {
+    /// The address that people type.
+    pub public_url: PublicUrl,
+    /// What the `Host` header may say beside the host of `public_url`.
+    pub hosts: Vec<Authority>,
+    /// The folder of the policy set, which an admin may load again.
+    pub policies: PathBuf,
+}
+
+/// What every handler has. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct AppState {
+    pub(super) broker: Broker,
+    pub(super) settings: Arc<WebSettings>,
+    pub(super) listeners: Arc<Semaphore>,
+    pub(super) stop: CancellationToken,
+}
