@@ -8,6 +8,7 @@ mod approve;
 mod attack;
 mod attack3;
 mod attack4;
+mod audit_rows;
 mod binary;
 mod connector;
 mod crash;
