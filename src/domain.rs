@@ -21,5 +21,15 @@ pub mod permit;
 pub mod proposal;
 pub mod request;
 
+/// All variants of an enum, from the list that strum derives: `N` is its `COUNT`. For constants:
+/// a wrong number does not compile.
+pub(crate) const fn all_variants<T: Copy, const N: usize>(list: &'static [T]) -> [T; N] {
+    assert!(list.len() == N, "the number is not that of the list");
+    match list.first_chunk() {
+        Some(all) => *all,
+        None => unreachable!(),
+    }
+}
+
 /// A moment, in UTC. Stored as microseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -17,6 +17,7 @@ use std::{
 use cedar_policy::{
     Authorizer, Decision as CedarDecision, Entities, EntityUid, PolicySet, Request,
 };
+use strum::IntoStaticStr;
 
 use crate::domain::{
     decision::{Authorization, Decision, Reason},
@@ -70,6 +71,8 @@ pub struct PolicyText {
 
 /// What a policy does when its conditions hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum PolicyEffect {
     /// Allows, unless a `forbid` holds too.
     Permit,
@@ -80,10 +83,7 @@ pub enum PolicyEffect {
 impl PolicyEffect {
     /// `permit`, `forbid`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Permit => "permit",
-            Self::Forbid => "forbid",
-        }
+        self.into_str()
     }
 }
 

@@ -2,8 +2,14 @@
 
 use std::{fmt, net::IpAddr};
 
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
+
+use super::all_variants;
+
 /// A kind of response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ActionKind {
     /// Drops traffic from one address.
     BlockIp,
@@ -17,19 +23,13 @@ pub enum ActionKind {
 
 impl ActionKind {
     /// The catalogue.
-    pub const ALL: [Self; 4] =
-        [Self::BlockIp, Self::DisableAccount, Self::UnblockIp, Self::EnableAccount];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
     /// Those that are asked for by name; the others are asked for as the undo of a request.
     pub const RESPONSES: [Self; 2] = [Self::BlockIp, Self::DisableAccount];
 
     /// The word used everywhere: tool, Cedar, store, page.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::BlockIp => "block_ip",
-            Self::DisableAccount => "disable_account",
-            Self::UnblockIp => "unblock_ip",
-            Self::EnableAccount => "enable_account",
-        }
+        self.into_str()
     }
 
     /// The name of its argument.
@@ -64,7 +64,7 @@ impl ActionKind {
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        name.parse().ok()
     }
 }
 

@@ -1,15 +1,21 @@
 //! Who does things: people, agents, the system itself.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
     Time,
     action::ActionKind,
+    all_variants,
     id::{AgentId, PersonId},
 };
 
 /// What a person may be. Voting roles are ordered; auditor and admin never vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum(parse_err_ty = String, parse_err_fn = not_a_role)]
 pub enum Role {
     /// Votes.
     Analyst,
@@ -25,18 +31,11 @@ pub enum Role {
 
 impl Role {
     /// All roles, weakest vote first.
-    pub const ALL: [Self; 5] =
-        [Self::Analyst, Self::Senior, Self::Lead, Self::Auditor, Self::Admin];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// The word used everywhere: command line, page, Cedar, store.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Analyst => "analyst",
-            Self::Senior => "senior",
-            Self::Lead => "lead",
-            Self::Auditor => "auditor",
-            Self::Admin => "admin",
-        }
+        self.into_str()
     }
 
     /// How high this role counts in a vote: none for those who never vote.
@@ -56,14 +55,8 @@ impl fmt::Display for Role {
     }
 }
 
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|role| role.name() == text).ok_or_else(|| {
-            format!("`{text}` is not a role; allowed: analyst, senior, lead, auditor, admin")
-        })
-    }
+fn not_a_role(text: &str) -> String {
+    format!("`{text}` is not a role; allowed: {}", Role::ALL.map(Role::name).join(", "))
 }
 
 /// A person who signs in on the page.
@@ -113,6 +106,8 @@ pub fn valid_name(name: &str) -> bool {
 
 /// Who caused an audit event.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Actor {
     /// An LLM client.
     Agent {
@@ -134,6 +129,7 @@ pub enum Actor {
         claimed: String,
     },
     /// The command line: whoever may read the data folder.
+    #[strum(serialize = "command line")]
     CommandLine,
     /// The broker: time passed, the worker acted, it started.
     System,
@@ -142,13 +138,7 @@ pub enum Actor {
 impl Actor {
     /// `agent`, `person`, `unknown`, `command line`, `system`.
     pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Agent { .. } => "agent",
-            Self::Person { .. } => "person",
-            Self::Unknown { .. } => "unknown",
-            Self::CommandLine => "command line",
-            Self::System => "system",
-        }
+        self.into_str()
     }
 
     /// The name, where there is one; else the kind.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::{Time, actor::Role, digest::Digest, endpoint::EndpointId};
 
 /// The id of the reason that the broker itself gives when no endpoint is left.
@@ -64,6 +66,8 @@ impl Tally {
 
 /// How much a decision asks of people, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Tier {
     /// One person of any voting role would do, or nobody at all.
     Low,
@@ -76,11 +80,12 @@ pub enum Tier {
 impl Tier {
     /// `low`, `medium`, `high`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
+        self.into_str()
+    }
+
+    /// The tier of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }
 
@@ -115,6 +120,8 @@ impl fmt::Display for Tally {
 
 /// Policy's answer for a request with the votes it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Verdict {
     /// It may run now. With no votes this is the outcome "auto".
     Run,
@@ -127,11 +134,7 @@ pub enum Verdict {
 impl Verdict {
     /// `run`, `approval`, `deny`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Approval(_) => "approval",
-            Self::Deny => "deny",
-        }
+        self.into_str()
     }
 }
 

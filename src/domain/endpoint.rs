@@ -2,7 +2,9 @@
 
 use std::{cmp::Ordering, fmt};
 
-use super::Time;
+use strum::{EnumCount, EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
+
+use super::{Time, all_variants};
 
 /// The id of an endpoint: three or more digits, as its manager counts. 999 comes before 1000.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,6 +56,8 @@ pub enum Selection {
 
 /// The kinds of system that responses differ by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Platform {
     /// Any Linux distribution.
     Linux,
@@ -67,21 +71,16 @@ pub enum Platform {
 
 impl Platform {
     /// All platforms.
-    pub const ALL: [Self; 4] = [Self::Linux, Self::MacOs, Self::Windows, Self::Other];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// The word used in configuration, policy, store and page.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Linux => "linux",
-            Self::MacOs => "macos",
-            Self::Windows => "windows",
-            Self::Other => "other",
-        }
+        self.into_str()
     }
 
     /// The platform of that name; anything else is [`Platform::Other`].
     pub fn parse(name: &str) -> Self {
-        Self::ALL.into_iter().find(|platform| platform.name() == name).unwrap_or(Self::Other)
+        name.parse().unwrap_or(Self::Other)
     }
 }
 
@@ -112,6 +111,10 @@ impl Endpoint {
 
 /// Why an endpoint takes no part, known before anyone decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(IntoStaticStr, EnumDiscriminants)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum_discriminants(name(SkipCode), vis(), derive(EnumString))]
+#[strum_discriminants(strum(serialize_all = "snake_case"))]
 pub enum SkipReason {
     /// It is not connected: the manager's word for its state.
     NotActive(String),
@@ -130,14 +133,7 @@ pub enum SkipReason {
 impl SkipReason {
     /// A short stable word, for the store and for programs.
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NotActive(_) => "not_active",
-            Self::TooOld(_) => "too_old",
-            Self::SwitchedOff(_) => "switched_off",
-            Self::NoCommand(_) => "no_command",
-            Self::NotConfigured(_) => "not_configured",
-            Self::Policy(_) => "policy",
-        }
+        self.into_str()
     }
 
     /// The part that [`SkipReason::code`] does not say.
@@ -154,15 +150,14 @@ impl SkipReason {
 
     /// Puts a stored reason together again.
     pub fn from_parts(code: &str, detail: String) -> Option<Self> {
-        match code {
-            "not_active" => Some(Self::NotActive(detail)),
-            "too_old" => Some(Self::TooOld(detail)),
-            "switched_off" => Some(Self::SwitchedOff(detail)),
-            "no_command" => Some(Self::NoCommand(detail)),
-            "not_configured" => Some(Self::NotConfigured(detail)),
-            "policy" => Some(Self::Policy(detail)),
-            _ => None,
-        }
+        Some(match code.parse().ok()? {
+            SkipCode::NotActive => Self::NotActive(detail),
+            SkipCode::TooOld => Self::TooOld(detail),
+            SkipCode::SwitchedOff => Self::SwitchedOff(detail),
+            SkipCode::NoCommand => Self::NoCommand(detail),
+            SkipCode::NotConfigured => Self::NotConfigured(detail),
+            SkipCode::Policy => Self::Policy(detail),
+        })
     }
 }
 

@@ -1,10 +1,13 @@
 //! What policy is told. All but [`super::proposal::Claim`] is computed by the broker; a fact that
 //! is not known has its strictest value.
 
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
+
 use super::{
     Time,
     action::{Action, Term},
     actor::{Agent, Person, Role},
+    all_variants,
     decision::Tally,
     endpoint::{EndpointId, Platform},
     id::{PersonId, RequestId},
@@ -98,6 +101,8 @@ pub struct EndpointFacts {
 
 /// What somebody wants to do with a request, or with the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Verb {
     /// Vote for it.
     Approve,
@@ -135,45 +140,16 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 16] = [
-        Self::Approve,
-        Self::Reject,
-        Self::Retract,
-        Self::Cancel,
-        Self::Undo,
-        Self::Resolve,
-        Self::Comment,
-        Self::BreakGlass,
-        Self::Review,
-        Self::View,
-        Self::ViewAudit,
-        Self::ActivatePolicy,
-        Self::Freeze,
-        Self::Unfreeze,
-        Self::ManagePeople,
-        Self::ManageAgents,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// Cedar's action of that verb.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Retract => "retract",
-            Self::Cancel => "cancel",
-            Self::Undo => "undo",
-            Self::Resolve => "resolve",
-            Self::Comment => "comment",
-            Self::BreakGlass => "break_glass",
-            Self::Review => "review",
-            Self::View => "view",
-            Self::ViewAudit => "view_audit",
-            Self::ActivatePolicy => "activate_policy",
-            Self::Freeze => "freeze",
-            Self::Unfreeze => "unfreeze",
-            Self::ManagePeople => "manage_people",
-            Self::ManageAgents => "manage_agents",
-        }
+        self.into_str()
+    }
+
+    /// The verb of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
     }
 }
 

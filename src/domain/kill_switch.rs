@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::TimeDelta;
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
     Time,
@@ -18,6 +19,10 @@ pub const RELEASE_MINUTES: i64 = 60;
 
 /// How much is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(EnumDiscriminants, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum_discriminants(name(ExtentKind), vis(), derive(EnumString))]
+#[strum_discriminants(strum(serialize_all = "lowercase"))]
 pub enum Extent {
     /// Every request.
     Everything,
@@ -31,16 +36,11 @@ pub enum Extent {
 
 impl Extent {
     /// The words for all kinds, widest first.
-    pub const KINDS: [&str; 4] = ["everything", "manager", "action", "agent"];
+    pub const KINDS: &'static [&'static str] = Self::VARIANTS;
 
     /// One of [`Extent::KINDS`].
     pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Everything => "everything",
-            Self::Manager(_) => "manager",
-            Self::Action(_) => "action",
-            Self::Agent(_) => "agent",
-        }
+        self.into_str()
     }
 
     /// Which manager, action or agent; empty for everything.
@@ -59,17 +59,21 @@ impl Extent {
             problem: format!("`{}` is not allowed", value.chars().take(80).collect::<String>()),
             allowed,
         };
-        match kind {
-            "everything" if name.is_empty() => Ok(Self::Everything),
-            "everything" => Err(invalid("name", name, "no name with everything".to_owned())),
-            "manager" if is_manager_name(name) => Ok(Self::Manager(name.to_owned())),
-            "manager" => Err(invalid("manager", name, MANAGER_GRAMMAR.to_owned())),
-            "action" => ActionKind::parse(name).map(Self::Action).ok_or_else(|| {
+        let Ok(parsed) = kind.parse() else {
+            return Err(invalid("extent", kind, Self::KINDS.join(", ")));
+        };
+        match parsed {
+            ExtentKind::Everything if name.is_empty() => Ok(Self::Everything),
+            ExtentKind::Everything => {
+                Err(invalid("name", name, "no name with everything".to_owned()))
+            }
+            ExtentKind::Manager if is_manager_name(name) => Ok(Self::Manager(name.to_owned())),
+            ExtentKind::Manager => Err(invalid("manager", name, MANAGER_GRAMMAR.to_owned())),
+            ExtentKind::Action => ActionKind::parse(name).map(Self::Action).ok_or_else(|| {
                 invalid("action", name, ActionKind::ALL.map(ActionKind::name).join(", "))
             }),
-            "agent" if valid_name(name) => Ok(Self::Agent(name.to_owned())),
-            "agent" => Err(invalid("agent", name, "the name of an agent".to_owned())),
-            other => Err(invalid("extent", other, Self::KINDS.join(", "))),
+            ExtentKind::Agent if valid_name(name) => Ok(Self::Agent(name.to_owned())),
+            ExtentKind::Agent => Err(invalid("agent", name, "the name of an agent".to_owned())),
         }
     }
 

@@ -7,10 +7,12 @@
 use std::fmt;
 
 use serde_json::{Value, json};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
     Time,
     action::ActionKind,
+    all_variants,
     audit::EventKind,
     decision::Tier,
     digest::Canonical,
@@ -22,67 +24,56 @@ use super::{
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(const_into_str)]
 pub enum NoticeKind {
     /// A request has come to wait for people.
+    #[strum(serialize = "request.waiting")]
     Waiting,
     /// A request still waits, and its deadline is near.
+    #[strum(serialize = "request.deadline_near")]
     DeadlineNear,
     /// A request was approved, or ended before anything was sent.
+    #[strum(serialize = "request.decided")]
     Decided,
     /// What became of an endpoint is unknown or unconfirmed.
+    #[strum(serialize = "request.in_doubt")]
     Doubt,
     /// A lead let it run without those who were missing.
+    #[strum(serialize = "request.glass_broken")]
     GlassBroken,
     /// The look back at a broken glass must be done soon.
+    #[strum(serialize = "review.due")]
     ReviewDue,
     /// The look back at a broken glass was not done in time.
+    #[strum(serialize = "review.overdue")]
     ReviewOverdue,
     /// The kill switch was thrown.
+    #[strum(serialize = "kill_switch.thrown")]
     Frozen,
     /// One of two people wants the kill switch released.
+    #[strum(serialize = "kill_switch.release_asked")]
     ReleaseAsked,
     /// The kill switch was released.
+    #[strum(serialize = "kill_switch.released")]
     Unfrozen,
     /// Nothing: somebody tries whether notices arrive.
+    #[strum(serialize = "notice.test")]
     Test,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
-        Self::Waiting,
-        Self::DeadlineNear,
-        Self::Decided,
-        Self::Doubt,
-        Self::GlassBroken,
-        Self::ReviewDue,
-        Self::ReviewOverdue,
-        Self::Frozen,
-        Self::ReleaseAsked,
-        Self::Unfrozen,
-        Self::Test,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// The word in the store and in webhooks.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "request.waiting",
-            Self::DeadlineNear => "request.deadline_near",
-            Self::Decided => "request.decided",
-            Self::Doubt => "request.in_doubt",
-            Self::GlassBroken => "request.glass_broken",
-            Self::ReviewDue => "review.due",
-            Self::ReviewOverdue => "review.overdue",
-            Self::Frozen => "kill_switch.thrown",
-            Self::ReleaseAsked => "kill_switch.release_asked",
-            Self::Unfrozen => "kill_switch.released",
-            Self::Test => "notice.test",
-        }
+        self.into_str()
     }
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        name.parse().ok()
     }
 
     /// Whether somebody should look at once.
@@ -242,11 +233,11 @@ impl Notice {
             (Some(id), None) => NoticeSubject::Request {
                 id,
                 action: ActionKind::parse(word("action")?)?,
-                tier: tier(word("tier")?)?,
+                tier: Tier::parse(word("tier")?)?,
                 state: StateName::parse(word("state")?)?,
             },
             (None, Some(extent)) => {
-                NoticeSubject::Switch(Extent::KINDS.into_iter().find(|kind| *kind == extent)?)
+                NoticeSubject::Switch(Extent::KINDS.iter().find(|kind| **kind == extent)?)
             }
             (None, None) => NoticeSubject::Nothing,
             (Some(_), Some(_)) => return None,
@@ -330,10 +321,6 @@ fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
 fn short_id(id: RequestId) -> String {
     let id = id.to_string();
     id.chars().skip(id.chars().count().saturating_sub(8)).collect()
-}
-
-fn tier(name: &str) -> Option<Tier> {
-    [Tier::Low, Tier::Medium, Tier::High].into_iter().find(|tier| tier.name() == name)
 }
 
 const fn decided(state: StateName) -> &'static str {

@@ -6,6 +6,7 @@
 
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::domain::action::ActionKind;
 
@@ -28,6 +29,8 @@ type Field = (&'static str, Value);
 
 /// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ToolName {
     /// Asks for an address to be blocked.
     BlockIp,
@@ -48,34 +51,17 @@ pub enum ToolName {
 impl ToolName {
     /// All tools, always in this order.
     pub fn all() -> impl Iterator<Item = Self> {
-        [
-            Self::BlockIp,
-            Self::DisableAccount,
-            Self::UndoRequest,
-            Self::GetRequest,
-            Self::WaitForDecision,
-            Self::ListRequests,
-            Self::CancelRequest,
-        ]
-        .into_iter()
+        Self::VARIANTS.iter().copied()
     }
 
     /// The name that clients call.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::BlockIp => ActionKind::BlockIp.name(),
-            Self::DisableAccount => ActionKind::DisableAccount.name(),
-            Self::UndoRequest => "undo_request",
-            Self::GetRequest => "get_request",
-            Self::WaitForDecision => "wait_for_decision",
-            Self::ListRequests => "list_requests",
-            Self::CancelRequest => "cancel_request",
-        }
+        self.into_str()
     }
 
     /// The tool of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::all().find(|tool| tool.name() == name)
+        name.parse().ok()
     }
 
     /// The tool as clients are told of it.

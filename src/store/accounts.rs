@@ -263,7 +263,7 @@ pub async fn add_agent(
     changed_one(done.rows_affected())
 }
 
-fn write_scopes(scopes: &[ActionKind]) -> String {
+pub(super) fn write_scopes(scopes: &[ActionKind]) -> String {
     json!(scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>()).to_string()
 }
 

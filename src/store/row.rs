@@ -13,6 +13,9 @@ use crate::domain::{
     facts::AlertFacts,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// What an inconsistent row is called.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At<'a> {

@@ -2,11 +2,15 @@
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::Message;
+use crate::domain::all_variants;
 
 /// How a webhook is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum WebhookFormat {
     /// Our own JSON, in the frame of the Standard Webhooks.
     Json,
@@ -20,21 +24,16 @@ pub enum WebhookFormat {
 
 impl WebhookFormat {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Json, Self::Slack, Self::Teams, Self::Ntfy];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// The word in the configuration.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Slack => "slack",
-            Self::Teams => "teams",
-            Self::Ntfy => "ntfy",
-        }
+        self.into_str()
     }
 
     /// The format of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
+        name.parse().ok()
     }
 }
 

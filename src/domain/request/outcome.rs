@@ -1,8 +1,9 @@
 //! What becomes of one endpoint.
 
 use chrono::TimeDelta;
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantNames};
 
-use crate::domain::{Time, evidence::Evidence, id::RequestId};
+use crate::domain::{Time, all_variants, evidence::Evidence, id::RequestId};
 
 /// How long a trace that comes late is still looked for: an endpoint runs one script after the
 /// other, and one that hangs holds up the rest.
@@ -10,6 +11,10 @@ const LATE_MINUTES: i64 = 60;
 
 /// What is known about one endpoint of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(EnumDiscriminants, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum_discriminants(name(OutcomeName), vis(), derive(EnumString))]
+#[strum_discriminants(strum(serialize_all = "snake_case"))]
 pub enum Outcome {
     /// The manager put the command into its queue for this endpoint. Not more.
     Sent,
@@ -62,21 +67,11 @@ pub enum Proof {
 
 impl Outcome {
     /// The words for all outcomes, in the order of a life.
-    pub const NAMES: [&str; 8] =
-        ["sent", "refused", "not_sent", "unknown", "confirmed", "unconfirmed", "ended", "reverted"];
+    pub const NAMES: [&str; Self::VARIANTS.len()] = all_variants(Self::VARIANTS);
 
     /// One of [`Outcome::NAMES`].
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Refused { .. } => "refused",
-            Self::NotSent { .. } => "not_sent",
-            Self::Unknown { .. } => "unknown",
-            Self::Confirmed(_) => "confirmed",
-            Self::Unconfirmed { .. } => "unconfirmed",
-            Self::Ended { .. } => "ended",
-            Self::Reverted { .. } => "reverted",
-        }
+        self.into_str()
     }
 
     /// The manager's code of a refusal.
@@ -174,18 +169,22 @@ impl Outcome {
     /// Puts a stored outcome together again.
     pub fn from_parts(parts: OutcomeParts) -> Option<Self> {
         let OutcomeParts { name, code, detail, evidence, reverted_by } = parts;
-        match (name.as_str(), code, evidence, reverted_by) {
-            ("sent", None, None, None) => Some(Self::Sent),
-            ("refused", code, None, None) => Some(Self::Refused { code, message: detail }),
-            ("not_sent", None, None, None) => Some(Self::NotSent { why: detail }),
-            ("unknown", None, None, None) => Some(Self::Unknown { why: detail }),
-            ("confirmed", None, Some(alert), None) => Some(Self::Confirmed(Proof::Alert(alert))),
-            ("confirmed", None, None, None) => Some(Self::Confirmed(Proof::Person(detail))),
-            ("unconfirmed", None, None, None) => Some(Self::Unconfirmed { why: detail }),
-            ("ended", None, seen, None) => Some(Self::Ended { seen }),
-            ("reverted", None, seen, Some(by)) => Some(Self::Reverted { by, seen }),
-            _ => None,
-        }
+        let outcome = match name.parse().ok()? {
+            OutcomeName::Sent => Self::Sent,
+            OutcomeName::Refused => Self::Refused { code, message: detail },
+            OutcomeName::NotSent => Self::NotSent { why: detail },
+            OutcomeName::Unknown => Self::Unknown { why: detail },
+            OutcomeName::Confirmed => Self::Confirmed(match evidence.clone() {
+                Some(alert) => Proof::Alert(alert),
+                None => Proof::Person(detail),
+            }),
+            OutcomeName::Unconfirmed => Self::Unconfirmed { why: detail },
+            OutcomeName::Ended => Self::Ended { seen: evidence.clone() },
+            OutcomeName::Reverted => Self::Reverted { by: reverted_by?, seen: evidence.clone() },
+        };
+        // A fact that the outcome has no place for was not written with it.
+        let facts = (outcome.code(), outcome.evidence(), outcome.reverted_by());
+        (facts == (code, evidence.as_ref(), reverted_by)).then_some(outcome)
     }
 }
 

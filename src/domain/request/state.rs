@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::domain::Time;
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
+
+use crate::domain::{Time, all_variants};
 
 /// Where a request stands, with the facts that only this state has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub enum State {
 
 /// The names of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum StateName {
     /// See [`State::Pending`].
     Pending,
@@ -88,36 +92,16 @@ pub enum StateName {
 
 impl StateName {
     /// All states, in the order of a life.
-    pub const ALL: [Self; 9] = [
-        Self::Pending,
-        Self::Approved,
-        Self::Dispatching,
-        Self::Settled,
-        Self::Denied,
-        Self::Rejected,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Withdrawn,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
 
     /// The word used everywhere.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Dispatching => "dispatching",
-            Self::Settled => "settled",
-            Self::Denied => "denied",
-            Self::Rejected => "rejected",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::Withdrawn => "withdrawn",
-        }
+        self.into_str()
     }
 
     /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
+        name.parse().ok()
     }
 
     /// Whether nothing further will be sent.

@@ -263,11 +263,10 @@ impl Who {
 
 impl PersonActionForm {
     pub(super) fn parts(&self) -> Result<(Principal, Verb, Resource), String> {
-        let verb =
-            Verb::ALL.into_iter().find(|verb| verb.name() == self.verb).ok_or_else(|| {
-                let known = Verb::ALL.map(Verb::name).join(", ");
-                format!("`{}` is not a verb; allowed: {known}", self.verb)
-            })?;
+        let verb = Verb::parse(&self.verb).ok_or_else(|| {
+            let known = Verb::ALL.map(Verb::name).join(", ");
+            format!("`{}` is not a verb; allowed: {known}", self.verb)
+        })?;
         let on = match verb {
             Verb::Approve
             | Verb::Reject

@@ -4,6 +4,7 @@ use countersign::{
     domain::{action::ActionKind, proposal::Proposal},
     mcp::tools::ToolName,
 };
+use expect_test::expect_file;
 use serde_json::{Map, Value};
 
 /// Words of JSON Schema that every client understands.
@@ -67,6 +68,18 @@ fn every_schema_is_flat_and_every_property_described() {
         walk(&place, &schema, &mut seen);
     }
     assert!(seen > 100, "the walk saw {seen} schemas only");
+}
+
+#[test]
+fn output_schemas_are_golden() {
+    let told = |tool: ToolName| {
+        format!("{:#}\n", Value::from((*tool.tool().output_schema.unwrap()).clone()))
+    };
+    expect_file!["../../golden/mcp_output_request.json"].assert_eq(&told(ToolName::GetRequest));
+    expect_file!["../../golden/mcp_output_list.json"].assert_eq(&told(ToolName::ListRequests));
+    for tool in ToolName::all().filter(|tool| *tool != ToolName::ListRequests) {
+        assert_eq!(told(tool), told(ToolName::GetRequest), "{tool:?}");
+    }
 }
 
 #[test]
