@@ -16,7 +16,7 @@ use crate::{
         Time,
         action::ActionKind,
         actor::{Actor, Agent},
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
         facts::{Principal, Resource, Verb},
         lifecycle::Refusal,
         proposal::InvalidField,
@@ -242,9 +242,8 @@ impl Broker {
             let noted = self.record_throttled(agent, &why.to_string()).await;
             return noted.err().unwrap_or(why);
         }
-        let detail = serde_json::json!({ "why": why.to_string() });
-        let mut event =
-            AuditEvent::new(EventKind::ProposalRefused, Actor::from(agent), None, detail);
+        let detail = AuditDetail::ProposalRefused(RefusalFacts { why: why.to_string() });
+        let mut event = AuditEvent::new(Actor::from(agent), None, detail);
         event.action = Some(kind.name().to_owned());
         match self.record(&event).await {
             Ok(()) => why,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
@@ -12,10 +13,11 @@ use super::{
 };
 
 /// What a person may be. Voting roles are ordered; auditor and admin never vote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase", const_into_str)]
 #[strum(parse_err_ty = String, parse_err_fn = not_a_role)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Votes.
     Analyst,

@@ -2,13 +2,29 @@
 
 use std::{cmp::Ordering, fmt};
 
+use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 use super::{Time, all_variants};
 
 /// The id of an endpoint: three or more digits, as its manager counts. 999 comes before 1000.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EndpointId(String);
+
+impl TryFrom<String> for EndpointId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or(Self::GRAMMAR)
+    }
+}
+
+impl From<EndpointId> for String {
+    fn from(id: EndpointId) -> Self {
+        id.0
+    }
+}
 
 impl Ord for EndpointId {
     /// The order in which endpoints are stored, and with it the digest's.

@@ -1,6 +1,7 @@
 //! What policy is told. All but [`super::proposal::Claim`] is computed by the broker; a fact that
 //! is not known has its strictest value.
 
+use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
@@ -100,9 +101,10 @@ pub struct EndpointFacts {
 }
 
 /// What somebody wants to do with a request, or with the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
+#[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// Vote for it.
     Approve,

@@ -1,26 +1,25 @@
 //! Every way a request can move. Each function consumes the request and returns the next one
 //! together with its audit event, or a refusal that a person can read.
 //!
-//! `deciding` holds what comes before the claim, `glass` what a lead on call does without the others
-//! and the look back at it, `dispatching` the claim and the calls, `observing`
-//! what is learnt after that.
+//! `decide` holds what comes before the claim, `break_glass` what a lead on call does without the
+//! others and the review of it, `dispatch` the claim and the calls, `observe` what is learnt after
+//! that.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
 pub use break_glass::REVIEW_HOURS;
-use chrono::{SecondsFormat, TimeDelta};
-use serde_json::{Value, json};
+use chrono::TimeDelta;
 
 use super::{
     Time,
     actor::{Actor, Person},
-    audit::{AuditEvent, EventKind},
-    decision::{Decision, Verdict},
+    audit::{AuditDetail, AuditEvent},
+    decision::Decision,
     digest::Digest,
     endpoint::EndpointId,
-    id::{AttemptId, PersonId, RequestId},
+    id::{AttemptId, PersonId},
     permit::Order,
-    request::{Attempt, Outcome, Request, StateName, Vote, Watch},
+    request::{Attempt, Outcome, Request, Vote, Watch},
 };
 
 mod break_glass;
@@ -28,106 +27,7 @@ mod decide;
 mod dispatch;
 mod observe;
 
-/// Why a request does not move.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The state does not allow it.
-    #[error("the request is {state} and can no longer {verb}")]
-    WrongState {
-        /// The state it is in.
-        state: StateName,
-        /// What was wanted.
-        verb: &'static str,
-    },
-    /// Somebody changed the request since the page was shown.
-    #[error("the request has changed since you opened it; look again before you decide")]
-    VersionChanged,
-    /// What was shown, approved or stored are not the same bytes.
-    #[error("what you were shown is not what is stored; look again before you decide")]
-    DigestChanged,
-    /// Policy does not let this person or agent do that.
-    #[error("policy does not allow it: {why}")]
-    NotAllowed {
-        /// The policies' reasons.
-        why: String,
-    },
-    /// The person's approval stands already.
-    #[error("you have approved this already")]
-    AlreadyVoted,
-    /// There is no approval to take back.
-    #[error("you have not approved this")]
-    NotVoted,
-    /// A reason is needed.
-    #[error("a reason is needed")]
-    ReasonMissing,
-    /// Its time has run out.
-    #[error("its time ran out at {}", deadline.format("%Y-%m-%d %H:%M:%S UTC"))]
-    TooLate {
-        /// When.
-        deadline: Time,
-    },
-    /// Its time has not run out.
-    #[error("its time has not run out")]
-    TooEarly,
-    /// The kill switch is on.
-    #[error("the kill switch is on: nothing is sent")]
-    Frozen,
-    /// The same person turned both keys.
-    #[error("you have asked for the release already; a second person must say so too")]
-    SecondPersonMissing,
-    /// Policy, asked again, does not let it run.
-    #[error("policy no longer lets it run: {why}")]
-    PolicyWithdrawn {
-        /// The policies' reasons.
-        why: String,
-    },
-    /// The attempt is not one that waits for an answer, an endpoint is not part of it, or it has
-    /// none.
-    #[error("there is no such open attempt")]
-    NoSuchAttempt,
-    /// There is nothing that could be taken back.
-    #[error("there is nothing to take back: {why}")]
-    NothingToUndo {
-        /// Why.
-        why: String,
-    },
-    /// What was typed is not the beginning of the digest.
-    #[error(
-        "to break the glass, type the first {} characters of the digest: {prefix}", prefix.len()
-    )]
-    PrefixWrong {
-        /// What had to be typed.
-        prefix: String,
-    },
-    /// Nobody has to look back at it: no glass was broken, somebody has looked, or it is not over.
-    #[error("no review of it is due")]
-    NoReviewDue,
-    /// Whoever broke the glass does not look back at it.
-    #[error("you broke the glass yourself; somebody else must review it")]
-    OwnGlass,
-    /// One of several requests cannot be approved together with the others.
-    #[error("{request}: {why}. None of them was approved")]
-    NotTogether {
-        /// Which.
-        request: RequestId,
-        /// Why not.
-        why: String,
-    },
-    /// A person can only say what happened where nobody knows.
-    #[error(
-        "endpoint {endpoint} is not unknown or unconfirmed, so there is nothing to resolve there"
-    )]
-    NotOpen {
-        /// Which.
-        endpoint: String,
-    },
-}
-
-impl Refusal {
-    pub(super) const fn wrong_state(request: &Request, verb: &'static str) -> Self {
-        Self::WrongState { state: request.state.name(), verb }
-    }
-}
+pub use super::refusal::Refusal;
 
 /// What changes beside the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,12 +199,9 @@ impl Request {
         }
     }
 
-    fn moved(self, change: Change, kind: EventKind, actor: Actor, mut detail: Value) -> Transition {
-        if let Some(detail) = detail.as_object_mut() {
-            detail.insert("state".to_owned(), json!(self.state.name().name()));
-        }
+    /// The transition to the request as it is now. `detail` names the state that it is in now.
+    fn moved(self, change: Change, actor: Actor, detail: AuditDetail) -> Transition {
         let event = AuditEvent {
-            kind,
             actor,
             request: Some(self.id),
             action: Some(self.action.kind().name().to_owned()),
@@ -313,40 +210,4 @@ impl Request {
         };
         Transition { request: self, change, event }
     }
-}
-
-/// What the audit says of an endpoint's outcome.
-fn outcome_detail_of(endpoint: &EndpointId, outcome: &Outcome, doubt: Option<&str>) -> Value {
-    let evidence = outcome.evidence().map(|evidence| {
-        json!({
-            "index": evidence.index, "alert": evidence.alert, "rule": evidence.rule,
-            "at": evidence.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        })
-    });
-    json!({
-        "endpoint": endpoint.as_str(),
-        "outcome": outcome.name(),
-        "code": outcome.code(),
-        "detail": outcome.detail(),
-        "evidence": evidence,
-        "reverted_by": outcome.reverted_by().map(|by| by.to_string()),
-        "doubt": doubt,
-    })
-}
-
-fn decision_detail(decision: &Decision) -> Value {
-    let least = match decision.verdict {
-        Verdict::Approval(least) => Some(least.to_string()),
-        Verdict::Run | Verdict::Deny => None,
-    };
-    json!({
-        "verdict": decision.verdict.name(),
-        "needs": least,
-        "people": decision.tally.people,
-        "break_glass": decision.break_glass,
-        "policies": decision.policies(),
-        "why": decision.why(),
-        "errors": decision.errors,
-        "policy_hash": decision.policy_hash.to_string(),
-    })
 }

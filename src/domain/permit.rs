@@ -6,7 +6,7 @@ use super::{
     digest::Digest,
     endpoint::EndpointId,
     id::{AttemptId, RequestId},
-    lifecycle::Refusal,
+    refusal::Refusal,
     request::{Request, State},
 };
 

@@ -77,7 +77,7 @@ impl Journey {
             .map_or((0, 0, Digest::ZERO), |last| (last.seq, last.at_us, last.hash()));
         self.minute += 1;
         let event = transition.event().clone();
-        self.written.push(AuditEntry::after(last, &event, minute(self.minute)));
+        self.written.push(AuditEntry::after(last, &event, minute(self.minute)).unwrap());
         self.request = transition.into_request();
         self.request.version += 1;
         let after = self.stories();
@@ -85,7 +85,7 @@ impl Journey {
             let changed = before.0.targets[at].outcome != target.outcome;
             let more = after[at].entries.len() - before.1[at].entries.len();
             if changed {
-                assert_eq!(more, 1, "{} {:?}: {:?}", event.kind.name(), event.detail, after[at]);
+                assert_eq!(more, 1, "{} {:?}: {:?}", event.kind().name(), event.detail, after[at]);
             }
         }
     }
@@ -162,13 +162,13 @@ fn an_endpoints_story_goes_from_the_question_to_its_own_alert() {
     assert_eq!(
         told,
         [
-            "agent triage asked for it",
-            "policy wants 2 people",
+            "agent triage requested it",
+            "policy requires 2 people",
             "ann (analyst) approved, now pending",
             "sam (senior) approved, now approved",
-            &format!("call 1 written down before it is made, body {body}…"),
-            "the manager put it into its queue for this endpoint",
-            "its own alert shows: the script started on this endpoint",
+            &format!("call 1 recorded before it is made, body {body}…"),
+            "the manager queued it for this endpoint",
+            "its own alert shows that the script started on this endpoint",
         ]
     );
     let proof = journey.last("001").evidence.unwrap();
@@ -201,7 +201,12 @@ fn an_endpoint_that_is_left_out_says_why_and_nothing_more_happens_to_it() {
     let order = order(&request, &["001"]);
     let lost = [(endpoint_id("002"), "switched off".to_owned())];
     journey.go(request.claim(order, &lost, fresh(Verdict::Run, 1), false).unwrap().0);
-    journey.ends_with("003", "left out; it never joins later", "not active (gone)", Severity::Bad);
+    journey.ends_with(
+        "003",
+        "left out; it will not be added later",
+        "not active (gone)",
+        Severity::Bad,
+    );
     assert_eq!(journey.story("003").entries.len(), 2);
     journey.ends_with("002", "nothing was sent to it", "switched off", Severity::Bad);
 }
@@ -219,7 +224,7 @@ fn an_answer_is_told_to_each_endpoint_as_what_it_means_there() {
     );
     let why = "the report of the call does not mention it";
     journey.ends_with("002", "it may or may not have been sent", why, Severity::Doubt);
-    assert!(journey.last("003").summary.starts_with("call 2 written down"));
+    assert!(journey.last("003").summary.starts_with("call 2 recorded"));
 }
 
 #[test]
@@ -231,7 +236,7 @@ fn a_call_that_surely_sent_nothing_is_told_and_may_be_followed_by_another() {
     journey.go(request.answered(attempt_id(0), &report, next, minute(2)).unwrap().0);
     journey.ends_with(
         "001",
-        "the call ended, and surely nothing was sent",
+        "the call ended without sending anything",
         "429: busy",
         Severity::Plain,
     );
@@ -257,7 +262,7 @@ fn a_doubt_is_told_once_and_leaves_the_proof_beside_it() {
     let mut journey = Journey::sent();
     journey.seen("001", 0, Sign::Started, Some("the firewall is off"));
     let line = journey.last("001");
-    assert!(line.summary.ends_with("; but something speaks against its effect"), "{line:?}");
+    assert!(line.summary.ends_with("; but its effect is in doubt"), "{line:?}");
     assert_eq!((line.quote.as_str(), line.severity), ("the firewall is off", Severity::Doubt));
     assert!(line.evidence.is_some());
     journey.seen("001", 0, Sign::Ended, Some("the firewall is off"));
@@ -277,7 +282,7 @@ fn a_wait_that_brought_nothing_is_told_as_that_and_time_as_what_should_be() {
     let over = "its time is over: it should have ended, and nothing shows that it did";
     journey.ends_with("001", over, "", Severity::Doubt);
     journey.seen("001", 0, Sign::Ended, None);
-    let seen = "its own alert shows: the endpoint started to take it back";
+    let seen = "its own alert shows that the endpoint started to take it back";
     journey.ends_with("001", seen, "", Severity::Good);
 }
 
@@ -298,8 +303,8 @@ fn an_undo_and_its_trace_are_told_where_it_was_sent() {
 #[test]
 fn a_person_who_resolves_is_named_and_the_reason_stays_apart() {
     for (ruling, what, mark) in [
-        (Finding::Done, "sam (senior) looked: it was done", Severity::Good),
-        (Finding::NotDone, "sam (senior) looked: it was not done", Severity::Bad),
+        (Finding::Done, "sam (senior) checked: it was done", Severity::Good),
+        (Finding::NotDone, "sam (senior) checked: it was not done", Severity::Bad),
     ] {
         let mut journey = Journey::sent();
         journey.late(5);
@@ -333,6 +338,6 @@ fn an_end_before_anything_was_sent_is_told_to_every_endpoint() {
         .reject(ballot(Who::Lead, &journey.request, "no"), &answer(true), minute(1))
         .unwrap());
     for story in journey.stories() {
-        assert_eq!(story.entries.last().unwrap().summary, "lea rejected it: nothing is sent");
+        assert_eq!(story.entries.last().unwrap().summary, "lea rejected it: nothing will be sent");
     }
 }

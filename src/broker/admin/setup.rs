@@ -3,7 +3,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
 use super::operator::one_time_secret;
@@ -11,7 +10,7 @@ use crate::{
     broker::{Broker, BrokerError},
     domain::{
         actor::Actor,
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::accounts::RefusedSignInFacts},
         digest::Digest,
     },
 };
@@ -81,8 +80,8 @@ impl Broker {
                 return Err(refused);
             }
             let actor = Actor::Unknown { claimed: name.chars().take(64).collect() };
-            let detail = json!({ "set_up": true });
-            self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, detail)).await?;
+            let detail = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: true });
+            self.record(&AuditEvent::new(actor, None, detail)).await?;
             return Err(refused);
         }
         self.operator().add_first(name, password).await?;

@@ -6,14 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde_json::json;
-
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
         Time,
         actor::{Actor, Agent},
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
         id::AgentId,
     },
     store::{Read, audit, requests},
@@ -121,13 +119,14 @@ impl Broker {
         why: &str,
     ) -> Result<(), BrokerError> {
         let now = self.clock().now();
-        let kind = EventKind::AsksThrottled;
         let minute_ago = now - chrono::TimeDelta::minutes(1);
-        let event = &AuditEvent::new(kind, Actor::from(agent), None, json!({ "why": why }));
+        let detail = AuditDetail::AsksThrottled(RefusalFacts { why: why.to_owned() });
+        let event = &AuditEvent::new(Actor::from(agent), None, detail);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    if !requests::noted_since(tx, agent.id, kind.name(), minute_ago).await? {
+                    if !requests::noted_since(tx, agent.id, event.kind().name(), minute_ago).await?
+                    {
                         audit::append(tx, event, now).await?;
                     }
                     Ok(())

@@ -12,7 +12,7 @@ use countersign::domain::{
 use super::{
     input::Input,
     walk::walk,
-    world::{TWO_PEOPLE, Who, agent, answer, asked, ballot, decision, fresh, minute},
+    world::{TWO_PEOPLE, Who, agent, answer, asked, ballot, decision, fresh, minute, stored},
 };
 
 const HOUR: i64 = 60;
@@ -40,9 +40,9 @@ fn a_broken_glass_is_written_down_with_its_reason_and_when_it_is_reviewed() {
     let moved = broken(Verdict::Run);
     let (request, event) = (moved.request(), moved.event());
     assert_eq!(request.state.name(), StateName::Approved);
-    assert_eq!(event.kind, EventKind::GlassBroken);
-    assert_eq!(event.detail["reason"], "nobody can be reached");
-    assert_eq!(event.detail["digest"], request.digest.to_string());
+    assert_eq!(event.kind(), EventKind::GlassBroken);
+    assert_eq!(stored(event)["reason"], "nobody can be reached");
+    assert_eq!(stored(event)["digest"], request.digest.to_string());
     let review = request.review.as_ref().unwrap();
     assert_eq!(review.due_at, minute(1 + REVIEW_HOURS * HOUR));
     assert_eq!(review.done, None);
@@ -112,14 +112,14 @@ fn somebody_else_reviews_it_once_it_is_over() {
     let (request, event) = (moved.request(), moved.event());
     let done = request.review.as_ref().unwrap().done.as_ref().unwrap();
     assert_eq!((done.by.as_str(), done.finding.as_str()), ("sam", "it was needed"));
-    assert_eq!((event.kind, event.actor.name()), (EventKind::Reviewed, "sam"));
+    assert_eq!((event.kind(), event.actor.name()), (EventKind::Reviewed, "sam"));
     assert_eq!(
-        (&event.detail["finding"], &event.detail["overdue"]),
+        (&stored(event)["finding"], &stored(event)["overdue"]),
         (&"it was needed".into(), &false.into())
     );
     assert_eq!(request.state, State::Settled { at: minute(5) });
     let late = review(over(), Who::Senior, 2 + REVIEW_HOURS * HOUR).unwrap();
-    assert_eq!(late.event().detail["overdue"], true);
+    assert_eq!(stored(late.event())["overdue"], true);
 }
 
 #[test]

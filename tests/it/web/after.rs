@@ -56,11 +56,11 @@ async fn an_endpoints_story_reaches_from_the_question_to_its_alert_with_index_an
     let request = sent(&room, &mut bob).await;
     room.pass(Duration::from_secs(10));
     room.look().await;
-    bob.open(&path(&request)).await.shows("agent triage-bot asked for it");
+    bob.open(&path(&request)).await.shows("agent triage-bot requested it");
     bob.page.shows("bob (senior) approved, now approved");
-    bob.page.shows("call 1 written down before it is made, body ");
-    bob.page.shows("the manager put it into its queue for this endpoint");
-    bob.page.shows("its own alert shows: the script started on this endpoint");
+    bob.page.shows("call 1 recorded before it is made, body ");
+    bob.page.shows("the manager queued it for this endpoint");
+    bob.page.shows("its own alert shows that the script started on this endpoint");
     bob.page.shows("in index <code><bdi>wazuh-alerts-4.x-");
     bob.page.shows("<span class=\"until\">until ");
 }
@@ -168,7 +168,7 @@ async fn what_nobody_knows_is_loud_until_a_person_says_what_happened() {
     assert_eq!(bob.submit(&resolve, &FOUND).await.status, 303);
     let known = room.now(&request).await.targets[0].outcome.clone().unwrap();
     assert!(matches!(known, Outcome::Confirmed(_)));
-    bob.open(&path(&request)).await.shows("bob (senior) looked: it was done");
+    bob.open(&path(&request)).await.shows("bob (senior) checked: it was done");
     bob.page.shows("iptables -L shows it");
     assert!(!bob.page.has("Nobody knows what happened"));
     assert!(!bob.page.has_form(&resolve));
@@ -193,7 +193,7 @@ async fn one_finding_speaks_for_the_endpoints_that_were_ticked_and_no_other() {
     let known: Vec<_> =
         now.targets.iter().map(|target| target.outcome.as_ref().unwrap().name()).collect();
     assert_eq!(known, ["refused", "unknown", "refused"]);
-    bob.open(&path(&request)).await.shows("bob (senior) looked: it was not done");
+    bob.open(&path(&request)).await.shows("bob (senior) checked: it was not done");
     bob.page.shows("Nobody knows what happened on 1 of the endpoints");
 }
 

@@ -109,7 +109,7 @@ async fn what_cannot_be_approved_together_is_refused_as_a_whole_and_named() {
     let first = pick(&requests[0]);
     for (wrong, says) in [
         (&newer, "the request has changed since you opened it"),
-        (&tampered, "what you were shown is not what is stored"),
+        (&tampered, "what you were shown differs from what is stored"),
         (&critical, "it asks for more than one person's approval"),
         (&other, "it does not ask for the same as the others"),
         (&ended, "can no longer be approved"),
