@@ -8,20 +8,18 @@ use std::{
     time::Duration,
 };
 
+use axum::middleware::from_fn_with_state;
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{
-        self, Broker, BrokerError, Integrations,
-        admin::{operator::Operator, policies::load_and_test},
-    },
+    broker::{self, Broker, BrokerError, Integrations, admin::policies::load_and_test},
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError},
-    domain::{audit::detail::system::StartFacts, digest::Digest},
+    domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError},
@@ -31,6 +29,7 @@ use crate::{
 pub mod bridge;
 pub mod doctor;
 pub mod notifications;
+mod request_log;
 pub mod settings;
 
 /// Open requests have this long to finish when the program stops.
@@ -138,7 +137,6 @@ impl AppParts {
 
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
-        let operator = Operator::new(self.store, self.clock);
         let managers = self.managers.iter().map(|m| (m.name().to_owned(), m.url().to_owned()));
         let started = StartFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -146,7 +144,8 @@ impl AppParts {
             managers: managers.collect(),
         };
         let outside = Integrations { managers: self.managers, channels: self.channels };
-        let broker = Broker::new(operator, outside, self.engine, self.settings.clone());
+        let broker =
+            Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
         broker.started(started).await?;
         broker.recover(None).await?;
         broker.withdraw_orphans().await?;
@@ -158,7 +157,7 @@ impl AppParts {
             .and_then(|address| self.listener.set_nonblocking(true).map(|()| address))
             .map_err(|source| AppError::Io { what, source })?;
         let stop = CancellationToken::new();
-        let hosts = hosts(&self.settings.public_url, address);
+        let hosts = own_hosts(address);
         let router = web::router(
             broker.clone(),
             web::WebSettings {
@@ -172,7 +171,9 @@ impl AppParts {
             broker.clone(),
             mcp::McpSettings { public_url: self.settings.public_url.clone(), hosts },
             stop.child_token(),
-        ));
+        ))
+        .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
         let serving = serve(self.listener, self.tls, server.clone(), router);
         Ok(Running { broker, address, stop, server, tasks: vec![tokio::spawn(serving)] })
@@ -181,13 +182,20 @@ impl AppParts {
 
 impl Running {
     /// Starts the worker.
-    pub fn work(mut self) -> Self {
-        self.tasks.push(tokio::spawn(worker::run(self.broker.clone(), self.stop.clone())));
+    pub fn work(self) -> Self {
+        self.work_observing_every(worker::OBSERVE_INTERVAL)
+    }
+
+    /// Starts the worker, which looks for evidence at this interval.
+    pub(crate) fn work_observing_every(mut self, interval: Duration) -> Self {
+        let work = worker::run(self.broker.clone(), interval, self.stop.clone());
+        self.tasks.push(tokio::spawn(work));
         self
     }
 
     /// Ends waits, lets what is under way finish, and stops.
     pub async fn stop(self) {
+        tracing::info!("stopping");
         self.stop.cancel();
         self.server.graceful_shutdown(Some(DRAIN));
         for mut task in self.tasks {
@@ -223,14 +231,10 @@ async fn serve(
     }
 }
 
-/// The names under which the broker may be called: its public one, and its own address.
-fn hosts(public_url: &str, address: SocketAddr) -> Vec<String> {
-    let public = public_url.split_once("://").map_or(public_url, |(_, host)| host);
-    let mut hosts = vec![public.to_owned(), address.to_string()];
-    if address.ip().is_loopback() {
-        hosts.push(format!("localhost:{}", address.port()));
-    }
-    hosts
+/// The names under which the broker may be called beside its public one.
+fn own_hosts(address: SocketAddr) -> Vec<Authority> {
+    let localhost = address.ip().is_loopback().then(|| Authority::localhost(address.port()));
+    std::iter::once(Authority::from(address)).chain(localhost).collect()
 }
 
 /// Files that hold secrets or data belong to their owner alone.

@@ -19,6 +19,7 @@ mod audit;
 mod demo;
 mod doctor;
 mod kill_switch;
+mod logging;
 mod notify;
 mod out;
 mod policy;
@@ -36,6 +37,9 @@ struct CommandLine {
     /// Answer in JSON, for programs.
     #[arg(long, global = true)]
     json: bool,
+    /// The form of the log on standard error.
+    #[arg(long, global = true, env = "COUNTERSIGN_LOG_FORMAT", default_value = "text")]
+    log_format: logging::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -79,6 +83,27 @@ enum Command {
     /// Run the simulated Wazuh manager alone.
     #[cfg(feature = "demo")]
     SimulateWazuh(demo::Simulate),
+}
+
+impl Command {
+    /// A server says what it does; a command that prints its result says only what is wrong.
+    const fn log_level(&self) -> tracing::Level {
+        match self {
+            Self::Serve => tracing::Level::INFO,
+            Self::Demo { .. }
+            | Self::Init(_)
+            | Self::Stdio(_)
+            | Self::Doctor
+            | Self::Freeze(_)
+            | Self::Unfreeze(_)
+            | Self::Agent(_)
+            | Self::Person(_)
+            | Self::Policy(_)
+            | Self::Notify(_)
+            | Self::Audit(_)
+            | Self::SimulateWazuh(_) => tracing::Level::WARN,
+        }
+    }
 }
 
 /// Why a command failed: a sentence, and the exit code that goes with it.
@@ -162,7 +187,7 @@ impl From<io::Error> for CliError {
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let arguments = CommandLine::parse();
-    start_logging();
+    logging::start(arguments.log_format, arguments.command.log_level());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError::Failed(error.to_string())),
@@ -208,17 +233,4 @@ fn fail(failure: &CliError) -> ExitCode {
         CliError::Use(_) => ExitCode::from(2),
         CliError::Failed(_) | CliError::No | CliError::Closed => ExitCode::FAILURE,
     }
-}
-
-/// Logs go to standard error; `COUNTERSIGN_LOG` is error, warn (the default), info, debug, trace.
-fn start_logging() {
-    let level = std::env::var("COUNTERSIGN_LOG")
-        .ok()
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(tracing::Level::WARN);
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_target(false)
-        .init();
 }

@@ -104,20 +104,6 @@ impl Clock {
         }
     }
 
-    /// A place where a test kills the process: with its name in `COUNTERSIGN_HALT_AT` time stands
-    /// still here for ever. Only in builds for development.
-    pub async fn checkpoint(&self, name: &str) {
-        #[cfg(debug_assertions)]
-        if matches!(self.0, ClockSource::System)
-            && std::env::var_os("COUNTERSIGN_HALT_AT").is_some_and(|wanted| wanted == name)
-        {
-            tracing::error!(name, "halted for a test");
-            std::future::pending::<()>().await;
-        }
-        #[cfg(not(debug_assertions))]
-        let _ = name;
-    }
-
     /// Moves a manual clock ahead. The system's clock moves by itself: nothing happens.
     pub fn advance(&self, time: Duration) {
         if let ClockSource::Manual(manual) = &self.0 {

@@ -11,8 +11,10 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
+
+use crate::domain::public_url::PublicUrl;
 
 mod check;
 mod notify;
@@ -93,7 +95,8 @@ pub struct ServerConfig {
     /// Address and port to listen on. Beyond loopback only with TLS or `behind_tls_proxy`.
     pub listen: SocketAddr,
     /// The address that people type, such as `https://countersign.example`.
-    pub public_url: String,
+    #[serde(deserialize_with = "public_url")]
+    pub public_url: PublicUrl,
     /// The database file.
     #[serde(default = "database")]
     pub database: PathBuf,
@@ -107,6 +110,15 @@ pub struct ServerConfig {
     /// A proxy in front speaks TLS and this listener is reachable only through it.
     #[serde(default)]
     pub behind_tls_proxy: bool,
+}
+
+/// What `server.public_url` may be.
+const PUBLIC_URL: &str = "https:// and a host with an optional port, without a path; http:// only \
+                          where the broker listens on loopback without a proxy";
+
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PublicUrl, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    PublicUrl::parse(&text).ok_or_else(|| D::Error::custom(PUBLIC_URL))
 }
 
 fn database() -> PathBuf {
@@ -288,6 +300,7 @@ impl Config {
             }
         }
         named_managers(&table)?;
+        check_public_url(&table)?;
         let mut config: Self = table
             .try_into()
             .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
@@ -336,6 +349,17 @@ fn named_managers(table: &Table) -> Result<(), ConfigError> {
             &"(not shown)",
             format!("`{key}` in a section with the manager's name, such as [manager.main]"),
         )),
+    }
+}
+
+/// Says what is wrong with the address in a sentence with its key; serde would name the file alone.
+fn check_public_url(table: &Table) -> Result<(), ConfigError> {
+    let server = table.get("server").and_then(Value::as_table);
+    match server.and_then(|server| server.get("public_url")).and_then(Value::as_str) {
+        Some(text) if PublicUrl::parse(text).is_none() => {
+            Err(ConfigError::value("server.public_url", &text, PUBLIC_URL))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -16,12 +16,12 @@ use wazuh_simulator::{self as simulator, Simulator};
 use super::app::{AppError, AppParts, Running};
 use crate::{
     broker::{
-        self, BrokerError, BusinessHours,
+        self, AgentLimits, BrokerError, BusinessHours,
         admin::{
-            operator::{NewPerson, Operator, PersonChange},
+            operator::Operator,
+            people::{NewPerson, PersonChange},
             policies::load_and_test,
         },
-        requests::rate_limit::AgentLimits,
     },
     clock::Clock,
     connector::{Connector, IndexerSettings, Secret, Tls, WazuhSettings},
@@ -30,6 +30,7 @@ use crate::{
         actor::{Actor, Agent, Role},
         digest::Digest,
         endpoint::Platform,
+        public_url::PublicUrl,
     },
     policy::write_starter_policies,
     store::Store,
@@ -39,6 +40,9 @@ pub mod story;
 
 /// The port of the page, unless it is taken.
 const PORT: u16 = 8650;
+
+/// How often traces are looked for: the simulated indexer shows an alert at once.
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A person of the demo.
 #[derive(Debug, Clone)]
@@ -64,6 +68,8 @@ pub struct Demo {
     pub agent: Agent,
     /// Its token.
     pub token: String,
+    /// The command line beside the server.
+    pub operator: Operator,
     server: simulator::Server,
     folder: TempDir,
 }
@@ -94,7 +100,7 @@ impl Demo {
         let engine = load_and_test(&policies)?;
         let store = Store::serve(&folder.path().join("countersign.db")).await?;
         let operator = Operator::new(store.clone(), clock.clone());
-        let (people, agent, token) = people(&operator).await?;
+        let (people, agent, token) = people(&operator, &clock).await?;
         let parts = AppParts {
             store,
             clock,
@@ -111,8 +117,8 @@ impl Demo {
             tls: None,
             configuration: Digest::ZERO,
         };
-        let running = parts.open().await?.work();
-        Ok(Self { running, manager, people, agent, token, server, folder })
+        let running = parts.open().await?.work_observing_every(OBSERVE_INTERVAL);
+        Ok(Self { running, manager, people, agent, token, operator, server, folder })
     }
 
     /// How to look at it and how to connect to it.
@@ -196,7 +202,10 @@ impl Demo {
     }
 }
 
-async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
+async fn people(
+    operator: &Operator,
+    clock: &Clock,
+) -> Result<(Vec<DemoPerson>, Agent, String), BrokerError> {
     let mut people = Vec::new();
     let all = [
         ("alice", Role::Analyst),
@@ -205,7 +214,7 @@ async fn people(operator: &Operator) -> Result<(Vec<DemoPerson>, Agent, String),
         ("dora", Role::Admin),
     ];
     for (name, role) in all {
-        let password: String = operator.clock().secret().chars().take(16).collect();
+        let password: String = clock.secret().chars().take(16).collect();
         let new = NewPerson { name, role, password: &password, must_change: false, mail: None };
         operator.add_person(&Actor::CommandLine, new).await?;
         people.push(DemoPerson { name, role, password });
@@ -246,7 +255,7 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> W
 fn settings(address: SocketAddr) -> broker::Settings {
     let groups = [("web", 2), ("office", 2), ("linux", 2), ("windows", 3), ("core", 3)];
     broker::Settings {
-        public_url: format!("http://{address}"),
+        public_url: PublicUrl::of_listener(address),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
         remind_before: Duration::from_mins(30),

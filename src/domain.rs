@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod notice;
 pub mod permit;
 pub mod proposal;
+pub mod public_url;
 pub mod refusal;
 pub mod request;
 

@@ -12,6 +12,7 @@ pub mod text;
 
 pub mod clock;
 pub mod config;
+mod failpoint;
 
 pub mod connector;
 pub mod policy;

@@ -15,7 +15,11 @@ use rmcp::transport::streamable_http_server::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{broker::Broker, clock::Clock};
+use crate::{
+    broker::Broker,
+    clock::Clock,
+    domain::public_url::{Authority, PublicUrl},
+};
 use server::McpServer;
 
 pub mod answer;
@@ -35,31 +39,16 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Where agents reach the broker.
 #[derive(Debug, Clone)]
 pub struct McpSettings {
-    /// The address that people type: scheme and host with an optional port, without a path.
-    pub public_url: String,
+    /// The address that people type.
+    pub public_url: PublicUrl,
     /// The values of `Host` that are answered beside the public one.
-    pub hosts: Vec<String>,
+    pub hosts: Vec<Authority>,
 }
 
 impl McpSettings {
     /// Never empty: rmcp takes an empty list for "all".
     fn all_hosts(&self) -> Vec<String> {
-        let (_, public) = self.split_url();
-        self.hosts.iter().cloned().chain([public.to_owned()]).collect()
-    }
-
-    /// The one `Origin` that is answered, with its port: rmcp takes an origin without a port for
-    /// any port.
-    fn origin(&self) -> String {
-        let (scheme, host) = self.split_url();
-        let port = if scheme == "http" { 80 } else { 443 };
-        let bracket = host.rfind(']').unwrap_or(0);
-        let has_port = host.rfind(':').is_some_and(|colon| colon > bracket);
-        if has_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
-    }
-
-    fn split_url(&self) -> (&str, &str) {
-        self.public_url.trim_end_matches('/').split_once("://").unwrap_or(("https", ""))
+        self.hosts.iter().map(ToString::to_string).chain([self.public_url.host()]).collect()
     }
 }
 
@@ -71,7 +60,8 @@ pub fn router(broker: Broker, settings: McpSettings, stop: CancellationToken) ->
         .with_json_response(true)
         .with_max_request_body_bytes(MESSAGE_BYTES_MAX)
         .with_allowed_hosts(settings.all_hosts())
-        .with_allowed_origins([settings.origin()])
+        // With its port: rmcp takes an origin without one for any port.
+        .with_allowed_origins([settings.public_url.origin_with_port()])
         .enforce_origin_validation()
         .with_cancellation_token(later(broker.clock().clone(), stop.clone()));
     let guard = middleware::from_fn_with_state(broker.clone(), auth::check);

@@ -23,6 +23,8 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, watch};
 
+use crate::domain::{audit::AuditEvent, id::RequestId};
+
 pub mod accounts;
 pub mod audit;
 pub mod notices;
@@ -97,7 +99,18 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Tx<'a> {
     open: Transaction<'static, Sqlite>,
+    /// What was appended to the audit. It goes to the log once it is committed.
+    recorded: Vec<LogLine>,
     borrows: PhantomData<&'a ()>,
+}
+
+/// An audit entry as the log names it: no text that somebody wrote.
+#[derive(Debug)]
+struct LogLine {
+    seq: u64,
+    kind: &'static str,
+    actor: String,
+    request: Option<RequestId>,
 }
 
 /// What a transaction function returns. Boxed: the compiler cannot yet see that an async closure
@@ -112,6 +125,18 @@ pub struct Reader(PoolConnection<Sqlite>);
 pub trait Read: Send {
     /// The connection.
     fn connection(&mut self) -> &mut SqliteConnection;
+}
+
+impl Tx<'_> {
+    /// Remembers an entry for the log.
+    fn log_after_commit(&mut self, seq: u64, event: &AuditEvent) {
+        self.recorded.push(LogLine {
+            seq,
+            kind: event.kind.name(),
+            actor: event.actor.name().to_owned(),
+            request: event.request,
+        });
+    }
 }
 
 impl Read for Tx<'_> {
@@ -182,7 +207,8 @@ impl Store {
         })
     }
 
-    /// Runs a function in a transaction and commits what it did; an error undoes it.
+    /// Runs a function in a transaction and commits what it did; an error undoes it. Everything
+    /// that waits for [`Store::changes`] wakes up.
     ///
     /// The function must have no other effect: it may be run again. It may wait for nothing but
     /// the database.
@@ -193,16 +219,41 @@ impl Store {
     where
         E: From<StoreError>,
     {
+        let done = self.write_quietly(work).await?;
+        self.announce();
+        Ok(done)
+    }
+
+    /// [`Store::write`] for rows that no page shows: nothing wakes up. Otherwise every page would
+    /// load again and show the same.
+    pub async fn write_quietly<'a, T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, E> + Send,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError>,
+    {
         let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
         let begun = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
-        let mut tx = Tx { open: begun, borrows: PhantomData };
+        let mut tx = Tx { open: begun, recorded: Vec::new(), borrows: PhantomData };
         let done = work(&mut tx).await?;
-        if let Err(error) = tx.open.commit().await {
+        let Tx { open, recorded, .. } = tx;
+        if let Err(error) = open.commit().await {
+            tracing::error!(%error, "a commit failed; nothing is sent until a restart");
             self.broken.store(true, Ordering::SeqCst);
             return Err(StoreError::from(error).into());
         }
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        for LogLine { seq, kind, actor, request } in recorded {
+            // The name of somebody who failed to sign in comes from outside: quoted and escaped.
+            let request = request.map(tracing::field::display);
+            tracing::info!(audit.seq = seq, kind, ?actor, request.id = request, "recorded");
+        }
         Ok(done)
+    }
+
+    /// Wakes everything that waits for [`Store::changes`].
+    pub fn announce(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// A connection for reading. What it reads may be a moment old.
@@ -210,7 +261,7 @@ impl Store {
         Ok(Reader(self.readers.acquire().await?))
     }
 
-    /// Changes whenever something was written by this process.
+    /// Changes whenever this process wrote something that a page may show.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }

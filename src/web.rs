@@ -1,12 +1,12 @@
 //! The door for people: server-rendered pages that need no script.
 //!
-//! `guard` holds what every request must pass and every answer carries, `session` who is asking
-//! and that a form is ours, `escape` what a person gets to see of a text, `failure` what is said
-//! when something cannot be done. Then one file for each page, which parses, calls one verb of the
-//! broker and shows what it says.
+//! `http` holds what every request must pass and every answer carries, and the session behind it;
+//! `layout` what surrounds every page and how text is shown; `error` what is said when something
+//! cannot be done. Then one file for each page, which parses, calls one verb of the broker and shows
+//! the result. Forms go through `admin::reauthenticate`, which asks for the password.
 //!
 //! Deliberately absent: a change by GET, anything fetched from elsewhere, a page that decides what
-//! somebody may do. That is asked of the broker every time.
+//! a person may do. The broker is asked every time.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -19,7 +19,10 @@ use axum::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
+use crate::{
+    broker::Broker,
+    domain::public_url::{Authority, PublicUrl},
+};
 
 mod admin;
 mod error;
@@ -32,24 +35,18 @@ mod request;
 
 /// The largest form, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// So many pages may wait for news at once; more do without.
+/// The most pages that wait for news at once; further ones get none.
 const LISTENERS_MAX: usize = 128;
 
 /// What the page may be told about its surroundings.
 #[derive(Debug, Clone)]
 pub struct WebSettings {
-    /// The address that people type, without a slash at its end.
-    pub public_url: String,
+    /// The address that people type.
+    pub public_url: PublicUrl,
     /// What the `Host` header may say beside the host of `public_url`.
-    pub hosts: Vec<String>,
+    pub hosts: Vec<Authority>,
     /// The folder of the policy set, which an admin may load again.
     pub policies: PathBuf,
-}
-
-impl WebSettings {
-    fn https(&self) -> bool {
-        self.public_url.starts_with("https://")
-    }
 }
 
 /// What every handler has. Cheap to clone.
@@ -109,11 +106,11 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route_layer(from_fn_with_state(app.clone(), http::session::require_session))
 }
 
-/// The people and agents that admins keep.
+/// The people and agents that admins manage.
 fn admin_routes() -> Router<AppState> {
     Router::new()
         .route("/people", get(admin::people::show))
-        // Somebody may be called `add`.
+        // A person may be called `add`.
         .route("/people/add", get(admin::people::show_add).post(admin::people::add))
         .route("/people/{name}", get(admin::people::show_one))
         .route("/people/{name}/role", post(admin::people::role))
@@ -130,7 +127,7 @@ fn admin_routes() -> Router<AppState> {
         .route("/agents/{name}/revoke", post(admin::agents::revoke))
 }
 
-/// What needs none. `/events` looks at the session without using it.
+/// What needs no session. `/events` checks the session without using it.
 fn open_routes() -> Router<AppState> {
     Router::new()
         .route("/set-up", get(admin::setup::show).post(admin::setup::create_admin))

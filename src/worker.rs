@@ -1,40 +1,72 @@
-//! The door for time: expires what is late, sends what is approved, looks for what came of it.
-//! Each manager has a queue of its own, and each channel to people: one that is slow holds up no
-//! other.
+//! The door for time: expires what is late, sends what is approved, looks for its evidence.
+//! Each manager has a queue of its own, and so has each notification channel: a slow one holds up
+//! no other.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 
-use crate::broker::{
-    Broker, BrokerError, execution::dispatch::Progress, notifications::DeliveryResult,
+use crate::{
+    broker::{Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult},
+    text::visible::visible,
 };
 
-/// A sender looks at least this often, woken or not.
+/// The longest pause of an idle sender. News wakes it earlier.
 const TICK: Duration = Duration::from_secs(1);
-/// After a failure it waits longer.
+/// The pause after a failure.
 const BACK_OFF: Duration = Duration::from_secs(5);
-/// How often traces are looked for; an indexer shows new alerts every five seconds.
-const LOOK: Duration = Duration::from_secs(5);
-/// And after it failed.
-const MISSED: Duration = Duration::from_secs(30);
+/// How often evidence is looked for; a real indexer shows new alerts every five seconds.
+pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
+/// The pause after that failed. A password that is refused again and again locks its user out.
+const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Works until told to stop. A call to a manager that is under way is finished first.
-pub async fn run(broker: Broker, stop: CancellationToken) {
+/// Works until told to stop, and looks for evidence at this interval. A call to a manager that is
+/// under way is finished first.
+pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for manager in broker.managers() {
         let name = manager.name().to_owned();
-        tasks.spawn(send(broker.clone(), name.clone(), stop.clone()));
-        tasks.spawn(observe(broker.clone(), name, stop.clone()));
+        let span = info_span!("send", manager = name);
+        tasks.spawn(send(broker.clone(), name.clone(), stop.clone()).instrument(span));
+        let span = info_span!("observe", manager = name);
+        tasks.spawn(observe(broker.clone(), name, every, stop.clone()).instrument(span));
     }
     for channel in broker.channels() {
-        tasks.spawn(deliver(broker.clone(), channel.name().to_owned(), stop.clone()));
+        let name = channel.name().to_owned();
+        let span = info_span!("deliver", channel = name);
+        tasks.spawn(deliver(broker.clone(), name, stop.clone()).instrument(span));
     }
-    tasks.spawn(sweep(broker, stop));
+    tracing::info!(
+        managers = broker.managers().len(),
+        channels = broker.channels().len(),
+        "the worker runs"
+    );
+    tasks.spawn(expire(broker, stop));
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a part of the worker failed");
+        }
+    }
+    tracing::info!("the worker stopped");
+}
+
+/// Warns when something goes wrong, and again when it goes wrong otherwise, but not each time.
+#[derive(Debug, Default)]
+struct Complaint(Option<String>);
+
+impl Complaint {
+    fn warn(&mut self, message: &'static str, why: &str) {
+        if self.0.as_deref() != Some(why) {
+            tracing::warn!(why = %visible(why), "{message}");
+            self.0 = Some(why.to_owned());
+        }
+    }
+
+    fn clear(&mut self, message: &'static str) {
+        if self.0.take().is_some() {
+            tracing::info!("{message}");
         }
     }
 }
@@ -42,84 +74,113 @@ pub async fn run(broker: Broker, stop: CancellationToken) {
 /// Brings the approved requests of one manager to their end, one after the other.
 async fn send(broker: Broker, manager: String, stop: CancellationToken) {
     let mut changes = broker.changes();
+    let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
         changes.mark_unchanged();
-        let step = broker.execute_next(&manager).await;
-        let rest = match step {
+        let held = match broker.execute_next(&manager).await {
             Ok(Progress::Moved(_)) => continue,
-            Ok(Progress::Idle) => TICK,
-            Ok(Progress::Held(why)) => back_off(&why),
-            Err(error) => back_off(&error.to_string()),
+            Ok(Progress::Idle) => None,
+            Ok(Progress::Held(why)) => Some(why),
+            Err(error) => Some(error.to_string()),
         };
+        match &held {
+            None => complaint.clear("approved requests are sent again"),
+            Some(why) => complaint.warn("approved requests wait", why),
+        }
+        let idle = held.is_none();
         // What could not be done is not tried again because of what it wrote itself.
         let woken = async {
-            match rest {
-                TICK => {
-                    let _woken = changes.changed().await.is_ok();
-                }
-                _ => std::future::pending().await,
+            if idle {
+                let _woken = changes.changed().await.is_ok();
+            } else {
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {
             () = stop.cancelled() => {}
             () = woken => {}
-            () = broker.clock().pause(rest) => {}
+            () = broker.clock().pause(if idle { TICK } else { BACK_OFF }) => {}
         }
     }
 }
 
-fn back_off(why: &str) -> Duration {
-    tracing::warn!(%why, "the worker waits");
-    BACK_OFF
-}
-
-/// A password that is refused again and again locks its user out somewhere.
-fn log_failed_observe(why: &str) -> Duration {
-    tracing::warn!(%why, "traces cannot be looked for");
-    MISSED
-}
-
-/// Looks for traces of what was sent through one manager.
-async fn observe(broker: Broker, manager: String, stop: CancellationToken) {
+/// Looks for the evidence of what was sent through one manager.
+async fn observe(broker: Broker, manager: String, every: Duration, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
-        let pause = match broker.observe(&manager).await {
-            Ok(_) => LOOK,
-            Err(BrokerError::Manager(why)) => log_failed_observe(&why.to_string()),
-            Err(error) => log_failed_observe(&error.to_string()),
+        let why = match broker.observe(&manager).await {
+            Ok(_) => None,
+            Err(BrokerError::Manager(why)) => Some(why.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        let pause = if let Some(why) = why {
+            complaint.warn("evidence cannot be looked for", &why);
+            OBSERVE_BACK_OFF
+        } else {
+            complaint.clear("evidence is looked for again");
+            every
         };
         wait(&broker, pause, &stop).await;
     }
 }
 
-/// Tells people by one channel. Stopping cuts a delivery off: it is tried again after the start.
+/// Delivers notifications through one channel. Stopping cuts a delivery off: it is tried again
+/// after the start.
 async fn deliver(broker: Broker, channel: String, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let told = tokio::select! {
+        let delivered = tokio::select! {
             () = stop.cancelled() => return,
-            told = broker.deliver_next(&channel) => told,
+            delivered = broker.deliver_next(&channel) => delivered,
         };
-        let pause = match told {
-            Ok(DeliveryResult::Arrived | DeliveryResult::Failed) => continue,
+        let pause = match delivered {
+            Ok(DeliveryResult::Arrived) => {
+                tracing::info!("a notification was delivered");
+                continue;
+            }
+            Ok(DeliveryResult::Failed) => {
+                tracing::warn!("a notification was not delivered; it is tried again later");
+                continue;
+            }
             Ok(DeliveryResult::Nothing) => TICK,
-            Err(error) => back_off(&error.to_string()),
+            Err(error) => {
+                tracing::warn!(error = %visible(&error.to_string()), "cannot deliver");
+                BACK_OFF
+            }
         };
         wait(&broker, pause, &stop).await;
     }
 }
 
-/// Ends what is late, asks managers that were away whether they are back, reminds people, and gives
-/// what they are told to the channels.
-async fn sweep(broker: Broker, stop: CancellationToken) {
+/// Ends what is late, probes managers that were given up, reminds people, and hands notices to the
+/// channels.
+async fn expire(broker: Broker, stop: CancellationToken) {
+    let mut down = BTreeSet::new();
     while !stop.is_cancelled() {
-        for (done, what) in [
-            (broker.expire_overdue().await.map(drop), "what is late could not be ended"),
-            (broker.notify().await, "what people are told could not be spread"),
+        for (done, message) in [
+            (broker.expire_overdue().await.map(drop), "overdue requests could not be ended"),
+            (broker.notify().await, "notices could not be handed to the channels"),
         ] {
             if let Err(error) = done {
-                tracing::warn!(%error, "{what}");
+                tracing::warn!(%error, "{message}");
             }
         }
+        log_outages(&broker, &mut down);
         wait(&broker, TICK, &stop).await;
+    }
+}
+
+/// Logs each manager that went down or came back since the last time.
+fn log_outages(broker: &Broker, down: &mut BTreeSet<String>) {
+    let now = broker.clock().now();
+    for manager in broker.managers() {
+        let name = manager.name();
+        match manager.health(now).circuit_open {
+            Some(circuit) if down.insert(name.to_owned()) => {
+                tracing::warn!(manager = name, why = %visible(&circuit.why), "manager is down");
+            }
+            None if down.remove(name) => tracing::info!(manager = name, "manager is up again"),
+            Some(_) | None => {}
+        }
     }
 }
 
@@ -130,8 +191,8 @@ async fn wait(broker: &Broker, time: Duration, stop: &CancellationToken) {
     }
 }
 
-/// One step of sweep and senders, for whoever steps by hand: the last manager that did something
-/// says what.
+/// One step of expiry and of every sender, for callers that step by hand: the progress of the last
+/// manager that did something.
 pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     broker.expire_overdue().await?;
     let mut progress = Progress::Idle;

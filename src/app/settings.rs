@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use crate::{
-    broker::{self, BusinessHours, requests::rate_limit::AgentLimits},
+    broker::{self, AgentLimits, BusinessHours},
     config::{Config, ConfigError, ManagerConfig, RemoteConfig},
     connector::{IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
@@ -71,9 +71,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
 /// Those of the configuration, and where this broker is reached.
 fn protected_addresses(config: &Config) -> Vec<IpAddr> {
     let server = &config.server;
-    let host = server.public_url.split_once("://").map_or("", |(_, host)| host);
-    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host).trim_matches(['[', ']']);
-    let own = [Some(server.listen.ip()), host.parse().ok()].into_iter().flatten();
+    let own = [Some(server.listen.ip()), server.public_url.ip()].into_iter().flatten();
     config.protected.addresses.iter().copied().chain(own).collect()
 }
 

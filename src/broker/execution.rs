@@ -4,4 +4,6 @@ pub mod dispatch;
 pub mod expire;
 pub mod observe;
 mod order;
+pub mod progress;
 mod recheck;
+pub mod recover;

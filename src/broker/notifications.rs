@@ -14,8 +14,10 @@ use crate::{
         facts::{Principal, Resource, Verb},
         id::{PersonId, RequestId},
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject},
+        public_url::PublicUrl,
         request::{Request, StateName},
     },
+    failpoint,
     store::{
         Read, StoreError, accounts,
         notices::{self, ChannelActivity, Delivery},
@@ -63,13 +65,13 @@ impl Broker {
 
     /// Notes what time alone gives reason to speak of: deadlines that are near, reviews that are
     /// near or overdue. Each once.
-    pub async fn remind(&self) -> Result<(), BrokerError> {
+    async fn remind(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
         let within = TimeDelta::from_std(self.settings().remind_before).unwrap_or(TimeDelta::MAX);
         let near = notices::near_deadline(&mut self.store().reader().await?, now, within).await?;
         for (id, kind) in near {
             self.store()
-                .write(|tx| {
+                .write_quietly(|tx| {
                     Box::pin(async move {
                         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
                         if reminder_due(kind, &request) {
@@ -85,7 +87,7 @@ impl Broker {
 
     /// Gives each new notice its deliveries: one for each webhook, and one for each person with a
     /// mail address whom it concerns. Forgets what is old.
-    pub async fn fan_out(&self) -> Result<(), BrokerError> {
+    async fn fan_out(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
         let old = now - TimeDelta::days(KEEP_DAYS);
         let mut reader = self.store().reader().await?;
@@ -93,27 +95,29 @@ impl Broker {
         let prunable = notices::prunable(&mut reader, old).await?;
         drop(reader);
         for noted in new {
-            self.store()
-                .write(|tx| {
-                    Box::pin(async move {
-                        let mut receivers = Vec::new();
-                        for channel in self.channels() {
-                            let name = channel.name().to_owned();
-                            if !channel.addresses_people() {
-                                receivers.push((name, None));
-                                continue;
-                            }
-                            let people = self.recipients(tx, &noted.notice).await?;
-                            receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+            let fanned_out = self.store().write_quietly(|tx| {
+                Box::pin(async move {
+                    let mut receivers = Vec::new();
+                    for channel in self.channels() {
+                        let name = channel.name().to_owned();
+                        if !channel.addresses_people() {
+                            receivers.push((name, None));
+                            continue;
                         }
-                        notices::fan_out(tx, noted.number, &receivers, now).await?;
-                        Ok::<_, BrokerError>(())
-                    })
+                        let people = self.recipients(tx, &noted.notice).await?;
+                        receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+                    }
+                    notices::fan_out(tx, noted.number, &receivers, now).await?;
+                    Ok::<_, BrokerError>(!receivers.is_empty())
                 })
-                .await?;
+            });
+            // A page shows how many deliveries wait, but not a notice without any.
+            if fanned_out.await? {
+                self.store().announce();
+            }
         }
         if prunable {
-            let forget = self.store().write(|tx| Box::pin(notices::prune(tx, old)));
+            let forget = self.store().write_quietly(|tx| Box::pin(notices::prune(tx, old)));
             forget.await?;
         }
         Ok(())
@@ -132,10 +136,13 @@ impl Broker {
         };
         let address = mail_address(&mut reader, &delivery).await?;
         drop(reader);
-        self.clock().checkpoint("notice due").await;
+        failpoint::reached("notice due").await;
         let delivery = &delivery;
         let next_try_at = now + self.back_off(delivery.tries);
-        self.store().write(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at))).await?;
+        let recorded = self
+            .store()
+            .write_quietly(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at)));
+        recorded.await?;
         let sent = match (delivery.person, &address) {
             (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
             (Some(_), Some(_)) | (None, _) => {
@@ -296,7 +303,12 @@ async fn mail_address(
 }
 
 /// A message that tries whether notices arrive; nothing happened.
-pub fn test_message(channel: &Channel, public_url: &str, to: Option<String>, now: Time) -> Message {
+pub fn test_message(
+    channel: &Channel,
+    public_url: &PublicUrl,
+    to: Option<String>,
+    now: Time,
+) -> Message {
     let notice = Notice { kind: NoticeKind::Test, about: NoticeSubject::Nothing, at: now };
     Message {
         id: NoticeId::new(0, now, channel.name(), ""),

@@ -1,6 +1,23 @@
 //! The reads: one request, the lists, the state of the system.
 
 pub mod active_responses;
+pub mod audit;
+pub mod identical;
 pub mod inbox;
 pub mod request;
+pub mod reviews;
 pub mod system;
+pub mod view;
+
+// What the doors need to name of what they may not import: rows of the store, a policy's text, what
+// a connector knows of its manager.
+pub use crate::{
+    connector::Health,
+    policy::PolicyText,
+    store::{
+        StoreError,
+        audit::{AuditFilter, Verified},
+        notices::ChannelActivity,
+        requests::{ActiveTarget, RequestFilter, RequestSummary},
+    },
+};

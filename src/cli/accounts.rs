@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use super::{CliError, out::Out, set_up};
 use crate::{
-    broker::admin::operator::{NewAgent, NewPerson, Operator, PersonChange},
+    broker::admin::{
+        agents::NewAgent,
+        operator::Operator,
+        people::{NewPerson, PersonChange},
+    },
     clock::Clock,
     config::Config,
     domain::{

@@ -44,7 +44,7 @@ async fn play(out: Out, demo: &Demo) -> Result<(), CliError> {
 
 /// Prints a line for each thing that happens, until Ctrl-C.
 async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
-    let operator = demo.running.broker.operator().clone();
+    let operator = &demo.operator;
     let mut changes = demo.running.broker.changes();
     let mut seen = operator.audit_after(0).await?.last().map_or(0, |entry| entry.seq);
     out.say(&demo.banner(), || demo.facts())?;

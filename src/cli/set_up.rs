@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{CliError, accounts::PasswordFrom, out::Out};
 use crate::{
-    broker::admin::operator::{NewPerson, Operator},
+    broker::admin::{operator::Operator, people::NewPerson},
     clock::Clock,
     domain::actor::{Actor, Role},
     policy::write_starter_policies,

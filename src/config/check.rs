@@ -1,8 +1,9 @@
 //! What can be checked without going out: each error names the key, the value, what is right.
 
 use toml::Table;
+use url::Url;
 
-use super::{Config, ConfigError, ManagerConfig, RemoteConfig, ServerConfig};
+use super::{Config, ConfigError, ManagerConfig, PUBLIC_URL, RemoteConfig, ServerConfig};
 use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
 
 impl Config {
@@ -88,25 +89,10 @@ impl ServerConfig {
                  behind_tls_proxy = true where a proxy speaks TLS",
             ));
         }
-        let url = &self.public_url;
-        let (scheme, host) = url.split_once("://").unwrap_or(("", url));
-        let right = (scheme == "https" || (scheme == "http" && local && !self.behind_tls_proxy))
-            && !host.is_empty()
-            && !host.contains(['/', '?', '#', '@', ' ']);
-        if right {
+        if self.public_url.is_https() || (local && !self.behind_tls_proxy) {
             return Ok(());
         }
-        Err(ConfigError::value(
-            "server.public_url",
-            &url,
-            "https:// and a host with an optional port, without a path; http:// only where the \
-             broker listens on loopback without a proxy",
-        ))
-    }
-
-    /// Whether people reach the page over TLS.
-    pub fn secure(&self) -> bool {
-        self.public_url.starts_with("https://")
+        Err(ConfigError::value("server.public_url", &self.public_url, PUBLIC_URL))
     }
 }
 
@@ -157,7 +143,8 @@ fn known(section: &str, other: &Table, own: &str) -> Result<(), ConfigError> {
 
 /// An address without what makes two ways of writing it differ.
 fn plain(url: &str) -> String {
-    url.trim_end_matches('/').to_lowercase()
+    let parsed = Url::parse(url).map_or_else(|_unreadable| url.to_owned(), String::from);
+    parsed.trim_end_matches('/').to_lowercase()
 }
 
 pub(super) fn range(key: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {

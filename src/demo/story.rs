@@ -7,7 +7,7 @@ use wazuh_simulator::{Fault, Outage, Times, Work};
 
 use super::Demo;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         action::ActionKind,
         evidence::Evidence,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// How long a step may take until its end is seen: the collector looks every five seconds.
+/// How long a step may take until its end is seen, on a machine that is busy.
 const STEP: Duration = Duration::from_secs(30);
 /// How often the story looks whether a step came out.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -218,7 +218,7 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
         good += came.into_iter().filter(|right| *right).count();
     }
     let calls = demo.manager.received().len();
-    let verified = demo.running.broker.operator().verify_audit().await?;
+    let verified = demo.operator.verify_audit().await?;
     tell(format!("The manager received {calls} calls."));
     tell(match &verified.broken {
         None => format!("The audit chain of {} entries is whole.", verified.rows),

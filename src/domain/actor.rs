@@ -12,6 +12,13 @@ use super::{
     id::{AgentId, PersonId},
 };
 
+/// The shortest password, in characters.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// The longest password, in characters: hashing longer ones costs more than it gives.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Failed sign-ins are counted over this many minutes.
+pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
+
 /// What a person may be. Voting roles are ordered; auditor and admin never vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use strum::{EnumString, IntoStaticStr};
+use serde::{Deserialize, Serialize};
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr};
 
 use super::{Time, actor::Role, digest::Digest, endpoint::EndpointId};
 
@@ -11,7 +12,8 @@ pub const NOTHING_LEFT: &str = "broker.nothing_left";
 
 /// How many people approved. A lead counts as a senior too, a senior as an analyst too, so
 /// `people >= analyst >= senior >= lead`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+#[serde(from = "[u8; 4]", into = "[u8; 4]")]
 pub struct Tally {
     /// Distinct people with a voting role.
     pub people: u8,
@@ -21,6 +23,18 @@ pub struct Tally {
     pub senior: u8,
     /// Of these, leads.
     pub lead: u8,
+}
+
+impl From<[u8; 4]> for Tally {
+    fn from([people, analyst, senior, lead]: [u8; 4]) -> Self {
+        Self { people, analyst, senior, lead }
+    }
+}
+
+impl From<Tally> for [u8; 4] {
+    fn from(Tally { people, analyst, senior, lead }: Tally) -> Self {
+        [people, analyst, senior, lead]
+    }
 }
 
 impl Tally {
@@ -119,9 +133,12 @@ impl fmt::Display for Tally {
 }
 
 /// Policy's answer for a request with the votes it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[derive(IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(EnumDiscriminants, IntoStaticStr)]
+#[serde(try_from = "StoredVerdict", into = "StoredVerdict")]
 #[strum(serialize_all = "lowercase", const_into_str)]
+#[strum_discriminants(name(VerdictName), vis(), derive(Serialize, Deserialize))]
+#[strum_discriminants(serde(rename_all = "lowercase"))]
 pub enum Verdict {
     /// It may run now. With no votes this is the outcome "auto".
     Run,
@@ -138,8 +155,43 @@ impl Verdict {
     }
 }
 
+/// The stored form of a verdict. What an approval takes stands beside its name, and is `null` where
+/// none is asked for.
+#[derive(Serialize, Deserialize)]
+struct StoredVerdict {
+    verdict: VerdictName,
+    // With a function, serde does not take a missing field for `null`.
+    #[serde(deserialize_with = "Option::deserialize")]
+    least: Option<Tally>,
+}
+
+impl From<Verdict> for StoredVerdict {
+    fn from(verdict: Verdict) -> Self {
+        let least = match verdict {
+            Verdict::Approval(least) => Some(least),
+            Verdict::Run | Verdict::Deny => None,
+        };
+        Self { verdict: verdict.into(), least }
+    }
+}
+
+impl TryFrom<StoredVerdict> for Verdict {
+    type Error = &'static str;
+
+    fn try_from(stored: StoredVerdict) -> Result<Self, Self::Error> {
+        match (stored.verdict, stored.least) {
+            (VerdictName::Run, None) => Ok(Self::Run),
+            (VerdictName::Deny, None) => Ok(Self::Deny),
+            (VerdictName::Approval, Some(least)) => Ok(Self::Approval(least)),
+            (VerdictName::Approval, None) => Err("an approval without what it takes"),
+            (VerdictName::Run | VerdictName::Deny, Some(_)) => Err("a tally without an approval"),
+        }
+    }
+}
+
 /// A policy that decided, in its own words.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(String, String)", into = "(String, String)")]
 pub struct Reason {
     /// The policy's `@id`.
     pub policy: String,
@@ -147,10 +199,25 @@ pub struct Reason {
     pub why: String,
 }
 
+impl From<(String, String)> for Reason {
+    fn from((policy, why): (String, String)) -> Self {
+        Self { policy, why }
+    }
+}
+
+impl From<Reason> for (String, String) {
+    fn from(Reason { policy, why }: Reason) -> Self {
+        (policy, why)
+    }
+}
+
 /// Policy's answer about a request, with all that an auditor needs to ask again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// The answer.
+    #[serde(flatten)]
     pub verdict: Verdict,
     /// The deciding policies, sorted by id, without repetition.
     pub reasons: Vec<Reason>,
@@ -162,9 +229,12 @@ pub struct Decision {
     pub policy_hash: Digest,
     /// The votes that there were.
     pub tally: Tally,
-    /// It was told of more: a broken glass stood in for the people who are missing.
+    /// It was told of more: break glass stood in for the people who are missing. Rows from before
+    /// break glass existed do not say.
+    #[serde(default)]
     pub break_glass: bool,
-    /// When.
+    /// When policy answered.
+    #[serde(with = "chrono::serde::ts_microseconds")]
     pub at: Time,
 }
 

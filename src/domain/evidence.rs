@@ -1,5 +1,7 @@
 //! What an endpoint itself left behind: proof that a response started or ended there.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Time,
     digest::Digest,
@@ -11,7 +13,9 @@ use super::{
 ///
 /// It proves that the endpoint's agent started the script, and nothing more: not that the script
 /// did its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The index that holds it.
     pub index: String,
@@ -20,6 +24,7 @@ pub struct Evidence {
     /// The rule that fired.
     pub rule: String,
     /// When the endpoint did it, by our clock.
+    #[serde(with = "chrono::serde::ts_microseconds")]
     pub at: Time,
 }
 

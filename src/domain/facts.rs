@@ -71,7 +71,9 @@ pub struct TargetFacts {
 }
 
 /// An alert as the broker itself found it in the indexer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AlertFacts {
     /// The broker found it. False too when no indexer is configured or it did not answer.
     pub found: bool,
@@ -80,6 +82,8 @@ pub struct AlertFacts {
     /// The level of its rule, 0 to 16; 0 when unknown.
     pub level: u8,
     /// Its age in seconds; the longest possible when unknown.
+    // With a function, serde does not take a missing field for `null`.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub age_seconds: Option<u64>,
     /// What to tell a person: the rule's description, or why the alert was not found.
     pub summary: String,

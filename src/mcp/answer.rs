@@ -5,14 +5,15 @@
 //! and our own and the policies' words alone.
 
 use chrono::SecondsFormat;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
+    broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
         Time,
-        action::with_count,
+        action::{ActionKind, with_count},
         decision::{Decision, Tally, Verdict},
         request::{Outcome, Request, State, StateName},
     },
@@ -23,7 +24,6 @@ use crate::{
 mod endpoints;
 
 use endpoints::{EndpointCounts, Endpoints};
-pub(super) use endpoints::{PROVES_END, PROVES_START};
 
 /// What an answer says beside the request itself.
 #[derive(Debug, Clone)]
@@ -32,12 +32,12 @@ pub struct AnswerContext<'a> {
     pub public_url: &'a str,
     /// Whether an id alone may mean endpoints of more than one manager.
     pub several_managers: bool,
-    /// Whether somebody looks for the endpoints' own alerts.
-    pub looks: bool,
+    /// Whether the endpoints' own alerts are read, so that a start can be confirmed.
+    pub has_evidence: bool,
     /// What an undo could do.
     pub undo: UndoOption,
     /// What keeps the broker from working at the moment, in sentences.
-    pub troubles: Vec<String>,
+    pub outages: Vec<String>,
 }
 
 /// The answer of a tool.
@@ -56,86 +56,131 @@ impl ToolAnswer {
     }
 }
 
-#[derive(Serialize)]
-struct RequestAnswer<'a> {
+// The comments of fields are the descriptions in the output schema: a model reads them.
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RequestAnswer<'a> {
     #[serde(flatten)]
     head: RequestHead,
+    /// The manager whose endpoints it acts on.
     manager: &'a str,
+    /// What happened and what you should do next. Follow it.
     message: String,
+    /// What policy answered.
     decision: DecisionAnswer<'a>,
+    /// Where it acts and how that went.
     endpoints: Endpoints<'a>,
+    /// Whether undo_request can take it back, known before anyone decides. Absent where no response
+    /// is, or will be, active.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo: Option<UndoAnswer<'a>>,
+    /// Why an approved request cannot be sent at the moment. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_because: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    troubles: &'a [String],
+    /// What keeps Countersign from sending at the moment. It resumes by itself. Text from outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    troubles: Option<&'a [String]>,
+    /// How it ended; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndAnswer<'a>>,
+    /// The page on which analysts decide. Give it to the user.
     approval_url: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RequestHead {
+    /// The name of the request in all further calls.
     request_id: String,
+    /// The response that was asked for.
+    #[schemars(extend("enum" = ActionKind::ALL.map(ActionKind::name)))]
     action: &'static str,
+    /// The address or account that it acts on.
     target: String,
+    /// The request that it takes back; absent where it takes none back.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoes: Option<String>,
+    /// What it does, where and for how long, in one line.
     effect: String,
+    /// pending waits for people; approved and dispatching are under way; settled has an outcome for
+    /// each endpoint; all others ended without anything being sent.
+    #[schemars(extend("enum" = StateName::ALL.map(StateName::name)))]
     state: &'static str,
+    /// Whether nothing further will be sent.
     terminal: bool,
+    /// When it was asked (RFC 3339, UTC).
     asked_at: String,
+    /// When it ends by itself unless a person acts (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct DecisionAnswer<'a> {
-    outcome: &'static str,
+    /// auto runs without people; approval needs people, or had them; deny is a refusal.
+    outcome: DecisionOutcome,
+    /// Who has to approve, while that is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs: Option<String>,
+    /// The policies that decided.
     policies: Vec<PolicyAnswer<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum DecisionOutcome {
+    Auto,
+    Approval,
+    Deny,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct PolicyAnswer<'a> {
+    /// The policy's id.
     id: &'a str,
+    /// The policy's reason, in plain words.
     why: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct UndoAnswer<'a> {
+    /// Whether Wazuh can take it back.
     possible: bool,
+    /// What an undo can and cannot do; where it is impossible, what to do by hand.
     note: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct EndAnswer<'a> {
+    /// When it ended (RFC 3339, UTC).
     at: String,
+    /// Who rejected or cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
+    /// Why, in the words of the person or agent that ended it. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct ListAnswer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListAnswer {
+    /// Your requests, newest first.
     requests: Vec<ListItem>,
+    /// Present when there are more: pass it as `before` to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ListItem {
     #[serde(flatten)]
     head: RequestHead,
+    /// Its endpoints by outcome.
     counts: EndpointCounts,
 }
 
 /// One request.
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
-    let troubles = outages(request, context);
+    let outages = outages(request, context);
     let shown = RequestAnswer {
         head: RequestHead {
             request_id: request.id.to_string(),
@@ -149,18 +194,14 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
             expires_at: expires_at(request),
         },
         manager: &request.manager,
-        message: agent_message::message(request, context.looks, !troubles.is_empty()),
+        message: agent_message::message(request, context.has_evidence, !outages.is_empty()),
         decision: ruling(&request.decision),
         endpoints: Endpoints::of(request, context.several_managers),
         undo: undoing(&context.undo),
         held_because: request.held_because.as_deref(),
-        troubles,
+        troubles: Some(outages).filter(|outages| !outages.is_empty()),
         ended: ended(&request.state),
-        approval_url: format!(
-            "{}/requests/{}",
-            context.public_url.trim_end_matches('/'),
-            request.id
-        ),
+        approval_url: format!("{}/requests/{}", context.public_url, request.id),
     };
     ToolAnswer { structured: json(&shown), is_error: is_error(request) }
 }
@@ -168,7 +209,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
 /// What keeps a request that may run from running.
 fn outages<'a>(request: &Request, context: &'a AnswerContext<'_>) -> &'a [String] {
     match request.state {
-        State::Approved { .. } | State::Dispatching { .. } => &context.troubles,
+        State::Approved { .. } | State::Dispatching { .. } => &context.outages,
         State::Pending
         | State::Settled { .. }
         | State::Denied { .. }
@@ -243,10 +284,10 @@ fn is_error(request: &Request) -> bool {
 
 fn ruling(decision: &Decision) -> DecisionAnswer<'_> {
     let (outcome, needs) = match decision.verdict {
-        Verdict::Run if decision.tally == Tally::NONE => ("auto", None),
-        Verdict::Run => ("approval", None),
-        Verdict::Approval(least) => ("approval", Some(least.to_string())),
-        Verdict::Deny => ("deny", None),
+        Verdict::Run if decision.tally == Tally::NONE => (DecisionOutcome::Auto, None),
+        Verdict::Run => (DecisionOutcome::Approval, None),
+        Verdict::Approval(least) => (DecisionOutcome::Approval, Some(least.to_string())),
+        Verdict::Deny => (DecisionOutcome::Deny, None),
     };
     let policies = decision.reasons.iter();
     let policies = policies.map(|reason| PolicyAnswer { id: &reason.policy, why: &reason.why });

@@ -24,6 +24,7 @@ pub(super) async fn check(
         Ok(caller) => caller,
         Err(status) => return refusal(status),
     };
+    tracing::Span::current().record("agent", &caller.name);
     // Nobody further in needs the token, and what is not there cannot be logged.
     request.headers_mut().remove(AUTHORIZATION);
     request.extensions_mut().insert(caller);
@@ -37,7 +38,7 @@ pub(super) async fn check(
 
 async fn agent(broker: &Broker, token: Option<&str>) -> Result<Agent, StatusCode> {
     let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-    match broker.operator().agent_of_token(token).await {
+    match broker.agent_by_token(token).await {
         Ok(Some(agent)) => Ok(agent),
         Ok(None) => Err(StatusCode::UNAUTHORIZED),
         Err(error) => {

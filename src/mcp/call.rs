@@ -13,7 +13,7 @@ use super::{
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, queries::request::RequestFilter},
+    broker::{Broker, BrokerError, queries::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
 };
 
@@ -68,9 +68,9 @@ impl Call<'_> {
         AnswerContext {
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
-            looks: self.broker.confirm_within(&request.manager).is_some(),
+            has_evidence: self.broker.confirm_within(&request.manager).is_some(),
             undo: self.broker.undo_option(request).await,
-            troubles: self.broker.outage_of(&request.manager).into_iter().collect(),
+            outages: self.broker.outage_of(&request.manager).into_iter().collect(),
         }
     }
 
@@ -140,12 +140,11 @@ impl Call<'_> {
     /// agent has another one. What is answered then does not
     /// matter: the bearer check, which asks again before anything leaves, turns it into a 401.
     async fn revoked(&self) {
-        let (operator, clock) = (self.broker.operator(), self.broker.clock());
+        let clock = self.broker.clock();
         let mut changes = self.broker.changes();
         loop {
             changes.mark_unchanged();
-            let other = |now: Agent| now.revoked || now.issued_at != self.agent.issued_at;
-            if operator.agent(self.agent.id).await.is_ok_and(other) {
+            if self.broker.token_is_active(self.agent).await.is_ok_and(|active| !active) {
                 return;
             }
             tokio::select! {

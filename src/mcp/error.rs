@@ -1,7 +1,7 @@
 //! What the model reads when there is no request to show.
 
 use crate::{
-    broker::{BrokerError, queries::request::StoreError},
+    broker::{BrokerError, queries::StoreError},
     clock::Clock,
     text::visible::visible,
 };
@@ -40,7 +40,7 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
 
 fn fault(error: &BrokerError, clock: &Clock) -> String {
     let reference: String = clock.secret().chars().take(8).collect();
-    tracing::error!(%error, reference, "an agent's call failed");
+    tracing::error!(error = %visible(&error.to_string()), reference, "an agent's call failed");
     format!(
         "Countersign failed (reference {reference}; its log has the cause). Before you ask for a \
          response again, call list_requests: the request may have been stored."

@@ -15,7 +15,13 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 use super::{answer::ToolAnswer, arguments::ToolArguments, call::Call, error, tools::ToolName};
-use crate::{broker::Broker, domain::actor::Agent, text::visible::visible};
+use tracing::{Instrument as _, info_span};
+
+use crate::{
+    broker::Broker,
+    domain::{actor::Agent, public_url::PublicUrl},
+    text::visible::visible,
+};
 
 /// The revisions that are spoken, oldest first.
 const VERSIONS: [ProtocolVersion; 3] =
@@ -45,13 +51,13 @@ undo is a request of its own, and policy decides about it too.
 #[derive(Debug, Clone)]
 pub(super) struct McpServer {
     broker: Broker,
-    public_url: Arc<str>,
+    public_url: Arc<PublicUrl>,
     stop: CancellationToken,
 }
 
 impl McpServer {
-    pub(super) fn new(broker: Broker, public_url: String, stop: CancellationToken) -> Self {
-        Self { broker, public_url: public_url.into(), stop }
+    pub(super) fn new(broker: Broker, public_url: PublicUrl, stop: CancellationToken) -> Self {
+        Self { broker, public_url: Arc::new(public_url), stop }
     }
 }
 
@@ -93,20 +99,26 @@ impl ServerHandler for McpServer {
         })?;
         let call = Call {
             broker: &self.broker,
-            public_url: &self.public_url,
+            public_url: self.public_url.as_str(),
             agent: &agent,
             stop: &self.stop,
             gone: &context.ct,
         };
         let arguments = ToolArguments::new(request.arguments.unwrap_or_default());
-        let result = match call.run(tool, arguments).await {
-            Ok(answer) => tool_result(answer),
-            Err(error) => {
-                let text = error::sentence(&error, self.broker.clock());
-                CallToolResult::error(vec![ContentBlock::text(text)])
-            }
+        let answered = async {
+            let result = match call.run(tool, arguments).await {
+                Ok(answer) => tool_result(answer),
+                Err(error) => {
+                    let text = error::sentence(&error, self.broker.clock());
+                    CallToolResult::error(vec![ContentBlock::text(text)])
+                }
+            };
+            tracing::info!(is_error = result.is_error.unwrap_or(false), "tool answered");
+            result
         };
-        Ok(result.into())
+        // The transport runs a call in a task of its own: it does not inherit the request's span.
+        let span = info_span!("tool", agent = agent.name, tool = tool.name());
+        Ok(answered.instrument(span).await.into())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The tools: one for each response, one that takes a response back, and four to follow what became
 //! of a request.
 //!
-//! The schemas are written out, not derived: some clients follow no `$ref`, know no list of types
-//! and no format of our own.
+//! The schemas of what they take are written out: their texts are the product. Those of what they
+//! answer are derived from the answers, in words that every client understands: some clients follow
+//! no `$ref`, and know neither a list of types nor a format of our own.
 
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};

@@ -1,16 +1,14 @@
 //! People, their sessions, and agents. Tokens and session ids are stored as SHA-256 only.
 
-use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, integer, maybe_integer, maybe_text, text},
+    row::{At, count, text},
 };
 use crate::domain::{
     Time,
-    action::ActionKind,
-    actor::{Agent, Person, Role},
+    actor::{Agent, Person},
     digest::Digest,
     id::{AgentId, PersonId},
 };
@@ -151,12 +149,12 @@ pub async fn session(
     .fetch_optional(read.connection())
     .await?;
     row.map(|row| {
-        let at = At { table: "session", id: "of a token" };
+        let session = At { table: "session", id: "of a token" }.columns(&row);
         Ok(StoredSession {
             person: person(&row)?,
-            created_at: at.time(integer(&row, "begun_at")?)?,
-            seen_at: at.time(integer(&row, "seen_at")?)?,
-            authenticated_at: at.time(integer(&row, "authenticated_at")?)?,
+            created_at: session.time("begun_at")?,
+            seen_at: session.time("seen_at")?,
+            authenticated_at: session.time("authenticated_at")?,
         })
     })
     .transpose()
@@ -226,7 +224,7 @@ pub async fn failures_since(
             .bind(since.timestamp_micros())
             .fetch_one(read.connection())
             .await?;
-    Ok(count(integer(&row, "number")?))
+    count(&row, "number")
 }
 
 /// Forgets failures: those of a name after a success, and those before a moment.
@@ -246,30 +244,23 @@ pub async fn add_agent(
     token: Digest,
     now: Time,
 ) -> Result<(), StoreError> {
+    let id = agent.id.to_string();
+    let scopes = At { table: "agent", id: &id }.to_json(&agent.scopes)?;
     let done = sqlx::query(
         "INSERT INTO agent (id, name, owner_id, issuer_id, token_hash, created_at, issued_at, scopes)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
     )
-    .bind(agent.id.to_string())
+    .bind(&id)
     .bind(&agent.name)
     .bind(agent.owner.to_string())
     .bind(agent.issuer.map(|id| id.to_string()))
     .bind(token.to_string())
     .bind(now.timestamp_micros())
     .bind(agent.issued_at.timestamp_micros())
-    .bind(write_scopes(&agent.scopes))
+    .bind(scopes)
     .execute(tx.connection())
     .await?;
     changed_one(done.rows_affected())
-}
-
-pub(super) fn write_scopes(scopes: &[ActionKind]) -> String {
-    json!(scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>()).to_string()
-}
-
-fn read_scopes(text: &str) -> Option<Vec<ActionKind>> {
-    let names: Vec<String> = serde_json::from_str(text).ok()?;
-    names.iter().map(|name| ActionKind::parse(name)).collect()
 }
 
 /// The agent of a token.
@@ -316,32 +307,30 @@ fn changed_one(rows: u64) -> Result<(), StoreError> {
 
 pub(super) fn person(row: &SqliteRow) -> Result<Person, StoreError> {
     let id = text(row, "id")?;
-    let at = At { table: "person", id: &id };
+    let row = At { table: "person", id: &id }.columns(row);
     Ok(Person {
-        id: at.read(&id, |text| text.parse().ok())?,
-        name: text(row, "name")?,
-        role: at.read(&text(row, "role")?, |text| text.parse::<Role>().ok())?,
-        must_change_password: integer(row, "must_change_password")? == 1,
-        disabled: maybe_integer(row, "disabled_at")?.is_some(),
-        on_call: integer(row, "on_call")? == 1,
-        mail: maybe_text(row, "mail")?,
+        id: row.parse("id")?,
+        name: row.text("name")?,
+        role: row.parse("role")?,
+        must_change_password: row.flag("must_change_password")?,
+        disabled: row.maybe_time("disabled_at")?.is_some(),
+        on_call: row.flag("on_call")?,
+        mail: row.maybe_text("mail")?,
     })
 }
 
 fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
     let id = text(row, "id")?;
-    let at = At { table: "agent", id: &id };
+    let row = At { table: "agent", id: &id }.columns(row);
     Ok(Agent {
-        id: at.read(&id, |text| text.parse().ok())?,
-        name: text(row, "name")?,
-        owner: at.read(&text(row, "owner_id")?, |text| text.parse().ok())?,
-        issuer: maybe_text(row, "issuer_id")?
-            .map(|issuer| at.read(&issuer, |text| text.parse().ok()))
-            .transpose()?,
-        // Nobody answers for an agent whose owner is gone.
-        revoked: maybe_integer(row, "revoked_at")?.is_some()
-            || maybe_integer(row, "disabled_at")?.is_some(),
-        scopes: at.read(&text(row, "scopes")?, read_scopes)?,
-        issued_at: at.time(integer(row, "issued_at")?)?,
+        id: row.parse("id")?,
+        name: row.text("name")?,
+        owner: row.parse("owner_id")?,
+        issuer: row.maybe_parse("issuer_id")?,
+        // An agent whose owner is disabled has no person who answers for it.
+        revoked: row.maybe_time("revoked_at")?.is_some()
+            || row.maybe_time("disabled_at")?.is_some(),
+        scopes: row.json("scopes")?,
+        issued_at: row.time("issued_at")?,
     })
 }

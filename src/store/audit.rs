@@ -4,7 +4,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, integer, maybe_text, text},
+    row::{At, integer, maybe_text, text},
 };
 use crate::domain::{
     Time,
@@ -48,18 +48,19 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
             let seq = integer(&row, "seq")?;
             let at = At { table: "audit", id: &seq.to_string() };
             let hash = at.read(&text(&row, "hash")?, Digest::parse)?;
-            (count(seq), integer(&row, "at")?, hash)
+            (at.number(seq)?, integer(&row, "at")?, hash)
         }
     };
-    let seq = (last.0 + 1).to_string();
-    let at = At { table: "audit", id: &seq };
+    let next = (last.0 + 1).to_string();
+    let at = At { table: "audit", id: &next };
     let entry = AuditEntry::after(last, event, now).map_err(|error| at.wrong(error.to_string()))?;
+    let seq = place(entry.seq)?;
     sqlx::query(
         "INSERT INTO audit (seq, at, kind, actor_kind, actor_id, actor_name, request_id, action,
                             target, detail, previous, hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
-    .bind(i64::try_from(entry.seq).unwrap_or(i64::MAX))
+    .bind(seq)
     .bind(entry.at_us)
     .bind(&entry.kind)
     .bind(&entry.actor_kind)
@@ -73,7 +74,13 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
     .bind(entry.hash().to_string())
     .execute(tx.connection())
     .await?;
+    tx.log_after_commit(entry.seq, event);
     Ok(entry.seq)
+}
+
+/// The place of an entry, as SQLite holds it.
+fn place(seq: u64) -> Result<i64, StoreError> {
+    At { table: "audit", id: &seq.to_string() }.integer(seq)
 }
 
 /// The newest entries that match, at most `limit`, older than the place `before`.
@@ -100,7 +107,7 @@ pub async fn page(
                   (SELECT request_id FROM decision_policy WHERE policy_id = $9))
          ORDER BY seq DESC LIMIT $10",
     )
-    .bind(before.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX)))
+    .bind(before.map(place).transpose()?)
     .bind(filter.since.map(|time| time.timestamp_micros()))
     .bind(filter.until.map(|time| time.timestamp_micros()))
     .bind(&filter.kind)
@@ -134,7 +141,7 @@ pub async fn after(
     limit: u32,
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
-        .bind(i64::try_from(seq).unwrap_or(i64::MAX))
+        .bind(place(seq)?)
         .bind(i64::from(limit))
         .fetch_all(read.connection())
         .await?;

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, integer, maybe_integer, maybe_text, text},
+    row::{At, count, integer, maybe_text},
 };
 use crate::domain::{
     Time,
@@ -136,15 +136,15 @@ pub async fn next_delivery(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let at = At { table: "delivery", id: channel };
-    let person = text(&row, "receiver")?;
-    let person =
-        (!person.is_empty()).then(|| at.read(&person, |id| id.parse().ok())).transpose()?;
-    let since = at.maybe_time(maybe_integer(&row, "spread_at")?)?;
+    let columns = at.columns(&row);
+    let person = columns.text("receiver")?;
+    let person = (!person.is_empty()).then(|| at.parse(&person)).transpose()?;
+    let since = columns.maybe_time("spread_at")?;
     Ok(Some(Delivery {
         noted: noted(&row)?,
         channel: channel.to_owned(),
         person,
-        tries: at.number::<u32>(integer(&row, "tries")?)?.saturating_add(1),
+        tries: columns.number::<u32>("tries")?.saturating_add(1),
         since: since.ok_or_else(|| at.wrong("its notice was never spread"))?,
     }))
 }
@@ -209,9 +209,9 @@ pub async fn channel_activity(
     .await?;
     let at = At { table: "delivery", id: channel };
     Ok(ChannelActivity {
-        delivered_at: at.maybe_time(maybe_integer(&row, "delivered_at")?)?,
-        waiting: count(integer(&row, "waiting")?),
-        given_up: count(integer(&row, "given_up")?),
+        delivered_at: at.columns(&row).maybe_time("delivered_at")?,
+        waiting: count(&row, "waiting")?,
+        given_up: count(&row, "given_up")?,
         problem: maybe_text(&row, "problem")?,
     })
 }
@@ -245,8 +245,8 @@ pub async fn near_deadline(
     let at = At { table: "notice", id: "by time" };
     rows.iter()
         .map(|row| {
-            let id = at.read(&text(row, "id")?, |id| id.parse().ok())?;
-            Ok((id, at.read(&text(row, "kind")?, NoticeKind::parse)?))
+            let row = at.columns(row);
+            Ok((row.parse("id")?, row.parse("kind")?))
         })
         .collect()
 }
@@ -302,11 +302,13 @@ fn noted(row: &SqliteRow) -> Result<StoredNotice, StoreError> {
     let number = integer(row, "id")?;
     let id = number.to_string();
     let at = At { table: "notice", id: &id };
-    let request = maybe_text(row, "request_id")?;
-    let request = request.map(|id| at.read(&id, |id| id.parse().ok())).transpose()?;
-    let kind = at.read(&text(row, "kind")?, NoticeKind::parse)?;
-    let facts = at.json(&text(row, "facts")?)?;
-    let when = at.time(integer(row, "at")?)?;
-    let notice = Notice::from_parts(kind, request, &facts, when);
+    let row = at.columns(row);
+    let facts = row.json("facts")?;
+    let notice = Notice::from_parts(
+        row.parse("kind")?,
+        row.maybe_parse("request_id")?,
+        &facts,
+        row.time("at")?,
+    );
     Ok(StoredNotice { number, notice: notice.ok_or_else(|| at.wrong("a fact is missing"))? })
 }

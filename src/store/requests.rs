@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::{Read, StoreError, Tx, audit, notices};
+use super::{
+    Read, StoreError, Tx, audit, notices,
+    row::{At, NewRow},
+};
 use crate::domain::{
     Time,
     digest::Digest,
@@ -51,48 +54,43 @@ pub async fn insert(
     now: Time,
 ) -> Result<(), StoreError> {
     let request = asked.request();
-    let ended = EndColumns::of(&request.state);
-    sqlx::query(
-        "INSERT INTO request (id, version, agent_id, agent_name, owner_id, issuer_id, action,
-             argument, term_seconds, reason, alert_id, confidence, fleet_wide, manager, alert,
-             digest, proposal_digest, idempotency_key, asked_at, deadline, state, use_by, ended_at,
-             ended_by, ended_reason, decision, undoes, asker_id, asker_name, asker_role, ask_digest)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)",
-    )
-    .bind(request.id.to_string())
-    .bind(version(request.version))
-    .bind(request.agent.to_string())
-    .bind(&request.agent_name)
-    .bind(request.owner.to_string())
-    .bind(request.issuer.map(|id| id.to_string()))
-    .bind(request.action.kind().name())
-    .bind(request.action.argument())
-    .bind(request.term.seconds())
-    .bind(&request.claim.reason)
-    .bind(&request.claim.alert_id)
-    .bind(request.claim.confidence)
-    .bind(request.fleet_wide)
-    .bind(&request.manager)
-    .bind(super::row::write_alert(&request.alert))
-    .bind(request.digest.to_string())
-    .bind(origin.proposal.to_string())
-    .bind(origin.idempotency_key)
-    .bind(request.asked_at.timestamp_micros())
-    .bind(request.deadline.timestamp_micros())
-    .bind(request.state.name().name())
-    .bind(use_by(&request.state))
-    .bind(ended.at.map(|at| at.timestamp_micros()))
-    .bind(ended.by)
-    .bind(ended.reason)
-    .bind(super::row::write_decision(&request.decision))
-    .bind(request.undoes.map(|id| id.to_string()))
-    .bind(request.asked_by.as_ref().map(|asker| asker.person.to_string()))
-    .bind(request.asked_by.as_ref().map(|asker| asker.name.as_str()))
-    .bind(request.asked_by.as_ref().map(|asker| asker.role.name()))
-    .bind(origin.ask.to_string())
-    .execute(tx.connection())
-    .await?;
+    let id = request.id.to_string();
+    let at = At { table: "request", id: &id };
+    let (ended, asker) = (EndColumns::of(&request.state), request.asked_by.as_ref());
+    NewRow::of("request")
+        .set("id", &id)
+        .set("version", at.integer(request.version)?)
+        .set("agent_id", request.agent.to_string())
+        .set("agent_name", &request.agent_name)
+        .set("owner_id", request.owner.to_string())
+        .set("issuer_id", request.issuer.map(|id| id.to_string()))
+        .set("action", request.action.kind().name())
+        .set("argument", request.action.argument())
+        .set("term_seconds", request.term.seconds())
+        .set("reason", &request.claim.reason)
+        .set("alert_id", &request.claim.alert_id)
+        .set("confidence", request.claim.confidence)
+        .set("fleet_wide", request.fleet_wide)
+        .set("manager", &request.manager)
+        .set("alert", at.to_json(&request.alert)?)
+        .set("digest", request.digest.to_string())
+        .set("proposal_digest", origin.proposal.to_string())
+        .set("ask_digest", origin.ask.to_string())
+        .set("idempotency_key", origin.idempotency_key)
+        .set("asked_at", request.asked_at.timestamp_micros())
+        .set("deadline", request.deadline.timestamp_micros())
+        .set("state", request.state.name().name())
+        .set("use_by", use_by(&request.state))
+        .set("ended_at", ended.at.map(|at| at.timestamp_micros()))
+        .set("ended_by", ended.by)
+        .set("ended_reason", ended.reason)
+        .set("decision", at.to_json(&request.decision)?)
+        .set("undoes", id_text(request.undoes))
+        .set("asker_id", asker.map(|asker| asker.person.to_string()))
+        .set("asker_name", asker.map(|asker| asker.name.as_str()))
+        .set("asker_role", asker.map(|asker| asker.role.name()))
+        .insert(tx)
+        .await?;
     insert_endpoints(tx, request).await?;
     note_policies(tx, request).await?;
     audit::append(tx, asked.event(), now).await?;
@@ -109,6 +107,8 @@ pub async fn advance(
     now: Time,
 ) -> Result<Request, StoreError> {
     let request = transition.request();
+    let id = request.id.to_string();
+    let at = At { table: "request", id: &id };
     let ended = EndColumns::of(&request.state);
     let state = load::state_now(tx, request.id).await?;
     let targets = load::targets(tx, request.id).await?;
@@ -119,14 +119,14 @@ pub async fn advance(
              review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13
          WHERE id = $1 AND version = $2",
     )
-    .bind(request.id.to_string())
-    .bind(version(request.version))
+    .bind(&id)
+    .bind(at.integer(request.version)?)
     .bind(request.state.name().name())
     .bind(use_by(&request.state))
     .bind(ended.at.map(|at| at.timestamp_micros()))
     .bind(ended.by)
     .bind(ended.reason)
-    .bind(super::row::write_decision(&request.decision))
+    .bind(at.to_json(&request.decision)?)
     .bind(&request.held_because)
     .bind(request.review.as_ref().map(|review| review.due_at.timestamp_micros()))
     .bind(reviewed.map(|done| done.at.timestamp_micros()))
@@ -236,29 +236,27 @@ async fn insert_attempt(
 }
 
 async fn insert_endpoints(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO request_endpoint (request_id, endpoint_id, name, date_added,
-            platform, endpoint_groups, address, criticality, command, skip_code, skip_detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let id = request.id.to_string();
+    let at = At { table: "request_endpoint", id: &id };
     let taking_part = request
         .targets
         .iter()
         .map(|t| (&t.endpoint, Some(t.criticality), Some(t.command.as_str()), None));
     let skipped = request.skipped.iter().map(|s| (&s.endpoint, None, None, Some(&s.reason)));
     for (endpoint, criticality, command, skip) in taking_part.chain(skipped) {
-        sqlx::query(SQL)
-            .bind(&id)
-            .bind(endpoint.id.as_str())
-            .bind(&endpoint.name)
-            .bind(&endpoint.date_added)
-            .bind(endpoint.platform.name())
-            .bind(serde_json::json!(endpoint.groups).to_string())
-            .bind(&endpoint.address)
-            .bind(criticality)
-            .bind(command)
-            .bind(skip.map(SkipReason::code))
-            .bind(skip.map(|reason| reason.detail().to_owned()))
-            .execute(tx.connection())
+        NewRow::of("request_endpoint")
+            .set("request_id", &id)
+            .set("endpoint_id", endpoint.id.as_str())
+            .set("name", &endpoint.name)
+            .set("date_added", &endpoint.date_added)
+            .set("platform", endpoint.platform.name())
+            .set("endpoint_groups", at.to_json(&endpoint.groups)?)
+            .set("address", &endpoint.address)
+            .set("criticality", criticality)
+            .set("command", command)
+            .set("skip_code", skip.map(SkipReason::code))
+            .set("skip_detail", skip.map(SkipReason::detail))
+            .insert(tx)
             .await?;
     }
     Ok(())
@@ -275,11 +273,13 @@ async fn write_outcomes(
              evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12
          WHERE request_id = $1 AND endpoint_id = $2";
     let id = request.id.to_string();
+    let at = At { table: "request_endpoint", id: &id };
     let stored: HashMap<_, _> = stored.iter().map(|target| (&target.endpoint.id, target)).collect();
     let changed = |target: &&Target| stored.get(&target.endpoint.id) != Some(target);
     let moment = |time: Option<Time>| time.map(|at| at.timestamp_micros());
     for target in request.targets.iter().filter(changed) {
         let outcome = target.outcome.as_ref();
+        let evidence = outcome.and_then(Outcome::evidence);
         sqlx::query(SQL)
             .bind(&id)
             .bind(target.endpoint.id.as_str())
@@ -288,7 +288,7 @@ async fn write_outcomes(
             .bind(outcome.and_then(Outcome::code))
             .bind(outcome.map(Outcome::detail))
             .bind(moment(target.outcome_at))
-            .bind(outcome.and_then(Outcome::evidence).map(super::row::write_evidence))
+            .bind(evidence.map(|evidence| at.to_json(evidence)).transpose()?)
             .bind(outcome.and_then(Outcome::reverted_by).map(|by| by.to_string()))
             .bind(moment(target.since))
             .bind(&target.doubt)
@@ -351,10 +351,6 @@ fn use_by(state: &State) -> Option<i64> {
         | State::Expired { .. }
         | State::Withdrawn { .. } => None,
     }
-}
-
-fn version(version: u64) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
 }
 
 /// An id as text, or nothing.

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, integer, maybe_integer, maybe_text, text},
+    row::{At, count, text},
 };
 use crate::domain::{
     Time,
@@ -29,20 +29,19 @@ pub async fn stopped(read: &mut impl Read, request: &Request) -> Result<bool, St
 fn freeze_of(row: &SqliteRow) -> Result<Freeze, StoreError> {
     let name = text(row, "name")?;
     let at = At { table: "kill_switch", id: &name };
-    let extent = Extent::parse(&text(row, "extent")?, &name);
-    let person = maybe_text(row, "release_by")?;
-    let person = person.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?;
-    let words = (maybe_text(row, "release_name")?, maybe_text(row, "release_reason")?);
-    let release_at = at.maybe_time(maybe_integer(row, "release_at")?)?;
-    let release = match (words, release_at) {
+    let row = at.columns(row);
+    let extent = Extent::parse(&row.text("extent")?, &name);
+    let person = row.maybe_parse("release_by")?;
+    let words = (row.maybe_text("release_name")?, row.maybe_text("release_reason")?);
+    let release = match (words, row.maybe_time("release_at")?) {
         ((Some(name), Some(reason)), Some(at)) => Some(Release { person, name, reason, at }),
         _ => None,
     };
     Ok(Freeze {
         extent: extent.map_err(|invalid| at.wrong(invalid.to_string()))?,
-        at: at.time(integer(row, "frozen_at")?)?,
-        by: text(row, "frozen_by")?,
-        reason: text(row, "reason")?,
+        at: row.time("frozen_at")?,
+        by: row.text("frozen_by")?,
+        reason: row.text("reason")?,
         release,
     })
 }
@@ -148,5 +147,5 @@ pub async fn counts_by_outcome(read: &mut impl Read) -> Result<Vec<(String, u64)
 
 async fn counts(read: &mut impl Read, sql: &'static str) -> Result<Vec<(String, u64)>, StoreError> {
     let rows = sqlx::query(sql).fetch_all(read.connection()).await?;
-    rows.iter().map(|row| Ok((text(row, "name")?, count(integer(row, "number")?)))).collect()
+    rows.iter().map(|row| Ok((text(row, "name")?, count(row, "number")?))).collect()
 }

@@ -31,9 +31,9 @@ pub(crate) fn time_left(until: Time, now: Time) -> String {
 /// Where a request stands, in one sentence.
 pub(crate) fn status(request: &Request) -> String {
     match &request.state {
-        State::Pending => "It waits for people. Nothing has been sent.".to_owned(),
+        State::Pending => "It is waiting for people. Nothing has been sent.".to_owned(),
         State::Approved { .. } => {
-            "It may run and waits for the worker. Nothing has been sent.".to_owned()
+            "It may run and is waiting for the worker. Nothing has been sent.".to_owned()
         }
         State::Dispatching { .. } => "It is being sent to the manager.".to_owned(),
         State::Settled { .. } => {
@@ -81,30 +81,30 @@ pub(crate) fn ended_at(state: &State) -> Option<Time> {
 pub(crate) fn verdict(decision: &Decision) -> String {
     match decision.verdict {
         Verdict::Run if decision.break_glass => format!(
-            "The glass was broken: it runs without those who are missing, approved by {}.",
+            "The glass was broken: it runs without the missing approvals. It has {}.",
             decision.tally
         ),
-        Verdict::Run if decision.tally.people == 0 => "Policy lets it run without people.".into(),
+        Verdict::Run if decision.tally.people == 0 => "Policy lets it run without approval.".into(),
         Verdict::Run => format!("Policy lets it run, approved by {}.", decision.tally),
         Verdict::Approval(least) => format!("Policy lets it run once approved by {least}."),
-        Verdict::Deny => "Policy does not let it run, whoever approves.".to_owned(),
+        Verdict::Deny => "Policy does not let it run, even with approval.".to_owned(),
     }
 }
 
 /// What is still needed: "Needs 2 people, one of them a senior or lead; has 1 (alice)."
 pub(crate) fn needed(decision: &Decision, names: &[&str]) -> String {
     let has = match names {
-        [] => "has nobody yet".to_owned(),
+        [] => "has none yet".to_owned(),
         names => format!("has {} ({})", names.len(), names.join(", ")),
     };
     match decision.verdict {
         Verdict::Approval(least) => format!("Needs {least}; {has}."),
-        Verdict::Run if names.is_empty() => "Needs nobody.".to_owned(),
+        Verdict::Run if names.is_empty() => "Needs no approval.".to_owned(),
         Verdict::Run if decision.break_glass => {
-            format!("Needs nobody more: the glass was broken; {has}.")
+            format!("Needs no further approval: the glass was broken; {has}.")
         }
-        Verdict::Run => format!("Needs nobody more; {has}."),
-        Verdict::Deny => "Nobody can approve it.".to_owned(),
+        Verdict::Run => format!("Needs no further approval; {has}."),
+        Verdict::Deny => "It cannot be approved.".to_owned(),
     }
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn needed(decision: &Decision, names: &[&str]) -> String {
 pub(crate) fn outcomes(counts: &Counts) -> String {
     let parts: Vec<_> =
         counts.reached().map(|(name, count)| format!("{count} {}", outcome_word(name))).collect();
-    if parts.is_empty() { "No endpoint has an outcome".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() { "No endpoint has an outcome yet".to_owned() } else { parts.join(", ") }
 }
 
 /// An outcome in plain words.
@@ -166,7 +166,7 @@ mod tests {
             at: Time::UNIX_EPOCH,
         };
         let needs = "Needs 2 people, one of them a senior or lead; ";
-        assert_eq!(needed(&decision, &[]), format!("{needs}has nobody yet."));
+        assert_eq!(needed(&decision, &[]), format!("{needs}has none yet."));
         assert_eq!(needed(&decision, &["alice"]), format!("{needs}has 1 (alice)."));
     }
 }

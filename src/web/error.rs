@@ -14,8 +14,9 @@ use super::{
     layout::page::{Layout, page},
 };
 use crate::{
-    broker::{BrokerError, queries::request::StoreError},
-    domain::lifecycle::Refusal,
+    broker::{BrokerError, queries::StoreError},
+    domain::{lifecycle::Refusal, public_url::PublicUrl},
+    text::visible::visible,
 };
 
 /// Why a page cannot be shown or a form not be taken.
@@ -39,51 +40,52 @@ impl PageError {
 
     /// A `Host` that is not on the list.
     pub(super) fn wrong_host() -> Self {
-        let sentence = "This server does not answer under the name that your browser asked for.";
+        let sentence = "This server does not answer to the name in your browser's address bar.";
         Self::new(StatusCode::MISDIRECTED_REQUEST, "Wrong address", sentence)
     }
 
     /// A change that none of our own pages asked for.
-    pub(super) fn foreign_origin(public_url: &str) -> Self {
+    pub(super) fn foreign_origin(public_url: &PublicUrl) -> Self {
         let sentence = format!(
-            "That form was not sent by a page of Countersign, or your browser does not say so. \
-             Nothing was changed. Open {public_url} and try again there."
+            "The form was not sent from a page of Countersign, or your browser did not say where \
+             it came from. Nothing was changed. Open {public_url} and try again there."
         );
-        Self::new(StatusCode::FORBIDDEN, "Not sent from here", sentence)
+        Self::new(StatusCode::FORBIDDEN, "Request blocked", sentence)
     }
 
     /// A form whose session is over.
     pub(super) fn signed_out() -> Self {
-        let sentence = "Your session is over. Nothing was changed. Sign in and look again.";
+        let sentence = "Your session has ended. Nothing was changed. Sign in and try again.";
         let onward = ("/sign-in", "Sign in");
         Self { onward, ..Self::new(StatusCode::UNAUTHORIZED, "Signed out", sentence) }
     }
 
     /// A form without the token of its session.
     pub(super) fn form_expired() -> Self {
-        let sentence = "That form does not belong to your session, perhaps because you signed in \
-                        again since it was shown. Nothing was changed. Look again before you decide.";
-        Self::new(StatusCode::FORBIDDEN, "Not your form", sentence)
+        let sentence = "The form belongs to another session, perhaps because you have signed in \
+                        again since the page was loaded. Nothing was changed. Load the page again \
+                        before you decide.";
+        Self::new(StatusCode::FORBIDDEN, "This form has expired", sentence)
     }
 
     /// A form that cannot be read.
     pub(super) fn unreadable() -> Self {
-        let sentence = "That form cannot be read. Nothing was changed.";
+        let sentence = "The form could not be read. Nothing was changed.";
         Self::new(StatusCode::BAD_REQUEST, "Not understood", sentence)
     }
 
     /// A form that is too large.
     pub(super) fn too_large() -> Self {
-        let sentence = "That form is larger than 64 KiB. Nothing was changed.";
+        let sentence = "The form is larger than 64 KiB. Nothing was changed.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Too large", sentence)
     }
 
-    /// Somebody who must change the password sent something else.
+    /// A person who must change their password sent something else.
     pub(super) fn password_first() -> Self {
-        let sentence = "Your password was set by somebody else. Change it first. Nothing was \
-                        changed until now.";
-        let onward = ("/password", "Change the password");
-        Self { onward, ..Self::new(StatusCode::FORBIDDEN, "Password first", sentence) }
+        let sentence = "Your password was set by somebody else. Change it before you do anything \
+                        else. Nothing was changed.";
+        let onward = ("/password", "Change your password");
+        Self { onward, ..Self::new(StatusCode::FORBIDDEN, "Change your password first", sentence) }
     }
 
     /// Something that is not there, or not for these eyes.
@@ -93,9 +95,9 @@ impl PageError {
 
     /// A page that could not be made.
     pub(super) fn internal(cause: &dyn std::error::Error) -> Self {
-        let sentence = "Countersign could not do this just now. Look again; if that does not \
-                        help, give the reference to whoever runs it.";
-        let error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "That did not work", sentence);
+        let sentence = "Countersign could not do this. Try again. If it fails again, give the \
+                        reference to the person who runs Countersign.";
+        let error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", sentence);
         Self { cause: Some(cause.to_string()), ..error }
     }
 }
@@ -119,11 +121,11 @@ impl From<BrokerError> for PageError {
             BrokerError::SignInRefused => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "Not signed in",
-                "Name or password is wrong. Nothing was changed.",
+                "The name or the password is wrong. Nothing was changed.",
             ),
             BrokerError::SignInThrottled | BrokerError::RateLimited(_) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
-                "Wait a little",
+                "Please wait",
                 format!("{words}. Nothing was changed."),
             ),
             BrokerError::Store(StoreError::Busy | StoreError::Conflict) => Self::new(
@@ -185,18 +187,18 @@ struct ErrorPage {
     reference: Option<String>,
 }
 
-/// Gives a error its page: the one place that does.
+/// Gives an error its page: the one place that does.
 pub(super) async fn render(app: &AppState, mut response: Response) -> Response {
     let Some(error) = response.extensions_mut().remove::<PageError>() else { return response };
     let reference = error.cause.as_ref().map(|cause| {
         let reference: [u8; 4] = app.broker.clock().random();
         let reference = format!("{:08x}", u32::from_be_bytes(reference));
-        tracing::error!(%reference, %cause, "a page could not be shown");
+        tracing::error!(%reference, cause = %visible(cause), "a page could not be shown");
         reference
     });
     let layout = match response.extensions_mut().remove::<PageSession>() {
         None => None,
-        // What it says stays true, and the address may be that of a form: nothing to look at again.
+        // What it says stays true, and the address may be that of a form: nothing to reload.
         Some(session) => {
             let layout = Layout::new(app, &session, error.title).await;
             layout.map(Layout::without_refresh).ok()
@@ -207,14 +209,14 @@ pub(super) async fn render(app: &AppState, mut response: Response) -> Response {
     page(status, &ErrorPage { layout, error, reference }).unwrap_or(response)
 }
 
-/// For an address that is none.
+/// For an address that does not exist.
 pub(super) async fn not_found(State(app): State<AppState>, headers: HeaderMap) -> Response {
     session::attach_session(&app, &headers, PageError::not_found().into_response()).await
 }
 
 /// For an address that exists, but not for this method.
 pub(super) async fn wrong_method(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    let sentence = "Nothing can be done this way at this address. Nothing was changed.";
+    let sentence = "This address does not accept this kind of request. Nothing was changed.";
     let error = PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence);
     session::attach_session(&app, &headers, error.into_response()).await
 }

@@ -3,6 +3,7 @@
 
 mod kept;
 mod made_up;
+mod texts;
 
 use askama::Template;
 use chrono::TimeDelta;
@@ -10,7 +11,7 @@ use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, und
 
 use super::{
     admin::{
-        policy::{PolicyCard, PolicyPage},
+        policy::{PolicyCard, PolicyPage, PolicyProblem},
         system::SystemPage,
     },
     http::assets,
@@ -21,13 +22,19 @@ use super::{
         inbox::InboxTemplate,
         requests::{self, RequestsPage},
     },
-    request::page::RequestPage,
+    request::page::{RequestPage, Viewer},
 };
 use crate::{
-    broker::queries::request::{
-        ActiveResponse, ActiveTarget, ChannelActivity, ChannelState, Health, InboxGroup, InboxPage,
-        InboxSection, ManagerStatus, PendingItem, Permission, RequestSummary, RequestView,
-        SystemStatus, UndoOption, Verified,
+    broker::{
+        notifications::ChannelState,
+        queries::{
+            ActiveTarget, ChannelActivity, Health, RequestSummary, Verified,
+            active_responses::ActiveResponse,
+            inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
+            system::{ManagerStatus, SystemStatus},
+            view::{Permission, RequestView},
+        },
+        requests::undo::UndoOption,
     },
     domain::{
         action::{Action, ActionKind, Term},
@@ -41,8 +48,8 @@ use crate::{
     },
 };
 
-fn seen(request: Request, approve: Permission) -> RequestView {
-    let may = vec![
+fn view(request: Request, approve: Permission) -> RequestView {
+    let permissions = vec![
         (Verb::Approve, approve),
         (Verb::Reject, Permission::Now),
         (Verb::Retract, Permission::Now),
@@ -61,7 +68,7 @@ fn seen(request: Request, approve: Permission) -> RequestView {
         (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    RequestView { request, agent: agent(), owner, may, bodies, timeline, undo, undos }
+    RequestView { request, agent: agent(), owner, permissions, bodies, timeline, undo, undos }
 }
 
 fn layout(title: &str, here: &'static str) -> Layout {
@@ -74,7 +81,8 @@ fn layout(title: &str, here: &'static str) -> Layout {
 
 fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
     let layout = layout(&request.effect(), "/requests");
-    RequestPage::new(layout, seen(request, approve), (me, Role::Senior), at(8))
+    let viewer = Viewer { id: me, role: Role::Senior };
+    RequestPage::new(layout, view(request, approve), viewer, at(8))
 }
 
 fn own_agent() -> Permission {
@@ -148,7 +156,7 @@ fn in_force() -> ActiveResponsesPage {
             Some((id(9), StateName::Pending)),
         ),
     ];
-    ActiveResponsesPage::new(layout("In force", "/in-force"), &found, true, at(8))
+    ActiveResponsesPage::new(layout("Active responses", "/in-force"), &found, true, at(8))
 }
 
 fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {
@@ -223,7 +231,10 @@ fn policy() -> PolicyPage {
         policies: vec![policy("run.one-approval", "permit"), policy("run.critical", "forbid")],
         folder: "/etc/countersign/policies".to_owned(),
         activate: Permission::WithPassword,
-        problem: Some(("Refused.".to_owned(), "20_run.cedar:3\n  no such attribute".to_owned())),
+        problem: Some(PolicyProblem {
+            sentence: "Refused.".to_owned(),
+            report: "20_run.cedar:3\n  no such attribute".to_owned(),
+        }),
     }
 }
 
@@ -234,7 +245,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let voted = request_page(request(1), Permission::Now, id(1));
     let barred = request_page(request(1), own_agent(), id(3));
     let mut impossible = request_page(settled(), Permission::Now, id(2));
-    impossible.seen.undo = UndoOption::Impossible {
+    impossible.view.undo = UndoOption::Impossible {
         why: "This cannot be undone through Wazuh: remove the rule on the endpoint.".to_owned(),
     };
     let settled = request_page(settled(), Permission::Now, id(2));
@@ -296,19 +307,19 @@ fn what_a_person_may_not_do_is_not_offered() {
 #[test]
 fn what_nobody_knows_is_loud_and_says_what_to_do() {
     let html = request_page(settled(), Permission::Now, id(2)).render().unwrap();
-    assert!(html.contains("Nobody knows what happened on 2 of the endpoints"));
+    assert!(html.contains("What happened is not known on 2 of the endpoints"));
     for link in ["href=\"#resolve\"", "href=\"#undo\"", "id=\"resolve\"", "id=\"undo\""] {
         assert!(html.contains(link), "{link}");
     }
     let calm = request_page(request(1), Permission::Now, id(2)).render().unwrap();
-    assert!(!calm.contains("Nobody knows") && !calm.contains("id=\"undo\""));
+    assert!(!calm.contains("What happened is not known") && !calm.contains("id=\"undo\""));
 }
 
 #[test]
 fn what_cannot_be_undone_says_so_and_has_no_button() {
     let mut page = request_page(settled(), Permission::Now, id(2));
     let why = "This cannot be undone through Wazuh: remove the rule by hand.".to_owned();
-    page.seen.undo = UndoOption::Impossible { why: why.clone() };
+    page.view.undo = UndoOption::Impossible { why: why.clone() };
     let html = page.render().unwrap();
     assert!(html.contains(&why));
     assert!(!html.contains("/undo\""));

@@ -4,5 +4,6 @@ pub(super) mod approve_identical;
 pub(super) mod break_glass;
 pub(super) mod decide;
 pub(super) mod endpoint;
+mod form;
 pub(super) mod page;
 pub(super) mod resolve;

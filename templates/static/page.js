@@ -1,7 +1,7 @@
 // What the page does by itself. Everything works without it.
 "use strict";
 (() => {
-  // A page looks again by itself only while somebody is there: else its session would never be idle.
+  // A page reloads by itself only while its reader is there: else its session would never be idle.
   const AWAY_MS = 10 * 60 * 1000;
   // The server holds an answer for 25 seconds, and the browser asks again after two.
   const LOST_MS = 40 * 1000;
@@ -9,17 +9,17 @@
   const deaf = document.getElementById("deaf");
   const touch = () => sessionStorage.setItem("touched", String(Date.now()));
   const away = () => Date.now() - Number(sessionStorage.getItem("touched") || 0) > AWAY_MS;
-  // Coming here is a sign of somebody, looking again is not.
+  // Opening the page is a sign of its reader, a reload is not.
   if (performance.getEntriesByType("navigation")[0]?.type !== "reload") touch();
   ["pointerdown", "keydown", "scroll"].forEach((kind) => addEventListener(kind, touch, { passive: true }));
 
-  // What somebody has begun is never thrown away: a field, an opened part, a selection.
+  // What the reader has begun is never thrown away: a field, an opened part, a selection.
   let begun = document.querySelector("[role=alert]") !== null;
   document.addEventListener("input", () => { begun = true; });
   document.addEventListener("click", (event) => {
     if (event.target.closest("summary")) begun = true;
   });
-  // Nor is the place of whoever goes by the keyboard.
+  // Nor is the place of a reader who uses the keyboard.
   const held = "input, textarea, select, :focus-visible";
   const busy = () =>
     begun || document.activeElement.matches(held) || String(getSelection()) !== "";
@@ -98,7 +98,7 @@
   });
   const told = document.getElementById("zone");
   if (told && document.querySelector("time small")) {
-    told.textContent = `Times are those of ${zone}, with UTC beside them.`;
+    told.textContent = `Times are in ${zone}, with UTC beside them.`;
     told.hidden = false;
   }
 })();

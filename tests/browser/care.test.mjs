@@ -9,7 +9,7 @@ let scene;
 before(async () => { scene = await stage(); });
 after(() => scene.close());
 
-test("a lead on call breaks the glass, and somebody else looks back at it", async () => {
+test("a lead on call breaks the glass, and somebody else reviews it", async () => {
   const asked = await scene.call("disable_account", {
     dstuser: "dbadmin", agent_ids: ["002"], duration_seconds: 600, reason: "signed in from two countries",
   });
@@ -39,7 +39,7 @@ test("a lead on call breaks the glass, and somebody else looks back at it", asyn
   await scene.open(bob, "/");
   await bob.click(`a[href="${place}#review"]`);
   await bob.fill("#review-comment", "it was right: the account was taken over");
-  await bob.click("button:has-text('Write the review down')");
+  await bob.click("button:has-text('Record the review')");
   await bob.locator("#review", { hasText: "bob reviewed it" }).waitFor();
   await scene.open(bob, "/");
   assert.equal(await bob.locator(`a[href="${place}#review"]`).count(), 0);
@@ -51,7 +51,7 @@ test("identical requests are looked at and approved together", async () => {
   const [one, other, longer] = [await ask(["002"]), await ask(["004"]), await ask(["001"], 3600)];
   const bob = await scene.person("bob");
   await bob.locator(".card", { hasText: "Block 192.0.2.44" }).locator("a:has-text('together')").click();
-  await bob.locator("h1", { hasText: "together" }).waitFor();
+  await bob.locator("h1", { hasText: "Identical requests" }).waitFor();
   const boxes = bob.locator("input[name=pick]");
   assert.equal(await boxes.count(), 2);
   assert.equal(await bob.locator("input[name=pick]:checked").count(), 0, "nothing is ticked beforehand");
@@ -95,7 +95,7 @@ test("one person stops an agent, two in two browsers let it go on", async () => 
   assert.equal(await bob.inputValue("#what"), "agent:triage-bot");
   await bob.fill("#reason-0", "it asks for nonsense");
   await bob.click("button:has-text('Throw the kill switch')");
-  await bob.locator(".frozen", { hasText: "nothing of the agent triage-bot is sent" }).waitFor();
+  await bob.locator(".frozen", { hasText: "no request by the agent triage-bot is sent" }).waitFor();
   await bob.locator(".stop", { hasText: "You may not release it" }).waitFor();
   await scene.open(bob, place);
   await bob.click("button.approve");
@@ -107,7 +107,7 @@ test("one person stops an agent, two in two browsers let it go on", async () => 
     await page.click(`.stop button:has-text('${words}')`);
   };
   await release(carol, "first of two");
-  await carol.locator(".stop", { hasText: "A second person must say so" }).waitFor();
+  await carol.locator(".stop", { hasText: "A second person must confirm" }).waitFor();
   assert.equal(await carol.locator(".stop form").count(), 0);
   assert.equal(await scene.state(id), "approved");
   await release(dora, "second of two");
@@ -125,7 +125,7 @@ test("an admin adds an agent and sees its token once", async () => {
   const token = await dora.locator("#secret").textContent();
   const heard = async () => (await scene.list(token)).status;
   assert.equal(await heard(), 200);
-  await dora.click("a:has-text('I have noted it')");
+  await dora.click("a:has-text('I have saved it')");
   await dora.locator("h1", { hasText: "night-bot" }).waitFor();
   for (const place of ["/agents/night-bot", "/agents", "/audit"]) {
     await scene.open(dora, place);

@@ -70,7 +70,7 @@ test("the same asked twice is one card, and each of its requests says what is it
   for (const { place } of [one, other]) assert.equal(await card.locator(`a[href="${place}"]`).count(), 1);
 });
 
-test("what is in force names who allowed it, and the way to lift it", async () => {
+test("an active response names who allowed it, and the way to lift it", async () => {
   const { place } = await scene.ask();
   const bob = await scene.person("bob");
   await scene.open(bob, place);
@@ -79,7 +79,7 @@ test("what is in force names who allowed it, and the way to lift it", async () =
   await scene.open(bob, "/in-force");
   const card = bob.locator(".standing", { has: bob.locator(`a[href="${place}"]`) });
   await card.locator("dd", { hasText: "bob" }).waitFor();
-  const nobody = bob.locator(".standing", { hasText: "policy; nobody had to approve" });
+  const nobody = bob.locator(".standing", { hasText: "policy; no approval was required" });
   assert.equal(await nobody.count(), 1);
   await card.locator("a.lift").click();
   await bob.locator("#undo").waitFor();

@@ -162,7 +162,7 @@ test("the kill switch shows on every page", async (t) => {
   // The first of the two keys for one of them.
   await carol.locator(".stop input[name=reason]").first().fill("they are out, we looked twice");
   await carol.locator(".stop button").first().click();
-  await carol.locator(".stop", { hasText: "A second person must say so" }).waitFor();
+  await carol.locator(".stop", { hasText: "A second person must confirm" }).waitFor();
   for (const [look, options] of Object.entries(LOOKS)) {
     const [bob, carol, dora] =
       await Promise.all(["bob", "carol", "dora"].map((name) => scene.person(name, options)));
@@ -185,7 +185,7 @@ test("the first admin makes themself, and the pages before and after are sound",
     const pages = await Promise.all(looks.map(([, options]) => fresh.page(options)));
     for (const [at, [look]] of looks.entries()) {
       await fresh.open(pages[at], "/");
-      await pages[at].locator("h1", { hasText: "First set-up" }).waitFor();
+      await pages[at].locator("h1", { hasText: "Set up Countersign" }).waitFor();
       await t.test(`set-up, ${look}`, () => sound(pages[at], look, "set-up"));
     }
     const [root] = pages;

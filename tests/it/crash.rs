@@ -5,11 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::json;
 use wazuh_simulator::{Server, Settings, Simulator};
 
-use crate::{
-    binary::Program,
-    harness::{AgentClient, PASSWORD, page::PersonClient},
-};
+use crate::harness::{AgentClient, PASSWORD, page::PersonClient, program::Program};
 
+#[cfg(feature = "failpoints")]
 mod matrix;
 
 /// bob's, once he has chosen his own.
@@ -75,7 +73,7 @@ impl Story {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_ask_the_request_still_waits() {
+async fn crash_after_proposal_leaves_request_waiting() {
     let story = Story::begin().await;
     let server = story.program.serve();
     let id = story.ask(&server.url).await;
@@ -88,7 +86,7 @@ async fn killed_after_the_ask_the_request_still_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_approval_it_is_sent_once() {
+async fn crash_after_approval_still_sends_once() {
     let story = Story::begin().await;
     // The kill switch keeps the worker from claiming before the kill.
     let server = story.program.serve();
@@ -108,7 +106,7 @@ async fn killed_after_the_approval_it_is_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_first_call_it_is_unknown_and_the_rest_is_not_sent() {
+async fn crash_in_first_call_leaves_rest_unsent() {
     let story = Story::begin().await;
     let server = story.program.serve();
     let id = story.ask(&server.url).await;
@@ -128,7 +126,7 @@ async fn killed_in_the_first_call_it_is_unknown_and_the_rest_is_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_second_call_the_first_answer_is_kept() {
+async fn crash_in_second_call_keeps_first_answer() {
     let story = Story::begin().await;
     let server = story.program.serve();
     let id = story.ask(&server.url).await;
@@ -148,7 +146,7 @@ async fn killed_in_the_second_call_the_first_answer_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_answer_nothing_changes() {
+async fn crash_after_answer_changes_nothing() {
     let story = Story::begin().await;
     let server = story.program.serve();
     let id = story.ask(&server.url).await;

@@ -12,13 +12,9 @@ use std::{
 use countersign::{
     app::{AppParts, Running},
     broker::{
-        Broker, BusinessHours, Settings,
-        admin::{
-            operator::{NewPerson, Operator},
-            policies::load_and_test,
-        },
-        execution::dispatch::Progress,
-        requests::rate_limit::AgentLimits,
+        AgentLimits, Broker, BusinessHours, Settings,
+        admin::{operator::Operator, people::NewPerson, policies::load_and_test},
+        execution::progress::Progress,
     },
     clock::Clock,
     connector::{Channel, Connector, IndexerSettings, Secret, Tls, WazuhSettings as Manager},
@@ -28,16 +24,19 @@ use countersign::{
         digest::Digest,
         endpoint::Platform,
         kill_switch::Extent,
+        public_url::PublicUrl,
     },
     policy::Engine,
     store::Store,
     worker,
 };
 use tempfile::TempDir;
-use wazuh_simulator::{self as simulator, Simulator};
+use wazuh_simulator::Simulator;
 
 pub(crate) mod agent;
 pub(crate) mod page;
+mod populated;
+pub(crate) mod program;
 pub(crate) mod stored;
 
 pub(crate) use agent::AgentClient;
@@ -55,13 +54,13 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) folder: TempDir,
     pub(crate) store: Option<Store>,
-    server: Mutex<Option<simulator::Server>>,
-    also_server: Option<simulator::Server>,
+    server: Mutex<Option<wazuh_simulator::Server>>,
+    also_server: Option<wazuh_simulator::Server>,
 }
 
 /// What a test changes before the start.
 pub(crate) struct Plan {
-    pub(crate) manager: simulator::Settings,
+    pub(crate) manager: wazuh_simulator::Settings,
     pub(crate) broker: Settings,
     pub(crate) policies: PathBuf,
     pub(crate) indexer: bool,
@@ -69,7 +68,7 @@ pub(crate) struct Plan {
     pub(crate) called: &'static str,
     /// The name of a second manager.
     pub(crate) also_called: Option<&'static str>,
-    pub(crate) also: simulator::Settings,
+    pub(crate) also: wazuh_simulator::Settings,
     /// What takes something back where Wazuh itself cannot.
     pub(crate) undo_commands: BTreeMap<(ActionKind, Platform), String>,
     /// What people type, where it is not the address itself.
@@ -82,7 +81,7 @@ pub(crate) struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        let mut manager = simulator::Settings::demo("manager-pw", "indexer-pw");
+        let mut manager = wazuh_simulator::Settings::demo("manager-pw", "indexer-pw");
         manager.rate_limit_per_minute = 0;
         Self {
             also: manager.clone(),
@@ -118,34 +117,23 @@ impl World {
         let manager = Simulator::new(plan.manager.clone());
         let server = manager.listen(loopback()).await.unwrap();
         let path = folder.path().join("countersign.db");
-        if let Some(database) = &plan.database {
-            std::fs::copy(database, &path).unwrap();
-        }
+        let token = match &plan.database {
+            Some(database) => {
+                std::fs::copy(database, &path).unwrap();
+                populate(&path, &clock).await
+            }
+            None => populated::copy_to(&path, &clock).await,
+        };
         let store = Store::serve(&path).await.unwrap();
-        let operator = Operator::new(store.clone(), clock.clone());
-        for (name, role) in [
-            ("alice", Role::Analyst),
-            ("bob", Role::Senior),
-            ("carol", Role::Lead),
-            ("dora", Role::Admin),
-            ("otto", Role::Auditor),
-        ] {
-            let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
-            operator.add_person(&Actor::CommandLine, new).await.unwrap();
-        }
-        let new = operator
-            .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
-            .await
-            .unwrap();
         let kept = Some(store.clone());
         let also = Simulator::new(plan.also.clone());
         let also_server = match plan.also_called {
             Some(_) => Some(also.listen(loopback()).await.unwrap()),
             None => None,
         };
-        let urls = (server.url(), also_server.as_ref().map(simulator::Server::url));
+        let urls = (server.url(), also_server.as_ref().map(wazuh_simulator::Server::url));
         let running = open(store, clock.clone(), &urls, &plan).await;
-        let (server, token) = (Mutex::new(Some(server)), new.token);
+        let server = Mutex::new(Some(server));
         Self { clock, manager, also, running, token, folder, store: kept, server, also_server }
     }
 
@@ -170,7 +158,7 @@ impl World {
             }
         };
         let url = server.lock().unwrap().as_ref().expect("it runs").url();
-        let urls = (url, also_server.as_ref().map(simulator::Server::url));
+        let urls = (url, also_server.as_ref().map(wazuh_simulator::Server::url));
         let kept = Some(store.clone());
         let running = open(store, clock.clone(), &urls, &plan).await;
         Self { clock, manager, also, running, token, folder, store: kept, server, also_server }
@@ -178,6 +166,11 @@ impl World {
 
     pub(crate) fn broker(&self) -> &Broker {
         &self.running.broker
+    }
+
+    /// The command line beside the server.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::new(self.store.clone().expect("it runs"), self.clock.clone())
     }
 
     pub(crate) fn url(&self) -> String {
@@ -213,13 +206,13 @@ impl World {
 
     /// Throws the kill switch for everything.
     pub(crate) async fn freeze(&self, reason: &str) {
-        let operator = self.broker().operator();
+        let operator = self.operator();
         operator.freeze(&Actor::CommandLine, &Extent::Everything, reason).await.unwrap();
     }
 
     /// The command line and dora release it.
     pub(crate) async fn unfreeze(&self) {
-        let operator = self.broker().operator();
+        let operator = self.operator();
         let dora = Actor::from(&operator.person("dora").await.unwrap());
         for key in [Actor::CommandLine, dora] {
             let done = operator.unfreeze(&key, &Extent::Everything, "all is well", |_| true).await;
@@ -245,9 +238,29 @@ impl World {
 
     /// The kinds of all audit entries, oldest first.
     pub(crate) async fn audit_kinds(&self) -> Vec<String> {
-        let entries = self.broker().operator().audit_after(0).await.unwrap();
+        let entries = self.operator().audit_after(0).await.unwrap();
         entries.into_iter().map(|entry| entry.kind).collect()
     }
+}
+
+/// Adds the people and the agent; gives the agent's token.
+async fn populate(database: &Path, clock: &Clock) -> String {
+    let operator = Operator::new(Store::open(database).await.unwrap(), clock.clone());
+    for (name, role) in [
+        ("alice", Role::Analyst),
+        ("bob", Role::Senior),
+        ("carol", Role::Lead),
+        ("dora", Role::Admin),
+        ("otto", Role::Auditor),
+    ] {
+        let new = NewPerson { name, role, password: PASSWORD, must_change: false, mail: None };
+        operator.add_person(&Actor::CommandLine, new).await.unwrap();
+    }
+    let new = operator
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+        .await
+        .unwrap();
+    new.token
 }
 
 /// `urls`: where the manager is, and the second one.
@@ -255,7 +268,7 @@ async fn open(store: Store, clock: Clock, urls: &(String, Option<String>), plan:
     let listener = TcpListener::bind(loopback()).unwrap();
     let mut settings = plan.broker.clone();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    settings.public_url = plan.public_url.clone().unwrap_or(address);
+    settings.public_url = PublicUrl::parse(plan.public_url.as_ref().unwrap_or(&address)).unwrap();
     let parts = AppParts {
         store,
         clock,
@@ -296,7 +309,7 @@ fn loopback() -> SocketAddr {
 pub(crate) fn settings() -> Settings {
     let groups = [("web", 2), ("office", 2), ("linux", 2), ("windows", 3), ("core", 5)];
     Settings {
-        public_url: String::new(),
+        public_url: PublicUrl::of_listener(loopback()),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
         remind_before: Duration::from_mins(30),

@@ -1,13 +1,13 @@
 //! The door for agents, entered by HTTP, by rmcp's own client and by the stdio bridge.
 
+mod agent_flow;
 mod answers;
-mod bearer;
+mod auth;
 mod bridge;
-mod case;
-mod check;
-mod endings;
-mod flow;
-mod scene;
-mod schemas;
+mod fixtures;
+mod json_schema;
+mod long_polling;
+mod outcomes;
+mod request_states;
+mod tool_schemas;
 mod undo;
-mod waiting;

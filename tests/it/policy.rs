@@ -17,9 +17,9 @@ use countersign::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-mod many;
-mod matrix;
-mod sets;
+mod decision_matrix;
+mod invalid_sets;
+mod multiple_endpoints;
 
 /// A folder with these files beside the schema.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -119,7 +119,7 @@ fn block(address: IpAddr) -> PolicyQuestion {
 }
 
 #[test]
-fn the_set_that_ships_is_the_policies_folder() {
+fn built_in_policy_set_equals_policies_folder() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let names = |folder: &str, prefix: &str| -> Vec<String> {
         let entries = fs::read_dir(here.join(folder)).unwrap().map(|entry| entry.unwrap());
@@ -133,7 +133,7 @@ fn the_set_that_ships_is_the_policies_folder() {
 }
 
 #[test]
-fn every_case_beside_the_policies_holds() {
+fn every_shipped_policy_case_passes() {
     let folder = folder(STARTER);
     let results = cases::run(folder.path(), &Engine::load(folder.path()).unwrap()).unwrap();
     let failed: Vec<_> = results.iter().filter(|case| !case.passed).collect();
@@ -141,7 +141,7 @@ fn every_case_beside_the_policies_holds() {
 }
 
 #[test]
-fn every_shipped_policy_decides_at_least_one_case() {
+fn every_shipped_policy_decides_a_case() {
     let folder = folder(STARTER);
     let engine = Engine::load(folder.path()).unwrap();
     let results = cases::run(folder.path(), &engine).unwrap();
@@ -151,7 +151,7 @@ fn every_shipped_policy_decides_at_least_one_case() {
 }
 
 #[test]
-fn without_any_one_of_the_shipped_policies_a_case_fails() {
+fn removing_any_shipped_policy_fails_a_case() {
     let whole = shipped();
     for removed in whole.policies() {
         let without =
@@ -167,7 +167,7 @@ fn without_any_one_of_the_shipped_policies_a_case_fails() {
 }
 
 #[test]
-fn a_case_that_does_not_hold_says_what_it_expected_and_what_it_got() {
+fn failing_case_shows_expected_and_actual_answer() {
     let case = r#"[{
         "name": "wishful", "decide": { "permanent": true },
         "expect": { "answer": "run", "policies": ["run.at-once"] }
@@ -185,7 +185,7 @@ fn a_case_that_does_not_hold_says_what_it_expected_and_what_it_got() {
 }
 
 #[test]
-fn a_case_with_a_slip_of_the_pen_is_refused_with_its_file_and_place() {
+fn malformed_case_is_refused_with_file_and_place() {
     for (case, said) in [
         (r#"[{ "name": "x", "decide": { "skope": 1 }, "expect": {} }]"#, "unknown field `skope`"),
         (
@@ -208,7 +208,7 @@ fn a_case_with_a_slip_of_the_pen_is_refused_with_its_file_and_place() {
 }
 
 #[test]
-fn each_policy_is_shown_with_its_reason_and_its_own_text() {
+fn each_policy_is_listed_with_reason_and_text() {
     let engine = shipped();
     let first = &engine.policies()[0];
     assert_eq!((first.id.as_str(), first.file.as_str()), ("ask.any-agent", "10_ask.cedar"));

@@ -1,18 +1,11 @@
 //! The page, over real HTTP with cookies and forms: a broker with its shipped policies, a simulated
 //! manager, a clock that is moved by hand.
 
-mod after;
-mod browser;
-mod comment;
-mod crawl;
-mod deciding;
-mod glass;
-mod guards;
+pub(crate) mod browser;
+mod error_pages;
+mod filters_and_audit;
+pub(crate) mod fixtures;
+mod kill_switch_and_policy;
 mod lists;
-mod reading;
-mod room;
-mod routes;
-mod scan;
-mod sessions;
-mod switches;
-mod together;
+mod request;
+mod sign_in;

@@ -1,11 +1,11 @@
 //! The kill switch: thrown by one, released by two.
 
-use super::{
-    operator::{Operator, check_reason},
-    sessions::SignedIn,
-};
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{
+        Broker, BrokerError, SignedIn,
+        input::{check_reason, unknown_name},
+        unchecked::Unchecked,
+    },
     domain::{
         actor::{Actor, Person},
         audit::{AuditDetail, AuditEvent, detail::system::SwitchFacts},
@@ -13,7 +13,6 @@ use crate::{
         kill_switch::{Extent, Freeze, KeyTurn, Release},
         lifecycle::Refusal,
         notice::Notice,
-        proposal::InvalidField,
     },
     store::{Read, Tx, accounts, audit, notices, system},
 };
@@ -42,7 +41,7 @@ impl Broker {
             let known: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
             return Err(unknown_name("manager", name, known.join(", ")).into());
         }
-        self.operator().freeze(&who.actor(), extent, reason).await
+        self.unchecked().freeze(&who.actor(), extent, reason).await
     }
 
     /// Says that so much may go on; the second person who says it releases it.
@@ -54,7 +53,7 @@ impl Broker {
     ) -> Result<Unfreeze, BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Unfreeze, &Resource::System)?;
         let may = |person: &Person| self.may_release(person);
-        self.operator().for_session(who).unfreeze(&who.actor(), extent, reason, may).await
+        self.unchecked().for_session(who).unfreeze(&who.actor(), extent, reason, may).await
     }
 
     /// What the kill switch stops now, oldest first, without first words that count no longer.
@@ -76,10 +75,10 @@ impl Broker {
     }
 }
 
-impl Operator {
+impl Unchecked {
     /// Throws the kill switch. Nothing changes where so much is stopped already, but that a
     /// release which was begun has to begin anew.
-    pub async fn freeze(
+    pub(in crate::broker) async fn freeze(
         &self,
         actor: &Actor,
         extent: &Extent,
@@ -114,7 +113,7 @@ impl Operator {
 
     /// Says that so much may go on; the second person who says it releases it. The command line
     /// counts as one person. `may` tells whether the first may still say so.
-    pub async fn unfreeze(
+    pub(in crate::broker) async fn unfreeze(
         &self,
         actor: &Actor,
         extent: &Extent,
@@ -157,7 +156,7 @@ impl Operator {
     }
 
     /// What the kill switch stops now, oldest first.
-    pub async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
+    pub(in crate::broker) async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
         Ok(system::frozen(&mut self.store().reader().await?).await?)
     }
 }
@@ -194,13 +193,4 @@ async fn check_agent_exists(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), Brok
     }
     let known: Vec<_> = agents.into_iter().map(|agent| agent.name).collect();
     Err(unknown_name("agent", name, known.join(", ")).into())
-}
-
-/// A name that nothing has; a switch for it would stop nothing.
-pub fn unknown_name(field: &str, name: &str, known: String) -> InvalidField {
-    InvalidField {
-        field: field.to_owned(),
-        problem: format!("there is no {field} `{name}`"),
-        allowed: known,
-    }
 }

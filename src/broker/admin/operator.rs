@@ -1,72 +1,155 @@
-//! People, agents and the audit: what needs neither manager nor policy. The
-//! command line does these for whoever may read the data folder.
+//! The command line's rights: everything about people, agents, the kill switch and the audit, and
+//! policy is not asked. Anyone who can read the data folder has them.
+//!
+//! Only `app`, `cli` and `demo` may name it, and nothing of the [`Broker`] leads to it: a test
+//! holds both.
+//!
+//! [`Broker`]: crate::broker::Broker
 
-use super::sessions::SignedIn;
+use std::collections::BTreeMap;
+
+use super::{
+    agents::NewAgent,
+    kill_switch::Unfreeze,
+    people::{NewPerson, PersonChange},
+};
 use crate::{
-    broker::BrokerError,
+    broker::{BrokerError, unchecked::Unchecked},
     clock::Clock,
     domain::{
-        actor::{Actor, valid_name},
-        audit::{
-            AuditDetail, AuditEntry, AuditEvent,
-            detail::system::{AuditReadFacts, AuditReadFilter},
-        },
-        digest::Digest,
-        proposal::InvalidField,
+        action::ActionKind,
+        actor::{Actor, Agent, Person},
+        audit::AuditEntry,
+        id::PersonId,
+        kill_switch::{Extent, Freeze},
     },
     store::{
-        Store, StoreError, Tx, accounts,
+        Store,
         audit::{self, AuditFilter, Verified},
     },
 };
 
-mod agents;
-mod people;
-
-pub use agents::NewAgent;
-pub use people::{NewPerson, PersonChange};
-
-/// Keeps people, agents, the kill switch and the audit: what needs neither manager nor policy.
+/// What the command line may do.
 #[derive(Debug, Clone)]
-pub struct Operator {
-    store: Store,
-    clock: Clock,
-    /// Nothing is changed once this session is over.
-    session: Option<Digest>,
-}
+pub struct Operator(Unchecked);
 
 impl Operator {
-    /// A operator of this store.
+    /// The operator of this store.
     pub const fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, session: None }
+        Self(Unchecked::new(store, clock))
     }
 
-    /// The same operator for as long as a session stands: who is disabled, gets another role or
-    /// another password has none any more.
-    pub(in crate::broker) fn for_session(&self, who: &SignedIn) -> Self {
-        Self { session: Some(who.session), ..self.clone() }
-    }
-
-    /// Fails where the session that the change rests on is over by now.
-    pub(in crate::broker) async fn ensure_session_active(
+    /// Adds a person.
+    pub async fn add_person(
         &self,
-        tx: &mut Tx<'_>,
+        actor: &Actor,
+        new: NewPerson<'_>,
+    ) -> Result<Person, BrokerError> {
+        self.0.add_person(actor, new).await
+    }
+
+    /// All people, by name.
+    pub async fn people(&self) -> Result<Vec<Person>, BrokerError> {
+        self.0.people().await
+    }
+
+    /// A person, by name.
+    pub async fn person(&self, name: &str) -> Result<Person, BrokerError> {
+        self.0.person(name).await
+    }
+
+    /// How many sessions people have; a person without a session is not in it.
+    pub async fn sessions(&self) -> Result<BTreeMap<PersonId, u64>, BrokerError> {
+        self.0.sessions().await
+    }
+
+    /// Changes something about a person; nothing is written where nothing changes. Refused for a
+    /// disabled person, and where no admin would be left.
+    pub async fn change_person(
+        &self,
+        actor: &Actor,
+        name: &str,
+        change: &PersonChange,
     ) -> Result<(), BrokerError> {
-        let Some(session) = self.session else { return Ok(()) };
-        if accounts::session(tx, session).await?.is_some() {
-            return Ok(());
-        }
-        Err(BrokerError::NotAllowed("your session is over; sign in again".to_owned()))
+        self.0.change_person(actor, name, change).await
     }
 
-    /// The store.
-    pub(in crate::broker) const fn store(&self) -> &Store {
-        &self.store
+    /// Disables a person: no sign-in, no session, votes count no longer.
+    pub async fn disable_person(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
+        self.0.change_person(actor, name, &PersonChange::Disable).await
     }
 
-    /// The clock.
-    pub const fn clock(&self) -> &Clock {
-        &self.clock
+    /// Sets a person's password; it must be changed before anything else is done with it.
+    pub async fn reset_password(
+        &self,
+        actor: &Actor,
+        name: &str,
+        password: &str,
+    ) -> Result<(), BrokerError> {
+        self.0.reset_password(actor, name, password).await
+    }
+
+    /// Adds an agent that a person owns, and that may ask for these responses.
+    pub async fn add_agent(
+        &self,
+        actor: &Actor,
+        name: &str,
+        owner: &str,
+        scopes: &[ActionKind],
+    ) -> Result<NewAgent, BrokerError> {
+        self.0.add_agent(actor, name, owner, scopes).await
+    }
+
+    /// All agents, by name.
+    pub async fn agents(&self) -> Result<Vec<Agent>, BrokerError> {
+        self.0.agents().await
+    }
+
+    /// Sets what an agent may ask for.
+    pub async fn set_scopes(
+        &self,
+        actor: &Actor,
+        name: &str,
+        scopes: &[ActionKind],
+    ) -> Result<(), BrokerError> {
+        self.0.set_scopes(actor, name, scopes).await
+    }
+
+    /// Gives an agent a new token. The old one opens nothing any more.
+    pub async fn rotate_agent(&self, actor: &Actor, name: &str) -> Result<NewAgent, BrokerError> {
+        self.0.rotate_agent(actor, name).await
+    }
+
+    /// Revokes an agent's token, at once and for ever.
+    pub async fn revoke_agent(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
+        self.0.revoke_agent(actor, name).await
+    }
+
+    /// Throws the kill switch.
+    pub async fn freeze(
+        &self,
+        actor: &Actor,
+        extent: &Extent,
+        reason: &str,
+    ) -> Result<(), BrokerError> {
+        self.0.freeze(actor, extent, reason).await
+    }
+
+    /// Turns one of the two keys that release the kill switch. The command line counts as one
+    /// person. `may` tells whether the person who turned the first key may still do so.
+    pub async fn unfreeze(
+        &self,
+        actor: &Actor,
+        extent: &Extent,
+        reason: &str,
+        may: impl Fn(&Person) -> bool + Send + Sync,
+    ) -> Result<Unfreeze, BrokerError> {
+        self.0.unfreeze(actor, extent, reason, may).await
+    }
+
+    /// What the kill switch stops now, oldest first.
+    pub async fn frozen(&self) -> Result<Vec<Freeze>, BrokerError> {
+        self.0.frozen().await
     }
 
     /// The newest audit entries that match, older than the place `before`; reading them is itself
@@ -78,77 +161,16 @@ impl Operator {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, BrokerError> {
-        let page = audit::page(&mut self.store.reader().await?, filter, before, limit).await?;
-        let AuditFilter { since: _, until: _, kind, actor: by, endpoint, target, request, policy } =
-            filter.clone();
-        let filter = AuditReadFilter { kind, actor: by, endpoint, target, request, policy };
-        let facts = AuditReadFacts { filter, rows: u64::try_from(page.len()).unwrap_or(u64::MAX) };
-        let event = &AuditEvent::new(actor.clone(), None, AuditDetail::AuditRead(facts));
-        let now = self.clock.now();
-        self.store
-            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
-            .await?;
-        Ok(page)
+        self.0.audit(actor, filter, before, limit).await
     }
 
-    /// The entries after a place, oldest first: for whoever follows what happens.
+    /// The entries after a place, oldest first: for those who follow what happens.
     pub async fn audit_after(&self, seq: u64) -> Result<Vec<AuditEntry>, BrokerError> {
-        Ok(audit::after(&mut self.store.reader().await?, seq, 1000).await?)
+        Ok(audit::after(&mut self.0.store().reader().await?, seq, 1000).await?)
     }
 
     /// Walks the audit chain from its first row.
     pub async fn verify_audit(&self) -> Result<Verified, BrokerError> {
-        Ok(audit::verify(&mut self.store.reader().await?).await?)
+        Ok(audit::verify(&mut self.0.store().reader().await?).await?)
     }
-}
-
-fn check_name(name: &str) -> Result<String, InvalidField> {
-    if valid_name(name) {
-        return Ok(name.to_owned());
-    }
-    Err(InvalidField {
-        field: "name".to_owned(),
-        problem: format!("`{}` is not allowed", name.chars().take(40).collect::<String>()),
-        allowed: "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit".to_owned(),
-    })
-}
-
-/// A text that must be said: not blank, at most 500 characters.
-pub(in crate::broker) fn check_reason(field: &str, text: &str) -> Result<String, InvalidField> {
-    let text = text.trim();
-    if !text.is_empty() && text.chars().count() <= 500 {
-        return Ok(text.to_owned());
-    }
-    Err(InvalidField {
-        field: field.to_owned(),
-        problem: "it is missing or too long".to_owned(),
-        allowed: "1 to 500 characters".to_owned(),
-    })
-}
-
-/// A secret that a person types once: 96 bits, in groups of four digits.
-pub(in crate::broker) fn one_time_secret(clock: &Clock) -> String {
-    let digits: Vec<_> = clock.secret().chars().take(24).collect();
-    digits.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
-}
-
-/// Somebody or something that is over cannot be changed any more.
-fn inactive(name: &str, state: &str) -> InvalidField {
-    InvalidField {
-        field: "name".to_owned(),
-        problem: format!("`{name}` is {state}, and stays so"),
-        allowed: "one that is active; add another under a new name".to_owned(),
-    }
-}
-
-fn name_taken(error: StoreError, name: &str) -> BrokerError {
-    if matches!(error, StoreError::Conflict) {
-        return InvalidField {
-            field: "name".to_owned(),
-            problem: format!("`{name}` is taken"),
-            allowed: "a name that nobody has, disabled and revoked ones included".to_owned(),
-        }
-        .into();
-    }
-    error.into()
 }

@@ -4,9 +4,8 @@ use std::{panic::resume_unwind, path::Path};
 
 use tokio::task::JoinError;
 
-use super::sessions::SignedIn;
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
         audit::{
@@ -19,7 +18,7 @@ use crate::{
         lifecycle::Refusal,
     },
     policy::{
-        Engine, PolicyError,
+        Engine, PolicyError, PolicyText,
         cases::{self, CaseResult},
     },
     store::{StoreError, accounts, audit, requests, system},
@@ -74,6 +73,13 @@ impl Broker {
                 Err(error.into())
             }
         }
+    }
+
+    /// The active policy set: its hash and its policies.
+    pub fn policy_set(&self, who: &SignedIn) -> Result<(Digest, Vec<PolicyText>), BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        let engine = self.engine();
+        Ok((engine.hash(), engine.policies().to_vec()))
     }
 
     /// The event first: a set that is not written down is not active.

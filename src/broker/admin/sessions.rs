@@ -1,33 +1,21 @@
-//! Signing in and out, sessions, passwords.
+//! Signing in and out, and sessions.
 
-use argon2::{
-    Argon2, PasswordVerifier as _,
-    password_hash::{PasswordHasher as _, phc::PasswordHash},
-};
 use chrono::TimeDelta;
 
+use super::password::{UNMATCHABLE, check_strength, hash_password, verify_password};
 use crate::{
-    broker::{Broker, BrokerError},
-    clock::Clock,
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
-        Time,
-        actor::{Actor, Person},
+        actor::{Actor, Person, THROTTLE_WINDOW_MINUTES},
         audit::{
             AuditDetail, AuditEvent,
             detail::accounts::{NoFacts, RefusedSignInFacts, SignInFacts},
         },
         digest::Digest,
-        facts::Principal,
     },
     store::{accounts, audit},
 };
 
-/// The shortest password, in characters.
-pub const PASSWORD_CHARS_MIN: usize = 12;
-/// The longest password, in characters: hashing longer ones costs more than it gives.
-pub const PASSWORD_CHARS_MAX: usize = 128;
-/// Failed sign-ins are counted over this many minutes.
-pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
 /// A session ends after this many minutes without use.
 pub const SESSION_IDLE_MINUTES: i64 = 30;
 /// A session ends after this many hours, used or not.
@@ -36,31 +24,6 @@ pub const SESSION_HOURS: i64 = 12;
 const FAILURES_MAX: u64 = 5;
 /// A session's last use is written down at most this often.
 const TOUCH_SECONDS: i64 = 60;
-
-/// Somebody with a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedIn {
-    /// Who.
-    pub person: Person,
-    /// The hash of the session's token.
-    pub session: Digest,
-    /// When the password was last given.
-    pub authenticated_at: Time,
-}
-
-impl SignedIn {
-    /// What policy is told: the person, and the age of the password in seconds.
-    pub fn principal(&self, now: Time) -> Principal {
-        let age = (now - self.authenticated_at).num_seconds();
-        // A clock that went back must not make a password younger than it is.
-        Principal::Person(self.person.clone(), u64::try_from(age).unwrap_or(u64::MAX))
-    }
-
-    /// What the audit is told.
-    pub fn actor(&self) -> Actor {
-        Actor::from(&self.person)
-    }
-}
 
 impl Broker {
     /// Begins a session: its token, in the only moment in which it is known.
@@ -126,11 +89,26 @@ impl Broker {
         }
         if now - session.seen_at > TimeDelta::seconds(TOUCH_SECONDS) {
             self.store()
-                .write(|tx| Box::pin(async move { accounts::touch_session(tx, digest, now).await }))
+                .write_quietly(|tx| {
+                    Box::pin(async move { accounts::touch_session(tx, digest, now).await })
+                })
                 .await?;
         }
         let authenticated_at = session.authenticated_at;
         Ok(Some(SignedIn { person: session.person, session: digest, authenticated_at }))
+    }
+
+    /// Whether the session of a token stands. Unlike [`Broker::session`] this is no use of it: a
+    /// page that waits for news does not keep its session alive.
+    pub async fn session_is_active(&self, token: &str) -> Result<bool, BrokerError> {
+        let digest = Digest::of(token.as_bytes());
+        let found = accounts::session(&mut self.store().reader().await?, digest).await?;
+        let now = self.clock().now();
+        Ok(found.is_some_and(|session| {
+            !session.person.disabled
+                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
+                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)
+        }))
     }
 
     /// Ends a session.
@@ -171,7 +149,7 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     // An admin may have set another password while this one was looked at.
-                    self.operator().for_session(who).ensure_session_active(tx).await?;
+                    self.unchecked().for_session(who).ensure_session_active(tx).await?;
                     accounts::set_password(tx, person.id, hash, false).await?;
                     audit::append(tx, event, now).await?;
                     Ok(())
@@ -190,7 +168,7 @@ impl Broker {
     ) -> Result<Person, BrokerError> {
         let now = self.clock().now();
         let key = &key.chars().take(64).collect::<String>();
-        let tried = self.store().write(|tx| {
+        let tried = self.store().write_quietly(|tx| {
             Box::pin(async move {
                 if accounts::failures_since(tx, key, now - throttle_window()).await? >= FAILURES_MAX
                 {
@@ -219,43 +197,4 @@ impl Broker {
 
 fn throttle_window() -> TimeDelta {
     TimeDelta::minutes(THROTTLE_WINDOW_MINUTES)
-}
-
-/// A hash of the usual cost that no password gives.
-const UNMATCHABLE: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
-                           AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-pub(in crate::broker) fn check_strength(password: &str) -> Result<(), BrokerError> {
-    let length = password.chars().count();
-    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
-        Ok(())
-    } else {
-        Err(BrokerError::WeakPassword)
-    }
-}
-
-/// Hashes with argon2id, 19 MiB and two passes (the default of OWASP's password storage sheet).
-pub(in crate::broker) async fn hash_password(clock: &Clock, password: &str) -> String {
-    let salt: [u8; 16] = clock.random();
-    let password = password.to_owned();
-    let hashed = tokio::task::spawn_blocking(move || {
-        Argon2::default()
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map(|hash| hash.to_string())
-    });
-    // A hash that cannot be made is one that no password gives: nobody gets in.
-    hashed.await.ok().and_then(Result::ok).unwrap_or_else(|| UNMATCHABLE.to_owned())
-}
-
-async fn verify_password(hash: String, password: &str) -> bool {
-    if password.chars().count() > PASSWORD_CHARS_MAX {
-        return false;
-    }
-    let password = password.to_owned();
-    let verified = tokio::task::spawn_blocking(move || {
-        PasswordHash::new(&hash).is_ok_and(|parsed| {
-            Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
-        })
-    });
-    verified.await.unwrap_or(false)
 }

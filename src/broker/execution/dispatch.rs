@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::{
     broker::{
         Broker, BrokerError,
         execution::{
             order::{DispatchContext, mark_reverted},
+            progress::Progress,
             recheck::{Recheck, recheck},
         },
         requests::evaluate::criticality,
@@ -22,6 +25,7 @@ use crate::{
         permit::ExecutionPermit,
         request::{Outcome, Request, State},
     },
+    failpoint,
     store::{StoreError, Tx, TxWork, accounts, requests, system},
 };
 
@@ -31,17 +35,6 @@ pub const TRIES_MAX: u32 = 3;
 const PROBE: Duration = Duration::from_secs(5);
 /// How often an outcome is written while the database is busy.
 const WRITE_TRIES: u32 = 30;
-
-/// What one step of the worker came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// Nothing is approved, or the kill switch is on.
-    Idle,
-    /// The oldest approved request cannot be claimed yet: why.
-    Held(String),
-    /// A request moved: it was sent and settled, or turned out not to be allowed any more.
-    Moved(RequestId),
-}
 
 /// What a claim came to.
 enum ClaimResult {
@@ -61,6 +54,16 @@ impl Broker {
         let Some(request) = self.next_approved(manager).await? else {
             return Ok(Progress::Idle);
         };
+        let span = tracing::info_span!("request", request.id = %request.id);
+        self.execute(request, connector).instrument(span).await
+    }
+
+    /// Brings one approved request to its end.
+    async fn execute(
+        &self,
+        request: Request,
+        connector: &Connector,
+    ) -> Result<Progress, BrokerError> {
         let id = request.id;
         let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
         let now = self.clock().now();
@@ -77,13 +80,13 @@ impl Broker {
         if lost.len() == request.targets.len() {
             return self.end_disconnected(id, &lost).await;
         }
-        self.clock().checkpoint("before the claim").await;
+        failpoint::reached("before the claim").await;
         let ground = DispatchContext { connector, inventory };
         match self.claim(id, &lost, &ground).await? {
             ClaimResult::Frozen => Ok(Progress::Idle),
             ClaimResult::Moved => Ok(Progress::Moved(id)),
             ClaimResult::Sent(permit) => {
-                self.clock().checkpoint("after the claim").await;
+                failpoint::reached("after the claim").await;
                 self.send(id, permit, &ground).await?;
                 Ok(Progress::Moved(id))
             }
@@ -113,7 +116,7 @@ impl Broker {
                     match request.clone().claim(order, lost, fresh.clone(), frozen) {
                         Ok((transition, permit)) => {
                             requests::advance(tx, transition, now).await?;
-                            self.clock().checkpoint("in the claim").await;
+                            failpoint::reached("in the claim").await;
                             Ok(ClaimResult::Sent(permit))
                         }
                         Err(Refusal::Frozen) => Ok(ClaimResult::Frozen),
@@ -153,23 +156,23 @@ impl Broker {
         loop {
             let attempt = permit.order().attempt;
             let (report, after) = self.dispatch(ground.connector, permit, tries).await?;
-            self.clock().checkpoint("after the answer").await;
+            failpoint::reached("after the answer").await;
             tries = if matches!(after, FollowUp::Retry(_)) { tries + 1 } else { 1 };
             permit = match self.record_answer(id, (attempt, &report), &after, ground).await? {
                 AnswerStep::Settled => {
-                    self.clock().checkpoint("after the end").await;
+                    failpoint::reached("after the end").await;
                     return Ok(());
                 }
                 AnswerStep::Next(permit) => {
-                    self.clock().checkpoint("between two calls").await;
+                    failpoint::reached("between two calls").await;
                     permit
                 }
                 AnswerStep::Wait => {
-                    self.clock().checkpoint("in a wait").await;
+                    failpoint::reached("in a wait").await;
                     self.wait_before_next(id, &after, ground.connector).await?;
-                    self.clock().checkpoint("after the wait").await;
+                    failpoint::reached("after the wait").await;
                     let Some(permit) = self.resume(id, ground).await? else { return Ok(()) };
-                    self.clock().checkpoint("after the resume").await;
+                    failpoint::reached("after the resume").await;
                     permit
                 }
             };
@@ -197,7 +200,7 @@ impl Broker {
         if let Some(why) = stop {
             return Ok((not_sent(&endpoints, &why), FollowUp::Stop(why)));
         }
-        self.clock().checkpoint("before the call").await;
+        failpoint::reached("before the call").await;
         let now = self.clock().now();
         let DispatchResult { report, retry_in } = connector.dispatch(permit, turn, now).await;
         let doubtful =
@@ -240,7 +243,7 @@ impl Broker {
                 let (transition, permit) = request.answered(attempt, report, next, now)?;
                 let request = requests::advance(tx, transition, now).await?;
                 mark_reverted(tx, &request, report, now).await?;
-                self.clock().checkpoint("in the answer").await;
+                failpoint::reached("in the answer").await;
                 Ok(match (permit, request.state) {
                     (Some(permit), _) => AnswerStep::Next(permit),
                     (None, State::Dispatching { .. }) => AnswerStep::Wait,
@@ -293,7 +296,7 @@ impl Broker {
                 };
                 let (transition, permit) = request.resume(next, now)?;
                 requests::advance(tx, transition, now).await?;
-                self.clock().checkpoint("in the resume").await;
+                failpoint::reached("in the resume").await;
                 Ok(permit)
             })
         })

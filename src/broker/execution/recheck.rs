@@ -1,6 +1,6 @@
 //! Looking again before the claim: what changed since people decided, and what follows from it.
 
-use super::dispatch::Progress;
+use super::progress::Progress;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{

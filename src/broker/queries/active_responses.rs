@@ -1,10 +1,10 @@
 //! What may be in force now.
 
-use super::request::{ActiveTarget, PAGE_ROWS};
+use super::view::PAGE_ROWS;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{facts::Verb, id::RequestId, request::StateName},
-    store::requests,
+    store::requests::{self, ActiveTarget},
 };
 
 /// A request whose response may be in force now.

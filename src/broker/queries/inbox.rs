@@ -5,9 +5,9 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use super::request::{PAGE_ROWS, Permission};
+use super::view::{PAGE_ROWS, Permission};
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         Time,
         action::Action,

@@ -1,67 +1,22 @@
-//! Looking: one request, lists, the audit, the state of the system.
+//! One request, and lists of them.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::TimeDelta;
-
+use super::view::{Body, PAGE_ROWS, RequestView};
 use crate::{
-    broker::{
-        Broker, BrokerError,
-        admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn},
-    },
+    broker::{Broker, BrokerError, SignedIn},
     connector::CorrelationTag,
     domain::{
-        actor::{Agent, Person},
-        audit::AuditEntry,
-        digest::Digest,
+        actor::Agent,
         facts::{Principal, Resource, Verb},
-        id::{AttemptId, PersonId, RequestId},
-        request::{Request, StateName},
+        id::{AttemptId, RequestId},
+        request::Request,
     },
-    store::{accounts, audit, requests},
-};
-
-// What the doors need to name: they do not see policy and store.
-pub use super::{
-    active_responses::ActiveResponse,
-    inbox::{Cursor, InboxGroup, InboxPage, InboxSection, PendingItem},
-    system::{ManagerStatus, NamedCounts, SystemStatus},
-};
-pub use crate::broker::{notifications::ChannelState, requests::undo::UndoOption};
-pub use crate::{
-    connector::Health,
-    policy::PolicyText,
     store::{
-        StoreError,
-        audit::{AuditFilter, Verified},
-        notices::ChannelActivity,
-        requests::{ActiveTarget, RequestFilter, RequestSummary},
+        accounts, audit,
+        requests::{self, RequestFilter, RequestSummary},
     },
 };
-
-/// How many rows a list shows.
-pub const PAGE_ROWS: u32 = 50;
-
-/// A request as a person sees it.
-#[derive(Debug, Clone)]
-pub struct RequestView {
-    /// The request.
-    pub request: Request,
-    /// The agent as it is now.
-    pub agent: Agent,
-    /// Who owns the agent now.
-    pub owner: Option<Person>,
-    /// What the person may do with it, the state aside.
-    pub may: Vec<(Verb, Permission)>,
-    /// What is sent, or was: one body for all endpoints that share a command and an attempt.
-    pub bodies: Vec<Body>,
-    /// Its audit entries, oldest first.
-    pub timeline: Vec<AuditEntry>,
-    /// What can be said beforehand about taking it back.
-    pub undo: UndoOption,
-    /// The requests that take it back, oldest first.
-    pub undos: Vec<(RequestId, StateName)>,
-}
 
 /// What a person may do with a request.
 const VERBS: [Verb; 9] = [
@@ -75,56 +30,6 @@ const VERBS: [Verb; 9] = [
     Verb::BreakGlass,
     Verb::Review,
 ];
-
-/// Whether a person may do something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Permission {
-    /// At once.
-    Now,
-    /// Once the password is given again.
-    WithPassword,
-    /// No, and why.
-    Denied(String),
-}
-
-/// The bytes for the endpoints that share a command and an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body {
-    /// The command.
-    pub command: String,
-    /// The attempt; none yet before the claim, and then the body names one of zeros.
-    pub attempt: Option<AttemptId>,
-    /// How many endpoints.
-    pub endpoints: usize,
-    /// The bytes, as text.
-    pub text: String,
-}
-
-impl RequestView {
-    /// Whether the person may, the state aside. What was not asked is not allowed.
-    pub fn permission(&self, verb: Verb) -> Permission {
-        let found = self.may.iter().find(|(asked, _)| *asked == verb);
-        found.map_or_else(
-            || Permission::Denied("nobody asked".to_owned()),
-            |(_, access)| access.clone(),
-        )
-    }
-
-    /// Whether the person may, be it once the password is given again, the state aside.
-    pub fn may(&self, verb: Verb) -> bool {
-        self.permission(verb).why_not().is_none()
-    }
-}
-
-impl Permission {
-    /// Why not.
-    pub fn why_not(&self) -> Option<&str> {
-        match self {
-            Self::Now | Self::WithPassword => None,
-            Self::Denied(why) => Some(why),
-        }
-    }
-}
 
 impl Broker {
     /// One of the agent's own requests; another agent's is not found.
@@ -195,7 +100,7 @@ impl Broker {
         let timeline = audit::of_request(&mut reader, &id.to_string()).await?;
         let resource = Resource::Request(request.facts(&agent));
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
-        let may = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
+        let permissions = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
         let mut undos = Vec::new();
         for id in requests::undos(&mut reader, id).await? {
@@ -204,27 +109,16 @@ impl Broker {
         // The manager may be slow, and there are few readers.
         drop(reader);
         let undo = self.undo_option(&request).await;
-        Ok(RequestView { request, agent, owner, may: may.into(), bodies, timeline, undo, undos })
-    }
-
-    /// Whether a person may do something with the system as a whole.
-    pub fn system_permission(&self, who: &SignedIn, verb: Verb) -> Permission {
-        self.permission(who, verb, &Resource::System)
-    }
-
-    pub(in crate::broker) fn permission(
-        &self,
-        who: &SignedIn,
-        verb: Verb,
-        on: &Resource,
-    ) -> Permission {
-        let now = self.clock().now();
-        if self.engine().may(&who.principal(now), verb, on).allowed {
-            return Permission::Now;
-        }
-        let just_now = SignedIn { authenticated_at: now, ..who.clone() };
-        let answer = self.engine().may(&just_now.principal(now), verb, on);
-        if answer.allowed { Permission::WithPassword } else { Permission::Denied(answer.why()) }
+        Ok(RequestView {
+            request,
+            agent,
+            owner,
+            permissions: permissions.into(),
+            bodies,
+            timeline,
+            undo,
+            undos,
+        })
     }
 
     /// The bodies of a request. Made as they are made for sending, so that what is shown is sent.
@@ -255,64 +149,5 @@ impl Broker {
     ) -> Result<Vec<RequestSummary>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
         Ok(requests::list(&mut self.store().reader().await?, filter, PAGE_ROWS).await?)
-    }
-
-    /// The newest audit entries that match, older than the place `before`.
-    pub async fn audit(
-        &self,
-        who: &SignedIn,
-        filter: &AuditFilter,
-        before: Option<u64>,
-    ) -> Result<Vec<AuditEntry>, BrokerError> {
-        self.authorize_read(who, Verb::ViewAudit)?;
-        self.operator().audit(&who.actor(), filter, before, PAGE_ROWS).await
-    }
-
-    /// The active policy set: its hash and its policies.
-    pub fn policy_set(&self, who: &SignedIn) -> Result<(Digest, Vec<PolicyText>), BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        let engine = self.engine();
-        Ok((engine.hash(), engine.policies().to_vec()))
-    }
-
-    /// All people, by name.
-    pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        self.operator().people().await
-    }
-
-    /// All people, by name, and how many sessions they have.
-    pub async fn people_and_sessions(
-        &self,
-        who: &SignedIn,
-    ) -> Result<(Vec<Person>, BTreeMap<PersonId, u64>), BrokerError> {
-        Ok((self.people(who).await?, self.operator().sessions().await?))
-    }
-
-    /// All agents, by name.
-    pub async fn agents(&self, who: &SignedIn) -> Result<Vec<Agent>, BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        self.operator().agents().await
-    }
-
-    /// Whether the session of a token stands. Unlike [`Broker::session`] this is no use of it: a
-    /// page that waits for news does not keep its session alive.
-    pub async fn session_is_active(&self, token: &str) -> Result<bool, BrokerError> {
-        let digest = Digest::of(token.as_bytes());
-        let found = accounts::session(&mut self.store().reader().await?, digest).await?;
-        let now = self.clock().now();
-        Ok(found.is_some_and(|session| {
-            !session.person.disabled
-                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
-                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)
-        }))
-    }
-
-    pub(in crate::broker) fn authorize_read(
-        &self,
-        who: &SignedIn,
-        verb: Verb,
-    ) -> Result<(), BrokerError> {
-        self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)
     }
 }

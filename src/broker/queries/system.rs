@@ -1,7 +1,7 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn, notifications::ChannelState},
+    broker::{Broker, BrokerError, SignedIn, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
     domain::{Time, action::with_count, facts::Verb},
     store::{

@@ -3,55 +3,23 @@
 
 use super::vote::VoteContext;
 use crate::{
-    broker::{
-        Broker, BrokerError,
-        admin::sessions::SignedIn,
-        queries::{inbox::InboxGroup, request::PendingItem},
-    },
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         Time,
         decision::Tier,
-        facts::{Resource, Verb},
+        facts::Verb,
         id::RequestId,
         lifecycle::{Displayed, Refusal},
         proposal::InvalidField,
         request::{Request, StateName},
     },
-    store::{
-        Tx,
-        requests::{self, Pending},
-    },
+    store::Tx,
 };
 
 /// So many requests are approved with one form at most.
 pub const TOGETHER_MAX: usize = 10;
 
 impl Broker {
-    /// The waiting requests of the lowest tier that ask for the same as this one and that this
-    /// person may approve, oldest deadline first, at most [`TOGETHER_MAX`].
-    pub async fn identical_requests(
-        &self,
-        who: &SignedIn,
-        of: RequestId,
-    ) -> Result<Vec<PendingItem>, BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
-        let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
-        let mut alike = Vec::new();
-        for Pending { facts, voted, .. } in requests::pending(&mut reader, who.person.id).await? {
-            let approve = self.permission(who, Verb::Approve, &Resource::Request(facts.clone()));
-            if voted || facts.action != like.action || approve.why_not().is_some() {
-                continue;
-            }
-            let Some(request) = requests::load(&mut reader, facts.id).await? else { continue };
-            if identical(&request, &like) && request.tier() == Tier::Low {
-                alike.push(PendingItem { request, agent: facts.agent, approve, voted });
-            }
-        }
-        alike.truncate(TOGETHER_MAX);
-        Ok(alike)
-    }
-
     /// Approves what was shown of each, all of them or none.
     pub async fn approve_identical(
         &self,
@@ -109,24 +77,8 @@ impl Broker {
     }
 }
 
-impl InboxGroup {
-    /// One of several that the person may approve together, among those that are shown.
-    pub fn approvable_with(&self) -> Option<RequestId> {
-        let low = |one: &&PendingItem| {
-            !one.voted && one.approve.why_not().is_none() && one.request.tier() == Tier::Low
-        };
-        let mut low: Vec<_> = self.members.iter().filter(low).map(|one| &one.request).collect();
-        while let Some(last) = low.pop() {
-            if low.iter().any(|other| identical(other, last)) {
-                return Some(last.id);
-            }
-        }
-        None
-    }
-}
-
 /// Whether two requests ask for the same thing, wherever.
-fn identical(one: &Request, other: &Request) -> bool {
+pub(in crate::broker) fn identical(one: &Request, other: &Request) -> bool {
     one.action == other.action && one.term == other.term
 }
 

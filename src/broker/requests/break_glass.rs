@@ -1,13 +1,14 @@
-//! A lead on call lets a request run without the people who are missing.
+//! A lead on call lets a request run without the people who are missing; afterwards another
+//! person reviews it.
 
 use super::vote::VoteContext;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         facts::Verb,
         id::RequestId,
         lifecycle::{Ballot, Displayed},
-        proposal::check_reason,
+        proposal::{REASON_CHARS_MAX, check_reason, check_text},
         request::{Request, Vote},
     },
     store::requests,
@@ -39,5 +40,26 @@ impl Broker {
             })
         });
         self.record_refused_vote(who, id, Verb::BreakGlass, done.await).await
+    }
+
+    /// Writes down what was found when looking back at a broken glass. Nothing is sent.
+    pub async fn review(
+        &self,
+        who: &SignedIn,
+        id: RequestId,
+        finding: &str,
+    ) -> Result<Request, BrokerError> {
+        let now = self.clock().now();
+        let allowed = format!("1 to {REASON_CHARS_MAX} characters that say what you found");
+        check_text("finding", finding, &allowed)?;
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let VoteContext { request, may, person, .. } =
+                    self.vote_context(tx, who, id, (Verb::Review, now)).await?;
+                let transition = request.review(&person, finding, &may, now)?;
+                Ok(requests::advance(tx, transition, now).await?)
+            })
+        });
+        self.record_refused_vote(who, id, Verb::Review, done.await).await
     }
 }

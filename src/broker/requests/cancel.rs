@@ -1,7 +1,7 @@
 //! The agent that asked, or its owner, takes a request back.
 
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::{Actor, Agent},
         facts::{Principal, Resource, Verb},

@@ -2,7 +2,7 @@
 
 use super::vote::VoteContext;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
         audit::{AuditDetail, AuditEvent, detail::request::CommentFacts},

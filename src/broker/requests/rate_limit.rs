@@ -1,72 +1,19 @@
 //! How much an agent may have open and how often it may ask: an agent that asks and asks wears
 //! people down until somebody clicks yes.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
-
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{
+        Broker, BrokerError,
+        in_flight::{AT_ONCE_MAX, Slot},
+    },
     domain::{
         Time,
+        action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
-        id::AgentId,
     },
     store::{Read, audit, requests},
 };
-
-/// How much an agent may ask for. Repeating an open ask counts for nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AgentLimits {
-    /// Requests of one agent that wait for people, for the worker or for an answer.
-    pub open_requests_max: u64,
-    /// Asks of one agent within a minute, refused ones included.
-    pub asks_per_minute_max: u64,
-}
-
-impl Default for AgentLimits {
-    fn default() -> Self {
-        Self { open_requests_max: 20, asks_per_minute_max: 30 }
-    }
-}
-
-/// So many asks of one agent are looked into at the same time.
-const AT_ONCE_MAX: u32 = 4;
-
-/// The asks that are being looked into.
-#[derive(Debug, Clone, Default)]
-pub(in crate::broker) struct InFlight(Arc<Mutex<BTreeMap<AgentId, u32>>>);
-
-/// One ask that is being looked into, until it is dropped.
-#[derive(Debug)]
-pub(in crate::broker) struct Slot {
-    asking: InFlight,
-    agent: AgentId,
-}
-
-impl InFlight {
-    fn acquire(&self, agent: AgentId) -> Option<Slot> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(agent).or_default();
-        if *count >= AT_ONCE_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(Slot { asking: self.clone(), agent })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut all = self.asking.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get_mut(&self.agent) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) | None => drop(all.remove(&self.agent)),
-        }
-    }
-}
 
 impl Broker {
     /// A place among the agent's asks. Fails when it asks too much at once or too often.
@@ -133,5 +80,27 @@ impl Broker {
                 })
             })
             .await
+    }
+
+    /// Writes down that an agent's proposal was refused before it became a request, and gives the
+    /// reason back.
+    pub async fn refuse_proposal(
+        &self,
+        agent: &Agent,
+        kind: ActionKind,
+        why: BrokerError,
+    ) -> BrokerError {
+        let why = self.check_rate_now(agent).await.err().unwrap_or(why);
+        if matches!(why, BrokerError::RateLimited(_)) {
+            let noted = self.record_throttled(agent, &why.to_string()).await;
+            return noted.err().unwrap_or(why);
+        }
+        let detail = AuditDetail::ProposalRefused(RefusalFacts { why: why.to_string() });
+        let mut event = AuditEvent::new(Actor::from(agent), None, detail);
+        event.action = Some(kind.name().to_owned());
+        match self.record(&event).await {
+            Ok(()) => why,
+            Err(error) => error.into(),
+        }
     }
 }

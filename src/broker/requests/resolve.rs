@@ -2,7 +2,7 @@
 
 use super::vote::VoteContext;
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Finding,
         proposal::check_reason, request::Request,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::evaluate::criticality;
+use super::draft::{Draft, load};
 use crate::{
     broker::{Broker, BrokerError},
     connector::Connector,
@@ -10,18 +10,14 @@ use crate::{
         Time,
         action::{ActionKind, Term, duration_text},
         actor::Agent,
-        decision::{Decision, NOTHING_LEFT, Reason, Tally, Verdict},
         digest::Digest,
         endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
         facts::AlertFacts,
         id::RequestId,
         proposal::{InvalidField, Proposal},
-        request::{Request, Skipped, State, Target},
+        request::Request,
     },
-    store::{
-        Read, StoreError, Tx, accounts,
-        requests::{self, AskKey},
-    },
+    store::{Read, requests},
 };
 
 impl Broker {
@@ -125,104 +121,6 @@ impl Broker {
             }
         }
     }
-
-    /// The request as it would be stored, but for policy's answer.
-    pub(in crate::broker) fn draft(
-        &self,
-        agent: &Agent,
-        proposal: &Proposal,
-        inventory: Inventory,
-        (manager, alert): (&str, AlertFacts),
-    ) -> Request {
-        let now = self.clock().now();
-        let (mut targets, mut skipped) = (Vec::new(), Vec::new());
-        for Candidate { endpoint, command, .. } in inventory.candidates {
-            match command {
-                Err(reason) => skipped.push(Skipped { endpoint, reason }),
-                Ok(command) => {
-                    let criticality = criticality(self.settings(), &endpoint.groups);
-                    targets.push(Target::new(endpoint, criticality, command));
-                }
-            }
-        }
-        Request {
-            id: self.clock().id(),
-            version: 1,
-            agent: agent.id,
-            agent_name: agent.name.clone(),
-            owner: agent.owner,
-            issuer: agent.issuer,
-            undoes: None,
-            asked_by: None,
-            action: proposal.action.clone(),
-            term: proposal.term,
-            claim: proposal.claim.clone(),
-            fleet_wide: proposal.selection == Selection::All,
-            manager: manager.to_owned(),
-            targets,
-            skipped,
-            alert,
-            digest: Digest::ZERO,
-            asked_at: now,
-            deadline: now + self.settings().decide_within,
-            state: State::Pending,
-            votes: Vec::new(),
-            decision: placeholder_decision(now),
-            attempts: Vec::new(),
-            held_because: None,
-            review: None,
-        }
-    }
-
-    /// Decides about a draft and stores it.
-    pub(in crate::broker) async fn store_draft(
-        &self,
-        tx: &mut Tx<'_>,
-        agent: &Agent,
-        draft: &Draft,
-    ) -> Result<Request, BrokerError> {
-        // The token may be revoked or replaced by now; what a person asks for does not rest on it.
-        let by_person = draft.request.asked_by.is_some();
-        let agent = accounts::agent_by_id(tx, agent.id)
-            .await?
-            .filter(|now| by_person || (!now.revoked && now.issued_at == agent.issued_at))
-            .ok_or(BrokerError::NotFound)?;
-        let now = draft.request.asked_at;
-        if !by_person {
-            // Others of its asks may have been stored in the meantime.
-            self.check_rate(tx, &agent, now).await?;
-            self.check_open_limit(tx, &agent, now).await?;
-        }
-        let mut request = draft.request.clone();
-        let decision = self.decide_first(tx, &request, &agent, now).await?;
-        exclude_denied(&mut request, &decision);
-        request.decision = decision;
-        if request.targets.is_empty() && request.decision.verdict != Verdict::Deny {
-            request.decision.verdict = Verdict::Deny;
-        }
-        if request.targets.is_empty() && request.decision.errors.is_empty() {
-            request.decision.reasons = vec![nothing_left(&request)];
-        }
-        request.digest = request.computed_digest();
-        let asked = request.submit(self.use_by(now), now);
-        let origin = AskKey {
-            proposal: draft.proposal,
-            ask: draft.ask,
-            idempotency_key: draft.idempotency_key.as_deref(),
-        };
-        requests::insert(tx, &asked, origin, now).await?;
-        Ok(asked.into_request())
-    }
-}
-
-/// A request that is not stored yet, and how it is recognised when it is asked for again.
-pub(in crate::broker) struct Draft {
-    pub(in crate::broker) request: Request,
-    /// The digest of what was proposed.
-    pub(in crate::broker) proposal: Digest,
-    /// The digest of what was asked for, whatever the words.
-    pub(in crate::broker) ask: Digest,
-    pub(in crate::broker) idempotency_key: Option<String>,
 }
 
 /// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is no
@@ -294,57 +192,5 @@ async fn find_repeated(
             allowed: "a new key for a new proposal".to_owned(),
         }
         .into()),
-    }
-}
-
-pub(in crate::broker) async fn load(
-    read: &mut impl Read,
-    id: RequestId,
-) -> Result<Request, BrokerError> {
-    let missing = || StoreError::Inconsistent {
-        table: "request",
-        id: id.to_string(),
-        why: "it was there a moment ago".to_owned(),
-    };
-    Ok(requests::load(read, id).await?.ok_or_else(missing)?)
-}
-
-/// Endpoints that policy keeps out of a fleet-wide request join those that are skipped.
-fn exclude_denied(request: &mut Request, decision: &Decision) {
-    let targets = std::mem::take(&mut request.targets);
-    for target in targets {
-        match decision.kept_out.iter().find(|(id, _)| *id == target.endpoint.id) {
-            None => request.targets.push(target),
-            Some((_, reasons)) => {
-                let why: Vec<_> = reasons.iter().map(|reason| reason.why.as_str()).collect();
-                let reason = SkipReason::Policy(why.join("; "));
-                request.skipped.push(Skipped { endpoint: target.endpoint, reason });
-            }
-        }
-    }
-}
-
-/// Why a request without endpoints is denied.
-fn nothing_left(request: &Request) -> Reason {
-    let mut reasons: Vec<_> = request.skipped.iter().map(|s| s.reason.to_string()).collect();
-    reasons.sort();
-    reasons.dedup();
-    let why = match reasons.as_slice() {
-        [] => "the manager has no endpoint".to_owned(),
-        reasons => format!("no endpoint is left: {}", reasons.join("; ")),
-    };
-    Reason { policy: NOTHING_LEFT.to_owned(), why }
-}
-
-fn placeholder_decision(at: Time) -> Decision {
-    Decision {
-        verdict: Verdict::Deny,
-        reasons: Vec::new(),
-        errors: Vec::new(),
-        kept_out: Vec::new(),
-        policy_hash: Digest::ZERO,
-        tally: Tally::NONE,
-        break_glass: false,
-        at,
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::submit::{Draft, load};
+use super::draft::{Draft, load};
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Agent,
         digest::Canonical,

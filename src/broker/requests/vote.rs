@@ -2,7 +2,7 @@
 //! the person, the agent, policy's answer.
 
 use crate::{
-    broker::{Broker, BrokerError, admin::sessions::SignedIn},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         Time,
         actor::{Agent, Person},

@@ -1,7 +1,6 @@
 //! The endpoints of a request, one by one or counted.
 
-use std::collections::BTreeMap;
-
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{LISTED_ENDPOINTS_MAX, spoken};
@@ -11,68 +10,120 @@ use crate::domain::{
 };
 
 /// What an endpoint's own alert proves of a response that started there, and not more.
-pub(in crate::mcp) const PROVES_START: &str = "the script started on this endpoint";
+const PROVES_START: &str = "the script started on this endpoint";
 /// What it proves of one that ended there.
-pub(in crate::mcp) const PROVES_END: &str = "the endpoint took the response back";
+const PROVES_END: &str = "the endpoint took the response back";
+/// The outcome of an endpoint of which nothing is known so far.
+const NO_OUTCOME: &str = "none";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Endpoints<'a> {
+    /// How many endpoints take part.
     selected: u64,
+    /// All endpoints by outcome.
     counts: EndpointCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("description" = listed("Endpoints that were asked for and take no part.")))]
     skipped: Option<Vec<SkippedAnswer<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("description" = listed("The endpoints that take part.")))]
     outcomes: Option<Vec<EndpointAnswer<'a>>>,
 }
 
-#[derive(Serialize)]
-pub(super) struct EndpointCounts {
-    selected: u64,
-    skipped: u64,
-    #[serde(flatten)]
-    outcomes: BTreeMap<&'static str, u64>,
+/// The description of a list that is left out where it is long.
+fn listed(what: &str) -> String {
+    format!("{what} Absent where there are more than {LISTED_ENDPOINTS_MAX}: see counts.")
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+pub(super) struct EndpointCounts {
+    /// Endpoints that take part.
+    selected: u64,
+    /// Endpoints that were asked for and take no part.
+    skipped: u64,
+    /// The endpoint's own alert, or a person, says that it started.
+    confirmed: u64,
+    /// Its time is over.
+    ended: u64,
+    /// Certainly nothing was sent.
+    not_sent: u64,
+    /// The manager refused.
+    refused: u64,
+    /// An undo was sent after it.
+    reverted: u64,
+    /// The manager queued the command; not that it ran.
+    sent: u64,
+    /// Sent, and the endpoint's own alert did not come in time.
+    unconfirmed: u64,
+    /// It may or may not have been sent.
+    unknown: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct EndpointHead<'a> {
+    /// The endpoint's id.
     id: &'a str,
+    /// The endpoint's name. Text from outside.
     name: &'a str,
+    /// Manager and id, as agent_ids take them; present where there are several managers.
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SkippedAnswer<'a> {
     #[serde(flatten)]
     named: EndpointHead<'a>,
+    /// Why it takes no part. Text from outside.
     why: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct EndpointAnswer<'a> {
     #[serde(flatten)]
     named: EndpointHead<'a>,
+    /// sent: the manager queued it, not that it ran. confirmed: it started there. unconfirmed: no
+    /// alert shows that it started. refused: by the manager. not_sent: certainly nothing was sent.
+    /// unknown: it may or may not have run, never repeat it. ended: its time is over. reverted: an
+    /// undo was sent after it. none: nothing so far.
+    #[schemars(extend("enum" = outcome_names().collect::<Vec<_>>()))]
     outcome: &'static str,
+    /// The manager's code of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
+    /// More about the outcome. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    /// When it ends there by itself (RFC 3339, UTC); present where it may be active.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
+    /// The endpoint's own alert.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceAnswer<'a>>,
+    /// What speaks against its effect there. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<&'a str>,
+    /// The request that took it back there.
     #[serde(skip_serializing_if = "Option::is_none")]
     reverted_by: Option<String>,
 }
 
-#[derive(Serialize)]
+fn outcome_names() -> impl Iterator<Item = &'static str> {
+    Outcome::NAMES.into_iter().chain([NO_OUTCOME])
+}
+
+#[derive(Serialize, JsonSchema)]
 struct EvidenceAnswer<'a> {
+    /// The index that holds the alert.
     index: &'a str,
+    /// The alert's id in that index.
     alert: &'a str,
+    /// The rule that fired.
     rule: &'a str,
+    /// When the endpoint did it (RFC 3339, UTC).
     at: String,
+    /// What the alert proves, and not more.
+    #[schemars(extend("enum" = [PROVES_START, PROVES_END]))]
     proves: &'static str,
 }
 
@@ -102,8 +153,21 @@ impl<'a> Endpoints<'a> {
 
 impl From<Counts> for EndpointCounts {
     fn from(counts: Counts) -> Self {
-        let outcomes = Outcome::NAMES.into_iter().zip(counts.outcomes).collect();
-        Self { selected: counts.targets, skipped: counts.skipped, outcomes }
+        // In the order of `Outcome::NAMES`.
+        let [sent, refused, not_sent, unknown, confirmed, unconfirmed, ended, reverted] =
+            counts.outcomes;
+        Self {
+            selected: counts.targets,
+            skipped: counts.skipped,
+            confirmed,
+            ended,
+            not_sent,
+            refused,
+            reverted,
+            sent,
+            unconfirmed,
+            unknown,
+        }
     }
 }
 
@@ -117,7 +181,7 @@ fn met<'a>(request: &Request, target: &'a Target, named: EndpointHead<'a>) -> En
         outcome.filter(|outcome| outcome.may_be_active()).and_then(|_| request.ends(target));
     EndpointAnswer {
         named,
-        outcome: outcome.map_or("none", Outcome::name),
+        outcome: outcome.map_or(NO_OUTCOME, Outcome::name),
         code: outcome.and_then(Outcome::code),
         detail: outcome.map(Outcome::detail).filter(|detail| !detail.is_empty()),
         until: until.map(spoken),

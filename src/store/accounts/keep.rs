@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{agent, changed_one, write_scopes};
+use super::{agent, changed_one};
 use crate::{
     domain::{
         Time,
@@ -13,7 +13,7 @@ use crate::{
     },
     store::{
         Read, StoreError, Tx,
-        row::{At, count, integer, text},
+        row::{At, count, text},
     },
 };
 
@@ -64,8 +64,8 @@ pub async fn session_counts(
     rows.iter()
         .map(|row| {
             let id = text(row, "person_id")?;
-            let id = At { table: "session", id: &id }.read(&id, |text| text.parse().ok())?;
-            Ok((id, count(integer(row, "number")?)))
+            let person = At { table: "session", id: &id }.parse(&id)?;
+            Ok((person, count(row, "number")?))
         })
         .collect()
 }
@@ -88,9 +88,11 @@ pub async fn set_scopes(
     id: AgentId,
     scopes: &[ActionKind],
 ) -> Result<(), StoreError> {
+    let id = id.to_string();
+    let scopes = At { table: "agent", id: &id }.to_json(&scopes)?;
     let done = sqlx::query("UPDATE agent SET scopes = $2 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(write_scopes(scopes))
+        .bind(&id)
+        .bind(scopes)
         .execute(tx.connection())
         .await?;
     changed_one(done.rows_affected())

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
-use super::{id_text, list::action};
+use super::{id_text, load::action};
 use crate::{
     domain::{
         Time,
@@ -73,20 +73,20 @@ pub async fn active(
 
 fn read_row(row: &SqliteRow) -> Result<ActiveTarget, StoreError> {
     let id = text(row, "id")?;
-    let at = At { table: "request_endpoint", id: &id };
-    let (action, term) = action(at, row)?;
-    let since = at.time(integer(row, "since")?)?;
+    let row = At { table: "request_endpoint", id: &id }.columns(row);
+    let (action, term) = action(row)?;
+    let since = row.time("since")?;
     let known = |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name);
     Ok(ActiveTarget {
-        request: at.read(&id, |text| text.parse().ok())?,
-        manager: text(row, "manager")?,
-        outcome: at.read(&text(row, "outcome")?, known)?,
+        request: row.parse("id")?,
+        manager: row.text("manager")?,
+        outcome: row.read("outcome", known)?,
         ends: term.seconds().map(|seconds| since + TimeDelta::seconds(seconds.into())),
         since,
         action,
         term,
-        endpoint: at.read(&text(row, "endpoint_id")?, EndpointId::parse)?,
-        name: text(row, "name")?,
+        endpoint: row.read("endpoint_id", EndpointId::parse)?,
+        name: row.text("name")?,
     })
 }
 
@@ -121,9 +121,8 @@ pub async fn open_undo(
     .await?;
     row.map(|row| {
         let id = text(&row, "id")?;
-        let at = At { table: "request", id: &id };
-        let state = at.read(&text(&row, "state")?, StateName::parse)?;
-        Ok((at.read(&id, |text| text.parse().ok())?, state))
+        let row = At { table: "request", id: &id }.columns(&row);
+        Ok((row.parse("id")?, row.parse("state")?))
     })
     .transpose()
 }

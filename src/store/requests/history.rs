@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         Read, StoreError,
-        row::{At, count, integer, maybe_integer, text},
+        row::{At, count, text},
     },
 };
 
@@ -34,9 +34,8 @@ pub async fn same_key(
     .await?;
     row.map(|row| {
         let id = text(&row, "id")?;
-        let at = At { table: "request", id: &id };
-        let digest = at.read(&text(&row, "proposal_digest")?, Digest::parse)?;
-        Ok((at.read(&id, |text| text.parse().ok())?, digest))
+        let row = At { table: "request", id: &id }.columns(&row);
+        Ok((row.parse("id")?, row.read("proposal_digest", Digest::parse)?))
     })
     .transpose()
 }
@@ -77,7 +76,7 @@ pub async fn ran_since(
     .bind(since.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
-    Ok(count(integer(&row, "number")?))
+    count(&row, "number")
 }
 
 /// How many requests of an agent, but for one, were denied or rejected since a moment. What people
@@ -98,7 +97,7 @@ pub async fn refused_since(
     .bind(since.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
-    Ok(count(integer(&row, "number")?))
+    count(&row, "number")
 }
 
 /// Endpoints on which this action with this target has an unknown outcome, in requests but one. An
@@ -121,7 +120,7 @@ pub async fn unknown_outcomes(
     .fetch_all(read.connection())
     .await?;
     let at = At { table: "request_endpoint", id: "of an unknown outcome" };
-    rows.iter().map(|row| at.read(&text(row, "endpoint_id")?, EndpointId::parse)).collect()
+    rows.iter().map(|row| at.columns(row).read("endpoint_id", EndpointId::parse)).collect()
 }
 
 /// How many requests that an agent had asked by a moment are open, but for one: they wait for
@@ -141,7 +140,7 @@ pub async fn open_count(
     .bind(super::id_text(except))
     .fetch_one(read.connection())
     .await?;
-    Ok(count(integer(&row, "number")?))
+    count(&row, "number")
 }
 
 /// How often an agent asked in the minute before a moment, but for one request: what became a
@@ -165,7 +164,7 @@ pub async fn asks_in_minute(
     .bind(by.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
-    Ok(count(integer(&row, "number")?))
+    count(&row, "number")
 }
 
 /// Whether an event of this kind was written for an actor since a moment.
@@ -183,7 +182,7 @@ pub async fn noted_since(
     .bind(agent.to_string())
     .fetch_one(read.connection())
     .await?;
-    Ok(integer(&row, "number")? > 0)
+    Ok(count(&row, "number")? > 0)
 }
 
 /// When a person last rejected the same action on the same target, before the agent asked this.
@@ -202,5 +201,5 @@ pub async fn rejected_at(
     .bind(request.asked_at.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
-    At { table: "request", id: "of a rejection" }.maybe_time(maybe_integer(&row, "at")?)
+    At { table: "request", id: "of a rejection" }.columns(&row).maybe_time("at")
 }

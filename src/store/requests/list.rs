@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::id_text;
+use super::{id_text, load::action};
 use crate::{
     domain::{
         Time,
@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         Read, StoreError,
-        row::{At, count, integer, maybe_integer, maybe_text, text},
+        row::{At, count, text},
     },
 };
 
@@ -106,37 +106,28 @@ pub async fn list(
 
 fn summary(row: &SqliteRow) -> Result<RequestSummary, StoreError> {
     let id = text(row, "id")?;
-    let at = At { table: "request", id: &id };
-    let undoes = maybe_text(row, "undoes")?;
-    let (action, term) = action(at, row)?;
-    let number = |column| Ok::<_, StoreError>(count(integer(row, column)?));
-    let mut counts =
-        Counts { targets: number("targets")?, skipped: number("skipped")?, ..Counts::default() };
-    for (name, count) in Outcome::NAMES.into_iter().zip(&mut counts.outcomes) {
-        *count = number(name)?;
+    let columns = At { table: "request", id: &id }.columns(row);
+    let (action, term) = action(columns)?;
+    let mut counts = Counts {
+        targets: count(row, "targets")?,
+        skipped: count(row, "skipped")?,
+        ..Counts::default()
+    };
+    for (name, number) in Outcome::NAMES.into_iter().zip(&mut counts.outcomes) {
+        *number = count(row, name)?;
     }
     Ok(RequestSummary {
-        id: at.read(&id, |text| text.parse().ok())?,
-        agent_name: text(row, "agent_name")?,
-        undoes: undoes.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
+        id: columns.parse("id")?,
+        agent_name: columns.text("agent_name")?,
+        undoes: columns.maybe_parse("undoes")?,
         action,
         term,
-        state: at.read(&text(row, "state")?, StateName::parse)?,
-        asked_at: at.time(integer(row, "asked_at")?)?,
-        deadline: at.time(integer(row, "deadline")?)?,
-        approvals: number("approvals")?,
+        state: columns.parse("state")?,
+        asked_at: columns.time("asked_at")?,
+        deadline: columns.time("deadline")?,
+        approvals: count(row, "approvals")?,
         counts,
     })
-}
-
-pub(super) fn action(at: At<'_>, row: &SqliteRow) -> Result<(Action, Term), StoreError> {
-    let kind = at.read(&text(row, "action")?, ActionKind::parse)?;
-    let action = at.read(&text(row, "argument")?, |text| Action::parse(kind, text).ok())?;
-    let term = match maybe_integer(row, "term_seconds")? {
-        None => Term::Permanent,
-        Some(seconds) => Term::Seconds(at.number(seconds)?),
-    };
-    Ok((action, term))
 }
 
 /// The approved requests of a manager, oldest first, for the worker.
@@ -158,7 +149,7 @@ pub async fn approved_count(read: &mut impl Read, manager: &str) -> Result<u64, 
     .bind(manager)
     .fetch_one(read.connection())
     .await?;
-    Ok(count(integer(&row, "number")?))
+    count(&row, "number")
 }
 
 /// Requests that are being sent, of one manager or of all: after a start, those that a crash left.
@@ -234,5 +225,5 @@ pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, 
 
 pub(super) fn ids(rows: &[SqliteRow]) -> Result<Vec<RequestId>, StoreError> {
     let at = At { table: "request", id: "by id" };
-    rows.iter().map(|row| at.read(&text(row, "id")?, |text| text.parse().ok())).collect()
+    rows.iter().map(|row| at.columns(row).parse("id")).collect()
 }

@@ -4,11 +4,10 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::{
     Read, StoreError, accounts,
-    row::{At, integer, maybe_integer, maybe_text, read_alert, read_decision, read_evidence, text},
+    row::{At, Columns, text},
 };
 use crate::domain::{
-    action::{Action, ActionKind, Term},
-    actor::Role,
+    action::{Action, Term},
     digest::Digest,
     endpoint::{Endpoint, EndpointId, Platform, SkipReason},
     id::RequestId,
@@ -28,85 +27,81 @@ pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>
         .await?;
     let Some(row) = row else { return Ok(None) };
     let at = At { table: "request", id: &key };
-    let mut request = request(at, id, &row)?;
+    let mut request = request(at, id, at.columns(&row))?;
     (request.targets, request.skipped) = endpoints(read, at).await?;
     request.votes = votes(read, at).await?;
     request.attempts = attempts(read, at).await?;
     Ok(Some(request))
 }
 
-fn request(at: At<'_>, id: RequestId, row: &SqliteRow) -> Result<Request, StoreError> {
-    let parsed = |column| text(row, column);
-    let kind = at.read(&parsed("action")?, ActionKind::parse)?;
-    let term = match maybe_integer(row, "term_seconds")? {
-        None => Term::Permanent,
-        Some(seconds) => Term::Seconds(at.number(seconds)?),
-    };
-    let issuer = maybe_text(row, "issuer_id")?;
-    let undoes = maybe_text(row, "undoes")?;
-    let confidence = maybe_integer(row, "confidence")?;
+fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, StoreError> {
+    let (action, term) = action(row)?;
     Ok(Request {
         id,
-        version: at.number(integer(row, "version")?)?,
-        agent: at.read(&parsed("agent_id")?, |text| text.parse().ok())?,
-        agent_name: parsed("agent_name")?,
-        owner: at.read(&parsed("owner_id")?, |text| text.parse().ok())?,
-        issuer: issuer.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
-        undoes: undoes.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
-        asked_by: asker(at, row)?,
-        action: at.read(&parsed("argument")?, |text| Action::parse(kind, text).ok())?,
+        version: row.number("version")?,
+        agent: row.parse("agent_id")?,
+        agent_name: row.text("agent_name")?,
+        owner: row.parse("owner_id")?,
+        issuer: row.maybe_parse("issuer_id")?,
+        undoes: row.maybe_parse("undoes")?,
+        asked_by: asker(row)?,
+        action,
         term,
         claim: Claim {
-            reason: parsed("reason")?,
-            alert_id: maybe_text(row, "alert_id")?,
-            confidence: confidence.map(|number| at.number(number)).transpose()?,
+            reason: row.text("reason")?,
+            alert_id: row.maybe_text("alert_id")?,
+            confidence: row.maybe_number("confidence")?,
         },
-        fleet_wide: integer(row, "fleet_wide")? == 1,
-        manager: parsed("manager")?,
+        fleet_wide: row.flag("fleet_wide")?,
+        manager: row.text("manager")?,
         targets: Vec::new(),
         skipped: Vec::new(),
-        alert: read_alert(at, &parsed("alert")?)?,
-        digest: at.read(&parsed("digest")?, Digest::parse)?,
-        asked_at: at.time(integer(row, "asked_at")?)?,
-        deadline: at.time(integer(row, "deadline")?)?,
+        alert: row.json("alert")?,
+        digest: row.read("digest", Digest::parse)?,
+        asked_at: row.time("asked_at")?,
+        deadline: row.time("deadline")?,
         state: state(at, row)?,
         votes: Vec::new(),
-        decision: read_decision(at, &parsed("decision")?)?,
+        decision: row.json("decision")?,
         attempts: Vec::new(),
-        held_because: maybe_text(row, "held_because")?,
-        review: review(at, row)?,
+        held_because: row.maybe_text("held_because")?,
+        review: review(row)?,
     })
 }
 
-fn review(at: At<'_>, row: &SqliteRow) -> Result<Option<PostReview>, StoreError> {
-    let moment = |column| at.maybe_time(maybe_integer(row, column)?);
-    let Some(due_at) = moment("review_due_at")? else { return Ok(None) };
-    let done = match moment("reviewed_at")? {
+/// What a request does and for how long.
+pub(super) fn action(row: Columns<'_>) -> Result<(Action, Term), StoreError> {
+    let kind = row.parse("action")?;
+    let action = row.read("argument", |text| Action::parse(kind, text).ok())?;
+    let term = row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds);
+    Ok((action, term))
+}
+
+fn review(row: Columns<'_>) -> Result<Option<PostReview>, StoreError> {
+    let Some(due_at) = row.maybe_time("review_due_at")? else { return Ok(None) };
+    let done = match row.maybe_time("reviewed_at")? {
         None => None,
         Some(at) => Some(Reviewed {
-            by: text(row, "reviewed_by")?,
-            finding: text(row, "review_finding")?,
+            by: row.text("reviewed_by")?,
+            finding: row.text("review_finding")?,
             at,
         }),
     };
     Ok(Some(PostReview { due_at, done }))
 }
 
-fn asker(at: At<'_>, row: &SqliteRow) -> Result<Option<Requester>, StoreError> {
-    let Some(person) = maybe_text(row, "asker_id")? else { return Ok(None) };
-    Ok(Some(Requester {
-        person: at.read(&person, |text| text.parse().ok())?,
-        name: text(row, "asker_name")?,
-        role: at.read(&text(row, "asker_role")?, |text| text.parse::<Role>().ok())?,
-    }))
+fn asker(row: Columns<'_>) -> Result<Option<Requester>, StoreError> {
+    let Some(person) = row.maybe_parse("asker_id")? else { return Ok(None) };
+    let (name, role) = (row.text("asker_name")?, row.parse("asker_role")?);
+    Ok(Some(Requester { person, name, role }))
 }
 
-fn state(at: At<'_>, row: &SqliteRow) -> Result<State, StoreError> {
-    let name = at.read(&text(row, "state")?, StateName::parse)?;
-    let use_by = at.maybe_time(maybe_integer(row, "use_by")?)?;
-    let ended = at.maybe_time(maybe_integer(row, "ended_at")?)?;
-    let by = maybe_text(row, "ended_by")?;
-    let reason = maybe_text(row, "ended_reason")?;
+fn state(at: At<'_>, row: Columns<'_>) -> Result<State, StoreError> {
+    let name = row.parse("state")?;
+    let use_by = row.maybe_time("use_by")?;
+    let ended = row.maybe_time("ended_at")?;
+    let by = row.maybe_text("ended_by")?;
+    let reason = row.maybe_text("ended_reason")?;
     let read = || {
         Some(match name {
             StateName::Pending => State::Pending,
@@ -159,11 +154,12 @@ async fn endpoints(
     .await?;
     let (mut targets, mut skipped) = (Vec::new(), Vec::new());
     for row in &rows {
-        let endpoint = endpoint(at, row)?;
-        match maybe_text(row, "skip_code")? {
+        let row = at.columns(row);
+        let endpoint = endpoint(row)?;
+        match row.maybe_text("skip_code")? {
             None => targets.push(target(at, endpoint, row)?),
             Some(code) => {
-                let detail = text(row, "skip_detail")?;
+                let detail = row.text("skip_detail")?;
                 let reason = at.read(&code, |code| SkipReason::from_parts(code, detail))?;
                 skipped.push(Skipped { endpoint, reason });
             }
@@ -172,46 +168,38 @@ async fn endpoints(
     Ok((targets, skipped))
 }
 
-fn endpoint(at: At<'_>, row: &SqliteRow) -> Result<Endpoint, StoreError> {
-    let groups = at.json(&text(row, "endpoint_groups")?)?;
-    let groups = groups.as_array().map(|groups| {
-        groups.iter().filter_map(|group| group.as_str().map(str::to_owned)).collect()
-    });
+fn endpoint(row: Columns<'_>) -> Result<Endpoint, StoreError> {
     Ok(Endpoint {
-        id: at.read(&text(row, "endpoint_id")?, EndpointId::parse)?,
-        name: text(row, "name")?,
-        date_added: text(row, "date_added")?,
-        platform: Platform::parse(&text(row, "platform")?),
-        groups: groups.ok_or_else(|| at.wrong("the groups are no list"))?,
-        address: maybe_text(row, "address")?,
+        id: row.read("endpoint_id", EndpointId::parse)?,
+        name: row.text("name")?,
+        date_added: row.text("date_added")?,
+        platform: Platform::parse(&row.text("platform")?),
+        groups: row.json("endpoint_groups")?,
+        address: row.maybe_text("address")?,
     })
 }
 
-fn target(at: At<'_>, endpoint: Endpoint, row: &SqliteRow) -> Result<Target, StoreError> {
-    let attempt = maybe_text(row, "attempt_id")?;
-    let moment = |column| at.maybe_time(maybe_integer(row, column)?);
+fn target(at: At<'_>, endpoint: Endpoint, row: Columns<'_>) -> Result<Target, StoreError> {
     Ok(Target {
-        attempt: attempt.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
-        outcome: maybe_text(row, "outcome")?.map(|name| outcome(at, name, row)).transpose()?,
-        outcome_at: moment("outcome_at")?,
-        since: moment("since")?,
-        doubt: maybe_text(row, "doubt")?,
-        watch_until: moment("watch_until")?,
-        ..Target::new(endpoint, at.number(integer(row, "criticality")?)?, text(row, "command")?)
+        attempt: row.maybe_parse("attempt_id")?,
+        outcome: row.maybe_text("outcome")?.map(|name| outcome(at, name, row)).transpose()?,
+        outcome_at: row.maybe_time("outcome_at")?,
+        since: row.maybe_time("since")?,
+        doubt: row.maybe_text("doubt")?,
+        watch_until: row.maybe_time("watch_until")?,
+        ..Target::new(endpoint, row.number("criticality")?, row.text("command")?)
     })
 }
 
-fn outcome(at: At<'_>, name: String, row: &SqliteRow) -> Result<Outcome, StoreError> {
-    let evidence = maybe_text(row, "evidence")?;
-    let reverted_by = maybe_text(row, "reverted_by")?;
+fn outcome(at: At<'_>, name: String, row: Columns<'_>) -> Result<Outcome, StoreError> {
     let parts = OutcomeParts {
-        code: maybe_integer(row, "outcome_code")?.map(|code| at.number(code)).transpose()?,
-        detail: maybe_text(row, "outcome_detail")?.unwrap_or_default(),
-        evidence: evidence.map(|text| read_evidence(at, &text)).transpose()?,
-        reverted_by: reverted_by.map(|id| at.read(&id, |text| text.parse().ok())).transpose()?,
+        code: row.maybe_number("outcome_code")?,
+        detail: row.maybe_text("outcome_detail")?.unwrap_or_default(),
+        evidence: row.maybe_json("evidence")?,
+        reverted_by: row.maybe_parse("reverted_by")?,
         name,
     };
-    let wrong = at.wrong(format!("{parts:?} is no outcome"));
+    let wrong = at.wrong(format!("{parts:?} is not an outcome"));
     Outcome::from_parts(parts).ok_or(wrong)
 }
 
@@ -225,12 +213,13 @@ async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError
     .fetch_all(read.connection())
     .await?;
     let vote = |row: &SqliteRow| {
+        let vote = at.columns(row);
         Ok(Vote {
             person: accounts::person(row)?,
-            digest: at.read(&text(row, "digest")?, Digest::parse)?,
-            comment: text(row, "comment")?,
-            at: at.time(integer(row, "at")?)?,
-            break_glass: integer(row, "break_glass")? == 1,
+            digest: vote.read("digest", Digest::parse)?,
+            comment: vote.text("comment")?,
+            at: vote.time("at")?,
+            break_glass: vote.flag("break_glass")?,
         })
     };
     rows.iter().map(vote).collect()
@@ -242,13 +231,14 @@ async fn attempts(read: &mut impl Read, at: At<'_>) -> Result<Vec<Attempt>, Stor
         .fetch_all(read.connection())
         .await?;
     let attempt = |row: &SqliteRow| {
+        let row = at.columns(row);
         Ok(Attempt {
-            id: at.read(&text(row, "id")?, |text| text.parse().ok())?,
-            number: at.number(integer(row, "number")?)?,
-            body_hash: at.read(&text(row, "body_hash")?, Digest::parse)?,
-            started_at: at.time(integer(row, "started_at")?)?,
-            answered_at: at.maybe_time(maybe_integer(row, "answered_at")?)?,
-            answer: maybe_text(row, "answer")?,
+            id: row.parse("id")?,
+            number: row.number("number")?,
+            body_hash: row.read("body_hash", Digest::parse)?,
+            started_at: row.time("started_at")?,
+            answered_at: row.maybe_time("answered_at")?,
+            answer: row.maybe_text("answer")?,
         })
     };
     rows.iter().map(attempt).collect()

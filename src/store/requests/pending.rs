@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::SqliteRow;
-
 use crate::{
     domain::{
         Time,
-        action::{Action, ActionKind},
+        action::Action,
         actor::Agent,
         facts::RequestFacts,
         id::{AgentId, PersonId},
     },
     store::{
         Read, StoreError, accounts,
-        row::{At, integer, maybe_integer, maybe_text, text},
+        row::{At, Columns, text},
     },
 };
 
@@ -46,11 +44,12 @@ pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pendi
     for row in &rows {
         let id = text(row, "id")?;
         let at = At { table: "request", id: &id };
-        let asker = at.read(&text(row, "agent_id")?, |text| text.parse().ok())?;
+        let row = at.columns(row);
+        let asker = row.parse("agent_id")?;
         let known: Option<Agent> = agents.get(&asker).cloned();
         let agent = if let Some(agent) = known { agent } else { agent_of(read, at, asker).await? };
         agents.entry(asker).or_insert_with(|| agent.clone());
-        found.push(read_row(at, row, agent)?);
+        found.push(read_row(row, agent)?);
     }
     Ok(found)
 }
@@ -59,24 +58,19 @@ async fn agent_of(read: &mut impl Read, at: At<'_>, id: AgentId) -> Result<Agent
     accounts::agent_by_id(read, id).await?.ok_or_else(|| at.wrong("its agent is gone"))
 }
 
-fn read_row(at: At<'_>, row: &SqliteRow, agent: Agent) -> Result<Pending, StoreError> {
-    let person = |column| {
-        let id = maybe_text(row, column)?;
-        id.map(|id| at.read(&id, |text| text.parse().ok())).transpose()
-    };
-    let kind = at.read(&text(row, "action")?, ActionKind::parse)?;
-    let criticality = maybe_integer(row, "criticality")?.map(|level| at.number(level));
+fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
+    let kind = row.parse("action")?;
     Ok(Pending {
-        deadline: at.time(integer(row, "deadline")?)?,
-        voted: integer(row, "voted")? == 1,
+        deadline: row.time("deadline")?,
+        voted: row.flag("voted")?,
         facts: RequestFacts {
-            id: at.read(at.id, |text| text.parse().ok())?,
+            id: row.parse("id")?,
             agent,
-            owner_then: at.read(&text(row, "owner_id")?, |text| text.parse().ok())?,
-            issuer_then: person("issuer_id")?,
-            asker: person("asker_id")?,
-            action: at.read(&text(row, "argument")?, |text| Action::parse(kind, text).ok())?,
-            criticality: criticality.transpose()?.unwrap_or(5),
+            owner_then: row.parse("owner_id")?,
+            issuer_then: row.maybe_parse("issuer_id")?,
+            asker: row.maybe_parse("asker_id")?,
+            action: row.read("argument", |text| Action::parse(kind, text).ok())?,
+            criticality: row.maybe_number("criticality")?.unwrap_or(5),
         },
     })
 }

@@ -4,7 +4,15 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::{action::ActionKind, id::RequestId};
+use crate::domain::{
+    action::ActionKind,
+    decision::{Decision, Reason, Tally, Verdict},
+    digest::Digest,
+    endpoint::EndpointId,
+    evidence::Evidence,
+    facts::AlertFacts,
+    id::RequestId,
+};
 
 const AT: At<'static> = At { table: "request", id: "req_1" };
 const HASH: &str = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
@@ -102,8 +110,8 @@ fn refused<T: std::fmt::Debug>(read: Result<T, StoreError>) {
 #[test]
 fn decisions_are_stored_in_this_form() {
     for (decision, stored) in decisions() {
-        assert_eq!(write_decision(&decision), stored);
-        assert_eq!(read_decision(AT, &stored).unwrap(), decision);
+        assert_eq!(AT.to_json(&decision).unwrap(), stored);
+        assert_eq!(AT.json::<Decision>(&stored).unwrap(), decision);
     }
 }
 
@@ -111,7 +119,7 @@ fn decisions_are_stored_in_this_form() {
 fn decision_from_before_break_glass_is_read() {
     let [(rich, stored), ..] = decisions();
     let old = stored.replace(r#""break_glass":true,"#, "");
-    let read = read_decision(AT, &old).unwrap();
+    let read: Decision = AT.json(&old).unwrap();
     assert_eq!(read, Decision { break_glass: false, ..rich });
 }
 
@@ -134,15 +142,15 @@ fn impossible_decision_names_its_row() {
         &run.replace(r#""errors":["#, r#""errors":[7,"#),
         &approval.replace(r#""least":[3,2,1,0]"#, r#""least":null"#),
     ] {
-        refused(read_decision(AT, broken));
+        refused(AT.json::<Decision>(broken));
     }
 }
 
 #[test]
 fn alerts_are_stored_in_this_form() {
     for (alert, stored) in alerts() {
-        assert_eq!(write_alert(&alert), stored);
-        assert_eq!(read_alert(AT, stored).unwrap(), alert);
+        assert_eq!(AT.to_json(&alert).unwrap(), stored);
+        assert_eq!(AT.json::<AlertFacts>(stored).unwrap(), alert);
     }
 }
 
@@ -156,17 +164,17 @@ fn impossible_alert_names_its_row() {
         &found.replace(r#""age_seconds":61,"#, ""),
         &found.replace(r#""found":true"#, r#""found":1"#),
     ] {
-        refused(read_alert(AT, broken));
+        refused(AT.json::<AlertFacts>(broken));
     }
 }
 
 #[test]
 fn evidence_is_stored_in_this_form() {
     let (evidence, stored) = evidence();
-    assert_eq!(write_evidence(&evidence), stored);
-    assert_eq!(read_evidence(AT, stored).unwrap(), evidence);
-    refused(read_evidence(AT, &stored.replace(r#""rule":"651: Host blocked","#, "")));
-    refused(read_evidence(AT, &stored.replace("1790000000123456", "1e300")));
+    assert_eq!(AT.to_json(&evidence).unwrap(), stored);
+    assert_eq!(AT.json::<Evidence>(stored).unwrap(), evidence);
+    refused(AT.json::<Evidence>(&stored.replace(r#""rule":"651: Host blocked","#, "")));
+    refused(AT.json::<Evidence>(&stored.replace("1790000000123456", "1e300")));
 }
 
 #[test]
@@ -176,7 +184,7 @@ fn scopes_and_notice_facts_are_stored_in_this_form() {
         notice::{Notice, NoticeKind, NoticeSubject},
         request::StateName,
     };
-    let scopes = super::super::accounts::write_scopes(&ActionKind::ALL);
+    let scopes = AT.to_json(&ActionKind::ALL).unwrap();
     assert_eq!(scopes, r#"["block_ip","disable_account","unblock_ip","enable_account"]"#);
     let id = RequestId::from(Uuid::from_u128(0x12_3456_789a));
     let at = Time::from_timestamp_micros(0).unwrap();

@@ -1,4 +1,4 @@
-//! The agents: a list for everybody, and forms for whoever keeps them.
+//! The agents: a list for everyone, and forms for the people who manage them.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,12 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{people::SecretPage, reauthenticate::with_reauth};
+use super::{
+    people::SecretPage,
+    reauthenticate::{FormProblem, PasswordFields, SessionForm},
+};
 use crate::{
-    broker::{BrokerError, admin::operator::NewAgent, queries::request::Permission},
+    broker::{BrokerError, admin::agents::NewAgent, queries::view::Permission},
     domain::{
         action::ActionKind,
         actor::{Agent, Person},
@@ -21,18 +24,17 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::{CsrfForm, PageSession},
+        http::session::PageSession,
         layout::page::{Layout, page},
     },
 };
 
-/// An agent as it is shown.
+/// An agent, with the names of its people instead of their ids.
 #[derive(Debug)]
 pub(in crate::web) struct AgentRow {
     pub(in crate::web) agent: Agent,
-    /// The name of its owner.
     pub(in crate::web) owner: String,
-    /// The name of whoever issued its token.
+    /// The person who issued its token, by name, or "the command line".
     pub(in crate::web) issuer: String,
 }
 
@@ -61,20 +63,19 @@ pub(in crate::web) struct AgentPage {
     pub(in crate::web) scopes: Vec<ActionKind>,
 }
 
-const TOKEN: &str = "Put it into the configuration of the agent's client. It opens /mcp and nothing \
-                     else. Whoever has it asks in the agent's name.";
+const TOKEN: &str = "Put it in the configuration of the agent's client. It gives access to /mcp \
+                     only. Anyone who has it can make requests in the agent's name.";
 
-/// The list.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
 ) -> Result<Response, PageError> {
-    agents_page(&app, &session, None).await
+    agents_page(&app, &session, None, None).await
 }
 
 /// An agent to be added, or what an agent may ask for.
 #[derive(Deserialize)]
-pub(in crate::web) struct AgentForm {
+pub(in crate::web) struct AgentFields {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -86,27 +87,28 @@ pub(in crate::web) struct AgentForm {
     more: BTreeMap<String, String>,
 }
 
-impl AgentForm {
+impl AgentFields {
     fn scopes(&self) -> Vec<ActionKind> {
         let all = ActionKind::RESPONSES.into_iter();
         all.filter(|kind| self.more.contains_key(kind.name())).collect()
     }
 }
 
+impl PasswordFields for AgentFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
+}
+
 /// Adds an agent and shows its token.
-pub(in crate::web) async fn add(
-    State(app): State<AppState>,
-    session: PageSession,
-    CsrfForm(form): CsrfForm<AgentForm>,
-) -> Result<Response, PageError> {
-    let (broker, form) = (&app.broker, &form);
-    let tried =
-        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
-            broker.add_agent(&who, form.name.trim(), &form.owner, &form.scopes()).await
-        });
-    match tried.await? {
-        Ok(new) => show_token(&app, &session, new).await,
-        Err((status, problem)) => agents_page(&app, &session, Some((status, problem, form))).await,
+pub(in crate::web) async fn add(form: SessionForm<AgentFields>) -> Result<Response, PageError> {
+    let SessionForm { app, session, fields } = &form;
+    let added = form.run(Verb::ManageAgents, async |who| {
+        app.broker.add_agent(&who, fields.name.trim(), &fields.owner, &fields.scopes()).await
+    });
+    match added.await {
+        Ok(new) => show_token(app, session, new).await,
+        Err(error) => agents_page(app, session, Some(error.for_page()?), Some(fields)).await,
     }
 }
 
@@ -115,76 +117,58 @@ pub(in crate::web) async fn show_add(
     State(app): State<AppState>,
     session: PageSession,
 ) -> Result<Response, PageError> {
-    agent_page(&app, &session, "add", None).await
+    agent_page(&app, &session, "add", None, None).await
 }
 
-/// One agent, for whoever may change something about it.
+/// One agent, for people who may change something about it.
 pub(in crate::web) async fn show_one(
     State(app): State<AppState>,
     session: PageSession,
     Path(name): Path<String>,
 ) -> Result<Response, PageError> {
-    agent_page(&app, &session, &name, None).await
+    agent_page(&app, &session, &name, None, None).await
 }
 
 /// Sets what it may ask for.
 pub(in crate::web) async fn scopes(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<AgentForm>,
+    form: SessionForm<AgentFields>,
 ) -> Result<Response, PageError> {
-    let (broker, wanted, chosen) = (&app.broker, name.as_str(), &form.scopes());
-    let tried =
-        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
-            broker.set_scopes(&who, wanted, chosen).await
-        });
-    match tried.await? {
+    let SessionForm { app, session, fields } = &form;
+    let scopes = fields.scopes();
+    let set =
+        form.run(Verb::ManageAgents, async |who| app.broker.set_scopes(&who, &name, &scopes).await);
+    match set.await {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
-        Err((status, problem)) => {
-            let problem = Some((status, problem, Some(form.scopes())));
-            agent_page(&app, &session, &name, problem).await
-        }
+        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), Some(scopes)).await,
     }
 }
 
 /// Gives it a new token and shows it.
 pub(in crate::web) async fn rotate(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<AgentForm>,
+    form: SessionForm<AgentFields>,
 ) -> Result<Response, PageError> {
-    let (broker, wanted) = (&app.broker, name.as_str());
-    let tried =
-        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
-            broker.rotate_agent(&who, wanted).await
-        });
-    match tried.await? {
-        Ok(new) => show_token(&app, &session, new).await,
-        Err((status, problem)) => {
-            agent_page(&app, &session, &name, Some((status, problem, None))).await
-        }
+    let SessionForm { app, session, .. } = &form;
+    let rotated =
+        form.run(Verb::ManageAgents, async |who| app.broker.rotate_agent(&who, &name).await);
+    match rotated.await {
+        Ok(new) => show_token(app, session, new).await,
+        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), None).await,
     }
 }
 
 /// Revokes its token.
 pub(in crate::web) async fn revoke(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<AgentForm>,
+    form: SessionForm<AgentFields>,
 ) -> Result<Response, PageError> {
-    let (broker, wanted) = (&app.broker, name.as_str());
-    let tried =
-        with_reauth(&app, &session, (Verb::ManageAgents, &form.password), |who| async move {
-            broker.revoke_agent(&who, wanted).await
-        });
-    match tried.await? {
+    let SessionForm { app, session, .. } = &form;
+    let revoked =
+        form.run(Verb::ManageAgents, async |who| app.broker.revoke_agent(&who, &name).await);
+    match revoked.await {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
-        Err((status, problem)) => {
-            agent_page(&app, &session, &name, Some((status, problem, None))).await
-        }
+        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), None).await,
     }
 }
 
@@ -196,32 +180,30 @@ async fn show_token(
     let NewAgent { agent: Agent { name, .. }, token: secret } = new;
     let layout = Layout::new(app, session, "New token").await?.section("/agents").without_refresh();
     let what = format!("The token of {name}");
-    let onward = (format!("/agents/{name}"), format!("I have noted it: go to {name}"));
+    let onward = (format!("/agents/{name}"), format!("I have saved it: go to {name}"));
     page(StatusCode::OK, &SecretPage { layout, what, secret, then: TOKEN, onward })
 }
 
 async fn agents_page(
     app: &AppState,
     session: &PageSession,
-    problem: Option<(StatusCode, String, &AgentForm)>,
+    problem: Option<FormProblem>,
+    typed: Option<&AgentFields>,
 ) -> Result<Response, PageError> {
     let people = app.broker.people(&session.who).await?;
     let agents = app.broker.agents(&session.who).await?;
     let enabled = people.iter().filter(|person| !person.disabled);
-    let mut shown = AgentsPage {
+    let (status, problem) = FormProblem::split(problem);
+    let shown = AgentsPage {
         layout: Layout::new(app, session, "Agents").await?.section("/agents"),
         agents: agents.into_iter().map(|agent| named(agent, &people)).collect(),
         manage: app.broker.system_permission(&session.who, Verb::ManageAgents),
         owners: enabled.map(|person| person.name.clone()).collect(),
-        problem: None,
-        name: String::new(),
-        owner: String::new(),
-        scopes: ActionKind::RESPONSES.to_vec(),
+        problem,
+        name: typed.map(|typed| typed.name.clone()).unwrap_or_default(),
+        owner: typed.map(|typed| typed.owner.clone()).unwrap_or_default(),
+        scopes: typed.map_or_else(|| ActionKind::RESPONSES.to_vec(), AgentFields::scopes),
     };
-    let Some((status, problem, form)) = problem else { return page(StatusCode::OK, &shown) };
-    shown.problem = Some(problem);
-    (shown.name, shown.owner) = (form.name.clone(), form.owner.clone());
-    shown.scopes = form.scopes();
     page(status, &shown)
 }
 
@@ -229,7 +211,8 @@ async fn agent_page(
     app: &AppState,
     session: &PageSession,
     name: &str,
-    problem: Option<(StatusCode, String, Option<Vec<ActionKind>>)>,
+    problem: Option<FormProblem>,
+    scopes: Option<Vec<ActionKind>>,
 ) -> Result<Response, PageError> {
     let manage = app.broker.system_permission(&session.who, Verb::ManageAgents);
     if let Some(why) = manage.why_not() {
@@ -239,10 +222,7 @@ async fn agent_page(
     let agents = app.broker.agents(&session.who).await?;
     let agent = agents.into_iter().find(|agent| agent.name == name);
     let shown = named(agent.ok_or_else(PageError::not_found)?, &people);
-    let (status, problem, scopes) = match problem {
-        None => (StatusCode::OK, None, None),
-        Some((status, problem, scopes)) => (status, Some(problem), scopes),
-    };
+    let (status, problem) = FormProblem::split(problem);
     let scopes = scopes.unwrap_or_else(|| shown.agent.scopes.clone());
     let layout = Layout::new(app, session, name).await?.section("/agents").without_refresh();
     page(status, &AgentPage { layout, shown, manage, problem, scopes })

@@ -1,4 +1,4 @@
-//! The people: a list for everybody, and forms for whoever keeps them.
+//! The people: a list for everyone, and forms for the people who manage them.
 
 use askama::Template;
 use axum::{
@@ -8,19 +8,20 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::reauthenticate::{FormResult, with_reauth};
+use super::reauthenticate::{FormProblem, PasswordFields, SessionForm};
 use crate::{
-    broker::{BrokerError, admin::operator::PersonChange, queries::request::Permission},
+    broker::{BrokerError, admin::people::PersonChange, queries::view::Permission},
     domain::{
         actor::{Person, Role},
         facts::Verb,
         id::PersonId,
         proposal::InvalidField,
     },
+    text::request::non_empty,
     web::{
         AppState,
         error::PageError,
-        http::session::{CsrfForm, PageSession},
+        http::session::PageSession,
         layout::page::{Layout, page},
     },
 };
@@ -45,7 +46,7 @@ pub(in crate::web) struct PersonPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) person: Person,
     pub(in crate::web) sessions: u64,
-    /// Who looks.
+    /// The person who is signed in: some forms are not for their own account.
     pub(in crate::web) me: PersonId,
     pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
@@ -54,12 +55,12 @@ pub(in crate::web) struct PersonPage {
     pub(in crate::web) mail: String,
 }
 
-/// A secret in the only moment in which it is known.
+/// A secret, shown once: the broker keeps only its hash.
 #[derive(Debug, Template)]
 #[template(path = "pages/secret.html")]
 pub(in crate::web) struct SecretPage {
     pub(in crate::web) layout: Layout,
-    /// What it is.
+    /// What the secret is for, as the title of the page.
     pub(in crate::web) what: String,
     pub(in crate::web) secret: String,
     /// What to do with it.
@@ -68,20 +69,19 @@ pub(in crate::web) struct SecretPage {
     pub(in crate::web) onward: (String, String),
 }
 
-const ONE_TIME: &str = "Give it to nobody else, and not by mail. It opens nothing but the form for \
-                        a password of their own.";
+const ONE_TIME: &str = "Give it to this person only, and not by mail. It is good for one thing: \
+                        choosing a new password.";
 
-/// The list.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
 ) -> Result<Response, PageError> {
-    people_page(&app, &session, None).await
+    people_page(&app, &session, None, &NewPersonFields::default()).await
 }
 
-/// Somebody to be added. Nobody chooses a password for somebody else.
+/// A person to be added. Their first password is made up, never chosen by an admin.
 #[derive(Deserialize)]
-pub(in crate::web) struct NewPersonForm {
+pub(in crate::web) struct NewPersonFields {
     name: String,
     role: String,
     #[serde(default)]
@@ -90,156 +90,146 @@ pub(in crate::web) struct NewPersonForm {
     password: String,
 }
 
-/// Adds a person and shows the one-time password.
-pub(in crate::web) async fn add(
-    State(app): State<AppState>,
-    session: PageSession,
-    CsrfForm(form): CsrfForm<NewPersonForm>,
-) -> Result<Response, PageError> {
-    let (broker, form) = (&app.broker, &form);
-    let name = form.name.trim();
-    let tried =
-        with_reauth(&app, &session, (Verb::ManagePeople, &form.password), |who| async move {
-            let mail = Some(form.mail.trim()).filter(|mail| !mail.is_empty());
-            broker.add_person(&who, name, role_of(&form.role)?, mail).await
-        });
-    match tried.await? {
-        Ok(password) => show_password(&app, &session, name, password).await,
-        Err((status, problem)) => people_page(&app, &session, Some((status, problem, form))).await,
+impl Default for NewPersonFields {
+    /// Before anything was typed.
+    fn default() -> Self {
+        let (name, mail, password) = (String::new(), String::new(), String::new());
+        Self { name, role: Role::Analyst.name().to_owned(), mail, password }
     }
 }
 
-/// The page of somebody who is called `add`.
+impl PasswordFields for NewPersonFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+/// Adds a person and shows the one-time password.
+pub(in crate::web) async fn add(form: SessionForm<NewPersonFields>) -> Result<Response, PageError> {
+    let SessionForm { app, session, fields } = &form;
+    let name = fields.name.trim();
+    let added = form.run(Verb::ManagePeople, async |who| {
+        let role = role_of(&fields.role)?;
+        app.broker.add_person(&who, name, role, non_empty(&fields.mail).as_deref()).await
+    });
+    match added.await {
+        Ok(password) => show_password(app, session, name, password).await,
+        Err(error) => people_page(app, session, Some(error.for_page()?), fields).await,
+    }
+}
+
+/// The page of a person who is called `add`.
 pub(in crate::web) async fn show_add(
     State(app): State<AppState>,
     session: PageSession,
 ) -> Result<Response, PageError> {
-    person_page(&app, &session, "add", None).await
+    person_page(&app, &session, "add", None, &PersonFields::default()).await
 }
 
-/// One person, for whoever may change something about them.
+/// One person, for people who may change something about them.
 pub(in crate::web) async fn show_one(
     State(app): State<AppState>,
     session: PageSession,
     Path(name): Path<String>,
 ) -> Result<Response, PageError> {
-    person_page(&app, &session, &name, None).await
+    person_page(&app, &session, &name, None, &PersonFields::default()).await
 }
 
 /// What is changed about a person; each form has its own part of it.
-#[derive(Deserialize)]
-pub(in crate::web) struct PersonForm {
-    #[serde(default)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct PersonFields {
     role: String,
-    #[serde(default)]
     on_call: String,
-    #[serde(default)]
     mail: String,
-    #[serde(default)]
     password: String,
+}
+
+impl PasswordFields for PersonFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
 }
 
 /// Gives another role.
 pub(in crate::web) async fn role(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<PersonForm>,
+    form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    let change = role_of(&form.role).map(PersonChange::Role);
-    change_person(&app, &session, &name, (form, change)).await
+    let change = role_of(&form.fields.role).map(PersonChange::Role);
+    change_person(&form, &name, change).await
 }
 
 /// Puts on call, or takes off.
 pub(in crate::web) async fn on_call(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<PersonForm>,
+    form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    let change = match form.on_call.as_str() {
-        "yes" => PersonChange::OnCall(true),
-        "no" => PersonChange::OnCall(false),
+    let on_call = match form.fields.on_call.as_str() {
+        "yes" => true,
+        "no" => false,
         _ => return Err(PageError::unreadable()),
     };
-    change_person(&app, &session, &name, (form, Ok(change))).await
+    change_person(&form, &name, Ok(PersonChange::OnCall(on_call))).await
 }
 
-/// Sets where notices go.
+/// Sets the address that notifications go to; without one there are none.
 pub(in crate::web) async fn mail(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<PersonForm>,
+    form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    let mail = Some(form.mail.trim().to_owned()).filter(|mail| !mail.is_empty());
-    change_person(&app, &session, &name, (form, Ok(PersonChange::Mail(mail)))).await
+    let mail = non_empty(&form.fields.mail);
+    change_person(&form, &name, Ok(PersonChange::Mail(mail))).await
 }
 
 /// Ends all sessions.
 pub(in crate::web) async fn sessions(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<PersonForm>,
+    form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    change_person(&app, &session, &name, (form, Ok(PersonChange::EndSessions))).await
+    change_person(&form, &name, Ok(PersonChange::EndSessions)).await
 }
 
-/// Disables.
+/// Disables the account for good.
 pub(in crate::web) async fn disable(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<PersonForm>,
+    form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    change_person(&app, &session, &name, (form, Ok(PersonChange::Disable))).await
+    change_person(&form, &name, Ok(PersonChange::Disable)).await
 }
 
 /// Gives a one-time password and shows it.
 pub(in crate::web) async fn password(
-    State(app): State<AppState>,
-    session: PageSession,
     Path(name): Path<String>,
-    CsrfForm(form): CsrfForm<PersonForm>,
+    form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    let (broker, wanted) = (&app.broker, name.as_str());
-    let tried =
-        with_reauth(&app, &session, (Verb::ManagePeople, &form.password), |who| async move {
-            broker.reset_password(&who, wanted).await
-        });
-    match tried.await? {
-        Ok(password) => show_password(&app, &session, &name, password).await,
-        Err((status, problem)) => {
-            person_page(&app, &session, &name, Some((status, problem, form))).await
-        }
+    let SessionForm { app, session, fields } = &form;
+    let reset =
+        form.run(Verb::ManagePeople, async |who| app.broker.reset_password(&who, &name).await);
+    match reset.await {
+        Ok(password) => show_password(app, session, &name, password).await,
+        Err(error) => person_page(app, session, &name, Some(error.for_page()?), fields).await,
     }
 }
 
 async fn change_person(
-    app: &AppState,
-    session: &PageSession,
+    form: &SessionForm<PersonFields>,
     name: &str,
-    (form, change): (PersonForm, Result<PersonChange, InvalidField>),
+    change: Result<PersonChange, InvalidField>,
 ) -> Result<Response, PageError> {
-    let broker = &app.broker;
-    let tried: FormResult<()> =
-        with_reauth(app, session, (Verb::ManagePeople, &form.password), |who| async move {
-            broker.change_person(&who, name, &change?).await
-        })
-        .await?;
-    match tried {
+    let SessionForm { app, session, fields } = form;
+    let changed = form
+        .run(Verb::ManagePeople, async |who| app.broker.change_person(&who, name, &change?).await);
+    match changed.await {
         Ok(()) => Ok(Redirect::to(&format!("/people/{name}")).into_response()),
-        Err((status, problem)) => {
-            person_page(app, session, name, Some((status, problem, form))).await
-        }
+        Err(error) => person_page(app, session, name, Some(error.for_page()?), fields).await,
     }
 }
 
 fn role_of(text: &str) -> Result<Role, InvalidField> {
     text.parse().map_err(|_unknown| InvalidField {
         field: "role".to_owned(),
-        problem: "that is no role".to_owned(),
+        problem: "that is not a role".to_owned(),
         allowed: Role::ALL.map(Role::name).join(", "),
     })
 }
@@ -253,21 +243,17 @@ async fn show_password(
     let layout =
         Layout::new(app, session, "One-time password").await?.section("/people").without_refresh();
     let what = format!("The one-time password of {name}");
-    let onward = (format!("/people/{name}"), format!("I have noted it: go to {name}"));
+    let onward = (format!("/people/{name}"), format!("I have saved it: go to {name}"));
     page(StatusCode::OK, &SecretPage { layout, what, secret, then: ONE_TIME, onward })
 }
 
 async fn people_page(
     app: &AppState,
     session: &PageSession,
-    problem: Option<(StatusCode, String, &NewPersonForm)>,
+    problem: Option<FormProblem>,
+    typed: &NewPersonFields,
 ) -> Result<Response, PageError> {
-    let (status, problem, name, role, mail) = match problem {
-        None => (StatusCode::OK, None, "", Role::Analyst.name(), ""),
-        Some((status, problem, form)) => {
-            (status, Some(problem), form.name.as_str(), form.role.as_str(), form.mail.as_str())
-        }
-    };
+    let (status, problem) = FormProblem::split(problem);
     let (people, sessions) = app.broker.people_and_sessions(&session.who).await?;
     let counted = people.into_iter().map(|person| {
         let number = sessions.get(&person.id).copied().unwrap_or(0);
@@ -278,9 +264,9 @@ async fn people_page(
         people: counted.collect(),
         manage: app.broker.system_permission(&session.who, Verb::ManagePeople),
         problem,
-        name: name.to_owned(),
-        role: role.to_owned(),
-        mail: mail.to_owned(),
+        name: typed.name.clone(),
+        role: typed.role.clone(),
+        mail: typed.mail.clone(),
     };
     page(status, &shown)
 }
@@ -289,7 +275,8 @@ async fn person_page(
     app: &AppState,
     session: &PageSession,
     name: &str,
-    problem: Option<(StatusCode, String, PersonForm)>,
+    problem: Option<FormProblem>,
+    typed: &PersonFields,
 ) -> Result<Response, PageError> {
     let manage = app.broker.system_permission(&session.who, Verb::ManagePeople);
     if let Some(why) = manage.why_not() {
@@ -298,19 +285,16 @@ async fn person_page(
     let (people, sessions) = app.broker.people_and_sessions(&session.who).await?;
     let person = people.into_iter().find(|person| person.name == name);
     let person = person.ok_or_else(PageError::not_found)?;
-    let (status, problem, role, mail) = match problem {
-        None => (StatusCode::OK, None, String::new(), String::new()),
-        Some((status, problem, form)) => (status, Some(problem), form.role, form.mail),
-    };
-    let or = |typed: String, stored: &str| if typed.is_empty() { stored.to_owned() } else { typed };
+    let (status, problem) = FormProblem::split(problem);
+    let or = |typed: &str, stored: &str| if typed.is_empty() { stored } else { typed }.to_owned();
     let shown = PersonPage {
         layout: Layout::new(app, session, name).await?.section("/people").without_refresh(),
         sessions: sessions.get(&person.id).copied().unwrap_or(0),
         me: session.who.person.id,
         manage,
         problem,
-        role: or(role, person.role.name()),
-        mail: or(mail, person.mail.as_deref().unwrap_or_default()),
+        role: or(&typed.role, person.role.name()),
+        mail: or(&typed.mail, person.mail.as_deref().unwrap_or_default()),
         person,
     };
     page(status, &shown)

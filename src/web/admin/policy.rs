@@ -8,17 +8,17 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::reauthenticate::{Reauth, require_recent_password};
+use super::reauthenticate::{FormProblem, PasswordFields, SessionForm};
 use crate::{
     broker::{
         BrokerError,
-        queries::request::{Permission, PolicyText},
+        queries::{PolicyText, view::Permission},
     },
     domain::{digest::Digest, facts::Verb},
     web::{
         AppState,
         error::PageError,
-        http::session::{CsrfForm, PageSession},
+        http::session::PageSession,
         layout::{
             escape::Fenced as _,
             page::{Layout, page},
@@ -35,10 +35,18 @@ pub(in crate::web) struct PolicyPage {
     pub(in crate::web) folder: String,
     pub(in crate::web) activate: Permission,
     /// What went wrong, and the whole of what the policies' checks said.
-    pub(in crate::web) problem: Option<(String, String)>,
+    pub(in crate::web) problem: Option<PolicyProblem>,
 }
 
-/// A policy as it is shown.
+/// Why the folder was not loaded.
+#[derive(Debug)]
+pub(in crate::web) struct PolicyProblem {
+    pub(in crate::web) sentence: String,
+    /// All that the checks of the policies report; empty where they did not run.
+    pub(in crate::web) report: String,
+}
+
+/// A policy, with its effect as the word that the page shows.
 #[derive(Debug)]
 pub(in crate::web) struct PolicyCard {
     pub(in crate::web) id: String,
@@ -55,7 +63,6 @@ impl From<PolicyText> for PolicyCard {
     }
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -63,43 +70,50 @@ pub(in crate::web) async fn show(
     policy_page(&app, &session, StatusCode::OK, None).await
 }
 
-/// What an admin gives to load the folder again.
+/// All that the form to load the folder again may carry.
 #[derive(Deserialize)]
-pub(in crate::web) struct Activation {
+pub(in crate::web) struct ActivationFields {
     #[serde(default)]
     password: String,
 }
 
+impl PasswordFields for ActivationFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
+}
+
 /// Loads the folder again. A set that fails a check leaves the old one active.
 pub(in crate::web) async fn activate(
-    State(app): State<AppState>,
-    session: PageSession,
-    CsrfForm(form): CsrfForm<Activation>,
+    form: SessionForm<ActivationFields>,
 ) -> Result<Response, PageError> {
-    let access = app.broker.system_permission(&session.who, Verb::ActivatePolicy);
-    let who = match require_recent_password(&app, &session, &access, &form.password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => {
-            let problem = Some((problem, String::new()));
-            return policy_page(&app, &session, StatusCode::UNAUTHORIZED, problem).await;
+    let SessionForm { app, session, .. } = &form;
+    let activated = form.run(Verb::ActivatePolicy, async |who| {
+        match app.broker.activate_policy(&who, &app.settings.policies).await {
+            Err(BrokerError::Policy(error)) => Ok(Err(error.to_string())),
+            activated => activated.map(Ok),
+        }
+    });
+    let (status, problem) = match activated.await {
+        Ok(Ok(())) => return Ok(Redirect::to("/policy").into_response()),
+        Ok(Err(report)) => {
+            let sentence =
+                "The set in the folder was rejected; the active set has not changed.".to_owned();
+            (StatusCode::UNPROCESSABLE_ENTITY, PolicyProblem { sentence, report })
+        }
+        Err(error) => {
+            let FormProblem { status, sentence } = error.for_page()?;
+            (status, PolicyProblem { sentence, report: String::new() })
         }
     };
-    match app.broker.activate_policy(&who, &app.settings.policies).await {
-        Ok(()) => Ok(Redirect::to("/policy").into_response()),
-        Err(BrokerError::Policy(error)) => {
-            let sentence = "The set in the folder was refused; the active one stays.".to_owned();
-            let problem = Some((sentence, error.to_string()));
-            policy_page(&app, &session, StatusCode::UNPROCESSABLE_ENTITY, problem).await
-        }
-        Err(other) => Err(other.into()),
-    }
+    policy_page(app, session, status, Some(problem)).await
 }
 
 async fn policy_page(
     app: &AppState,
     session: &PageSession,
     status: StatusCode,
-    problem: Option<(String, String)>,
+    problem: Option<PolicyProblem>,
 ) -> Result<Response, PageError> {
     let (hash, policies) = app.broker.policy_set(&session.who)?;
     let shown = PolicyPage {

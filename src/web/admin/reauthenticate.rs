@@ -1,70 +1,170 @@
-//! Asking for the password again, for what wants a recent one.
+//! Forms that people send: who sent one, whether the password was entered recently enough for what
+//! it asks for, and what to say where it cannot be carried out.
 
-use axum::http::StatusCode;
+use axum::{
+    extract::{FromRequest, FromRequestParts as _, Request},
+    http::StatusCode,
+};
+use serde::de::DeserializeOwned;
 
 use super::sign_in::sentence;
 use crate::{
-    broker::{BrokerError, admin::sessions::SignedIn, queries::request::Permission},
-    domain::facts::Verb,
-    web::{AppState, error::PageError, http::session::PageSession},
+    broker::{BrokerError, SignedIn, queries::view::Permission},
+    domain::{facts::Verb, lifecycle::Refusal, proposal::InvalidField},
+    web::{
+        AppState,
+        error::{PageError, status_of},
+        http::session::{CsrfForm, PageSession},
+    },
 };
 
-/// Whether the password is recent enough for what is wanted.
-pub(in crate::web) enum Reauth {
-    /// It is, or nothing wants it to be.
-    Recent(SignedIn),
-    /// It is not: what to tell the person. Nothing was changed.
-    Problem(String),
+/// What a person can correct on the page that the form is on. Nothing was changed.
+#[derive(Debug)]
+pub(in crate::web) struct FormProblem {
+    pub(in crate::web) status: StatusCode,
+    pub(in crate::web) sentence: String,
 }
 
-/// Takes the password where it was given; asks for it where policy wants a recent one.
+/// Why a form was not carried out.
+#[derive(Debug)]
+pub(in crate::web) enum FormError {
+    /// Its own page shows why, with what was typed.
+    Problem(FormProblem),
+    /// A page of its own says why.
+    Page(PageError),
+}
+
+/// What a form did, or why it did nothing.
+pub(in crate::web) type FormResult<T> = Result<T, FormError>;
+
+impl FormProblem {
+    pub(in crate::web) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self { status, sentence: sentence.into() }
+    }
+
+    /// The status and the sentence of a page that may be the answer to a form.
+    pub(in crate::web) fn split(problem: Option<Self>) -> (StatusCode, Option<String>) {
+        match problem {
+            None => (StatusCode::OK, None),
+            Some(Self { status, sentence }) => (status, Some(sentence)),
+        }
+    }
+}
+
+impl FormError {
+    fn problem(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self::Problem(FormProblem::new(status, sentence))
+    }
+
+    /// What the form's own page shows; anything else is an error of the handler.
+    pub(in crate::web) fn for_page(self) -> Result<FormProblem, PageError> {
+        match self {
+            Self::Problem(problem) => Ok(problem),
+            Self::Page(error) => Err(error),
+        }
+    }
+}
+
+impl From<PageError> for FormError {
+    fn from(error: PageError) -> Self {
+        Self::Page(error)
+    }
+}
+
+impl From<InvalidField> for FormError {
+    fn from(invalid: InvalidField) -> Self {
+        Self::problem(StatusCode::BAD_REQUEST, format!("{invalid} Nothing was changed."))
+    }
+}
+
+impl From<Refusal> for FormError {
+    fn from(refusal: Refusal) -> Self {
+        Self::problem(status_of(&refusal), format!("Nothing was changed: {refusal}."))
+    }
+}
+
+impl From<BrokerError> for FormError {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Invalid(invalid) => invalid.into(),
+            BrokerError::Refused(refusal) => refusal.into(),
+            other @ (BrokerError::NotFound
+            | BrokerError::WeakPassword
+            | BrokerError::NotAllowed(_)
+            | BrokerError::SignInRefused
+            | BrokerError::SignInThrottled
+            | BrokerError::RateLimited(_)
+            | BrokerError::Manager(_)
+            | BrokerError::Policy(_)
+            | BrokerError::Store(_)) => Self::Page(other.into()),
+        }
+    }
+}
+
+/// The person of a session, with the password that was entered just now or still counts: it is
+/// required where policy asks for a recent one.
 pub(in crate::web) async fn require_recent_password(
     app: &AppState,
     session: &PageSession,
-    access: &Permission,
+    permission: &Permission,
     password: &str,
-) -> Result<Reauth, PageError> {
-    if password.is_empty() && *access == Permission::WithPassword {
-        let problem = "Give your password: this wants it given within the last minutes. Nothing \
-                       was changed.";
-        return Ok(Reauth::Problem(problem.to_owned()));
+) -> FormResult<SignedIn> {
+    if password.is_empty() && *permission == Permission::WithPassword {
+        let sentence = "Enter your password: it was last entered more than five minutes ago. \
+                        Nothing was changed.";
+        return Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence));
     }
     if password.is_empty() {
-        return Ok(Reauth::Recent(session.who.clone()));
+        return Ok(session.who.clone());
     }
     match app.broker.authenticate_again(&session.who, password).await {
-        Ok(who) => Ok(Reauth::Recent(who)),
+        Ok(who) => Ok(who),
         Err(BrokerError::SignInRefused) => {
-            Ok(Reauth::Problem("The password is wrong. Nothing was changed.".to_owned()))
+            let sentence = "The password is wrong. Nothing was changed.";
+            Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence))
         }
-        Err(error @ BrokerError::SignInThrottled) => Ok(Reauth::Problem(sentence(&error))),
-        Err(other) => Err(other.into()),
+        Err(error @ BrokerError::SignInThrottled) => {
+            Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence(&error)))
+        }
+        Err(other) => Err(FormError::Page(other.into())),
     }
 }
 
-/// What a form came to: what it did, or what to say on its page so that it can be mended.
-pub(in crate::web) type FormResult<T> = Result<T, (StatusCode, String)>;
+/// The fields of a form that may carry the password.
+pub(in crate::web) trait PasswordFields {
+    /// Empty where the form did not ask for it.
+    fn password(&self) -> &str;
+}
 
-/// Does to the system what a form wants, with a password that is recent enough for it.
-pub(in crate::web) async fn with_reauth<T, F>(
-    app: &AppState,
-    session: &PageSession,
-    (verb, password): (Verb, &str),
-    act: impl FnOnce(SignedIn) -> F,
-) -> Result<FormResult<T>, PageError>
-where
-    F: Future<Output = Result<T, BrokerError>>,
-{
-    let access = app.broker.system_permission(&session.who, verb);
-    let who = match require_recent_password(app, session, &access, password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => return Ok(Err((StatusCode::UNAUTHORIZED, problem))),
-    };
-    match act(who).await {
-        Ok(done) => Ok(Ok(done)),
-        Err(BrokerError::Invalid(invalid)) => {
-            Ok(Err((StatusCode::BAD_REQUEST, format!("{invalid} Nothing was changed."))))
-        }
-        Err(other) => Err(other.into()),
+/// A form that a signed-in person sent.
+pub(in crate::web) struct SessionForm<F> {
+    pub(in crate::web) app: AppState,
+    pub(in crate::web) session: PageSession,
+    pub(in crate::web) fields: F,
+}
+
+impl<F: DeserializeOwned> FromRequest<AppState> for SessionForm<F> {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, PageError> {
+        let (mut parts, body) = request.into_parts();
+        let session = PageSession::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, body);
+        let CsrfForm(fields) = CsrfForm::from_request(request, app).await?;
+        Ok(Self { app: app.clone(), session, fields })
+    }
+}
+
+impl<F: PasswordFields> SessionForm<F> {
+    /// Does to the system what the form asks for, once its password is recent enough for `verb`.
+    pub(in crate::web) async fn run<T>(
+        &self,
+        verb: Verb,
+        act: impl AsyncFnOnce(SignedIn) -> Result<T, BrokerError>,
+    ) -> FormResult<T> {
+        let Self { app, session, fields } = self;
+        let permission = app.broker.system_permission(&session.who, verb);
+        let who = require_recent_password(app, session, &permission, fields.password()).await?;
+        Ok(act(who).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! The first admin: a page that exists only while nobody exists.
+//! The first admin: a page that exists only while there are no accounts.
 
 use askama::Template;
 use axum::{
@@ -8,12 +8,13 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::sign_in::sentence;
+use super::{
+    reauthenticate::{FormError, FormProblem},
+    sign_in::sentence,
+};
 use crate::{
-    broker::{
-        BrokerError,
-        admin::sessions::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
-    },
+    broker::BrokerError,
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
         error::PageError,
@@ -34,12 +35,11 @@ pub(in crate::web) struct SetupPage {
     pub(in crate::web) chars_max: usize,
 }
 
-/// The form.
 pub(in crate::web) async fn show(State(app): State<AppState>) -> Result<Response, PageError> {
     if !app.broker.setup_is_open().await? {
         return Err(PageError::not_found());
     }
-    set_up_page(StatusCode::OK, None, (String::new(), "admin".to_owned()))
+    set_up_page(None, String::new(), "admin".to_owned())
 }
 
 /// What the server printed, and who the first admin is.
@@ -51,7 +51,7 @@ pub(in crate::web) struct SetupForm {
     again: String,
 }
 
-/// Makes the first admin.
+/// Creates the first admin.
 pub(in crate::web) async fn create_admin(
     State(app): State<AppState>,
     CsrfForm(form): CsrfForm<SetupForm>,
@@ -60,36 +60,37 @@ pub(in crate::web) async fn create_admin(
     if !app.broker.setup_is_open().await? {
         return Err(PageError::not_found());
     }
-    let (status, problem) = if new == again {
+    let problem = if new == again {
         match app.broker.set_up(&code, name.trim(), &new).await {
             Ok(()) => return Ok(Redirect::to("/sign-in?after=set-up").into_response()),
             Err(BrokerError::SignInRefused) => {
-                (StatusCode::UNAUTHORIZED, "The code is wrong. Nothing was changed.".to_owned())
+                let sentence = "The code is wrong. Nothing was changed.";
+                FormProblem::new(StatusCode::UNAUTHORIZED, sentence)
             }
             Err(BrokerError::SignInThrottled) => {
-                let problem = "Too many wrong codes. Start Countersign again: it prints a new one.";
-                (StatusCode::TOO_MANY_REQUESTS, problem.to_owned())
+                let sentence = "Too many wrong codes. Restart Countersign: it prints a new one.";
+                FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence)
             }
-            Err(BrokerError::Invalid(invalid)) => {
-                (StatusCode::BAD_REQUEST, format!("{invalid} Nothing was changed."))
+            Err(weak @ BrokerError::WeakPassword) => {
+                FormProblem::new(StatusCode::BAD_REQUEST, sentence(&weak))
             }
-            Err(weak @ BrokerError::WeakPassword) => (StatusCode::BAD_REQUEST, sentence(&weak)),
-            Err(other) => return Err(other.into()),
+            Err(other) => FormError::from(other).for_page()?,
         }
     } else {
-        let problem = "The password was typed in two different ways. Nothing was changed.";
-        (StatusCode::BAD_REQUEST, problem.to_owned())
+        let sentence = "The two passwords differ. Nothing was changed.";
+        FormProblem::new(StatusCode::BAD_REQUEST, sentence)
     };
-    set_up_page(status, Some(problem), (code, name))
+    set_up_page(Some(problem), code, name)
 }
 
 fn set_up_page(
-    status: StatusCode,
-    problem: Option<String>,
-    (code, name): (String, String),
+    problem: Option<FormProblem>,
+    code: String,
+    name: String,
 ) -> Result<Response, PageError> {
+    let (status, problem) = FormProblem::split(problem);
     let shown = SetupPage {
-        layout: Layout::anonymous("First set-up"),
+        layout: Layout::anonymous("Set up Countersign"),
         problem,
         code,
         name,

@@ -1,4 +1,4 @@
-//! Signing in and out, and changing one's own password.
+//! Signing in and out, and changing your own password.
 
 use askama::Template;
 use axum::{
@@ -11,10 +11,9 @@ use serde::Deserialize;
 use crate::{
     broker::{
         BrokerError,
-        admin::sessions::{
-            PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SESSION_HOURS, SESSION_IDLE_MINUTES,
-        },
+        admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES},
     },
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
         error::PageError,
@@ -58,7 +57,7 @@ pub(in crate::web) struct NextQuery {
     after: String,
 }
 
-/// The form; before there is anybody, the first set-up.
+/// The form; while there are no accounts, the first set-up.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     QueryParams(around): QueryParams<NextQuery>,
@@ -69,16 +68,14 @@ pub(in crate::web) async fn show(
     let notice = match around.after.as_str() {
         "password" => Some("Your password was changed. Sign in with the new one."),
         "sign-out" => Some("You are signed out."),
-        "set-up" => {
-            Some("You are the first admin. Sign in, then add the others under People and Agents.")
-        }
+        "set-up" => Some("You are the first admin. Sign in, then add people and agents."),
         _ => None,
     };
     let new = SignInPage::new(String::new(), around.next);
     page(StatusCode::OK, &SignInPage { notice, ..new })
 }
 
-/// Who somebody claims to be.
+/// What was typed to sign in.
 #[derive(Deserialize)]
 pub(in crate::web) struct Credentials {
     name: String,
@@ -139,24 +136,24 @@ pub(in crate::web) struct NewPassword {
     again: String,
 }
 
-/// Changes one's own password, which ends one's sessions.
+/// Changes the password of the person who is signed in, which ends all their sessions.
 pub(in crate::web) async fn change_password(
     State(app): State<AppState>,
     session: PageSession,
     CsrfForm(form): CsrfForm<NewPassword>,
 ) -> Result<Response, PageError> {
     if form.new != form.again {
-        let problem = "The new password was typed in two different ways. Nothing was changed.";
+        let problem = "The two new passwords differ. Nothing was changed.";
         return password_page(&app, &session, Some(problem.to_owned())).await;
     }
     match app.broker.change_password(&session.who, &form.old, &form.new).await {
         Ok(()) => Ok(with_cookie(&app, "", "/sign-in?after=password")),
         Err(BrokerError::SignInRefused) => {
-            let problem = "The present password is wrong. Nothing was changed.";
+            let problem = "The current password is wrong. Nothing was changed.";
             password_page(&app, &session, Some(problem.to_owned())).await
         }
         Err(BrokerError::WeakPassword) if form.old == form.new => {
-            let problem = "The new password is the old one. Nothing was changed.";
+            let problem = "The new password is the same as the old one. Nothing was changed.";
             password_page(&app, &session, Some(problem.to_owned())).await
         }
         Err(problem @ (BrokerError::WeakPassword | BrokerError::SignInThrottled)) => {

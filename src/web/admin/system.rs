@@ -3,16 +3,15 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
 
-use super::reauthenticate::{Reauth, require_recent_password};
+use super::reauthenticate::{FormProblem, FormResult, PasswordFields, SessionForm};
 use crate::{
-    broker::{
-        BrokerError,
-        queries::request::{ManagerStatus, Permission, SystemStatus},
+    broker::queries::{
+        system::{ManagerStatus, SystemStatus},
+        view::Permission,
     },
     domain::{
         action::{ActionKind, with_count},
@@ -23,8 +22,8 @@ use crate::{
     },
     web::{
         AppState,
-        error::{PageError, status_of},
-        http::session::{CsrfForm, PageSession, QueryParams},
+        error::PageError,
+        http::session::{PageSession, QueryParams},
         layout::page::{Layout, page},
     },
 };
@@ -36,7 +35,7 @@ pub(in crate::web) struct SystemPage {
     pub(in crate::web) system: SystemStatus,
     pub(in crate::web) freeze: Permission,
     pub(in crate::web) unfreeze: Permission,
-    /// Who looks.
+    /// The person who is signed in: nobody turns both keys of a release.
     pub(in crate::web) me: PersonId,
     /// What can be stopped: the form's value and its words.
     pub(in crate::web) parts: Vec<(String, String)>,
@@ -46,10 +45,10 @@ pub(in crate::web) struct SystemPage {
     pub(in crate::web) reason: String,
 }
 
-/// Whether somebody can turn a key.
+/// Whether the person can turn a key of the release.
 #[derive(Debug)]
 enum ReleaseButton {
-    /// With these words; none for the first of the two.
+    /// Yes, with what the first person said; empty for the first of the two.
     Key(String),
     /// No, and why.
     Wait(String),
@@ -59,19 +58,21 @@ impl SystemPage {
     fn release(&self, stop: &Freeze) -> ReleaseButton {
         if let Some(why) = self.unfreeze.why_not() {
             return ReleaseButton::Wait(format!(
-                "You may not release it: {why}. The policies that ship let leads and admins do it."
+                "You may not release it: {why}. The policies that ship with Countersign let \
+                 leads and admins release it."
             ));
         }
         match &stop.release {
             None => ReleaseButton::Key(String::new()),
             Some(first) if first.person == Some(self.me) => {
-                let words = "You want it released. A second person must say so within an hour.";
+                let words =
+                    "You asked for its release. A second person must confirm within an hour.";
                 ReleaseButton::Wait(words.to_owned())
             }
             Some(first) => {
                 let Release { name, reason, .. } = first;
                 ReleaseButton::Key(format!(
-                    "{name} wants it released (“{reason}”). You are the second."
+                    "{name} asked for its release (“{reason}”). You are the second person."
                 ))
             }
         }
@@ -94,23 +95,29 @@ pub(in crate::web) struct SystemQuery {
     what: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
     QueryParams(SystemQuery { what }): QueryParams<SystemQuery>,
 ) -> Result<Response, PageError> {
-    system_page(&app, &session, what, None).await
+    let fields = SwitchFields { what, ..SwitchFields::default() };
+    system_page(&app, &session, None, fields).await
 }
 
-/// What somebody stops or lets go on, and why.
-#[derive(Deserialize)]
-pub(in crate::web) struct SwitchForm {
+/// What a person stops or releases, and why.
+#[derive(Default, Deserialize)]
+pub(in crate::web) struct SwitchFields {
     /// Kind and name of an [`Extent`], with a colon between them.
     what: String,
     reason: String,
     #[serde(default)]
     password: String,
+}
+
+impl PasswordFields for SwitchFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
 }
 
 fn value(extent: &Extent) -> String {
@@ -128,63 +135,46 @@ fn extent(value: &str) -> Result<Extent, InvalidField> {
 }
 
 /// Throws the kill switch.
-pub(in crate::web) async fn freeze(
-    State(app): State<AppState>,
-    session: PageSession,
-    CsrfForm(form): CsrfForm<SwitchForm>,
-) -> Result<Response, PageError> {
-    switch(&app, &session, Verb::Freeze, form).await
+pub(in crate::web) async fn freeze(form: SessionForm<SwitchFields>) -> Result<Response, PageError> {
+    let SessionForm { app, fields, .. } = &form;
+    let frozen = form.run(Verb::Freeze, async |who| {
+        app.broker.freeze(&who, &extent(&fields.what)?, &fields.reason).await
+    });
+    let frozen = frozen.await;
+    after_switch(form, frozen).await
 }
 
-/// Releases the kill switch.
+/// Turns one of the two keys that release the kill switch.
 pub(in crate::web) async fn unfreeze(
-    State(app): State<AppState>,
-    session: PageSession,
-    CsrfForm(form): CsrfForm<SwitchForm>,
+    form: SessionForm<SwitchFields>,
 ) -> Result<Response, PageError> {
-    switch(&app, &session, Verb::Unfreeze, form).await
+    let SessionForm { app, fields, .. } = &form;
+    let released = form.run(Verb::Unfreeze, async |who| {
+        app.broker.unfreeze(&who, &extent(&fields.what)?, &fields.reason).await.map(drop)
+    });
+    let released = released.await;
+    after_switch(form, released).await
 }
 
-async fn switch(
-    app: &AppState,
-    session: &PageSession,
-    verb: Verb,
-    form: SwitchForm,
+async fn after_switch(
+    form: SessionForm<SwitchFields>,
+    switched: FormResult<()>,
 ) -> Result<Response, PageError> {
-    let access = app.broker.system_permission(&session.who, verb);
-    let who = match require_recent_password(app, session, &access, &form.password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => {
-            let problem = Some((StatusCode::UNAUTHORIZED, problem, form.reason));
-            return system_page(app, session, form.what, problem).await;
-        }
-    };
-    let done = match extent(&form.what) {
-        Err(invalid) => Err(invalid.into()),
-        Ok(extent) if verb == Verb::Freeze => app.broker.freeze(&who, &extent, &form.reason).await,
-        Ok(extent) => app.broker.unfreeze(&who, &extent, &form.reason).await.map(drop),
-    };
-    let (status, problem) = match done {
-        Ok(()) => return Ok(Redirect::to("/system").into_response()),
-        Err(BrokerError::Invalid(invalid)) => (StatusCode::BAD_REQUEST, invalid.to_string()),
-        Err(BrokerError::Refused(refusal)) => (status_of(&refusal), format!("{refusal}.")),
-        Err(other) => return Err(other.into()),
-    };
-    let problem = format!("{problem} Nothing was changed.");
-    system_page(app, session, form.what, Some((status, problem, form.reason))).await
+    let SessionForm { app, session, fields } = form;
+    match switched {
+        Ok(()) => Ok(Redirect::to("/system").into_response()),
+        Err(error) => system_page(&app, &session, Some(error.for_page()?), fields).await,
+    }
 }
 
-/// `what` is chosen beforehand; the rest is what went wrong and what had been typed.
+/// `typed` is chosen and filled in beforehand.
 async fn system_page(
     app: &AppState,
     session: &PageSession,
-    what: String,
-    problem: Option<(StatusCode, String, String)>,
+    problem: Option<FormProblem>,
+    typed: SwitchFields,
 ) -> Result<Response, PageError> {
-    let (status, problem, reason) = match problem {
-        None => (StatusCode::OK, None, String::new()),
-        Some((status, problem, reason)) => (status, Some(problem), reason),
-    };
+    let (status, problem) = FormProblem::split(problem);
     let shown = SystemPage {
         layout: Layout::new(app, session, "System")
             .await?
@@ -195,19 +185,19 @@ async fn system_page(
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.person.id,
-        parts: parts(app).await?,
+        parts: parts(app, session).await?,
         problem,
-        what,
-        reason,
+        what: typed.what,
+        reason: typed.reason,
     };
     page(status, &shown)
 }
 
 /// What can be stopped, widest first.
-async fn parts(app: &AppState) -> Result<Vec<(String, String)>, PageError> {
+async fn parts(app: &AppState, session: &PageSession) -> Result<Vec<(String, String)>, PageError> {
     let managers = app.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
     let actions = ActionKind::ALL.into_iter().map(Extent::Action);
-    let agents = app.broker.operator().agents().await?.into_iter();
+    let agents = app.broker.agents(&session.who).await?.into_iter();
     let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));
     let all = std::iter::once(Extent::Everything).chain(managers).chain(actions).chain(agents);
     Ok(all.map(|extent| (value(&extent), extent.to_string())).collect())

@@ -7,7 +7,7 @@ use super::{
     made_up::{HOSTILE, agent, id, person},
 };
 use crate::{
-    broker::queries::request::Permission,
+    broker::queries::view::Permission,
     domain::{
         action::ActionKind,
         actor::{Person, Role},
@@ -82,11 +82,11 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         layout: layout("New token", "/agents"),
         what: "The token of triage-bot".to_owned(),
         secret: format!("cs_{}", "0123456789abcdef".repeat(4)),
-        then: "Put it into the configuration of the agent's client.",
-        onward: ("/agents/triage-bot".to_owned(), "I have noted it".to_owned()),
+        then: "Put it in the configuration of the agent's client.",
+        onward: ("/agents/triage-bot".to_owned(), "I have saved it".to_owned()),
     };
     let set_up = SetupPage {
-        layout: Layout::anonymous("First set-up"),
+        layout: Layout::anonymous("Set up Countersign"),
         problem: Some("The code is wrong. Nothing was changed.".to_owned()),
         code: HOSTILE.to_owned(),
         name: HOSTILE.to_owned(),

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    broker::queries::request::Body,
+    broker::queries::view::Body,
     domain::{
         Time,
         action::{Action, ActionKind, Term},

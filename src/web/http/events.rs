@@ -16,9 +16,9 @@ use serde::Deserialize;
 use super::session::{self, QueryParams};
 use crate::web::{AppState, error::PageError};
 
-/// So long an answer is held: shorter than proxies usually wait.
+/// How long an answer is held: shorter than proxies usually wait.
 const HOLD: Duration = Duration::from_secs(25);
-/// So long a browser waits before it asks again, in milliseconds. Bursts of changes become one.
+/// How long a browser waits before it asks again, in milliseconds. Bursts of changes become one.
 const RETRY_MS: u32 = 2000;
 
 /// How long a session that the command line ended may still listen: this process is told of its

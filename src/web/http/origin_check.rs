@@ -7,9 +7,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::web::{
-    AppState, WebSettings,
-    error::{self, PageError},
+use crate::{
+    domain::public_url::PublicUrl,
+    web::{
+        AppState, WebSettings,
+        error::{self, PageError},
+    },
 };
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -47,7 +50,7 @@ pub(in crate::web) async fn check(
     let headers = response.headers_mut();
     headers.extend(HEADERS);
     headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
-    if app.settings.https() {
+    if app.settings.public_url.is_https() {
         let year = const { HeaderValue::from_static("max-age=31536000") };
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
@@ -65,27 +68,24 @@ fn admit(app: &AppState, request: &Request) -> Result<(), PageError> {
     }
 }
 
-/// Whether the one `Host` is the public one or on the list. A name that somebody else points at
-/// this machine is neither.
+/// Whether the one `Host` is the public one or on the list. A name that another domain's
+/// owner points at this machine is neither.
 fn is_own_host(headers: &HeaderMap, settings: &WebSettings) -> bool {
-    let origin = origin_of(&settings.public_url);
-    let public = origin.split_once("://").map_or("", |(_, host)| host);
-    let ours = |host: &str| {
-        let mut hosts = settings.hosts.iter().map(String::as_str).chain([public]);
-        hosts.any(|ours| ours.eq_ignore_ascii_case(host))
-    };
-    one(headers, &header::HOST).is_some_and(ours)
+    let WebSettings { public_url, hosts, .. } = settings;
+    one(headers, &header::HOST)
+        .and_then(|host| public_url.read_host(host))
+        .is_some_and(|host| host == *public_url.authority() || hosts.contains(&host))
 }
 
 /// Whether a browser says that one of our own pages sent this. One that says nothing at all is not
 /// believed.
-fn is_own_origin(headers: &HeaderMap, public_url: &str) -> bool {
+fn is_own_origin(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     let origin = headers.contains_key(header::ORIGIN);
-    let app = headers.contains_key(FETCH_SITE);
-    let origin_is_ours = one(headers, &header::ORIGIN).is_some_and(|o| o == origin_of(public_url));
+    let site = headers.contains_key(FETCH_SITE);
+    let origin_is_ours = one(headers, &header::ORIGIN).is_some_and(|o| o == public_url.origin());
     let site_is_ours =
-        one(headers, &FETCH_SITE).is_some_and(|app| app == "same-origin" || app == "none");
-    (origin || app) && (!origin || origin_is_ours) && (!app || site_is_ours)
+        one(headers, &FETCH_SITE).is_some_and(|site| site == "same-origin" || site == "none");
+    (origin || site) && (!origin || origin_is_ours) && (!site || site_is_ours)
 }
 
 /// A header that is there exactly once.
@@ -95,17 +95,10 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     if values.next().is_some() { None } else { value.to_str().ok() }
 }
 
-/// Scheme, host and port of an address, as browsers write an origin.
-fn origin_of(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let authority = rest.split('/').next().unwrap_or(rest).to_lowercase();
-    let usual = if scheme == "https" { ":443" } else { ":80" };
-    format!("{scheme}://{}", authority.strip_suffix(usual).unwrap_or(&authority))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::public_url::Authority;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &'static str)| {
@@ -118,25 +111,83 @@ mod tests {
         headers
     }
 
-    #[test]
-    fn only_a_host_on_the_list_is_ours() {
+    fn url(text: &str) -> PublicUrl {
+        PublicUrl::parse(text).unwrap()
+    }
+
+    fn is_host_of(public_url: &str, hosts: &[&'static str]) -> bool {
+        let listener: std::net::SocketAddr = "127.0.0.1:8080".parse().unwrap();
         let settings = WebSettings {
-            public_url: "https://soc.example.net".to_owned(),
-            hosts: vec!["127.0.0.1:8080".to_owned()],
+            public_url: url(public_url),
+            hosts: vec![listener.into(), Authority::localhost(8080)],
             policies: std::path::PathBuf::new(),
         };
-        let is_ours = |pairs: &[_]| is_own_host(&headers(pairs), &settings);
-        assert!(is_ours(&[("host", "SOC.example.net")]));
-        assert!(is_ours(&[("host", "127.0.0.1:8080")]));
-        assert!(!is_ours(&[("host", "evil.example")]));
-        assert!(!is_ours(&[("host", "127.0.0.1")]));
-        assert!(!is_ours(&[("host", "soc.example.net"), ("host", "evil.example")]));
+        let pairs: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+        is_own_host(&headers(&pairs), &settings)
+    }
+
+    #[test]
+    fn only_a_host_on_the_list_is_ours() {
+        let is_ours = |hosts: &[&'static str]| is_host_of("https://soc.example.net", hosts);
+        for host in ["SOC.example.net", "soc.example.net:443", "127.0.0.1:8080", "localhost:8080"] {
+            assert!(is_ours(&[host]), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "127.0.0.1",
+            "localhost",
+            "soc.example.net:80",
+            "soc.example.net:8443",
+            "soc.example.net.evil.example",
+            "soc.example.net@evil.example",
+            "evil.example/soc.example.net",
+            "soc%2Eexample.net",
+            "soc.example.net:",
+            "",
+        ] {
+            assert!(!is_ours(&[host]), "{host}");
+        }
+        assert!(!is_ours(&["soc.example.net", "evil.example"]));
         assert!(!is_ours(&[]));
     }
 
     #[test]
+    fn host_matches_public_url_however_both_are_written() {
+        for (public_url, host) in [
+            ("https://SOC.example.net:443", "soc.example.net"),
+            ("http://127.0.0.1:80", "127.0.0.1"),
+            ("https://[2001:DB8::1]", "[2001:db8::1]"),
+            ("https://[2001:db8::1]", "[2001:db8:0:0::1]:443"),
+            ("https://[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+        ] {
+            assert!(is_host_of(public_url, &[host]), "{public_url}: {host}");
+        }
+        for (public_url, host) in [
+            ("https://[2001:db8::1]:8443", "[2001:db8::1]"),
+            ("https://[2001:db8::1]", "[2001:db8::2]"),
+            ("https://[2001:db8::1]", "2001:db8::1"),
+            ("http://127.0.0.1:443", "127.0.0.1"),
+        ] {
+            assert!(!is_host_of(public_url, &[host]), "{public_url}: {host}");
+        }
+    }
+
+    #[test]
+    fn origin_matches_public_url_however_it_is_written() {
+        for (public_url, origin) in [
+            ("https://SOC.example.net:443", "https://soc.example.net"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("https://[2001:DB8:0::1]:8443", "https://[2001:db8::1]:8443"),
+        ] {
+            let from = |origin| is_own_origin(&headers(&[("origin", origin)]), &url(public_url));
+            assert!(from(origin), "{public_url}: {origin}");
+            assert!(!from("https://evil.example") && !from("https://[2001:db8::1]"));
+        }
+    }
+
+    #[test]
     fn a_change_must_come_from_our_own_page() {
-        let from = |pairs: &[_]| is_own_origin(&headers(pairs), "https://soc.example.net:443/x");
+        let from = |pairs: &[_]| is_own_origin(&headers(pairs), &url("https://soc.example.net"));
         assert!(from(&[("origin", "https://soc.example.net")]));
         assert!(from(&[("sec-fetch-site", "same-origin")]));
         assert!(from(&[("sec-fetch-site", "none")]));
@@ -146,10 +197,10 @@ mod tests {
             assert!(!from(&[("origin", origin)]), "{origin}");
             assert!(!from(&[("origin", origin), ("sec-fetch-site", "same-origin")]), "{origin}");
         }
-        for app in ["cross-site", "same-site", ""] {
-            assert!(!from(&[("sec-fetch-site", app)]), "{app}");
+        for site in ["cross-site", "same-site", ""] {
+            assert!(!from(&[("sec-fetch-site", site)]), "{site}");
             let ours = ("origin", "https://soc.example.net");
-            assert!(!from(&[ours, ("sec-fetch-site", app)]), "{app}");
+            assert!(!from(&[ours, ("sec-fetch-site", site)]), "{site}");
         }
         let twice = ("origin", "https://soc.example.net");
         assert!(!from(&[twice, twice]));

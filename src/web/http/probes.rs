@@ -1,4 +1,4 @@
-//! For whoever watches the broker: is it there, can it work, what does it count.
+//! For monitoring: is the broker there, can it work, what does it count.
 
 use std::fmt::Write as _;
 
@@ -8,16 +8,16 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{broker::queries::request::NamedCounts, domain::request::StateName, web::AppState};
+use crate::{broker::queries::system::NamedCounts, domain::request::StateName, web::AppState};
 
 const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 
-/// It is there.
+/// The process answers.
 pub(in crate::web) async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// It can do its work.
+/// The process can do its work.
 pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
     match app.broker.ready().await {
         Ok(()) => "ready\n".into_response(),

@@ -12,15 +12,15 @@ use serde::{Deserialize, de::DeserializeOwned};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    broker::admin::sessions::SignedIn,
+    broker::SignedIn,
     domain::digest::Digest,
     web::{AppState, BODY_BYTES_MAX, WebSettings, error::PageError},
 };
 
-/// Somebody who is signed in, on one request.
+/// A person who is signed in, on one HTTP request.
 #[derive(Clone)]
 pub(in crate::web) struct PageSession {
-    /// Who.
+    /// The person, and when they last entered their password.
     pub(in crate::web) who: SignedIn,
     /// The state of the store before anything was read for the answer. A page that read first and
     /// looked at the state afterwards could miss what came between, and never look again.
@@ -58,6 +58,7 @@ pub(in crate::web) async fn require_session(
         Ok(None) => return to_sign_in(request.uri()).into_response(),
         Err(failure) => return failure.into_response(),
     };
+    tracing::Span::current().record("person", &session.who.person.name);
     let admitted = admit(&session, request.uri().path(), change);
     if let Err(answer) = admitted {
         return with_session(answer, session);
@@ -72,7 +73,7 @@ pub(in crate::web) async fn require_session(
     with_session(next.run(request).await, session)
 }
 
-/// Whoever must change the password does that and nothing else.
+/// People who must change their password can do that and nothing else.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn admit(session: &PageSession, path: &str, change: bool) -> Result<(), Response> {
     if !session.who.person.must_change_password || ["/password", "/sign-out"].contains(&path) {
@@ -138,7 +139,7 @@ async fn with_form_token(request: Request, session: &PageSession) -> Result<Requ
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.
 fn cookie_name(settings: &WebSettings) -> &'static str {
-    if settings.https() { "__Host-countersign" } else { "countersign" }
+    if settings.public_url.is_https() { "__Host-countersign" } else { "countersign" }
 }
 
 /// The session's token, where exactly one cookie has it.
@@ -158,7 +159,7 @@ pub(in crate::web) fn token(headers: &HeaderMap, settings: &WebSettings) -> Opti
 /// The header that gives a browser its session, or with an empty token takes it away.
 pub(in crate::web) fn cookie(token: &str, settings: &WebSettings) -> Option<HeaderValue> {
     let name = cookie_name(settings);
-    let secure = if settings.https() { "; Secure" } else { "" };
+    let secure = if settings.public_url.is_https() { "; Secure" } else { "" };
     let ends = if token.is_empty() { "; Max-Age=0" } else { "" };
     let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{ends}");
     HeaderValue::try_from(cookie).ok()
@@ -211,11 +212,12 @@ mod tests {
         Time,
         actor::{Person, Role},
         id::PersonId,
+        public_url::PublicUrl,
     };
 
     fn settings(public_url: &str) -> WebSettings {
         WebSettings {
-            public_url: public_url.to_owned(),
+            public_url: PublicUrl::parse(public_url).unwrap(),
             hosts: Vec::new(),
             policies: std::path::PathBuf::new(),
         }

@@ -30,7 +30,7 @@ impl Escaper for Visible {
 /// A word of a line, and the spaces before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::web) struct Piece<'a> {
-    /// So many spaces, which a fence keeps.
+    /// The number of spaces, which a fence keeps.
     pub(in crate::web) gap: usize,
     /// The word; at the end of a line perhaps spaces, which show as escapes.
     pub(in crate::web) text: &'a str,
@@ -38,7 +38,7 @@ pub(in crate::web) struct Piece<'a> {
 
 /// Text for a fence: a box in which lines and spaces stay, and each line has its number.
 pub(in crate::web) trait Fenced {
-    /// The lines.
+    /// The lines, each as its words.
     fn fenced(&self) -> Vec<Vec<Piece<'_>>>;
     /// Whether it is so long that it is shown folded.
     fn is_long(&self) -> bool;

@@ -21,7 +21,7 @@ use crate::{
 /// The pages that lead to all others: address and name.
 const SECTIONS: [(&str, &str); 8] = [
     ("/", "Inbox"),
-    ("/in-force", "In force"),
+    ("/in-force", "Active responses"),
     ("/requests", "Requests"),
     ("/audit", "Audit"),
     ("/policy", "Policy"),
@@ -35,7 +35,7 @@ const SECTIONS: [(&str, &str); 8] = [
 pub(in crate::web) struct Layout {
     /// The page's name.
     pub(in crate::web) title: String,
-    /// Where in [`PLACES`] the page belongs.
+    /// The entry of [`SECTIONS`] that the page belongs to.
     pub(in crate::web) section: &'static str,
     /// Who is signed in.
     pub(in crate::web) person: Option<Person>,
@@ -47,9 +47,9 @@ pub(in crate::web) struct Layout {
     pub(in crate::web) freezes: Vec<Freeze>,
     /// What does not work now, in sentences.
     pub(in crate::web) troubles: Vec<String>,
-    /// The state of the store that the page shows; none for a page that never looks again.
+    /// The state of the store that the page shows; none for a page that never reloads by itself.
     pub(in crate::web) seen: Option<u64>,
-    /// Where looking again leads; empty is the address that the page has.
+    /// Where its "Reload" leads; empty is the address that the page has.
     pub(in crate::web) refresh_url: String,
     /// Where the stylesheet is.
     pub(in crate::web) style: String,
@@ -60,7 +60,7 @@ pub(in crate::web) struct Layout {
 }
 
 impl Layout {
-    /// For somebody who is signed in.
+    /// For a person who is signed in.
     pub(in crate::web) async fn new(
         app: &AppState,
         session: &PageSession,
@@ -77,7 +77,7 @@ impl Layout {
         })
     }
 
-    /// For nobody in particular.
+    /// For a page without a session.
     pub(in crate::web) fn anonymous(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -100,23 +100,23 @@ impl Layout {
         Self { section: here, ..self }
     }
 
-    /// For a page that may be the answer to a form: nothing can be looked at where that was sent.
+    /// For a page that may be the answer to a form: the address that this was sent to shows nothing.
     pub(in crate::web) fn refresh_url(self, again: impl Into<String>) -> Self {
         Self { refresh_url: again.into(), ..self }
     }
 
-    /// A page that does not look again by itself.
+    /// A page that does not reload by itself.
     pub(in crate::web) fn without_refresh(self) -> Self {
         Self { seen: None, ..self }
     }
 
-    /// "nothing is sent", "nothing of the manager paris is sent".
+    /// "nothing is sent", "nothing is sent to the manager paris".
     pub(in crate::web) fn freeze_text(freeze: &Freeze) -> String {
         match &freeze.extent {
             Extent::Everything => "nothing is sent".to_owned(),
-            part @ (Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_)) => {
-                format!("nothing of {part} is sent")
-            }
+            manager @ Extent::Manager(_) => format!("nothing is sent to {manager}"),
+            action @ Extent::Action(_) => format!("no request for {action} is sent"),
+            agent @ Extent::Agent(_) => format!("no request by {agent} is sent"),
         }
     }
 
@@ -139,11 +139,11 @@ impl Layout {
 /// Where a list of pages continues.
 #[derive(Debug)]
 pub(in crate::web) struct NextPage {
-    /// Where.
+    /// The address of the list.
     pub(in crate::web) action: &'static str,
     /// The filter, as the form's fields.
     pub(in crate::web) fields: Vec<(&'static str, String)>,
-    /// The key.
+    /// The key of the last row of this page.
     pub(in crate::web) before: String,
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{ActiveResponse, ActiveTarget, PAGE_ROWS},
+    broker::queries::{ActiveTarget, active_responses::ActiveResponse, view::PAGE_ROWS},
     domain::{Time, action::with_count, request::Outcome},
     text::request,
     web::{
@@ -17,9 +17,9 @@ use crate::{
     },
 };
 
-/// So many endpoints of one request are listed; the request's own page has them all.
+/// The most endpoints of one request that are listed; the request's own page has them all.
 const PLACES_MAX: usize = 100;
-/// So many are shown unfolded where something is in doubt.
+/// Up to this many are shown unfolded where something is in doubt.
 const UNFOLDED_MAX: usize = 25;
 
 #[derive(Debug, Template)]
@@ -32,7 +32,7 @@ pub(in crate::web) struct ActiveResponsesPage {
     pub(in crate::web) older: Option<NextPage>,
 }
 
-/// What one request brought into force.
+/// The active responses of one request.
 #[derive(Debug)]
 pub(in crate::web) struct ActiveResponseCard {
     request: String,
@@ -44,7 +44,7 @@ pub(in crate::web) struct ActiveResponseCard {
     names: String,
     /// When the last of it ends by itself, and how long that is from now.
     ends: Option<(Time, String)>,
-    /// The names of those who approved it or broke the glass; empty where nobody had to.
+    /// The names of those who approved it or broke the glass; empty where no approval was required.
     approvers: String,
     /// The open request that would lift it, and its state.
     undo: Option<(String, &'static str)>,
@@ -55,7 +55,7 @@ pub(in crate::web) struct ActiveResponseCard {
     endpoints: Vec<ActiveEndpoint>,
 }
 
-/// Where.
+/// A response on one endpoint.
 #[derive(Debug)]
 pub(in crate::web) struct ActiveEndpoint {
     id: String,
@@ -65,14 +65,13 @@ pub(in crate::web) struct ActiveEndpoint {
     until: Option<(Time, String)>,
 }
 
-/// Which page.
+/// Which page of the list: what is older than this request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::web) struct ActiveResponsesQuery {
     before: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -81,7 +80,7 @@ pub(in crate::web) async fn show(
     let before = read(&pages.before, "page", |id| id.parse().ok())
         .map_err(|_unreadable| PageError::not_found())?;
     let found = app.broker.active_responses(&session.who, before).await?;
-    let layout = Layout::new(&app, &session, "In force").await?.section("/in-force");
+    let layout = Layout::new(&app, &session, "Active responses").await?.section("/in-force");
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
     let later = before.is_some();
     page(
@@ -133,7 +132,7 @@ impl ActiveResponseCard {
         })
     }
 
-    /// Whether its endpoints are shown at once: where somebody must look at some of them.
+    /// Whether its endpoints are shown at once: where a person must check some of them.
     fn unfolded(&self) -> bool {
         let doubtful = self.number("unknown") + self.number("unconfirmed") > 0;
         doubtful && self.endpoints.len() <= UNFOLDED_MAX

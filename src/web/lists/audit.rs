@@ -1,5 +1,5 @@
 //! The audit, newest first, with filters. Reading it is itself written down, so this page does not
-//! look again by itself.
+//! reload by itself.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{AuditFilter, PAGE_ROWS},
+    broker::queries::{AuditFilter, view::PAGE_ROWS},
     domain::{
         Time,
         audit::{AuditEntry, EventKind},
@@ -50,7 +50,6 @@ pub(in crate::web) struct AuditFilters {
     before: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,

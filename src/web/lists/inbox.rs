@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::requests::read;
 use crate::{
-    broker::queries::request::{InboxGroup, InboxPage, InboxSection, PendingItem, Permission},
+    broker::queries::{
+        inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
+        view::Permission,
+    },
     domain::{
         Time,
         action::{ActionKind, with_count},
@@ -28,7 +31,7 @@ pub(in crate::web) struct InboxTemplate {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) mine: InboxSectionView,
     pub(in crate::web) others: InboxSectionView,
-    /// Broken glasses that this person may look back at.
+    /// The break-glass reviews that this person may make.
     pub(in crate::web) reviews: Vec<DueReview>,
 }
 
@@ -85,7 +88,6 @@ pub(in crate::web) struct InboxQuery {
     others_after: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
@@ -157,7 +159,7 @@ impl InboxItem {
             .map(|vote| vote.person.name.as_str())
             .collect();
         let why_not = match approve {
-            _ if *voted => "You have approved it; it waits for others.".to_owned(),
+            _ if *voted => "You have approved it; it is waiting for others.".to_owned(),
             Permission::Now | Permission::WithPassword => String::new(),
             Permission::Denied(why) => format!("You may not approve it: {why}."),
         };

@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
 use crate::{
-    broker::queries::request::{PAGE_ROWS, RequestFilter, RequestSummary},
+    broker::queries::{RequestFilter, RequestSummary, view::PAGE_ROWS},
     domain::{
         action::{ActionKind, with_count},
         request::StateName,
@@ -48,7 +48,6 @@ pub(in crate::web) struct RequestRow {
     outcomes: String,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,

@@ -3,24 +3,22 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
 
-use super::{decide::COMMENT_CHARS_MAX, page::id_of};
+use super::{form::check_comment, page::id_of};
 use crate::{
-    broker::{
-        BrokerError,
-        queries::request::{PendingItem, Permission},
-    },
+    broker::queries::{inbox::PendingItem, view::Permission},
     domain::{Time, digest::Digest, id::RequestId, lifecycle::Displayed, request::Request},
     text::request,
     web::{
         AppState,
-        admin::reauthenticate::{Reauth, require_recent_password},
-        error::{PageError, status_of},
-        http::session::{CsrfForm, PageSession, QueryParams},
+        admin::reauthenticate::{
+            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
+        },
+        error::PageError,
+        http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
             page::{Layout, page},
@@ -28,7 +26,7 @@ use crate::{
     },
 };
 
-/// Of which request the others are identical.
+/// The request to which the others are identical.
 #[derive(Deserialize)]
 pub(in crate::web) struct IdenticalQuery {
     of: String,
@@ -60,86 +58,101 @@ impl ApproveIdenticalPage {
         format!("{}:{}:{}", request.id, request.version, request.digest)
     }
 
-    /// Whether the password is wanted again.
+    /// Whether the form asks for the password.
     fn password(&self) -> bool {
         self.alike.iter().any(|waiting| waiting.approve == Permission::WithPassword)
     }
 }
 
-/// What was ticked, with what was shown of it.
+/// What was ticked, with what was displayed of it.
 fn read_pick(text: &str) -> Option<(RequestId, Displayed)> {
     let mut parts = text.split(':');
     let (id, version, digest) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
-    let shown = Displayed { version: version.parse().ok()?, digest: Digest::parse(digest)? };
-    Some((id.parse().ok()?, shown))
+    let displayed = Displayed { version: version.parse().ok()?, digest: Digest::parse(digest)? };
+    Some((id.parse().ok()?, displayed))
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
     QueryParams(like): QueryParams<IdenticalQuery>,
 ) -> Result<Response, PageError> {
-    approve_identical_page(&app, &session, id_of(&like.of)?, None).await
+    approve_identical_page(&app, &session, id_of(&like.of)?, None, String::new()).await
 }
 
 async fn approve_identical_page(
     app: &AppState,
     session: &PageSession,
     of: RequestId,
-    problem: Option<(StatusCode, String, String)>,
+    problem: Option<FormProblem>,
+    comment: String,
 ) -> Result<Response, PageError> {
     let alike = app.broker.identical_requests(&session.who, of).await?;
-    let layout =
-        Layout::new(app, session, "Look at identical requests together").await?.section("/");
+    let layout = Layout::new(app, session, "Identical requests").await?.section("/");
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
-    let (status, problem, comment) = match problem {
-        None => (StatusCode::OK, None, String::new()),
-        Some((status, problem, comment)) => (status, Some(problem), comment),
-    };
+    let (status, problem) = FormProblem::split(problem);
     page(status, &ApproveIdenticalPage { layout, of, several, alike, now, problem, comment })
+}
+
+/// Which requests were ticked.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<(String, String)>")]
+pub(in crate::web) struct IdenticalFields {
+    of: String,
+    picked: Vec<(RequestId, Displayed)>,
+    comment: String,
+    password: String,
+}
+
+impl TryFrom<Vec<(String, String)>> for IdenticalFields {
+    type Error = &'static str;
+
+    /// One box for each request has the same name, so the fields come as a list.
+    fn try_from(fields: Vec<(String, String)>) -> Result<Self, Self::Error> {
+        let one = |name: &str| {
+            let field = fields.iter().find(|(other, _)| other == name);
+            field.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let picked = fields.iter().filter(|(name, _)| name == "pick");
+        let picked = picked.map(|(_, value)| read_pick(value)).collect::<Option<_>>();
+        Ok(Self {
+            of: one("of"),
+            picked: picked.ok_or("a box cannot be read")?,
+            comment: one("comment"),
+            password: one("password"),
+        })
+    }
+}
+
+impl PasswordFields for IdenticalFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
 }
 
 /// Approves what was ticked: all of it or nothing.
 pub(in crate::web) async fn approve(
-    State(app): State<AppState>,
-    session: PageSession,
-    CsrfForm(fields): CsrfForm<Vec<(String, String)>>,
+    form: SessionForm<IdenticalFields>,
 ) -> Result<Response, PageError> {
-    let one = |name: &str| {
-        let field = fields.iter().find(|(other, _)| other == name);
-        field.map(|(_, value)| value.as_str()).unwrap_or_default()
-    };
-    let of = id_of(one("of"))?;
-    let ticked = fields.iter().filter(|(name, _)| name == "pick");
-    let picked = ticked.map(|(_, value)| read_pick(value)).collect::<Option<Vec<_>>>();
-    let picked = picked.ok_or_else(PageError::unreadable)?;
-    let (comment, password) = (one("comment"), one("password"));
-    let again = async |status, problem| {
-        approve_identical_page(&app, &session, of, Some((status, problem, comment.to_owned())))
-            .await
-    };
-    if comment.chars().count() > COMMENT_CHARS_MAX {
-        let problem = format!("That is longer than {COMMENT_CHARS_MAX} characters.");
-        return again(StatusCode::BAD_REQUEST, format!("{problem} Nothing was changed.")).await;
-    }
-    let alike = app.broker.identical_requests(&session.who, of).await?;
-    let access = alike.first().map_or(Permission::Now, |waiting| waiting.approve.clone());
-    let who = match require_recent_password(&app, &session, &access, password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => return again(StatusCode::UNAUTHORIZED, problem).await,
-    };
-    match app.broker.approve_identical(&who, &picked, comment.trim()).await {
+    let of = id_of(&form.fields.of)?;
+    match approve_picked(&form, of).await {
         Ok(()) => Ok(Redirect::to("/").into_response()),
-        Err(BrokerError::Refused(refusal)) => {
-            again(status_of(&refusal), format!("Nothing was changed: {refusal}.")).await
+        Err(error) => {
+            let SessionForm { app, session, fields } = &form;
+            let (problem, comment) = (Some(error.for_page()?), fields.comment.clone());
+            approve_identical_page(app, session, of, problem, comment).await
         }
-        Err(error @ BrokerError::Invalid(_)) => {
-            again(StatusCode::BAD_REQUEST, format!("{error} Nothing was changed.")).await
-        }
-        Err(other) => Err(other.into()),
     }
+}
+
+async fn approve_picked(form: &SessionForm<IdenticalFields>, of: RequestId) -> FormResult<()> {
+    let SessionForm { app, session, fields } = form;
+    check_comment(&fields.comment)?;
+    let identical = app.broker.identical_requests(&session.who, of).await?;
+    let permission = identical.first().map_or(Permission::Now, |item| item.approve.clone());
+    let who = require_recent_password(app, session, &permission, fields.password()).await?;
+    Ok(app.broker.approve_identical(&who, &fields.picked, fields.comment.trim()).await?)
 }

@@ -1,8 +1,11 @@
-//! Breaking the glass, the look back at it, and what is offered of both.
+//! Break-glass, its review, comments, and when the page offers each.
+
+use axum::response::Response;
 
 use super::{
-    decide::{RequestForm, VoteForm},
-    page::{FormState, RequestPage, id_of},
+    decide::{ReasonFields, VoteFields},
+    form::{Checked, DisplayedFields as _, RequestForm},
+    page::{FormState, RequestPage},
 };
 use crate::{
     domain::{
@@ -13,16 +16,7 @@ use crate::{
         request::{PostReview, Request, StateName},
     },
     text::request,
-    web::{
-        AppState,
-        admin::reauthenticate::Reauth,
-        error::PageError,
-        http::session::{CsrfForm, PageSession},
-    },
-};
-use axum::{
-    extract::{Path, State},
-    response::Response,
+    web::{AppState, error::PageError, http::session::PageSession},
 };
 
 /// A review that is due.
@@ -57,64 +51,40 @@ pub(in crate::web) async fn reviews(
 
 /// Lets the request run without the people who are missing.
 pub(in crate::web) async fn break_glass(
-    State(app): State<AppState>,
-    session: PageSession,
-    Path(id): Path<String>,
-    CsrfForm(vote): CsrfForm<VoteForm>,
+    form: RequestForm<VoteFields>,
 ) -> Result<Response, PageError> {
-    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::BreakGlass };
-    let shown = vote.shown()?;
-    let who = match desk.reauthenticate(&vote.comment, &vote.password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => return desk.show_error(problem, vote.comment).await,
-    };
-    let said = (vote.typed.trim(), vote.comment.trim());
-    let done = desk.app.broker.break_glass(&who, desk.id, shown, said).await;
-    desk.finish(done, vote.comment).await
+    form.run(Verb::BreakGlass, async |Checked { broker, who, id, fields }| {
+        let typed_and_reason = (fields.typed.trim(), fields.comment.trim());
+        broker.break_glass(&who, id, fields.displayed(), typed_and_reason).await
+    })
+    .await
 }
 
-/// Writes down what was found when looking back at a broken glass.
-pub(in crate::web) async fn review(
-    State(app): State<AppState>,
-    session: PageSession,
-    Path(id): Path<String>,
-    CsrfForm(form): CsrfForm<VoteForm>,
-) -> Result<Response, PageError> {
-    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Review };
-    if let Some(refusal) = desk.behind(form.shown()?).await? {
-        return desk.finish(Err(refusal.into()), form.comment).await;
-    }
-    let who = match desk.reauthenticate(&form.comment, &form.password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => return desk.show_error(problem, form.comment).await,
-    };
-    let done = desk.app.broker.review(&who, desk.id, form.comment.trim()).await;
-    desk.finish(done, form.comment).await
+/// Records what the review of a broken glass found.
+pub(in crate::web) async fn review(form: RequestForm<VoteFields>) -> Result<Response, PageError> {
+    form.run_if_current(Verb::Review, async |Checked { broker, who, id, fields }| {
+        broker.review(&who, id, fields.comment.trim()).await
+    })
+    .await
 }
 
-/// Says something without voting.
+/// Adds a comment without a vote.
 pub(in crate::web) async fn comment(
-    State(app): State<AppState>,
-    session: PageSession,
-    Path(id): Path<String>,
-    CsrfForm(form): CsrfForm<VoteForm>,
+    form: RequestForm<ReasonFields>,
 ) -> Result<Response, PageError> {
-    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Comment };
-    let who = match desk.reauthenticate(&form.comment, &form.password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => return desk.show_error(problem, form.comment).await,
-    };
-    let done = desk.app.broker.comment(&who, desk.id, form.comment.trim()).await;
-    desk.finish(done, form.comment).await
+    form.run(Verb::Comment, async |Checked { broker, who, id, fields }| {
+        broker.comment(&who, id, fields.comment.trim()).await
+    })
+    .await
 }
 
 impl RequestPage {
     /// Only to those who may, and only where their own approval would not be enough.
     pub(in crate::web) fn break_glass(&self) -> FormState {
-        let request = &self.seen.request;
+        let request = &self.view.request;
         let Verdict::Approval(least) = request.decision.verdict else { return FormState::Nothing };
-        let tally = request.tally(&self.seen.agent);
-        let with_mine = if self.mine().is_some() { tally } else { tally.and(self.role) };
+        let tally = request.tally(&self.view.agent);
+        let with_mine = if self.mine().is_some() { tally } else { tally.and(self.viewer.role) };
         let missing = !with_mine.covers(least);
         match self.offer(Verb::BreakGlass, "break the glass") {
             form @ FormState::Form(_) if missing && request.state.name() == StateName::Pending => {
@@ -125,10 +95,14 @@ impl RequestPage {
     }
 
     pub(in crate::web) fn review(&self) -> FormState {
-        let request = &self.seen.request;
+        let request = &self.view.request;
         if request.review_due().is_none() {
             FormState::Nothing
-        } else if request.votes.iter().any(|vote| vote.break_glass && vote.person.id == self.me) {
+        } else if request
+            .votes
+            .iter()
+            .any(|vote| vote.break_glass && vote.person.id == self.viewer.id)
+        {
             FormState::Refused("You broke the glass; somebody else must review it.".to_owned())
         } else {
             self.offer(Verb::Review, "review it")

@@ -8,7 +8,7 @@ use crate::{
     text::{request, timeline::EndpointTimeline},
 };
 
-/// So many endpoints are shown with their timelines open.
+/// Up to this many endpoints are shown with their timelines open.
 const OPEN_MAX: usize = 3;
 
 /// An endpoint that takes part.
@@ -41,7 +41,7 @@ pub(in crate::web) struct SkippedRow<'a> {
 }
 
 /// The endpoints that take part, with their timelines, which come in the same order.
-pub(in crate::web) fn parts<'a>(
+pub(in crate::web) fn endpoint_rows<'a>(
     request: &'a Request,
     timelines: &'a [EndpointTimeline],
     now: Time,
@@ -58,7 +58,7 @@ pub(in crate::web) fn parts<'a>(
 }
 
 /// The endpoints that were left out.
-pub(in crate::web) fn left<'a>(
+pub(in crate::web) fn skipped_rows<'a>(
     request: &'a Request,
     timelines: &'a [EndpointTimeline],
 ) -> Vec<SkippedRow<'a>> {
@@ -71,7 +71,7 @@ pub(in crate::web) fn left<'a>(
         .collect()
 }
 
-/// Whether nobody knows what happened there, and a person must look.
+/// Whether a person must find out what happened there.
 pub(in crate::web) fn needs_attention(target: &Target) -> bool {
     target.outcome.as_ref().is_some_and(Outcome::needs_person)
 }
@@ -85,18 +85,18 @@ fn known(request: &Request, target: &Target) -> (&'static str, &'static str) {
     let Some(outcome) = &target.outcome else { return ("", "") };
     match outcome {
         Outcome::Sent if target.watch_until == request.ends(target) => {
-            ("sent", "nobody looked, no indexer is configured")
+            ("sent", "not checked: no indexer is configured")
         }
-        Outcome::Sent => ("sent", "the endpoint's own alert is waited for"),
+        Outcome::Sent => ("sent", "waiting for the endpoint's own alert"),
         Outcome::Refused { code: Some(_), .. } => ("refused by the manager", ""),
-        Outcome::Refused { code: None, .. } => ("not done", "a person looked"),
+        Outcome::Refused { code: None, .. } => ("not done", "a person checked"),
         Outcome::NotSent { .. } => ("not sent", ""),
         Outcome::Unknown { .. } => ("unknown", "it may or may not have been sent"),
         Outcome::Confirmed(Proof::Alert(_)) => {
-            ("confirmed", "the script started on this endpoint; whether it worked, nobody saw")
+            ("confirmed", "the script started on this endpoint; whether it worked is not known")
         }
-        Outcome::Confirmed(Proof::Person(_)) => ("confirmed", "a person looked: it was done"),
-        Outcome::Unconfirmed { .. } => ("unconfirmed", "sent, and nothing shows that it started"),
+        Outcome::Confirmed(Proof::Person(_)) => ("confirmed", "a person checked: it was done"),
+        Outcome::Unconfirmed { .. } => ("unconfirmed", "sent, but nothing shows that it started"),
         Outcome::Ended { seen: Some(_) } => {
             ("ended (seen)", "the endpoint started to take it back")
         }
@@ -105,7 +105,7 @@ fn known(request: &Request, target: &Target) -> (&'static str, &'static str) {
             ("taken back (seen)", "the endpoint started to take it back")
         }
         Outcome::Reverted { seen: None, .. } => {
-            ("taken back (not seen)", "what takes it back was sent")
+            ("taken back (not seen)", "the undo was sent, but nothing shows that it started")
         }
     }
 }

@@ -4,13 +4,15 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::StatusCode,
     response::Response,
 };
 
-use super::endpoint::{EndpointRow, SkippedRow, left, needs_attention, parts};
+use super::endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows};
 use crate::{
-    broker::queries::request::{Permission, RequestView, UndoOption},
+    broker::{
+        queries::view::{Permission, RequestView},
+        requests::undo::UndoOption,
+    },
     domain::{
         Time,
         action::with_count,
@@ -30,6 +32,7 @@ use crate::{
     },
     web::{
         AppState,
+        admin::reauthenticate::FormProblem,
         error::PageError,
         http::session::PageSession,
         layout::{
@@ -46,14 +49,12 @@ const ROWS_UNFOLDED_MAX: usize = 25;
 #[template(path = "pages/request.html")]
 pub(in crate::web) struct RequestPage {
     pub(in crate::web) layout: Layout,
-    pub(in crate::web) seen: RequestView,
-    pub(in crate::web) told: Vec<AuditText>,
+    pub(in crate::web) view: RequestView,
+    pub(in crate::web) entries: Vec<AuditText>,
     pub(in crate::web) timelines: Vec<EndpointTimeline>,
-    pub(in crate::web) me: PersonId,
-    /// The role of whoever looks.
-    pub(in crate::web) role: Role,
+    pub(in crate::web) viewer: Viewer,
     /// How many identical requests this person may approve together, this one among them.
-    pub(in crate::web) together: usize,
+    pub(in crate::web) identical: usize,
     /// Whether this person may throw the kill switch.
     pub(in crate::web) may_stop: bool,
     pub(in crate::web) now: Time,
@@ -63,7 +64,14 @@ pub(in crate::web) struct RequestPage {
     pub(in crate::web) typed: FormInput,
 }
 
-/// What was typed into a form that could not be taken.
+/// The person who looks at the page.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::web) struct Viewer {
+    pub(in crate::web) id: PersonId,
+    pub(in crate::web) role: Role,
+}
+
+/// What was typed into a form that could not be carried out.
 #[derive(Debug, Default)]
 pub(in crate::web) struct FormInput {
     /// The comment of an approval.
@@ -74,11 +82,11 @@ pub(in crate::web) struct FormInput {
     pub(in crate::web) cancel: String,
     /// The reason of an undo.
     pub(in crate::web) undo: String,
-    /// What a person saw who looked.
+    /// What a person saw on the endpoint.
     pub(in crate::web) resolve: String,
-    /// The reason for breaking the glass.
+    /// The reason to break the glass.
     pub(in crate::web) glass: String,
-    /// What was found when looking back at it.
+    /// The finding of the review.
     pub(in crate::web) review: String,
     /// A comment without a vote.
     pub(in crate::web) note: String,
@@ -95,80 +103,77 @@ pub(in crate::web) enum FormState {
     Nothing,
 }
 
-/// The page.
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    request_page(&app, &session, id_of(&id)?, None).await
+    request_page(&app, &session, id_of(&id)?, None, FormInput::default()).await
 }
 
-/// Reads the id in an address. What is no id leads nowhere.
+/// Reads the id in an address.
 pub(in crate::web) fn id_of(text: &str) -> Result<RequestId, PageError> {
     text.parse().map_err(|_no_id| PageError::not_found())
 }
 
-/// The page as it is now, after a form that could not be taken with the reason why.
+/// The page as it is now; after a form that was not carried out, with the reason why.
 pub(in crate::web) async fn request_page(
     app: &AppState,
     session: &PageSession,
     id: RequestId,
-    problem: Option<(StatusCode, String, FormInput)>,
+    problem: Option<FormProblem>,
+    typed: FormInput,
 ) -> Result<Response, PageError> {
     let session = &session.refreshed(app);
-    let seen = app.broker.request_of_person(&session.who, id).await?;
-    let effect = seen.request.effect_among(app.broker.several_managers());
+    let view = app.broker.request_of_person(&session.who, id).await?;
+    let effect = view.request.effect_among(app.broker.several_managers());
     let again = format!("/requests/{id}");
     let layout = Layout::new(app, session, effect).await?.section("/requests").refresh_url(again);
-    let (status, problem, typed) = match problem {
-        None => (StatusCode::OK, None, FormInput::default()),
-        Some((status, problem, typed)) => (status, Some(problem), typed),
-    };
-    let me = (session.who.person.id, session.who.person.role);
-    let waits = seen.request.state.name() == StateName::Pending;
-    let together =
+    let (status, problem) = FormProblem::split(problem);
+    let viewer = Viewer { id: session.who.person.id, role: session.who.person.role };
+    let waits = view.request.state.name() == StateName::Pending;
+    let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };
     let may_stop = app.broker.system_permission(&session.who, Verb::Freeze).why_not().is_none();
-    let shown = RequestPage::new(layout, seen, me, app.broker.clock().now());
-    page(status, &RequestPage { together, may_stop, problem, typed, ..shown })
+    let shown = RequestPage::new(layout, view, viewer, app.broker.clock().now());
+    page(status, &RequestPage { identical, may_stop, problem, typed, ..shown })
 }
 
 impl RequestPage {
     pub(in crate::web) fn new(
         layout: Layout,
-        mut seen: RequestView,
-        (me, role): (PersonId, Role),
+        mut view: RequestView,
+        viewer: Viewer,
         now: Time,
     ) -> Self {
-        let timelines = timelines(&seen.request, &seen.timeline);
-        let told = std::mem::take(&mut seen.timeline).into_iter().map(describe).collect();
-        let (together, may_stop, problem, typed) = (0, false, None, FormInput::default());
-        Self { layout, seen, told, timelines, me, role, together, may_stop, now, problem, typed }
+        let timelines = timelines(&view.request, &view.timeline);
+        let entries = std::mem::take(&mut view.timeline).into_iter().map(describe).collect();
+        let (identical, may_stop, problem, typed) = (0, false, None, FormInput::default());
+        Self { layout, view, entries, timelines, viewer, identical, may_stop, now, problem, typed }
     }
 
-    fn nobody_had_to(&self) -> bool {
-        self.seen.request.decision.verdict == Verdict::Run
+    fn needed_no_approval(&self) -> bool {
+        self.view.request.decision.verdict == Verdict::Run
     }
 
-    fn standing(&self) -> String {
-        request::status(&self.seen.request)
+    fn status(&self) -> String {
+        request::status(&self.view.request)
     }
 
     fn ending(&self) -> &str {
-        request::ending(&self.seen.request.state)
+        request::ending(&self.view.request.state)
     }
 
     fn ended_at(&self) -> Option<Time> {
-        request::ended_at(&self.seen.request.state)
+        request::ended_at(&self.view.request.state)
     }
 
     /// Until when it may stay in this state.
-    fn limit(&self) -> Option<(&'static str, Time)> {
-        match self.seen.request.state {
-            RequestState::Pending => Some(("people may decide until", self.seen.request.deadline)),
-            RequestState::Approved { use_by } => Some(("it must be claimed before", use_by)),
-            RequestState::Dispatching { use_by } => Some(("calls may begin until", use_by)),
+    fn time_limit(&self) -> Option<(&'static str, Time)> {
+        match self.view.request.state {
+            RequestState::Pending => Some(("to decide, until", self.view.request.deadline)),
+            RequestState::Approved { use_by } => Some(("to start sending, until", use_by)),
+            RequestState::Dispatching { use_by } => Some(("to make calls, until", use_by)),
             RequestState::Settled { .. }
             | RequestState::Denied { .. }
             | RequestState::Rejected { .. }
@@ -179,44 +184,44 @@ impl RequestPage {
     }
 
     /// Whether it may run and the kill switch alone keeps it from being sent.
-    fn stopped(&self) -> bool {
-        let request = &self.seen.request;
+    fn held_by_kill_switch(&self) -> bool {
+        let request = &self.view.request;
         let may = matches!(request.state.name(), StateName::Approved | StateName::Dispatching);
         may && self.layout.freezes.iter().any(|freeze| freeze.extent.stops(request))
     }
 
-    fn left(&self, until: &Time) -> String {
+    fn time_left(&self, until: &Time) -> String {
         request::time_left(*until, self.now)
     }
 
     fn needed(&self) -> String {
-        let request = &self.seen.request;
-        request::needed(&request.decision, &request.counted(&self.seen.agent))
+        let request = &self.view.request;
+        request::needed(&request.decision, &request.counted(&self.view.agent))
     }
 
-    fn ruling(&self) -> String {
-        request::verdict(&self.seen.request.decision)
+    fn verdict(&self) -> String {
+        request::verdict(&self.view.request.decision)
     }
 
     fn why_not_counted(&self, vote: &Vote) -> Option<&'static str> {
-        self.seen.request.why_not_counted(vote, &self.seen.agent)
+        self.view.request.why_not_counted(vote, &self.view.agent)
     }
 
     /// What people said about it without voting, oldest first.
     fn comments(&self) -> impl Iterator<Item = (&AuditText, &EventText)> {
         let kind = EventKind::CommentAdded.name();
-        let comments = self.told.iter().filter(move |entry| entry.kind == kind);
+        let comments = self.entries.iter().filter(move |entry| entry.kind == kind);
         comments.filter_map(|entry| Some((entry, entry.event.as_ref().ok()?)))
     }
 
     fn owner(&self) -> String {
-        let owner = self.seen.owner.as_ref().map(|owner| owner.name.clone());
-        owner.unwrap_or_else(|| self.seen.agent.owner.to_string())
+        let owner = self.view.owner.as_ref().map(|owner| owner.name.clone());
+        owner.unwrap_or_else(|| self.view.agent.owner.to_string())
     }
 
     /// How far it reaches: "12 endpoints: 10 linux, 2 windows; highest criticality 4".
     fn reach(&self) -> String {
-        let targets = &self.seen.request.targets;
+        let targets = &self.view.request.targets;
         let all = with_count(u64::try_from(targets.len()).unwrap_or(0), "endpoint");
         let number = |platform: Platform| {
             targets.iter().filter(|target| target.endpoint.platform == platform).count()
@@ -233,49 +238,49 @@ impl RequestPage {
         }
     }
 
-    fn sum(&self) -> String {
-        request::outcomes(&self.seen.request.outcome_counts())
+    fn outcomes(&self) -> String {
+        request::outcomes(&self.view.request.outcome_counts())
     }
 
-    fn fold(rows: usize) -> bool {
+    fn is_folded(rows: usize) -> bool {
         rows > ROWS_UNFOLDED_MAX
     }
 
-    fn parts(&self) -> Vec<EndpointRow<'_>> {
-        parts(&self.seen.request, &self.timelines, self.now)
+    fn endpoint_rows(&self) -> Vec<EndpointRow<'_>> {
+        endpoint_rows(&self.view.request, &self.timelines, self.now)
     }
 
-    fn left_out(&self) -> Vec<SkippedRow<'_>> {
-        left(&self.seen.request, &self.timelines)
+    fn skipped_rows(&self) -> Vec<SkippedRow<'_>> {
+        skipped_rows(&self.view.request, &self.timelines)
     }
 
-    /// Where nobody knows what happened.
-    fn loud(&self) -> Vec<&Target> {
-        self.seen.request.targets.iter().filter(|target| needs_attention(target)).collect()
+    /// The endpoints whose outcome a person must find out.
+    fn needing_attention(&self) -> Vec<&Target> {
+        self.view.request.targets.iter().filter(|target| needs_attention(target)).collect()
     }
 
     /// How many of them are unknown, and how many unconfirmed.
-    fn loud_counts(&self) -> (usize, usize) {
-        let loud = self.loud();
+    fn attention_counts(&self) -> (usize, usize) {
+        let loud = self.needing_attention();
         let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
         let unknown = loud.iter().filter(unknown).count();
         (unknown, loud.len() - unknown)
     }
 
     pub(in crate::web) fn mine(&self) -> Option<&Vote> {
-        self.seen.request.votes.iter().find(|vote| vote.person.id == self.me)
+        self.view.request.votes.iter().find(|vote| vote.person.id == self.viewer.id)
     }
 
     /// The digest, with the part that people compare apart from the rest.
     fn digest(&self) -> (String, String) {
         let (all, prefix) =
-            (self.seen.request.digest.to_string(), self.seen.request.digest.prefix());
+            (self.view.request.digest.to_string(), self.view.request.digest.prefix());
         let rest = all.strip_prefix(&prefix).unwrap_or_default().to_owned();
         (prefix, rest)
     }
 
     fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
-        self.seen.request.attempts.iter().find(|attempt| attempt.id == *id)
+        self.view.request.attempts.iter().find(|attempt| attempt.id == *id)
     }
 
     /// Whether the bytes shown for an attempt are those that were recorded for it.
@@ -284,16 +289,16 @@ impl RequestPage {
     }
 
     fn alert_age(&self) -> Option<String> {
-        let age = self.seen.request.alert.age_seconds?;
+        let age = self.view.request.alert.age_seconds?;
         Some(request::duration(std::time::Duration::from_secs(age)))
     }
 
-    fn open(&self) -> bool {
-        matches!(self.seen.request.state.name(), StateName::Pending | StateName::Approved)
+    fn is_open(&self) -> bool {
+        matches!(self.view.request.state.name(), StateName::Pending | StateName::Approved)
     }
 
     pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> FormState {
-        match self.seen.permission(verb) {
+        match self.view.permission(verb) {
             Permission::Now => FormState::Form(false),
             Permission::WithPassword => FormState::Form(true),
             Permission::Denied(why) => FormState::Refused(format!("You may not {what}: {why}.")),
@@ -301,7 +306,7 @@ impl RequestPage {
     }
 
     fn approve(&self) -> FormState {
-        let pending = self.seen.request.state.name() == StateName::Pending;
+        let pending = self.view.request.state.name() == StateName::Pending;
         match self.mine() {
             None if pending => self.offer(Verb::Approve, "approve it"),
             None | Some(_) => FormState::Nothing,
@@ -309,41 +314,41 @@ impl RequestPage {
     }
 
     fn reject(&self) -> FormState {
-        if self.open() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
+        if self.is_open() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
     }
 
     fn retract(&self) -> FormState {
         match self.mine() {
-            Some(_) if self.open() => self.offer(Verb::Retract, "take your approval back from it"),
+            Some(_) if self.is_open() => self.offer(Verb::Retract, "take your approval back"),
             Some(_) | None => FormState::Nothing,
         }
     }
 
     fn cancel(&self) -> FormState {
         match self.offer(Verb::Cancel, "cancel it") {
-            form @ FormState::Form(_) if self.open() => form,
+            form @ FormState::Form(_) if self.is_open() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
             FormState::Form(_) | FormState::Refused(_) | FormState::Nothing => FormState::Nothing,
         }
     }
 
     fn undo(&self) -> FormState {
-        match self.seen.undo {
-            UndoOption::Possible { .. } if self.seen.request.state.name() == StateName::Settled => {
+        match self.view.undo {
+            UndoOption::Possible { .. } if self.view.request.state.name() == StateName::Settled => {
                 self.offer(Verb::Undo, "take it back")
             }
             UndoOption::Possible { .. } => {
-                FormState::Refused("It can be taken back once it was sent.".to_owned())
+                FormState::Refused("It can be taken back once it has been sent.".to_owned())
             }
             UndoOption::Impossible { .. } | UndoOption::Nothing => FormState::Nothing,
         }
     }
 
     fn resolve(&self) -> FormState {
-        if self.loud().is_empty() {
+        if self.needing_attention().is_empty() {
             FormState::Nothing
         } else {
-            self.offer(Verb::Resolve, "say what happened")
+            self.offer(Verb::Resolve, "record what happened")
         }
     }
 }

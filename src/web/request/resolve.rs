@@ -1,11 +1,10 @@
-//! What a person found out about endpoints where nobody knew: one form for several of them.
+//! What a person found out about endpoints whose outcome nothing else can tell: one form for
+//! several of them.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::response::Response;
+use serde::Deserialize;
 
-use super::{decide::RequestForm, page::id_of};
+use super::form::{Checked, DisplayedFields, RequestFields, RequestForm};
 use crate::{
     domain::{
         digest::Digest,
@@ -13,30 +12,36 @@ use crate::{
         facts::Verb,
         lifecycle::{Displayed, Finding},
     },
-    web::{
-        AppState,
-        admin::reauthenticate::Reauth,
-        error::PageError,
-        http::session::{CsrfForm, PageSession},
-    },
+    web::{admin::reauthenticate::PasswordFields, error::PageError},
 };
 
-/// What was filled in. One box for each endpoint has the same name, so the fields come as they are.
-struct ResolveForm {
-    shown: Displayed,
+/// What was filled in.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<(String, String)>")]
+pub(in crate::web) struct ResolveFields {
+    displayed: Displayed,
     endpoints: Vec<EndpointId>,
-    ruling: Finding,
+    finding: Finding,
     reason: String,
     password: String,
 }
 
-impl ResolveForm {
+impl TryFrom<Vec<(String, String)>> for ResolveFields {
+    type Error = &'static str;
+
+    /// One box for each endpoint has the same name, so the fields come as a list.
+    fn try_from(fields: Vec<(String, String)>) -> Result<Self, Self::Error> {
+        Self::read(&fields).ok_or("a field is missing or cannot be read")
+    }
+}
+
+impl ResolveFields {
     fn read(fields: &[(String, String)]) -> Option<Self> {
         let one = |name: &str| {
             let field = fields.iter().find(|(other, _)| other == name);
             field.map(|(_, value)| value.as_str())
         };
-        let ruling = match one("ruling")? {
+        let finding = match one("ruling")? {
             "done" => Finding::Done,
             "not_done" => Finding::NotDone,
             _ => return None,
@@ -44,35 +49,43 @@ impl ResolveForm {
         let endpoints = fields.iter().filter(|(name, _)| name == "endpoint");
         let endpoints = endpoints.map(|(_, id)| EndpointId::parse(id));
         Some(Self {
-            shown: Displayed {
+            displayed: Displayed {
                 version: one("version")?.parse().ok()?,
                 digest: Digest::parse(one("digest")?)?,
             },
             endpoints: endpoints.collect::<Option<_>>()?,
-            ruling,
+            finding,
             reason: one("comment").unwrap_or_default().to_owned(),
             password: one("password").unwrap_or_default().to_owned(),
         })
     }
 }
 
-/// Writes down what a person found out.
-pub(in crate::web) async fn resolve(
-    State(app): State<AppState>,
-    session: PageSession,
-    Path(id): Path<String>,
-    CsrfForm(fields): CsrfForm<Vec<(String, String)>>,
-) -> Result<Response, PageError> {
-    let desk = RequestForm { app, session, id: id_of(&id)?, verb: Verb::Resolve };
-    let form = ResolveForm::read(&fields).ok_or_else(PageError::unreadable)?;
-    if let Some(refusal) = desk.behind(form.shown).await? {
-        return desk.finish(Err(refusal.into()), form.reason).await;
+impl PasswordFields for ResolveFields {
+    fn password(&self) -> &str {
+        &self.password
     }
-    let who = match desk.reauthenticate(&form.reason, &form.password).await? {
-        Reauth::Recent(who) => who,
-        Reauth::Problem(problem) => return desk.show_error(problem, form.reason).await,
-    };
-    let found = (form.ruling, form.reason.trim());
-    let done = desk.app.broker.resolve(&who, desk.id, &form.endpoints, found).await;
-    desk.finish(done, form.reason).await
+}
+
+impl RequestFields for ResolveFields {
+    fn comment(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl DisplayedFields for ResolveFields {
+    fn displayed(&self) -> Displayed {
+        self.displayed
+    }
+}
+
+/// Records what a person found out.
+pub(in crate::web) async fn resolve(
+    form: RequestForm<ResolveFields>,
+) -> Result<Response, PageError> {
+    form.run_if_current(Verb::Resolve, async |Checked { broker, who, id, fields }| {
+        let finding = (fields.finding, fields.reason.trim());
+        broker.resolve(&who, id, &fields.endpoints, finding).await
+    })
+    .await
 }

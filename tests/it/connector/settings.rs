@@ -9,7 +9,7 @@ use countersign::{
 };
 use tempfile::TempDir;
 
-use super::harness::{Lab, settings};
+use super::fixtures::{Lab, settings};
 
 const PIN: Tls = Tls::Pin { sha256: [0; 32] };
 
@@ -23,7 +23,7 @@ fn wrong(change: impl FnOnce(&mut WazuhSettings)) -> (String, String) {
 }
 
 #[test]
-fn an_address_must_be_https_or_this_machine() {
+fn manager_address_must_be_https_or_loopback() {
     let cases = [
         ("wazuh.example:55000", PIN, "begins with https://"),
         ("not an address", PIN, "such as https://wazuh.example:55000"),
@@ -49,7 +49,7 @@ fn an_address_must_be_https_or_this_machine() {
 }
 
 #[test]
-fn a_password_in_an_address_is_refused_and_not_shown() {
+fn password_in_address_is_refused_and_not_shown() {
     let (key, said) = wrong(|settings| {
         "https://wazuh:hunter2@wazuh.example".clone_into(&mut settings.url);
         settings.tls = PIN;
@@ -59,7 +59,7 @@ fn a_password_in_an_address_is_refused_and_not_shown() {
 }
 
 #[test]
-fn the_indexer_s_address_is_held_to_the_same_rules() {
+fn indexer_address_follows_the_same_rules() {
     let (key, said) = wrong(|settings| {
         "http://10.0.0.1:9200".clone_into(&mut settings.indexer.as_mut().unwrap().url);
     });
@@ -74,7 +74,7 @@ fn the_indexer_s_address_is_held_to_the_same_rules() {
 }
 
 #[test]
-fn plain_http_is_allowed_to_this_machine_under_each_of_its_names() {
+fn plain_http_is_allowed_to_every_loopback_name() {
     for url in ["http://127.0.0.1:1", "http://localhost:1/", "http://[::1]:1", "http://127.9.9.9"] {
         let connector = Connector::wazuh(settings(url)).unwrap();
         assert_eq!(connector.url(), url.trim_end_matches('/'));
@@ -83,7 +83,7 @@ fn plain_http_is_allowed_to_this_machine_under_each_of_its_names() {
 }
 
 #[test]
-fn a_ca_file_must_hold_certificates() {
+fn ca_file_must_contain_certificates() {
     let folder = TempDir::new().unwrap();
     let file = |name: &str, text: &str| {
         fs::write(folder.path().join(name), text).unwrap();
@@ -107,7 +107,7 @@ fn a_ca_file_must_hold_certificates() {
 }
 
 #[test]
-fn a_server_name_must_be_a_name() {
+fn server_name_must_be_a_valid_name() {
     let (key, _) = wrong(|settings| {
         "https://wazuh.example".clone_into(&mut settings.url);
         let server_name = Some("not a name".to_owned());
@@ -117,7 +117,7 @@ fn a_server_name_must_be_a_name() {
 }
 
 #[test]
-fn an_undo_command_is_one_plain_name() {
+fn undo_command_must_be_a_plain_name() {
     let wrong = |kind, command: &str| {
         wrong(|settings| {
             let of_linux = ((kind, Platform::Linux), command.to_owned());
@@ -142,7 +142,7 @@ fn an_undo_command_is_one_plain_name() {
 }
 
 #[test]
-fn the_limits_of_calls_and_batches_have_limits() {
+fn call_and_batch_limits_are_bounded() {
     for calls in [0, 301] {
         let (key, said) = wrong(|settings| settings.calls_per_minute_max = calls);
         assert_eq!(key, "manager.lab.calls_per_minute_max");
@@ -158,7 +158,7 @@ fn the_limits_of_calls_and_batches_have_limits() {
 }
 
 #[test]
-fn own_addresses_are_those_in_the_addresses_of_manager_and_indexer() {
+fn own_addresses_come_from_manager_and_indexer_urls() {
     let mut settings = settings("https://192.0.2.10:55000");
     settings.tls = PIN;
     let indexer = settings.indexer.as_mut().unwrap();
@@ -169,12 +169,12 @@ fn own_addresses_are_those_in_the_addresses_of_manager_and_indexer() {
 }
 
 #[tokio::test]
-async fn own_addresses_that_have_names_are_known_after_the_first_look() {
+async fn own_host_names_are_resolved_after_first_call() {
     let lab = Lab::captured().await;
     let url = lab.connector.url().replace("127.0.0.1", "localhost");
     let connector = Connector::wazuh(settings(&url)).unwrap();
     assert!(connector.own_addresses().is_empty());
-    super::harness::resolve(&connector, &["001"]).await;
+    super::fixtures::resolve(&connector, &["001"]).await;
     let loopback = connector.own_addresses();
     assert!(!loopback.is_empty() && loopback.iter().all(IpAddr::is_loopback), "{loopback:?}");
 }

@@ -18,8 +18,8 @@ use rustls::{
 use tempfile::TempDir;
 
 use super::{
-    harness::{block, now, outcomes, send, settings},
-    tap::{Tap, always},
+    fake_server::{Tap, always},
+    fixtures::{block, now, outcomes, send, settings},
 };
 
 const INFO: &str = r#"{"data": {"api_version": "4.14.7", "affected_items": ["001"]}}"#;
@@ -51,7 +51,7 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    pub(super) fn fingerprint(&self) -> Digest {
+    pub(crate) fn fingerprint(&self) -> Digest {
         Digest::of(self.certificate.der())
     }
 
@@ -137,7 +137,7 @@ async fn assert_distrusts(tap: &Tap, tls: Tls) -> ConnectorError {
 }
 
 #[tokio::test]
-async fn the_pinned_certificate_is_trusted_in_both_versions_of_tls() {
+async fn pinned_certificate_is_trusted_in_both_tls_versions() {
     for version in [&version::TLS12, &version::TLS13] {
         let authority = Authority::issue("wazuh.com", |_| {});
         let tap = authority.manager(&authority.key, &[version]).await;
@@ -146,7 +146,7 @@ async fn the_pinned_certificate_is_trusted_in_both_versions_of_tls() {
 }
 
 #[tokio::test]
-async fn a_pinned_certificate_may_have_expired_and_bear_any_name() {
+async fn pinned_certificate_may_be_expired_and_have_any_name() {
     let authority = Authority::issue("elsewhere.example", |params| {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
@@ -155,7 +155,7 @@ async fn a_pinned_certificate_may_have_expired_and_bear_any_name() {
 }
 
 #[tokio::test]
-async fn another_certificate_than_the_pinned_one_is_not_trusted_and_its_fingerprint_is_named() {
+async fn unpinned_certificate_is_refused_with_its_fingerprint() {
     let authority = Authority::issue("127.0.0.1", |_| {});
     let tap = authority.honest_manager().await;
     let error = assert_distrusts(&tap, Tls::Pin { sha256: [7; 32] }).await;
@@ -168,7 +168,7 @@ async fn another_certificate_than_the_pinned_one_is_not_trusted_and_its_fingerpr
 }
 
 #[tokio::test]
-async fn whoever_shows_the_pinned_certificate_without_its_key_is_not_trusted() {
+async fn pinned_certificate_without_its_key_is_refused() {
     for version in [&version::TLS12, &version::TLS13] {
         let authority = Authority::issue("wazuh.com", |_| {});
         let thief = authority.manager(&KeyPair::generate().unwrap(), &[version]).await;
@@ -178,20 +178,20 @@ async fn whoever_shows_the_pinned_certificate_without_its_key_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_from_the_authority_is_trusted_under_the_url_s_host() {
+async fn ca_certificate_is_trusted_for_host_in_url() {
     let authority = Authority::issue("127.0.0.1", |_| {});
     assert_trusts(&authority.honest_manager().await, authority.ca(None)).await;
 }
 
 #[tokio::test]
-async fn a_certificate_from_the_authority_is_trusted_under_the_configured_name() {
+async fn ca_certificate_is_trusted_for_configured_server_name() {
     let authority = Authority::issue("wazuh.example", |_| {});
     let tap = authority.honest_manager().await;
     assert_trusts(&tap, authority.ca(Some("wazuh.example"))).await;
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_not_trusted() {
+async fn certificate_for_another_name_is_refused() {
     let authority = Authority::issue("wazuh.example", |_| {});
     let tap = authority.honest_manager().await;
     for name in [None, Some("indexer.example")] {
@@ -202,7 +202,7 @@ async fn a_certificate_for_another_name_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_from_another_authority_is_not_trusted() {
+async fn certificate_from_another_authority_is_refused() {
     let (authority, other) =
         (Authority::issue("127.0.0.1", |_| {}), Authority::issue("127.0.0.1", |_| {}));
     let tap = authority.honest_manager().await;
@@ -211,7 +211,7 @@ async fn a_certificate_from_another_authority_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_from_the_authority_is_not_trusted() {
+async fn expired_ca_certificate_is_refused() {
     let authority = Authority::issue("127.0.0.1", |params| {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
@@ -222,14 +222,14 @@ async fn an_expired_certificate_from_the_authority_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_manager_that_speaks_no_tls_gets_nothing() {
+async fn manager_without_tls_receives_nothing() {
     let tap = Tap::start(always(200, INFO)).await;
     let error = assert_distrusts(&tap, Tls::Pin { sha256: [0; 32] }).await;
     assert!(matches!(error, ConnectorError::Unreachable { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn the_indexer_proves_itself_the_same_way() {
+async fn indexer_certificate_is_checked_like_managers() {
     let authority = Authority::issue("indexer.example", |_| {});
     let tap = authority.honest_manager().await;
     let find = async |tls: Tls| {

@@ -1,4 +1,4 @@
-//! The kill matrix: at each checkpoint between the claim and the end the program is killed and
+//! The kill matrix: at each failpoint between the claim and the end the program is killed and
 //! started again, and what it says is held against what the manager was told.
 
 use std::collections::BTreeSet;
@@ -8,80 +8,83 @@ use sqlx::{ConnectOptions as _, Row as _, sqlite::SqliteConnectOptions};
 use wazuh_simulator::{Fault, Times, Work};
 
 use super::Story;
-use crate::{binary::Serving, harness::AgentClient, imports::files};
+use crate::{
+    docs::imports::files,
+    harness::{AgentClient, program::Serving},
+};
 
 /// One test for each row: where it is killed, what the manager does to the first call => what
 /// becomes of 001 and of 005, which are two calls, and how many calls reach the manager.
 macro_rules! matrix {
-    ($($name:ident: $checkpoint:literal, $fault:expr => $first:literal, $second:literal, $calls:literal;)*) => {
-        const CHECKPOINTS: &[&str] = &[$($checkpoint),*];
+    ($($name:ident: $failpoint:literal, $fault:expr => $first:literal, $second:literal, $calls:literal;)*) => {
+        const FAILPOINTS: &[&str] = &[$($failpoint),*];
 
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                killed($checkpoint, $fault).await.came_to([$first, $second], $calls);
+                killed($failpoint, $fault).await.came_to([$first, $second], $calls);
             }
         )*
     };
 }
 
 matrix! {
-    killed_before_the_claim_it_is_sent_after_the_restart:
+    crash_before_claim_sends_after_restart:
         "before the claim", None => "sent", "sent", 2;
-    killed_in_the_claim_nothing_of_it_is_stored_and_it_is_sent_after_the_restart:
+    crash_in_claim_stores_nothing_and_sends_after_restart:
         "in the claim", None => "sent", "sent", 2;
-    killed_after_the_claim_it_is_unknown:
+    crash_after_claim_leaves_unknown:
         "after the claim", None => "unknown", "not_sent", 0;
-    killed_before_the_call_it_is_unknown:
+    crash_before_call_leaves_unknown:
         "before the call", None => "unknown", "not_sent", 0;
-    killed_after_the_answer_it_is_unknown:
+    crash_after_answer_leaves_unknown:
         "after the answer", None => "unknown", "not_sent", 1;
-    killed_while_the_answer_is_stored_it_is_unknown:
+    crash_while_storing_answer_leaves_unknown:
         "in the answer", None => "unknown", "not_sent", 1;
-    killed_between_two_calls_the_first_is_known_and_the_second_unknown:
+    crash_between_calls_keeps_first_and_leaves_second_unknown:
         "between two calls", None => "sent", "unknown", 1;
-    killed_after_the_end_nothing_changes:
+    crash_after_end_changes_nothing:
         "after the end", None => "sent", "sent", 2;
-    killed_in_a_wait_after_doubt_the_rest_is_not_sent:
+    crash_in_wait_after_doubt_leaves_rest_unsent:
         "in a wait", Some(Fault::Drop(Work::NotDone)) => "unknown", "not_sent", 0;
-    killed_in_a_wait_because_of_too_many_requests_nothing_is_sent:
+    crash_in_wait_after_rate_limit_sends_nothing:
         "in a wait", Some(Fault::TooManyRequests) => "not_sent", "not_sent", 0;
-    killed_after_the_wait_the_rest_is_not_sent:
+    crash_after_wait_leaves_rest_unsent:
         "after the wait", Some(Fault::Drop(Work::Done)) => "unknown", "not_sent", 1;
-    killed_in_the_resume_nothing_of_it_is_stored:
+    crash_in_resume_stores_nothing:
         "in the resume", Some(Fault::Drop(Work::NotDone)) => "unknown", "not_sent", 0;
-    killed_after_the_resume_the_rest_is_unknown_too:
+    crash_after_resume_leaves_rest_unknown:
         "after the resume", Some(Fault::Drop(Work::Done)) => "unknown", "unknown", 1;
 }
 
 #[test]
-fn every_checkpoint_of_the_program_is_in_the_matrix() {
+fn matrix_contains_every_failpoint() {
     let mut found = BTreeSet::new();
     for (path, text) in files("src") {
-        for rest in text.split(".checkpoint(").skip(1) {
+        for rest in text.split("failpoint::reached(").skip(1) {
             let name = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'));
-            let (name, _) = name.unwrap_or_else(|| panic!("{path}: a checkpoint without a name"));
+            let (name, _) = name.unwrap_or_else(|| panic!("{path}: a failpoint without a name"));
             assert!(found.insert(name.to_owned()), "{path}: `{name}` is there twice");
         }
     }
     // The one on the way of notices has its test there; nothing is sent to a manager around it.
     let notices = "notice due";
-    let matrix = CHECKPOINTS.iter().copied().chain([notices]);
+    let matrix = FAILPOINTS.iter().copied().chain([notices]);
     let matrix: BTreeSet<_> = matrix.map(str::to_owned).collect();
     assert_eq!(found, matrix);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_is_killed_before_its_answer_is_stored_reverts_nothing() {
-    for checkpoint in ["after the answer", "in the answer"] {
-        let (block, undo) = undo_killed(checkpoint).await;
-        assert_eq!(undo.outcomes, ["001: unknown", "005: not_sent"], "{checkpoint}");
-        assert_eq!(block, ["001: sent", "005: sent"], "{checkpoint}");
+async fn crash_of_undo_before_stored_answer_reverts_nothing() {
+    for failpoint in ["after the answer", "in the answer"] {
+        let (block, undo) = undo_killed(failpoint).await;
+        assert_eq!(undo.outcomes, ["001: unknown", "005: not_sent"], "{failpoint}");
+        assert_eq!(block, ["001: sent", "005: sent"], "{failpoint}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_is_killed_later_reverts_where_it_was_sent_and_nowhere_else() {
+async fn crash_of_undo_between_calls_reverts_only_sent_ones() {
     let (block, undo) = undo_killed("between two calls").await;
     assert_eq!(undo.outcomes, ["001: sent", "005: unknown"]);
     assert_eq!(block, ["001: reverted", "005: sent"]);
@@ -97,13 +100,13 @@ struct Killed {
     unanswered: Vec<String>,
 }
 
-/// A block that is killed at a checkpoint.
-async fn killed(checkpoint: &str, fault: Option<Fault>) -> Killed {
+/// A block that is killed at a failpoint.
+async fn killed(failpoint: &str, fault: Option<Fault>) -> Killed {
     let story = Story::begin().await;
     if let Some(fault) = fault {
         story.manager.misbehave(fault, Times::Once);
     }
-    let mut server = story.program.serve_until(checkpoint);
+    let mut server = story.program.serve_until(failpoint);
     let id = story.ask(&server.url).await;
     story.approve(&server.url, &id).await;
     server.halted().await;
@@ -111,16 +114,16 @@ async fn killed(checkpoint: &str, fault: Option<Fault>) -> Killed {
     Killed::restart(story, id).await
 }
 
-/// A block that is done, and its undo, which is killed at a checkpoint: the block's outcomes after
+/// A block that is done, and its undo, which is killed at a failpoint: the block's outcomes after
 /// the restart, and the undo.
-async fn undo_killed(checkpoint: &str) -> (Vec<String>, Killed) {
+async fn undo_killed(failpoint: &str) -> (Vec<String>, Killed) {
     let story = Story::begin().await;
     let server = story.program.serve();
     let block = story.ask(&server.url).await;
     story.approve(&server.url, &block).await;
     assert_eq!(story.end(&server.url, &block).await.1, super::sent());
     server.kill();
-    let mut server = story.program.serve_until(checkpoint);
+    let mut server = story.program.serve_until(failpoint);
     let agent = AgentClient::connect(&server.url, &story.token).await;
     let undo = json!({ "request_id": block, "reason": "a false alarm" });
     let undo = agent.call("undo_request", undo).await.id();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::string_slice, reason = "cut at ASCII characters that were searched for")]
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Once};
+use std::{collections::BTreeMap, fmt::Write as _, sync::OnceLock};
 
 use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
 
@@ -48,17 +48,19 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     Some(value[..value.find('"')?].replace("&#x2F;", "/").replace("&#47;", "/"))
 }
 
-/// A client that follows no redirect and keeps no cookies: tests look at both.
+/// A client that follows no redirect and keeps no cookies: tests look at both. It is made once:
+/// each one would read all certificates of this machine.
 pub(crate) fn http_client() -> Client {
-    static PROVIDER: Once = Once::new();
-    // reqwest wants a provider even where no TLS is spoken.
-    PROVIDER.call_once(|| {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    let client = CLIENT.get_or_init(|| {
+        // reqwest wants a provider even where no TLS is spoken.
         let _already_there = rustls::crypto::ring::default_provider().install_default().is_err();
+        // No connection is used twice: after a form that is too large the server hangs up while
+        // the rest of it is still being sent. Nor does any outlive the runtime of its test.
+        let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+        client.no_proxy().build().unwrap()
     });
-    // No connection is used twice: after a form that is too large the server hangs up while the
-    // rest of it is still being sent.
-    let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
-    client.no_proxy().build().unwrap()
+    client.clone()
 }
 
 impl PersonClient {

@@ -1,7 +1,7 @@
 //! What an agent is shown of a request, in every state.
 
 use countersign::{
-    broker::{queries::request::RequestSummary, requests::undo::UndoOption},
+    broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
         action::{Action, ActionKind, Term},
         decision::{NOTHING_LEFT, Reason, Tally, Verdict},
@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    case::{
+    json_schema::faults,
+    request_states::{
         EVIL, ONE, URL, all, around, at, cancelled, decision, denied, not_sent, output_schema,
         pending, ran, refused, rejected, request, says, settled, show, target, unknown,
     },
-    check::faults,
 };
 
 #[test]
-fn every_state_conforms_to_the_declared_schema() {
+fn every_state_conforms_to_declared_schema() {
     let schema = output_schema(ToolName::GetRequest);
     let states: Vec<_> = all().iter().map(|(request, _)| request.state.name()).collect();
     assert!(StateName::ALL.iter().all(|state| states.contains(state)));
@@ -38,14 +38,14 @@ fn every_state_conforms_to_the_declared_schema() {
 }
 
 #[test]
-fn what_brought_nothing_is_an_error_and_what_may_have_run_is_not() {
+fn only_requests_that_cannot_have_run_are_errors() {
     for (request, error) in all() {
         assert_eq!(show(&request).is_error, error, "{:?} {:?}", request.state, request.targets);
     }
 }
 
 #[test]
-fn the_text_is_the_same_as_the_structure() {
+fn answer_text_equals_structured_content() {
     for (request, _) in all() {
         let answer = show(&request);
         let text: Value = serde_json::from_str(&answer.text()).unwrap();
@@ -54,7 +54,7 @@ fn the_text_is_the_same_as_the_structure() {
 }
 
 #[test]
-fn no_message_repeats_text_from_outside() {
+fn messages_never_repeat_external_text() {
     for (mut request, _) in all() {
         for target in &mut request.targets {
             target.outcome = target.outcome.take().map(|outcome| match outcome {
@@ -78,9 +78,9 @@ fn no_message_repeats_text_from_outside() {
         }
         request.held_because = request.held_because.map(|_| EVIL.to_owned());
         request.decision.errors = vec![EVIL.to_owned()];
-        let troubles = vec![EVIL.to_owned()];
+        let outages = vec![EVIL.to_owned()];
         let undo = UndoOption::Possible { note: EVIL.to_owned() };
-        let shown = of_request(&request, &AnswerContext { troubles, undo, ..around() }).structured;
+        let shown = of_request(&request, &AnswerContext { outages, undo, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(!message.contains("ignore"), "{message}");
         assert!(!shown["effect"].as_str().unwrap().contains("ignore"));
@@ -88,7 +88,7 @@ fn no_message_repeats_text_from_outside() {
 }
 
 #[test]
-fn an_open_request_says_what_it_waits_for() {
+fn open_request_describes_its_next_step() {
     says(
         &pending(),
         "Waiting for an analyst. Do not ask again; call wait_for_decision. Needed: 2 people, \
@@ -104,7 +104,7 @@ fn an_open_request_says_what_it_waits_for() {
 }
 
 #[test]
-fn a_settled_request_names_every_endpoint_by_its_outcome() {
+fn settled_request_names_every_endpoint_by_outcome() {
     says(
         &settled([Outcome::Sent, Outcome::Sent]),
         "Block 203.0.113.9 on 2 endpoints for 10 minutes: 006, 009 sent; 004, 005 not active. \
@@ -126,7 +126,7 @@ fn a_settled_request_names_every_endpoint_by_its_outcome() {
 }
 
 #[test]
-fn a_refusal_says_why_and_not_to_retry() {
+fn refusal_gives_reason_and_advises_against_retry() {
     says(
         &denied(),
         "Policy refuses it: because the policy says so. Nothing was sent. Do not ask again, \
@@ -143,7 +143,7 @@ fn a_refusal_says_why_and_not_to_retry() {
 }
 
 #[test]
-fn a_request_without_any_endpoint_left_says_so() {
+fn request_without_endpoints_explains_itself() {
     let mut nowhere = denied();
     nowhere.targets.clear();
     nowhere.decision.reasons =
@@ -156,7 +156,7 @@ fn a_request_without_any_endpoint_left_says_so() {
 }
 
 #[test]
-fn a_decision_is_auto_only_where_nobody_had_to_approve() {
+fn decision_is_auto_only_without_required_approval() {
     let outcome =
         |decision| show(&request(State::Pending, decision)).structured["decision"].clone();
     let policies = json!([{ "id": "run.some", "why": "because the policy says so" }]);
@@ -176,7 +176,7 @@ fn a_decision_is_auto_only_where_nobody_had_to_approve() {
 }
 
 #[test]
-fn an_end_tells_who_when_and_why() {
+fn ended_request_tells_who_when_and_why() {
     let end = |request: &Request| show(request).structured["ended"].clone();
     let when = "2026-11-23T10:04:00Z";
     assert_eq!(end(&rejected()), json!({ "at": when, "by": "bob", "reason": EVIL }));
@@ -188,7 +188,7 @@ fn an_end_tells_who_when_and_why() {
 }
 
 #[test]
-fn many_endpoints_are_counted_and_the_exceptions_named() {
+fn many_endpoints_are_counted_and_exceptions_named() {
     let mut many = settled([Outcome::Sent, refused()]);
     many.targets = (100..160).map(|id| target(&id.to_string(), Some(Outcome::Sent))).collect();
     many.targets.push(target("200", Some(unknown())));
@@ -207,7 +207,7 @@ fn many_endpoints_are_counted_and_the_exceptions_named() {
 }
 
 #[test]
-fn a_list_goes_on_only_where_there_is_more() {
+fn list_offers_cursor_only_when_more_remains() {
     let summary = |number| RequestSummary {
         id: RequestId::from(Uuid::from_u128(number)),
         agent_name: "triage-bot".to_owned(),

@@ -22,7 +22,7 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use super::scene::{Agent, Scene, http_client};
+use super::fixtures::{Agent, Scene, http_client};
 
 const TOKEN: &str = "cs_secret";
 
@@ -172,7 +172,7 @@ fn ask(id: impl Into<Value>, method: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_slow_request_does_not_hold_up_others() {
+async fn slow_request_does_not_delay_others() {
     let server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     terminal.say(&ask(1, "slow")).await;
@@ -183,7 +183,7 @@ async fn a_slow_request_does_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn everything_said_is_answered_before_the_bridge_ends() {
+async fn bridge_answers_every_message_before_ending() {
     let server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     terminal.say(&ask(1, "quick")).await;
@@ -193,7 +193,7 @@ async fn everything_said_is_answered_before_the_bridge_ends() {
 }
 
 #[tokio::test]
-async fn errors_of_the_broker_pass_and_others_become_sentences() {
+async fn broker_errors_pass_through_and_others_become_sentences() {
     let server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     for (method, code, words) in [
@@ -212,7 +212,7 @@ async fn errors_of_the_broker_pass_and_others_become_sentences() {
 }
 
 #[tokio::test]
-async fn an_unreachable_broker_is_named() {
+async fn unreachable_broker_is_named() {
     let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
@@ -223,7 +223,7 @@ async fn an_unreachable_broker_is_named() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_is_dropped_and_gets_no_answer() {
+async fn cancelled_request_gets_no_answer() {
     let mut server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     terminal.say(&ask(1, "slow")).await;
@@ -240,7 +240,7 @@ async fn a_cancelled_request_is_dropped_and_gets_no_answer() {
 }
 
 #[tokio::test]
-async fn an_event_stream_becomes_one_line_for_each_message() {
+async fn event_stream_becomes_one_line_per_message() {
     let server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     terminal.say(&ask(1, "stream")).await;
@@ -250,7 +250,7 @@ async fn an_event_stream_becomes_one_line_for_each_message() {
 }
 
 #[tokio::test]
-async fn headers_follow_the_revision_that_the_client_speaks() {
+async fn headers_follow_clients_protocol_revision() {
     let mut server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     terminal.say(&ask(1, "initialize")).await;
@@ -277,7 +277,7 @@ async fn headers_follow_the_revision_that_the_client_speaks() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_message_is_an_error_and_not_the_end() {
+async fn invalid_line_is_an_error_and_bridge_continues() {
     let server = Server::start().await;
     let mut terminal = Terminal::open(&server.url);
     let long = "x".repeat(1_200_000);
@@ -292,7 +292,7 @@ async fn a_line_that_is_no_message_is_an_error_and_not_the_end() {
 }
 
 #[tokio::test]
-async fn an_unmodified_client_works_through_the_bridge_whatever_its_age() {
+async fn unmodified_old_and_new_clients_work_through_bridge() {
     let scene = Scene::start().await;
     let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
     for mode in

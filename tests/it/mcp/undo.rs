@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use wazuh_simulator::{Fault, Times, Work};
 
 use super::{
-    flow::checked,
-    scene::{Agent, Scene, Told, block},
+    agent_flow::checked,
+    fixtures::{Agent, Scene, Told, block},
 };
 
 async fn look(agent: &Agent, id: &str) -> Told {
@@ -31,7 +31,7 @@ async fn sent(scene: &Scene, agent: &Agent, more: Value) -> String {
 }
 
 #[tokio::test]
-async fn an_undo_is_a_request_of_its_own_that_names_what_it_takes_back() {
+async fn undo_is_a_separate_request_naming_its_original() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let id = sent(&scene, &agent, json!({})).await;
@@ -58,7 +58,7 @@ async fn an_undo_is_a_request_of_its_own_that_names_what_it_takes_back() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_taken_back_is_an_error_that_says_why() {
+async fn impossible_undo_is_an_error_with_reason() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let open = agent.block(json!({})).await.id();
@@ -80,7 +80,7 @@ async fn what_cannot_be_taken_back_is_an_error_that_says_why() {
 }
 
 #[tokio::test]
-async fn what_wazuh_cannot_undo_is_said_before_and_when_it_is_asked() {
+async fn undo_impossible_in_wazuh_is_announced_and_refused() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let permanent = json!({ "duration_seconds": null, "permanent": true });
@@ -102,7 +102,7 @@ async fn what_wazuh_cannot_undo_is_said_before_and_when_it_is_asked() {
 }
 
 #[tokio::test]
-async fn an_undo_of_unknown_may_be_asked_for_and_says_what_it_can_do() {
+async fn undo_of_unknown_outcome_is_accepted_with_explanation() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     scene.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
@@ -116,7 +116,7 @@ async fn an_undo_of_unknown_may_be_asked_for_and_says_what_it_can_do() {
 }
 
 #[tokio::test]
-async fn an_undo_names_the_bad_field_and_hides_what_is_not_the_agents() {
+async fn undo_names_invalid_field_and_hides_foreign_requests() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let id = agent.block(json!({})).await.id();
@@ -152,7 +152,7 @@ async fn an_undo_names_the_bad_field_and_hides_what_is_not_the_agents() {
 }
 
 #[tokio::test]
-async fn an_alert_of_the_endpoint_confirms_and_its_lack_is_loud() {
+async fn endpoint_alert_confirms_and_its_absence_warns() {
     let scene = Scene::with_indexer().await;
     let agent = scene.agent().await;
     let id = sent(&scene, &agent, json!({})).await;
@@ -175,7 +175,7 @@ async fn an_alert_of_the_endpoint_confirms_and_its_lack_is_loud() {
 }
 
 #[tokio::test]
-async fn a_manager_that_is_down_is_told_and_nothing_needs_to_be_asked_again() {
+async fn unreachable_manager_is_reported_and_request_stays_approved() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let id = agent.block(json!({})).await.id();
@@ -192,7 +192,7 @@ async fn a_manager_that_is_down_is_told_and_nothing_needs_to_be_asked_again() {
 }
 
 #[tokio::test]
-async fn endpoints_are_named_with_their_manager_where_there_are_several() {
+async fn endpoints_are_named_with_manager_when_several_exist() {
     let scene = Scene::with_managers("test", "west").await;
     let agent = scene.agent().await;
     for (arguments, words) in [
@@ -220,7 +220,7 @@ async fn endpoints_are_named_with_their_manager_where_there_are_several() {
 }
 
 #[tokio::test]
-async fn one_manager_may_be_named_and_need_not_be() {
+async fn single_manager_may_be_named_or_omitted() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let asked = checked(&agent, "block_ip", block(json!({ "agent_ids": ["test/002"] }))).await;

@@ -5,29 +5,29 @@ use reqwest::{Client, Method, RequestBuilder, Response, header};
 use crate::harness::page::http_client;
 
 /// Somebody's browser. A page of it is what came last.
-pub(super) struct Browser {
+pub(crate) struct Browser {
     client: Client,
     origin: String,
-    pub(super) cookie: String,
-    pub(super) page: Page,
+    pub(crate) cookie: String,
+    pub(crate) page: Page,
 }
 
 /// What came.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) location: String,
-    pub(super) html: String,
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) location: String,
+    pub(crate) html: String,
 }
 
 impl Browser {
-    pub(super) fn new(origin: &str) -> Self {
+    pub(crate) fn new(origin: &str) -> Self {
         let (client, page) = (http_client(), Page::default());
         Self { client, origin: origin.to_owned(), cookie: String::new(), page }
     }
 
     /// Goes to a page and follows where it leads.
-    pub(super) async fn open(&mut self, path: &str) -> &Page {
+    pub(crate) async fn open(&mut self, path: &str) -> &Page {
         let answer = self.request(Method::GET, path).send().await.unwrap();
         self.take(answer).await;
         while !self.page.location.is_empty() {
@@ -40,7 +40,7 @@ impl Browser {
 
     /// Sends the form of the present page that leads to `action`, its hidden fields included, and
     /// does not follow.
-    pub(super) async fn submit(&mut self, action: &str, typed: &[(&str, &str)]) -> &Page {
+    pub(crate) async fn submit(&mut self, action: &str, typed: &[(&str, &str)]) -> &Page {
         let mut fields = self.page.hidden_fields(action);
         for (name, value) in typed {
             fields.retain(|(other, _)| other != name);
@@ -50,7 +50,7 @@ impl Browser {
     }
 
     /// Sends fields as this browser would, whatever page it shows.
-    pub(super) async fn post(&mut self, action: &str, fields: &[(String, String)]) -> &Page {
+    pub(crate) async fn post(&mut self, action: &str, fields: &[(String, String)]) -> &Page {
         let request = self.request(Method::POST, action).header(header::ORIGIN, &self.origin);
         let answer = form(request, fields).send().await.unwrap();
         self.take(answer).await;
@@ -58,12 +58,12 @@ impl Browser {
     }
 
     /// A bare request with this browser's cookie.
-    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.origin));
         if self.cookie.is_empty() { request } else { request.header(header::COOKIE, &self.cookie) }
     }
 
-    pub(super) async fn sign_in(&mut self, name: &str, password: &str) -> &Page {
+    pub(crate) async fn sign_in(&mut self, name: &str, password: &str) -> &Page {
         self.open("/sign-in").await;
         self.submit("/sign-in", &[("name", name), ("password", password)]).await
     }
@@ -81,18 +81,18 @@ impl Browser {
 }
 
 impl Page {
-    pub(super) fn has(&self, text: &str) -> bool {
+    pub(crate) fn has(&self, text: &str) -> bool {
         self.html.contains(text)
     }
 
     /// Fails with the page where the text is not on it.
     #[track_caller]
-    pub(super) fn shows(&self, text: &str) {
+    pub(crate) fn shows(&self, text: &str) {
         assert!(self.has(text), "{text:?} is not on the page ({}):\n{}", self.status, self.html);
     }
 
     /// Every address that a link of the page leads to.
-    pub(super) fn links(&self) -> Vec<String> {
+    pub(crate) fn links(&self) -> Vec<String> {
         let after = self.html.split("href=\"").skip(1);
         after
             .filter_map(|rest| rest.split('"').next())
@@ -101,16 +101,16 @@ impl Page {
     }
 
     /// The token that every form of this session carries.
-    pub(super) fn form_token(&self) -> String {
+    pub(crate) fn form_token(&self) -> String {
         let fields = self.hidden_fields("/sign-out");
         fields.into_iter().find(|(name, _)| name == "form_token").unwrap().1
     }
 
-    pub(super) fn has_form(&self, action: &str) -> bool {
+    pub(crate) fn has_form(&self, action: &str) -> bool {
         self.has(&format!("action=\"{action}\""))
     }
 
-    pub(super) fn hidden_fields(&self, action: &str) -> Vec<(String, String)> {
+    pub(crate) fn hidden_fields(&self, action: &str) -> Vec<(String, String)> {
         let start = format!("action=\"{action}\"");
         let (_, form) = self
             .html
@@ -131,7 +131,7 @@ fn attribute(tag: &str, name: &str) -> String {
 }
 
 /// Adds a form's fields as a browser writes them.
-pub(super) fn form(request: RequestBuilder, fields: &[(String, String)]) -> RequestBuilder {
+pub(crate) fn form(request: RequestBuilder, fields: &[(String, String)]) -> RequestBuilder {
     let encoded: Vec<_> =
         fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     request

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     browser::Browser,
-    room::{Room, path},
+    fixtures::{Room, path},
 };
 
 /// Where the texts stand on the page, each after the one before.
@@ -20,7 +20,7 @@ fn in_this_order(browser: &Browser, texts: &[&str]) {
 }
 
 #[tokio::test]
-async fn what_is_asked_twice_is_one_card_at_the_place_of_the_oldest_deadline() {
+async fn repeated_proposals_form_one_card_at_earliest_deadline() {
     let room = Room::start().await;
     let first = room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["002"] })).await;
     room.pass(Duration::from_mins(1));
@@ -39,7 +39,7 @@ async fn what_is_asked_twice_is_one_card_at_the_place_of_the_oldest_deadline() {
 }
 
 #[tokio::test]
-async fn the_title_of_every_page_counts_what_waits_for_this_person() {
+async fn every_page_title_counts_requests_waiting_for_viewer() {
     let room = Room::start().await;
     let one = path(&room.asked().await);
     let two = room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["003"] })).await;
@@ -55,11 +55,11 @@ async fn the_title_of_every_page_counts_what_waits_for_this_person() {
     anna.submit(&format!("{}/approve", path(&two)), &[]).await;
     anna.open("/audit").await.shows("<title>(1) Audit · Countersign</title>");
     anna.open("/").await.shows("1 request waiting for you");
-    anna.page.shows("You have approved it; it waits for others.");
+    anna.page.shows("You have approved it; it is waiting for others.");
 }
 
 #[tokio::test]
-async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
+async fn active_response_names_approvers_and_pending_undo() {
     let room = Room::start().await;
     let request = room.asked_with(json!({ "agent_ids": ["003"] })).await;
     for name in ["anna", "bob"] {
@@ -68,6 +68,8 @@ async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
         person.submit(&format!("{}/approve", path(&request)), &[]).await;
     }
     room.work().await;
+    // Ids of the same millisecond have no order.
+    room.pass(Duration::from_secs(1));
     let alone = json!({
         "srcip": "203.0.113.7", "agent_ids": ["001"], "duration_seconds": 600,
         "reason": "a test asks", "alert_id": "1763800000.10001", "confidence": 95,
@@ -77,7 +79,7 @@ async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
     let mut bob = room.browser_of("bob").await;
     let lift = format!("href=\"{}#undo\"", path(&request));
     bob.open("/in-force").await.shows(&lift);
-    in_this_order(&bob, &[&path(&alone), "policy; nobody had to approve", &path(&request)]);
+    in_this_order(&bob, &[&path(&alone), "policy; no approval was required", &path(&request)]);
     in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</section>"]);
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/undo", path(&request)), &[("comment", "our own scanner")]).await;
@@ -88,7 +90,7 @@ async fn what_is_in_force_says_who_allowed_it_and_whether_it_is_being_lifted() {
 }
 
 #[tokio::test]
-async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
+async fn active_responses_continue_after_a_given_request() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     let mut sent = Vec::new();
@@ -105,11 +107,13 @@ async fn what_is_in_force_continues_after_a_request_and_leaves_none_out() {
     in_this_order(&bob, &["203.0.113.9", "203.0.113.8"]);
     bob.open(&format!("/in-force?before={}", sent[1].id)).await.shows("203.0.113.8");
     assert!(!bob.page.has("203.0.113.9"));
-    bob.open(&format!("/in-force?before={}", sent[0].id)).await.shows("Nothing older is in force.");
+    bob.open(&format!("/in-force?before={}", sent[0].id))
+        .await
+        .shows("There are no older active responses.");
 }
 
 #[tokio::test]
-async fn a_place_in_a_list_that_makes_no_sense_is_not_found() {
+async fn invalid_list_cursor_is_not_found() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
     for place in ["/?after=7", "/?others_after=x.req_1", "/in-force?before=7"] {
@@ -118,16 +122,16 @@ async fn a_place_in_a_list_that_makes_no_sense_is_not_found() {
 }
 
 #[tokio::test]
-async fn without_scripts_a_page_offers_to_look_again_at_its_own_address() {
+async fn page_offers_reload_link_without_scripts() {
     let room = Room::start().await;
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&path(&request)).await;
-    let again = format!("<a href=\"{}\">Look again</a>", path(&request));
+    let again = format!("<a href=\"{}\">Reload</a>", path(&request));
     bob.page.shows(&again);
     bob.submit(&format!("{}/reject", path(&request)), &[("comment", " ")]).await.shows(&again);
     for page in ["/in-force", "/"] {
-        bob.open(page).await.shows("<a href=\"\">Look again</a>");
+        bob.open(page).await.shows("<a href=\"\">Reload</a>");
         assert!(!bob.page.has("http-equiv"));
     }
 }

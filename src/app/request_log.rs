@@ -1,0 +1,43 @@
+//! One log line for each HTTP request: who, what, how it ended, how long it took.
+//!
+//! Deliberately absent: query, headers, cookies and bodies. Tokens, codes and passwords stand there.
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument as _, field::Empty, info_span};
+
+use crate::clock::Clock;
+
+/// A longer path is cut in the log.
+const PATH_CHARS_MAX: usize = 200;
+/// What machines ask for again and again: logged at DEBUG.
+const ROUTINE: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/static/", "/events"];
+
+/// Runs a request in a span that session and token checks add `person` or `agent` to.
+pub(super) async fn log_request(
+    State(clock): State<Clock>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path: String = request.uri().path().chars().take(PATH_CHARS_MAX).collect();
+    let routine = ROUTINE.iter().any(|start| path.starts_with(start));
+    let method = request.method().clone();
+    let span = info_span!("http", %method, path, person = Empty, agent = Empty);
+    let started = clock.now();
+    async {
+        let response = next.run(request).await;
+        let status = response.status().as_u16();
+        let ms = (clock.now() - started).num_milliseconds();
+        if routine {
+            tracing::debug!(status, ms, "answered");
+        } else {
+            tracing::info!(status, ms, "answered");
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}

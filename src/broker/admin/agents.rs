@@ -1,0 +1,271 @@
+//! The agents and their tokens, kept by admins: policy says who may. A token is known in one moment only: what is stored is its hash.
+
+use chrono::TimeDelta;
+
+use crate::{
+    broker::{
+        Broker, BrokerError, SignedIn,
+        input::{check_name, inactive, name_taken, unknown_name},
+        unchecked::Unchecked,
+    },
+    domain::{
+        action::ActionKind,
+        actor::{Actor, Agent},
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::accounts::{
+                NewAgentFacts, NoFacts, OldTokenFacts, Scopes, ScopesFacts, TokenFacts,
+            },
+        },
+        digest::Digest,
+        facts::Verb,
+        id::PersonId,
+        proposal::InvalidField,
+    },
+    store::{Tx, accounts, audit},
+};
+
+/// An agent, and its token in the only moment in which it is known.
+#[derive(Debug, Clone)]
+pub struct NewAgent {
+    /// The agent.
+    pub agent: Agent,
+    /// The token: `cs_` and 64 hexadecimal digits.
+    pub token: String,
+}
+
+impl Broker {
+    /// Adds an agent: see [`super::operator::Operator::add_agent`].
+    pub async fn add_agent(
+        &self,
+        who: &SignedIn,
+        name: &str,
+        owner: &str,
+        scopes: &[ActionKind],
+    ) -> Result<NewAgent, BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.add_agent(&actor, name, owner, scopes).await
+    }
+
+    /// Sets what an agent may ask for: see [`super::operator::Operator::set_scopes`].
+    pub async fn set_scopes(
+        &self,
+        who: &SignedIn,
+        name: &str,
+        scopes: &[ActionKind],
+    ) -> Result<(), BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.set_scopes(&actor, name, scopes).await
+    }
+
+    /// Gives an agent a new token: see [`super::operator::Operator::rotate_agent`].
+    pub async fn rotate_agent(&self, who: &SignedIn, name: &str) -> Result<NewAgent, BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.rotate_agent(&actor, name).await
+    }
+
+    /// Revokes an agent's token.
+    pub async fn revoke_agent(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.revoke_agent(&actor, name).await
+    }
+
+    /// All agents, by name.
+    pub async fn agents(&self, who: &SignedIn) -> Result<Vec<Agent>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        self.unchecked().agents().await
+    }
+
+    /// The agent of a token, unless it is revoked: this is how an agent signs in.
+    pub async fn agent_by_token(&self, token: &str) -> Result<Option<Agent>, BrokerError> {
+        let digest = Digest::of(token.as_bytes());
+        let agent = accounts::agent_by_token(&mut self.store().reader().await?, digest).await?;
+        Ok(agent.filter(|agent| !agent.revoked))
+    }
+
+    /// Whether the token with which an agent signed in still opens something: it is not revoked,
+    /// and the agent has no other.
+    pub async fn token_is_active(&self, agent: &Agent) -> Result<bool, BrokerError> {
+        let found = accounts::agent_by_id(&mut self.store().reader().await?, agent.id).await?;
+        let now = found.ok_or(BrokerError::NotFound)?;
+        Ok(!now.revoked && now.issued_at == agent.issued_at)
+    }
+}
+
+impl Unchecked {
+    /// Adds an agent that a person owns, and that may ask for these responses.
+    pub(in crate::broker) async fn add_agent(
+        &self,
+        actor: &Actor,
+        name: &str,
+        owner: &str,
+        scopes: &[ActionKind],
+    ) -> Result<NewAgent, BrokerError> {
+        let people = self.people().await?;
+        let enabled: Vec<_> = people.into_iter().filter(|person| !person.disabled).collect();
+        let Some(owner) = enabled.iter().find(|person| person.name == owner) else {
+            let known: Vec<_> = enabled.iter().map(|person| person.name.as_str()).collect();
+            return Err(unknown_name("person", owner, known.join(", ")).into());
+        };
+        let now = self.clock().now();
+        let agent = &Agent {
+            id: self.clock().id(),
+            name: check_name(name)?,
+            owner: owner.id,
+            issuer: issuer(actor),
+            revoked: false,
+            scopes: scoped(scopes)?,
+            issued_at: now,
+        };
+        let (token, digest) = self.token();
+        let detail = AuditDetail::AgentAdded(NewAgentFacts {
+            owner: owner.name.clone(),
+            id: agent.id,
+            scopes: Scopes(agent.scopes.clone()),
+        });
+        let event = &AuditEvent::new(actor.clone(), Some(agent.name.clone()), detail);
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    self.ensure_session_active(tx).await?;
+                    accounts::add_agent(tx, agent, digest, now)
+                        .await
+                        .map_err(|error| name_taken(error, name))?;
+                    audit::append(tx, event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await?;
+        Ok(NewAgent { agent: agent.clone(), token })
+    }
+
+    /// All agents, by name.
+    pub(in crate::broker) async fn agents(&self) -> Result<Vec<Agent>, BrokerError> {
+        Ok(accounts::agents(&mut self.store().reader().await?).await?)
+    }
+
+    /// Sets what an agent may ask for; nothing is written where nothing changes. What it asked for
+    /// already and may no longer is withdrawn when it is decided next, at the latest before it is
+    /// sent.
+    pub(in crate::broker) async fn set_scopes(
+        &self,
+        actor: &Actor,
+        name: &str,
+        scopes: &[ActionKind],
+    ) -> Result<(), BrokerError> {
+        let scopes = &scoped(scopes)?;
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    self.ensure_session_active(tx).await?;
+                    let agent = active(tx, name).await?;
+                    if agent.scopes == *scopes {
+                        return Ok(());
+                    }
+                    accounts::set_scopes(tx, agent.id, scopes).await?;
+                    let facts = ScopesFacts {
+                        scopes: Scopes(scopes.clone()),
+                        before: Scopes(agent.scopes),
+                    };
+                    let detail = AuditDetail::ScopesChanged(facts);
+                    let event = AuditEvent::new(actor.clone(), Some(agent.name), detail);
+                    audit::append(tx, &event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await
+    }
+
+    /// Gives an agent a new token. The old one opens nothing from now on, and what waits with it
+    /// ends. Whoever did this is the issuer from now on.
+    pub(in crate::broker) async fn rotate_agent(
+        &self,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<NewAgent, BrokerError> {
+        let (token, digest) = self.token();
+        let now = self.clock().now();
+        let rotated = self.store().write(|tx| {
+            Box::pin(async move {
+                self.ensure_session_active(tx).await?;
+                let old = active(tx, name).await?;
+                // Later than before, whatever the clock says: waits tell old from new by it.
+                let issued_at = now.max(old.issued_at + TimeDelta::microseconds(1));
+                let agent = Agent { issuer: issuer(actor), issued_at, ..old.clone() };
+                accounts::rotate_token(tx, &agent, digest).await?;
+                let before = OldTokenFacts { issuer: old.issuer, issued_at: old.issued_at };
+                let facts = TokenFacts { issuer: agent.issuer, before };
+                let detail = AuditDetail::TokenRotated(facts);
+                let event = AuditEvent::new(actor.clone(), Some(old.name), detail);
+                audit::append(tx, &event, now).await?;
+                Ok::<_, BrokerError>(agent)
+            })
+        });
+        Ok(NewAgent { agent: rotated.await?, token })
+    }
+
+    /// Revokes an agent's token, at once and for ever.
+    pub(in crate::broker) async fn revoke_agent(
+        &self,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    self.ensure_session_active(tx).await?;
+                    let found = accounts::agent_by_name(tx, name).await?;
+                    let agent = found.ok_or(BrokerError::NotFound)?;
+                    if accounts::revoke_agent(tx, agent.id, now).await? {
+                        let detail = AuditDetail::AgentRevoked(NoFacts {});
+                        let event = AuditEvent::new(actor.clone(), Some(agent.name), detail);
+                        audit::append(tx, &event, now).await?;
+                    }
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await
+    }
+
+    fn token(&self) -> (String, Digest) {
+        let token = format!("cs_{}", self.clock().secret());
+        let digest = Digest::of(token.as_bytes());
+        (token, digest)
+    }
+}
+
+/// An agent whose token opens something.
+async fn active(tx: &mut Tx<'_>, name: &str) -> Result<Agent, BrokerError> {
+    let agent = accounts::agent_by_name(tx, name).await?.ok_or(BrokerError::NotFound)?;
+    if agent.revoked { Err(inactive(name, "revoked").into()) } else { Ok(agent) }
+}
+
+fn issuer(actor: &Actor) -> Option<PersonId> {
+    match actor {
+        Actor::Person { id, .. } => Some(*id),
+        Actor::Agent { .. } | Actor::Unknown { .. } | Actor::CommandLine | Actor::System => None,
+    }
+}
+
+/// "`block_ip`, `disable_account`".
+fn words(scopes: &[ActionKind]) -> String {
+    scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// At least one response, each once. An undo follows from its response and is not named.
+fn scoped(scopes: &[ActionKind]) -> Result<Vec<ActionKind>, InvalidField> {
+    let known = ActionKind::RESPONSES;
+    let wanted: Vec<_> = known.into_iter().filter(|kind| scopes.contains(kind)).collect();
+    if !wanted.is_empty() && scopes.iter().all(|kind| known.contains(kind)) {
+        return Ok(wanted);
+    }
+    let problem = if scopes.is_empty() {
+        "an agent that may ask for nothing is of no use; revoke it instead".to_owned()
+    } else {
+        format!("`{}` is not allowed", words(scopes))
+    };
+    let allowed = format!("one or more of {}", words(&known));
+    Err(InvalidField { field: "scopes".to_owned(), problem, allowed })
+}

@@ -1,0 +1,104 @@
+//! The people, kept by admins: policy says who may.
+
+use std::collections::BTreeMap;
+
+use super::password::one_time_secret;
+use crate::{
+    broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
+    domain::{
+        actor::{Actor, Person, Role},
+        facts::{Resource, Verb},
+        id::PersonId,
+    },
+};
+
+mod unchecked;
+
+/// A person to be added.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPerson<'a> {
+    /// The name to sign in with.
+    pub name: &'a str,
+    /// The role.
+    pub role: Role,
+    /// The password.
+    pub password: &'a str,
+    /// Whether somebody else chose the password, so that it must be changed first.
+    pub must_change: bool,
+    /// Where notices are mailed; nowhere without it.
+    pub mail: Option<&'a str>,
+}
+
+/// What is changed about a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonChange {
+    /// Another role; the sessions end, votes count with the new role.
+    Role(Role),
+    /// On call, or off.
+    OnCall(bool),
+    /// Where notices are mailed; nowhere without it.
+    Mail(Option<String>),
+    /// All sessions end.
+    EndSessions,
+    /// No sign-in, no session; votes count no longer. For ever.
+    Disable,
+}
+
+impl Broker {
+    /// Adds a person: the one-time password, which must be changed at the first sign-in.
+    pub async fn add_person(
+        &self,
+        who: &SignedIn,
+        name: &str,
+        role: Role,
+        mail: Option<&str>,
+    ) -> Result<String, BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManagePeople)?;
+        let password = one_time_secret(self.clock());
+        let new = NewPerson { name, role, password: &password, must_change: true, mail };
+        unchecked.add_person(&actor, new).await?;
+        Ok(password)
+    }
+
+    /// Changes something about a person: see [`super::operator::Operator::change_person`].
+    pub async fn change_person(
+        &self,
+        who: &SignedIn,
+        name: &str,
+        change: &PersonChange,
+    ) -> Result<(), BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManagePeople)?;
+        unchecked.change_person(&actor, name, change).await
+    }
+
+    /// Gives a person a one-time password, which must be changed at the next sign-in.
+    pub async fn reset_password(&self, who: &SignedIn, name: &str) -> Result<String, BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManagePeople)?;
+        let password = one_time_secret(self.clock());
+        unchecked.reset_password(&actor, name, &password).await?;
+        Ok(password)
+    }
+
+    /// All people, by name.
+    pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        self.unchecked().people().await
+    }
+
+    /// All people, by name, and how many sessions they have.
+    pub async fn people_and_sessions(
+        &self,
+        who: &SignedIn,
+    ) -> Result<(Vec<Person>, BTreeMap<PersonId, u64>), BrokerError> {
+        Ok((self.people(who).await?, self.unchecked().sessions().await?))
+    }
+
+    pub(super) fn authorize_admin(
+        &self,
+        who: &SignedIn,
+        verb: Verb,
+    ) -> Result<(Unchecked, Actor), BrokerError> {
+        self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)?;
+        Ok((self.unchecked().for_session(who), who.actor()))
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a verb was not carried out.
+
+use crate::{
+    connector::ConnectorError,
+    domain::{
+        actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, THROTTLE_WINDOW_MINUTES},
+        lifecycle::Refusal,
+        proposal::InvalidField,
+    },
+    policy::PolicyError,
+    store::StoreError,
+};
+
+/// Why the broker did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// A field is not as it must be.
+    #[error(transparent)]
+    Invalid(#[from] InvalidField),
+    /// The life cycle does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing, or it is not theirs to know.
+    #[error("not found")]
+    NotFound,
+    /// Policy does not let them.
+    #[error("policy does not allow it: {0}")]
+    NotAllowed(String),
+    /// An agent has as much open, or asks as often, as it may.
+    #[error(
+        "you ask for too much: {0}. Nothing was stored. Wait a minute, or until a request of yours is decided"
+    )]
+    RateLimited(String),
+    /// Name or password is wrong, or neither is known.
+    #[error("name or password is wrong")]
+    SignInRefused,
+    /// Too many sign-ins failed.
+    #[error("too many sign-ins failed; wait {} minutes", THROTTLE_WINDOW_MINUTES)]
+    SignInThrottled,
+    /// A password that cannot be one.
+    #[error("a password has {} to {} characters", PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX)]
+    WeakPassword,
+    /// The manager could not be asked; nothing was stored.
+    #[error("{0}. Nothing was stored; ask again later.")]
+    Manager(#[from] ConnectorError),
+    /// A policy set cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,59 @@
+//! At the start: what an earlier run left is closed.
+
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::{
+        actor::Actor,
+        audit::{AuditDetail, AuditEvent, detail::system::StartFacts},
+        id::RequestId,
+    },
+    store::requests,
+};
+
+impl Broker {
+    /// At start-up: what waits for a manager that is no longer configured can never be sent.
+    pub async fn withdraw_orphans(&self) -> Result<(), BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let mut orphans = Vec::new();
+        for id in requests::open(&mut reader).await? {
+            let request = requests::load(&mut reader, id).await?;
+            orphans.extend(request.filter(|request| self.manager(&request.manager).is_none()));
+        }
+        drop(reader);
+        for orphan in orphans {
+            let reason = format!("it was decided for the manager {}", orphan.manager);
+            self.withdraw(orphan.id, &reason).await?;
+        }
+        Ok(())
+    }
+
+    /// At start-up: writes down what started.
+    pub async fn started(&self, facts: StartFacts) -> Result<(), BrokerError> {
+        let detail = AuditDetail::Started(facts);
+        self.record(&AuditEvent::new(Actor::System, None, detail)).await?;
+        Ok(())
+    }
+
+    /// At start-up: closes what a crash left half sent, at one manager or at all. Nothing is sent
+    /// again. Call it before the worker starts; the store's lock makes sure that nobody else is
+    /// sending.
+    pub async fn recover(&self, manager: Option<&str>) -> Result<Vec<RequestId>, BrokerError> {
+        let left = requests::dispatching(&mut self.store().reader().await?, manager).await?;
+        let now = self.clock().now();
+        for id in &left {
+            self.store()
+                .write(|tx| {
+                    Box::pin(async move {
+                        let request =
+                            requests::load(tx, *id).await?.ok_or(BrokerError::NotFound)?;
+                        let within = self.confirm_within(&request.manager);
+                        let transition = request.recover(within, now)?;
+                        requests::advance(tx, transition, now).await?;
+                        Ok::<_, BrokerError>(())
+                    })
+                })
+                .await?;
+        }
+        Ok(left)
+    }
+}

@@ -1,0 +1,63 @@
+//! What is typed, checked: names and reasons, and how a name that does not fit is refused.
+
+use super::BrokerError;
+use crate::{
+    domain::{actor::valid_name, proposal::InvalidField},
+    store::StoreError,
+};
+
+/// A name for a person or an agent.
+pub(super) fn check_name(name: &str) -> Result<String, InvalidField> {
+    if valid_name(name) {
+        return Ok(name.to_owned());
+    }
+    Err(InvalidField {
+        field: "name".to_owned(),
+        problem: format!("`{}` is not allowed", name.chars().take(40).collect::<String>()),
+        allowed: "1 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit".to_owned(),
+    })
+}
+
+/// A text that must be given: not blank, at most 500 characters.
+pub(super) fn check_reason(field: &str, text: &str) -> Result<String, InvalidField> {
+    let text = text.trim();
+    if !text.is_empty() && text.chars().count() <= 500 {
+        return Ok(text.to_owned());
+    }
+    Err(InvalidField {
+        field: field.to_owned(),
+        problem: "it is missing or too long".to_owned(),
+        allowed: "1 to 500 characters".to_owned(),
+    })
+}
+
+/// A name that nothing has.
+pub(super) fn unknown_name(field: &str, name: &str, known: String) -> InvalidField {
+    InvalidField {
+        field: field.to_owned(),
+        problem: format!("there is no {field} `{name}`"),
+        allowed: known,
+    }
+}
+
+/// A disabled person or a revoked agent cannot be changed any more.
+pub(super) fn inactive(name: &str, state: &str) -> InvalidField {
+    InvalidField {
+        field: "name".to_owned(),
+        problem: format!("`{name}` is {state}, and stays so"),
+        allowed: "one that is active; add another under a new name".to_owned(),
+    }
+}
+
+/// What the store says of a name that another person or agent has, or had.
+pub(super) fn name_taken(error: StoreError, name: &str) -> BrokerError {
+    if matches!(error, StoreError::Conflict) {
+        return InvalidField {
+            field: "name".to_owned(),
+            problem: format!("`{name}` is taken"),
+            allowed: "a name that nobody has, disabled and revoked ones included".to_owned(),
+        }
+        .into();
+    }
+    error.into()
+}

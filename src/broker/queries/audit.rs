@@ -1,0 +1,50 @@
+//! Reading the audit, which is itself written down.
+
+use super::view::PAGE_ROWS;
+use crate::{
+    broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
+    domain::{
+        actor::Actor,
+        audit::{
+            AuditDetail, AuditEntry, AuditEvent,
+            detail::system::{AuditReadFacts, AuditReadFilter},
+        },
+        facts::Verb,
+    },
+    store::audit::{self, AuditFilter},
+};
+
+impl Broker {
+    /// The newest audit entries that match, older than the place `before`.
+    pub async fn audit(
+        &self,
+        who: &SignedIn,
+        filter: &AuditFilter,
+        before: Option<u64>,
+    ) -> Result<Vec<AuditEntry>, BrokerError> {
+        self.authorize_read(who, Verb::ViewAudit)?;
+        self.unchecked().audit(&who.actor(), filter, before, PAGE_ROWS).await
+    }
+}
+
+impl Unchecked {
+    pub(in crate::broker) async fn audit(
+        &self,
+        actor: &Actor,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, BrokerError> {
+        let page = audit::page(&mut self.store().reader().await?, filter, before, limit).await?;
+        let AuditFilter { since: _, until: _, kind, actor: by, endpoint, target, request, policy } =
+            filter.clone();
+        let filter = AuditReadFilter { kind, actor: by, endpoint, target, request, policy };
+        let facts = AuditReadFacts { filter, rows: u64::try_from(page.len()).unwrap_or(u64::MAX) };
+        let event = &AuditEvent::new(actor.clone(), None, AuditDetail::AuditRead(facts));
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
+            .await?;
+        Ok(page)
+    }
+}

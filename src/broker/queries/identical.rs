@@ -1,0 +1,58 @@
+//! Which requests can be approved with one form.
+
+use super::inbox::{InboxGroup, PendingItem};
+use crate::{
+    broker::{
+        Broker, BrokerError, SignedIn,
+        requests::approve_identical::{TOGETHER_MAX, identical},
+    },
+    domain::{
+        decision::Tier,
+        facts::{Resource, Verb},
+        id::RequestId,
+    },
+    store::requests::{self, Pending},
+};
+
+impl Broker {
+    /// The waiting requests of the lowest tier that ask for the same as this one and that this
+    /// person may approve, oldest deadline first, at most [`TOGETHER_MAX`].
+    pub async fn identical_requests(
+        &self,
+        who: &SignedIn,
+        of: RequestId,
+    ) -> Result<Vec<PendingItem>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        let mut reader = self.store().reader().await?;
+        let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
+        let mut alike = Vec::new();
+        for Pending { facts, voted, .. } in requests::pending(&mut reader, who.person.id).await? {
+            let approve = self.permission(who, Verb::Approve, &Resource::Request(facts.clone()));
+            if voted || facts.action != like.action || approve.why_not().is_some() {
+                continue;
+            }
+            let Some(request) = requests::load(&mut reader, facts.id).await? else { continue };
+            if identical(&request, &like) && request.tier() == Tier::Low {
+                alike.push(PendingItem { request, agent: facts.agent, approve, voted });
+            }
+        }
+        alike.truncate(TOGETHER_MAX);
+        Ok(alike)
+    }
+}
+
+impl InboxGroup {
+    /// One of several that the person may approve together, among those that are shown.
+    pub fn approvable_with(&self) -> Option<RequestId> {
+        let low = |one: &&PendingItem| {
+            !one.voted && one.approve.why_not().is_none() && one.request.tier() == Tier::Low
+        };
+        let mut low: Vec<_> = self.members.iter().filter(low).map(|one| &one.request).collect();
+        while let Some(last) = low.pop() {
+            if low.iter().any(|other| identical(other, last)) {
+                return Some(last.id);
+            }
+        }
+        None
+    }
+}

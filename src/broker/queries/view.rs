@@ -1,0 +1,116 @@
+//! A request as a person sees it, and what that person may do with it.
+
+use crate::{
+    broker::{Broker, BrokerError, SignedIn, requests::undo::UndoOption},
+    domain::{
+        actor::{Agent, Person},
+        audit::AuditEntry,
+        facts::{Resource, Verb},
+        id::{AttemptId, RequestId},
+        request::{Request, StateName},
+    },
+};
+
+/// How many rows a list shows.
+pub const PAGE_ROWS: u32 = 50;
+
+/// A request as a person sees it.
+#[derive(Debug, Clone)]
+pub struct RequestView {
+    /// The request.
+    pub request: Request,
+    /// The agent as it is now.
+    pub agent: Agent,
+    /// Who owns the agent now.
+    pub owner: Option<Person>,
+    /// What the person may do with it, the state aside.
+    pub permissions: Vec<(Verb, Permission)>,
+    /// What is sent, or was: one body for all endpoints that share a command and an attempt.
+    pub bodies: Vec<Body>,
+    /// Its audit entries, oldest first.
+    pub timeline: Vec<AuditEntry>,
+    /// What can be said beforehand about taking it back.
+    pub undo: UndoOption,
+    /// The requests that take it back, oldest first.
+    pub undos: Vec<(RequestId, StateName)>,
+}
+
+/// Whether a person may do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    /// At once.
+    Now,
+    /// Once the password is given again.
+    WithPassword,
+    /// No, and why.
+    Denied(String),
+}
+
+/// The bytes for the endpoints that share a command and an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The command.
+    pub command: String,
+    /// The attempt; none yet before the claim, and then the body names one of zeros.
+    pub attempt: Option<AttemptId>,
+    /// How many endpoints.
+    pub endpoints: usize,
+    /// The bytes, as text.
+    pub text: String,
+}
+
+impl RequestView {
+    /// Whether the person may, the state aside. What was not asked is not allowed.
+    pub fn permission(&self, verb: Verb) -> Permission {
+        let found = self.permissions.iter().find(|(asked, _)| *asked == verb);
+        found.map_or_else(
+            || Permission::Denied("nobody asked".to_owned()),
+            |(_, access)| access.clone(),
+        )
+    }
+
+    /// Whether the person may, be it once the password is given again, the state aside.
+    pub fn may(&self, verb: Verb) -> bool {
+        self.permission(verb).why_not().is_none()
+    }
+}
+
+impl Permission {
+    /// Why not.
+    pub fn why_not(&self) -> Option<&str> {
+        match self {
+            Self::Now | Self::WithPassword => None,
+            Self::Denied(why) => Some(why),
+        }
+    }
+}
+
+impl Broker {
+    /// Whether a person may do something with the system as a whole.
+    pub fn system_permission(&self, who: &SignedIn, verb: Verb) -> Permission {
+        self.permission(who, verb, &Resource::System)
+    }
+
+    pub(in crate::broker) fn permission(
+        &self,
+        who: &SignedIn,
+        verb: Verb,
+        on: &Resource,
+    ) -> Permission {
+        let now = self.clock().now();
+        if self.engine().may(&who.principal(now), verb, on).allowed {
+            return Permission::Now;
+        }
+        let just_now = SignedIn { authenticated_at: now, ..who.clone() };
+        let answer = self.engine().may(&just_now.principal(now), verb, on);
+        if answer.allowed { Permission::WithPassword } else { Permission::Denied(answer.why()) }
+    }
+
+    pub(in crate::broker) fn authorize_read(
+        &self,
+        who: &SignedIn,
+        verb: Verb,
+    ) -> Result<(), BrokerError> {
+        self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)
+    }
+}

@@ -1,0 +1,60 @@
+//! What the broker is told about its surroundings.
+
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+
+use ipnet::IpNet;
+
+use crate::domain::public_url::PublicUrl;
+
+/// What the broker may be told about its surroundings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address that people type.
+    pub public_url: PublicUrl,
+    /// How long people may take to decide.
+    pub decide_within: Duration,
+    /// How long an approval may wait for the worker.
+    pub use_approval_within: Duration,
+    /// How long before a deadline people are reminded of it.
+    pub remind_before: Duration,
+    /// How much hangs on the endpoints of a group, 1 to 5.
+    pub criticality: BTreeMap<String, u8>,
+    /// Networks that responses may not touch.
+    pub own_networks: Vec<IpNet>,
+    /// Addresses that responses may not touch.
+    pub protected_addresses: Vec<IpAddr>,
+    /// Accounts that responses may not touch; a name may end in `*`.
+    pub protected_accounts: Vec<String>,
+    /// Accounts with rights that others have not; a name may end in `*`.
+    pub privileged_accounts: Vec<String>,
+    /// When the office is staffed.
+    pub business_hours: BusinessHours,
+    /// How much an agent may ask for.
+    pub agents: AgentLimits,
+}
+
+/// When the office is staffed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusinessHours {
+    /// Days of the week, 1 is Monday.
+    pub days: Vec<u8>,
+    /// From this hour on, until that hour.
+    pub hours: std::ops::Range<u8>,
+    /// Minutes that local time is ahead of UTC.
+    pub utc_offset_minutes: i16,
+}
+
+/// How much an agent may ask for. Repeating an open ask counts for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentLimits {
+    /// Requests of one agent that wait for people, for the worker or for an answer.
+    pub open_requests_max: u64,
+    /// Asks of one agent within a minute, refused ones included.
+    pub asks_per_minute_max: u64,
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        Self { open_requests_max: 20, asks_per_minute_max: 30 }
+    }
+}

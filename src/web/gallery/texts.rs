@@ -1,0 +1,73 @@
+//! Every hostile text of the tests on pages with made-up data: nothing hides, and no two texts show
+//! the same. The tests through the door take a few of them.
+
+#[expect(dead_code, reason = "the rest is for the tests through the door")]
+#[path = "../../../tests/it/security/spoofing/hostile_texts.rs"]
+mod hostile_texts;
+#[expect(dead_code, reason = "the rest is for the tests through the door")]
+#[path = "../../../tests/it/security/spoofing/visible_checks.rs"]
+mod visible_checks;
+
+use askama::Template as _;
+use serde_json::json;
+
+use self::{
+    hostile_texts::{corpus, near_misses},
+    visible_checks::{Distinct, assert_clean_page, seen},
+};
+use super::{Permission, RequestsPage, id, layout, request, request_page};
+
+/// A place on a page that takes text from outside.
+type Place = fn(&str) -> String;
+
+fn reason(text: &str) -> String {
+    let mut request = request(1);
+    text.clone_into(&mut request.claim.reason);
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
+fn name_of_an_endpoint(text: &str) -> String {
+    let mut request = request(1);
+    text.clone_into(&mut request.targets[0].endpoint.name);
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
+fn comment(text: &str) -> String {
+    let mut request = request(1);
+    text.clone_into(&mut request.votes[0].comment);
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
+fn filter(text: &str) -> String {
+    let asked = serde_json::from_value(json!({ "target": text })).unwrap();
+    let layout = layout("Requests", "/requests");
+    RequestsPage::new(layout, asked, Vec::new()).render().unwrap()
+}
+
+const PLACES: [(&str, Place); 4] = [
+    ("the reason", reason),
+    ("the name of an endpoint", name_of_an_endpoint),
+    ("a comment", comment),
+    ("a filter", filter),
+];
+
+#[test]
+fn every_hostile_text_is_clean_in_every_place() {
+    for (place, show) in PLACES {
+        for (name, text) in corpus() {
+            assert_clean_page(&show(&text), &text, &format!("{name} as {place}"));
+        }
+    }
+}
+
+#[test]
+fn no_two_texts_show_the_same_in_any_place() {
+    for (place, show) in PLACES {
+        let mut shown = Distinct::default();
+        for text in near_misses(corpus()) {
+            let html = show(&text);
+            // What was typed into a filter stands in an attribute: the tags are kept.
+            shown.add(if place == "a filter" { html } else { seen(&html) }, &text);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The forms on a request's page: what all of them share, so that a verb adds only itself.
+//!
+//! A handler cannot forget the password: the person that a verb of the broker requires comes out
+//! of [`RequestForm::run`] alone, which asks for it.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts as _, Path, Request as HttpRequest},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::de::DeserializeOwned;
+
+use super::page::{FormInput, id_of, request_page};
+use crate::{
+    broker::{Broker, BrokerError, SignedIn},
+    domain::{
+        facts::Verb,
+        id::RequestId,
+        lifecycle::{Displayed, Refusal},
+        request::Request,
+    },
+    web::{
+        AppState,
+        admin::reauthenticate::{
+            FormError, FormProblem, FormResult, PasswordFields, SessionForm,
+            require_recent_password,
+        },
+        error::PageError,
+    },
+};
+
+/// The longest comment, in characters.
+const COMMENT_CHARS_MAX: usize = 2000;
+
+/// The fields that every form on a request has.
+pub(in crate::web) trait RequestFields: PasswordFields {
+    /// The comment or the reason, which the page shows again where nothing was changed.
+    fn comment(&self) -> &str;
+}
+
+/// The fields of a form that says which state of the request was on the screen.
+pub(in crate::web) trait DisplayedFields: RequestFields {
+    fn displayed(&self) -> Displayed;
+}
+
+/// A form that was sent from the page of a request.
+pub(in crate::web) struct RequestForm<F> {
+    form: SessionForm<F>,
+    id: RequestId,
+}
+
+/// A form that passed every check, and what a verb needs beside it.
+pub(in crate::web) struct Checked<F> {
+    pub(in crate::web) broker: Broker,
+    pub(in crate::web) who: SignedIn,
+    pub(in crate::web) id: RequestId,
+    pub(in crate::web) fields: F,
+}
+
+impl<F: DeserializeOwned> FromRequest<AppState> for RequestForm<F> {
+    type Rejection = PageError;
+
+    async fn from_request(request: HttpRequest, app: &AppState) -> Result<Self, PageError> {
+        let (mut parts, body) = request.into_parts();
+        let id = Path::<String>::from_request_parts(&mut parts, app).await;
+        let form = SessionForm::from_request(HttpRequest::from_parts(parts, body), app).await?;
+        let Path(id) = id.map_err(|_unreadable| PageError::not_found())?;
+        Ok(Self { form, id: id_of(&id)? })
+    }
+}
+
+impl<F: RequestFields> RequestForm<F> {
+    /// Carries the form out. Leads back to the page of the request, or shows it with the reason
+    /// why nothing was changed.
+    pub(in crate::web) async fn run(
+        self,
+        verb: Verb,
+        act: impl AsyncFnOnce(Checked<F>) -> Result<Request, BrokerError>,
+    ) -> Result<Response, PageError> {
+        self.check_and_run(verb, None, act).await
+    }
+
+    async fn check_and_run(
+        self,
+        verb: Verb,
+        displayed: Option<Displayed>,
+        act: impl AsyncFnOnce(Checked<F>) -> Result<Request, BrokerError>,
+    ) -> Result<Response, PageError> {
+        let Self { form: SessionForm { app, session, fields }, id } = self;
+        let comment = fields.comment().to_owned();
+        let done = async {
+            check_comment(&comment)?;
+            let view = app.broker.request_of_person(&session.who, id).await?;
+            displayed.map_or(Ok(()), |displayed| check_displayed(displayed, &view.request))?;
+            let (permission, password) = (view.permission(verb), fields.password());
+            let who = require_recent_password(&app, &session, &permission, password).await?;
+            let broker = app.broker.clone();
+            Ok::<_, FormError>(act(Checked { broker, who, id, fields }).await?)
+        };
+        match done.await {
+            Ok(request) => Ok(Redirect::to(&format!("/requests/{}", request.id)).into_response()),
+            Err(error) => {
+                let (problem, typed) = (error.for_page()?, FormInput::of(verb, comment));
+                request_page(&app, &session, id, Some(problem), typed).await
+            }
+        }
+    }
+}
+
+impl<F: DisplayedFields> RequestForm<F> {
+    /// The same, for a verb of the broker that does not itself compare what was displayed.
+    pub(in crate::web) async fn run_if_current(
+        self,
+        verb: Verb,
+        act: impl AsyncFnOnce(Checked<F>) -> Result<Request, BrokerError>,
+    ) -> Result<Response, PageError> {
+        let displayed = Some(self.form.fields.displayed());
+        self.check_and_run(verb, displayed, act).await
+    }
+}
+
+impl FormInput {
+    /// What was typed, in the field that it was typed into.
+    fn of(verb: Verb, comment: String) -> Self {
+        let none = Self::default();
+        match verb {
+            Verb::Approve => Self { comment, ..none },
+            Verb::Reject => Self { reject: comment, ..none },
+            Verb::Cancel => Self { cancel: comment, ..none },
+            Verb::Undo => Self { undo: comment, ..none },
+            Verb::Resolve => Self { resolve: comment, ..none },
+            Verb::BreakGlass => Self { glass: comment, ..none },
+            Verb::Review => Self { review: comment, ..none },
+            Verb::Comment => Self { note: comment, ..none },
+            Verb::Retract
+            | Verb::ManagePeople
+            | Verb::ManageAgents
+            | Verb::View
+            | Verb::ViewAudit
+            | Verb::ActivatePolicy
+            | Verb::Freeze
+            | Verb::Unfreeze => none,
+        }
+    }
+}
+
+/// Refuses a comment that is too long.
+pub(in crate::web) fn check_comment(comment: &str) -> FormResult<()> {
+    if comment.chars().count() <= COMMENT_CHARS_MAX {
+        return Ok(());
+    }
+    let sentence =
+        format!("The comment is longer than {COMMENT_CHARS_MAX} characters. Nothing was changed.");
+    Err(FormError::Problem(FormProblem::new(StatusCode::BAD_REQUEST, sentence)))
+}
+
+/// Refuses a form that shows an earlier state of the request.
+fn check_displayed(displayed: Displayed, request: &Request) -> Result<(), Refusal> {
+    if displayed.digest != request.digest {
+        Err(Refusal::DigestChanged)
+    } else if displayed.version != request.version {
+        Err(Refusal::VersionChanged)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The broker's verbs, driven through a running product.
+
+pub(crate) mod admin;
+mod execution;
+mod notifications;
+mod requests;

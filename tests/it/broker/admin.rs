@@ -1,0 +1,7 @@
+//! People, agents, sessions, setup and the kill switch.
+
+mod agents;
+mod kill_switch;
+pub(crate) mod people;
+mod sessions;
+mod setup;

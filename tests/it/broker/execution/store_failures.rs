@@ -1,0 +1,91 @@
+//! A database that cannot commit: nothing is sent that is not stored.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use countersign::{
+    broker::{BrokerError, execution::progress::Progress},
+    store::{Read as _, StoreError},
+    worker,
+};
+
+use super::dispatch::{approved, outcomes};
+use crate::harness::{Plan, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_commit_stops_dispatch_until_restart() {
+    let world = World::start().await;
+    let id = approved(&world, &["001", "005"]).await;
+    let commit = commits(&world).await;
+    world.manager.hold("001");
+    let fail = async {
+        world.manager.until_received(1).await;
+        commit.fail_once();
+        world.manager.release("001");
+    };
+    let (done, ()) = tokio::join!(worker::step(world.broker()), fail);
+    assert!(matches!(done, Ok(Progress::Moved(_))), "{done:?}");
+    assert!(commit.failed());
+    // The answer was stored when it was tried again, and the second call was not made.
+    assert_eq!(outcomes(&world, &id).await, ["001: sent", "005: not_sent"]);
+    let answer = world.agent().await.get(&id).await.json.to_string();
+    assert!(answer.contains("the database failed"), "{answer}");
+    let next = approved(&world, &["002"]).await;
+    broken(&world).await;
+    let world = world.restart(Plan::default()).await;
+    world.work().await;
+    assert_eq!(outcomes(&world, &next).await, ["002: sent"]);
+    assert_eq!(world.manager.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claim_with_failed_commit_sends_nothing() {
+    let world = World::start().await;
+    let id = approved(&world, &["001"]).await;
+    let commit = commits(&world).await;
+    commit.fail_once();
+    let claimed = worker::step(world.broker()).await;
+    assert!(matches!(claimed, Err(BrokerError::Store(StoreError::Database(_)))), "{claimed:?}");
+    assert!(commit.failed());
+    broken(&world).await;
+    assert_eq!(world.agent().await.get(&id).await.state(), "approved");
+    assert!(world.manager.received().is_empty());
+}
+
+/// The worker refuses to do anything.
+async fn broken(world: &World) {
+    let step = worker::step(world.broker()).await;
+    assert!(matches!(step, Err(BrokerError::Store(StoreError::Broken))), "{step:?}");
+}
+
+/// Lets a commit fail, as on a full disk: the database itself rolls it back.
+struct Commits(Arc<AtomicBool>);
+
+impl Commits {
+    fn fail_once(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn failed(&self) -> bool {
+        !self.0.load(Ordering::SeqCst)
+    }
+}
+
+async fn commits(world: &World) -> Commits {
+    let fail = Arc::new(AtomicBool::new(false));
+    let (store, hook) = (world.store.as_ref().unwrap(), &fail);
+    store
+        .write(|tx| {
+            Box::pin(async move {
+                let hook = Arc::clone(hook);
+                let mut writer = tx.connection().lock_handle().await?;
+                writer.set_commit_hook(move || !hook.swap(false, Ordering::SeqCst));
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await
+        .unwrap();
+    Commits(fail)
+}

@@ -1,0 +1,5 @@
+//! What agents and people do with a request.
+
+mod submit;
+mod undo;
+mod vote;

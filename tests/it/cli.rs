@@ -1,0 +1,4 @@
+//! The command line of the built program.
+
+mod commands;
+mod logging;

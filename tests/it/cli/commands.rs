@@ -1,0 +1,197 @@
+//! The built program, started as a user starts it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::{PASSWORD, program::Program};
+
+#[test]
+fn demo_produces_expected_outcomes() {
+    let text = Program::new().done(&["demo", "--once"]);
+    assert!(text.contains("11 of 11 outcomes came out as expected"), "{text}");
+}
+
+#[test]
+fn init_creates_a_folder_once() {
+    let program = Program::new();
+    program.write("password", PASSWORD);
+    program.done(&["init", "here", "--password-file", "password"]);
+    assert!(program.path("here/policies/schema.cedarschema").exists());
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(program.path(name)).unwrap().permissions().mode() & 0o777
+    };
+    for file in ["here/countersign.db", "here/manager.password", "here/countersign.toml"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+    let (code, said) = program.refused(&["init", "here", "--password-file", "password"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("set up already"), "{said}");
+}
+
+#[test]
+fn short_password_is_refused() {
+    let program = Program::new();
+    program.write("password", "short");
+    let (code, said) = program.refused(&["init", ".", "--password-file", "password"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("12 to 128 characters"), "{said}");
+}
+
+#[test]
+fn invalid_configuration_names_key_value_and_fix() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let good = program.configuration("http://127.0.0.1:9");
+    let listen = format!("listen = \"127.0.0.1:{}\"", program.port);
+    let listen = listen.as_str();
+    for (wrong, right, parts) in [
+        (listen, "listen = \"0.0.0.0:0\"", vec!["server.listen", "0.0.0.0:0", "tls"]),
+        (listen, "listen = \"here\"", vec!["listen"]),
+        ("user = \"wazuh\"", "user = \"\"", vec!["manager.main.user"]),
+        ("user = \"wazuh\"", "user = \"wazuh\"\nspeed = 3", vec!["manager.main.speed", "3"]),
+        (
+            "http://127.0.0.1:9\"\nuser",
+            "https://127.0.0.1:9\"\nuser",
+            vec!["manager.main.", "pin_sha256"],
+        ),
+        (
+            "http://127.0.0.1:9\"\nuser",
+            "http://192.0.2.1:9\"\nuser",
+            vec!["manager.main.url", "https"],
+        ),
+        ("web = 2", "web = 9", vec!["criticality.web", "9", "1 to 5"]),
+        (
+            "[criticality]",
+            "[manager.main.undo_commands.block_ip]\nlinux = \"!a/b\"\n[criticality]",
+            vec!["!a/b", "block_ip.linux"],
+        ),
+        ("[server]", "[sever]", vec!["sever"]),
+        ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
+        ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
+    ] {
+        program.write("countersign.toml", &good.replace(wrong, right));
+        let (code, said) = program.refused(&["serve"]);
+        assert_eq!(code, 2, "{right}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{right}: `{part}` is not in: {said}");
+        }
+    }
+}
+
+#[test]
+fn files_readable_by_others_stop_the_server() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(program.path("manager.password"), open).unwrap();
+    let (code, said) = program.refused(&["serve"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("manager.password") && said.contains("chmod 600"), "{said}");
+}
+
+#[test]
+fn second_server_on_same_database_does_not_start() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let _first = program.serve();
+    let (code, said) = program.refused(&["serve"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("another countersign serves"), "{said}");
+}
+
+#[test]
+fn command_line_works_beside_running_server() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let _server = program.serve();
+    program.done(&["freeze", "--reason", "a test"]);
+    let said = program.done(&["unfreeze", "--reason", "a test"]);
+    assert!(said.contains("a second person must release it too"), "{said}");
+    program.refused(&["unfreeze", "--reason", "a test"]);
+    program.done(&["person", "disable", "bob"]);
+    program.done(&["agent", "revoke", "triage-bot"]);
+    let verified = program.done(&["audit", "verify"]);
+    assert!(verified.contains("entries are sound"), "{verified}");
+    let kinds = program.done(&["audit", "query", "--kind", "kill_switch"]);
+    assert!(kinds.contains("kill_switch.frozen"), "{kinds}");
+    assert!(kinds.contains("kill_switch.release_asked"), "{kinds}");
+    assert!(!kinds.contains("kill_switch.unfrozen"), "{kinds}");
+}
+
+#[test]
+fn doctor_reports_what_works_and_what_to_fix() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let output = program.run(&["doctor"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["ok", "policies", "LOOK", "the manager main at http://127.0.0.1:9", "->"] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+}
+
+#[test]
+fn lists_print_json_for_programs() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    for arguments in [
+        ["person", "list"],
+        ["agent", "list"],
+        ["audit", "query"],
+        ["audit", "verify"],
+        ["policy", "test"],
+    ] {
+        let text = program.done(&[&["--json"][..], &arguments[..]].concat());
+        let lines: Vec<_> = text.lines().collect();
+        let [line] = lines.as_slice() else { panic!("{arguments:?}: {text}") };
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn shipped_policies_pass_their_cases() {
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let program = Program::new();
+    program.done(&["policy", "check", policies.to_str().unwrap()]);
+    let text = program.done(&["policy", "test", policies.to_str().unwrap()]);
+    assert!(text.contains("passes") && !text.contains("FAILS"), "{text}");
+}
+
+#[test]
+fn edited_audit_entry_is_detected_and_named() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    edit(&program, "UPDATE audit SET target = 'mallory' WHERE seq = 2");
+    let output = program.run(&["audit", "verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("entry 2 is bad") && said.contains("edited"), "{said}");
+}
+
+#[test]
+fn deleted_audit_entry_is_detected() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    edit(&program, "DELETE FROM audit WHERE seq = 2");
+    let output = program.run(&["audit", "verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("row 2 is missing"), "{said}");
+}
+
+/// Changes the file as somebody with another tool would, past the triggers.
+fn edit(program: &Program, sql: &'static str) {
+    use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(program.path("countersign.db"));
+        let mut connection = options.connect().await.unwrap();
+        for drop in ["DROP TRIGGER audit_is_not_changed", "DROP TRIGGER audit_is_not_deleted"] {
+            sqlx::query(drop).execute(&mut connection).await.unwrap();
+        }
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    });
+}

@@ -1,0 +1,12 @@
+//! The driver for Wazuh.
+
+mod alerts;
+mod command_names;
+mod dispatch;
+mod doctor;
+mod endings;
+mod evidence;
+mod inventory;
+mod login;
+mod malformed_answers;
+mod rate_budget;

@@ -1,0 +1,179 @@
+//! What `countersign doctor` says about a manager and its indexer. It never sends a response.
+
+use countersign::connector::{Connector, Diagnosis, Secret, Tls};
+use serde_json::json;
+use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
+
+use crate::connector::{
+    fixtures::{Lab, now, settings},
+    tls::Authority,
+};
+
+fn right_rights() -> Rights {
+    Rights::broker().allow("manager:read", &["*:*:*"]).allow("cluster:status", &["*:*:*"])
+}
+
+/// A manager on which all is well.
+fn sound() -> Settings {
+    let alert = json!({"id": "1.1", "rule": {"id": "5763"}});
+    let names = ["firewall-drop600", "firewall-drop1", "netsh600", "netsh1"];
+    let names = names.iter().map(|&name| name.to_owned()).collect();
+    Settings { names, alerts: vec![alert], ..Settings::default() }.only_user(User::new(
+        "wazuh",
+        "wazuh",
+        right_rights(),
+    ))
+}
+
+/// What is found by the real clock, which the simulator has too.
+async fn examine(manager: Settings) -> Vec<Diagnosis> {
+    let lab = Lab::start(manager).await;
+    let findings = lab.connector.diagnose(countersign::clock::Clock::system().now()).await;
+    assert_eq!(lab.sim.received().len(), 0, "the doctor sends nothing");
+    findings
+}
+
+fn find<'a>(findings: &'a [Diagnosis], check: &str) -> &'a Diagnosis {
+    findings
+        .iter()
+        .find(|finding| finding.check == check)
+        .unwrap_or_else(|| panic!("no finding about {check}: {findings:#?}"))
+}
+
+/// Asserts that this is wrong, what is found and what to do.
+fn assert_bad(findings: &[Diagnosis], check: &str, found: &str, advice: &str) {
+    let finding = find(findings, check);
+    assert!(finding.found.contains(found), "{finding:?}");
+    assert!(finding.advice.as_ref().is_some_and(|said| said.contains(advice)), "{finding:?}");
+}
+
+#[tokio::test]
+async fn sound_manager_needs_no_fixes() {
+    let findings = examine(sound()).await;
+    let bad: Vec<_> = findings.iter().filter(|finding| finding.advice.is_some()).collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
+    let expected = [
+        "address",
+        "certificate",
+        "login",
+        "version",
+        "clock",
+        "rights",
+        "names",
+        "endpoints",
+        "indexer",
+        "indexer certificate",
+        "alerts",
+    ];
+    assert_eq!(checks, expected);
+    let names = &find(&findings, "names").found;
+    assert!(names.contains("block_ip on linux 600 s; "), "{names}");
+    assert!(names.contains("6 of 64 entries in ar.conf"), "{names}");
+    assert_eq!(find(&findings, "endpoints").found, "linux: 2 of 2; windows: 1 of 1");
+}
+
+#[tokio::test]
+async fn missing_and_excessive_rights_are_reported() {
+    let user = |rights| User::new("wazuh", "wazuh", rights);
+    let findings = examine(sound().only_user(user(Rights::broker()))).await;
+    assert_bad(&findings, "rights", "missing: cluster:status, manager:read", "give its role");
+    assert_bad(&findings, "names", "give its API user the right manager:read", "role");
+    let many =
+        right_rights().allow("security:update", &["*:*:*"]).allow("agent:delete", &["agent:id:*"]);
+    let findings = examine(sound().only_user(user(many))).await;
+    assert_bad(&findings, "rights", "too many: agent:delete, security:update", "not administrator");
+}
+
+#[tokio::test]
+async fn versions_without_active_response_are_reported() {
+    for (version, said) in [("5.0.0", "no active response"), ("4.1.5", "too old"), ("x", "4.2 to")]
+    {
+        let findings = examine(Settings { api_version: version.to_owned(), ..sound() }).await;
+        assert_bad(&findings, "version", version, said);
+    }
+}
+
+#[tokio::test]
+async fn clock_differences_are_reported() {
+    let lab = Lab::start(sound()).await;
+    let findings = lab.connector.diagnose(now()).await;
+    assert_bad(&findings, "clock", "s ahead of this machine's", "NTP");
+}
+
+#[tokio::test]
+async fn missing_and_excessive_command_names_are_reported() {
+    let with = |names: Vec<String>| Settings { names, ..sound() };
+    let findings = examine(with(Vec::new())).await;
+    assert_bad(&findings, "names", "none that ends by itself", "docs/operating.md");
+    let findings = examine(with(vec!["firewall-drop600".to_owned()])).await;
+    assert_bad(&findings, "names", "no early undo", "firewall-drop with timeout 1");
+    let many = (1..=63).map(|seconds| format!("firewall-drop{seconds}")).collect();
+    assert_bad(&examine(with(many)).await, "names", "65 of 64", "take blocks away");
+}
+
+#[tokio::test]
+async fn unreachable_endpoints_are_counted_by_reason() {
+    let gone = |id| Endpoint::new(id, "x", Os::UBUNTU).status(Status::Disconnected);
+    let old = Endpoint::new("002", "y", Os::UBUNTU).version("4.1.5");
+    let findings = examine(Settings { agents: vec![gone("001"), old], ..sound() }).await;
+    assert_bad(&findings, "endpoints", "linux: 0 of 2 (1 not_active, 1 too_old)", "agent:read");
+}
+
+#[tokio::test]
+async fn cluster_nodes_are_listed_and_compared() {
+    let rights = right_rights().allow("cluster:read", &["node:id:*"]);
+    let mut manager = sound().only_user(User::new("wazuh", "wazuh", rights));
+    manager.cluster = true;
+    manager.names_on.insert("worker-1".to_owned(), vec!["firewall-drop900".to_owned()]);
+    let findings = examine(manager).await;
+    assert_eq!(find(&findings, "cluster").found, "nodes: node01, worker-1");
+    let different = findings.iter().any(|f| f.found == "the nodes have different names");
+    assert!(different, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn unreachable_service_is_reported_and_checks_continue() {
+    let lab = Lab::start(sound()).await;
+    let mut away = settings("http://127.0.0.1:1");
+    away.indexer.as_mut().unwrap().url = lab.connector.url().to_owned();
+    let findings = Connector::wazuh(away).unwrap().diagnose(now()).await;
+    assert_bad(&findings, "address", "does not answer", "correct the url");
+    assert_eq!(find(&findings, "indexer").advice, None);
+    let mut wrong = settings(lab.connector.url());
+    wrong.password = Secret::new("wrong");
+    wrong.indexer.as_mut().unwrap().password = Secret::new("wrong");
+    let findings = Connector::wazuh(wrong).unwrap().diagnose(now()).await;
+    assert_bad(&findings, "login", "refuses the user name", "password_file");
+    assert_bad(&findings, "alerts", "refuses the user name", "password_file");
+}
+
+#[tokio::test]
+async fn missing_empty_or_forbidden_indexer_is_reported() {
+    let lab = Lab::start_with(sound(), |settings| settings.indexer = None).await;
+    assert_bad(&lab.connector.diagnose(now()).await, "indexer", "no indexer", "configure one");
+    let findings = examine(Settings { alerts: Vec::new(), ..sound() }).await;
+    assert_bad(&findings, "alerts", "there are none", "alerts_index");
+    let findings = examine(Settings { indexer_rights: false, ..sound() }).await;
+    assert_bad(&findings, "alerts", "refuses", "indices:data/read/search");
+    let old = json!({"id": "1.1", "timestamp": "2026-01-01T00:00:00.000+0000"});
+    let findings = examine(Settings { alerts: vec![old], ..sound() }).await;
+    assert_bad(&findings, "alerts", "h old", "reach the indexer");
+}
+
+#[tokio::test]
+async fn certificate_trust_is_reported() {
+    let authority = Authority::issue("wazuh.com", |_| {});
+    let tap = authority.honest_manager().await;
+    let print = authority.fingerprint().to_string();
+    for (tls, trusted) in [(Tls::Pin { sha256: [7; 32] }, false), (authority.pin(), true)] {
+        let mut settings = settings(&tap.tls_url());
+        settings.tls = tls;
+        settings.indexer = None;
+        let findings = Connector::wazuh(settings).unwrap().diagnose(now()).await;
+        let certificate = find(&findings, "certificate");
+        assert!(certificate.found.contains(&print), "{certificate:?}");
+        assert_eq!(certificate.advice.is_none(), trusted);
+        assert_eq!(tap.heard("").is_empty(), !trusted, "who is not trusted hears nothing");
+    }
+}

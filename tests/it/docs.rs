@@ -1,0 +1,7 @@
+//! The documents and the source, held against what the code does.
+
+pub(crate) mod imports;
+mod security;
+mod states;
+mod test_names;
+mod wazuh_words;

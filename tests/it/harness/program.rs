@@ -1,0 +1,171 @@
+//! The built program in a folder of its own, started as a user starts it.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::PASSWORD;
+
+/// The program in a folder of its own.
+pub(crate) struct Program {
+    folder: TempDir,
+    pub(crate) port: u16,
+}
+
+/// A server that is killed when the test ends, one way or the other.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) url: String,
+    /// Its first line.
+    pub(crate) said: Value,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ended = self.child.kill().is_ok() && self.child.wait().is_ok();
+    }
+}
+
+impl Serving {
+    /// Kills it and gives what it logged.
+    pub(crate) fn log(mut self) -> String {
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        self.child.kill().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        log
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    #[cfg(feature = "failpoints")]
+    /// Waits until the program says that it stands still at its failpoint.
+    pub(crate) async fn halted(&mut self) {
+        let log = BufReader::new(self.child.stderr.take().unwrap());
+        let halted =
+            move || log.lines().any(|line| line.unwrap().contains("halted at a failpoint"));
+        let halted = tokio::task::spawn_blocking(halted);
+        // A server that never comes there says nothing, and is killed when this fails.
+        let halted = tokio::time::timeout(std::time::Duration::from_mins(1), halted).await;
+        assert!(halted.expect("it does not come to its failpoint").unwrap(), "it ended");
+    }
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        // A port that was free a moment ago; the server gets it by name, as a user would give it.
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self { folder: TempDir::new().unwrap(), port: free.local_addr().unwrap().port() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(self.path(name), text).unwrap();
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        // The crash tests run against a release build as well.
+        let built = std::env::var_os("COUNTERSIGN_PROGRAM");
+        let program = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_countersign").into());
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().unwrap()
+    }
+
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    }
+
+    /// The exit code and what was said on standard error.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// `init`, three people whose passwords are their own, one agent; its token.
+    pub(crate) fn set_up(&self, manager: &str) -> String {
+        self.write("password", PASSWORD);
+        self.done(&["init", ".", "--password-file", "password"]);
+        self.write("manager.password", "manager-pw");
+        self.write("countersign.toml", &self.configuration(manager));
+        for (name, role) in [("alice", "analyst"), ("bob", "senior")] {
+            let add = ["person", "add", name, "--role", role, "--password-file", "password"];
+            self.done(&add);
+        }
+        let token = self.done(&["--json", "agent", "add", "triage-bot", "--owner", "alice"]);
+        let token: Value = serde_json::from_str(&token).unwrap();
+        token["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts the server and waits until it says where it listens.
+    pub(crate) fn serve(&self) -> Serving {
+        self.serve_with(&[])
+    }
+
+    /// [`Program::serve`] with variables in its environment.
+    pub(crate) fn serve_with(&self, environment: &[(&str, &str)]) -> Serving {
+        let mut command = self.command();
+        // Nobody reads the log of most tests, and a full pipe would stop the server.
+        command.env("COUNTERSIGN_LOG", "warn").envs(environment.iter().copied());
+        Self::start(command)
+    }
+
+    #[cfg(feature = "failpoints")]
+    /// A server that stands still at a failpoint: see [`Serving::halted`].
+    pub(crate) fn serve_until(&self, failpoint: &str) -> Serving {
+        self.serve_with(&[("COUNTERSIGN_FAILPOINT", failpoint)])
+    }
+
+    fn start(mut command: Command) -> Serving {
+        let mut child = command
+            .args(["--json", "serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("it does not serve: {said}");
+        }
+        let said: Value = serde_json::from_str(&line).unwrap();
+        Serving { child, url: format!("http://{}", said["listening"].as_str().unwrap()), said }
+    }
+
+    pub(crate) fn configuration(&self, manager: &str) -> String {
+        let port = self.port;
+        format!(
+            "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
+         [manager.main]\nurl = \"{manager}\"\nuser = \"wazuh\"\npassword_file = \"manager.password\"\n\
+         [criticality]\nweb = 2\nwindows = 2\n"
+        )
+    }
+}

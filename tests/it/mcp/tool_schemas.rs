@@ -1,0 +1,134 @@
+//! What clients are told of the tools.
+
+use countersign::{
+    domain::{action::ActionKind, proposal::Proposal},
+    mcp::tools::ToolName,
+};
+use expect_test::expect_file;
+use serde_json::{Map, Value};
+
+/// Words of JSON Schema that every client understands.
+const PORTABLE: [&str; 13] = [
+    "type",
+    "description",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "default",
+    "minimum",
+    "maximum",
+    "pattern",
+    "minLength",
+    "maxLength",
+];
+
+fn schemas() -> Vec<(String, Value)> {
+    ToolName::all()
+        .map(ToolName::tool)
+        .flat_map(|tool| {
+            let output = tool.output_schema.unwrap();
+            [("takes", tool.input_schema), ("answers", output)]
+                .map(|(part, schema)| (format!("{} {part}", tool.name), (*schema).clone().into()))
+        })
+        .collect()
+}
+
+fn walk(place: &str, schema: &Value, seen: &mut usize) {
+    *seen += 1;
+    for word in schema.as_object().unwrap().keys() {
+        let known =
+            PORTABLE.contains(&word.as_str()) || ["minItems", "maxItems"].contains(&&**word);
+        assert!(known, "{place}: {word}");
+    }
+    assert!(schema["type"].is_string(), "{place}: one type, by name");
+    if schema["type"] == "object" {
+        assert_eq!(schema["additionalProperties"], false, "{place}");
+        let properties = schema["properties"].as_object().unwrap();
+        for name in schema["required"].as_array().unwrap() {
+            assert!(properties.contains_key(name.as_str().unwrap()), "{place}: {name}");
+        }
+        for (name, part) in properties {
+            let place = format!("{place}.{name}");
+            assert!(part["description"].as_str().is_some_and(|text| text.len() > 4), "{place}");
+            walk(&place, part, seen);
+        }
+    }
+    if schema["type"] == "array" {
+        walk(&format!("{place}[]"), &schema["items"], seen);
+    }
+}
+
+#[test]
+fn every_schema_is_flat_and_every_property_described() {
+    let mut seen = 0;
+    for (place, schema) in schemas() {
+        assert_eq!(schema["type"], "object", "{place}");
+        walk(&place, &schema, &mut seen);
+    }
+    assert!(seen > 100, "the walk saw {seen} schemas only");
+}
+
+#[test]
+fn output_schemas_are_golden() {
+    let told = |tool: ToolName| {
+        format!("{:#}\n", Value::from((*tool.tool().output_schema.unwrap()).clone()))
+    };
+    expect_file!["../../golden/mcp_output_request.json"].assert_eq(&told(ToolName::GetRequest));
+    expect_file!["../../golden/mcp_output_list.json"].assert_eq(&told(ToolName::ListRequests));
+    for tool in ToolName::all().filter(|tool| *tool != ToolName::ListRequests) {
+        assert_eq!(told(tool), told(ToolName::GetRequest), "{tool:?}");
+    }
+}
+
+#[test]
+fn tools_have_fixed_order_title_and_hints() {
+    let tools: Vec<_> = ToolName::all().map(ToolName::tool).collect();
+    let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
+    assert_eq!(
+        names,
+        [
+            "block_ip",
+            "disable_account",
+            "undo_request",
+            "get_request",
+            "wait_for_decision",
+            "list_requests",
+            "cancel_request"
+        ]
+    );
+    for tool in tools {
+        let hints = tool.annotations.unwrap();
+        let all = [
+            hints.read_only_hint,
+            hints.destructive_hint,
+            hints.idempotent_hint,
+            hints.open_world_hint,
+        ];
+        assert!(all.iter().all(Option::is_some), "{}", tool.name);
+        assert!(tool.title.is_some() && tool.description.is_some(), "{}", tool.name);
+    }
+}
+
+#[test]
+fn action_tool_schema_matches_the_proposal_parser() {
+    for kind in ActionKind::ALL.into_iter().filter(|kind| kind.is_undo()) {
+        assert_eq!(ToolName::parse(kind.name()), None, "it is asked for by undo_request");
+    }
+    for kind in ActionKind::RESPONSES {
+        let mut all = Map::new();
+        for (name, _) in ToolName::parse(kind.name()).unwrap().fields() {
+            all.insert(name.to_owned(), Value::Null);
+        }
+        let first = Proposal::parse(kind, &all).unwrap_err();
+        assert_eq!(first.field, kind.argument(), "no field is unknown: {first}");
+        let unknown = Map::from_iter([("nonsense".to_owned(), Value::Null)]);
+        let told = Proposal::parse(kind, &unknown).unwrap_err().allowed;
+        let mut told: Vec<_> = told.split(", ").collect();
+        let mut declared: Vec<_> = all.keys().map(String::as_str).collect();
+        told.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(told, declared);
+    }
+}

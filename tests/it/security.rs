@@ -1,0 +1,15 @@
+//! Attacks, by subject. Each test states what must hold.
+
+mod approval_fatigue;
+mod approvals;
+mod availability;
+mod database;
+mod fixtures;
+mod hostile_input;
+mod kill_switch_release;
+mod passwords_and_sessions;
+mod public_url;
+mod revoked_rights;
+mod spoofing;
+mod undo_and_evidence;
+mod web;

@@ -1,0 +1,84 @@
+//! Writes that are cut off, and a second server on the same file.
+
+use std::{future::Future as _, task::Poll};
+
+use countersign::{
+    domain::{actor::Actor, kill_switch::Extent},
+    store::Store,
+};
+
+use super::fixtures::{copied_policies, hands_off};
+use crate::harness::{PASSWORD, Plan, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policy_set_is_never_active_without_audit_event() {
+    let folder = copied_policies();
+    let plan = Plan { policies: folder.path().to_owned(), ..Plan::default() };
+    let world = World::start_with(plan).await;
+    let broker = world.broker();
+    let token = broker.sign_in("dora", PASSWORD).await.unwrap();
+    let dora = broker.session(&token).await.unwrap().unwrap();
+    hands_off(folder.path(), "office");
+    {
+        let mut activation = Box::pin(broker.activate_policy(&dora, folder.path()));
+        let once = std::future::poll_fn(|cx| {
+            let polled = activation.as_mut().poll(cx);
+            assert!(polled.is_pending(), "{polled:?}");
+            Poll::Ready(())
+        });
+        once.await;
+    }
+    // Whoever asked is gone. It is finished, or not begun, but what is active is written down.
+    for _ in 0..100_000 {
+        let active = broker.engine().hash().to_string();
+        let told = world.operator().audit_after(0).await.unwrap();
+        let events = told.iter().filter(|entry| entry.kind == "policy.activated");
+        let hashes: Vec<_> = events.filter_map(|entry| entry.target.clone()).collect();
+        assert!(hashes.contains(&active), "{active} is not in {hashes:?}");
+        if hashes.last() == Some(&active) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("what is written down did not become active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn symlinked_database_has_only_one_server() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("countersign.db");
+    let _first = Store::serve(&file).await.unwrap();
+    let other = folder.path().join("other.db");
+    std::os::unix::fs::symlink(&file, &other).unwrap();
+    assert!(Store::serve(&other).await.is_err(), "a symlink opens a second server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_write_leaves_no_partial_data_and_no_lock() {
+    let world = World::start().await;
+    let operator = world.operator();
+    for polls in 0..400_u32 {
+        let name = format!("p{polls}");
+        let mut work = Box::pin(operator.freeze(&Actor::CommandLine, &Extent::Everything, &name));
+        let mut left = polls % 7;
+        std::future::poll_fn(|cx| {
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            match work.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        drop(work);
+        world.unfreeze().await;
+    }
+    let told = operator.audit_after(0).await.unwrap();
+    let count = |kind: &str| told.iter().filter(|e| e.kind == kind).count();
+    assert_eq!(operator.verify_audit().await.unwrap().broken, None);
+    let ended = count("kill_switch.unfrozen");
+    assert!(count("kill_switch.frozen").abs_diff(ended) <= 1);
+    assert_eq!(count("kill_switch.release_asked"), ended);
+}

@@ -1,0 +1,92 @@
+//! Guessed, stolen and reset passwords, and sessions of others.
+
+use std::time::Duration;
+
+use countersign::{
+    broker::BrokerError,
+    domain::{actor::Actor, digest::Digest, kill_switch::Extent},
+};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::{
+    broker::admin::people::forced,
+    harness::{PASSWORD, World, page::PersonClient},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_password_guesses_are_throttled() {
+    let world = World::start().await;
+    let guesses = (0..40).map(|n| {
+        let broker = world.broker().clone();
+        tokio::spawn(async move { broker.sign_in("bob", &format!("a wrong password {n}")).await })
+    });
+    let guesses: Vec<_> = guesses.collect();
+    let mut checked = 0;
+    for guess in guesses {
+        checked += usize::from(matches!(guess.await.unwrap(), Err(BrokerError::SignInRefused)));
+    }
+    assert!(checked <= 8, "{checked} guesses were checked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stolen_session_cannot_use_owners_recent_password() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let one = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let two = agent.block("203.0.113.10", json!({ "agent_ids": ["001"] })).await.id();
+    let bob = world.person("bob").await;
+    let mut thief = PersonClient::stranger(&world.url());
+    thief.cookie.clone_from(&bob.cookie);
+    world.pass(Duration::from_mins(6));
+    let page = thief.vote(&two, "approve", &[("comment", "")]).await;
+    assert_ne!(page.status, StatusCode::SEE_OTHER, "without the password");
+    let page = bob.vote(&one, "approve", &[("comment", ""), ("password", PASSWORD)]).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+    let page = thief.get(&format!("/requests/{two}")).await;
+    let Some(mut fields) = page.form("/approve") else { return };
+    fields.insert("comment".to_owned(), String::new());
+    let page = thief.post(&format!("/requests/{two}/approve"), &fields).await;
+    assert_ne!(page.status, StatusCode::SEE_OTHER, "the thief approved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reset_password_cannot_be_used_to_vote() {
+    let world = World::start().await;
+    let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let bob = world.person("bob").await;
+    let fields = bob.form(&id, "approve").await;
+    let operator = world.operator();
+    operator.reset_password(&Actor::CommandLine, "bob", "a reset password").await.unwrap();
+    // The old session, and a new one with the reset password.
+    let page = bob.post(&format!("/requests/{id}/approve"), &fields).await;
+    assert!(page.status.is_client_error());
+    let bob = PersonClient::sign_in(&world.url(), "bob", "a reset password").await;
+    let page = bob.post(&format!("/requests/{id}/approve"), &fields).await;
+    assert!(page.status.is_client_error());
+    let broker = world.broker();
+    let token = broker.sign_in("bob", "a reset password").await.unwrap();
+    let who = broker.session(&token).await.unwrap().unwrap();
+    let request = id.parse().unwrap();
+    let seen = broker.request_of_person(&who, request).await;
+    assert!(seen.is_err(), "the broker itself refuses");
+    let shown = countersign::domain::lifecycle::Displayed { version: 1, digest: Digest::ZERO };
+    assert!(broker.approve(&who, request, shown, "").await.is_err());
+    assert!(broker.freeze(&who, &Extent::Everything, "x").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn password_change_cannot_overtake_its_reset() {
+    let world = World::start().await;
+    let (bob, dora) = (world.person("bob").await, world.person("dora").await);
+    let mut fields = bob.get("/password").await.form("/password").unwrap();
+    let own = "another password of bob";
+    for (name, value) in [("old", PASSWORD), ("new", own), ("again", own)] {
+        fields.insert(name.to_owned(), value.to_owned());
+    }
+    let (_, reset) =
+        tokio::join!(bob.post("/password", &fields), forced(&dora, "/people/bob/password", &[]));
+    assert_eq!(reset.status, StatusCode::OK, "{}", reset.html);
+    let bob = world.operator().person("bob").await.unwrap();
+    assert!(bob.must_change_password, "the reset was undone");
+}

@@ -1,0 +1,85 @@
+//! The public address at every door: in the configuration, in `Host`, in `Origin`.
+
+use std::iter;
+
+use countersign::config::Config;
+use reqwest::{
+    Method,
+    header::{HOST, ORIGIN},
+};
+use serde_json::json;
+
+use crate::harness::{Plan, World, page::http_client};
+
+/// The statuses that the page and `/mcp` give to a POST with these headers.
+async fn statuses(world: &World, host: &str, origin: &str) -> [u16; 2] {
+    let post = |path: &str| {
+        let request = http_client().request(Method::POST, format!("{}{path}", world.url()));
+        request.header(HOST, host).header(ORIGIN, origin)
+    };
+    let sign_in = post("/sign-in").header("content-type", "application/x-www-form-urlencoded");
+    let page = sign_in.body("name=bob&password=wrong").send().await.unwrap();
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let tools = post("/mcp")
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("MCP-Protocol-Version", "2025-11-25")
+        .bearer_auth(&world.token)
+        .body(list.to_string());
+    [page.status().as_u16(), tools.send().await.unwrap().status().as_u16()]
+}
+
+#[tokio::test]
+async fn both_doors_know_public_url_however_it_is_written() {
+    for (public_url, host, origin) in [
+        ("https://SOC.Example.net:443", "soc.example.net", "https://soc.example.net"),
+        ("https://[2001:DB8:0::1]", "[2001:db8::1]", "https://[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443", "[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("http://127.0.0.1:80", "127.0.0.1", "http://127.0.0.1"),
+    ] {
+        let plan = Plan { public_url: Some(public_url.to_owned()), ..Plan::default() };
+        let world = World::start_with(plan).await;
+        assert_eq!(statuses(&world, host, origin).await, [401, 200], "{public_url}");
+        for foreign in ["[2001:db8::2]", "evil.example"] {
+            assert_eq!(statuses(&world, foreign, origin).await, [421, 403], "{public_url}");
+            let origin = format!("https://{foreign}");
+            assert_eq!(statuses(&world, host, &origin).await, [403, 403], "{public_url}");
+        }
+    }
+}
+
+fn load(public_url: &str, manager: &str) -> Result<Config, String> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("countersign.toml");
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:1\"\npublic_url = \"{public_url}\"\n\
+         [manager.east]\nurl = \"https://wazuh.example\"\nuser = \"a\"\npassword_file = \"x\"\n\
+         [manager.west]\nurl = \"{manager}\"\nuser = \"a\"\npassword_file = \"x\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    Config::load(&file, iter::empty()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn wrong_public_url_is_named_with_key_and_value() {
+    for wrong in ["soc.example.net", "https://a/", "https://u@a", "https://[::1", "https://a:x", ""]
+    {
+        let said = load(wrong, "https://west.example").unwrap_err();
+        let start =
+            format!("`server.public_url` is `{wrong}`. Right would be: https:// and a host");
+        assert!(said.starts_with(&start), "{said}");
+    }
+    for right in ["https://SOC.example.net", "http://[::1]:8080", "https://198.51.100.1:8443"] {
+        let config = load(right, "https://west.example").unwrap();
+        assert_eq!(config.server.public_url.as_str(), right);
+    }
+}
+
+#[test]
+fn one_manager_has_one_address_however_it_is_written() {
+    for same in ["https://wazuh.example/", "https://WAZUH.example", "https://wazuh.example:443"] {
+        let said = load("https://soc.example", same).unwrap_err();
+        assert!(said.contains("manager.west.url"), "{said}");
+    }
+    assert!(load("https://soc.example", "https://wazuh.example:55000").is_ok());
+}

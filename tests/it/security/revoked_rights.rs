@@ -1,0 +1,73 @@
+//! A right that was taken away is gone at once, also in the middle of a call.
+
+use countersign::{
+    broker::{BrokerError, admin::people::PersonChange},
+    domain::{
+        action::ActionKind,
+        actor::{Actor, Role},
+    },
+};
+use serde_json::json;
+
+use super::fixtures::{ALERT, change, looked_at};
+use crate::harness::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_runs_for_agent_of_disabled_owner() {
+    let world = World::start().await;
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
+    let asked = world.agent().await.block("203.0.113.7", more).await;
+    assert_eq!(asked.state(), "approved");
+    let operator = world.operator();
+    operator.disable_person(&Actor::CommandLine, "alice").await.unwrap();
+    world.work().await;
+    assert!(world.manager.received().is_empty());
+    assert!(world.broker().agent_by_token(&world.token).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proposal_with_replaced_token_is_not_stored() {
+    let world = World::start().await;
+    let (broker, operator) = (world.broker(), world.operator());
+    let agent = world.agent().await;
+    let more = json!({ "agent_ids": ["001"], "alert_id": ALERT });
+    let id = agent.block("203.0.113.7", more).await.id();
+    world.work().await;
+    // As the door has it after it looked at the token, while the manager is asked.
+    let then = world.broker().agent_by_token(&world.token).await.unwrap().unwrap();
+    operator.rotate_agent(&Actor::CommandLine, "triage-bot").await.unwrap();
+    let ask = json!({
+        "srcip": "203.0.113.7", "duration_seconds": 600, "reason": "x", "agent_ids": ["002"],
+        "alert_id": ALERT,
+    });
+    let asked = broker.submit(&then, ActionKind::BlockIp, ask.as_object().unwrap()).await;
+    assert!(matches!(asked, Err(BrokerError::NotFound)), "{asked:?}");
+    let undo = broker.undo_as_agent(&then, id.parse().unwrap(), "a false alarm").await;
+    assert!(matches!(undo, Err(BrokerError::NotFound)), "{undo:?}");
+    world.work().await;
+    assert_eq!(world.manager.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_admin_cannot_change_people_or_agents() {
+    let changes =
+        [PersonChange::Role(Role::Lead), PersonChange::Disable, PersonChange::EndSessions];
+    for stop in changes {
+        let world = World::start().await;
+        let (broker, operator) = (world.broker(), world.operator());
+        change(&world, "otto", PersonChange::Role(Role::Admin)).await;
+        let who = looked_at(&world, "dora").await;
+        change(&world, "dora", stop).await;
+        let before = (operator.people().await.unwrap(), operator.agents().await.unwrap());
+        let audit = world.audit_kinds().await.len();
+        assert!(broker.add_person(&who, "mallory", Role::Lead, None).await.is_err());
+        assert!(broker.reset_password(&who, "carol").await.is_err());
+        assert!(broker.change_person(&who, "carol", &PersonChange::OnCall(true)).await.is_err());
+        assert!(broker.add_agent(&who, "evil-bot", "bob", &ActionKind::RESPONSES).await.is_err());
+        assert!(broker.rotate_agent(&who, "triage-bot").await.is_err());
+        assert!(broker.set_scopes(&who, "triage-bot", &[ActionKind::BlockIp]).await.is_err());
+        assert!(broker.revoke_agent(&who, "triage-bot").await.is_err());
+        let after = (operator.people().await.unwrap(), operator.agents().await.unwrap());
+        assert_eq!((after, world.audit_kinds().await.len()), (before, audit));
+    }
+}

@@ -1,0 +1,6 @@
+//! Attacks on the page, over every route and every link.
+
+mod every_route;
+mod forged_forms;
+mod link_crawl;
+mod route_scan;

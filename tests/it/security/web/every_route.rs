@@ -1,0 +1,315 @@
+//! Every route that the source names is held against what holds for all of them. A new one is
+//! found by itself; where this test cannot know what it needs, it fails and says what to add here.
+
+use countersign::domain::request::Request;
+use reqwest::{Method, RequestBuilder, header};
+
+use super::route_scan::{Route, routes};
+use crate::harness::{PASSWORD, Plan, World, stored::assert_same};
+use crate::web::{
+    browser::{Browser, Page, form},
+    fixtures::{Room, path},
+};
+
+/// What strangers get, and why.
+const OPEN: [(&str, &str, &str); 9] = [
+    ("GET", "/sign-in", "it is where one gets a session"),
+    ("POST", "/sign-in", "it is where one gets a session"),
+    ("GET", "/set-up", "it makes the first admin, and exists only while nobody exists"),
+    ("POST", "/set-up", "it makes the first admin, and exists only while nobody exists"),
+    ("GET", "/events", "it looks at the session itself: 204 without one"),
+    ("GET", "/static/{name}", "style, script and icon are the same for everybody"),
+    ("GET", "/healthz", "a probe, which names nobody"),
+    ("GET", "/readyz", "a probe, which names nobody"),
+    ("GET", "/metrics", "counts, which name nobody"),
+];
+/// Pages of one thing that admins keep.
+const ADMINS: [&str; 4] = ["/people/{name}", "/people/add", "/agents/{name}", "/agents/add"];
+/// Where nothing is to be seen: the first admin is there, and nobody is called `add`.
+pub(super) const NOBODY: [&str; 3] = ["/set-up", "/people/add", "/agents/add"];
+/// What everybody who signed in may do, whatever policy says, and why.
+const OWN: [(&str, &str, &str); 3] = [
+    ("GET", "/password", "one's own password"),
+    ("POST", "/password", "one's own password"),
+    ("POST", "/sign-out", "one's own session"),
+];
+
+/// Policies that let people do nothing.
+const CLOSED: &str = r#"
+@id("test.ask") @why("agents may ask")
+permit (principal is Countersign::Agent, action in Countersign::Action::"ask", resource);
+@id("test.run") @why("nothing runs without people")
+permit (principal is Countersign::Agent, action in Countersign::Action::"run", resource)
+when { context.votes.people >= 1 };
+@id("test.view") @why("agents see their own")
+permit (principal is Countersign::Agent, action == Countersign::Action::"view", resource);
+"#;
+/// What [`CLOSED`] lacks for reading.
+const READING: &str = r#"
+@id("test.read") @why("people may read")
+permit (
+    principal is Countersign::Person,
+    action in [Countersign::Action::"view", Countersign::Action::"view_audit"],
+    resource
+);
+"#;
+
+/// The sentences by which a forged form is refused.
+pub(super) const NOT_YOURS: &str = "The form belongs to another session";
+pub(super) const NOT_FROM_HERE: &str = "The form was not sent from a page of Countersign";
+
+fn listed(list: &[(&str, &str, &str)], route: &Route) -> bool {
+    list.iter().any(|(method, path, _)| *method == route.method.as_str() && *path == route.path)
+}
+
+/// The route's address, with something for each placeholder.
+pub(super) fn address(route: &Route, request: &Request) -> String {
+    let mut before = "";
+    let mut filled = Vec::new();
+    for segment in route.path.split('/') {
+        let placeholder = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        filled.push(match (before, placeholder) {
+            (_, None) => segment.to_owned(),
+            ("requests", Some("id")) => request.id.to_string(),
+            ("people", Some("name")) => "anna".to_owned(),
+            ("agents", Some("name")) => "triage-bot".to_owned(),
+            ("managers", Some("name")) => "test".to_owned(),
+            ("static", Some("name")) => "style.css".to_owned(),
+            (before, Some(name)) => panic!(
+                "This test does not know what stands for {{{name}}} behind `{before}` in {}: add \
+                 it to `address` in tests/it/security/web/every_route.rs.",
+                route.path
+            ),
+        });
+        before = segment;
+    }
+    match route.path.as_str() {
+        // A page that waits for news is answered at once where it is behind.
+        "/events" => "/events?after=0".to_owned(),
+        "/together" => format!("/together?of={}", request.id),
+        _ => filled.join("/"),
+    }
+}
+
+/// Every field that some form has, so that none is refused for what it lacks.
+pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String)> {
+    let (version, digest) = (request.version.to_string(), request.digest.to_string());
+    [
+        ("form_token", form_token),
+        ("request", &request.id.to_string()),
+        ("version", &version),
+        ("digest", &digest),
+        ("typed", &request.digest.prefix()),
+        ("of", &request.id.to_string()),
+        ("pick", &format!("{}:{version}:{digest}", request.id)),
+        ("what", "everything"),
+        ("on_call", "yes"),
+        ("mail", "somebody@example.net"),
+        ("block_ip", "on"),
+        ("comment", "because"),
+        ("reason", "because"),
+        ("endpoint", "002"),
+        ("ruling", "done"),
+        ("old", PASSWORD),
+        ("new", "another long password"),
+        ("again", "another long password"),
+        ("name", "somebody"),
+        ("role", "analyst"),
+        ("owner", "alice"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Sends it, and holds the answer against what every answer carries.
+pub(super) async fn ask(request: RequestBuilder, what: &str) -> Page {
+    let answer = request.send().await.unwrap();
+    let header = |name: &str| {
+        let value = answer.headers().get(name).unwrap_or_else(|| panic!("{what}: no {name}"));
+        value.to_str().unwrap().to_owned()
+    };
+    let csp = header("content-security-policy");
+    assert!(csp.contains("default-src 'none'") && !csp.contains("unsafe"), "{what}: {csp}");
+    for rule in ["frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"] {
+        assert!(csp.contains(rule), "{what}: {csp}");
+    }
+    assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+    assert_eq!(header("x-frame-options"), "DENY", "{what}");
+    assert_eq!(header("referrer-policy"), "same-origin", "{what}");
+    assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{what}");
+    assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{what}");
+    let kept = if what.contains(" /static/") && answer.status() == 200 {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-store"
+    };
+    assert_eq!(header("cache-control"), kept, "{what}");
+    let location = answer.headers().get(header::LOCATION);
+    let location = location.map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
+    let status = answer.status().as_u16();
+    let html = answer.text().await.unwrap();
+    for inline in ["style=\"", " onclick", " onload", " onerror", "<script>", "<style"] {
+        assert!(!html.contains(inline), "{what}: {inline}");
+    }
+    Page { status, location, html }
+}
+
+pub(super) fn post(
+    who: &Browser,
+    room: &Room,
+    to: &str,
+    fields: &[(String, String)],
+) -> RequestBuilder {
+    form(who.request(Method::POST, to), fields).header(header::ORIGIN, room.url())
+}
+
+#[test]
+fn every_exception_is_a_route_with_a_reason() {
+    let routes = routes();
+    for (method, path, why) in OPEN.into_iter().chain(OWN) {
+        let there = |r: &Route| r.method.as_str() == method && r.path == path;
+        assert!(routes.iter().any(there), "{method} {path} is no route any more");
+        assert!(!why.is_empty(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_and_change_requires_a_session() {
+    let room = Room::start().await;
+    let request = room.asked().await;
+    let stranger = room.stranger();
+    let before = room.stored(&[]).await;
+    for route in routes() {
+        let to = address(&route, &request);
+        let what = format!("{} {to} of a stranger", route.method);
+        if listed(&OPEN, &route) {
+            if route.method == Method::GET {
+                let answer = ask(stranger.request(Method::GET, &to), &what).await;
+                let gone = route.path == "/set-up" && answer.status == 404;
+                assert!(gone || matches!(answer.status, 200 | 204), "{what}: {}", answer.status);
+                assert!(!answer.html.contains("triage-bot"), "{what} tells who there is");
+            }
+        } else if route.method == Method::GET {
+            let answer = ask(stranger.request(Method::GET, &to), &what).await;
+            assert_eq!(answer.status, 303, "{what}");
+            assert!(answer.location.starts_with("/sign-in"), "{what}: {}", answer.location);
+        } else {
+            let fields = fields(&request, "0");
+            let answer = ask(post(&stranger, &room, &to, &fields), &what).await;
+            assert_eq!(answer.status, 401, "{what}");
+            answer.shows("Your session has ended. Nothing was changed.");
+        }
+    }
+    assert_same(&before, &room.stored(&[]).await, "a stranger");
+}
+
+#[tokio::test]
+async fn closed_policy_denies_every_route() {
+    let room = Room::governed_by(CLOSED).await;
+    closed(&room, &[Method::GET, Method::POST]).await;
+}
+
+#[tokio::test]
+async fn read_only_policy_denies_every_change() {
+    let room = Room::governed_by(&format!("{CLOSED}{READING}")).await;
+    closed(&room, &[Method::POST]).await;
+}
+
+/// Each route answers 403, or 404 where a request is hidden, and changes nothing.
+async fn closed(room: &Room, methods: &[Method]) {
+    let request = room.asked().await;
+    for name in ["carol", "dora"] {
+        let mut browser = room.browser_of(name).await;
+        let token = browser.open("/password").await.form_token();
+        let before = room.stored(&["vote.refused"]).await;
+        for route in routes() {
+            let open = listed(&OPEN, &route) || listed(&OWN, &route);
+            if open || !methods.contains(&route.method) {
+                continue;
+            }
+            let to = address(&route, &request);
+            let what = format!("{} {to} of {name}", route.method);
+            let answer = if route.method == Method::GET {
+                ask(browser.request(Method::GET, &to), &what).await
+            } else {
+                ask(post(&browser, room, &to, &fields(&request, &token)), &what).await
+            };
+            let hidden = answer.status == 404 && route.path.starts_with("/requests/{id}");
+            assert!(
+                answer.status == 403 || hidden,
+                "{what} is not refused by policy: {}. (400: perhaps a field of its form is not in \
+                 `fields` in tests/it/security/web/every_route.rs.)\n{}",
+                answer.status,
+                answer.html
+            );
+            assert!(!answer.has(NOT_YOURS) && !answer.has(NOT_FROM_HERE), "{what}");
+            let after = room.stored(&["vote.refused"]).await;
+            assert_same(&before, &after, &what);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_page_and_error_carries_security_headers() {
+    let room = Room::start().await;
+    let request = room.asked().await;
+    let (mut bob, dora) = (room.browser_of("bob").await, room.browser_of("dora").await);
+    for route in routes().iter().filter(|route| route.method == Method::GET) {
+        let to = address(route, &request);
+        let who = if ADMINS.contains(&route.path.as_str()) { &dora } else { &bob };
+        let answer = ask(who.request(Method::GET, &to), &format!("GET {to}")).await;
+        let status = if NOBODY.contains(&route.path.as_str()) { 404 } else { 200 };
+        assert_eq!(answer.status, status, "GET {to}: {}", answer.html);
+    }
+    for (to, status) in
+        [("/nowhere", 404), ("/requests/req_1", 404), ("/static/no", 404), ("/audit?since=x", 400)]
+    {
+        let answer = ask(bob.request(Method::GET, to), &format!("GET {to}")).await;
+        assert_eq!(answer.status, status, "{to}");
+    }
+    let evil = bob.request(Method::GET, "/").header(header::HOST, "evil.example");
+    assert_eq!(ask(evil, "another host").await.status, 421);
+    let token = bob.open("/password").await.form_token();
+    let mut stale = fields(&request, &token);
+    stale.retain(|(name, _)| name != "version");
+    stale.push(("version".to_owned(), "99".to_owned()));
+    let approve = format!("{}/approve", path(&request));
+    assert_eq!(ask(post(&bob, &room, &approve, &stale), "a stale form").await.status, 409);
+    let large = vec![("form_token".to_owned(), "x".repeat(70_000))];
+    assert_eq!(ask(post(&bob, &room, &approve, &large), "a large form").await.status, 413);
+    let mut fred = room.browser_of("fred").await;
+    let first = ask(fred.request(Method::GET, "/"), "a page before the password").await;
+    assert_eq!((first.status, first.location.as_str()), (303, "/password"));
+    let token = fred.open("/password").await.form_token();
+    let freeze = post(&fred, &room, "/freeze", &fields(&request, &token));
+    assert_eq!(ask(freeze, "a change before the password").await.status, 403);
+}
+
+#[tokio::test]
+async fn session_cookie_is_bound_to_site_and_tls() {
+    let tls = "https://countersign.example";
+    for (public_url, name, secure) in
+        [(None, "countersign=", false), (Some(tls), "__Host-countersign=", true)]
+    {
+        let public_url = public_url.map(str::to_owned);
+        let world = World::start_with(Plan { public_url: public_url.clone(), ..Plan::default() });
+        let world = world.await;
+        let origin = public_url.unwrap_or_else(|| world.url());
+        let fields = [("name", "bob"), ("password", PASSWORD)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let stranger = Browser::new(&world.url());
+        let sign_in = form(stranger.request(Method::POST, "/sign-in"), &fields);
+        let answer = sign_in.header(header::ORIGIN, &origin).send().await.unwrap();
+        assert_eq!(answer.status(), 303);
+        let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.starts_with(name), "{cookie}");
+        let parts: Vec<_> = cookie.split("; ").collect();
+        for part in ["Path=/", "HttpOnly", "SameSite=Lax"] {
+            assert!(parts.contains(&part), "{part} is not in {cookie}");
+        }
+        assert_eq!(parts.contains(&"Secure"), secure, "{cookie}");
+        assert!(!cookie.contains("Domain"), "{cookie}");
+        let strict = answer.headers().contains_key(header::STRICT_TRANSPORT_SECURITY);
+        assert_eq!(strict, secure);
+    }
+}

@@ -1,0 +1,259 @@
+//! A database of the first version, with a row for everything that it could hold, is brought up to
+//! date: nothing is lost, and the broker knows every request.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use countersign::{
+    domain::request::{Outcome, Request, StateName},
+    store::{Store, requests},
+};
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::SqliteConnectOptions,
+};
+use tempfile::TempDir;
+
+use crate::harness::{Plan, World};
+
+const FIRST: &str = include_str!("../../../migrations/20261122000000_create_everything.sql");
+/// Microseconds.
+const THEN: i64 = 1_795_000_000_000_000;
+/// The outcomes of the first version.
+const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
+
+#[tokio::test]
+async fn every_row_of_first_version_is_kept() {
+    let (_folder, path) = first_version().await;
+    let mut tables = tables(&path).await;
+    // The one row had a number; now each extent has its name.
+    tables.get_mut("kill_switch").unwrap().retain(|column| column != "id");
+    let before = rows(&path, &tables).await;
+    assert!(before.values().all(|rows| !rows.is_empty()), "a table without a row: {before:?}");
+    drop(Store::open(&path).await.unwrap());
+    for (table, after) in rows(&path, &tables).await {
+        assert_eq!(after.len(), before[&table].len(), "{table}");
+        for (after, before) in after.iter().zip(&before[&table]) {
+            assert_eq!(after, before, "{table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn possibly_sent_outcomes_get_their_time() {
+    let (_folder, path) = first_version().await;
+    let store = Store::open(&path).await.unwrap();
+    let (mut states, mut outcomes) = (BTreeSet::new(), BTreeSet::new());
+    for request in load_all(&store).await {
+        states.insert(request.state.name().name());
+        for target in &request.targets {
+            let Some(outcome) = &target.outcome else {
+                assert_eq!(target.since, None);
+                continue;
+            };
+            outcomes.insert(outcome.name());
+            let may = matches!(outcome, Outcome::Sent | Outcome::Unknown { .. });
+            assert_eq!(target.since, target.outcome_at.filter(|_| may), "{outcome:?}");
+        }
+        assert_eq!(request.skipped.len(), 1);
+    }
+    assert_eq!(states, StateName::ALL.map(StateName::name).into());
+    assert_eq!(outcomes, OUTCOMES.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_shows_migrated_requests_and_settles_interrupted_ones() {
+    let (_folder, path) = first_version().await;
+    let world = World::start_with(Plan { database: Some(path), ..Plan::default() }).await;
+    let carol = world.person("carol").await;
+    for request in load_all(world.store.as_ref().unwrap()).await {
+        let page = carol.get(&format!("/requests/{}", request.id)).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.html);
+        if request.id.to_string() == id_of(StateName::Dispatching) {
+            assert_eq!(request.state.name(), StateName::Settled);
+            let outcomes = request.targets.iter().map(|t| t.outcome.as_ref().unwrap().name());
+            assert_eq!(outcomes.collect::<Vec<_>>(), ["sent", "unknown", "not_sent"]);
+        }
+    }
+}
+
+async fn load_all(store: &Store) -> Vec<Request> {
+    let mut reader = store.reader().await.unwrap();
+    let mut all = Vec::new();
+    for state in StateName::ALL {
+        let loaded = requests::load(&mut reader, id_of(state).parse().unwrap()).await;
+        all.push(loaded.unwrap().expect("it was kept"));
+    }
+    all
+}
+
+/// A file as the first version left it, in a folder of its own.
+async fn first_version() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("countersign.db");
+    let mut database = connect(&path).await;
+    let sql = sqlx::SqlStr::from_static(FIRST);
+    let (version, name) = (20_261_122_000_000, "create everything".into());
+    let first = Migration::new(version, name, MigrationType::Simple, sql, false);
+    Migrator::with_migrations(vec![first]).run(&mut database).await.unwrap();
+    execute(&mut database, others()).await;
+    for state in StateName::ALL {
+        execute(&mut database, request(state)).await;
+        for (at, outcome) in endpoints(state).into_iter().enumerate() {
+            execute(&mut database, endpoint(state, at + 1, outcome)).await;
+        }
+    }
+    (folder, path)
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    options.foreign_keys(true).connect().await.unwrap()
+}
+
+async fn execute(database: &mut SqliteConnection, sql: String) {
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(database).await;
+    done.unwrap_or_else(|error| panic!("{error}: {sql}"));
+}
+
+/// One row of everything that is no part of a request.
+fn others() -> String {
+    let (person, agent, digest) = (hex("per", 1), hex("agt", 1), "7".repeat(64));
+    format!(
+        "INSERT INTO person VALUES ('{person}', 'ann', 'lead', 'no hash', 0, NULL, {THEN});
+         INSERT INTO session VALUES ('token', '{person}', {THEN}, {THEN}, {THEN});
+         INSERT INTO sign_in_failure VALUES ('ann', {THEN});
+         INSERT INTO agent VALUES ('{agent}', 'old-bot', '{person}', '{person}', 'hash', NULL, {THEN});
+         INSERT INTO policy_set VALUES ('{digest}', 'permit(principal, action, resource);', {THEN});
+         INSERT INTO kill_switch VALUES (1, {THEN}, 'ann', 'something is wrong');
+         INSERT INTO audit VALUES (1, {THEN}, 'broker.started', 'system', NULL, 'system', NULL, NULL,
+             NULL, '{{}}', '{}', '{digest}');",
+        "0".repeat(64)
+    )
+}
+
+/// A request in this state with its vote, its policy, and the calls of its endpoints.
+fn request(state: StateName) -> String {
+    let (id, name) = (id_of(state), state.name());
+    let (person, agent, digest) = (hex("per", 1), hex("agt", 1), "7".repeat(64));
+    let use_by = matches!(state, StateName::Approved | StateName::Dispatching).then_some(THEN);
+    let ended_at = state.terminal().then_some(THEN);
+    let decision = json!({
+        "verdict": "approval", "least": [1, 0, 1, 0], "reasons": [["a-policy", "so it is"]],
+        "errors": [], "kept_out": [], "policy_hash": digest, "tally": [1, 0, 1, 0], "at": THEN,
+    });
+    let alert = json!({
+        "found": false, "names_target": false, "level": 0, "age_seconds": null, "summary": "none",
+    });
+    let (use_by, ended_at) = (number(use_by), number(ended_at));
+    let words = if state.terminal() { "'ann', 'because'" } else { "NULL, NULL" };
+    let calls = endpoints(state).into_iter().enumerate().filter_map(|(at, outcome)| {
+        let (number, attempt) = (at + 1, attempt(state, at + 1));
+        let answer = match outcome? {
+            "under way" => "NULL, NULL".to_owned(),
+            _ => format!("{THEN}, 'it answered'"),
+        };
+        Some(format!(
+            "INSERT INTO attempt VALUES ('{attempt}', '{id}', {number}, '{digest}', {THEN}, {answer});"
+        ))
+    });
+    format!(
+        "INSERT INTO request VALUES ('{id}', 3, '{agent}', 'old-bot', '{person}', '{person}',
+             'block_ip', '203.0.113.9', 600, 'a reason', '1763800000.10001', 90, 0, 'test', '{alert}',
+             '{digest}', '{digest}', 'key {name}', {THEN}, {THEN}, '{name}', {use_by}, {ended_at},
+             {words}, '{decision}', NULL);
+         INSERT INTO vote VALUES ('{id}', '{person}', '{digest}', 'lead', 'fine', {THEN}, NULL);
+         INSERT INTO decision_policy VALUES ('{id}', 'a-policy');
+         INSERT INTO request_endpoint VALUES ('{id}', '009', 'web-9', 'long ago', 'linux', '[]', NULL,
+             NULL, NULL, 'not_active', 'disconnected', NULL, NULL, NULL, NULL, NULL);
+         {}",
+        calls.collect::<String>()
+    )
+}
+
+/// What is known of the endpoints that take part: an outcome, a call without an answer, or nothing.
+fn endpoints(state: StateName) -> Vec<Option<&'static str>> {
+    match state {
+        StateName::Settled => OUTCOMES.map(Some).into(),
+        StateName::Dispatching => vec![Some("sent"), Some("under way"), None],
+        StateName::Pending
+        | StateName::Approved
+        | StateName::Denied
+        | StateName::Rejected
+        | StateName::Cancelled
+        | StateName::Expired
+        | StateName::Withdrawn => vec![None],
+    }
+}
+
+fn endpoint(state: StateName, number: usize, known: Option<&str>) -> String {
+    let called = known.map(|_| attempt(state, number));
+    let called = called.map_or("NULL".to_owned(), |attempt| format!("'{attempt}'"));
+    let outcome = match known.filter(|known| OUTCOMES.contains(known)) {
+        Some("refused") => format!("'refused', 1652, 'no such command', {THEN}"),
+        Some("sent") => format!("'sent', NULL, '', {THEN}"),
+        Some(outcome) => format!("'{outcome}', NULL, 'for a reason', {THEN}"),
+        None => "NULL, NULL, NULL, NULL".to_owned(),
+    };
+    let id = id_of(state);
+    format!(
+        "INSERT INTO request_endpoint VALUES ('{id}', '00{number}', 'web-{number}', 'long ago',
+             'linux', '[\"web\"]', '192.0.2.1', 2, 'firewall-drop600', NULL, NULL, {called}, {outcome});"
+    )
+}
+
+fn number(number: Option<i64>) -> String {
+    number.map_or("NULL".to_owned(), |number| number.to_string())
+}
+
+fn id_of(state: StateName) -> String {
+    hex("req", StateName::ALL.iter().position(|other| *other == state).unwrap() + 1)
+}
+
+fn attempt(state: StateName, number: usize) -> String {
+    let place = StateName::ALL.iter().position(|other| *other == state).unwrap();
+    hex("att", place * 10 + number)
+}
+
+fn hex(prefix: &str, number: usize) -> String {
+    format!("{prefix}_{number:032x}")
+}
+
+/// Each table of the first version with its columns.
+async fn tables(path: &Path) -> BTreeMap<String, Vec<String>> {
+    let mut database = connect(path).await;
+    let rows = sqlx::query(
+        "SELECT t.name AS place, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c
+         WHERE t.type = 'table' AND t.name NOT LIKE '\\_%' ESCAPE '\\' AND t.name NOT LIKE 'sqlite%'",
+    )
+    .fetch_all(&mut database)
+    .await
+    .unwrap();
+    let mut tables = BTreeMap::<_, Vec<String>>::new();
+    for row in rows {
+        tables.entry(row.get("place")).or_default().push(row.get("name"));
+    }
+    assert_eq!(tables.len(), 12);
+    tables
+}
+
+/// Every row of these columns, as SQL would write it.
+async fn rows(
+    path: &Path,
+    tables: &BTreeMap<String, Vec<String>>,
+) -> BTreeMap<String, Vec<String>> {
+    let mut database = connect(path).await;
+    let mut found = BTreeMap::new();
+    for (table, columns) in tables {
+        let quoted: Vec<_> = columns.iter().map(|column| format!("quote({column})")).collect();
+        let sql = format!("SELECT {} AS line FROM {table} ORDER BY 1", quoted.join(" || ', ' || "));
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut database).await.unwrap();
+        found.insert(table.clone(), rows.iter().map(|row| row.get("line")).collect());
+    }
+    found
+}

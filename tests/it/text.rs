@@ -1,0 +1,3 @@
+//! The sentences that people read.
+
+mod timeline;

@@ -1,0 +1,88 @@
+//! The kill switch and the policy set, on the page.
+
+use std::{fs, time::Duration};
+
+use countersign::domain::request::StateName;
+
+use super::fixtures::{Room, path};
+use crate::harness::PASSWORD;
+
+#[tokio::test]
+async fn kill_switch_stops_everything_and_appears_on_every_page() {
+    let room = Room::start().await;
+    let request = room.asked().await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open("/system").await;
+    assert_eq!(bob.submit("/freeze", &[("what", "everything"), ("reason", " ")]).await.status, 400);
+    assert!(room.operator().frozen().await.unwrap().is_empty());
+    assert_eq!(
+        bob.submit("/freeze", &[("what", "everything"), ("reason", "odd requests")]).await.status,
+        303
+    );
+    for page in ["/", "/requests", "/audit", "/people", "/password", "/requests/req_1"] {
+        let page = bob.open(page).await;
+        page.shows("Kill switch on: nothing is sent.");
+        page.shows("odd requests");
+    }
+    bob.open(&path(&request)).await;
+    bob.submit(&format!("{}/approve", path(&request)), &[]).await;
+    room.work().await;
+    assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
+    bob.open(&path(&request)).await.shows("The kill switch keeps it from being sent.");
+    assert!(!bob.open("/system").await.has_form("/unfreeze"));
+    bob.page.shows("You may not release it");
+
+    let mut carol = room.browser_of("carol").await;
+    room.pass(Duration::from_secs(301));
+    carol.open("/system").await;
+    assert_eq!(carol.submit("/unfreeze", &[("reason", "looked into it")]).await.status, 401);
+    let done = [("reason", "looked into it"), ("password", PASSWORD)];
+    assert_eq!(carol.submit("/unfreeze", &done).await.status, 303);
+    carol.open("/").await.shows("carol asked for its release; a second person must confirm.");
+    let mut dora = room.browser_of("dora").await;
+    dora.open("/system").await.shows("You are the second person.");
+    assert_eq!(dora.submit("/unfreeze", &[("reason", "so did I")]).await.status, 303);
+    assert!(!carol.open("/").await.has("Kill switch on"));
+}
+
+#[tokio::test]
+async fn request_links_to_kill_switch_for_people_allowed_to() {
+    let room = Room::start().await;
+    let request = room.asked().await;
+    let (mut bob, mut otto) = (room.browser_of("bob").await, room.browser_of("otto").await);
+    bob.open(&path(&request)).await;
+    let stops = ["agent:triage-bot", "action:block_ip", "everything"];
+    let links = bob.page.links();
+    for what in stops {
+        let link = format!("/system?what={what}");
+        assert!(links.iter().any(|one| one.starts_with(&link)), "{links:?}");
+        bob.open(&link).await.shows(&format!("<option value=\"{what}\" selected>"));
+    }
+    otto.open(&path(&request)).await;
+    assert!(!otto.page.links().iter().any(|one| one.starts_with("/system?")));
+}
+
+#[tokio::test]
+async fn admin_reloads_policies_and_invalid_set_keeps_old_one() {
+    let room = Room::start().await;
+    let mut dora = room.browser_of("dora").await;
+    let before = room.broker().engine().hash();
+    let file = room.policies.join("90_new.cedar");
+    fs::write(&file, "@id(\"new.bad\")\nforbid (principal, action, resource) when { nonsense")
+        .unwrap();
+    dora.open("/policy").await;
+    let answer = dora.submit("/policy/activate", &[]).await;
+    assert_eq!(answer.status, 422);
+    answer.shows("The set in the folder was rejected; the active set has not changed.");
+    answer.shows("90_new.cedar");
+    assert_eq!(room.broker().engine().hash(), before);
+    fs::remove_file(&file).unwrap();
+    let all = fs::read_to_string(room.policies.join("40_people.cedar")).unwrap();
+    fs::write(room.policies.join("40_people.cedar"), format!("// One more line.\n{all}")).unwrap();
+    assert_eq!(dora.submit("/policy/activate", &[]).await.status, 303);
+    assert_ne!(room.broker().engine().hash(), before);
+    let mut bob = room.browser_of("bob").await;
+    bob.open("/system").await;
+    let token = bob.page.hidden_fields("/sign-out");
+    assert_eq!(bob.post("/policy/activate", &token).await.status, 403);
+}

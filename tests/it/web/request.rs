@@ -1,0 +1,7 @@
+//! The page of one request and its forms.
+
+mod approve_identical;
+mod break_glass;
+mod comment;
+mod decide;
+mod outcomes;
