@@ -11,7 +11,6 @@ use std::{
 use axum::middleware::from_fn_with_state;
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use serde_json::json;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError},
-    domain::{digest::Digest, public_url::Authority},
+    domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError},
@@ -138,18 +137,16 @@ impl AppParts {
 
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
-        let managers: Vec<_> = self.managers.iter().map(|m| (m.name(), m.url())).collect();
-        let managers = json!(managers);
+        let managers = self.managers.iter().map(|m| (m.name().to_owned(), m.url().to_owned()));
+        let started = StartFacts {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            configuration_sha256: self.configuration,
+            managers: managers.collect(),
+        };
         let outside = Integrations { managers: self.managers, channels: self.channels };
         let broker =
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
-        broker
-            .started(json!({
-                "version": env!("CARGO_PKG_VERSION"),
-                "configuration_sha256": self.configuration.to_string(),
-                "managers": managers,
-            }))
-            .await?;
+        broker.started(started).await?;
         broker.recover(None).await?;
         broker.withdraw_orphans().await?;
         broker.record_active_policy().await?;

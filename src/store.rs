@@ -132,7 +132,7 @@ impl Tx<'_> {
     fn log_after_commit(&mut self, seq: u64, event: &AuditEvent) {
         self.recorded.push(LogLine {
             seq,
-            kind: event.kind.name(),
+            kind: event.kind().name(),
             actor: event.actor.name().to_owned(),
             request: event.request,
         });

@@ -105,35 +105,36 @@ async fn verify(out: Out, config: &Path) -> Result<(), CliError> {
 }
 
 fn row(entry: &AuditEntry) -> Vec<String> {
-    let request: String = entry.request.as_deref().unwrap_or("").to_owned();
+    let time = entry.time().map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string());
     vec![
         entry.seq.to_string(),
-        time(entry.at_us),
+        time.unwrap_or_else(|_problem| "impossible".to_owned()),
         entry.kind.clone(),
-        request,
+        entry.request.clone().unwrap_or_default(),
         describe(entry.clone()).to_string(),
     ]
 }
 
+/// The row as stored. A row that cannot be read says so under `problem`, and a detail that is not
+/// even JSON is shown as its text.
 fn as_json(entry: &AuditEntry) -> Value {
-    json!({
+    let mut row = json!({
         "place": entry.seq,
-        "time": DateTime::from_timestamp_micros(entry.at_us).map(|time| time.to_rfc3339()),
+        "time": entry.time().ok().map(|time| time.to_rfc3339()),
         "kind": entry.kind,
         "actor": { "kind": entry.actor_kind, "id": entry.actor_id, "name": entry.actor_name },
         "request": entry.request,
         "action": entry.action,
         "target": entry.target,
-        "detail": serde_json::from_str::<Value>(&entry.detail).unwrap_or(Value::Null),
+        "detail": serde_json::from_str::<Value>(&entry.detail)
+            .unwrap_or_else(|_no_json| json!(entry.detail)),
         "previous": entry.previous.to_string(),
         "hash": entry.hash().to_string(),
-    })
-}
-
-fn time(micros: i64) -> String {
-    DateTime::from_timestamp_micros(micros)
-        .map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string())
-        .unwrap_or_default()
+    });
+    if let (Err(problem), Some(row)) = (&describe(entry.clone()).event, row.as_object_mut()) {
+        row.insert("problem".to_owned(), json!(problem.to_string()));
+    }
+    row
 }
 
 fn event_kind(text: &str) -> Result<String, String> {

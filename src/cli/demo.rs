@@ -69,10 +69,8 @@ async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
 }
 
 fn line(entry: &AuditEntry) -> String {
-    let time = chrono::DateTime::from_timestamp_micros(entry.at_us)
-        .map(|time| time.format("%H:%M:%S").to_string())
-        .unwrap_or_default();
-    format!("{time}  {}", describe(entry.clone()))
+    let time = entry.time().map(|time| time.format("%H:%M:%S  ").to_string());
+    format!("{}{}", time.unwrap_or_default(), describe(entry.clone()))
 }
 
 pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), CliError> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::{
@@ -19,10 +20,11 @@ pub const PASSWORD_CHARS_MAX: usize = 128;
 pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
 
 /// What a person may be. Voting roles are ordered; auditor and admin never vote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase", const_into_str)]
 #[strum(parse_err_ty = String, parse_err_fn = not_a_role)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The first voting role.
     Analyst,

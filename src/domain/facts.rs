@@ -105,9 +105,10 @@ pub struct EndpointFacts {
 }
 
 /// What a person or an agent does with a request, or with the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
+#[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// Vote for it.
     Approve,

@@ -1,22 +1,21 @@
 //! Every way a request can move. Each function consumes the request and returns the next one
 //! together with its audit event, or a refusal that a person can read.
 //!
-//! `deciding` holds what comes before the claim, `glass` what a lead on call does without the others
-//! and the look back at it, `dispatching` the claim and the calls, `observing`
-//! what is learnt after that.
+//! `decide` holds what comes before the claim, `break_glass` what a lead on call does without the
+//! others and the review of it, `dispatch` the claim and the calls, `observe` what is learnt after
+//! that.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
 pub use super::refusal::Refusal;
 pub use break_glass::REVIEW_HOURS;
-use chrono::{SecondsFormat, TimeDelta};
-use serde_json::{Value, json};
+use chrono::TimeDelta;
 
 use super::{
     Time,
     actor::{Actor, Person},
-    audit::{AuditEvent, EventKind},
-    decision::{Decision, Verdict},
+    audit::{AuditDetail, AuditEvent},
+    decision::Decision,
     digest::Digest,
     endpoint::EndpointId,
     id::{AttemptId, PersonId},
@@ -199,12 +198,9 @@ impl Request {
         }
     }
 
-    fn moved(self, change: Change, kind: EventKind, actor: Actor, mut detail: Value) -> Transition {
-        if let Some(detail) = detail.as_object_mut() {
-            detail.insert("state".to_owned(), json!(self.state.name().name()));
-        }
+    /// The transition to the request as it is now. `detail` names the state that it is in now.
+    fn moved(self, change: Change, actor: Actor, detail: AuditDetail) -> Transition {
         let event = AuditEvent {
-            kind,
             actor,
             request: Some(self.id),
             action: Some(self.action.kind().name().to_owned()),
@@ -213,40 +209,4 @@ impl Request {
         };
         Transition { request: self, change, event }
     }
-}
-
-/// What the audit says of an endpoint's outcome.
-fn outcome_detail_of(endpoint: &EndpointId, outcome: &Outcome, doubt: Option<&str>) -> Value {
-    let evidence = outcome.evidence().map(|evidence| {
-        json!({
-            "index": evidence.index, "alert": evidence.alert, "rule": evidence.rule,
-            "at": evidence.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        })
-    });
-    json!({
-        "endpoint": endpoint.as_str(),
-        "outcome": outcome.name(),
-        "code": outcome.code(),
-        "detail": outcome.detail(),
-        "evidence": evidence,
-        "reverted_by": outcome.reverted_by().map(|by| by.to_string()),
-        "doubt": doubt,
-    })
-}
-
-fn decision_detail(decision: &Decision) -> Value {
-    let least = match decision.verdict {
-        Verdict::Approval(least) => Some(least.to_string()),
-        Verdict::Run | Verdict::Deny => None,
-    };
-    json!({
-        "verdict": decision.verdict.name(),
-        "needs": least,
-        "people": decision.tally.people,
-        "break_glass": decision.break_glass,
-        "policies": decision.policies(),
-        "why": decision.why(),
-        "errors": decision.errors,
-        "policy_hash": decision.policy_hash.to_string(),
-    })
 }

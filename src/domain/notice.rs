@@ -158,7 +158,7 @@ impl Notice {
             // what was sent is told by its outcomes.
             StateName::Denied | StateName::Dispatching | StateName::Settled => None,
         };
-        let glass = transition.event().kind == EventKind::GlassBroken;
+        let glass = transition.event().kind() == EventKind::GlassBroken;
         let doubt = newly_doubtful(request, before.map_or(&[], |before| before.targets));
         [
             glass.then_some(NoticeKind::GlassBroken),

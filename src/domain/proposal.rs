@@ -1,5 +1,6 @@
 //! What an agent sent, read field by field. Nothing here is trusted; it only has a sound form.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -33,7 +34,7 @@ pub struct Proposal {
 }
 
 /// What an agent says, unchecked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// Why, in the agent's words: 1 to [`REASON_CHARS_MAX`] characters of any kind.
     pub reason: String,

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn address_in_public_url_is_read_with_and_without_port() {
+    fn public_url_address_is_read_with_or_without_port() {
         let ip = |text: &str| url(text).ip().map(|ip| ip.to_string());
         assert_eq!(ip("https://[2001:db8::1]").as_deref(), Some("2001:db8::1"));
         assert_eq!(ip("https://[2001:db8::1]:8443").as_deref(), Some("2001:db8::1"));

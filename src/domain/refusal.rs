@@ -1,4 +1,4 @@
-//! Why the life cycle does not let a request move, in words that a person can read.
+//! Why something that a person, an agent or the worker tried is not done.
 
 use super::{
     Time,
@@ -14,29 +14,29 @@ pub enum Refusal {
     WrongState {
         /// The state it is in.
         state: StateName,
-        /// What was wanted.
+        /// What was to be done.
         verb: &'static str,
     },
-    /// Somebody changed the request since the page was shown.
-    #[error("the request has changed since you opened it; look again before you decide")]
+    /// The request changed after the page was shown.
+    #[error("the request has changed since you opened it; review it again before you decide")]
     VersionChanged,
     /// What was shown, approved or stored are not the same bytes.
-    #[error("what you were shown is not what is stored; look again before you decide")]
+    #[error("what you were shown differs from what is stored; review it again before you decide")]
     DigestChanged,
-    /// Policy does not let this person or agent do that.
+    /// Policy does not allow this person or agent to do that.
     #[error("policy does not allow it: {why}")]
     NotAllowed {
         /// The policies' reasons.
         why: String,
     },
     /// The person's approval stands already.
-    #[error("you have approved this already")]
+    #[error("you have already approved this")]
     AlreadyVoted,
     /// There is no approval to take back.
     #[error("you have not approved this")]
     NotVoted,
-    /// A reason is needed.
-    #[error("a reason is needed")]
+    /// A reason is required.
+    #[error("a reason is required")]
     ReasonMissing,
     /// Its time has run out.
     #[error("its time ran out at {}", deadline.format("%Y-%m-%d %H:%M:%S UTC"))]
@@ -45,23 +45,23 @@ pub enum Refusal {
         deadline: Time,
     },
     /// Its time has not run out.
-    #[error("its time has not run out")]
+    #[error("its time has not run out yet")]
     TooEarly,
     /// The kill switch is on.
     #[error("the kill switch is on: nothing is sent")]
     Frozen,
-    /// The same person turned both keys.
-    #[error("you have asked for the release already; a second person must say so too")]
+    /// The same person turned both keys of the kill switch.
+    #[error("you have already asked for the release; a second person must ask for it too")]
     SecondPersonMissing,
-    /// Policy, asked again, does not let it run.
-    #[error("policy no longer lets it run: {why}")]
+    /// Policy, evaluated again, does not allow it to run.
+    #[error("policy no longer allows it to run: {why}")]
     PolicyWithdrawn {
         /// The policies' reasons.
         why: String,
     },
     /// The attempt is not one that waits for an answer, an endpoint is not part of it, or it has
-    /// none.
-    #[error("there is no such open attempt")]
+    /// no endpoint.
+    #[error("there is no such open call")]
     NoSuchAttempt,
     /// There is nothing that could be taken back.
     #[error("there is nothing to take back: {why}")]
@@ -77,10 +77,10 @@ pub enum Refusal {
         /// What had to be typed.
         prefix: String,
     },
-    /// Nobody has to look back at it: no glass was broken, somebody has looked, or it is not over.
-    #[error("no review of it is due")]
+    /// It needs no review: no glass was broken, it was reviewed, or it is not over.
+    #[error("no review is due")]
     NoReviewDue,
-    /// Whoever broke the glass does not look back at it.
+    /// The person who broke the glass does not review it.
     #[error("you broke the glass yourself; somebody else must review it")]
     OwnGlass,
     /// One of several requests cannot be approved together with the others.
@@ -91,9 +91,9 @@ pub enum Refusal {
         /// Why not.
         why: String,
     },
-    /// A person can only say what happened where nobody knows.
+    /// A person can only resolve an outcome that is unknown or unconfirmed.
     #[error(
-        "endpoint {endpoint} is not unknown or unconfirmed, so there is nothing to resolve there"
+        "the outcome on endpoint {endpoint} is neither unknown nor unconfirmed: there is nothing to resolve"
     )]
     NotOpen {
         /// Which.

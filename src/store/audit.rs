@@ -51,7 +51,9 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
             (at.number(seq)?, integer(&row, "at")?, hash)
         }
     };
-    let entry = AuditEntry::after(last, event, now);
+    let next = (last.0 + 1).to_string();
+    let at = At { table: "audit", id: &next };
+    let entry = AuditEntry::after(last, event, now).map_err(|error| at.wrong(error.to_string()))?;
     let seq = place(entry.seq)?;
     sqlx::query(
         "INSERT INTO audit (seq, at, kind, actor_kind, actor_id, actor_name, request_id, action,

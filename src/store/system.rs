@@ -1,10 +1,10 @@
 //! The kill switch, the policy sets, and counts for monitoring.
 
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, text},
+    row::{At, count, integer, text},
 };
 use crate::domain::{
     Time,
@@ -119,13 +119,15 @@ pub async fn keep_policy_set(
 }
 
 /// The hash named by the newest `policy.activated` event.
-pub async fn active_policy(read: &mut impl Read) -> Result<Option<String>, StoreError> {
+pub async fn active_policy(read: &mut impl Read) -> Result<Option<Digest>, StoreError> {
     let row = sqlx::query(
-        "SELECT target FROM audit WHERE kind = 'policy.activated' ORDER BY seq DESC LIMIT 1",
+        "SELECT seq, target FROM audit WHERE kind = 'policy.activated' ORDER BY seq DESC LIMIT 1",
     )
     .fetch_optional(read.connection())
     .await?;
-    Ok(row.map(|row| row.try_get("target")).transpose()?)
+    let Some(row) = row else { return Ok(None) };
+    let at = At { table: "audit", id: &integer(&row, "seq")?.to_string() };
+    at.read(&text(&row, "target")?, Digest::parse).map(Some)
 }
 
 /// How many requests are in each state.

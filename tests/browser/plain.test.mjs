@@ -27,7 +27,7 @@ test("without scripts somebody rejects, and a form without a reason says what is
   await scene.open(bob, place);
   await bob.fill("#reject-comment", "  ");
   await bob.click("button.danger:has-text('Reject')");
-  await bob.locator("[role=alert]", { hasText: "a reason is needed" }).waitFor();
+  await bob.locator("[role=alert]", { hasText: "a reason is required" }).waitFor();
   assert.equal(await scene.state(id), "pending");
   await bob.fill("#reject-comment", "our own scanner");
   await bob.click("button.danger:has-text('Reject')");

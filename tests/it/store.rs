@@ -1,3 +1,4 @@
 //! The database.
 
+mod audit_rows;
 mod migrations;

@@ -1,7 +1,6 @@
 //! The agents and their tokens, kept by admins: policy says who may. A token is known in one moment only: what is stored is its hash.
 
 use chrono::TimeDelta;
-use serde_json::json;
 
 use crate::{
     broker::{
@@ -12,7 +11,12 @@ use crate::{
     domain::{
         action::ActionKind,
         actor::{Actor, Agent},
-        audit::{AuditEvent, EventKind},
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::accounts::{
+                NewAgentFacts, NoFacts, OldTokenFacts, Scopes, ScopesFacts, TokenFacts,
+            },
+        },
         digest::Digest,
         facts::Verb,
         id::PersonId,
@@ -114,11 +118,12 @@ impl Unchecked {
             issued_at: now,
         };
         let (token, digest) = self.token();
-        let detail = json!({
-            "owner": owner.name, "id": agent.id.to_string(), "scopes": words(&agent.scopes),
+        let detail = AuditDetail::AgentAdded(NewAgentFacts {
+            owner: owner.name.clone(),
+            id: agent.id,
+            scopes: Scopes(agent.scopes.clone()),
         });
-        let target = Some(agent.name.clone());
-        let event = &AuditEvent::new(EventKind::AgentAdded, actor.clone(), target, detail);
+        let event = &AuditEvent::new(actor.clone(), Some(agent.name.clone()), detail);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -159,9 +164,12 @@ impl Unchecked {
                         return Ok(());
                     }
                     accounts::set_scopes(tx, agent.id, scopes).await?;
-                    let detail = json!({ "scopes": words(scopes), "before": words(&agent.scopes) });
-                    let (kind, target) = (EventKind::ScopesChanged, Some(agent.name));
-                    let event = AuditEvent::new(kind, actor.clone(), target, detail);
+                    let facts = ScopesFacts {
+                        scopes: Scopes(scopes.clone()),
+                        before: Scopes(agent.scopes),
+                    };
+                    let detail = AuditDetail::ScopesChanged(facts);
+                    let event = AuditEvent::new(actor.clone(), Some(agent.name), detail);
                     audit::append(tx, &event, now).await?;
                     Ok::<_, BrokerError>(())
                 })
@@ -186,13 +194,10 @@ impl Unchecked {
                 let issued_at = now.max(old.issued_at + TimeDelta::microseconds(1));
                 let agent = Agent { issuer: issuer(actor), issued_at, ..old.clone() };
                 accounts::rotate_token(tx, &agent, digest).await?;
-                let by = |id: Option<PersonId>| id.map(|id| id.to_string());
-                let detail = json!({
-                    "issuer": by(agent.issuer),
-                    "before": { "issuer": by(old.issuer), "issued_at": old.issued_at.to_rfc3339() },
-                });
-                let (kind, target) = (EventKind::TokenRotated, Some(old.name));
-                let event = AuditEvent::new(kind, actor.clone(), target, detail);
+                let before = OldTokenFacts { issuer: old.issuer, issued_at: old.issued_at };
+                let facts = TokenFacts { issuer: agent.issuer, before };
+                let detail = AuditDetail::TokenRotated(facts);
+                let event = AuditEvent::new(actor.clone(), Some(old.name), detail);
                 audit::append(tx, &event, now).await?;
                 Ok::<_, BrokerError>(agent)
             })
@@ -214,8 +219,8 @@ impl Unchecked {
                     let found = accounts::agent_by_name(tx, name).await?;
                     let agent = found.ok_or(BrokerError::NotFound)?;
                     if accounts::revoke_agent(tx, agent.id, now).await? {
-                        let (kind, target) = (EventKind::AgentRevoked, Some(agent.name));
-                        let event = AuditEvent::new(kind, actor.clone(), target, json!({}));
+                        let detail = AuditDetail::AgentRevoked(NoFacts {});
+                        let event = AuditEvent::new(actor.clone(), Some(agent.name), detail);
                         audit::append(tx, &event, now).await?;
                     }
                     Ok::<_, BrokerError>(())

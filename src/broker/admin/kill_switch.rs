@@ -1,7 +1,5 @@
 //! The kill switch: thrown by one, released by two.
 
-use serde_json::json;
-
 use crate::{
     broker::{
         Broker, BrokerError, SignedIn,
@@ -10,7 +8,7 @@ use crate::{
     },
     domain::{
         actor::{Actor, Person},
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::system::SwitchFacts},
         facts::{Principal, Resource, Verb},
         kill_switch::{Extent, Freeze, KeyTurn, Release},
         lifecycle::Refusal,
@@ -95,8 +93,8 @@ impl Unchecked {
             reason: reason.clone(),
             release: None,
         };
-        let event = &event(EventKind::Frozen, actor, extent, &reason);
-        let notice = &Notice::of_switch(EventKind::Frozen, extent, now);
+        let event = &switch_event(AuditDetail::Frozen, actor, extent, &reason);
+        let notice = &Notice::of_switch(event.kind(), extent, now);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -134,19 +132,21 @@ impl Unchecked {
                         return Ok(Unfreeze::Released);
                     };
                     let stands = first_key_stands(tx, &freeze, may).await?;
-                    let (kind, done) = match freeze.turn(actor, reason, stands, now) {
-                        KeyTurn::Again => return Err(Refusal::SecondPersonMissing.into()),
-                        KeyTurn::First(first) => {
-                            system::record_first_key(tx, extent, Some(&first)).await?;
-                            (EventKind::ReleaseAsked, Unfreeze::Waits(first))
-                        }
-                        KeyTurn::Second => {
-                            system::unfreeze(tx, extent).await?;
-                            (EventKind::Unfrozen, Unfreeze::Released)
-                        }
-                    };
-                    audit::append(tx, &event(kind, actor, extent, reason), now).await?;
-                    if let Some(notice) = Notice::of_switch(kind, extent, now) {
+                    let (detail, done): (fn(_) -> _, _) =
+                        match freeze.turn(actor, reason, stands, now) {
+                            KeyTurn::Again => return Err(Refusal::SecondPersonMissing.into()),
+                            KeyTurn::First(first) => {
+                                system::record_first_key(tx, extent, Some(&first)).await?;
+                                (AuditDetail::ReleaseAsked, Unfreeze::Waits(first))
+                            }
+                            KeyTurn::Second => {
+                                system::unfreeze(tx, extent).await?;
+                                (AuditDetail::Unfrozen, Unfreeze::Released)
+                            }
+                        };
+                    let event = switch_event(detail, actor, extent, reason);
+                    audit::append(tx, &event, now).await?;
+                    if let Some(notice) = Notice::of_switch(event.kind(), extent, now) {
                         notices::insert(tx, &notice).await?;
                     }
                     Ok::<_, BrokerError>(done)
@@ -161,9 +161,14 @@ impl Unchecked {
     }
 }
 
-fn event(kind: EventKind, actor: &Actor, extent: &Extent, reason: &str) -> AuditEvent {
-    let detail = json!({ "reason": reason, "extent": extent.kind(), "name": extent.name() });
-    AuditEvent::new(kind, actor.clone(), Some(extent.to_string()), detail)
+fn switch_event(
+    detail: impl Fn(SwitchFacts) -> AuditDetail,
+    actor: &Actor,
+    extent: &Extent,
+    reason: &str,
+) -> AuditEvent {
+    let facts = SwitchFacts { reason: reason.to_owned(), extent: extent.clone() };
+    AuditEvent::new(actor.clone(), Some(extent.to_string()), detail(facts))
 }
 
 /// Whether whoever turned the first key may still do so.

@@ -2,14 +2,16 @@
 
 use std::{panic::resume_unwind, path::Path};
 
-use serde_json::json;
 use tokio::task::JoinError;
 
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
-        audit::{AuditEvent, EventKind},
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::{request::RefusalFacts, system::PolicySetFacts},
+        },
         digest::Digest,
         facts::{Resource, Verb},
         id::RequestId,
@@ -37,9 +39,9 @@ impl Broker {
     /// At start-up: writes down which policy set is active, and decides open requests anew where
     /// it is another than before.
     pub async fn record_active_policy(&self) -> Result<(), BrokerError> {
-        let hash = self.engine().hash().to_string();
+        let hash = self.engine().hash();
         let before = system::active_policy(&mut self.store().reader().await?).await?;
-        if before.as_ref() == Some(&hash) {
+        if before == Some(hash) {
             return Ok(());
         }
         self.activate(self.engine(), &Actor::System, before).await
@@ -49,7 +51,7 @@ impl Broker {
     pub async fn activate_policy(&self, who: &SignedIn, folder: &Path) -> Result<(), BrokerError> {
         let principal = who.principal(self.clock().now());
         self.authorize(&principal, Verb::ActivatePolicy, &Resource::System)?;
-        let before = self.engine().hash().to_string();
+        let before = self.engine().hash();
         match load_and_test(folder) {
             Ok(engine) => {
                 let (broker, actor) = (self.clone(), who.actor());
@@ -65,9 +67,9 @@ impl Broker {
                 }
             }
             Err(error) => {
-                let detail = json!({ "why": error.to_string() });
-                let event = &AuditEvent::new(EventKind::PolicyRefused, who.actor(), None, detail);
-                self.record(event).await?;
+                let facts = RefusalFacts { why: error.to_string() };
+                let detail = AuditDetail::PolicyRefused(facts);
+                self.record(&AuditEvent::new(who.actor(), None, detail)).await?;
                 Err(error.into())
             }
         }
@@ -85,7 +87,7 @@ impl Broker {
         &self,
         engine: Engine,
         actor: &Actor,
-        before: Option<String>,
+        before: Option<Digest>,
     ) -> Result<(), BrokerError> {
         let hash = engine.hash();
         let source = &engine
@@ -94,13 +96,10 @@ impl Broker {
             .map(|policy| policy.text.as_str())
             .collect::<Vec<_>>()
             .join("\n");
-        let detail = json!({ "before": before, "policies": engine.policies().len() });
-        let event = &AuditEvent::new(
-            EventKind::PolicyActivated,
-            actor.clone(),
-            Some(hash.to_string()),
-            detail,
-        );
+        let policies = u64::try_from(engine.policies().len()).unwrap_or(u64::MAX);
+        let facts = PolicySetFacts { before, policies };
+        let detail = AuditDetail::PolicyActivated(facts);
+        let event = &AuditEvent::new(actor.clone(), Some(hash.to_string()), detail);
         let now = self.clock().now();
         self.store()
             .write(|tx| {

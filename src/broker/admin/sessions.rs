@@ -1,14 +1,16 @@
 //! Signing in and out, and sessions.
 
 use chrono::TimeDelta;
-use serde_json::json;
 
 use super::password::{UNMATCHABLE, check_strength, hash_password, verify_password};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::{Actor, Person, THROTTLE_WINDOW_MINUTES},
-        audit::{AuditEvent, EventKind},
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::accounts::{NoFacts, RefusedSignInFacts, SignInFacts},
+        },
         digest::Digest,
     },
     store::{accounts, audit},
@@ -30,7 +32,8 @@ impl Broker {
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
-        let event = &AuditEvent::new(EventKind::SignedIn, Actor::from(&person), None, json!({}));
+        let detail = AuditDetail::SignedIn(SignInFacts { password_given_again: false });
+        let event = &AuditEvent::new(Actor::from(&person), None, detail);
         let oldest = now - TimeDelta::hours(SESSION_HOURS);
         let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES);
         self.store()
@@ -59,12 +62,8 @@ impl Broker {
         let key = &who.session.to_string();
         let person = self.check_password(&who.person.name, key, password).await?;
         let now = self.clock().now();
-        let event = &AuditEvent::new(
-            EventKind::SignedIn,
-            Actor::from(&person),
-            None,
-            json!({ "password_given_again": true }),
-        );
+        let detail = AuditDetail::SignedIn(SignInFacts { password_given_again: true });
+        let event = &AuditEvent::new(Actor::from(&person), None, detail);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -115,7 +114,8 @@ impl Broker {
     /// Ends a session.
     pub async fn sign_out(&self, who: &SignedIn) -> Result<(), BrokerError> {
         let now = self.clock().now();
-        let event = &AuditEvent::new(EventKind::SignedOut, who.actor(), None, json!({}));
+        let detail = AuditDetail::SignedOut(NoFacts {});
+        let event = &AuditEvent::new(who.actor(), None, detail);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -143,8 +143,8 @@ impl Broker {
         }
         let hash = &hash_password(self.clock(), new).await?;
         let now = self.clock().now();
-        let event =
-            &AuditEvent::new(EventKind::PasswordChanged, Actor::from(&person), None, json!({}));
+        let detail = AuditDetail::PasswordChanged(NoFacts {});
+        let event = &AuditEvent::new(Actor::from(&person), None, detail);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -189,7 +189,8 @@ impl Broker {
         }
         let claimed = name.chars().take(64).collect();
         let actor = Actor::Unknown { claimed };
-        self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, json!({}))).await?;
+        let detail = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: false });
+        self.record(&AuditEvent::new(actor, None, detail)).await?;
         Err(BrokerError::SignInRefused)
     }
 }

@@ -1,14 +1,12 @@
 //! The first run: whoever sees what the server prints makes the first admin. There is no password
 //! that everybody knows.
 
-use serde_json::json;
-
 use super::password::one_time_secret;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
         actor::Actor,
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::accounts::RefusedSignInFacts},
     },
 };
 
@@ -42,8 +40,8 @@ impl Broker {
                 return Err(refused);
             }
             let actor = Actor::Unknown { claimed: name.chars().take(64).collect() };
-            let detail = json!({ "set_up": true });
-            self.record(&AuditEvent::new(EventKind::SignInRefused, actor, None, detail)).await?;
+            let detail = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: true });
+            self.record(&AuditEvent::new(actor, None, detail)).await?;
             return Err(refused);
         }
         self.unchecked().add_first(name, password).await?;

@@ -4,7 +4,7 @@ use crate::{
     broker::{Broker, BrokerError},
     domain::{
         actor::Actor,
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::system::StartFacts},
         id::RequestId,
     },
     store::requests,
@@ -27,9 +27,10 @@ impl Broker {
         Ok(())
     }
 
-    /// At start-up: writes down what started. Version and configuration are in `detail`.
-    pub async fn started(&self, detail: serde_json::Value) -> Result<(), BrokerError> {
-        self.record(&AuditEvent::new(EventKind::Started, Actor::System, None, detail)).await?;
+    /// At start-up: writes down what started.
+    pub async fn started(&self, facts: StartFacts) -> Result<(), BrokerError> {
+        let detail = AuditDetail::Started(facts);
+        self.record(&AuditEvent::new(Actor::System, None, detail)).await?;
         Ok(())
     }
 

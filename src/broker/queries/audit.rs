@@ -1,13 +1,14 @@
 //! Reading the audit, which is itself written down.
 
-use serde_json::json;
-
 use super::view::PAGE_ROWS;
 use crate::{
     broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
     domain::{
         actor::Actor,
-        audit::{AuditEntry, AuditEvent, EventKind},
+        audit::{
+            AuditDetail, AuditEntry, AuditEvent,
+            detail::system::{AuditReadFacts, AuditReadFilter},
+        },
         facts::Verb,
     },
     store::audit::{self, AuditFilter},
@@ -35,20 +36,11 @@ impl Unchecked {
         limit: u32,
     ) -> Result<Vec<AuditEntry>, BrokerError> {
         let page = audit::page(&mut self.store().reader().await?, filter, before, limit).await?;
-        let parts = [
-            ("kind", &filter.kind),
-            ("actor", &filter.actor),
-            ("endpoint", &filter.endpoint),
-            ("target", &filter.target),
-            ("request", &filter.request),
-            ("policy", &filter.policy),
-        ];
-        let asked: serde_json::Map<_, _> = parts
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))))
-            .collect();
-        let detail = json!({ "filter": asked, "rows": page.len() });
-        let event = &AuditEvent::new(EventKind::AuditRead, actor.clone(), None, detail);
+        let AuditFilter { since: _, until: _, kind, actor: by, endpoint, target, request, policy } =
+            filter.clone();
+        let filter = AuditReadFilter { kind, actor: by, endpoint, target, request, policy };
+        let facts = AuditReadFacts { filter, rows: u64::try_from(page.len()).unwrap_or(u64::MAX) };
+        let event = &AuditEvent::new(actor.clone(), None, AuditDetail::AuditRead(facts));
         let now = self.clock().now();
         self.store()
             .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))

@@ -1,13 +1,11 @@
 //! A person says something about a request without voting.
 
-use serde_json::json;
-
 use super::vote::VoteContext;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::request::CommentFacts},
         facts::Verb,
         id::RequestId,
         lifecycle::Refusal,
@@ -35,9 +33,9 @@ impl Broker {
                 if !may.allowed {
                     return Err(Refusal::NotAllowed { why: may.why() }.into());
                 }
-                let detail = json!({ "role": person.role.name(), "comment": comment });
-                let kind = EventKind::CommentAdded;
-                let mut event = AuditEvent::new(kind, Actor::from(&person), None, detail);
+                let facts = CommentFacts { role: person.role, comment: comment.to_owned() };
+                let detail = AuditDetail::CommentAdded(facts);
+                let mut event = AuditEvent::new(Actor::from(&person), None, detail);
                 event.request = Some(id);
                 audit::append(tx, &event, now).await?;
                 Ok(request)

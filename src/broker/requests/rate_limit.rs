@@ -1,8 +1,6 @@
 //! How much an agent may have open and how often it may ask: an agent that asks and asks wears
 //! people down until somebody clicks yes.
 
-use serde_json::json;
-
 use crate::{
     broker::{
         Broker, BrokerError,
@@ -12,7 +10,7 @@ use crate::{
         Time,
         action::ActionKind,
         actor::{Actor, Agent},
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
     },
     store::{Read, audit, requests},
 };
@@ -68,13 +66,14 @@ impl Broker {
         why: &str,
     ) -> Result<(), BrokerError> {
         let now = self.clock().now();
-        let kind = EventKind::AsksThrottled;
         let minute_ago = now - chrono::TimeDelta::minutes(1);
-        let event = &AuditEvent::new(kind, Actor::from(agent), None, json!({ "why": why }));
+        let detail = AuditDetail::AsksThrottled(RefusalFacts { why: why.to_owned() });
+        let event = &AuditEvent::new(Actor::from(agent), None, detail);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    if !requests::noted_since(tx, agent.id, kind.name(), minute_ago).await? {
+                    if !requests::noted_since(tx, agent.id, event.kind().name(), minute_ago).await?
+                    {
                         audit::append(tx, event, now).await?;
                     }
                     Ok(())
@@ -96,9 +95,8 @@ impl Broker {
             let noted = self.record_throttled(agent, &why.to_string()).await;
             return noted.err().unwrap_or(why);
         }
-        let detail = serde_json::json!({ "why": why.to_string() });
-        let mut event =
-            AuditEvent::new(EventKind::ProposalRefused, Actor::from(agent), None, detail);
+        let detail = AuditDetail::ProposalRefused(RefusalFacts { why: why.to_string() });
+        let mut event = AuditEvent::new(Actor::from(agent), None, detail);
         event.action = Some(kind.name().to_owned());
         match self.record(&event).await {
             Ok(()) => why,

@@ -1,14 +1,12 @@
 //! People decide: approve, reject, retract. All in one transaction with fresh facts: the request,
 //! the person, the agent, policy's answer.
 
-use serde_json::json;
-
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
         Time,
         actor::{Agent, Person},
-        audit::{AuditEvent, EventKind},
+        audit::{AuditDetail, AuditEvent, detail::request::RefusedVoteFacts},
         decision::Authorization,
         facts::{Resource, Verb},
         id::RequestId,
@@ -131,8 +129,8 @@ impl Broker {
         verb: Verb,
         refusal: &Refusal,
     ) -> Result<(), BrokerError> {
-        let detail = json!({ "verb": verb.name(), "why": refusal.to_string() });
-        let mut event = AuditEvent::new(EventKind::VoteRefused, who.actor(), None, detail);
+        let detail = AuditDetail::VoteRefused(RefusedVoteFacts { verb, why: refusal.to_string() });
+        let mut event = AuditEvent::new(who.actor(), None, detail);
         event.request = Some(id);
         Ok(self.record(&event).await?)
     }

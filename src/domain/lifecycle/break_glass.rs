@@ -1,14 +1,16 @@
 //! The broken glass: a lead on call lets a request run without the people who are missing, and
 //! somebody else looks back at it afterwards.
 
-use chrono::{SecondsFormat, TimeDelta};
-use serde_json::json;
+use chrono::TimeDelta;
 
-use super::{Ballot, Change, Reevaluation, Refusal, Transition, decide::policies, decision_detail};
+use super::{Ballot, Change, Reevaluation, Refusal, Transition};
 use crate::domain::{
     Time,
     actor::{Actor, Agent, Person, Role},
-    audit::EventKind,
+    audit::{
+        AuditDetail,
+        detail::request::{AllowedBy, BreakGlassFacts, DecisionFacts, ReviewFacts},
+    },
     decision::Authorization,
     request::{PostReview, Request, Reviewed, State, Vote},
 };
@@ -42,19 +44,21 @@ impl Request {
         let vote = Vote { break_glass: true, ..ballot.vote(fresh.now) };
         let due_at = fresh.now + TimeDelta::hours(REVIEW_HOURS);
         let actor = Actor::from(&vote.person);
-        let detail = json!({
-            "role": vote.person.role.name(),
-            "reason": vote.comment,
-            "digest": vote.digest.to_string(),
-            "review_due_at": due_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            "allowed_by": policies(may),
-            "decision": decision_detail(&fresh.run),
-        });
+        let decision = DecisionFacts::from(&fresh.run);
         self.votes.retain(|earlier| earlier.person.id != vote.person.id);
         self.votes.push(vote.clone());
         self.review = Some(PostReview { due_at, done: None });
         self.decide(fresh);
-        Ok(self.moved(Change::Approved(vote), EventKind::GlassBroken, actor, detail))
+        let detail = AuditDetail::GlassBroken(BreakGlassFacts {
+            role: vote.person.role,
+            reason: vote.comment.clone(),
+            digest: vote.digest,
+            review_due_at: due_at,
+            allowed_by: AllowedBy::from(may),
+            decision,
+            state: self.state.name(),
+        });
+        Ok(self.moved(Change::Approved(vote), actor, detail))
     }
 
     /// Whether a broken glass still counts: its vote does, and the person is a lead on call by now.
@@ -100,10 +104,13 @@ impl Request {
         }
         let done = Reviewed { by: person.name.clone(), finding: finding.to_owned(), at: now };
         self.review = Some(PostReview { due_at, done: Some(done) });
-        let detail = json!({
-            "role": person.role.name(), "finding": finding, "overdue": now > due_at,
-            "allowed_by": policies(may),
+        let detail = AuditDetail::Reviewed(ReviewFacts {
+            role: person.role,
+            finding: finding.to_owned(),
+            overdue: now > due_at,
+            allowed_by: AllowedBy::from(may),
+            state: self.state.name(),
         });
-        Ok(self.moved(Change::State, EventKind::Reviewed, Actor::from(person), detail))
+        Ok(self.moved(Change::State, Actor::from(person), detail))
     }
 }

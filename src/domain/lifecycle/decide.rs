@@ -1,14 +1,21 @@
 //! Asked, decided, ended: what agents, people and time do before anything is sent.
 
-use serde_json::json;
-
-use super::{Ballot, Change, Displayed, Reevaluation, Refusal, Transition, decision_detail};
+use super::{Ballot, Change, Displayed, Reevaluation, Refusal, Transition};
 use crate::domain::{
     Time,
     actor::{Actor, Person},
-    audit::EventKind,
+    audit::{
+        AuditDetail,
+        detail::{
+            dispatch::LeftOutFacts,
+            request::{
+                AllowedBy, ApprovalFacts, CancellationFacts, DecisionFacts, EndFacts,
+                RedecisionFacts, RejectionFacts, RetractionFacts, SubmissionFacts, WithdrawalFacts,
+            },
+        },
+    },
     decision::{Authorization, Verdict},
-    request::{Request, State, StateName},
+    request::{Request, Skipped, State, StateName},
 };
 
 impl Request {
@@ -23,25 +30,24 @@ impl Request {
             None => Actor::Agent { id: self.agent, name: self.agent_name.clone() },
             Some(asker) => Actor::Person { id: asker.person, name: asker.name.clone() },
         };
-        let detail = json!({
-            "effect": self.effect(),
-            "manager": self.manager,
-            "undoes": self.undoes.map(|undone| undone.to_string()),
-            "endpoints": self.targets.iter().map(|t| t.endpoint.id.as_str()).collect::<Vec<_>>(),
-            "skipped": self.skipped.iter().map(|s| json!({
-                "endpoint": s.endpoint.id.as_str(), "why": s.reason.to_string(),
-            })).collect::<Vec<_>>(),
-            "term_seconds": self.term.seconds(),
-            "claim": {
-                "reason": self.claim.reason,
-                "alert_id": self.claim.alert_id,
-                "confidence": self.claim.confidence,
-            },
-            "alert_found": self.alert.found,
-            "digest": self.digest.to_string(),
-            "decision": decision_detail(&self.decision),
-        });
-        self.moved(Change::Asked, EventKind::RequestAsked, actor, detail)
+        let left_out = |skipped: &Skipped| LeftOutFacts {
+            endpoint: skipped.endpoint.id.clone(),
+            why: skipped.reason.to_string(),
+        };
+        let detail = AuditDetail::RequestAsked(Box::new(SubmissionFacts {
+            effect: self.effect(),
+            manager: self.manager.clone(),
+            undoes: self.undoes,
+            endpoints: self.targets.iter().map(|target| target.endpoint.id.clone()).collect(),
+            skipped: self.skipped.iter().map(left_out).collect(),
+            term_seconds: self.term.seconds(),
+            claim: self.claim.clone(),
+            alert_found: self.alert.found,
+            digest: self.digest,
+            decision: DecisionFacts::from(&self.decision),
+            state: self.state.name(),
+        }));
+        self.moved(Change::Asked, actor, detail)
     }
 
     /// A person approves. `fresh` is policy's answer with this vote counted.
@@ -60,16 +66,18 @@ impl Request {
         }
         let vote = ballot.vote(fresh.now);
         let actor = Actor::from(&vote.person);
-        let detail = json!({
-            "role": vote.person.role.name(),
-            "comment": vote.comment,
-            "digest": vote.digest.to_string(),
-            "allowed_by": policies(may),
-            "decision": decision_detail(&fresh.run),
-        });
+        let decision = DecisionFacts::from(&fresh.run);
         self.votes.push(vote.clone());
         self.decide(fresh);
-        Ok(self.moved(Change::Approved(vote), EventKind::VoteApproved, actor, detail))
+        let detail = AuditDetail::VoteApproved(ApprovalFacts {
+            role: vote.person.role,
+            comment: vote.comment.clone(),
+            digest: vote.digest,
+            allowed_by: AllowedBy::from(may),
+            decision,
+            state: self.state.name(),
+        });
+        Ok(self.moved(Change::Approved(vote), actor, detail))
     }
 
     /// A person rejects, with the comment as the reason: the end.
@@ -84,12 +92,16 @@ impl Request {
         if reason.trim().is_empty() {
             return Err(Refusal::ReasonMissing);
         }
-        let detail = json!({
-            "role": person.role.name(), "reason": reason, "allowed_by": policies(may),
-            "digest": shown.digest.to_string(),
+        let by = person.name.clone();
+        self.state = State::Rejected { at: now, by, reason: reason.clone() };
+        let detail = AuditDetail::RequestRejected(RejectionFacts {
+            role: person.role,
+            reason,
+            allowed_by: AllowedBy::from(may),
+            digest: shown.digest,
+            state: self.state.name(),
         });
-        self.state = State::Rejected { at: now, by: person.name.clone(), reason };
-        Ok(self.moved(Change::State, EventKind::RequestRejected, Actor::from(&person), detail))
+        Ok(self.moved(Change::State, Actor::from(&person), detail))
     }
 
     /// A person takes an approval back. `fresh` is policy's answer without it.
@@ -110,11 +122,12 @@ impl Request {
         if !self.votes.iter().any(|vote| vote.break_glass) {
             self.review = None;
         }
-        let decision = decision_detail(&fresh.run);
-        let detail = json!({ "allowed_by": policies(may), "decision": decision });
+        let decision = DecisionFacts::from(&fresh.run);
         self.decide(fresh);
-        let change = Change::Retracted(person.id);
-        Ok(self.moved(change, EventKind::VoteRetracted, Actor::from(person), detail))
+        let allowed_by = AllowedBy::from(may);
+        let facts = RetractionFacts { allowed_by, decision, state: self.state.name() };
+        let detail = AuditDetail::VoteRetracted(facts);
+        Ok(self.moved(Change::Retracted(person.id), Actor::from(person), detail))
     }
 
     /// The agent that asked, or its owner, takes it back: the end.
@@ -128,8 +141,9 @@ impl Request {
         self.open("be cancelled", may)?;
         let by = actor.name().to_owned();
         self.state = State::Cancelled { at: now, by, reason: reason.to_owned() };
-        let detail = json!({ "reason": reason, "allowed_by": policies(may) });
-        Ok(self.moved(Change::State, EventKind::RequestCancelled, actor, detail))
+        let (reason, allowed_by) = (reason.to_owned(), AllowedBy::from(may));
+        let facts = CancellationFacts { reason, allowed_by, state: self.state.name() };
+        Ok(self.moved(Change::State, actor, AuditDetail::RequestCancelled(facts)))
     }
 
     /// Time passes: the end of a request whose deadline, or use-by, has come.
@@ -152,9 +166,10 @@ impl Request {
             Some(held) => format!("{reason}: {held}"),
             None => reason.to_owned(),
         };
-        let detail = json!({ "from": self.state.name().name(), "reason": reason });
-        self.state = State::Expired { at: now, reason };
-        Ok(self.moved(Change::State, EventKind::RequestExpired, Actor::System, detail))
+        let from = self.state.name();
+        self.state = State::Expired { at: now, reason: reason.clone() };
+        let facts = EndFacts { from, reason, state: self.state.name() };
+        Ok(self.moved(Change::State, Actor::System, AuditDetail::RequestExpired(facts)))
     }
 
     /// Policy was asked again with the votes that stand. None when nothing changes.
@@ -171,18 +186,19 @@ impl Request {
         let same = self.decision.verdict == fresh.run.verdict
             && self.decision.policy_hash == fresh.run.policy_hash
             && self.decision.reasons == fresh.run.reasons;
-        let decision = decision_detail(&fresh.run);
-        let detail = json!({ "from": before.name(), "cause": cause, "decision": decision });
+        let decision = DecisionFacts::from(&fresh.run);
         self.decide(fresh);
         if same && self.state.name() == before {
             return Ok(None);
         }
-        let kind = if self.state.name() == StateName::Withdrawn {
-            EventKind::RequestWithdrawn
+        let (state, cause) = (self.state.name(), cause.to_owned());
+        let facts = RedecisionFacts { from: before, cause, decision, state };
+        let detail = if state == StateName::Withdrawn {
+            AuditDetail::RequestWithdrawn(WithdrawalFacts::ByPolicy(facts))
         } else {
-            EventKind::RequestRedecided
+            AuditDetail::RequestRedecided(facts)
         };
-        Ok(Some(self.moved(Change::State, kind, Actor::System, detail)))
+        Ok(Some(self.moved(Change::State, Actor::System, detail)))
     }
 
     /// The facts it rests on changed: the end.
@@ -190,9 +206,10 @@ impl Request {
         if !matches!(self.state.name(), StateName::Pending | StateName::Approved) {
             return Err(Refusal::wrong_state(&self, "be withdrawn"));
         }
-        let detail = json!({ "from": self.state.name().name(), "reason": reason });
-        self.state = State::Withdrawn { at: now, reason };
-        Ok(self.moved(Change::State, EventKind::RequestWithdrawn, Actor::System, detail))
+        let from = self.state.name();
+        self.state = State::Withdrawn { at: now, reason: reason.clone() };
+        let facts = WithdrawalFacts::ByFacts(EndFacts { from, reason, state: self.state.name() });
+        Ok(self.moved(Change::State, Actor::System, AuditDetail::RequestWithdrawn(facts)))
     }
 
     pub(super) fn ensure_votable(
@@ -242,8 +259,4 @@ impl Request {
         }
         self.decision = run;
     }
-}
-
-pub(super) fn policies(answer: &Authorization) -> Vec<&str> {
-    answer.reasons.iter().map(|reason| reason.policy.as_str()).collect()
 }

@@ -1,16 +1,22 @@
 //! Claimed, sent, settled: what the worker does, and what a restart finds.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
 
-use super::{
-    Change, DispatchReport, Next, OutcomeUpdate, Reevaluation, Refusal, Transition,
-    decision_detail, outcome_detail_of,
-};
+use super::{Change, DispatchReport, Next, OutcomeUpdate, Reevaluation, Refusal, Transition};
 use crate::domain::{
     Time,
     actor::Actor,
-    audit::EventKind,
+    audit::{
+        AuditDetail,
+        detail::{
+            dispatch::{
+                AnswerFacts, AnsweredCallFacts, CallFacts, ClaimFacts, HoldFacts, LeftOutFacts,
+                OutcomesFacts, ResumeFacts,
+            },
+            outcome::EndpointOutcome,
+            request::DecisionFacts,
+        },
+    },
     digest::Digest,
     endpoint::EndpointId,
     id::AttemptId,
@@ -24,9 +30,9 @@ impl Request {
         if self.state.name() != StateName::Approved || self.held_because.as_ref() == Some(&why) {
             return None;
         }
-        let detail = json!({ "why": why });
-        self.held_because = Some(why);
-        Some(self.moved(Change::State, EventKind::DispatchHeld, Actor::System, detail))
+        self.held_because = Some(why.clone());
+        let facts = HoldFacts { why, state: self.state.name() };
+        Some(self.moved(Change::State, Actor::System, AuditDetail::DispatchHeld(facts)))
     }
 
     /// The worker claims it and records the first attempt. `lost` are endpoints that were
@@ -53,16 +59,19 @@ impl Request {
         }
         let attempt = self.open_attempt(&order, now)?;
         let permit = ExecutionPermit::issue(&self, order, &run, frozen, now)?;
-        let detail = json!({
-            "attempt": attempt_detail(&self, &attempt),
-            "decision": decision_detail(&run),
-            "digest": self.digest.to_string(),
-            "not_sent": lost.iter().map(|(id, why)| json!({ "endpoint": id.as_str(), "why": why }))
-                .collect::<Vec<_>>(),
+        let left_out = |(endpoint, why): &(EndpointId, String)| LeftOutFacts {
+            endpoint: endpoint.clone(),
+            why: why.clone(),
+        };
+        let detail = AuditDetail::DispatchClaimed(ClaimFacts {
+            attempt: CallFacts::of(&self, &attempt),
+            decision: DecisionFacts::from(&run),
+            digest: self.digest,
+            not_sent: lost.iter().map(left_out).collect(),
+            state: self.state.name(),
         });
         self.decision = run;
-        let change = Change::Attempt(attempt);
-        Ok((self.moved(change, EventKind::DispatchClaimed, Actor::System, detail), permit))
+        Ok((self.moved(Change::Attempt(attempt), Actor::System, detail), permit))
     }
 
     /// All endpoints were lost before the claim: settled with nothing sent.
@@ -82,8 +91,8 @@ impl Request {
             );
         }
         self.settle("no endpoint can be reached any more", now);
-        let detail = json!({ "outcomes": outcomes_detail(&self) });
-        Ok(self.moved(Change::State, EventKind::DispatchAnswered, Actor::System, detail))
+        let facts = AnswerFacts::AllDisconnected(self.all_outcomes());
+        Ok(self.moved(Change::State, Actor::System, AuditDetail::DispatchAnswered(facts)))
     }
 
     /// An attempt ended. With a next order, its attempt is recorded in the same transition and its
@@ -116,15 +125,21 @@ impl Request {
                 (None, None)
             }
         };
-        let detail = json!({
-            "attempt": attempt.to_string(),
-            "answer": report.summary,
-            "outcomes": report.outcomes.iter().map(outcome_detail).collect::<Vec<_>>(),
-            "next": attempt_next.as_ref().map(|next| attempt_detail(&self, next)),
-            "settled": matches!(self.state, State::Settled { .. }).then(|| outcomes_detail(&self)),
+        let reported = |(endpoint, outcome): &(EndpointId, Outcome)| {
+            EndpointOutcome::new(endpoint.clone(), outcome.clone())
+        };
+        let settled = matches!(self.state, State::Settled { .. });
+        let facts = AnswerFacts::Call(AnsweredCallFacts {
+            attempt,
+            answer: report.summary.clone(),
+            outcomes: report.outcomes.iter().map(reported).collect(),
+            next: attempt_next.as_ref().map(|next| CallFacts::of(&self, next)),
+            settled: settled.then(|| self.all_outcomes().outcomes),
+            state: self.state.name(),
         });
         let change = Change::Answered(attempt, attempt_next);
-        Ok((self.moved(change, EventKind::DispatchAnswered, Actor::System, detail), permit))
+        let detail = AuditDetail::DispatchAnswered(facts);
+        Ok((self.moved(change, Actor::System, detail), permit))
     }
 
     /// The next call after a wait: [`Next::Wait`] is over. Where the permit is refused, or
@@ -148,18 +163,21 @@ impl Request {
             Next::Wait => return Err(Refusal::TooEarly),
             Next::Stop { why } => Err(why),
         };
-        let (change, permit, detail) = match permit {
+        let (change, permit, facts) = match permit {
             Ok(permit) => {
                 let attempt = self.open_attempt(permit.order(), now)?;
-                let detail = json!({ "attempt": attempt_detail(&self, &attempt) });
-                (Change::Attempt(attempt), Some(permit), detail)
+                let call = CallFacts::of(&self, &attempt);
+                let facts = ResumeFacts::Call { attempt: call, state: self.state.name() };
+                (Change::Attempt(attempt), Some(permit), facts)
             }
             Err(why) => {
                 self.settle(&why, now);
-                (Change::State, None, json!({ "why": why, "settled": outcomes_detail(&self) }))
+                let OutcomesFacts { outcomes: settled, state } = self.all_outcomes();
+                (Change::State, None, ResumeFacts::Stopped { why, settled, state })
             }
         };
-        Ok((self.moved(change, EventKind::DispatchResumed, Actor::System, detail), permit))
+        let detail = AuditDetail::DispatchResumed(facts);
+        Ok((self.moved(change, Actor::System, detail), permit))
     }
 
     /// After a restart: an attempt without an answer may have been sent, so its endpoints are
@@ -193,8 +211,8 @@ impl Request {
             }
         }
         self.settle("the broker stopped before it was sent", now);
-        let detail = json!({ "outcomes": outcomes_detail(&self) });
-        Ok(self.moved(change, EventKind::DispatchRecovered, Actor::System, detail))
+        let detail = AuditDetail::DispatchRecovered(self.all_outcomes());
+        Ok(self.moved(change, Actor::System, detail))
     }
 
     fn open_attempt(&mut self, order: &Order, now: Time) -> Result<Attempt, Refusal> {
@@ -262,28 +280,10 @@ impl Request {
         self.state = State::Settled { at: now };
         self.held_because = None;
     }
-}
 
-fn attempt_detail(request: &Request, attempt: &Attempt) -> Value {
-    let endpoints: Vec<_> = request
-        .targets
-        .iter()
-        .filter(|target| target.attempt == Some(attempt.id))
-        .map(|target| target.endpoint.id.as_str())
-        .collect();
-    json!({
-        "id": attempt.id.to_string(),
-        "number": attempt.number,
-        "body_sha256": attempt.body_hash.to_string(),
-        "endpoints": endpoints,
-    })
-}
-
-fn outcome_detail((endpoint, outcome): &(EndpointId, Outcome)) -> Value {
-    outcome_detail_of(endpoint, outcome, None)
-}
-
-fn outcomes_detail(request: &Request) -> Value {
-    let known = |t: &Target| Some(outcome_detail_of(&t.endpoint.id, t.outcome.as_ref()?, None));
-    request.targets.iter().filter_map(known).collect()
+    /// What is known of every endpoint, and the state.
+    fn all_outcomes(&self) -> OutcomesFacts {
+        let outcomes = self.targets.iter().filter_map(EndpointOutcome::of).collect();
+        OutcomesFacts { outcomes, state: self.state.name() }
+    }
 }

@@ -3,16 +3,20 @@
 //! The state does not move any more; only outcomes do, and none of them ever leads to a call.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
 
-use super::{
-    Change, Finding, OutcomeUpdate, Refusal, Transition, decide::policies, outcome_detail_of,
-};
+use super::{Change, Finding, OutcomeUpdate, Refusal, Transition};
 use crate::domain::{
     Time,
     action::duration_text,
     actor::{Actor, Person},
-    audit::EventKind,
+    audit::{
+        AuditDetail,
+        detail::{
+            dispatch::{MissedTraceFacts, OutcomesFacts, ResolutionFacts, RevertFacts},
+            outcome::EndpointOutcome,
+            request::AllowedBy,
+        },
+    },
     decision::Authorization,
     endpoint::EndpointId,
     evidence::{Sighting, Sign},
@@ -62,8 +66,9 @@ impl Request {
         if changed.is_empty() {
             return None;
         }
-        let detail = json!({ "outcomes": self.outcomes_of(&changed) });
-        Some(self.moved(Change::State, EventKind::EvidenceSeen, Actor::System, detail))
+        let outcomes = self.outcomes_of(&changed);
+        let facts = OutcomesFacts { outcomes, state: self.state.name() };
+        Some(self.moved(Change::State, Actor::System, AuditDetail::EvidenceSeen(facts)))
     }
 
     /// The wait for traces is over on some endpoints: the conclusion is drawn. None when it is not
@@ -89,9 +94,9 @@ impl Request {
         if ids.is_empty() {
             return None;
         }
-        let detail =
-            json!({ "looked": confirm_within.is_some(), "outcomes": self.outcomes_of(&ids) });
-        Some(self.moved(Change::State, EventKind::EvidenceMissed, Actor::System, detail))
+        let (looked, outcomes) = (confirm_within.is_some(), self.outcomes_of(&ids));
+        let facts = MissedTraceFacts { looked, outcomes, state: self.state.name() };
+        Some(self.moved(Change::State, Actor::System, AuditDetail::EvidenceMissed(facts)))
     }
 
     /// What follows for an endpoint from a wait that brought nothing; none where nothing does.
@@ -136,8 +141,9 @@ impl Request {
         if changed.is_empty() {
             return None;
         }
-        let detail = json!({ "by": by.to_string(), "outcomes": self.outcomes_of(&changed) });
-        Some(self.moved(Change::State, EventKind::ResponseReverted, Actor::System, detail))
+        let facts =
+            RevertFacts { by, outcomes: self.outcomes_of(&changed), state: self.state.name() };
+        Some(self.moved(Change::State, Actor::System, AuditDetail::ResponseReverted(facts)))
     }
 
     /// A person looked and says what happened on endpoints where nobody knew.
@@ -178,24 +184,23 @@ impl Request {
                 target.watch_until = target.watch_until.or(watched);
             }
         }
-        let detail = json!({
-            "role": person.role.name(), "reason": reason, "allowed_by": policies(may),
-            "outcomes": self.outcomes_of(endpoints),
+        let detail = AuditDetail::OutcomeResolved(ResolutionFacts {
+            role: person.role,
+            reason: reason.to_owned(),
+            allowed_by: AllowedBy::from(may),
+            outcomes: self.outcomes_of(endpoints),
+            state: self.state.name(),
         });
-        Ok(self.moved(Change::State, EventKind::OutcomeResolved, Actor::from(person), detail))
+        Ok(self.moved(Change::State, Actor::from(person), detail))
     }
 
     fn watch_until(&self, endpoint: &EndpointId) -> Option<Time> {
         self.targets.iter().find(|t| t.endpoint.id == *endpoint)?.watch_until
     }
 
-    fn outcomes_of(&self, endpoints: &[EndpointId]) -> Value {
+    fn outcomes_of(&self, endpoints: &[EndpointId]) -> Vec<EndpointOutcome> {
         let part = |target: &&Target| endpoints.contains(&target.endpoint.id);
-        let told = |target: &Target| {
-            let outcome = target.outcome.as_ref()?;
-            Some(outcome_detail_of(&target.endpoint.id, outcome, target.doubt.as_deref()))
-        };
-        self.targets.iter().filter(part).filter_map(told).collect()
+        self.targets.iter().filter(part).filter_map(EndpointOutcome::with_doubt).collect()
     }
 }
 

@@ -8,7 +8,13 @@ use crate::{
         Time,
         action::{Action, ActionKind, Term},
         actor::{Actor, Agent, Person, Role},
-        audit::{AuditEntry, AuditEvent, EventKind},
+        audit::{
+            AuditDetail, AuditEntry, AuditEvent,
+            detail::{
+                accounts::RefusedSignInFacts,
+                request::{AllowedBy, ApprovalFacts, DecisionFacts},
+            },
+        },
         decision::{Decision, Reason, Tally, Verdict},
         digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
@@ -16,7 +22,9 @@ use crate::{
         facts::AlertFacts,
         id::{AgentId, AttemptId},
         proposal::Claim,
-        request::{Attempt, Outcome, Proof, Request, Requester, Skipped, State, Target, Vote},
+        request::{
+            Attempt, Outcome, Proof, Request, Requester, Skipped, State, StateName, Target, Vote,
+        },
     },
 };
 
@@ -208,27 +216,35 @@ pub(super) fn body(attempt: Option<AttemptId>) -> Body {
 }
 
 pub(super) fn audit(request: &Request) -> Vec<AuditEntry> {
-    let event = |kind, actor, target: &str, detail| AuditEvent {
+    let event = |actor, target: &str, detail| AuditEvent {
         request: Some(request.id),
-        ..AuditEvent::new(kind, actor, Some(target.to_owned()), detail)
+        ..AuditEvent::new(actor, Some(target.to_owned()), detail)
     };
-    let asked = serde_json::json!({ "state": "pending", "decision": {
-        "verdict": "approval", "needs": "2 people, one of them a senior or lead",
-        "why": "an endpoint of criticality 4 or 5 needs two people" } });
-    let voted = serde_json::json!({ "state": "pending", "comment": HOSTILE });
-    let alice = Actor::from(&person(1, "alice", Role::Analyst));
+    let asked = request.clone().submit(at(60), at(0)).event().clone();
+    let alice = person(1, "alice", Role::Analyst);
+    let voted = AuditDetail::VoteApproved(ApprovalFacts {
+        role: alice.role,
+        comment: HOSTILE.to_owned(),
+        digest: request.digest,
+        allowed_by: AllowedBy(vec!["vote.analyst".to_owned()]),
+        decision: DecisionFacts::from(&request.decision),
+        state: StateName::Pending,
+    });
     let nobody = Actor::Unknown { claimed: HOSTILE.to_owned() };
+    let refused = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: false });
     let events = [
-        event(EventKind::RequestAsked, Actor::from(&agent()), "203.0.113.9", asked),
-        event(EventKind::VoteApproved, alice, "203.0.113.9", voted),
-        AuditEvent::new(EventKind::SignInRefused, nobody, None, serde_json::json!({})),
+        asked,
+        event(Actor::from(&alice), "203.0.113.9", voted),
+        AuditEvent::new(nobody, None, refused),
     ];
     let mut last = (0, 0, Digest::ZERO);
     let mut entries = Vec::new();
     for event in &events {
-        let entry = AuditEntry::after(last, event, at(i64::try_from(last.0).unwrap()));
+        let entry = AuditEntry::after(last, event, at(i64::try_from(last.0).unwrap())).unwrap();
         last = (entry.seq, entry.at_us, entry.hash());
         entries.push(entry);
     }
+    let unreadable = AuditEntry { seq: 4, kind: HOSTILE.to_owned(), ..entries[2].clone() };
+    entries.push(unreadable);
     entries
 }

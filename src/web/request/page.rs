@@ -26,7 +26,7 @@ use crate::{
         request::{Attempt, Outcome, State as RequestState, StateName, Target, Vote},
     },
     text::{
-        audit::{AuditText, describe},
+        audit::{AuditText, EventText, describe},
         request,
         timeline::{EndpointTimeline, timelines},
     },
@@ -208,9 +208,10 @@ impl RequestPage {
     }
 
     /// What people said about it without voting, oldest first.
-    fn comments(&self) -> impl Iterator<Item = &AuditText> {
+    fn comments(&self) -> impl Iterator<Item = (&AuditText, &EventText)> {
         let kind = EventKind::CommentAdded.name();
-        self.entries.iter().filter(move |entry| entry.kind == kind)
+        let comments = self.entries.iter().filter(move |entry| entry.kind == kind);
+        comments.filter_map(|entry| Some((entry, entry.event.as_ref().ok()?)))
     }
 
     fn owner(&self) -> String {

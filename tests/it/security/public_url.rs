@@ -64,8 +64,7 @@ fn wrong_public_url_is_named_with_key_and_value() {
     for wrong in ["soc.example.net", "https://a/", "https://u@a", "https://[::1", "https://a:x", ""]
     {
         let said = load(wrong, "https://west.example").unwrap_err();
-        let start =
-            format!("`server.public_url` is `{wrong}`. Right would be: https:// and a host");
+        let start = format!("`server.public_url` is `{wrong}`. Allowed: https:// and a host");
         assert!(said.starts_with(&start), "{said}");
     }
     for right in ["https://SOC.example.net", "http://[::1]:8080", "https://198.51.100.1:8443"] {

@@ -77,7 +77,7 @@ impl Journey {
             .map_or((0, 0, Digest::ZERO), |last| (last.seq, last.at_us, last.hash()));
         self.minute += 1;
         let event = transition.event().clone();
-        self.written.push(AuditEntry::after(last, &event, minute(self.minute)));
+        self.written.push(AuditEntry::after(last, &event, minute(self.minute)).unwrap());
         self.request = transition.into_request();
         self.request.version += 1;
         let after = self.stories();
@@ -85,7 +85,7 @@ impl Journey {
             let changed = before.0.targets[at].outcome != target.outcome;
             let more = after[at].entries.len() - before.1[at].entries.len();
             if changed {
-                assert_eq!(more, 1, "{} {:?}: {:?}", event.kind.name(), event.detail, after[at]);
+                assert_eq!(more, 1, "{} {:?}: {:?}", event.kind().name(), event.detail, after[at]);
             }
         }
     }
@@ -162,13 +162,13 @@ fn timeline_runs_from_proposal_to_endpoints_own_alert() {
     assert_eq!(
         told,
         [
-            "agent triage asked for it",
-            "policy wants 2 people",
+            "agent triage requested it",
+            "policy requires 2 people",
             "ann (analyst) approved, now pending",
             "sam (senior) approved, now approved",
-            &format!("call 1 written down before it is made, body {body}…"),
-            "the manager put it into its queue for this endpoint",
-            "its own alert shows: the script started on this endpoint",
+            &format!("call 1 recorded before it is made, body {body}…"),
+            "the manager queued it for this endpoint",
+            "its own alert shows that the script started on this endpoint",
         ]
     );
     let proof = journey.last("001").evidence.unwrap();
@@ -201,7 +201,12 @@ fn skipped_endpoint_shows_reason_and_nothing_more() {
     let order = order(&request, &["001"]);
     let lost = [(endpoint_id("002"), "switched off".to_owned())];
     journey.go(request.claim(order, &lost, fresh(Verdict::Run, 1), false).unwrap().0);
-    journey.ends_with("003", "left out; it never joins later", "not active (gone)", Severity::Bad);
+    journey.ends_with(
+        "003",
+        "left out; it will not be added later",
+        "not active (gone)",
+        Severity::Bad,
+    );
     assert_eq!(journey.story("003").entries.len(), 2);
     journey.ends_with("002", "nothing was sent to it", "switched off", Severity::Bad);
 }
@@ -219,7 +224,7 @@ fn answer_is_described_for_each_endpoint() {
     );
     let why = "the report of the call does not mention it";
     journey.ends_with("002", "it may or may not have been sent", why, Severity::Doubt);
-    assert!(journey.last("003").summary.starts_with("call 2 written down"));
+    assert!(journey.last("003").summary.starts_with("call 2 recorded"));
 }
 
 #[test]
@@ -231,7 +236,7 @@ fn unsent_call_is_shown_before_the_next_one() {
     journey.go(request.answered(attempt_id(0), &report, next, minute(2)).unwrap().0);
     journey.ends_with(
         "001",
-        "the call ended, and surely nothing was sent",
+        "the call ended without sending anything",
         "429: busy",
         Severity::Plain,
     );
@@ -257,7 +262,7 @@ fn doubt_is_shown_once_beside_the_evidence() {
     let mut journey = Journey::sent();
     journey.seen("001", 0, Sign::Started, Some("the firewall is off"));
     let line = journey.last("001");
-    assert!(line.summary.ends_with("; but something speaks against its effect"), "{line:?}");
+    assert!(line.summary.ends_with("; but its effect is in doubt"), "{line:?}");
     assert_eq!((line.quote.as_str(), line.severity), ("the firewall is off", Severity::Doubt));
     assert!(line.evidence.is_some());
     journey.seen("001", 0, Sign::Ended, Some("the firewall is off"));
@@ -277,7 +282,7 @@ fn missing_evidence_and_assumed_end_are_shown_as_doubts() {
     let over = "its time is over: it should have ended, and nothing shows that it did";
     journey.ends_with("001", over, "", Severity::Doubt);
     journey.seen("001", 0, Sign::Ended, None);
-    let seen = "its own alert shows: the endpoint started to take it back";
+    let seen = "its own alert shows that the endpoint started to take it back";
     journey.ends_with("001", seen, "", Severity::Good);
 }
 
@@ -298,8 +303,8 @@ fn undo_and_its_evidence_appear_where_sent() {
 #[test]
 fn resolution_names_person_and_quotes_reason_apart() {
     for (ruling, what, mark) in [
-        (Finding::Done, "sam (senior) looked: it was done", Severity::Good),
-        (Finding::NotDone, "sam (senior) looked: it was not done", Severity::Bad),
+        (Finding::Done, "sam (senior) checked: it was done", Severity::Good),
+        (Finding::NotDone, "sam (senior) checked: it was not done", Severity::Bad),
     ] {
         let mut journey = Journey::sent();
         journey.late(5);
@@ -333,6 +338,6 @@ fn early_end_is_shown_to_every_endpoint() {
         .reject(ballot(Who::Lead, &journey.request, "no"), &answer(true), minute(1))
         .unwrap());
     for story in journey.stories() {
-        assert_eq!(story.entries.last().unwrap().summary, "lea rejected it: nothing is sent");
+        assert_eq!(story.entries.last().unwrap().summary, "lea rejected it: nothing will be sent");
     }
 }

@@ -58,7 +58,7 @@ async fn audit_is_filtered_and_its_reading_is_audited() {
     let request = room.asked().await;
     let mut otto = room.browser_of("otto").await;
     otto.open(&format!("/audit?request={}", request.id)).await.shows("triage-bot");
-    otto.page.shows("policy wants 1 person, now pending");
+    otto.page.shows("policy requires 1 person, now pending");
     assert!(!otto.page.has("signed in"));
     otto.open("/audit?kind=session&actor=otto").await.shows("signed in");
     otto.open("/audit?kind=audit.read").await.shows("read the audit");

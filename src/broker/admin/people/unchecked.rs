@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
 
 use super::{NewPerson, PersonChange};
 use crate::{
@@ -21,7 +20,13 @@ use crate::{
     domain::{
         Time,
         actor::{Actor, Person, Role},
-        audit::{AuditEvent, EventKind},
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::accounts::{
+                DisabledPersonFacts, MailFacts, NewPersonFacts, NoFacts, OnCallFacts, RoleFacts,
+                SessionsFacts,
+            },
+        },
         id::PersonId,
         proposal::InvalidField,
     },
@@ -168,8 +173,8 @@ impl Unchecked {
                         return Err(inactive(name, "disabled").into());
                     }
                     stands(tx, actor, &person, step).await?;
-                    if let Some((kind, detail)) = apply(tx, &person, step, now).await? {
-                        let event = AuditEvent::new(kind, actor.clone(), Some(person.name), detail);
+                    if let Some(detail) = apply(tx, &person, step, now).await? {
+                        let event = AuditEvent::new(actor.clone(), Some(person.name), detail);
                         audit::append(tx, &event, now).await?;
                     }
                     Ok::<_, BrokerError>(())
@@ -180,10 +185,9 @@ impl Unchecked {
 }
 
 fn added(actor: &Actor, person: &Person) -> AuditEvent {
-    let detail = json!({
-        "role": person.role.name(), "id": person.id.to_string(), "mail": person.mail,
-    });
-    AuditEvent::new(EventKind::PersonAdded, actor.clone(), Some(person.name.clone()), detail)
+    let Person { role, id, mail, .. } = person.clone();
+    let detail = AuditDetail::PersonAdded(NewPersonFacts { role, id, mail });
+    AuditEvent::new(actor.clone(), Some(person.name.clone()), detail)
 }
 
 async fn insert(
@@ -250,40 +254,40 @@ async fn apply(
     person: &Person,
     step: &Step<'_>,
     now: Time,
-) -> Result<Option<(EventKind, Value)>, BrokerError> {
+) -> Result<Option<AuditDetail>, BrokerError> {
     let id = person.id;
     Ok(match step {
         Step::Change(PersonChange::Role(role)) if *role != person.role => {
             accounts::set_role(tx, id, *role).await?;
             let sessions = accounts::end_sessions(tx, id).await?;
-            let detail = json!({
-                "role": role.name(), "before": person.role.name(), "sessions": sessions,
-            });
-            Some((EventKind::RoleChanged, detail))
+            let facts = RoleFacts { role: *role, before: person.role, sessions };
+            Some(AuditDetail::RoleChanged(facts))
         }
         Step::Change(PersonChange::OnCall(on)) if *on != person.on_call => {
             accounts::set_on_call(tx, id, *on).await?;
-            let detail = json!({ "on_call": on, "before": person.on_call });
-            Some((EventKind::OnCallChanged, detail))
+            let facts = OnCallFacts { on_call: *on, before: person.on_call };
+            Some(AuditDetail::OnCallChanged(facts))
         }
         Step::Change(PersonChange::Mail(mail)) if *mail != person.mail => {
             accounts::set_mail(tx, id, mail.as_deref()).await?;
-            Some((EventKind::MailChanged, json!({ "mail": mail, "before": person.mail })))
+            let facts = MailFacts { mail: mail.clone(), before: person.mail.clone() };
+            Some(AuditDetail::MailChanged(facts))
         }
         Step::Change(PersonChange::Role(_) | PersonChange::OnCall(_) | PersonChange::Mail(_)) => {
             None
         }
         Step::Change(PersonChange::EndSessions) => {
             let sessions = accounts::end_sessions(tx, id).await?;
-            (sessions > 0).then(|| (EventKind::SessionsEnded, json!({ "sessions": sessions })))
+            (sessions > 0).then_some(AuditDetail::SessionsEnded(SessionsFacts { sessions }))
         }
         Step::Change(PersonChange::Disable) => {
             accounts::disable_person(tx, id, now).await?;
-            Some((EventKind::PersonDisabled, json!({ "role": person.role.name() })))
+            let facts = DisabledPersonFacts { role: Some(person.role) };
+            Some(AuditDetail::PersonDisabled(facts))
         }
         Step::Password(hash) => {
             accounts::set_password(tx, id, hash, true).await?;
-            Some((EventKind::PasswordReset, json!({})))
+            Some(AuditDetail::PasswordReset(NoFacts {}))
         }
     })
 }

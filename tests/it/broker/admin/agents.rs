@@ -302,7 +302,7 @@ fn command_line_manages_agents() {
     let table = program.done(&["agent", "list"]);
     assert!(table.contains("may ask for") && table.contains("disable_account"), "{table}");
     let audit = program.done(&["audit", "query", "--kind", "agent"]);
-    for words in ["let an agent ask for disable_account", "gave an agent a new token"] {
+    for words in ["allowed an agent to request disable_account", "gave an agent a new token"] {
         assert!(audit.contains(words), "{words}: {audit}");
     }
 }

@@ -355,7 +355,9 @@ fn command_line_manages_people() {
     let table = program.done(&["person", "list"]);
     assert!(table.contains("on call") && table.contains("bob@example.net"), "{table}");
     let audit = program.done(&["audit", "query", "--kind", "person"]);
-    for words in ["made a person lead", "put a person on call", "took a person off call"] {
+    for words in
+        ["changed a person's role to lead", "put a person on call", "took a person off call"]
+    {
         assert!(audit.contains(words), "{words}: {audit}");
     }
 }

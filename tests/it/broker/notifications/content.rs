@@ -317,7 +317,7 @@ async fn slack_teams_and_ntfy_receive_their_own_format() {
     assert_eq!(card["content"]["type"], "AdaptiveCard");
     assert_eq!(card["content"]["actions"][0]["url"], link.as_str());
     let ntfy = heard(3);
-    assert_eq!(header(&ntfy, "title"), "countersign: a request waits for people");
+    assert_eq!(header(&ntfy, "title"), "countersign: a request waits for approval");
     assert_eq!(header(&ntfy, "click"), link.to_lowercase());
     assert_eq!(header(&ntfy, "priority"), "default");
     assert_eq!(header(&ntfy, "authorization"), "bearer tk_token");

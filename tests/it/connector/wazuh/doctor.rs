@@ -144,8 +144,8 @@ async fn unreachable_service_is_reported_and_checks_continue() {
     wrong.password = Secret::new("wrong");
     wrong.indexer.as_mut().unwrap().password = Secret::new("wrong");
     let findings = Connector::wazuh(wrong).unwrap().diagnose(now()).await;
-    assert_bad(&findings, "login", "refuses the user name", "password_file");
-    assert_bad(&findings, "alerts", "refuses the user name", "password_file");
+    assert_bad(&findings, "login", "rejects the user name", "password_file");
+    assert_bad(&findings, "alerts", "rejects the user name", "password_file");
 }
 
 #[tokio::test]

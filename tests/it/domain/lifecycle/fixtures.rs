@@ -5,6 +5,7 @@ use countersign::domain::{
     Time,
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
+    audit::AuditEvent,
     decision::{Authorization, Decision, Reason, Tally, Verdict},
     digest::Digest,
     endpoint::{Endpoint, EndpointId, Platform},
@@ -15,6 +16,7 @@ use countersign::domain::{
     proposal::Claim,
     request::{Outcome, Request, State, Target},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Until when people may decide.
@@ -198,6 +200,11 @@ pub(crate) fn claimed() -> (Transition, ExecutionPermit) {
     let request = asked(Verdict::Run);
     let order = order(&request, &["001", "002"]);
     request.claim(order, &[], fresh(Verdict::Run, 1), false).unwrap()
+}
+
+/// What an event says, as it is stored.
+pub(crate) fn stored(event: &AuditEvent) -> Value {
+    serde_json::from_str(&event.detail.to_stored().unwrap()).unwrap()
 }
 
 /// The manager took the command for these endpoints.

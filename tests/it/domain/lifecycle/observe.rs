@@ -16,7 +16,9 @@ use countersign::domain::{
 };
 use uuid::Uuid;
 
-use super::fixtures::{Who, all_sent, answer, asked, attempt_id, claimed, endpoint_id, minute};
+use super::fixtures::{
+    Who, all_sent, answer, asked, attempt_id, claimed, endpoint_id, minute, stored,
+};
 
 const WINDOW: TimeDelta = TimeDelta::minutes(2);
 /// The minute in which the manager answered.
@@ -201,7 +203,7 @@ fn without_evidence_source_outcome_stays_sent_until_end() {
     let request = settled(false);
     assert_eq!(request.clone().evidence_missed(None, minute(ENDS) - TimeDelta::seconds(1)), None);
     let after = request.evidence_missed(None, minute(ENDS)).unwrap();
-    assert_eq!(after.event().detail["looked"], false);
+    assert_eq!(stored(after.event())["looked"], false);
     assert_eq!(outcome(after.request(), "001"), Outcome::Ended { seen: None });
 }
 
@@ -253,7 +255,7 @@ fn doubt_is_kept_beside_outcome_and_audited() {
     let doubtful = Sighting { doubt: doubt.clone(), ..sure.clone() };
     let moved = seen(request.clone(), std::slice::from_ref(&doubtful), 3).unwrap();
     assert_eq!(of(moved.request(), "001").doubt, doubt);
-    assert_eq!(moved.event().detail["outcomes"][0]["doubt"], "the firewall is off");
+    assert_eq!(stored(moved.event())["outcomes"][0]["doubt"], "the firewall is off");
     // A doubt that comes after the trace counts, too.
     let first = seen(request, &[sure], 3).unwrap().into_request();
     let later = seen(first, &[doubtful], 4).unwrap();
@@ -283,7 +285,7 @@ fn resolution_is_recorded_with_person_and_reason() {
         panic!()
     };
     assert_eq!(message, format!("{}: iptables -S shows no rule", bob.name));
-    assert_eq!(moved.event().detail["role"], Role::Analyst.name());
+    assert_eq!(stored(moved.event())["role"], Role::Analyst.name());
 }
 
 fn resolved(before: Outcome, ids: &[EndpointId], reason: &str, may: bool) -> Option<Refusal> {

@@ -8,7 +8,7 @@ use countersign::domain::{
 };
 
 use super::{
-    fixtures::{USE_BY, all_sent, asked, attempt_id, claimed, decision, minute, order},
+    fixtures::{USE_BY, all_sent, asked, attempt_id, claimed, decision, minute, order, stored},
     input::{Input, Moved, Said, Which},
     walk::walk,
 };
@@ -20,7 +20,7 @@ fn every_transition_has_an_audit_event_naming_its_state() {
         assert_eq!(event.request, Some(request.id));
         assert_eq!(event.action.as_deref(), Some("block_ip"));
         assert_eq!(event.target.as_deref(), Some("203.0.113.7"));
-        assert_eq!(event.detail["state"], request.state.name().name(), "{event:?}");
+        assert_eq!(stored(event)["state"], request.state.name().name(), "{event:?}");
     }
 }
 
@@ -44,10 +44,10 @@ fn audit_event_kind_matches_the_transition() {
             Input::Resume { .. } => EventKind::DispatchResumed,
             Input::Recover { .. } => EventKind::DispatchRecovered,
         };
-        assert_eq!(moved.transition.event().kind, expected, "{step:?}");
+        assert_eq!(moved.transition.event().kind(), expected, "{step:?}");
     }
     for beginning in &walk().beginnings {
-        assert_eq!(beginning.event().kind, EventKind::RequestAsked);
+        assert_eq!(beginning.event().kind(), EventKind::RequestAsked);
     }
 }
 
@@ -85,7 +85,7 @@ fn decision_is_stored_and_audited_with_its_policies() {
         if matches!(step.input, Input::Answer { .. } | Input::Resume { .. }) {
             continue;
         }
-        let written = &moved.transition.event().detail["decision"];
+        let written = &stored(moved.transition.event())["decision"];
         assert_eq!(moved.transition.request().decision.verdict, verdict, "{step:?}");
         assert_eq!(written["verdict"], verdict.name(), "{step:?}");
         assert_eq!(written["policies"][0], "p", "{step:?}");
@@ -111,7 +111,7 @@ fn settled_event_names_outcome_of_every_endpoint() {
         if request.state.name() != StateName::Settled {
             continue;
         }
-        let detail = &transition.event().detail;
+        let detail = stored(transition.event());
         let written = detail["settled"].as_array().or(detail["outcomes"].as_array()).unwrap();
         let written = written.iter().map(|row| (row["endpoint"].as_str(), row["outcome"].as_str()));
         let known = request.targets.iter().map(|target| {
@@ -260,8 +260,8 @@ fn next_call_is_recorded_with_previous_answer() {
     let sent = all_sent(&["001", "002"]);
     let (moved, permit) = request.answered(attempt_id(0), &sent, next, minute(2)).unwrap();
     assert_eq!(permit.unwrap().order().attempt, attempt_id(1));
-    assert_eq!(moved.event().detail["next"]["id"], attempt_id(1).to_string());
-    assert_eq!(moved.event().detail["next"]["endpoints"][0], "003");
+    assert_eq!(stored(moved.event())["next"]["id"], attempt_id(1).to_string());
+    assert_eq!(stored(moved.event())["next"]["endpoints"][0], "003");
 }
 
 #[test]
@@ -272,7 +272,8 @@ fn hold_is_audited_once_and_explains_expiry() {
     assert_eq!(held.clone().hold(why.to_owned()), None);
     assert!(held.clone().hold("the kill switch is on".to_owned()).is_some());
     let expired = held.expire(minute(USE_BY)).unwrap();
-    let reason = expired.event().detail["reason"].as_str().unwrap();
+    let expired = stored(expired.event());
+    let reason = expired["reason"].as_str().unwrap();
     assert!(reason.ends_with(why), "{reason}");
     for (step, moved) in walk().moves() {
         let request = moved.transition.request();

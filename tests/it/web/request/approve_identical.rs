@@ -110,7 +110,7 @@ async fn unsuitable_request_refuses_whole_bulk_approval_and_is_named() {
     let first = pick(&requests[0]);
     for (wrong, says) in [
         (&newer, "the request has changed since you opened it"),
-        (&tampered, "what you were shown is not what is stored"),
+        (&tampered, "what you were shown differs from what is stored"),
         (&critical, "it asks for more than one person's approval"),
         (&other, "it does not ask for the same as the others"),
         (&ended, "can no longer be approved"),

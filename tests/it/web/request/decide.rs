@@ -86,7 +86,7 @@ async fn outdated_form_changes_nothing_and_explains() {
     let other = "0".repeat(64);
     let answer = bob.submit(&approve, &[("digest", &other)]).await;
     assert_eq!(answer.status, 409);
-    answer.shows("what you were shown is not what is stored");
+    answer.shows("what you were shown differs from what is stored");
     assert_eq!(room.now(&request).await.votes.len(), 1);
 }
 
@@ -118,7 +118,7 @@ async fn rejection_requires_reason_and_ends_request() {
     anna.open(&path(&request)).await;
     let answer = anna.submit(&reject, &[("comment", "  ")]).await;
     assert_eq!(answer.status, 400);
-    answer.shows("a reason is needed");
+    answer.shows("a reason is required");
     assert_eq!(anna.submit(&reject, &[("comment", "our own scanner")]).await.status, 303);
     anna.open(&path(&request)).await.shows("anna rejected it. Nothing was sent.");
     anna.page.shows("our own scanner");

@@ -56,11 +56,11 @@ async fn timeline_reaches_from_proposal_to_alert_with_id() {
     let request = sent(&room, &mut bob).await;
     room.pass(Duration::from_secs(10));
     room.look().await;
-    bob.open(&path(&request)).await.shows("agent triage-bot asked for it");
+    bob.open(&path(&request)).await.shows("agent triage-bot requested it");
     bob.page.shows("bob (senior) approved, now approved");
-    bob.page.shows("call 1 written down before it is made, body ");
-    bob.page.shows("the manager put it into its queue for this endpoint");
-    bob.page.shows("its own alert shows: the script started on this endpoint");
+    bob.page.shows("call 1 recorded before it is made, body ");
+    bob.page.shows("the manager queued it for this endpoint");
+    bob.page.shows("its own alert shows that the script started on this endpoint");
     bob.page.shows("in index <code><bdi>wazuh-alerts-4.x-");
     bob.page.shows("<span class=\"until\">until ");
 }
@@ -168,7 +168,7 @@ async fn unknown_outcome_stays_highlighted_until_resolved() {
     assert_eq!(bob.submit(&resolve, &FOUND).await.status, 303);
     let known = room.now(&request).await.targets[0].outcome.clone().unwrap();
     assert!(matches!(known, Outcome::Confirmed(_)));
-    bob.open(&path(&request)).await.shows("bob (senior) looked: it was done");
+    bob.open(&path(&request)).await.shows("bob (senior) checked: it was done");
     bob.page.shows("iptables -L shows it");
     assert!(!bob.page.has("What happened is not known"));
     assert!(!bob.page.has_form(&resolve));
@@ -193,7 +193,7 @@ async fn finding_applies_only_to_ticked_endpoints() {
     let known: Vec<_> =
         now.targets.iter().map(|target| target.outcome.as_ref().unwrap().name()).collect();
     assert_eq!(known, ["refused", "unknown", "refused"]);
-    bob.open(&path(&request)).await.shows("bob (senior) looked: it was not done");
+    bob.open(&path(&request)).await.shows("bob (senior) checked: it was not done");
     bob.page.shows("What happened is not known on 1 of the endpoints");
 }
 

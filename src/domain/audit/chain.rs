@@ -1,0 +1,129 @@
+//! The chain: each row holds the hash of the row before, so a row that is changed, removed or put in
+//! between shows.
+//!
+//! A row keeps the exact text that was stored. The hash is taken over that text, so the chain can be
+//! verified even where a row cannot be read any more.
+
+use super::{detail::AuditDetail, event::AuditEvent, kind::EventKind};
+use crate::domain::{
+    Time,
+    digest::{Canonical, Digest},
+};
+
+/// One row of the audit, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its place: 1, 2, 3, … without a gap.
+    pub seq: u64,
+    /// When, in microseconds since the Unix epoch; never less than the row before.
+    pub at_us: i64,
+    /// [`EventKind::name`].
+    pub kind: String,
+    /// [`crate::domain::actor::Actor::kind`].
+    pub actor_kind: String,
+    /// [`crate::domain::actor::Actor::id`].
+    pub actor_id: Option<String>,
+    /// [`crate::domain::actor::Actor::name`].
+    pub actor_name: String,
+    /// The request's id.
+    pub request: Option<String>,
+    /// The action's name.
+    pub action: Option<String>,
+    /// What was acted on.
+    pub target: Option<String>,
+    /// The exact JSON text of the detail, which was hashed.
+    pub detail: String,
+    /// [`AuditEntry::hash`] of the row before; zero for the first.
+    pub previous: Digest,
+}
+
+/// A row that cannot be read: it was not written by this program, or by a later version of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("audit row {seq}: {problem}")]
+pub struct UnreadableEntry {
+    /// The place of the row.
+    pub seq: u64,
+    /// What is wrong with it.
+    pub problem: EntryProblem,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryProblem {
+    /// There is no such kind of event.
+    #[error("`{0}` is not a kind of event")]
+    UnknownKind(String),
+    /// The detail does not have the facts of its kind.
+    #[error("the detail is not that of `{}`: {why}", kind.name())]
+    MalformedDetail {
+        /// The kind.
+        kind: EventKind,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is no such moment.
+    #[error("{0} microseconds since 1970 is not a possible time")]
+    ImpossibleTime(i64),
+}
+
+impl AuditEntry {
+    /// The row's hash: over a version byte and every field, the place and the predecessor's hash
+    /// included, each with its length.
+    pub fn hash(&self) -> Digest {
+        Canonical::new(1, "audit")
+            .number(self.seq)
+            .number(u64::try_from(self.at_us).unwrap_or(0))
+            .text(&self.kind)
+            .text(&self.actor_kind)
+            .maybe(self.actor_id.as_deref())
+            .text(&self.actor_name)
+            .maybe(self.request.as_deref())
+            .maybe(self.action.as_deref())
+            .maybe(self.target.as_deref())
+            .text(&self.detail)
+            .bytes(self.previous.bytes())
+            .digest()
+    }
+
+    /// Gives an event its place after the row with this place, time and hash. Fails where the detail
+    /// cannot be written as JSON.
+    pub fn after(
+        last: (u64, i64, Digest),
+        event: &AuditEvent,
+        now: Time,
+    ) -> Result<Self, serde_json::Error> {
+        let (seq, at_us, previous) = last;
+        Ok(Self {
+            seq: seq + 1,
+            at_us: now.timestamp_micros().max(at_us),
+            kind: event.kind().name().to_owned(),
+            actor_kind: event.actor.kind().to_owned(),
+            actor_id: event.actor.id(),
+            actor_name: event.actor.name().to_owned(),
+            request: event.request.map(|id| id.to_string()),
+            action: event.action.clone(),
+            target: event.target.clone(),
+            detail: event.detail.to_stored()?,
+            previous,
+        })
+    }
+
+    /// When it was written.
+    pub fn time(&self) -> Result<Time, UnreadableEntry> {
+        Time::from_timestamp_micros(self.at_us)
+            .ok_or_else(|| self.unreadable(EntryProblem::ImpossibleTime(self.at_us)))
+    }
+
+    /// What happened: kind and detail, put together again.
+    pub fn typed_detail(&self) -> Result<AuditDetail, UnreadableEntry> {
+        let kind = EventKind::parse(&self.kind)
+            .ok_or_else(|| self.unreadable(EntryProblem::UnknownKind(self.kind.clone())))?;
+        AuditDetail::from_stored(kind, &self.detail).map_err(|error| {
+            self.unreadable(EntryProblem::MalformedDetail { kind, why: error.to_string() })
+        })
+    }
+
+    const fn unreadable(&self, problem: EntryProblem) -> UnreadableEntry {
+        UnreadableEntry { seq: self.seq, problem }
+    }
+}

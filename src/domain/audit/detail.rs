@@ -1,0 +1,117 @@
+//! What an audit event says beside who, when and on what: for each kind its facts, as a type that is
+//! written and read through serde.
+//!
+//! The chain hashes the stored text, so a field's name, its place and its form are fixed for good.
+//! A field that was added later has a default: rows from before have to be read, too.
+
+use serde::Serialize;
+
+use super::kind::EventKind;
+
+pub mod accounts;
+pub mod dispatch;
+pub mod outcome;
+pub mod request;
+mod stored_form;
+pub mod system;
+
+use accounts::{
+    DisabledPersonFacts, MailFacts, NewAgentFacts, NewPersonFacts, NoFacts, OnCallFacts,
+    RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts, TokenFacts,
+};
+use dispatch::{
+    AnswerFacts, ClaimFacts, HoldFacts, MissedTraceFacts, OutcomesFacts, ResolutionFacts,
+    ResumeFacts, RevertFacts,
+};
+use request::{
+    ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, EndFacts, RedecisionFacts,
+    RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts, SubmissionFacts,
+    WithdrawalFacts,
+};
+use system::{AuditReadFacts, PolicySetFacts, StartFacts, SwitchFacts};
+
+/// Each kind of event with the type of its facts.
+macro_rules! details {
+    ($($kind:ident($facts:ty)),+ $(,)?) => {
+        /// What happened: one variant for each [`EventKind`], with its facts.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        pub enum AuditDetail {
+            $(
+                #[doc = concat!("See [`EventKind::", stringify!($kind), "`].")]
+                $kind($facts),
+            )+
+        }
+
+        impl AuditDetail {
+            /// The kind of event, which is stored beside the detail.
+            pub const fn kind(&self) -> EventKind {
+                match self {
+                    $(Self::$kind(_) => EventKind::$kind,)+
+                }
+            }
+
+            /// Reads the stored detail of an event of this kind.
+            pub fn from_stored(kind: EventKind, text: &str) -> Result<Self, serde_json::Error> {
+                match kind {
+                    $(EventKind::$kind => serde_json::from_str(text).map(Self::$kind),)+
+                }
+            }
+        }
+    };
+}
+
+details! {
+    ProposalRefused(RefusalFacts),
+    AsksThrottled(RefusalFacts),
+    RequestAsked(Box<SubmissionFacts>),
+    VoteApproved(ApprovalFacts),
+    GlassBroken(BreakGlassFacts),
+    RequestRejected(RejectionFacts),
+    VoteRetracted(RetractionFacts),
+    VoteRefused(RefusedVoteFacts),
+    CommentAdded(CommentFacts),
+    Reviewed(ReviewFacts),
+    RequestCancelled(CancellationFacts),
+    RequestExpired(EndFacts),
+    RequestRedecided(RedecisionFacts),
+    RequestWithdrawn(WithdrawalFacts),
+    DispatchClaimed(ClaimFacts),
+    DispatchHeld(HoldFacts),
+    DispatchAnswered(AnswerFacts),
+    DispatchResumed(ResumeFacts),
+    DispatchRecovered(OutcomesFacts),
+    EvidenceSeen(OutcomesFacts),
+    EvidenceMissed(MissedTraceFacts),
+    ResponseReverted(RevertFacts),
+    OutcomeResolved(ResolutionFacts),
+    SignedIn(SignInFacts),
+    SignInRefused(RefusedSignInFacts),
+    SignedOut(NoFacts),
+    PersonAdded(NewPersonFacts),
+    PersonDisabled(DisabledPersonFacts),
+    RoleChanged(RoleFacts),
+    OnCallChanged(OnCallFacts),
+    MailChanged(MailFacts),
+    SessionsEnded(SessionsFacts),
+    PasswordReset(NoFacts),
+    PasswordChanged(NoFacts),
+    AgentAdded(NewAgentFacts),
+    ScopesChanged(ScopesFacts),
+    TokenRotated(TokenFacts),
+    AgentRevoked(NoFacts),
+    Frozen(SwitchFacts),
+    ReleaseAsked(SwitchFacts),
+    Unfrozen(SwitchFacts),
+    PolicyActivated(PolicySetFacts),
+    PolicyRefused(RefusalFacts),
+    Started(StartFacts),
+    AuditRead(AuditReadFacts),
+}
+
+impl AuditDetail {
+    /// The text that is stored and hashed.
+    pub fn to_stored(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}

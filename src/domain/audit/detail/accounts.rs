@@ -1,0 +1,165 @@
+//! The facts of what happens to people, agents and their sessions. Never a password or a token.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::stored_form::full_time;
+use crate::domain::{
+    Time,
+    action::ActionKind,
+    actor::Role,
+    id::{AgentId, PersonId},
+};
+
+/// Who, when and on what say everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoFacts {}
+
+/// A person signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SignInFacts {
+    /// In a session that goes on, for one act that requires a recent password.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub password_given_again: bool,
+}
+
+/// A sign-in failed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RefusedSignInFacts {
+    /// The code for the set-up was wrong.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub set_up: bool,
+}
+
+/// A person was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPersonFacts {
+    /// The role.
+    pub role: Role,
+    /// The id.
+    pub id: PersonId,
+    /// The address for notifications.
+    pub mail: Option<String>,
+}
+
+/// A person was disabled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisabledPersonFacts {
+    /// The role; none in rows of the first version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// A person got another role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleFacts {
+    /// The new role.
+    pub role: Role,
+    /// The old role.
+    pub before: Role,
+    /// How many sessions ended with it.
+    pub sessions: u64,
+}
+
+/// A person went on call, or off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnCallFacts {
+    /// Whether the person is on call now.
+    pub on_call: bool,
+    /// Whether the person was on call before.
+    pub before: bool,
+}
+
+/// A person's address for notifications changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailFacts {
+    /// The new address.
+    pub mail: Option<String>,
+    /// The old address.
+    pub before: Option<String>,
+}
+
+/// An admin ended a person's sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionsFacts {
+    /// How many there were.
+    pub sessions: u64,
+}
+
+/// An agent was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAgentFacts {
+    /// The name of the person who owns it.
+    pub owner: String,
+    /// The id.
+    pub id: AgentId,
+    /// What it may request; empty in rows of the first version.
+    #[serde(default)]
+    pub scopes: Scopes,
+}
+
+/// The actions that an agent may request were changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopesFacts {
+    /// What it may request now.
+    pub scopes: Scopes,
+    /// What it could request before.
+    pub before: Scopes,
+}
+
+/// An agent got a new token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    /// The person who issued the new token; none where the command line did.
+    pub issuer: Option<PersonId>,
+    /// The old token.
+    pub before: OldTokenFacts,
+}
+
+/// A token that is no longer valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldTokenFacts {
+    /// The person who issued it; none where the command line did.
+    pub issuer: Option<PersonId>,
+    /// When.
+    #[serde(with = "full_time")]
+    pub issued_at: Time,
+}
+
+/// The actions that an agent may request: "`block_ip`, `disable_account`".
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Scopes(pub Vec<ActionKind>);
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|kind| kind.name()).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl From<Scopes> for String {
+    fn from(scopes: Scopes) -> Self {
+        scopes.to_string()
+    }
+}
+
+impl TryFrom<String> for Scopes {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let read =
+            |name| ActionKind::parse(name).ok_or_else(|| format!("`{name}` is not an action"));
+        text.split(", ")
+            .filter(|name| !name.is_empty())
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}

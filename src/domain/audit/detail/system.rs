@@ -1,0 +1,99 @@
+//! The facts of what concerns the broker as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{digest::Digest, kill_switch::Extent};
+
+/// The kill switch was thrown, or one of its two keys turned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredSwitch", into = "StoredSwitch")]
+pub struct SwitchFacts {
+    /// Why.
+    pub reason: String,
+    /// How much is stopped.
+    pub extent: Extent,
+}
+
+/// [`SwitchFacts`] as it is stored. In rows of the first version the switch stops everything and says
+/// nothing of it.
+#[derive(Serialize, Deserialize)]
+struct StoredSwitch {
+    reason: String,
+    extent: Option<String>,
+    #[serde(default)]
+    name: String,
+}
+
+impl From<SwitchFacts> for StoredSwitch {
+    fn from(SwitchFacts { reason, extent }: SwitchFacts) -> Self {
+        let name = extent.name().to_owned();
+        Self { reason, extent: Some(extent.kind().to_owned()), name }
+    }
+}
+
+impl TryFrom<StoredSwitch> for SwitchFacts {
+    type Error = String;
+
+    fn try_from(StoredSwitch { reason, extent, name }: StoredSwitch) -> Result<Self, String> {
+        let extent = match extent {
+            None => Extent::Everything,
+            Some(kind) => Extent::parse(&kind, &name).map_err(|invalid| invalid.to_string())?,
+        };
+        Ok(Self { reason, extent })
+    }
+}
+
+/// A policy set became the active one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySetFacts {
+    /// The hash of the set that was active before.
+    pub before: Option<Digest>,
+    /// How many policies the new set has.
+    pub policies: u64,
+}
+
+/// The broker started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartFacts {
+    /// The version of the program.
+    pub version: String,
+    /// The hash of the configuration file.
+    pub configuration_sha256: Digest,
+    /// The managers: name and address. Rows of the first version have the address of the only one,
+    /// under another name.
+    #[serde(default)]
+    pub managers: Vec<(String, String)>,
+}
+
+/// Somebody read the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditReadFacts {
+    /// What was asked for.
+    pub filter: AuditReadFilter,
+    /// How many rows were shown.
+    pub rows: u64,
+}
+
+/// What somebody who reads the audit asked for, times aside.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditReadFilter {
+    /// The kind of event, or the part before its dot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The name or id of a person or agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// An endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The address, account, person or agent acted on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// A request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// A policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+}

@@ -1,0 +1,162 @@
+//! The kinds of audit events: the words in the store, on the page and in filters.
+
+use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
+
+use crate::domain::all_variants;
+
+/// Everything that can be written to the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
+#[strum(const_into_str)]
+pub enum EventKind {
+    /// An authenticated agent sent something that is not a proposal.
+    #[strum(serialize = "proposal.refused")]
+    ProposalRefused,
+    /// An agent exceeded its request limit. Written at most once a minute.
+    #[strum(serialize = "proposal.throttled")]
+    AsksThrottled,
+    /// A proposal became a request: denied, pending, or approved by policy.
+    #[strum(serialize = "request.asked")]
+    RequestAsked,
+    /// A person approved.
+    #[strum(serialize = "vote.approved")]
+    VoteApproved,
+    /// A lead on call let it run without the people who were missing.
+    #[strum(serialize = "vote.broke_glass")]
+    GlassBroken,
+    /// A person rejected.
+    #[strum(serialize = "request.rejected")]
+    RequestRejected,
+    /// A person took an approval back.
+    #[strum(serialize = "vote.retracted")]
+    VoteRetracted,
+    /// A vote was refused.
+    #[strum(serialize = "vote.refused")]
+    VoteRefused,
+    /// A person commented without voting.
+    #[strum(serialize = "request.commented")]
+    CommentAdded,
+    /// A person reviewed a break-glass approval.
+    #[strum(serialize = "request.reviewed")]
+    Reviewed,
+    /// The agent or its owner ended the request.
+    #[strum(serialize = "request.cancelled")]
+    RequestCancelled,
+    /// Its time ran out.
+    #[strum(serialize = "request.expired")]
+    RequestExpired,
+    /// Policy was evaluated again and the state changed.
+    #[strum(serialize = "request.redecided")]
+    RequestRedecided,
+    /// Policy or facts no longer allow it.
+    #[strum(serialize = "request.withdrawn")]
+    RequestWithdrawn,
+    /// The worker claimed it and recorded the first attempt.
+    #[strum(serialize = "dispatch.claimed")]
+    DispatchClaimed,
+    /// The worker cannot claim it yet.
+    #[strum(serialize = "dispatch.held")]
+    DispatchHeld,
+    /// The manager answered an attempt, or it is known that it will not.
+    #[strum(serialize = "dispatch.answered")]
+    DispatchAnswered,
+    /// After a wait, the next attempt was recorded, or the wait was given up.
+    #[strum(serialize = "dispatch.resumed")]
+    DispatchResumed,
+    /// After a restart, an attempt without an answer was closed.
+    #[strum(serialize = "dispatch.recovered")]
+    DispatchRecovered,
+    /// Traces of a response were seen on endpoints.
+    #[strum(serialize = "evidence.seen")]
+    EvidenceSeen,
+    /// The wait for traces is over.
+    #[strum(serialize = "evidence.missed")]
+    EvidenceMissed,
+    /// Another request took it back.
+    #[strum(serialize = "response.reverted")]
+    ResponseReverted,
+    /// A person recorded what happened where it was unknown.
+    #[strum(serialize = "outcome.resolved")]
+    OutcomeResolved,
+    /// Somebody signed in.
+    #[strum(serialize = "session.signed_in")]
+    SignedIn,
+    /// A sign-in failed.
+    #[strum(serialize = "session.refused")]
+    SignInRefused,
+    /// Somebody signed out.
+    #[strum(serialize = "session.signed_out")]
+    SignedOut,
+    /// A person was added.
+    #[strum(serialize = "person.added")]
+    PersonAdded,
+    /// A person was disabled.
+    #[strum(serialize = "person.disabled")]
+    PersonDisabled,
+    /// A person got another role.
+    #[strum(serialize = "person.role_changed")]
+    RoleChanged,
+    /// A person went on call, or off.
+    #[strum(serialize = "person.on_call_changed")]
+    OnCallChanged,
+    /// A person's mail address for notifications was changed.
+    #[strum(serialize = "person.mail_changed")]
+    MailChanged,
+    /// An admin ended a person's sessions.
+    #[strum(serialize = "person.sessions_ended")]
+    SessionsEnded,
+    /// An admin reset a person's password.
+    #[strum(serialize = "person.password_reset")]
+    PasswordReset,
+    /// A person changed their own password.
+    #[strum(serialize = "person.password_changed")]
+    PasswordChanged,
+    /// An agent was added.
+    #[strum(serialize = "agent.added")]
+    AgentAdded,
+    /// The actions that an agent may request were changed.
+    #[strum(serialize = "agent.scopes_changed")]
+    ScopesChanged,
+    /// An agent got a new token; the old one is no longer valid.
+    #[strum(serialize = "agent.rotated")]
+    TokenRotated,
+    /// An agent's token was revoked.
+    #[strum(serialize = "agent.revoked")]
+    AgentRevoked,
+    /// The kill switch was thrown.
+    #[strum(serialize = "kill_switch.frozen")]
+    Frozen,
+    /// The first of two people asked to release the kill switch.
+    #[strum(serialize = "kill_switch.release_asked")]
+    ReleaseAsked,
+    /// The kill switch was released.
+    #[strum(serialize = "kill_switch.unfrozen")]
+    Unfrozen,
+    /// A policy set became the active one.
+    #[strum(serialize = "policy.activated")]
+    PolicyActivated,
+    /// A policy set was refused; the active one stays.
+    #[strum(serialize = "policy.refused")]
+    PolicyRefused,
+    /// The broker started: version and configuration.
+    #[strum(serialize = "broker.started")]
+    Started,
+    /// Somebody read the audit.
+    #[strum(serialize = "audit.read")]
+    AuditRead,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; Self::COUNT] = all_variants(Self::VARIANTS);
+
+    /// The word in the store, on the page, in filters.
+    pub const fn name(self) -> &'static str {
+        self.into_str()
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        name.parse().ok()
+    }
+}

@@ -1,0 +1,252 @@
+//! One sentence for each kind of event, after the name of whoever caused it.
+
+use crate::domain::{
+    action::with_count,
+    audit::{
+        AuditDetail,
+        detail::{
+            dispatch::{AnswerFacts, CallFacts, ResumeFacts},
+            outcome::EndpointOutcome,
+            request::{DecisionFacts, VerdictName, WithdrawalFacts},
+        },
+    },
+    endpoint::EndpointId,
+    facts::Verb,
+};
+
+/// Up to this many endpoints are named; more are counted.
+const NAMED_MAX: usize = 12;
+
+/// What happened, in our words, and what somebody wrote of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sentence {
+    pub(super) summary: String,
+    /// What somebody wrote, or a reason; may be empty.
+    pub(super) quote: String,
+}
+
+impl Sentence {
+    fn new(summary: impl Into<String>, quote: String) -> Self {
+        Self { summary: summary.into(), quote }
+    }
+}
+
+impl From<&str> for Sentence {
+    fn from(summary: &str) -> Self {
+        Self::new(summary, String::new())
+    }
+}
+
+impl From<String> for Sentence {
+    fn from(summary: String) -> Self {
+        Self::new(summary, String::new())
+    }
+}
+
+/// Puts what happened into words.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
+pub(super) fn sentence(detail: AuditDetail) -> Sentence {
+    match detail {
+        AuditDetail::ProposalRefused(facts) => {
+            Sentence::new("sent a proposal that was refused", facts.why)
+        }
+        AuditDetail::AsksThrottled(facts) => {
+            let summary = "exceeded its request limit; further requests were ignored";
+            Sentence::new(summary, facts.why)
+        }
+        AuditDetail::RequestAsked(facts) => {
+            let verdict = verdict_text(&facts.decision);
+            let summary = format!("requested: {}; {verdict}, now {}", facts.effect, facts.state);
+            Sentence::new(summary, facts.decision.why)
+        }
+        AuditDetail::VoteApproved(facts) => {
+            Sentence::new(format!("approved, now {}", facts.state), facts.comment)
+        }
+        AuditDetail::GlassBroken(facts) => {
+            Sentence::new(format!("broke the glass, now {}", facts.state), facts.reason)
+        }
+        AuditDetail::RequestRejected(facts) => Sentence::new("rejected it", facts.reason),
+        AuditDetail::VoteRetracted(facts) => {
+            format!("took their approval back, now {}", facts.state).into()
+        }
+        AuditDetail::VoteRefused(facts) => {
+            let tried =
+                if facts.verb == Verb::BreakGlass { "break the glass" } else { facts.verb.name() };
+            Sentence::new(format!("tried to {tried} and was refused"), facts.why)
+        }
+        AuditDetail::CommentAdded(facts) => Sentence::new("commented", facts.comment),
+        AuditDetail::Reviewed(facts) => {
+            Sentence::new("reviewed the break-glass approval", facts.finding)
+        }
+        AuditDetail::RequestCancelled(facts) => Sentence::new("cancelled it", facts.reason),
+        AuditDetail::RequestExpired(facts) => {
+            Sentence::new("closed it because its time ran out", facts.reason)
+        }
+        AuditDetail::RequestRedecided(facts) => {
+            let verdict = verdict_text(&facts.decision);
+            Sentence::new(
+                format!("evaluated it again: {verdict}, now {}", facts.state),
+                facts.cause,
+            )
+        }
+        AuditDetail::RequestWithdrawn(facts) => Sentence::new(
+            "withdrew it",
+            match facts {
+                WithdrawalFacts::ByPolicy(facts) => facts.decision.why,
+                WithdrawalFacts::ByFacts(facts) => facts.reason,
+            },
+        ),
+        AuditDetail::DispatchClaimed(facts) => call(&facts.attempt).into(),
+        AuditDetail::DispatchResumed(facts) => match facts {
+            ResumeFacts::Call { attempt, .. } => call(&attempt).into(),
+            ResumeFacts::Stopped { why, .. } => {
+                Sentence::new("stopped waiting; nothing more will be sent", why)
+            }
+        },
+        AuditDetail::DispatchHeld(facts) => Sentence::new("cannot send it yet", facts.why),
+        AuditDetail::DispatchAnswered(facts) => match facts {
+            AnswerFacts::Call(facts) => {
+                let outcomes = list(facts.settled.as_ref().unwrap_or(&facts.outcomes));
+                let summary = format!("received an answer{outcomes}, now {}", facts.state);
+                Sentence::new(summary, facts.answer)
+            }
+            AnswerFacts::AllDisconnected(facts) => {
+                format!("could not send it{}, now {}", list(&facts.outcomes), facts.state).into()
+            }
+        },
+        AuditDetail::DispatchRecovered(facts) => {
+            format!("restarted and closed what was in progress{}", list(&facts.outcomes)).into()
+        }
+        AuditDetail::EvidenceSeen(facts) => format!("found traces{}", list(&facts.outcomes)).into(),
+        AuditDetail::EvidenceMissed(facts) => {
+            let what = if facts.looked {
+                "looked for traces and found none"
+            } else {
+                "did not look for traces, because no evidence source is configured"
+            };
+            format!("{what}{}", list(&facts.outcomes)).into()
+        }
+        AuditDetail::ResponseReverted(facts) => {
+            format!("sent the request that takes it back{}", list(&facts.outcomes)).into()
+        }
+        AuditDetail::OutcomeResolved(facts) => {
+            Sentence::new(format!("recorded what happened{}", list(&facts.outcomes)), facts.reason)
+        }
+        AuditDetail::SignedIn(facts) => {
+            let again = facts.password_given_again;
+            if again { "entered the password again".into() } else { "signed in".into() }
+        }
+        AuditDetail::SignInRefused(facts) => {
+            let what =
+                if facts.set_up { "entered a wrong set-up code" } else { "could not sign in" };
+            what.into()
+        }
+        AuditDetail::SignedOut(_) => "signed out".into(),
+        AuditDetail::PersonAdded(facts) => format!("added a person as {}", facts.role).into(),
+        AuditDetail::PersonDisabled(_) => "disabled a person".into(),
+        AuditDetail::RoleChanged(facts) => {
+            format!("changed a person's role to {}", facts.role).into()
+        }
+        AuditDetail::OnCallChanged(facts) => {
+            if facts.on_call {
+                "put a person on call".into()
+            } else {
+                "took a person off call".into()
+            }
+        }
+        AuditDetail::MailChanged(_) => "changed a person's address for notifications".into(),
+        AuditDetail::SessionsEnded(_) => "ended a person's sessions".into(),
+        AuditDetail::PasswordReset(_) => "reset a person's password".into(),
+        AuditDetail::PasswordChanged(_) => "changed their password".into(),
+        AuditDetail::AgentAdded(facts) => format!("added an agent owned by {}", facts.owner).into(),
+        AuditDetail::ScopesChanged(facts) => {
+            format!("allowed an agent to request {}", facts.scopes).into()
+        }
+        AuditDetail::TokenRotated(_) => "gave an agent a new token".into(),
+        AuditDetail::AgentRevoked(_) => "revoked an agent's token".into(),
+        AuditDetail::Frozen(facts) => Sentence::new("threw the kill switch", facts.reason),
+        AuditDetail::ReleaseAsked(facts) => {
+            Sentence::new("asked to release the kill switch", facts.reason)
+        }
+        AuditDetail::Unfrozen(facts) => Sentence::new("released the kill switch", facts.reason),
+        AuditDetail::PolicyActivated(_) => "activated a policy set".into(),
+        AuditDetail::PolicyRefused(facts) => {
+            Sentence::new("tried to activate a policy set, which was refused", facts.why)
+        }
+        AuditDetail::Started(_) => "started".into(),
+        AuditDetail::AuditRead(facts) => {
+            format!("read the audit, {}", with_count(facts.rows, "row")).into()
+        }
+    }
+}
+
+/// What policy answered: "policy requires 2 people, one of them a senior or lead".
+pub(crate) fn verdict_text(decision: &DecisionFacts) -> String {
+    match (decision.verdict, &decision.needs) {
+        (VerdictName::Run, _) => "policy allows it to run".to_owned(),
+        (VerdictName::Approval, Some(needs)) => format!("policy requires {needs}"),
+        (VerdictName::Approval, None) => "policy requires approval".to_owned(),
+        (VerdictName::Deny, _) => "policy does not allow it to run".to_owned(),
+    }
+}
+
+fn call(call: &CallFacts) -> String {
+    let endpoints: Vec<_> = call.endpoints.iter().collect();
+    format!("recorded call {} to {} before making it", call.number, named(&endpoints))
+}
+
+fn named(ids: &[&EndpointId]) -> String {
+    if ids.len() <= NAMED_MAX {
+        return ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    }
+    with_count(u64::try_from(ids.len()).unwrap_or(0), "endpoint")
+}
+
+/// ": 001, 002 sent; 014 refused (1750)".
+fn list(outcomes: &[EndpointOutcome]) -> String {
+    let mut groups: Vec<(String, Vec<&EndpointId>)> = Vec::new();
+    for EndpointOutcome { endpoint, outcome, .. } in outcomes {
+        let mut name = outcome.name().replace('_', " ");
+        if let Some(code) = outcome.code() {
+            name = format!("{name} ({code})");
+        }
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, ids)) => ids.push(endpoint),
+            None => groups.push((name, vec![endpoint])),
+        }
+    }
+    let parts = groups.iter().map(|(outcome, ids)| format!("{} {outcome}", named(ids)));
+    let parts = parts.collect::<Vec<_>>().join("; ");
+    if parts.is_empty() { parts } else { format!(": {parts}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::EventKind;
+
+    fn read(kind: EventKind, detail: &str) -> Sentence {
+        sentence(AuditDetail::from_stored(kind, detail).unwrap())
+    }
+
+    #[test]
+    fn our_words_and_those_of_others_stay_apart() {
+        let detail = r#"{"role":"lead","reason":"approved, now settled","allowed_by":[],
+            "digest":"0000000000000000000000000000000000000000000000000000000000000000",
+            "state":"rejected"}"#;
+        let said = read(EventKind::RequestRejected, detail);
+        assert_eq!(said, Sentence::new("rejected it", "approved, now settled".to_owned()));
+    }
+
+    #[test]
+    fn an_answered_call_says_what_became_of_its_endpoints() {
+        let detail = r#"{"attempt":"att_000000000000000000000000000003e8","answer":"200",
+            "outcomes":[{"endpoint":"001","outcome":"sent","code":null,"detail":""},
+            {"endpoint":"002","outcome":"sent","code":null,"detail":""},
+            {"endpoint":"014","outcome":"refused","code":1750,"detail":"off"}],
+            "next":null,"settled":null,"state":"dispatching"}"#;
+        let said = read(EventKind::DispatchAnswered, detail);
+        let summary = "received an answer: 001, 002 sent; 014 refused (1750), now dispatching";
+        assert_eq!(said, Sentence::new(summary, "200".to_owned()));
+    }
+}

@@ -1,0 +1,278 @@
+//! The rows that transitions of a request write.
+
+use chrono::TimeDelta;
+use countersign::domain::{
+    action::Term,
+    actor::Actor,
+    decision::{Decision, Reason, Tally, Verdict},
+    digest::Digest,
+    endpoint::{EndpointId, SkipReason},
+    evidence::{Evidence, Sighting, Sign},
+    id::RequestId,
+    lifecycle::{DispatchReport, Finding, Next, Reevaluation, Transition},
+    request::{Outcome, Request, Requester, Skipped, State},
+};
+use expect_test::expect_file;
+use uuid::Uuid;
+
+use super::Rows;
+use crate::domain::lifecycle::fixtures::{
+    TWO_PEOPLE, Who, agent, all_sent, answer, asked, attempt_id, ballot, claimed, decision,
+    drafted, endpoint_id, fresh, minute, order,
+};
+
+const WINDOW: TimeDelta = TimeDelta::seconds(60);
+/// A reviewer is late after this many minutes.
+const LATE: i64 = 3 * 24 * 60;
+const SPECIAL: &str = "\"quoted\" \\ line\nbreak, tab\t, é, \u{202E}, \u{1}";
+
+impl Rows {
+    fn moved(&mut self, name: &str, transition: Transition) -> Request {
+        self.add(name, transition.event(), minute(i64::try_from(self.0.len()).unwrap()));
+        transition.into_request()
+    }
+}
+
+pub(super) fn rows() -> Rows {
+    let mut rows = Rows::default();
+    submitted(&mut rows);
+    voted(&mut rows);
+    ended(&mut rows);
+    dispatched(&mut rows);
+    waited(&mut rows);
+    observed(&mut rows);
+    reverted(&mut rows);
+    resolved(&mut rows);
+    rows
+}
+
+fn submit(rows: &mut Rows, name: &str, draft: Request) {
+    rows.moved(name, draft.submit(minute(75), minute(0)));
+}
+
+fn submitted(rows: &mut Rows) {
+    submit(rows, "submitted, policy lets it run", drafted(Verdict::Run));
+    submit(rows, "submitted, people are needed", drafted(TWO_PEOPLE));
+    let mut denied = drafted(Verdict::Deny);
+    denied.decision.errors = vec!["`x` does not exist".to_owned()];
+    denied.decision.reasons.clear();
+    submit(rows, "submitted, denied with an error", denied);
+    let mut skipping =
+        drafted(Verdict::Approval(Tally { people: 3, analyst: 3, senior: 2, lead: 1 }));
+    let endpoint = skipping.targets.pop().unwrap().endpoint;
+    skipping.skipped = vec![Skipped { endpoint, reason: SkipReason::NotActive("gone".to_owned()) }];
+    skipping.claim.reason = SPECIAL.to_owned();
+    skipping.claim.alert_id = Some("1763800000.10001".to_owned());
+    skipping.claim.confidence = None;
+    skipping.alert.found = true;
+    skipping.term = Term::Permanent;
+    skipping.decision = everything(skipping.decision.verdict);
+    submit(rows, "submitted, with all that can be said", skipping);
+    let mut undo = drafted(Verdict::Run);
+    undo.undoes = Some(other());
+    let sam = Who::Senior.person();
+    undo.asked_by = Some(Requester { person: sam.id, name: sam.name, role: sam.role });
+    submit(rows, "submitted, an undo that a person asked for", undo);
+}
+
+/// Policy's answer with everything that it can hold.
+fn everything(verdict: Verdict) -> Decision {
+    let reason =
+        |policy: &str, why: &str| Reason { policy: policy.to_owned(), why: why.to_owned() };
+    Decision {
+        reasons: vec![reason("a.b", SPECIAL), reason("c", "because of c")],
+        kept_out: vec![(endpoint_id("003"), vec![reason("d", "because of d")])],
+        tally: Tally { people: 2, analyst: 2, senior: 1, lead: 1 },
+        break_glass: true,
+        ..decision(verdict)
+    }
+}
+
+fn other() -> RequestId {
+    RequestId::from(Uuid::from_u128(77))
+}
+
+fn voted(rows: &mut Rows) {
+    let request = asked(TWO_PEOPLE);
+    let vote = ballot(Who::Analyst, &request, SPECIAL);
+    let one = request.approve(vote, &answer(true), fresh(TWO_PEOPLE, 1)).unwrap();
+    let one = rows.moved("approved, more are needed", one);
+    let back = one.clone().retract(&Who::Analyst.person(), &answer(true), fresh(TWO_PEOPLE, 2));
+    rows.moved("retracted", back.unwrap());
+    let vote = ballot(Who::Senior, &one, "");
+    let two = one.approve(vote, &answer(true), fresh(Verdict::Run, 2)).unwrap();
+    rows.moved("approved, it may run", two);
+
+    let request = asked(TWO_PEOPLE);
+    let mut lead = ballot(Who::Lead, &request, "nobody can be reached");
+    lead.person.on_call = true;
+    let prefix = request.digest.prefix();
+    let run = Reevaluation { run: everything(Verdict::Run), ..fresh(Verdict::Run, 1) };
+    let broken = request.break_glass(lead, &prefix, &answer(true), run).unwrap();
+    let broken = rows.moved("broke the glass", broken);
+    let over = Request { state: State::Settled { at: minute(5) }, ..broken };
+    for (name, now) in [("reviewed", 9), ("reviewed too late", LATE)] {
+        let sam = Who::Senior.person();
+        let done = over.clone().review(&sam, "it was needed", &answer(true), minute(now));
+        rows.moved(name, done.unwrap());
+    }
+}
+
+fn ended(rows: &mut Rows) {
+    let request = asked(TWO_PEOPLE);
+    let vote = ballot(Who::Lead, &request, "a test of ours");
+    rows.moved("rejected", request.reject(vote, &answer(true), minute(1)).unwrap());
+    let by_agent = Actor::from(&agent());
+    let cancelled = asked(TWO_PEOPLE).cancel(by_agent, "not needed", &answer(true), minute(1));
+    rows.moved("cancelled", cancelled.unwrap());
+    let by_owner = Actor::from(&Who::Owner.person());
+    let cancelled = asked(TWO_PEOPLE).cancel(by_owner, "", &answer(true), minute(1));
+    rows.moved("cancelled without a reason", cancelled.unwrap());
+    rows.moved("expired while pending", asked(TWO_PEOPLE).expire(minute(60)).unwrap());
+    let held = asked(Verdict::Run).hold("the manager is away".to_owned()).unwrap();
+    let held = rows.moved("held", held);
+    rows.moved("expired while held", held.expire(minute(75)).unwrap());
+    let cause = "the policy set changed";
+    for (name, verdict) in [
+        ("decided again, it may run", Verdict::Run),
+        ("decided again and withdrawn", Verdict::Deny),
+    ] {
+        let again = asked(TWO_PEOPLE).redecide(fresh(verdict, 1), cause).unwrap().unwrap();
+        rows.moved(name, again);
+    }
+    let withdrawn = asked(Verdict::Run).withdraw("another machine".to_owned(), minute(1));
+    rows.moved("withdrawn", withdrawn.unwrap());
+}
+
+fn lost(ids: &[&str]) -> Vec<(EndpointId, String)> {
+    ids.iter().map(|id| (endpoint_id(id), "no longer connected".to_owned())).collect()
+}
+
+fn dispatched(rows: &mut Rows) {
+    let request = asked(Verdict::Run);
+    let order_one = order(&request, &["001"]);
+    let (moved, _) =
+        request.claim(order_one, &lost(&["002", "003"]), fresh(Verdict::Run, 1), false).unwrap();
+    rows.moved("claimed, some are no longer connected", moved);
+    let none_left =
+        asked(Verdict::Run).end_disconnected(&lost(&["001", "002", "003"]), minute(1)).unwrap();
+    rows.moved("ended, none is connected any more", none_left);
+    let first = rows.moved("claimed", claimed().0);
+    let refused = Outcome::Refused { code: Some(1750), message: "is off".to_owned() };
+    let report = DispatchReport {
+        outcomes: vec![(endpoint_id("001"), refused), (endpoint_id("002"), Outcome::Sent)],
+        summary: SPECIAL.to_owned(),
+        confirm_within: Some(WINDOW),
+    };
+    let next = |frozen| {
+        let order = order(&first, &["003"]);
+        Next::Order { order, run: decision(Verdict::Run), frozen }
+    };
+    for (name, next) in [
+        ("answered, the next call follows", next(false)),
+        ("answered, the next call is not allowed", next(true)),
+        ("answered, the next call must wait", Next::Wait),
+        ("answered, no call follows", Next::Stop { why: "enough".to_owned() }),
+    ] {
+        let (moved, _) = first.clone().answered(attempt_id(0), &report, next, minute(2)).unwrap();
+        rows.moved(name, moved);
+    }
+    let nothing = DispatchReport { summary: "429: busy".to_owned(), ..all_sent(&[]) };
+    let (moved, _) =
+        first.clone().answered(attempt_id(0), &nothing, Next::Wait, minute(2)).unwrap();
+    rows.moved("answered, surely nothing was sent", moved);
+    let unknown = Outcome::Unknown { why: "time-out".to_owned() };
+    let not_sent = Outcome::NotSent { why: "not in the answer".to_owned() };
+    let report = DispatchReport {
+        outcomes: vec![(endpoint_id("001"), unknown), (endpoint_id("002"), not_sent)],
+        ..nothing
+    };
+    let (moved, _) = first.answered(attempt_id(0), &report, next_stop(), minute(2)).unwrap();
+    rows.moved("answered, unknown and not sent", moved);
+}
+
+fn next_stop() -> Next {
+    Next::Stop { why: "enough".to_owned() }
+}
+
+fn waited(rows: &mut Rows) {
+    let first = claimed().0.into_request();
+    let recovered = first.clone().recover(None, minute(3)).unwrap();
+    rows.moved("recovered", recovered);
+    let (waits, _) =
+        first.answered(attempt_id(0), &all_sent(&["001", "002"]), Next::Wait, minute(2)).unwrap();
+    let waits = waits.into_request();
+    let order = order(&waits, &["003"]);
+    let next = Next::Order { order, run: decision(Verdict::Run), frozen: false };
+    rows.moved("resumed", waits.clone().resume(next, minute(3)).unwrap().0);
+    rows.moved("resumed and stopped", waits.resume(next_stop(), minute(3)).unwrap().0);
+}
+
+/// All three were sent.
+fn sent(confirm_within: Option<TimeDelta>) -> Request {
+    let request = asked(Verdict::Run);
+    let order = order(&request, &["001", "002", "003"]);
+    let request = request.claim(order, &[], fresh(Verdict::Run, 1), false).unwrap().0;
+    let report = DispatchReport { confirm_within, ..all_sent(&["001", "002", "003"]) };
+    let done = request.into_request().answered(attempt_id(0), &report, next_stop(), minute(2));
+    done.unwrap().0.into_request()
+}
+
+fn sighting(request: &Request, endpoint: &str, seen: Sign, doubt: Option<&str>) -> Sighting {
+    let evidence = Evidence {
+        index: "wazuh-alerts-4.x-2027.01.15".to_owned(),
+        alert: format!("alert-{endpoint}"),
+        rule: "651".to_owned(),
+        at: minute(3) + TimeDelta::microseconds(123_456),
+    };
+    Sighting {
+        request: request.id,
+        attempt: attempt_id(0),
+        endpoint: endpoint_id(endpoint),
+        seen,
+        evidence,
+        doubt: doubt.map(str::to_owned),
+    }
+}
+
+fn observed(rows: &mut Rows) {
+    let request = sent(Some(WINDOW));
+    let seen = [
+        sighting(&request, "001", Sign::Started, None),
+        sighting(&request, "002", Sign::Started, Some("the firewall is off")),
+        sighting(&request, "003", Sign::Ended, None),
+    ];
+    rows.moved("seen", request.observed(&seen, Some(WINDOW), minute(4)).unwrap());
+    let missed = sent(Some(WINDOW)).evidence_missed(Some(WINDOW), minute(5)).unwrap();
+    let missed = rows.moved("not seen", missed);
+    let over = missed.evidence_missed(Some(WINDOW), minute(60)).unwrap();
+    rows.moved("not seen, its time is over", over);
+    rows.moved("nobody looked", sent(None).evidence_missed(None, minute(60)).unwrap());
+}
+
+fn reverted(rows: &mut Rows) {
+    let undone =
+        sent(Some(WINDOW)).reverted(other(), &[endpoint_id("001")], Some(WINDOW), minute(6));
+    let undone = rows.moved("reverted", undone.unwrap());
+    let seen = [sighting(&undone, "001", Sign::Ended, None)];
+    rows.moved("reverted and seen", undone.observed(&seen, Some(WINDOW), minute(7)).unwrap());
+}
+
+fn resolved(rows: &mut Rows) {
+    let open = sent(Some(WINDOW)).evidence_missed(Some(WINDOW), minute(5)).unwrap().into_request();
+    for (name, ruling) in
+        [("resolved, it was done", Finding::Done), ("resolved, it was not done", Finding::NotDone)]
+    {
+        let at = [endpoint_id("001"), endpoint_id("003")];
+        let found = (at.as_slice(), ruling, "iptables -L");
+        let done = open.clone().resolve(&Who::Senior.person(), found, &answer(true), minute(9));
+        rows.moved(name, done.unwrap());
+    }
+}
+
+#[test]
+fn rows_of_transitions_keep_their_bytes() {
+    // The request's digest is part of the rows: it is fixed, too.
+    assert_ne!(asked(Verdict::Run).digest, Digest::ZERO);
+    expect_file!["../../../golden/audit_transitions.txt"].assert_eq(&rows().text());
+}

@@ -1,0 +1,136 @@
+//! Rows that this program did not write: every door names the row and what is wrong with it, and the
+//! chain is verified all the same.
+
+use std::path::Path;
+
+use countersign::domain::{audit::AuditEntry, digest::Digest};
+use serde_json::{Value, json};
+use sqlx::{
+    ConnectOptions as _, Row as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
+
+use crate::harness::{World, program::Program};
+
+/// A day in 2027.
+const THEN: i64 = 1_800_000_000_000_000;
+
+/// Kind, detail, time, and what is said of the row.
+const BAD: [(&str, &str, i64, &str); 5] = [
+    ("no.such_kind", "{}", THEN, "`no.such_kind` is not a kind of event"),
+    (
+        "vote.approved",
+        r#"{"comment":"fine"}"#,
+        THEN,
+        "the detail is not that of `vote.approved`: missing field `role`",
+    ),
+    (
+        "evidence.seen",
+        r#"{"outcomes":[{"endpoint":"001","outcome":"cured","detail":""}],"state":"settled"}"#,
+        THEN,
+        "`cured` is not an outcome with these facts",
+    ),
+    ("session.signed_out", "no JSON", THEN, "the detail is not that of `session.signed_out`"),
+    ("session.signed_out", "{}", i64::MAX, "is not a possible time"),
+];
+
+async fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+/// Adds all of [`BAD`] to the chain, with the hashes that they ought to have. The place of the
+/// first.
+async fn add_bad_rows(path: &Path, request: Option<&str>) -> u64 {
+    let mut database = connect(path).await;
+    let last: SqliteRow = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    let first = u64::try_from(last.get::<i64, _>("seq")).unwrap() + 1;
+    let mut previous = Digest::parse(last.get("hash")).unwrap();
+    for (seq, (kind, detail, at_us, _)) in (first..).zip(BAD) {
+        let row = AuditEntry {
+            seq,
+            at_us,
+            kind: kind.to_owned(),
+            actor_kind: "system".to_owned(),
+            actor_id: None,
+            actor_name: "countersign".to_owned(),
+            request: request.map(str::to_owned),
+            action: None,
+            target: None,
+            detail: detail.to_owned(),
+            previous,
+        };
+        sqlx::query(
+            "INSERT INTO audit (seq, at, kind, actor_kind, actor_name, request_id, detail,
+                                previous, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(i64::try_from(seq).unwrap())
+        .bind(at_us)
+        .bind(&row.kind)
+        .bind(&row.actor_kind)
+        .bind(&row.actor_name)
+        .bind(&row.request)
+        .bind(&row.detail)
+        .bind(previous.to_string())
+        .bind(row.hash().to_string())
+        .execute(&mut database)
+        .await
+        .unwrap();
+        previous = row.hash();
+    }
+    first
+}
+
+/// What is said of each bad row, the place of the first given.
+fn problems(first: u64) -> impl Iterator<Item = (String, &'static str)> {
+    (first..).zip(BAD).map(|(seq, (.., problem))| (format!("audit row {seq}: "), problem))
+}
+
+fn assert_named(text: &str, first: u64) {
+    for (row, problem) in problems(first) {
+        let said = text.lines().find(|line| line.contains(&row));
+        let said = said.unwrap_or_else(|| panic!("{row} is missing: {text}"));
+        assert!(said.contains(problem), "{problem}: {said}");
+    }
+    assert!(!text.contains("1970-01-01"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_names_rows_that_cannot_be_read() {
+    let world = World::start().await;
+    let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    let id = asked.id();
+    let otto = world.person("otto").await;
+    let database = world.folder.path().join("countersign.db");
+    let first = add_bad_rows(&database, Some(&id)).await;
+    let request = otto.get(&format!("/requests/{id}")).await.html;
+    assert_named(&request, first);
+    // Once in the timeline of the request and once in that of its endpoint.
+    for (row, _) in problems(first) {
+        assert_eq!(request.matches(&row).count(), 2, "{row}: {request}");
+    }
+    let audit = otto.get("/audit").await.html;
+    assert_named(&audit, first);
+    // What is stored is shown as it is, and the rows before can be read.
+    assert!(audit.contains("no JSON") && audit.contains("signed in"), "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn command_line_names_rows_that_cannot_be_read() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let first = add_bad_rows(&program.path("countersign.db"), None).await;
+    assert_named(&program.done(&["audit", "query"]), first);
+    let rows = program.done(&["--json", "audit", "query", "--kind", "session"]);
+    let rows: Vec<Value> = serde_json::from_str(&rows).unwrap();
+    let of = |place: u64| rows.iter().find(|row| row["place"] == place).unwrap();
+    assert_eq!(of(first + 3)["detail"], "no JSON");
+    assert!(of(first + 3)["problem"].as_str().unwrap().starts_with("audit row"), "{rows:?}");
+    assert_eq!((&of(first + 4)["time"], &of(first + 4)["detail"]), (&Value::Null, &json!({})));
+    // The hashes are right: the chain is sound, whatever the rows say.
+    let verified = program.done(&["audit", "verify"]);
+    assert!(verified.contains("entries are sound"), "{verified}");
+}
