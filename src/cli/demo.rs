@@ -47,8 +47,9 @@ async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
     let operator = &demo.operator;
     let mut changes = demo.running.broker.changes();
     let mut seen = operator.audit_after(0).await?.last().map_or(0, |entry| entry.seq);
-    out.say(&demo.banner(), || demo.facts())?;
+    // A reader of the banner finds the first requests there.
     demo.ask().await?;
+    out.say(&demo.banner(), || demo.facts())?;
     let stop = stopped();
     tokio::pin!(stop);
     loop {

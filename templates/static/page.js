@@ -15,10 +15,11 @@
 
   // What the reader has begun is never thrown away: a field, an opened part, a selection.
   let begun = document.querySelector("[role=alert]") !== null;
-  document.addEventListener("input", () => { begun = true; });
+  document.addEventListener("input", () => { begun = true; keep(); });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("summary")) begun = true;
+    if (event.target.closest("summary")) { begun = true; keep(); }
   });
+  document.addEventListener("focusin", () => keep());
   // Nor is the place of a reader who uses the keyboard.
   const held = "input, textarea, select, :focus-visible";
   const busy = () =>
@@ -26,6 +27,7 @@
 
   let source = null;
   let leaving = false;
+  let loading = false;
   let lost = null;
   const close = () => {
     if (source) source.close();
@@ -34,7 +36,14 @@
   };
   const changed = (event) => {
     document.body.dataset.seen = event.lastEventId;
-    if (busy() || away()) { news.hidden = false; close(); } else { location.reload(); }
+    if (busy() || away()) { news.hidden = false; close(); } else { loading = true; location.reload(); }
+  };
+  // The page that comes has not arrived yet, and somebody begins on this one.
+  const keep = () => {
+    if (!loading || !busy()) return;
+    stop();
+    loading = leaving = false;
+    news.hidden = false;
   };
   // The browser asks again by itself, unless the answer was none that it understands, which may
   // come from a proxy before a server that starts.

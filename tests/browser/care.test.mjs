@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, stage } from "./stage.mjs";
+import { badge, confirmed, shows, stage } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -16,7 +16,7 @@ test("a lead on call breaks the glass, and somebody else reviews it", async () =
   const place = `/requests/${asked.request_id}`;
   const [bob, carol] = await Promise.all([scene.person("bob"), scene.person("carol")]);
   await scene.open(bob, place);
-  assert.equal(await bob.locator("#glass-typed").count(), 0);
+  await shows(bob.locator("#glass-typed"), 0);
   await scene.open(carol, place);
   await carol.click("summary:has-text('Break the glass')");
   const prefix = await carol.locator(".digest strong").textContent();
@@ -29,10 +29,10 @@ test("a lead on call breaks the glass, and somebody else reviews it", async () =
   await carol.locator("[role=alert]", { hasText: "digest" }).waitFor();
   assert.equal(await scene.state(asked.request_id), "pending");
   await glass(prefix);
-  await badge(carol, "settled");
+  await confirmed(carol);
   await carol.locator(".votes", { hasText: "broke the glass" }).waitFor();
   await carol.locator("#review", { hasText: "somebody else must review it" }).waitFor();
-  assert.equal(await carol.locator("#review form").count(), 0);
+  await shows(carol.locator("#review form"), 0);
   await scene.open(bob, "/in-force");
   const standing = bob.locator(".standing", { has: bob.locator(`a[href="${place}"]`) });
   await standing.locator("dd", { hasText: "carol (broke the glass)" }).waitFor();
@@ -42,7 +42,7 @@ test("a lead on call breaks the glass, and somebody else reviews it", async () =
   await bob.click("button:has-text('Record the review')");
   await bob.locator("#review", { hasText: "bob reviewed it" }).waitFor();
   await scene.open(bob, "/");
-  assert.equal(await bob.locator(`a[href="${place}#review"]`).count(), 0);
+  await shows(bob.locator(`a[href="${place}#review"]`), 0);
 });
 
 test("identical requests are looked at and approved together", async () => {
@@ -53,8 +53,8 @@ test("identical requests are looked at and approved together", async () => {
   await bob.locator(".card", { hasText: "Block 192.0.2.44" }).locator("a:has-text('together')").click();
   await bob.locator("h1", { hasText: "Identical requests" }).waitFor();
   const boxes = bob.locator("input[name=pick]");
-  assert.equal(await boxes.count(), 2);
-  assert.equal(await bob.locator("input[name=pick]:checked").count(), 0, "nothing is ticked beforehand");
+  await shows(boxes, 2);
+  await shows(bob.locator("input[name=pick]:checked"), 0, "nothing is ticked beforehand");
   for (const box of await boxes.all()) await box.check();
   await bob.click("button.approve");
   await bob.locator("h1", { hasText: "Inbox" }).waitFor();
@@ -70,8 +70,8 @@ test("a request alone offers nothing to look at together", async () => {
   await scene.ask({ srcip: "192.0.2.55", agent_ids: ["001"], duration_seconds: 3600 });
   const bob = await scene.person("bob");
   const card = bob.locator(".card", { hasText: "Block 192.0.2.55" });
-  assert.equal(await card.locator("h3").count(), 2);
-  assert.equal(await card.locator("a:has-text('together')").count(), 0);
+  await shows(card.locator("h3"), 2);
+  await shows(card.locator("a:has-text('together')"), 0);
 });
 
 test("a comment is no vote, and everybody who looks reads it", async () => {
@@ -108,11 +108,11 @@ test("one person stops an agent, two in two browsers let it go on", async () => 
   };
   await release(carol, "first of two");
   await carol.locator(".stop", { hasText: "A second person must confirm" }).waitFor();
-  assert.equal(await carol.locator(".stop form").count(), 0);
+  await shows(carol.locator(".stop form"), 0);
   assert.equal(await scene.state(id), "approved");
   await release(dora, "second of two");
   await dora.locator("section", { hasText: "Off. Approved requests are sent." }).waitFor();
-  assert.equal(await dora.locator(".frozen").count(), 0);
+  await shows(dora.locator(".frozen"), 0);
   await badge(bob, "settled");
 });
 

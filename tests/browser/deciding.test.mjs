@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, stage } from "./stage.mjs";
+import { badge, shows, stage } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -66,8 +66,8 @@ test("the same asked twice is one card, and each of its requests says what is it
   const other = await scene.ask({ srcip: "198.51.100.77", agent_ids: ["004"] });
   const bob = await scene.person("bob");
   const card = bob.locator(".card", { hasText: "Block 198.51.100.77" });
-  assert.equal(await card.count(), 1);
-  for (const { place } of [one, other]) assert.equal(await card.locator(`a[href="${place}"]`).count(), 1);
+  await shows(card, 1);
+  for (const { place } of [one, other]) await shows(card.locator(`a[href="${place}"]`), 1);
 });
 
 test("an active response names who allowed it, and the way to lift it", async () => {
@@ -80,7 +80,7 @@ test("an active response names who allowed it, and the way to lift it", async ()
   const card = bob.locator(".standing", { has: bob.locator(`a[href="${place}"]`) });
   await card.locator("dd", { hasText: "bob" }).waitFor();
   const nobody = bob.locator(".standing", { hasText: "policy; no approval was required" });
-  assert.equal(await nobody.count(), 1);
+  await shows(nobody, 1);
   await card.locator("a.lift").click();
   await bob.locator("#undo").waitFor();
 });

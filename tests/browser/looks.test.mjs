@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { DARK, LIGHT, PHONE, badge, overflow, stage, unscripted, unset, violations } from "./stage.mjs";
+import { DARK, LIGHT, PHONE, badge, confirmed, overflow, shows, stage, unscripted, unset, violations } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
 const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, plain: LIGHT };
@@ -34,14 +34,13 @@ before(async () => {
   const [, privileged] = hrefs.find(([text]) => text.includes("dbadmin"));
   await scene.open(bob, fleet);
   await bob.click("button.approve");
-  await badge(bob, "settled");
-  await bob.locator(".badge.confirmed").first().waitFor();
+  await confirmed(bob);
   pages.set("request-settled", fleet);
   // A person takes it back, which is a request of its own.
   const small = await scene.ask({ srcip: "203.0.113.66", agent_ids: ["001"], duration_seconds: 600 });
   await scene.open(bob, small.place);
   await bob.click("button.approve");
-  await badge(bob, "settled");
+  await confirmed(bob);
   await bob.locator("#undo-comment").fill("it was our own scanner");
   await bob.click("#undo button");
   await bob.locator("h1", { hasText: "Unblock" }).waitFor();
@@ -174,7 +173,7 @@ test("the kill switch shows on every page", async (t) => {
   const bob = await scene.person("bob");
   for (const place of pages.values()) {
     await scene.open(bob, place);
-    assert.equal(await bob.locator(".frozen").count(), 1, place);
+    await shows(bob.locator(".frozen"), 1, place);
   }
 });
 

@@ -1,5 +1,6 @@
 // The demo, a browser that is never downloaded, people in it, and an agent that asks over MCP.
 
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,6 +21,8 @@ const FLAGS = [
 ];
 /** So long anything may take to appear, in milliseconds. */
 const PATIENCE_MS = 30_000;
+/** What Playwright says where the page loaded again by itself in the same moment. */
+const AGAIN = /ERR_ABORTED|interrupted by another|context was destroyed/;
 
 export const LIGHT = { viewport: { width: 1200, height: 900 }, colorScheme: "light" };
 export const DARK = { ...LIGHT, colorScheme: "dark" };
@@ -90,8 +93,7 @@ export async function stage(args = ["demo", "--json"]) {
         await page.waitForLoadState();
         if (page.url() === answer.url()) return answer;
       } catch (error) {
-        // The page looked again by itself in the same moment.
-        if (!/ERR_ABORTED|interrupted by another|context was destroyed/.test(String(error))) throw error;
+        if (!AGAIN.test(String(error))) throw error;
       }
     }
   };
@@ -104,6 +106,7 @@ export async function stage(args = ["demo", "--json"]) {
     await theirs.fill("#password", password(name));
     await theirs.click("main button");
     await theirs.locator("h1", { hasText: "Inbox" }).waitFor();
+    await theirs.waitForLoadState();
     return theirs;
   };
 
@@ -150,8 +153,37 @@ export async function stage(args = ["demo", "--json"]) {
   return { facts, page, open, password, person, call, list, ask, state, close };
 }
 
+/** Waits until the page, when all of it is there, has so many of these. */
+export async function shows(locator, number, why) {
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const [found, whole] = await steady(() =>
+      locator.evaluateAll((all) => [all.length, document.readyState === "complete"]));
+    if (whole && found === number) return;
+    if (Date.now() > until) assert.equal(found, number, why);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** What a page answers that may load again by itself in the same moment. */
+export async function steady(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!AGAIN.test(String(error))) throw error;
+    }
+  }
+}
+
 /** Waits until the page shows the request in a state. */
 export const badge = (page, state) => page.locator(`header.effect .badge.${state}`).waitFor();
+
+/** Waits until a trace of it was seen. Until then the request changes once more: a form is behind. */
+export async function confirmed(page) {
+  await badge(page, "settled");
+  await page.locator(".badge.confirmed").first().waitFor();
+}
 
 /** Shows the page as somebody without scripts sees it, to a browser that runs those of tests. */
 export async function unscripted(page) {
@@ -167,11 +199,12 @@ export async function unscripted(page) {
 /** What axe finds wrong with the page, in lines that name the rule and the place. */
 export async function violations(page) {
   // Not as a script of the page: its content security policy would refuse that, rightly.
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => (await globalThis.axe.run()).violations);
+  const run = `${axe}\n;globalThis.axe.run().then((result) => result.violations);`;
+  const found = await steady(() => page.evaluate(run));
   return found.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.html}`));
 }
 
 /** How much wider the page is than the window, in pixels. */
 export const overflow = (page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  steady(() => page.evaluate(() =>
+    document.documentElement.scrollWidth - document.documentElement.clientWidth));

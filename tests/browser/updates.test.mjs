@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, stage } from "./stage.mjs";
+import { badge, shows, stage } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -41,7 +41,7 @@ test("a page says that the connection is lost, and catches up when it is back", 
   await bob.context().setOffline(true);
   await bob.locator("#deaf").waitFor();
   await rejects("carol", place);
-  assert.equal(await bob.locator("header.effect .badge.pending").count(), 1);
+  await shows(bob.locator("header.effect .badge.pending"), 1);
   await bob.context().setOffline(false);
   await badge(bob, "rejected");
   await bob.locator("#deaf").waitFor({ state: "hidden" });
