@@ -2,20 +2,13 @@
 //!
 //! Everything that only Wazuh says stands here: paths, codes, names of commands, rules.
 
-mod alerts;
-mod client;
+mod api;
 mod command_names;
 mod commands;
-mod connection;
 mod dispatch;
 mod doctor;
-mod envelope;
-mod evidence;
 mod indexer;
 mod inventory;
-mod login;
-mod manager_error;
-mod rate_budget;
 mod response_settings;
 mod scripts;
 mod settings;
@@ -26,11 +19,11 @@ use std::{
     sync::Arc,
 };
 
+use api::connection::ManagerConnection;
 use chrono::TimeDelta;
 use command_names::{CommandNames, Discovered};
 use commands::CommandRequest;
-use connection::ManagerConnection;
-use indexer::IndexerClient;
+use indexer::search::IndexerClient;
 use response_settings::ResponseSettings;
 use tokio::sync::Mutex;
 
@@ -39,7 +32,7 @@ use super::{
     Durations,
     driver::Health,
     http::{addresses::Addresses, error::ConnectorError},
-    wazuh::rate_budget::CallPurpose,
+    wazuh::api::rate_budget::CallPurpose,
 };
 use crate::domain::{
     Time,

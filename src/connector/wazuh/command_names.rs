@@ -16,8 +16,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::{
-    connection::ManagerConnection,
-    envelope::Items,
+    api::{connection::ManagerConnection, envelope::Items},
     scripts::{EXPIRY_SECS, is_shipped_script},
     settings::is_valid_name,
 };

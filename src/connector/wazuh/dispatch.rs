@@ -12,8 +12,10 @@ use tokio::time::timeout;
 use super::{
     super::{DispatchResult, DispatchTurn},
     Wazuh,
-    envelope::Envelope,
-    manager_error::{ManagerError, refusal},
+    api::{
+        envelope::Envelope,
+        manager_error::{ManagerError, refusal},
+    },
 };
 use crate::{
     connector::{
@@ -22,7 +24,7 @@ use crate::{
             client::{CallEffect, Reply, TransportError, first_chars},
             error::ConnectorError,
         },
-        wazuh::rate_budget::CallPurpose,
+        wazuh::api::rate_budget::CallPurpose,
     },
     domain::{
         Time,

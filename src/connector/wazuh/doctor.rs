@@ -12,11 +12,13 @@ use serde_json::{Map, Value};
 
 use super::{
     Wazuh,
+    api::{
+        connection::{ManagerInfo, time},
+        envelope::Items,
+    },
     command_names::CommandTable,
     commands::CommandRequest,
-    connection::{ManagerInfo, time},
-    envelope::Items,
-    indexer::IndexerClient,
+    indexer::search::IndexerClient,
     scripts::{EXPIRY_SECS, script},
 };
 use crate::{

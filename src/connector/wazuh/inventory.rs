@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{
     Wazuh,
+    api::connection::{ManagerConnection, time, version},
     command_names::Discovered,
     commands::CommandRequest,
-    connection::{ManagerConnection, time, version},
 };
 use crate::{
     connector::http::error::ConnectorError,

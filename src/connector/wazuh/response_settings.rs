@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Wazuh, connection::ManagerConnection};
+use super::{Wazuh, api::connection::ManagerConnection};
 use crate::{
     connector::http::error::ConnectorError,
     domain::{

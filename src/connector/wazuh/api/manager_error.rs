@@ -16,18 +16,18 @@ const LOCKED_OUT: u32 = 6000;
 const MINUTE_SECS: u32 = 60;
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct ManagerError {
+pub(in crate::connector::wazuh) struct ManagerError {
     /// Wazuh's own code, such as 1652.
     #[serde(rename = "error")]
-    pub(super) code: Option<u32>,
+    pub(in crate::connector::wazuh) code: Option<u32>,
     /// Wazuh's explanation: text from outside.
     #[serde(default)]
-    pub(super) detail: String,
+    pub(in crate::connector::wazuh) detail: String,
 }
 
 impl ManagerError {
     /// The refusal; without code and with a stand-in text where the body holds none.
-    pub(super) fn of(reply: &Reply) -> Self {
+    pub(in crate::connector::wazuh) fn of(reply: &Reply) -> Self {
         let mut problem: Self = reply.json_or_default();
         if problem.detail.is_empty() {
             "without a reason".clone_into(&mut problem.detail);
@@ -38,7 +38,11 @@ impl ManagerError {
 }
 
 /// The error for an answer that is not 200. `right` is what the call needs.
-pub(super) fn refusal(http: &HttpClient, reply: &Reply, right: &str) -> ConnectorError {
+pub(in crate::connector::wazuh) fn refusal(
+    http: &HttpClient,
+    reply: &Reply,
+    right: &str,
+) -> ConnectorError {
     let system = http.system.clone();
     let ManagerError { code, detail } = ManagerError::of(reply);
     match (reply.status, code) {

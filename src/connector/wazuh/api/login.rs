@@ -12,7 +12,7 @@ use super::{client::ManagerClient, envelope::Envelope, manager_error::refusal};
 use crate::{
     connector::{
         http::{error::ConnectorError, secret::Secret},
-        wazuh::rate_budget::CallPurpose,
+        wazuh::api::rate_budget::CallPurpose,
     },
     domain::Time,
 };
@@ -29,7 +29,7 @@ const REFUSED_SECS: i64 = 10;
 
 /// The login of one user, and its token while it lives.
 #[derive(Debug)]
-pub(super) struct Login {
+pub(in crate::connector::wazuh) struct Login {
     user: String,
     password: Secret,
     /// Held during a login, so that there is one at a time.
@@ -49,12 +49,12 @@ struct Token {
 }
 
 impl Login {
-    pub(super) fn new(user: String, password: Secret) -> Self {
+    pub(in crate::connector::wazuh) fn new(user: String, password: Secret) -> Self {
         Self { user, password, held: Mutex::default() }
     }
 
     /// A token that lives: the one at hand, or that of a new login.
-    pub(super) async fn token(
+    pub(in crate::connector::wazuh) async fn token(
         &self,
         client: &ManagerClient,
         purpose: CallPurpose,
@@ -84,7 +84,7 @@ impl Login {
     }
 
     /// Drops a token that was refused, unless a newer one took its place already.
-    pub(super) async fn forget(&self, refused: &Secret) {
+    pub(in crate::connector::wazuh) async fn forget(&self, refused: &Secret) {
         let mut held = self.held.lock().await;
         if held.token.as_ref().is_some_and(|token| token.text == *refused) {
             held.token = None;

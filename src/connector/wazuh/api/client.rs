@@ -18,14 +18,14 @@ use crate::{
 
 /// A client behind the rate budget.
 #[derive(Debug)]
-pub(super) struct ManagerClient {
-    pub(super) http: HttpClient,
-    pub(super) budget: Arc<RateBudget>,
+pub(in crate::connector::wazuh) struct ManagerClient {
+    pub(in crate::connector::wazuh) http: HttpClient,
+    pub(in crate::connector::wazuh) budget: Arc<RateBudget>,
 }
 
 impl ManagerClient {
     /// Makes a call, if the gate lets it through, and tells the gate how it ended.
-    pub(super) async fn send(
+    pub(in crate::connector::wazuh) async fn send(
         &self,
         request: RequestBuilder,
         mib_max: usize,

@@ -11,15 +11,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
-use super::{
-    Wazuh,
-    connection::time,
-    indexer::{Hit, IndexerClient, text},
-};
+use super::search::{Hit, IndexerClient, text};
 use crate::{
     connector::{
         CorrelationTag,
         http::{client::first_chars, error::ConnectorError},
+        wazuh::{Wazuh, api::connection::time},
     },
     domain::{
         Time,
@@ -56,7 +53,7 @@ struct FoundEvidence {
 }
 
 impl Wazuh {
-    pub(super) async fn find_evidence(
+    pub(in crate::connector::wazuh) async fn find_evidence(
         &self,
         watched: &[Watched],
         now: Time,

@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
-    client::ManagerClient, envelope::Envelope, login::Login, manager_error::refusal,
-    settings::WazuhSettings,
-};
+use super::{client::ManagerClient, envelope::Envelope, login::Login, manager_error::refusal};
 use crate::{
     connector::{
         http::{
@@ -16,7 +13,10 @@ use crate::{
             error::ConnectorError,
             secret::Secret,
         },
-        wazuh::rate_budget::{CallPurpose, RateBudget},
+        wazuh::{
+            api::rate_budget::{CallPurpose, RateBudget},
+            settings::WazuhSettings,
+        },
     },
     domain::{Time, endpoint::EndpointId},
 };
@@ -28,21 +28,21 @@ const READ_MIB_MAX: usize = 8;
 
 /// What a manager says of itself.
 #[derive(Debug, Clone)]
-pub(super) struct ManagerInfo {
+pub(in crate::connector::wazuh) struct ManagerInfo {
     /// The version of its API, such as `4.14.7`.
-    pub(super) api_version: String,
+    pub(in crate::connector::wazuh) api_version: String,
     /// The name of its machine.
-    pub(super) hostname: String,
+    pub(in crate::connector::wazuh) hostname: String,
 }
 
 impl ManagerInfo {
     /// "API 4.14.7 on wazuh-manager".
-    pub(super) fn words(&self) -> String {
+    pub(in crate::connector::wazuh) fn words(&self) -> String {
         format!("API {} on {}", first_chars(&self.api_version), first_chars(&self.hostname))
     }
 
     /// What keeps it from taking responses the way this connector sends them.
-    pub(super) fn unsupported(&self) -> Option<&'static str> {
+    pub(in crate::connector::wazuh) fn unsupported(&self) -> Option<&'static str> {
         let (first, gone) = VERSIONS;
         match version(&self.api_version) {
             None => Some("Countersign does not know this version; it needs Wazuh 4.2 to 4.14"),
@@ -59,23 +59,25 @@ impl ManagerInfo {
 }
 
 /// Major and minor of a version such as `4.14.7` or `Wazuh v4.14.7`.
-pub(super) fn version(text: &str) -> Option<(u32, u32)> {
+pub(in crate::connector::wazuh) fn version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.strip_prefix("Wazuh ").unwrap_or(text).trim_start_matches('v').split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 #[derive(Debug)]
-pub(super) struct ManagerConnection {
-    pub(super) reads: ManagerClient,
-    pub(super) calls: ManagerClient,
-    pub(super) budget: Arc<RateBudget>,
-    pub(super) login: Login,
+pub(in crate::connector::wazuh) struct ManagerConnection {
+    pub(in crate::connector::wazuh) reads: ManagerClient,
+    pub(in crate::connector::wazuh) calls: ManagerClient,
+    pub(in crate::connector::wazuh) budget: Arc<RateBudget>,
+    pub(in crate::connector::wazuh) login: Login,
     /// How far the manager's clock is ahead of ours, as of its last answer.
     ahead: Mutex<Option<TimeDelta>>,
 }
 
 impl ManagerConnection {
-    pub(super) fn new(settings: &WazuhSettings) -> Result<Self, ConnectorError> {
+    pub(in crate::connector::wazuh) fn new(
+        settings: &WazuhSettings,
+    ) -> Result<Self, ConnectorError> {
         let WazuhSettings { name, url, user, password, tls, .. } = settings;
         let section = settings.section();
         let address = BaseUrl::read(url, tls, &section)?;
@@ -97,7 +99,7 @@ impl ManagerConnection {
 
     /// Reads the `data` of an answer. A token that is refused is renewed once: it may have died before its
     /// time, when the user's rights changed or the manager restarted.
-    pub(super) async fn read<T: DeserializeOwned>(
+    pub(in crate::connector::wazuh) async fn read<T: DeserializeOwned>(
         &self,
         path: &str,
         right: &str,
@@ -126,7 +128,10 @@ impl ManagerConnection {
     }
 
     /// Asks who it is, and what time it is there.
-    pub(super) async fn info(&self, now: Time) -> Result<ManagerInfo, ConnectorError> {
+    pub(in crate::connector::wazuh) async fn info(
+        &self,
+        now: Time,
+    ) -> Result<ManagerInfo, ConnectorError> {
         #[derive(Deserialize)]
         struct ApiInfo {
             api_version: String,
@@ -143,13 +148,13 @@ impl ManagerConnection {
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.
-    pub(super) fn ahead(&self) -> Option<TimeDelta> {
+    pub(in crate::connector::wazuh) fn ahead(&self) -> Option<TimeDelta> {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The call that acts: once, on a connection of its own. The list is never empty: without one
     /// the manager would take every endpoint.
-    pub(super) async fn respond(
+    pub(in crate::connector::wazuh) async fn respond(
         &self,
         endpoints: &[EndpointId],
         body: Vec<u8>,
@@ -172,7 +177,7 @@ impl ManagerConnection {
 }
 
 /// A time as Wazuh writes it: RFC 3339, or with `+0000` at the end.
-pub(super) fn time(text: &str) -> Option<Time> {
+pub(in crate::connector::wazuh) fn time(text: &str) -> Option<Time> {
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .ok()

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{
-    connection::time,
-    indexer::{Hit, IndexerClient, text},
+use super::search::{Hit, IndexerClient, text};
+use crate::{
+    connector::wazuh::api::connection::time,
+    domain::{Time, action::Action, facts::AlertFacts, seconds_of},
 };
-use crate::domain::{Time, action::Action, facts::AlertFacts, seconds_of};
 
 /// How far the manager's clock may be ahead of ours.
 const AHEAD_SECS_MAX: i64 = 300;
@@ -21,7 +21,7 @@ const LEVEL_MAX: u8 = 16;
 impl IndexerClient {
     /// The alert of that id, and what it says about the target of `action`; the error says why
     /// there is none.
-    pub(super) async fn find(
+    pub(in crate::connector::wazuh) async fn find(
         &self,
         alert_id: &str,
         action: &Action,

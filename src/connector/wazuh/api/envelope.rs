@@ -4,12 +4,12 @@ use serde::Deserialize;
 
 /// An answer.
 #[derive(Deserialize)]
-pub(super) struct Envelope<T> {
-    pub(super) data: T,
+pub(in crate::connector::wazuh) struct Envelope<T> {
+    pub(in crate::connector::wazuh) data: T,
 }
 
 /// The `data` of an answer that is a list.
 #[derive(Deserialize)]
-pub(super) struct Items<T> {
-    pub(super) affected_items: Vec<T>,
+pub(in crate::connector::wazuh) struct Items<T> {
+    pub(in crate::connector::wazuh) affected_items: Vec<T>,
 }
