@@ -10,9 +10,8 @@ use super::{graph::Graph, product, use_paths::only_for_tests};
 const FILES_MAX: usize = 12;
 
 /// Folders that may hold more, and why.
-const LARGE: [(&str, usize, &str); 3] = [
+const LARGE: [(&str, usize, &str); 2] = [
     ("domain", 18, "one noun of the field each; a stranger looks for the noun, not for a group"),
-    ("connector/wazuh", 16, "one part of Wazuh's API each; only the file above them is seen"),
     ("cli", 14, "one command each, and what several of them use"),
 ];
 
