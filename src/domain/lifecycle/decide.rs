@@ -6,12 +6,9 @@ use crate::domain::{
     actor::{Actor, Person},
     audit::{
         AuditDetail,
-        detail::{
-            dispatch::LeftOutFacts,
-            request::{
-                AllowedBy, ApprovalFacts, CancellationFacts, DecisionFacts, EndFacts,
-                RedecisionFacts, RejectionFacts, RetractionFacts, SubmissionFacts, WithdrawalFacts,
-            },
+        detail::request::{
+            AllowedBy, ApprovalFacts, CancellationFacts, DecisionFacts, EndFacts, LeftOutFacts,
+            RedecisionFacts, RejectionFacts, RetractionFacts, SubmissionFacts, WithdrawalFacts,
         },
     },
     decision::{Authorization, Verdict},

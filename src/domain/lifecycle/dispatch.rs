@@ -10,11 +10,11 @@ use crate::domain::{
         AuditDetail,
         detail::{
             dispatch::{
-                AnswerFacts, AnsweredCallFacts, CallFacts, ClaimFacts, HoldFacts, LeftOutFacts,
-                OutcomesFacts, ResumeFacts,
+                AnswerFacts, AnsweredCallFacts, CallFacts, ClaimFacts, HoldFacts, OutcomesFacts,
+                ResumeFacts,
             },
             outcome::EndpointOutcome,
-            request::DecisionFacts,
+            request::{DecisionFacts, LeftOutFacts},
         },
     },
     digest::Digest,

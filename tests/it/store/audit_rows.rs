@@ -51,7 +51,7 @@ async fn every_event_kind_has_a_golden_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn golden_rows_are_read_and_written_again_as_they_are() {
+async fn golden_rows_round_trip_unchanged() {
     for (name, row) in transitions::rows().0.into_iter().chain(verbs::rows().await.0) {
         let detail = row.typed_detail().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(detail.kind().name(), row.kind, "{name}");

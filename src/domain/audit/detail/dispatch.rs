@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     outcome::EndpointOutcome,
-    request::{AllowedBy, DecisionFacts},
+    request::{AllowedBy, DecisionFacts, LeftOutFacts},
 };
 use crate::domain::{
     actor::Role,
@@ -13,15 +13,6 @@ use crate::domain::{
     id::{AttemptId, RequestId},
     request::{Attempt, Request, StateName},
 };
-
-/// An endpoint to which nothing is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOutFacts {
-    /// Which.
-    pub endpoint: EndpointId,
-    /// Why.
-    pub why: String,
-}
 
 /// A call that is about to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{dispatch::LeftOutFacts, stored_form::milliseconds};
+use super::stored_form::milliseconds;
 use crate::domain::{
     Time,
     actor::Role,
@@ -14,6 +14,15 @@ use crate::domain::{
     proposal::Claim,
     request::StateName,
 };
+
+/// An endpoint to which nothing is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutFacts {
+    /// Which.
+    pub endpoint: EndpointId,
+    /// Why.
+    pub why: String,
+}
 
 /// Something was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

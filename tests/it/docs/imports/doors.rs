@@ -121,7 +121,7 @@ fn fault(verb: &PublicVerb) -> Option<String> {
 }
 
 #[test]
-fn verb_of_the_broker_takes_a_principal_or_is_listed() {
+fn broker_verb_takes_a_principal_or_is_listed() {
     let verbs = verbs();
     assert!(verbs.len() > 50, "only {} verbs were found", verbs.len());
     let faults: Vec<_> = verbs.iter().filter_map(fault).collect();
@@ -200,7 +200,7 @@ fn door_calls_only_verbs_that_it_may_call() {
 }
 
 #[test]
-fn door_that_works_or_makes_its_own_principal_is_found() {
+fn door_with_its_own_principal_or_work_is_found() {
     for (text, fault) in [
         ("fn f() { app.broker.execute_next(\"x\") }", "may not call `execute_next`"),
         ("fn f() { broker.recover(None).await }", "may not call `recover`"),
