@@ -7,7 +7,6 @@ pub(super) mod milliseconds {
 
     use crate::domain::Time;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field so")]
     pub(in super::super) fn serialize<S: Serializer>(
         time: &Time,
         serializer: S,
@@ -29,7 +28,6 @@ pub(super) mod full_time {
     pub(in super::super) use super::milliseconds::deserialize;
     use crate::domain::Time;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field so")]
     pub(in super::super) fn serialize<S: Serializer>(
         time: &Time,
         serializer: S,
