@@ -90,21 +90,7 @@ enum Command {
 impl Command {
     /// A server says what it does; a command that prints its result says only what is wrong.
     const fn log_level(&self) -> tracing::Level {
-        match self {
-            Self::Serve => tracing::Level::INFO,
-            Self::Demo { .. }
-            | Self::Init(_)
-            | Self::Stdio(_)
-            | Self::Doctor
-            | Self::Freeze(_)
-            | Self::Unfreeze(_)
-            | Self::Agent(_)
-            | Self::Person(_)
-            | Self::Policy(_)
-            | Self::Notify(_)
-            | Self::Audit(_)
-            | Self::SimulateWazuh(_) => tracing::Level::WARN,
-        }
+        if matches!(self, Self::Serve) { tracing::Level::INFO } else { tracing::Level::WARN }
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! A kind of manager is a [`Driver`] in a file of its own; [`Connector`] is the handle that the
 //! rest of the crate holds. Reads resolve endpoints and find alerts and traces. One call acts:
-//! [`Driver::dispatch`] spends an [`ExecutionPermit`]. What went wrong is a [`ConnectorError`], a
-//! sentence for people; nothing here writes a log, so bodies, headers, tokens and passwords cannot
-//! get into one.
+//! [`Driver::dispatch`] spends an
+//! [`ExecutionPermit`](crate::domain::permit::ExecutionPermit). What went wrong is a
+//! [`ConnectorError`], a sentence for people; nothing here writes a log, so bodies, headers, tokens
+//! and passwords cannot get into one.
 //!
 //! Deliberately absent: any way to act on endpoints that are not named, to repeat a call, and to
 //! trust a certificate unseen.
