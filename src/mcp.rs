@@ -1,7 +1,7 @@
 //! The door for agents: the Model Context Protocol over HTTP, and the bridge for clients that
 //! start a program.
 //!
-//! A call passes `bearer` (who is it), `door` (which tool), `arguments` (has it a sound form), one
+//! A call passes `auth` (who calls), `server` (which tool), `arguments` (is its form valid), one
 //! verb of the broker, and [`answer`] (what the model reads).
 //!
 //! Deliberately absent: sessions, which belong to anyone who knows their id; elicitation, whose answer

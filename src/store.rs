@@ -239,8 +239,8 @@ impl Store {
         let done = work(&mut tx).await?;
         let Tx { open, recorded, .. } = tx;
         if let Err(error) = open.commit().await {
-            tracing::error!(%error, "a commit failed; nothing is sent until a restart");
             self.broken.store(true, Ordering::SeqCst);
+            tracing::error!(%error, "a commit failed; nothing is sent until a restart");
             return Err(StoreError::from(error).into());
         }
         for LogLine { seq, kind, actor, request } in recorded {

@@ -58,10 +58,17 @@ struct Complaint(Option<String>);
 
 impl Complaint {
     fn warn(&mut self, message: &'static str, why: &str) {
-        if self.0.as_deref() != Some(why) {
+        if self.is_news(why) {
             tracing::warn!(why = %visible(why), "{message}");
-            self.0 = Some(why.to_owned());
         }
+    }
+
+    /// Whether this reason is another one than before. A number in it may be a countdown.
+    fn is_news(&mut self, why: &str) -> bool {
+        let why = why.replace(|c: char| c.is_ascii_digit(), "");
+        let news = self.0.as_ref() != Some(&why);
+        self.0 = Some(why);
+        news
     }
 
     fn clear(&mut self, message: &'static str) {
@@ -161,7 +168,7 @@ async fn expire(broker: Broker, stop: CancellationToken) {
             (broker.notify().await, "notices could not be handed to the channels"),
         ] {
             if let Err(error) = done {
-                tracing::warn!(%error, "{message}");
+                tracing::warn!(error = %visible(&error.to_string()), "{message}");
             }
         }
         log_outages(&broker, &mut down);
@@ -203,4 +210,19 @@ pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
         }
     }
     Ok(progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_is_logged_once_while_it_counts_down() {
+        let mut complaint = Complaint::default();
+        assert!(complaint.is_news("the manager main is not called for 30 s: no answer"));
+        assert!(!complaint.is_news("the manager main is not called for 25 s: no answer"));
+        assert!(complaint.is_news("the manager main rejects the password"));
+        complaint.clear("it works again");
+        assert!(complaint.is_news("the manager main rejects the password"));
+    }
 }

@@ -15,10 +15,11 @@ use super::{
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
+    text::visible::visible,
 };
 
-/// How long a token that the command line revoked or replaced may still wait: this process is told of its own
-/// writes alone.
+/// How long a token that the command line revoked or replaced may still wait: this process is told
+/// of its own writes alone.
 const RECHECK: Duration = Duration::from_secs(2);
 
 /// Who calls, and what may end the call.
@@ -107,7 +108,7 @@ impl Call<'_> {
             Ok(waited) => Ok(waited),
             // It is stored: a failed wait must not look like a failed request.
             Err(error) => {
-                tracing::warn!(%error, request.id = %request.id, "cannot wait for a request");
+                tracing::warn!(error = %visible(&error.to_string()), request.id = %request.id, "cannot wait for a request");
                 Ok(request)
             }
         }

@@ -134,7 +134,7 @@ fn tool_result(answer: ToolAnswer) -> CallToolResult {
 fn caller(context: &RequestContext<RoleServer>) -> Result<Agent, ErrorData> {
     let parts = context.extensions.get::<Parts>();
     parts.and_then(|parts| parts.extensions.get::<Agent>()).cloned().ok_or_else(|| {
-        tracing::error!("a call came without an agent: the door is not behind its bearer check");
+        tracing::error!("a call came without an agent: the token check is missing");
         ErrorData::internal_error("the caller is not known", None)
     })
 }

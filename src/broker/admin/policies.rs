@@ -137,7 +137,7 @@ impl Broker {
                         Ok(Some(transition)) => {
                             requests::advance(tx, transition, now).await.map(drop)?;
                         }
-                        // It ended in this very moment, or the sweep ends it in the next.
+                        // It ended in this very moment, or expiry ends it in the next.
                         Ok(None) | Err(Refusal::WrongState { .. } | Refusal::TooLate { .. }) => {}
                         Err(other) => return Err(other.into()),
                     }

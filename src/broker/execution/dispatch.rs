@@ -119,7 +119,7 @@ impl Broker {
                             Ok(ClaimResult::Sent(permit))
                         }
                         Err(Refusal::Frozen) => Ok(ClaimResult::Frozen),
-                        // The sweep closes what is late; somebody else ended what is in another state.
+                        // Expiry closes what is late; somebody else ended what is in another state.
                         Err(Refusal::TooLate { .. } | Refusal::WrongState { .. }) => {
                             Ok(ClaimResult::Moved)
                         }
