@@ -268,16 +268,22 @@ async fn open_stream_ends_when_command_line_ends_its_session() {
         other.change_person(&Actor::CommandLine, "bob", &PersonChange::EndSessions).await.unwrap();
     };
     let stream = async { bob.get(&news).await.status };
-    tokio::pin!(stream);
+    tokio::pin!(stream, ending);
     tokio::select! {
         early = &mut stream => panic!("it ended before its session did: {early}"),
-        () = ending => {}
+        _ = bob.get("/healthz") => {}
     }
-    let ended = loop {
-        tokio::select! {
-            status = &mut stream => break status,
-            () = tokio::task::yield_now() => world.pass(Duration::from_millis(50)),
+    // The session is over with the commit, a moment before the command line knows it.
+    let passing = async {
+        ending.await;
+        loop {
+            tokio::task::yield_now().await;
+            world.pass(Duration::from_millis(50));
         }
+    };
+    let ended = tokio::select! {
+        status = &mut stream => status,
+        () = passing => unreachable!("time passes for ever"),
     };
     assert_eq!(ended, StatusCode::NO_CONTENT);
 }
