@@ -1,7 +1,7 @@
 //! Outside systems: what manages the endpoints, what keeps their alerts, and what tells people.
 //!
 //! A kind of manager is a [`Driver`] in a file of its own; [`Connector`] is the handle that the
-//! rest of the crate holds. Reads resolve endpoints and find alerts and traces. One call acts:
+//! rest of the crate holds. Reads resolve endpoints and find alerts and evidence. One call acts:
 //! [`Driver::dispatch`] spends an
 //! [`ExecutionPermit`](crate::domain::permit::ExecutionPermit). What went wrong is a
 //! [`ConnectorError`], a sentence for people; nothing here writes a log, so bodies, headers, tokens

@@ -41,7 +41,7 @@ pub mod story;
 /// The port of the page, unless it is taken.
 const PORT: u16 = 8650;
 
-/// How often traces are looked for: the simulated indexer shows an alert at once.
+/// How often evidence is looked for: the simulated indexer shows an alert at once.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A person of the demo.

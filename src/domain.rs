@@ -2,7 +2,7 @@
 //!
 //! In reading order: what an agent sends ([`proposal`]), what becomes of it ([`request`]), what
 //! policy says ([`decision`], from [`facts`]), how a request lives ([`lifecycle`]), the one key
-//! that opens the manager ([`permit`]), why something is not done ([`refusal`]), what is written down ([`audit`]), and what people are told
+//! that opens the manager ([`permit`]), why something is not done ([`refusal`]), what is recorded ([`audit`]), and what people are told
 //! of it ([`notice`]).
 
 pub mod action;

@@ -7,7 +7,7 @@ use std::{
 
 use crate::domain::id::AgentId;
 
-/// So many asks of one agent are looked into at the same time.
+/// At most this many asks of one agent are handled at the same time.
 pub(super) const AT_ONCE_MAX: u32 = 4;
 
 /// The asks that are being looked into.

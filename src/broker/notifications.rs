@@ -1,4 +1,4 @@
-//! Telling people: who gets a notice, and bringing it there. What is told was written down with
+//! Telling people: who gets a notice, and bringing it there. What is told was recorded with
 //! its cause; here it goes out, at least once, and nothing else waits for it.
 
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Delivers one notice by this channel. The try is written down before it is made, and how it
+    /// Delivers one notice by this channel. The attempt is recorded before it is made, and how it
     /// ended afterwards: a crash between the two repeats the notice, under the same name.
     pub async fn deliver_next(&self, channel: &str) -> Result<DeliveryResult, BrokerError> {
         let Some(channel) = self.channels().iter().find(|one| one.name() == channel) else {

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use super::BrokerError;
 use crate::domain::digest::Digest;
 
-/// So many wrong codes, and only a restart draws another.
+/// After this many wrong codes only a restart draws another.
 const WRONG_MAX: u8 = 5;
 
 /// The code of the first set-up; none unless the server was started without people.

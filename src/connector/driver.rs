@@ -87,7 +87,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'_, DispatchResult>;
 
-    /// The traces of these calls that endpoints left so far, the oldest first. The same trace is
+    /// The evidence of these calls so far, the oldest first. The same evidence is
     /// seen again each time. None where nobody looks.
     fn observe<'a>(
         &'a self,

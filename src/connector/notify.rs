@@ -1,6 +1,6 @@
 //! Channels to people: webhooks and mail. Each carries a [`Message`], whose words are all our own.
 //!
-//! A connection is made anew for each message, no redirect is followed and no proxy of the
+//! Each message has a connection of its own, no redirect is followed and no proxy of the
 //! environment is obeyed. What a receiver says is kept as far as 300 characters, and only where it
 //! refused.
 

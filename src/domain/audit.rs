@@ -1,4 +1,4 @@
-//! What is written down, and the chain that shows when somebody rewrites it.
+//! What is recorded, and the chain that shows when somebody rewrites it.
 //!
 //! In reading order: the [`kind`] of an event, the facts that such an event has ([`detail`]), the
 //! [`event`] itself, and the row that it becomes in the [`chain`].

@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(tally, Tally { people: 2, analyst: 2, senior: 1, lead: 1 });
     }
 
-    /// What a reader takes from the words, for a crew of so many: people, seniors or leads, leads.
+    /// What a reader takes from the words, for a crew of these numbers: people, seniors or leads, leads.
     fn read(words: &str, (people, senior, lead): (u8, u8, u8)) -> bool {
         words.split(", ").all(|part| {
             let (count, rest) = match part.split_once(' ') {

@@ -54,7 +54,7 @@ pub struct Sighting {
     pub doubt: Option<String>,
 }
 
-/// A call whose traces are looked for.
+/// A call whose evidence is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     /// The request that the call was made for.
@@ -65,6 +65,6 @@ pub struct Watched {
     pub digest: Digest,
     /// Where it was sent.
     pub endpoints: Vec<EndpointId>,
-    /// When it was sent: nothing older is a trace of it.
+    /// When it was sent: nothing older is evidence of it.
     pub since: Time,
 }

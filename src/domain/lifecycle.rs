@@ -66,7 +66,7 @@ impl Transition {
         &self.change
     }
 
-    /// What is written down.
+    /// What is recorded.
     pub const fn event(&self) -> &AuditEvent {
         &self.event
     }
@@ -173,7 +173,7 @@ struct OutcomeUpdate {
 }
 
 impl OutcomeUpdate {
-    /// Of something that leaves no trace.
+    /// Of something that leaves no evidence.
     const fn at(now: Time) -> Self {
         Self { now, since: now, confirm_within: None }
     }

@@ -44,7 +44,7 @@ pub struct Target {
     pub since: Option<Time>,
     /// What speaks against its effect although it was sent or started.
     pub doubt: Option<String>,
-    /// Until when a trace of it is waited for before a conclusion is drawn.
+    /// Until when evidence of it is waited for before a conclusion is drawn.
     pub watch_until: Option<Time>,
 }
 
@@ -193,7 +193,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The digest of all that people approve, computed anew from the fields.
+    /// The digest of all that people approve, computed again from the fields.
     pub fn computed_digest(&self) -> Digest {
         let canonical = Canonical::new(DIGEST_VERSION, "request")
             .text(&self.id.to_string())

@@ -151,7 +151,7 @@ impl ToolName {
             }
             Self::GetRequest => {
                 "Shows one of your requests as it is now: its state, what it waits for, and the \
-                 outcome of each endpoint. Use it to look again at a request that takes long."
+                 outcome of each endpoint. Use it to follow a request that takes long."
             }
             Self::WaitForDecision => {
                 "Waits until nothing more will happen to one of your requests, or until \

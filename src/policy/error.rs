@@ -65,7 +65,7 @@ pub enum PolicyError {
         /// What is wrong with it.
         detail: String,
     },
-    /// A test case beside the policies fails: the set does not do what was written down.
+    /// A test case beside the policies fails: the set does not do what the case expects.
     #[error("`{file}`, case `{case}` fails: expected {expected}, got {got}")]
     CaseFails {
         /// The name of the file, without its folder.

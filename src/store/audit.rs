@@ -175,7 +175,12 @@ pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
         }
         for row in &rows {
             after = integer(row, "seq")?;
-            match sound(row, &verified, at_us) {
+            let last = (verified.rows, at_us, verified.head);
+            let checked =
+                entry(row).map_err(|error| error.to_string()).and_then(|(entry, stored)| {
+                    entry.check_after(last, stored).map(|()| (entry, stored))
+                });
+            match checked {
                 Ok((entry, hash)) => {
                     verified.rows = entry.seq;
                     verified.head = hash;
@@ -188,23 +193,6 @@ pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
             }
         }
     }
-}
-
-fn sound(row: &SqliteRow, so_far: &Verified, at_us: i64) -> Result<(AuditEntry, Digest), String> {
-    let (entry, stored) = entry(row).map_err(|error| error.to_string())?;
-    if entry.seq != so_far.rows + 1 {
-        return Err(format!("row {} is missing", so_far.rows + 1));
-    }
-    if entry.previous != so_far.head {
-        return Err("it does not follow the row before: that row was replaced".to_owned());
-    }
-    if entry.at_us < at_us {
-        return Err("its time is before that of the row before".to_owned());
-    }
-    if entry.hash() != stored {
-        return Err("its fields do not give its hash: it was edited".to_owned());
-    }
-    Ok((entry, stored))
 }
 
 fn entry(row: &SqliteRow) -> Result<(AuditEntry, Digest), StoreError> {

@@ -47,7 +47,7 @@ fn freeze_of(row: &SqliteRow) -> Result<Freeze, StoreError> {
 }
 
 /// Throws the kill switch. Whether this much was not stopped yet: a second time changes nothing but
-/// that a release which was begun has to begin anew.
+/// that a release which was begun has to begin again.
 pub async fn freeze(tx: &mut Tx<'_>, freeze: &Freeze) -> Result<bool, StoreError> {
     let (extent, name) = (freeze.extent.kind(), freeze.extent.name());
     let done = sqlx::query(

@@ -141,7 +141,7 @@ const fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
              still looked for: call get_request later."
         }
         Outcome::Sent => {
-            "Sent means that the manager queued it, not that it ran. Nobody looked whether it ran: \
+            "Sent means that the manager queued it, not that it ran. Nothing checked whether it ran: \
              Countersign has no indexer to look in."
         }
         Outcome::Unknown { .. } => {

@@ -62,7 +62,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
     let owner = Some(person(3, "carol", Role::Analyst));
     let settled = request.state.name() == StateName::Settled;
     let (undo, undos) = if settled {
-        let note = "A trace in the alerts shows it; without one nobody knows.".to_owned();
+        let note = "Evidence in the alerts shows it; without any, nobody knows.".to_owned();
         (UndoOption::Possible { note }, vec![(id(9), StateName::Denied)])
     } else {
         (UndoOption::Nothing, Vec::new())

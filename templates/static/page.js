@@ -6,7 +6,7 @@
   // The server holds an answer for 25 seconds, and the browser asks again after two.
   const LOST_MS = 40 * 1000;
   const news = document.getElementById("news");
-  const deaf = document.getElementById("deaf");
+  const disconnected = document.getElementById("disconnected");
   const touch = () => sessionStorage.setItem("touched", String(Date.now()));
   const away = () => Date.now() - Number(sessionStorage.getItem("touched") || 0) > AWAY_MS;
   // Opening the page is a sign of its reader, a reload is not.
@@ -48,12 +48,12 @@
   // The browser asks again by itself, unless the answer was none that it understands, which may
   // come from a proxy before a server that starts.
   const broken = () => {
-    lost ??= setTimeout(() => { deaf.hidden = !news.hidden; close(); open(); }, LOST_MS);
+    lost ??= setTimeout(() => { disconnected.hidden = !news.hidden; close(); open(); }, LOST_MS);
   };
   const heard = () => {
     clearTimeout(lost);
     lost = null;
-    deaf.hidden = true;
+    disconnected.hidden = true;
   };
   const open = () => {
     if (source || leaving || document.hidden || !news.hidden) return;
@@ -66,9 +66,9 @@
     open();
     // Only the page that is looked at waits for news: browsers keep few connections.
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
-    addEventListener("offline", () => { deaf.hidden = !news.hidden; close(); });
-    addEventListener("online", () => { deaf.hidden = true; open(); });
-    // Where one goes may itself be news (reading the audit is written down): looking again now
+    addEventListener("offline", () => { disconnected.hidden = !news.hidden; close(); });
+    addEventListener("online", () => { disconnected.hidden = true; open(); });
+    // Where one goes may itself be news (reading the audit is recorded): reloading now
     // would undo the going.
     addEventListener("beforeunload", () => { leaving = true; close(); });
     addEventListener("pageshow", (event) => { if (event.persisted) { leaving = false; open(); } });

@@ -196,7 +196,7 @@ test("the first admin makes themself, and the pages before and after are sound",
     await root.fill("#password", fields.new);
     await root.click("main button");
     await root.locator("h1", { hasText: "Inbox" }).waitFor();
-    for (const [name, place] of [["inbox-empty", "/"], ["agents-empty", "/agents"], ["system-deaf", "/system"]]) {
+    for (const [name, place] of [["inbox-empty", "/"], ["agents-empty", "/agents"], ["system-unreachable", "/system"]]) {
       for (const [look, options] of looks.slice(0, 3)) {
         await root.setViewportSize(options.viewport);
         await root.emulateMedia({ colorScheme: options.colorScheme });

@@ -39,12 +39,12 @@ test("a page says that the connection is lost, and catches up when it is back", 
   const bob = await scene.person("bob");
   await scene.open(bob, place);
   await bob.context().setOffline(true);
-  await bob.locator("#deaf").waitFor();
+  await bob.locator("#disconnected").waitFor();
   await rejects("carol", place);
   await shows(bob.locator("header.effect .badge.pending"), 1);
   await bob.context().setOffline(false);
   await badge(bob, "rejected");
-  await bob.locator("#deaf").waitFor({ state: "hidden" });
+  await bob.locator("#disconnected").waitFor({ state: "hidden" });
 });
 
 test("a connection that broke is tried again", async () => {

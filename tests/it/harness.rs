@@ -203,7 +203,7 @@ impl World {
         worker::step(self.broker()).await.unwrap()
     }
 
-    /// Looks once for traces of what was sent.
+    /// Looks once for evidence of what was sent.
     pub(crate) async fn look(&self) {
         for manager in self.broker().managers() {
             self.broker().observe(manager.name()).await.unwrap();

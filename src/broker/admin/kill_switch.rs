@@ -77,7 +77,7 @@ impl Broker {
 
 impl Unchecked {
     /// Throws the kill switch. Nothing changes where so much is stopped already, but that a
-    /// release which was begun has to begin anew.
+    /// release which was begun has to begin again.
     pub(in crate::broker) async fn freeze(
         &self,
         actor: &Actor,

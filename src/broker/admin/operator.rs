@@ -153,7 +153,7 @@ impl Operator {
     }
 
     /// The newest audit entries that match, older than the place `before`; reading them is itself
-    /// written down.
+    /// recorded.
     pub async fn audit(
         &self,
         actor: &Actor,

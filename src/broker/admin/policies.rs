@@ -1,4 +1,4 @@
-//! Policy sets become active, and open requests are decided anew.
+//! Policy sets become active, and open requests are decided again.
 
 use std::{panic::resume_unwind, path::Path};
 
@@ -36,7 +36,7 @@ pub fn load_and_test(folder: &Path) -> Result<Engine, PolicyError> {
 }
 
 impl Broker {
-    /// At start-up: writes down which policy set is active, and decides open requests anew where
+    /// At start-up: records which policy set is active, and decides open requests again where
     /// it is another than before.
     pub async fn record_active_policy(&self) -> Result<(), BrokerError> {
         let hash = self.engine().hash();
@@ -55,7 +55,7 @@ impl Broker {
         match load_and_test(folder) {
             Ok(engine) => {
                 let (broker, actor) = (self.clone(), who.actor());
-                // Whoever asked may hang up: what is written down becomes active all the same.
+                // The caller may hang up: a set that is recorded becomes active all the same.
                 let task =
                     tokio::spawn(
                         async move { broker.activate(engine, &actor, Some(before)).await },
@@ -82,7 +82,7 @@ impl Broker {
         Ok((engine.hash(), engine.policies().to_vec()))
     }
 
-    /// The event first: a set that is not written down is not active.
+    /// The event first: a set that is not recorded is not active.
     async fn activate(
         &self,
         engine: Engine,
@@ -118,7 +118,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Decides an open request anew, with the votes that stand.
+    /// Decides an open request again, with the votes that stand.
     pub(in crate::broker) async fn redecide(
         &self,
         id: RequestId,

@@ -20,9 +20,9 @@ use crate::{
 pub const SESSION_IDLE_MINUTES: i64 = 30;
 /// A session ends after this many hours, used or not.
 pub const SESSION_HOURS: i64 = 12;
-/// So many failures under one name, or within one session, and it is throttled.
+/// After this many failures under one name, or within one session, it is throttled.
 const FAILURES_MAX: u64 = 5;
-/// A session's last use is written down at most this often.
+/// A session's last use is stored at most this often.
 const TOUCH_SECONDS: i64 = 60;
 
 impl Broker {

@@ -1,4 +1,4 @@
-//! The worker's verb: take one approved request, look again, claim it, send it, settle it.
+//! The worker's verb: take one approved request, check it again, claim it, send it, settle it.
 //!
 //! Two durable commits bracket every call to the manager: the attempt before, the outcome after.
 //! Between them nothing is written, and nothing is ever sent for an attempt that has an answer.

@@ -20,8 +20,8 @@ use crate::{
 const REQUESTS_MAX: u32 = 100;
 
 impl Broker {
-    /// Looks once for traces of what was sent through a manager. Gives the number of requests
-    /// about which something was learnt. While traces cannot be looked for, nothing is concluded.
+    /// Looks once for evidence of what was sent through a manager. Gives the number of requests
+    /// about which something was learnt. While evidence cannot be looked for, nothing is concluded.
     pub async fn observe(&self, manager: &str) -> Result<usize, BrokerError> {
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         let mut reader = self.store().reader().await?;
@@ -80,7 +80,7 @@ impl Broker {
     }
 }
 
-/// The calls of a request whose traces are still waited for.
+/// The calls of a request whose evidence is still waited for.
 fn watched_calls(request: &Request) -> Vec<Watched> {
     let mut by_attempt: BTreeMap<AttemptId, Watched> = BTreeMap::new();
     for target in request.targets.iter().filter(|target| target.watch_until.is_some()) {

@@ -1,4 +1,4 @@
-//! Reading the audit, which is itself written down.
+//! Reading the audit, which is itself recorded.
 
 use super::view::PAGE_ROWS;
 use crate::{

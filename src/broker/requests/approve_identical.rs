@@ -16,7 +16,7 @@ use crate::{
     store::Tx,
 };
 
-/// So many requests are approved with one form at most.
+/// One form approves at most this many requests.
 pub const TOGETHER_MAX: usize = 10;
 
 impl Broker {

@@ -1,4 +1,4 @@
-//! A request before it is stored: built from what the manager says, decided, written down.
+//! A request before it is stored: built from what the manager says, decided, recorded.
 
 use super::evaluate::criticality;
 use crate::{

@@ -108,7 +108,7 @@ impl Broker {
         Ok(VoteContext { request, agent, may, person: who.person })
     }
 
-    /// A refused vote changes nothing, but it is written down.
+    /// A refused vote changes nothing, but it is recorded.
     pub(in crate::broker) async fn record_refused_vote(
         &self,
         who: &SignedIn,

@@ -216,9 +216,9 @@ impl HttpClient {
         Ok(Reply { status, content_type, body })
     }
 
-    /// Makes the call and reads at most so many bytes of its answer; what comes after them, or does
+    /// Makes the call and reads at most `bytes_max` bytes of its answer; what comes after them, or does
     /// not come, changes nothing.
-    pub(in crate::connector) async fn get_once(
+    pub(in crate::connector) async fn send_once(
         &self,
         request: RequestBuilder,
         bytes_max: usize,

@@ -109,7 +109,7 @@ impl WebhookChannel {
         if let Some(token) = &self.settings.token {
             request = request.bearer_auth(token.expose());
         }
-        let reply = self.http.get_once(request.body(post.body), ANSWER_BYTES_MAX).await?;
+        let reply = self.http.send_once(request.body(post.body), ANSWER_BYTES_MAX).await?;
         if (200..300).contains(&reply.status) {
             return Ok(());
         }

@@ -133,7 +133,7 @@ impl CommandNames {
         self.alone.load(Ordering::Relaxed)
     }
 
-    /// A name that was discovered was refused: next time all are discovered anew.
+    /// A name that was discovered was refused: the next call discovers all of them again.
     pub(super) fn expire(&self) {
         self.doubted.store(true, Ordering::Relaxed);
     }

@@ -2,7 +2,7 @@
 //! between shows.
 //!
 //! A row keeps the exact text that was stored. The hash is taken over that text, so the chain can be
-//! verified even where a row cannot be read any more.
+//! verified even where a row cannot be read any more. `store::audit::verify` walks it.
 
 use super::{detail::AuditDetail, event::AuditEvent, kind::EventKind};
 use crate::domain::{
@@ -83,6 +83,25 @@ impl AuditEntry {
             .text(&self.detail)
             .bytes(self.previous.bytes())
             .digest()
+    }
+
+    /// Checks that a stored row follows the row with this place, time and hash, and that its fields
+    /// give the hash that is stored with it. The error says what is wrong.
+    pub fn check_after(&self, last: (u64, i64, Digest), stored: Digest) -> Result<(), String> {
+        let (seq, at_us, previous) = last;
+        if self.seq != seq + 1 {
+            return Err(format!("row {} is missing", seq + 1));
+        }
+        if self.previous != previous {
+            return Err("it does not follow the row before: that row was replaced".to_owned());
+        }
+        if self.at_us < at_us {
+            return Err("its time is before that of the row before".to_owned());
+        }
+        if self.hash() != stored {
+            return Err("its fields do not give its hash: it was edited".to_owned());
+        }
+        Ok(())
     }
 
     /// Gives an event its place after the row with this place, time and hash. Fails where the detail

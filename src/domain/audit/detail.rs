@@ -20,7 +20,7 @@ use accounts::{
     RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts, TokenFacts,
 };
 use dispatch::{
-    AnswerFacts, ClaimFacts, HoldFacts, MissedTraceFacts, OutcomesFacts, ResolutionFacts,
+    AnswerFacts, ClaimFacts, EvidenceMissedFacts, HoldFacts, OutcomesFacts, ResolutionFacts,
     ResumeFacts, RevertFacts,
 };
 use request::{
@@ -82,7 +82,7 @@ details! {
     DispatchResumed(ResumeFacts),
     DispatchRecovered(OutcomesFacts),
     EvidenceSeen(OutcomesFacts),
-    EvidenceMissed(MissedTraceFacts),
+    EvidenceMissed(EvidenceMissedFacts),
     ResponseReverted(RevertFacts),
     OutcomeResolved(ResolutionFacts),
     SignedIn(SignInFacts),

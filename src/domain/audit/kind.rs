@@ -66,10 +66,10 @@ pub enum EventKind {
     /// After a restart, an attempt without an answer was closed.
     #[strum(serialize = "dispatch.recovered")]
     DispatchRecovered,
-    /// Traces of a response were seen on endpoints.
+    /// Evidence of a response was seen on endpoints.
     #[strum(serialize = "evidence.seen")]
     EvidenceSeen,
-    /// The wait for traces is over.
+    /// The wait for evidence is over.
     #[strum(serialize = "evidence.missed")]
     EvidenceMissed,
     /// Another request took it back.

@@ -15,7 +15,7 @@ use crate::domain::{
     request::{PostReview, Request, Reviewed, State, Vote},
 };
 
-/// Within so many hours after the glass was broken somebody else must have looked back at it.
+/// Within this many hours after the glass was broken, somebody else must review it.
 pub const REVIEW_HOURS: i64 = 24;
 
 impl Request {

@@ -12,7 +12,7 @@ use crate::domain::{
     audit::{
         AuditDetail,
         detail::{
-            dispatch::{MissedTraceFacts, OutcomesFacts, ResolutionFacts, RevertFacts},
+            dispatch::{EvidenceMissedFacts, OutcomesFacts, ResolutionFacts, RevertFacts},
             outcome::EndpointOutcome,
             request::AllowedBy,
         },
@@ -25,7 +25,7 @@ use crate::domain::{
 };
 
 impl Request {
-    /// Traces were seen. None when they say nothing new. A trace counts for the endpoint and the
+    /// Evidence was seen. None when it says nothing new. Evidence counts for the endpoint and the
     /// call that it names, and for no other.
     pub fn observed(
         mut self,
@@ -71,7 +71,7 @@ impl Request {
         Some(self.moved(Change::State, Actor::System, AuditDetail::EvidenceSeen(facts)))
     }
 
-    /// The wait for traces is over on some endpoints: the conclusion is drawn. None when it is not
+    /// The wait for evidence is over on some endpoints: the conclusion is drawn. None when it is not
     /// over anywhere.
     pub fn evidence_missed(
         mut self,
@@ -95,7 +95,7 @@ impl Request {
             return None;
         }
         let (looked, outcomes) = (confirm_within.is_some(), self.outcomes_of(&ids));
-        let facts = MissedTraceFacts { looked, outcomes, state: self.state.name() };
+        let facts = EvidenceMissedFacts { looked, outcomes, state: self.state.name() };
         Some(self.moved(Change::State, Actor::System, AuditDetail::EvidenceMissed(facts)))
     }
 
@@ -204,7 +204,7 @@ impl Request {
     }
 }
 
-/// The outcome that a trace shows; none where it shows nothing new.
+/// The outcome that evidence shows; none where it shows nothing new.
 fn outcome_shown_by(target: &Target, sighting: &Sighting) -> Option<Outcome> {
     let evidence = || sighting.evidence.clone();
     match (target.outcome.as_ref()?, sighting.seen) {

@@ -5,7 +5,7 @@ use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantNames};
 
 use crate::domain::{Time, all_variants, evidence::Evidence, id::RequestId};
 
-/// How long a trace that comes late is still looked for: an endpoint runs one script after the
+/// How long evidence that comes late is still looked for: an endpoint runs one script after the
 /// other, and one that hangs holds up the rest.
 const LATE_MINUTES: i64 = 60;
 
@@ -147,7 +147,7 @@ impl Outcome {
         matches!(self, Self::Unknown { .. } | Self::Unconfirmed { .. })
     }
 
-    /// Until when the collector waits for a trace before it draws its conclusion; none where there
+    /// Until when the collector waits for evidence before it draws its conclusion; none where there
     /// is nothing to wait for.
     pub fn watch_until(&self, watch: Watch) -> Option<Time> {
         let Watch { since, now, ends, confirm_within } = watch;
@@ -234,7 +234,7 @@ pub struct OutcomeParts {
     pub reverted_by: Option<RequestId>,
 }
 
-/// What bounds the wait for traces on one endpoint.
+/// What bounds the wait for evidence on one endpoint.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
     /// When it was sent.

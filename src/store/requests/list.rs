@@ -167,7 +167,7 @@ pub async fn dispatching(
     ids(&rows)
 }
 
-/// Requests of a manager on whose endpoints a trace is still waited for, oldest first.
+/// Requests of a manager for which evidence is still waited for, oldest first.
 pub async fn watched(
     read: &mut impl Read,
     manager: &str,

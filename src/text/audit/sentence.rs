@@ -117,12 +117,14 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::DispatchRecovered(facts) => {
             format!("restarted and closed what was in progress{}", list(&facts.outcomes)).into()
         }
-        AuditDetail::EvidenceSeen(facts) => format!("found traces{}", list(&facts.outcomes)).into(),
+        AuditDetail::EvidenceSeen(facts) => {
+            format!("found evidence{}", list(&facts.outcomes)).into()
+        }
         AuditDetail::EvidenceMissed(facts) => {
             let what = if facts.looked {
-                "looked for traces and found none"
+                "looked for evidence and found none"
             } else {
-                "did not look for traces, because no evidence source is configured"
+                "did not look for evidence, because no evidence source is configured"
             };
             format!("{what}{}", list(&facts.outcomes)).into()
         }

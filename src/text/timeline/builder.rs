@@ -240,7 +240,7 @@ impl TimelineBuilder {
                 self.add(at, "its effect is in doubt".to_owned(), doubt, Severity::Doubt);
             }
             (None, None) if matches!(source, Source::Wait { .. }) => {
-                self.add_plain(at, "the wait for its traces is over".to_owned());
+                self.add_plain(at, "the wait for evidence is over".to_owned());
             }
             (_, None) => {}
         }

@@ -9,11 +9,11 @@ use crate::domain::{
 /// How an outcome was learnt.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// From a call, a trace or another request.
+    /// From a call, evidence or another request.
     Broker,
-    /// From the end of a wait for traces.
+    /// From the end of a wait for evidence.
     Wait {
-        /// Whether traces were looked for.
+        /// Whether evidence was looked for.
         looked: bool,
     },
     /// From a restart in the middle of a call.
@@ -81,7 +81,7 @@ pub(super) fn outcome_text(source: Source<'_>, outcome: &Outcome) -> (String, Se
     }
 }
 
-/// Its time is over, and no trace shows that it ended.
+/// Its time is over, and no evidence shows that it ended.
 fn over(source: Source<'_>) -> (String, Severity) {
     match source {
         Source::Wait { looked: true } => (

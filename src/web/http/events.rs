@@ -49,7 +49,7 @@ pub(in crate::web) async fn wait(
     if known.is_none_or(|known| known == *changes.borrow_and_update()) {
         let clock = app.broker.clock();
         tokio::select! {
-            // Whether something changed or the broker is gone: the page may look again.
+            // Something changed, or the broker stops: either way the page may reload.
             _ = changes.changed() => {}
             () = clock.reach(clock.now() + HOLD) => {}
             () = app.stop.cancelled() => {}

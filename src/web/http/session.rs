@@ -23,7 +23,7 @@ pub(in crate::web) struct PageSession {
     /// The person, and when they last entered their password.
     pub(in crate::web) who: SignedIn,
     /// The state of the store before anything was read for the answer. A page that read first and
-    /// looked at the state afterwards could miss what came between, and never look again.
+    /// read the state afterwards could miss a change in between, and never reload.
     pub(in crate::web) seen: u64,
     token: String,
 }

@@ -1,4 +1,4 @@
-//! The audit, newest first, with filters. Reading it is itself written down, so this page does not
+//! The audit, newest first, with filters. Reading it is itself recorded, so this page does not
 //! reload by itself.
 
 use askama::Template;

@@ -80,8 +80,8 @@ async fn each_http_request_gives_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_holds_no_secret_and_no_foreign_line() {
-    let trace = [("COUNTERSIGN_LOG", "info")];
-    let scene = serve(&trace).await;
+    let environment = [("COUNTERSIGN_LOG", "info")];
+    let scene = serve(&environment).await;
     let agent = AgentClient::connect(&scene.server.url, &scene.installed.token).await;
     agent.block("203.0.113.9", json!({ "agent_ids": ["001"], "reason": "why\nERROR fake" })).await;
     let mut bob = PersonClient::stranger(&scene.server.url);

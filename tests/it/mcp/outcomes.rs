@@ -121,7 +121,7 @@ fn unconfirmed_outcome_is_a_warning_against_repeating() {
 #[test]
 fn sent_outcome_says_whether_evidence_is_collected() {
     let sent = settled([Outcome::Sent, Outcome::Sent]);
-    for (has_evidence, words) in [(true, "still looked for"), (false, "Nobody looked")] {
+    for (has_evidence, words) in [(true, "still looked for"), (false, "Nothing checked")] {
         let shown = of_request(&sent, &AnswerContext { has_evidence, ..around() }).structured;
         let message = shown["message"].as_str().unwrap();
         assert!(message.contains("not that it ran") && message.contains(words), "{message}");

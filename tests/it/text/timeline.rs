@@ -57,7 +57,7 @@ impl Journey {
         journey
     }
 
-    /// All three were sent, and the broker looks for traces.
+    /// All three were sent, and the broker looks for evidence.
     fn sent() -> Self {
         let looked_for = |report| DispatchReport { confirm_within: Some(WINDOW), ..report };
         let mut journey = Self::answered(&looked_for(all_sent(&["001", "002"])));

@@ -1,9 +1,9 @@
-//! Traces: the alerts that the endpoints' own logs led to.
+//! Evidence: the alerts that the endpoints' own logs led to.
 //!
 //! An endpoint writes the input of each script that it starts into its log, with the tag that the
 //! call carried, and the manager makes an alert of it. That proves that the script was started
 //! there with this input, and nothing more. What the indexer returns is held against the call once
-//! more: a trace of another call, another endpoint or another time confirms nothing. Source of the
+//! more: evidence of another call, another endpoint or another time confirms nothing. Source of the
 //! rules: `ruleset/rules/0015-ossec_rules.xml`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -201,8 +201,8 @@ fn extra_args(alert: &Value) -> Vec<&str> {
     }
 }
 
-/// An alert as a trace of a call whose tag it carries; none when it is one of another endpoint or
-/// another time, or says what no trace says.
+/// An alert as evidence of a call whose tag it carries; none when it is one of another endpoint or
+/// another time, or says what no evidence says.
 fn sighted(watched: &Watched, hit: &Hit, clock: IndexerClock) -> Option<FoundEvidence> {
     let alert = &hit.source;
     let id = text(alert, "agent.id")?;

@@ -123,9 +123,9 @@ pub struct OutcomesFacts {
     pub state: StateName,
 }
 
-/// The wait for traces is over.
+/// The wait for evidence is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MissedTraceFacts {
+pub struct EvidenceMissedFacts {
     /// Whether an evidence source was configured.
     pub looked: bool,
     /// The outcomes that follow.

@@ -183,7 +183,7 @@ async fn without_indexer_outcome_stays_sent_until_assumed_end() {
     world.look().await;
     let answer = agent.get(&id).await;
     assert_eq!(answer.outcomes(), ["001: sent"]);
-    assert!(answer.text.contains("Nobody looked whether it ran"), "{}", answer.text);
+    assert!(answer.text.contains("Nothing checked whether it ran"), "{}", answer.text);
     let html = page(&world, &format!("/requests/{id}")).await;
     assert!(html.contains("not checked: no indexer is configured"), "{html}");
     world.pass_for_all(TERM);

@@ -230,7 +230,7 @@ async fn each_documented_ending_is_reproduced() {
             assert_eq!(word(&dispatched), *expected, "{row}, {kind:?}: {summary}");
             let retried = dispatched.retry_in.is_some();
             assert_eq!(retried, *expected == "again", "{row}, {kind:?}: {summary}");
-            // Somebody looks for traces of whatever has an outcome.
+            // Evidence is looked for wherever there is an outcome.
             let looked = dispatched.report.confirm_within.is_some();
             let looks = !dispatched.report.outcomes.is_empty();
             assert_eq!(looked, looks, "{row}, {kind:?}");

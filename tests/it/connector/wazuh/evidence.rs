@@ -1,4 +1,4 @@
-//! What counts as a trace of a call, and what does not.
+//! What counts as evidence of a call, and what does not.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn ubuntu(id: &str) -> Endpoint {
     Endpoint::new(id, "machine", Os::UBUNTU)
 }
 
-/// The usual call, whose traces are looked for on these endpoints.
+/// The usual call, whose evidence is looked for on these endpoints.
 fn watched(named: &[&str]) -> Watched {
     let mark = mark();
     let (request, attempt) = (mark.request, mark.attempt);

@@ -256,7 +256,7 @@ fn doubt_is_kept_beside_outcome_and_audited() {
     let moved = seen(request.clone(), std::slice::from_ref(&doubtful), 3).unwrap();
     assert_eq!(of(moved.request(), "001").doubt, doubt);
     assert_eq!(stored(moved.event())["outcomes"][0]["doubt"], "the firewall is off");
-    // A doubt that comes after the trace counts, too.
+    // A doubt that comes after the evidence counts, too.
     let first = seen(request, &[sure], 3).unwrap().into_request();
     let later = seen(first, &[doubtful], 4).unwrap();
     assert_eq!(of(later.request(), "001").doubt, doubt);
