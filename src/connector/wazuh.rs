@@ -9,6 +9,7 @@ mod dispatch;
 mod doctor;
 mod indexer;
 mod inventory;
+mod platform;
 mod response_settings;
 mod scripts;
 mod settings;
@@ -122,7 +123,7 @@ impl Driver for Wazuh {
         Box::pin(async move {
             self.addresses.look_up().await;
             let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
-            self.inventory(selection, wanted, now).await
+            Ok(self.survey(selection, wanted, now).await?.inventory)
         })
     }
 

@@ -94,6 +94,14 @@ impl Platform {
         self.into_str()
     }
 
+    /// The word in sentences for people and models.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Other => "unknown",
+            Self::Linux | Self::MacOs | Self::Windows => self.name(),
+        }
+    }
+
     /// The platform of that name; anything else is [`Platform::Other`].
     pub fn parse(name: &str) -> Self {
         name.parse().unwrap_or(Self::Other)
@@ -134,6 +142,8 @@ impl Endpoint {
 pub enum SkipReason {
     /// It is not connected: the manager's word for its state.
     NotActive(String),
+    /// What its manager says of it cannot be read: which field, and what is wrong with it.
+    Unreadable(String),
     /// Its agent is too old to understand a response: its version.
     TooOld(String),
     /// Responses are switched off on it.
@@ -156,6 +166,7 @@ impl SkipReason {
     pub fn detail(&self) -> &str {
         match self {
             Self::NotActive(detail)
+            | Self::Unreadable(detail)
             | Self::TooOld(detail)
             | Self::SwitchedOff(detail)
             | Self::NoCommand(detail)
@@ -168,6 +179,7 @@ impl SkipReason {
     pub fn from_parts(code: &str, detail: String) -> Option<Self> {
         Some(match code.parse().ok()? {
             SkipCode::NotActive => Self::NotActive(detail),
+            SkipCode::Unreadable => Self::Unreadable(detail),
             SkipCode::TooOld => Self::TooOld(detail),
             SkipCode::SwitchedOff => Self::SwitchedOff(detail),
             SkipCode::NoCommand => Self::NoCommand(detail),
@@ -182,9 +194,10 @@ impl fmt::Display for SkipReason {
         match self {
             Self::NotActive(status) => write!(f, "not active ({status})"),
             Self::TooOld(version) => write!(f, "agent {version} is too old for responses"),
-            Self::SwitchedOff(why) | Self::NoCommand(why) | Self::NotConfigured(why) => {
-                f.write_str(why)
-            }
+            Self::Unreadable(why)
+            | Self::SwitchedOff(why)
+            | Self::NoCommand(why)
+            | Self::NotConfigured(why) => f.write_str(why),
             Self::Policy(why) => write!(f, "kept out by policy: {why}"),
         }
     }

@@ -221,6 +221,7 @@ fn add_skipped<'a>(groups: &mut Groups<'a>, request: &'a Request) {
     for skipped in &request.skipped {
         let (rank, label) = match &skipped.reason {
             SkipReason::NotActive(_) => (5, "not active"),
+            SkipReason::Unreadable(_) => (5, "whose row at the manager cannot be read"),
             SkipReason::TooOld(_) => (6, "too old for responses"),
             SkipReason::SwitchedOff(_) => (6, "with responses switched off"),
             SkipReason::NoCommand(_) => (7, "without a command for this"),

@@ -51,7 +51,7 @@ pub enum Contact {
 pub struct Os {
     /// `os.name`.
     pub name: &'static str,
-    /// `os.platform`, by which a client chooses commands.
+    /// `os.platform`: on Linux, every distribution has its own word.
     pub platform: &'static str,
     /// `os.version`.
     pub version: &'static str,
@@ -75,6 +75,20 @@ impl Os {
         platform: "windows",
         version: "10.0.20348.2322",
     };
+
+    /// `os.uname`: the name of the kernel, the machine, and more; on Windows the name of the
+    /// version (`src/shared/version_op.c`). A platform that is no other's is a Linux.
+    pub(crate) fn uname(&self, machine: &str) -> String {
+        let kernel = match self.platform {
+            "windows" => return self.name.to_owned(),
+            "darwin" => "Darwin",
+            "sunos" => "SunOS",
+            "bsd" => "FreeBSD",
+            "aix" => "AIX",
+            _ => "Linux",
+        };
+        format!("{kernel} |{machine} |6.8.0 |#1 SMP |x86_64")
+    }
 }
 
 /// A machine with a Wazuh agent.

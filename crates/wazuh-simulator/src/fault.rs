@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use serde_json::Value;
 
 use crate::api::answer::{AgentError, Problem};
 
@@ -45,6 +46,18 @@ pub enum Fault {
     /// Adds ids that were not requested: to the affected items of a response, or to a list of
     /// endpoints.
     Strangers(Vec<String>),
+    /// Changes one field of the answers to one path. The work is done.
+    Edit {
+        /// The path of the calls, without a query, such as `/agents`. Calls of other paths neither
+        /// get this fault nor use it up.
+        path: String,
+        /// A JSON pointer into the answer, such as `/data/token`. A part such as `id=007` finds
+        /// the item of a list that has this value, as in `/data/affected_items/id=007/os`. An
+        /// answer without the object or list around the field stays as it is.
+        pointer: String,
+        /// The new value; `None` leaves the field out.
+        value: Option<Value>,
+    },
     /// Answers exactly this. The work is not done.
     Answer {
         /// The HTTP status.
@@ -52,6 +65,12 @@ pub enum Fault {
         /// The whole body.
         body: String,
     },
+}
+
+impl Fault {
+    fn concerns(&self, called: &str) -> bool {
+        if let Self::Edit { path, .. } = self { path == called } else { true }
+    }
 }
 
 /// Whether the work behind a faulty answer is done.
@@ -185,11 +204,13 @@ impl Faults {
     }
 
     /// The fault that strikes this call.
-    pub(crate) fn strike(&mut self, call: Calls) -> Option<Fault> {
+    pub(crate) fn strike(&mut self, call: Calls, path: &str) -> Option<Fault> {
         let spent = |times: &Times| *times == Times::N(0);
         self.0.retain(|(_, _, times)| !spent(times));
-        let (_, fault, times) =
-            self.0.iter_mut().find(|(calls, ..)| *calls == call || *calls == Calls::Every)?;
+        let strikes = |(calls, fault, _): &&mut (Calls, Fault, Times)| {
+            (*calls == call || *calls == Calls::Every) && fault.concerns(path)
+        };
+        let (_, fault, times) = self.0.iter_mut().find(strikes)?;
         *times = match *times {
             Times::Once => Times::N(0),
             Times::N(left) => Times::N(left.saturating_sub(1)),

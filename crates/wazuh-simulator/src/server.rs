@@ -1,5 +1,6 @@
 //! The HTTP server in front of a simulated manager.
 
+pub(crate) mod edit;
 pub(crate) mod routes;
 pub(crate) mod wire;
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// What changed on the endpoints since they were frozen.
 pub(super) enum Recheck {
-    /// These are no longer connected.
+    /// These cannot be reached now, or what the manager says of them cannot be read.
     Disconnected(Vec<(EndpointId, String)>),
     /// Something is no longer what was approved.
     Identity(String),
@@ -33,6 +33,8 @@ impl Broker {
         let mut by_now = request.clone();
         for target in &mut by_now.targets {
             let known = inventory.candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
+            // Where the manager's row cannot be read, what is stored counts; nothing is sent there.
+            let known = known.filter(|c| !matches!(c.command, Err(SkipReason::Unreadable(_))));
             if let Some(candidate) = known {
                 target.criticality = criticality(self.settings(), &candidate.endpoint.groups);
                 target.endpoint.groups.clone_from(&candidate.endpoint.groups);
@@ -52,6 +54,10 @@ pub(super) fn recheck(request: &Request, inventory: &Inventory) -> Recheck {
         let Some(Candidate { endpoint, command, .. }) = now else {
             return Recheck::Identity(format!("endpoint {id} no longer exists"));
         };
+        if let Err(reason @ SkipReason::Unreadable(_)) = command {
+            lost.push((id.clone(), reason.to_string()));
+            continue;
+        }
         if !endpoint.same_machine(&target.endpoint) {
             return Recheck::Identity(format!("endpoint {id} is another machine now"));
         }

@@ -212,6 +212,7 @@ fn keep_same_machines(inventory: &mut Inventory, undone: &Request) {
     for Target { endpoint: then, .. } in undone.active_targets() {
         let found = inventory.candidates.iter_mut().find(|c| c.endpoint.id == then.id);
         match found {
+            Some(Candidate { command: Err(SkipReason::Unreadable(_)), .. }) => {}
             Some(candidate) if candidate.endpoint.same_machine(then) => {}
             Some(candidate) => candidate.command = left_out("another machine has this id now"),
             None => inventory.candidates.push(Candidate {

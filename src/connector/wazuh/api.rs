@@ -2,7 +2,7 @@
 
 pub(super) mod client;
 pub(super) mod connection;
-pub(super) mod envelope;
+pub(super) mod fields;
 pub(super) mod login;
 pub(super) mod manager_error;
 pub(super) mod rate_budget;

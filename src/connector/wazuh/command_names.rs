@@ -12,11 +12,11 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::{
-    api::{connection::ManagerConnection, envelope::Items},
+    api::{connection::ManagerConnection, fields::Fields},
     scripts::{EXPIRY_SECS, is_shipped_script},
     settings::is_valid_name,
 };
@@ -32,7 +32,13 @@ const ALONE: &str = "";
 
 /// What the manager, or one node of a cluster, has configured.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct CommandTable(BTreeMap<String, ConfiguredCommand>);
+pub(super) struct CommandTable {
+    names: BTreeMap<String, ConfiguredCommand>,
+    /// How many blocks there are, each a line of `ar.conf`.
+    pub(super) entries: usize,
+    /// What is odd about blocks that are left out here.
+    pub(super) odd: Vec<String>,
+}
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct ConfiguredCommand {
@@ -48,40 +54,32 @@ impl CommandTable {
         let fits = |(_, c): &(&String, &ConfiguredCommand)| {
             c.executable == script && c.timeouts.contains(&seconds)
         };
-        let mut fitting = self.0.iter().filter(fits).map(|(name, _)| name.as_str());
+        let mut fitting = self.names.iter().filter(fits).map(|(name, _)| name.as_str());
         let first = fitting.clone().next();
         fitting.find(|name| self.has(name, EXPIRY_SECS)).or(first)
     }
 
     /// The name of the command that runs a script, for advice: Wazuh's own where it is not known.
     pub(super) fn command_name<'a>(&'a self, script: &'a str) -> &'a str {
-        let named = self.0.iter().find(|(_, command)| command.executable == script);
+        let named = self.names.iter().find(|(_, command)| command.executable == script);
         named.map_or(script.trim_end_matches(".exe"), |(name, _)| name)
     }
 
     pub(super) fn has(&self, name: &str, seconds: u32) -> bool {
-        self.0.get(name).is_some_and(|command| command.timeouts.contains(&seconds))
+        self.names.get(name).is_some_and(|command| command.timeouts.contains(&seconds))
     }
 
     /// Whether this is the whole name of a command without a timeout, such as `unblock0`, that runs
     /// no script of Wazuh's own.
     pub(super) fn can_undo(&self, name: &str) -> bool {
-        let command = name.strip_suffix('0').and_then(|name| self.0.get(name));
+        let command = name.strip_suffix('0').and_then(|name| self.names.get(name));
         command.is_some_and(|c| c.timeouts.contains(&0) && !is_shipped_script(&c.executable))
     }
 
     /// How long a script's responses can last.
     pub(super) fn durations(&self, script: &str) -> BTreeSet<u32> {
-        let of_script = self.0.values().filter(|command| command.executable == script);
+        let of_script = self.names.values().filter(|command| command.executable == script);
         of_script.flat_map(|c| &c.timeouts).copied().filter(|s| *s > EXPIRY_SECS).collect()
-    }
-
-    /// The whole names, as in `ar.conf`.
-    pub(super) fn whole(&self) -> Vec<String> {
-        let whole = |(name, command): (&String, &ConfiguredCommand)| {
-            command.timeouts.iter().map(|seconds| format!("{name}{seconds}")).collect::<Vec<_>>()
-        };
-        self.0.iter().flat_map(whole).collect()
     }
 }
 
@@ -175,49 +173,74 @@ impl CommandNames {
 
 /// The time there, and whether it is a cluster.
 async fn begin(manager: &ManagerConnection, now: Time) -> Result<Discovered, ConnectorError> {
-    #[derive(Deserialize)]
-    struct ClusterStatus {
-        enabled: String,
-        running: String,
-    }
     manager.info(now).await?;
     let status = manager.read("/cluster/status", "cluster:status", now).await;
     let cluster = match status {
-        Ok(ClusterStatus { enabled, running }) => Some(enabled == "yes" && running == "yes"),
+        Ok(answer) => {
+            let mut fields = Fields::of(&answer);
+            let words = [fields.needed_text("enabled"), fields.needed_text("running")];
+            // What cannot be read counts as not known.
+            fields.is_sound().then_some(words == [Some("yes"); 2])
+        }
         Err(ConnectorError::Forbidden { .. } | ConnectorError::Answer { status: 404, .. }) => None,
         Err(error) => return Err(error),
     };
     Ok(Discovered { read_at: now, cluster, per_node: false, nodes: BTreeMap::new() })
 }
 
-#[derive(Deserialize)]
-struct Blocks {
-    #[serde(rename = "active-response", default)]
-    blocks: Vec<ResponseBlock>,
-}
-
 /// An `<active-response>` block.
-#[derive(Deserialize)]
 struct ResponseBlock {
     command: String,
-    #[serde(default)]
-    timeout: u64,
+    seconds: u64,
 }
 
-#[derive(Deserialize)]
-struct Commands {
-    #[serde(default)]
-    command: Vec<ScriptEntry>,
+impl ResponseBlock {
+    fn read(block: &mut Fields<'_>) -> Option<Self> {
+        let command = block.needed_text("command")?.to_owned();
+        let seconds = block.number("timeout").unwrap_or_default();
+        block.is_sound().then_some(Self { command, seconds })
+    }
 }
 
 /// A `<command>` block.
-#[derive(Deserialize)]
 struct ScriptEntry {
     name: String,
-    #[serde(default)]
     executable: String,
-    #[serde(default)]
-    timeout_allowed: u8,
+    timeout_allowed: bool,
+}
+
+impl ScriptEntry {
+    fn read(entry: &mut Fields<'_>) -> Option<Self> {
+        let name = entry.needed_text("name")?.to_owned();
+        let executable = entry.text("executable").unwrap_or_default().to_owned();
+        let timeout_allowed = entry.number("timeout_allowed").unwrap_or_default() > 0;
+        entry.is_sound().then_some(Self { name, executable, timeout_allowed })
+    }
+}
+
+/// The entries of one section of the configuration, and what is odd about others. The error says
+/// why there is no reading any of them.
+fn entries<T>(
+    answer: &Value,
+    section: &str,
+    read: impl Fn(&mut Fields<'_>) -> Option<T>,
+) -> Result<(Vec<T>, Vec<String>, usize), String> {
+    let mut fields = Fields::of(answer);
+    let parts = fields.needed_list("affected_items").ok_or_else(|| fields.complaint())?;
+    let (mut entries, mut odd, mut count) = (Vec::new(), Vec::new(), 0);
+    for part in parts {
+        let mut part = Fields::of(part);
+        for (place, entry) in (1..).zip(part.list(section)) {
+            count += 1;
+            let mut entry = Fields::of(entry);
+            entries.extend(read(&mut entry));
+            odd.extend(entry.odd().map(|odd| format!("{section} {place}: {odd}")));
+        }
+        if part.odd().is_some() {
+            return Err(part.complaint());
+        }
+    }
+    Ok((entries, odd, count))
 }
 
 /// What a node has configured, or why that may not be read.
@@ -235,13 +258,14 @@ async fn configured(
     };
     let read = async {
         let path = format!("{part}/configuration/analysis/active_response");
-        let blocks: Items<Blocks> = manager.read(&path, &right, now).await?;
+        let blocks = manager.read(&path, &right, now).await?;
         let path = format!("{part}/configuration/analysis/command");
-        let commands: Items<Commands> = manager.read(&path, &right, now).await?;
-        Ok(joined(blocks.affected_items, commands.affected_items))
+        let commands = manager.read(&path, &right, now).await?;
+        Ok(joined(&blocks, &commands))
     };
     match read.await {
-        Ok(names) => Ok(Ok(names)),
+        Ok(Ok(names)) => Ok(Ok(names)),
+        Ok(Err(why)) => Ok(Err(format!("which timed commands the manager has: {why}"))),
         Err(ConnectorError::Forbidden { .. }) => Ok(Err(format!(
             "Countersign cannot read which timed commands the manager has: give its API user the \
              right {right}; permanent responses work without"
@@ -255,24 +279,26 @@ async fn configured(
 }
 
 /// Which blocks make which names. A command that may have no timeout gets none.
-fn joined(blocks: Vec<Blocks>, commands: Vec<Commands>) -> CommandTable {
+fn joined(blocks: &Value, commands: &Value) -> Result<CommandTable, String> {
+    let (blocks, mut odd, entries_in_file) =
+        entries(blocks, "active-response", ResponseBlock::read)?;
+    let (commands, odd_commands, _) = entries(commands, "command", ScriptEntry::read)?;
+    odd.extend(odd_commands);
     let mut names: BTreeMap<String, ConfiguredCommand> = BTreeMap::new();
     let mut timed = BTreeSet::new();
-    for ScriptEntry { name, executable, timeout_allowed } in
-        commands.into_iter().flat_map(|part| part.command)
-    {
-        if timeout_allowed > 0 {
+    for ScriptEntry { name, executable, timeout_allowed } in commands {
+        if timeout_allowed {
             timed.insert(name.clone());
         }
         names.insert(name, ConfiguredCommand { executable, timeouts: BTreeSet::new() });
     }
-    for ResponseBlock { command, timeout } in blocks.into_iter().flat_map(|part| part.blocks) {
-        let seconds = u32::try_from(timeout).ok().filter(|s| *s <= DURATION_SECONDS_MAX);
-        let allowed = timeout == 0 || timed.contains(&command);
+    for ResponseBlock { command, seconds } in blocks {
+        let allowed = seconds == 0 || timed.contains(&command);
+        let seconds = u32::try_from(seconds).ok().filter(|s| *s <= DURATION_SECONDS_MAX);
         if let (Some(seconds), true, true) = (seconds, allowed, is_valid_name(&command)) {
             names.entry(command).or_default().timeouts.insert(seconds);
         }
     }
     names.retain(|_, command| !command.timeouts.is_empty());
-    CommandTable(names)
+    Ok(CommandTable { names, entries: entries_in_file, odd })
 }

@@ -27,6 +27,10 @@ pub(super) struct CommandRequest<'a> {
 }
 
 impl CommandRequest<'_> {
+    pub(super) fn kind(&self) -> ActionKind {
+        self.action.kind()
+    }
+
     /// Whether the manager's names count: a `!` command runs without.
     pub(super) fn needs_names(&self) -> bool {
         self.term != Term::Permanent || self.action.kind().is_undo()
@@ -115,11 +119,11 @@ impl CommandRequest<'_> {
 
 fn script_of(kind: ActionKind, platform: Platform) -> Result<&'static str, SkipReason> {
     script(kind, platform).ok_or_else(|| {
-        let system = match platform {
-            Platform::Other => "this system",
+        let platform = match platform {
+            Platform::Other => "an unknown platform",
             Platform::Linux | Platform::MacOs | Platform::Windows => platform.name(),
         };
-        SkipReason::NoCommand(format!("Wazuh has no command for {kind} on {system}"))
+        SkipReason::NoCommand(format!("Wazuh has no command for {kind} on {platform}"))
     })
 }
 

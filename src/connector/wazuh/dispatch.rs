@@ -3,17 +3,21 @@
 //! Only what is provably not sent may be tried again. Everything that may have been done is
 //! `unknown`: the manager goes on working after its own time-out.
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+    time::Duration,
+};
 
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
     super::{DispatchResult, DispatchTurn},
     Wazuh,
     api::{
-        envelope::Envelope,
+        fields::{Fields, some_of},
         manager_error::{ManagerError, refusal},
     },
 };
@@ -158,8 +162,8 @@ impl Wazuh {
     fn judged(&self, order: &Order, reply: &Reply, one_node: bool) -> DispatchResult {
         let error = || refusal(&self.manager.calls.http, reply, "active-response:command");
         match (reply.status, one_node) {
-            (200, _) => match reply.json() {
-                Ok(Envelope { data }) => by_endpoint(order, &data),
+            (200, _) => match reply.json::<Value>() {
+                Ok(answer) => by_endpoint(order, &DispatchAnswer::read(&answer)),
                 Err(why) => DispatchResult::unknown(order, &format!("answered 200, but {why}")),
             },
             (401 | 429, _) => DispatchResult::unsent(order, &error()),
@@ -187,47 +191,79 @@ fn time_left(deadline: Time, now: Time) -> Option<Duration> {
     (deadline - now).to_std().ok().filter(|left| !left.is_zero())
 }
 
-#[derive(Deserialize)]
+/// What a valid answer says of endpoints.
 struct DispatchAnswer {
-    affected_items: Vec<String>,
-    #[serde(default)]
-    failed_items: Vec<Failed>,
-}
-
-#[derive(Deserialize)]
-struct Failed {
-    error: FailedBecause,
-    id: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct FailedBecause {
-    code: u32,
-    #[serde(default)]
-    message: String,
+    affected: BTreeSet<String>,
+    /// What became of each that failed.
+    failed: BTreeMap<String, Outcome>,
+    /// What is odd about the lists. It may hide any endpoint that they do not name.
+    odd: Option<String>,
 }
 
 impl DispatchAnswer {
+    fn read(answer: &Value) -> Self {
+        let mut fields = Fields::of(answer);
+        fields.needed_list("data.affected_items");
+        let affected = fields.texts("data.affected_items").into_iter().map(str::to_owned);
+        let affected = affected.collect();
+        let (mut failed, mut odd) = (BTreeMap::new(), Vec::new());
+        for item in fields.list("data.failed_items") {
+            let mut ids = Fields::of(item);
+            ids.needed_list("id");
+            let named: Vec<_> = ids.texts("id").into_iter().map(str::to_owned).collect();
+            odd.extend(ids.odd().map(|why| format!("in `data.failed_items` {why}")));
+            let outcome = failure(item);
+            failed.extend(named.into_iter().map(|id| (id, outcome.clone())));
+        }
+        odd.extend(fields.odd());
+        Self { affected, failed, odd: (!odd.is_empty()).then(|| some_of(odd)) }
+    }
+
     /// What is said of one endpoint. `error: 0` and the message count for nothing: both are also
     /// sent when nothing was done.
     fn outcome(&self, id: &EndpointId) -> Outcome {
-        let named = |ids: &[String]| ids.iter().any(|named| named == id.as_str());
-        if named(&self.affected_items) {
+        if self.affected.contains(id.as_str()) {
             return Outcome::Sent;
         }
-        match self.failed_items.iter().find(|failed| named(&failed.id)) {
-            Some(Failed { error: FailedBecause { code, message }, .. }) => {
-                Outcome::Refused { code: Some(*code), message: first_chars(message) }
+        match (self.failed.get(id.as_str()), &self.odd) {
+            (Some(outcome), _) => outcome.clone(),
+            (None, Some(odd)) => Outcome::Unknown {
+                why: format!(
+                    "the manager's answer names it nowhere that can be read, and not all can be: \
+                     {odd}"
+                ),
+            },
+            (None, None) => {
+                Outcome::NotSent { why: "the manager's answer does not name it".to_owned() }
             }
-            None => Outcome::NotSent { why: "the manager's answer does not name it".to_owned() },
         }
+    }
+
+    fn names(&self, id: &EndpointId) -> bool {
+        self.affected.contains(id.as_str()) || self.failed.contains_key(id.as_str())
     }
 
     /// Ids in the answer that were not asked for.
     fn unasked(&self, order: &Order) -> BTreeSet<&str> {
-        let failed = self.failed_items.iter().flat_map(|failed| &failed.id);
-        let named = self.affected_items.iter().chain(failed).map(String::as_str);
+        let named = self.affected.iter().chain(self.failed.keys()).map(String::as_str);
         named.filter(|id| order.endpoints.iter().all(|asked| asked.as_str() != *id)).collect()
+    }
+}
+
+/// Why the manager did not do it for the endpoints of a failed item.
+fn failure(item: &Value) -> Outcome {
+    let mut error = Fields::of(item);
+    let code = error.needed_number("error.code").map(u32::try_from);
+    let unread = error.odd();
+    let message = error.needed_text_of("error.message", usize::MAX).unwrap_or_default();
+    let message = first_chars(&message);
+    match (code, unread) {
+        (Some(Ok(code)), _) => Outcome::Refused { code: Some(code), message },
+        (_, odd) => {
+            let odd = odd.unwrap_or_else(|| "`error.code` is no code of Wazuh's".to_owned());
+            let why = format!("the manager says that it failed ({message}); {odd}");
+            Outcome::NotSent { why }
+        }
     }
 }
 
@@ -244,8 +280,12 @@ fn by_endpoint(order: &Order, answer: &DispatchAnswer) -> DispatchResult {
     if !codes.is_empty() {
         write!(summary, ", {} refused ({})", count("refused"), codes.join(", ")).ok();
     }
-    if count("not_sent") > 0 {
-        write!(summary, ", {} not named in the answer", count("not_sent")).ok();
+    let unnamed = order.endpoints.iter().filter(|id| !answer.names(id)).count();
+    if unnamed > 0 {
+        write!(summary, ", {unnamed} not named in the answer").ok();
+    }
+    if let Some(odd) = &answer.odd {
+        write!(summary, ", of which not all can be read: {odd}").ok();
     }
     let unasked = answer.unasked(order);
     if !unasked.is_empty() {

@@ -1,36 +1,28 @@
 //! Everything that a first installation gets wrong. It reads and asks; it never sends a response.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    time::Duration,
-};
+mod endpoints;
+mod names;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::TimeDelta;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use names::names_of;
+use serde_json::Value;
 
 use super::{
     Wazuh,
     api::{
         connection::{ManagerInfo, time},
-        envelope::Items,
+        fields::{Fields, some_of},
     },
-    command_names::CommandTable,
-    commands::CommandRequest,
     indexer::search::IndexerClient,
-    scripts::{EXPIRY_SECS, script},
 };
 use crate::{
     connector::{
         Diagnosis,
         http::{client::HttpClient, error::ConnectorError},
     },
-    domain::{
-        Time,
-        action::{Action, ActionKind, Term},
-        endpoint::{Candidate, Platform, Selection},
-    },
+    domain::Time,
 };
 
 /// What the connector needs on any manager.
@@ -43,10 +35,6 @@ const HARMLESS: &str = "group:read";
 const RIGHTS_SHOWN_MAX: usize = 12;
 /// Above this, ages and times mislead people.
 const SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
-/// More entries overrun the memory of an endpoint's execd (wazuh/wazuh#38358).
-const NAMES_MAX: usize = 64;
-/// `restart-ossec0` and `restart-wazuh0`, which every `ar.conf` has.
-const NAMES_BUILT_IN: usize = 2;
 /// Where the newest alert is older than this, alerts no longer reach the indexer.
 const ALERT_AGE_MAX: TimeDelta = TimeDelta::hours(1);
 /// How long a look at a certificate may take.
@@ -109,7 +97,8 @@ impl Wazuh {
             Err(error) => findings.push(failed("names", &error)),
             Ok(discovered) => {
                 for (node, names) in &discovered.nodes {
-                    findings.push(names_of(node, names.as_deref().map_err(String::as_str)));
+                    let names = names.as_deref().map_err(String::as_str);
+                    findings.push(names_of(node, names, &self.settings.undo_commands));
                 }
                 let known =
                     || discovered.nodes.iter().filter_map(|(n, c)| Some((n, c.as_ref().ok()?)));
@@ -125,21 +114,29 @@ impl Wazuh {
                 }
             }
         }
-        findings.push(self.endpoints(now).await);
+        findings.extend(self.endpoint_findings(now).await);
     }
 
     /// The nodes of a cluster, by name.
     async fn nodes(&self, findings: &mut Vec<Diagnosis>, now: Time) -> BTreeSet<String> {
-        #[derive(Deserialize)]
-        struct Node {
-            name: String,
-        }
         match self.manager.read("/cluster/nodes", SHOWS_NAMES.1, now).await {
-            Ok(Items { affected_items }) => {
-                let names: BTreeSet<_> =
-                    affected_items.into_iter().map(|node: Node| node.name).collect();
+            Ok(answer) => {
+                let mut fields = Fields::of(&answer);
+                let (mut names, mut odd) = (BTreeSet::new(), Vec::new());
+                for node in fields.needed_list("affected_items").unwrap_or_default() {
+                    let mut node = Fields::of(node);
+                    names.extend(node.needed_text("name").map(str::to_owned));
+                    odd.extend(node.odd());
+                }
+                odd.extend(fields.odd());
                 let shown: Vec<_> = names.iter().map(String::as_str).collect();
-                findings.push(Diagnosis::good("cluster", format!("nodes: {}", shown.join(", "))));
+                let shown = format!("nodes: {}", shown.join(", "));
+                findings.push(if odd.is_empty() {
+                    Diagnosis::good("cluster", shown)
+                } else {
+                    let found = format!("{shown}; the manager's list has others: {}", some_of(odd));
+                    Diagnosis::bad("cluster", found, "look at GET /cluster/nodes")
+                });
                 names
             }
             Err(error) => {
@@ -152,11 +149,12 @@ impl Wazuh {
     /// Rights that are missing, and rights that are too many.
     async fn rights(&self, cluster: Option<bool>, now: Time) -> Diagnosis {
         let read = self.manager.read("/security/users/me/policies", "to sign in", now).await;
-        let rights: Map<String, Value> = match read {
+        let rights = match read {
             Ok(rights) => rights,
             Err(error) => return failed("rights", &error),
         };
-        let granted: BTreeSet<&str> = rights.iter().filter_map(right_text).collect();
+        let granted: BTreeSet<&str> =
+            rights.as_object().into_iter().flatten().filter_map(right_text).collect();
         let shows_names = match cluster {
             Some(true) => vec![SHOWS_NAMES.1],
             None if granted.contains(SHOWS_NAMES.1) => Vec::new(),
@@ -193,34 +191,6 @@ impl Wazuh {
         Diagnosis::bad("rights", found.join("; "), advice.join("; "))
     }
 
-    /// Endpoints per platform, how many can be reached, and why not the others.
-    async fn endpoints(&self, now: Time) -> Diagnosis {
-        // A target that exists nowhere: the question needs one.
-        let action = Action::BlockIp(IpAddr::from([203, 0, 113, 1]));
-        let undo = &self.settings.undo_commands;
-        let wanted = CommandRequest { action: &action, term: Term::Permanent, undo };
-        let candidates = match self.inventory(&Selection::All, wanted, now).await {
-            Ok(inventory) => inventory.candidates,
-            Err(error) => return failed("endpoints", &error),
-        };
-        let mut platforms: BTreeMap<Platform, Vec<&Candidate>> = BTreeMap::new();
-        for candidate in &candidates {
-            platforms.entry(candidate.endpoint.platform).or_default().push(candidate);
-        }
-        let by_platform: Vec<_> =
-            platforms.iter().map(|(platform, all)| commands_text(*platform, all)).collect();
-        if candidates.iter().any(|candidate| candidate.command.is_ok()) {
-            return Diagnosis::good("endpoints", by_platform.join("; "));
-        }
-        let advice = "connect endpoints, or let the API user see them (agent:read)";
-        let found = if by_platform.is_empty() {
-            "there are none".to_owned()
-        } else {
-            by_platform.join("; ")
-        };
-        Diagnosis::bad("endpoints", found, advice)
-    }
-
     async fn indexer_findings(
         &self,
         indexer: &IndexerClient,
@@ -254,9 +224,14 @@ impl Wazuh {
 }
 
 fn version(about: &ManagerInfo) -> Diagnosis {
-    match about.unsupported() {
-        None => Diagnosis::good("version", about.words()),
-        Some(why) => Diagnosis::bad("version", about.words(), why),
+    let found = match &about.odd {
+        None => about.words(),
+        Some(odd) => format!("{}: in its answer to GET / {odd}", about.words()),
+    };
+    match (about.unsupported(), &about.odd) {
+        (Some(why), _) => Diagnosis::bad("version", found, why),
+        (None, Some(_)) => Diagnosis::bad("version", found, "look at GET / of its API"),
+        (None, None) => Diagnosis::good("version", found),
     }
 }
 
@@ -312,68 +287,4 @@ async fn reached(
 fn right_text<'a>((action, resources): (&'a String, &Value)) -> Option<&'a str> {
     let mut effects = resources.as_object()?.values();
     effects.any(|effect| effect == "allow").then_some(action)
-}
-
-/// What the names of a node make possible.
-fn names_of(node: &str, names: Result<&CommandTable, &str>) -> Diagnosis {
-    let place = if node.is_empty() { String::new() } else { format!("{node}: ") };
-    let names = match names {
-        Ok(names) => names,
-        Err(why) => {
-            return Diagnosis::bad("names", format!("{place}{why}"), "mend the API user's role");
-        }
-    };
-    let (mut found, mut advice) = (Vec::new(), Vec::new());
-    for kind in ActionKind::RESPONSES {
-        for platform in Platform::ALL {
-            let Some(script) = script(kind, platform) else { continue };
-            let seconds: Vec<_> = names.durations(script).iter().map(u32::to_string).collect();
-            if seconds.is_empty() {
-                continue;
-            }
-            let has_expiry = names.command(script, EXPIRY_SECS).is_some();
-            let undo = if has_expiry { "" } else { ", no early undo" };
-            found.push(format!("{kind} on {} {} s{undo}", platform.name(), seconds.join(", ")));
-            if !has_expiry {
-                let command = names.command_name(script);
-                advice.push(format!("add a block for {command} with timeout {EXPIRY_SECS}"));
-            }
-        }
-    }
-    if found.is_empty() {
-        found.push("none that ends by itself".to_owned());
-        advice.push(
-            "add <active-response> blocks with timeouts (docs/operating.md), or only permanent \
-             responses work"
-                .to_owned(),
-        );
-    }
-    let count = names.whole().len() + NAMES_BUILT_IN;
-    found.push(format!("{count} of {NAMES_MAX} entries in ar.conf"));
-    if count > NAMES_MAX {
-        advice.push("take blocks away: more entries crash the endpoints' agents".to_owned());
-    }
-    let found = format!("{place}{}", found.join("; "));
-    advice.dedup();
-    if advice.is_empty() {
-        return Diagnosis::good("names", found);
-    }
-    Diagnosis::bad("names", found, advice.join("; "))
-}
-
-/// "linux: 5 of 7 (2 silent)".
-fn commands_text(platform: Platform, all: &[&Candidate]) -> String {
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for candidate in all {
-        match &candidate.command {
-            Err(reason) => *reasons.entry(reason.code()).or_default() += 1,
-            Ok(_) if candidate.silent => *reasons.entry("silent").or_default() += 1,
-            Ok(_) => {}
-        }
-    }
-    let reached = all.iter().filter(|candidate| candidate.command.is_ok()).count();
-    let reasons: Vec<_> = reasons.iter().map(|(code, count)| format!("{count} {code}")).collect();
-    let rest =
-        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
-    format!("{}: {reached} of {}{rest}", platform.name(), all.len())
 }

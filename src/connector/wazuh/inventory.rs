@@ -2,19 +2,26 @@
 //!
 //! An endpoint that does not say something gets the strict reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
-use chrono::TimeDelta;
-use serde::Deserialize;
+use chrono::{DateTime, TimeDelta};
+use serde_json::Value;
 
 use super::{
     Wazuh,
-    api::connection::{ManagerConnection, time, version},
+    api::{
+        connection::{ManagerConnection, time, version},
+        fields::Fields,
+    },
     command_names::Discovered,
     commands::CommandRequest,
+    platform::OperatingSystem,
 };
 use crate::{
-    connector::http::error::ConnectorError,
+    connector::http::{client::first_chars, error::ConnectorError},
     domain::{
         Time,
         endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
@@ -27,95 +34,66 @@ const IDS_PER_CALL: usize = 100;
 const PAGE: usize = 2000;
 /// The largest fleet.
 const ENDPOINTS_MAX: usize = 100_000;
-const SELECT: &str = "id,name,ip,status,group,os.platform,version,dateAdd,node_name,lastKeepAlive";
+const SELECT: &str = "id,name,ip,status,group,os.platform,os.uname,version,dateAdd,node_name,\
+                      lastKeepAlive";
 /// An endpoint that has been quiet for longer than this, while others spoke, may be gone. They speak
 /// every few seconds, and the manager takes 15 minutes to notice.
 const SILENT: TimeDelta = TimeDelta::seconds(90);
+/// How far the clocks may be apart where the manager does not say what time it is.
+const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
 /// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
 /// target, is not sent.
 const VERSION_MIN: (u32, u32) = (4, 2);
 
-/// What `os.platform` says on Linux: `ID` of `/etc/os-release`, or the words of Wazuh's
-/// `src/shared/version_op.c` where there is none.
-const LINUX: &[&str] = &[
-    "almalinux",
-    "alpine",
-    "amzn",
-    "arch",
-    "archarm",
-    "azurelinux",
-    "centos",
-    "cloudlinux",
-    "debian",
-    "elementary",
-    "fedora",
-    "gentoo",
-    "kali",
-    "linuxmint",
-    "manjaro",
-    "mariner",
-    "nixos",
-    "ol",
-    "openeuler",
-    "openEuler",
-    "opensuse",
-    "opensuse-leap",
-    "opensuse-tumbleweed",
-    "parrot",
-    "photon",
-    "pop",
-    "raspbian",
-    "rhel",
-    "rocky",
-    "scientific",
-    "slackware",
-    "sled",
-    "sles",
-    "sles_sap",
-    "suse",
-    "ubuntu",
-    "void",
-];
-
-#[derive(Deserialize)]
-struct ApiAgentPage {
-    affected_items: Vec<ApiAgent>,
-    total_affected_items: usize,
+/// An inventory with what has no place in one.
+pub(super) struct Survey {
+    pub(super) inventory: Inventory,
+    /// Why rows belong to no endpoint: they have no readable id.
+    pub(super) without_id: Vec<String>,
+    /// Connected endpoints, by the manager's word for a platform that is not known.
+    pub(super) unknown_platforms: BTreeMap<String, Vec<EndpointId>>,
 }
 
-/// An endpoint in the manager's words; what is not known is left out.
-#[derive(Deserialize)]
+/// What the manager listed.
+#[derive(Debug, Default)]
+struct Listed {
+    agents: BTreeMap<EndpointId, ApiAgent>,
+    without_id: Vec<String>,
+}
+
+/// An endpoint in the manager's words; what is left out or odd there is left out.
+#[derive(Debug, Clone)]
 struct ApiAgent {
-    id: String,
     name: Option<String>,
     ip: Option<String>,
     status: Option<String>,
-    #[serde(default)]
-    group: Vec<String>,
-    #[serde(default)]
-    os: AgentOs,
+    groups: Vec<String>,
+    system: OperatingSystem,
     version: Option<String>,
-    #[serde(rename = "dateAdd")]
     date_added: Option<String>,
     node_name: Option<String>,
-    #[serde(rename = "lastKeepAlive")]
-    last_keep_alive: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-struct AgentOs {
-    platform: Option<String>,
+    /// When the manager last heard of it.
+    seen: Option<Time>,
+    /// What is odd about the row.
+    odd: Option<String>,
 }
 
 impl Wazuh {
     /// The endpoints of a selection with their commands, in the order of ids.
-    pub(super) async fn inventory(
+    pub(super) async fn survey(
         &self,
         selection: &Selection,
         wanted: CommandRequest<'_>,
         now: Time,
-    ) -> Result<Inventory, ConnectorError> {
-        let agents = self.manager.agents(selection, now).await?;
+    ) -> Result<Survey, ConnectorError> {
+        let Listed { agents, without_id } = self.manager.agents(selection, now).await?;
+        let active = || agents.values().filter(|agent| agent.active() && agent.odd.is_none());
+        let nodes = active().filter_map(|agent| agent.node_name.clone()).collect();
+        let discovered = match self.names.discover(&self.manager, &nodes, now).await {
+            Err(error) if !wanted.needs_names() => Discovered::nothing(&error, now),
+            discovered => discovered?,
+        };
+        let heard = self.last_heard(active(), now);
         let unknown = match selection {
             Selection::All => Vec::new(),
             Selection::Ids(ids) => {
@@ -123,48 +101,60 @@ impl Wazuh {
                 ids.iter().filter(|id| !agents.contains_key(*id)).cloned().collect()
             }
         };
-        let active = || agents.values().filter(|agent| agent.active());
-        let nodes = active().filter_map(|agent| agent.node_name.clone()).collect();
-        let discovered = match self.names.discover(&self.manager, &nodes, now).await {
-            Err(error) if !wanted.needs_names() => Discovered::nothing(&error, now),
-            discovered => discovered?,
-        };
-        let there = self.manager.ahead().map(|ahead| now + ahead);
-        let newest = active().filter_map(ApiAgent::seen).chain(there).max();
-        let mut candidates: Vec<_> = agents
-            .into_iter()
-            .map(|(id, agent)| agent.candidate(id, newest, (wanted, &discovered)))
-            .collect();
-        if matches!(selection, Selection::Ids(_)) {
-            self.ask_whether_on(&mut candidates, now).await;
+        let mut unknown_platforms: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, agent) in agents.iter().filter(|(_, agent)| agent.active() && agent.odd.is_none())
+        {
+            if let Some(words) = agent.system.unknown_words() {
+                unknown_platforms.entry(words.to_owned()).or_default().push(id.clone());
+            }
         }
-        Ok(Inventory { candidates, unknown, read_at: now })
+        let candidates = agents
+            .into_iter()
+            .map(|(id, agent)| agent.candidate(id, &heard, (wanted, &discovered)));
+        let mut inventory = Inventory { candidates: candidates.collect(), unknown, read_at: now };
+        if let Some(why) = without_id.first() {
+            inventory.doubt_unknown(why);
+        }
+        if matches!(selection, Selection::Ids(_)) {
+            self.ask_whether_on(&mut inventory.candidates, now).await;
+        }
+        Ok(Survey { inventory, without_id, unknown_platforms })
+    }
+
+    /// The times at which an endpoint counts as heard of lately.
+    fn last_heard<'a>(
+        &self,
+        active: impl Iterator<Item = &'a ApiAgent>,
+        now: Time,
+    ) -> RangeInclusive<Time> {
+        let there = self.manager.ahead().map(|ahead| now + ahead);
+        // A time that has not come must not make all others look silent.
+        let latest = there.unwrap_or(now + CLOCKS_APART) + SILENT;
+        let newest = active.filter_map(|agent| agent.seen).filter(|seen| *seen <= latest);
+        let newest = newest.chain(there).max();
+        newest.map_or(DateTime::UNIX_EPOCH, |newest| newest - SILENT)..=latest
     }
 }
 
 impl ManagerConnection {
     /// What the manager says of the endpoints of a selection, by id.
-    async fn agents(
-        &self,
-        selection: &Selection,
-        now: Time,
-    ) -> Result<BTreeMap<EndpointId, ApiAgent>, ConnectorError> {
-        let mut agents = BTreeMap::new();
+    async fn agents(&self, selection: &Selection, now: Time) -> Result<Listed, ConnectorError> {
+        let mut listed = Listed::default();
         match selection {
-            Selection::All => self.collect("q=id!=000", &mut agents, now).await?,
+            Selection::All => self.collect("q=id!=000", &mut listed, now).await?,
             Selection::Ids(ids) => {
                 for chunk in ids.chunks(IDS_PER_CALL) {
                     let chunk: Vec<_> = chunk.iter().map(EndpointId::as_str).collect();
                     let filter = format!("agents_list={}", chunk.join(","));
-                    self.collect(&filter, &mut agents, now).await?;
+                    self.collect(&filter, &mut listed, now).await?;
                 }
                 let asked: BTreeSet<_> = ids.iter().collect();
-                agents.retain(|id, _| asked.contains(id));
+                listed.agents.retain(|id, _| asked.contains(id));
             }
         }
         // The manager itself cannot be a target.
-        agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
-        Ok(agents)
+        listed.agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
+        Ok(listed)
     }
 
     /// Reads all pages of a list. Sorted by id, so that an endpoint that joins meanwhile moves
@@ -172,21 +162,27 @@ impl ManagerConnection {
     async fn collect(
         &self,
         filter: &str,
-        agents: &mut BTreeMap<EndpointId, ApiAgent>,
+        listed: &mut Listed,
         now: Time,
     ) -> Result<(), ConnectorError> {
         for offset in (0..ENDPOINTS_MAX).step_by(PAGE) {
             let path =
                 format!("/agents?{filter}&select={SELECT}&sort=id&limit={PAGE}&offset={offset}");
-            let page: ApiAgentPage = self.read(&path, "agent:read", now).await?;
-            let last =
-                page.affected_items.len() < PAGE || offset + PAGE >= page.total_affected_items;
-            for agent in page.affected_items {
-                if let Some(id) = EndpointId::parse(&agent.id) {
-                    agents.insert(id, agent);
+            let page = self.read(&path, "agent:read", now).await?;
+            let mut fields = Fields::of(&page);
+            let Some(rows) = fields.needed_list("affected_items") else {
+                return Err(self.malformed(&fields));
+            };
+            for row in rows {
+                match ApiAgent::read(row) {
+                    Ok((id, agent)) => drop(listed.agents.insert(id, agent)),
+                    Err(why) => listed.without_id.push(why),
                 }
             }
-            if last {
+            // Where the total cannot be read, a page that is not full is the last.
+            let total = fields.number("total_affected_items").map(usize::try_from);
+            let total = total.and_then(Result::ok).unwrap_or(usize::MAX);
+            if rows.len() < PAGE || offset + PAGE >= total {
                 return Ok(());
             }
         }
@@ -197,63 +193,119 @@ impl ManagerConnection {
 }
 
 impl ApiAgent {
+    /// Reads a row; the error says why it belongs to no endpoint.
+    fn read(row: &Value) -> Result<(EndpointId, Self), String> {
+        let mut fields = Fields::of(row);
+        let id = fields.needed_text("id");
+        let parsed = id.and_then(EndpointId::parse);
+        if let (Some(text), None) = (id, &parsed) {
+            let problem = format!("is {}, not {}", first_chars(&text), EndpointId::GRAMMAR);
+            fields.note("id", &problem);
+        }
+        let Some(id) = parsed else {
+            let odd = fields.odd().unwrap_or_default();
+            let name = Fields::of(row).text("name").map(|name| first_chars(&name));
+            return Err(name.map_or(odd.clone(), |name| format!("{odd} (its name is {name})")));
+        };
+        let mut text = |path| fields.text(path).map(str::to_owned);
+        let agent = Self {
+            name: text("name"),
+            ip: text("ip").filter(|ip| ip != "any"),
+            status: text("status"),
+            version: text("version"),
+            date_added: text("dateAdd"),
+            node_name: text("node_name"),
+            seen: text("lastKeepAlive").as_deref().and_then(time),
+            system: OperatingSystem::of(
+                text("os.uname").as_deref(),
+                text("os.platform").as_deref(),
+            ),
+            groups: fields.texts("group").into_iter().map(str::to_owned).collect(),
+            odd: fields.odd(),
+        };
+        Ok((id, agent))
+    }
+
     fn active(&self) -> bool {
         self.status.as_deref() == Some("active")
     }
 
-    /// When the manager last heard of it.
-    fn seen(&self) -> Option<Time> {
-        self.last_keep_alive.as_deref().and_then(time)
-    }
-
-    /// `newest`: when the manager last heard of any endpoint, or its own present time.
+    /// `lately`: when it must have been heard of not to count as silent.
     fn candidate(
         self,
         id: EndpointId,
-        newest: Option<Time>,
+        lately: &RangeInclusive<Time>,
         (wanted, discovered): (CommandRequest<'_>, &Discovered),
     ) -> Candidate {
-        let platform = platform(self.os.platform.as_deref());
-        let quiet = |seen: Time| newest.is_some_and(|newest| newest - seen > SILENT);
-        let silent = self.active() && self.seen().is_none_or(quiet);
-        let command = self
-            .fit()
-            .and_then(|()| wanted.command(platform, discovered.on(self.node_name.as_deref())));
+        let platform = self.system.platform;
+        let silent = self.active() && self.seen.is_none_or(|seen| !lately.contains(&seen));
+        let command = self.fit(&id).and_then(|()| match self.system.unknown(wanted.kind()) {
+            Some(why) => Err(SkipReason::NoCommand(why)),
+            None => wanted.command(platform, discovered.on(self.node_name.as_deref())),
+        });
         let endpoint = Endpoint {
             id,
             name: self.name.unwrap_or_default(),
             date_added: self.date_added.unwrap_or_default(),
             platform,
-            groups: self.group,
-            address: self.ip.filter(|ip| ip != "any"),
+            groups: self.groups,
+            address: self.ip,
         };
         Candidate { endpoint, command, silent }
     }
 
     /// Whether it can take a response at all.
-    fn fit(&self) -> Result<(), SkipReason> {
+    fn fit(&self, id: &EndpointId) -> Result<(), SkipReason> {
+        if let Some(odd) = &self.odd {
+            return Err(unreadable(id, odd));
+        }
+        let Some(status) = &self.status else {
+            return Err(unreadable(id, "`status` is missing"));
+        };
         if !self.active() {
-            let status = self.status.as_deref().unwrap_or("unknown");
-            return Err(SkipReason::NotActive(status.to_owned()));
+            return Err(SkipReason::NotActive(status.clone()));
         }
-        let text = self.version.as_deref().unwrap_or("of unknown version");
-        if version(text).is_none_or(|version| version < VERSION_MIN) {
-            return Err(SkipReason::TooOld(text.to_owned()));
+        let unknown_version = |why: &str| {
+            let why = format!("the agent of {id} is of unknown version: `version` is {why}");
+            Err(SkipReason::Unreadable(why))
+        };
+        match self.version.as_deref().map(|text| (text, version(text))) {
+            None => return unknown_version("missing"),
+            Some((text, None)) => return unknown_version(&first_chars(&text)),
+            Some((text, Some(version))) if version < VERSION_MIN => {
+                return Err(SkipReason::TooOld(text.to_owned()));
+            }
+            Some((_, Some(_))) => {}
         }
-        if self.date_added.is_none() {
-            let why = "the manager does not say when it was added, so it cannot be told from \
-                       another machine under its id";
-            return Err(SkipReason::NoCommand(why.to_owned()));
+        // Name and date tell it from another machine under its id.
+        match (&self.name, &self.date_added) {
+            (None, _) => Err(unreadable(id, "`name` is missing")),
+            (_, None) => Err(unreadable(id, "`dateAdd` is missing")),
+            (Some(_), Some(_)) => Ok(()),
         }
-        Ok(())
     }
 }
 
-fn platform(word: Option<&str>) -> Platform {
-    match word {
-        Some("windows") => Platform::Windows,
-        Some("darwin") => Platform::MacOs,
-        Some(word) if LINUX.contains(&word) => Platform::Linux,
-        Some(_) | None => Platform::Other,
+impl Inventory {
+    /// Ids that no row names may be those of rows that cannot be read.
+    fn doubt_unknown(&mut self, why: &str) {
+        for id in std::mem::take(&mut self.unknown) {
+            let why = format!("the manager's list has a row without a readable id: {why}");
+            let endpoint = Endpoint {
+                id: id.clone(),
+                name: String::new(),
+                date_added: String::new(),
+                platform: Platform::Other,
+                groups: Vec::new(),
+                address: None,
+            };
+            let command = Err(SkipReason::Unreadable(why));
+            self.candidates.push(Candidate { endpoint, command, silent: false });
+        }
+        self.candidates.sort_by(|one, other| one.endpoint.id.cmp(&other.endpoint.id));
     }
+}
+
+fn unreadable(id: &EndpointId, odd: &str) -> SkipReason {
+    SkipReason::Unreadable(format!("the manager's row of {id} cannot be read: {odd}"))
 }

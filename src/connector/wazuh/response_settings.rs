@@ -11,10 +11,12 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Wazuh, api::connection::ManagerConnection};
+use super::{
+    Wazuh,
+    api::{connection::ManagerConnection, fields::Fields},
+};
 use crate::{
     connector::http::error::ConnectorError,
     domain::{
@@ -107,17 +109,10 @@ impl Wazuh {
 
 impl ManagerConnection {
     async fn switched_off(&self, id: &EndpointId, now: Time) -> Result<bool, ConnectorError> {
-        #[derive(Deserialize)]
-        struct AgentConfig {
-            #[serde(rename = "active-response")]
-            responses: Responses,
-        }
-        #[derive(Deserialize)]
-        struct Responses {
-            disabled: String,
-        }
         let path = format!("/agents/{id}/config/com/active-response");
-        let config: AgentConfig = self.read(&path, "agent:read", now).await?;
-        Ok(config.responses.disabled == "yes")
+        let answer = self.read(&path, "agent:read", now).await?;
+        let mut fields = Fields::of(&answer);
+        let disabled = fields.needed_text("active-response.disabled");
+        disabled.map(|word| word == "yes").ok_or_else(|| self.malformed(&fields))
     }
 }

@@ -228,7 +228,7 @@ impl RequestPage {
         };
         let parts: Vec<_> = Platform::ALL
             .into_iter()
-            .map(|platform| (number(platform), platform.name()))
+            .map(|platform| (number(platform), platform.words()))
             .filter(|(number, _)| *number > 0)
             .map(|(number, name)| format!("{number} {name}"))
             .collect();

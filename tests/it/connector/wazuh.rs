@@ -9,4 +9,5 @@ mod evidence;
 mod inventory;
 mod login;
 mod malformed_answers;
+mod odd_answers;
 mod rate_budget;

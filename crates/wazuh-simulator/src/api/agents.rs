@@ -222,7 +222,7 @@ fn endpoint_shown(world: &World, endpoint: &Endpoint) -> Value {
     };
     let seen = endpoint.silent_for.map_or(seen, |time| seen.map(|_| now - time));
     json!({
-        "os": endpoint.os.as_ref().filter(|_| met).map(os_shown),
+        "os": endpoint.os.as_ref().filter(|_| met).map(|os| os_shown(os, &endpoint.name)),
         "ip": endpoint.ip,
         "name": endpoint.name,
         "version": met.then(|| format!("Wazuh v{}", endpoint.version)),
@@ -243,7 +243,7 @@ fn endpoint_shown(world: &World, endpoint: &Endpoint) -> Value {
 /// The manager lists itself as agent 000.
 fn manager_shown(world: &World) -> Value {
     json!({
-        "os": os_shown(&Os::DEBIAN),
+        "os": os_shown(&Os::DEBIAN, &world.settings.manager),
         "ip": "127.0.0.1",
         "name": world.settings.manager,
         "version": format!("Wazuh v{}", world.settings.api_version),
@@ -259,9 +259,15 @@ fn manager_shown(world: &World) -> Value {
     })
 }
 
-fn os_shown(os: &Os) -> Value {
+fn os_shown(os: &Os, machine: &str) -> Value {
     let major = os.version.split('.').next();
-    json!({"name": os.name, "platform": os.platform, "version": os.version, "major": major})
+    json!({
+        "name": os.name,
+        "platform": os.platform,
+        "uname": os.uname(machine),
+        "version": os.version,
+        "major": major,
+    })
 }
 
 /// `GET /agents/summary/status`. The manager does not count itself.

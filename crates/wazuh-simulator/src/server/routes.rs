@@ -10,6 +10,7 @@ use axum::routing::{get, put};
 use crate::api::answer::Problem;
 use crate::api::{active_response, agents, cluster, login, manager};
 use crate::fault::{Calls, Fault, Work};
+use crate::server::edit;
 use crate::server::wire::{Ending, Wire};
 use crate::{Simulator, clock, indexer};
 
@@ -90,7 +91,7 @@ async fn attend(sim: &Simulator, wire: &Wire, request: Request, next: Next) -> R
     if let Some(status) = gone.filter(|_| sim.world().settings.is_version_5()) {
         return refused(status).into_response();
     }
-    let fault = sim.world().faults.strike(kind);
+    let fault = sim.world().faults.strike(kind, request.uri().path());
     if let Some(Fault::Delay(length)) = fault {
         clock::pause(length).await;
     }
@@ -145,6 +146,9 @@ async fn sabotage(
         Fault::Drip => {
             wire.end(Ending::Drip);
             (Work::NotDone, lost())
+        }
+        Fault::Edit { pointer, value, .. } => {
+            return edit::answer(next.run(request).await, &pointer, value).await;
         }
         Fault::Answer { status, body } => (Work::NotDone, verbatim(status, body)),
         Fault::Fail(outage, work) => (work, outage.problem(&node).into_response()),

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::{client::ManagerClient, envelope::Envelope, login::Login, manager_error::refusal};
+use super::{client::ManagerClient, fields::Fields, login::Login, manager_error::refusal};
 use crate::{
     connector::{
         http::{
@@ -29,22 +29,27 @@ const READ_MIB_MAX: usize = 8;
 /// What a manager says of itself.
 #[derive(Debug, Clone)]
 pub(in crate::connector::wazuh) struct ManagerInfo {
-    /// The version of its API, such as `4.14.7`.
-    pub(in crate::connector::wazuh) api_version: String,
-    /// The name of its machine.
-    pub(in crate::connector::wazuh) hostname: String,
+    /// The version of its API, such as `4.14.7`; none where it cannot be read.
+    pub(in crate::connector::wazuh) api_version: Option<String>,
+    /// The name of its machine; none where it cannot be read.
+    pub(in crate::connector::wazuh) hostname: Option<String>,
+    /// What is odd about its words.
+    pub(in crate::connector::wazuh) odd: Option<String>,
 }
 
 impl ManagerInfo {
     /// "API 4.14.7 on wazuh-manager".
     pub(in crate::connector::wazuh) fn words(&self) -> String {
-        format!("API {} on {}", first_chars(&self.api_version), first_chars(&self.hostname))
+        let version =
+            self.api_version.as_ref().map_or("of unknown version".to_owned(), first_chars);
+        let hostname = self.hostname.as_ref().map_or("an unknown machine".to_owned(), first_chars);
+        format!("API {version} on {hostname}")
     }
 
     /// What keeps it from taking responses the way this connector sends them.
     pub(in crate::connector::wazuh) fn unsupported(&self) -> Option<&'static str> {
         let (first, gone) = VERSIONS;
-        match version(&self.api_version) {
+        match self.api_version.as_deref().and_then(version) {
             None => Some("Countersign does not know this version; it needs Wazuh 4.2 to 4.14"),
             Some(version) if version < first => {
                 Some("it is too old: upgrade it to Wazuh 4.2 or newer, below 5.0")
@@ -99,12 +104,12 @@ impl ManagerConnection {
 
     /// Reads the `data` of an answer. A token that is refused is renewed once: it may have died before its
     /// time, when the user's rights changed or the manager restarted.
-    pub(in crate::connector::wazuh) async fn read<T: DeserializeOwned>(
+    pub(in crate::connector::wazuh) async fn read(
         &self,
         path: &str,
         right: &str,
         now: Time,
-    ) -> Result<T, ConnectorError> {
+    ) -> Result<Value, ConnectorError> {
         let mut reply = self.read_once(path, now).await?;
         if reply.status == 401 {
             reply = self.read_once(path, now).await?;
@@ -113,8 +118,19 @@ impl ManagerConnection {
         if reply.status != 200 {
             return Err(refusal(http, &reply, right));
         }
-        let answer: Envelope<T> = reply.json().map_err(|detail| http.malformed(&reply, detail))?;
-        Ok(answer.data)
+        let answer: Value = reply.json().map_err(|detail| http.malformed(&reply, detail))?;
+        let mut fields = Fields::of(&answer);
+        let data = fields.needed_object("data");
+        data.cloned().ok_or_else(|| self.malformed(&fields))
+    }
+
+    /// The error for an answer that is of no use because of what is odd about it.
+    pub(in crate::connector::wazuh) fn malformed(&self, fields: &Fields<'_>) -> ConnectorError {
+        ConnectorError::Answer {
+            system: self.reads.http.system.clone(),
+            status: 200,
+            detail: fields.complaint(),
+        }
     }
 
     async fn read_once(&self, path: &str, now: Time) -> Result<Reply, ConnectorError> {
@@ -132,19 +148,15 @@ impl ManagerConnection {
         &self,
         now: Time,
     ) -> Result<ManagerInfo, ConnectorError> {
-        #[derive(Deserialize)]
-        struct ApiInfo {
-            api_version: String,
-            #[serde(default)]
-            hostname: String,
-            timestamp: Option<String>,
-        }
-        let info: ApiInfo = self.read("/", "to use the API", now).await?;
-        let there = info.timestamp.as_deref().and_then(time);
+        let answer = self.read("/", "to use the API", now).await?;
+        let mut fields = Fields::of(&answer);
+        let api_version = fields.needed_text("api_version").map(str::to_owned);
+        let hostname = fields.text("hostname").map(str::to_owned);
+        let there = fields.text("timestamp").and_then(time);
         if let Some(there) = there {
             *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(there - now);
         }
-        Ok(ManagerInfo { api_version: info.api_version, hostname: info.hostname })
+        Ok(ManagerInfo { api_version, hostname, odd: fields.odd() })
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.

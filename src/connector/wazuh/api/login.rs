@@ -6,9 +6,10 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{client::ManagerClient, envelope::Envelope, manager_error::refusal};
+use super::{client::ManagerClient, fields::Fields, manager_error::refusal};
 use crate::{
     connector::{
         http::{error::ConnectorError, secret::Secret},
@@ -26,6 +27,8 @@ const MARGIN_SECS: i64 = 60;
 /// After a refused login nothing is tried for this long: 50 wrong passwords lock this machine out for
 /// five minutes, the dashboard beside the broker included.
 const REFUSED_SECS: i64 = 10;
+/// The longest token, in characters: servers take header lines of 8 KiB.
+const TOKEN_CHARS_MAX: usize = 7000;
 
 /// The login of one user, and its token while it lives.
 #[derive(Debug)]
@@ -97,10 +100,6 @@ impl Login {
         purpose: CallPurpose,
         now: Time,
     ) -> Result<Secret, ConnectorError> {
-        #[derive(Deserialize)]
-        struct LoginAnswer {
-            token: String,
-        }
         let http = &client.http;
         let request = http
             .post("/security/user/authenticate")
@@ -108,9 +107,19 @@ impl Login {
         let reply = client.send(request, 1, purpose, now).await?;
         match reply.status {
             200 => {
-                let Envelope { data: LoginAnswer { token } } =
+                let answer: Value =
                     reply.json().map_err(|detail| http.malformed(&reply, detail))?;
-                Ok(Secret::new(token))
+                let mut fields = Fields::of(&answer);
+                match fields.needed_text_of("data.token", TOKEN_CHARS_MAX) {
+                    Some(token) if token.bytes().all(|b| b.is_ascii_graphic()) => {
+                        Ok(Secret::new(token))
+                    }
+                    Some(_) => {
+                        let why = "`data.token` holds signs that no header can carry";
+                        Err(http.malformed(&reply, why.to_owned()))
+                    }
+                    None => Err(http.malformed(&reply, fields.complaint())),
+                }
             }
             401 => Err(ConnectorError::LoginRefused { system: http.system.clone() }),
             _ => Err(refusal(http, &reply, "to sign in")),

@@ -1,7 +1,8 @@
 //! What Wazuh says when it refuses a whole request (`application/problem+json`).
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use super::fields::Fields;
 use crate::connector::http::{
     client::{HttpClient, Reply, first_chars},
     error::ConnectorError,
@@ -15,25 +16,22 @@ const LOCKED_OUT: u32 = 6000;
 /// How long the limit of a minute may last.
 const MINUTE_SECS: u32 = 60;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug)]
 pub(in crate::connector::wazuh) struct ManagerError {
     /// Wazuh's own code, such as 1652.
-    #[serde(rename = "error")]
     pub(in crate::connector::wazuh) code: Option<u32>,
     /// Wazuh's explanation: text from outside.
-    #[serde(default)]
     pub(in crate::connector::wazuh) detail: String,
 }
 
 impl ManagerError {
     /// The refusal; without code and with a stand-in text where the body holds none.
     pub(in crate::connector::wazuh) fn of(reply: &Reply) -> Self {
-        let mut problem: Self = reply.json_or_default();
-        if problem.detail.is_empty() {
-            "without a reason".clone_into(&mut problem.detail);
-        }
-        problem.detail = first_chars(&problem.detail);
-        problem
+        let body: Value = reply.json_or_default();
+        let mut fields = Fields::of(&body);
+        let code = fields.number("error").and_then(|code| u32::try_from(code).ok());
+        let detail = fields.needed_text_of("detail", usize::MAX).unwrap_or("without a reason");
+        Self { code, detail: first_chars(&detail) }
     }
 }
 

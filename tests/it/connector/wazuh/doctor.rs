@@ -1,6 +1,9 @@
 //! What `countersign doctor` says about a manager and its indexer. It never sends a response.
 
-use countersign::connector::{Connector, Diagnosis, Secret, Tls};
+use countersign::{
+    connector::{Connector, Diagnosis, Secret, Tls},
+    domain::{action::ActionKind, endpoint::Platform},
+};
 use serde_json::json;
 use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
 
@@ -69,7 +72,7 @@ async fn sound_manager_needs_no_fixes() {
     assert_eq!(checks, expected);
     let names = &find(&findings, "names").found;
     assert!(names.contains("block_ip on linux 600 s; "), "{names}");
-    assert!(names.contains("6 of 64 entries in ar.conf"), "{names}");
+    assert!(names.contains("10 of 64 entries in ar.conf"), "{names}");
     assert_eq!(find(&findings, "endpoints").found, "linux: 2 of 2; windows: 1 of 1");
 }
 
@@ -108,8 +111,48 @@ async fn missing_and_excessive_command_names_are_reported() {
     assert_bad(&findings, "names", "none that ends by itself", "docs/operating.md");
     let findings = examine(with(vec!["firewall-drop600".to_owned()])).await;
     assert_bad(&findings, "names", "no early undo", "firewall-drop with timeout 1");
-    let many = (1..=63).map(|seconds| format!("firewall-drop{seconds}")).collect();
+    // A block is a line of the file, even one that is there twice.
+    let many = vec!["firewall-drop600".to_owned(); 59];
     assert_bad(&examine(with(many)).await, "names", "65 of 64", "take blocks away");
+}
+
+#[tokio::test]
+async fn early_undo_is_offered_only_where_it_would_run() {
+    let mut manager = sound();
+    manager.names.extend(["disable-account600".to_owned(), "disable-account1".to_owned()]);
+    let lab = Lab::start(manager.clone()).await;
+    let names = find(&lab.connector.diagnose(now()).await, "names").clone();
+    assert!(names.found.contains("disable_account on linux 600 s, no early undo"), "{names:?}");
+    assert_eq!(names.advice, None, "the command with timeout 1 does not unlock an account");
+    let lab = Lab::start_with(manager, |settings| {
+        let key = (ActionKind::DisableAccount, Platform::Linux);
+        settings.undo_commands.insert(key, "!countersign-unlock".to_owned());
+    })
+    .await;
+    let names = find(&lab.connector.diagnose(now()).await, "names").clone();
+    assert!(names.found.contains("disable_account on linux 600 s; "), "{names:?}");
+}
+
+#[tokio::test]
+async fn unknown_platforms_are_named_with_their_endpoints() {
+    let of = |platform| Os { name: "some system", platform, version: "1" };
+    let mut manager = sound();
+    manager.agents.extend([
+        Endpoint::new("011", "a", of("sunos")),
+        Endpoint::new("012", "b", of("sunos")),
+        Endpoint { os: None, ..Endpoint::new("013", "c", Os::UBUNTU) },
+        Endpoint::new("014", "d", of("aix")).status(Status::Disconnected),
+        Endpoint::new("015", "e", of("zorin")),
+    ]);
+    let findings = examine(manager).await;
+    let found = "unknown platform: not said (013), sunos (011, 012)";
+    assert_bad(&findings, "platforms", found, "os.uname");
+    assert_eq!(find(&findings, "platforms").found, found, "014 is away, and 015 is a Linux");
+    let reached = &find(&findings, "endpoints").found;
+    assert_eq!(
+        reached,
+        "linux: 3 of 3; windows: 1 of 1; unknown: 0 of 4 (3 no_command, 1 not_active)"
+    );
 }
 
 #[tokio::test]

@@ -96,6 +96,10 @@ async fn answering(kind: Kind, status: u16, body: &str) -> DispatchResult {
     under(kind, Fault::Answer { status, body: body.to_owned() }).await
 }
 
+const WITHOUT_CODE: &str = r#"{"data": {"affected_items": [],
+    "failed_items": [{"error": {"code": null}, "id": ["001", "002"]}]}}"#;
+const UNREADABLE: &str = r#"{"data": {"affected_items": [1, 2]}}"#;
+
 /// Drives a row; none when there is no such row.
 async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
     Some(match row {
@@ -130,6 +134,8 @@ async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
         "200, no JSON" => under(kind, Fault::NoJson(Work::Done)).await,
         "200, affected" => send(&lab(kind).await.connector, &["001", "002"]).await,
         "200, failed item" => under(kind, Fault::EveryAgent(AgentError::NotActive)).await,
+        "200, failed item without a code" => answering(kind, 200, WITHOUT_CODE).await,
+        "200, list that cannot be read" => answering(kind, 200, UNREADABLE).await,
         "200, id missing" => {
             let ids = vec!["001".to_owned(), "002".to_owned()];
             under(kind, Fault::LeaveOut(ids, Work::NotDone)).await
@@ -244,7 +250,7 @@ async fn each_documented_ending_is_reproduced() {
 }
 
 /// What the issue asks for, by name: a row that vanishes from the table is missed.
-const ROWS: [&str; 31] = [
+const ROWS: [&str; 33] = [
     "connection refused",
     "certificate not trusted",
     "no connection in time",
@@ -260,6 +266,8 @@ const ROWS: [&str; 31] = [
     "200, no JSON",
     "200, affected",
     "200, failed item",
+    "200, failed item without a code",
+    "200, list that cannot be read",
     "200, id missing",
     "200, error 0 and nothing affected",
     "400",

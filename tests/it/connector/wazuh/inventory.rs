@@ -7,7 +7,8 @@ use countersign::{
         endpoint::{Inventory, Platform, Selection},
     },
 };
-use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
+use serde_json::{Value, json};
+use wazuh_simulator::{Calls, Endpoint, Fault, Os, Rights, Settings, Status, Times, User};
 
 use crate::connector::{
     fake_server::{Tap, always},
@@ -96,10 +97,38 @@ async fn unknown_platform_has_no_command() {
         assert_eq!(candidate.endpoint.platform, Platform::Other);
     }
     let expected = [
-        "001 - Wazuh has no command for block_ip on this system",
-        "002 - Wazuh has no command for block_ip on this system",
+        "001 - Countersign does not know the platform sunos, so it has no command for block_ip there",
+        "002 - the manager does not say of which platform it is, so there is no command for block_ip",
     ];
     assert_eq!(commands(&inventory), expected);
+}
+
+#[tokio::test]
+async fn platform_comes_from_uname_before_its_word() {
+    let lab = Lab::captured().await;
+    let agent = |uname: &str, platform: &str| {
+        let os = json!({"uname": uname, "platform": platform});
+        let of_both = os.as_object().unwrap().iter().filter(|(_, word)| **word != "-");
+        Value::Object(of_both.map(|(key, word)| (key.clone(), word.clone())).collect())
+    };
+    for (uname, word, expected) in [
+        ("Linux |web |6.5 |#1 |x86_64", "zorin", Platform::Linux),
+        ("Linux |web |6.5 |#1 |x86_64", "astra", Platform::Linux),
+        ("Linux |web |6.5 |#1 |x86_64", "-", Platform::Linux),
+        ("Darwin |mac |23.4 |x |arm64", "macos", Platform::MacOs),
+        ("Microsoft Windows Server 2025", "win", Platform::Windows),
+        ("-", "ubuntu", Platform::Linux),
+        ("-", "zorin", Platform::Other),
+        ("SunOS |old |5.11 |x |sun4v", "sunos", Platform::Other),
+        ("Linuxoid |x", "-", Platform::Other),
+    ] {
+        let (path, pointer) = ("/agents".to_owned(), "/data/affected_items/id=001/os".to_owned());
+        let fault = Fault::Edit { path, pointer, value: Some(agent(uname, word)) };
+        lab.sim.misbehave_on(Calls::Reads, fault, Times::UntilCleared);
+        let endpoint = &lab.resolve(&["001"]).await.candidates[0].endpoint.clone();
+        assert_eq!(endpoint.platform, expected, "{uname} {word}");
+        lab.sim.behave();
+    }
 }
 
 #[tokio::test]
@@ -175,8 +204,8 @@ async fn named_ids_are_queried_by_the_hundred() {
     assert_eq!(lines.len(), 3);
     assert_eq!(
         lines[2],
-        "GET /agents?agents_list=0201&select=id,name,ip,status,group,os.platform,version,dateAdd,\
-         node_name,lastKeepAlive&sort=id&limit=2000&offset=0"
+        "GET /agents?agents_list=0201&select=id,name,ip,status,group,os.platform,os.uname,version,\
+         dateAdd,node_name,lastKeepAlive&sort=id&limit=2000&offset=0"
     );
     let lab = Lab::start(fleet(250)).await;
     assert_eq!(lab.resolve(&names(250)).await.candidates.len(), 250);
@@ -185,19 +214,18 @@ async fn named_ids_are_queried_by_the_hundred() {
 #[tokio::test]
 async fn missing_endpoint_fields_are_read_strictly() {
     let cases = [
-        (r#"{"id": "001"}"#, "001 - not active (unknown)"),
+        (r#"{"id": "001"}"#, "001 - the manager's row of 001 cannot be read: `status` is missing"),
         (
             r#"{"id": "001", "status": "active"}"#,
-            "001 - agent of unknown version is too old for responses",
+            "001 - the agent of 001 is of unknown version: `version` is missing",
         ),
         (
             r#"{"id": "001", "status": "active", "version": "Wazuh v4"}"#,
-            "001 - agent Wazuh v4 is too old for responses",
+            "001 - the agent of 001 is of unknown version: `version` is Wazuh v4",
         ),
         (
-            r#"{"id": "001", "status": "active", "version": "Wazuh v4.2.0"}"#,
-            "001 - the manager does not say when it was added, so it cannot be told from another \
-             machine under its id",
+            r#"{"id": "001", "status": "active", "version": "Wazuh v4.2.0", "name": "x"}"#,
+            "001 - the manager's row of 001 cannot be read: `dateAdd` is missing",
         ),
     ];
     for (agent, expected) in cases {
