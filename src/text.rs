@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: rules. What is allowed and what follows stands in `domain`.
 
+pub(crate) mod active_response;
 pub mod agent_message;
 pub mod audit;
 pub mod notification;

@@ -1,5 +1,6 @@
 //! The worker's verbs: send what is approved, once; look for its evidence; end what is late.
 
+mod active_ends;
 pub mod dispatch;
 pub mod expire;
 pub mod observe;
@@ -8,3 +9,5 @@ pub mod progress;
 mod queue;
 mod recheck;
 pub mod recover;
+
+pub(in crate::broker) use active_ends::update_ends;

@@ -67,6 +67,9 @@ impl Call<'_> {
 
     async fn answer_context(&self, request: &Request) -> AnswerContext<'_> {
         AnswerContext {
+            agent: self.agent.id,
+            // What the store cannot say now, it could say neither to policy nor at the claim.
+            active: self.broker.active_before(request).await.unwrap_or_default(),
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
             has_evidence: self.broker.confirm_within(&request.manager).is_some(),

@@ -208,6 +208,8 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
         ("open_requests", long(question.open_requests)),
         ("asks_last_minute", long(question.asks_last_minute)),
         ("rejected_seconds_ago", long(question.rejected_seconds_ago.unwrap_or(u64::MAX))),
+        ("already_active", Value::new_bool(question.already_active)),
+        ("would_shorten", Value::new_bool(question.would_shorten)),
         ("now", Value::new_datetime(question.now.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())),
         ("business_hours", Value::new_bool(question.business_hours)),
     ])

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::active_response::already_text;
 use crate::domain::{
-    action::with_count,
+    action::{ActionKind, with_count},
+    active_response::AlreadyActive,
     decision::{Decision, NOTHING_LEFT, Tally, Verdict},
     endpoint::{EndpointId, SkipReason},
     request::{Outcome, Proof, Request, State},
@@ -11,6 +13,8 @@ use crate::domain::{
 
 /// More endpoints than this are counted instead of listed.
 pub const LISTED_ENDPOINTS_MAX: usize = 50;
+/// What is active on more endpoints than this is left to the structured part.
+const SAID_MAX: usize = 3;
 const WAIT: &str = "Do not ask again; call wait_for_decision.";
 const TROUBLED: &str = " Something keeps Countersign from sending at the moment; troubles says what. \
                         It goes on by itself: nothing needs to be asked again.";
@@ -40,6 +44,20 @@ pub(crate) fn message(request: &Request, looks: bool, troubled: bool) -> String 
                                     not ask again; tell the user."
             .to_owned(),
     }
+}
+
+/// What is active already, in as many sentences as there are different ones; none where nothing is.
+pub(crate) fn already_active(kind: ActionKind, met: &[AlreadyActive]) -> Option<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    for met in met {
+        let sentence = already_text(kind, met);
+        if sentences.len() >= SAID_MAX {
+            sentences.push("already_active has the other endpoints.".to_owned());
+            break;
+        }
+        sentences.push(sentence);
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn pending(request: &Request) -> String {

@@ -6,7 +6,7 @@ mod made_up;
 mod texts;
 
 use askama::Template;
-use chrono::TimeDelta;
+
 use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, undo};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     http::assets,
     layout::page::Layout,
     lists::{
-        active_responses::ActiveResponsesPage,
+        active_responses::{self, ActiveResponsesPage, ActiveResponsesQuery},
         audit::{AuditFilters, AuditPage},
         inbox::InboxTemplate,
         requests::{self, RequestsPage},
@@ -28,8 +28,8 @@ use crate::{
     broker::{
         notifications::ChannelState,
         queries::{
-            ActiveTarget, ChannelActivity, Health, RequestSummary, Verified,
-            active_responses::ActiveResponse,
+            ActiveRow, ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
+            active_responses::{ActiveRequest, ActiveResponse},
             inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
             system::{ManagerStatus, SystemStatus},
             view::{Permission, RequestView},
@@ -37,6 +37,7 @@ use crate::{
         requests::undo::UndoOption,
     },
     domain::{
+        Time,
         action::{Action, ActionKind, Term},
         actor::Role,
         digest::Digest,
@@ -132,31 +133,44 @@ fn requests() -> RequestsPage {
 }
 
 fn in_force() -> ActiveResponsesPage {
-    let one = |number: u128, endpoint: &str, outcome, term: Term| ActiveTarget {
-        request: id(number),
-        manager: "wazuh-1".to_owned(),
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
-        term,
-        endpoint: EndpointId::parse(endpoint).unwrap(),
-        name: HOSTILE.to_owned(),
+    let request = |number: u128, outcome, approvers, undo| ActiveRequest {
+        id: id(number),
         outcome,
-        since: at(5),
-        ends: term.seconds().map(|seconds| at(5) + TimeDelta::seconds(seconds.into())),
+        origin: RequestOrigin { asked_by: HOSTILE.to_owned(), reason: HOSTILE.to_owned() },
+        approvers,
+        undo,
     };
-    let standing = |places, approvers, undo| ActiveResponse { places, approvers, undo };
-    let timed = vec![
-        one(2, "001", "sent", Term::Seconds(600)),
-        one(2, "002", "unknown", Term::Seconds(600)),
-    ];
+    let active = |endpoint: &str, ends: Option<Time>, requests: Vec<ActiveRequest>| {
+        let row = ActiveRow {
+            manager: "wazuh-1".to_owned(),
+            action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
+            endpoint: EndpointId::parse(endpoint).unwrap(),
+            name: HOSTILE.to_owned(),
+            since: at(5),
+            ends,
+            rests_on: Vec::new(),
+        };
+        ActiveResponse { row, requests }
+    };
+    let approvers = vec![("bob".to_owned(), false), ("carol".to_owned(), true)];
     let found = vec![
-        standing(timed, vec![("bob".to_owned(), false), ("carol".to_owned(), true)], None),
-        standing(
-            vec![one(1, "003", "confirmed", Term::Permanent)],
-            Vec::new(),
-            Some((id(9), StateName::Pending)),
+        active(
+            "001",
+            Some(at(605)),
+            vec![request(2, "sent", approvers, None), request(3, "unknown", Vec::new(), None)],
+        ),
+        active(
+            "003",
+            None,
+            vec![request(1, "confirmed", Vec::new(), Some((id(9), StateName::Pending)))],
         ),
     ];
-    ActiveResponsesPage::new(layout("Active responses", "/in-force"), &found, true, at(8))
+    let empty = ActiveResponsesPage::new(
+        layout("Active responses", "/in-force"),
+        ActiveResponsesQuery::default(),
+        None,
+    );
+    ActiveResponsesPage { rows: active_responses::rows(&found, true, at(8)), ..empty }
 }
 
 fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {

@@ -103,6 +103,8 @@ fn question() -> PolicyQuestion {
         open_requests: 0,
         asks_last_minute: 0,
         rejected_seconds_ago: None,
+        already_active: false,
+        would_shorten: false,
         now: "2026-02-16T12:00:00Z".parse().unwrap(),
         business_hours: true,
         tally: Tally::NONE,

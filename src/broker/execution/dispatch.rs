@@ -11,6 +11,7 @@ use crate::{
     broker::{
         Broker, BrokerError,
         execution::{
+            active_ends::update_ends,
             order::{DispatchContext, mark_reverted},
             progress::Progress,
             recheck::{Recheck, recheck},
@@ -242,6 +243,7 @@ impl Broker {
                 let (transition, permit) = request.answered(attempt, report, next, now)?;
                 let request = requests::advance(tx, transition, now).await?;
                 mark_reverted(tx, &request, report, now).await?;
+                update_ends(tx, &request, report.confirm_within, now).await?;
                 failpoint::reached("in the answer").await;
                 Ok(match (permit, request.state) {
                     (Some(permit), _) => AnswerStep::Next(permit),

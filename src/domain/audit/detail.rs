@@ -20,8 +20,8 @@ use accounts::{
     RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts, TokenFacts,
 };
 use dispatch::{
-    AnswerFacts, ClaimFacts, EvidenceMissedFacts, HoldFacts, OutcomesFacts, ResolutionFacts,
-    ResumeFacts, RevertFacts,
+    AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, HoldFacts, OutcomesFacts,
+    ResolutionFacts, ResumeFacts, RevertFacts,
 };
 use request::{
     ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, EndFacts, RedecisionFacts,
@@ -84,6 +84,7 @@ details! {
     EvidenceSeen(OutcomesFacts),
     EvidenceMissed(EvidenceMissedFacts),
     ResponseReverted(RevertFacts),
+    EndMoved(EndMovedFacts),
     OutcomeResolved(ResolutionFacts),
     SignedIn(SignInFacts),
     SignInRefused(RefusedSignInFacts),

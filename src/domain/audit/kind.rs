@@ -75,6 +75,9 @@ pub enum EventKind {
     /// Another request took it back.
     #[strum(serialize = "response.reverted")]
     ResponseReverted,
+    /// Another command for the same target moved its end.
+    #[strum(serialize = "response.end_moved")]
+    EndMoved,
     /// A person recorded what happened where it was unknown.
     #[strum(serialize = "outcome.resolved")]
     OutcomeResolved,

@@ -236,6 +236,7 @@ fn target(id: &EndpointId) -> Target {
         outcome: None,
         outcome_at: None,
         since: None,
+        ends: None,
         doubt: None,
         watch_until: None,
     }
