@@ -1,8 +1,9 @@
 //! The machines that report to the simulated manager.
 
-pub(crate) mod block;
 pub(crate) mod effects;
 pub(crate) mod evidence;
+pub(crate) mod rules;
+pub(crate) mod run;
 
 use std::time::Duration;
 
@@ -217,6 +218,10 @@ impl Endpoint {
 
     pub(crate) fn is_windows(&self) -> bool {
         self.os.as_ref().is_some_and(|os| os.platform == "windows")
+    }
+
+    pub(crate) fn is_macos(&self) -> bool {
+        self.os.as_ref().is_some_and(|os| os.platform == "darwin")
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn search(
     };
     let search = Search::read(&body)?;
     let mut world = sim.world();
-    effects::end_blocks(&mut world);
+    effects::expire(&mut world);
     let named = world.alerts.iter().filter(|stored| is_named(&stored.index, &index));
     let (total, hits) = search.run(named)?;
     Ok(Json(json!({

@@ -104,7 +104,7 @@ impl Simulator {
     /// All alerts that the indexer shows, in order of arrival.
     pub fn alerts(&self) -> Vec<Value> {
         let mut world = self.world();
-        effects::end_blocks(&mut world);
+        effects::expire(&mut world);
         world.alerts.iter().map(|stored| stored.source.clone()).collect()
     }
 
@@ -112,24 +112,25 @@ impl Simulator {
     /// [`Self::release_evidence`], with their original timestamps.
     pub fn hold_evidence(&self) {
         let mut world = self.world();
-        effects::end_blocks(&mut world);
+        effects::expire(&mut world);
         world.index_late(true);
     }
 
     /// Lets the indexer catch up.
     pub fn release_evidence(&self) {
         let mut world = self.world();
-        effects::end_blocks(&mut world);
+        effects::expire(&mut world);
         world.index_late(false);
     }
 
-    /// The active responses on an endpoint, in the order of the calls: script and target, such as
-    /// `firewall-drop 203.0.113.9`. A locked account is listed once.
+    /// The rules that stand on an endpoint, in the order of the calls: script and target, such as
+    /// `firewall-drop 203.0.113.9`. Rules that stack are listed as often as they stand: iptables on
+    /// Linux, netsh on Windows.
     pub fn active_responses(&self, id: &str) -> Vec<String> {
         effects::active_responses(&mut self.world(), id)
     }
 
-    /// Restarts an endpoint's Wazuh agent cleanly, which undoes its timed blocks at once.
+    /// Restarts an endpoint's Wazuh agent cleanly, which ends its timers at once.
     pub fn restart_agent(&self, id: &str) {
         effects::restart(&mut self.world(), id);
     }

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::endpoint::Endpoint;
-use crate::endpoint::block::Block;
+use crate::endpoint::effects::Timer;
+use crate::endpoint::rules::Rules;
 use crate::fault::Faults;
 use crate::rights::Rights;
 use crate::settings::Settings;
@@ -77,8 +78,10 @@ pub(crate) struct World {
     pub(crate) late: Option<Vec<Stored>>,
     /// How many documents were ever added.
     pub(crate) documents: usize,
-    /// What scripts did on endpoints.
-    pub(crate) blocks: Vec<Block>,
+    /// What the endpoints' agents still have to undo.
+    pub(crate) timers: Vec<Timer>,
+    /// What scripts left in the endpoints' operating systems.
+    pub(crate) rules: Rules,
     pub(crate) held: HashSet<String>,
     /// The offset of the simulator's clock.
     moved: TimeDelta,
@@ -96,7 +99,8 @@ impl World {
             alerts: Vec::new(),
             late: None,
             documents: 0,
-            blocks: Vec::new(),
+            timers: Vec::new(),
+            rules: Rules::default(),
             held: HashSet::new(),
             moved: TimeDelta::zero(),
             window: None,

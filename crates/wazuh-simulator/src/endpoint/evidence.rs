@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::query::dotted;
 use crate::clock;
-use crate::endpoint::block::{NETSH, Run};
+use crate::endpoint::run::{NETSH, Run};
 use crate::world::World;
 
 /// Number, level and description of a rule. Source of the numbers and levels:

@@ -1,5 +1,7 @@
 //! Active responses on endpoints, and custom scripts.
 
+mod rules;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,8 +27,12 @@ async fn start() -> Caller {
 }
 
 async fn send(caller: &Caller, command: &str, data: Value) {
+    send_to(caller, "001", command, data).await;
+}
+
+async fn send_to(caller: &Caller, endpoint: &str, command: &str, data: Value) {
     let body = json!({"command": command, "arguments": [command], "alert": {"data": data}});
-    let answer = caller.put("?agents_list=001", body).await;
+    let answer = caller.put(&format!("?agents_list={endpoint}"), body).await;
     assert_eq!(answer.json()["error"], 0, "{}", answer.text);
 }
 
