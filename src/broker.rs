@@ -14,6 +14,7 @@ use crate::{
     store::{Store, StoreError, audit},
 };
 
+mod active_ends;
 pub mod admin;
 mod error;
 pub mod execution;

@@ -295,6 +295,11 @@ fn migrator() -> Migrator {
             "tell people",
             include_str!("../migrations/20261122210000_tell_people.sql"),
         ),
+        (
+            20_261_128_110_000,
+            "active responses",
+            include_str!("../migrations/20261128110000_active_responses.sql"),
+        ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(

@@ -1,6 +1,5 @@
 //! The worker's verbs: send what is approved, once; look for its evidence; end what is late.
 
-mod active_ends;
 pub mod dispatch;
 pub mod expire;
 pub mod observe;
@@ -9,5 +8,3 @@ pub mod progress;
 mod queue;
 mod recheck;
 pub mod recover;
-
-pub(in crate::broker) use active_ends::update_ends;

@@ -10,8 +10,8 @@ use tracing::Instrument as _;
 use crate::{
     broker::{
         Broker, BrokerError,
+        active_ends::update_ends,
         execution::{
-            active_ends::update_ends,
             order::{DispatchContext, mark_reverted},
             progress::Progress,
             recheck::{Recheck, recheck},

@@ -2,7 +2,7 @@
 
 use super::vote::VoteContext;
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, execution::update_ends},
+    broker::{Broker, BrokerError, SignedIn, active_ends::update_ends},
     domain::{
         endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Finding,
         proposal::check_reason, request::Request,

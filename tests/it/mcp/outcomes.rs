@@ -133,7 +133,7 @@ fn end_time_appears_only_while_response_may_be_active() {
     let until = |outcome| {
         let mut settled = settled([outcome, refused()]);
         for target in &mut settled.targets {
-            target.since = Some(at(5));
+            (target.since, target.ends) = (Some(at(5)), Some(at(15)));
         }
         first(&settled)["until"].clone()
     };

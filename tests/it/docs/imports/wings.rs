@@ -33,6 +33,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
                 "base",
                 &[
                     "",
+                    "active_ends",
                     "error",
                     "in_flight",
                     "input",

@@ -177,6 +177,7 @@ fn transitions_never_change_frozen_fields() {
             outcome: after.outcome.clone(),
             outcome_at: after.outcome_at,
             since: after.since,
+            ends: after.ends,
             watch_until: after.watch_until,
             ..before.clone()
         };
