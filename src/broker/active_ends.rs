@@ -73,7 +73,10 @@ impl Consequences {
                 if command.may_be_active() {
                     self.lifted.entry((id, by)).or_default().push(endpoint.clone());
                 }
-            } else if command.may_be_active() && command.ends != state.ends {
+            } else if command.may_be_active()
+                && state.seen_by.is_none()
+                && command.ends != state.ends
+            {
                 let moved = self.moved.entry((id, state.ended_by)).or_default();
                 moved.push((endpoint.clone(), state.ends));
             }

@@ -125,7 +125,9 @@ fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Op
     let mut states: Vec<CommandState> = Vec::new();
     let mut timer: Option<Timer> = None;
     for command in commands {
-        timer = timer.filter(|timer| timer.ends > command.at);
+        if command.effect != CommandEffect::SeenEnd {
+            timer = timer.filter(|timer| timer.ends > command.at);
+        }
         match command.effect {
             CommandEffect::Add(term) => {
                 let only_timer = term.seconds().is_some() && timer.is_some();
@@ -158,12 +160,14 @@ fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Op
                 timer = Some(after);
             }
             CommandEffect::SeenEnd => {
-                let after = Timer { ends: command.at, set_by: command.request };
-                let own = timer.take();
-                // An endpoint's clock may be some seconds ahead, so the timer may be over here.
-                for state in move_ends(&mut states, (keeping, own.as_ref(), &after), command.at) {
+                let own = states.iter().find(|state| state.request == command.request);
+                // What was to end together ended together, whatever two clocks say of the moment.
+                let Some(together) = own.and_then(|state| state.ends) else { continue };
+                for state in states.iter_mut().filter(|state| state.ends == Some(together)) {
+                    state.ends = Some(together.min(command.at));
                     state.seen_by = Some(command.request);
                 }
+                timer = timer.filter(|timer| timer.ends != together);
             }
             CommandEffect::Clear => {
                 for state in states.iter_mut().filter(|state| state.stands(command.at)) {

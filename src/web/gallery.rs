@@ -39,6 +39,7 @@ use crate::{
     domain::{
         Time,
         action::{Action, ActionKind, Term},
+        active_response::{AlreadyActive, Forecast, RestsOn},
         actor::Role,
         digest::Digest,
         endpoint::EndpointId,
@@ -69,7 +70,28 @@ fn view(request: Request, approve: Permission) -> RequestView {
         (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    RequestView { request, agent: agent(), owner, permissions, bodies, timeline, undo, undos }
+    let other =
+        RestsOn { request: id(5), agent: agent().id, asked_by: HOSTILE.to_owned(), certain: false };
+    let met = AlreadyActive {
+        endpoint: EndpointId::parse("001").unwrap(),
+        name: HOSTILE.to_owned(),
+        since: Some(at(2)),
+        ends: Some(at(9)),
+        rests_on: vec![other.clone()],
+        forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
+    };
+    RequestView {
+        request,
+        agent: agent(),
+        owner,
+        permissions,
+        bodies,
+        timeline,
+        active: if settled { Vec::new() } else { vec![met] },
+        undo,
+        undo_also_lifts: if settled { vec![other] } else { Vec::new() },
+        undos,
+    }
 }
 
 fn layout(title: &str, here: &'static str) -> Layout {

@@ -109,6 +109,8 @@ impl Broker {
         // The manager may be slow, and there are few readers.
         drop(reader);
         let undo = self.undo_option(&request).await;
+        let active = self.active_before(&request).await?;
+        let undo_also_lifts = self.undo_also_lifts(&request).await?;
         Ok(RequestView {
             request,
             agent,
@@ -116,7 +118,9 @@ impl Broker {
             permissions: permissions.into(),
             bodies,
             timeline,
+            active,
             undo,
+            undo_also_lifts,
             undos,
         })
     }

@@ -65,6 +65,21 @@ fn undo_lifts_every_request_of_same_timer() {
 }
 
 #[test]
+fn seen_end_counts_for_all_under_the_timer() {
+    let early = undo(1, 300, CommandEffect::SeenEnd);
+    let commands = [add(1, 0, Seconds(600)), add(2, 10, Seconds(600)), early];
+    for keeping in [Single, Stacked] {
+        assert_eq!(ends(keeping, &commands), [Some(300), Some(300)]);
+        let seen = replay(keeping, &commands);
+        assert!(seen.iter().all(|state| state.seen_by == Some(request(1))));
+        let later: Vec<_> = commands.into_iter().chain([add(3, 400, Permanent)]).collect();
+        assert_eq!(ends(keeping, &later).last(), Some(&None), "the timer is gone");
+    }
+    let late = [add(1, 0, Seconds(60)), undo(1, 63, CommandEffect::SeenEnd)];
+    assert_eq!(replay(Single, &late)[0].seen_by, Some(request(1)));
+}
+
+#[test]
 fn timer_survives_own_script_and_ends_later_rule() {
     let commands = [add(1, 0, Seconds(600)), undo(2, 50, Clear), add(3, 100, Permanent)];
     assert_eq!(ends(Single, &commands), [Some(50), Some(600)]);

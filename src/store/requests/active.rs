@@ -1,5 +1,6 @@
 //! What is active on endpoints, the commands behind it, and what takes them back.
 
+use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
         row::{At, Columns, integer, text},
     },
 };
+
+/// How long after its end a command still counts, because evidence of the end may come late.
+const EVIDENCE_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// The commands that one endpoint got for one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +83,7 @@ impl EndpointCommand {
 }
 
 /// The commands for the target of an action that still count: all since the oldest one that may be
-/// active, or whose timer runs. Endpoint by endpoint, in the order in which they were sent.
+/// active, or whose timer runs or has just ended. Endpoint by endpoint, in the order in which they were sent.
 pub async fn commands(
     read: &mut impl Read,
     manager: &str,
@@ -108,7 +112,7 @@ pub async fn commands(
         .bind(undo.name())
         .bind(action.argument())
         .bind(manager)
-        .bind(now.timestamp_micros())
+        .bind((now - EVIDENCE_LATE).timestamp_micros())
         .fetch_all(read.connection())
         .await?;
     let mut found: Vec<EndpointCommands> = Vec::new();

@@ -7,7 +7,10 @@ use axum::{
     response::Response,
 };
 
-use super::endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows};
+use super::{
+    already_active::{ActiveGroup, groups},
+    endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows},
+};
 use crate::{
     broker::{
         queries::view::{Permission, RequestView},
@@ -53,6 +56,8 @@ pub(in crate::web) struct RequestPage {
     pub(in crate::web) entries: Vec<AuditText>,
     pub(in crate::web) timelines: Vec<EndpointTimeline>,
     pub(in crate::web) viewer: Viewer,
+    /// What is active already on its endpoints.
+    pub(in crate::web) active: Vec<ActiveGroup>,
     /// How many identical requests this person may approve together, this one among them.
     pub(in crate::web) identical: usize,
     /// Whether this person may throw the kill switch.
@@ -149,7 +154,20 @@ impl RequestPage {
         let timelines = timelines(&view.request, &view.timeline);
         let entries = std::mem::take(&mut view.timeline).into_iter().map(describe).collect();
         let (identical, may_stop, problem, typed) = (0, false, None, FormInput::default());
-        Self { layout, view, entries, timelines, viewer, identical, may_stop, now, problem, typed }
+        let active = groups(view.request.action.kind(), &view.active);
+        Self {
+            layout,
+            view,
+            entries,
+            timelines,
+            viewer,
+            active,
+            identical,
+            may_stop,
+            now,
+            problem,
+            typed,
+        }
     }
 
     fn needed_no_approval(&self) -> bool {
