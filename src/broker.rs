@@ -14,7 +14,6 @@ use crate::{
     store::{Store, StoreError, audit},
 };
 
-mod active_ends;
 pub mod admin;
 mod error;
 pub mod execution;

@@ -10,12 +10,12 @@ use tracing::Instrument as _;
 use crate::{
     broker::{
         Broker, BrokerError,
-        active_ends::update_ends,
         execution::{
             order::{DispatchContext, mark_reverted},
             progress::Progress,
             recheck::{Recheck, recheck},
         },
+        requests::active_ends::update_ends,
     },
     connector::{Connector, DispatchResult},
     domain::{

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::{
-    broker::{Broker, BrokerError, active_ends::update_ends},
+    broker::{Broker, BrokerError, requests::active_ends::update_ends},
     domain::{
         Time,
         evidence::{Sighting, Watched},

@@ -1,7 +1,7 @@
 //! At the start: what an earlier run left is closed.
 
 use crate::{
-    broker::{Broker, BrokerError, active_ends::update_ends},
+    broker::{Broker, BrokerError, requests::active_ends::update_ends},
     domain::{
         actor::Actor,
         audit::{AuditDetail, AuditEvent, detail::system::StartFacts},

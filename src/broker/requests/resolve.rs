@@ -1,8 +1,8 @@
 //! A person looked and says what happened where nobody knew.
 
-use super::vote::VoteContext;
+use super::{active_ends::update_ends, vote::VoteContext};
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, active_ends::update_ends},
+    broker::{Broker, BrokerError, SignedIn},
     domain::{
         endpoint::EndpointId, facts::Verb, id::RequestId, lifecycle::Finding,
         proposal::check_reason, request::Request,

@@ -147,9 +147,9 @@ fn only_earlier_end_shortens() {
 #[test]
 fn command_name_tells_how_it_undoes() {
     let of = |command| CommandEffect::of(ActionKind::UnblockIp, Seconds(600), command);
-    assert_eq!(of("firewall-drop1"), Expire);
+    assert_eq!(of("drop1"), Expire);
     assert_eq!(of("!lift-block"), Clear);
     assert_eq!(of("lift-block0"), Clear);
-    let add = CommandEffect::of(ActionKind::BlockIp, Seconds(600), "firewall-drop600");
+    let add = CommandEffect::of(ActionKind::BlockIp, Seconds(600), "drop600");
     assert_eq!(add, CommandEffect::Add(Seconds(600)));
 }

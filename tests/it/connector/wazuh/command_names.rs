@@ -184,18 +184,26 @@ async fn permanent_block_is_lifted_only_by_configured_command() {
 }
 
 #[tokio::test]
-async fn account_is_enabled_only_by_configured_command() {
+async fn account_is_enabled_by_expiry_or_configured_command() {
     let undo = disable("alice").undo().unwrap();
-    let names = ["disable-account600", "disable-account1"];
-    let lab = Lab::start(three(&names)).await;
+    let (timed, both) = (["disable-account600"], ["disable-account600", "disable-account1"]);
+    let lab = Lab::start(three(&both)).await;
+    let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
+    assert_eq!(found[0], "001 disable-account1");
+    assert!(found[1].contains("Wazuh has no command for disable_account on windows"));
+    let found = commands(&asked(&lab, &undo, Term::Permanent, 0).await);
+    assert!(found[0].contains("passwd -u alice"), "{}", found[0]);
+    let lab = Lab::start(three(&timed)).await;
+    let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
+    assert!(found[0].contains("timeout 1") && found[0].contains("passwd -u alice"), "{}", found[0]);
+    let lab = Lab::start_with(three(&timed), with_undo).await;
     for term in [Term::Permanent, Term::Seconds(600)] {
         let found = commands(&asked(&lab, &undo, term, 0).await);
-        assert!(found[0].contains("passwd -u alice"), "{}", found[0]);
-        assert!(found[1].contains("Wazuh has no command for disable_account on windows"));
+        assert_eq!(found[0], "001 !countersign-unlock");
     }
-    let lab = Lab::start_with(three(&names), with_undo).await;
+    let lab = Lab::start_with(three(&both), with_undo).await;
     let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
-    assert_eq!(found[0], "001 !countersign-unlock");
+    assert_eq!(found[0], "001 disable-account1", "execd's own timer must not stay behind");
 }
 
 #[tokio::test]

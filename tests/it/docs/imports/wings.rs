@@ -33,7 +33,6 @@ const WINGS: [(&str, &[Wing]); 3] = [
                 "base",
                 &[
                     "",
-                    "active_ends",
                     "error",
                     "in_flight",
                     "input",
