@@ -11,8 +11,6 @@ use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::clock::Clock;
 
-/// A longer path is cut in the log.
-const PATH_CHARS_MAX: usize = 200;
 /// What machines ask for again and again: logged at DEBUG.
 const ROUTINE: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/static/", "/events"];
 
@@ -22,7 +20,7 @@ pub(super) async fn log_request(
     request: Request,
     next: Next,
 ) -> Response {
-    let path: String = request.uri().path().chars().take(PATH_CHARS_MAX).collect();
+    let path = request.uri().path();
     let routine = ROUTINE.iter().any(|start| path.starts_with(start));
     let method = request.method().clone();
     let span = info_span!("http", %method, path, person = Empty, agent = Empty);
