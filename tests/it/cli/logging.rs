@@ -185,6 +185,19 @@ async fn hostile_text_stays_inside_its_log_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn unknown_method_is_logged_as_other() {
+    let scene = serve(&JSON).await;
+    for method in ["GET", "OPTIONS", "FORGED", &"M".repeat(3000)] {
+        raw(&scene, method, "/sign-in");
+    }
+    let log = scene.server.log();
+    let lines = lines(&log);
+    let answered = lines.iter().filter(|line| line["message"] == "answered");
+    let methods: Vec<_> = answered.map(|line| spans(line)["method"].clone()).collect();
+    assert_eq!(methods, ["GET", "OPTIONS", "other", "other"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn serve_logs_at_info_by_default() {
     // Not a level: the default holds.
     let log = serve(&[("COUNTERSIGN_LOG", "")]).await.server.log();
