@@ -157,22 +157,15 @@ impl AppParts {
             .and_then(|address| self.listener.set_nonblocking(true).map(|()| address))
             .map_err(|source| AppError::Io { what, source })?;
         let stop = CancellationToken::new();
-        let hosts = own_hosts(address);
-        let router = web::router(
-            broker.clone(),
-            web::WebSettings {
-                public_url: self.settings.public_url.clone(),
-                policies: self.policies,
-                hosts: hosts.clone(),
-            },
-            stop.child_token(),
-        )
-        .merge(mcp::router(
-            broker.clone(),
-            mcp::McpSettings { public_url: self.settings.public_url.clone(), hosts },
-            stop.child_token(),
-        ))
-        .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
+        let public_url = self.settings.public_url.clone();
+        let agents = mcp::router(broker.clone(), public_url.clone(), stop.child_token());
+        let settings =
+            web::WebSettings { public_url, policies: self.policies, hosts: own_hosts(address) };
+        let agents = web::guard(agents, settings.clone());
+        let people = web::router(broker.clone(), settings, stop.child_token());
+        let router = people
+            .merge(agents)
+            .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
         let serving = serve(self.listener, self.tls, server.clone(), router);
@@ -231,10 +224,12 @@ async fn serve(
     }
 }
 
-/// The names under which the broker may be called beside its public one.
+/// The names under which the broker may be called beside its public one. The unspecified address
+/// is none: a listener on it has many, and a browser that is told to go there comes from elsewhere.
 fn own_hosts(address: SocketAddr) -> Vec<Authority> {
+    let own = (!address.ip().is_unspecified()).then(|| Authority::from(address));
     let localhost = address.ip().is_loopback().then(|| Authority::localhost(address.port()));
-    std::iter::once(Authority::from(address)).chain(localhost).collect()
+    own.into_iter().chain(localhost).collect()
 }
 
 /// Files that hold secrets or data belong to their owner alone.

@@ -244,9 +244,8 @@ impl Store {
             return Err(StoreError::from(error).into());
         }
         for LogLine { seq, kind, actor, request } in recorded {
-            // The name of somebody who failed to sign in comes from outside: quoted and escaped.
             let request = request.map(tracing::field::display);
-            tracing::info!(audit.seq = seq, kind, ?actor, request.id = request, "recorded");
+            tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
         }
         Ok(done)
     }

@@ -8,9 +8,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
-use crate::{
-    broker::{Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult},
-    text::visible::visible,
+use crate::broker::{
+    Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult,
 };
 
 /// The longest pause of an idle sender. News wakes it earlier.
@@ -59,7 +58,7 @@ struct Complaint(Option<String>);
 impl Complaint {
     fn warn(&mut self, message: &'static str, why: &str) {
         if self.is_news(why) {
-            tracing::warn!(why = %visible(why), "{message}");
+            tracing::warn!(why, "{message}");
         }
     }
 
@@ -150,7 +149,7 @@ async fn deliver(broker: Broker, channel: String, stop: CancellationToken) {
             }
             Ok(DeliveryResult::Nothing) => TICK,
             Err(error) => {
-                tracing::warn!(error = %visible(&error.to_string()), "cannot deliver");
+                tracing::warn!(%error, "cannot deliver");
                 BACK_OFF
             }
         };
@@ -168,7 +167,7 @@ async fn expire(broker: Broker, stop: CancellationToken) {
             (broker.notify().await, "notices could not be handed to the channels"),
         ] {
             if let Err(error) = done {
-                tracing::warn!(error = %visible(&error.to_string()), "{message}");
+                tracing::warn!(%error, "{message}");
             }
         }
         log_outages(&broker, &mut down);
@@ -183,7 +182,7 @@ fn log_outages(broker: &Broker, down: &mut BTreeSet<String>) {
         let name = manager.name();
         match manager.health(now).circuit_open {
             Some(circuit) if down.insert(name.to_owned()) => {
-                tracing::warn!(manager = name, why = %visible(&circuit.why), "manager is down");
+                tracing::warn!(manager = name, why = circuit.why, "manager is down");
             }
             None if down.remove(name) => tracing::info!(manager = name, "manager is up again"),
             Some(_) | None => {}

@@ -169,7 +169,7 @@ fn show_token(out: Out, new: &NewAgent) -> Result<(), CliError> {
          Put it into the configuration of the agent's client.",
         new.token
     );
-    Ok(out.say(&text, || json!({ "agent": new.agent.name, "token": new.token }))?)
+    Ok(out.lines(text.lines(), || json!({ "agent": new.agent.name, "token": new.token }))?)
 }
 
 async fn list_agents(out: Out, operator: &Operator) -> Result<(), CliError> {

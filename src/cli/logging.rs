@@ -1,11 +1,13 @@
 //! The log on standard error: level and form. `docs/logging.md` lists the fields.
 
-use std::io::{self, IsTerminal as _};
-
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt,
+    Layer as _, filter::Targets, layer::SubscriberExt as _, registry, util::SubscriberInitExt,
 };
+
+use crate::clock::Clock;
+
+mod line;
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -20,15 +22,13 @@ pub(super) enum LogFormat {
 pub(super) fn start(format: LogFormat, default: Level) {
     let level = std::env::var("COUNTERSIGN_LOG").ok().and_then(|level| level.parse().ok());
     let level: Level = level.unwrap_or(default);
-    // Libraries log what clients send, and could log more: from them only what is wrong.
+    // Libraries could log anything: from them only what is wrong. And from rmcp nothing, which
+    // quotes ids, headers and errors of messages: `mcp` logs refused messages itself.
     let filter = Targets::new()
         .with_default(level.min(Level::WARN))
         .with_target("countersign", level)
-        .with_target("wazuh_simulator", level);
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
-    let lines = match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
-    };
+        .with_target("wazuh_simulator", level)
+        .with_target("rmcp", LevelFilter::OFF);
+    let lines = line::Lines { format, clock: Clock::system() };
     registry().with(lines.with_filter(filter)).init();
 }

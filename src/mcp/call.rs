@@ -15,7 +15,6 @@ use super::{
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
-    text::visible::visible,
 };
 
 /// How long a token that the command line revoked or replaced may still wait: this process is told
@@ -111,7 +110,7 @@ impl Call<'_> {
             Ok(waited) => Ok(waited),
             // It is stored: a failed wait must not look like a failed request.
             Err(error) => {
-                tracing::warn!(error = %visible(&error.to_string()), request.id = %request.id, "cannot wait for a request");
+                tracing::warn!(%error, request.id = %request.id, "cannot wait for a request");
                 Ok(request)
             }
         }

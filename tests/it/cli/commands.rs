@@ -182,16 +182,58 @@ fn deleted_audit_entry_is_detected() {
     assert!(said.contains("row 2 is missing"), "{said}");
 }
 
+/// It would wipe the line before it from a terminal and write another.
+const WIPING: &str =
+    "char(10)||'9 entries are sound'||char(13)||char(27)||'[2K'||char(155)||char(8238)";
+
+#[test]
+fn tampered_audit_text_cannot_hide_the_verdict() {
+    for column in ["hash", "previous", "kind", "request_id", "actor_name", "target", "detail"] {
+        let program = Program::new();
+        program.set_up("http://127.0.0.1:9");
+        edit(&program, &format!("UPDATE audit SET {column} = {WIPING} WHERE seq = 2"));
+        for arguments in
+            [&["audit", "verify"][..], &["audit", "query"], &["--json", "audit", "query"]]
+        {
+            let output = program.run(arguments);
+            let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+            let hidden = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            let whole = said.concat();
+            assert!(!whole.contains(hidden), "{column}, {arguments:?}: {whole:?}");
+            assert!(!whole.contains("\n9 entries"), "{column}, {arguments:?}: {whole}");
+            if arguments.contains(&"verify") {
+                assert!(whole.ends_with("\nentry 2 is bad\n"), "{column}: {whole}");
+                assert_eq!(output.status.code(), Some(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn failure_shows_hidden_characters_of_stored_text() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    edit(&program, &format!("UPDATE person SET role = {WIPING} WHERE name = 'bob'"));
+    let (code, said) = program.refused(&["person", "list"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("‹U+001B›[2K") && !said.contains("\n9 entries"), "{said:?}");
+    assert!(!said.contains(['\u{1b}', '\r', '\u{9b}', '\u{202e}']), "{said:?}");
+}
+
 /// Changes the file as somebody with another tool would, past the triggers.
-fn edit(program: &Program, sql: &'static str) {
+fn edit(program: &Program, sql: &str) {
     use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(program.path("countersign.db"));
         let mut connection = options.connect().await.unwrap();
-        for drop in ["DROP TRIGGER audit_is_not_changed", "DROP TRIGGER audit_is_not_deleted"] {
-            sqlx::query(drop).execute(&mut connection).await.unwrap();
+        for fence in [
+            "DROP TRIGGER audit_is_not_changed",
+            "DROP TRIGGER audit_is_not_deleted",
+            "PRAGMA ignore_check_constraints = ON",
+        ] {
+            sqlx::query(fence).execute(&mut connection).await.unwrap();
         }
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
     });
 }
