@@ -109,7 +109,7 @@ async fn one_person_alone_cannot_release_kill_switch() {
     let actor = Actor::from(&operator.person("carol").await.unwrap());
     let again = operator.unfreeze(&actor, &Extent::Everything, "again", |_| true).await;
     assert!(matches!(again, Err(BrokerError::Refused(Refusal::SecondPersonMissing))), "{again:?}");
-    assert_eq!(world.step().await, Progress::Idle);
+    assert_eq!(world.step().await, Progress::Stopped);
     assert!(world.manager.received().is_empty());
     assert_eq!(release(&world.person("dora").await).await.status, StatusCode::SEE_OTHER);
     world.work().await;
