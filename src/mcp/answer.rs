@@ -17,7 +17,7 @@ use crate::{
         decision::{Decision, Tally, Verdict},
         request::{Outcome, Request, State, StateName},
     },
-    text::agent_message::{self, LISTED_ENDPOINTS_MAX},
+    text::agent_message::{self, LISTED_ENDPOINTS_MAX, Obstacle},
     text::visible::visible,
 };
 
@@ -36,6 +36,8 @@ pub struct AnswerContext<'a> {
     pub has_evidence: bool,
     /// What an undo could do.
     pub undo: UndoOption,
+    /// Whether the kill switch stops it, or the broker's database fails.
+    pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
     pub outages: Vec<String>,
 }
@@ -181,6 +183,7 @@ struct ListItem {
 /// One request.
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
     let outages = outages(request, context);
+    let obstacle = context.stopped.or((!outages.is_empty()).then_some(Obstacle::Outage));
     let shown = RequestAnswer {
         head: RequestHead {
             request_id: request.id.to_string(),
@@ -194,7 +197,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
             expires_at: expires_at(request),
         },
         manager: &request.manager,
-        message: agent_message::message(request, context.has_evidence, !outages.is_empty()),
+        message: agent_message::message(request, context.has_evidence, obstacle),
         decision: ruling(&request.decision),
         endpoints: Endpoints::of(request, context.several_managers),
         undo: undoing(&context.undo),

@@ -193,6 +193,7 @@ pub(crate) fn around() -> AnswerContext<'static> {
         several_managers: false,
         has_evidence: true,
         undo: UndoOption::Nothing,
+        stopped: None,
         outages: Vec::new(),
     }
 }
