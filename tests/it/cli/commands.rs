@@ -122,6 +122,17 @@ fn command_line_works_beside_running_server() {
 }
 
 #[test]
+fn on_call_says_when_it_takes_effect() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let said = program.done(&["person", "on-call", "bob"]);
+    assert!(said.contains("bob is on call. It takes effect only while bob is a lead."), "{said}");
+    program.done(&["person", "role", "bob", "lead"]);
+    let said = program.done(&["person", "on-call", "bob"]);
+    assert!(said.contains("bob is on call. bob may break the glass."), "{said}");
+}
+
+#[test]
 fn doctor_reports_what_works_and_what_to_fix() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
