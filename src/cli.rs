@@ -172,7 +172,9 @@ impl From<io::Error> for CliError {
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let arguments = CommandLine::parse();
-    logging::start(arguments.log_format, arguments.command.log_level());
+    if let Err(failure) = logging::start(arguments.log_format, arguments.command.log_level()) {
+        return fail(&failure);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError::Failed(error.to_string())),

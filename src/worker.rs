@@ -83,17 +83,18 @@ async fn send(broker: Broker, manager: String, stop: CancellationToken) {
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
         changes.mark_unchanged();
-        let held = match broker.execute_next(&manager).await {
+        let (held, idle) = match broker.execute_next(&manager).await {
             Ok(Progress::Moved(_)) => continue,
-            Ok(Progress::Idle) => None,
-            Ok(Progress::Held(why)) => Some(why),
-            Err(error) => Some(error.to_string()),
+            Ok(Progress::Idle) => (None, true),
+            // Its release is news, like a request that comes.
+            Ok(Progress::Stopped) => (Some("the kill switch is on".to_owned()), true),
+            Ok(Progress::Held(why)) => (Some(why), false),
+            Err(error) => (Some(error.to_string()), false),
         };
         match &held {
             None => complaint.clear("approved requests are sent again"),
             Some(why) => complaint.warn("approved requests wait", why),
         }
-        let idle = held.is_none();
         // What could not be done is not tried again because of what it wrote itself.
         let woken = async {
             if idle {
@@ -205,6 +206,8 @@ pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     for manager in broker.managers() {
         match broker.execute_next(manager.name()).await? {
             Progress::Idle => {}
+            Progress::Stopped if progress != Progress::Idle => {}
+            Progress::Stopped => progress = Progress::Stopped,
             done @ (Progress::Held(_) | Progress::Moved(_)) => progress = done,
         }
     }

@@ -230,10 +230,14 @@ pub(super) async fn person(
         }
         PersonCommand::OnCall { name } => {
             change(operator, &name, PersonChange::OnCall(true)).await?;
-            say(
-                &format!("{name} is on call. As a lead, {name} may break the glass."),
-                json!({ "person": name, "on_call": true }),
-            )
+            let people = operator.people().await?;
+            let lead = people.iter().any(|one| one.name == name && one.role == Role::Lead);
+            let effect = if lead {
+                format!("{name} may break the glass.")
+            } else {
+                format!("It takes effect only while {name} is a lead.")
+            };
+            say(&format!("{name} is on call. {effect}"), json!({ "person": name, "on_call": true }))
         }
         PersonCommand::OffCall { name } => {
             change(operator, &name, PersonChange::OnCall(false)).await?;

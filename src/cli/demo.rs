@@ -62,7 +62,10 @@ async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
             seen = entry.seq;
         }
         tokio::select! {
-            stopped = &mut stop => return stopped,
+            stopped = &mut stop => {
+                stopped?;
+                return Ok(out.say("Stopping; nothing is left behind.", || json!({ "stopping": true }))?);
+            }
             // The broker lives longer than this loop, so its changes do not end.
             changed = changes.changed() => changed.map_err(|end| CliError::Failed(end.to_string()))?,
         }

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
+use crate::{
+    broker::BrokerError,
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, password_length_allowed},
+};
 
 /// Where a password comes from: a file, or the keyboard without echo. Never an argument, which
 /// other users of the machine could see.
@@ -35,7 +39,12 @@ impl PasswordFrom {
                 ))
             })
         };
-        let password = ask("Password: ")?;
+        let password =
+            ask(&format!("Password ({PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters): "))?;
+        // Before it is typed a second time for nothing.
+        if !password_length_allowed(&password) {
+            return Err(BrokerError::WeakPassword.into());
+        }
         if ask("Once more: ")? != password {
             return Err(CliError::Use("the two passwords differ".to_owned()));
         }

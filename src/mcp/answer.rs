@@ -19,7 +19,7 @@ use crate::{
         id::AgentId,
         request::{Outcome, Request, State, StateName},
     },
-    text::agent_message::{self, LISTED_ENDPOINTS_MAX},
+    text::agent_message::{self, LISTED_ENDPOINTS_MAX, Obstacle},
     text::visible::visible,
 };
 
@@ -44,6 +44,8 @@ pub struct AnswerContext<'a> {
     pub active: Vec<AlreadyActive>,
     /// What an undo could do.
     pub undo: UndoOption,
+    /// Whether the kill switch stops it, or the broker's database fails.
+    pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
     pub outages: Vec<String>,
 }
@@ -193,6 +195,7 @@ struct ListItem {
 /// One request.
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
     let outages = outages(request, context);
+    let obstacle = context.stopped.or((!outages.is_empty()).then_some(Obstacle::Outage));
     let shown = RequestAnswer {
         head: RequestHead {
             request_id: request.id.to_string(),
@@ -206,7 +209,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
             expires_at: expires_at(request),
         },
         manager: &request.manager,
-        message: message(request, context, !outages.is_empty()),
+        message: message(request, context, obstacle),
         decision: ruling(&request.decision),
         endpoints: Endpoints::of(request, context.several_managers),
         already_active: AlreadyActiveAnswer::all(&context.active, context.agent),
@@ -219,8 +222,8 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
     ToolAnswer { structured: json(&shown), is_error: is_error(request) }
 }
 
-fn message(request: &Request, context: &AnswerContext<'_>, troubled: bool) -> String {
-    let message = agent_message::message(request, context.has_evidence, troubled);
+fn message(request: &Request, context: &AnswerContext<'_>, obstacle: Option<Obstacle>) -> String {
+    let message = agent_message::message(request, context.has_evidence, obstacle);
     match agent_message::already_active(request.action.kind(), &context.active) {
         Some(met) => format!("{message} {met}"),
         None => message,

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
+    text::agent_message::Obstacle,
 };
 
 /// How long a token that the command line revoked or replaced may still wait: this process is told
@@ -73,8 +74,19 @@ impl Call<'_> {
             several_managers: self.broker.several_managers(),
             has_evidence: self.broker.confirm_within(&request.manager).is_some(),
             undo: self.broker.undo_option(request).await,
+            stopped: self.stopped(request).await,
             outages: self.broker.outage_of(&request.manager).into_iter().collect(),
         }
+    }
+
+    /// What has to be seen to by people before it can be sent.
+    async fn stopped(&self, request: &Request) -> Option<Obstacle> {
+        if self.broker.ready().await.is_err() {
+            return Some(Obstacle::Database);
+        }
+        let Ok(freezes) = self.broker.frozen().await else { return Some(Obstacle::Database) };
+        let stops = freezes.iter().any(|freeze| freeze.extent.stops(request));
+        stops.then_some(Obstacle::KillSwitch)
     }
 
     async fn act(

@@ -189,6 +189,10 @@ fn failing_case_shows_expected_and_actual_answer() {
 #[test]
 fn malformed_case_is_refused_with_file_and_place() {
     for (case, said) in [
+        (
+            r#"{ "name": "x", "expect": { "answer": "run", "policies": [] } }"#,
+            "does not hold a list of valid test cases, `[ { … }, … ]`",
+        ),
         (r#"[{ "name": "x", "decide": { "skope": 1 }, "expect": {} }]"#, "unknown field `skope`"),
         (
             r#"[{ "name": "x", "expect": { "answer": "run", "policies": [] } }]"#,

@@ -13,6 +13,7 @@ use crate::{
         execution::{
             order::{DispatchContext, mark_reverted},
             progress::Progress,
+            queue::QueueHead,
             recheck::{Recheck, recheck},
         },
         requests::active_ends::update_ends,
@@ -51,8 +52,10 @@ impl Broker {
         self.store().sound()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
-        let Some(request) = self.next_approved(manager).await? else {
-            return Ok(Progress::Idle);
+        let request = match self.next_approved(manager).await? {
+            QueueHead::Next(request) => *request,
+            QueueHead::Stopped => return Ok(Progress::Stopped),
+            QueueHead::Empty => return Ok(Progress::Idle),
         };
         let span = tracing::info_span!("request", request.id = %request.id);
         self.execute(request, connector).instrument(span).await
@@ -83,7 +86,7 @@ impl Broker {
         failpoint::reached("before the claim").await;
         let ground = DispatchContext { connector, inventory };
         match self.claim(id, &lost, &ground).await? {
-            ClaimResult::Frozen => Ok(Progress::Idle),
+            ClaimResult::Frozen => Ok(Progress::Stopped),
             ClaimResult::Moved => Ok(Progress::Moved(id)),
             ClaimResult::Sent(permit) => {
                 failpoint::reached("after the claim").await;

@@ -12,20 +12,28 @@ use crate::{
     store::{requests, system},
 };
 
+/// What a manager's queue of approved requests begins with.
+pub(super) enum QueueHead {
+    /// The oldest one that the kill switch does not stop.
+    Next(Box<Request>),
+    /// The kill switch stops all of them.
+    Stopped,
+    /// There is none.
+    Empty,
+}
+
 impl Broker {
-    /// The oldest approved request of a manager that the kill switch does not stop.
-    pub(super) async fn next_approved(
-        &self,
-        manager: &str,
-    ) -> Result<Option<Request>, BrokerError> {
+    pub(super) async fn next_approved(&self, manager: &str) -> Result<QueueHead, BrokerError> {
         let mut reader = self.store().reader().await?;
+        let mut head = QueueHead::Empty;
         for id in requests::approved(&mut reader, manager).await? {
             let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
             if !system::stopped(&mut reader, &request).await? {
-                return Ok(Some(request));
+                return Ok(QueueHead::Next(Box::new(request)));
             }
+            head = QueueHead::Stopped;
         }
-        Ok(None)
+        Ok(head)
     }
 
     /// Whether the kill switch stops a request, read just now.

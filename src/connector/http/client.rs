@@ -37,12 +37,12 @@ impl BaseUrl {
     ) -> Result<Self, ConnectorError> {
         let wrong = |allowed| ConnectorError::settings(format!("{section}.url"), url, allowed);
         let parsed = Url::parse(url).map_err(|error| {
-            wrong(format!("it is an address such as https://wazuh.example:55000 ({error})"))
+            wrong(format!("it is an address such as https://host.example:55000 ({error})"))
         })?;
         // Not shown: a URL may carry a password by mistake.
         if !parsed.username().is_empty() || parsed.password().is_some() {
             let key = format!("{section}.url");
-            let allowed = "user and password have their own keys";
+            let allowed = "a URL without user and password; they have their own keys";
             return Err(ConnectorError::settings(key, "a URL with a user name", allowed));
         }
         if parsed.query().is_some() || parsed.fragment().is_some() {

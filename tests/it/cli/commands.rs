@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{PASSWORD, program::Program};
+use crate::harness::{PASSWORD, installation::Installation, program::Program};
 
 #[test]
 fn demo_produces_expected_outcomes() {
@@ -122,6 +122,17 @@ fn command_line_works_beside_running_server() {
 }
 
 #[test]
+fn on_call_says_when_it_takes_effect() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let said = program.done(&["person", "on-call", "bob"]);
+    assert!(said.contains("bob is on call. It takes effect only while bob is a lead."), "{said}");
+    program.done(&["person", "role", "bob", "lead"]);
+    let said = program.done(&["person", "on-call", "bob"]);
+    assert!(said.contains("bob is on call. bob may break the glass."), "{said}");
+}
+
+#[test]
 fn doctor_reports_what_works_and_what_to_fix() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
@@ -131,6 +142,27 @@ fn doctor_reports_what_works_and_what_to_fix() {
     for part in ["ok", "policies", "LOOK", "the manager main at http://127.0.0.1:9", "->"] {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_lists_groups_that_nobody_rated() {
+    let installed = Installation::new().await;
+    let doctor = || {
+        let output = installed.program.run(&["doctor"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = doctor();
+    let line = said.lines().find(|line| line.contains("criticality")).expect(&said);
+    let expected = "endpoints are in no group of [criticality], so they count as 5; groups not named \
+                    there: core, default, linux, office";
+    assert!(line.starts_with("ok") && line.contains(expected), "{line}");
+    let configuration =
+        std::fs::read_to_string(installed.program.path("countersign.toml")).unwrap();
+    let unrated = configuration.replace("web = 2\nwindows = 2\n", "");
+    installed.program.write("countersign.toml", &unrated);
+    let said = doctor();
+    let line = said.lines().find(|line| line.contains("criticality")).expect(&said);
+    assert!(line.starts_with("LOOK") && line.contains("rate your groups"), "{line}");
 }
 
 #[test]

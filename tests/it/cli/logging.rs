@@ -10,8 +10,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    AgentClient, PASSWORD, PersonClient, installation::Installation, page::http_client,
-    program::Serving,
+    AgentClient, PASSWORD, PersonClient,
+    installation::Installation,
+    page::http_client,
+    program::{Program, Serving},
 };
 
 struct Scene {
@@ -199,7 +201,32 @@ async fn unknown_method_is_logged_as_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_logs_at_info_by_default() {
-    // Not a level: the default holds.
+    // Set and empty is as if it were not set.
     let log = serve(&[("COUNTERSIGN_LOG", "")]).await.server.log();
     assert!(log.contains("listening") && log.contains("INFO"), "{log}");
+}
+
+#[test]
+fn unknown_log_level_is_refused() {
+    let program = Program::new();
+    let output = program.command().env("COUNTERSIGN_LOG", "bogus").arg("serve").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let expected = "COUNTERSIGN_LOG is `bogus`; allowed: error, warn, info, debug, trace";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_switch_that_holds_requests_is_logged() {
+    let Scene { mut server, installed } = serve(&JSON).await;
+    installed.program.done(&["freeze", "--reason", "a test"]);
+    let agent = AgentClient::connect(&server.url, &installed.token).await;
+    let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let mut bob = PersonClient::stranger(&server.url);
+    bob.try_sign_in("bob", PASSWORD).await;
+    bob.choose_password(PASSWORD, "another good passphrase").await;
+    PersonClient::sign_in(&server.url, "bob", "another good passphrase").await.approve(&id).await;
+    let line = server.logged("approved requests wait").await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["why"]), (&json!("WARN"), &json!("the kill switch is on")));
 }

@@ -196,6 +196,7 @@ pub(crate) fn around() -> AnswerContext<'static> {
         agent: uuid::Uuid::from_u128(1).into(),
         active: Vec::new(),
         undo: UndoOption::Nothing,
+        stopped: None,
         outages: Vec::new(),
     }
 }

@@ -157,7 +157,7 @@ async fn timed_block_is_lifted_by_its_expiry_command() {
     let undo = block("203.0.113.7").undo().unwrap();
     let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
     assert_eq!(found[0], "001 firewall-drop1");
-    let why = "002 - the manager has no command that ends a timed block early: add an \
+    let why = "002 - the manager has no command that ends a timed response early: add an \
                <active-response> block for netsh with timeout 1, or wait until the block ends by \
                itself";
     assert_eq!(found[1], why);
