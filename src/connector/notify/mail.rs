@@ -22,6 +22,7 @@ use crate::{
         client::{BaseUrl, first_chars},
         error::ConnectorError,
         secret::{Secret, Tls},
+        transport::reason,
     },
     text::notification,
 };
@@ -147,7 +148,7 @@ impl MailChannel {
         let me = match tcp.local_addr() {
             Ok(address) if address.is_ipv6() => format!("EHLO [IPv6:{}]", address.ip()),
             Ok(address) => format!("EHLO [{}]", address.ip()),
-            Err(error) => return Err(self.wrong(&first_chars(&error))),
+            Err(error) => return Err(self.wrong(&reason(&error))),
         };
         let plain = *tls == Tls::Plain;
         let mut session = if *implicit && !plain {
@@ -241,7 +242,7 @@ impl SmtpSession {
             SmtpStream::Plain(wire) => say(wire, said.as_bytes()).await,
             SmtpStream::Private(wire) => say(wire, said.as_bytes()).await,
         };
-        done.map_err(|error| self.broken(&first_chars(&error)))?;
+        done.map_err(|error| self.broken(&reason(&error)))?;
         self.reply(code).await
     }
 
@@ -304,7 +305,7 @@ async fn read_reply(
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
-        limited.read_until(b'\n', &mut line).await.map_err(|error| first_chars(&error))?;
+        limited.read_until(b'\n', &mut line).await.map_err(|error| reason(&error))?;
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         let code = line.get(..3).and_then(|code| code.parse().ok());
         let (Some(code), Some(rest)) = (code, line.get(3..)) else {
