@@ -28,8 +28,8 @@ pub enum ConnectorError {
     },
     /// Wrong user or password.
     #[error(
-        "{system} rejects the user name or the password; correct them in the configuration and \
-         restart the broker"
+        "{system} rejects the user name or the password; correct the password in its file, which \
+         is read again by itself, or the user name in the configuration and restart the broker"
     )]
     LoginRefused { system: String },
     /// Too many wrong passwords came from this machine.

@@ -21,7 +21,7 @@ use crate::{
     connector::http::{
         client::{BaseUrl, first_chars},
         error::ConnectorError,
-        secret::{Secret, Tls},
+        secret::{CurrentSecret, Secret, Tls},
         transport::reason,
     },
     text::notification,
@@ -71,6 +71,8 @@ pub fn is_mail_address(text: &str) -> bool {
 
 pub(super) struct MailChannel {
     settings: MailSettings,
+    /// The user, and the password as it was last read.
+    login: Option<(String, CurrentSecret)>,
     system: String,
 }
 
@@ -95,7 +97,9 @@ impl MailChannel {
             crate::connector::http::tls::client_config(&settings.tls, SECTION)?;
         }
         let system = format!("the mail server {host}:{port}");
-        Ok(Self { settings, system })
+        let login = settings.login.clone();
+        let login = login.map(|(user, password)| (user, CurrentSecret::new(password)));
+        Ok(Self { settings, login, system })
     }
 
     pub(super) fn place(&self) -> String {
@@ -141,9 +145,22 @@ impl MailChannel {
         ConnectorError::Unreachable { system: self.system.clone(), why: why.to_owned() }
     }
 
-    /// Connects, makes the connection private, says hello and signs in.
+    /// Connects and signs in; where the password is refused and its file holds another one by now,
+    /// once more with that one.
     async fn begin(&self) -> Result<SmtpSession, ConnectorError> {
-        let MailSettings { host, port, implicit, tls, login, deadline, .. } = &self.settings;
+        match (self.begin_once().await, &self.login) {
+            (Err(ConnectorError::LoginRefused { .. }), Some((_, password)))
+                if password.renew()? =>
+            {
+                self.begin_once().await
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// Connects, makes the connection private, says hello and signs in.
+    async fn begin_once(&self) -> Result<SmtpSession, ConnectorError> {
+        let MailSettings { host, port, implicit, tls, deadline, .. } = &self.settings;
         let tcp = smtp::connect((host, *port), &self.system, *deadline).await?;
         let me = match tcp.local_addr() {
             Ok(address) if address.is_ipv6() => format!("EHLO [IPv6:{}]", address.ip()),
@@ -165,8 +182,8 @@ impl MailChannel {
             session = self.private(session.bare()?).await?;
             offers = session.ask(&me, 250).await?;
         }
-        if let Some((user, password)) = login {
-            session.sign_in(&offers, user, password.expose()).await?;
+        if let Some((user, password)) = &self.login {
+            session.sign_in(&offers, user, password.get().expose()).await?;
         }
         Ok(session)
     }
