@@ -113,7 +113,8 @@ impl AppParts {
         for file in config.private_files() {
             only_ours(file)?;
         }
-        let managers = settings::connectors(config)?;
+        let clock = Clock::system();
+        let managers = settings::connectors(config, &clock)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
         let channels = notifications::channels(config)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
@@ -123,7 +124,7 @@ impl AppParts {
             .map_err(|source| AppError::Io { what, source })?;
         Ok(Self {
             store,
-            clock: Clock::system(),
+            clock,
             managers,
             channels,
             policies: config.server.policies.clone(),

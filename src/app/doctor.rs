@@ -45,7 +45,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         }
         Err(error) => findings.push(Diagnosis::bad("notices", error.to_string(), advice)),
     }
-    let managers = match settings::connectors(config) {
+    let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
         Err(error) => {
             findings.push(Diagnosis::bad("manager", error.to_string(), advice));

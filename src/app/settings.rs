@@ -5,17 +5,22 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use super::AppError;
 use crate::{
     broker::{self, AgentLimits, BusinessHours},
+    clock::Clock,
     config::{Config, ConfigError, ManagerConfig, RemoteConfig},
     connector::{ConnectorError, IndexerSettings, Secret, SecretForm, Tls, WazuhSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
 };
 
 /// What the connector of each manager is told.
-pub(super) fn connectors(config: &Config) -> Result<Vec<WazuhSettings>, AppError> {
-    config.manager.iter().map(|(name, manager)| connector(name, manager)).collect()
+pub(super) fn connectors(config: &Config, clock: &Clock) -> Result<Vec<WazuhSettings>, AppError> {
+    config.manager.iter().map(|(name, manager)| connector(name, manager, clock)).collect()
 }
 
-fn connector(name: &str, manager: &ManagerConfig) -> Result<WazuhSettings, AppError> {
+fn connector(
+    name: &str,
+    manager: &ManagerConfig,
+    clock: &Clock,
+) -> Result<WazuhSettings, AppError> {
     let section = format!("manager.{name}");
     let indexer = manager.indexer.as_ref().map(|indexer| {
         let section = format!("{section}.indexer");
@@ -40,6 +45,7 @@ fn connector(name: &str, manager: &ManagerConfig) -> Result<WazuhSettings, AppEr
         call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
         read_deadline: WazuhSettings::READ_DEADLINE,
         indexer: indexer.transpose()?,
+        clock: clock.clone(),
     })
 }
 

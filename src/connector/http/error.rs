@@ -113,6 +113,10 @@ pub enum ConnectorError {
     },
 }
 
+/// How long after a change of its user's rights a token that was made in the same second is still
+/// dead: one made in the next second lives.
+pub(in crate::connector) const TOKEN_SECOND: Duration = Duration::from_millis(1100);
+
 impl ConnectorError {
     pub(in crate::connector) fn settings(
         key: impl Into<String>,
@@ -132,9 +136,7 @@ impl ConnectorError {
             Self::RateLimited { seconds, .. }
             | Self::OverBudget { seconds, .. }
             | Self::CircuitOpen { seconds, .. } => Some(Duration::from_secs((*seconds).into())),
-            // A token made in the second in which the user's rights change is dead at once; one
-            // made in the next second lives.
-            Self::Answer { status: 401, .. } => Some(Duration::from_millis(1100)),
+            Self::Answer { status: 401, .. } => Some(TOKEN_SECOND),
             Self::Answer { .. }
             | Self::LoginRefused { .. }
             | Self::Blocked { .. }
