@@ -126,6 +126,29 @@ impl ConnectorError {
         Self::Settings { key: key.into(), value: value.into(), allowed: allowed.into() }
     }
 
+    /// The same in words that stay the same as long as the trouble does: without a countdown.
+    pub fn lasting(&self) -> String {
+        match self {
+            Self::CircuitOpen { why, .. } => why.clone(),
+            Self::RateLimited { system, .. } => format!(
+                "{system} accepts no more calls in this minute; raise its max_request_per_minute \
+                 if that goes on"
+            ),
+            Self::OverBudget { system, calls, .. } => format!(
+                "rate limit reached: Countersign makes at most {calls} calls per minute to {system}"
+            ),
+            Self::Unreachable { .. }
+            | Self::Certificate { .. }
+            | Self::LoginRefused { .. }
+            | Self::Blocked { .. }
+            | Self::Forbidden { .. }
+            | Self::Busy { .. }
+            | Self::Answer { .. }
+            | Self::TooLarge { .. }
+            | Self::Settings { .. } => self.to_string(),
+        }
+    }
+
     /// How long to wait before it may be different; none where a person has to act first.
     pub fn retry_in(&self) -> Option<Duration> {
         match self {

@@ -12,6 +12,8 @@ use rustls::{CertificateError, OtherError};
 
 /// What is said where no cause is one that this file knows.
 const UNKNOWN: &str = "the connection failed";
+/// The other side hung up, in whichever way: one end of a connection must not be told in two ways.
+const CUT: &str = "the connection ended before its answer was complete";
 /// How std and the HTTP client say that a name was not found; they have no kind for it.
 const NAME_NOT_FOUND: [&str; 2] = ["failed to lookup address information", "dns error"];
 
@@ -55,7 +57,7 @@ fn words(cause: &(dyn StdError + 'static)) -> Option<String> {
     let what = if error.is_parse() {
         "what it answers is not HTTP"
     } else if error.is_incomplete_message() {
-        "it closed the connection before its answer was complete"
+        CUT
     } else {
         return None;
     };
@@ -66,13 +68,12 @@ fn words(cause: &(dyn StdError + 'static)) -> Option<String> {
 fn of_io(error: &io::Error) -> Option<String> {
     let what = match error.kind() {
         io::ErrorKind::ConnectionRefused => "the connection was refused; nothing listens there",
-        io::ErrorKind::ConnectionReset
+        // With TLS also where it just hangs up: without a farewell, the answer may be cut.
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::NotConnected => "the connection broke off before its answer was complete",
-        // With TLS also where the other side just hangs up: without a farewell, the answer may be
-        // cut.
-        io::ErrorKind::UnexpectedEof => "it closed the connection before its answer was complete",
+        | io::ErrorKind::NotConnected => CUT,
         io::ErrorKind::TimedOut => "no answer in time",
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
@@ -117,11 +118,8 @@ mod tests {
         ));
         let (eof, reset) = (io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset);
         for (error, said) in [
-            (
-                io::Error::new(eof, manual),
-                "it closed the connection before its answer was complete",
-            ),
-            (reset.into(), "the connection broke off before its answer was complete"),
+            (io::Error::new(eof, manual), CUT),
+            (reset.into(), CUT),
             (tls, "it ended the TLS connection with an alert"),
             (io::Error::other("some library's words"), UNKNOWN),
         ] {

@@ -260,7 +260,7 @@ async fn why_unknown(answer: &str) -> String {
 
 #[tokio::test]
 async fn unknown_outcome_says_why_in_our_words() {
-    let cut = "it closed the connection before its answer was complete";
+    let cut = "the connection ended before its answer was complete";
     for (answer, said) in [
         (String::new(), cut),
         ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_owned(), cut),

@@ -23,7 +23,7 @@ const OPEN: [(&str, &[&str]); 4] = [
     ),
     (
         "it follows from a request that the door has read already",
-        &["undo_option", "confirm_within"],
+        &["undo_option", "confirm_within", "with_hold"],
     ),
 ];
 
