@@ -109,7 +109,11 @@ fn policies(folder: &Path) -> Diagnosis {
         Ok(engine) => {
             let count = with_count(len_u64(engine.policies().len()), "rule");
             let hash = engine.hash().prefix();
-            Diagnosis::good("policies", format!("{count}, all cases pass; the set is {hash}"))
+            let found = format!("{count}, all cases pass; the set is {hash}");
+            match engine.note() {
+                None => Diagnosis::good("policies", found),
+                Some(note) => Diagnosis::bad("policies", found, note),
+            }
         }
     }
 }
