@@ -25,7 +25,7 @@ pub use driver::{
     Driver, Durations, Health,
 };
 pub use http::error::ConnectorError;
-pub use http::secret::{Secret, Tls};
+pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, is_private, secret_text};
 pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,
     is_signing_secret,

@@ -52,7 +52,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         }
         Err(error) => findings.push(Diagnosis::bad("notices", error.to_string(), advice)),
     }
-    let managers = match settings::connectors(config) {
+    let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
         Err(error) => {
             findings.push(Diagnosis::bad("manager", error.to_string(), advice));
@@ -160,10 +160,11 @@ fn policies(folder: &Path) -> Diagnosis {
         Ok(engine) => {
             let count = engine.policies().len();
             let hash = engine.hash().prefix();
-            Diagnosis::good(
-                "policies",
-                format!("{count} loaded, all cases pass; the set is {hash}"),
-            )
+            let found = format!("{count} loaded, all cases pass; the set is {hash}");
+            match engine.note() {
+                None => Diagnosis::good("policies", found),
+                Some(note) => Diagnosis::bad("policies", found, note),
+            }
         }
     }
 }

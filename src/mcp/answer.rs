@@ -190,6 +190,9 @@ struct ListItem {
     head: RequestHead,
     /// Its endpoints by outcome.
     counts: EndpointCounts,
+    /// Why an approved request cannot be sent at the moment. Text from outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_because: Option<String>,
 }
 
 /// One request.
@@ -278,6 +281,7 @@ fn short(summary: &RequestSummary) -> ListItem {
             expires_at: pending.then(|| spoken(summary.deadline)),
         },
         counts: summary.counts.clone().into(),
+        held_because: summary.held_because.clone(),
     }
 }
 

@@ -62,6 +62,7 @@ impl Call<'_> {
             }
             ToolName::ListRequests => return self.list(&arguments).await,
         };
+        let request = self.broker.with_hold(request).await?;
         Ok(answer::of_request(&request, &self.answer_context(&request).await))
     }
 

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, entities::PolicyEntities, verdict::Evaluation};
+use super::{Engine, Set, entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
@@ -30,7 +30,7 @@ fn unchecked(policies: &str) -> Engine {
         texts: Vec::new(),
         hash: Digest::ZERO,
         named: HashSet::new(),
-        entities: PolicyEntities::new().unwrap(),
+        entities: PolicyEntities::new(SchemaVersion::Current).unwrap(),
         authorizer: Authorizer::new(),
     }))
 }

@@ -141,8 +141,10 @@ fn requests() -> RequestsPage {
         deadline: at(30),
         approvals: 1,
         counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0] },
+        held_because: (number == 1).then(|| "the manager paris does not answer".to_owned()),
     };
     let found = (1..=50).map(|number| match number % 3 {
+        _ if number == 1 => summary(number, State::Approved { use_by: at(40) }),
         0 => summary(number, State::Settled { at: at(1) }),
         1 => summary(number, State::Pending),
         _ => summary(number, State::Denied { at: at(1) }),

@@ -17,6 +17,7 @@ use countersign::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod confidence;
 mod decision_matrix;
 mod invalid_sets;
 mod multiple_endpoints;

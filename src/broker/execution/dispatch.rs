@@ -74,7 +74,7 @@ impl Broker {
         let resolved = connector.resolve(&ids, &request.action, request.term, now).await;
         let inventory = match resolved {
             Ok(inventory) => inventory,
-            Err(error) => return self.hold(id, error.to_string()).await,
+            Err(error) => return self.hold(request, error.lasting()).await,
         };
         let lost = match recheck(&request, &inventory) {
             Recheck::Disconnected(lost) => lost,

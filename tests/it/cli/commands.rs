@@ -93,6 +93,44 @@ fn files_readable_by_others_stop_the_server() {
 }
 
 #[test]
+fn odd_bytes_in_a_secret_are_named() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let write = |name: &str, bytes: &[u8]| {
+        program.write(name, "");
+        std::fs::write(program.path(name), bytes).unwrap();
+    };
+    for (bytes, what) in [
+        (&b"\xEF\xBB\xBFmanager-pw\n"[..], "a UTF-8 byte order mark (EF BB BF)"),
+        (b"\xFF\xFEm\0a\0", "a UTF-16 byte order mark (FF FE)"),
+        (b"\xFE\xFF\0m\0a", "a UTF-16 byte order mark (FE FF)"),
+        (b"m\xE4nager", "byte 2 of it is not UTF-8"),
+        (b"m\0a\0", "byte 2 of it is the control character U+0000"),
+        (b"manager-pw\nanother", "it has more than one line"),
+        (b"\n", "it is empty"),
+    ] {
+        write("manager.password", bytes);
+        let (code, said) = program.refused(&["serve"]);
+        assert_eq!(code, 2, "{said}");
+        for part in ["manager.main.password_file", "manager.password", what] {
+            assert!(said.contains(part), "`{part}` is not in: {said}");
+        }
+        write("password", bytes);
+        let add = ["person", "add", "eve", "--role", "lead", "--password-file", "password"];
+        let (_, said) = program.refused(&add);
+        assert!(said.contains("--password-file password") && said.contains(what), "{said}");
+    }
+    let chain = "tls_certificate_file = \"chain.pem\"\ntls_key_file = \"key.pem\"\n[manager.main]";
+    let configuration = program.configuration("http://127.0.0.1:9");
+    program.write("countersign.toml", &configuration.replace("[manager.main]", chain));
+    program.write("manager.password", "manager-pw");
+    write("chain.pem", b"\xEF\xBB\xBF-----BEGIN CERTIFICATE-----");
+    write("key.pem", b"-----BEGIN PRIVATE KEY-----");
+    let (_, said) = program.refused(&["serve"]);
+    assert!(said.contains("server.tls_certificate_file") && said.contains("EF BB BF"), "{said}");
+}
+
+#[test]
 fn second_server_on_same_database_does_not_start() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");

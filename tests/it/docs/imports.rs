@@ -25,7 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("config", &["domain"]),
     ("policy", &["domain"]),
     ("store", &["domain"]),
-    ("connector", &["domain", "text"]),
+    ("connector", &["domain", "text", "clock"]),
     ("broker", &["domain", "clock", "failpoint", "policy", "store", "connector"]),
     ("worker", &["domain", "text", "clock", "broker"]),
     ("mcp", &["domain", "text", "clock", "broker"]),

@@ -239,6 +239,7 @@ fn list_offers_cursor_only_when_more_remains() {
         deadline: at(30),
         approvals: 0,
         counts: Counts { targets: 3, skipped: 1, ..Counts::default() },
+        held_because: None,
     };
     let found = [summary(3), summary(2), summary(1)];
     let schema = output_schema(ToolName::ListRequests);

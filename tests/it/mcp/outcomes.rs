@@ -257,6 +257,7 @@ fn list_shows_undone_request_and_counts_every_outcome() {
         deadline: undo.deadline,
         approvals: 0,
         counts: Counts { targets: 36, skipped: 0, outcomes: [1, 2, 3, 4, 5, 6, 7, 8] },
+        held_because: None,
     };
     let shown = of_list(&[summary], 5).structured;
     let schema = output_schema(ToolName::ListRequests);

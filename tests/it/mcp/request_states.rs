@@ -193,7 +193,7 @@ pub(crate) fn around() -> AnswerContext<'static> {
         public_url: URL,
         several_managers: false,
         has_evidence: true,
-        agent: uuid::Uuid::from_u128(1).into(),
+        agent: Uuid::from_u128(1).into(),
         active: Vec::new(),
         undo: UndoOption::Nothing,
         stopped: None,

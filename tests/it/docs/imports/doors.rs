@@ -20,7 +20,7 @@ const OPEN: [(&str, &[&str]); 4] = [
     ),
     (
         "it follows from a request that the door has read already",
-        &["undo_option", "active_before", "undo_also_lifts", "confirm_within"],
+        &["undo_option", "active_before", "undo_also_lifts", "confirm_within", "with_hold"],
     ),
 ];
 
