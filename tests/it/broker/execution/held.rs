@@ -129,7 +129,7 @@ async fn kill_switch_is_the_reason_of_what_it_stops() {
     let world = World::start().await;
     let ids = three_approved(&world).await;
     world.freeze("stop").await;
-    assert_eq!(world.step().await, Progress::Idle);
+    assert_eq!(world.step().await, Progress::Stopped);
     assert_eq!(told(&world, &ids).await, ["the kill switch stops everything"; 3]);
     let list = world.person("bob").await.get("/requests").await;
     assert_eq!(list.html.matches("the kill switch stops everything").count(), 3);

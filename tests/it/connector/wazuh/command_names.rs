@@ -158,7 +158,7 @@ async fn timed_block_is_lifted_by_its_expiry_command() {
     let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
     assert_eq!(found[0], "001 firewall-drop1");
     let why = "002 - the manager has no command that ends a timed response early: add an \
-               <active-response> block for netsh with timeout 1, or wait until the block ends by \
+               <active-response> block for netsh with timeout 1, or wait until it ends by \
                itself";
     assert_eq!(found[1], why);
 }
