@@ -28,7 +28,7 @@ use request::{
     RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts, SubmissionFacts,
     WithdrawalFacts,
 };
-use system::{AuditReadFacts, PolicySetFacts, StartFacts, SwitchFacts};
+use system::{AuditReadFacts, PolicySetFacts, ReevaluationFacts, StartFacts, SwitchFacts};
 
 /// Each kind of event with the type of its facts.
 macro_rules! details {
@@ -105,6 +105,7 @@ details! {
     ReleaseAsked(SwitchFacts),
     Unfrozen(SwitchFacts),
     PolicyActivated(PolicySetFacts),
+    PolicyReevaluated(ReevaluationFacts),
     PolicyRefused(RefusalFacts),
     Started(StartFacts),
     AuditRead(AuditReadFacts),

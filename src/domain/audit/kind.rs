@@ -138,6 +138,9 @@ pub enum EventKind {
     /// A policy set became the active one.
     #[strum(serialize = "policy.activated")]
     PolicyActivated,
+    /// Policy was asked again about every open request, after another set became active.
+    #[strum(serialize = "policy.reevaluated")]
+    PolicyReevaluated,
     /// A policy set was refused; the active one stays.
     #[strum(serialize = "policy.refused")]
     PolicyRefused,

@@ -177,6 +177,12 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         }
         AuditDetail::Unfrozen(facts) => Sentence::new("released the kill switch", facts.reason),
         AuditDetail::PolicyActivated(_) => "activated a policy set".into(),
+        AuditDetail::PolicyReevaluated(facts) => format!(
+            "evaluated {} again: the answer changed for {}",
+            with_count(facts.open, "open request"),
+            facts.changed
+        )
+        .into(),
         AuditDetail::PolicyRefused(facts) => {
             Sentence::new("tried to activate a policy set, which was refused", facts.why)
         }

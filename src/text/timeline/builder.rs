@@ -150,6 +150,7 @@ impl TimelineBuilder {
             | AuditDetail::ReleaseAsked(_)
             | AuditDetail::Unfrozen(_)
             | AuditDetail::PolicyActivated(_)
+            | AuditDetail::PolicyReevaluated(_)
             | AuditDetail::PolicyRefused(_)
             | AuditDetail::Started(_)
             | AuditDetail::AuditRead(_) => {}
