@@ -17,6 +17,7 @@ use super::{
 
 /// The question whether a request may run: asked at the proposal, after every vote, at the claim.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the schema")]
 pub struct PolicyQuestion {
     /// The agent that asks, as it is now.
     pub agent: Agent,

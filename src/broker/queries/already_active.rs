@@ -116,12 +116,12 @@ fn meets(
 }
 
 /// The requests that an undo lifts beside the one that it is for.
-fn also_lifted<'a>(
+fn also_lifted(
     (undo, undone): (RequestId, RequestId),
-    on: &'a EndpointCommands,
+    on: &EndpointCommands,
     effect: CommandEffect,
     now: Time,
-) -> Vec<(&'a EndpointCommand, CommandState)> {
+) -> Vec<(&EndpointCommand, CommandState)> {
     let sent = SentCommand { request: undo, at: now, effect };
     let all: Vec<_> = on.sent().into_iter().chain([sent]).collect();
     let after = replay(on.keeping, &all);

@@ -18,13 +18,16 @@ use crate::{
     },
 };
 
+/// A request, and the one whose command moved its ends or lifted it.
+type Affected = (RequestId, RequestId);
+
 /// What follows for the requests that rest on the same rule or timer.
 #[derive(Default)]
 struct Consequences {
     /// By the request, and by whose command moved its ends.
-    moved: BTreeMap<(RequestId, RequestId), Vec<(EndpointId, Option<Time>)>>,
+    moved: BTreeMap<Affected, Vec<(EndpointId, Option<Time>)>>,
     /// By the request, and by the undo that lifted it.
-    lifted: BTreeMap<(RequestId, RequestId), Vec<EndpointId>>,
+    lifted: BTreeMap<Affected, Vec<EndpointId>>,
     /// By the request: where evidence of another one shows that it ended.
     ended: BTreeMap<RequestId, Vec<(EndpointId, Evidence)>>,
 }

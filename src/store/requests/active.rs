@@ -212,17 +212,16 @@ pub async fn active(
     (skip, limit): (u32, u32),
     now: Time,
 ) -> Result<Vec<ActiveRow>, StoreError> {
-    let column = match filter.sort {
-        ActiveSort::Target => "argument",
-        ActiveSort::Where => "place",
-        ActiveSort::Since => "began",
-        ActiveSort::Ends => "ends IS NULL, ends",
-    };
-    // The oldest first where somebody asks for it; by time the newest first.
-    let direction = if filter.descending { "DESC" } else { "ASC" };
-    let order = match filter.sort {
-        ActiveSort::Ends if filter.descending => "ends IS NULL DESC, ends DESC".to_owned(),
-        _ => format!("{column} {direction}"),
+    // What does not end by itself ends last.
+    let order = match (filter.sort, filter.descending) {
+        (ActiveSort::Target, false) => "argument",
+        (ActiveSort::Target, true) => "argument DESC",
+        (ActiveSort::Where, false) => "place",
+        (ActiveSort::Where, true) => "place DESC",
+        (ActiveSort::Since, false) => "began",
+        (ActiveSort::Since, true) => "began DESC",
+        (ActiveSort::Ends, false) => "ends IS NULL, ends",
+        (ActiveSort::Ends, true) => "ends IS NULL DESC, ends DESC",
     };
     let sql = format!(
         "SELECT manager, action, argument, endpoint_id, max(request_endpoint.name) AS place,

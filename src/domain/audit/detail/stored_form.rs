@@ -30,6 +30,7 @@ pub(super) mod maybe_milliseconds {
     #[derive(Serialize, Deserialize)]
     struct Moment(#[serde(with = "super::milliseconds")] Time);
 
+    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
     pub(in super::super) fn serialize<S: Serializer>(
         time: &Option<Time>,
         serializer: S,
