@@ -25,6 +25,9 @@ use crate::{
 /// Pages beyond this one are not asked for: a search finds it sooner.
 const PAGES_MAX: u32 = 10_000;
 
+/// Longer reasons are cut in the list.
+const REASON_CHARS_MAX: usize = 120;
+
 #[derive(Debug, Template)]
 #[template(path = "pages/active_responses.html")]
 pub(in crate::web) struct ActiveResponsesPage {
@@ -176,11 +179,18 @@ impl ActiveRequestCell {
             id: one.id.to_string(),
             outcome: one.outcome,
             asked_by: one.origin.asked_by.clone(),
-            reason: one.origin.reason.clone(),
+            reason: first_words(&one.origin.reason),
             approvers: approvers(&one.approvers),
             undo: one.undo.map(|(id, state)| (id.to_string(), state.name())),
         }
     }
+}
+
+/// The start of a reason: the request's own page has all of it.
+fn first_words(reason: &str) -> String {
+    let mut letters = reason.chars();
+    let start: String = letters.by_ref().take(REASON_CHARS_MAX).collect();
+    if letters.next().is_some() { format!("{start}…") } else { start }
 }
 
 fn approvers(people: &[(String, bool)]) -> String {

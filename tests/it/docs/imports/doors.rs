@@ -179,7 +179,7 @@ fn hidden_side_door_in_the_broker_is_found() {
 }
 
 #[test]
-fn only_the_broker_makes_who_signed_in() {
+fn only_the_broker_can_make_a_signed_in_person() {
     let (_, text) = product().into_iter().find(|(p, _)| p == "broker/signed_in.rs").unwrap();
     let fields = text.lines().filter(|line| line.starts_with("    pub") && line.ends_with(','));
     let fields: Vec<_> = fields.collect();
