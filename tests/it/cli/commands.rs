@@ -9,7 +9,7 @@ use crate::harness::{PASSWORD, installation::Installation, program::Program};
 #[test]
 fn demo_produces_expected_outcomes() {
     let text = Program::new().done(&["demo", "--once"]);
-    assert!(text.contains("11 of 11 outcomes came out as expected"), "{text}");
+    assert!(text.contains("15 of 15 outcomes came out as expected"), "{text}");
 }
 
 #[test]

@@ -46,7 +46,10 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "web",
         ],
     ),
-    ("demo", &["domain", "clock", "policy", "store", "connector", "broker", "worker", "app"]),
+    (
+        "demo",
+        &["domain", "text", "clock", "policy", "store", "connector", "broker", "worker", "app"],
+    ),
     // The command line shows what others know: the broker's answers about requests and people in
     // the domain's words, policy checks, the store's audit, what the connector finds when `doctor`
     // asks, at the clock's time; and it starts the stdio bridge of `mcp`.
