@@ -114,6 +114,8 @@ struct Timer {
     ends: Time,
     /// Whose command set it last.
     set_by: RequestId,
+    /// An own script removed the rule that it is for: it will remove the next one that is added.
+    without_rule: bool,
 }
 
 /// What is left of each command that adds, in the order given: the order in which they were sent.
@@ -135,25 +137,30 @@ fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Op
                 let without_rule = only_timer && !states.iter().any(|one| one.stands(command.at));
                 if let Some(seconds) = term.seconds() {
                     let ends = command.at + TimeDelta::seconds(seconds.into());
-                    let after = Timer { ends, set_by: command.request };
+                    let after = Timer { ends, set_by: command.request, without_rule };
                     move_ends(&mut states, (keeping, timer.as_ref(), &after), command.at);
                     timer = Some(after);
                 }
-                let bound = timer
-                    .as_ref()
-                    .filter(|_| keeping == RuleKeeping::Single || term.seconds().is_some());
-                let ends = bound.map(|timer| timer.ends);
+                let takes = |timer: &Timer| {
+                    keeping == RuleKeeping::Single || term.seconds().is_some() || timer.without_rule
+                };
+                let bound = timer.as_mut().filter(|timer| takes(timer));
+                let (ends, ended_by) = bound.map_or((None, command.request), |timer| {
+                    timer.without_rule &= only_timer;
+                    (Some(timer.ends), timer.set_by)
+                });
                 states.push(CommandState {
                     request: command.request,
                     ends: if without_rule { Some(command.at) } else { ends },
-                    ended_by: bound.map_or(command.request, |timer| timer.set_by),
+                    ended_by,
                     only_timer,
                     lifted_by: None,
                     seen_by: None,
                 });
             }
             CommandEffect::Expire => {
-                let after = Timer { ends: command.at + EXPIRY, set_by: command.request };
+                let (ends, set_by) = (command.at + EXPIRY, command.request);
+                let after = Timer { ends, set_by, without_rule: false };
                 for state in move_ends(&mut states, (keeping, timer.as_ref(), &after), command.at) {
                     state.lifted_by = Some(command.request);
                 }
@@ -170,6 +177,7 @@ fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Op
                 timer = timer.filter(|timer| timer.ends != together);
             }
             CommandEffect::Clear => {
+                timer = timer.map(|timer| Timer { without_rule: true, ..timer });
                 for state in states.iter_mut().filter(|state| state.stands(command.at)) {
                     state.ends = Some(command.at);
                     state.ended_by = command.request;

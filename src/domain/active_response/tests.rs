@@ -83,7 +83,9 @@ fn seen_end_counts_for_all_under_the_timer() {
 fn timer_survives_own_script_and_ends_later_rule() {
     let commands = [add(1, 0, Seconds(600)), undo(2, 50, Clear), add(3, 100, Permanent)];
     assert_eq!(ends(Single, &commands), [Some(50), Some(600)]);
-    assert_eq!(ends(Stacked, &commands), [Some(50), None]);
+    assert_eq!(ends(Stacked, &commands), [Some(50), Some(600)], "it removes one rule");
+    let two: Vec<_> = commands.into_iter().chain([add(4, 200, Permanent)]).collect();
+    assert_eq!(ends(Stacked, &two), [Some(50), Some(600), None]);
 }
 
 #[test]
@@ -95,11 +97,7 @@ fn timed_command_does_not_start_while_old_timer_runs() {
         let forecast = |term| Forecast::of(keeping, &undone, term, (request(3), at(100)));
         let blocked = Forecast::DoesNotStart { until: at(600) };
         assert_eq!(forecast(Seconds(60)), Some(blocked));
-        let permanent = match keeping {
-            Single => Some(Forecast::EndsWithTimer { at: at(600) }),
-            Stacked => None,
-        };
-        assert_eq!(forecast(Permanent), permanent);
+        assert_eq!(forecast(Permanent), Some(Forecast::EndsWithTimer { at: at(600) }));
     }
 }
 

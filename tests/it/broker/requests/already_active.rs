@@ -166,6 +166,7 @@ async fn undo_of_one_block_reverts_its_twin() {
     let page = world.person("bob").await.get(&format!("/requests/{first}")).await;
     page.shows("It also lifts what 1 other request put in place");
     page.shows(&format!("href=\"/requests/{twin}\""));
+    page.shows("href=\"/in-force?search=203.0.113.9\"");
     let undo = agent.undo(&first).await;
     assert!(undo.text.contains("also lifts"), "{}", undo.text);
     approve(&world, &undo.id(), &["bob"]).await;
