@@ -28,6 +28,7 @@ use crate::{
     text::{
         audit::{AuditText, EventText, describe},
         request,
+        requirement::{Requirement, requirement},
         timeline::{EndpointTimeline, timelines},
     },
     web::{
@@ -52,6 +53,8 @@ pub(in crate::web) struct RequestPage {
     pub(in crate::web) view: RequestView,
     pub(in crate::web) entries: Vec<AuditText>,
     pub(in crate::web) timelines: Vec<EndpointTimeline>,
+    /// What policy required of people; none where it never did.
+    pub(in crate::web) required: Option<Requirement>,
     pub(in crate::web) viewer: Viewer,
     /// How many identical requests this person may approve together, this one among them.
     pub(in crate::web) identical: usize,
@@ -147,9 +150,28 @@ impl RequestPage {
         now: Time,
     ) -> Self {
         let timelines = timelines(&view.request, &view.timeline);
+        let required = requirement(&view.timeline);
         let entries = std::mem::take(&mut view.timeline).into_iter().map(describe).collect();
         let (identical, may_stop, problem, typed) = (0, false, None, FormInput::default());
-        Self { layout, view, entries, timelines, viewer, identical, may_stop, now, problem, typed }
+        Self {
+            layout,
+            view,
+            entries,
+            timelines,
+            required,
+            viewer,
+            identical,
+            may_stop,
+            now,
+            problem,
+            typed,
+        }
+    }
+
+    /// What it needed before it could run. While people are waited for, the decision itself says it.
+    fn needed_before(&self) -> Option<&Requirement> {
+        let waits = self.view.request.state.name() == StateName::Pending;
+        self.required.as_ref().filter(|_| !waits)
     }
 
     fn needed_no_approval(&self) -> bool {
@@ -203,8 +225,9 @@ impl RequestPage {
         request::verdict(&self.view.request.decision)
     }
 
+    /// Why an approval does not count, while that matters: what has run has run with it.
     fn why_not_counted(&self, vote: &Vote) -> Option<&'static str> {
-        self.view.request.why_not_counted(vote, &self.view.agent)
+        self.view.request.why_not_counted(vote, &self.view.agent).filter(|_| self.is_open())
     }
 
     /// What people said about it without voting, oldest first.
