@@ -7,3 +7,5 @@ pub(super) mod endpoint;
 mod form;
 pub(super) mod page;
 pub(super) mod resolve;
+mod sections;
+pub(super) mod shown;
