@@ -7,5 +7,6 @@ pub mod agent_message;
 pub mod audit;
 pub mod notification;
 pub mod request;
+pub mod requirement;
 pub mod timeline;
 pub mod visible;

@@ -22,7 +22,10 @@ use super::{
         inbox::InboxTemplate,
         requests::{self, RequestsPage},
     },
-    request::page::{RequestPage, Viewer},
+    request::{
+        page::{RequestPage, Viewer},
+        shown::{Shown, ShownQuery},
+    },
 };
 use crate::{
     broker::{
@@ -105,7 +108,10 @@ fn layout(title: &str, here: &'static str) -> Layout {
 fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
     let layout = layout(&request.effect(), "/requests");
     let viewer = Viewer { id: me, role: Role::Senior };
-    RequestPage::new(layout, view(request, approve), viewer, at(8))
+    let view = view(request, approve);
+    let query = ShownQuery::default();
+    let shown = Shown::of(&view.request, view.timeline.len(), &query).unwrap();
+    RequestPage::new(layout, view, shown, (viewer, at(8)))
 }
 
 fn own_agent() -> Permission {
@@ -286,6 +292,9 @@ fn pages() -> Vec<(&'static str, String)> {
     impossible.view.undo = UndoOption::Impossible {
         why: "This cannot be undone through Wazuh: remove the rule on the endpoint.".to_owned(),
     };
+    let mut many = settled();
+    many.targets = many.targets.into_iter().cycle().take(60).collect();
+    let many = request_page(many, Permission::Now, id(2));
     let settled = request_page(settled(), Permission::Now, id(2));
     let undo = request_page(undo(), Permission::Now, id(3));
     [
@@ -294,6 +303,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("request-voted", voted.render()),
         ("request-barred", barred.render()),
         ("request-settled", settled.render()),
+        ("request-many", many.render()),
         ("request-undo", undo.render()),
         ("request-impossible", impossible.render()),
         ("requests", requests().render()),

@@ -8,3 +8,5 @@ pub(super) mod endpoint;
 mod form;
 pub(super) mod page;
 pub(super) mod resolve;
+mod sections;
+pub(super) mod shown;
