@@ -115,7 +115,7 @@ async fn pages_of_1080_endpoints_are_light_and_complete() {
     let mut otto = browser(&world, "otto").await;
     let audit = otto.open(&format!("/audit?request={id}")).await.clone();
     assert!(audit.html.len() < WEIGHT_MAX, "the audit weighs {} bytes", audit.html.len());
-    let last = "&#34;1080&#34;";
+    let last = "&quot;1080&quot;";
     assert!(!audit.has(last), "the list shows the beginning of an entry");
     let mut whole = 0;
     for link in audit.links().into_iter().filter(|link| link.starts_with("/audit?entry=")) {
