@@ -18,7 +18,7 @@ use crate::{
     broker::{self, Broker, BrokerError, Integrations, admin::policies::load_and_test},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{Channel, Connector, ConnectorError},
+    connector::{Channel, Connector, ConnectorError, byte_order_mark, is_private},
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
@@ -113,7 +113,8 @@ impl AppParts {
         for file in config.private_files() {
             only_ours(file)?;
         }
-        let managers = settings::connectors(config)?;
+        let clock = Clock::system();
+        let managers = settings::connectors(config, &clock)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
         let channels = notifications::channels(config)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
@@ -123,7 +124,7 @@ impl AppParts {
             .map_err(|source| AppError::Io { what, source })?;
         Ok(Self {
             store,
-            clock: Clock::system(),
+            clock,
             managers,
             channels,
             policies: config.server.policies.clone(),
@@ -157,22 +158,15 @@ impl AppParts {
             .and_then(|address| self.listener.set_nonblocking(true).map(|()| address))
             .map_err(|source| AppError::Io { what, source })?;
         let stop = CancellationToken::new();
-        let hosts = own_hosts(address);
-        let router = web::router(
-            broker.clone(),
-            web::WebSettings {
-                public_url: self.settings.public_url.clone(),
-                policies: self.policies,
-                hosts: hosts.clone(),
-            },
-            stop.child_token(),
-        )
-        .merge(mcp::router(
-            broker.clone(),
-            mcp::McpSettings { public_url: self.settings.public_url.clone(), hosts },
-            stop.child_token(),
-        ))
-        .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
+        let public_url = self.settings.public_url.clone();
+        let agents = mcp::router(broker.clone(), public_url.clone(), stop.child_token());
+        let settings =
+            web::WebSettings { public_url, policies: self.policies, hosts: own_hosts(address) };
+        let agents = web::guard(agents, settings.clone());
+        let people = web::router(broker.clone(), settings, stop.child_token());
+        let router = people
+            .merge(agents)
+            .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
         let serving = serve(self.listener, self.tls, server.clone(), router);
@@ -231,22 +225,18 @@ async fn serve(
     }
 }
 
-/// The names under which the broker may be called beside its public one.
+/// The names under which the broker may be called beside its public one. The unspecified address
+/// is none: a listener on it has many, and a browser that is told to go there comes from elsewhere.
 fn own_hosts(address: SocketAddr) -> Vec<Authority> {
+    let own = (!address.ip().is_unspecified()).then(|| Authority::from(address));
     let localhost = address.ip().is_loopback().then(|| Authority::localhost(address.port()));
-    std::iter::once(Authority::from(address)).chain(localhost).collect()
+    own.into_iter().chain(localhost).collect()
 }
 
-/// Files that hold secrets or data belong to their owner alone.
+/// Files that hold secrets or data belong to their owner alone. What is missing is reported by
+/// whoever reads it.
 fn only_ours(file: &Path) -> Result<(), AppError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    match std::fs::metadata(file) {
-        Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
-            Err(AppError::OpenFile(file.to_owned()))
-        }
-        // What is missing is reported by whoever reads it.
-        Ok(_) | Err(_) => Ok(()),
-    }
+    if is_private(file) { Ok(()) } else { Err(AppError::OpenFile(file.to_owned())) }
 }
 
 fn tls(config: &Config) -> Result<Option<RustlsConfig>, AppError> {
@@ -257,16 +247,24 @@ fn tls(config: &Config) -> Result<Option<RustlsConfig>, AppError> {
     let wrong = |key: &str, file: &Path, why: &dyn std::fmt::Display| {
         ConfigError::value(key, &file.display(), format!("a PEM file that can be used ({why})"))
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|why| wrong("server.tls_certificate_file", chain, &why))?;
-    let private =
-        PrivateKeyDer::from_pem_file(key).map_err(|why| wrong("server.tls_key_file", key, &why))?;
+    let (chain_key, key_key) = ("server.tls_certificate_file", "server.tls_key_file");
+    let pem = |key: &str, file: &Path| {
+        let bytes = std::fs::read(file).map_err(|why| wrong(key, file, &why))?;
+        match byte_order_mark(&bytes) {
+            None => Ok(bytes),
+            Some(mark) => Err(wrong(key, file, &format!("it begins with {mark}"))),
+        }
+    };
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem(chain_key, chain)?)
+        .collect::<Result<_, _>>()
+        .map_err(|why| wrong(chain_key, chain, &why))?;
+    let private = PrivateKeyDer::from_pem_slice(&pem(key_key, key)?)
+        .map_err(|why| wrong(key_key, key, &why))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider);
     let tls = builder
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))
-        .map_err(|why| wrong("server.tls_certificate_file", chain, &why))?;
+        .map_err(|why| wrong(chain_key, chain, &why))?;
     Ok(Some(RustlsConfig::from_config(Arc::new(tls))))
 }

@@ -1,10 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong use.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -176,7 +172,9 @@ impl From<io::Error> for CliError {
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let arguments = CommandLine::parse();
-    logging::start(arguments.log_format, arguments.command.log_level());
+    if let Err(failure) = logging::start(arguments.log_format, arguments.command.log_level()) {
+        return fail(&failure);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&CliError::Failed(error.to_string())),
@@ -215,8 +213,7 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
 fn fail(failure: &CliError) -> ExitCode {
     let text = failure.to_string();
     if !text.is_empty() {
-        // With standard error closed there is nobody left to tell.
-        let _told = writeln!(io::stderr(), "countersign: {text}").is_ok();
+        out::tell_failure(&text);
     }
     match failure {
         CliError::Use(_) => ExitCode::from(2),

@@ -114,7 +114,8 @@ pub struct ServerConfig {
 
 /// What `server.public_url` may be.
 const PUBLIC_URL: &str = "https:// and a host with an optional port, without a path; http:// only \
-                          where the broker listens on loopback without a proxy";
+                          where the broker listens on loopback without a proxy. The host is an IP \
+                          address, or a name of letters, digits, hyphens and dots";
 
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PublicUrl, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -22,10 +22,10 @@ use std::{ops::Deref, sync::Arc};
 
 pub use driver::{
     BoxFuture, Capabilities, CircuitOpen, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn,
-    Driver, Durations, Health,
+    Driver, Health, Terms,
 };
 pub use http::error::ConnectorError;
-pub use http::secret::{Secret, Tls};
+pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, is_private, secret_text};
 pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,
     is_signing_secret,

@@ -101,14 +101,12 @@ impl Demo {
         let store = Store::serve(&folder.path().join("countersign.db")).await?;
         let operator = Operator::new(store.clone(), clock.clone());
         let (people, agent, token) = people(&operator, &clock).await?;
+        let manager_settings =
+            connector(&server.url(), (manager_password, indexer_password), clock.clone());
         let parts = AppParts {
             store,
             clock,
-            managers: vec![Connector::wazuh(connector(
-                &server.url(),
-                manager_password,
-                indexer_password,
-            ))?],
+            managers: vec![Connector::wazuh(manager_settings)?],
             channels: Vec::new(),
             policies,
             engine,
@@ -226,7 +224,11 @@ async fn people(
     Ok((people, new.agent, new.token))
 }
 
-fn connector(url: &str, manager_password: String, indexer_password: String) -> WazuhSettings {
+fn connector(
+    url: &str,
+    (manager_password, indexer_password): (String, String),
+    clock: Clock,
+) -> WazuhSettings {
     WazuhSettings {
         name: "demo".to_owned(),
         url: url.to_owned(),
@@ -249,6 +251,7 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> W
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
         }),
+        clock,
     }
 }
 

@@ -6,6 +6,7 @@
 //! of it ([`notice`]).
 
 pub mod action;
+pub mod active_response;
 pub mod actor;
 pub mod audit;
 pub mod decision;

@@ -15,11 +15,7 @@ use rmcp::transport::streamable_http_server::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    broker::Broker,
-    clock::Clock,
-    domain::public_url::{Authority, PublicUrl},
-};
+use crate::{broker::Broker, clock::Clock, domain::public_url::PublicUrl};
 use server::McpServer;
 
 pub mod answer;
@@ -36,36 +32,20 @@ pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// How long calls that do not wait may go on after the stop.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Where agents reach the broker.
-#[derive(Debug, Clone)]
-pub struct McpSettings {
-    /// The address that people type.
-    pub public_url: PublicUrl,
-    /// The values of `Host` that are answered beside the public one.
-    pub hosts: Vec<Authority>,
-}
-
-impl McpSettings {
-    /// Never empty: rmcp takes an empty list for "all".
-    fn all_hosts(&self) -> Vec<String> {
-        self.hosts.iter().map(ToString::to_string).chain([self.public_url.host()]).collect()
-    }
-}
-
-/// The door, at `/mcp`. `stop` makes every wait answer at once; whatever has not answered a little
+/// The door, at `/mcp`, for requests whose `Host` and `Origin` are those of `public_url` to the
+/// letter: `app` puts `web::guard` in front, which reads them. `stop` makes every wait answer at once; whatever has not answered a little
 /// later is cut off.
-pub fn router(broker: Broker, settings: McpSettings, stop: CancellationToken) -> Router {
+pub fn router(broker: Broker, public_url: PublicUrl, stop: CancellationToken) -> Router {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_max_request_body_bytes(MESSAGE_BYTES_MAX)
-        .with_allowed_hosts(settings.all_hosts())
-        // With its port: rmcp takes an origin without one for any port.
-        .with_allowed_origins([settings.public_url.origin_with_port()])
+        .with_allowed_hosts([public_url.host()])
+        .with_allowed_origins([public_url.origin()])
         .enforce_origin_validation()
         .with_cancellation_token(later(broker.clock().clone(), stop.clone()));
     let guard = middleware::from_fn_with_state(broker.clone(), auth::check);
-    let door = McpServer::new(broker, settings.public_url, stop);
+    let door = McpServer::new(broker, public_url, stop);
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(door.clone()), sessions, config);
     Router::new().route_service("/mcp", service).route_layer(guard)

@@ -30,10 +30,11 @@ mod entities;
 mod error;
 mod lint;
 mod load;
+mod schema;
 mod starter;
 mod verdict;
 
-use self::{entities::PolicyEntities, verdict::Evaluation};
+use self::{entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
 pub use self::{
     error::{PolicyError, PolicyFault},
     starter::{STARTER, write_starter_policies},
@@ -96,6 +97,18 @@ impl Engine {
     /// Over the names and texts of the schema and all policy files.
     pub fn hash(&self) -> Digest {
         self.0.hash
+    }
+
+    /// What is to be known of a set whose folder holds the schema of an earlier version.
+    pub fn note(&self) -> Option<&'static str> {
+        match self.0.entities.version() {
+            SchemaVersion::Current => None,
+            SchemaVersion::Earlier => Some(
+                "schema.cedarschema is of an earlier version, so a confidence that the agent does \
+                 not state counts as 0; replace it with the one that `countersign init` writes, \
+                 and ask `context.claim has confidence` first",
+            ),
+        }
     }
 
     /// The policies, in the order of files and of places within them.

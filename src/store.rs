@@ -244,9 +244,8 @@ impl Store {
             return Err(StoreError::from(error).into());
         }
         for LogLine { seq, kind, actor, request } in recorded {
-            // The name of somebody who failed to sign in comes from outside: quoted and escaped.
             let request = request.map(tracing::field::display);
-            tracing::info!(audit.seq = seq, kind, ?actor, request.id = request, "recorded");
+            tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
         }
         Ok(done)
     }
@@ -294,6 +293,11 @@ fn migrator() -> Migrator {
             20_261_122_210_000,
             "tell people",
             include_str!("../migrations/20261122210000_tell_people.sql"),
+        ),
+        (
+            20_261_128_110_000,
+            "active responses",
+            include_str!("../migrations/20261128110000_active_responses.sql"),
         ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {

@@ -2,9 +2,11 @@
 //!
 //! Deliberately absent: rules. What is allowed and what follows stands in `domain`.
 
+pub(crate) mod active_response;
 pub mod agent_message;
 pub mod audit;
 pub mod notification;
 pub mod request;
+pub mod requirement;
 pub mod timeline;
 pub mod visible;

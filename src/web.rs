@@ -52,6 +52,12 @@ pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) ->
         .with_state(app)
 }
 
+/// Puts the page's check of host and origin in front of another door, one that programs come in by.
+pub fn guard(door: Router, settings: WebSettings) -> Router {
+    let check = http::origin_check::check_program;
+    door.route_layer(from_fn_with_state(Arc::new(settings), check))
+}
+
 /// What needs a session, and for a change the form's token.
 fn session_routes(app: &AppState) -> Router<AppState> {
     Router::new()

@@ -8,9 +8,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
-use crate::{
-    broker::{Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult},
-    text::visible::visible,
+use crate::broker::{
+    Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult,
 };
 
 /// The longest pause of an idle sender. News wakes it earlier.
@@ -59,7 +58,7 @@ struct Complaint(Option<String>);
 impl Complaint {
     fn warn(&mut self, message: &'static str, why: &str) {
         if self.is_news(why) {
-            tracing::warn!(why = %visible(why), "{message}");
+            tracing::warn!(why, "{message}");
         }
     }
 
@@ -84,17 +83,18 @@ async fn send(broker: Broker, manager: String, stop: CancellationToken) {
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
         changes.mark_unchanged();
-        let held = match broker.execute_next(&manager).await {
+        let (held, idle) = match broker.execute_next(&manager).await {
             Ok(Progress::Moved(_)) => continue,
-            Ok(Progress::Idle) => None,
-            Ok(Progress::Held(why)) => Some(why),
-            Err(error) => Some(error.to_string()),
+            Ok(Progress::Idle) => (None, true),
+            // Its release is news, like a request that comes.
+            Ok(Progress::Stopped) => (Some("the kill switch is on".to_owned()), true),
+            Ok(Progress::Held(why)) => (Some(why), false),
+            Err(error) => (Some(error.to_string()), false),
         };
         match &held {
             None => complaint.clear("approved requests are sent again"),
             Some(why) => complaint.warn("approved requests wait", why),
         }
-        let idle = held.is_none();
         // What could not be done is not tried again because of what it wrote itself.
         let woken = async {
             if idle {
@@ -150,7 +150,7 @@ async fn deliver(broker: Broker, channel: String, stop: CancellationToken) {
             }
             Ok(DeliveryResult::Nothing) => TICK,
             Err(error) => {
-                tracing::warn!(error = %visible(&error.to_string()), "cannot deliver");
+                tracing::warn!(%error, "cannot deliver");
                 BACK_OFF
             }
         };
@@ -168,7 +168,7 @@ async fn expire(broker: Broker, stop: CancellationToken) {
             (broker.notify().await, "notices could not be handed to the channels"),
         ] {
             if let Err(error) = done {
-                tracing::warn!(error = %visible(&error.to_string()), "{message}");
+                tracing::warn!(%error, "{message}");
             }
         }
         log_outages(&broker, &mut down);
@@ -183,7 +183,7 @@ fn log_outages(broker: &Broker, down: &mut BTreeSet<String>) {
         let name = manager.name();
         match manager.health(now).circuit_open {
             Some(circuit) if down.insert(name.to_owned()) => {
-                tracing::warn!(manager = name, why = %visible(&circuit.why), "manager is down");
+                tracing::warn!(manager = name, why = circuit.why, "manager is down");
             }
             None if down.remove(name) => tracing::info!(manager = name, "manager is up again"),
             Some(_) | None => {}
@@ -206,6 +206,8 @@ pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     for manager in broker.managers() {
         match broker.execute_next(manager.name()).await? {
             Progress::Idle => {}
+            Progress::Stopped if progress != Progress::Idle => {}
+            Progress::Stopped => progress = Progress::Stopped,
             done @ (Progress::Held(_) | Progress::Moved(_)) => progress = done,
         }
     }

@@ -1,6 +1,6 @@
 //! What works, what does not, what to do. It reads and asks; it never sends a response.
 
-use std::path::Path;
+use std::{collections::BTreeSet, net::IpAddr, path::Path};
 
 use super::{notifications, only_ours, settings};
 use crate::{
@@ -8,11 +8,18 @@ use crate::{
     clock::Clock,
     config::Config,
     connector::Connector,
-    domain::{action::with_count, len_u64},
+    domain::{
+        action::{Action, Term, with_count},
+        endpoint::Selection,
+        len_u64,
+    },
     store::Store,
 };
 
 pub use crate::connector::Diagnosis;
+
+/// How many groups without a rating are named.
+const GROUPS_SHOWN_MAX: usize = 20;
 
 /// Looks at everything that a configuration names, from the inside out.
 pub async fn examine(config: &Config) -> Vec<Diagnosis> {
@@ -30,14 +37,14 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     }
     findings.push(database(&config.server.database, &clock).await);
     findings.push(policies(&config.server.policies));
-    let advice = "mend that part of the configuration";
+    let advice = "correct that part of the configuration";
     match notifications::channels(config) {
         Ok(channels) => {
             for channel in channels {
                 findings.push(match channel.examine().await {
                     Ok(found) => Diagnosis::good("notices", found),
                     Err(why) => {
-                        let advice = "mend it, then run `countersign notify test`";
+                        let advice = "correct it, then run `countersign notify test`";
                         Diagnosis::bad("notices", why, advice)
                     }
                 });
@@ -45,7 +52,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         }
         Err(error) => findings.push(Diagnosis::bad("notices", error.to_string(), advice)),
     }
-    let managers = match settings::connectors(config) {
+    let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
         Err(error) => {
             findings.push(Diagnosis::bad("manager", error.to_string(), advice));
@@ -56,7 +63,11 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     for settings in managers {
         let name = settings.name.clone();
         let mut found = match Connector::wazuh(settings) {
-            Ok(connector) => connector.diagnose(clock.now()).await,
+            Ok(connector) => {
+                let mut found = connector.diagnose(clock.now()).await;
+                found.extend(criticality(&connector, config, &clock).await);
+                found
+            }
             Err(error) => vec![Diagnosis::bad("manager", error.to_string(), advice)],
         };
         for finding in found.iter_mut().filter(|_| several) {
@@ -88,8 +99,8 @@ async fn database(path: &Path, clock: &Clock) -> Diagnosis {
     let voters = people.iter().filter(|p| !p.disabled && p.role.vote_rank().is_some()).count();
     let active = agents.iter().filter(|agent| !agent.revoked).count();
     let found = format!(
-        "{} sound; {}; {}",
-        with_count(audit.rows, "audit row"),
+        "audit entries: {} sound; {}; {}",
+        audit.rows,
         with_count(len_u64(voters), "voter"),
         with_count(len_u64(active), "agent"),
     );
@@ -103,13 +114,57 @@ async fn database(path: &Path, clock: &Clock) -> Diagnosis {
     Diagnosis::good("database", found)
 }
 
+/// Which groups of a manager nobody rated. None where its endpoints cannot be read, which is a
+/// finding of its own.
+async fn criticality(connector: &Connector, config: &Config, clock: &Clock) -> Option<Diagnosis> {
+    // A target that exists nowhere: the question needs one.
+    let action = Action::BlockIp(IpAddr::from([203, 0, 113, 1]));
+    let asked = connector.resolve(&Selection::All, &action, Term::Permanent, clock.now());
+    let endpoints: Vec<_> =
+        asked.await.ok()?.candidates.into_iter().map(|candidate| candidate.endpoint).collect();
+    let rated = |group: &String| config.criticality.contains_key(group);
+    let others: BTreeSet<_> = endpoints
+        .iter()
+        .flat_map(|endpoint| &endpoint.groups)
+        .filter(|group| !rated(group))
+        .collect();
+    let (all, strict) =
+        (endpoints.len(), endpoints.iter().filter(|one| !one.groups.iter().any(rated)).count());
+    let mut found = match strict {
+        0 => "every endpoint is in a group of [criticality]".to_owned(),
+        _ => format!(
+            "{strict} of {all} endpoints are in no group of [criticality], so they count as 5"
+        ),
+    };
+    if !others.is_empty() {
+        let shown: Vec<_> =
+            others.iter().take(GROUPS_SHOWN_MAX).map(|name| name.as_str()).collect();
+        let rest = match others.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        found = format!("{found}; groups not named there: {}{rest}", shown.join(", "));
+    }
+    Some(if strict > 0 && strict == all {
+        Diagnosis::bad("criticality", found, "rate your groups in [criticality]")
+    } else {
+        Diagnosis::good("criticality", found)
+    })
+}
+
 fn policies(folder: &Path) -> Diagnosis {
     match load_and_test(folder) {
-        Err(error) => Diagnosis::bad("policies", error.to_string(), "mend the file that is named"),
+        Err(error) => {
+            Diagnosis::bad("policies", error.to_string(), "correct the file that is named")
+        }
         Ok(engine) => {
-            let count = with_count(len_u64(engine.policies().len()), "rule");
+            let count = engine.policies().len();
             let hash = engine.hash().prefix();
-            Diagnosis::good("policies", format!("{count}, all cases pass; the set is {hash}"))
+            let found = format!("{count} loaded, all cases pass; the set is {hash}");
+            match engine.note() {
+                None => Diagnosis::good("policies", found),
+                Some(note) => Diagnosis::bad("policies", found, note),
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The channels to people, from the configuration's words.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{AppError, settings::fingerprint};
 use crate::{
     broker::notifications::test_message,
     clock::Clock,
     config::{Config, ConfigError, MailConfig, WebhookConfig},
-    connector::{Channel, DEADLINE, MailSettings, Secret, Tls, WebhookFormat, WebhookSettings},
+    connector::{
+        Channel, DEADLINE, MailSettings, Secret, SecretForm, Tls, WebhookFormat, WebhookSettings,
+    },
     domain::digest::Digest,
 };
 
@@ -41,34 +43,36 @@ pub async fn test(
     Ok(results)
 }
 
-fn webhook_settings(name: &str, webhook: &WebhookConfig) -> Result<WebhookSettings, ConfigError> {
+fn webhook_settings(name: &str, webhook: &WebhookConfig) -> Result<WebhookSettings, AppError> {
     let section = format!("notify.webhook.{name}");
-    let read = |key: &str, file: &Option<_>| {
-        file.as_deref().map(|file| secret(&section, key, file)).transpose()
+    let read = |key: &str, file: &Option<PathBuf>| {
+        let read =
+            |file: &PathBuf| Secret::read(format!("{section}.{key}"), file, SecretForm::Word);
+        file.as_ref().map(read).transpose()
     };
     let url = match (&webhook.url, read("url_file", &webhook.url_file)?) {
         (_, Some(url)) => url,
-        (url, None) => url.clone().unwrap_or_default(),
+        (url, None) => Secret::new(url.clone().unwrap_or_default()),
     };
     let format = WebhookFormat::parse(&webhook.format).unwrap_or(WebhookFormat::Json);
     let proof = (webhook.ca_file.as_deref(), webhook.pin_sha256.as_deref());
     Ok(WebhookSettings {
         name: name.to_owned(),
         format,
-        secret: read("secret_file", &webhook.secret_file)?.map(Secret::new),
-        token: read("token_file", &webhook.token_file)?.map(Secret::new),
+        secret: read("secret_file", &webhook.secret_file)?,
+        token: read("token_file", &webhook.token_file)?,
         tls: tls(&section, proof)?,
-        url: Secret::new(url),
+        url,
         deadline: DEADLINE,
     })
 }
 
-fn mail_settings(mail: &MailConfig) -> Result<MailSettings, ConfigError> {
+fn mail_settings(mail: &MailConfig) -> Result<MailSettings, AppError> {
     let section = "notify.mail";
     let login = match (&mail.user, &mail.password_file) {
         (Some(user), Some(file)) => {
-            let password = secret(section, "password_file", file)?;
-            Some((user.clone(), Secret::new(password)))
+            let key = format!("{section}.password_file");
+            Some((user.clone(), Secret::read(key, file, SecretForm::Password)?))
         }
         (_, _) => None,
     };
@@ -97,17 +101,4 @@ fn tls(section: &str, proof: (Option<&Path>, Option<&str>)) -> Result<Tls, Confi
         }
         (None, None) => Ok(Tls::Plain),
     }
-}
-
-fn secret(section: &str, key: &str, file: &Path) -> Result<String, ConfigError> {
-    let wrong = |why: &str| {
-        let allowed = format!("a readable file that holds one line ({why})");
-        ConfigError::value(&format!("{section}.{key}"), &file.display(), allowed)
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error.to_string()))?;
-    let text = text.trim();
-    if text.is_empty() || text.contains(char::is_whitespace) && key != "password_file" {
-        return Err(wrong("this one is empty or has more"));
-    }
-    Ok(text.to_owned())
 }

@@ -4,6 +4,7 @@
 
 use axum::{
     extract::{Request, State},
+    http::Method,
     middleware::Next,
     response::Response,
 };
@@ -11,8 +12,6 @@ use tracing::{Instrument as _, field::Empty, info_span};
 
 use crate::clock::Clock;
 
-/// A longer path is cut in the log.
-const PATH_CHARS_MAX: usize = 200;
 /// What machines ask for again and again: logged at DEBUG.
 const ROUTINE: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/static/", "/events"];
 
@@ -22,10 +21,10 @@ pub(super) async fn log_request(
     request: Request,
     next: Next,
 ) -> Response {
-    let path: String = request.uri().path().chars().take(PATH_CHARS_MAX).collect();
+    let path = request.uri().path();
     let routine = ROUTINE.iter().any(|start| path.starts_with(start));
-    let method = request.method().clone();
-    let span = info_span!("http", %method, path, person = Empty, agent = Empty);
+    let method = known(request.method());
+    let span = info_span!("http", method, path, person = Empty, agent = Empty);
     let started = clock.now();
     async {
         let response = next.run(request).await;
@@ -40,4 +39,20 @@ pub(super) async fn log_request(
     }
     .instrument(span)
     .await
+}
+
+/// The name of a method that HTTP defines. Any other may be a text of whatever length.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "other",
+    }
 }

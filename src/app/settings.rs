@@ -2,23 +2,29 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
+use super::AppError;
 use crate::{
     broker::{self, AgentLimits, BusinessHours},
+    clock::Clock,
     config::{Config, ConfigError, ManagerConfig, RemoteConfig},
-    connector::{IndexerSettings, Secret, Tls, WazuhSettings},
+    connector::{ConnectorError, IndexerSettings, Secret, SecretForm, Tls, WazuhSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
 };
 
 /// What the connector of each manager is told.
-pub(super) fn connectors(config: &Config) -> Result<Vec<WazuhSettings>, ConfigError> {
-    config.manager.iter().map(|(name, manager)| connector(name, manager)).collect()
+pub(super) fn connectors(config: &Config, clock: &Clock) -> Result<Vec<WazuhSettings>, AppError> {
+    config.manager.iter().map(|(name, manager)| connector(name, manager, clock)).collect()
 }
 
-fn connector(name: &str, manager: &ManagerConfig) -> Result<WazuhSettings, ConfigError> {
+fn connector(
+    name: &str,
+    manager: &ManagerConfig,
+    clock: &Clock,
+) -> Result<WazuhSettings, AppError> {
     let section = format!("manager.{name}");
     let indexer = manager.indexer.as_ref().map(|indexer| {
         let section = format!("{section}.indexer");
-        Ok::<_, ConfigError>(IndexerSettings {
+        Ok::<_, AppError>(IndexerSettings {
             url: indexer.reach.url.clone(),
             user: indexer.reach.user.clone(),
             password: password(&section, &indexer.reach)?,
@@ -39,6 +45,7 @@ fn connector(name: &str, manager: &ManagerConfig) -> Result<WazuhSettings, Confi
         call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
         read_deadline: WazuhSettings::READ_DEADLINE,
         indexer: indexer.transpose()?,
+        clock: clock.clone(),
     })
 }
 
@@ -75,16 +82,8 @@ fn protected_addresses(config: &Config) -> Vec<IpAddr> {
     config.protected.addresses.iter().copied().chain(own).collect()
 }
 
-fn password(section: &str, reach: &RemoteConfig) -> Result<Secret, ConfigError> {
-    let password = reach.password(section)?;
-    if password.is_empty() {
-        return Err(ConfigError::value(
-            &format!("{section}.password_file"),
-            &reach.password_file.display(),
-            "a file that holds the password; this one is empty",
-        ));
-    }
-    Ok(Secret::new(password))
+fn password(section: &str, reach: &RemoteConfig) -> Result<Secret, ConnectorError> {
+    Secret::read(format!("{section}.password_file"), &reach.password_file, SecretForm::Password)
 }
 
 fn tls(section: &str, reach: &RemoteConfig) -> Result<Tls, ConfigError> {

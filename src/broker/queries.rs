@@ -1,6 +1,7 @@
 //! The reads: one request, the lists, the state of the system.
 
 pub mod active_responses;
+pub mod already_active;
 pub mod audit;
 pub mod identical;
 pub mod inbox;
@@ -18,6 +19,8 @@ pub use crate::{
         StoreError,
         audit::{AuditFilter, Verified},
         notices::ChannelActivity,
-        requests::{ActiveTarget, RequestFilter, RequestSummary},
+        requests::{
+            ActiveFilter, ActiveRow, ActiveSort, RequestFilter, RequestOrigin, RequestSummary,
+        },
     },
 };

@@ -1,5 +1,6 @@
 //! The verbs on one request: an agent or a person asks, people decide.
 
+pub(in crate::broker) mod active_ends;
 pub mod approve_identical;
 pub mod break_glass;
 pub mod cancel;

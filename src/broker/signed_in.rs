@@ -7,18 +7,28 @@ use crate::domain::{
     facts::Principal,
 };
 
-/// Somebody with a session.
+/// Somebody with a session. Outside of the broker nobody can make one or change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    /// Who.
-    pub person: Person,
+    pub(in crate::broker) person: Person,
     /// The hash of the session's token.
-    pub session: Digest,
+    pub(in crate::broker) session: Digest,
     /// When the password was last given.
-    pub authenticated_at: Time,
+    pub(in crate::broker) authenticated_at: Time,
 }
 
 impl SignedIn {
+    /// Who.
+    pub const fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// For unit tests of the doors.
+    #[cfg(test)]
+    pub(crate) fn made_up(person: Person) -> Self {
+        Self { person, session: Digest::ZERO, authenticated_at: Time::UNIX_EPOCH }
+    }
+
     /// What policy is told: the person, and the age of the password in seconds.
     pub fn principal(&self, now: Time) -> Principal {
         let age = (now - self.authenticated_at).num_seconds();

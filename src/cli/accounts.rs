@@ -169,7 +169,7 @@ fn show_token(out: Out, new: &NewAgent) -> Result<(), CliError> {
          Put it into the configuration of the agent's client.",
         new.token
     );
-    Ok(out.say(&text, || json!({ "agent": new.agent.name, "token": new.token }))?)
+    Ok(out.lines(text.lines(), || json!({ "agent": new.agent.name, "token": new.token }))?)
 }
 
 async fn list_agents(out: Out, operator: &Operator) -> Result<(), CliError> {
@@ -230,10 +230,14 @@ pub(super) async fn person(
         }
         PersonCommand::OnCall { name } => {
             change(operator, &name, PersonChange::OnCall(true)).await?;
-            say(
-                &format!("{name} is on call. As a lead, {name} may break the glass."),
-                json!({ "person": name, "on_call": true }),
-            )
+            let people = operator.people().await?;
+            let lead = people.iter().any(|one| one.name == name && one.role == Role::Lead);
+            let effect = if lead {
+                format!("{name} may break the glass.")
+            } else {
+                format!("It takes effect only while {name} is a lead.")
+            };
+            say(&format!("{name} is on call. {effect}"), json!({ "person": name, "on_call": true }))
         }
         PersonCommand::OffCall { name } => {
             change(operator, &name, PersonChange::OnCall(false)).await?;

@@ -89,11 +89,14 @@ async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError
 
 async fn verify(out: Out, config: &Path) -> Result<(), CliError> {
     let verified = operator(config).await?.verify_audit().await?;
-    let line = match &verified.broken {
-        None => format!("{} entries are sound; the last hash is {}", verified.rows, verified.head),
-        Some((seq, why)) => format!("entry {seq} is bad: {why}"),
+    // The verdict comes last, on a line that holds nothing of what is stored.
+    let lines = match &verified.broken {
+        None => {
+            vec![format!("{} entries are sound; the last hash is {}", verified.rows, verified.head)]
+        }
+        Some((seq, why)) => vec![format!("entry {seq}: {why}"), format!("entry {seq} is bad")],
     };
-    out.say(&line, || {
+    out.lines(lines.iter().map(String::as_str), || {
         json!({
             "sound": verified.broken.is_none(),
             "entries": verified.rows,

@@ -49,7 +49,7 @@ async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
     let mut seen = operator.audit_after(0).await?.last().map_or(0, |entry| entry.seq);
     // A reader of the banner finds the first requests there.
     demo.ask().await?;
-    out.say(&demo.banner(), || demo.facts())?;
+    out.lines(demo.banner().lines(), || demo.facts())?;
     let stop = stopped();
     tokio::pin!(stop);
     loop {
@@ -62,7 +62,10 @@ async fn follow(out: Out, demo: &Demo) -> Result<(), CliError> {
             seen = entry.seq;
         }
         tokio::select! {
-            stopped = &mut stop => return stopped,
+            stopped = &mut stop => {
+                stopped?;
+                return Ok(out.say("Stopping; nothing is left behind.", || json!({ "stopping": true }))?);
+            }
             // The broker lives longer than this loop, so its changes do not end.
             changed = changes.changed() => changed.map_err(|end| CliError::Failed(end.to_string()))?,
         }
@@ -95,7 +98,7 @@ pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), CliErr
          indexer user admin, password {indexer} (same address)\n\
          Ctrl-C ends it. COUNTERSIGN_LOG=info shows its calls."
     );
-    out.say(&text, || {
+    out.lines(text.lines(), || {
         json!({ "url": url, "user": "wazuh", "password": manager,
                 "indexer_user": "admin", "indexer_password": indexer })
     })?;

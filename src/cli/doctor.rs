@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{CliError, out::Out};
-use crate::{app::doctor::examine, config::Config, text::visible::visible};
+use crate::{app::doctor::examine, config::Config};
 
 pub(super) async fn run(out: Out, config: &Path) -> Result<(), CliError> {
     let config = Config::load(config, std::env::vars())?;
@@ -14,12 +14,9 @@ pub(super) async fn run(out: Out, config: &Path) -> Result<(), CliError> {
         .iter()
         .map(|finding| {
             let sign = if finding.advice.is_none() { "ok" } else { "LOOK" };
-            let advice = finding
-                .advice
-                .as_ref()
-                .map(|advice| format!(" -> {}", visible(advice)))
-                .unwrap_or_default();
-            let found = format!("{}{advice}", visible(&finding.found));
+            let advice =
+                finding.advice.as_ref().map(|advice| format!(" -> {advice}")).unwrap_or_default();
+            let found = format!("{}{advice}", finding.found);
             vec![sign.to_owned(), finding.check.to_owned(), found]
         })
         .collect();

@@ -1,11 +1,14 @@
 //! The log on standard error: level and form. `docs/logging.md` lists the fields.
 
-use std::io::{self, IsTerminal as _};
-
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt,
+    Layer as _, filter::Targets, layer::SubscriberExt as _, registry, util::SubscriberInitExt,
 };
+
+use super::CliError;
+use crate::{clock::Clock, text::visible::visible};
+
+mod line;
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -16,19 +19,33 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Starts the log. `COUNTERSIGN_LOG` is error, warn, info, debug or trace, and overrules `default`.
-pub(super) fn start(format: LogFormat, default: Level) {
-    let level = std::env::var("COUNTERSIGN_LOG").ok().and_then(|level| level.parse().ok());
-    let level: Level = level.unwrap_or(default);
-    // Libraries log what clients send, and could log more: from them only what is wrong.
+/// Starts the log. `COUNTERSIGN_LOG` is error, warn, info, debug or trace, and overrules `default`;
+/// empty is as if it were not set. Fails if it is anything else.
+pub(super) fn start(format: LogFormat, default: Level) -> Result<(), CliError> {
+    let level = level(default)?;
+    // Libraries could log anything: from them only what is wrong. And from rmcp nothing, which
+    // quotes ids, headers and errors of messages: `mcp` logs refused messages itself.
     let filter = Targets::new()
         .with_default(level.min(Level::WARN))
         .with_target("countersign", level)
-        .with_target("wazuh_simulator", level);
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
-    let lines = match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
-    };
+        .with_target("wazuh_simulator", level)
+        .with_target("rmcp", LevelFilter::OFF);
+    let lines = line::Lines { format, clock: Clock::system() };
     registry().with(lines.with_filter(filter)).init();
+    Ok(())
+}
+
+fn level(default: Level) -> Result<Level, CliError> {
+    let set = std::env::var_os("COUNTERSIGN_LOG").unwrap_or_default();
+    let set = set.to_string_lossy();
+    if set.is_empty() {
+        return Ok(default);
+    }
+    // A misspelt level must not silence what somebody wants to see.
+    set.parse().map_err(|_unknown| {
+        CliError::Use(format!(
+            "COUNTERSIGN_LOG is `{}`; allowed: error, warn, info, debug, trace",
+            visible(&set)
+        ))
+    })
 }

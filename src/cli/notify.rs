@@ -6,9 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{CliError, out::Out};
-use crate::{
-    app::notifications::test, config::Config, connector::is_mail_address, text::visible::visible,
-};
+use crate::{app::notifications::test, config::Config, connector::is_mail_address};
 
 /// What people are told.
 #[derive(Debug, Subcommand)]
@@ -24,7 +22,7 @@ pub(super) enum NotifyCommand {
 pub(super) async fn run(out: Out, config: &Path, command: NotifyCommand) -> Result<(), CliError> {
     let NotifyCommand::Test { to } = command;
     if let Some(to) = to.as_deref().filter(|to| !is_mail_address(to)) {
-        return Err(CliError::Use(format!("--to: `{}` is no mail address", visible(to))));
+        return Err(CliError::Use(format!("--to: `{to}` is no mail address")));
     }
     let config = Config::load(config, std::env::vars())?;
     let results = test(&config, to.as_deref()).await?;
@@ -36,7 +34,7 @@ pub(super) async fn run(out: Out, config: &Path, command: NotifyCommand) -> Resu
         .iter()
         .map(|(channel, sent)| match sent {
             Ok(()) => vec!["ok".to_owned(), channel.clone(), "it arrived".to_owned()],
-            Err(why) => vec!["LOOK".to_owned(), channel.clone(), visible(why)],
+            Err(why) => vec!["LOOK".to_owned(), channel.clone(), why.clone()],
         })
         .collect();
     out.table(&["", "channel", "what came of it"], &rows, || {

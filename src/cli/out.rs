@@ -1,8 +1,11 @@
-//! What the command line prints: lines for people, JSON for programs.
+//! What the command line prints: lines for people, JSON for programs. Everything becomes visible
+//! here, once: no command can forget it, and none does it itself.
 
 use std::io::{self, Write as _};
 
 use serde_json::Value;
+
+use crate::text::visible::{visible, visible_json, visible_line};
 
 /// Standard output.
 #[derive(Debug, Clone, Copy)]
@@ -12,10 +15,22 @@ pub(super) struct Out {
 }
 
 impl Out {
-    /// A line for people, or a value for programs.
+    /// One line for people, whatever is in it, or a value for programs.
     pub(super) fn say(self, line: &str, json: impl FnOnce() -> Value) -> io::Result<()> {
+        self.lines([line], json)
+    }
+
+    /// Lines for people, or a value for programs.
+    pub(super) fn lines<'l>(
+        self,
+        lines: impl IntoIterator<Item = &'l str>,
+        json: impl FnOnce() -> Value,
+    ) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        if self.json { writeln!(out, "{}", json()) } else { writeln!(out, "{line}") }
+        if self.json {
+            return writeln!(out, "{}", visible_json(&json()));
+        }
+        lines.into_iter().try_for_each(|line| writeln!(out, "{}", visible_line(line)))
     }
 
     /// A table for people, its columns as wide as needed; a list for programs.
@@ -27,8 +42,10 @@ impl Out {
     ) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
-            return writeln!(out, "{}", json());
+            return writeln!(out, "{}", visible_json(&json()));
         }
+        let shown = |row: &Vec<String>| row.iter().map(|cell| visible(cell)).collect();
+        let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
             let title = head.get(column).map_or(0, |title| title.len());
@@ -42,9 +59,20 @@ impl Out {
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         writeln!(out, "{}", line(head.to_vec()))?;
-        for row in rows {
+        for row in &rows {
             writeln!(out, "{}", line(row.iter().map(String::as_str).collect()))?;
         }
         Ok(())
     }
+}
+
+/// Says on standard error why a command failed. Only the first line starts like one of ours: an
+/// error may quote several lines of a file.
+pub(super) fn tell_failure(why: &str) {
+    let mut lines = why.lines().map(visible_line);
+    let first = lines.next().unwrap_or_default();
+    let text =
+        lines.fold(format!("countersign: {first}"), |text, line| format!("{text}\n  {line}"));
+    // With standard error closed there is nobody left to tell.
+    let _told = writeln!(io::stderr(), "{text}").is_ok();
 }

@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
+use crate::{
+    broker::BrokerError,
+    connector::{SecretForm, secret_text},
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, password_length_allowed},
+};
 
 /// Where a password comes from: a file, or the keyboard without echo. Never an argument, which
 /// other users of the machine could see.
@@ -23,10 +28,11 @@ impl PasswordFrom {
 
     pub(super) fn read(&self) -> Result<String, CliError> {
         if let Some(file) = &self.password_file {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                CliError::Use(format!("--password-file {}: {error}", file.display()))
-            })?;
-            return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+            let wrong =
+                |why: String| CliError::Use(format!("--password-file {}: {why}", file.display()));
+            let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+            let password = secret_text(&bytes, SecretForm::Password).map_err(wrong)?;
+            return Ok(password.to_string());
         }
         let ask = |prompt: &str| {
             rpassword::prompt_password(prompt).map_err(|error| {
@@ -35,7 +41,12 @@ impl PasswordFrom {
                 ))
             })
         };
-        let password = ask("Password: ")?;
+        let password =
+            ask(&format!("Password ({PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters): "))?;
+        // Before it is typed a second time for nothing.
+        if !password_length_allowed(&password) {
+            return Err(BrokerError::WeakPassword.into());
+        }
         if ask("Once more: ")? != password {
             return Err(CliError::Use("the two passwords differ".to_owned()));
         }

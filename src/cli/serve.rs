@@ -9,7 +9,6 @@ use super::{CliError, out::Out};
 use crate::{
     app::AppParts,
     config::{Config, ConfigError},
-    text::visible::visible,
 };
 
 pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
@@ -31,11 +30,11 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
         );
         facts = json!({ "listening": address, "set_up": page, "code": code });
     }
-    out.say(&text, || facts)?;
+    out.lines(text.lines(), || facts)?;
     for (name, answer) in running.broker.manager_answers().await {
         let text = match &answer {
-            Ok(answer) => format!("The manager {name} answers: {}.", visible(answer)),
-            Err(why) => format!("The manager {name} does not answer yet: {}.", visible(why)),
+            Ok(answer) => format!("The manager {name} answers: {answer}."),
+            Err(why) => format!("The manager {name} does not answer yet: {why}."),
         };
         out.say(&text, || json!({ "manager": name, "answers": answer.is_ok() }))?;
     }

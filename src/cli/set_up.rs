@@ -84,5 +84,8 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
         folder.display()
     );
     let admin = asks.then_some(init.admin);
-    Ok(out.say(&text, || json!({ "folder": folder.display().to_string(), "admin": admin }))?)
+    Ok(out.lines(
+        text.lines(),
+        || json!({ "folder": folder.display().to_string(), "admin": admin }),
+    )?)
 }

@@ -8,6 +8,7 @@ use super::CliError;
 use crate::{
     app::{bridge, settings::fingerprint},
     connector::Tls,
+    text::visible::visible,
 };
 
 /// Where the broker is. The token comes from `COUNTERSIGN_TOKEN`: an argument could be seen by
@@ -35,7 +36,10 @@ pub(super) async fn run(stdio: Stdio) -> Result<(), CliError> {
         (None, None) => None,
         (None, Some(pin)) => {
             let digest = fingerprint(&pin).ok_or_else(|| {
-                CliError::Use(format!("--pin-sha256 {pin}: allowed are 64 hexadecimal digits"))
+                CliError::Use(format!(
+                    "COUNTERSIGN_PIN_SHA256 is `{}`; allowed: 64 hexadecimal digits",
+                    visible(&pin)
+                ))
             })?;
             Some(Tls::Pin { sha256: *digest.bytes() })
         }

@@ -111,18 +111,6 @@ impl RemoteConfig {
         }
         Ok(())
     }
-
-    /// The password, without the line break at its end.
-    pub fn password(&self, section: &str) -> Result<String, ConfigError> {
-        let text = std::fs::read_to_string(&self.password_file).map_err(|error| {
-            ConfigError::value(
-                &format!("{section}.password_file"),
-                &self.password_file.display(),
-                format!("a readable file that holds the password ({error})"),
-            )
-        })?;
-        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-    }
 }
 
 /// Sections with a [`Reach`] cannot refuse unknown keys by themselves.

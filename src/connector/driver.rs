@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::http::error::ConnectorError;
 use crate::domain::{
     Time,
-    action::{Action, ActionKind, Term},
+    action::{Action, Term},
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
     evidence::{Sighting, Watched},
@@ -21,8 +21,8 @@ use crate::domain::{
 /// What a method of a [`Driver`] returns: its result, later.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The seconds that a response can last, by platform; a platform without any is left out.
-pub type Durations = BTreeMap<Platform, Vec<u32>>;
+/// How long a response can last, by platform, the shortest first.
+pub type Terms = BTreeMap<Platform, Vec<Term>>;
 
 /// A kind of manager: how one of them is asked, told and watched.
 ///
@@ -56,17 +56,17 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'a, Result<Inventory, ConnectorError>>;
 
-    /// How long a response of this kind can last, on the parts of the manager that were asked for
-    /// endpoints so far.
-    fn durations(
-        &self,
-        kind: ActionKind,
+    /// How long a response can last, on the parts of the manager that were asked for endpoints so
+    /// far: each term was asked of [`Driver::can_run`].
+    fn terms<'a>(
+        &'a self,
+        action: &'a Action,
         now: Time,
-    ) -> BoxFuture<'_, Result<Durations, ConnectorError>>;
+    ) -> BoxFuture<'a, Result<Terms, ConnectorError>>;
 
-    /// Whether it has a means to take a response back on a platform; the reason says what to do
-    /// instead. `action` is the undo.
-    fn can_undo<'a>(
+    /// Whether it has a command for an action on a platform, be it a response or an undo; the reason
+    /// says what to do instead.
+    fn can_run<'a>(
         &'a self,
         action: &'a Action,
         term: Term,

@@ -5,3 +5,4 @@ pub(super) mod client;
 pub(super) mod error;
 pub(super) mod secret;
 pub(super) mod tls;
+pub(super) mod transport;

@@ -45,7 +45,7 @@ pub struct Channel(Arc<ChannelKind>);
 
 enum ChannelKind {
     Webhook(webhook::WebhookChannel),
-    Mail(mail::MailChannel),
+    Mail(Box<mail::MailChannel>),
 }
 
 impl Channel {
@@ -57,7 +57,8 @@ impl Channel {
 
     /// Mail over SMTP. Checks the settings; nothing is called yet.
     pub fn mail(settings: MailSettings) -> Result<Self, ConnectorError> {
-        mail::MailChannel::new(settings).map(|mail| Self(Arc::new(ChannelKind::Mail(mail))))
+        mail::MailChannel::new(settings)
+            .map(|mail| Self(Arc::new(ChannelKind::Mail(Box::new(mail)))))
     }
 
     /// `webhook.` and its name, or `mail`.

@@ -14,6 +14,15 @@ use super::{
 /// Longer than the longest wait that a tool allows.
 const DEADLINE: Duration = Duration::from_secs(75);
 const ANSWER_MIB_MAX: usize = 8;
+/// The bridge has no configuration file: what an error calls a key is a variable here. The longer
+/// names first, which hold the shorter ones.
+const VARIABLES: [(&str, &str); 5] = [
+    ("stdio.url", "COUNTERSIGN_URL"),
+    ("stdio.ca_file", "COUNTERSIGN_CA_FILE"),
+    ("stdio.pin_sha256", "COUNTERSIGN_PIN_SHA256"),
+    ("ca_file", "COUNTERSIGN_CA_FILE"),
+    ("pin_sha256", "COUNTERSIGN_PIN_SHA256"),
+];
 /// Where systems keep the authorities that they trust.
 const SYSTEM_AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -40,9 +49,10 @@ impl Relay {
             None if url.starts_with("https://") => system_authorities(),
             None => Tls::Plain,
         };
-        let address = BaseUrl::read(url, &tls, "stdio")?;
+        let address = BaseUrl::read(url, &tls, "stdio").map_err(settings)?;
         let system = format!("the broker at {}", address.url);
-        let http = HttpClient::new((system, address), &tls, "stdio", Connections::Kept, DEADLINE)?;
+        let http = HttpClient::new((system, address), &tls, "stdio", Connections::Kept, DEADLINE)
+            .map_err(settings)?;
         Ok(Self { http, token })
     }
 
@@ -61,9 +71,32 @@ impl Relay {
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let sent = self.http.send(request.body(body), ANSWER_MIB_MAX).await;
-        let reply = sent.map_err(|failure| failure.error.to_string())?;
+        let reply = sent.map_err(|failure| failure_text(&failure.error))?;
         Ok((reply.status, reply.content_type.clone(), reply.text()))
     }
+}
+
+/// Names what whoever starts the bridge can set.
+fn variables(text: &str) -> String {
+    VARIABLES.iter().fold(text.to_owned(), |text, (key, variable)| text.replace(key, variable))
+}
+
+fn settings(error: ConnectorError) -> ConnectorError {
+    let ConnectorError::Settings { key, value, allowed } = error else { return error };
+    ConnectorError::settings(variables(&key), value, variables(&allowed))
+}
+
+fn failure_text(error: &ConnectorError) -> String {
+    let ConnectorError::Certificate { system, why, presented } = error else {
+        return error.to_string();
+    };
+    format!(
+        "the certificate of {system} is not trusted: {}; it has the SHA-256 fingerprint \
+         {presented}. If that is the fingerprint of the right machine, set COUNTERSIGN_PIN_SHA256 \
+         to it. If an authority signed it, COUNTERSIGN_CA_FILE can name the authority's certificate \
+         instead; a self-signed one needs the fingerprint",
+        variables(why)
+    )
 }
 
 fn system_authorities() -> Tls {

@@ -14,11 +14,7 @@ mod response_settings;
 mod scripts;
 mod settings;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use api::connection::ManagerConnection;
 use chrono::TimeDelta;
@@ -30,14 +26,14 @@ use tokio::sync::Mutex;
 
 use super::{
     BoxFuture, Capabilities, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn, Driver,
-    Durations,
+    Terms,
     driver::Health,
     http::{addresses::Addresses, error::ConnectorError},
     wazuh::api::rate_budget::CallPurpose,
 };
 use crate::domain::{
     Time,
-    action::{Action, ActionKind, Term},
+    action::{Action, Term},
     endpoint::{Inventory, Platform, Selection, SkipReason},
     evidence::{Sighting, Watched},
     facts::AlertFacts,
@@ -127,27 +123,31 @@ impl Driver for Wazuh {
         })
     }
 
-    fn durations(
-        &self,
-        kind: ActionKind,
+    fn terms<'a>(
+        &'a self,
+        action: &'a Action,
         now: Time,
-    ) -> BoxFuture<'_, Result<Durations, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Terms, ConnectorError>> {
         Box::pin(async move {
             let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await?;
-            let mut durations = BTreeMap::new();
+            let mut terms = Terms::new();
             for platform in Platform::ALL {
-                let Some(script) = scripts::script(kind, platform) else { continue };
+                let Some(script) = scripts::script(action.kind(), platform) else { continue };
                 let known = discovered.nodes.values().flatten();
                 let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
-                if !seconds.is_empty() {
-                    durations.insert(platform, seconds.into_iter().collect());
+                let mut possible = Vec::new();
+                for term in seconds.into_iter().map(Term::Seconds).chain([Term::Permanent]) {
+                    if self.can_run(action, term, platform, now).await.is_ok() {
+                        possible.push(term);
+                    }
                 }
+                terms.insert(platform, possible);
             }
-            Ok(durations)
+            Ok(terms)
         })
     }
 
-    fn can_undo<'a>(
+    fn can_run<'a>(
         &'a self,
         action: &'a Action,
         term: Term,

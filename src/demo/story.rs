@@ -15,6 +15,7 @@ use crate::{
         lifecycle::{Displayed, Finding},
         request::Request,
     },
+    text::active_response::already_text,
 };
 
 /// How long a step may take until its end is seen, on a machine that is busy.
@@ -217,6 +218,11 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
         all += came.len();
         good += came.into_iter().filter(|right| *right).count();
     }
+    tell("10. a second block of the same address: one timer, one end, one undo".to_owned());
+    let came = play_twins(demo, &mut tell).await?;
+    tell(String::new());
+    all += came.len();
+    good += came.into_iter().filter(|right| *right).count();
     let calls = demo.manager.received().len();
     let verified = demo.operator.verify_audit().await?;
     tell(format!("The manager received {calls} calls."));
@@ -226,6 +232,38 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
     });
     tell(format!("{good} of {all} outcomes came out as expected."));
     Ok(good == all && verified.broken.is_none())
+}
+
+/// Two requests for one address on one endpoint: the second moves the end of the first, and taking
+/// the first back lifts both.
+async fn play_twins(demo: &Demo, tell: &mut impl FnMut(String)) -> Result<Vec<bool>, BrokerError> {
+    let broker = &demo.running.broker;
+    let first = play_step(demo, &twin(600), tell).await?;
+    let mut came = vec![came_out(demo, first.id, "settled: 002 confirmed", tell).await?];
+    let second = play_step(demo, &DemoStep { people: &[], ..twin(3600) }, tell).await?;
+    for met in broker.active_before(&second).await? {
+        tell(format!("   {}", already_text(second.action.kind(), &met)));
+    }
+    let bob = sign_in(demo, "bob").await?;
+    vote(broker, &bob, &second, DemoVote::Approve).await?;
+    tell("   bob approves the second, too".to_owned());
+    came.push(came_out(demo, second.id, "settled: 002 confirmed", tell).await?);
+    act(demo, &first, Then::Undo, tell).await?;
+    for id in [first.id, second.id] {
+        came.push(came_out(demo, id, "settled: 002 reverted", tell).await?);
+    }
+    Ok(came)
+}
+
+fn twin(seconds: u32) -> DemoStep {
+    DemoStep {
+        arguments: json!({
+            "srcip": "198.51.100.66", "agent_ids": ["002"], "duration_seconds": seconds,
+            "reason": "the address tries one password after the other",
+        }),
+        people: &[("bob", DemoVote::Approve)],
+        ..DemoStep::default()
+    }
 }
 
 /// The agent asks, and people decide.

@@ -50,6 +50,16 @@ impl ActionKind {
         }
     }
 
+    /// The response and what takes it back: they act on the same thing on an endpoint.
+    pub const fn family(self) -> [Self; 2] {
+        match self {
+            Self::BlockIp | Self::UnblockIp => [Self::BlockIp, Self::UnblockIp],
+            Self::DisableAccount | Self::EnableAccount => {
+                [Self::DisableAccount, Self::EnableAccount]
+            }
+        }
+    }
+
     /// What an argument must look like, for people and models.
     pub const fn grammar(self) -> &'static str {
         match self {

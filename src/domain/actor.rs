@@ -16,6 +16,11 @@ use super::{
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// The longest password, in characters: hashing longer ones costs more than it gives.
 pub const PASSWORD_CHARS_MAX: usize = 128;
+
+/// Whether a password has a length that is allowed.
+pub fn password_length_allowed(password: &str) -> bool {
+    (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count())
+}
 /// Failed sign-ins are counted over this many minutes.
 pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
 

@@ -17,6 +17,7 @@ use super::{
 
 /// The question whether a request may run: asked at the proposal, after every vote, at the claim.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the schema")]
 pub struct PolicyQuestion {
     /// The agent that asks, as it is now.
     pub agent: Agent,
@@ -50,6 +51,11 @@ pub struct PolicyQuestion {
     /// How long ago a person rejected this agent's latest request of the same action on the same
     /// target, in seconds; none where nobody did.
     pub rejected_seconds_ago: Option<u64>,
+    /// The same is active on one of the endpoints already, or may be.
+    pub already_active: bool,
+    /// It would end something on an endpoint earlier than was decided, or would itself end early,
+    /// because an endpoint keeps one rule and one timer for a target.
+    pub would_shorten: bool,
     /// The time of the decision, by the broker's clock.
     pub now: Time,
     /// Whether now is within business hours.

@@ -79,11 +79,18 @@ impl Extent {
 
     /// Whether it keeps a request from being sent.
     pub fn stops(&self, request: &Request) -> bool {
+        let agent = request.asked_by.is_none().then_some(request.agent_name.as_str());
+        self.covers(&request.manager, request.action.kind(), agent)
+    }
+
+    /// Whether it keeps from being sent what goes to this manager; `agent` is none where a person
+    /// asked.
+    pub fn covers(&self, manager: &str, action: ActionKind, agent: Option<&str>) -> bool {
         match self {
             Self::Everything => true,
-            Self::Manager(name) => request.manager == *name,
-            Self::Action(kind) => request.action.kind() == *kind,
-            Self::Agent(name) => request.asked_by.is_none() && request.agent_name == *name,
+            Self::Manager(name) => name == manager,
+            Self::Action(kind) => *kind == action,
+            Self::Agent(name) => agent == Some(name),
         }
     }
 }

@@ -184,9 +184,10 @@ impl Request {
     fn set_outcome(&mut self, endpoint: &EndpointId, outcome: Outcome, learnt: OutcomeUpdate) {
         let OutcomeUpdate { now, since, confirm_within } = learnt;
         let Some(at) = self.targets.iter().position(|t| t.endpoint.id == *endpoint) else { return };
+        let own_end = self.own_end(since);
         if let Some(target) = self.targets.get_mut(at) {
-            if outcome.may_be_active() {
-                target.since.get_or_insert(since);
+            if outcome.may_be_active() && target.since.is_none() {
+                (target.since, target.ends) = (Some(since), own_end);
             }
             target.outcome_at = Some(now);
         }

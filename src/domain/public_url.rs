@@ -74,14 +74,10 @@ impl From<SocketAddr> for Authority {
     }
 }
 
-impl fmt::Display for Authority {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
 impl PublicUrl {
-    /// Reads `https://` or `http://` and a host with an optional port, and nothing else.
+    /// Reads `https://` or `http://` and a host with an optional port, and nothing else. The host is
+    /// an address, or a name whose parts have letters, digits and inner hyphens once it is written
+    /// in ASCII (RFC 1123, section 2.1; RFC 5891 for other letters).
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) =
             match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
@@ -90,6 +86,14 @@ impl PublicUrl {
                 (None, None) => return None,
             };
         let authority = Authority::parse(authority, scheme)?;
+        let reachable = match &authority.host {
+            Host::Domain(name) => is_host_name(name),
+            Host::Ipv4(ip) => !ip.is_unspecified(),
+            Host::Ipv6(ip) => !ip.is_unspecified(),
+        };
+        if !reachable || authority.port == 0 {
+            return None;
+        }
         Some(Self { text: text.to_owned(), scheme, authority })
     }
 
@@ -142,11 +146,16 @@ impl PublicUrl {
     pub fn origin(&self) -> String {
         format!("{}://{}", self.scheme.name(), self.host())
     }
+}
 
-    /// The origin with its port, the default one included.
-    pub fn origin_with_port(&self) -> String {
-        format!("{}://{}", self.scheme.name(), self.authority)
-    }
+/// Nothing that a list of allowed hosts could take for a pattern, and no part without letters.
+fn is_host_name(name: &str) -> bool {
+    let sound = |part: &str| {
+        let inner = !part.starts_with('-') && !part.ends_with('-');
+        let letters = part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (1..=63).contains(&part.len()) && inner && letters
+    };
+    name.len() <= 253 && name.split('.').all(sound)
 }
 
 impl fmt::Display for PublicUrl {
@@ -165,25 +174,16 @@ mod tests {
 
     #[test]
     fn public_url_is_compared_as_browsers_write_it() {
-        for (written, origin, with_port) in [
-            ("https://soc.example.net", "https://soc.example.net", "https://soc.example.net:443"),
-            (
-                "https://SOC.Example.NET:443",
-                "https://soc.example.net",
-                "https://soc.example.net:443",
-            ),
-            ("http://127.0.0.1:80", "http://127.0.0.1", "http://127.0.0.1:80"),
-            ("http://127.0.0.1:443", "http://127.0.0.1:443", "http://127.0.0.1:443"),
-            ("https://[2001:DB8:0::1]", "https://[2001:db8::1]", "https://[2001:db8::1]:443"),
-            ("https://[::1]:8443", "https://[::1]:8443", "https://[::1]:8443"),
-            (
-                "https://bücher.example",
-                "https://xn--bcher-kva.example",
-                "https://xn--bcher-kva.example:443",
-            ),
+        for (written, origin) in [
+            ("https://soc.example.net", "https://soc.example.net"),
+            ("https://SOC.Example.NET:443", "https://soc.example.net"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("http://127.0.0.1:443", "http://127.0.0.1:443"),
+            ("https://[2001:DB8:0::1]", "https://[2001:db8::1]"),
+            ("https://[::1]:8443", "https://[::1]:8443"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
         ] {
             assert_eq!(url(written).origin(), origin);
-            assert_eq!(url(written).origin_with_port(), with_port);
             assert_eq!(url(written).to_string(), written);
         }
     }
@@ -213,6 +213,19 @@ mod tests {
             "HTTPS://a",
             "https:a",
             "https:/a",
+            "https://*",
+            "https://*.example",
+            "https://a,b",
+            "https://a\"b",
+            "https://a_b",
+            "https://-",
+            "https://-a",
+            "https://a-.example",
+            "https://soc..example",
+            "https://soc.example.",
+            "https://0.0.0.0",
+            "https://[::]",
+            "https://a:0",
         ] {
             assert_eq!(PublicUrl::parse(wrong), None, "{wrong}");
         }

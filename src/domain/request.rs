@@ -42,6 +42,9 @@ pub struct Target {
     pub outcome_at: Option<Time>,
     /// When it was, or may have been, sent; later where it was seen to start much later.
     pub since: Option<Time>,
+    /// When the endpoint ends it; none where nothing does. Other commands for the same target move it
+    /// ([`super::active_response`]).
+    pub ends: Option<Time>,
     /// What speaks against its effect although it was sent or started.
     pub doubt: Option<String>,
     /// Until when evidence of it is waited for before a conclusion is drawn.
@@ -59,6 +62,7 @@ impl Target {
             outcome: None,
             outcome_at: None,
             since: None,
+            ends: None,
             doubt: None,
             watch_until: None,
         }
@@ -276,8 +280,13 @@ impl Request {
     /// When a response ends by itself on an endpoint; none where it does not, was not sent, or
     /// takes another back.
     pub fn ends(&self, target: &Target) -> Option<Time> {
+        target.ends.filter(|_| !self.action.kind().is_undo())
+    }
+
+    /// When a command that was sent at this moment ends by itself, if no other touches its target.
+    pub(super) fn own_end(&self, since: Time) -> Option<Time> {
         let seconds = self.term.seconds().filter(|_| !self.action.kind().is_undo())?;
-        Some(target.since? + TimeDelta::seconds(seconds.into()))
+        Some(since + TimeDelta::seconds(seconds.into()))
     }
 
     /// How many endpoints have each outcome.

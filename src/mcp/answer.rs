@@ -14,15 +14,19 @@ use crate::{
     domain::{
         Time,
         action::{ActionKind, with_count},
+        active_response::AlreadyActive,
         decision::{Decision, Tally, Verdict},
+        id::AgentId,
         request::{Outcome, Request, State, StateName},
     },
-    text::agent_message::{self, LISTED_ENDPOINTS_MAX},
+    text::agent_message::{self, LISTED_ENDPOINTS_MAX, Obstacle},
     text::visible::visible,
 };
 
+mod already_active;
 mod endpoints;
 
+use already_active::AlreadyActiveAnswer;
 use endpoints::{EndpointCounts, Endpoints};
 
 /// What an answer says beside the request itself.
@@ -34,8 +38,14 @@ pub struct AnswerContext<'a> {
     pub several_managers: bool,
     /// Whether the endpoints' own alerts are read, so that a start can be confirmed.
     pub has_evidence: bool,
+    /// The agent that asks: it hears the names of its own requests only.
+    pub agent: AgentId,
+    /// What is active already on the endpoints of a request that is not sent yet.
+    pub active: Vec<AlreadyActive>,
     /// What an undo could do.
     pub undo: UndoOption,
+    /// Whether the kill switch stops it, or the broker's database fails.
+    pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
     pub outages: Vec<String>,
 }
@@ -70,6 +80,10 @@ pub(super) struct RequestAnswer<'a> {
     decision: DecisionAnswer<'a>,
     /// Where it acts and how that went.
     endpoints: Endpoints<'a>,
+    /// What is active there already, before this request is sent, and what sending it would do to
+    /// that. Absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    already_active: Vec<AlreadyActiveAnswer>,
     /// Whether `undo_request` can take it back, known before anyone decides. Absent where no response
     /// is, or will be, active.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,11 +190,15 @@ struct ListItem {
     head: RequestHead,
     /// Its endpoints by outcome.
     counts: EndpointCounts,
+    /// Why an approved request cannot be sent at the moment. Text from outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_because: Option<String>,
 }
 
 /// One request.
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
     let outages = outages(request, context);
+    let obstacle = context.stopped.or((!outages.is_empty()).then_some(Obstacle::Outage));
     let shown = RequestAnswer {
         head: RequestHead {
             request_id: request.id.to_string(),
@@ -194,9 +212,10 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
             expires_at: expires_at(request),
         },
         manager: &request.manager,
-        message: agent_message::message(request, context.has_evidence, !outages.is_empty()),
+        message: message(request, context, obstacle),
         decision: ruling(&request.decision),
         endpoints: Endpoints::of(request, context.several_managers),
+        already_active: AlreadyActiveAnswer::all(&context.active, context.agent),
         undo: undoing(&context.undo),
         held_because: request.held_because.as_deref(),
         troubles: Some(outages).filter(|outages| !outages.is_empty()),
@@ -204,6 +223,14 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         approval_url: format!("{}/requests/{}", context.public_url, request.id),
     };
     ToolAnswer { structured: json(&shown), is_error: is_error(request) }
+}
+
+fn message(request: &Request, context: &AnswerContext<'_>, obstacle: Option<Obstacle>) -> String {
+    let message = agent_message::message(request, context.has_evidence, obstacle);
+    match agent_message::already_active(request.action.kind(), &context.active) {
+        Some(met) => format!("{message} {met}"),
+        None => message,
+    }
 }
 
 /// What keeps a request that may run from running.
@@ -254,6 +281,7 @@ fn short(summary: &RequestSummary) -> ListItem {
             expires_at: pending.then(|| spoken(summary.deadline)),
         },
         counts: summary.counts.clone().into(),
+        held_because: summary.held_because.clone(),
     }
 }
 
@@ -323,7 +351,7 @@ fn expires_at(request: &Request) -> Option<String> {
     }
 }
 
-fn spoken(time: Time) -> String {
+pub(super) fn spoken(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{broker::Broker, domain::actor::Agent, text::visible::visible};
+use crate::{broker::Broker, domain::actor::Agent};
 
 /// Lets an agent with a sound token in, as an extension of the request; anybody else gets the
 /// same 401.
@@ -42,7 +42,7 @@ async fn agent(broker: &Broker, token: Option<&str>) -> Result<Agent, StatusCode
         Ok(Some(agent)) => Ok(agent),
         Ok(None) => Err(StatusCode::UNAUTHORIZED),
         Err(error) => {
-            tracing::error!(error = %visible(&error.to_string()), "cannot look up an agent's token");
+            tracing::error!(%error, "cannot look up an agent's token");
             Err(StatusCode::SERVICE_UNAVAILABLE)
         }
     }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter},
     domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
-    text::visible::visible,
+    text::agent_message::Obstacle,
 };
 
 /// How long a token that the command line revoked or replaced may still wait: this process is told
@@ -62,17 +62,32 @@ impl Call<'_> {
             }
             ToolName::ListRequests => return self.list(&arguments).await,
         };
+        let request = self.broker.with_hold(request).await?;
         Ok(answer::of_request(&request, &self.answer_context(&request).await))
     }
 
     async fn answer_context(&self, request: &Request) -> AnswerContext<'_> {
         AnswerContext {
+            agent: self.agent.id,
+            // What the store cannot say now, it could say neither to policy nor at the claim.
+            active: self.broker.active_before(request).await.unwrap_or_default(),
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
             has_evidence: self.broker.confirm_within(&request.manager).is_some(),
             undo: self.broker.undo_option(request).await,
+            stopped: self.stopped(request).await,
             outages: self.broker.outage_of(&request.manager).into_iter().collect(),
         }
+    }
+
+    /// What has to be seen to by people before it can be sent.
+    async fn stopped(&self, request: &Request) -> Option<Obstacle> {
+        if self.broker.ready().await.is_err() {
+            return Some(Obstacle::Database);
+        }
+        let Ok(freezes) = self.broker.frozen().await else { return Some(Obstacle::Database) };
+        let stops = freezes.iter().any(|freeze| freeze.extent.stops(request));
+        stops.then_some(Obstacle::KillSwitch)
     }
 
     async fn act(
@@ -108,7 +123,7 @@ impl Call<'_> {
             Ok(waited) => Ok(waited),
             // It is stored: a failed wait must not look like a failed request.
             Err(error) => {
-                tracing::warn!(error = %visible(&error.to_string()), request.id = %request.id, "cannot wait for a request");
+                tracing::warn!(%error, request.id = %request.id, "cannot wait for a request");
                 Ok(request)
             }
         }

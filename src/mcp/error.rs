@@ -41,7 +41,7 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
 
 fn fault(error: &BrokerError, clock: &Clock) -> String {
     let reference: String = clock.secret().chars().take(8).collect();
-    tracing::error!(error = %visible(&error.to_string()), reference, "an agent's call failed");
+    tracing::error!(%error, reference, "an agent's call failed");
     format!(
         "Countersign failed (reference {reference}; its log has the cause). Before you ask for a \
          response again, call list_requests: the request may have been stored."

@@ -7,8 +7,8 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        Implementation, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-        ServerCapabilities, ServerConfig,
+        CustomRequest, CustomResult, ErrorCode, Implementation, ListToolsResult,
+        PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
@@ -93,10 +93,8 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let agent = caller(&context)?;
-        let tool = ToolName::parse(&request.name).ok_or_else(|| {
-            let name: String = request.name.chars().take(80).collect();
-            ErrorData::invalid_params(format!("there is no tool `{}`", visible(&name)), None)
-        })?;
+        let tool = ToolName::parse(&request.name)
+            .ok_or_else(|| unknown(ErrorCode::INVALID_PARAMS, "tool", &request.name))?;
         let call = Call {
             broker: &self.broker,
             public_url: self.public_url.as_str(),
@@ -120,6 +118,21 @@ impl ServerHandler for McpServer {
         let span = info_span!("tool", agent = agent.name, tool = tool.name());
         Ok(answered.instrument(span).await.into())
     }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(unknown(ErrorCode::METHOD_NOT_FOUND, "method", &request.method))
+    }
+}
+
+/// The answer to a name that nothing has. rmcp's own log line would quote the whole message.
+fn unknown(code: ErrorCode, what: &str, name: &str) -> ErrorData {
+    tracing::warn!(code = code.0, what, name, "a message was refused");
+    let name: String = name.chars().take(80).collect();
+    ErrorData::new(code, format!("there is no {what} `{}`", visible(&name)), None)
 }
 
 fn tool_result(answer: ToolAnswer) -> CallToolResult {

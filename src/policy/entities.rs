@@ -7,7 +7,7 @@ use cedar_policy::{
     RestrictedExpression as Value, Schema,
 };
 
-use super::EvalError;
+use super::{EvalError, schema::SchemaVersion};
 use crate::domain::{
     action::Action,
     actor::{Agent, Person, Role},
@@ -17,13 +17,10 @@ use crate::domain::{
     id::PersonId,
 };
 
-/// The words that policies are written in. Entities are built in code to fit it, so a policy folder
-/// must hold this very text.
-pub(super) const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
-
 /// The schema, and what is there whatever is asked: the actions and the roles.
 #[derive(Debug)]
 pub(super) struct PolicyEntities {
+    version: SchemaVersion,
     schema: Schema,
     standing: Entities,
     types: Types,
@@ -42,8 +39,8 @@ struct Types {
 }
 
 impl PolicyEntities {
-    pub(super) fn new() -> Result<Self, EvalError> {
-        let (schema, _) = Schema::from_cedarschema_str(SCHEMA)?;
+    pub(super) fn new(version: SchemaVersion) -> Result<Self, EvalError> {
+        let (schema, _) = Schema::from_cedarschema_str(&version.text())?;
         let named = |name: &str| -> Result<EntityTypeName, EvalError> {
             format!("Countersign::{name}").parse().map_err(|e: ParseErrors| EvalError::from(e))
         };
@@ -62,7 +59,11 @@ impl PolicyEntities {
             Entity::new_no_attrs(uid(&types.role, role.name()), above.into_iter().collect())
         });
         let standing = Entities::from_entities(roles, Some(&schema))?;
-        Ok(Self { schema, standing, types })
+        Ok(Self { version, schema, standing, types })
+    }
+
+    pub(super) fn version(&self) -> SchemaVersion {
+        self.version
     }
 
     pub(super) fn schema(&self) -> &Schema {
@@ -167,12 +168,16 @@ impl PolicyEntities {
 }
 
 /// The context of `ask`: the agent's claim, the broker's facts, and what is acted on.
-pub(super) fn context(question: &PolicyQuestion) -> Result<Context, EvalError> {
-    let claim = record([
+pub(super) fn context(
+    version: SchemaVersion,
+    question: &PolicyQuestion,
+) -> Result<Context, EvalError> {
+    let stated = question.claim.confidence.or(version.unstated_confidence());
+    let claim = [
         ("reason", text(&question.claim.reason)),
-        ("confidence", long(question.claim.confidence.unwrap_or(0))),
         ("alert_id", text(question.claim.alert_id.as_deref().unwrap_or_default())),
-    ])?;
+    ];
+    let claim = record(claim.into_iter().chain(stated.map(|sure| ("confidence", long(sure)))))?;
     let context = [("claim", claim), ("facts", facts(question)?), ("input", input(question)?)];
     Ok(Context::from_pairs(context.map(|(name, value)| (name.to_owned(), value)))?)
 }
@@ -208,6 +213,8 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
         ("open_requests", long(question.open_requests)),
         ("asks_last_minute", long(question.asks_last_minute)),
         ("rejected_seconds_ago", long(question.rejected_seconds_ago.unwrap_or(u64::MAX))),
+        ("already_active", Value::new_bool(question.already_active)),
+        ("would_shorten", Value::new_bool(question.would_shorten)),
         ("now", Value::new_datetime(question.now.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())),
         ("business_hours", Value::new_bool(question.business_hours)),
     ])
@@ -252,8 +259,9 @@ fn entity<const N: usize>(
     Ok(Entity::new(uid, attributes, parents)?)
 }
 
-fn record<const N: usize>(fields: [(&str, Value); N]) -> Result<Value, EvalError> {
-    Ok(Value::new_record(fields.map(|(name, value)| (name.to_owned(), value)))?)
+fn record<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Result<Value, EvalError> {
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(Value::new_record(fields)?)
 }
 
 fn text(value: &str) -> Value {

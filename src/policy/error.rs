@@ -58,7 +58,7 @@ pub enum PolicyError {
         folder: PathBuf,
     },
     /// A test case cannot be understood.
-    #[error("`{file}` does not hold valid test cases: {detail}")]
+    #[error("`{file}` does not hold a list of valid test cases, `[ {{ … }}, … ]`: {detail}")]
     Case {
         /// The name of the file, without its folder.
         file: String,

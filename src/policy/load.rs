@@ -12,9 +12,10 @@ use cedar_policy::{
 
 use super::{
     EvalError, PolicyEffect, PolicyText, Set,
-    entities::{PolicyEntities, SCHEMA},
+    entities::PolicyEntities,
     error::{PolicyError, PolicyFault},
     lint,
+    schema::SchemaVersion,
 };
 use crate::domain::digest::{Canonical, Digest};
 
@@ -30,10 +31,9 @@ pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
     if !folder.is_dir() {
         return Err(PolicyError::Empty { folder: folder.to_owned() });
     }
-    if !path.exists() || read(&path)? != SCHEMA {
-        return Err(PolicyError::Schema { path });
-    }
-    let entities = PolicyEntities::new()
+    let version = if path.exists() { SchemaVersion::of(&read(&path)?) } else { None };
+    let Some(version) = version else { return Err(PolicyError::Schema { path }) };
+    let entities = PolicyEntities::new(version)
         .map_err(|EvalError(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
     let files = files(folder, "cedar")?;
     let policies = parse_all(&files, &entities)?;
@@ -47,7 +47,7 @@ pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
     let named = cedar.iter().flat_map(Policy::entity_literals).collect();
     let cedar = PolicySet::from_policies(cedar)
         .map_err(|error| PolicyError::Broken { detail: error.to_string() })?;
-    let hash = hash(&files);
+    let hash = hash(version, &files);
     Ok(Set { cedar, texts, hash, named, entities, authorizer: Authorizer::new() })
 }
 
@@ -72,9 +72,9 @@ fn read(path: &Path) -> Result<String, PolicyError> {
         .map_err(|cause| PolicyError::Unreadable { path: path.to_owned(), cause })
 }
 
-fn hash(files: &[(String, String)]) -> Digest {
+fn hash(version: SchemaVersion, files: &[(String, String)]) -> Digest {
     Canonical::new(1, "policy set")
-        .text(SCHEMA)
+        .text(&version.text())
         .list(files.iter(), |canonical, (name, text)| canonical.text(name).text(text))
         .digest()
 }

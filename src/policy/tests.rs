@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, entities::PolicyEntities, verdict::Evaluation};
+use super::{Engine, Set, entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
@@ -30,7 +30,7 @@ fn unchecked(policies: &str) -> Engine {
         texts: Vec::new(),
         hash: Digest::ZERO,
         named: HashSet::new(),
-        entities: PolicyEntities::new().unwrap(),
+        entities: PolicyEntities::new(SchemaVersion::Current).unwrap(),
         authorizer: Authorizer::new(),
     }))
 }
@@ -79,6 +79,8 @@ fn question() -> PolicyQuestion {
         open_requests: 0,
         asks_last_minute: 0,
         rejected_seconds_ago: None,
+        already_active: false,
+        would_shorten: false,
         now: "2026-02-16T12:00:00Z".parse().unwrap(),
         business_hours: false,
         tally: Tally::NONE,

@@ -100,7 +100,12 @@ pub(super) struct Evaluation<'a> {
 impl<'a> Evaluation<'a> {
     pub(super) fn new(set: &'a Set, question: &'a PolicyQuestion) -> Result<Self, EvalError> {
         let agent = set.entities.agent(&question.agent)?;
-        Ok(Self { set, question, agent, context: entities::context(question)? })
+        Ok(Self {
+            set,
+            question,
+            agent,
+            context: entities::context(set.entities.version(), question)?,
+        })
     }
 
     /// The first stage alone.

@@ -4,7 +4,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, integer, maybe_text, text},
+    row::{At, integer, text},
 };
 use crate::domain::{
     Time,
@@ -119,7 +119,7 @@ pub async fn page(
     .bind(i64::from(limit))
     .fetch_all(read.connection())
     .await?;
-    rows.iter().map(|row| Ok(entry(row)?.0)).collect()
+    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
 }
 
 /// The entries of one request, oldest first.
@@ -131,7 +131,7 @@ pub async fn of_request(
         .bind(request)
         .fetch_all(read.connection())
         .await?;
-    rows.iter().map(|row| Ok(entry(row)?.0)).collect()
+    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
 }
 
 /// The entries after a place, oldest first, at most `limit`.
@@ -145,7 +145,7 @@ pub async fn after(
         .bind(i64::from(limit))
         .fetch_all(read.connection())
         .await?;
-    rows.iter().map(|row| Ok(entry(row)?.0)).collect()
+    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
 }
 
 /// What a walk along the chain found.
@@ -171,19 +171,20 @@ pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
             .fetch_all(read.connection())
             .await?;
         if rows.is_empty() {
+            if verified.rows == 0 && has_history(read).await? {
+                let why = "row 1 is missing: there are people or requests, and each left an entry";
+                verified.broken = Some((1, why.to_owned()));
+            }
             return Ok(verified);
         }
         for row in &rows {
             after = integer(row, "seq")?;
             let last = (verified.rows, at_us, verified.head);
-            let checked =
-                entry(row).map_err(|error| error.to_string()).and_then(|(entry, stored)| {
-                    entry.check_after(last, stored).map(|()| (entry, stored))
-                });
-            match checked {
-                Ok((entry, hash)) => {
+            let (entry, stored) = StoredRow::entry(row)?;
+            match entry.check_after(last, stored) {
+                Ok(()) => {
                     verified.rows = entry.seq;
-                    verified.head = hash;
+                    verified.head = stored;
                     at_us = entry.at_us;
                 }
                 Err(why) => {
@@ -195,22 +196,74 @@ pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
     }
 }
 
-fn entry(row: &SqliteRow) -> Result<(AuditEntry, Digest), StoreError> {
-    let seq = integer(row, "seq")?;
-    let at = At { table: "audit", id: &seq.to_string() };
-    let entry = AuditEntry {
-        seq: at.number(seq)?,
-        at_us: integer(row, "at")?,
-        kind: text(row, "kind")?,
-        actor_kind: text(row, "actor_kind")?,
-        actor_id: maybe_text(row, "actor_id")?,
-        actor_name: text(row, "actor_name")?,
-        request: maybe_text(row, "request_id")?,
-        action: maybe_text(row, "action")?,
-        target: maybe_text(row, "target")?,
-        detail: text(row, "detail")?,
-        previous: at.read(&text(row, "previous")?, Digest::parse)?,
-    };
-    let hash: String = row.try_get("hash")?;
-    Ok((entry, at.read(&hash, Digest::parse)?))
+/// Whether something happened that is recorded always.
+async fn has_history(read: &mut impl Read) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT EXISTS(SELECT 1 FROM person) OR EXISTS(SELECT 1 FROM request) AS happened",
+    )
+    .fetch_one(read.connection())
+    .await?;
+    Ok(integer(&row, "happened")? == 1)
+}
+
+/// A row that may have been damaged: what can be read of it is, so that it hides no other row.
+struct StoredRow<'r> {
+    row: &'r SqliteRow,
+    damage: Option<String>,
+}
+
+impl<'r> StoredRow<'r> {
+    /// The entry, and the hash that is stored with it.
+    fn entry(row: &'r SqliteRow) -> Result<(AuditEntry, Digest), StoreError> {
+        let mut stored = Self { row, damage: None };
+        let entry = AuditEntry {
+            seq: stored.place()?,
+            at_us: integer(row, "at")?,
+            kind: stored.text("kind")?,
+            actor_kind: stored.text("actor_kind")?,
+            actor_id: stored.maybe_text("actor_id")?,
+            actor_name: stored.text("actor_name")?,
+            request: stored.maybe_text("request_id")?,
+            action: stored.maybe_text("action")?,
+            target: stored.maybe_text("target")?,
+            detail: stored.text("detail")?,
+            previous: stored.digest("previous")?,
+            damage: None,
+        };
+        let hash = stored.digest("hash")?;
+        Ok((AuditEntry { damage: stored.damage, ..entry }, hash))
+    }
+
+    fn place(&mut self) -> Result<u64, StoreError> {
+        let seq = integer(self.row, "seq")?;
+        Ok(u64::try_from(seq).unwrap_or_else(|_negative| {
+            self.note("seq", &format!("{seq} is no place"));
+            0
+        }))
+    }
+
+    fn text(&mut self, column: &'static str) -> Result<String, StoreError> {
+        Ok(self.maybe_text(column)?.unwrap_or_default())
+    }
+
+    fn maybe_text(&mut self, column: &'static str) -> Result<Option<String>, StoreError> {
+        let Some(bytes): Option<Vec<u8>> = self.row.try_get(column)? else { return Ok(None) };
+        Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| {
+            self.note(column, "it is not UTF-8");
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        })))
+    }
+
+    fn digest(&mut self, column: &'static str) -> Result<Digest, StoreError> {
+        let text = self.text(column)?;
+        Ok(Digest::parse(&text).unwrap_or_else(|| {
+            self.note(column, &format!("`{text}` is no hash"));
+            Digest::ZERO
+        }))
+    }
+
+    /// The first damage is what is told.
+    fn note(&mut self, column: &'static str, why: &str) {
+        self.damage.get_or_insert_with(|| format!("`{column}`: {why}"));
+    }
 }

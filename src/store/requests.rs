@@ -23,14 +23,17 @@ mod list;
 mod load;
 mod pending;
 
-pub use active::{ActiveTarget, active, approvers, open_undo};
+pub use active::{
+    ActiveFilter, ActiveRow, ActiveSort, EndpointCommand, EndpointCommands, RequestOrigin, active,
+    approvers, commands, open_undo, origin,
+};
 pub use history::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
     same_open_ask, unknown_outcomes,
 };
 pub use list::{
-    RequestFilter, RequestSummary, approved, approved_count, dispatching, list, open, overdue,
-    reviews_due, undos, watched,
+    Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching, list, open,
+    overdue, queue, reviews_due, undos, watched,
 };
 pub use load::load;
 pub use pending::{Pending, pending};
@@ -270,7 +273,8 @@ async fn write_outcomes(
 ) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE request_endpoint
          SET attempt_id = $3, outcome = $4, outcome_code = $5, outcome_detail = $6, outcome_at = $7,
-             evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12
+             evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12,
+             ends_at = $13
          WHERE request_id = $1 AND endpoint_id = $2";
     let id = request.id.to_string();
     let at = At { table: "request_endpoint", id: &id };
@@ -293,10 +297,16 @@ async fn write_outcomes(
             .bind(moment(target.since))
             .bind(&target.doubt)
             .bind(moment(target.watch_until))
+            .bind(moment(ends_at(request, target)))
             .execute(tx.connection())
             .await?;
     }
     Ok(())
+}
+
+/// An undo is over when it is sent: its commands stand for nothing by themselves.
+const fn ends_at(request: &Request, target: &Target) -> Option<Time> {
+    if request.action.kind().is_undo() { target.since } else { target.ends }
 }
 
 async fn note_policies(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {

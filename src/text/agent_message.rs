@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::active_response::already_text;
 use crate::domain::{
-    action::with_count,
+    action::{ActionKind, with_count},
+    active_response::AlreadyActive,
     decision::{Decision, NOTHING_LEFT, Tally, Verdict},
     endpoint::{EndpointId, SkipReason},
     request::{Outcome, Proof, Request, State},
@@ -11,20 +13,53 @@ use crate::domain::{
 
 /// More endpoints than this are counted instead of listed.
 pub const LISTED_ENDPOINTS_MAX: usize = 50;
+/// What is active on more endpoints than this is left to the structured part.
+const SAID_MAX: usize = 3;
 const WAIT: &str = "Do not ask again; call wait_for_decision.";
-const TROUBLED: &str = " Something keeps Countersign from sending at the moment; troubles says what. \
-                        It goes on by itself: nothing needs to be asked again.";
 
-/// `looks`: whether somebody looks for the endpoints' own alerts. `troubled`: whether something keeps
-/// the broker from working.
-pub(crate) fn message(request: &Request, looks: bool, troubled: bool) -> String {
-    let troubled = if troubled { TROUBLED } else { "" };
+/// What keeps a request that may run from being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The kill switch stops it.
+    KillSwitch,
+    /// The broker's own database fails.
+    Database,
+    /// Its manager is not called at the moment.
+    Outage,
+}
+
+impl Obstacle {
+    /// What it is and how it ends.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::KillSwitch => {
+                "The kill switch keeps it from being sent; people release it, or nothing is sent \
+                 before its time runs out. Tell the user."
+            }
+            Self::Database => {
+                "The broker's database fails, so nothing is sent until somebody has seen to it. \
+                 Tell the user."
+            }
+            Self::Outage => {
+                "Something keeps Countersign from sending at the moment; troubles says what. It \
+                 goes on by itself: nothing needs to be asked again."
+            }
+        }
+    }
+}
+
+/// `looks`: whether somebody looks for the endpoints' own alerts.
+pub(crate) fn message(request: &Request, looks: bool, obstacle: Option<Obstacle>) -> String {
     match &request.state {
         State::Pending => pending(request),
-        State::Approved { .. } => format!("{}{troubled}{}", approved(request), skipped(request)),
-        State::Dispatching { .. } => {
-            format!("It is being sent to the manager now. {WAIT}{troubled}")
-        }
+        State::Approved { .. } => format!("{}{}", approved(request, obstacle), skipped(request)),
+        State::Dispatching { .. } => match obstacle {
+            None => format!("It is being sent to the manager now. {WAIT}"),
+            Some(obstacle) => format!(
+                "Its sending has begun; some of it may have been sent. {} {WAIT}",
+                obstacle.text()
+            ),
+        },
         State::Settled { .. } => settled(request, looks),
         State::Denied { .. } => denied(request),
         State::Rejected { .. } => "An analyst rejected it; ended.reason has the analyst's words. \
@@ -42,6 +77,20 @@ pub(crate) fn message(request: &Request, looks: bool, troubled: bool) -> String 
     }
 }
 
+/// What is active already, in as many sentences as there are different ones; none where nothing is.
+pub(crate) fn already_active(kind: ActionKind, met: &[AlreadyActive]) -> Option<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    for met in met {
+        let sentence = already_text(kind, met);
+        if sentences.len() >= SAID_MAX {
+            sentences.push("already_active has the other endpoints.".to_owned());
+            break;
+        }
+        sentences.push(sentence);
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
 fn pending(request: &Request) -> String {
     let needed = match request.decision.verdict {
         Verdict::Approval(least) => {
@@ -53,18 +102,20 @@ fn pending(request: &Request) -> String {
     format!("Waiting for an analyst. {WAIT}{needed} Nothing was sent so far.{skipped}")
 }
 
-fn approved(request: &Request) -> String {
+fn approved(request: &Request, obstacle: Option<Obstacle>) -> String {
     let by = if request.decision.tally == Tally::NONE {
         "Policy lets it run without people"
     } else {
         "People approved it"
     };
-    let held = if request.held_because.is_some() {
-        " It cannot be sent at the moment; held_because says why."
-    } else {
-        ""
+    let next = match obstacle {
+        Some(obstacle) => obstacle.text(),
+        None if request.held_because.is_some() => {
+            "It cannot be sent at the moment; held_because says why. It is tried again by itself."
+        }
+        None => return format!("{by}; it is about to be sent. {WAIT}"),
     };
-    format!("{by}; it is about to be sent. {WAIT}{held}")
+    format!("{by}. {next} {WAIT}")
 }
 
 fn denied(request: &Request) -> String {

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use super::visible::visible;
 use crate::domain::{
     Time,
     audit::{AuditEntry, UnreadableEntry},
@@ -47,19 +46,19 @@ pub struct EventText {
 }
 
 impl fmt::Display for AuditText {
-    /// One line for a terminal: what others wrote stands in quotes, and all of it can be seen.
+    /// One line: what others wrote stands in quotes. Who prints it makes it visible.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let EventText { summary, quote, .. } = match &self.event {
             Ok(event) => event,
-            Err(problem) => return f.write_str(&visible(&problem.to_string())),
+            Err(problem) => return write!(f, "{problem}"),
         };
         let actor = [self.actor_kind, &self.actor].into_iter().filter(|part| !part.is_empty());
         let actor = actor.collect::<Vec<_>>().join(" ");
-        write!(f, "{} {}", visible(&actor), visible(summary))?;
+        write!(f, "{actor} {summary}")?;
         if let Some(target) = self.target.as_ref().filter(|_| self.request.is_none()) {
-            write!(f, " ({})", visible(target))?;
+            write!(f, " ({target})")?;
         }
-        if quote.is_empty() { Ok(()) } else { write!(f, ": “{}”", visible(quote)) }
+        if quote.is_empty() { Ok(()) } else { write!(f, ": “{quote}”") }
     }
 }
 

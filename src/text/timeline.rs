@@ -7,7 +7,7 @@
 use crate::domain::{
     Time,
     audit::{AuditDetail, AuditEntry, UnreadableEntry},
-    endpoint::EndpointId,
+    endpoint::{Endpoint, EndpointId},
     evidence::Evidence,
     request::Request,
 };
@@ -49,9 +49,18 @@ pub struct TimelineEntry {
 /// `timeline` are the request's audit entries, oldest first. An entry that cannot be read is shown
 /// as that, since it may concern any of them.
 pub fn timelines(request: &Request, timeline: &[AuditEntry]) -> Vec<EndpointTimeline> {
-    let taking = request.targets.iter().map(|target| TimelineBuilder::new(&target.endpoint, false));
-    let skipped =
-        request.skipped.iter().map(|skipped| TimelineBuilder::new(&skipped.endpoint, true));
+    let taking = request.targets.iter().map(|target| &target.endpoint);
+    timelines_of(taking, request.skipped.iter().map(|skipped| &skipped.endpoint), timeline)
+}
+
+/// [`timelines`] of these endpoints alone: some that take part, and some that were left out.
+pub fn timelines_of<'a>(
+    taking: impl Iterator<Item = &'a Endpoint>,
+    skipped: impl Iterator<Item = &'a Endpoint>,
+    timeline: &[AuditEntry],
+) -> Vec<EndpointTimeline> {
+    let taking = taking.map(|endpoint| TimelineBuilder::new(endpoint, false));
+    let skipped = skipped.map(|endpoint| TimelineBuilder::new(endpoint, true));
     let mut builders: Vec<_> = taking.chain(skipped).collect();
     for entry in timeline {
         let event = Event::read(entry);

@@ -60,6 +60,24 @@ pub fn visible(text: &str) -> String {
     characters(text).map(|shown| shown.to_string()).collect()
 }
 
+/// [`visible`] for a line that we laid out ourselves: its spaces stand as they are.
+pub fn visible_line(line: &str) -> String {
+    line.split(' ').map(visible).collect::<Vec<_>>().join(" ")
+}
+
+/// JSON that a terminal may show: what would not show as itself is written as `\u202e`. Programs
+/// read the same from it.
+pub fn visible_json(json: &serde_json::Value) -> String {
+    let escape = |unit: &u16| format!("\\u{unit:04x}");
+    let shown = |c: char| {
+        if prints(c) || c == '‹' {
+            return c.to_string();
+        }
+        c.encode_utf16(&mut [0; 2]).iter().map(escape).collect()
+    };
+    json.to_string().chars().map(shown).collect()
+}
+
 fn is_mark(c: char) -> bool {
     use Category::{EnclosingMark, NonspacingMark, SpacingMark};
     !c.is_ascii() && matches!(get_general_category(c), NonspacingMark | SpacingMark | EnclosingMark)
@@ -114,5 +132,14 @@ mod tests {
     fn terminal_output_contains_no_control_character() {
         assert_eq!(visible("a\u{1B}[31mred\r\nb"), "a‹U+001B›[31mred‹U+000D›‹U+000A›b");
         assert_eq!(visible("Grüße, 封鎖した"), "Grüße, 封鎖した");
+        assert_eq!(visible_line("  a\r  b\n "), "  a‹U+000D›  b‹U+000A› ");
+    }
+
+    #[test]
+    fn visible_json_reads_as_the_same_value() {
+        let value = serde_json::json!({ "a\u{9b}": "\u{1b}\u{7f}\u{202e}\u{e0041} ü ‹" });
+        let shown = visible_json(&value);
+        assert_eq!(shown, r#"{"a\u009b":"\u001b\u007f\u202e\udb40\udc41 ü ‹"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 }

@@ -6,7 +6,7 @@ mod made_up;
 mod texts;
 
 use askama::Template;
-use chrono::TimeDelta;
+
 use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, undo};
 
 use super::{
@@ -17,19 +17,22 @@ use super::{
     http::assets,
     layout::page::Layout,
     lists::{
-        active_responses::ActiveResponsesPage,
+        active_responses::{self, ActiveResponsesPage, ActiveResponsesQuery},
         audit::{AuditFilters, AuditPage},
         inbox::InboxTemplate,
         requests::{self, RequestsPage},
     },
-    request::page::{RequestPage, Viewer},
+    request::{
+        page::{RequestPage, Viewer},
+        shown::{Shown, ShownQuery},
+    },
 };
 use crate::{
     broker::{
         notifications::ChannelState,
         queries::{
-            ActiveTarget, ChannelActivity, Health, RequestSummary, Verified,
-            active_responses::ActiveResponse,
+            ActiveRow, ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
+            active_responses::{ActiveRequest, ActiveResponse},
             inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
             system::{ManagerStatus, SystemStatus},
             view::{Permission, RequestView},
@@ -37,7 +40,9 @@ use crate::{
         requests::undo::UndoOption,
     },
     domain::{
+        Time,
         action::{Action, ActionKind, Term},
+        active_response::{AlreadyActive, Forecast, RestsOn},
         actor::Role,
         digest::Digest,
         endpoint::EndpointId,
@@ -68,7 +73,28 @@ fn view(request: Request, approve: Permission) -> RequestView {
         (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    RequestView { request, agent: agent(), owner, permissions, bodies, timeline, undo, undos }
+    let other =
+        RestsOn { request: id(5), agent: agent().id, asked_by: HOSTILE.to_owned(), certain: false };
+    let met = AlreadyActive {
+        endpoint: EndpointId::parse("001").unwrap(),
+        name: HOSTILE.to_owned(),
+        since: Some(at(2)),
+        ends: Some(at(9)),
+        rests_on: vec![other.clone()],
+        forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
+    };
+    RequestView {
+        request,
+        agent: agent(),
+        owner,
+        permissions,
+        bodies,
+        timeline,
+        active: if settled { Vec::new() } else { vec![met] },
+        undo,
+        undo_also_lifts: if settled { vec![other] } else { Vec::new() },
+        undos,
+    }
 }
 
 fn layout(title: &str, here: &'static str) -> Layout {
@@ -82,7 +108,10 @@ fn layout(title: &str, here: &'static str) -> Layout {
 fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
     let layout = layout(&request.effect(), "/requests");
     let viewer = Viewer { id: me, role: Role::Senior };
-    RequestPage::new(layout, view(request, approve), viewer, at(8))
+    let view = view(request, approve);
+    let query = ShownQuery::default();
+    let shown = Shown::of(&view.request, view.timeline.len(), &query).unwrap();
+    RequestPage::new(layout, view, shown, (viewer, at(8)))
 }
 
 fn own_agent() -> Permission {
@@ -118,8 +147,10 @@ fn requests() -> RequestsPage {
         deadline: at(30),
         approvals: 1,
         counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0] },
+        held_because: (number == 1).then(|| "the manager paris does not answer".to_owned()),
     };
     let found = (1..=50).map(|number| match number % 3 {
+        _ if number == 1 => summary(number, State::Approved { use_by: at(40) }),
         0 => summary(number, State::Settled { at: at(1) }),
         1 => summary(number, State::Pending),
         _ => summary(number, State::Denied { at: at(1) }),
@@ -132,31 +163,44 @@ fn requests() -> RequestsPage {
 }
 
 fn in_force() -> ActiveResponsesPage {
-    let one = |number: u128, endpoint: &str, outcome, term: Term| ActiveTarget {
-        request: id(number),
-        manager: "wazuh-1".to_owned(),
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
-        term,
-        endpoint: EndpointId::parse(endpoint).unwrap(),
-        name: HOSTILE.to_owned(),
+    let request = |number: u128, outcome, approvers, undo| ActiveRequest {
+        id: id(number),
         outcome,
-        since: at(5),
-        ends: term.seconds().map(|seconds| at(5) + TimeDelta::seconds(seconds.into())),
+        origin: RequestOrigin { asked_by: HOSTILE.to_owned(), reason: HOSTILE.to_owned() },
+        approvers,
+        undo,
     };
-    let standing = |places, approvers, undo| ActiveResponse { places, approvers, undo };
-    let timed = vec![
-        one(2, "001", "sent", Term::Seconds(600)),
-        one(2, "002", "unknown", Term::Seconds(600)),
-    ];
+    let active = |endpoint: &str, ends: Option<Time>, requests: Vec<ActiveRequest>| {
+        let row = ActiveRow {
+            manager: "wazuh-1".to_owned(),
+            action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
+            endpoint: EndpointId::parse(endpoint).unwrap(),
+            name: HOSTILE.to_owned(),
+            since: at(5),
+            ends,
+            rests_on: Vec::new(),
+        };
+        ActiveResponse { row, requests }
+    };
+    let approvers = vec![("bob".to_owned(), false), ("carol".to_owned(), true)];
     let found = vec![
-        standing(timed, vec![("bob".to_owned(), false), ("carol".to_owned(), true)], None),
-        standing(
-            vec![one(1, "003", "confirmed", Term::Permanent)],
-            Vec::new(),
-            Some((id(9), StateName::Pending)),
+        active(
+            "001",
+            Some(at(605)),
+            vec![request(2, "sent", approvers, None), request(3, "unknown", Vec::new(), None)],
+        ),
+        active(
+            "003",
+            None,
+            vec![request(1, "confirmed", Vec::new(), Some((id(9), StateName::Pending)))],
         ),
     ];
-    ActiveResponsesPage::new(layout("Active responses", "/in-force"), &found, true, at(8))
+    let empty = ActiveResponsesPage::new(
+        layout("Active responses", "/in-force"),
+        ActiveResponsesQuery::default(),
+        None,
+    );
+    ActiveResponsesPage { rows: active_responses::rows(&found, true, at(8)), ..empty }
 }
 
 fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {
@@ -248,6 +292,9 @@ fn pages() -> Vec<(&'static str, String)> {
     impossible.view.undo = UndoOption::Impossible {
         why: "This cannot be undone through Wazuh: remove the rule on the endpoint.".to_owned(),
     };
+    let mut many = settled();
+    many.targets = many.targets.into_iter().cycle().take(60).collect();
+    let many = request_page(many, Permission::Now, id(2));
     let settled = request_page(settled(), Permission::Now, id(2));
     let undo = request_page(undo(), Permission::Now, id(3));
     [
@@ -256,6 +303,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("request-voted", voted.render()),
         ("request-barred", barred.render()),
         ("request-settled", settled.render()),
+        ("request-many", many.render()),
         ("request-undo", undo.render()),
         ("request-impossible", impossible.render()),
         ("requests", requests().render()),

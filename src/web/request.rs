@@ -1,5 +1,6 @@
 //! One request: its page, and the forms on it.
 
+mod already_active;
 pub(super) mod approve_identical;
 pub(super) mod break_glass;
 pub(super) mod decide;
@@ -7,3 +8,5 @@ pub(super) mod endpoint;
 mod form;
 pub(super) mod page;
 pub(super) mod resolve;
+mod sections;
+pub(super) mod shown;

@@ -34,8 +34,8 @@ test("a lead on call breaks the glass, and somebody else reviews it", async () =
   await carol.locator("#review", { hasText: "somebody else must review it" }).waitFor();
   await shows(carol.locator("#review form"), 0);
   await scene.open(bob, "/in-force");
-  const standing = bob.locator(".standing", { has: bob.locator(`a[href="${place}"]`) });
-  await standing.locator("dd", { hasText: "carol (broke the glass)" }).waitFor();
+  const active = bob.locator("tbody tr", { has: bob.locator(`a[href="${place}"]`) });
+  await active.locator("td", { hasText: "carol (broke the glass)" }).waitFor();
   await scene.open(bob, "/");
   await bob.click(`a[href="${place}#review"]`);
   await bob.fill("#review-comment", "it was right: the account was taken over");

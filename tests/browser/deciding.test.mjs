@@ -77,10 +77,10 @@ test("an active response names who allowed it, and the way to lift it", async ()
   await bob.click("button.approve");
   await badge(bob, "settled");
   await scene.open(bob, "/in-force");
-  const card = bob.locator(".standing", { has: bob.locator(`a[href="${place}"]`) });
-  await card.locator("dd", { hasText: "bob" }).waitFor();
-  const nobody = bob.locator(".standing", { hasText: "policy; no approval was required" });
+  const active = bob.locator("tbody tr", { has: bob.locator(`a[href="${place}"]`) });
+  await active.locator("td", { hasText: "bob" }).waitFor();
+  const nobody = bob.locator("tbody tr", { hasText: "policy; no approval was required" });
   await shows(nobody, 1);
-  await card.locator("a.lift").click();
+  await active.locator("a.lift").click();
   await bob.locator("#undo").waitFor();
 });

@@ -4,6 +4,7 @@
 pub(crate) mod fake_server;
 mod fixtures;
 mod second_driver;
+mod secret_files;
 mod settings;
 pub(crate) mod tls;
 mod wazuh;

@@ -38,12 +38,7 @@ impl Story {
     async fn approve(&self, url: &str, id: &str) {
         let mut bob = PersonClient::stranger(url);
         bob.try_sign_in("bob", PASSWORD).await;
-        let page = bob.get("/password").await;
-        let mut fields = page.form("/password").expect("bob must change his password");
-        for (name, value) in [("old", PASSWORD), ("new", NEW_PASSWORD), ("again", NEW_PASSWORD)] {
-            fields.insert(name.to_owned(), value.to_owned());
-        }
-        bob.post("/password", &fields).await;
+        bob.choose_password(PASSWORD, NEW_PASSWORD).await;
         Self::approve_again(url, id).await;
     }
 

@@ -1,6 +1,7 @@
 //! The documents and the source, held against what the code does.
 
 pub(crate) mod imports;
+mod log_messages;
 mod security;
 mod states;
 mod test_names;

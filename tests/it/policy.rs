@@ -17,6 +17,7 @@ use countersign::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod confidence;
 mod decision_matrix;
 mod invalid_sets;
 mod multiple_endpoints;
@@ -103,6 +104,8 @@ fn question() -> PolicyQuestion {
         open_requests: 0,
         asks_last_minute: 0,
         rejected_seconds_ago: None,
+        already_active: false,
+        would_shorten: false,
         now: "2026-02-16T12:00:00Z".parse().unwrap(),
         business_hours: true,
         tally: Tally::NONE,
@@ -187,6 +190,10 @@ fn failing_case_shows_expected_and_actual_answer() {
 #[test]
 fn malformed_case_is_refused_with_file_and_place() {
     for (case, said) in [
+        (
+            r#"{ "name": "x", "expect": { "answer": "run", "policies": [] } }"#,
+            "does not hold a list of valid test cases, `[ { … }, … ]`",
+        ),
         (r#"[{ "name": "x", "decide": { "skope": 1 }, "expect": {} }]"#, "unknown field `skope`"),
         (
             r#"[{ "name": "x", "expect": { "answer": "run", "policies": [] } }]"#,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -192,7 +193,8 @@ impl Simulator {
     /// Changes a user's rights, which revokes the user's tokens.
     pub fn set_rights(&self, user: &str, rights: Rights) {
         let mut world = self.world();
-        world.logins.revoke(Some(user));
+        let now = world.now();
+        world.logins.revoke(Some(user), now);
         if let Some(user) = world.settings.users.iter_mut().find(|known| known.name == user) {
             user.rights = rights;
         }
@@ -200,7 +202,14 @@ impl Simulator {
 
     /// Revokes all tokens, like `PUT /security/user/revoke`.
     pub fn revoke_tokens(&self) {
-        self.world().logins.revoke(None);
+        let mut world = self.world();
+        let now = world.now();
+        world.logins.revoke(None, now);
+    }
+
+    /// From now on the simulator's clock is this one, plus what it was moved by.
+    pub fn follow(&self, clock: impl Fn() -> DateTime<Utc> + Send + 'static) {
+        self.world().follow(Box::new(clock));
     }
 
     /// Moves the simulator's clock forward: tokens age, rate limits reset, timed blocks end.

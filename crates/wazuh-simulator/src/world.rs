@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) held: HashSet<String>,
     /// The offset of the simulator's clock.
     moved: TimeDelta,
+    /// Another clock than this machine's.
+    followed: Option<Box<dyn Fn() -> DateTime<Utc> + Send>>,
     /// The start of the rate limit's window, and the requests in it.
     window: Option<(DateTime<Utc>, u32)>,
 }
@@ -103,6 +105,7 @@ impl World {
             rules: Rules::default(),
             held: HashSet::new(),
             moved: TimeDelta::zero(),
+            followed: None,
             window: None,
             settings,
         };
@@ -113,7 +116,11 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        clock::now() + self.moved
+        self.followed.as_ref().map_or_else(clock::now, |clock| clock()) + self.moved
+    }
+
+    pub(crate) fn follow(&mut self, clock: Box<dyn Fn() -> DateTime<Utc> + Send>) {
+        self.followed = Some(clock);
     }
 
     /// Makes the indexer fall behind, or catch up.

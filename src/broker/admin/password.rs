@@ -8,7 +8,7 @@ use argon2::{
 use crate::{
     broker::BrokerError,
     clock::Clock,
-    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
+    domain::actor::{PASSWORD_CHARS_MAX, password_length_allowed},
 };
 
 /// A hash of the usual cost that no password gives.
@@ -16,12 +16,7 @@ pub(super) const UNMATCHABLE: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAA
                            AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 pub(super) fn check_strength(password: &str) -> Result<(), BrokerError> {
-    let length = password.chars().count();
-    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
-        Ok(())
-    } else {
-        Err(BrokerError::WeakPassword)
-    }
+    if password_length_allowed(password) { Ok(()) } else { Err(BrokerError::WeakPassword) }
 }
 
 /// Hashes with argon2id, 19 MiB and two passes (the default of OWASP's password storage sheet).

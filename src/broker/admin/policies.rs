@@ -10,18 +10,22 @@ use crate::{
         actor::Actor,
         audit::{
             AuditDetail, AuditEvent,
-            detail::{request::RefusalFacts, system::PolicySetFacts},
+            detail::{
+                request::RefusalFacts,
+                system::{PolicySetFacts, ReevaluationFacts},
+            },
         },
         digest::Digest,
         facts::{Resource, Verb},
         id::RequestId,
+        len_u64,
         lifecycle::Refusal,
     },
     policy::{
         Engine, PolicyError, PolicyText,
         cases::{self, CaseResult},
     },
-    store::{StoreError, accounts, audit, requests, system},
+    store::{Read, StoreError, accounts, audit, requests, system},
 };
 
 /// Loads a policy set and runs its test cases: a set that fails one is no set.
@@ -96,7 +100,7 @@ impl Broker {
             .map(|policy| policy.text.as_str())
             .collect::<Vec<_>>()
             .join("\n");
-        let policies = u64::try_from(engine.policies().len()).unwrap_or(u64::MAX);
+        let policies = len_u64(engine.policies().len());
         let facts = PolicySetFacts { before, policies };
         let detail = AuditDetail::PolicyActivated(facts);
         let event = &AuditEvent::new(actor.clone(), Some(hash.to_string()), detail);
@@ -111,19 +115,53 @@ impl Broker {
             })
             .await?;
         self.set_engine(engine);
-        let open = requests::open(&mut self.store().reader().await?).await?;
-        for id in open {
-            self.redecide(id, "the policy set changed").await?;
+        self.reevaluate_open(actor, hash).await
+    }
+
+    /// Asks the active set about every open request. Those whose answer changed are written, each
+    /// with its event, and one event sums up.
+    async fn reevaluate_open(&self, actor: &Actor, hash: Digest) -> Result<(), BrokerError> {
+        const CAUSE: &str = "the policy set changed";
+        let mut reader = self.store().reader().await?;
+        let open = requests::open(&mut reader).await?;
+        if open.is_empty() {
+            return Ok(());
         }
+        let mut changed = Vec::new();
+        for id in &open {
+            if self.would_redecide(&mut reader, *id, CAUSE).await? {
+                changed.push(*id);
+            }
+        }
+        drop(reader);
+        for id in &changed {
+            self.redecide(*id, CAUSE).await?;
+        }
+        let facts =
+            ReevaluationFacts { open: len_u64(open.len()), changed: len_u64(changed.len()) };
+        let detail = AuditDetail::PolicyReevaluated(facts);
+        self.record(&AuditEvent::new(actor.clone(), Some(hash.to_string()), detail)).await?;
         Ok(())
     }
 
-    /// Decides an open request again, with the votes that stand.
-    pub(in crate::broker) async fn redecide(
+    /// Whether policy's answer about a request is another one by now. A look alone: every write
+    /// wakes all who wait for news.
+    async fn would_redecide(
         &self,
+        reader: &mut impl Read,
         id: RequestId,
         cause: &str,
-    ) -> Result<(), BrokerError> {
+    ) -> Result<bool, BrokerError> {
+        let now = self.clock().now();
+        let request = requests::load(reader, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent =
+            accounts::agent_by_id(reader, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let fresh = self.decide(reader, &request, &agent, now).await?;
+        Ok(request.redecide(fresh, cause).is_ok_and(|transition| transition.is_some()))
+    }
+
+    /// Decides an open request again, with the votes that stand.
+    async fn redecide(&self, id: RequestId, cause: &str) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {

@@ -13,8 +13,10 @@ use crate::{
         execution::{
             order::{DispatchContext, mark_reverted},
             progress::Progress,
+            queue::QueueHead,
             recheck::{Recheck, recheck},
         },
+        requests::active_ends::update_ends,
     },
     connector::{Connector, DispatchResult},
     domain::{
@@ -50,8 +52,10 @@ impl Broker {
         self.store().sound()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
-        let Some(request) = self.next_approved(manager).await? else {
-            return Ok(Progress::Idle);
+        let request = match self.next_approved(manager).await? {
+            QueueHead::Next(request) => *request,
+            QueueHead::Stopped => return Ok(Progress::Stopped),
+            QueueHead::Empty => return Ok(Progress::Idle),
         };
         let span = tracing::info_span!("request", request.id = %request.id);
         self.execute(request, connector).instrument(span).await
@@ -70,7 +74,7 @@ impl Broker {
         let resolved = connector.resolve(&ids, &request.action, request.term, now).await;
         let inventory = match resolved {
             Ok(inventory) => inventory,
-            Err(error) => return self.hold(id, error.to_string()).await,
+            Err(error) => return self.hold(request, error.lasting()).await,
         };
         let lost = match recheck(&request, &inventory) {
             Recheck::Disconnected(lost) => lost,
@@ -82,7 +86,7 @@ impl Broker {
         failpoint::reached("before the claim").await;
         let ground = DispatchContext { connector, inventory };
         match self.claim(id, &lost, &ground).await? {
-            ClaimResult::Frozen => Ok(Progress::Idle),
+            ClaimResult::Frozen => Ok(Progress::Stopped),
             ClaimResult::Moved => Ok(Progress::Moved(id)),
             ClaimResult::Sent(permit) => {
                 failpoint::reached("after the claim").await;
@@ -242,6 +246,7 @@ impl Broker {
                 let (transition, permit) = request.answered(attempt, report, next, now)?;
                 let request = requests::advance(tx, transition, now).await?;
                 mark_reverted(tx, &request, report, now).await?;
+                update_ends(tx, &request, report.confirm_within, now).await?;
                 failpoint::reached("in the answer").await;
                 Ok(match (permit, request.state) {
                     (Some(permit), _) => AnswerStep::Next(permit),

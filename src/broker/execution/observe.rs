@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, requests::active_ends::update_ends},
     domain::{
         Time,
         evidence::{Sighting, Watched},
@@ -69,9 +69,12 @@ impl Broker {
                         request = requests::advance(tx, seen, now).await?;
                         learnt = true;
                     }
-                    if let Some(missed) = request.evidence_missed(within, now) {
-                        requests::advance(tx, missed, now).await?;
+                    if let Some(missed) = request.clone().evidence_missed(within, now) {
+                        request = requests::advance(tx, missed, now).await?;
                         learnt = true;
+                    }
+                    if learnt {
+                        update_ends(tx, &request, within, now).await?;
                     }
                     Ok(learnt)
                 })

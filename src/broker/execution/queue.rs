@@ -1,31 +1,87 @@
 //! The queue of approved requests: the next one, and the ways to leave it unsent.
 
+use std::collections::BTreeMap;
+
 use super::progress::Progress;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
         endpoint::EndpointId,
         id::RequestId,
+        kill_switch::{Extent, Freeze},
         lifecycle::{Refusal, Transition},
-        request::Request,
+        request::{Request, StateName},
     },
-    store::{requests, system},
+    store::{
+        Read, StoreError,
+        requests::{self, Queued},
+        system,
+    },
 };
 
+/// What a manager's queue of approved requests begins with.
+pub(super) enum QueueHead {
+    /// The oldest one that the kill switch does not stop.
+    Next(Box<Request>),
+    /// The kill switch stops all of them.
+    Stopped,
+    /// There is none.
+    Empty,
+}
+
 impl Broker {
-    /// The oldest approved request of a manager that the kill switch does not stop.
-    pub(super) async fn next_approved(
-        &self,
-        manager: &str,
-    ) -> Result<Option<Request>, BrokerError> {
+    pub(super) async fn next_approved(&self, manager: &str) -> Result<QueueHead, BrokerError> {
         let mut reader = self.store().reader().await?;
-        for id in requests::approved(&mut reader, manager).await? {
-            let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
-            if !system::stopped(&mut reader, &request).await? {
-                return Ok(Some(request));
-            }
+        let freezes = system::frozen(&mut reader).await?;
+        let queue = requests::queue(&mut reader).await?;
+        let free = |one: &&Queued| one.manager == manager && stop(&freezes, one).is_none();
+        if let Some(next) = queue.iter().find(free) {
+            let request = requests::load(&mut reader, next.id).await?;
+            return Ok(QueueHead::Next(Box::new(request.ok_or(BrokerError::NotFound)?)));
         }
-        Ok(None)
+        let stopped = queue.iter().any(|one| one.manager == manager);
+        Ok(if stopped { QueueHead::Stopped } else { QueueHead::Empty })
+    }
+
+    /// Why approved requests are not being sent: each with the reason that holds now. The worker
+    /// writes down what keeps it from claiming the first of a queue; that keeps all behind it
+    /// waiting too, and is read from there, not written down for each.
+    pub(in crate::broker) async fn holds(
+        &self,
+        read: &mut impl Read,
+    ) -> Result<BTreeMap<RequestId, String>, StoreError> {
+        let broken = self.store().sound().err().map(|error| error.to_string());
+        let freezes = system::frozen(read).await?;
+        let busy = requests::busy_managers(read).await?;
+        let queue = requests::queue(read).await?;
+        let why = |one: &Queued| {
+            if let Some(broken) = &broken {
+                return Some(broken.clone());
+            }
+            if let Some(extent) = stop(&freezes, one) {
+                return Some(format!("the kill switch stops {extent}"));
+            }
+            if busy.contains(&one.manager) {
+                let manager = &one.manager;
+                return Some(format!(
+                    "another request is being sent to the manager {manager}, one after the other"
+                ));
+            }
+            let head =
+                |other: &&Queued| other.manager == one.manager && stop(&freezes, other).is_none();
+            queue.iter().find(head)?.held_because.clone()
+        };
+        Ok(queue.iter().filter_map(|one| Some((one.id, why(one)?))).collect())
+    }
+
+    /// A request with the reason why it is not being sent, as it is now.
+    pub async fn with_hold(&self, request: Request) -> Result<Request, BrokerError> {
+        let held_because = if request.state.name() == StateName::Approved {
+            self.holds(&mut self.store().reader().await?).await?.remove(&request.id)
+        } else {
+            None
+        };
+        Ok(Request { held_because, ..request })
     }
 
     /// Whether the kill switch stops a request, read just now.
@@ -35,8 +91,17 @@ impl Broker {
         Ok(system::stopped(&mut reader, &request).await?)
     }
 
-    pub(super) async fn hold(&self, id: RequestId, why: String) -> Result<Progress, BrokerError> {
-        self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
+    /// Writes down why a request cannot be claimed, where that is not known yet: every write wakes
+    /// all who wait for news.
+    pub(super) async fn hold(
+        &self,
+        request: Request,
+        why: String,
+    ) -> Result<Progress, BrokerError> {
+        let id = request.id;
+        if request.hold(why.clone()).is_some() {
+            self.advance(id, |request| Ok(request.hold(why.clone()))).await?;
+        }
         Ok(Progress::Held(why))
     }
 
@@ -83,4 +148,10 @@ impl Broker {
             })
             .await
     }
+}
+
+/// What the kill switch stops, where that is this request.
+fn stop<'a>(freezes: &'a [Freeze], one: &Queued) -> Option<&'a Extent> {
+    let covers = |extent: &&Extent| extent.covers(&one.manager, one.action, one.agent.as_deref());
+    freezes.iter().map(|freeze| &freeze.extent).find(covers)
 }

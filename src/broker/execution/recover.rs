@@ -1,7 +1,7 @@
 //! At the start: what an earlier run left is closed.
 
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, requests::active_ends::update_ends},
     domain::{
         actor::Actor,
         audit::{AuditDetail, AuditEvent, detail::system::StartFacts},
@@ -48,7 +48,8 @@ impl Broker {
                             requests::load(tx, *id).await?.ok_or(BrokerError::NotFound)?;
                         let within = self.confirm_within(&request.manager);
                         let transition = request.recover(within, now)?;
-                        requests::advance(tx, transition, now).await?;
+                        let request = requests::advance(tx, transition, now).await?;
+                        update_ends(tx, &request, within, now).await?;
                         Ok::<_, BrokerError>(())
                     })
                 })

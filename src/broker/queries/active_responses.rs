@@ -1,17 +1,33 @@
-//! What may be in force now.
+//! What may be active now.
 
 use super::view::PAGE_ROWS;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{facts::Verb, id::RequestId, request::StateName},
-    store::requests::{self, ActiveTarget},
+    store::{
+        Read, StoreError,
+        requests::{self, ActiveFilter, ActiveRow, RequestOrigin},
+    },
 };
 
-/// A request whose response may be in force now.
+/// A response that is active on an endpoint, or may be.
 #[derive(Debug, Clone)]
 pub struct ActiveResponse {
-    /// Where it may be in force; at least one.
-    pub places: Vec<ActiveTarget>,
+    /// Where it is active, since when and until when.
+    pub row: ActiveRow,
+    /// The requests that it rests on, oldest first; at least one.
+    pub requests: Vec<ActiveRequest>,
+}
+
+/// A request that an active response rests on.
+#[derive(Debug, Clone)]
+pub struct ActiveRequest {
+    /// The request.
+    pub id: RequestId,
+    /// What is known of it on the endpoint.
+    pub outcome: &'static str,
+    /// Who asked for it, and why.
+    pub origin: RequestOrigin,
     /// The names of the people who approved it, and whether they broke the glass; nobody where
     /// nobody had to.
     pub approvers: Vec<(String, bool)>,
@@ -20,25 +36,45 @@ pub struct ActiveResponse {
 }
 
 impl Broker {
-    /// What may be in force now, the newest request first, at most [`PAGE_ROWS`] requests; where
-    /// `before` is given, only those asked before it.
+    /// A page of what may be active now: at most [`PAGE_ROWS`] rows, after those of `page` pages
+    /// before it. The second part says whether there are more.
     pub async fn active_responses(
         &self,
         who: &SignedIn,
-        before: Option<RequestId>,
-    ) -> Result<Vec<ActiveResponse>, BrokerError> {
+        filter: &ActiveFilter,
+        page: u32,
+    ) -> Result<(Vec<ActiveResponse>, bool), BrokerError> {
         self.authorize_read(who, Verb::View)?;
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
-        let rows = requests::active(&mut reader, now, before, PAGE_ROWS).await?;
+        let window = (page.saturating_mul(PAGE_ROWS), PAGE_ROWS + 1);
+        let mut rows = requests::active(&mut reader, filter, window, now).await?;
+        let shown = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+        let more = rows.len() > shown;
+        rows.truncate(shown);
+        let mut known: Vec<ActiveRequest> = Vec::new();
         let mut found = Vec::new();
-        for places in rows.chunk_by(|one, other| one.request == other.request) {
-            let Some(request) = places.first().map(|place| place.request) else { continue };
-            found.push(ActiveResponse {
-                places: places.to_vec(),
-                approvers: requests::approvers(&mut reader, request).await?,
-                undo: requests::open_undo(&mut reader, request).await?,
-            });
+        for row in rows {
+            let mut requests = Vec::new();
+            for (id, outcome) in &row.rests_on {
+                let request = match known.iter().find(|known| known.id == *id) {
+                    Some(known) => known.clone(),
+                    None => active_request(&mut reader, *id).await?,
+                };
+                known.push(request.clone());
+                requests.push(ActiveRequest { outcome, ..request });
+            }
+            found.push(ActiveResponse { row, requests });
         }
-        Ok(found)
+        Ok((found, more))
     }
+}
+
+async fn active_request(read: &mut impl Read, id: RequestId) -> Result<ActiveRequest, StoreError> {
+    Ok(ActiveRequest {
+        id,
+        outcome: "",
+        origin: requests::origin(read, id).await?,
+        approvers: requests::approvers(read, id).await?,
+        undo: requests::open_undo(read, id).await?,
+    })
 }

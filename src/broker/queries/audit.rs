@@ -25,6 +25,18 @@ impl Broker {
         self.authorize_read(who, Verb::ViewAudit)?;
         self.unchecked().audit(&who.actor(), filter, before, PAGE_ROWS).await
     }
+
+    /// The audit entry at this place; none where there is none.
+    pub async fn audit_entry(
+        &self,
+        who: &SignedIn,
+        seq: u64,
+    ) -> Result<Option<AuditEntry>, BrokerError> {
+        self.authorize_read(who, Verb::ViewAudit)?;
+        let (all, after) = (AuditFilter::default(), Some(seq.saturating_add(1)));
+        let found = self.unchecked().audit(&who.actor(), &all, after, 1).await?;
+        Ok(found.into_iter().find(|entry| entry.seq == seq))
+    }
 }
 
 impl Unchecked {

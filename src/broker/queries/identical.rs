@@ -16,7 +16,7 @@ use crate::{
 
 impl Broker {
     /// The waiting requests of the lowest tier that ask for the same as this one and that this
-    /// person may approve, oldest deadline first, at most [`TOGETHER_MAX`].
+    /// person may approve, earliest deadline first, at most [`TOGETHER_MAX`].
     pub async fn identical_requests(
         &self,
         who: &SignedIn,

@@ -37,7 +37,7 @@ pub struct InboxPage {
     pub others: InboxSection,
 }
 
-/// One page of groups, the one with the oldest deadline first.
+/// One page of groups, the one with the earliest deadline first.
 #[derive(Debug, Clone, Default)]
 pub struct InboxSection {
     /// How many requests there are, on this page and all others.
@@ -51,7 +51,7 @@ pub struct InboxSection {
 /// Requests for the same action on the same target, whoever asked and on whatever endpoints.
 #[derive(Debug, Clone)]
 pub struct InboxGroup {
-    /// The first of them, oldest deadline first.
+    /// The first of them, earliest deadline first.
     pub members: Vec<PendingItem>,
     /// How many there are beside these.
     pub more: usize,
@@ -95,7 +95,7 @@ impl FromStr for Cursor {
 type PendingRow = (Pending, Permission);
 
 impl Broker {
-    /// What waits for people, oldest deadline first: of each pile the page after a place.
+    /// What waits for people, earliest deadline first: of each pile the page after a place.
     pub async fn inbox(
         &self,
         who: &SignedIn,
@@ -172,7 +172,7 @@ struct RowGroup {
     members: Vec<PendingRow>,
 }
 
-/// Puts together what belongs together, at the place of the oldest deadline.
+/// Puts together what belongs together, at the place of the earliest deadline.
 fn group_rows(asked: Vec<PendingRow>) -> Vec<RowGroup> {
     let mut index: HashMap<Action, usize> = HashMap::new();
     let mut heaps: Vec<RowGroup> = Vec::new();

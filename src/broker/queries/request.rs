@@ -82,7 +82,22 @@ impl Broker {
         limit: u32,
     ) -> Result<Vec<RequestSummary>, BrokerError> {
         let filter = RequestFilter { agent: Some(agent.id), ..filter.clone() };
-        Ok(requests::list(&mut self.store().reader().await?, &filter, limit).await?)
+        self.list(&filter, limit).await
+    }
+
+    /// Requests with the reasons why approved ones are not being sent, as they are now.
+    async fn list(
+        &self,
+        filter: &RequestFilter,
+        limit: u32,
+    ) -> Result<Vec<RequestSummary>, BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let mut found = requests::list(&mut reader, filter, limit).await?;
+        let mut holds = self.holds(&mut reader).await?;
+        for summary in &mut found {
+            summary.held_because = holds.remove(&summary.id);
+        }
+        Ok(found)
     }
 
     /// One request, for a person.
@@ -108,7 +123,10 @@ impl Broker {
         }
         // The manager may be slow, and there are few readers.
         drop(reader);
+        let request = self.with_hold(request).await?;
         let undo = self.undo_option(&request).await;
+        let active = self.active_before(&request).await?;
+        let undo_also_lifts = self.undo_also_lifts(&request).await?;
         Ok(RequestView {
             request,
             agent,
@@ -116,7 +134,9 @@ impl Broker {
             permissions: permissions.into(),
             bodies,
             timeline,
+            active,
             undo,
+            undo_also_lifts,
             undos,
         })
     }
@@ -148,6 +168,6 @@ impl Broker {
         filter: &RequestFilter,
     ) -> Result<Vec<RequestSummary>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        Ok(requests::list(&mut self.store().reader().await?, filter, PAGE_ROWS).await?)
+        self.list(filter, PAGE_ROWS).await
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     broker::{Broker, BrokerError, SignedIn, requests::undo::UndoOption},
     domain::{
+        active_response::{AlreadyActive, RestsOn},
         actor::{Agent, Person},
         audit::AuditEntry,
         facts::{Resource, Verb},
@@ -29,8 +30,12 @@ pub struct RequestView {
     pub bodies: Vec<Body>,
     /// Its audit entries, oldest first.
     pub timeline: Vec<AuditEntry>,
+    /// What is active already on its endpoints, while it is not sent.
+    pub active: Vec<AlreadyActive>,
     /// What can be said beforehand about taking it back.
     pub undo: UndoOption,
+    /// The other requests that taking it back would lift with it.
+    pub undo_also_lifts: Vec<RestsOn>,
     /// The requests that take it back, oldest first.
     pub undos: Vec<(RequestId, StateName)>,
 }

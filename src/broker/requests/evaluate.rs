@@ -10,6 +10,7 @@ use crate::{
     domain::{
         Time,
         action::Action,
+        active_response::AlreadyActive,
         actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
         facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
@@ -79,6 +80,7 @@ impl Broker {
             criticality: target.criticality,
             unknown_outcome: unknown.contains(&target.endpoint.id),
         });
+        let met = self.already_active(read, request, now).await?;
         let scope = request.targets.len() + request.skipped.len();
         Ok(PolicyQuestion {
             agent: agent.clone(),
@@ -96,6 +98,8 @@ impl Broker {
             open_requests: requests::open_count(read, agent.id, asked).await?,
             asks_last_minute: requests::asks_in_minute(read, agent.id, asked).await?,
             rejected_seconds_ago: rejected.map(|at| seconds_of(request.asked_at - at)),
+            already_active: met.iter().any(AlreadyActive::is_active),
+            would_shorten: met.iter().any(AlreadyActive::shortens),
             now,
             business_hours: in_business_hours(&self.settings().business_hours, now),
             tally: request.tally(agent),

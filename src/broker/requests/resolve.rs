@@ -1,6 +1,6 @@
 //! A person looked and says what happened where nobody knew.
 
-use super::vote::VoteContext;
+use super::{active_ends::update_ends, vote::VoteContext};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -28,7 +28,10 @@ impl Broker {
                     self.vote_context(tx, who, id, (Verb::Resolve, now)).await?;
                 let found = (endpoints, ruling, reason);
                 let transition = request.resolve(&person, found, &may, now)?;
-                Ok(requests::advance(tx, transition, now).await?)
+                let request = requests::advance(tx, transition, now).await?;
+                let within = self.confirm_within(&request.manager);
+                update_ends(tx, &request, within, now).await?;
+                Ok(request)
             })
         });
         self.record_refused_vote(who, id, Verb::Resolve, done.await).await

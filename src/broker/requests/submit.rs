@@ -140,21 +140,30 @@ async fn check_endpoints(
         .into());
     }
     let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
-    let configured = connector.durations(proposal.action.kind(), inventory.read_at).await?;
-    let offered = |candidate: &Candidate| configured.get(&candidate.endpoint.platform);
-    let fits = |candidate: &Candidate| offered(candidate).is_some_and(|s| s.contains(&seconds));
-    if inventory.candidates.is_empty() || inventory.candidates.iter().any(fits) {
+    // Where nothing could run whatever the time, the reasons of the endpoints say why.
+    let only_the_time = |candidate: &&Candidate| match &candidate.command {
+        Ok(_) | Err(SkipReason::NotConfigured(_)) => true,
+        Err(_) => false,
+    };
+    let candidates: Vec<_> = inventory.candidates.iter().filter(only_the_time).collect();
+    if candidates.iter().any(|candidate| candidate.command.is_ok()) {
         return Ok(());
     }
-    let mut others: Vec<u32> =
-        inventory.candidates.iter().filter_map(offered).flatten().copied().collect();
+    let terms = connector.terms(&proposal.action, inventory.read_at).await?;
+    let offered = |candidate: &&Candidate| terms.get(&candidate.endpoint.platform);
+    let possible: Vec<_> = candidates.iter().filter_map(offered).flatten().copied().collect();
+    if possible.is_empty() || possible.contains(&proposal.term) {
+        return Ok(());
+    }
+    let mut others: Vec<_> = possible.iter().filter_map(|term| term.seconds()).collect();
     others.sort_unstable();
     others.dedup();
     let others = others.iter().map(|s| format!("{s} ({})", duration_text(*s)));
-    let others: Vec<_> = others.chain(["permanent: true".to_owned()]).collect();
-    let why = inventory.candidates.iter().find_map(|candidate| match &candidate.command {
-        Err(reason @ SkipReason::NotConfigured(_)) => Some(format!(": {reason}")),
-        Ok(_) | Err(_) => None,
+    let permanent = possible.contains(&Term::Permanent).then(|| "permanent: true".to_owned());
+    let others: Vec<_> = others.chain(permanent).collect();
+    let why = candidates.iter().find_map(|candidate| match &candidate.command {
+        Err(reason) => Some(format!(": {reason}")),
+        Ok(_) => None,
     });
     let why = why.unwrap_or_default();
     Err(InvalidField {

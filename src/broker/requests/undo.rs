@@ -6,11 +6,13 @@ use super::draft::{Draft, load};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
+        action::with_count,
         actor::Agent,
         digest::Canonical,
         endpoint::{Candidate, Inventory, Selection, SkipReason},
         facts::{AlertFacts, Principal, Resource, Verb},
         id::RequestId,
+        len_u64,
         lifecycle::Refusal,
         proposal::{Claim, Proposal, check_reason},
         request::{Outcome, Request, Requester, StateName, Target},
@@ -76,7 +78,7 @@ impl Broker {
             request.targets.iter().filter(open).map(|target| target.endpoint.platform).collect();
         let (mut obstacles, now) = (BTreeSet::new(), self.clock().now());
         for platform in platforms {
-            let can = connector.can_undo(&action, request.term, platform, now).await;
+            let can = connector.can_run(&action, request.term, platform, now).await;
             obstacles.extend(can.err().map(|reason| reason.to_string()));
         }
         if !obstacles.is_empty() {
@@ -84,8 +86,18 @@ impl Broker {
             return UndoOption::Impossible { why };
         }
         let unknown = |target: &Target| matches!(target.outcome, Some(Outcome::Unknown { .. }));
-        let note = if request.active_targets().any(unknown) { OF_UNKNOWN } else { OF_SENT };
-        UndoOption::Possible { note: note.to_owned() }
+        let mut note =
+            if request.active_targets().any(unknown) { OF_UNKNOWN } else { OF_SENT }.to_owned();
+        // What cannot be read now is read again when the undo is asked for.
+        let also = self.undo_also_lifts(request).await.unwrap_or_default();
+        if !also.is_empty() {
+            let others = with_count(len_u64(also.len()), "other request");
+            note = format!(
+                "{note} It also lifts what {others} put in place for the same target: an endpoint \
+                 keeps one timer, and often one rule, for it."
+            );
+        }
+        UndoOption::Possible { note }
     }
 
     async fn undo(

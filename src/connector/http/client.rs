@@ -1,15 +1,16 @@
 //! One HTTP call and what is known when it fails. The only place that builds clients.
 
-use std::{error::Error as StdError, io, iter, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Url, header::CONTENT_TYPE, redirect, retry};
-use rustls::{CertificateError, OtherError};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use super::{
     error::ConnectorError,
     secret::Tls,
     tls::{self, Distrust},
+    transport::{causes, reason},
 };
 
 /// How long a connection may take. Shorter than any call's deadline: a connection that does not
@@ -37,12 +38,12 @@ impl BaseUrl {
     ) -> Result<Self, ConnectorError> {
         let wrong = |allowed| ConnectorError::settings(format!("{section}.url"), url, allowed);
         let parsed = Url::parse(url).map_err(|error| {
-            wrong(format!("it is an address such as https://wazuh.example:55000 ({error})"))
+            wrong(format!("it is an address such as https://host.example:55000 ({error})"))
         })?;
         // Not shown: a URL may carry a password by mistake.
         if !parsed.username().is_empty() || parsed.password().is_some() {
             let key = format!("{section}.url");
-            let allowed = "user and password have their own keys";
+            let allowed = "a URL without user and password; they have their own keys";
             return Err(ConnectorError::settings(key, "a URL with a user name", allowed));
         }
         if parsed.query().is_some() || parsed.fragment().is_some() {
@@ -105,7 +106,12 @@ impl Reply {
     /// The body as JSON of an expected form; the error says what is wrong with it.
     pub(in crate::connector) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            format!("the answer is not what it should be: {}", first_chars(&error))
+            let what = match error.classify() {
+                Category::Data => first_chars(&error),
+                Category::Eof => "its JSON breaks off".to_owned(),
+                Category::Syntax | Category::Io => "it is not JSON".to_owned(),
+            };
+            format!("the answer is not what it should be: {what}")
         })
     }
 
@@ -169,7 +175,7 @@ impl HttpClient {
             builder = builder.pool_max_idle_per_host(0);
         }
         let client = builder.build().map_err(|error| {
-            ConnectorError::settings(format!("{section}.url"), &address.url, innermost(&error))
+            ConnectorError::settings(format!("{section}.url"), &address.url, reason(&error))
         })?;
         Ok(Self { system, address, client })
     }
@@ -280,32 +286,8 @@ impl HttpClient {
             None if error.is_timeout() => {
                 ConnectorError::Unreachable { system, why: "no answer in time".to_owned() }
             }
-            None => ConnectorError::Unreachable { system, why: innermost(error) },
+            None => ConnectorError::Unreachable { system, why: reason(error) },
         };
         TransportError { effect, error }
     }
-}
-
-/// The innermost cause. The outer ones say only that a request failed, and may show its URL.
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(String::new, |cause| first_chars(&cause))
-}
-
-pub(in crate::connector) fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(Some(error), |error| within(*error))
-}
-
-/// The next cause; I/O and TLS errors hide theirs from [`StdError::source`].
-fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        return Some(inner);
-    }
-    if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))) =
-        error.downcast_ref()
-    {
-        return Some(inner.as_ref());
-    }
-    error.source()
 }

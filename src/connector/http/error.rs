@@ -28,8 +28,8 @@ pub enum ConnectorError {
     },
     /// Wrong user or password.
     #[error(
-        "{system} rejects the user name or the password; correct them in the configuration and \
-         restart the broker"
+        "{system} rejects the user name or the password; correct the password in its file, which \
+         is read again by itself, or the user name in the configuration and restart the broker"
     )]
     LoginRefused { system: String },
     /// Too many wrong passwords came from this machine.
@@ -113,6 +113,10 @@ pub enum ConnectorError {
     },
 }
 
+/// How long after a change of its user's rights a token that was made in the same second is still
+/// dead: one made in the next second lives.
+pub(in crate::connector) const TOKEN_SECOND: Duration = Duration::from_millis(1100);
+
 impl ConnectorError {
     pub(in crate::connector) fn settings(
         key: impl Into<String>,
@@ -120,6 +124,29 @@ impl ConnectorError {
         allowed: impl Into<String>,
     ) -> Self {
         Self::Settings { key: key.into(), value: value.into(), allowed: allowed.into() }
+    }
+
+    /// The same in words that stay the same as long as the trouble does: without a countdown.
+    pub fn lasting(&self) -> String {
+        match self {
+            Self::CircuitOpen { why, .. } => why.clone(),
+            Self::RateLimited { system, .. } => format!(
+                "{system} accepts no more calls in this minute; raise its max_request_per_minute \
+                 if that goes on"
+            ),
+            Self::OverBudget { system, calls, .. } => format!(
+                "rate limit reached: Countersign makes at most {calls} calls per minute to {system}"
+            ),
+            Self::Unreachable { .. }
+            | Self::Certificate { .. }
+            | Self::LoginRefused { .. }
+            | Self::Blocked { .. }
+            | Self::Forbidden { .. }
+            | Self::Busy { .. }
+            | Self::Answer { .. }
+            | Self::TooLarge { .. }
+            | Self::Settings { .. } => self.to_string(),
+        }
     }
 
     /// How long to wait before it may be different; none where a person has to act first.
@@ -132,9 +159,7 @@ impl ConnectorError {
             Self::RateLimited { seconds, .. }
             | Self::OverBudget { seconds, .. }
             | Self::CircuitOpen { seconds, .. } => Some(Duration::from_secs((*seconds).into())),
-            // A token made in the second in which the user's rights change is dead at once; one
-            // made in the next second lives.
-            Self::Answer { status: 401, .. } => Some(Duration::from_millis(1100)),
+            Self::Answer { status: 401, .. } => Some(TOKEN_SECOND),
             Self::Answer { .. }
             | Self::LoginRefused { .. }
             | Self::Blocked { .. }

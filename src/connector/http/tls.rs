@@ -16,7 +16,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 
-use super::{error::ConnectorError, secret::Tls};
+use super::{
+    error::ConnectorError,
+    secret::{Tls, byte_order_mark},
+};
 use crate::domain::digest::Digest;
 
 /// A certificate that was shown and is not the right one.
@@ -67,6 +70,9 @@ fn chain(
         ConnectorError::settings(key, file.display().to_string(), why)
     };
     let bytes = fs::read(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    if let Some(mark) = byte_order_mark(&bytes) {
+        return Err(wrong(format!("it begins with {mark}")));
+    }
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|error| wrong(format!("it is not PEM: {error}")))?;

@@ -21,7 +21,8 @@ use crate::{
     connector::http::{
         client::{BaseUrl, first_chars},
         error::ConnectorError,
-        secret::{Secret, Tls},
+        secret::{CurrentSecret, Secret, Tls},
+        transport::reason,
     },
     text::notification,
 };
@@ -70,6 +71,8 @@ pub fn is_mail_address(text: &str) -> bool {
 
 pub(super) struct MailChannel {
     settings: MailSettings,
+    /// The user, and the password as it was last read.
+    login: Option<(String, CurrentSecret)>,
     system: String,
 }
 
@@ -94,7 +97,9 @@ impl MailChannel {
             crate::connector::http::tls::client_config(&settings.tls, SECTION)?;
         }
         let system = format!("the mail server {host}:{port}");
-        Ok(Self { settings, system })
+        let login = settings.login.clone();
+        let login = login.map(|(user, password)| (user, CurrentSecret::new(password)));
+        Ok(Self { settings, login, system })
     }
 
     pub(super) fn place(&self) -> String {
@@ -140,14 +145,27 @@ impl MailChannel {
         ConnectorError::Unreachable { system: self.system.clone(), why: why.to_owned() }
     }
 
-    /// Connects, makes the connection private, says hello and signs in.
+    /// Connects and signs in; where the password is refused and its file holds another one by now,
+    /// once more with that one.
     async fn begin(&self) -> Result<SmtpSession, ConnectorError> {
-        let MailSettings { host, port, implicit, tls, login, deadline, .. } = &self.settings;
+        match (self.begin_once().await, &self.login) {
+            (Err(ConnectorError::LoginRefused { .. }), Some((_, password)))
+                if password.renew()? =>
+            {
+                self.begin_once().await
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// Connects, makes the connection private, says hello and signs in.
+    async fn begin_once(&self) -> Result<SmtpSession, ConnectorError> {
+        let MailSettings { host, port, implicit, tls, deadline, .. } = &self.settings;
         let tcp = smtp::connect((host, *port), &self.system, *deadline).await?;
         let me = match tcp.local_addr() {
             Ok(address) if address.is_ipv6() => format!("EHLO [IPv6:{}]", address.ip()),
             Ok(address) => format!("EHLO [{}]", address.ip()),
-            Err(error) => return Err(self.wrong(&first_chars(&error))),
+            Err(error) => return Err(self.wrong(&reason(&error))),
         };
         let plain = *tls == Tls::Plain;
         let mut session = if *implicit && !plain {
@@ -164,8 +182,8 @@ impl MailChannel {
             session = self.private(session.bare()?).await?;
             offers = session.ask(&me, 250).await?;
         }
-        if let Some((user, password)) = login {
-            session.sign_in(&offers, user, password.expose()).await?;
+        if let Some((user, password)) = &self.login {
+            session.sign_in(&offers, user, password.get().expose()).await?;
         }
         Ok(session)
     }
@@ -241,7 +259,7 @@ impl SmtpSession {
             SmtpStream::Plain(wire) => say(wire, said.as_bytes()).await,
             SmtpStream::Private(wire) => say(wire, said.as_bytes()).await,
         };
-        done.map_err(|error| self.broken(&first_chars(&error)))?;
+        done.map_err(|error| self.broken(&reason(&error)))?;
         self.reply(code).await
     }
 
@@ -304,7 +322,7 @@ async fn read_reply(
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
-        limited.read_until(b'\n', &mut line).await.map_err(|error| first_chars(&error))?;
+        limited.read_until(b'\n', &mut line).await.map_err(|error| reason(&error))?;
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         let code = line.get(..3).and_then(|code| code.parse().ok());
         let (Some(code), Some(rest)) = (code, line.get(3..)) else {

@@ -8,10 +8,10 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::connector::http::{
-    client::{causes, first_chars},
     error::ConnectorError,
     secret::Tls,
     tls::{self, Distrust},
+    transport::{causes, reason},
 };
 
 /// How the other side proves itself, and the part of the configuration that says so.
@@ -29,7 +29,7 @@ pub(super) async fn connect(
 ) -> Result<TcpStream, ConnectorError> {
     let why = match timeout(deadline, TcpStream::connect(place)).await {
         Ok(Ok(stream)) => return Ok(stream),
-        Ok(Err(error)) => first_chars(&error),
+        Ok(Err(error)) => reason(&error),
         Err(_elapsed) => "no connection in time".to_owned(),
     };
     Err(ConnectorError::Unreachable { system: system.to_owned(), why })
@@ -59,7 +59,7 @@ pub(super) async fn secure(
                     why: why.clone(),
                     presented: presented.to_string(),
                 },
-                None => ConnectorError::Unreachable { system, why: first_chars(&error) },
+                None => ConnectorError::Unreachable { system, why: reason(&error) },
             })
         }
         Err(_elapsed) => {

@@ -1,6 +1,9 @@
 //! A message as a signed HTTP `POST`, after the Standard Webhooks specification 1.0.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -50,6 +53,12 @@ pub fn is_signing_secret(text: &str) -> bool {
 pub(super) struct WebhookChannel {
     /// `webhook.` and the name.
     name: String,
+    /// The receiver as its files describe it; another one when a refusal made them be read again.
+    receiver: Mutex<Arc<Receiver>>,
+}
+
+/// Where a webhook is, with its client.
+struct Receiver {
     settings: WebhookSettings,
     http: HttpClient,
 }
@@ -57,7 +66,54 @@ pub(super) struct WebhookChannel {
 impl WebhookChannel {
     pub(super) fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
         let name = format!("webhook.{}", settings.name);
-        let section = format!("notify.{name}");
+        Ok(Self { name, receiver: Mutex::new(Arc::new(Receiver::new(settings)?)) })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn place(&self) -> String {
+        let Receiver { settings, http } = &*self.receiver();
+        format!("{} to {}", settings.format.name(), http.address.host)
+    }
+
+    fn receiver(&self) -> Arc<Receiver> {
+        Arc::clone(&self.receiver.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Delivers; where the receiver refuses and a file of ours holds another secret by now, once
+    /// more with that one.
+    pub(super) async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
+        let receiver = self.receiver();
+        match receiver.deliver(message).await {
+            Err(refused @ ConnectorError::Answer { status: 400..500, .. }) => {
+                let Some(renewed) = receiver.renewed()? else { return Err(refused) };
+                let renewed = Arc::new(renewed);
+                *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Arc::clone(&renewed);
+                renewed.deliver(message).await
+            }
+            done => done,
+        }
+    }
+
+    pub(super) async fn examine(&self) -> Result<String, ConnectorError> {
+        let Receiver { settings, http } = &*self.receiver();
+        let place = (http.address.host.as_str(), http.address.port);
+        let section = format!("notify.{}", self.name);
+        let tcp = smtp::connect(place, &http.system, settings.deadline).await?;
+        if settings.tls != Tls::Plain {
+            let tls = smtp::Trust { tls: &settings.tls, section: &section };
+            smtp::secure(tcp, (place.0, tls), &http.system, settings.deadline).await?;
+        }
+        Ok(format!("{} is there", http.system))
+    }
+}
+
+impl Receiver {
+    fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
+        let section = format!("notify.webhook.{}", settings.name);
         // The whole of it is not shown, neither here nor in any error.
         let url = Url::parse(settings.url.expose()).ok().filter(|url| url.fragment().is_none());
         let url = url.ok_or_else(|| {
@@ -79,18 +135,21 @@ impl WebhookChannel {
         let place = (system, address);
         let fresh = Connections::Fresh;
         let http = HttpClient::new(place, &settings.tls, &section, fresh, settings.deadline)?;
-        Ok(Self { name, settings, http })
+        Ok(Self { settings, http })
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// The same from what the files hold now; none where they hold the same.
+    fn renewed(&self) -> Result<Option<Self>, ConnectorError> {
+        let now = &self.settings;
+        let read = |secret: &Option<Secret>| secret.as_ref().map(Secret::read_again).transpose();
+        let (url, secret, token) = (now.url.read_again()?, read(&now.secret)?, read(&now.token)?);
+        if (&url, &secret, &token) == (&now.url, &now.secret, &now.token) {
+            return Ok(None);
+        }
+        Self::new(WebhookSettings { url, secret, token, ..now.clone() }).map(Some)
     }
 
-    pub(super) fn place(&self) -> String {
-        format!("{} to {}", self.settings.format.name(), self.http.address.host)
-    }
-
-    pub(super) async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
+    async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
         let post = format::post(self.settings.format, message);
         let mut request = self
             .http
@@ -118,17 +177,6 @@ impl WebhookChannel {
             _ => first_chars(&reply.text()),
         };
         Err(self.http.malformed(&reply, detail))
-    }
-
-    pub(super) async fn examine(&self) -> Result<String, ConnectorError> {
-        let place = (self.http.address.host.as_str(), self.http.address.port);
-        let section = format!("notify.{}", self.name);
-        let tcp = smtp::connect(place, &self.http.system, self.settings.deadline).await?;
-        if self.settings.tls != Tls::Plain {
-            let tls = smtp::Trust { tls: &self.settings.tls, section: &section };
-            smtp::secure(tcp, (place.0, tls), &self.http.system, self.settings.deadline).await?;
-        }
-        Ok(format!("{} is there", self.http.system))
     }
 }
 

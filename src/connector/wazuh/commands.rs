@@ -54,7 +54,21 @@ impl CommandRequest<'_> {
             (ActionKind::UnblockIp, Term::Permanent) => {
                 self.undo(ActionKind::BlockIp, platform, names)
             }
-            (ActionKind::EnableAccount, _) => {
+            // execd unlocks the account as it does when the time is over. An own script would leave
+            // its timer running, which a later request would meet.
+            (ActionKind::EnableAccount, Term::Seconds(seconds)) => {
+                let script = script_of(ActionKind::DisableAccount, platform)?;
+                expiry_command(script, seconds, names).or_else(|missing| {
+                    let own = self.undo(ActionKind::DisableAccount, platform, names);
+                    own.map_err(|_not_configured| {
+                        let by_hand = manual_steps(self.action, platform);
+                        SkipReason::NotConfigured(format!(
+                            "{missing}. by hand, on the endpoint: {by_hand}"
+                        ))
+                    })
+                })
+            }
+            (ActionKind::EnableAccount, Term::Permanent) => {
                 self.undo(ActionKind::DisableAccount, platform, names)
             }
         }
@@ -143,8 +157,8 @@ fn expiry_command(
     match command.filter(|name| names.has(name, EXPIRY_SECS)) {
         Some(name) => Ok(format!("{name}{EXPIRY_SECS}")),
         None => Err(SkipReason::NotConfigured(format!(
-            "the manager has no command that ends a timed block early: add an <active-response> \
-             block for {} with timeout {EXPIRY_SECS}, or wait until the block ends by itself",
+            "the manager has no command that ends a timed response early: add an <active-response> \
+             block for {} with timeout {EXPIRY_SECS}, or wait until it ends by itself",
             command.unwrap_or_else(|| names.command_name(script)),
         ))),
     }

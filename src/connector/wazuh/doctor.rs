@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Wazuh,
     api::{
-        connection::{ManagerInfo, time},
+        connection::{ClockDifference, ManagerInfo, time},
         fields::{Fields, some_of},
     },
     indexer::search::IndexerClient,
@@ -69,16 +69,21 @@ impl Wazuh {
     }
 
     fn clock(&self) -> Diagnosis {
-        let Some(ahead) = self.manager.ahead() else {
+        let Some(ClockDifference { ahead, within }) = self.manager.difference() else {
             let advice = "look at its clock by hand";
             return Diagnosis::bad("clock", "it does not say what time it is", advice);
         };
-        let found = match ahead.num_seconds() {
-            0 => "the clocks agree".to_owned(),
-            seconds if seconds > 0 => format!("its clock is {seconds} s ahead of this machine's"),
-            seconds => format!("its clock is {} s behind this machine's", -seconds),
+        let whole = |time: TimeDelta| (time.num_milliseconds() + 500).div_euclid(1000);
+        let doubt = whole(within).max(1);
+        let found = if ahead.abs() <= within {
+            format!("the clocks agree to within {doubt} s")
+        } else {
+            let side = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
+            let seconds = whole(ahead.abs());
+            format!("its clock is {seconds} s {side} this machine's, give or take {doubt} s")
         };
-        if ahead.abs() <= SKEW_MAX {
+        // What the answer's own delay may explain is no reason to act.
+        if ahead.abs() - within <= SKEW_MAX {
             return Diagnosis::good("clock", found);
         }
         Diagnosis::bad("clock", found, "set both clocks by NTP: ages of alerts are wrong meanwhile")

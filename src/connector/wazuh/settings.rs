@@ -1,9 +1,10 @@
-//! What the configuration says about a Wazuh manager.
+//! What the configuration says about a Wazuh manager, and the clock.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::scripts::is_shipped_script;
 use crate::{
+    clock::Clock,
     connector::http::{
         error::ConnectorError,
         secret::{Secret, Tls},
@@ -45,6 +46,8 @@ pub struct WazuhSettings {
     /// Where alerts are looked up; without it no alert is ever found, and nobody sees whether a
     /// response started.
     pub indexer: Option<IndexerSettings>,
+    /// How time passes: waits and measured delays are by this clock.
+    pub clock: Clock,
 }
 
 impl WazuhSettings {

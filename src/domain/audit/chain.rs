@@ -35,6 +35,9 @@ pub struct AuditEntry {
     pub detail: String,
     /// [`AuditEntry::hash`] of the row before; zero for the first.
     pub previous: Digest,
+    /// The column that cannot be read as stored, and why: the row was damaged. The fields hold what
+    /// is left of it.
+    pub damage: Option<String>,
 }
 
 /// A row that cannot be read: it was not written by this program, or by a later version of it.
@@ -64,6 +67,9 @@ pub enum EntryProblem {
     /// There is no such moment.
     #[error("{0} microseconds since 1970 is not a possible time")]
     ImpossibleTime(i64),
+    /// A column holds what no version of this program writes.
+    #[error("it was damaged: {0}")]
+    Damaged(String),
 }
 
 impl AuditEntry {
@@ -89,6 +95,9 @@ impl AuditEntry {
     /// give the hash that is stored with it. The error says what is wrong.
     pub fn check_after(&self, last: (u64, i64, Digest), stored: Digest) -> Result<(), String> {
         let (seq, at_us, previous) = last;
+        if let Some(damage) = &self.damage {
+            return Err(format!("it was damaged: {damage}"));
+        }
         if self.seq != seq + 1 {
             return Err(format!("row {} is missing", seq + 1));
         }
@@ -124,6 +133,7 @@ impl AuditEntry {
             target: event.target.clone(),
             detail: event.detail.to_stored()?,
             previous,
+            damage: None,
         })
     }
 
@@ -135,6 +145,9 @@ impl AuditEntry {
 
     /// What happened: kind and detail, put together again.
     pub fn typed_detail(&self) -> Result<AuditDetail, UnreadableEntry> {
+        if let Some(damage) = &self.damage {
+            return Err(self.unreadable(EntryProblem::Damaged(damage.clone())));
+        }
         let kind = EventKind::parse(&self.kind)
             .ok_or_else(|| self.unreadable(EntryProblem::UnknownKind(self.kind.clone())))?;
         AuditDetail::from_stored(kind, &self.detail).map_err(|error| {

@@ -20,15 +20,15 @@ use accounts::{
     RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts, TokenFacts,
 };
 use dispatch::{
-    AnswerFacts, ClaimFacts, EvidenceMissedFacts, HoldFacts, OutcomesFacts, ResolutionFacts,
-    ResumeFacts, RevertFacts,
+    AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, HoldFacts, OutcomesFacts,
+    ResolutionFacts, ResumeFacts, RevertFacts,
 };
 use request::{
     ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, EndFacts, RedecisionFacts,
     RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts, SubmissionFacts,
     WithdrawalFacts,
 };
-use system::{AuditReadFacts, PolicySetFacts, StartFacts, SwitchFacts};
+use system::{AuditReadFacts, PolicySetFacts, ReevaluationFacts, StartFacts, SwitchFacts};
 
 /// Each kind of event with the type of its facts.
 macro_rules! details {
@@ -84,6 +84,7 @@ details! {
     EvidenceSeen(OutcomesFacts),
     EvidenceMissed(EvidenceMissedFacts),
     ResponseReverted(RevertFacts),
+    EndMoved(EndMovedFacts),
     OutcomeResolved(ResolutionFacts),
     SignedIn(SignInFacts),
     SignInRefused(RefusedSignInFacts),
@@ -104,6 +105,7 @@ details! {
     ReleaseAsked(SwitchFacts),
     Unfrozen(SwitchFacts),
     PolicyActivated(PolicySetFacts),
+    PolicyReevaluated(ReevaluationFacts),
     PolicyRefused(RefusalFacts),
     Started(StartFacts),
     AuditRead(AuditReadFacts),

@@ -75,6 +75,9 @@ pub enum EventKind {
     /// Another request took it back.
     #[strum(serialize = "response.reverted")]
     ResponseReverted,
+    /// Another command for the same target moved its end.
+    #[strum(serialize = "response.end_moved")]
+    EndMoved,
     /// A person recorded what happened where it was unknown.
     #[strum(serialize = "outcome.resolved")]
     OutcomeResolved,
@@ -135,6 +138,9 @@ pub enum EventKind {
     /// A policy set became the active one.
     #[strum(serialize = "policy.activated")]
     PolicyActivated,
+    /// Policy was asked again about every open request, after another set became active.
+    #[strum(serialize = "policy.reevaluated")]
+    PolicyReevaluated,
     /// A policy set was refused; the active one stays.
     #[strum(serialize = "policy.refused")]
     PolicyRefused,

@@ -169,7 +169,8 @@ impl Request {
         Ok(self.moved(Change::State, Actor::System, AuditDetail::RequestExpired(facts)))
     }
 
-    /// Policy was asked again with the votes that stand. None when nothing changes.
+    /// Policy was asked again with the votes that stand. None when its answer is the same, be it by
+    /// another set.
     pub fn redecide(
         mut self,
         fresh: Reevaluation,
@@ -181,7 +182,6 @@ impl Request {
         }
         self.ensure_in_time(fresh.now)?;
         let same = self.decision.verdict == fresh.run.verdict
-            && self.decision.policy_hash == fresh.run.policy_hash
             && self.decision.reasons == fresh.run.reasons;
         let decision = DecisionFacts::from(&fresh.run);
         self.decide(fresh);

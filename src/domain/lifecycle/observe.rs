@@ -12,7 +12,10 @@ use crate::domain::{
     audit::{
         AuditDetail,
         detail::{
-            dispatch::{EvidenceMissedFacts, OutcomesFacts, ResolutionFacts, RevertFacts},
+            dispatch::{
+                EndMovedFacts, EndpointEnd, EvidenceMissedFacts, OutcomesFacts, ResolutionFacts,
+                RevertFacts,
+            },
             outcome::EndpointOutcome,
             request::AllowedBy,
         },
@@ -21,7 +24,7 @@ use crate::domain::{
     endpoint::EndpointId,
     evidence::{Sighting, Sign},
     id::RequestId,
-    request::{Outcome, Proof, Request, Target},
+    request::{Outcome, Proof, Request, Target, Watch},
 };
 
 impl Request {
@@ -45,14 +48,17 @@ impl Request {
             if doubtful {
                 target.doubt = doubt.cloned();
             }
+            let mut late = None;
             if let (Some(Outcome::Unconfirmed { .. }), Some(Outcome::Confirmed(_))) =
                 (&target.outcome, &outcome)
             {
-                // It waited on the endpoint: its time began later than thought.
-                target.since = target.since.max(Some(sighting.evidence.at));
+                late = target.since.max(Some(sighting.evidence.at));
             }
             if outcome.is_none() && !doubtful {
                 continue;
+            }
+            if let Some(since) = late {
+                self.began_at(&sighting.endpoint, since);
             }
             changed.push(sighting.endpoint.clone());
             if let Some(outcome) = outcome {
@@ -144,6 +150,41 @@ impl Request {
         let facts =
             RevertFacts { by, outcomes: self.outcomes_of(&changed), state: self.state.name() };
         Some(self.moved(Change::State, Actor::System, AuditDetail::ResponseReverted(facts)))
+    }
+
+    /// It waited on the endpoint: its time began later than thought.
+    fn began_at(&mut self, endpoint: &EndpointId, since: Time) {
+        let ends = self.own_end(since);
+        if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *endpoint) {
+            (target.since, target.ends) = (Some(since), ends);
+        }
+    }
+
+    /// Another command for the same target moved the end on some endpoints. None where nothing
+    /// moves.
+    pub fn end_moved(
+        mut self,
+        by: RequestId,
+        ends: &[(EndpointId, Option<Time>)],
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Option<Transition> {
+        let mut moved = Vec::new();
+        for (endpoint, ends) in ends {
+            let part = |t: &&mut Target| t.endpoint.id == *endpoint && t.ends != *ends;
+            let Some(target) = self.targets.iter_mut().find(part) else { continue };
+            target.ends = *ends;
+            if let (Some(outcome), Some(since)) = (&target.outcome, target.since) {
+                let watch = Watch { since, now, ends: *ends, confirm_within };
+                target.watch_until = outcome.watch_until(watch);
+            }
+            moved.push(EndpointEnd { endpoint: endpoint.clone(), ends: *ends });
+        }
+        if moved.is_empty() {
+            return None;
+        }
+        let facts = EndMovedFacts { by, ends: moved, state: self.state.name() };
+        Some(self.moved(Change::State, Actor::System, AuditDetail::EndMoved(facts)))
     }
 
     /// A person looked and says what happened on endpoints where nobody knew.

@@ -141,8 +141,9 @@ fn claim() -> [Field; 3] {
             "confidence",
             json!({
                 "type": "integer",
-                "description": "How sure you are, from 0 to 100. Analysts see it; nothing runs \
-                                because of it.",
+                "description": "How sure you are, from 0 to 100. Leave it out if you cannot say: \
+                                that is not the same as 0. Analysts see it; nothing runs because \
+                                of it.",
                 "minimum": 0, "maximum": 100,
             }),
         ),

@@ -1,93 +1,296 @@
-//! The active responses, who approved them, and what takes them back.
+//! What is active on endpoints, the commands behind it, and what takes them back.
 
 use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
-use super::{id_text, load::action};
 use crate::{
     domain::{
         Time,
-        action::{Action, Term},
-        endpoint::EndpointId,
-        id::RequestId,
+        action::{Action, ActionKind, Term},
+        active_response::{CommandEffect, CommandState, RuleKeeping, SentCommand, replay},
+        endpoint::{EndpointId, Platform},
+        evidence::Evidence,
+        id::{AgentId, RequestId},
         request::{Outcome, StateName},
     },
     store::{
         Read, StoreError,
-        row::{At, integer, text},
+        row::{At, Columns, integer, text},
     },
 };
 
-/// A response that may be active on an endpoint now.
+/// How long after its end a command still counts, because evidence of the end may come late.
+const EVIDENCE_LATE: TimeDelta = TimeDelta::hours(1);
+
+/// The commands that one endpoint got for one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActiveTarget {
-    /// The request that caused it.
-    pub request: RequestId,
+pub struct EndpointCommands {
+    /// Its id at its manager.
+    pub endpoint: EndpointId,
+    /// When that machine was added: with the id, which machine it is.
+    pub date_added: String,
+    /// The endpoint's name.
+    pub name: String,
+    /// How the response is kept there.
+    pub keeping: RuleKeeping,
+    /// In the order in which they were sent.
+    pub commands: Vec<EndpointCommand>,
+}
+
+impl EndpointCommands {
+    /// The commands, and the ends that were seen, by time.
+    pub fn sent(&self) -> Vec<SentCommand> {
+        let seen_end = |command: &EndpointCommand| {
+            let at = command.ended.as_ref()?.at;
+            let effect = CommandEffect::SeenEnd;
+            Some(SentCommand { request: command.sent.request, at, effect })
+        };
+        let ends = self.commands.iter().filter_map(seen_end);
+        let mut sent: Vec<_> = self.commands.iter().map(|one| one.sent).chain(ends).collect();
+        sent.sort_by_key(|command| command.at);
+        sent
+    }
+
+    /// What is left of each command that adds.
+    pub fn states(&self) -> impl Iterator<Item = (&EndpointCommand, CommandState)> {
+        let adds = |one: &&EndpointCommand| matches!(one.sent.effect, CommandEffect::Add(_));
+        self.commands.iter().filter(adds).zip(replay(self.keeping, &self.sent()))
+    }
+}
+
+/// A command that was, or may have been, sent to an endpoint for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointCommand {
+    /// The agent that asked.
+    pub agent: AgentId,
+    /// Who asked: the agent's name, or the person's.
+    pub asked_by: String,
+    /// What is known of it there.
+    pub outcome: &'static str,
+    /// When it is expected to end, as stored.
+    pub ends: Option<Time>,
+    /// What shows that it ended.
+    pub ended: Option<Evidence>,
+    /// The command.
+    pub sent: SentCommand,
+}
+
+impl EndpointCommand {
+    /// Whether it may be active, its time aside.
+    pub fn may_be_active(&self) -> bool {
+        matches!(self.outcome, "sent" | "unknown" | "confirmed" | "unconfirmed")
+    }
+}
+
+/// The commands for the target of an action that still count: all since the oldest one that may be
+/// active, or whose timer runs or has just ended. Endpoint by endpoint, in the order in which they were sent.
+pub async fn commands(
+    read: &mut impl Read,
+    manager: &str,
+    action: &Action,
+    now: Time,
+) -> Result<Vec<EndpointCommands>, StoreError> {
+    const SQL: &str = "WITH sent AS (
+            SELECT request.id AS id, agent_id, agent_name, asker_name, action, term_seconds,
+                endpoint_id, date_added, name, platform, command, outcome, evidence, since, ends_at
+            FROM request JOIN request_endpoint ON request.id = request_id
+            WHERE action IN ($1, $2) AND argument = $3 AND manager = $4
+              AND since IS NOT NULL AND outcome NOT IN ('refused', 'not_sent')
+              AND NOT (action = $2 AND outcome = 'unknown')
+         ), live AS (
+            SELECT endpoint_id, date_added, min(since) AS first FROM sent
+            WHERE action = $1 AND (ends_at > $5 OR ends_at IS NULL
+                AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed'))
+            GROUP BY endpoint_id, date_added
+         )
+         SELECT sent.* FROM sent JOIN live USING (endpoint_id, date_added)
+         WHERE since >= first
+         ORDER BY length(endpoint_id), endpoint_id, date_added, since, id";
+    let [response, undo] = action.kind().family();
+    let rows = sqlx::query(SQL)
+        .bind(response.name())
+        .bind(undo.name())
+        .bind(action.argument())
+        .bind(manager)
+        .bind((now - EVIDENCE_LATE).timestamp_micros())
+        .fetch_all(read.connection())
+        .await?;
+    let mut found: Vec<EndpointCommands> = Vec::new();
+    for row in &rows {
+        let id = text(row, "id")?;
+        let row = At { table: "request_endpoint", id: &id }.columns(row);
+        let endpoint = row.read("endpoint_id", EndpointId::parse)?;
+        let date_added = row.text("date_added")?;
+        let same =
+            |one: &&mut EndpointCommands| one.endpoint == endpoint && one.date_added == date_added;
+        let command = command(row)?;
+        match found.last_mut().filter(same) {
+            Some(known) => known.commands.push(command),
+            None => found.push(EndpointCommands {
+                keeping: RuleKeeping::of(response, Platform::parse(&row.text("platform")?)),
+                name: row.text("name")?,
+                commands: vec![command],
+                endpoint,
+                date_added,
+            }),
+        }
+    }
+    Ok(found)
+}
+
+fn command(row: Columns<'_>) -> Result<EndpointCommand, StoreError> {
+    let kind: ActionKind = row.parse("action")?;
+    let term = row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds);
+    let effect = CommandEffect::of(kind, term, &row.text("command")?);
+    let asker = row.maybe_text("asker_name")?;
+    let outcome = outcome(row)?;
+    Ok(EndpointCommand {
+        agent: row.parse("agent_id")?,
+        asked_by: asker.map_or_else(|| row.text("agent_name"), Ok)?,
+        ends: row.maybe_time("ends_at")?,
+        ended: row.maybe_json("evidence")?.filter(|_| matches!(outcome, "ended" | "reverted")),
+        outcome,
+        sent: SentCommand { request: row.parse("id")?, at: row.time("since")?, effect },
+    })
+}
+
+fn outcome(row: Columns<'_>) -> Result<&'static str, StoreError> {
+    row.read("outcome", |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name))
+}
+
+/// Which active responses to list, and in which order. An empty search finds all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActiveFilter {
+    /// Part of the target, of the endpoint's id or name, or of who asked.
+    pub search: String,
+    /// By what they are sorted.
+    pub sort: ActiveSort,
+    /// The other way round.
+    pub descending: bool,
+}
+
+/// What active responses are sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum ActiveSort {
+    /// What they act on.
+    Target,
+    /// The endpoint's name.
+    Where,
+    /// When they began; the usual order, newest first.
+    #[default]
+    Since,
+    /// When they end; those that do not come last.
+    Ends,
+}
+
+/// A response that is active on an endpoint, or may be: one rule or timer, whatever number of
+/// requests it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveRow {
     /// The manager of the endpoint.
     pub manager: String,
     /// The response and what it acts on.
     pub action: Action,
-    /// For how long.
-    pub term: Term,
     /// Its id at that manager.
     pub endpoint: EndpointId,
     /// The endpoint's name.
     pub name: String,
-    /// What is known of it there.
-    pub outcome: &'static str,
-    /// When it was sent, or seen to start.
+    /// When the first of its commands was sent, or seen to start.
     pub since: Time,
-    /// Until when, where it ends by itself.
+    /// When the last of it ends; none where it does not end by itself.
     pub ends: Option<Time>,
+    /// The requests that it rests on, oldest first, with what is known of each there.
+    pub rests_on: Vec<(RequestId, &'static str)>,
 }
 
-/// What may be active now and is not past its term: of at most `limit` requests, the newest
-/// first, and where `before` is given only of those asked before it.
+/// Active responses that match, at most `limit`, after the first `skip`.
 pub async fn active(
     read: &mut impl Read,
+    filter: &ActiveFilter,
+    (skip, limit): (u32, u32),
     now: Time,
-    before: Option<RequestId>,
-    limit: u32,
-) -> Result<Vec<ActiveTarget>, StoreError> {
-    let rows = sqlx::query(
-        "WITH standing AS (
-             SELECT request.id, manager, action, argument, term_seconds, endpoint_id, name,
-                 outcome, since
-             FROM request_endpoint JOIN request ON request.id = request_id
-             WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
-               AND action IN ('block_ip', 'disable_account')
-               AND (term_seconds IS NULL OR since + term_seconds * 1000000 > $1)
-               AND ($2 IS NULL OR request.id < $2)
-         )
-         SELECT * FROM standing
-         WHERE id IN (SELECT DISTINCT id FROM standing ORDER BY id DESC LIMIT $3)
-         ORDER BY id DESC, length(endpoint_id), endpoint_id",
-    )
-    .bind(now.timestamp_micros())
-    .bind(id_text(before))
-    .bind(i64::from(limit))
-    .fetch_all(read.connection())
-    .await?;
-    rows.iter().map(read_row).collect()
+) -> Result<Vec<ActiveRow>, StoreError> {
+    // What does not end by itself ends last.
+    let order = match (filter.sort, filter.descending) {
+        (ActiveSort::Target, false) => "argument",
+        (ActiveSort::Target, true) => "argument DESC",
+        (ActiveSort::Where, false) => "place",
+        (ActiveSort::Where, true) => "place DESC",
+        (ActiveSort::Since, false) => "began",
+        (ActiveSort::Since, true) => "began DESC",
+        (ActiveSort::Ends, false) => "ends IS NULL, ends",
+        (ActiveSort::Ends, true) => "ends IS NULL DESC, ends DESC",
+    };
+    let sql = format!(
+        "SELECT manager, action, argument, endpoint_id, max(request_endpoint.name) AS place,
+             min(since) AS began,
+             CASE WHEN count(ends_at) = count(*) THEN max(ends_at) END AS ends,
+             group_concat(request.id || ' ' || outcome) AS requests
+         FROM request_endpoint JOIN request ON request.id = request_id
+         WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+           AND action IN ('block_ip', 'disable_account')
+           AND (ends_at IS NULL OR ends_at > $1)
+           AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(request_endpoint.name), $2)
+                OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
+         GROUP BY manager, action, argument, endpoint_id, date_added
+         ORDER BY {order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(now.timestamp_micros())
+        .bind(filter.search.trim().to_lowercase())
+        .bind(i64::from(limit))
+        .bind(i64::from(skip))
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(active_row).collect()
 }
 
-fn read_row(row: &SqliteRow) -> Result<ActiveTarget, StoreError> {
-    let id = text(row, "id")?;
-    let row = At { table: "request_endpoint", id: &id }.columns(row);
-    let (action, term) = action(row)?;
-    let since = row.time("since")?;
-    let known = |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name);
-    Ok(ActiveTarget {
-        request: row.parse("id")?,
+fn active_row(row: &SqliteRow) -> Result<ActiveRow, StoreError> {
+    let id = text(row, "endpoint_id")?;
+    let at = At { table: "request_endpoint", id: &id };
+    let row = at.columns(row);
+    let kind = row.parse("action")?;
+    let mut rests_on = Vec::new();
+    for part in row.text("requests")?.split(',') {
+        let (request, outcome) = part.split_once(' ').unwrap_or((part, ""));
+        let known = Outcome::NAMES.into_iter().find(|known| *known == outcome);
+        let outcome = known.ok_or_else(|| at.wrong(format!("`{outcome}` is not an outcome")))?;
+        rests_on.push((at.parse(request)?, outcome));
+    }
+    rests_on.sort_unstable();
+    Ok(ActiveRow {
         manager: row.text("manager")?,
-        outcome: row.read("outcome", known)?,
-        ends: term.seconds().map(|seconds| since + TimeDelta::seconds(seconds.into())),
-        since,
-        action,
-        term,
+        action: row.read("argument", |text| Action::parse(kind, text).ok())?,
         endpoint: row.read("endpoint_id", EndpointId::parse)?,
-        name: row.text("name")?,
+        name: row.text("place")?,
+        since: row.time("began")?,
+        ends: row.maybe_time("ends")?,
+        rests_on,
     })
+}
+
+/// Who asked for a request, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestOrigin {
+    /// The agent's name, or that of the person who asked.
+    pub asked_by: String,
+    /// The reason: text from outside.
+    pub reason: String,
+}
+
+/// Who asked for a request, and why.
+pub async fn origin(read: &mut impl Read, id: RequestId) -> Result<RequestOrigin, StoreError> {
+    let key = id.to_string();
+    let row = sqlx::query(
+        "SELECT coalesce(asker_name, agent_name) AS asked_by, reason FROM request WHERE id = $1",
+    )
+    .bind(&key)
+    .fetch_one(read.connection())
+    .await?;
+    let row = At { table: "request", id: &key }.columns(&row);
+    Ok(RequestOrigin { asked_by: row.text("asked_by")?, reason: row.text("reason")? })
 }
 
 /// The names of the people whose approval of a request stands, in the order of their votes, and

@@ -57,6 +57,24 @@ pub struct RequestSummary {
     pub approvals: u64,
     /// How many of its endpoints have each outcome.
     pub counts: Counts,
+    /// Why it is not being sent at the moment, though it is approved. The broker knows it, the
+    /// store does not.
+    pub held_because: Option<String>,
+}
+
+/// A request that was approved and waits for the worker.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// Its id.
+    pub id: RequestId,
+    /// The manager that it goes to.
+    pub manager: String,
+    /// What it does.
+    pub action: ActionKind,
+    /// The agent that asked; none where a person did.
+    pub agent: Option<String>,
+    /// What kept it from being claimed, when it was last tried.
+    pub held_because: Option<String>,
 }
 
 /// Requests that match, at most `limit`.
@@ -127,18 +145,39 @@ fn summary(row: &SqliteRow) -> Result<RequestSummary, StoreError> {
         deadline: columns.time("deadline")?,
         approvals: count(row, "approvals")?,
         counts,
+        held_because: None,
     })
 }
 
-/// The approved requests of a manager, oldest first, for the worker.
-pub async fn approved(read: &mut impl Read, manager: &str) -> Result<Vec<RequestId>, StoreError> {
+/// The approved requests, oldest first: the order in which the worker takes those of a manager.
+pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id FROM request WHERE state = 'approved' AND manager = $1 ORDER BY asked_at, id",
+        "SELECT id, manager, action, agent_name, asker_id, held_because FROM request
+         WHERE state = 'approved' ORDER BY asked_at, id",
     )
-    .bind(manager)
     .fetch_all(read.connection())
     .await?;
-    ids(&rows)
+    let queued = |row: &SqliteRow| {
+        let id = text(row, "id")?;
+        let row = At { table: "request", id: &id }.columns(row);
+        let agent = row.text("agent_name")?;
+        Ok(Queued {
+            id: row.parse("id")?,
+            manager: row.text("manager")?,
+            action: row.parse("action")?,
+            agent: row.maybe_text("asker_id")?.is_none().then_some(agent),
+            held_because: row.maybe_text("held_because")?,
+        })
+    };
+    rows.iter().map(queued).collect()
+}
+
+/// The managers to which a request is being sent.
+pub async fn busy_managers(read: &mut impl Read) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query("SELECT DISTINCT manager FROM request WHERE state = 'dispatching'")
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(|row| text(row, "manager")).collect()
 }
 
 /// How many approved requests wait for a manager.

@@ -185,6 +185,7 @@ fn target(at: At<'_>, endpoint: Endpoint, row: Columns<'_>) -> Result<Target, St
         outcome: row.maybe_text("outcome")?.map(|name| outcome(at, name, row)).transpose()?,
         outcome_at: row.maybe_time("outcome_at")?,
         since: row.maybe_time("since")?,
+        ends: row.maybe_time("ends_at")?,
         doubt: row.maybe_text("doubt")?,
         watch_until: row.maybe_time("watch_until")?,
         ..Target::new(endpoint, row.number("criticality")?, row.text("command")?)

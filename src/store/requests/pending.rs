@@ -27,7 +27,7 @@ pub struct Pending {
     pub voted: bool,
 }
 
-/// All that wait, oldest deadline first, as one person sees them.
+/// All that wait, earliest deadline first, as one person sees them.
 pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pending>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, deadline, agent_id, owner_id, issuer_id, asker_id, action, argument,

@@ -1,17 +1,21 @@
 //! One sentence for each kind of event, after the name of whoever caused it.
 
-use crate::domain::{
-    action::with_count,
-    audit::{
-        AuditDetail,
-        detail::{
-            dispatch::{AnswerFacts, CallFacts, ResumeFacts},
-            outcome::EndpointOutcome,
-            request::{DecisionFacts, VerdictName, WithdrawalFacts},
+use crate::{
+    domain::{
+        Time,
+        action::with_count,
+        audit::{
+            AuditDetail,
+            detail::{
+                dispatch::{AnswerFacts, CallFacts, EndMovedFacts, EndpointEnd, ResumeFacts},
+                outcome::EndpointOutcome,
+                request::{DecisionFacts, VerdictName, WithdrawalFacts},
+            },
         },
+        endpoint::EndpointId,
+        facts::Verb,
     },
-    endpoint::EndpointId,
-    facts::Verb,
+    text::active_response::end_text,
 };
 
 /// Up to this many endpoints are named; more are counted.
@@ -131,6 +135,7 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::ResponseReverted(facts) => {
             format!("sent the request that takes it back{}", list(&facts.outcomes)).into()
         }
+        AuditDetail::EndMoved(facts) => end_moved(&facts).into(),
         AuditDetail::OutcomeResolved(facts) => {
             Sentence::new(format!("recorded what happened{}", list(&facts.outcomes)), facts.reason)
         }
@@ -172,6 +177,12 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         }
         AuditDetail::Unfrozen(facts) => Sentence::new("released the kill switch", facts.reason),
         AuditDetail::PolicyActivated(_) => "activated a policy set".into(),
+        AuditDetail::PolicyReevaluated(facts) => format!(
+            "evaluated {} again: the answer changed for {}",
+            with_count(facts.open, "open request"),
+            facts.changed
+        )
+        .into(),
         AuditDetail::PolicyRefused(facts) => {
             Sentence::new("tried to activate a policy set, which was refused", facts.why)
         }
@@ -205,6 +216,23 @@ fn named(ids: &[&EndpointId]) -> String {
 }
 
 /// ": 001, 002 sent; 014 refused (1750)".
+/// Which request moved the end, and to when on which endpoints.
+fn end_moved(facts: &EndMovedFacts) -> String {
+    let mut groups: Vec<(Option<Time>, Vec<&EndpointId>)> = Vec::new();
+    for EndpointEnd { endpoint, ends } in &facts.ends {
+        match groups.iter_mut().find(|(known, _)| known == ends) {
+            Some((_, endpoints)) => endpoints.push(endpoint),
+            None => groups.push((*ends, vec![endpoint])),
+        }
+    }
+    let parts = groups.iter().map(|(ends, endpoints)| {
+        let names: Vec<_> = endpoints.iter().map(|endpoint| endpoint.as_str()).collect();
+        format!("{} {}", names.join(", "), end_text(*ends))
+    });
+    let parts: Vec<_> = parts.collect();
+    format!("moved its end, because {} is for the same target: {}", facts.by, parts.join("; "))
+}
+
 fn list(outcomes: &[EndpointOutcome]) -> String {
     let mut groups: Vec<(String, Vec<&EndpointId>)> = Vec::new();
     for EndpointOutcome { endpoint, outcome, .. } in outcomes {

@@ -19,7 +19,7 @@ use crate::{
         id::AttemptId,
         request::Outcome,
     },
-    text::audit::verdict_text,
+    text::{active_response::end_text, audit::verdict_text},
 };
 
 /// How many digits of a body's hash are shown.
@@ -113,6 +113,14 @@ impl TimelineBuilder {
             AuditDetail::ResponseReverted(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Broker);
             }
+            AuditDetail::EndMoved(facts) => {
+                let mut ends = facts.ends.iter().rev();
+                if let Some(own) = ends.find(|end| end.endpoint == self.timeline.endpoint) {
+                    let what = end_text(own.ends);
+                    let why = format!("{}, for the same target, moved its end", facts.by);
+                    self.add_plain(at, format!("{why}: it {what}"));
+                }
+            }
             AuditDetail::OutcomeResolved(facts) => {
                 let (role, reason) = (facts.role, facts.reason.as_str());
                 let source = Source::Person { name: actor, role, reason };
@@ -142,6 +150,7 @@ impl TimelineBuilder {
             | AuditDetail::ReleaseAsked(_)
             | AuditDetail::Unfrozen(_)
             | AuditDetail::PolicyActivated(_)
+            | AuditDetail::PolicyReevaluated(_)
             | AuditDetail::PolicyRefused(_)
             | AuditDetail::Started(_)
             | AuditDetail::AuditRead(_) => {}

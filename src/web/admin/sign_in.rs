@@ -172,7 +172,7 @@ async fn password_page(
     let shown = PasswordPage {
         layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
         problem,
-        must: session.who.person.must_change_password,
+        must: session.who.person().must_change_password,
         chars_min: PASSWORD_CHARS_MIN,
         chars_max: PASSWORD_CHARS_MAX,
     };

@@ -32,6 +32,14 @@ fn name_of_an_endpoint(text: &str) -> String {
     request_page(request, Permission::Now, id(2)).render().unwrap()
 }
 
+fn name_of_a_group(text: &str) -> String {
+    let mut request = request(1);
+    text.clone_into(&mut request.targets[0].endpoint.groups[0]);
+    // More than one page: there is a summary by group.
+    request.targets = request.targets.into_iter().cycle().take(30).collect();
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
 fn comment(text: &str) -> String {
     let mut request = request(1);
     text.clone_into(&mut request.votes[0].comment);
@@ -44,9 +52,10 @@ fn filter(text: &str) -> String {
     RequestsPage::new(layout, asked, Vec::new()).render().unwrap()
 }
 
-const PLACES: [(&str, Place); 4] = [
+const PLACES: [(&str, Place); 5] = [
     ("the reason", reason),
     ("the name of an endpoint", name_of_an_endpoint),
+    ("the name of a group", name_of_a_group),
     ("a comment", comment),
     ("a filter", filter),
 ];

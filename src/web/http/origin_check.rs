@@ -1,8 +1,10 @@
 //! What every request must pass and every answer carries, whatever page it is for.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -45,6 +47,29 @@ pub(in crate::web) async fn check(
     }
 }
 
+/// [`check`] for a door that programs come in by: they need not say where they come from, but a
+/// page of somebody else does. What is passed on names host and origin as `public_url` does.
+pub(in crate::web) async fn check_program(
+    State(settings): State<Arc<WebSettings>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let public_url = &settings.public_url;
+    let is_ours = is_own_host(request.uri(), request.headers(), &settings)
+        && says_nothing_foreign(request.headers(), public_url);
+    if !is_ours {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let named = [(header::HOST, public_url.host()), (header::ORIGIN, public_url.origin())];
+    for (name, ours) in named {
+        let needed = name == header::HOST || request.headers().contains_key(&name);
+        if let (true, Ok(ours)) = (needed, HeaderValue::try_from(ours)) {
+            request.headers_mut().insert(name, ours);
+        }
+    }
+    next.run(request).await
+}
+
 /// Gives every answer the headers that it must carry.
 pub(in crate::web) async fn add_headers(
     State(app): State<AppState>,
@@ -63,7 +88,7 @@ pub(in crate::web) async fn add_headers(
 }
 
 fn admit(app: &AppState, request: &Request) -> Result<(), PageError> {
-    if !is_own_host(request.headers(), &app.settings) {
+    if !is_own_host(request.uri(), request.headers(), &app.settings) {
         return Err(PageError::wrong_host());
     }
     match *request.method() {
@@ -73,24 +98,36 @@ fn admit(app: &AppState, request: &Request) -> Result<(), PageError> {
     }
 }
 
-/// Whether the one `Host` is the public one or on the list. A name that another domain's
-/// owner points at this machine is neither.
-fn is_own_host(headers: &HeaderMap, settings: &WebSettings) -> bool {
+/// Whether the host that was asked for is the public one or on the list. A name that another
+/// domain's owner points at this machine is neither. HTTP/2 names it in the address and need not
+/// send `Host`; where both do, both must be right.
+fn is_own_host(uri: &Uri, headers: &HeaderMap, settings: &WebSettings) -> bool {
     let WebSettings { public_url, hosts, .. } = settings;
-    one(headers, &header::HOST)
-        .and_then(|host| public_url.read_host(host))
-        .is_some_and(|host| host == *public_url.authority() || hosts.contains(&host))
+    let own = |host: &str| {
+        let read = public_url.read_host(host);
+        read.is_some_and(|host| host == *public_url.authority() || hosts.contains(&host))
+    };
+    let header = headers.contains_key(header::HOST);
+    let header_is_ours = one(headers, &header::HOST).is_some_and(own);
+    let address = uri.authority().map(|authority| own(authority.as_str()));
+    (header || address.is_some()) && (!header || header_is_ours) && address.unwrap_or(true)
 }
 
 /// Whether a browser says that one of our own pages sent this. One that says nothing at all is not
 /// believed.
 fn is_own_origin(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
+    let says = headers.contains_key(header::ORIGIN) || headers.contains_key(FETCH_SITE);
+    says && says_nothing_foreign(headers, public_url)
+}
+
+/// Whether nothing says that a page of somebody else sent this.
+fn says_nothing_foreign(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     let origin = headers.contains_key(header::ORIGIN);
     let site = headers.contains_key(FETCH_SITE);
     let origin_is_ours = one(headers, &header::ORIGIN).is_some_and(|o| o == public_url.origin());
     let site_is_ours =
         one(headers, &FETCH_SITE).is_some_and(|site| site == "same-origin" || site == "none");
-    (origin || site) && (!origin || origin_is_ours) && (!site || site_is_ours)
+    (!origin || origin_is_ours) && (!site || site_is_ours)
 }
 
 /// A header that is there exactly once.
@@ -121,6 +158,10 @@ mod tests {
     }
 
     fn is_host_of(public_url: &str, hosts: &[&'static str]) -> bool {
+        is_host_at("/", public_url, hosts)
+    }
+
+    fn is_host_at(address: &str, public_url: &str, hosts: &[&'static str]) -> bool {
         let listener: std::net::SocketAddr = "127.0.0.1:8080".parse().unwrap();
         let settings = WebSettings {
             public_url: url(public_url),
@@ -128,7 +169,7 @@ mod tests {
             policies: std::path::PathBuf::new(),
         };
         let pairs: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
-        is_own_host(&headers(&pairs), &settings)
+        is_own_host(&address.parse().unwrap(), &headers(&pairs), &settings)
     }
 
     #[test]
@@ -154,6 +195,20 @@ mod tests {
         }
         assert!(!is_ours(&["soc.example.net", "evil.example"]));
         assert!(!is_ours(&[]));
+    }
+
+    #[test]
+    fn host_in_the_address_counts_too() {
+        let at = |address: &str, hosts: &[&'static str]| {
+            is_host_at(address, "https://soc.example.net", hosts)
+        };
+        assert!(at("https://soc.example.net/", &[]));
+        assert!(at("https://SOC.example.net:443/", &["soc.example.net"]));
+        for address in ["https://evil.example/", "https://u@soc.example.net/"] {
+            assert!(!at(address, &[]) && !at(address, &["soc.example.net"]), "{address}");
+        }
+        assert!(!at("https://soc.example.net/", &["evil.example"]));
+        assert!(!at("https://soc.example.net/", &["soc.example.net", "soc.example.net"]));
     }
 
     #[test]

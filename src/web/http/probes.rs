@@ -8,10 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{
-    broker::queries::system::NamedCounts, domain::request::StateName, text::visible::visible,
-    web::AppState,
-};
+use crate::{broker::queries::system::NamedCounts, domain::request::StateName, web::AppState};
 
 const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 
@@ -25,7 +22,7 @@ pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
     match app.broker.ready().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
-            tracing::warn!(error = %visible(&error.to_string()), "not ready");
+            tracing::warn!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
         }
     }
@@ -39,7 +36,7 @@ pub(in crate::web) async fn metrics(State(app): State<AppState>) -> Response {
             (kind, metrics_text(&states, &outcomes)).into_response()
         }
         Err(error) => {
-            tracing::warn!(error = %visible(&error.to_string()), "the metrics could not be counted");
+            tracing::warn!(%error, "the metrics could not be counted");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

@@ -9,14 +9,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{
-    text::visible::visible,
-    web::{
-        AppState,
-        error::PageError,
-        http::session::{self, PageSession},
-        layout::page::{Layout, page},
-    },
+use crate::web::{
+    AppState,
+    error::PageError,
+    http::session::{self, PageSession},
+    layout::page::{Layout, page},
 };
 
 #[derive(Debug, Template)]
@@ -38,7 +35,7 @@ pub(in crate::web) async fn render(
     let reference = error.cause.as_ref().map(|cause| {
         let reference: [u8; 4] = app.broker.clock().random();
         let reference = format!("{:08x}", u32::from_be_bytes(reference));
-        tracing::error!(%reference, cause = %visible(cause), "a page could not be shown");
+        tracing::error!(%reference, cause, "a page could not be shown");
         reference
     });
     let layout = match response.extensions_mut().remove::<PageSession>() {

@@ -1,13 +1,18 @@
-//! What is blocked or disabled now, where, until when, who allowed it, and what would lift it.
+//! What is blocked or disabled now: where, until when, who asked and allowed it, and what lifts it.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use strum::VariantArray as _;
+use url::form_urlencoded;
 
 use super::requests::read;
 use crate::{
-    broker::queries::{ActiveTarget, active_responses::ActiveResponse, view::PAGE_ROWS},
-    domain::{Time, action::with_count, request::Outcome},
+    broker::queries::{
+        ActiveFilter, ActiveSort,
+        active_responses::{ActiveRequest, ActiveResponse},
+    },
+    domain::Time,
     text::request,
     web::{
         AppState,
@@ -17,143 +22,175 @@ use crate::{
     },
 };
 
-/// The most endpoints of one request that are listed; the request's own page has them all.
-const PLACES_MAX: usize = 100;
-/// Up to this many are shown unfolded where something is in doubt.
-const UNFOLDED_MAX: usize = 25;
+/// Pages beyond this one are not asked for: a search finds it sooner.
+const PAGES_MAX: u32 = 10_000;
+
+/// Longer reasons are cut in the list.
+const REASON_CHARS_MAX: usize = 120;
 
 #[derive(Debug, Template)]
 #[template(path = "pages/active_responses.html")]
 pub(in crate::web) struct ActiveResponsesPage {
     pub(in crate::web) layout: Layout,
-    pub(in crate::web) effects: Vec<ActiveResponseCard>,
-    /// Whether newer ones are on another page.
-    pub(in crate::web) later: bool,
-    pub(in crate::web) older: Option<NextPage>,
+    pub(in crate::web) asked: ActiveResponsesQuery,
+    pub(in crate::web) problem: Option<String>,
+    pub(in crate::web) rows: Vec<ActiveResponseRow>,
+    pub(in crate::web) next: Option<NextPage>,
 }
 
-/// The active responses of one request.
+/// What is active for one target on one endpoint.
 #[derive(Debug)]
-pub(in crate::web) struct ActiveResponseCard {
-    request: String,
+pub(in crate::web) struct ActiveResponseRow {
     /// The manager, where there is more than one.
     manager: Option<String>,
     what: String,
-    reach: String,
-    /// The names of the endpoints, or of the first few.
-    names: String,
-    /// When the last of it ends by itself, and how long that is from now.
+    endpoint: String,
+    name: String,
+    since: Time,
+    /// When it ends, and how long that is from now.
     ends: Option<(Time, String)>,
+    /// The requests that it rests on.
+    requests: Vec<ActiveRequestCell>,
+}
+
+/// A request that it rests on.
+#[derive(Debug)]
+struct ActiveRequestCell {
+    id: String,
+    outcome: &'static str,
+    asked_by: String,
+    reason: String,
     /// The names of those who approved it or broke the glass; empty where no approval was required.
     approvers: String,
     /// The open request that would lift it, and its state.
     undo: Option<(String, &'static str)>,
-    /// On how many endpoints what is known.
-    known: Vec<(&'static str, usize)>,
-    /// How many endpoints there are beside those listed.
-    more: usize,
-    endpoints: Vec<ActiveEndpoint>,
 }
 
-/// A response on one endpoint.
-#[derive(Debug)]
-pub(in crate::web) struct ActiveEndpoint {
-    id: String,
-    name: String,
-    outcome: &'static str,
-    since: Time,
-    until: Option<(Time, String)>,
-}
-
-/// Which page of the list: what is older than this request.
-#[derive(Debug, Default, Deserialize)]
+/// The search, order and page as they were typed.
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 pub(in crate::web) struct ActiveResponsesQuery {
+    search: String,
+    /// [`ActiveSort`]'s name, and `-` before it for the other way round.
+    sort: String,
+    /// How many pages come before this one. The name that all lists use.
     before: String,
 }
 
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
-    QueryParams(pages): QueryParams<ActiveResponsesQuery>,
+    QueryParams(asked): QueryParams<ActiveResponsesQuery>,
 ) -> Result<Response, PageError> {
-    let before = read(&pages.before, "page", |id| id.parse().ok())
-        .map_err(|_unreadable| PageError::not_found())?;
-    let found = app.broker.active_responses(&session.who, before).await?;
     let layout = Layout::new(&app, &session, "Active responses").await?.section("/in-force");
+    let (filter, pages) = match asked.read() {
+        Ok(read) => read,
+        Err(problem) => {
+            let empty = ActiveResponsesPage::new(layout, asked, None);
+            let page_of_problem = ActiveResponsesPage { problem: Some(problem), ..empty };
+            return page(StatusCode::BAD_REQUEST, &page_of_problem);
+        }
+    };
+    let (found, more) = app.broker.active_responses(&session.who, &filter, pages).await?;
+    let next = more.then(|| asked.next(pages));
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
-    let later = before.is_some();
-    page(
-        StatusCode::OK,
-        &ActiveResponsesPage { later, ..ActiveResponsesPage::new(layout, &found, several, now) },
-    )
+    let empty = ActiveResponsesPage::new(layout, asked, next);
+    page(StatusCode::OK, &ActiveResponsesPage { rows: rows(&found, several, now), ..empty })
 }
 
 impl ActiveResponsesPage {
-    /// `several`: there is more than one manager, so each is named.
     pub(in crate::web) fn new(
         layout: Layout,
-        found: &[ActiveResponse],
-        several: bool,
-        now: Time,
+        asked: ActiveResponsesQuery,
+        next: Option<NextPage>,
     ) -> Self {
-        let effects: Vec<_> =
-            found.iter().filter_map(|one| ActiveResponseCard::new(one, several, now)).collect();
-        let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
-        let last = effects.last().filter(|_| full).map(|last| last.request.clone());
-        let older = last.map(|before| NextPage { action: "/in-force", fields: Vec::new(), before });
-        Self { layout, effects, later: false, older }
+        Self { layout, asked, problem: None, rows: Vec::new(), next }
     }
-}
 
-impl ActiveResponseCard {
-    fn new(standing: &ActiveResponse, several: bool, now: Time) -> Option<Self> {
-        let places = &standing.places;
-        let first = places.first()?;
-        let count = |outcome| places.iter().filter(|one| one.outcome == outcome).count();
-        let known = Outcome::NAMES.map(|name| (name, count(name)));
-        let reach = with_count(u64::try_from(places.len()).unwrap_or(0), "endpoint");
-        Some(Self {
-            request: first.request.to_string(),
-            manager: several.then(|| first.manager.clone()),
-            what: first.action.phrase(),
-            reach: format!("on {reach} {}", first.term),
-            names: request::some(places.iter().map(|one| one.name.as_str())),
-            ends: until(places.iter().filter_map(|one| one.ends).max(), now),
-            approvers: approvers(&standing.approvers),
-            undo: standing.undo.map(|(id, state)| (id.to_string(), state.name())),
-            known: known.into_iter().filter(|(_, number)| *number > 0).collect(),
-            more: places.len().saturating_sub(PLACES_MAX),
-            endpoints: places
-                .iter()
-                .take(PLACES_MAX)
-                .map(|one| ActiveEndpoint::new(one, now))
-                .collect(),
+    /// The columns that sort: the head, the address that sorts by it, and how it sorts now.
+    fn columns(&self) -> [(&'static str, String, &'static str); 4] {
+        let (now, descending) = self.asked.order();
+        let heads = ["Target", "Where", "Since", "Ends"];
+        let mut sorts = ActiveSort::VARIANTS.iter().copied();
+        heads.map(|head| {
+            let sort = sorts.next().unwrap_or_default();
+            let (sorts_now, name) = (sort == now, sort.into_str());
+            let turned = if sorts_now && !descending { "-" } else { "" };
+            let sort_by = format!("{turned}{name}");
+            let mut query = form_urlencoded::Serializer::for_suffix("/in-force?".to_owned(), 10);
+            query.append_pair("search", &self.asked.search).append_pair("sort", &sort_by);
+            let order = match (sorts_now, descending) {
+                (false, _) => "none",
+                (true, false) => "ascending",
+                (true, true) => "descending",
+            };
+            (head, query.finish(), order)
         })
     }
+}
 
-    /// Whether its endpoints are shown at once: where a person must check some of them.
-    fn unfolded(&self) -> bool {
-        let doubtful = self.number("unknown") + self.number("unconfirmed") > 0;
-        doubtful && self.endpoints.len() <= UNFOLDED_MAX
+impl ActiveResponsesQuery {
+    fn read(&self) -> Result<(ActiveFilter, u32), String> {
+        let sort = self.sort.trim().trim_start_matches('-');
+        read(sort, "order", |name| name.parse::<ActiveSort>().ok())?;
+        let pages = |text: &str| text.parse().ok().filter(|pages| *pages <= PAGES_MAX);
+        let pages = read(&self.before, "page", pages)?.unwrap_or(0);
+        let (sort, descending) = self.order();
+        Ok((ActiveFilter { search: self.search.clone(), sort, descending }, pages))
     }
 
-    fn number(&self, outcome: &str) -> usize {
-        let found = self.known.iter().find(|(name, _)| *name == outcome);
-        found.map_or(0, |(_, number)| *number)
+    /// By what it is sorted, and whether the other way round: the newest first where nothing is said.
+    fn order(&self) -> (ActiveSort, bool) {
+        let text = self.sort.trim();
+        let sort = text.trim_start_matches('-').parse().unwrap_or_default();
+        (sort, text.is_empty() || text.starts_with('-'))
+    }
+
+    fn next(&self, pages: u32) -> NextPage {
+        NextPage {
+            action: "/in-force",
+            fields: vec![("search", self.search.clone()), ("sort", self.sort.clone())],
+            before: pages.saturating_add(1).to_string(),
+        }
     }
 }
 
-impl ActiveEndpoint {
-    fn new(one: &ActiveTarget, now: Time) -> Self {
+/// `several`: there is more than one manager, so each is named.
+pub(in crate::web) fn rows(
+    found: &[ActiveResponse],
+    several: bool,
+    now: Time,
+) -> Vec<ActiveResponseRow> {
+    let row = |one: &ActiveResponse| ActiveResponseRow {
+        manager: several.then(|| one.row.manager.clone()),
+        what: one.row.action.phrase(),
+        endpoint: one.row.endpoint.to_string(),
+        name: one.row.name.clone(),
+        since: one.row.since,
+        ends: one.row.ends.map(|ends| (ends, request::time_left(ends, now))),
+        requests: one.requests.iter().map(ActiveRequestCell::new).collect(),
+    };
+    found.iter().map(row).collect()
+}
+
+impl ActiveRequestCell {
+    fn new(one: &ActiveRequest) -> Self {
         Self {
-            id: one.endpoint.to_string(),
-            name: one.name.clone(),
+            id: one.id.to_string(),
             outcome: one.outcome,
-            since: one.since,
-            until: until(one.ends, now),
+            asked_by: one.origin.asked_by.clone(),
+            reason: first_words(&one.origin.reason),
+            approvers: approvers(&one.approvers),
+            undo: one.undo.map(|(id, state)| (id.to_string(), state.name())),
         }
     }
+}
+
+/// The start of a reason: the request's own page has all of it.
+fn first_words(reason: &str) -> String {
+    let mut letters = reason.chars();
+    let start: String = letters.by_ref().take(REASON_CHARS_MAX).collect();
+    if letters.next().is_some() { format!("{start}…") } else { start }
 }
 
 fn approvers(people: &[(String, bool)]) -> String {
@@ -161,8 +198,4 @@ fn approvers(people: &[(String, bool)]) -> String {
         if *broke { format!("{name} (broke the glass)") } else { name.clone() }
     };
     people.iter().map(words).collect::<Vec<_>>().join(", ")
-}
-
-fn until(ends: Option<Time>, now: Time) -> Option<(Time, String)> {
-    ends.map(|ends| (ends, request::time_left(ends, now)))
 }

@@ -25,6 +25,10 @@ use crate::{
     },
 };
 
+/// How much of what an entry holds is shown in the list, in characters; the entry's own page has it
+/// all. What became of a thousand endpoints fills a hundred kilobytes.
+const SHOWN_CHARS_MAX: usize = 500;
+
 #[derive(Debug, Template)]
 #[template(path = "pages/audit.html")]
 pub(in crate::web) struct AuditPage {
@@ -33,6 +37,8 @@ pub(in crate::web) struct AuditPage {
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) rows: Vec<AuditText>,
     pub(in crate::web) older: Option<NextPage>,
+    /// Whether it is the page of one entry, which shows all of it.
+    whole: bool,
 }
 
 /// The filter as it was typed.
@@ -48,6 +54,8 @@ pub(in crate::web) struct AuditFilters {
     since: String,
     until: String,
     before: String,
+    /// The place of one entry, which is shown whole; then the rest does not count.
+    entry: String,
 }
 
 pub(in crate::web) async fn show(
@@ -57,7 +65,12 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, PageError> {
     let layout = Layout::new(&app, &session, "Audit").await?.section("/audit").without_refresh();
     match asked.read() {
-        Ok((filter, before)) => {
+        Ok(AuditRequest::Entry(seq)) => {
+            let found = app.broker.audit_entry(&session.who, seq).await?;
+            let shown = AuditPage::new(layout, asked, found.into_iter().collect());
+            page(StatusCode::OK, &AuditPage { whole: true, ..shown })
+        }
+        Ok(AuditRequest::List(filter, before)) => {
             let found = app.broker.audit(&session.who, &filter, before).await?;
             page(StatusCode::OK, &AuditPage::new(layout, asked, found))
         }
@@ -80,6 +93,15 @@ impl AuditPage {
             problem: None,
             rows: found.into_iter().map(describe).collect(),
             older,
+            whole: false,
+        }
+    }
+
+    /// A text as far as the list shows it, and whether there is more.
+    fn start<'a>(&self, text: &'a str) -> (&'a str, bool) {
+        match text.char_indices().nth(SHOWN_CHARS_MAX) {
+            Some((end, _)) if !self.whole => (text.get(..end).unwrap_or(text), true),
+            Some(_) | None => (text, false),
         }
     }
 
@@ -98,8 +120,19 @@ impl AuditPage {
     }
 }
 
+/// What is asked for.
+enum AuditRequest {
+    /// One entry, by its place.
+    Entry(u64),
+    /// Those that match, older than a place.
+    List(AuditFilter, Option<u64>),
+}
+
 impl AuditFilters {
-    fn read(&self) -> Result<(AuditFilter, Option<u64>), String> {
+    fn read(&self) -> Result<AuditRequest, String> {
+        if let Some(seq) = read(&self.entry, "entry", |seq| seq.parse().ok())? {
+            return Ok(AuditRequest::Entry(seq));
+        }
         let before = read(&self.before, "page", |seq| seq.parse().ok())?;
         let filter = AuditFilter {
             since: read(&self.since, "time", moment)?,
@@ -111,7 +144,7 @@ impl AuditFilters {
             request: non_empty(&self.request),
             policy: non_empty(&self.policy),
         };
-        Ok((filter, before))
+        Ok(AuditRequest::List(filter, before))
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {

@@ -1,4 +1,4 @@
-//! The inbox: what waits for people, oldest deadline first.
+//! The inbox: what waits for people, earliest deadline first.
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};

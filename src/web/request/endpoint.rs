@@ -1,5 +1,6 @@
 //! One endpoint on a request's page: what is known of it in plain words, and its timeline.
 
+use super::shown::{Shown, needs_attention};
 use crate::{
     domain::{
         Time,
@@ -40,9 +41,10 @@ pub(in crate::web) struct SkippedRow<'a> {
     pub(in crate::web) timeline: &'a EndpointTimeline,
 }
 
-/// The endpoints that take part, with their timelines, which come in the same order.
+/// Those of the endpoints that take part which are shown, with their timelines.
 pub(in crate::web) fn endpoint_rows<'a>(
     request: &'a Request,
+    shown: &Shown,
     timelines: &'a [EndpointTimeline],
     now: Time,
 ) -> Vec<EndpointRow<'a>> {
@@ -54,26 +56,19 @@ pub(in crate::web) fn endpoint_rows<'a>(
         let open = few || needs_attention(target) || target.doubt.is_some();
         EndpointRow { target, timeline, word, means, until, open }
     };
-    request.targets.iter().zip(timelines).map(part).collect()
+    let targets = shown.targets.iter().filter_map(|place| request.targets.get(*place));
+    targets.zip(timelines).map(part).collect()
 }
 
-/// The endpoints that were left out.
+/// Those of the endpoints that were left out which are shown.
 pub(in crate::web) fn skipped_rows<'a>(
     request: &'a Request,
+    shown: &Shown,
     timelines: &'a [EndpointTimeline],
 ) -> Vec<SkippedRow<'a>> {
-    let timelines = timelines.iter().skip(request.targets.len());
-    request
-        .skipped
-        .iter()
-        .zip(timelines)
-        .map(|(skipped, timeline)| SkippedRow { skipped, timeline })
-        .collect()
-}
-
-/// Whether a person must find out what happened there.
-pub(in crate::web) fn needs_attention(target: &Target) -> bool {
-    target.outcome.as_ref().is_some_and(Outcome::needs_person)
+    let timelines = timelines.iter().skip(shown.targets.len());
+    let skipped = shown.skipped.iter().filter_map(|place| request.skipped.get(*place));
+    skipped.zip(timelines).map(|(skipped, timeline)| SkippedRow { skipped, timeline }).collect()
 }
 
 fn stands(outcome: &Outcome) -> bool {

@@ -10,7 +10,10 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::page::{FormInput, id_of, request_page};
+use super::{
+    page::{FormInput, id_of, request_page},
+    shown::ShownQuery,
+};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -36,6 +39,11 @@ const COMMENT_CHARS_MAX: usize = 2000;
 pub(in crate::web) trait RequestFields: PasswordFields {
     /// The comment or the reason, which the page shows again where nothing was changed.
     fn comment(&self) -> &str;
+
+    /// The part of the page that the form stood on, which is shown again with it.
+    fn shown(&self) -> ShownQuery {
+        ShownQuery::default()
+    }
 }
 
 /// The fields of a form that says which state of the request was on the screen.
@@ -87,7 +95,7 @@ impl<F: RequestFields> RequestForm<F> {
         act: impl AsyncFnOnce(Checked<F>) -> Result<Request, BrokerError>,
     ) -> Result<Response, PageError> {
         let Self { form: SessionForm { app, session, fields }, id } = self;
-        let comment = fields.comment().to_owned();
+        let (comment, shown) = (fields.comment().to_owned(), fields.shown());
         let done = async {
             check_comment(&comment)?;
             let view = app.broker.request_of_person(&session.who, id).await?;
@@ -100,7 +108,8 @@ impl<F: RequestFields> RequestForm<F> {
         match done.await {
             Ok(request) => Ok(Redirect::to(&format!("/requests/{}", request.id)).into_response()),
             Err(error) => {
-                let (problem, typed) = (error.for_page()?, FormInput::of(verb, comment));
+                let problem = error.for_page()?;
+                let typed = FormInput { shown, ..FormInput::of(verb, comment) };
                 request_page(&app, &session, id, Some(problem), typed).await
             }
         }

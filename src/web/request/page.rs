@@ -7,7 +7,10 @@ use axum::{
     response::Response,
 };
 
-use super::endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows};
+use super::{
+    already_active::{ActiveGroup, groups},
+    shown::{Shown, ShownQuery},
+};
 use crate::{
     broker::{
         queries::view::{Permission, RequestView},
@@ -19,31 +22,28 @@ use crate::{
         actor::Role,
         audit::EventKind,
         decision::Verdict,
-        digest::Digest,
         endpoint::Platform,
         facts::Verb,
-        id::{AttemptId, PersonId, RequestId},
-        request::{Attempt, Outcome, State as RequestState, StateName, Target, Vote},
+        id::{PersonId, RequestId},
+        request::{State as RequestState, StateName, Vote},
     },
     text::{
         audit::{AuditText, EventText, describe},
         request,
-        timeline::{EndpointTimeline, timelines},
+        requirement::{Requirement, requirement},
+        timeline::EndpointTimeline,
     },
     web::{
         AppState,
         admin::reauthenticate::FormProblem,
         error::PageError,
-        http::session::PageSession,
+        http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
             page::{Layout, page},
         },
     },
 };
-
-/// Longer tables are shown folded, with their sum in front.
-const ROWS_UNFOLDED_MAX: usize = 25;
 
 #[derive(Debug, Template)]
 #[template(path = "pages/request.html")]
@@ -52,7 +52,13 @@ pub(in crate::web) struct RequestPage {
     pub(in crate::web) view: RequestView,
     pub(in crate::web) entries: Vec<AuditText>,
     pub(in crate::web) timelines: Vec<EndpointTimeline>,
+    /// Which of the endpoints, calls and events are shown; `timelines` are those of the endpoints.
+    pub(in crate::web) shown: Shown,
+    /// What policy required of people; none where it never did.
+    pub(in crate::web) required: Option<Requirement>,
     pub(in crate::web) viewer: Viewer,
+    /// What is active already on its endpoints.
+    pub(in crate::web) active: Vec<ActiveGroup>,
     /// How many identical requests this person may approve together, this one among them.
     pub(in crate::web) identical: usize,
     /// Whether this person may throw the kill switch.
@@ -90,6 +96,8 @@ pub(in crate::web) struct FormInput {
     pub(in crate::web) review: String,
     /// A comment without a vote.
     pub(in crate::web) note: String,
+    /// The part of the page that the form stood on.
+    pub(in crate::web) shown: ShownQuery,
 }
 
 /// Whether a form is offered.
@@ -107,8 +115,10 @@ pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
     Path(id): Path<String>,
+    QueryParams(shown): QueryParams<ShownQuery>,
 ) -> Result<Response, PageError> {
-    request_page(&app, &session, id_of(&id)?, None, FormInput::default()).await
+    let typed = FormInput { shown, ..FormInput::default() };
+    request_page(&app, &session, id_of(&id)?, None, typed).await
 }
 
 /// Reads the id in an address.
@@ -127,29 +137,53 @@ pub(in crate::web) async fn request_page(
     let session = &session.refreshed(app);
     let view = app.broker.request_of_person(&session.who, id).await?;
     let effect = view.request.effect_among(app.broker.several_managers());
-    let again = format!("/requests/{id}");
+    let again = typed.shown.url(id);
     let layout = Layout::new(app, session, effect).await?.section("/requests").refresh_url(again);
     let (status, problem) = FormProblem::split(problem);
-    let viewer = Viewer { id: session.who.person.id, role: session.who.person.role };
+    let viewer = Viewer { id: session.who.person().id, role: session.who.person().role };
     let waits = view.request.state.name() == StateName::Pending;
     let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };
     let may_stop = app.broker.system_permission(&session.who, Verb::Freeze).why_not().is_none();
-    let shown = RequestPage::new(layout, view, viewer, app.broker.clock().now());
-    page(status, &RequestPage { identical, may_stop, problem, typed, ..shown })
+    let shown = Shown::of(&view.request, view.timeline.len(), &typed.shown);
+    let shown = shown.ok_or_else(PageError::not_found)?;
+    let blank = RequestPage::new(layout, view, shown, (viewer, app.broker.clock().now()));
+    page(status, &RequestPage { identical, may_stop, problem, typed, ..blank })
 }
 
 impl RequestPage {
     pub(in crate::web) fn new(
         layout: Layout,
         mut view: RequestView,
-        viewer: Viewer,
-        now: Time,
+        shown: Shown,
+        (viewer, now): (Viewer, Time),
     ) -> Self {
-        let timelines = timelines(&view.request, &view.timeline);
+        let timelines = shown.timelines(&view.request, &view.timeline);
+        let required = requirement(&view.timeline);
         let entries = std::mem::take(&mut view.timeline).into_iter().map(describe).collect();
         let (identical, may_stop, problem, typed) = (0, false, None, FormInput::default());
-        Self { layout, view, entries, timelines, viewer, identical, may_stop, now, problem, typed }
+        let active = groups(view.request.action.kind(), &view.active);
+        Self {
+            layout,
+            view,
+            entries,
+            timelines,
+            shown,
+            required,
+            viewer,
+            active,
+            identical,
+            may_stop,
+            now,
+            problem,
+            typed,
+        }
+    }
+
+    /// What it needed before it could run. While people are waited for, the decision itself says it.
+    fn needed_before(&self) -> Option<&Requirement> {
+        let waits = self.view.request.state.name() == StateName::Pending;
+        self.required.as_ref().filter(|_| !waits)
     }
 
     fn needed_no_approval(&self) -> bool {
@@ -203,8 +237,9 @@ impl RequestPage {
         request::verdict(&self.view.request.decision)
     }
 
+    /// Why an approval does not count, while that matters: what has run has run with it.
     fn why_not_counted(&self, vote: &Vote) -> Option<&'static str> {
-        self.view.request.why_not_counted(vote, &self.view.agent)
+        self.view.request.why_not_counted(vote, &self.view.agent).filter(|_| self.is_open())
     }
 
     /// What people said about it without voting, oldest first.
@@ -242,31 +277,6 @@ impl RequestPage {
         request::outcomes(&self.view.request.outcome_counts())
     }
 
-    fn is_folded(rows: usize) -> bool {
-        rows > ROWS_UNFOLDED_MAX
-    }
-
-    fn endpoint_rows(&self) -> Vec<EndpointRow<'_>> {
-        endpoint_rows(&self.view.request, &self.timelines, self.now)
-    }
-
-    fn skipped_rows(&self) -> Vec<SkippedRow<'_>> {
-        skipped_rows(&self.view.request, &self.timelines)
-    }
-
-    /// The endpoints whose outcome a person must find out.
-    fn needing_attention(&self) -> Vec<&Target> {
-        self.view.request.targets.iter().filter(|target| needs_attention(target)).collect()
-    }
-
-    /// How many of them are unknown, and how many unconfirmed.
-    fn attention_counts(&self) -> (usize, usize) {
-        let loud = self.needing_attention();
-        let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
-        let unknown = loud.iter().filter(unknown).count();
-        (unknown, loud.len() - unknown)
-    }
-
     pub(in crate::web) fn mine(&self) -> Option<&Vote> {
         self.view.request.votes.iter().find(|vote| vote.person.id == self.viewer.id)
     }
@@ -277,15 +287,6 @@ impl RequestPage {
             (self.view.request.digest.to_string(), self.view.request.digest.prefix());
         let rest = all.strip_prefix(&prefix).unwrap_or_default().to_owned();
         (prefix, rest)
-    }
-
-    fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
-        self.view.request.attempts.iter().find(|attempt| attempt.id == *id)
-    }
-
-    /// Whether the bytes shown for an attempt are those that were recorded for it.
-    fn same_bytes(body: &str, attempt: &Attempt) -> bool {
-        Digest::of(body.as_bytes()) == attempt.body_hash
     }
 
     fn alert_age(&self) -> Option<String> {

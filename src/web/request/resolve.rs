@@ -4,7 +4,10 @@
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::form::{Checked, DisplayedFields, RequestFields, RequestForm};
+use super::{
+    form::{Checked, DisplayedFields, RequestFields, RequestForm},
+    shown::ShownQuery,
+};
 use crate::{
     domain::{
         digest::Digest,
@@ -24,6 +27,8 @@ pub(in crate::web) struct ResolveFields {
     finding: Finding,
     reason: String,
     password: String,
+    /// The page of endpoints that the boxes stood on.
+    page: String,
 }
 
 impl TryFrom<Vec<(String, String)>> for ResolveFields {
@@ -57,6 +62,7 @@ impl ResolveFields {
             finding,
             reason: one("comment").unwrap_or_default().to_owned(),
             password: one("password").unwrap_or_default().to_owned(),
+            page: one("endpoints").unwrap_or_default().to_owned(),
         })
     }
 }
@@ -70,6 +76,10 @@ impl PasswordFields for ResolveFields {
 impl RequestFields for ResolveFields {
     fn comment(&self) -> &str {
         &self.reason
+    }
+
+    fn shown(&self) -> ShownQuery {
+        ShownQuery { endpoints: self.page.clone(), ..ShownQuery::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What agents and people do with a request.
 
+mod already_active;
 mod odd_rows;
 mod submit;
 mod undo;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{PASSWORD, program::Program};
+use crate::harness::{PASSWORD, installation::Installation, program::Program};
 
 #[test]
 fn demo_produces_expected_outcomes() {
     let text = Program::new().done(&["demo", "--once"]);
-    assert!(text.contains("11 of 11 outcomes came out as expected"), "{text}");
+    assert!(text.contains("15 of 15 outcomes came out as expected"), "{text}");
 }
 
 #[test]
@@ -93,6 +93,44 @@ fn files_readable_by_others_stop_the_server() {
 }
 
 #[test]
+fn odd_bytes_in_a_secret_are_named() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let write = |name: &str, bytes: &[u8]| {
+        program.write(name, "");
+        std::fs::write(program.path(name), bytes).unwrap();
+    };
+    for (bytes, what) in [
+        (&b"\xEF\xBB\xBFmanager-pw\n"[..], "a UTF-8 byte order mark (EF BB BF)"),
+        (b"\xFF\xFEm\0a\0", "a UTF-16 byte order mark (FF FE)"),
+        (b"\xFE\xFF\0m\0a", "a UTF-16 byte order mark (FE FF)"),
+        (b"m\xE4nager", "byte 2 of it is not UTF-8"),
+        (b"m\0a\0", "byte 2 of it is the control character U+0000"),
+        (b"manager-pw\nanother", "it has more than one line"),
+        (b"\n", "it is empty"),
+    ] {
+        write("manager.password", bytes);
+        let (code, said) = program.refused(&["serve"]);
+        assert_eq!(code, 2, "{said}");
+        for part in ["manager.main.password_file", "manager.password", what] {
+            assert!(said.contains(part), "`{part}` is not in: {said}");
+        }
+        write("password", bytes);
+        let add = ["person", "add", "eve", "--role", "lead", "--password-file", "password"];
+        let (_, said) = program.refused(&add);
+        assert!(said.contains("--password-file password") && said.contains(what), "{said}");
+    }
+    let chain = "tls_certificate_file = \"chain.pem\"\ntls_key_file = \"key.pem\"\n[manager.main]";
+    let configuration = program.configuration("http://127.0.0.1:9");
+    program.write("countersign.toml", &configuration.replace("[manager.main]", chain));
+    program.write("manager.password", "manager-pw");
+    write("chain.pem", b"\xEF\xBB\xBF-----BEGIN CERTIFICATE-----");
+    write("key.pem", b"-----BEGIN PRIVATE KEY-----");
+    let (_, said) = program.refused(&["serve"]);
+    assert!(said.contains("server.tls_certificate_file") && said.contains("EF BB BF"), "{said}");
+}
+
+#[test]
 fn second_server_on_same_database_does_not_start() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
@@ -122,6 +160,17 @@ fn command_line_works_beside_running_server() {
 }
 
 #[test]
+fn on_call_says_when_it_takes_effect() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let said = program.done(&["person", "on-call", "bob"]);
+    assert!(said.contains("bob is on call. It takes effect only while bob is a lead."), "{said}");
+    program.done(&["person", "role", "bob", "lead"]);
+    let said = program.done(&["person", "on-call", "bob"]);
+    assert!(said.contains("bob is on call. bob may break the glass."), "{said}");
+}
+
+#[test]
 fn doctor_reports_what_works_and_what_to_fix() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
@@ -131,6 +180,27 @@ fn doctor_reports_what_works_and_what_to_fix() {
     for part in ["ok", "policies", "LOOK", "the manager main at http://127.0.0.1:9", "->"] {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_lists_groups_that_nobody_rated() {
+    let installed = Installation::new().await;
+    let doctor = || {
+        let output = installed.program.run(&["doctor"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = doctor();
+    let line = said.lines().find(|line| line.contains("criticality")).expect(&said);
+    let expected = "endpoints are in no group of [criticality], so they count as 5; groups not named \
+                    there: core, default, linux, office";
+    assert!(line.starts_with("ok") && line.contains(expected), "{line}");
+    let configuration =
+        std::fs::read_to_string(installed.program.path("countersign.toml")).unwrap();
+    let unrated = configuration.replace("web = 2\nwindows = 2\n", "");
+    installed.program.write("countersign.toml", &unrated);
+    let said = doctor();
+    let line = said.lines().find(|line| line.contains("criticality")).expect(&said);
+    assert!(line.starts_with("LOOK") && line.contains("rate your groups"), "{line}");
 }
 
 #[test]
@@ -182,16 +252,58 @@ fn deleted_audit_entry_is_detected() {
     assert!(said.contains("row 2 is missing"), "{said}");
 }
 
+/// It would wipe the line before it from a terminal and write another.
+const WIPING: &str =
+    "char(10)||'9 entries are sound'||char(13)||char(27)||'[2K'||char(155)||char(8238)";
+
+#[test]
+fn tampered_audit_text_cannot_hide_the_verdict() {
+    for column in ["hash", "previous", "kind", "request_id", "actor_name", "target", "detail"] {
+        let program = Program::new();
+        program.set_up("http://127.0.0.1:9");
+        edit(&program, &format!("UPDATE audit SET {column} = {WIPING} WHERE seq = 2"));
+        for arguments in
+            [&["audit", "verify"][..], &["audit", "query"], &["--json", "audit", "query"]]
+        {
+            let output = program.run(arguments);
+            let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+            let hidden = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            let whole = said.concat();
+            assert!(!whole.contains(hidden), "{column}, {arguments:?}: {whole:?}");
+            assert!(!whole.contains("\n9 entries"), "{column}, {arguments:?}: {whole}");
+            if arguments.contains(&"verify") {
+                assert!(whole.ends_with("\nentry 2 is bad\n"), "{column}: {whole}");
+                assert_eq!(output.status.code(), Some(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn failure_shows_hidden_characters_of_stored_text() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    edit(&program, &format!("UPDATE person SET role = {WIPING} WHERE name = 'bob'"));
+    let (code, said) = program.refused(&["person", "list"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("‹U+001B›[2K") && !said.contains("\n9 entries"), "{said:?}");
+    assert!(!said.contains(['\u{1b}', '\r', '\u{9b}', '\u{202e}']), "{said:?}");
+}
+
 /// Changes the file as somebody with another tool would, past the triggers.
-fn edit(program: &Program, sql: &'static str) {
+fn edit(program: &Program, sql: &str) {
     use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(program.path("countersign.db"));
         let mut connection = options.connect().await.unwrap();
-        for drop in ["DROP TRIGGER audit_is_not_changed", "DROP TRIGGER audit_is_not_deleted"] {
-            sqlx::query(drop).execute(&mut connection).await.unwrap();
+        for fence in [
+            "DROP TRIGGER audit_is_not_changed",
+            "DROP TRIGGER audit_is_not_deleted",
+            "PRAGMA ignore_check_constraints = ON",
+        ] {
+            sqlx::query(fence).execute(&mut connection).await.unwrap();
         }
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
     });
 }

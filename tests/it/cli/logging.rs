@@ -1,9 +1,19 @@
 //! The log of the built program: what an operator reads, and what must never stand in it.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    AgentClient, PASSWORD, PersonClient, installation::Installation, program::Serving,
+    AgentClient, PASSWORD, PersonClient,
+    installation::Installation,
+    page::http_client,
+    program::{Program, Serving},
 };
 
 struct Scene {
@@ -99,9 +109,124 @@ async fn log_holds_no_secret_and_no_foreign_line() {
     }
 }
 
+/// What an agent, or anybody, writes to look like a line of its own.
+const HOSTILE: &str = "1\n2026-11-28T10:00:00.000000Z  INFO recorded audit.seq=9 kind=\"vote.approved\" \
+                       actor=\"bob\"\r\u{1b}[31m\u{202e}\u{2028}\u{85}\u{9b}";
+
+/// Sends the hostile text in each place of a message that the protocol knows, in headers, and in
+/// the path.
+async fn attack(scene: &Scene) {
+    let long = HOSTILE.repeat(1000);
+    let initialize = json!({ "protocolVersion": HOSTILE, "capabilities": {},
+                             "clientInfo": { "name": HOSTILE, "version": HOSTILE } });
+    let meta = json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": HOSTILE } });
+    for message in [
+        json!({ "id": HOSTILE, "method": "no/such" }),
+        json!({ "id": long, "method": "no/such" }),
+        json!({ "id": 1, "method": HOSTILE }),
+        json!({ "id": 1, "method": long }),
+        json!({ "id": HOSTILE, "method": "tools/call", "params": { "name": HOSTILE } }),
+        json!({ "id": 1, "method": "tools/call", "params": { "name": long } }),
+        json!({ "id": 1, "method": "tools/call", "params": { "name": 7 } }),
+        json!({ "id": 1, "method": "initialize", "params": initialize }),
+        json!({ "id": 1, "method": "tools/list", "params": meta }),
+    ] {
+        post(scene, message, HeaderMap::new()).await;
+    }
+    let hostile = "http://evil\t\u{202e}\u{9b} kind=\"x\"".as_bytes();
+    for header in ["Origin", "MCP-Protocol-Version", "Mcp-Session-Id", "Last-Event-ID"] {
+        let header = HeaderName::from_bytes(header.as_bytes()).unwrap();
+        let headers = [(header, HeaderValue::from_bytes(hostile).unwrap())];
+        post(scene, json!({ "id": 1, "method": "tools/list" }), headers.into_iter().collect())
+            .await;
+    }
+    raw(scene, "GET", &format!("/\u{202e}\u{2028}\u{85}\u{9b}\"}}:recorded{}", "a".repeat(5000)));
+}
+
+async fn post(scene: &Scene, mut message: Value, headers: HeaderMap) {
+    message["jsonrpc"] = "2.0".into();
+    let call = http_client().post(format!("{}/mcp", scene.server.url));
+    let call = call.timeout(Duration::from_mins(1)).bearer_auth(&scene.installed.token);
+    let call = call.header("Accept", "application/json, text/event-stream").headers(headers);
+    call.header("Content-Type", "application/json").body(message.to_string()).send().await.unwrap();
+}
+
+/// A request as no library would send it.
+fn raw(scene: &Scene, method: &str, path: &str) {
+    let host = scene.server.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let end = "Connection: close\r\n\r\n";
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{end}").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_text_stays_inside_its_log_line() {
+    for format in ["text", "json"] {
+        let environment = [("COUNTERSIGN_LOG", "info"), ("COUNTERSIGN_LOG_FORMAT", format)];
+        let scene = serve(&environment).await;
+        attack(&scene).await;
+        let log = scene.server.log();
+        assert_eq!(log.matches("a message was refused").count(), 7, "{log}");
+        assert!(log.contains("/‹U+202E›‹U+2028›‹U+0085›‹U+009B›"), "{log}");
+        for line in log.split_terminator('\n') {
+            let start = if format == "text" { "2" } else { "{\"timestamp\":\"2" };
+            assert!(line.starts_with(start), "{line}");
+            let hidden = |c: char| c.is_control() || "\u{202e}\u{2028}\u{2029}".contains(c);
+            assert!(!line.contains(hidden), "{line:?}");
+            assert!(line.chars().count() < 2500, "{} bytes: {line}", line.len());
+            assert!(!line.contains("evil"), "a header stands in the log: {line}");
+            // What forges a field stands in quotes.
+            let unescaped = line.replace("\\\\", "").replace("\\\"", "");
+            let outside: String = unescaped.split('"').step_by(2).collect();
+            assert!(!outside.contains("audit.seq=9 "), "{line}");
+            let parsed = format == "text" || serde_json::from_str::<Value>(line).is_ok();
+            assert!(parsed, "{line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_method_is_logged_as_other() {
+    let scene = serve(&JSON).await;
+    for method in ["GET", "OPTIONS", "FORGED", &"M".repeat(3000)] {
+        raw(&scene, method, "/sign-in");
+    }
+    let log = scene.server.log();
+    let lines = lines(&log);
+    let answered = lines.iter().filter(|line| line["message"] == "answered");
+    let methods: Vec<_> = answered.map(|line| spans(line)["method"].clone()).collect();
+    assert_eq!(methods, ["GET", "OPTIONS", "other", "other"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_logs_at_info_by_default() {
-    // Not a level: the default holds.
+    // Set and empty is as if it were not set.
     let log = serve(&[("COUNTERSIGN_LOG", "")]).await.server.log();
     assert!(log.contains("listening") && log.contains("INFO"), "{log}");
+}
+
+#[test]
+fn unknown_log_level_is_refused() {
+    let program = Program::new();
+    let output = program.command().env("COUNTERSIGN_LOG", "bogus").arg("serve").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let expected = "COUNTERSIGN_LOG is `bogus`; allowed: error, warn, info, debug, trace";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_switch_that_holds_requests_is_logged() {
+    let Scene { mut server, installed } = serve(&JSON).await;
+    installed.program.done(&["freeze", "--reason", "a test"]);
+    let agent = AgentClient::connect(&server.url, &installed.token).await;
+    let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let mut bob = PersonClient::stranger(&server.url);
+    bob.try_sign_in("bob", PASSWORD).await;
+    bob.choose_password(PASSWORD, "another good passphrase").await;
+    PersonClient::sign_in(&server.url, "bob", "another good passphrase").await.approve(&id).await;
+    let line = server.logged("approved requests wait").await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["why"]), (&json!("WARN"), &json!("the kill switch is on")));
 }

@@ -22,7 +22,7 @@ pub(crate) struct Heard {
     pub(crate) body: String,
 }
 
-/// Says something for a request: the whole answer; hangs up after an empty one.
+/// Says something for a request: the whole answer; hangs up after one that is shorter than it says.
 type Script = dyn Fn(&Heard) -> String + Send + Sync;
 
 #[derive(Debug)]
@@ -119,10 +119,17 @@ async fn converse(
         notes.lock().unwrap().push(heard.clone());
         let answer = script(&heard);
         stream.write_all(answer.as_bytes()).await.ok()?;
-        if answer.is_empty() {
+        if is_cut(&answer) {
             return None;
         }
     }
+}
+
+/// Whether an answer has no end, or less of a body than it says.
+fn is_cut(answer: &str) -> bool {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return true };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_some_and(|length| body.len() < length.parse().unwrap())
 }
 
 /// An answer of this status and body.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
 use countersign::{
+    clock::Clock,
     connector::{
         Connector, CorrelationTag, DispatchResult, DispatchTurn, IndexerSettings, Secret, Tls,
         WazuhSettings,
@@ -82,6 +83,7 @@ pub(crate) fn settings(url: &str) -> WazuhSettings {
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
         }),
+        clock: Clock::manual(now()),
     }
 }
 
@@ -236,6 +238,7 @@ fn target(id: &EndpointId) -> Target {
         outcome: None,
         outcome_at: None,
         since: None,
+        ends: None,
         doubt: None,
         watch_until: None,
     }

@@ -5,11 +5,11 @@ use std::{net::IpAddr, sync::Mutex};
 use countersign::{
     connector::{
         BoxFuture, Capabilities, Connector, ConnectorError, CorrelationTag, Diagnosis,
-        DispatchResult, DispatchTurn, Driver, Durations, Health,
+        DispatchResult, DispatchTurn, Driver, Health, Terms,
     },
     domain::{
         Time,
-        action::{Action, ActionKind, Term},
+        action::{Action, Term},
         endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
         evidence::{Evidence, Sighting, Sign, Watched},
         facts::AlertFacts,
@@ -79,15 +79,15 @@ impl Driver for InMemory {
         ready(Ok(Inventory { candidates, unknown: Vec::new(), read_at: now }))
     }
 
-    fn durations(
-        &self,
-        _: ActionKind,
-        _: Time,
-    ) -> BoxFuture<'_, Result<Durations, ConnectorError>> {
-        ready(Ok(Durations::new()))
+    fn terms<'a>(
+        &'a self,
+        _action: &'a Action,
+        _now: Time,
+    ) -> BoxFuture<'a, Result<Terms, ConnectorError>> {
+        ready(Ok(Terms::new()))
     }
 
-    fn can_undo<'a>(
+    fn can_run<'a>(
         &'a self,
         _: &'a Action,
         _: Term,

@@ -26,7 +26,7 @@ fn wrong(change: impl FnOnce(&mut WazuhSettings)) -> (String, String) {
 fn manager_address_must_be_https_or_loopback() {
     let cases = [
         ("wazuh.example:55000", PIN, "begins with https://"),
-        ("not an address", PIN, "such as https://wazuh.example:55000"),
+        ("not an address", PIN, "such as https://host.example:55000"),
         ("ftp://wazuh.example", PIN, "begins with https://"),
         ("http://wazuh.example:55000", Tls::Plain, "for this machine only"),
         ("http://10.0.0.1:55000", Tls::Plain, "for this machine only"),

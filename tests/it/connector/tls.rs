@@ -4,7 +4,7 @@ use std::{fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 use countersign::{
     connector::{Connector, ConnectorError, IndexerSettings, Tls},
-    domain::digest::Digest,
+    domain::{digest::Digest, request::Outcome},
 };
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd,
@@ -18,7 +18,7 @@ use rustls::{
 use tempfile::TempDir;
 
 use super::{
-    fake_server::{Tap, always},
+    fake_server::{Tap, after_login, always, say},
     fixtures::{block, now, outcomes, send, settings},
 };
 
@@ -247,4 +247,31 @@ async fn indexer_certificate_is_checked_like_managers() {
     assert!(said.contains("the answer is not what it should be"), "{said}");
     find(authority.pin()).await;
     assert_eq!(tap.heard("POST").len(), 2);
+}
+
+/// Why the outcome of a call is unknown that a TLS server answers so, byte for byte.
+async fn why_unknown(answer: &str) -> String {
+    let authority = Authority::issue("wazuh.com", |_| {});
+    let tap = Tap::start_tls(authority.server(), after_login(answer.to_owned())).await;
+    let sent = send(&connector(&tap, authority.pin()), &["001"]).await;
+    let [(_, Outcome::Unknown { why })] = &sent.report.outcomes[..] else { panic!("{sent:?}") };
+    why.replace(&tap.tls_url(), "URL")
+}
+
+#[tokio::test]
+async fn unknown_outcome_says_why_in_our_words() {
+    let cut = "the connection ended before its answer was complete";
+    for (answer, said) in [
+        (String::new(), cut),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_owned(), cut),
+        ("SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(), "what it answers is not HTTP"),
+        (say(200, "<html>"), "it is not JSON"),
+        (say(200, "{\"data\": {"), "its JSON breaks off"),
+    ] {
+        let why = why_unknown(&answer).await;
+        assert!(why.contains(said), "{answer:?}: {why}");
+        for foreign in ["docs.rs", "close_notify", "hyper", "line 1"] {
+            assert!(!why.contains(foreign), "{answer:?}: {why}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod command_names;
 mod dispatch;
 mod doctor;
 mod endings;
+mod endpoint_rules;
 mod evidence;
 mod inventory;
 mod login;

@@ -3,6 +3,7 @@
 mod doors;
 mod graph;
 mod shape;
+mod surface;
 mod use_paths;
 mod wings;
 
@@ -24,7 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("config", &["domain"]),
     ("policy", &["domain"]),
     ("store", &["domain"]),
-    ("connector", &["domain", "text"]),
+    ("connector", &["domain", "text", "clock"]),
     ("broker", &["domain", "clock", "failpoint", "policy", "store", "connector"]),
     ("worker", &["domain", "text", "clock", "broker"]),
     ("mcp", &["domain", "text", "clock", "broker"]),
@@ -45,7 +46,10 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "web",
         ],
     ),
-    ("demo", &["domain", "clock", "policy", "store", "connector", "broker", "worker", "app"]),
+    (
+        "demo",
+        &["domain", "text", "clock", "policy", "store", "connector", "broker", "worker", "app"],
+    ),
     // The command line shows what others know: the broker's answers about requests and people in
     // the domain's words, policy checks, the store's audit, what the connector finds when `doctor`
     // asks, at the clock's time; and it starts the stdio bridge of `mcp`.
@@ -121,6 +125,11 @@ fn faults(path: &str, text: &str) -> Vec<String> {
         let home = homes.iter().any(|home| within(&at, home));
         if !home && named.inside.iter().any(|path| within(&path.join("::"), fenced)) {
             faults.insert(format!("{path}: {fenced} may be named only in {}", homes.join(", ")));
+        }
+        // Under another path it would be named outside of the fence.
+        let mut handed_on = named.handed_on.iter().map(|path| path.join("::"));
+        if !within(&at, fenced) && handed_on.any(|path| within(&path, fenced)) {
+            faults.insert(format!("{path}: {fenced} may not be handed on"));
         }
     }
     faults.into_iter().collect()
@@ -310,6 +319,24 @@ fn operator_outside_the_command_line_is_found() {
     finds_nothing("broker/admin/setup.rs", "use super::operator::Operator;");
     let worker = "broker::execution may be named only in worker, broker";
     finds("web/request/page.rs", "use crate::broker::execution::progress::Progress;", worker);
+}
+
+#[test]
+fn fenced_item_that_is_handed_on_is_found() {
+    let execution = "broker::execution may not be handed on";
+    for text in [
+        "pub mod execution; pub use execution::progress::Progress;",
+        "pub mod execution; pub(crate) use execution::*;",
+        "pub use crate::broker::execution::{self as work};",
+        "pub type Work = crate::broker::execution::progress::Progress;",
+        "mod m { pub use crate::broker::execution::progress; }",
+    ] {
+        finds("broker.rs", text, execution);
+    }
+    finds_nothing("broker.rs", "use crate::broker::execution::progress::Progress;");
+    finds_nothing("broker/execution.rs", "mod progress; pub use progress::Progress;");
+    let operator = "broker::admin::operator may not be handed on";
+    finds("broker/admin.rs", "pub mod operator; pub use operator::Operator;", operator);
 }
 
 #[test]

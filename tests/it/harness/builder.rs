@@ -186,9 +186,9 @@ impl WorldBuilder {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let public_url = self.public_url.as_ref().unwrap_or(&address);
         settings.public_url = PublicUrl::parse(public_url).unwrap();
-        let mut managers = vec![self.connector(self.manager, &urls.manager)];
+        let mut managers = vec![self.connector(self.manager, &urls.manager, &clock)];
         if let (Some(name), Some(url)) = (self.second_manager, &urls.second) {
-            managers.push(self.connector(name, url));
+            managers.push(self.connector(name, url, &clock));
         }
         let parts = AppParts {
             store,
@@ -205,9 +205,10 @@ impl WorldBuilder {
         parts.open().await.unwrap()
     }
 
-    fn connector(&self, name: &str, url: &str) -> Connector {
+    fn connector(&self, name: &str, url: &str, clock: &Clock) -> Connector {
         let mut settings = connector(name, url, self.indexer);
         settings.undo_commands.clone_from(&self.undo_commands);
+        settings.clock = clock.clone();
         Connector::wazuh(settings).unwrap()
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use countersign::{
     broker::{AgentLimits, BusinessHours, Settings},
+    clock::Clock,
     connector::{IndexerSettings, Secret, Tls, WazuhSettings},
     domain::public_url::PublicUrl,
 };
@@ -94,5 +95,6 @@ pub(crate) fn connector(name: &str, url: &str, indexer: bool) -> WazuhSettings {
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
         }),
+        clock: Clock::manual(Clock::system().now()),
     }
 }

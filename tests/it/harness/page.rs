@@ -143,6 +143,13 @@ impl PersonClient {
         self.take(response).await
     }
 
+    /// A first password is changed before anything else is possible.
+    pub(crate) async fn choose_password(&self, old: &str, new: &str) -> Page {
+        let mut fields = self.get("/password").await.form("/password").expect("the form");
+        fields.extend([("old", old), ("new", new), ("again", new)].map(owned));
+        self.post("/password", &fields).await
+    }
+
     /// Reads an answer and keeps the cookie that it sets.
     pub(crate) async fn take(&mut self, response: Response) -> Page {
         if let Some(cookie) = response.headers().get(header::SET_COOKIE) {

@@ -42,6 +42,16 @@ impl Serving {
         log
     }
 
+    /// Reads the log until a line holds this; the line. A server that never logs it is killed when
+    /// this fails.
+    pub(crate) async fn logged(&mut self, text: &'static str) -> String {
+        let mut log = BufReader::new(self.child.stderr.take().unwrap()).lines();
+        let line = move || log.by_ref().map(Result::unwrap).find(|line| line.contains(text));
+        let found = tokio::task::spawn_blocking(line);
+        let found = tokio::time::timeout(std::time::Duration::from_mins(1), found).await;
+        found.expect("it does not log this").unwrap().expect("it ended")
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -51,13 +61,7 @@ impl Serving {
     #[cfg(feature = "failpoints")]
     /// Waits until the program says that it stands still at its failpoint.
     pub(crate) async fn halted(&mut self) {
-        let log = BufReader::new(self.child.stderr.take().unwrap());
-        let halted =
-            move || log.lines().any(|line| line.unwrap().contains("halted at a failpoint"));
-        let halted = tokio::task::spawn_blocking(halted);
-        // A server that never comes there says nothing, and is killed when this fails.
-        let halted = tokio::time::timeout(std::time::Duration::from_mins(1), halted).await;
-        assert!(halted.expect("it does not come to its failpoint").unwrap(), "it ended");
+        self.logged("halted at a failpoint").await;
     }
 }
 

@@ -196,6 +196,7 @@ async fn forbidden_manager_call_is_explained_and_nothing_stored() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     scene.manager.set_rights("wazuh", Rights::none());
+    scene.manager.advance(Duration::from_secs(1));
     let told = agent.block(json!({})).await;
     assert!(told.error && told.text.contains("manager cannot be asked"), "{told:?}");
     let list = agent.call("list_requests", json!({})).await;

@@ -13,6 +13,7 @@ use countersign::{
         answer::{AnswerContext, of_list, of_request},
         tools::ToolName,
     },
+    text::agent_message::Obstacle,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -101,6 +102,25 @@ fn open_request_describes_its_next_step() {
         "Policy lets it run without people; it is about to be sent. Do not ask again; call \
          wait_for_decision. Left out: 004, 005 not active.",
     );
+}
+
+#[test]
+fn approved_request_names_what_keeps_it_back() {
+    let request = request(State::Approved { use_by: at(15) }, ran());
+    let held = Request { held_because: Some("the login failed".to_owned()), ..request.clone() };
+    says(
+        &held,
+        "People approved it. It cannot be sent at the moment; held_because says why. It is tried \
+         again by itself. Do not ask again; call wait_for_decision. Left out: 004, 005 not active.",
+    );
+    for (stopped, said) in [
+        (Obstacle::KillSwitch, "The kill switch keeps it from being sent"),
+        (Obstacle::Database, "The broker's database fails"),
+    ] {
+        let context = AnswerContext { stopped: Some(stopped), ..around() };
+        let message = of_request(&request, &context).structured["message"].to_string();
+        assert!(message.contains(said) && !message.contains("about to be sent"), "{message}");
+    }
 }
 
 #[test]
@@ -219,6 +239,7 @@ fn list_offers_cursor_only_when_more_remains() {
         deadline: at(30),
         approvals: 0,
         counts: Counts { targets: 3, skipped: 1, ..Counts::default() },
+        held_because: None,
     };
     let found = [summary(3), summary(2), summary(1)];
     let schema = output_schema(ToolName::ListRequests);

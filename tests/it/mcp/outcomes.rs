@@ -133,7 +133,7 @@ fn end_time_appears_only_while_response_may_be_active() {
     let until = |outcome| {
         let mut settled = settled([outcome, refused()]);
         for target in &mut settled.targets {
-            target.since = Some(at(5));
+            (target.since, target.ends) = (Some(at(5)), Some(at(15)));
         }
         first(&settled)["until"].clone()
     };
@@ -257,6 +257,7 @@ fn list_shows_undone_request_and_counts_every_outcome() {
         deadline: undo.deadline,
         approvals: 0,
         counts: Counts { targets: 36, skipped: 0, outcomes: [1, 2, 3, 4, 5, 6, 7, 8] },
+        held_because: None,
     };
     let shown = of_list(&[summary], 5).structured;
     let schema = output_schema(ToolName::ListRequests);

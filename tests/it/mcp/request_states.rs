@@ -49,6 +49,7 @@ pub(crate) fn target(id: &str, outcome: Option<Outcome>) -> Target {
         outcome,
         outcome_at,
         since: None,
+        ends: None,
         doubt: None,
         watch_until: None,
     }
@@ -192,7 +193,10 @@ pub(crate) fn around() -> AnswerContext<'static> {
         public_url: URL,
         several_managers: false,
         has_evidence: true,
+        agent: Uuid::from_u128(1).into(),
+        active: Vec::new(),
         undo: UndoOption::Nothing,
+        stopped: None,
         outages: Vec::new(),
     }
 }

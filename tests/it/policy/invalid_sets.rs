@@ -130,14 +130,16 @@ fn dates_may_be_compared_without_arithmetic() {
 #[test]
 fn permit_based_only_on_agents_claim_is_refused() {
     for condition in [
-        "when { context.claim.confidence > 90 }",
-        "when { context.claim.confidence > 90 || context.facts.alert_found }",
-        "when { context.claim.confidence > 90 && context.facts.scope <= 1 }",
-        "when { context.claim.confidence > 90 && (context has facts) }",
-        "when { if context.claim.confidence > 90 then true else context.votes.people > 0 }",
-        "when { context.claim.confidence > 90 && context.facts.business_hours }",
-        "unless { context.claim.confidence < 90 || context.facts.scope > 1 }",
-        "unless { context.claim.confidence < 90 && context.votes.people < 1 }",
+        "when { context.claim.alert_id != \"\" }",
+        "when { context.claim.alert_id != \"\" || context.facts.alert_found }",
+        "when { context.claim.alert_id != \"\" && context.facts.scope <= 1 }",
+        "when { context.claim.alert_id != \"\" && (context has facts) }",
+        "when { if context.claim.alert_id != \"\" then true else context.votes.people > 0 }",
+        "when { context.claim.alert_id != \"\" && context.facts.business_hours }",
+        "unless { context.claim.alert_id == \"\" || context.facts.scope > 1 }",
+        "unless { context.claim.alert_id == \"\" && context.votes.people < 1 }",
+        "when { context.claim has confidence }",
+        "when { context.claim has confidence && context.claim.confidence > 90 }",
     ] {
         says(&refused(&run_when(condition)), &["what the agent claims", "`context.votes`"]);
     }
@@ -146,11 +148,12 @@ fn permit_based_only_on_agents_claim_is_refused() {
 #[test]
 fn claim_may_narrow_permit_based_on_facts() {
     for condition in [
-        "when { context.claim.confidence > 90 && context.facts.alert_found }",
-        "when { context.claim.confidence > 90 } when { context.votes.people >= 1 }",
-        "when { context.claim.confidence > 90 && resource.criticality <= 1 }",
-        "when { context.facts.alert_found } unless { context.claim.confidence < 90 }",
-        "unless { context.claim.confidence < 90 || context.votes.people < 1 }",
+        "when { context.claim.alert_id != \"\" && context.facts.alert_found }",
+        "when { context.claim.alert_id != \"\" } when { context.votes.people >= 1 }",
+        "when { context.claim.alert_id != \"\" && resource.criticality <= 1 }",
+        "when { context.facts.alert_found } unless { context.claim.alert_id == \"\" }",
+        "unless { context.claim.alert_id == \"\" || context.votes.people < 1 }",
+        "when { context.claim has confidence && context.facts.alert_found }",
     ] {
         let loaded = load(&[("x.cedar", &run_when(condition))]);
         assert!(loaded.is_ok(), "{condition}: {loaded:?}");
@@ -161,7 +164,7 @@ fn claim_may_narrow_permit_based_on_facts() {
 fn forbid_and_ask_may_rest_on_claim() {
     let policies = r#"
         @id("a") @why("b") permit (principal, action in Countersign::Action::"ask", resource)
-        when { context.claim.confidence > 50 };
+        when { context.claim has confidence && context.claim.confidence > 50 };
         @id("b") @why("b") forbid (principal, action in Countersign::Action::"run", resource)
         when { context.claim.alert_id == "" };"#;
     assert!(load(&[("x.cedar", policies)]).is_ok());

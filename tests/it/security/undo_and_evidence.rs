@@ -108,6 +108,6 @@ async fn managers_name_for_blocking_script_cannot_be_undo_command() {
     let manager = Connector::wazuh(settings).unwrap();
     let action = countersign::domain::action::Action::parse(ActionKind::UnblockIp, KNOWN).unwrap();
     let term = countersign::domain::action::Term::Permanent;
-    let can = manager.can_undo(&action, term, Platform::Linux, world.clock.now()).await;
+    let can = manager.can_run(&action, term, Platform::Linux, world.clock.now()).await;
     assert!(can.is_err(), "{can:?}");
 }

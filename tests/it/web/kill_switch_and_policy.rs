@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use countersign::domain::request::StateName;
+use serde_json::json;
 
 use super::fixtures::{Room, path};
 use crate::harness::PASSWORD;
@@ -85,4 +86,39 @@ async fn admin_reloads_policies_and_invalid_set_keeps_old_one() {
     bob.open("/system").await;
     let token = bob.page.hidden_fields("/sign-out");
     assert_eq!(bob.post("/policy/activate", &token).await.status, 403);
+}
+
+#[tokio::test]
+async fn policy_load_writes_one_summary_and_changed_requests() {
+    let room = Room::start().await;
+    let mut asked = Vec::new();
+    for reason in ["one", "two", "a drill"] {
+        let arguments = json!({
+            "agent_ids": ["002"], "duration_seconds": 600, "reason": reason,
+            "srcip": format!("203.0.113.{}", 10 + asked.len()),
+        });
+        asked.push(room.asked_exactly(&arguments).await);
+    }
+    let mut dora = room.browser_of("dora").await;
+    dora.open("/policy").await;
+    let seen = room.audit_kinds().await.len();
+    let added = async || room.audit_kinds().await.split_off(seen);
+    fs::write(room.policies.join("90_new.cedar"), "// Nothing new.").unwrap();
+    assert_eq!(dora.submit("/policy/activate", &[]).await.status, 303);
+    assert_eq!(added().await, ["policy.activated", "policy.reevaluated"]);
+    let drill = "@id(\"new.drill\") @why(\"a drill is for two\")
+        forbid (principal, action in Countersign::Action::\"run\", resource)
+        when { context.claim.reason == \"a drill\" } unless { context.votes.people >= 2 };";
+    fs::write(room.policies.join("90_new.cedar"), drill).unwrap();
+    dora.open("/policy").await;
+    assert_eq!(dora.submit("/policy/activate", &[]).await.status, 303);
+    let kinds = ["policy.activated", "request.redecided", "policy.reevaluated"];
+    assert_eq!(added().await[2..], kinds);
+    let mut otto = room.browser_of("otto").await;
+    otto.open("/audit?kind=policy")
+        .await
+        .shows("evaluated 3 open requests again: the answer changed for 1");
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&path(&asked[2])).await.shows("a drill is for two");
+    assert!(!bob.open(&path(&asked[0])).await.has("a drill is for two"));
 }

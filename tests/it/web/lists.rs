@@ -81,43 +81,76 @@ async fn active_response_names_approvers_and_pending_undo() {
     let lift = format!("href=\"{}#undo\"", path(&request));
     bob.open("/in-force").await.shows(&lift);
     in_this_order(&bob, &[&path(&alone), "policy; no approval was required", &path(&request)]);
-    in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</section>"]);
+    in_this_order(&bob, &[&path(&request), "<b>anna, bob</b>", "</table>"]);
     bob.open(&path(&request)).await;
     bob.submit(&format!("{}/undo", path(&request)), &[("comment", "our own scanner")]).await;
     let undo = bob.page.leads_to().to_owned();
-    bob.open("/in-force").await.shows("A request to lift it is open");
+    bob.open("/in-force").await.shows(">asked for</a>");
     bob.page.shows(&format!("href=\"{undo}\""));
     assert!(!bob.page.has(&lift));
 }
 
+/// A block on these endpoints that bob approves and the worker sends.
+async fn sent(room: &Room, bob: &mut Browser, srcip: &str, endpoints: &[&str]) {
+    let ask = json!({ "srcip": srcip, "agent_ids": endpoints });
+    let request = room.asked_with(ask).await;
+    bob.open(&path(&request)).await;
+    bob.submit(&format!("{}/approve", path(&request)), &[]).await;
+    room.work().await;
+}
+
 #[tokio::test]
-async fn active_responses_continue_after_a_given_request() {
+async fn active_responses_are_searched_and_sorted() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
-    let mut sent = Vec::new();
-    for srcip in ["203.0.113.8", "203.0.113.9"] {
-        let request = room.asked_with(json!({ "srcip": srcip, "agent_ids": ["002"] })).await;
-        bob.open(&path(&request)).await;
-        bob.submit(&format!("{}/approve", path(&request)), &[]).await;
-        sent.push(request);
-        // Ids of the same millisecond have no order.
-        room.pass(Duration::from_secs(1));
+    sent(&room, &mut bob, "203.0.113.8", &["002"]).await;
+    room.pass(Duration::from_secs(1));
+    sent(&room, &mut bob, "203.0.113.9", &["001"]).await;
+    let (old, new) = ("Block 203.0.113.8", "Block 203.0.113.9");
+    for (order, rows) in [
+        ("", [new, old]),
+        ("since", [old, new]),
+        ("-since", [new, old]),
+        ("target", [old, new]),
+        ("-target", [new, old]),
+        ("where", [new, old]),
+        ("ends", [old, new]),
+        ("-ends", [new, old]),
+    ] {
+        bob.open(&format!("/in-force?sort={order}")).await;
+        in_this_order(&bob, &rows);
     }
-    room.work().await;
-    bob.open("/in-force").await;
-    in_this_order(&bob, &["203.0.113.9", "203.0.113.8"]);
-    bob.open(&format!("/in-force?before={}", sent[1].id)).await.shows("203.0.113.8");
-    assert!(!bob.page.has("203.0.113.9"));
-    bob.open(&format!("/in-force?before={}", sent[0].id))
-        .await
-        .shows("There are no older active responses.");
+    for (search, found) in [("113.8", old), ("WEB-01", new), ("002", old)] {
+        bob.open(&format!("/in-force?search={search}")).await.shows(found);
+        assert!(!(bob.page.has(old) && bob.page.has(new)), "{search}");
+    }
+    bob.open("/in-force?search=nowhere").await.shows("no active responses that match");
+    let refused = bob.open("/in-force?sort=size").await;
+    assert_eq!(refused.status, 400);
+    refused.shows("There is no order “size”.");
+    assert_eq!(bob.open("/in-force?before=x").await.status, 400);
+}
+
+#[tokio::test]
+async fn active_responses_continue_on_next_page() {
+    let room = Room::start().await;
+    let mut bob = room.browser_of("bob").await;
+    for number in 1..=26 {
+        sent(&room, &mut bob, &format!("203.0.113.{number}"), &["001", "002"]).await;
+        room.pass(Duration::from_secs(10));
+    }
+    bob.open("/in-force?sort=since").await.shows("Block 203.0.113.1<");
+    bob.page.shows("name=\"before\" value=\"1\"");
+    assert!(!bob.page.has("Block 203.0.113.26<"));
+    bob.open("/in-force?sort=since&before=1").await.shows("Block 203.0.113.26<");
+    assert!(!bob.page.has("Block 203.0.113.1<") && !bob.page.has("name=\"before\""));
 }
 
 #[tokio::test]
 async fn invalid_list_cursor_is_not_found() {
     let room = Room::start().await;
     let mut bob = room.browser_of("bob").await;
-    for place in ["/?after=7", "/?others_after=x.req_1", "/in-force?before=7"] {
+    for place in ["/?after=7", "/?others_after=x.req_1"] {
         assert_eq!(bob.open(place).await.status, 404, "{place}");
     }
 }

@@ -4,4 +4,5 @@ mod approve_identical;
 mod break_glass;
 mod comment;
 mod decide;
+mod many_endpoints;
 mod outcomes;

@@ -44,7 +44,10 @@ pub(crate) async fn login(
 
 /// `DELETE /security/user/authenticate`: revokes all tokens of the user, not only this one.
 pub(crate) async fn logout(State(sim): State<Simulator>, session: Session) -> Response {
-    sim.world().logins.revoke(Some(&session.user));
+    let mut world = sim.world();
+    let now = world.now();
+    world.logins.revoke(Some(&session.user), now);
+    drop(world);
     let message = format!("User {} was successfully logged out", session.user);
     Json(json!({"message": message, "error": 0})).into_response()
 }

@@ -15,9 +15,18 @@ const BLOCK_SECS: i64 = 300;
 /// The valid tokens, and the failed logins of each address.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
-    tokens: HashMap<String, (String, DateTime<Utc>)>,
+    tokens: HashMap<String, Token>,
+    /// The second of the last change that ended the tokens of a user, or of all (`None`).
+    ended: HashMap<Option<String>, i64>,
     issued: u64,
     bad: HashMap<IpAddr, (u32, DateTime<Utc>)>,
+}
+
+#[derive(Debug)]
+struct Token {
+    owner: String,
+    issued: DateTime<Utc>,
+    end: DateTime<Utc>,
 }
 
 impl Logins {
@@ -27,18 +36,21 @@ impl Logins {
         let token = format!("simulated.{}.{}", self.issued, now.timestamp_micros());
         let life = TimeDelta::from_std(settings.token_life).unwrap_or(TimeDelta::MAX);
         let end = now.checked_add_signed(life).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        self.tokens.insert(token.clone(), (user.to_owned(), end));
+        self.tokens.insert(token.clone(), Token { owner: user.to_owned(), issued: now, end });
         token
     }
 
-    /// Revokes the tokens of one user, or of all.
-    pub(crate) fn revoke(&mut self, user: Option<&str>) {
-        self.tokens.retain(|_, (owner, _)| user.is_some_and(|user| user != owner));
+    /// Revokes the tokens of one user, or of all: also those that are issued later in the same
+    /// second, because both times are whole seconds (capture 96).
+    pub(crate) fn revoke(&mut self, user: Option<&str>, now: DateTime<Utc>) {
+        self.ended.insert(user.map(str::to_owned), now.timestamp());
     }
 
     pub(crate) fn owner(&self, token: &str, now: DateTime<Utc>) -> Option<String> {
-        let (owner, end) = self.tokens.get(token)?;
-        (now < *end).then(|| owner.clone())
+        let Token { owner, issued, end } = self.tokens.get(token)?;
+        let ended = [None, Some(owner.clone())].map(|of| self.ended.get(&of).copied());
+        let revoked = ended.into_iter().flatten().any(|ended| issued.timestamp() <= ended);
+        (now < *end && !revoked).then(|| owner.clone())
     }
 
     /// Whether an address is blocked. The right password does not help, and a success resets

@@ -159,11 +159,21 @@ async fn tokens_end_by_age_revocation_or_new_rights() {
     assert_eq!(caller.get(AGENTS).await.status, 401, "older than 900 s");
     caller.log_in("wazuh", "wazuh").await;
     assert_eq!(caller.get(AGENTS).await.status, 200);
+    // By a clock that stands still, all of this is one second.
+    let now = chrono::DateTime::from_timestamp(1_789_998_400, 0).unwrap();
+    caller.sim.follow(move || now);
+    let second = Duration::from_secs(1);
+    caller.log_in("wazuh", "wazuh").await;
     caller.sim.revoke_tokens();
     assert_eq!(caller.get(AGENTS).await.status, 401);
     caller.log_in("wazuh", "wazuh").await;
+    assert_eq!(caller.get(AGENTS).await.status, 401, "issued in the second of the change");
+    caller.sim.advance(second);
+    caller.log_in("wazuh", "wazuh").await;
+    assert_eq!(caller.get(AGENTS).await.status, 200);
     caller.sim.set_rights("wazuh", Rights::broker());
     assert_eq!(caller.get(AGENTS).await.status, 401);
+    caller.sim.advance(second);
     caller.log_in("wazuh", "wazuh").await;
     let logout = answer(caller.request("DELETE", "/security/user/authenticate")).await.unwrap();
     assert_eq!(logout.json()["message"], "User wazuh was successfully logged out");

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::{client::ManagerClient, fields::Fields, login::Login, manager_error::refusal};
 use crate::{
+    clock::Clock,
     connector::{
         http::{
             client::{BaseUrl, Connections, HttpClient, Reply, TransportError, first_chars},
-            error::ConnectorError,
+            error::{ConnectorError, TOKEN_SECOND},
             secret::Secret,
         },
         wazuh::{
@@ -75,8 +76,18 @@ pub(in crate::connector::wazuh) struct ManagerConnection {
     pub(in crate::connector::wazuh) calls: ManagerClient,
     pub(in crate::connector::wazuh) budget: Arc<RateBudget>,
     pub(in crate::connector::wazuh) login: Login,
-    /// How far the manager's clock is ahead of ours, as of its last answer.
-    ahead: Mutex<Option<TimeDelta>>,
+    clock: Clock,
+    /// How the clocks differ, as of the manager's last answer.
+    difference: Mutex<Option<ClockDifference>>,
+}
+
+/// How far the manager's clock is ahead of ours.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::connector::wazuh) struct ClockDifference {
+    pub(in crate::connector::wazuh) ahead: TimeDelta,
+    /// By how much that may be wrong: the time of the answer may lie anywhere in its round trip, and
+    /// the manager writes whole seconds.
+    pub(in crate::connector::wazuh) within: TimeDelta,
 }
 
 impl ManagerConnection {
@@ -97,13 +108,15 @@ impl ManagerConnection {
             reads: client(Connections::Kept, settings.read_deadline)?,
             calls: client(Connections::Fresh, settings.call_deadline)?,
             login: Login::new(user.clone(), password.clone()),
-            ahead: Mutex::default(),
+            clock: settings.clock.clone(),
+            difference: Mutex::default(),
             budget,
         })
     }
 
-    /// Reads the `data` of an answer. A token that is refused is renewed once: it may have died before its
-    /// time, when the user's rights changed or the manager restarted.
+    /// Reads the `data` of an answer. A token that is refused is renewed: it may have died before
+    /// its time, when the user's rights changed or the manager restarted. The new one is dead too
+    /// where it was made in the second of such a change, and that second is waited out once.
     pub(in crate::connector::wazuh) async fn read(
         &self,
         path: &str,
@@ -113,6 +126,10 @@ impl ManagerConnection {
         let mut reply = self.read_once(path, now).await?;
         if reply.status == 401 {
             reply = self.read_once(path, now).await?;
+        }
+        if reply.status == 401 {
+            self.clock.pause(TOKEN_SECOND).await;
+            reply = self.read_once(path, now + TOKEN_SECOND).await?;
         }
         let http = &self.reads.http;
         if reply.status != 200 {
@@ -148,20 +165,34 @@ impl ManagerConnection {
         &self,
         now: Time,
     ) -> Result<ManagerInfo, ConnectorError> {
+        let begun = self.clock.now();
+        // Logged in before, so that the login is no part of the round trip.
+        self.login.token(&self.reads, CallPurpose::Ask, now).await?;
+        let sent = self.clock.now();
         let answer = self.read("/", "to use the API", now).await?;
+        let trip = self.clock.now() - sent;
         let mut fields = Fields::of(&answer);
         let api_version = fields.needed_text("api_version").map(str::to_owned);
         let hostname = fields.text("hostname").map(str::to_owned);
-        let there = fields.text("timestamp").and_then(time);
-        if let Some(there) = there {
-            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(there - now);
+        if let Some(there) = fields.text("timestamp").and_then(time) {
+            let half = TimeDelta::milliseconds(500);
+            let difference = ClockDifference {
+                ahead: there + half - (now + (sent - begun) + trip / 2),
+                within: trip / 2 + half,
+            };
+            *self.difference.lock().unwrap_or_else(PoisonError::into_inner) = Some(difference);
         }
         Ok(ManagerInfo { api_version, hostname, odd: fields.odd() })
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.
     pub(in crate::connector::wazuh) fn ahead(&self) -> Option<TimeDelta> {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+        self.difference().map(|difference| difference.ahead)
+    }
+
+    /// How the clocks differ; none before the manager said what time it is.
+    pub(in crate::connector::wazuh) fn difference(&self) -> Option<ClockDifference> {
+        *self.difference.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The call that acts: once, on a connection of its own. The list is never empty: without one

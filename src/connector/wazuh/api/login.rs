@@ -12,7 +12,10 @@ use tokio::sync::Mutex;
 use super::{client::ManagerClient, fields::Fields, manager_error::refusal};
 use crate::{
     connector::{
-        http::{error::ConnectorError, secret::Secret},
+        http::{
+            error::ConnectorError,
+            secret::{CurrentSecret, Secret},
+        },
         wazuh::api::rate_budget::CallPurpose,
     },
     domain::Time,
@@ -34,7 +37,7 @@ const TOKEN_CHARS_MAX: usize = 7000;
 #[derive(Debug)]
 pub(in crate::connector::wazuh) struct Login {
     user: String,
-    password: Secret,
+    password: CurrentSecret,
     /// Held during a login, so that there is one at a time.
     held: Mutex<Held>,
 }
@@ -53,7 +56,7 @@ struct Token {
 
 impl Login {
     pub(in crate::connector::wazuh) fn new(user: String, password: Secret) -> Self {
-        Self { user, password, held: Mutex::default() }
+        Self { user, password: CurrentSecret::new(password), held: Mutex::default() }
     }
 
     /// A token that lives: the one at hand, or that of a new login.
@@ -68,13 +71,16 @@ impl Login {
             return Ok(token.text.clone());
         }
         let wait = |at: Time| now >= at && now - at < TimeDelta::seconds(REFUSED_SECS);
-        if held.refused_at.is_some_and(wait) {
+        if held.refused_at.is_some_and(wait) && !self.password.renew()? {
             return Err(ConnectorError::LoginRefused { system: client.http.system.clone() });
         }
         let text = match self.log_in(client, purpose, now).await {
             Ok(text) => text,
             Err(error) => {
-                let refused = matches!(error, ConnectorError::LoginRefused { .. });
+                let refused = matches!(
+                    error,
+                    ConnectorError::LoginRefused { .. } | ConnectorError::Settings { .. }
+                );
                 held.refused_at = refused.then_some(now);
                 return Err(error);
             }
@@ -94,7 +100,23 @@ impl Login {
         }
     }
 
+    /// Logs in; where the password is refused and its file holds another one by now, once more with
+    /// that one.
     async fn log_in(
+        &self,
+        client: &ManagerClient,
+        purpose: CallPurpose,
+        now: Time,
+    ) -> Result<Secret, ConnectorError> {
+        match self.log_in_once(client, purpose, now).await {
+            Err(ConnectorError::LoginRefused { .. }) if self.password.renew()? => {
+                self.log_in_once(client, purpose, now).await
+            }
+            done => done,
+        }
+    }
+
+    async fn log_in_once(
         &self,
         client: &ManagerClient,
         purpose: CallPurpose,
@@ -103,7 +125,7 @@ impl Login {
         let http = &client.http;
         let request = http
             .post("/security/user/authenticate")
-            .basic_auth(&self.user, Some(self.password.expose()));
+            .basic_auth(&self.user, Some(self.password.get().expose()));
         let reply = client.send(request, 1, purpose, now).await?;
         match reply.status {
             200 => {

@@ -29,7 +29,7 @@ pub(super) fn names_of(
     let names = match names {
         Ok(names) => names,
         Err(why) => {
-            return Diagnosis::bad("names", format!("{place}{why}"), "mend the API user's role");
+            return Diagnosis::bad("names", format!("{place}{why}"), "correct the API user's role");
         }
     };
     let (mut found, mut advice) = (Vec::new(), Vec::new());

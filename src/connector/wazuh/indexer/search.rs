@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::connector::{
     http::{
-        client::{BaseUrl, Connections, HttpClient},
+        client::{BaseUrl, Connections, HttpClient, Reply},
         error::ConnectorError,
-        secret::Secret,
+        secret::CurrentSecret,
     },
     wazuh::{
         api::manager_error::refusal,
@@ -24,7 +24,7 @@ const ANSWER_MIB_MAX: usize = 16;
 pub(in crate::connector::wazuh) struct IndexerClient {
     pub(in crate::connector::wazuh) http: HttpClient,
     user: String,
-    password: Secret,
+    password: CurrentSecret,
     alert_index: String,
     pub(in crate::connector::wazuh) confirm_within: TimeDelta,
 }
@@ -84,7 +84,7 @@ impl IndexerClient {
         let place = (format!("the indexer at {}", address.url), address);
         let http =
             HttpClient::new(place, tls, &section, Connections::Kept, settings.read_deadline)?;
-        let (user, password) = (user.clone(), password.clone());
+        let (user, password) = (user.clone(), CurrentSecret::new(password.clone()));
         Ok(Self { http, user, password, alert_index: alert_index.clone(), confirm_within })
     }
 
@@ -109,13 +109,10 @@ impl IndexerClient {
         &self,
         query: &Value,
     ) -> Result<Vec<Hit>, ConnectorError> {
-        let request = self
-            .http
-            .post(&format!("/{}/_search", self.alert_index))
-            .basic_auth(&self.user, Some(self.password.expose()))
-            .header("content-type", "application/json")
-            .body(query.to_string());
-        let reply = self.http.send(request, ANSWER_MIB_MAX).await?;
+        let mut reply = self.search_once(query).await?;
+        if reply.status == 401 && self.password.renew()? {
+            reply = self.search_once(query).await?;
+        }
         match reply.status {
             200 => {
                 let answer: SearchAnswer =
@@ -132,6 +129,16 @@ impl IndexerClient {
                 Err(refusal(&self.http, &reply, &right))
             }
         }
+    }
+
+    async fn search_once(&self, query: &Value) -> Result<Reply, ConnectorError> {
+        let request = self
+            .http
+            .post(&format!("/{}/_search", self.alert_index))
+            .basic_auth(&self.user, Some(self.password.get().expose()))
+            .header("content-type", "application/json")
+            .body(query.to_string());
+        Ok(self.http.send(request, ANSWER_MIB_MAX).await?)
     }
 }
 

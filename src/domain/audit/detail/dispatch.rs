@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     outcome::EndpointOutcome,
     request::{AllowedBy, DecisionFacts, LeftOutFacts},
+    stored_form::maybe_milliseconds,
 };
 use crate::domain::{
+    Time,
     actor::Role,
     digest::Digest,
     endpoint::EndpointId,
@@ -143,6 +145,27 @@ pub struct RevertFacts {
     pub outcomes: Vec<EndpointOutcome>,
     /// The state, which stays as it was.
     pub state: StateName,
+}
+
+/// Another command for the same target moved the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndMovedFacts {
+    /// The request of that command.
+    pub by: RequestId,
+    /// The new ends.
+    pub ends: Vec<EndpointEnd>,
+    /// The state, which stays as it was.
+    pub state: StateName,
+}
+
+/// When a response ends on an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointEnd {
+    /// Which endpoint.
+    pub endpoint: EndpointId,
+    /// When; none where it does not end by itself.
+    #[serde(with = "maybe_milliseconds")]
+    pub ends: Option<Time>,
 }
 
 /// A person recorded what happened where it was unknown.

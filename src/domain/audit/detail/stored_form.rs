@@ -21,6 +21,30 @@ pub(super) mod milliseconds {
     }
 }
 
+/// [`milliseconds`], or null.
+pub(super) mod maybe_milliseconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::domain::Time;
+
+    #[derive(Serialize, Deserialize)]
+    struct Moment(#[serde(with = "super::milliseconds")] Time);
+
+    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+    pub(in super::super) fn serialize<S: Serializer>(
+        time: &Option<Time>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(Moment).serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Time>, D::Error> {
+        Ok(Option::<Moment>::deserialize(deserializer)?.map(|Moment(time)| time))
+    }
+}
+
 /// A moment as `2026-11-22T10:33:07.123456+00:00`, with as many digits as it needs.
 pub(super) mod full_time {
     use serde::Serializer;

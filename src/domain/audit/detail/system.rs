@@ -52,6 +52,15 @@ pub struct PolicySetFacts {
     pub policies: u64,
 }
 
+/// Policy was asked again about every open request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReevaluationFacts {
+    /// How many requests were open.
+    pub open: u64,
+    /// For how many of them the answer changed: each of those has an event of its own.
+    pub changed: u64,
+}
+
 /// The broker started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartFacts {

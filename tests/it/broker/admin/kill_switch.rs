@@ -83,6 +83,24 @@ async fn stopped_request_does_not_delay_requests_of_other_agents() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agent_is_told_that_kill_switch_stops_its_request() {
+    let world = World::start().await;
+    let id = approved(&world).await;
+    let bob = world.person("bob").await;
+    let message = async || {
+        let told = world.agent().await.get(&id).await;
+        told.json["message"].as_str().unwrap().to_owned()
+    };
+    assert!(message().await.contains("it is about to be sent"));
+    throw(&bob, "agent:another-bot").await;
+    assert!(message().await.contains("it is about to be sent"));
+    throw(&bob, "agent:triage-bot").await;
+    let said = message().await;
+    assert!(said.contains("The kill switch keeps it from being sent"), "{said}");
+    assert!(!said.contains("about to be sent"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_undo_what_stopped_agent_did() {
     let world = World::start().await;
     let id = approved(&world).await;
@@ -109,7 +127,7 @@ async fn one_person_alone_cannot_release_kill_switch() {
     let actor = Actor::from(&operator.person("carol").await.unwrap());
     let again = operator.unfreeze(&actor, &Extent::Everything, "again", |_| true).await;
     assert!(matches!(again, Err(BrokerError::Refused(Refusal::SecondPersonMissing))), "{again:?}");
-    assert_eq!(world.step().await, Progress::Idle);
+    assert_eq!(world.step().await, Progress::Stopped);
     assert!(world.manager.received().is_empty());
     assert_eq!(release(&world.person("dora").await).await.status, StatusCode::SEE_OTHER);
     world.work().await;

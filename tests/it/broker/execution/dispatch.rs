@@ -228,10 +228,10 @@ async fn kill_switch_stops_claims_until_released() {
     fields.insert("what".to_owned(), "everything".to_owned());
     fields.insert("reason".to_owned(), "something is wrong".to_owned());
     carol.post("/freeze", &fields).await;
-    assert_eq!(world.step().await, Progress::Idle);
+    assert_eq!(world.step().await, Progress::Stopped);
     assert!(carol.get("/").await.html.contains("something is wrong"), "on every page");
     for name in ["carol", "dora"] {
-        assert_eq!(world.step().await, Progress::Idle);
+        assert_eq!(world.step().await, Progress::Stopped);
         let person = world.person(name).await;
         let mut fields = person.get("/system").await.form("/unfreeze").unwrap();
         fields.insert("reason".to_owned(), "all is well".to_owned());

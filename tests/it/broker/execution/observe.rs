@@ -87,7 +87,7 @@ async fn late_alert_confirms_after_unconfirmed_warning() {
     let loud = "What happened is not known on 1 of the endpoints";
     let html = page(&world, &path).await;
     assert!(html.contains(loud) && html.contains("within 2 minutes"), "{html}");
-    assert!(page(&world, "/in-force").await.contains("Unconfirmed on 1 of them"));
+    assert!(page(&world, "/in-force").await.contains("nothing shows that it started"));
     world.manager.release_evidence();
     world.look().await;
     let late = agent.get(&id).await;

@@ -50,7 +50,10 @@ async fn claim_with_failed_commit_sends_nothing() {
     assert!(matches!(claimed, Err(BrokerError::Store(StoreError::Database(_)))), "{claimed:?}");
     assert!(commit.failed());
     broken(&world).await;
-    assert_eq!(world.agent().await.get(&id).await.state(), "approved");
+    let told = world.agent().await.get(&id).await;
+    assert_eq!(told.state(), "approved");
+    let message = told.json["message"].as_str().unwrap();
+    assert!(message.contains("The broker's database fails"), "{message}");
     assert!(world.manager.received().is_empty());
 }
 

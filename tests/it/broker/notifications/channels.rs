@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::{
     broker::notifications::DeliveryResult,
-    connector::{Channel, MailSettings, Secret, Tls, WebhookFormat, is_mail_address},
+    connector::{Channel, MailSettings, Secret, SecretForm, Tls, WebhookFormat, is_mail_address},
 };
 
 use super::{
@@ -129,6 +129,47 @@ async fn wrong_mail_password_is_reported() {
     let settings = MailSettings { login, ..server.settings(Tls::Plain) };
     let refused = Channel::mail(settings).unwrap().examine().await.unwrap_err();
     assert!(refused.contains("rejects the user name or the password"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_mail_password_is_read_from_its_file_again() {
+    let (server, program) = (MailServer::start(Speaks::Plain).await, Program::new());
+    program.write("mail.password", "wrong\n");
+    let path = program.path("mail.password");
+    let password = Secret::read("notify.mail.password_file", &path, SecretForm::Password).unwrap();
+    let login = Some(("user".to_owned(), password));
+    let mail = Channel::mail(MailSettings { login, ..server.settings(Tls::Plain) }).unwrap();
+    let refused = mail.examine().await.unwrap_err();
+    assert!(refused.contains("rejects the user name or the password"), "{refused}");
+    program.write("mail.password", "pass\n");
+    mail.examine().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_webhook_secrets_are_read_from_their_files_again() {
+    let tap = Tap::start(|heard| {
+        let known = heard.headers.contains("bearer new") && heard.line.ends_with("/new");
+        say(if known { 200 } else { 403 }, "")
+    })
+    .await;
+    let program = Program::new();
+    let read = |name: &str| {
+        let key = format!("notify.webhook.ops.{name}");
+        Secret::read(key, &program.path(name), SecretForm::Word).unwrap()
+    };
+    program.write("url_file", &format!("{}/old\n", tap.url()));
+    program.write("token_file", "old\n");
+    let mut hook = settings("ops", &tap.url(), WebhookFormat::Ntfy);
+    (hook.url, hook.token) = (read("url_file"), Some(read("token_file")));
+    let world = world_with(vec![Channel::webhook(hook).unwrap()]).await;
+    pending(&world).await;
+    assert_eq!(tell(&world).await, [DeliveryResult::Failed]);
+    assert_eq!(tap.heard("POST").len(), 1, "files that did not change are no reason to ask again");
+    program.write("url_file", &format!("{}/new\n", tap.url()));
+    program.write("token_file", "new\n");
+    world.pass(Duration::from_hours(1));
+    assert_eq!(deliver(&world, "webhook.ops").await, [DeliveryResult::Arrived]);
+    assert_eq!(tap.heard("POST").len(), 3);
 }
 
 #[test]

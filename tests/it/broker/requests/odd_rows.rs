@@ -179,3 +179,54 @@ async fn row_that_turns_odd_is_not_sent_to() {
     let why = answer.json["endpoints"]["outcomes"][1]["detail"].as_str().unwrap();
     assert!(why.contains("the manager's row of 003 cannot be read: `name` is null"), "{why}");
 }
+
+/// An endpoint whose platform nobody knows, and a Linux that no list has.
+async fn strange_world() -> World {
+    let strange = |id, name, platform| {
+        wazuh_simulator::Endpoint::new(
+            id,
+            name,
+            wazuh_simulator::Os { name: "a system", platform, version: "1" },
+        )
+    };
+    World::builder()
+        .with_simulator(move |site| site.agents.push(strange("020", "old-db", "sunos")))
+        .start()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_offered_where_nothing_would_run() {
+    let world = strange_world().await;
+    let agent = world.agent().await;
+    for (endpoint, why) in [("020", "sunos"), ("011", "not active")] {
+        let asked = agent.block("203.0.113.9", json!({ "agent_ids": [endpoint] })).await;
+        assert_eq!(asked.state(), "denied", "{asked:?}");
+        assert!(!asked.text.contains("permanent: true"), "{}", asked.text);
+        assert!(whys(&asked, endpoint).concat().contains(why), "{asked:?}");
+    }
+    let account = agent.disable("mallory", json!({ "agent_ids": ["005"] })).await;
+    assert_eq!(account.state(), "denied", "{account:?}");
+    assert!(!account.text.contains("permanent: true"), "{}", account.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_offered_term_would_be_accepted() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let refused =
+        agent.block("203.0.113.9", json!({ "agent_ids": ["001"], "duration_seconds": 77 }));
+    let refused = refused.await;
+    assert!(refused.error && refused.text.contains("permanent: true"), "{}", refused.text);
+    let offered = refused.text.split("Allowed: ").nth(1).unwrap();
+    let seconds: Vec<u32> =
+        offered.split(", ").filter_map(|term| term.split(' ').next()?.parse().ok()).collect();
+    assert!(seconds.len() > 1, "{offered}");
+    for seconds in seconds {
+        let more = json!({ "agent_ids": ["001"], "duration_seconds": seconds });
+        let asked = agent.block("203.0.113.9", more).await;
+        assert_eq!(asked.state(), "pending", "{asked:?}");
+    }
+    let more = json!({ "agent_ids": ["001"], "permanent": true, "duration_seconds": null });
+    assert_eq!(agent.block("203.0.113.9", more).await.state(), "pending");
+}

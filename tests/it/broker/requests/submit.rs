@@ -34,6 +34,18 @@ async fn missing_indexer_prevents_automatic_approval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn proposal_survives_a_change_of_manager_rights() {
+    let world = World::start().await;
+    let clock = world.clock.clone();
+    world.manager.follow(move || clock.now());
+    let agent = world.agent().await;
+    agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    world.manager.revoke_tokens();
+    let asked = agent.block("203.0.113.10", json!({ "agent_ids": ["001"] })).await;
+    assert_eq!((asked.state(), asked.error), ("pending", false), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn invalid_proposal_names_field_and_stores_only_audit_event() {
     let world = World::start().await;
     let agent = world.agent().await;

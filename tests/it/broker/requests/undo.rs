@@ -159,17 +159,22 @@ async fn enabling_account_requires_senior_other_than_requester() {
     assert_eq!(agent.get(&undo).await.state(), "pending");
     assert!(world.audit_kinds().await.contains(&"vote.refused".to_owned()));
     approve(&world, &undo, &["bob"]).await;
+    assert_eq!(commands(&world), ["disable-account600", "disable-account1"], "execd unlocks it");
+    world.pass_for_all(Duration::from_secs(3));
     assert_eq!(world.manager.active_responses("001"), NOTHING);
     assert_eq!(agent.get(&id).await.outcomes(), ["001: reverted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn account_without_undo_command_shows_manual_steps_beforehand() {
-    let world = World::start().await;
+    let world = World::builder()
+        .with_simulator(|site| site.names.retain(|name| name != "disable-account1"))
+        .start()
+        .await;
     let agent = world.agent().await;
     let id = agent.disable("mallory", json!({ "agent_ids": ["001"] })).await.id();
     let html = world.person("bob").await.get(&format!("/requests/{id}")).await.html;
-    assert!(html.contains("cannot be undone through Wazuh"), "{html}");
+    assert!(html.contains("no command that ends a timed response early"), "{html}");
     assert!(html.contains("passwd -u mallory"), "{html}");
     approve(&world, &id, &["bob"]).await;
     let undo = agent.undo(&id).await;

@@ -46,15 +46,18 @@ fn with_undo(settings: &mut Ours) {
 #[tokio::test]
 async fn timed_block_uses_command_that_manager_has() {
     let lab = Lab::start(three(&["firewall-drop600", "firewall-drop3600", "netsh600"])).await;
-    let block = ["001 firewall-drop600", "002 netsh600", "003 firewall-drop600"];
-    assert_eq!(timed(&lab, 600).await, block);
-    let durations = lab.connector.durations(ActionKind::BlockIp, now()).await.unwrap();
-    let both = vec![600, 3600];
+    let sent = ["001 firewall-drop600", "002 netsh600", "003 firewall-drop600"];
+    assert_eq!(timed(&lab, 600).await, sent);
+    let terms = lab.connector.terms(&block("203.0.113.7"), now()).await.unwrap();
+    let both = vec![Term::Seconds(600), Term::Seconds(3600), Term::Permanent];
+    let one = vec![Term::Seconds(600), Term::Permanent];
     let expected =
-        [(Platform::Linux, both.clone()), (Platform::MacOs, both), (Platform::Windows, vec![600])];
-    assert_eq!(durations, BTreeMap::from(expected));
-    let none = lab.connector.durations(ActionKind::DisableAccount, now()).await.unwrap();
-    assert!(none.is_empty());
+        [(Platform::Linux, both.clone()), (Platform::MacOs, both), (Platform::Windows, one)];
+    assert_eq!(terms, BTreeMap::from(expected));
+    let of_ipv6 = lab.connector.terms(&block("2001:db8::7"), now()).await.unwrap();
+    assert_eq!(of_ipv6[&Platform::Windows], [], "netsh would block a /32");
+    let accounts = lab.connector.terms(&disable("mallory"), now()).await.unwrap();
+    assert_eq!(accounts, BTreeMap::from([(Platform::Linux, vec![Term::Permanent])]));
 }
 
 #[tokio::test]
@@ -80,7 +83,8 @@ async fn expiry_and_untimed_commands_are_not_durations() {
             assert!(line.contains("the manager has no command that ends"), "{line}");
         }
     }
-    assert!(lab.connector.durations(ActionKind::BlockIp, now()).await.unwrap().is_empty());
+    let terms = lab.connector.terms(&block("203.0.113.7"), now()).await.unwrap();
+    assert_eq!(terms[&Platform::Linux], [Term::Permanent]);
 }
 
 #[tokio::test]
@@ -125,7 +129,8 @@ async fn without_manager_read_only_permanent_responses_work() {
     assert_eq!(timed(&lab, 600).await[0], why);
     let permanent = asked(&lab, &block("203.0.113.7"), Term::Permanent, 0).await;
     assert_eq!(commands(&permanent)[0], "001 !firewall-drop");
-    assert!(lab.connector.durations(ActionKind::BlockIp, now()).await.unwrap().is_empty());
+    let terms = lab.connector.terms(&block("203.0.113.7"), now()).await.unwrap();
+    assert_eq!(terms[&Platform::Linux], [Term::Permanent]);
 }
 
 #[tokio::test]
@@ -157,8 +162,8 @@ async fn timed_block_is_lifted_by_its_expiry_command() {
     let undo = block("203.0.113.7").undo().unwrap();
     let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
     assert_eq!(found[0], "001 firewall-drop1");
-    let why = "002 - the manager has no command that ends a timed block early: add an \
-               <active-response> block for netsh with timeout 1, or wait until the block ends by \
+    let why = "002 - the manager has no command that ends a timed response early: add an \
+               <active-response> block for netsh with timeout 1, or wait until it ends by \
                itself";
     assert_eq!(found[1], why);
 }
@@ -184,18 +189,26 @@ async fn permanent_block_is_lifted_only_by_configured_command() {
 }
 
 #[tokio::test]
-async fn account_is_enabled_only_by_configured_command() {
+async fn account_is_enabled_by_expiry_or_configured_command() {
     let undo = disable("alice").undo().unwrap();
-    let names = ["disable-account600", "disable-account1"];
-    let lab = Lab::start(three(&names)).await;
+    let (timed, both) = (["disable-account600"], ["disable-account600", "disable-account1"]);
+    let lab = Lab::start(three(&both)).await;
+    let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
+    assert_eq!(found[0], "001 disable-account1");
+    assert!(found[1].contains("Wazuh has no command for disable_account on windows"));
+    let found = commands(&asked(&lab, &undo, Term::Permanent, 0).await);
+    assert!(found[0].contains("passwd -u alice"), "{}", found[0]);
+    let lab = Lab::start(three(&timed)).await;
+    let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
+    assert!(found[0].contains("timeout 1") && found[0].contains("passwd -u alice"), "{}", found[0]);
+    let lab = Lab::start_with(three(&timed), with_undo).await;
     for term in [Term::Permanent, Term::Seconds(600)] {
         let found = commands(&asked(&lab, &undo, term, 0).await);
-        assert!(found[0].contains("passwd -u alice"), "{}", found[0]);
-        assert!(found[1].contains("Wazuh has no command for disable_account on windows"));
+        assert_eq!(found[0], "001 !countersign-unlock");
     }
-    let lab = Lab::start_with(three(&names), with_undo).await;
+    let lab = Lab::start_with(three(&both), with_undo).await;
     let found = commands(&asked(&lab, &undo, Term::Seconds(600), 0).await);
-    assert_eq!(found[0], "001 !countersign-unlock");
+    assert_eq!(found[0], "001 disable-account1", "execd's own timer must not stay behind");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! What `countersign doctor` says about a manager and its indexer. It never sends a response.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use countersign::{
+    clock::Clock,
     connector::{Connector, Diagnosis, Secret, Tls},
     domain::{action::ActionKind, endpoint::Platform},
 };
@@ -8,6 +12,7 @@ use serde_json::json;
 use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
 
 use crate::connector::{
+    fake_server::{Tap, say, token},
     fixtures::{Lab, now, settings},
     tls::Authority,
 };
@@ -31,7 +36,7 @@ fn sound() -> Settings {
 /// What is found by the real clock, which the simulator has too.
 async fn examine(manager: Settings) -> Vec<Diagnosis> {
     let lab = Lab::start(manager).await;
-    let findings = lab.connector.diagnose(countersign::clock::Clock::system().now()).await;
+    let findings = lab.connector.diagnose(Clock::system().now()).await;
     assert_eq!(lab.sim.received().len(), 0, "the doctor sends nothing");
     findings
 }
@@ -104,6 +109,38 @@ async fn clock_differences_are_reported() {
     assert_bad(&findings, "clock", "s ahead of this machine's", "NTP");
 }
 
+/// What is said of a clock that is this far ahead, by a manager that answers after this long. Both
+/// are seconds.
+async fn clock_of(ahead: i64, delay: u64) -> Diagnosis {
+    let clock = Clock::manual(now());
+    let theirs = clock.clone();
+    let tap = Tap::start(move |heard| {
+        if heard.line.starts_with("POST") {
+            theirs.advance(Duration::from_secs(3));
+            return token("any");
+        }
+        theirs.advance(Duration::from_secs(delay));
+        let time = (theirs.now() + TimeDelta::seconds(ahead)).format("%Y-%m-%dT%H:%M:%SZ");
+        say(200, &format!(r#"{{"data": {{"api_version": "4.14.7", "timestamp": "{time}"}}}}"#))
+    })
+    .await;
+    let mut settings = settings(&tap.url());
+    (settings.indexer, settings.clock) = (None, clock);
+    let findings = Connector::wazuh(settings).unwrap().diagnose(now()).await;
+    find(&findings, "clock").clone()
+}
+
+#[tokio::test]
+async fn slow_answer_is_no_difference_of_clocks() {
+    let same = clock_of(0, 60).await;
+    assert_eq!(same, Diagnosis::good("clock", "the clocks agree to within 31 s"));
+    let quick = clock_of(0, 0).await;
+    assert_eq!(quick, Diagnosis::good("clock", "the clocks agree to within 1 s"));
+    let behind = clock_of(-100, 4).await;
+    let found = "its clock is 98 s behind this machine's, give or take 3 s";
+    assert_eq!((behind.found.as_str(), behind.advice.is_some()), (found, true));
+}
+
 #[tokio::test]
 async fn missing_and_excessive_command_names_are_reported() {
     let with = |names: Vec<String>| Settings { names, ..sound() };
@@ -119,11 +156,16 @@ async fn missing_and_excessive_command_names_are_reported() {
 #[tokio::test]
 async fn early_undo_is_offered_only_where_it_would_run() {
     let mut manager = sound();
-    manager.names.extend(["disable-account600".to_owned(), "disable-account1".to_owned()]);
+    manager.names.push("disable-account600".to_owned());
     let lab = Lab::start(manager.clone()).await;
     let names = find(&lab.connector.diagnose(now()).await, "names").clone();
     assert!(names.found.contains("disable_account on linux 600 s, no early undo"), "{names:?}");
-    assert_eq!(names.advice, None, "the command with timeout 1 does not unlock an account");
+    assert!(names.advice.unwrap().contains("disable-account with timeout 1"));
+    let mut with_expiry = manager.clone();
+    with_expiry.names.push("disable-account1".to_owned());
+    let lab = Lab::start(with_expiry).await;
+    let names = find(&lab.connector.diagnose(now()).await, "names").clone();
+    assert!(names.found.contains("disable_account on linux 600 s; "), "{names:?}");
     let lab = Lab::start_with(manager, |settings| {
         let key = (ActionKind::DisableAccount, Platform::Linux);
         settings.undo_commands.insert(key, "!countersign-unlock".to_owned());

@@ -1,8 +1,14 @@
 //! Logins and tokens, and what is told when there is none.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
-use countersign::connector::{Connector, ConnectorError, Secret};
+use countersign::{
+    clock::Clock,
+    connector::{Connector, ConnectorError, Secret},
+};
 use tokio::join;
 use wazuh_simulator::{Calls, Fault, Outage, Rights, Settings, Times, User, Work};
 
@@ -76,14 +82,29 @@ async fn expired_token_is_renewed_and_read_repeated_once() {
     let lab = Lab::captured().await;
     lab.connector.probe(now()).await.unwrap();
     lab.sim.revoke_tokens();
+    lab.sim.advance(Duration::from_secs(1));
     let info = lab.connector.probe(now()).await.unwrap();
     assert_eq!(info, "API 4.14.7 on simulator");
 }
 
 #[tokio::test]
-async fn twice_refused_read_fails() {
+async fn read_waits_out_the_second_of_a_token_change() {
+    let clock = Clock::manual(now());
+    let (ours, theirs) = (clock.clone(), clock.clone());
+    let lab = Lab::start_with(Settings::captured(), |settings| settings.clock = ours).await;
+    lab.sim.follow(move || theirs.now());
+    lab.connector.probe(now()).await.unwrap();
+    assert_eq!(clock.now(), now(), "nothing is waited for while all is well");
+    lab.sim.revoke_tokens();
+    lab.connector.probe(now()).await.unwrap();
+    let waited = clock.now() - now();
+    assert!((1000..2000).contains(&waited.num_milliseconds()), "{waited}");
+}
+
+#[tokio::test]
+async fn read_refused_three_times_fails() {
     let lab = Lab::captured().await;
-    lab.sim.misbehave_on(Calls::Reads, Fault::Unauthorized, Times::N(2));
+    lab.sim.misbehave_on(Calls::Reads, Fault::Unauthorized, Times::N(3));
     let error = lab.connector.probe(now()).await.unwrap_err();
     assert!(matches!(error, ConnectorError::Answer { status: 401, .. }), "{error}");
     lab.connector.probe(now()).await.unwrap();

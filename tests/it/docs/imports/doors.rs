@@ -1,13 +1,10 @@
 //! No door can do what nobody authorized: a verb of the broker takes the person or the agent that
 //! it is for, or it is on one of the lists here.
 
-use std::collections::BTreeSet;
-
-use syn::{FnArg, Ident, ImplItem, Item, ItemImpl, Type, Visibility, visit::Visit};
-
 use super::{
-    files, module_of, product,
-    use_paths::{names, only_for_tests},
+    module_of, product,
+    surface::{PublicVerb, Surface, surface},
+    use_paths::names,
 };
 
 /// What the doors may call although no person or agent stands for it, and why.
@@ -23,7 +20,7 @@ const OPEN: [(&str, &[&str]); 4] = [
     ),
     (
         "it follows from a request that the door has read already",
-        &["undo_option", "confirm_within"],
+        &["undo_option", "active_before", "undo_also_lifts", "confirm_within", "with_hold"],
     ),
 ];
 
@@ -41,69 +38,14 @@ const START: [&str; 7] = [
 /// What the worker does; nothing but time gives reason for it.
 const WORKER: [&str; 5] = ["execute_next", "observe", "expire_overdue", "notify", "deliver_next"];
 
-/// A public method of the broker.
-#[derive(Debug)]
-struct PublicVerb {
-    name: String,
-    /// Whether it takes a person who signed in, or an agent.
-    principal: bool,
-    /// Every name in the type of what it gives.
-    gives: BTreeSet<String>,
+fn of_broker() -> Vec<(String, Surface)> {
+    let broker = |path: &str| path == "broker.rs" || path.starts_with("broker/");
+    let files = product().into_iter().filter(|(path, _)| broker(path));
+    files.map(|(path, text)| (path.clone(), surface(&path, &text))).collect()
 }
 
 fn verbs() -> Vec<PublicVerb> {
-    let broker = |path: &str| path == "broker.rs" || path.starts_with("broker/");
-    files("src")
-        .iter()
-        .filter(|(path, _)| broker(path))
-        .flat_map(|(_, text)| public(text))
-        .collect()
-}
-
-fn public(text: &str) -> Vec<PublicVerb> {
-    let of_broker = |item: Item| {
-        let Item::Impl(item) = item else { return None };
-        (item.trait_.is_none() && named(&item.self_ty) == "Broker").then_some(item)
-    };
-    let items = syn::parse_str::<syn::File>(text).unwrap().items;
-    items.into_iter().filter_map(of_broker).flat_map(methods).collect()
-}
-
-fn methods(block: ItemImpl) -> Vec<PublicVerb> {
-    let verb = |item: ImplItem| {
-        let ImplItem::Fn(method) = item else { return None };
-        let open = matches!(method.vis, Visibility::Public(_)) && !only_for_tests(&method.attrs);
-        let principal = |argument: &FnArg| match argument {
-            FnArg::Receiver(_) => false,
-            FnArg::Typed(argument) => {
-                let Type::Reference(whom) = &*argument.ty else { return false };
-                ["SignedIn", "Agent"].contains(&&*named(&whom.elem))
-            }
-        };
-        let mut gives = TypeNames::default();
-        gives.visit_return_type(&method.sig.output);
-        open.then(|| PublicVerb {
-            name: method.sig.ident.to_string(),
-            principal: method.sig.inputs.iter().any(principal),
-            gives: gives.0,
-        })
-    };
-    block.items.into_iter().filter_map(verb).collect()
-}
-
-/// The last name of a type.
-fn named(of: &Type) -> String {
-    let Type::Path(path) = of else { return String::new() };
-    path.path.segments.last().unwrap().ident.to_string()
-}
-
-#[derive(Default)]
-struct TypeNames(BTreeSet<String>);
-
-impl<'ast> Visit<'ast> for TypeNames {
-    fn visit_ident(&mut self, name: &'ast Ident) {
-        self.0.insert(name.to_string());
-    }
+    of_broker().into_iter().flat_map(|(_, surface)| surface.verbs).collect()
 }
 
 /// What is wrong with a public method of the broker, in words.
@@ -112,7 +54,9 @@ fn fault(verb: &PublicVerb) -> Option<String> {
     let listed = OPEN.iter().any(|(_, open)| open.contains(&name))
         || START.contains(&name)
         || WORKER.contains(&name);
-    let inner = ["Operator", "Unchecked", "Store"].into_iter().find(|&t| verb.gives.contains(t));
+    let inner = ["Operator", "Unchecked", "Store"].into_iter();
+    let lent = |inner: &&str| verb.takes.contains(*inner) && !START.contains(&name);
+    let inner = inner.into_iter().find(|inner| verb.gives.contains(*inner) || lent(inner));
     match inner {
         Some(inner) => Some(format!("`{name}` hands out {inner}")),
         None if verb.principal || listed => None,
@@ -124,8 +68,17 @@ fn fault(verb: &PublicVerb) -> Option<String> {
 fn broker_verb_takes_a_principal_or_is_listed() {
     let verbs = verbs();
     assert!(verbs.len() > 50, "only {} verbs were found", verbs.len());
-    let faults: Vec<_> = verbs.iter().filter_map(fault).collect();
+    let mut faults: Vec<_> = verbs.iter().filter_map(fault).collect();
+    for (path, surface) in of_broker() {
+        faults.extend(surface.faults.into_iter().map(|fault| format!("{path}: {fault}")));
+    }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// All that is wrong with a file of the broker.
+fn faults_of_broker(path: &str, text: &str) -> Vec<String> {
+    let Surface { verbs, faults } = surface(path, text);
+    verbs.iter().filter_map(fault).chain(faults).collect()
 }
 
 #[test]
@@ -158,19 +111,83 @@ fn side_door_in_the_broker_is_found() {
             "`add` takes neither &SignedIn nor &Agent and is on no list",
         ),
     ] {
-        let verbs = public(&format!("impl Broker {{ {text} }}"));
-        assert_eq!(verbs.iter().filter_map(fault).collect::<Vec<_>>(), [expected]);
+        let text = format!("impl Broker {{ {text} }}");
+        assert_eq!(faults_of_broker("broker/x.rs", &text), [expected]);
     }
     for text in [
         "pub async fn people(&self, who: &SignedIn) -> Result<Vec<Person>, BrokerError> { x() }",
         "pub async fn undo(&self, agent: &domain::Agent) {}",
         "pub(in crate::broker) fn unchecked(&self) -> &Unchecked { &self.0 }",
+        "pub(in crate::broker::admin) fn unchecked(&self) -> &Unchecked { &self.0 }",
+        "pub(super) fn unchecked(&self) -> &Unchecked { &self.0 }",
         "fn store(&self) -> &Store { &self.0 }",
     ] {
-        let verbs =
-            public(&format!("impl Broker {{ {text} }} impl X {{ pub fn operator() {{}} }}"));
-        assert_eq!(verbs.iter().filter_map(fault).collect::<Vec<_>>(), [""; 0], "{text}");
+        let text = format!("impl Broker {{ {text} }} impl X {{ pub fn operator() {{}} }}");
+        assert_eq!(faults_of_broker("broker/x.rs", &text), [""; 0], "{text}");
     }
+}
+
+#[test]
+fn hidden_side_door_in_the_broker_is_found() {
+    let alone = "`x` takes neither &SignedIn nor &Agent and is on no list";
+    let unreadable = "a macro makes items that cannot be read here";
+    for (path, text, expected) in [
+        ("broker/x.rs", "impl Broker { pub(crate) fn x(&self) {} }", alone),
+        ("broker/x.rs", "impl Broker { pub(in crate) fn x(&self) {} }", alone),
+        ("broker/x.rs", "impl Broker { pub(in super::super) fn x(&self) {} }", alone),
+        ("broker.rs", "impl Broker { pub(super) fn x(&self) {} }", alone),
+        ("broker/x.rs", "mod m { mod n { impl super::Broker { pub fn x(&self) {} } } }", alone),
+        ("broker/x.rs", "fn f() { impl Broker { pub fn x(&self) {} } }", alone),
+        ("broker/x.rs", "const _: () = { impl Broker { pub fn x(&self) {} } };", alone),
+        (
+            "broker/x.rs",
+            "impl Broker { pub fn settings(&self, f: impl Fn(&Unchecked)) {} }",
+            "`settings` hands out Unchecked",
+        ),
+        ("broker/x.rs", "impl Door for Broker {}", "a trait is implemented for Broker"),
+        ("broker/x.rs", "impl Door for &Broker {}", "a trait is implemented for Broker"),
+        ("broker/x.rs", "impl From<Broker> for X {}", "a trait is implemented for Broker"),
+        (
+            "broker/x.rs",
+            "impl<B: Borrow<Broker>> Door for B {}",
+            "a trait is implemented for Broker",
+        ),
+        ("broker/x.rs", "type B = super::Broker;", "Broker has another name: `B`"),
+        ("broker/x.rs", "pub type O = Arc<Operator>;", "Operator has another name: `O`"),
+        ("broker/x.rs", "use super::{Unchecked as U};", "Unchecked has another name: `U`"),
+        ("broker/x.rs", "macro_rules! m { () => { impl X {} } }", unreadable),
+        ("broker/x.rs", "verbs!(Broker, x);", unreadable),
+        ("broker/x.rs", "fn f() { m! { impl Broker { pub fn x() {} } } }", unreadable),
+        ("broker/x.rs", "pub fn x(broker: &Broker) {}", "`x` names Broker"),
+        ("broker/x.rs", "pub(crate) async fn x(b: Arc<Broker>) {}", "`x` names Broker"),
+        ("broker/x.rs", "mod m { pub fn x() -> Broker { y() } }", "`x` names Broker"),
+        ("broker/x.rs", "impl Y { pub fn x(&self, b: &Broker) {} }", "`Y::x` names Broker"),
+        ("broker/x.rs", "pub trait Y { fn x(b: &Broker) {} }", "`Y::x` names Broker"),
+        ("broker/x.rs", "pub const X: fn(&Broker) = y;", "`X` names Broker"),
+        ("broker/x.rs", "pub static X: fn(&Broker) = y;", "`X` names Broker"),
+    ] {
+        assert_eq!(faults_of_broker(path, text), [expected], "{text}");
+    }
+    for text in [
+        "fn x(broker: &Broker) {}",
+        "pub(super) fn x(broker: &Broker) {}",
+        "#[cfg(test)] mod tests { impl Broker { pub fn x(&self) {} } }",
+        "impl Door for X {}",
+    ] {
+        assert_eq!(faults_of_broker("broker/x.rs", text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn only_the_broker_can_make_a_signed_in_person() {
+    let (_, text) = product().into_iter().find(|(p, _)| p == "broker/signed_in.rs").unwrap();
+    let fields = text.lines().filter(|line| line.starts_with("    pub") && line.ends_with(','));
+    let fields: Vec<_> = fields.collect();
+    assert_eq!(fields.len(), 3, "{fields:?}");
+    assert!(
+        fields.iter().all(|field| field.starts_with("    pub(in crate::broker) ")),
+        "{fields:?}"
+    );
 }
 
 /// The doors for people, for agents and for time.
@@ -206,12 +223,22 @@ fn door_with_its_own_principal_or_work_is_found() {
         ("fn f() { broker.recover(None).await }", "may not call `recover`"),
         ("fn f() { SignedIn { person, ..other } }", "may not make a SignedIn of its own"),
         ("fn f() { g(&actor::Agent { id, ..other }) }", "may not make a Agent of its own"),
+        ("fn f() { g!(Agent { id, ..other }) }", "may not make a Agent of its own"),
+        ("fn f() { Broker::execute_next(&b, \"x\") }", "may not call `execute_next`"),
+        ("fn f() { <Broker>::execute_next(&b, \"x\") }", "may not call `execute_next`"),
+        ("fn f() { let go = crate::broker::Broker::observe; }", "may not call `observe`"),
+        ("fn f() { join!(app.broker.execute_next(\"x\")) }", "may not call `execute_next`"),
+        ("fn f() { join!(Broker::recover(&b, None)) }", "may not call `recover`"),
+        ("mod m { fn f() { b.recover(None) } }", "may not call `recover`"),
+        ("use crate::broker::Broker as B; fn f() { B::new(s) }", "may not call `new`"),
+        ("fn f() { <Broker>::new(s) }", "may not call `new`"),
     ] {
         assert_eq!(faults_of_door("web/x.rs", text), [format!("web/x.rs: web {fault}")]);
     }
     let work = "fn f() { broker.execute_next(\"x\") }";
     assert!(faults_of_door("worker.rs", work).is_empty());
     assert!(faults_of_door("app.rs", "fn f() { broker.recover(None) }").is_empty());
+    assert!(faults_of_door("web/x.rs", "fn f() { String::new(); observe(); }").is_empty());
     let tests = "#[cfg(test)] mod tests { fn f() { SignedIn { person } } }";
     assert!(faults_of_door("web/x.rs", tests).is_empty());
 }

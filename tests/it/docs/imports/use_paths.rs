@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{
-    Attribute, ExprMethodCall, ExprStruct, File, ItemExternCrate, ItemMod, ItemUse, Macro, Meta,
-    UseTree, VisRestricted, ext::IdentExt as _, visit::Visit,
+    Attribute, ExprMethodCall, ExprPath, ExprStruct, File, ItemExternCrate, ItemMod, ItemType,
+    ItemUse, Macro, Meta, UseTree, VisRestricted, Visibility, ext::IdentExt as _, visit::Visit,
 };
 
 /// A path, as it is written or from the root of the crate.
@@ -20,7 +20,9 @@ pub(super) struct Names {
     pub(super) inside: BTreeSet<Path>,
     /// All other paths, as they are written.
     pub(super) outside: BTreeSet<Path>,
-    /// The methods that are called.
+    /// Paths that an open import or type alias hands on, from the root of the crate.
+    pub(super) handed_on: BTreeSet<Path>,
+    /// The methods that are called, or named as `Type::method`. `new` only where it is the broker's.
     pub(super) calls: BTreeSet<String>,
     /// The structs that are built from their fields.
     pub(super) built: BTreeSet<String>,
@@ -36,7 +38,7 @@ pub(super) fn names(module: &[&str], text: &str) -> Names {
     let at_root = matches!(module, ["lib" | "main"]);
     let at = if at_root { &[] } else { module };
     let at: Path = at.iter().map(|&part| part.to_owned()).collect();
-    let mut scan = Scan { at, known: BTreeMap::new(), names: Names::default() };
+    let mut scan = Scan { at, hands_on: false, known: BTreeMap::new(), names: Names::default() };
     // Twice: a name may be used above the import that explains it.
     scan.visit_file(&file);
     scan.names = Names::default();
@@ -57,6 +59,8 @@ struct Scan {
     at: Path,
     /// What imports and child modules put into scope, from the root of the crate.
     known: BTreeMap<String, Path>,
+    /// Whether others can use what is being read under another path.
+    hands_on: bool,
     names: Names,
 }
 
@@ -77,10 +81,30 @@ impl Scan {
     }
 
     fn name(&mut self, path: Path) {
-        match self.follow(&path) {
-            Some(inside) => self.names.inside.insert(inside),
+        let inside = self.follow(&path);
+        let full = inside.as_ref().unwrap_or(&path);
+        // A method may be named by its path and be called later.
+        for (owner, method) in full.iter().zip(full.iter().skip(1)) {
+            if method != "new" || owner == "Broker" {
+                self.names.calls.insert(method.clone());
+            }
+        }
+        match inside {
+            Some(inside) => {
+                if self.hands_on {
+                    self.names.handed_on.insert(inside.clone());
+                }
+                self.names.inside.insert(inside)
+            }
             None => self.names.outside.insert(path),
         };
+    }
+
+    /// Reads an item that others can see as these may.
+    fn handing_on(&mut self, visibility: &Visibility, read: impl FnOnce(&mut Self)) {
+        self.hands_on = !matches!(visibility, Visibility::Inherited);
+        read(self);
+        self.hands_on = false;
     }
 
     /// `before` is the path as far as it is read.
@@ -137,8 +161,16 @@ impl Scan {
                             self.import(path, &tree);
                             place += 3;
                         }
-                        _ if start > 0 && is(start - 1, '.') => {}
-                        _ => self.name(path),
+                        _ if start > 0 && is(start - 1, '.') => self.names.calls.extend(path),
+                        _ => {
+                            let next = tokens.get(place);
+                            if let Some(TokenTree::Group(fields)) = next
+                                && fields.delimiter() == Delimiter::Brace
+                            {
+                                self.names.built.extend(path.last().cloned());
+                            }
+                            self.name(path);
+                        }
                     }
                 }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
@@ -165,7 +197,20 @@ impl<'ast> Visit<'ast> for Scan {
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        self.import(Vec::new(), &item.tree);
+        self.handing_on(&item.vis, |scan| scan.import(Vec::new(), &item.tree));
+    }
+
+    fn visit_item_type(&mut self, item: &'ast ItemType) {
+        self.handing_on(&item.vis, |scan| syn::visit::visit_item_type(scan, item));
+    }
+
+    /// `<Type>::method`.
+    fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+        if path.qself.is_some() {
+            let of = path.path.segments.iter().map(|part| part.ident.to_string());
+            self.names.calls.extend(of);
+        }
+        syn::visit::visit_expr_path(self, path);
     }
 
     fn visit_item_extern_crate(&mut self, item: &'ast ItemExternCrate) {

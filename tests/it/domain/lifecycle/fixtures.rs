@@ -119,6 +119,12 @@ pub(crate) fn decision(verdict: Verdict) -> Decision {
     }
 }
 
+/// The same answer, by other policies of another set.
+pub(crate) fn by_others(decision: Decision) -> Decision {
+    let reasons = vec![Reason { policy: "q".to_owned(), why: "because of q".to_owned() }];
+    Decision { reasons, policy_hash: Digest::of(b"other policies"), ..decision }
+}
+
 /// Policy's answer, asked at this minute.
 pub(crate) fn fresh(verdict: Verdict, now: i64) -> Reevaluation {
     Reevaluation { run: decision(verdict), use_by: minute(USE_BY), now: minute(now) }

@@ -12,7 +12,7 @@ use countersign::domain::{
 };
 
 use super::fixtures::{
-    Who, agent, answer, attempt_id, decision, endpoint_id, fresh, minute, order,
+    Who, agent, answer, attempt_id, by_others, decision, endpoint_id, fresh, minute, order,
 };
 
 pub(super) type Ids = &'static [&'static str];
@@ -196,7 +196,7 @@ impl Input {
             Self::Redecide { verdict, other_policies, now } => {
                 let mut fresh = fresh(verdict, now);
                 if other_policies {
-                    fresh.run.policy_hash = Digest::of(b"other policies");
+                    fresh.run = by_others(fresh.run);
                 }
                 return Ok(request.redecide(fresh, "policy changed")?.map(Moved::without_permit));
             }

@@ -13,8 +13,8 @@ use countersign::domain::{
 
 use super::{
     fixtures::{
-        DEADLINE, TWO_PEOPLE, USE_BY, Who, all_sent, answer, asked, attempt_id, ballot, claimed,
-        decision, endpoint_id, fresh, minute, order,
+        DEADLINE, TWO_PEOPLE, USE_BY, Who, all_sent, answer, asked, attempt_id, ballot, by_others,
+        claimed, decision, endpoint_id, fresh, minute, order,
     },
     input::{Input, Moved, Said},
     walk::{Step, walk},
@@ -283,7 +283,7 @@ fn use_by_stays_fixed_while_approved() {
     let request = asked(Verdict::Run);
     let mut later = fresh(Verdict::Run, 30);
     later.use_by = minute(USE_BY + 30);
-    later.run.policy_hash = Digest::of(b"other policies");
+    later.run = by_others(later.run);
     let moved = request.clone().redecide(later, "policy changed").unwrap().unwrap();
     assert_eq!(moved.request().state, request.state);
 }

@@ -230,6 +230,9 @@ fn late_start_means_late_end() {
 fn permanent_response_never_ends_by_itself() {
     let mut request = settled(true);
     request.term = Term::Permanent;
+    for target in &mut request.targets {
+        target.ends = None;
+    }
     let missed =
         request.evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap().into_request();
     assert_eq!(missed.ends(&of(&missed, "001")), None);

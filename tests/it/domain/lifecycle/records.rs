@@ -8,7 +8,10 @@ use countersign::domain::{
 };
 
 use super::{
-    fixtures::{USE_BY, all_sent, asked, attempt_id, claimed, decision, minute, order, stored},
+    fixtures::{
+        USE_BY, all_sent, asked, attempt_id, by_others, claimed, decision, fresh, minute, order,
+        stored,
+    },
     input::{Input, Moved, Said, Which},
     walk::walk,
 };
@@ -88,7 +91,9 @@ fn decision_is_stored_and_audited_with_its_policies() {
         let written = &stored(moved.transition.event())["decision"];
         assert_eq!(moved.transition.request().decision.verdict, verdict, "{step:?}");
         assert_eq!(written["verdict"], verdict.name(), "{step:?}");
-        assert_eq!(written["policies"][0], "p", "{step:?}");
+        let by_others = matches!(step.input, Input::Redecide { other_policies: true, .. });
+        let policy = if by_others { "q" } else { "p" };
+        assert_eq!(written["policies"][0], policy, "{step:?}");
     }
 }
 
@@ -177,6 +182,7 @@ fn transitions_never_change_frozen_fields() {
             outcome: after.outcome.clone(),
             outcome_at: after.outcome_at,
             since: after.since,
+            ends: after.ends,
             watch_until: after.watch_until,
             ..before.clone()
         };
@@ -294,10 +300,17 @@ fn unchanged_redecision_is_not_audited() {
         {
             let old = &step.before.request.decision;
             let other = old.verdict != verdict
-                || (old.policy_hash == decision(verdict).policy_hash) == other_policies;
+                || (old.reasons == decision(verdict).reasons) == other_policies;
             assert_eq!(moved.is_some(), other, "{step:?}");
         }
     }
+}
+
+#[test]
+fn same_answer_of_another_set_is_not_audited() {
+    let mut fresh = fresh(Verdict::Run, 1);
+    fresh.run.policy_hash = by_others(decision(Verdict::Run)).policy_hash;
+    assert_eq!(asked(Verdict::Run).redecide(fresh, "policy changed").unwrap(), None);
 }
 
 fn open_attempt(request: &Request) -> Option<&Attempt> {

@@ -43,6 +43,7 @@ pub(super) fn rows() -> Rows {
     observed(&mut rows);
     reverted(&mut rows);
     resolved(&mut rows);
+    end_moved(&mut rows);
     rows
 }
 
@@ -256,6 +257,12 @@ fn reverted(rows: &mut Rows) {
     let undone = rows.moved("reverted", undone.unwrap());
     let seen = [sighting(&undone, "001", Sign::Ended, None)];
     rows.moved("reverted and seen", undone.observed(&seen, Some(WINDOW), minute(7)).unwrap());
+}
+
+fn end_moved(rows: &mut Rows) {
+    let ends = [(endpoint_id("001"), Some(minute(12))), (endpoint_id("003"), None)];
+    let moved = sent(Some(WINDOW)).end_moved(other(), &ends, Some(WINDOW), minute(6));
+    rows.moved("its end moved", moved.unwrap());
 }
 
 fn resolved(rows: &mut Rows) {

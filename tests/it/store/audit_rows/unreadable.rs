@@ -61,6 +61,7 @@ async fn add_bad_rows(path: &Path, request: Option<&str>) -> u64 {
             target: None,
             detail: detail.to_owned(),
             previous,
+            damage: None,
         };
         sqlx::query(
             "INSERT INTO audit (seq, at, kind, actor_kind, actor_name, request_id, detail,
@@ -116,6 +117,74 @@ async fn page_names_rows_that_cannot_be_read() {
     assert_named(&audit, first);
     // What is stored is shown as it is, and the rows before can be read.
     assert!(audit.contains("no JSON") && audit.contains("signed in"), "{audit}");
+}
+
+/// What is written into a column, and what is said of its row.
+const DAMAGED: [(&str, &str); 6] = [
+    ("hash = 'zz'", "`hash`: `zz` is no hash"),
+    ("previous = 'zz'", "`previous`: `zz` is no hash"),
+    ("kind = CAST(x'61fffe' AS TEXT)", "`kind`: it is not UTF-8"),
+    ("actor_name = CAST(x'61fffe' AS TEXT)", "`actor_name`: it is not UTF-8"),
+    ("detail = CAST(x'61fffe' AS TEXT)", "`detail`: it is not UTF-8"),
+    ("seq = -7", "`seq`: -7 is no place"),
+];
+
+/// Writes past the triggers, as somebody with another tool would.
+async fn damage(path: &Path, column: &str, row: &str) {
+    let mut database = connect(path).await;
+    sqlx::query("DROP TRIGGER IF EXISTS audit_is_not_changed")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let sql = sqlx::AssertSqlSafe(format!("UPDATE audit SET {column} WHERE {row}"));
+    sqlx::query(sql).execute(&mut database).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_row_hides_no_other_row() {
+    for (column, problem) in DAMAGED {
+        let world = World::start().await;
+        let asked = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+        let id = asked.id();
+        let otto = world.person("otto").await;
+        let database = world.folder.path().join("countersign.db");
+        damage(&database, column, "kind = 'request.asked'").await;
+        let audit = otto.get("/audit").await.html;
+        assert!(audit.contains(problem), "{column}: {audit}");
+        assert!(audit.contains("signed in"), "{column}: {audit}");
+        let request = otto.get(&format!("/requests/{id}")).await.html;
+        assert!(
+            request.contains(problem) && request.contains("203.0.113.9"),
+            "{column}: {request}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_names_a_damaged_row() {
+    for (column, problem) in DAMAGED {
+        let program = Program::new();
+        program.set_up("http://127.0.0.1:9");
+        damage(&program.path("countersign.db"), column, "seq = 2").await;
+        let shown = program.done(&["audit", "query"]);
+        assert!(shown.contains(problem) && shown.lines().count() > 4, "{column}: {shown}");
+        let verified = program.run(&["audit", "verify"]);
+        let said = String::from_utf8(verified.stdout).unwrap();
+        assert!(!verified.status.success() && said.contains(problem), "{column}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_audit_beside_people_is_bad() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let mut database = connect(&program.path("countersign.db")).await;
+    for sql in ["DROP TRIGGER audit_is_not_deleted", "DELETE FROM audit"] {
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+    }
+    let verified = program.run(&["audit", "verify"]);
+    let said = String::from_utf8(verified.stdout).unwrap();
+    assert!(!verified.status.success() && said.contains("row 1 is missing"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,8 +20,9 @@ use countersign::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
         audit::{AuditEntry, EventKind},
-        decision::Verdict,
+        decision::{Tally, Verdict},
         digest::Digest,
+        id::RequestId,
         kill_switch::Extent,
         lifecycle::Displayed,
         request::Request,
@@ -35,6 +36,7 @@ use countersign::{
 use expect_test::expect_file;
 use serde_json::{Map, json};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::Rows;
 use crate::{
@@ -130,13 +132,14 @@ impl Fixed {
 pub(super) async fn rows() -> Rows {
     let mut fixed = Fixed::start().await;
     let root = set_up(&mut fixed).await;
-    people(&mut fixed, &Actor::from(&root.person)).await;
-    agents(&mut fixed, &Actor::from(&root.person)).await;
+    people(&mut fixed, &Actor::from(root.person())).await;
+    agents(&mut fixed, &Actor::from(root.person())).await;
     sessions(&mut fixed).await;
     kill_switch(&mut fixed).await;
     requests(&mut fixed).await;
     policies(&mut fixed, &root).await;
     reading(&mut fixed).await;
+    reevaluation(&mut fixed, &root).await;
     fixed.rows().await
 }
 
@@ -240,7 +243,7 @@ async fn requests(fixed: &mut Fixed) {
         fixed.refused(done);
     }
     fixed.now("a request is stored").await;
-    let request = &stored(fixed, &triage).await;
+    let request = &stored(fixed, drafted(Verdict::Deny), &triage).await;
     fixed.now("alice is its agent's owner: no vote, but a comment").await;
     let alice = fixed.sign_in("alice").await;
     let shown = Displayed { version: request.version, digest: request.digest };
@@ -251,8 +254,7 @@ async fn requests(fixed: &mut Fixed) {
     fixed.broker.comment(&alice, request.id, "I saw \"it\", too").await.unwrap();
 }
 
-async fn stored(fixed: &Fixed, triage: &Agent) -> Request {
-    let mut draft = drafted(Verdict::Deny);
+async fn stored(fixed: &Fixed, mut draft: Request, triage: &Agent) -> Request {
     draft.agent = triage.id;
     draft.agent_name = triage.name.clone();
     draft.owner = triage.owner;
@@ -275,6 +277,17 @@ async fn policies(fixed: &mut Fixed, root: &SignedIn) {
     fixed.now("a bad policy set").await;
     let done = fixed.broker.activate_policy(root, "no such folder".as_ref()).await;
     fixed.refused(done);
+}
+
+/// About a request that only time can end, so that nothing depends on what the policies say.
+async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
+    fixed.now("another policy set, and an open request").await;
+    let agents = fixed.operator().agents().await.unwrap();
+    let triage = agents.into_iter().find(|agent| agent.name == "triage").unwrap();
+    let mut late = drafted(Verdict::Approval(Tally::NONE.and(Role::Lead)));
+    (late.id, late.deadline) = (RequestId::from(Uuid::from_u128(10)), minute(0));
+    stored(fixed, late, &triage).await;
+    fixed.broker.activate_policy(root, &harness::fixtures::policies()).await.unwrap();
 }
 
 async fn reading(fixed: &mut Fixed) {

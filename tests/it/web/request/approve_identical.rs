@@ -146,7 +146,7 @@ async fn bulk_approval_refuses_none_duplicates_and_over_ten() {
     let shown = |request: &Request| bob.page.has(&request.digest.to_string());
     let listed: Vec<_> = requests.iter().map(shown).collect();
     assert_eq!(listed.iter().filter(|shown| **shown).count(), 10);
-    assert!(listed[..10].iter().all(|shown| *shown), "the oldest deadlines first: {listed:?}");
+    assert!(listed[..10].iter().all(|shown| *shown), "the earliest deadlines first: {listed:?}");
     assert_eq!(tick(&mut bob, &requests[0], &all[..10]).await, 303);
     assert_eq!(
         states(&room, &requests).await[9..],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::domain::request::StateName;
+use countersign::domain::{actor::Actor, request::StateName};
 use serde_json::json;
 
 use crate::harness::PASSWORD;
@@ -46,6 +46,34 @@ async fn request_requiring_two_people_needs_two_different_people() {
     bob.open(&path(&request)).await;
     assert_eq!(bob.submit(&approve, &[]).await.status, 303);
     assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
+}
+
+#[tokio::test]
+async fn settled_request_keeps_requirement_and_approvers() {
+    let room = Room::start().await;
+    let request = room.asked_with(json!({ "agent_ids": ["003"] })).await;
+    let approve = format!("{}/approve", path(&request));
+    let mut carol = room.browser_of("carol").await;
+    carol.open(&path(&request)).await;
+    assert!(!carol.page.has("It needed"), "while it waits, the decision says it");
+    carol.submit(&approve, &[]).await;
+    carol.open(&path(&request)).await;
+    carol.submit(&format!("{}/retract", path(&request)), &[]).await;
+    for name in ["anna", "bob"] {
+        let mut person = room.browser_of(name).await;
+        person.open(&path(&request)).await;
+        person.submit(&approve, &[]).await;
+    }
+    room.work().await;
+    assert_eq!(room.now(&request).await.state.name(), StateName::Settled);
+    room.operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    carol.open(&path(&request)).await.shows(
+        "It needed 2 people, one of them a senior or lead: an endpoint of criticality 4 or 5 needs \
+         two people, one of them a senior or lead",
+    );
+    carol.page.shows("<code>run.critical-endpoint</code>");
+    carol.page.shows("Approved by: <b>anna (analyst), bob (senior)</b>.");
+    assert!(!carol.page.has("does not count"), "it ran with this vote");
 }
 
 #[tokio::test]

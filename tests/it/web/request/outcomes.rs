@@ -162,7 +162,7 @@ async fn unknown_outcome_stays_highlighted_until_resolved() {
     let mut bob = room.browser_of("bob").await;
     let request = unknown(&room, &mut bob).await;
     let resolve = format!("{}/resolve", path(&request));
-    bob.open("/in-force").await.shows("Unknown on 1 of them");
+    bob.open("/in-force").await.shows("it may or may not have been sent");
     bob.open(&path(&request)).await.shows("What happened is not known on 1 of the endpoints");
     bob.page.shows("it may or may not have been sent");
     assert_eq!(bob.submit(&resolve, &FOUND).await.status, 303);

@@ -1,0 +1,144 @@
+//! What a request meets on its endpoints, before it is sent: what is active for its target, and
+//! what its command would do to that.
+
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::{
+        Time,
+        action::Term,
+        active_response::{
+            AlreadyActive, CommandEffect, CommandState, Forecast, RestsOn, SentCommand, replay,
+        },
+        id::RequestId,
+        request::{Request, Target},
+    },
+    store::{
+        Read, StoreError,
+        requests::{self, EndpointCommand, EndpointCommands},
+    },
+};
+
+impl Broker {
+    /// What a request that is not sent yet meets on its endpoints; nothing afterwards.
+    pub(in crate::broker) async fn already_active(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        now: Time,
+    ) -> Result<Vec<AlreadyActive>, StoreError> {
+        if request.targets.iter().all(|target| target.outcome.is_some()) {
+            return Ok(Vec::new());
+        }
+        let known = requests::commands(read, &request.manager, &request.action, now).await?;
+        let meets = |target: &Target| {
+            let part = |on: &&EndpointCommands| is_of(target, on);
+            meets(request, target, known.iter().find(part)?, now)
+        };
+        let open = request.targets.iter().filter(|target| target.outcome.is_none());
+        Ok(open.filter_map(meets).collect())
+    }
+}
+
+impl Broker {
+    /// [`Broker::already_active`], for a request that its reader may see.
+    pub async fn active_before(
+        &self,
+        request: &Request,
+    ) -> Result<Vec<AlreadyActive>, BrokerError> {
+        let now = self.clock().now();
+        Ok(self.already_active(&mut self.store().reader().await?, request, now).await?)
+    }
+
+    /// The other requests that an undo of this one would lift with it: what rests on the same rule
+    /// or timer on its endpoints.
+    pub async fn undo_also_lifts(&self, request: &Request) -> Result<Vec<RestsOn>, BrokerError> {
+        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let known = requests::commands(&mut reader, &request.manager, &request.action, now).await?;
+        let effect = match request.term {
+            Term::Seconds(_) => CommandEffect::Expire,
+            Term::Permanent => CommandEffect::Clear,
+        };
+        // The undo has no id yet.
+        let undo = RequestId::from(uuid::Uuid::nil());
+        let mut lifted: Vec<RestsOn> = Vec::new();
+        for target in request.active_targets() {
+            let part = |on: &&EndpointCommands| is_of(target, on);
+            let Some(on) = known.iter().find(part) else { continue };
+            for (command, _) in also_lifted((undo, request.id), on, effect, now) {
+                if !lifted.iter().any(|known| known.request == command.sent.request) {
+                    lifted.push(rests_on(command));
+                }
+            }
+        }
+        Ok(lifted)
+    }
+}
+
+fn is_of(target: &Target, on: &EndpointCommands) -> bool {
+    on.endpoint == target.endpoint.id && on.date_added == target.endpoint.date_added
+}
+
+fn meets(
+    request: &Request,
+    target: &Target,
+    on: &EndpointCommands,
+    now: Time,
+) -> Option<AlreadyActive> {
+    let stands = |(command, state): &(&EndpointCommand, CommandState)| {
+        command.may_be_active() && state.stands(now)
+    };
+    let standing: Vec<_> = on.states().filter(stands).collect();
+    let kind = request.action.kind();
+    let effect = CommandEffect::of(kind, request.term, &target.command);
+    let (forecast, relevant) = match effect {
+        CommandEffect::Add(term) => {
+            let asked = (request.id, now);
+            (Some(Forecast::of(on.keeping, &on.sent(), term, asked)?), standing)
+        }
+        CommandEffect::Expire | CommandEffect::Clear | CommandEffect::SeenEnd => {
+            let undone = request.undoes.unwrap_or(request.id);
+            (None, also_lifted((request.id, undone), on, effect, now))
+        }
+    };
+    let rests_on: Vec<_> = relevant.iter().map(|(command, _)| rests_on(command)).collect();
+    if forecast.is_none() && rests_on.is_empty() {
+        return None;
+    }
+    let ends = relevant.iter().map(|(_, state)| state.ends);
+    Some(AlreadyActive {
+        endpoint: target.endpoint.id.clone(),
+        name: target.endpoint.name.clone(),
+        since: relevant.iter().map(|(command, _)| command.sent.at).min(),
+        ends: ends.reduce(|one, other| Some(one?.max(other?))).flatten(),
+        rests_on,
+        forecast,
+    })
+}
+
+/// The requests that an undo lifts beside the one that it is for.
+fn also_lifted(
+    (undo, undone): (RequestId, RequestId),
+    on: &EndpointCommands,
+    effect: CommandEffect,
+    now: Time,
+) -> Vec<(&EndpointCommand, CommandState)> {
+    let sent = SentCommand { request: undo, at: now, effect };
+    let all: Vec<_> = on.sent().into_iter().chain([sent]).collect();
+    let after = replay(on.keeping, &all);
+    let other = |((command, before), after): &((&EndpointCommand, CommandState), CommandState)| {
+        command.may_be_active()
+            && before.stands(now)
+            && after.lifted_by == Some(undo)
+            && command.sent.request != undone
+    };
+    on.states().zip(after).filter(other).map(|(before, _)| before).collect()
+}
+
+fn rests_on(command: &EndpointCommand) -> RestsOn {
+    RestsOn {
+        request: command.sent.request,
+        agent: command.agent,
+        asked_by: command.asked_by.clone(),
+        certain: command.outcome == "confirmed",
+    }
+}

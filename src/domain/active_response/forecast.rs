@@ -1,0 +1,130 @@
+//! What a request would meet on its endpoints, and what its command would do there.
+
+use super::{CommandEffect, CommandState, RuleKeeping, SentCommand, replay, run};
+use crate::domain::{
+    Time,
+    action::Term,
+    endpoint::EndpointId,
+    id::{AgentId, RequestId},
+};
+
+/// What another command would do to what is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forecast {
+    /// The timer that runs gets a new end; nothing else happens.
+    ReplacesTimer {
+        /// When it ends now.
+        from: Time,
+        /// When it would end.
+        to: Time,
+    },
+    /// A rule more; each ends by itself.
+    AddsRule,
+    /// It is active, stays active, and ends when it would have ended.
+    ChangesNothing,
+    /// It starts, but the timer that runs ends it together with what is active.
+    EndsWithTimer {
+        /// When.
+        at: Time,
+    },
+    /// Its timer also ends what would not have ended by itself.
+    EndsPermanent {
+        /// When.
+        at: Time,
+    },
+    /// It would not start: an undo removed the rule, but the timer of that rule still runs.
+    DoesNotStart {
+        /// Until when the timer runs.
+        until: Time,
+    },
+}
+
+impl Forecast {
+    /// What a command that adds would do; none where it meets nothing.
+    pub fn of(
+        keeping: RuleKeeping,
+        commands: &[SentCommand],
+        term: Term,
+        (request, now): (RequestId, Time),
+    ) -> Option<Self> {
+        let (before, timer) = run(keeping, commands);
+        let new = SentCommand { request, at: now, effect: CommandEffect::Add(term) };
+        let all: Vec<_> = commands.iter().copied().chain([new]).collect();
+        let after = replay(keeping, &all);
+        let new = after.last()?;
+        if !before.iter().any(|state| state.stands(now)) {
+            let until = timer.filter(|timer| timer.ends > now)?.ends;
+            return match new.ends {
+                Some(_) if new.only_timer => Some(Self::DoesNotStart { until }),
+                Some(at) => Some(Self::EndsWithTimer { at }),
+                None => None,
+            };
+        }
+        let moved = |(before, after): &(&CommandState, &CommandState)| {
+            before.stands(now) && before.ends != after.ends
+        };
+        Some(match (before.iter().zip(&after).find(moved), new.ends) {
+            (Some((CommandState { ends: Some(from), .. }, _)), Some(to)) => {
+                Self::ReplacesTimer { from: *from, to }
+            }
+            (Some((CommandState { ends: None, .. }, _)), Some(at)) => Self::EndsPermanent { at },
+            _ if new.only_timer => Self::ChangesNothing,
+            (_, Some(at)) if term == Term::Permanent => Self::EndsWithTimer { at },
+            _ if keeping == RuleKeeping::Stacked => Self::AddsRule,
+            _ => Self::ChangesNothing,
+        })
+    }
+
+    /// Whether something would end earlier than was decided: what is active, or the new one itself.
+    pub fn shortens(self) -> bool {
+        match self {
+            Self::ReplacesTimer { from, to } => to < from,
+            Self::AddsRule | Self::ChangesNothing => false,
+            Self::EndsWithTimer { .. } | Self::EndsPermanent { .. } | Self::DoesNotStart { .. } => {
+                true
+            }
+        }
+    }
+}
+
+/// What is active on one endpoint for the target of a request that is not sent yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlreadyActive {
+    /// Which endpoint.
+    pub endpoint: EndpointId,
+    /// Its name: text from outside.
+    pub name: String,
+    /// When the first of it began; none where only a timer is left of it.
+    pub since: Option<Time>,
+    /// When all of it ends; none where it does not end by itself.
+    pub ends: Option<Time>,
+    /// What it rests on, oldest first. Of an undo: the other requests that it would lift, too.
+    pub rests_on: Vec<RestsOn>,
+    /// What the command would do to it; none of an undo, which lifts it.
+    pub forecast: Option<Forecast>,
+}
+
+/// A request that an active response rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestsOn {
+    /// The request.
+    pub request: RequestId,
+    /// The agent that asked for it.
+    pub agent: AgentId,
+    /// Who asked: the agent's name, or the person's.
+    pub asked_by: String,
+    /// Whether it surely started.
+    pub certain: bool,
+}
+
+impl AlreadyActive {
+    /// Whether the same that is asked for is active, or may be.
+    pub fn is_active(&self) -> bool {
+        self.forecast.is_some() && !self.rests_on.is_empty()
+    }
+
+    /// Whether what others decided would end earlier, or the request itself would.
+    pub fn shortens(&self) -> bool {
+        self.forecast.is_none_or(Forecast::shortens)
+    }
+}

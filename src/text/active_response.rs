@@ -1,0 +1,76 @@
+//! What is active already, and what another command would do to it, in words.
+
+use crate::domain::{
+    Time,
+    action::ActionKind,
+    active_response::{AlreadyActive, Forecast},
+};
+
+/// When something ends, after a subject: "ends 2026-11-28 10:40:00 UTC".
+pub(crate) fn end_text(ends: Option<Time>) -> String {
+    ends.map_or_else(|| "does not end by itself".to_owned(), |at| format!("ends {}", moment(at)))
+}
+
+/// What a response leaves behind, as an adjective: "blocked".
+pub(crate) const fn condition(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::BlockIp | ActionKind::UnblockIp => "blocked",
+        ActionKind::DisableAccount | ActionKind::EnableAccount => "disabled",
+    }
+}
+
+/// Until when something lasts: "until 2026-11-28 10:40:00 UTC".
+pub(crate) fn until_text(ends: Option<Time>) -> String {
+    ends.map_or_else(|| "until somebody undoes it".to_owned(), |at| format!("until {}", moment(at)))
+}
+
+/// What sending a request would do to what it meets, after "it": "replaces that timer: …".
+pub(crate) fn effect_text(met: &AlreadyActive) -> String {
+    let Some(forecast) = met.forecast else {
+        return "lifts this with what it is for".to_owned();
+    };
+    match forecast {
+        Forecast::ReplacesTimer { from, to } => {
+            let than = if to < from { "earlier" } else { "later" };
+            format!(
+                "replaces that timer: it then ends {}, {than} than {}",
+                moment(to),
+                moment(from)
+            )
+        }
+        Forecast::AddsRule => {
+            "adds a rule beside the one that is there; each ends by itself".to_owned()
+        }
+        Forecast::ChangesNothing => "changes nothing".to_owned(),
+        Forecast::EndsWithTimer { at } => {
+            format!("does not prolong it: the timer that runs ends both at {}", moment(at))
+        }
+        Forecast::EndsPermanent { at } => {
+            format!("sets a timer that ends both at {}", moment(at))
+        }
+        Forecast::DoesNotStart { until } => format!(
+            "does nothing: an undo removed the rule, but the endpoint's timer for it runs until {}",
+            moment(until)
+        ),
+    }
+}
+
+/// What is active on an endpoint already, in one sentence without names from outside: "It is
+/// already blocked on 001 until …; sending this replaces that timer: …".
+pub(crate) fn already_text(kind: ActionKind, met: &AlreadyActive) -> String {
+    let (on, effect) = (&met.endpoint, effect_text(met));
+    if met.rests_on.is_empty() {
+        return format!("On {on} sending this {effect}.");
+    }
+    let perhaps = if met.rests_on.iter().any(|one| one.certain) { "" } else { "perhaps " };
+    let (condition, until) = (condition(kind), until_text(met.ends));
+    if met.forecast.is_none() {
+        return format!("On {on} it also lifts what other requests {perhaps}{condition} {until}.");
+    }
+    format!("It is {perhaps}already {condition} on {on} {until}; sending this {effect}.")
+}
+
+/// A moment in UTC, to the second.
+fn moment(at: Time) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

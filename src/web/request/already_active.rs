@@ -1,0 +1,57 @@
+//! What is active already on the endpoints of a request, in as many lines as there are different
+//! ones.
+
+use crate::{
+    domain::{
+        Time,
+        action::ActionKind,
+        active_response::{AlreadyActive, RestsOn},
+    },
+    text::{
+        active_response::{condition, effect_text},
+        request,
+    },
+};
+
+/// Endpoints on which the same is active.
+#[derive(Debug)]
+pub(in crate::web) struct ActiveGroup {
+    /// The names of the endpoints, or of the first few.
+    pub(in crate::web) names: String,
+    pub(in crate::web) condition: String,
+    pub(in crate::web) since: Option<Time>,
+    pub(in crate::web) ends: Option<Time>,
+    pub(in crate::web) rests_on: Vec<RestsOn>,
+    /// What approving does there, after "approving".
+    pub(in crate::web) effect: String,
+}
+
+/// The groups, in the order of their first endpoints.
+pub(in crate::web) fn groups(kind: ActionKind, active: &[AlreadyActive]) -> Vec<ActiveGroup> {
+    let mut groups: Vec<(&AlreadyActive, Vec<&str>)> = Vec::new();
+    for met in active {
+        match groups.iter_mut().find(|(first, _)| same(first, met)) {
+            Some((_, names)) => names.push(&met.name),
+            None => groups.push((met, vec![&met.name])),
+        }
+    }
+    let shown = |(met, names): (&AlreadyActive, Vec<&str>)| {
+        let perhaps =
+            if met.rests_on.iter().any(|one| one.certain) { "Already" } else { "Perhaps already" };
+        ActiveGroup {
+            names: request::some(names.into_iter()),
+            condition: format!("{perhaps} {}", condition(kind)),
+            since: met.since,
+            ends: met.ends,
+            rests_on: met.rests_on.clone(),
+            effect: effect_text(met),
+        }
+    };
+    groups.into_iter().map(shown).collect()
+}
+
+/// Whether one line says it of both.
+fn same(one: &AlreadyActive, other: &AlreadyActive) -> bool {
+    (one.since, one.ends, one.forecast, &one.rests_on)
+        == (other.since, other.ends, other.forecast, &other.rests_on)
+}

@@ -1,0 +1,151 @@
+//! What the sections of a request's page show of its endpoints, calls and events.
+
+use std::collections::BTreeMap;
+
+use super::{
+    endpoint::{EndpointRow, SkippedRow, endpoint_rows, skipped_rows},
+    page::RequestPage,
+    shown::needs_attention,
+};
+use crate::{
+    broker::queries::view::Body,
+    domain::{
+        digest::Digest,
+        id::AttemptId,
+        request::{Attempt, Counts, Outcome, Target},
+    },
+    text::{audit::AuditText, request::outcomes},
+};
+
+/// Longer tables are shown folded, with their sum in front.
+const ROWS_UNFOLDED_MAX: usize = 25;
+/// How many groups a summary names, the largest first.
+const GROUPS_MAX: usize = 20;
+
+/// What is known of the endpoints of one group.
+#[derive(Debug)]
+pub(super) struct GroupSummary {
+    pub(super) name: String,
+    pub(super) endpoints: usize,
+    /// "10 sent, 1 unknown; 2 left out".
+    pub(super) known: String,
+}
+
+impl RequestPage {
+    fn is_folded(rows: usize) -> bool {
+        rows > ROWS_UNFOLDED_MAX
+    }
+
+    /// Whether the endpoints are shown at once: where they are few, where a person must check some,
+    /// and where somebody leafs through them.
+    pub(super) fn opens_endpoints(&self) -> bool {
+        !Self::is_folded(self.view.request.targets.len())
+            || !self.needing_attention().is_empty()
+            || self.shown.endpoints.number > 1
+    }
+
+    /// The same for those that were left out.
+    pub(super) fn opens_skipped(&self) -> bool {
+        !Self::is_folded(self.view.request.skipped.len()) || self.shown.endpoints.number > 1
+    }
+
+    pub(super) fn endpoint_rows(&self) -> Vec<EndpointRow<'_>> {
+        endpoint_rows(&self.view.request, &self.shown, &self.timelines, self.now)
+    }
+
+    pub(super) fn skipped_rows(&self) -> Vec<SkippedRow<'_>> {
+        skipped_rows(&self.view.request, &self.shown, &self.timelines)
+    }
+
+    /// The endpoints whose outcome a person must find out.
+    pub(super) fn needing_attention(&self) -> Vec<&Target> {
+        self.view.request.targets.iter().filter(|target| needs_attention(target)).collect()
+    }
+
+    /// Those of them that this page shows: what a person ticks stands beside it.
+    pub(super) fn attention_shown(&self) -> Vec<&Target> {
+        let targets = &self.view.request.targets;
+        let shown = self.shown.targets.iter().filter_map(|place| targets.get(*place));
+        shown.filter(|target| needs_attention(target)).collect()
+    }
+
+    /// How many of them are unknown, and how many unconfirmed.
+    pub(super) fn attention_counts(&self) -> (usize, usize) {
+        let loud = self.needing_attention();
+        let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
+        let unknown = loud.iter().filter(unknown).count();
+        (unknown, loud.len() - unknown)
+    }
+
+    /// How many were left out, by the reason: "12 not active, 3 no command".
+    pub(super) fn skip_reasons(&self) -> String {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for skipped in &self.view.request.skipped {
+            *reasons.entry(skipped.reason.code()).or_default() += 1;
+        }
+        let words = |(code, count): (&&str, &usize)| format!("{count} {}", code.replace('_', " "));
+        reasons.iter().map(words).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is known by group, the largest first; an endpoint counts in each of its groups.
+    pub(super) fn by_group(&self) -> Vec<GroupSummary> {
+        let request = &self.view.request;
+        let mut groups: BTreeMap<&str, (Vec<Option<&Outcome>>, u64)> = BTreeMap::new();
+        for target in &request.targets {
+            for group in &target.endpoint.groups {
+                groups.entry(group).or_default().0.push(target.outcome.as_ref());
+            }
+        }
+        for group in request.skipped.iter().flat_map(|skipped| &skipped.endpoint.groups) {
+            groups.entry(group).or_default().1 += 1;
+        }
+        let summary = |(name, (taking, left_out)): (&str, (Vec<Option<&Outcome>>, u64))| {
+            let unknown_yet = taking.iter().filter(|outcome| outcome.is_none()).count();
+            let counts = Counts::of(taking.iter().copied());
+            let reached = counts.reached().next().map(|_| outcomes(&counts));
+            let open = (unknown_yet > 0).then(|| format!("{unknown_yet} without an outcome"));
+            let left_out = (left_out > 0).then(|| format!("{left_out} left out"));
+            let known: Vec<_> = [reached, open, left_out].into_iter().flatten().collect();
+            GroupSummary { name: name.to_owned(), endpoints: taking.len(), known: known.join(", ") }
+        };
+        let mut all: Vec<_> = groups.into_iter().map(summary).collect();
+        all.sort_by_key(|group| std::cmp::Reverse(group.endpoints));
+        all.truncate(GROUPS_MAX);
+        all
+    }
+
+    /// The calls for the endpoints that are shown.
+    pub(super) fn attempts(&self) -> Vec<&Attempt> {
+        self.shown.attempts(&self.view.request)
+    }
+
+    /// The bytes for the endpoints that are shown.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {
+        let shown = |body: &&Body| self.shown.has_call(&self.view.request, body.attempt);
+        self.view.bodies.iter().filter(shown)
+    }
+
+    pub(super) fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        self.view.request.attempts.iter().find(|attempt| attempt.id == *id)
+    }
+
+    /// Whether the bytes shown for an attempt are those that were recorded for it.
+    pub(super) fn same_bytes(body: &str, attempt: &Attempt) -> bool {
+        Digest::of(body.as_bytes()) == attempt.body_hash
+    }
+
+    /// The events that are shown, oldest first.
+    pub(super) fn events(&self) -> &[AuditText] {
+        self.entries.get(self.shown.events()).unwrap_or_default()
+    }
+
+    /// The address of this page with another page of endpoints.
+    pub(super) fn endpoints_url(&self, number: usize) -> String {
+        format!("/requests/{}?endpoints={number}#endpoints", self.view.request.id)
+    }
+
+    /// The address of this page with another page of events.
+    pub(super) fn events_url(&self, number: usize) -> String {
+        format!("/requests/{}?events={number}#timeline", self.view.request.id)
+    }
+}

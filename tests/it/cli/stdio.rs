@@ -1,0 +1,67 @@
+//! `countersign stdio`: what it says names what its user can set.
+
+use std::{
+    io::Write as _,
+    process::{Output, Stdio},
+};
+
+use crate::{connector::tls::Authority, harness::program::Program};
+
+/// The bridge in this environment, with one message to relay.
+fn relay(environment: &[(&str, &str)]) -> Output {
+    let mut command = Program::new().command();
+    // Its folder may be gone: the bridge reads none.
+    command.current_dir("/").arg("stdio").env("COUNTERSIGN_TOKEN", "cs_x");
+    command.envs(environment.iter().copied());
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut bridge = pipes.spawn().unwrap();
+    let message = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    // A bridge that refuses its environment reads nothing.
+    let _sent = bridge.stdin.take().unwrap().write_all(message).is_ok();
+    bridge.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn refused_setting_of_bridge_is_named() {
+    let plain = [("COUNTERSIGN_URL", "http://192.0.2.1")];
+    let no_url = [("COUNTERSIGN_URL", "countersign")];
+    let pin = [("COUNTERSIGN_URL", "https://192.0.2.1"), ("COUNTERSIGN_PIN_SHA256", "12")];
+    let file = [("COUNTERSIGN_URL", "https://192.0.2.1"), ("COUNTERSIGN_CA_FILE", "/nowhere")];
+    let both = [("COUNTERSIGN_URL", "http://127.0.0.1:9"), ("COUNTERSIGN_CA_FILE", "/nowhere")];
+    for (environment, expected) in [
+        (
+            &plain[..],
+            "`http://192.0.2.1` is not a valid COUNTERSIGN_URL: http:// is for this machine",
+        ),
+        (&no_url[..], "`countersign` is not a valid COUNTERSIGN_URL"),
+        (&pin[..], "COUNTERSIGN_PIN_SHA256 is `12`; allowed: 64 hexadecimal digits"),
+        (&file[..], "`/nowhere` is not a valid COUNTERSIGN_CA_FILE"),
+        (&both[..], "COUNTERSIGN_CA_FILE and COUNTERSIGN_PIN_SHA256 are for https:// addresses"),
+    ] {
+        let output = relay(environment);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected), "`{expected}` is not in: {said}");
+        assert!(!said.contains("stdio."), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn untrusted_broker_names_variables_of_bridge() {
+    let authority = Authority::issue("127.0.0.1", |_| {});
+    let broker = authority.honest_manager().await;
+    let (url, wrong) = (broker.tls_url(), "07".repeat(32));
+    let output = relay(&[("COUNTERSIGN_URL", &url), ("COUNTERSIGN_PIN_SHA256", &wrong)]);
+    let said = text(&output.stdout);
+    let presented = authority.fingerprint().to_string();
+    for part in [&*presented, "set COUNTERSIGN_PIN_SHA256 to it", "COUNTERSIGN_CA_FILE"] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+    for key in ["tls_server_name", "ca_file", "pin_sha256"] {
+        assert!(!said.contains(key), "`{key}` is in: {said}");
+    }
+}
