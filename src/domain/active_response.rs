@@ -178,15 +178,20 @@ fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Op
             }
             CommandEffect::Clear => {
                 timer = timer.map(|timer| Timer { without_rule: true, ..timer });
-                for state in states.iter_mut().filter(|state| state.stands(command.at)) {
-                    state.ends = Some(command.at);
-                    state.ended_by = command.request;
-                    state.lifted_by = Some(command.request);
-                }
+                clear(&mut states, *command);
             }
         }
     }
     (states, timer)
+}
+
+/// An own script removes everything that stands.
+fn clear(states: &mut [CommandState], undo: SentCommand) {
+    for state in states.iter_mut().filter(|state| state.stands(undo.at)) {
+        state.ends = Some(undo.at);
+        state.ended_by = undo.request;
+        state.lifted_by = Some(undo.request);
+    }
 }
 
 /// Gives what the timer ends its new end: what runs under the timer before, and, where there is
