@@ -1,6 +1,7 @@
 //! What agents and people do with a request.
 
 mod already_active;
+mod rule_responses;
 mod submit;
 mod undo;
 mod vote;
