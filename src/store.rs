@@ -299,6 +299,11 @@ fn migrator() -> Migrator {
             "active responses",
             include_str!("../migrations/20261128110000_active_responses.sql"),
         ),
+        (
+            20_261_128_160_000,
+            "rule responses",
+            include_str!("../migrations/20261128160000_rule_responses.sql"),
+        ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(

@@ -115,8 +115,13 @@ async fn send(broker: Broker, manager: String, stop: CancellationToken) {
 async fn observe(broker: Broker, manager: String, every: Duration, stop: CancellationToken) {
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
-        let why = match broker.observe(&manager).await {
-            Ok(_) => None,
+        // Both ask one indexer: what fails in the first would fail in the second.
+        let looked = match broker.observe(&manager).await {
+            Ok(_) => broker.observe_rule_responses(&manager).await,
+            Err(error) => Err(error),
+        };
+        let why = match looked {
+            Ok(()) => None,
             Err(BrokerError::Manager(why)) => Some(why.to_string()),
             Err(error) => Some(error.to_string()),
         };

@@ -11,7 +11,7 @@ use crate::domain::{
     action::{Action, Term},
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{Sighting, Watched},
+    evidence::{RuleResponses, Sighting, Watched},
     facts::AlertFacts,
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
@@ -95,6 +95,15 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>>;
 
+    /// What endpoints did since a moment without a request of ours, because the manager's own rules
+    /// or somebody else told them to: the oldest first, and not necessarily all. None where nobody
+    /// looks.
+    fn rule_responses(
+        &self,
+        since: Time,
+        now: Time,
+    ) -> BoxFuture<'_, Result<RuleResponses, ConnectorError>>;
+
     /// The alert of that id. Never fails: one that is not found says why.
     fn find_alert<'a>(
         &'a self,
@@ -137,9 +146,15 @@ pub struct CorrelationTag {
     pub digest: Digest,
 }
 
+impl CorrelationTag {
+    /// What every tag begins with.
+    pub const PREFIX: &'static str = "countersign=";
+}
+
 impl fmt::Display for CorrelationTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "countersign={}/{}/{}", self.request, self.attempt, self.digest.prefix())
+        let Self { request, attempt, digest } = self;
+        write!(f, "{}{request}/{attempt}/{}", Self::PREFIX, digest.prefix())
     }
 }
 

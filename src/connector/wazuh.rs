@@ -35,7 +35,7 @@ use crate::domain::{
     Time,
     action::{Action, Term},
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{Sighting, Watched},
+    evidence::{RuleResponses, Sighting, Watched},
     facts::AlertFacts,
     permit::ExecutionPermit,
 };
@@ -197,6 +197,14 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
         Box::pin(self.find_evidence(watched, now))
+    }
+
+    fn rule_responses(
+        &self,
+        since: Time,
+        now: Time,
+    ) -> BoxFuture<'_, Result<RuleResponses, ConnectorError>> {
+        Box::pin(self.find_rule_responses(since, now))
     }
 
     fn find_alert<'a>(

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Time,
+    action::Action,
     digest::Digest,
     endpoint::EndpointId,
     id::{AttemptId, RequestId},
@@ -67,4 +68,33 @@ pub struct Watched {
     pub endpoints: Vec<EndpointId>,
     /// When it was sent: nothing older is evidence of it.
     pub since: Time,
+}
+
+/// Something that an endpoint did because a rule of its manager told it to, or somebody else at
+/// that manager: no request of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleResponse {
+    /// The endpoint that wrote it.
+    pub endpoint: EndpointId,
+    /// Its name: text from outside.
+    pub name: String,
+    /// The response and what it acts on.
+    pub action: Action,
+    /// What carried it out. Each has a timer of its own.
+    pub script: String,
+    /// When, by our clock.
+    pub at: Time,
+    /// When, by the manager's clock: the same each time the same alert is read.
+    pub manager_time: Time,
+    /// Whether it was taken back there; otherwise it started.
+    pub ended: bool,
+}
+
+/// A part of the responses that were not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleResponses {
+    /// The oldest first.
+    pub found: Vec<RuleResponse>,
+    /// Where the next search begins, by our clock; none where this one found nothing at all.
+    pub read_until: Option<Time>,
 }

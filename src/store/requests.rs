@@ -22,6 +22,7 @@ mod history;
 mod list;
 mod load;
 mod pending;
+mod rule_responses;
 
 pub use active::{
     ActiveFilter, ActiveRow, ActiveSort, EndpointCommand, EndpointCommands, RequestOrigin, active,
@@ -37,6 +38,10 @@ pub use list::{
 };
 pub use load::load;
 pub use pending::{Pending, pending};
+pub use rule_responses::{
+    RULE_RESPONSE_COUNTS, StandingRuleResponse, rule_responses_read, standing_rule_responses,
+    store_rule_responses,
+};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]

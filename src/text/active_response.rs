@@ -6,6 +6,9 @@ use crate::domain::{
     active_response::{AlreadyActive, Forecast},
 };
 
+/// Who is behind a response that no request of ours is behind.
+pub(crate) const RULE_RESPONSE: &str = "Wazuh's own active response";
+
 /// When something ends, after a subject: "ends 2026-11-28 10:40:00 UTC".
 pub(crate) fn end_text(ends: Option<Time>) -> String {
     ends.map_or_else(|| "does not end by itself".to_owned(), |at| format!("ends {}", moment(at)))
@@ -29,6 +32,16 @@ pub(crate) fn effect_text(met: &AlreadyActive) -> String {
     let Some(forecast) = met.forecast else {
         return "lifts this with what it is for".to_owned();
     };
+    let effect = forecast_text(forecast);
+    match met.rule_response {
+        Some(_) if forecast != Forecast::MeetsRuleResponse => {
+            format!("{effect}. {RULE_RESPONSE} is active there too: it may end that one early")
+        }
+        Some(_) | None => effect,
+    }
+}
+
+fn forecast_text(forecast: Forecast) -> String {
     match forecast {
         Forecast::ReplacesTimer { from, to } => {
             let than = if to < from { "earlier" } else { "later" };
@@ -48,6 +61,9 @@ pub(crate) fn effect_text(met: &AlreadyActive) -> String {
         Forecast::EndsPermanent { at } => {
             format!("sets a timer that ends both at {}", moment(at))
         }
+        Forecast::MeetsRuleResponse => {
+            format!("may replace the timer of {RULE_RESPONSE}, whose end nobody knows")
+        }
         Forecast::DoesNotStart { until } => format!(
             "does nothing: an undo removed the rule, but the endpoint's timer for it runs until {}",
             moment(until)
@@ -59,6 +75,13 @@ pub(crate) fn effect_text(met: &AlreadyActive) -> String {
 /// already blocked on 001 until …; sending this replaces that timer: …".
 pub(crate) fn already_text(kind: ActionKind, met: &AlreadyActive) -> String {
     let (on, effect) = (&met.endpoint, effect_text(met));
+    if let (Some(since), true) = (met.rule_response, met.rests_on.is_empty()) {
+        let (condition, since) = (condition(kind), moment(since));
+        return format!(
+            "It is already {condition} on {on} by {RULE_RESPONSE} since {since}; nobody knows until \
+             when. Sending this may replace its timer."
+        );
+    }
     if met.rests_on.is_empty() {
         return format!("On {on} sending this {effect}.");
     }

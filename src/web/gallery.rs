@@ -81,6 +81,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         since: Some(at(2)),
         ends: Some(at(9)),
         rests_on: vec![other.clone()],
+        rule_response: Some(at(3)),
         forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
     };
     RequestView {
@@ -194,6 +195,7 @@ fn in_force() -> ActiveResponsesPage {
             None,
             vec![request(1, "confirmed", Vec::new(), Some((id(9), StateName::Pending)))],
         ),
+        active("004", None, Vec::new()),
     ];
     let empty = ActiveResponsesPage::new(
         layout("Active responses", "/in-force"),

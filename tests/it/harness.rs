@@ -203,10 +203,11 @@ impl World {
         worker::step(self.broker()).await.unwrap()
     }
 
-    /// Looks once for evidence of what was sent.
+    /// Looks once for evidence of what was sent, and for what was not.
     pub(crate) async fn look(&self) {
         for manager in self.broker().managers() {
             self.broker().observe(manager.name()).await.unwrap();
+            self.broker().observe_rule_responses(manager.name()).await.unwrap();
         }
     }
 

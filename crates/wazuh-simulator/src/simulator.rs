@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::api::answer::{AgentError, Problem};
+use crate::api::command::Command;
 use crate::clock;
 use crate::endpoint::{Contact, Endpoint, Status, effects};
 use crate::fault::{Calls, Fault, Outage, Times};
@@ -129,6 +130,17 @@ impl Simulator {
     /// Linux, netsh on Windows.
     pub fn active_responses(&self, id: &str) -> Vec<String> {
         effects::active_responses(&mut self.world(), id)
+    }
+
+    /// Makes a rule of the manager's own start a command of ar.conf on an endpoint, such as
+    /// `firewall-drop600`, for an alert with this `data`. Its end comes with its timer. It is
+    /// neither received nor delivered for anybody.
+    pub fn rule_response(&self, id: &str, command: &str, data: &Value) {
+        let mut world = self.world();
+        let Some(endpoint) = world.endpoint(id).cloned() else { return };
+        let alert = json!({ "rule": { "id": "5763", "level": 10 }, "data": data });
+        let command = Command { name: command.to_owned(), arguments: Vec::new(), alert };
+        effects::start(&mut world, &endpoint, &command);
     }
 
     /// Restarts an endpoint's Wazuh agent cleanly, which ends its timers at once.

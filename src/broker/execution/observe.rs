@@ -48,6 +48,29 @@ impl Broker {
         Ok(learnt)
     }
 
+    /// Looks once for what the endpoints of a manager did without a request of ours.
+    pub async fn observe_rule_responses(&self, manager: &str) -> Result<(), BrokerError> {
+        let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
+        let mut reader = self.store().reader().await?;
+        let known = requests::rule_responses_read(&mut reader, manager).await?;
+        drop(reader);
+        let now = self.clock().now();
+        let oldest = now - requests::RULE_RESPONSE_COUNTS;
+        let since = known.map_or(oldest, |known| known.max(oldest));
+        let read = connector.rule_responses(since, now).await?;
+        // A look without news writes nothing.
+        if read.found.is_empty() && read.read_until.is_none_or(|until| until <= since) {
+            return Ok(());
+        }
+        let stored = self
+            .store()
+            .write_quietly(|tx| Box::pin(requests::store_rule_responses(tx, manager, &read, now)));
+        if stored.await? {
+            self.store().announce();
+        }
+        Ok(())
+    }
+
     /// How long the alerts of a manager's endpoints may take; none where nobody looks.
     pub fn confirm_within(&self, manager: &str) -> Option<TimeDelta> {
         self.manager(manager)?.capabilities().confirm_within

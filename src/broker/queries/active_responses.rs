@@ -15,7 +15,7 @@ use crate::{
 pub struct ActiveResponse {
     /// Where it is active, since when and until when.
     pub row: ActiveRow,
-    /// The requests that it rests on, oldest first; at least one.
+    /// The requests that it rests on, oldest first; none where the endpoint did it without one.
     pub requests: Vec<ActiveRequest>,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         Read, StoreError,
-        requests::{self, EndpointCommand, EndpointCommands},
+        requests::{self, EndpointCommand, EndpointCommands, StandingRuleResponse},
     },
 };
 
@@ -30,9 +30,16 @@ impl Broker {
             return Ok(Vec::new());
         }
         let known = requests::commands(read, &request.manager, &request.action, now).await?;
+        let rules =
+            requests::standing_rule_responses(read, &request.manager, &request.action, now).await?;
         let meets = |target: &Target| {
             let part = |on: &&EndpointCommands| is_of(target, on);
-            meets(request, target, known.iter().find(part)?, now)
+            let own = known.iter().find(part).and_then(|on| meets(request, target, on, now));
+            let there = |rule: &&StandingRuleResponse| rule.endpoint == target.endpoint.id;
+            match rules.iter().find(there).filter(|_| request.undoes.is_none()) {
+                Some(rule) => Some(with_rule_response(own, target, rule.since)),
+                None => own,
+            }
         };
         let open = request.targets.iter().filter(|target| target.outcome.is_none());
         Ok(open.filter_map(meets).collect())
@@ -111,8 +118,25 @@ fn meets(
         since: relevant.iter().map(|(command, _)| command.sent.at).min(),
         ends: ends.reduce(|one, other| Some(one?.max(other?))).flatten(),
         rests_on,
+        rule_response: None,
         forecast,
     })
+}
+
+/// What is met where a response that is not ours is active too.
+fn with_rule_response(own: Option<AlreadyActive>, target: &Target, since: Time) -> AlreadyActive {
+    let alone = || AlreadyActive {
+        endpoint: target.endpoint.id.clone(),
+        name: target.endpoint.name.clone(),
+        since: Some(since),
+        ends: None,
+        rests_on: Vec::new(),
+        rule_response: None,
+        forecast: Some(Forecast::MeetsRuleResponse),
+    };
+    // Where only a timer is left of ours, it may be the timer of the other.
+    let own = own.filter(|own| own.since.is_some());
+    AlreadyActive { rule_response: Some(since), ..own.unwrap_or_else(alone) }
 }
 
 /// The requests that an undo lifts beside the one that it is for.

@@ -37,6 +37,28 @@ pub(super) const fn script(kind: ActionKind, platform: Platform) -> Option<&'sta
     }
 }
 
+/// The shipped script that a path leads to, and the response that it carries out; none for those
+/// that carry out no response of ours. `pf`, `ipfw`, `npf` and `default-firewall-drop` are what
+/// `firewall-drop` calls.
+pub(super) fn response_of(path: &str) -> Option<(&str, ActionKind)> {
+    let file = path.rsplit(['/', '\\']).next()?;
+    let name = file.strip_suffix(".exe").unwrap_or(file);
+    let kind = match name {
+        "firewall-drop"
+        | "default-firewall-drop"
+        | "firewalld-drop"
+        | "pf"
+        | "npf"
+        | "ipfw"
+        | "netsh"
+        | "host-deny"
+        | "route-null" => ActionKind::BlockIp,
+        "disable-account" => ActionKind::DisableAccount,
+        _ => return None,
+    };
+    Some((name, kind))
+}
+
 /// Whether a file is one of the scripts that Wazuh ships, none of which takes anything back when
 /// it is called through the API.
 pub(super) fn is_shipped_script(file: &str) -> bool {

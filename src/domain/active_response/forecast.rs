@@ -32,6 +32,9 @@ pub enum Forecast {
         /// When.
         at: Time,
     },
+    /// A response that is not ours is active, and nobody knows until when: what would become of it,
+    /// and of the new one, nobody knows either.
+    MeetsRuleResponse,
     /// It would not start: an undo removed the rule, but the timer of that rule still runs.
     DoesNotStart {
         /// Until when the timer runs.
@@ -80,9 +83,11 @@ impl Forecast {
         match self {
             Self::ReplacesTimer { from, to } => to < from,
             Self::AddsRule | Self::ChangesNothing => false,
-            Self::EndsWithTimer { .. } | Self::EndsPermanent { .. } | Self::DoesNotStart { .. } => {
-                true
-            }
+            // What is not known has its strictest value.
+            Self::EndsWithTimer { .. }
+            | Self::EndsPermanent { .. }
+            | Self::MeetsRuleResponse
+            | Self::DoesNotStart { .. } => true,
         }
     }
 }
@@ -96,10 +101,13 @@ pub struct AlreadyActive {
     pub name: String,
     /// When the first of it began; none where only a timer is left of it.
     pub since: Option<Time>,
-    /// When all of it ends; none where it does not end by itself.
+    /// When all of it ends; none where it does not end by itself, or where only a response that is
+    /// not ours is active.
     pub ends: Option<Time>,
     /// What it rests on, oldest first. Of an undo: the other requests that it would lift, too.
     pub rests_on: Vec<RestsOn>,
+    /// Since when a response that is not ours is active too, or alone; nobody knows until when.
+    pub rule_response: Option<Time>,
     /// What the command would do to it; none of an undo, which lifts it.
     pub forecast: Option<Forecast>,
 }
@@ -120,11 +128,11 @@ pub struct RestsOn {
 impl AlreadyActive {
     /// Whether the same that is asked for is active, or may be.
     pub fn is_active(&self) -> bool {
-        self.forecast.is_some() && !self.rests_on.is_empty()
+        self.forecast.is_some() && self.since.is_some()
     }
 
     /// Whether what others decided would end earlier, or the request itself would.
     pub fn shortens(&self) -> bool {
-        self.forecast.is_none_or(Forecast::shortens)
+        self.rule_response.is_some() || self.forecast.is_none_or(Forecast::shortens)
     }
 }

@@ -22,6 +22,10 @@ pub(super) struct AlreadyActiveAnswer {
     /// Your own requests that it rests on. Those of others are not named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     request_ids: Vec<String>,
+    /// Since when Wazuh's own active response has it active too, or alone (RFC 3339, UTC): nobody
+    /// knows until when. Absent where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule_response_since: Option<String>,
     /// What sending this request would do to it.
     effect: String,
 }
@@ -36,6 +40,7 @@ impl AlreadyActiveAnswer {
                 since: met.since.map(spoken),
                 until: met.ends.map(spoken),
                 request_ids: own.map(|one| one.request.to_string()).collect(),
+                rule_response_since: met.rule_response.map(spoken),
                 effect: effect_text(met),
             }
         };

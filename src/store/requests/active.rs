@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
+use super::rule_responses::RULE_RESPONSE_COUNTS;
 use crate::{
     domain::{
         Time,
@@ -199,9 +200,10 @@ pub struct ActiveRow {
     pub name: String,
     /// When the first of its commands was sent, or seen to start.
     pub since: Time,
-    /// When the last of it ends; none where it does not end by itself.
+    /// When the last of it ends; none where it does not end by itself, or where nobody knows.
     pub ends: Option<Time>,
-    /// The requests that it rests on, oldest first, with what is known of each there.
+    /// The requests that it rests on, oldest first, with what is known of each there; none where
+    /// it is a response that is not ours.
     pub rests_on: Vec<(RequestId, &'static str)>,
 }
 
@@ -224,7 +226,8 @@ pub async fn active(
         (ActiveSort::Ends, true) => "ends IS NULL DESC, ends DESC",
     };
     let sql = format!(
-        "SELECT manager, action, argument, endpoint_id, max(request_endpoint.name) AS place,
+        "SELECT * FROM (
+         SELECT manager, action, argument, endpoint_id, max(request_endpoint.name) AS place,
              min(since) AS began,
              CASE WHEN count(ends_at) = count(*) THEN max(ends_at) END AS ends,
              group_concat(request.id || ' ' || outcome) AS requests
@@ -235,13 +238,21 @@ pub async fn active(
            AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(request_endpoint.name), $2)
                 OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
          GROUP BY manager, action, argument, endpoint_id, date_added
-         ORDER BY {order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4"
+         UNION ALL
+         SELECT manager, action, argument, endpoint_id, max(name), min(since), NULL, NULL
+         FROM rule_response
+         WHERE ended_at IS NULL AND since > $5
+           AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
+                OR instr(endpoint_id, $2))
+         GROUP BY manager, action, argument, endpoint_id
+         ) ORDER BY {order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(now.timestamp_micros())
         .bind(filter.search.trim().to_lowercase())
         .bind(i64::from(limit))
         .bind(i64::from(skip))
+        .bind((now - RULE_RESPONSE_COUNTS).timestamp_micros())
         .fetch_all(read.connection())
         .await?;
     rows.iter().map(active_row).collect()
@@ -253,7 +264,7 @@ fn active_row(row: &SqliteRow) -> Result<ActiveRow, StoreError> {
     let row = at.columns(row);
     let kind = row.parse("action")?;
     let mut rests_on = Vec::new();
-    for part in row.text("requests")?.split(',') {
+    for part in row.maybe_text("requests")?.iter().flat_map(|requests| requests.split(',')) {
         let (request, outcome) = part.split_once(' ').unwrap_or((part, ""));
         let known = Outcome::NAMES.into_iter().find(|known| *known == outcome);
         let outcome = known.ok_or_else(|| at.wrong(format!("`{outcome}` is not an outcome")))?;

@@ -13,7 +13,7 @@ use crate::{
         active_responses::{ActiveRequest, ActiveResponse},
     },
     domain::Time,
-    text::request,
+    text::{active_response::RULE_RESPONSE, request},
     web::{
         AppState,
         error::PageError,
@@ -49,7 +49,7 @@ pub(in crate::web) struct ActiveResponseRow {
     since: Time,
     /// When it ends, and how long that is from now.
     ends: Option<(Time, String)>,
-    /// The requests that it rests on.
+    /// The requests that it rests on; none of a response that is not ours.
     requests: Vec<ActiveRequestCell>,
 }
 
@@ -105,6 +105,11 @@ impl ActiveResponsesPage {
         next: Option<NextPage>,
     ) -> Self {
         Self { layout, asked, problem: None, rows: Vec::new(), next }
+    }
+
+    /// Who is behind a row without requests.
+    const fn rule_response() -> &'static str {
+        RULE_RESPONSE
     }
 
     /// The columns that sort: the head, the address that sorts by it, and how it sorts now.

@@ -8,7 +8,7 @@ use crate::{
         active_response::{AlreadyActive, RestsOn},
     },
     text::{
-        active_response::{condition, effect_text},
+        active_response::{RULE_RESPONSE, condition, effect_text},
         request,
     },
 };
@@ -22,6 +22,8 @@ pub(in crate::web) struct ActiveGroup {
     pub(in crate::web) since: Option<Time>,
     pub(in crate::web) ends: Option<Time>,
     pub(in crate::web) rests_on: Vec<RestsOn>,
+    /// Whether nothing but a response that is not ours is active.
+    pub(in crate::web) only_rule: bool,
     /// What approving does there, after "approving".
     pub(in crate::web) effect: String,
 }
@@ -36,14 +38,17 @@ pub(in crate::web) fn groups(kind: ActionKind, active: &[AlreadyActive]) -> Vec<
         }
     }
     let shown = |(met, names): (&AlreadyActive, Vec<&str>)| {
-        let perhaps =
-            if met.rests_on.iter().any(|one| one.certain) { "Already" } else { "Perhaps already" };
+        let only_rule = met.rule_response.is_some() && met.rests_on.is_empty();
+        let certain = only_rule || met.rests_on.iter().any(|one| one.certain);
+        let perhaps = if certain { "Already" } else { "Perhaps already" };
+        let by = if only_rule { format!(" by {RULE_RESPONSE}") } else { String::new() };
         ActiveGroup {
             names: request::some(names.into_iter()),
-            condition: format!("{perhaps} {}", condition(kind)),
+            condition: format!("{perhaps} {}{by}", condition(kind)),
             since: met.since,
             ends: met.ends,
             rests_on: met.rests_on.clone(),
+            only_rule,
             effect: effect_text(met),
         }
     };
@@ -52,6 +57,6 @@ pub(in crate::web) fn groups(kind: ActionKind, active: &[AlreadyActive]) -> Vec<
 
 /// Whether one line says it of both.
 fn same(one: &AlreadyActive, other: &AlreadyActive) -> bool {
-    (one.since, one.ends, one.forecast, &one.rests_on)
-        == (other.since, other.ends, other.forecast, &other.rests_on)
+    (one.since, one.ends, one.forecast, one.rule_response, &one.rests_on)
+        == (other.since, other.ends, other.forecast, other.rule_response, &other.rests_on)
 }

@@ -11,7 +11,7 @@ use countersign::{
         Time,
         action::{Action, Term},
         endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
-        evidence::{Evidence, Sighting, Sign, Watched},
+        evidence::{Evidence, RuleResponses, Sighting, Sign, Watched},
         facts::AlertFacts,
         lifecycle::DispatchReport,
         permit::ExecutionPermit,
@@ -135,6 +135,14 @@ impl Driver for InMemory {
             doubt: None,
         };
         ready(Ok(watched.iter().map(sighting).collect()))
+    }
+
+    fn rule_responses(
+        &self,
+        _: Time,
+        _: Time,
+    ) -> BoxFuture<'_, Result<RuleResponses, ConnectorError>> {
+        ready(Ok(RuleResponses { found: Vec::new(), read_until: None }))
     }
 
     fn find_alert<'a>(&'a self, _: &'a str, _: &'a Action, _: Time) -> BoxFuture<'a, AlertFacts> {

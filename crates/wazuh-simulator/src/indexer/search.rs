@@ -201,6 +201,12 @@ fn matches(query: &Value, stored: &Stored) -> Result<bool, Refusal> {
             let found = values(stored, field);
             Ok(found.iter().any(|value| wanted.iter().any(|one| same(value, one))))
         }
+        "prefix" => {
+            let (field, wanted) = only_entry(inner)?;
+            let wanted = wanted.get("value").unwrap_or(wanted).as_str();
+            let wanted = wanted.ok_or_else(|| refused("prefix requires a text"))?;
+            Ok(values(stored, field).iter().any(|value| text(value).starts_with(wanted)))
+        }
         "range" => {
             let (field, bounds) = only_entry(inner)?;
             let bounds = Bound::all(field, bounds)?;

@@ -30,14 +30,14 @@ const MARKS_MAX: usize = 100;
 const PAGE: usize = 1000;
 const PAGES_MAX: usize = 10;
 /// What two clocks may still differ by after they were compared.
-const SLACK: TimeDelta = TimeDelta::seconds(60);
+pub(super) const SLACK: TimeDelta = TimeDelta::seconds(60);
 /// How long after its start a script may say that it failed.
 const DOUBT_WITHIN: TimeDelta = TimeDelta::seconds(30);
 /// The rule of a script that Wazuh has no rule for.
-const OTHER_SCRIPT: &str = "657";
+pub(super) const OTHER_SCRIPT: &str = "657";
 /// Rules of scripts that were started, and that were told to undo what they did.
-const STARTED: [&str; 3] = ["651", "653", "655"];
-const ENDED: [&str; 3] = ["652", "654", "656"];
+pub(super) const STARTED: [&str; 3] = ["651", "653", "655"];
+pub(super) const ENDED: [&str; 3] = ["652", "654", "656"];
 /// The firewall of a Windows endpoint is off.
 const FIREWALL_OFF: &str = "658";
 /// Any other line of the log. Fires only where its level was raised.
@@ -79,19 +79,19 @@ impl Wazuh {
 
 /// The two clocks.
 #[derive(Clone, Copy)]
-struct IndexerClock {
-    ahead: TimeDelta,
-    now: Time,
+pub(super) struct IndexerClock {
+    pub(super) ahead: TimeDelta,
+    pub(super) now: Time,
 }
 
 impl IndexerClock {
     /// A time of ours, in the alerts' form and by the manager's clock.
-    fn theirs(self, at: Time) -> String {
+    pub(super) fn theirs(self, at: Time) -> String {
         (at + self.ahead).to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
     /// When an alert was made, by our clock; none when it does not say, or has not come yet.
-    fn ours(self, alert: &Value) -> Option<Time> {
+    pub(super) fn ours(self, alert: &Value) -> Option<Time> {
         let at = time(text(alert, "timestamp")?)?.checked_sub_signed(self.ahead)?;
         (at - self.now <= SLACK).then_some(at)
     }
@@ -191,7 +191,7 @@ fn tag(watched: &Watched) -> String {
 }
 
 /// What the call carried; a list, or the one entry of one.
-fn extra_args(alert: &Value) -> Vec<&str> {
+pub(super) fn extra_args(alert: &Value) -> Vec<&str> {
     match alert.pointer("/data/parameters/extra_args") {
         Some(Value::Array(args)) => args.iter().filter_map(Value::as_str).collect(),
         Some(Value::String(arg)) => vec![arg],

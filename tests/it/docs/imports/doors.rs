@@ -36,7 +36,14 @@ const START: [&str; 7] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 5] = ["execute_next", "observe", "expire_overdue", "notify", "deliver_next"];
+const WORKER: [&str; 6] = [
+    "execute_next",
+    "observe",
+    "observe_rule_responses",
+    "expire_overdue",
+    "notify",
+    "deliver_next",
+];
 
 fn of_broker() -> Vec<(String, Surface)> {
     let broker = |path: &str| path == "broker.rs" || path.starts_with("broker/");
