@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times, Work};
 
-use crate::harness::{ALERT, AgentClient, World, agent::Answer, page::Page};
+use crate::harness::{ALERT, AgentClient, World, agent::Answer, page::Page, stored::assert_same};
 
 /// The address that [`ALERT`] names, so that a block of it runs at once.
 const ADDRESS: &str = "203.0.113.7";
@@ -109,7 +109,24 @@ async fn ended_rule_response_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_starts_and_ends_unseen_leave_nothing() {
+async fn look_without_news_wakes_no_page() {
+    let world = World::start().await;
+    world.manager.rule_response("001", "firewall-drop6", &json!({ "srcip": ADDRESS }));
+    world.pass_for_all(Duration::from_secs(7));
+    let mut changes = world.broker().changes();
+    changes.mark_unchanged();
+    world.look().await;
+    assert!(changes.has_changed().unwrap(), "it was news");
+    changes.mark_unchanged();
+    let before = world.stored(&[]).await;
+    world.pass_for_all(Duration::from_secs(5));
+    world.look().await;
+    assert!(!changes.has_changed().unwrap(), "the same alerts were read again");
+    assert_same(&before, &world.stored(&[]).await, "a look without news");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_and_end_in_one_look_leave_nothing() {
     let world = World::start().await;
     rule_blocks(&world);
     world.pass_for_all(Duration::from_secs(601));

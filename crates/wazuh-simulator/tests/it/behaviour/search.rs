@@ -44,6 +44,19 @@ async fn sort_keys_apply_in_order_with_missing_values_last() {
 }
 
 #[tokio::test]
+async fn prefix_finds_the_beginning_of_any_value() {
+    let caller = start().await;
+    for (id, args) in [("f", json!(["-", "tag=1"])), ("g", json!(["a tag=2"])), ("h", json!([]))] {
+        caller.sim.add_alert(json!({"id": id, "args": args}));
+    }
+    let starts = json!({"prefix": {"args": "tag="}});
+    assert_eq!(ids(&caller, json!({"query": starts})).await, "f");
+    let others =
+        json!({"bool": {"must_not": [starts], "filter": {"terms": {"id": ["f", "g", "h"]}}}});
+    assert_eq!(ids(&caller, json!({"query": others, "sort": ["id"]})).await, "gh");
+}
+
+#[tokio::test]
 async fn search_continues_after_last_hit() {
     let caller = start().await;
     for sort in
