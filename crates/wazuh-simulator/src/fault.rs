@@ -45,6 +45,11 @@ pub enum Fault {
     /// Adds ids that were not requested: to the affected items of a response, or to a list of
     /// endpoints.
     Strangers(Vec<String>),
+    /// Answers a search without the documents of this index, whose shards fail. The name may end in
+    /// `*`.
+    ShardsFail(String),
+    /// Answers a search that ran out of time before it found anything.
+    SearchTimesOut,
     /// Answers exactly this. The work is not done.
     Answer {
         /// The HTTP status.
