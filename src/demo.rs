@@ -24,7 +24,7 @@ use crate::{
         },
     },
     clock::Clock,
-    connector::{Connector, IndexerSettings, Secret, Tls, WazuhSettings},
+    connector::{AlertFields, Connector, IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -248,6 +248,8 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> W
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            fields: AlertFields::shipped(),
+            dashboard_url: None,
         }),
     }
 }

@@ -61,7 +61,8 @@ impl ManagerConfig {
         range(&key("calls_per_minute_max"), self.calls_per_minute_max.into(), 1, 300)?;
         let Some(indexer) = &self.indexer else { return Ok(()) };
         indexer.reach.check(&key("indexer"))?;
-        known(&key("indexer"), &indexer.other, "alerts_index, confirm_within_seconds")?;
+        let more = "alerts_index, confirm_within_seconds, dashboard_url";
+        known(&key("indexer"), &indexer.other, more)?;
         let wait = indexer.confirm_within_seconds;
         range(&key("indexer.confirm_within_seconds"), wait.into(), 10, 3600)
     }

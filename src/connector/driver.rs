@@ -12,7 +12,7 @@ use crate::domain::{
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
     evidence::{Sighting, Watched},
-    facts::AlertFacts,
+    facts::{AlertFacts, AlertShown},
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
     permit::ExecutionPermit,
@@ -94,6 +94,9 @@ pub trait Driver: fmt::Debug + Send + Sync {
         watched: &'a [Watched],
         now: Time,
     ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>>;
+
+    /// The address that shows an alert to people where it is kept; none where there is none.
+    fn alert_url(&self, alert: &AlertShown) -> Option<String>;
 
     /// The alert of that id. Never fails: one that is not found says why.
     fn find_alert<'a>(

@@ -39,10 +39,11 @@ use crate::domain::{
     action::{Action, ActionKind, Term},
     endpoint::{Inventory, Platform, Selection, SkipReason},
     evidence::{Sighting, Watched},
-    facts::AlertFacts,
+    facts::{AlertFacts, AlertShown},
     permit::ExecutionPermit,
 };
 
+pub use indexer::fields::{AlertFields, AlertForm};
 pub use settings::{IndexerSettings, WazuhSettings};
 
 /// A Wazuh manager, and perhaps its indexer.
@@ -196,6 +197,10 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
         Box::pin(self.find_evidence(watched, now))
+    }
+
+    fn alert_url(&self, alert: &AlertShown) -> Option<String> {
+        self.indexer.as_ref()?.alert_url(alert)
     }
 
     fn find_alert<'a>(

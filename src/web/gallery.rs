@@ -68,7 +68,18 @@ fn view(request: Request, approve: Permission) -> RequestView {
         (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    RequestView { request, agent: agent(), owner, permissions, bodies, timeline, undo, undos }
+    let alert_url = Some("https://dashboard.example/app/discover#/?_a=%27id%27".to_owned());
+    RequestView {
+        request,
+        agent: agent(),
+        owner,
+        permissions,
+        bodies,
+        timeline,
+        undo,
+        undos,
+        alert_url,
+    }
 }
 
 fn layout(title: &str, here: &'static str) -> Layout {
@@ -288,6 +299,18 @@ fn every_page_renders_and_hostile_text_stays_visible() {
             std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
         }
     }
+}
+
+#[test]
+fn alert_of_earlier_version_shows_no_field() {
+    let mut old = request(1);
+    old.alert.shown = None;
+    let html = request_page(old.clone(), Permission::Now, id(2)).render().unwrap();
+    assert!(html.contains("it names <bdi>203.0.113.9</bdi>"), "{html}");
+    assert!(!html.contains("in <code>data."), "{html}");
+    old.alert.names_target = false;
+    let html = request_page(old, Permission::Now, id(2)).render().unwrap();
+    assert!(html.contains("it <strong>does not name</strong> <bdi>203.0.113.9</bdi>"), "{html}");
 }
 
 #[test]

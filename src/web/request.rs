@@ -1,5 +1,6 @@
 //! One request: its page, and the forms on it.
 
+mod alert;
 pub(super) mod approve_identical;
 pub(super) mod break_glass;
 pub(super) mod decide;

@@ -93,7 +93,7 @@ fn question() -> PolicyQuestion {
             names_target: true,
             level: 10,
             age_seconds: Some(60),
-            summary: String::new(),
+            ..AlertFacts::default()
         },
         scope: 1,
         fleet_wide: false,

@@ -109,6 +109,8 @@ impl Broker {
         // The manager may be slow, and there are few readers.
         drop(reader);
         let undo = self.undo_option(&request).await;
+        let alert = request.alert.shown.as_ref();
+        let alert_url = alert.and_then(|alert| self.manager(&request.manager)?.alert_url(alert));
         Ok(RequestView {
             request,
             agent,
@@ -118,6 +120,7 @@ impl Broker {
             timeline,
             undo,
             undos,
+            alert_url,
         })
     }
 

@@ -33,6 +33,8 @@ pub struct RequestView {
     pub undo: UndoOption,
     /// The requests that take it back, oldest first.
     pub undos: Vec<(RequestId, StateName)>,
+    /// Where people can look at the alert that the agent named; none where nobody knows.
+    pub alert_url: Option<String>,
 }
 
 /// Whether a person may do something.

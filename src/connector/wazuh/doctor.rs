@@ -233,6 +233,11 @@ impl Wazuh {
         let there = now + self.manager.ahead().unwrap_or_default();
         let newest = match newest {
             Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => return,
+            Err(error @ ConnectorError::Answer { status: 400, .. }) => {
+                let advice = "look at alerts_index, and whether Wazuh's index template is \
+                              installed: filebeat setup --index-management";
+                return findings.push(Diagnosis::bad("alerts", error.to_string(), advice));
+            }
             Err(error) => return findings.push(failed("alerts", &error)),
             Ok(newest) => newest.as_deref().and_then(time),
         };

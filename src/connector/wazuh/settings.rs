@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::scripts::is_shipped_script;
+use super::{indexer::fields::AlertFields, scripts::is_shipped_script};
 use crate::{
     connector::http::{
         error::ConnectorError,
@@ -116,6 +116,11 @@ pub struct IndexerSettings {
     pub alert_index: String,
     /// How long an endpoint's own alert may take to come.
     pub confirm_within: Duration,
+    /// The fields in which an alert may name what a response acts on.
+    pub fields: AlertFields,
+    /// Where Wazuh's dashboard is, such as `https://wazuh-dashboard.example`; without it alerts are
+    /// shown without a link.
+    pub dashboard_url: Option<String>,
 }
 
 impl IndexerSettings {

@@ -99,6 +99,18 @@ impl Default for AlertForm {
     }
 }
 
+impl AlertForm {
+    fn facts(&self) -> AlertFacts {
+        AlertFacts {
+            found: self.found,
+            names_target: self.names_target,
+            level: self.level,
+            age_seconds: self.age_seconds,
+            ..AlertFacts::default()
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct EndpointForm {
@@ -145,13 +157,7 @@ impl ProposalForm {
                 protected: self.protected,
                 privileged: self.privileged,
             },
-            alert: AlertFacts {
-                found: self.alert.found,
-                names_target: self.alert.names_target,
-                level: self.alert.level,
-                age_seconds: self.alert.age_seconds,
-                summary: String::new(),
-            },
+            alert: self.alert.facts(),
             scope: self.scope.unwrap_or(scope),
             fleet_wide: self.fleet_wide,
             endpoints,

@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 
+use super::alert::{AlertName, level_text};
 use super::endpoint::{EndpointRow, SkippedRow, endpoint_rows, needs_attention, skipped_rows};
 use crate::{
     broker::{
@@ -286,6 +287,10 @@ impl RequestPage {
     /// Whether the bytes shown for an attempt are those that were recorded for it.
     fn same_bytes(body: &str, attempt: &Attempt) -> bool {
         Digest::of(body.as_bytes()) == attempt.body_hash
+    }
+
+    fn alert_level(&self) -> String {
+        level_text(&self.view.request.alert)
     }
 
     fn alert_age(&self) -> Option<String> {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::TimeDelta;
 use countersign::{
     connector::{
-        Connector, CorrelationTag, DispatchResult, DispatchTurn, IndexerSettings, Secret, Tls,
-        WazuhSettings,
+        AlertFields, Connector, CorrelationTag, DispatchResult, DispatchTurn, IndexerSettings,
+        Secret, Tls, WazuhSettings,
     },
     domain::{
         Time,
@@ -81,6 +81,8 @@ pub(crate) fn settings(url: &str) -> WazuhSettings {
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            fields: AlertFields::shipped(),
+            dashboard_url: None,
         }),
     }
 }

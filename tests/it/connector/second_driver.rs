@@ -12,7 +12,7 @@ use countersign::{
         action::{Action, ActionKind, Term},
         endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
         evidence::{Evidence, Sighting, Sign, Watched},
-        facts::AlertFacts,
+        facts::{AlertFacts, AlertShown},
         lifecycle::DispatchReport,
         permit::ExecutionPermit,
         request::Outcome,
@@ -139,6 +139,10 @@ impl Driver for InMemory {
 
     fn find_alert<'a>(&'a self, _: &'a str, _: &'a Action, _: Time) -> BoxFuture<'a, AlertFacts> {
         ready(AlertFacts::default())
+    }
+
+    fn alert_url(&self, _: &AlertShown) -> Option<String> {
+        None
     }
 
     fn probe(&self, _: Time) -> BoxFuture<'_, Result<String, ConnectorError>> {

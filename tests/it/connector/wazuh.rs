@@ -1,5 +1,6 @@
 //! The driver for Wazuh.
 
+mod alert_names;
 mod alerts;
 mod command_names;
 mod dispatch;

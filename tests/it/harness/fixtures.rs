@@ -10,7 +10,7 @@ use std::{
 
 use countersign::{
     broker::{AgentLimits, BusinessHours, Settings},
-    connector::{IndexerSettings, Secret, Tls, WazuhSettings},
+    connector::{AlertFields, IndexerSettings, Secret, Tls, WazuhSettings},
     domain::public_url::PublicUrl,
 };
 
@@ -93,6 +93,8 @@ pub(crate) fn connector(name: &str, url: &str, indexer: bool) -> WazuhSettings {
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            fields: AlertFields::shipped(),
+            dashboard_url: None,
         }),
     }
 }

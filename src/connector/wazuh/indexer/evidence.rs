@@ -173,10 +173,10 @@ impl IndexerClient {
         });
         let mut all = Vec::new();
         for _ in 0..PAGES_MAX {
-            let hits = self.search(&query).await?;
-            let (full, next) = (hits.len() >= PAGE, hits.last().map(|hit| hit.sort.clone()));
-            all.extend(hits);
-            match (next.filter(Value::is_array), query.as_object_mut()) {
+            let page = self.search(&query).await?;
+            let full = page.count >= PAGE;
+            all.extend(page.hits);
+            match (page.end.filter(Value::is_array), query.as_object_mut()) {
                 (Some(next), Some(query)) if full => query.insert("search_after".to_owned(), next),
                 _ => break,
             };
