@@ -248,6 +248,7 @@ fn connector(url: &str, manager_password: String, indexer_password: String) -> W
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            stale_after: IndexerSettings::STALE_AFTER,
             fields: AlertFields::shipped(),
             dashboard_url: None,
         }),

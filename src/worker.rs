@@ -116,13 +116,14 @@ async fn observe(broker: Broker, manager: String, every: Duration, stop: Cancell
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
         let why = match broker.observe(&manager).await {
-            Ok(_) => None,
-            Err(BrokerError::Manager(why)) => Some(why.to_string()),
-            Err(error) => Some(error.to_string()),
+            Ok(None) => None,
+            Ok(Some(gap)) => Some((gap, every)),
+            Err(BrokerError::Manager(why)) => Some((why.to_string(), OBSERVE_BACK_OFF)),
+            Err(error) => Some((error.to_string(), OBSERVE_BACK_OFF)),
         };
-        let pause = if let Some(why) = why {
+        let pause = if let Some((why, pause)) = why {
             complaint.warn("evidence cannot be looked for", &why);
-            OBSERVE_BACK_OFF
+            pause
         } else {
             complaint.clear("evidence is looked for again");
             every

@@ -30,6 +30,7 @@ fn connector(
             tls: tls(&section, &indexer.reach)?,
             alert_index: indexer.alerts_index.clone(),
             confirm_within: Duration::from_secs(indexer.confirm_within_seconds.into()),
+            stale_after: Duration::from_secs(u64::from(indexer.stale_after_minutes) * 60),
             fields: fields.clone(),
             dashboard_url: indexer.dashboard_url.clone(),
         })

@@ -19,6 +19,9 @@ pub struct IndexerConfig {
     /// How long an endpoint's own alert may take, in seconds.
     #[serde(default = "confirm_within_seconds")]
     pub confirm_within_seconds: u16,
+    /// How old its newest alert may be before it counts as behind, in minutes.
+    #[serde(default = "stale_after_minutes")]
+    pub stale_after_minutes: u16,
     /// Where Wazuh's dashboard is: alerts are shown with a link to it.
     pub dashboard_url: Option<String>,
     #[serde(flatten)]
@@ -31,6 +34,10 @@ fn alerts_index() -> String {
 
 const fn confirm_within_seconds() -> u16 {
     120
+}
+
+const fn stale_after_minutes() -> u16 {
+    60
 }
 
 /// In which fields an alert may name what a response acts on: field, and how its value is read.

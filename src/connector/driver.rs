@@ -11,8 +11,8 @@ use crate::domain::{
     action::{Action, ActionKind, Term},
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{Sighting, Watched},
-    facts::{AlertFacts, AlertShown},
+    evidence::{Observation, Watched},
+    facts::{AlertFacts, AlertShown, IndexerState},
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
     permit::ExecutionPermit,
@@ -87,13 +87,16 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'_, DispatchResult>;
 
-    /// The evidence of these calls so far, the oldest first. The same evidence is
+    /// The evidence of these calls so far, and why some may be missing. The same evidence is
     /// seen again each time. None where nobody looks.
     fn observe<'a>(
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>>;
+    ) -> BoxFuture<'a, Result<Observation, ConnectorError>>;
+
+    /// Whether what holds the alerts can say what endpoints do at the moment. Never fails.
+    fn indexer_state(&self, now: Time) -> BoxFuture<'_, IndexerState>;
 
     /// The address that shows an alert to people where it is kept; none where there is none.
     fn alert_url(&self, alert: &AlertShown) -> Option<String>;

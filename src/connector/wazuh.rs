@@ -38,8 +38,8 @@ use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{Sighting, Watched},
-    facts::{AlertFacts, AlertShown},
+    evidence::{Observation, Watched},
+    facts::{AlertFacts, AlertShown, IndexerState},
     permit::ExecutionPermit,
 };
 
@@ -77,6 +77,11 @@ impl Wazuh {
             addresses: Addresses::new(hosts),
             turn: Arc::default(),
         })
+    }
+
+    /// A moment by the manager's clock, which alerts carry; by ours while it is not known.
+    fn there(&self, now: Time) -> Time {
+        now + self.manager.ahead().unwrap_or_default()
     }
 
     /// How long an endpoint's own alert may take; none without an indexer.
@@ -195,8 +200,17 @@ impl Driver for Wazuh {
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Observation, ConnectorError>> {
         Box::pin(self.find_evidence(watched, now))
+    }
+
+    fn indexer_state(&self, now: Time) -> BoxFuture<'_, IndexerState> {
+        Box::pin(async move {
+            match &self.indexer {
+                None => IndexerState::Unknown,
+                Some(indexer) => indexer.state(self.there(now)).await,
+            }
+        })
     }
 
     fn alert_url(&self, alert: &AlertShown) -> Option<String> {

@@ -91,6 +91,9 @@ pub struct AlertFacts {
     /// not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<Box<AlertShown>>,
+    /// Whether the indexer kept up when it was asked.
+    #[serde(default, skip_serializing_if = "IndexerState::is_unknown")]
+    pub indexer: IndexerState,
 }
 
 /// What a person sees of an alert. All of it is text from outside.
@@ -131,6 +134,36 @@ pub struct NamedIn {
     /// What stands in the log line, where the name goes on there: the field holds a part of
     /// another name, and does not count.
     pub goes_on: Option<String>,
+}
+
+/// Whether the indexer can say what the endpoints do at the moment.
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexerState {
+    /// There is none, or it was not asked.
+    #[default]
+    Unknown,
+    /// Its newest document is recent.
+    Current,
+    /// It is behind, answers only in part, or does not answer: why.
+    Behind(String),
+}
+
+impl IndexerState {
+    /// Whether nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
+
+    /// Why it cannot say what the endpoints do; none where it can, or nothing is known.
+    pub fn behind(&self) -> Option<&str> {
+        match self {
+            Self::Unknown | Self::Current => None,
+            Self::Behind(why) => Some(why),
+        }
+    }
 }
 
 /// What policy may know of one endpoint.

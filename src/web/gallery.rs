@@ -41,7 +41,7 @@ use crate::{
         actor::Role,
         digest::Digest,
         endpoint::EndpointId,
-        facts::Verb,
+        facts::{IndexerState, Verb},
         id::{PersonId, RequestId},
         kill_switch::{Extent, Freeze, Release},
         request::{Counts, Request, State, StateName},
@@ -305,9 +305,10 @@ fn every_page_renders_and_hostile_text_stays_visible() {
 fn alert_of_earlier_version_shows_no_field() {
     let mut old = request(1);
     old.alert.shown = None;
+    old.alert.indexer = IndexerState::Unknown;
     let html = request_page(old.clone(), Permission::Now, id(2)).render().unwrap();
     assert!(html.contains("it names <bdi>203.0.113.9</bdi>"), "{html}");
-    assert!(!html.contains("in <code>data."), "{html}");
+    assert!(!html.contains("in <code>data.") && !html.contains("nobody could look"), "{html}");
     old.alert.names_target = false;
     let html = request_page(old, Permission::Now, id(2)).render().unwrap();
     assert!(html.contains("it <strong>does not name</strong> <bdi>203.0.113.9</bdi>"), "{html}");

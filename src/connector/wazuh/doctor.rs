@@ -12,13 +12,10 @@ use serde_json::{Map, Value};
 
 use super::{
     Wazuh,
-    api::{
-        connection::{ManagerInfo, time},
-        envelope::Items,
-    },
+    api::{connection::ManagerInfo, envelope::Items},
     command_names::CommandTable,
     commands::CommandRequest,
-    indexer::search::IndexerClient,
+    indexer::{freshness::age_text, search::IndexerClient},
     scripts::{EXPIRY_SECS, script},
 };
 use crate::{
@@ -47,8 +44,6 @@ const SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 const NAMES_MAX: usize = 64;
 /// `restart-ossec0` and `restart-wazuh0`, which every `ar.conf` has.
 const NAMES_BUILT_IN: usize = 2;
-/// Where the newest alert is older than this, alerts no longer reach the indexer.
-const ALERT_AGE_MAX: TimeDelta = TimeDelta::hours(1);
 /// How long a look at a certificate may take.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -227,32 +222,28 @@ impl Wazuh {
         findings: &mut Vec<Diagnosis>,
         now: Time,
     ) {
-        let newest = indexer.newest().await;
+        let there = self.there(now);
+        let newest = indexer.newest(there).await;
         let checks = ("indexer", "indexer certificate");
         findings.extend(reached(checks, &indexer.http, newest.as_ref().err()).await);
-        let there = now + self.manager.ahead().unwrap_or_default();
-        let newest = match newest {
+        let advice = "look whether the manager's alerts reach the indexer, and at alerts_index";
+        findings.push(match newest {
             Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => return,
             Err(error @ ConnectorError::Answer { status: 400, .. }) => {
                 let advice = "look at alerts_index, and whether Wazuh's index template is \
                               installed: filebeat setup --index-management";
-                return findings.push(Diagnosis::bad("alerts", error.to_string(), advice));
+                Diagnosis::bad("alerts", error.to_string(), advice)
             }
-            Err(error) => return findings.push(failed("alerts", &error)),
-            Ok(newest) => newest.as_deref().and_then(time),
-        };
-        let advice = "look whether the manager's alerts reach the indexer, and at alerts_index";
-        findings.push(match newest {
-            None => Diagnosis::bad("alerts", "they can be read; there are none", advice),
-            Some(at) if there - at > ALERT_AGE_MAX => {
-                let hours = (there - at).num_hours();
-                let found = format!("they can be read; the newest is {hours} h old");
-                Diagnosis::bad("alerts", found, advice)
-            }
-            Some(at) => {
-                let minutes = (there - at).num_minutes().max(0);
-                let found = format!("they can be read; the newest is {minutes} min old");
-                Diagnosis::good("alerts", found)
+            Err(error) => failed("alerts", &error),
+            Ok(None) => Diagnosis::bad("alerts", "they can be read; there are none", advice),
+            Ok(Some(at)) => {
+                let age = there - at;
+                let found = format!("they can be read; the newest is {} old", age_text(age));
+                if indexer.is_stale(age) {
+                    Diagnosis::bad("alerts", found, advice)
+                } else {
+                    Diagnosis::good("alerts", found)
+                }
             }
         });
     }

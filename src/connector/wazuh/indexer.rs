@@ -4,6 +4,7 @@ pub(super) mod alerts;
 pub(super) mod dashboard;
 pub(super) mod evidence;
 pub(super) mod fields;
+pub(super) mod freshness;
 mod log_line;
 mod names;
 mod refusal;

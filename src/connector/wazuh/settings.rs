@@ -116,6 +116,9 @@ pub struct IndexerSettings {
     pub alert_index: String,
     /// How long an endpoint's own alert may take to come.
     pub confirm_within: Duration,
+    /// How old its newest alert may be. Where it is older, an alert that is not there says nothing,
+    /// and nothing runs without people.
+    pub stale_after: Duration,
     /// The fields in which an alert may name what a response acts on.
     pub fields: AlertFields,
     /// Where Wazuh's dashboard is, such as `https://wazuh-dashboard.example`; without it alerts are
@@ -128,4 +131,7 @@ impl IndexerSettings {
     pub const ALERT_INDEX: &'static str = "wazuh-alerts-*";
     /// The usual [`IndexerSettings::confirm_within`].
     pub const CONFIRM_WITHIN: Duration = Duration::from_mins(2);
+    /// The usual [`IndexerSettings::stale_after`]: a manager and its agents make alerts of their own
+    /// logins, scans and updates many times an hour.
+    pub const STALE_AFTER: Duration = Duration::from_hours(1);
 }

@@ -11,8 +11,8 @@ use crate::domain::{
     decision::Tally,
     endpoint::{EndpointId, Platform},
     facts::{
-        AlertFacts, EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts,
-        Verb,
+        AlertFacts, EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
+        TargetFacts, Verb,
     },
     id::PersonId,
     len_u64,
@@ -91,21 +91,34 @@ struct AlertForm {
     names_target: bool,
     level: u8,
     age_seconds: Option<u64>,
+    indexer_behind: bool,
 }
 
 impl Default for AlertForm {
     fn default() -> Self {
-        Self { found: true, names_target: true, level: 10, age_seconds: Some(60) }
+        Self {
+            found: true,
+            names_target: true,
+            level: 10,
+            age_seconds: Some(60),
+            indexer_behind: false,
+        }
     }
 }
 
 impl AlertForm {
     fn facts(&self) -> AlertFacts {
+        let indexer = if self.indexer_behind {
+            IndexerState::Behind("the newest document is 71 h old".to_owned())
+        } else {
+            IndexerState::Current
+        };
         AlertFacts {
             found: self.found,
             names_target: self.names_target,
             level: self.level,
             age_seconds: self.age_seconds,
+            indexer,
             ..AlertFacts::default()
         }
     }

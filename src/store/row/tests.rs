@@ -10,7 +10,7 @@ use crate::domain::{
     digest::Digest,
     endpoint::EndpointId,
     evidence::Evidence,
-    facts::{AlertFacts, AlertShown, NamedIn},
+    facts::{AlertFacts, AlertShown, IndexerState, NamedIn},
     id::RequestId,
 };
 
@@ -69,7 +69,7 @@ fn decisions() -> [(Decision, String); 3] {
     ]
 }
 
-fn alerts() -> [(AlertFacts, &'static str); 3] {
+fn alerts() -> [(AlertFacts, &'static str); 4] {
     let found = AlertFacts {
         found: true,
         names_target: true,
@@ -86,6 +86,13 @@ fn alerts() -> [(AlertFacts, &'static str); 3] {
         (
             AlertFacts { shown: Some(Box::new(shown())), ..found.clone() },
             r#"{"found":true,"names_target":true,"level":12,"age_seconds":61,"summary":"sshd: \"brute\" force","shown":{"named_in":{"field":"data.srcip","value":"::ffff:203.0.113.7","goes_on":null},"log":"from 203.0.113.7","log_cut":true,"rule":"5763","groups":["sshd"],"mitre":["T1110"],"at":1790000000123456,"id":"1.1","index":"wazuh-alerts-4.x-2026.11.22","document":"AZq_1"}}"#,
+        ),
+        (
+            AlertFacts {
+                indexer: IndexerState::Behind("it is \"old\"".to_owned()),
+                ..AlertFacts::default()
+            },
+            r#"{"found":false,"names_target":false,"level":0,"age_seconds":null,"summary":"","indexer":{"behind":"it is \"old\""}}"#,
         ),
         (
             AlertFacts::default(),

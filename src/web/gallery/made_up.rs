@@ -19,7 +19,7 @@ use crate::{
         digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
         evidence::Evidence,
-        facts::{AlertFacts, AlertShown, NamedIn},
+        facts::{AlertFacts, AlertShown, IndexerState, NamedIn},
         id::{AgentId, AttemptId},
         proposal::Claim,
         request::{
@@ -117,6 +117,7 @@ pub(super) fn request(number: u128) -> Request {
             age_seconds: Some(190),
             summary: "sshd: brute force trying to get access to the system".to_owned(),
             shown: Some(Box::new(alert_shown())),
+            indexer: IndexerState::Behind(format!("the indexer answers only in part: {HOSTILE}")),
         },
         digest: Digest::ZERO,
         asked_at: at(0),

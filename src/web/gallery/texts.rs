@@ -16,7 +16,7 @@ use self::{
     visible_checks::{Distinct, assert_clean_page, seen},
 };
 use super::{Permission, RequestsPage, id, layout, made_up, request, request_page};
-use crate::domain::facts::{AlertShown, NamedIn};
+use crate::domain::facts::{AlertShown, IndexerState, NamedIn};
 
 /// A place on a page that takes text from outside.
 type Place = fn(&str) -> String;
@@ -55,6 +55,12 @@ fn name_that_goes_on(text: &str) -> String {
     alert(|shown| shown.named_in = Some(named))
 }
 
+fn state_of_the_indexer(text: &str) -> String {
+    let mut request = request(1);
+    request.alert.indexer = IndexerState::Behind(text.to_owned());
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
 fn comment(text: &str) -> String {
     let mut request = request(1);
     text.clone_into(&mut request.votes[0].comment);
@@ -67,10 +73,11 @@ fn filter(text: &str) -> String {
     RequestsPage::new(layout, asked, Vec::new()).render().unwrap()
 }
 
-const PLACES: [(&str, Place); 7] = [
+const PLACES: [(&str, Place); 8] = [
     ("the alert's log line", log_line),
     ("a group of the alert's rule", group_of_a_rule),
     ("a name that goes on in the log", name_that_goes_on),
+    ("what the indexer says", state_of_the_indexer),
     ("the reason", reason),
     ("the name of an endpoint", name_of_an_endpoint),
     ("a comment", comment),

@@ -24,7 +24,9 @@ use crate::{
         endpoint::Platform,
         facts::Verb,
         id::{AttemptId, PersonId, RequestId},
-        request::{Attempt, Outcome, State as RequestState, StateName, Target, Vote},
+        request::{
+            Attempt, NOBODY_LOOKED, Outcome, State as RequestState, StateName, Target, Vote,
+        },
     },
     text::{
         audit::{AuditText, EventText, describe},
@@ -260,12 +262,22 @@ impl RequestPage {
         self.view.request.targets.iter().filter(|target| needs_attention(target)).collect()
     }
 
-    /// How many of them are unknown, and how many unconfirmed.
-    fn attention_counts(&self) -> (usize, usize) {
+    /// How many of them are unknown, how many were not seen to start, and on how many nobody could
+    /// look.
+    fn attention_counts(&self) -> (usize, usize, usize) {
         let loud = self.needing_attention();
         let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
+        let unlooked = |t: &&&Target| t.outcome.as_ref().is_some_and(Outcome::nobody_looked);
         let unknown = loud.iter().filter(unknown).count();
-        (unknown, loud.len() - unknown)
+        let unlooked = loud.iter().filter(unlooked).count();
+        (unknown, loud.len() - unknown - unlooked, unlooked)
+    }
+
+    /// Why nobody could look, on the first such endpoint.
+    fn unlooked(&self) -> Option<&str> {
+        let outcomes = self.view.request.targets.iter().filter_map(|t| t.outcome.as_ref());
+        let why = |outcome: &'_ Outcome| outcome.nobody_looked();
+        outcomes.filter(|outcome| why(outcome)).find_map(|o| o.detail().strip_prefix(NOBODY_LOOKED))
     }
 
     pub(in crate::web) fn mine(&self) -> Option<&Vote> {

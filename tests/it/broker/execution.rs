@@ -1,6 +1,7 @@
 //! From the claim to the last outcome: what the worker and the collector do.
 
 mod dispatch;
+mod indexer_behind;
 mod multiple_managers;
 mod observe;
 mod races;

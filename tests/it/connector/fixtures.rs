@@ -81,6 +81,7 @@ pub(crate) fn settings(url: &str) -> WazuhSettings {
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            stale_after: IndexerSettings::STALE_AFTER,
             fields: AlertFields::shipped(),
             dashboard_url: None,
         }),

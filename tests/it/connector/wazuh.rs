@@ -7,6 +7,7 @@ mod dispatch;
 mod doctor;
 mod endings;
 mod evidence;
+mod freshness;
 mod inventory;
 mod login;
 mod malformed_answers;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     dashboard,
@@ -34,6 +34,8 @@ pub(in crate::connector::wazuh) struct IndexerClient {
     password: Secret,
     alert_index: String,
     pub(in crate::connector::wazuh) confirm_within: TimeDelta,
+    /// How old its newest alert may be before it counts as behind.
+    pub(super) stale_after: TimeDelta,
     pub(super) fields: AlertFields,
     dashboard_url: Option<String>,
 }
@@ -72,6 +74,8 @@ pub(super) struct Page {
     pub(super) count: usize,
     /// Where the next page begins: the sort values of the last document.
     pub(super) end: Option<Value>,
+    /// Why documents may be missing, after the word "indexer"; none where everything was searched.
+    pub(super) gap: Option<String>,
 }
 
 /// A document that was found.
@@ -113,6 +117,7 @@ impl IndexerClient {
             })
         };
         let confirm_within = span("confirm_within_seconds", indexer.confirm_within)?;
+        let stale_after = span("stale_after_minutes", indexer.stale_after)?;
         let dashboard_url = indexer.dashboard_url.as_ref();
         let dashboard_url = dashboard_url.map(|url| dashboard::read(url, &section)).transpose()?;
         let address = BaseUrl::read(url, tls, &section)?;
@@ -126,6 +131,7 @@ impl IndexerClient {
             password,
             alert_index: alert_index.clone(),
             confirm_within,
+            stale_after,
             fields: indexer.fields.clone(),
             dashboard_url,
         })
@@ -137,23 +143,7 @@ impl IndexerClient {
         Some(dashboard::link(url, &self.alert_index, alert))
     }
 
-    /// The time of its newest alert, as it writes it; none where it holds none.
-    pub(in crate::connector::wazuh) async fn newest(
-        &self,
-    ) -> Result<Option<String>, ConnectorError> {
-        let query = json!({
-            "size": 1,
-            "_source": ["timestamp"],
-            "query": { "match_all": {} },
-            "sort": [{ "timestamp": { "order": "desc" } }],
-        });
-        let page = self.search(&query).await?;
-        let newest = page.hits.first().and_then(|hit| text(&hit.source, "timestamp"));
-        Ok(newest.map(str::to_owned))
-    }
-
-    /// What a search finds. An answer that holds a part only is an error: what is missing in it
-    /// would be taken for not there.
+    /// What a search finds, and whether that may be a part only.
     pub(super) async fn search(&self, query: &Value) -> Result<Page, ConnectorError> {
         let request = self
             .http
@@ -168,14 +158,12 @@ impl IndexerClient {
         }
         let answer: SearchAnswer =
             reply.json().map_err(|detail| self.http.malformed(&reply, detail))?;
-        if let Some(gap) = answer.gap() {
-            return Err(self.http.malformed(&reply, format!("it {gap}")));
-        }
+        let gap = answer.gap();
         let documents = answer.hits.hits;
         let end = documents.last().and_then(|last| last.get("sort")).cloned();
         let count = documents.len();
         let hits = documents.into_iter().filter_map(Hit::read).collect();
-        Ok(Page { hits, count, end })
+        Ok(Page { hits, count, end, gap })
     }
 }
 

@@ -60,6 +60,7 @@ async fn existing_alert_is_found_with_its_facts() {
         age_seconds: Some(119),
         summary: "sshd: brute force (rule 5763, level 10, endpoint 001)".to_owned(),
         shown: found.shown.clone(),
+        ..AlertFacts::default()
     };
     assert_eq!(found, expected);
     let srcip =
@@ -345,7 +346,7 @@ async fn partial_answer_finds_nothing() {
     ] {
         lab.sim.misbehave_on(Calls::Search, fault, Times::Once);
         let found = find(&lab, "1763800000.10001").await;
-        assert_not_found(&found, "could search a part of its alerts only");
+        assert_not_found(&found, "the indexer could search a part of its alerts only");
         assert!(found.summary.contains(why), "{}", found.summary);
     }
     assert!(find(&lab, "1763800000.10001").await.found);
