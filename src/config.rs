@@ -17,8 +17,10 @@ use toml::{Table, Value};
 use crate::domain::public_url::PublicUrl;
 
 mod check;
+mod indexer;
 mod notify;
 
+pub use indexer::{AlertFieldsConfig, IndexerConfig};
 pub use notify::{MailConfig, NotifyConfig, WebhookConfig};
 
 /// A configuration that cannot be used: which key, what it holds, what would be right.
@@ -83,6 +85,9 @@ pub struct Config {
     /// How much an agent may ask for.
     #[serde(default)]
     pub agents: AgentsConfig,
+    /// In which fields an alert may name what a response acts on.
+    #[serde(default)]
+    pub alert_fields: AlertFieldsConfig,
     /// How people are notified outside the page.
     #[serde(default)]
     pub notify: NotifyConfig,
@@ -183,30 +188,6 @@ const fn call_timeout_seconds() -> u16 {
 
 const fn calls_per_minute_max() -> u16 {
     200
-}
-
-/// The Wazuh indexer.
-#[derive(Debug, Clone, Deserialize)]
-pub struct IndexerConfig {
-    /// How it is reached.
-    #[serde(flatten)]
-    pub reach: RemoteConfig,
-    /// The indices that hold alerts.
-    #[serde(default = "alerts_index")]
-    pub alerts_index: String,
-    /// How long an endpoint's own alert may take, in seconds.
-    #[serde(default = "confirm_within_seconds")]
-    pub confirm_within_seconds: u16,
-    #[serde(flatten)]
-    other: Table,
-}
-
-fn alerts_index() -> String {
-    "wazuh-alerts-*".to_owned()
-}
-
-const fn confirm_within_seconds() -> u16 {
-    120
 }
 
 /// How long things may wait.

@@ -31,7 +31,7 @@ pub use notify::{
     is_signing_secret,
 };
 pub use relay::Relay;
-pub use wazuh::{IndexerSettings, WazuhSettings};
+pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
 
 /// A manager, of whatever kind. Clones share connections, tokens and limits.
 #[derive(Debug, Clone)]

@@ -24,7 +24,7 @@ use crate::{
         },
     },
     clock::Clock,
-    connector::{Connector, IndexerSettings, Secret, Tls, WazuhSettings},
+    connector::{AlertFields, Connector, IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -250,6 +250,9 @@ fn connector(
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            stale_after: IndexerSettings::STALE_AFTER,
+            fields: AlertFields::shipped(),
+            dashboard_url: None,
         }),
         clock,
     }

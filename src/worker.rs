@@ -115,19 +115,19 @@ async fn send(broker: Broker, manager: String, stop: CancellationToken) {
 async fn observe(broker: Broker, manager: String, every: Duration, stop: CancellationToken) {
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
-        // Both ask one indexer: what fails in the first would fail in the second.
-        let looked = match broker.observe(&manager).await {
-            Ok(_) => broker.observe_rule_responses(&manager).await,
-            Err(error) => Err(error),
+        let why = match broker.observe(&manager).await {
+            // Both ask one indexer: what fails in the first would fail in the second.
+            Ok(gap) => match broker.observe_rule_responses(&manager).await {
+                Ok(()) => gap.map(|gap| (gap, every)),
+                Err(BrokerError::Manager(why)) => Some((why.to_string(), OBSERVE_BACK_OFF)),
+                Err(error) => Some((error.to_string(), OBSERVE_BACK_OFF)),
+            },
+            Err(BrokerError::Manager(why)) => Some((why.to_string(), OBSERVE_BACK_OFF)),
+            Err(error) => Some((error.to_string(), OBSERVE_BACK_OFF)),
         };
-        let why = match looked {
-            Ok(()) => None,
-            Err(BrokerError::Manager(why)) => Some(why.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        let pause = if let Some(why) = why {
+        let pause = if let Some((why, pause)) = why {
             complaint.warn("evidence cannot be looked for", &why);
-            OBSERVE_BACK_OFF
+            pause
         } else {
             complaint.clear("evidence is looked for again");
             every

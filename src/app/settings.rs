@@ -6,20 +6,28 @@ use super::AppError;
 use crate::{
     broker::{self, AgentLimits, BusinessHours},
     clock::Clock,
-    config::{Config, ConfigError, ManagerConfig, RemoteConfig},
-    connector::{ConnectorError, IndexerSettings, Secret, SecretForm, Tls, WazuhSettings},
+    config::{AlertFieldsConfig, Config, ConfigError, ManagerConfig, RemoteConfig},
+    connector::{
+        AlertFields, AlertForm, ConnectorError, IndexerSettings, Secret, SecretForm, Tls,
+        WazuhSettings,
+    },
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
 };
 
 /// What the connector of each manager is told.
 pub(super) fn connectors(config: &Config, clock: &Clock) -> Result<Vec<WazuhSettings>, AppError> {
-    config.manager.iter().map(|(name, manager)| connector(name, manager, clock)).collect()
+    let fields = alert_fields(&config.alert_fields)?;
+    config
+        .manager
+        .iter()
+        .map(|(name, manager)| connector(name, manager, (&fields, clock)))
+        .collect()
 }
 
 fn connector(
     name: &str,
     manager: &ManagerConfig,
-    clock: &Clock,
+    (fields, clock): (&AlertFields, &Clock),
 ) -> Result<WazuhSettings, AppError> {
     let section = format!("manager.{name}");
     let indexer = manager.indexer.as_ref().map(|indexer| {
@@ -31,6 +39,9 @@ fn connector(
             tls: tls(&section, &indexer.reach)?,
             alert_index: indexer.alerts_index.clone(),
             confirm_within: Duration::from_secs(indexer.confirm_within_seconds.into()),
+            stale_after: Duration::from_secs(u64::from(indexer.stale_after_minutes) * 60),
+            fields: fields.clone(),
+            dashboard_url: indexer.dashboard_url.clone(),
         })
     });
     Ok(WazuhSettings {
@@ -139,4 +150,71 @@ fn undo_commands(
         }
     }
     Ok(commands)
+}
+
+/// The fields that ship, with what the configuration changes about them.
+fn alert_fields(changes: &AlertFieldsConfig) -> Result<AlertFields, ConfigError> {
+    let mut fields = AlertFields::shipped();
+    let (addresses, accounts) = (&AlertForm::ADDRESSES[..], &AlertForm::ACCOUNTS[..]);
+    for (kind, list, forms, changes) in [
+        ("addresses", &mut fields.addresses, addresses, &changes.addresses),
+        ("accounts", &mut fields.accounts, accounts, &changes.accounts),
+    ] {
+        for (field, word) in changes {
+            let key = format!("alert_fields.{kind}.\"{field}\"");
+            if !is_field(field) {
+                let allowed = "the dotted name of a field, such as \"data.srcip\"";
+                return Err(ConfigError::value(&format!("alert_fields.{kind}"), field, allowed));
+            }
+            list.retain(|(known, _)| known != field);
+            if word == IGNORED {
+                continue;
+            }
+            let form = forms.iter().find(|(name, _)| name == word).ok_or_else(|| {
+                let names = forms.iter().map(|(name, _)| *name).chain([IGNORED]);
+                ConfigError::value(&key, word, names.collect::<Vec<_>>().join(", "))
+            })?;
+            list.push((field.clone(), form.1));
+        }
+    }
+    Ok(fields)
+}
+
+/// What takes a field from the lists that ship.
+const IGNORED: &str = "ignored";
+
+fn is_field(name: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || "_-@".contains(c);
+    let part = |part: &str| !part.is_empty() && part.chars().all(sound);
+    name.len() <= 200 && name.split('.').all(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(changes: &str) -> AlertFields {
+        alert_fields(&toml::from_str(changes).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn configuration_adds_changes_and_removes_alert_fields() {
+        let shipped = AlertFields::shipped();
+        assert_eq!(fields(""), shipped);
+        let changed = fields(
+            "[addresses]\n\"data.sensor.peer\" = \"address\"\n\"data.srcip\" = \"ignored\"\n\
+             [accounts]\n\"data.srcuser\" = \"windows\"",
+        );
+        let has = |list: &[(String, AlertForm)], field: &str| {
+            list.iter()
+                .filter(|(known, _)| known == field)
+                .map(|(_, form)| *form)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(has(&changed.addresses, "data.sensor.peer"), [AlertForm::Address]);
+        assert_eq!(has(&changed.addresses, "data.srcip"), []);
+        assert_eq!(has(&changed.accounts, "data.srcuser"), [AlertForm::Windows]);
+        assert_eq!(changed.addresses.len(), shipped.addresses.len());
+        assert_eq!(changed.accounts.len(), shipped.accounts.len());
+    }
 }

@@ -61,9 +61,15 @@ impl ManagerConfig {
         range(&key("calls_per_minute_max"), self.calls_per_minute_max.into(), 1, 300)?;
         let Some(indexer) = &self.indexer else { return Ok(()) };
         indexer.reach.check(&key("indexer"))?;
-        known(&key("indexer"), &indexer.other, "alerts_index, confirm_within_seconds")?;
+        known(
+            &key("indexer"),
+            &indexer.other,
+            "alerts_index, confirm_within_seconds, stale_after_minutes, dashboard_url",
+        )?;
         let wait = indexer.confirm_within_seconds;
-        range(&key("indexer.confirm_within_seconds"), wait.into(), 10, 3600)
+        range(&key("indexer.confirm_within_seconds"), wait.into(), 10, 3600)?;
+        let stale = indexer.stale_after_minutes;
+        range(&key("indexer.stale_after_minutes"), stale.into(), 5, 10_080)
     }
 }
 

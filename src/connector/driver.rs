@@ -11,8 +11,8 @@ use crate::domain::{
     action::{Action, Term},
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{RuleResponses, Sighting, Watched},
-    facts::AlertFacts,
+    evidence::{Observation, RuleResponses, Watched},
+    facts::{AlertFacts, AlertShown, IndexerState},
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
     permit::ExecutionPermit,
@@ -87,13 +87,19 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'_, DispatchResult>;
 
-    /// The evidence of these calls so far, the oldest first. The same evidence is
+    /// The evidence of these calls so far, and why some may be missing. The same evidence is
     /// seen again each time. None where nobody looks.
     fn observe<'a>(
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>>;
+    ) -> BoxFuture<'a, Result<Observation, ConnectorError>>;
+
+    /// Whether what holds the alerts can say what endpoints do at the moment. Never fails.
+    fn indexer_state(&self, now: Time) -> BoxFuture<'_, IndexerState>;
+
+    /// The address that shows an alert to people where it is kept; none where there is none.
+    fn alert_url(&self, alert: &AlertShown) -> Option<String>;
 
     /// What endpoints did since a moment without a request of ours, because the manager's own rules
     /// or somebody else told them to: the oldest first, and not necessarily all. None where nobody

@@ -35,11 +35,12 @@ use crate::domain::{
     Time,
     action::{Action, Term},
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{RuleResponses, Sighting, Watched},
-    facts::AlertFacts,
+    evidence::{Observation, RuleResponses, Watched},
+    facts::{AlertFacts, AlertShown, IndexerState},
     permit::ExecutionPermit,
 };
 
+pub use indexer::fields::{AlertFields, AlertForm};
 pub use settings::{IndexerSettings, WazuhSettings};
 
 /// A Wazuh manager, and perhaps its indexer.
@@ -73,6 +74,11 @@ impl Wazuh {
             addresses: Addresses::new(hosts),
             turn: Arc::default(),
         })
+    }
+
+    /// A moment by the manager's clock, which alerts carry; by ours while it is not known.
+    fn there(&self, now: Time) -> Time {
+        now + self.manager.ahead().unwrap_or_default()
     }
 
     /// How long an endpoint's own alert may take; none without an indexer.
@@ -195,7 +201,7 @@ impl Driver for Wazuh {
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Observation, ConnectorError>> {
         Box::pin(self.find_evidence(watched, now))
     }
 
@@ -205,6 +211,19 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'_, Result<RuleResponses, ConnectorError>> {
         Box::pin(self.find_rule_responses(since, now))
+    }
+
+    fn indexer_state(&self, now: Time) -> BoxFuture<'_, IndexerState> {
+        Box::pin(async move {
+            match &self.indexer {
+                None => IndexerState::Unknown,
+                Some(indexer) => indexer.state(self.there(now)).await,
+            }
+        })
+    }
+
+    fn alert_url(&self, alert: &AlertShown) -> Option<String> {
+        self.indexer.as_ref()?.alert_url(alert)
     }
 
     fn find_alert<'a>(

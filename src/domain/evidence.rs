@@ -55,6 +55,15 @@ pub struct Sighting {
     pub doubt: Option<String>,
 }
 
+/// What one look for evidence brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observation {
+    /// What was seen, the oldest first.
+    pub sightings: Vec<Sighting>,
+    /// Why evidence may be there that was not seen; none where its lack says something.
+    pub gap: Option<String>,
+}
+
 /// A call whose evidence is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {

@@ -93,6 +93,83 @@ pub struct AlertFacts {
     pub age_seconds: Option<u64>,
     /// What to tell a person: the rule's description, or why the alert was not found.
     pub summary: String,
+    /// What a person sees of it; none where it was not found, or was stored by a version that did
+    /// not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Box<AlertShown>>,
+    /// Whether the indexer kept up when it was asked.
+    #[serde(default, skip_serializing_if = "IndexerState::is_unknown")]
+    pub indexer: IndexerState,
+}
+
+/// What a person sees of an alert. All of it is text from outside.
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AlertShown {
+    /// The field that names the target; none where none of those that were looked at does.
+    pub named_in: Option<NamedIn>,
+    /// The start of the line in the log that led to it; none where it holds none.
+    pub log: Option<String>,
+    /// Whether that line goes on.
+    pub log_cut: bool,
+    /// The number of its rule; none where it does not say.
+    pub rule: Option<String>,
+    /// The groups of its rule.
+    pub groups: Vec<String>,
+    /// The techniques of MITRE ATT&CK that its rule names, such as `T1110`.
+    pub mitre: Vec<String>,
+    /// When it was made, as it says; none where it does not say.
+    #[serde(with = "chrono::serde::ts_microseconds_option")]
+    pub at: Option<Time>,
+    /// Wazuh's id of it; empty where it has none.
+    pub id: String,
+    /// The index that holds it.
+    pub index: String,
+    /// Its id in that index.
+    pub document: String,
+}
+
+/// A field of an alert that names the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedIn {
+    /// The field, dotted.
+    pub field: String,
+    /// What it holds.
+    pub value: String,
+    /// What stands in the log line, where the name goes on there: the field holds a part of
+    /// another name, and does not count.
+    pub goes_on: Option<String>,
+}
+
+/// Whether the indexer can say what the endpoints do at the moment.
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexerState {
+    /// There is none, or it was not asked.
+    #[default]
+    Unknown,
+    /// Its newest document is recent.
+    Current,
+    /// It is behind, answers only in part, or does not answer: why.
+    Behind(String),
+}
+
+impl IndexerState {
+    /// Whether nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
+
+    /// Why it cannot say what the endpoints do; none where it can, or nothing is known.
+    pub fn behind(&self) -> Option<&str> {
+        match self {
+            Self::Unknown | Self::Current => None,
+            Self::Behind(why) => Some(why),
+        }
+    }
 }
 
 /// What policy may know of one endpoint.

@@ -13,7 +13,7 @@ use crate::domain::{
     actor::{Agent, Person, Role},
     decision::Tally,
     endpoint::EndpointId,
-    facts::{EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
+    facts::{EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
     id::PersonId,
 };
 
@@ -208,6 +208,7 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
         ("alert_names_target", Value::new_bool(alert.names_target)),
         ("alert_level", long(alert.level)),
         ("alert_age_seconds", long(alert.age_seconds.unwrap_or(u64::MAX))),
+        ("indexer_behind", Value::new_bool(alert.indexer != IndexerState::Current)),
         ("ran_last_hour", long(question.ran_last_hour)),
         ("refused_last_day", long(question.refused_last_day)),
         ("open_requests", long(question.open_requests)),

@@ -180,7 +180,7 @@ fn settled(request: &Request, looks: bool) -> String {
 }
 
 /// What an outcome says and does not say; empty where surely nothing was sent.
-const fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
+fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
     match outcome {
         Outcome::Refused { code: Some(_), .. } | Outcome::NotSent { .. } => "",
         Outcome::Refused { code: None, .. } => {
@@ -205,6 +205,11 @@ const fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
         }
         Outcome::Confirmed(Proof::Person(_)) => {
             "Confirmed by a person means that somebody looked; detail has that person's words."
+        }
+        Outcome::Unconfirmed { .. } if outcome.nobody_looked() => {
+            "WARNING: unconfirmed means here that it was sent and nobody could look whether it \
+             started; detail says why. Do not rely on it. Tell the user now that a person has to \
+             check; do not repeat it."
         }
         Outcome::Unconfirmed { .. } => {
             "WARNING: unconfirmed means that it was sent and nobody saw it start: do not rely on \

@@ -46,7 +46,7 @@ use crate::{
         actor::Role,
         digest::Digest,
         endpoint::EndpointId,
-        facts::Verb,
+        facts::{IndexerState, Verb},
         id::{PersonId, RequestId},
         kill_switch::{Extent, Freeze, Release},
         request::{Counts, Request, State, StateName},
@@ -84,6 +84,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         rule_response: Some(at(3)),
         forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
     };
+    let alert_url = Some("https://dashboard.example/app/discover#/?_a=%27id%27".to_owned());
     RequestView {
         request,
         agent: agent(),
@@ -95,6 +96,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         undo,
         undo_also_lifts: if settled { vec![other] } else { Vec::new() },
         undos,
+        alert_url,
     }
 }
 
@@ -338,6 +340,19 @@ fn every_page_renders_and_hostile_text_stays_visible() {
             std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
         }
     }
+}
+
+#[test]
+fn alert_of_earlier_version_shows_no_field() {
+    let mut old = request(1);
+    old.alert.shown = None;
+    old.alert.indexer = IndexerState::Unknown;
+    let html = request_page(old.clone(), Permission::Now, id(2)).render().unwrap();
+    assert!(html.contains("it names <bdi>203.0.113.9</bdi>"), "{html}");
+    assert!(!html.contains("in <code>data.") && !html.contains("nobody could look"), "{html}");
+    old.alert.names_target = false;
+    let html = request_page(old, Permission::Now, id(2)).render().unwrap();
+    assert!(html.contains("it <strong>does not name</strong> <bdi>203.0.113.9</bdi>"), "{html}");
 }
 
 #[test]

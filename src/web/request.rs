@@ -1,5 +1,6 @@
 //! One request: its page, and the forms on it.
 
+mod alert;
 mod already_active;
 pub(super) mod approve_identical;
 pub(super) mod break_glass;

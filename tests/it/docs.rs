@@ -1,5 +1,6 @@
 //! The documents and the source, held against what the code does.
 
+mod alert_fields;
 pub(crate) mod imports;
 mod log_messages;
 mod security;

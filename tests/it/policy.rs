@@ -8,7 +8,7 @@ use countersign::{
         actor::{Agent, Person, Role},
         decision::Tally,
         endpoint::{EndpointId, Platform},
-        facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
+        facts::{AlertFacts, EndpointFacts, IndexerState, PolicyQuestion, TargetFacts},
         id::{AgentId, PersonId},
         proposal::Claim,
     },
@@ -94,7 +94,8 @@ fn question() -> PolicyQuestion {
             names_target: true,
             level: 10,
             age_seconds: Some(60),
-            summary: String::new(),
+            indexer: IndexerState::Current,
+            ..AlertFacts::default()
         },
         scope: 1,
         fleet_wide: false,

@@ -58,6 +58,11 @@ pub enum Fault {
         /// The new value; `None` leaves the field out.
         value: Option<Value>,
     },
+    /// Answers a search without the documents of this index, whose shards fail. The name may end in
+    /// `*`.
+    ShardsFail(String),
+    /// Answers a search that ran out of time before it found anything.
+    SearchTimesOut,
     /// Answers exactly this. The work is not done.
     Answer {
         /// The HTTP status.

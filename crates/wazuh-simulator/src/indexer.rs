@@ -15,7 +15,9 @@ use crate::Simulator;
 use crate::api::answer::Refusal;
 use crate::api::login;
 use crate::endpoint::effects;
+use crate::fault::Fault;
 use crate::indexer::search::Search;
+use crate::world::Stored;
 
 /// More than any query needs.
 const BODY_BYTES_MAX: usize = 1_048_576;
@@ -41,6 +43,7 @@ pub(crate) async fn search(
     if !sim.world().settings.indexer_rights {
         return Err(Refusal::Rights);
     }
+    let fault = request.extensions().get::<Fault>().cloned();
     let body = body::to_bytes(request.into_body(), BODY_BYTES_MAX)
         .await
         .map_err(|error| Refusal::Query(error.to_string()))?;
@@ -52,14 +55,46 @@ pub(crate) async fn search(
     let search = Search::read(&body)?;
     let mut world = sim.world();
     effects::expire(&mut world);
-    let named = world.alerts.iter().filter(|stored| is_named(&stored.index, &index));
-    let (total, hits) = search.run(named)?;
+    let broken = match &fault {
+        Some(Fault::ShardsFail(broken)) => Some(broken.as_str()),
+        _ => None,
+    };
+    let whole = |stored: &&Stored| !broken.is_some_and(|broken| is_named(&stored.index, broken));
+    let named = || world.alerts.iter().filter(|stored| is_named(&stored.index, &index));
+    if let (false, Some(first)) = (world.settings.index_template, named().next()) {
+        search.sorts_by_keyword(&first.index)?;
+    }
+    let timed_out = fault == Some(Fault::SearchTimesOut);
+    let (total, hits) =
+        if timed_out { (0, Vec::new()) } else { search.run(named().filter(whole))? };
     Ok(Json(json!({
         "took": 1,
-        "timed_out": false,
-        "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
+        "timed_out": timed_out,
+        "_shards": shards(broken),
         "hits": {"total": {"value": total, "relation": "eq"}, "max_score": null, "hits": hits},
     })))
+}
+
+/// What an answer says of its shards: all are well, or one of three is broken. The reason is not
+/// from a capture.
+fn shards(broken: Option<&str>) -> Value {
+    let Some(broken) = broken else {
+        return json!({"total": 3, "successful": 3, "skipped": 0, "failed": 0});
+    };
+    json!({
+        "total": 3,
+        "successful": 2,
+        "skipped": 0,
+        "failed": 1,
+        "failures": [{
+            "shard": 0,
+            "index": broken,
+            "reason": {
+                "type": "circuit_breaking_exception",
+                "reason": "[parent] Data too large, data for [indices:data/read/search]",
+            },
+        }],
+    })
 }
 
 fn check_login(sim: &Simulator, headers: &HeaderMap) -> Result<(), Refusal> {

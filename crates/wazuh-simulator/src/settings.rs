@@ -48,6 +48,7 @@ pub struct Script {
 
 /// Everything that differs between managers.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// The API users.
     pub users: Vec<User>,
@@ -79,6 +80,9 @@ pub struct Settings {
     pub indexer: User,
     /// Whether the indexer's user may search.
     pub indexer_rights: bool,
+    /// Whether Wazuh's index template is installed. Without it fields are text, and a search that
+    /// sorts by one fails.
+    pub index_template: bool,
     /// Alerts that are in the indexer from the start.
     pub alerts: Vec<Value>,
     /// Whether delivered commands leave alerts behind, as real agents do.
@@ -108,6 +112,7 @@ impl Default for Settings {
             api_version: "4.14.7".to_owned(),
             indexer: User::new("admin", "admin", Rights::none()),
             indexer_rights: true,
+            index_template: true,
             alerts: Vec::new(),
             evidence: false,
         }

@@ -103,6 +103,15 @@ impl Simulator {
         self.world().index(alert)
     }
 
+    /// The shipper reads its file again: the document with this `_id` is indexed a second time, with
+    /// the same content under another `_id`, which is returned. None if there is no such document.
+    pub fn index_again(&self, document: &str) -> Option<String> {
+        let mut world = self.world();
+        let stored = world.alerts.iter().find(|stored| stored.id == document)?;
+        let source = stored.source.clone();
+        Some(world.index(source))
+    }
+
     /// All alerts that the indexer shows, in order of arrival.
     pub fn alerts(&self) -> Vec<Value> {
         let mut world = self.world();

@@ -84,7 +84,9 @@ impl Broker {
             return self.end_disconnected(id, &lost).await;
         }
         failpoint::reached("before the claim").await;
-        let ground = DispatchContext { connector, inventory };
+        let automatic = request.votes.is_empty() && request.asked_by.is_none();
+        let indexer = if automatic { Some(connector.indexer_state(now).await) } else { None };
+        let ground = DispatchContext { connector, inventory, indexer };
         match self.claim(id, &lost, &ground).await? {
             ClaimResult::Frozen => Ok(Progress::Stopped),
             ClaimResult::Moved => Ok(Progress::Moved(id)),
@@ -109,7 +111,7 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    let (request, fresh) = self.recheck_policy(tx, id, &ground.inventory).await?;
+                    let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);
                     let Some(order) = ground.order(&left, attempt) else {
@@ -232,7 +234,7 @@ impl Broker {
         let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.recheck_policy(tx, id, &ground.inventory).await?;
+                let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
                 let order = ground.order(&without(&request, known), next);
                 let next = match (after, order) {
                     (FollowUp::Stop(why), _) => Next::Stop { why: why.clone() },
@@ -292,7 +294,7 @@ impl Broker {
         let now = self.clock().now();
         self.write_patiently(|tx| {
             Box::pin(async move {
-                let (request, fresh) = self.recheck_policy(tx, id, &ground.inventory).await?;
+                let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
                 let frozen = system::stopped(tx, &request).await?;
                 let next = match ground.order(&request, attempt) {
                     Some(order) => Next::Order { order, run: fresh.run, frozen },

@@ -9,7 +9,7 @@ use crate::{
     broker::{Broker, BrokerError, requests::active_ends::update_ends},
     domain::{
         Time,
-        evidence::{Sighting, Watched},
+        evidence::{Observation, Watched},
         id::{AttemptId, RequestId},
         request::Request,
     },
@@ -20,9 +20,10 @@ use crate::{
 const REQUESTS_MAX: u32 = 100;
 
 impl Broker {
-    /// Looks once for evidence of what was sent through a manager. Gives the number of requests
-    /// about which something was learnt. While evidence cannot be looked for, nothing is concluded.
-    pub async fn observe(&self, manager: &str) -> Result<usize, BrokerError> {
+    /// Looks once for evidence of what was sent through a manager. Gives the reason why some may be
+    /// there that was not seen: then the conclusion is that nobody could look. While the indexer
+    /// does not answer at all, nothing is concluded.
+    pub async fn observe(&self, manager: &str) -> Result<Option<String>, BrokerError> {
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         let mut reader = self.store().reader().await?;
         let mut watched = Vec::new();
@@ -31,21 +32,21 @@ impl Broker {
         }
         drop(reader);
         if watched.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
         let calls: Vec<_> = watched.iter().flat_map(watched_calls).collect();
-        let sightings = connector.observe(&calls, self.clock().now()).await?;
+        let seen = connector.observe(&calls, self.clock().now()).await?;
         let (within, now) = (self.confirm_within(manager), self.clock().now());
-        let mut learnt = 0;
         for request in watched {
             let id = request.id;
-            let seen = request.clone().observed(&sightings, within, now).is_some();
+            let news = request.clone().observed(&seen.sightings, within, now).is_some()
+                || request.evidence_missed(within, seen.gap.as_deref(), now).is_some();
             // Every write wakes all who wait for news: a look without news makes none.
-            if seen || request.evidence_missed(within, now).is_some() {
-                learnt += usize::from(self.record_observed(id, &sightings).await?);
+            if news {
+                self.record_observed(id, &seen).await?;
             }
         }
-        Ok(learnt)
+        Ok(seen.gap)
     }
 
     /// Looks once for what the endpoints of a manager did without a request of ours.
@@ -76,30 +77,23 @@ impl Broker {
         self.manager(manager)?.capabilities().confirm_within
     }
 
-    async fn record_observed(
-        &self,
-        id: RequestId,
-        sightings: &[Sighting],
-    ) -> Result<bool, BrokerError> {
+    async fn record_observed(&self, id: RequestId, seen: &Observation) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
                     let mut request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
                     let within = self.confirm_within(&request.manager);
-                    let mut learnt = false;
-                    if let Some(seen) = request.clone().observed(sightings, within, now) {
-                        request = requests::advance(tx, seen, now).await?;
-                        learnt = true;
+                    let sightings = &seen.sightings;
+                    if let Some(news) = request.clone().observed(sightings, within, now) {
+                        request = requests::advance(tx, news, now).await?;
                     }
-                    if let Some(missed) = request.clone().evidence_missed(within, now) {
+                    let gap = seen.gap.as_deref();
+                    if let Some(missed) = request.clone().evidence_missed(within, gap, now) {
                         request = requests::advance(tx, missed, now).await?;
-                        learnt = true;
                     }
-                    if learnt {
-                        update_ends(tx, &request, within, now).await?;
-                    }
-                    Ok(learnt)
+                    update_ends(tx, &request, within, now).await?;
+                    Ok(())
                 })
             })
             .await

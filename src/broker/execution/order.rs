@@ -5,6 +5,7 @@ use crate::{
     domain::{
         Time,
         endpoint::Inventory,
+        facts::IndexerState,
         id::AttemptId,
         lifecycle::DispatchReport,
         permit::Order,
@@ -18,6 +19,9 @@ pub(super) struct DispatchContext<'a> {
     pub(super) connector: &'a Connector,
     /// The endpoints as the manager described them just before the claim.
     pub(super) inventory: Inventory,
+    /// Whether the indexer keeps up, asked just before the claim of what runs without people; none
+    /// where people stand for it, and then what was known when they saw it counts.
+    pub(super) indexer: Option<IndexerState>,
 }
 
 impl DispatchContext<'_> {

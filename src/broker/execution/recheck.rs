@@ -1,7 +1,9 @@
 //! Looking again before the claim: are these still the endpoints, and does policy still allow it?
 
 use crate::{
-    broker::{Broker, BrokerError, requests::evaluate::criticality},
+    broker::{
+        Broker, BrokerError, execution::order::DispatchContext, requests::evaluate::criticality,
+    },
     domain::{
         endpoint::{Candidate, EndpointId, Inventory, SkipReason},
         id::RequestId,
@@ -21,18 +23,22 @@ pub(super) enum Recheck {
 
 impl Broker {
     /// The request, and policy's answer just now, in the transaction that uses them: about the
-    /// endpoints as the manager described them just before the claim.
+    /// endpoints and the indexer as they were just before the claim.
     pub(super) async fn recheck_policy(
         &self,
         tx: &mut Tx<'_>,
         id: RequestId,
-        inventory: &Inventory,
+        ground: &DispatchContext<'_>,
     ) -> Result<(Request, Reevaluation), BrokerError> {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let mut by_now = request.clone();
+        if let Some(indexer) = &ground.indexer {
+            by_now.alert.indexer = indexer.clone();
+        }
         for target in &mut by_now.targets {
-            let known = inventory.candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
+            let candidates = &ground.inventory.candidates;
+            let known = candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
             // Where the manager's row cannot be read, what is stored counts; nothing is sent there.
             let known = known.filter(|c| !matches!(c.command, Err(SkipReason::Unreadable(_))));
             if let Some(candidate) = known {

@@ -127,6 +127,8 @@ impl Broker {
         let undo = self.undo_option(&request).await;
         let active = self.active_before(&request).await?;
         let undo_also_lifts = self.undo_also_lifts(&request).await?;
+        let alert = request.alert.shown.as_ref();
+        let alert_url = alert.and_then(|alert| self.manager(&request.manager)?.alert_url(alert));
         Ok(RequestView {
             request,
             agent,
@@ -138,6 +140,7 @@ impl Broker {
             undo,
             undo_also_lifts,
             undos,
+            alert_url,
         })
     }
 

@@ -38,6 +38,8 @@ pub struct RequestView {
     pub undo_also_lifts: Vec<RestsOn>,
     /// The requests that take it back, oldest first.
     pub undos: Vec<(RequestId, StateName)>,
+    /// Where people can look at the alert that the agent named; none where nobody knows.
+    pub alert_url: Option<String>,
 }
 
 /// Whether a person may do something.

@@ -174,11 +174,13 @@ async fn check_endpoints(
     .into())
 }
 
+/// The alert that the agent names, and whether the indexer can say what will happen.
 async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> AlertFacts {
-    match &proposal.claim.alert_id {
+    let found = match &proposal.claim.alert_id {
         Some(id) => connector.find_alert(id, &proposal.action, now).await,
         None => AlertFacts { summary: "the agent named no alert".to_owned(), ..Default::default() },
-    }
+    };
+    AlertFacts { indexer: connector.indexer_state(now).await, ..found }
 }
 
 /// The agent's request of the same key, or its open request of the same ask.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::draft::{Draft, load};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
+    connector::Connector,
     domain::{
+        Time,
         action::with_count,
         actor::Agent,
         digest::Canonical,
@@ -145,8 +147,7 @@ impl Broker {
         let mut inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
         keep_same_machines(&mut inventory, &undone);
-        let alert =
-            AlertFacts { summary: "an undo needs no alert".to_owned(), ..Default::default() };
+        let alert = no_alert(connector, now).await;
         let mut request = self.draft(&agent, &proposal, inventory, (connector.name(), alert));
         request.undoes = Some(id);
         request.asked_by = asker.clone();
@@ -201,6 +202,13 @@ const OF_UNKNOWN: &str = "On some endpoints nobody knows whether it was done. An
                           there if it was done before the undo arrives; if it was never done, the \
                           undo may block for about a second and lift that. It does not help \
                           against a command that arrives later.";
+
+/// What stands in for the alert of an undo: whether the indexer keeps up.
+async fn no_alert(connector: &Connector, now: Time) -> AlertFacts {
+    let summary = "an undo needs no alert".to_owned();
+    let indexer = connector.indexer_state(now).await;
+    AlertFacts { summary, indexer, ..AlertFacts::default() }
+}
 
 fn nothing_to_undo(why: &str) -> Refusal {
     Refusal::NothingToUndo { why: why.to_owned() }

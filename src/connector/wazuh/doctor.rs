@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::{
     Wazuh,
     api::{
-        connection::{ClockDifference, ManagerInfo, time},
+        connection::{ClockDifference, ManagerInfo},
         fields::{Fields, some_of},
     },
-    indexer::search::IndexerClient,
+    indexer::{freshness::age_text, search::IndexerClient},
 };
 use crate::{
     connector::{
@@ -35,8 +35,6 @@ const HARMLESS: &str = "group:read";
 const RIGHTS_SHOWN_MAX: usize = 12;
 /// Above this, ages and times mislead people.
 const SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
-/// Where the newest alert is older than this, alerts no longer reach the indexer.
-const ALERT_AGE_MAX: TimeDelta = TimeDelta::hours(1);
 /// How long a look at a certificate may take.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -202,27 +200,28 @@ impl Wazuh {
         findings: &mut Vec<Diagnosis>,
         now: Time,
     ) {
-        let newest = indexer.newest().await;
+        let there = self.there(now);
+        let newest = indexer.newest(there).await;
         let checks = ("indexer", "indexer certificate");
         findings.extend(reached(checks, &indexer.http, newest.as_ref().err()).await);
-        let there = now + self.manager.ahead().unwrap_or_default();
-        let newest = match newest {
-            Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => return,
-            Err(error) => return findings.push(failed("alerts", &error)),
-            Ok(newest) => newest.as_deref().and_then(time),
-        };
         let advice = "look whether the manager's alerts reach the indexer, and at alerts_index";
         findings.push(match newest {
-            None => Diagnosis::bad("alerts", "they can be read; there are none", advice),
-            Some(at) if there - at > ALERT_AGE_MAX => {
-                let hours = (there - at).num_hours();
-                let found = format!("they can be read; the newest is {hours} h old");
-                Diagnosis::bad("alerts", found, advice)
+            Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => return,
+            Err(error @ ConnectorError::Answer { status: 400, .. }) => {
+                let advice = "look at alerts_index, and whether Wazuh's index template is \
+                              installed: filebeat setup --index-management";
+                Diagnosis::bad("alerts", error.to_string(), advice)
             }
-            Some(at) => {
-                let minutes = (there - at).num_minutes().max(0);
-                let found = format!("they can be read; the newest is {minutes} min old");
-                Diagnosis::good("alerts", found)
+            Err(error) => failed("alerts", &error),
+            Ok(None) => Diagnosis::bad("alerts", "they can be read; there are none", advice),
+            Ok(Some(at)) => {
+                let age = there - at;
+                let found = format!("they can be read; the newest is {} old", age_text(age));
+                if indexer.is_stale(age) {
+                    Diagnosis::bad("alerts", found, advice)
+                } else {
+                    Diagnosis::good("alerts", found)
+                }
             }
         });
     }

@@ -2,6 +2,12 @@
 //! responses that are not ours.
 
 pub(super) mod alerts;
+pub(super) mod dashboard;
 pub(super) mod evidence;
+pub(super) mod fields;
+pub(super) mod freshness;
+mod log_line;
+mod names;
+mod refusal;
 mod rule_responses;
 pub(super) mod search;

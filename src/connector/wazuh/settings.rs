@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::scripts::is_shipped_script;
+use super::{indexer::fields::AlertFields, scripts::is_shipped_script};
 use crate::{
     clock::Clock,
     connector::http::{
@@ -119,6 +119,14 @@ pub struct IndexerSettings {
     pub alert_index: String,
     /// How long an endpoint's own alert may take to come.
     pub confirm_within: Duration,
+    /// How old its newest alert may be. Where it is older, an alert that is not there says nothing,
+    /// and nothing runs without people.
+    pub stale_after: Duration,
+    /// The fields in which an alert may name what a response acts on.
+    pub fields: AlertFields,
+    /// Where Wazuh's dashboard is, such as `https://wazuh-dashboard.example`; without it alerts are
+    /// shown without a link.
+    pub dashboard_url: Option<String>,
 }
 
 impl IndexerSettings {
@@ -126,4 +134,7 @@ impl IndexerSettings {
     pub const ALERT_INDEX: &'static str = "wazuh-alerts-*";
     /// The usual [`IndexerSettings::confirm_within`].
     pub const CONFIRM_WITHIN: Duration = Duration::from_mins(2);
+    /// The usual [`IndexerSettings::stale_after`]: a manager and its agents make alerts of their own
+    /// logins, scans and updates many times an hour.
+    pub const STALE_AFTER: Duration = Duration::from_hours(1);
 }

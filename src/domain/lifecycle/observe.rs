@@ -24,7 +24,7 @@ use crate::domain::{
     endpoint::EndpointId,
     evidence::{Sighting, Sign},
     id::RequestId,
-    request::{Outcome, Proof, Request, Target, Watch},
+    request::{NOBODY_LOOKED, Outcome, Proof, Request, Target, Watch},
 };
 
 impl Request {
@@ -77,23 +77,29 @@ impl Request {
         Some(self.moved(Change::State, Actor::System, AuditDetail::EvidenceSeen(facts)))
     }
 
-    /// The wait for evidence is over on some endpoints: the conclusion is drawn. None when it is not
-    /// over anywhere.
+    /// The wait for evidence is over on some endpoints: the conclusion is drawn. So it is where
+    /// nobody could look before and somebody can now. `gap` says why nobody can; what is not seen
+    /// then says nothing. None when there is nothing to conclude anywhere.
     pub fn evidence_missed(
         mut self,
         confirm_within: Option<TimeDelta>,
+        gap: Option<&str>,
         now: Time,
     ) -> Option<Transition> {
         let late = |target: &Target| target.watch_until.is_some_and(|until| until <= now);
-        let ids: Vec<_> =
-            self.targets.iter().filter(|t| late(t)).map(|t| t.endpoint.id.clone()).collect();
+        let again = |target: &Target| {
+            let unseen = target.outcome.as_ref().is_some_and(Outcome::nobody_looked);
+            gap.is_none() && unseen && target.watch_until.is_some()
+        };
+        let due = |target: &&Target| late(target) || again(target);
+        let ids: Vec<_> = self.targets.iter().filter(due).map(|t| t.endpoint.id.clone()).collect();
         for id in &ids {
             let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) else {
                 continue;
             };
-            target.watch_until = None;
+            target.watch_until = target.watch_until.filter(|until| *until > now);
             let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else { continue };
-            if let Some(outcome) = self.conclude(target, confirm_within) {
+            if let Some(outcome) = self.conclude(target, (confirm_within, gap), now) {
                 self.set_outcome(id, outcome, OutcomeUpdate { now, since: now, confirm_within });
             }
         }
@@ -101,14 +107,29 @@ impl Request {
             return None;
         }
         let (looked, outcomes) = (confirm_within.is_some(), self.outcomes_of(&ids));
-        let facts = EvidenceMissedFacts { looked, outcomes, state: self.state.name() };
+        let (gap, state) = (gap.map(str::to_owned), self.state.name());
+        let facts = EvidenceMissedFacts { looked, gap, outcomes, state };
         Some(self.moved(Change::State, Actor::System, AuditDetail::EvidenceMissed(facts)))
     }
 
     /// What follows for an endpoint from a wait that brought nothing; none where nothing does.
-    fn conclude(&self, target: &Target, confirm_within: Option<TimeDelta>) -> Option<Outcome> {
-        match (target.outcome.as_ref()?, confirm_within) {
-            (Outcome::Sent, Some(window)) => Some(Outcome::Unconfirmed { why: wait_text(window) }),
+    fn conclude(
+        &self,
+        target: &Target,
+        (confirm_within, gap): (Option<TimeDelta>, Option<&str>),
+        now: Time,
+    ) -> Option<Outcome> {
+        let outcome = target.outcome.as_ref()?;
+        let over = self.ends(target).is_some_and(|end| end <= now);
+        match (outcome, confirm_within) {
+            (Outcome::Sent, Some(window)) => Some(Outcome::Unconfirmed {
+                why: gap.map_or_else(|| wait_text(window), |gap| format!("{NOBODY_LOOKED}{gap}")),
+            }),
+            (Outcome::Unconfirmed { .. }, Some(window))
+                if outcome.nobody_looked() && gap.is_none() && !over =>
+            {
+                Some(Outcome::Unconfirmed { why: wait_text(window) })
+            }
             (Outcome::Sent, None) | (Outcome::Confirmed(_) | Outcome::Unconfirmed { .. }, _) => {
                 self.ends(target).map(|_| Outcome::Ended { seen: None })
             }

@@ -9,6 +9,10 @@ use crate::domain::{Time, all_variants, evidence::Evidence, id::RequestId};
 /// other, and one that hangs holds up the rest.
 const LATE_MINUTES: i64 = 60;
 
+/// How the reason of an outcome begins where nobody could look for evidence. No text from outside
+/// begins it: [`Outcome::nobody_looked`] tells by it.
+pub const NOBODY_LOOKED: &str = "nobody could look: ";
+
 /// What is known about one endpoint of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[derive(EnumDiscriminants, IntoStaticStr, VariantNames)]
@@ -37,9 +41,9 @@ pub enum Outcome {
     },
     /// It started on the endpoint.
     Confirmed(Proof),
-    /// It was sent, and the endpoint's own alert did not come.
+    /// It was sent, and the endpoint's own alert did not come, or nobody could look for it.
     Unconfirmed {
-        /// How long was waited, and for what.
+        /// How long was waited, and for what; or, after [`NOBODY_LOOKED`], why nobody could look.
         why: String,
     },
     /// Its time is over.
@@ -99,6 +103,11 @@ impl Outcome {
             | Self::Ended { .. }
             | Self::Reverted { .. } => "",
         }
+    }
+
+    /// Whether it is unconfirmed because nobody could look, not because nothing was seen.
+    pub fn nobody_looked(&self) -> bool {
+        matches!(self, Self::Unconfirmed { why } if why.starts_with(NOBODY_LOOKED))
     }
 
     /// The endpoint's own alert.

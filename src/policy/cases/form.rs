@@ -11,8 +11,8 @@ use crate::domain::{
     decision::Tally,
     endpoint::{EndpointId, Platform},
     facts::{
-        AlertFacts, EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts,
-        Verb,
+        AlertFacts, EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
+        TargetFacts, Verb,
     },
     id::PersonId,
     len_u64,
@@ -95,11 +95,36 @@ struct AlertForm {
     names_target: bool,
     level: u8,
     age_seconds: Option<u64>,
+    indexer_behind: bool,
 }
 
 impl Default for AlertForm {
     fn default() -> Self {
-        Self { found: true, names_target: true, level: 10, age_seconds: Some(60) }
+        Self {
+            found: true,
+            names_target: true,
+            level: 10,
+            age_seconds: Some(60),
+            indexer_behind: false,
+        }
+    }
+}
+
+impl AlertForm {
+    fn facts(&self) -> AlertFacts {
+        let indexer = if self.indexer_behind {
+            IndexerState::Behind("the newest document is 71 h old".to_owned())
+        } else {
+            IndexerState::Current
+        };
+        AlertFacts {
+            found: self.found,
+            names_target: self.names_target,
+            level: self.level,
+            age_seconds: self.age_seconds,
+            indexer,
+            ..AlertFacts::default()
+        }
     }
 }
 
@@ -149,13 +174,7 @@ impl ProposalForm {
                 protected: self.protected,
                 privileged: self.privileged,
             },
-            alert: AlertFacts {
-                found: self.alert.found,
-                names_target: self.alert.names_target,
-                level: self.alert.level,
-                age_seconds: self.alert.age_seconds,
-                summary: String::new(),
-            },
+            alert: self.alert.facts(),
             scope: self.scope.unwrap_or(scope),
             fleet_wide: self.fleet_wide,
             endpoints,

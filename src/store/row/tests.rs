@@ -10,7 +10,7 @@ use crate::domain::{
     digest::Digest,
     endpoint::EndpointId,
     evidence::Evidence,
-    facts::AlertFacts,
+    facts::{AlertFacts, AlertShown, IndexerState, NamedIn},
     id::RequestId,
 };
 
@@ -69,24 +69,55 @@ fn decisions() -> [(Decision, String); 3] {
     ]
 }
 
-fn alerts() -> [(AlertFacts, &'static str); 2] {
+fn alerts() -> [(AlertFacts, &'static str); 4] {
     let found = AlertFacts {
         found: true,
         names_target: true,
         level: 12,
         age_seconds: Some(61),
         summary: "sshd: \"brute\" force".to_owned(),
+        ..AlertFacts::default()
     };
     [
         (
-            found,
+            found.clone(),
             r#"{"found":true,"names_target":true,"level":12,"age_seconds":61,"summary":"sshd: \"brute\" force"}"#,
+        ),
+        (
+            AlertFacts { shown: Some(Box::new(shown())), ..found.clone() },
+            r#"{"found":true,"names_target":true,"level":12,"age_seconds":61,"summary":"sshd: \"brute\" force","shown":{"named_in":{"field":"data.srcip","value":"::ffff:203.0.113.7","goes_on":null},"log":"from 203.0.113.7","log_cut":true,"rule":"5763","groups":["sshd"],"mitre":["T1110"],"at":1790000000123456,"id":"1.1","index":"wazuh-alerts-4.x-2026.11.22","document":"AZq_1"}}"#,
+        ),
+        (
+            AlertFacts {
+                indexer: IndexerState::Behind("it is \"old\"".to_owned()),
+                ..AlertFacts::default()
+            },
+            r#"{"found":false,"names_target":false,"level":0,"age_seconds":null,"summary":"","indexer":{"behind":"it is \"old\""}}"#,
         ),
         (
             AlertFacts::default(),
             r#"{"found":false,"names_target":false,"level":0,"age_seconds":null,"summary":""}"#,
         ),
     ]
+}
+
+fn shown() -> AlertShown {
+    AlertShown {
+        named_in: Some(NamedIn {
+            field: "data.srcip".to_owned(),
+            value: "::ffff:203.0.113.7".to_owned(),
+            goes_on: None,
+        }),
+        log: Some("from 203.0.113.7".to_owned()),
+        log_cut: true,
+        rule: Some("5763".to_owned()),
+        groups: vec!["sshd".to_owned()],
+        mitre: vec!["T1110".to_owned()],
+        at: Time::from_timestamp_micros(1_790_000_000_123_456),
+        id: "1.1".to_owned(),
+        index: "wazuh-alerts-4.x-2026.11.22".to_owned(),
+        document: "AZq_1".to_owned(),
+    }
 }
 
 fn evidence() -> (Evidence, &'static str) {
@@ -156,7 +187,7 @@ fn alerts_are_stored_in_this_form() {
 
 #[test]
 fn impossible_alert_names_its_row() {
-    let [(_, found), _] = alerts();
+    let [(_, found), ..] = alerts();
     for broken in [
         "null",
         "{}",

@@ -125,12 +125,13 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             format!("found evidence{}", list(&facts.outcomes)).into()
         }
         AuditDetail::EvidenceMissed(facts) => {
-            let what = if facts.looked {
-                "looked for evidence and found none"
-            } else {
-                "did not look for evidence, because no evidence source is configured"
+            let what = match (facts.looked, &facts.gap) {
+                (true, None) => "looked for evidence and found none",
+                (true, Some(_)) => "could not look for evidence",
+                (false, _) => "did not look for evidence, because no evidence source is configured",
             };
-            format!("{what}{}", list(&facts.outcomes)).into()
+            let summary = format!("{what}{}", list(&facts.outcomes));
+            Sentence::new(summary, facts.gap.unwrap_or_default())
         }
         AuditDetail::ResponseReverted(facts) => {
             format!("sent the request that takes it back{}", list(&facts.outcomes)).into()

@@ -263,7 +263,9 @@ impl TimelineBuilder {
 
     /// An outcome that is new adds an entry.
     fn set_outcome(&mut self, at: Time, outcome: Outcome, source: Source<'_>) {
-        let known = |outcome: &Outcome| (outcome.name(), outcome.evidence().is_some());
+        let known = |outcome: &Outcome| {
+            (outcome.name(), outcome.evidence().is_some(), outcome.nobody_looked())
+        };
         if self.outcome.as_ref().map(known) == Some(known(&outcome)) {
             return;
         }

@@ -58,6 +58,9 @@ pub(super) fn outcome_text(source: Source<'_>, outcome: &Outcome) -> (String, Se
         Outcome::Confirmed(Proof::Person(_)) => {
             (format!("{} checked: it was done", source.checker()), Severity::Good)
         }
+        Outcome::Unconfirmed { .. } if outcome.nobody_looked() => {
+            ("nobody could look whether it started".to_owned(), Severity::Doubt)
+        }
         Outcome::Unconfirmed { .. } => {
             ("nothing shows that it started".to_owned(), Severity::Doubt)
         }

@@ -19,7 +19,7 @@ use crate::{
         digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
         evidence::Evidence,
-        facts::AlertFacts,
+        facts::{AlertFacts, AlertShown, IndexerState, NamedIn},
         id::{AgentId, AttemptId},
         proposal::Claim,
         request::{
@@ -116,6 +116,8 @@ pub(super) fn request(number: u128) -> Request {
             level: 10,
             age_seconds: Some(190),
             summary: "sshd: brute force trying to get access to the system".to_owned(),
+            shown: Some(Box::new(alert_shown())),
+            indexer: IndexerState::Behind(format!("the indexer answers only in part: {HOSTILE}")),
         },
         digest: Digest::ZERO,
         asked_at: at(0),
@@ -137,6 +139,26 @@ pub(super) fn request(number: u128) -> Request {
         break_glass: false,
     };
     Request { digest, votes: vec![vote], ..asked }
+}
+
+/// What the indexer said of the alert: all of it from outside.
+pub(super) fn alert_shown() -> AlertShown {
+    AlertShown {
+        named_in: Some(NamedIn {
+            field: "data.srcip".to_owned(),
+            value: "::ffff:203.0.113.9".to_owned(),
+            goes_on: None,
+        }),
+        log: Some(format!("sshd[2211]: Failed password for root from 203.0.113.9 {HOSTILE}")),
+        log_cut: true,
+        rule: Some("5763".to_owned()),
+        groups: vec!["sshd".to_owned(), HOSTILE.to_owned()],
+        mitre: vec!["T1110".to_owned(), HOSTILE.to_owned()],
+        at: Some(at(-3)),
+        id: "1795343.4432".to_owned(),
+        index: "wazuh-alerts-4.x-2026.11.22".to_owned(),
+        document: format!("AZq1 {HOSTILE}"),
+    }
 }
 
 pub(super) fn decision() -> Decision {

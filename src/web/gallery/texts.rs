@@ -15,7 +15,8 @@ use self::{
     hostile_texts::{corpus, near_misses},
     visible_checks::{Distinct, assert_clean_page, seen},
 };
-use super::{Permission, RequestsPage, id, layout, request, request_page};
+use super::{Permission, RequestsPage, id, layout, made_up, request, request_page};
+use crate::domain::facts::{AlertShown, IndexerState, NamedIn};
 
 /// A place on a page that takes text from outside.
 type Place = fn(&str) -> String;
@@ -40,6 +41,34 @@ fn name_of_a_group(text: &str) -> String {
     request_page(request, Permission::Now, id(2)).render().unwrap()
 }
 
+fn alert(change: impl FnOnce(&mut AlertShown)) -> String {
+    let mut request = request(1);
+    let mut shown = made_up::alert_shown();
+    change(&mut shown);
+    request.alert.shown = Some(Box::new(shown));
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
+fn log_line(text: &str) -> String {
+    alert(|shown| shown.log = Some(text.to_owned()))
+}
+
+fn group_of_a_rule(text: &str) -> String {
+    alert(|shown| shown.groups = vec![text.to_owned()])
+}
+
+fn name_that_goes_on(text: &str) -> String {
+    let goes_on = Some(text.to_owned());
+    let named = NamedIn { field: "data.srcip".to_owned(), value: text.to_owned(), goes_on };
+    alert(|shown| shown.named_in = Some(named))
+}
+
+fn state_of_the_indexer(text: &str) -> String {
+    let mut request = request(1);
+    request.alert.indexer = IndexerState::Behind(text.to_owned());
+    request_page(request, Permission::Now, id(2)).render().unwrap()
+}
+
 fn comment(text: &str) -> String {
     let mut request = request(1);
     text.clone_into(&mut request.votes[0].comment);
@@ -52,7 +81,11 @@ fn filter(text: &str) -> String {
     RequestsPage::new(layout, asked, Vec::new()).render().unwrap()
 }
 
-const PLACES: [(&str, Place); 5] = [
+const PLACES: [(&str, Place); 9] = [
+    ("the alert's log line", log_line),
+    ("a group of the alert's rule", group_of_a_rule),
+    ("a name that goes on in the log", name_that_goes_on),
+    ("what the indexer says", state_of_the_indexer),
     ("the reason", reason),
     ("the name of an endpoint", name_of_an_endpoint),
     ("the name of a group", name_of_a_group),

@@ -1,5 +1,7 @@
 //! One endpoint on a request's page: what is known of it in plain words, and its timeline.
 
+use chrono::TimeDelta;
+
 use super::shown::{Shown, needs_attention};
 use crate::{
     domain::{
@@ -11,6 +13,9 @@ use crate::{
 
 /// Up to this many endpoints are shown with their timelines open.
 const OPEN_MAX: usize = 3;
+
+/// A conclusion that is so late was not drawn because the indexer could not be asked.
+const OVERDUE: TimeDelta = TimeDelta::minutes(1);
 
 /// An endpoint that takes part.
 #[derive(Debug)]
@@ -50,7 +55,7 @@ pub(in crate::web) fn endpoint_rows<'a>(
 ) -> Vec<EndpointRow<'a>> {
     let few = request.targets.len() <= OPEN_MAX;
     let part = |(target, timeline): (&'a Target, &'a EndpointTimeline)| {
-        let (word, means) = known(request, target);
+        let (word, means) = known(request, target, now);
         let ends = request.ends(target).filter(|_| target.outcome.as_ref().is_some_and(stands));
         let until = ends.map(|at| Countdown { at, left: request::time_left(at, now) });
         let open = few || needs_attention(target) || target.doubt.is_some();
@@ -76,12 +81,16 @@ fn stands(outcome: &Outcome) -> bool {
 }
 
 /// What is known of an endpoint: a word, and a sentence that claims no more than is known.
-fn known(request: &Request, target: &Target) -> (&'static str, &'static str) {
+fn known(request: &Request, target: &Target, now: Time) -> (&'static str, &'static str) {
     let Some(outcome) = &target.outcome else { return ("", "") };
     match outcome {
         Outcome::Sent if target.watch_until == request.ends(target) => {
             ("sent", "not checked: no indexer is configured")
         }
+        Outcome::Sent if target.watch_until.is_some_and(|until| until + OVERDUE < now) => (
+            "sent",
+            "nobody could look for the endpoint's own alert so far: the indexer does not answer",
+        ),
         Outcome::Sent => ("sent", "waiting for the endpoint's own alert"),
         Outcome::Refused { code: Some(_), .. } => ("refused by the manager", ""),
         Outcome::Refused { code: None, .. } => ("not done", "a person checked"),
@@ -91,6 +100,9 @@ fn known(request: &Request, target: &Target) -> (&'static str, &'static str) {
             ("confirmed", "the script started on this endpoint; whether it worked is not known")
         }
         Outcome::Confirmed(Proof::Person(_)) => ("confirmed", "a person checked: it was done"),
+        Outcome::Unconfirmed { .. } if outcome.nobody_looked() => {
+            ("unconfirmed", "sent, but nobody could look whether it started")
+        }
         Outcome::Unconfirmed { .. } => ("unconfirmed", "sent, but nothing shows that it started"),
         Outcome::Ended { seen: Some(_) } => {
             ("ended (seen)", "the endpoint started to take it back")

@@ -8,6 +8,7 @@ use axum::{
 };
 
 use super::{
+    alert::{AlertName, level_text},
     already_active::{ActiveGroup, groups},
     shown::{Shown, ShownQuery},
 };
@@ -25,7 +26,7 @@ use crate::{
         endpoint::Platform,
         facts::Verb,
         id::{PersonId, RequestId},
-        request::{State as RequestState, StateName, Vote},
+        request::{NOBODY_LOOKED, Outcome, State as RequestState, StateName, Vote},
     },
     text::{
         audit::{AuditText, EventText, describe},
@@ -277,6 +278,13 @@ impl RequestPage {
         request::outcomes(&self.view.request.outcome_counts())
     }
 
+    /// Why nobody could look, on the first such endpoint.
+    fn unlooked(&self) -> Option<&str> {
+        let outcomes = self.view.request.targets.iter().filter_map(|t| t.outcome.as_ref());
+        let why = |outcome: &'_ Outcome| outcome.nobody_looked();
+        outcomes.filter(|outcome| why(outcome)).find_map(|o| o.detail().strip_prefix(NOBODY_LOOKED))
+    }
+
     pub(in crate::web) fn mine(&self) -> Option<&Vote> {
         self.view.request.votes.iter().find(|vote| vote.person.id == self.viewer.id)
     }
@@ -287,6 +295,10 @@ impl RequestPage {
             (self.view.request.digest.to_string(), self.view.request.digest.prefix());
         let rest = all.strip_prefix(&prefix).unwrap_or_default().to_owned();
         (prefix, rest)
+    }
+
+    fn alert_level(&self) -> String {
+        level_text(&self.view.request.alert)
     }
 
     fn alert_age(&self) -> Option<String> {

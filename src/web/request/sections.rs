@@ -69,12 +69,15 @@ impl RequestPage {
         shown.filter(|target| needs_attention(target)).collect()
     }
 
-    /// How many of them are unknown, and how many unconfirmed.
-    pub(super) fn attention_counts(&self) -> (usize, usize) {
+    /// How many of them are unknown, how many were not seen to start, and on how many nobody could
+    /// look.
+    pub(super) fn attention_counts(&self) -> (usize, usize, usize) {
         let loud = self.needing_attention();
         let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
+        let unlooked = |t: &&&Target| t.outcome.as_ref().is_some_and(Outcome::nobody_looked);
         let unknown = loud.iter().filter(unknown).count();
-        (unknown, loud.len() - unknown)
+        let unlooked = loud.iter().filter(unlooked).count();
+        (unknown, loud.len() - unknown - unlooked, unlooked)
     }
 
     /// How many were left out, by the reason: "12 not active, 3 no command".

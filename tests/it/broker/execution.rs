@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod held;
+mod indexer_behind;
 mod multiple_managers;
 mod observe;
 mod races;

@@ -68,6 +68,17 @@ fn invalid_configuration_names_key_value_and_fix() {
             vec!["!a/b", "block_ip.linux"],
         ),
         ("[server]", "[sever]", vec!["sever"]),
+        (
+            "[criticality]",
+            "[alert_fields.accounts]\n\"data.who\" = \"address\"\n[criticality]",
+            vec!["alert_fields.accounts.\"data.who\"", "address", "name, windows, cloud, ignored"],
+        ),
+        (
+            "[criticality]",
+            "[alert_fields.addresses]\n\"data..ip\" = \"address\"\n[criticality]",
+            vec!["alert_fields.addresses", "data..ip", "data.srcip"],
+        ),
+        ("[criticality]", "[alert_fields.hosts]\n[criticality]", vec!["hosts", "addresses"]),
         ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
     ] {

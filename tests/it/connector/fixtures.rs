@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use countersign::{
     clock::Clock,
     connector::{
-        Connector, CorrelationTag, DispatchResult, DispatchTurn, IndexerSettings, Secret, Tls,
-        WazuhSettings,
+        AlertFields, Connector, CorrelationTag, DispatchResult, DispatchTurn, IndexerSettings,
+        Secret, Tls, WazuhSettings,
     },
     domain::{
         Time,
@@ -82,6 +82,9 @@ pub(crate) fn settings(url: &str) -> WazuhSettings {
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            stale_after: IndexerSettings::STALE_AFTER,
+            fields: AlertFields::shipped(),
+            dashboard_url: None,
         }),
         clock: Clock::manual(now()),
     }

@@ -11,8 +11,8 @@ use countersign::{
         Time,
         action::{Action, Term},
         endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
-        evidence::{Evidence, RuleResponses, Sighting, Sign, Watched},
-        facts::AlertFacts,
+        evidence::{Evidence, Observation, RuleResponses, Sighting, Sign, Watched},
+        facts::{AlertFacts, AlertShown, IndexerState},
         lifecycle::DispatchReport,
         permit::ExecutionPermit,
         request::Outcome,
@@ -119,7 +119,7 @@ impl Driver for InMemory {
         &'a self,
         watched: &'a [Watched],
         now: Time,
-    ) -> BoxFuture<'a, Result<Vec<Sighting>, ConnectorError>> {
+    ) -> BoxFuture<'a, Result<Observation, ConnectorError>> {
         let evidence = |at| Evidence {
             index: "memory".to_owned(),
             alert: "1".to_owned(),
@@ -134,7 +134,8 @@ impl Driver for InMemory {
             evidence: evidence(now),
             doubt: None,
         };
-        ready(Ok(watched.iter().map(sighting).collect()))
+        let sightings = watched.iter().map(sighting).collect();
+        ready(Ok(Observation { sightings, gap: None }))
     }
 
     fn rule_responses(
@@ -147,6 +148,14 @@ impl Driver for InMemory {
 
     fn find_alert<'a>(&'a self, _: &'a str, _: &'a Action, _: Time) -> BoxFuture<'a, AlertFacts> {
         ready(AlertFacts::default())
+    }
+
+    fn indexer_state(&self, _: Time) -> BoxFuture<'_, IndexerState> {
+        ready(IndexerState::Current)
+    }
+
+    fn alert_url(&self, _: &AlertShown) -> Option<String> {
+        None
     }
 
     fn probe(&self, _: Time) -> BoxFuture<'_, Result<String, ConnectorError>> {
@@ -177,7 +186,7 @@ async fn second_manager_kind_fits_in_one_file() {
     let mark = mark();
     let (request, attempt, digest) = (mark.request, mark.attempt, mark.digest);
     let watched = Watched { request, attempt, digest, endpoints: ids(&["001"]), since: now() };
-    assert_eq!(connector.observe(&[watched], now()).await.unwrap().len(), 1);
+    assert_eq!(connector.observe(&[watched], now()).await.unwrap().sightings.len(), 1);
     assert_eq!(connector.probe(now()).await.unwrap(), "memory 1");
     assert_eq!(connector.diagnose(now()).await.len(), 1);
 }

@@ -178,3 +178,28 @@ async fn own_host_names_are_resolved_after_first_call() {
     let loopback = connector.own_addresses();
     assert!(!loopback.is_empty() && loopback.iter().all(IpAddr::is_loopback), "{loopback:?}");
 }
+
+#[test]
+fn dashboard_address_must_be_http_without_user_or_query() {
+    let dashboard = |url: &str| {
+        wrong(|settings| {
+            settings.indexer.as_mut().unwrap().dashboard_url = Some(url.to_owned());
+        })
+    };
+    for url in ["", "dashboard.example", "javascript:alert(1)", "ftp://a", "data:text/html,x"] {
+        let (key, said) = dashboard(url);
+        assert_eq!(key, "manager.lab.indexer.dashboard_url");
+        assert!(said.contains("such as https://wazuh-dashboard.example"), "{said}");
+        assert!(said.contains(&format!("`{url}`")), "{said}");
+    }
+    for url in ["https://a/?x=1", "https://a/#/x"] {
+        assert!(dashboard(url).1.contains("it ends with the path"), "{url}");
+    }
+    let (_, said) = dashboard("https://ann:hunter2@a");
+    assert!(!said.contains("hunter2"), "{said}");
+    for url in ["https://dashboard.example", "http://10.0.0.5:5601/wazuh/"] {
+        let mut settings = settings("http://127.0.0.1:1");
+        settings.indexer.as_mut().unwrap().dashboard_url = Some(url.to_owned());
+        assert!(Connector::wazuh(settings).is_ok(), "{url}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The driver for Wazuh.
 
+mod alert_names;
 mod alerts;
 mod command_names;
 mod dispatch;
@@ -7,6 +8,7 @@ mod doctor;
 mod endings;
 mod endpoint_rules;
 mod evidence;
+mod freshness;
 mod inventory;
 mod login;
 mod malformed_answers;

@@ -12,7 +12,7 @@ use countersign::{
     app::{AppParts, Running},
     broker::{Settings, admin::policies::load_and_test},
     clock::Clock,
-    connector::{Channel, Connector},
+    connector::{Channel, Connector, IndexerSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
     policy::Engine,
     store::Store,
@@ -32,6 +32,7 @@ pub(crate) struct WorldBuilder {
     settings: Settings,
     policies: Policies,
     indexer: bool,
+    indexer_change: fn(&mut IndexerSettings),
     manager: &'static str,
     pub(super) second_manager: Option<&'static str>,
     undo_commands: BTreeMap<(ActionKind, Platform), String>,
@@ -64,6 +65,7 @@ impl Default for WorldBuilder {
             settings: settings(),
             policies: Policies::Shipped,
             indexer: true,
+            indexer_change: |_| {},
             manager: "test",
             second_manager: None,
             undo_commands: BTreeMap::new(),
@@ -101,6 +103,11 @@ impl WorldBuilder {
 
     pub(crate) fn without_indexer(self) -> Self {
         Self { indexer: false, ..self }
+    }
+
+    /// Changes how alerts are looked up.
+    pub(crate) fn with_indexer(self, change: fn(&mut IndexerSettings)) -> Self {
+        Self { indexer_change: change, ..self }
     }
 
     /// Names the manager, which is otherwise called `test`.
@@ -209,6 +216,9 @@ impl WorldBuilder {
         let mut settings = connector(name, url, self.indexer);
         settings.undo_commands.clone_from(&self.undo_commands);
         settings.clock = clock.clone();
+        if let Some(indexer) = &mut settings.indexer {
+            (self.indexer_change)(indexer);
+        }
         Connector::wazuh(settings).unwrap()
     }
 }

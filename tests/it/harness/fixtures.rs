@@ -11,7 +11,7 @@ use std::{
 use countersign::{
     broker::{AgentLimits, BusinessHours, Settings},
     clock::Clock,
-    connector::{IndexerSettings, Secret, Tls, WazuhSettings},
+    connector::{AlertFields, IndexerSettings, Secret, Tls, WazuhSettings},
     domain::public_url::PublicUrl,
 };
 
@@ -94,6 +94,9 @@ pub(crate) fn connector(name: &str, url: &str, indexer: bool) -> WazuhSettings {
             tls: Tls::Plain,
             alert_index: IndexerSettings::ALERT_INDEX.to_owned(),
             confirm_within: IndexerSettings::CONFIRM_WITHIN,
+            stale_after: IndexerSettings::STALE_AFTER,
+            fields: AlertFields::shipped(),
+            dashboard_url: None,
         }),
         clock: Clock::manual(Clock::system().now()),
     }

@@ -7,7 +7,10 @@ use countersign::{
         action::Term,
         actor::{Agent, Person, Role},
         decision::{Decision, Verdict},
-        facts::{AlertFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts, Verb},
+        facts::{
+            AlertFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
+            TargetFacts, Verb,
+        },
         id::{AgentId, RequestId},
     },
     policy::Engine,
@@ -65,8 +68,8 @@ fn vary(
 ) -> Vec<(String, PolicyQuestion)> {
     let mut all = Vec::new();
     for (term, seconds) in [("10 min", Term::Seconds(600)), ("permanent", Term::Permanent)] {
-        for (found, alert) in [("alert", asked.alert.clone()), ("no alert", AlertFacts::default())]
-        {
+        let none = AlertFacts { indexer: IndexerState::Current, ..AlertFacts::default() };
+        for (found, alert) in [("alert", asked.alert.clone()), ("no alert", none)] {
             for &scope in scopes {
                 for &criticality in criticalities {
                     let varied = PolicyQuestion {

@@ -111,7 +111,7 @@ impl Journey {
 
     fn late(&mut self, at: i64) {
         let request = self.request.clone();
-        self.go(request.evidence_missed(Some(WINDOW), minute(at)).unwrap());
+        self.go(request.evidence_missed(Some(WINDOW), None, minute(at)).unwrap());
     }
 
     fn stories(&self) -> Vec<EndpointTimeline> {

@@ -1,5 +1,6 @@
 //! The page of one request and its forms.
 
+mod alert;
 mod approve_identical;
 mod break_glass;
 mod comment;

@@ -263,6 +263,8 @@ pub(crate) enum Refusal {
     Rights,
     /// The simulator does not understand the query.
     Query(String),
+    /// Every shard of this index fails, for this reason.
+    Shards { index: String, reason: String },
     /// The call was one to the manager's API on the same path.
     Manager(Problem),
 }
@@ -288,7 +290,27 @@ impl IntoResponse for Refusal {
             }
             Self::Query(reason) => {
                 let cause = json!({"type": "parsing_exception", "reason": reason});
-                let body = json!({"error": cause, "status": 400});
+                let mut error = cause.clone();
+                if let Some(fields) = error.as_object_mut() {
+                    fields.insert("root_cause".to_owned(), json!([cause]));
+                }
+                let body = json!({"error": error, "status": 400});
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            }
+            Self::Shards { index, reason } => {
+                let cause = json!({"type": "illegal_argument_exception", "reason": reason});
+                let body = json!({
+                    "error": {
+                        "root_cause": [cause],
+                        "type": "search_phase_execution_exception",
+                        "reason": "all shards failed",
+                        "phase": "query",
+                        "grouped": true,
+                        "failed_shards": [{"shard": 0, "index": index, "reason": cause}],
+                        "caused_by": cause,
+                    },
+                    "status": 400,
+                });
                 (StatusCode::BAD_REQUEST, Json(body)).into_response()
             }
             Self::Manager(problem) => problem.into_response(),

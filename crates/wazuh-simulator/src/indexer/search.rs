@@ -65,6 +65,22 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// Fails as an index without a template does, where fields are text, which cannot be sorted by.
+    pub(crate) fn sorts_by_keyword(&self, index: &str) -> Result<(), Refusal> {
+        let Some(key) = self.order.iter().find(|key| !key.field.starts_with('_')) else {
+            return Ok(());
+        };
+        let reason = format!(
+            "Text fields are not optimised for operations that require per-document field data \
+             like aggregations and sorting, so these operations are disabled by default. Please \
+             use a keyword field instead. Alternatively, set fielddata=true on [{}] in order to \
+             load field data by uninverting the inverted index. Note that this can use \
+             significant memory.",
+            key.field
+        );
+        Err(Refusal::Shards { index: index.to_owned(), reason })
+    }
+
     /// The number of matching alerts, and the hits on this page.
     pub(crate) fn run(
         &self,

@@ -130,6 +130,8 @@ async fn sabotage(
         | Fault::LeaveOut(..)
         | Fault::EveryAgent(_)
         | Fault::Strangers(_)
+        | Fault::ShardsFail(_)
+        | Fault::SearchTimesOut
         | Fault::NodeFails { .. } => {
             // These take effect inside the work.
             request.extensions_mut().insert(fault);

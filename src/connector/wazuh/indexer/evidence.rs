@@ -20,7 +20,7 @@ use crate::{
     },
     domain::{
         Time,
-        evidence::{Evidence, Sighting, Sign, Watched},
+        evidence::{Evidence, Observation, Sighting, Sign, Watched},
     },
 };
 
@@ -29,6 +29,20 @@ const MARKS_MAX: usize = 100;
 /// Alerts in one page, and pages in one search: 100 marks of 50 endpoints, begun and ended.
 const PAGE: usize = 1000;
 const PAGES_MAX: usize = 10;
+/// Alerts in one page where each carries its log line, which may have 64 KiB.
+const DOUBTS_PAGE: usize = 200;
+/// What is read of an alert that shows a start or an end.
+const STARTED_FIELDS: [&str; 7] = [
+    "id",
+    "timestamp",
+    "rule.id",
+    "agent.id",
+    "data.command",
+    "data.parameters.extra_args",
+    "data.parameters.program",
+];
+/// What is read of an alert that may speak against one.
+const DOUBT_FIELDS: [&str; 5] = ["id", "timestamp", "rule.id", "agent.id", "full_log"];
 /// What two clocks may still differ by after they were compared.
 pub(super) const SLACK: TimeDelta = TimeDelta::seconds(60);
 /// How long after its start a script may say that it failed.
@@ -57,24 +71,37 @@ impl Wazuh {
         &self,
         watched: &[Watched],
         now: Time,
-    ) -> Result<Vec<Sighting>, ConnectorError> {
-        let Some(indexer) = &self.indexer else { return Ok(Vec::new()) };
+    ) -> Result<Observation, ConnectorError> {
+        let Some(indexer) = &self.indexer else { return Ok(Observation::default()) };
         if watched.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Observation::default());
         }
         // A manager that does not answer has the clock that it had, or else ours.
         let asked = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
         let _clock_is_fresh = asked.is_ok();
         let clock = IndexerClock { ahead: self.manager.ahead().unwrap_or_default(), now };
-        let mut found = Vec::new();
+        let (mut found, mut gap) = (Vec::new(), None);
         for watched in watched.chunks(MARKS_MAX) {
-            found.extend(indexer.started_and_ended(watched, clock).await?);
+            let (more, part) = indexer.started_and_ended(watched, clock).await?;
+            found.extend(more);
+            gap = gap.or(part);
         }
         indexer.doubt(&mut found, clock).await?;
         let mut sightings: Vec<_> = found.into_iter().map(|found| found.sighting).collect();
         sightings.sort_by_key(|sighting| sighting.evidence.at);
-        Ok(sightings)
+        if gap.is_none() && is_any_unseen(watched, &sightings) {
+            gap = indexer.state(self.there(now)).await.behind().map(str::to_owned);
+        }
+        Ok(Observation { sightings, gap })
     }
+}
+
+/// Whether nothing at all was seen of some call on some endpoint.
+fn is_any_unseen(watched: &[Watched], sightings: &[Sighting]) -> bool {
+    let seen: HashSet<_> = sightings.iter().map(|seen| (seen.attempt, &seen.endpoint)).collect();
+    let unseen =
+        |call: &Watched| call.endpoints.iter().any(|id| !seen.contains(&(call.attempt, id)));
+    watched.iter().any(unseen)
 }
 
 /// The two clocks.
@@ -102,9 +129,11 @@ impl IndexerClient {
         &self,
         watched: &[Watched],
         clock: IndexerClock,
-    ) -> Result<Vec<FoundEvidence>, ConnectorError> {
+    ) -> Result<(Vec<FoundEvidence>, Option<String>), ConnectorError> {
         let marks: BTreeMap<String, &Watched> = watched.iter().map(|w| (tag(w), w)).collect();
-        let Some(since) = watched.iter().map(|w| w.since).min() else { return Ok(Vec::new()) };
+        let Some(since) = watched.iter().map(|w| w.since).min() else {
+            return Ok((Vec::new(), None));
+        };
         let rules: Vec<_> = STARTED.iter().chain(&ENDED).chain([&OTHER_SCRIPT]).collect();
         let filter = json!([
             { "terms": { "data.parameters.extra_args": marks.keys().collect::<Vec<_>>() } },
@@ -113,7 +142,8 @@ impl IndexerClient {
         ]);
         let mut counted = HashSet::new();
         let mut found = Vec::new();
-        for hit in self.pages(&filter).await? {
+        let (hits, gap) = self.pages(&filter, &STARTED_FIELDS, PAGE).await?;
+        for hit in hits {
             let of_mark = extra_args(&hit.source).into_iter().find_map(|arg| marks.get(arg));
             let Some(one) = of_mark.and_then(|watched| sighted(watched, &hit, clock)) else {
                 continue;
@@ -123,7 +153,7 @@ impl IndexerClient {
                 found.push(one);
             }
         }
-        Ok(found)
+        Ok((found, gap))
     }
 
     /// Looks for what speaks against those that just started.
@@ -145,7 +175,9 @@ impl IndexerClient {
                 "gte": clock.theirs(first), "lte": clock.theirs(last + DOUBT_WITHIN),
             } } },
         ]);
-        for hit in self.pages(&filter).await? {
+        let (hits, _a_doubt_may_be_missing) =
+            self.pages(&filter, &DOUBT_FIELDS, DOUBTS_PAGE).await?;
+        for hit in hits {
             let Some(at) = clock.ours(&hit.source) else { continue };
             for found in &mut started {
                 let FoundEvidence { sighting, program } = &mut **found;
@@ -160,28 +192,31 @@ impl IndexerClient {
         Ok(())
     }
 
-    /// All pages of a search, the oldest alert first.
-    async fn pages(&self, filter: &Value) -> Result<Vec<Hit>, ConnectorError> {
+    /// All pages of a search, the oldest alert first, and why some of it may be missing.
+    async fn pages(
+        &self,
+        filter: &Value,
+        fields: &[&str],
+        size: usize,
+    ) -> Result<(Vec<Hit>, Option<String>), ConnectorError> {
         let mut query = json!({
-            "size": PAGE,
-            "_source": [
-                "id", "timestamp", "rule.id", "agent.id", "full_log", "data.command",
-                "data.parameters.extra_args", "data.parameters.program",
-            ],
+            "size": size,
+            "_source": fields,
             "query": { "bool": { "filter": filter } },
             "sort": [{ "timestamp": { "order": "asc" } }, { "id": { "order": "asc" } }],
         });
-        let mut all = Vec::new();
+        let (mut all, mut gap) = (Vec::new(), None);
         for _ in 0..PAGES_MAX {
-            let hits = self.search(&query).await?;
-            let (full, next) = (hits.len() >= PAGE, hits.last().map(|hit| hit.sort.clone()));
-            all.extend(hits);
-            match (next.filter(Value::is_array), query.as_object_mut()) {
+            let page = self.search(&query).await?;
+            let full = page.count >= size;
+            all.extend(page.hits);
+            gap = gap.or(page.gap.map(|gap| format!("the indexer {gap}")));
+            match (page.end.filter(Value::is_array), query.as_object_mut()) {
                 (Some(next), Some(query)) if full => query.insert("search_after".to_owned(), next),
                 _ => break,
             };
         }
-        Ok(all)
+        Ok((all, gap))
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     evidence::{ENDED, IndexerClock, OTHER_SCRIPT, SLACK, STARTED, extra_args},
-    search::{IndexerClient, text},
+    search::{IndexerClient, Page, text},
 };
 use crate::{
     connector::{
@@ -77,10 +77,12 @@ impl IndexerClient {
             } },
             "sort": [{ "timestamp": { "order": "asc" } }, { "id": { "order": "asc" } }],
         });
-        let hits = self.search(&query).await?;
+        let Page { hits, count, gap, .. } = self.search(&query).await?;
+        // What is missing in a part may be older than what it holds: it is searched again.
         let newest = hits.iter().filter_map(|hit| clock.ours(&hit.source)).max();
+        let newest = newest.filter(|_| gap.is_none());
         // More than one search holds: the next one goes on where this one ended, so that it ends.
-        let back = if hits.len() < ALERTS_MAX { LATE } else { TimeDelta::zero() };
+        let back = if count < ALERTS_MAX { LATE } else { TimeDelta::zero() };
         let found = hits.iter().filter_map(|hit| rule_response(&hit.source, clock)).collect();
         Ok(RuleResponses { found, read_until: newest.map(|newest| newest - back) })
     }

@@ -130,6 +130,9 @@ pub struct OutcomesFacts {
 pub struct EvidenceMissedFacts {
     /// Whether an evidence source was configured.
     pub looked: bool,
+    /// Why it could not be searched; none where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
     /// The outcomes that follow.
     pub outcomes: Vec<EndpointOutcome>,
     /// The state, which stays as it was.

@@ -247,6 +247,12 @@ async fn missing_empty_or_forbidden_indexer_is_reported() {
 }
 
 #[tokio::test]
+async fn missing_index_template_is_reported_in_opensearch_words() {
+    let findings = examine(Settings { index_template: false, ..sound() }).await;
+    assert_bad(&findings, "alerts", "all shards failed: Text fields are not", "index template");
+}
+
+#[tokio::test]
 async fn certificate_trust_is_reported() {
     let authority = Authority::issue("wazuh.com", |_| {});
     let tap = authority.honest_manager().await;

@@ -39,7 +39,7 @@ fn watched(named: &[&str]) -> Watched {
 }
 
 async fn observe(lab: &Lab, named: &[&str]) -> Vec<Sighting> {
-    lab.connector.observe(&[watched(named)], now()).await.unwrap()
+    lab.connector.observe(&[watched(named)], now()).await.unwrap().sightings
 }
 
 fn seen(sightings: &[Sighting]) -> Vec<(String, Sign)> {
@@ -74,7 +74,7 @@ async fn seen_in(alerts: &[Value]) -> Vec<Sighting> {
     let hits: Vec<_> = alerts.iter().map(hit).collect();
     let body = json!({"hits": {"hits": hits}}).to_string();
     let tap = Tap::start(always(200, &body)).await;
-    connector(&tap.url()).observe(&[watched(&["001"])], now()).await.unwrap()
+    connector(&tap.url()).observe(&[watched(&["001"])], now()).await.unwrap().sightings
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn endpoints_own_alert_shows_response_ended() {
         .await;
     lab.connector.probe(now()).await.unwrap();
     lab.sim.advance(Duration::from_secs(10));
-    let sightings = lab.connector.observe(&[watched(&["001"])], later(10)).await.unwrap();
+    let sightings = lab.connector.observe(&[watched(&["001"])], later(10)).await.unwrap().sightings;
     let both = [("001".to_owned(), Sign::Started), ("001".to_owned(), Sign::Ended)];
     assert_eq!(seen(&sightings), both);
     assert_eq!(sightings[1].evidence.rule, "652");
@@ -191,7 +191,7 @@ async fn alert_before_call_is_ignored_despite_clock_difference() {
     lab.send(&["001"]).await;
     let mut later_call = watched(&["001"]);
     later_call.since = later(100);
-    assert_eq!(lab.connector.observe(&[later_call], later(0)).await.unwrap(), []);
+    assert_eq!(lab.connector.observe(&[later_call], later(0)).await.unwrap().sightings, []);
 }
 
 #[tokio::test]
@@ -288,10 +288,6 @@ async fn failing_indexer_is_an_error() {
         lab.sim.misbehave_on(Calls::Search, fault.clone(), Times::Once);
         lab.connector.observe(&one, now()).await.unwrap_err();
     }
-    let partial = r#"{"timed_out": false, "_shards": {"failed": 1}, "hits": {"hits": []}}"#;
-    let tap = Tap::start(always(200, partial)).await;
-    let error = connector(&tap.url()).observe(&one, now()).await.unwrap_err();
-    assert!(error.to_string().contains("a part of its alerts"), "{error}");
     assert_eq!(observe(&lab, &["001"]).await.len(), 1);
 }
 
@@ -304,5 +300,5 @@ async fn evidence_is_found_while_manager_is_down() {
     elsewhere.indexer.as_mut().unwrap().url = url;
     let orphan = Connector::wazuh(elsewhere).unwrap();
     // Nobody knows its clock, which is months ahead: nothing is believed.
-    assert_eq!(orphan.observe(&[watched(&["001"])], now()).await.unwrap(), []);
+    assert_eq!(orphan.observe(&[watched(&["001"])], now()).await.unwrap().sightings, []);
 }

@@ -40,8 +40,8 @@ async fn all_of(calls: Calls, fault: Fault) -> (Lab, Vec<String>) {
     let (request, attempt) = (mark.request, mark.attempt);
     let watched =
         Watched { request, attempt, digest: mark.digest, endpoints: ids(&["001"]), since: now() };
-    if let Ok(sightings) = lab.connector.observe(&[watched], now()).await {
-        assert_eq!(sightings, [], "nothing was done, so nothing is confirmed");
+    if let Ok(seen) = lab.connector.observe(&[watched], now()).await {
+        assert_eq!(seen.sightings, [], "nothing was done, so nothing is confirmed");
     }
     let alert = lab.connector.find_alert("a.1", &block("203.0.113.7"), now()).await;
     assert!(!alert.found);

@@ -113,8 +113,8 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
     [
         looked(Sign::Started),
         looked(Sign::Ended),
-        request.clone().evidence_missed(Some(WINDOW), minute(ENDS)),
-        request.clone().evidence_missed(None, minute(ENDS)),
+        request.clone().evidence_missed(Some(WINDOW), None, minute(ENDS)),
+        request.clone().evidence_missed(None, None, minute(ENDS)),
         request.clone().reverted(undo(), &ids, Some(WINDOW), minute(6)),
         resolve(Finding::Done),
         resolve(Finding::NotDone),
@@ -192,17 +192,48 @@ fn start_and_end_seen_together_count_as_ended() {
 fn missing_evidence_is_unconfirmed_only_after_the_window() {
     let request = settled(true);
     let early = minute(SENT) + WINDOW - TimeDelta::seconds(1);
-    assert_eq!(request.clone().evidence_missed(Some(WINDOW), early), None);
-    let after = request.evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
+    assert_eq!(request.clone().evidence_missed(Some(WINDOW), None, early), None);
+    let after = request.evidence_missed(Some(WINDOW), None, minute(SENT) + WINDOW).unwrap();
     let Outcome::Unconfirmed { why } = outcome(after.request(), "001") else { panic!() };
     assert_eq!(why, "the endpoint's own alert did not come within 2 minutes");
 }
 
 #[test]
+fn gap_means_that_nobody_could_look() {
+    let (gap, over) = (Some("the newest document is 71 h old"), minute(SENT) + WINDOW);
+    let missed = settled(true).evidence_missed(Some(WINDOW), gap, over).unwrap();
+    assert_eq!(stored(missed.event())["gap"], "the newest document is 71 h old");
+    let request = missed.into_request();
+    let why = |request: &Request| outcome(request, "001").detail().to_owned();
+    assert!(outcome(&request, "001").nobody_looked());
+    assert_eq!(why(&request), "nobody could look: the newest document is 71 h old");
+    assert_eq!(request.clone().evidence_missed(Some(WINDOW), gap, over), None, "it is known");
+    let looked = request.evidence_missed(Some(WINDOW), None, over).unwrap();
+    assert!(stored(looked.event())["gap"].is_null());
+    let request = looked.into_request();
+    assert_eq!(why(&request), "the endpoint's own alert did not come within 2 minutes");
+    assert_eq!(request.evidence_missed(Some(WINDOW), None, over), None);
+}
+
+#[test]
+fn time_that_is_over_ends_what_nobody_saw() {
+    let gap = Some("it is behind");
+    let missed = settled(true).evidence_missed(Some(WINDOW), gap, minute(SENT) + WINDOW).unwrap();
+    let over = minute(ENDS) + WINDOW;
+    for gap in [gap, None] {
+        let ended = missed.request().clone().evidence_missed(Some(WINDOW), gap, over).unwrap();
+        assert_eq!(outcome(ended.request(), "001"), Outcome::Ended { seen: None });
+    }
+}
+
+#[test]
 fn without_evidence_source_outcome_stays_sent_until_end() {
     let request = settled(false);
-    assert_eq!(request.clone().evidence_missed(None, minute(ENDS) - TimeDelta::seconds(1)), None);
-    let after = request.evidence_missed(None, minute(ENDS)).unwrap();
+    assert_eq!(
+        request.clone().evidence_missed(None, None, minute(ENDS) - TimeDelta::seconds(1)),
+        None
+    );
+    let after = request.evidence_missed(None, None, minute(ENDS)).unwrap();
     assert_eq!(stored(after.event())["looked"], false);
     assert_eq!(outcome(after.request(), "001"), Outcome::Ended { seen: None });
 }
@@ -219,7 +250,7 @@ fn confirmed_block_is_assumed_ended_after_term_and_window() {
 
 #[test]
 fn late_start_means_late_end() {
-    let missed = settled(true).evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap();
+    let missed = settled(true).evidence_missed(Some(WINDOW), None, minute(SENT) + WINDOW).unwrap();
     let request = missed.into_request();
     let sightings = [sighting(&request, "001", Sign::Started, 8)];
     let after = seen(request, &sightings, 9).unwrap().into_request();
@@ -234,9 +265,9 @@ fn permanent_response_never_ends_by_itself() {
         target.ends = None;
     }
     let missed =
-        request.evidence_missed(Some(WINDOW), minute(SENT) + WINDOW).unwrap().into_request();
+        request.evidence_missed(Some(WINDOW), None, minute(SENT) + WINDOW).unwrap().into_request();
     assert_eq!(missed.ends(&of(&missed, "001")), None);
-    let after = missed.evidence_missed(Some(WINDOW), minute(60 * 24));
+    let after = missed.evidence_missed(Some(WINDOW), None, minute(60 * 24));
     assert!(after.is_none_or(|after| outcome(after.request(), "001").name() == "unconfirmed"));
 }
 
@@ -244,10 +275,10 @@ fn permanent_response_never_ends_by_itself() {
 fn unknown_outcome_without_evidence_stops_being_watched() {
     let mut request = with(Outcome::Unknown { why: "no answer".to_owned() });
     request.targets.truncate(1);
-    let after = request.evidence_missed(Some(WINDOW), minute(ENDS)).unwrap().into_request();
+    let after = request.evidence_missed(Some(WINDOW), None, minute(ENDS)).unwrap().into_request();
     assert_eq!(outcome(&after, "001").name(), "unknown");
     assert_eq!(of(&after, "001").watch_until, None);
-    assert_eq!(after.evidence_missed(Some(WINDOW), minute(60 * 24)), None);
+    assert_eq!(after.evidence_missed(Some(WINDOW), None, minute(60 * 24)), None);
 }
 
 #[test]

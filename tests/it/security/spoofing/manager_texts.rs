@@ -71,9 +71,13 @@ async fn hostile_alert_descriptions_are_clean_everywhere() {
         let alert = format!("1763800000.2{number:04}");
         stage.world.manager.add_alert(json!({
             "id": alert,
-            "rule": { "id": text, "level": 10, "description": text },
+            "rule": {
+                "id": text, "level": 10, "description": text, "groups": [text],
+                "mitre": { "id": [text] },
+            },
             "agent": { "id": text, "name": text },
             "data": { "srcip": "192.0.2.1" },
+            "full_log": text,
         }));
         let agent = stage.agent(&format!("bot-{number}")).await;
         let asked = block(&agent, &address(number), json!({ "alert_id": alert })).await;
@@ -82,5 +86,25 @@ async fn hostile_alert_descriptions_are_clean_everywhere() {
         let page = stage.bob.get(&format!("/requests/{}", asked.id())).await;
         assert!(page.html.contains("level 10"), "{name}: the alert is not shown");
         assert_clean_page(&page.html, &text, &name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_indexer_errors_are_clean_everywhere() {
+    let mut stage = Stage::start().await;
+    let manager = stage.world.manager.clone();
+    for (number, (name, text)) in bundles().into_iter().enumerate() {
+        stage.next().await;
+        let agent = stage.agent(&format!("bot-{number}")).await;
+        let cause = json!({ "type": text, "reason": text });
+        let error = json!({ "reason": "all shards failed", "root_cause": [cause] });
+        let body = json!({ "error": error, "status": 400 }).to_string();
+        let fault = Fault::Answer { status: 400, body };
+        manager.misbehave_on(Calls::Search, fault, Times::UntilCleared);
+        let more = json!({ "alert_id": "1763800000.10001" });
+        let asked = block(&agent, &address(number), more).await;
+        assert_clean_answer(&asked, &name);
+        stage.look(&asked.id(), &text, &format!("{name} as the indexer's refusal")).await;
+        manager.behave();
     }
 }

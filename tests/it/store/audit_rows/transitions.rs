@@ -244,11 +244,11 @@ fn observed(rows: &mut Rows) {
         sighting(&request, "003", Sign::Ended, None),
     ];
     rows.moved("seen", request.observed(&seen, Some(WINDOW), minute(4)).unwrap());
-    let missed = sent(Some(WINDOW)).evidence_missed(Some(WINDOW), minute(5)).unwrap();
+    let missed = sent(Some(WINDOW)).evidence_missed(Some(WINDOW), None, minute(5)).unwrap();
     let missed = rows.moved("not seen", missed);
-    let over = missed.evidence_missed(Some(WINDOW), minute(60)).unwrap();
+    let over = missed.evidence_missed(Some(WINDOW), None, minute(60)).unwrap();
     rows.moved("not seen, its time is over", over);
-    rows.moved("nobody looked", sent(None).evidence_missed(None, minute(60)).unwrap());
+    rows.moved("nobody looked", sent(None).evidence_missed(None, None, minute(60)).unwrap());
 }
 
 fn reverted(rows: &mut Rows) {
@@ -266,7 +266,8 @@ fn end_moved(rows: &mut Rows) {
 }
 
 fn resolved(rows: &mut Rows) {
-    let open = sent(Some(WINDOW)).evidence_missed(Some(WINDOW), minute(5)).unwrap().into_request();
+    let open =
+        sent(Some(WINDOW)).evidence_missed(Some(WINDOW), None, minute(5)).unwrap().into_request();
     for (name, ruling) in
         [("resolved, it was done", Finding::Done), ("resolved, it was not done", Finding::NotDone)]
     {

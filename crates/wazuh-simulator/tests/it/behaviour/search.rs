@@ -1,7 +1,7 @@
 //! Paged searches, partial documents, and refused searches.
 
 use serde_json::{Value, json};
-use wazuh_simulator::Settings;
+use wazuh_simulator::{Calls, Fault, Settings, Times};
 
 use crate::client::Caller;
 
@@ -151,4 +151,54 @@ async fn user_without_rights_may_not_search() {
     assert_eq!(answer.status, 403);
     let reason = answer.json()["error"]["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("no permissions for [indices:data/read/search]"), "{reason}");
+}
+
+#[tokio::test]
+async fn failed_shards_hide_their_documents() {
+    let caller = start().await;
+    caller.sim.add_alert(json!({"id": "f", "timestamp": "2026-01-03T03:01:00.000+0000"}));
+    let broken = Fault::ShardsFail("wazuh-alerts-4.x-2026.01.02".to_owned());
+    caller.sim.misbehave_on(Calls::Search, broken, Times::Once);
+    let answer = caller.search(INDEX, json!({})).await.json();
+    assert_eq!(answer["hits"]["hits"].as_array().unwrap().len(), 1);
+    assert_eq!(answer["hits"]["hits"][0]["_source"]["id"], "f");
+    assert_eq!(answer["_shards"]["failed"], 1);
+    let reason = answer["_shards"]["failures"][0]["reason"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("Data too large"), "{reason}");
+    assert_eq!(caller.search(INDEX, json!({})).await.json()["_shards"]["failed"], 0);
+}
+
+#[tokio::test]
+async fn search_out_of_time_says_so() {
+    let caller = start().await;
+    caller.sim.misbehave_on(Calls::Search, Fault::SearchTimesOut, Times::Once);
+    let answer = caller.search(INDEX, json!({})).await.json();
+    assert_eq!((&answer["timed_out"], &answer["hits"]["hits"]), (&json!(true), &json!([])));
+}
+
+#[tokio::test]
+async fn sorting_without_template_fails_in_opensearch_words() {
+    let caller = Caller::start(Settings { index_template: false, ..Settings::default() }).await;
+    let sorted = || json!({"sort": [{"timestamp": "desc"}]});
+    assert_eq!(caller.search(INDEX, sorted()).await.status, 200, "there is no index yet");
+    caller.sim.add_alert(json!({"id": "a"}));
+    assert_eq!(caller.search(INDEX, json!({})).await.status, 200);
+    let answer = caller.search(INDEX, sorted()).await;
+    assert_eq!(answer.status, 400);
+    let error = &answer.json()["error"];
+    assert_eq!(error["reason"], "all shards failed");
+    let cause = error["root_cause"][0]["reason"].as_str().unwrap();
+    assert!(cause.contains("fielddata=true on [timestamp]"), "{cause}");
+}
+
+#[tokio::test]
+async fn document_indexed_again_differs_only_in_its_id() {
+    let caller = start().await;
+    let first =
+        caller.sim.add_alert(json!({"id": "g", "timestamp": "2026-01-04T03:01:00.000+0000"}));
+    let second = caller.sim.index_again(&first).unwrap();
+    let found = hits(&caller, json!({"query": {"term": {"id": "g"}}})).await;
+    assert_eq!((&found[0]["_id"], &found[1]["_id"]), (&json!(first), &json!(second)));
+    assert_eq!(found[0]["_source"], found[1]["_source"]);
+    assert_eq!(caller.sim.index_again("nobody"), None);
 }
