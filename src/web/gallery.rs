@@ -1,12 +1,14 @@
 //! Every page with made-up data: that it renders, that hostile text stays text, and, where
 //! `COUNTERSIGN_GALLERY` names a folder, files to look at in a browser.
 
+mod active;
 mod kept;
 mod made_up;
 mod texts;
 
 use askama::Template;
 
+use active::in_force;
 use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, undo};
 
 use super::{
@@ -17,7 +19,6 @@ use super::{
     http::assets,
     layout::page::Layout,
     lists::{
-        active_responses::{self, ActiveResponsesPage, ActiveResponsesQuery},
         audit::{AuditFilters, AuditPage},
         inbox::InboxTemplate,
         requests::{self, RequestsPage},
@@ -31,8 +32,7 @@ use crate::{
     broker::{
         notifications::ChannelState,
         queries::{
-            ActiveRow, ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
-            active_responses::{ActiveRequest, ActiveResponse},
+            ChannelActivity, Health, RequestSummary, Verified,
             inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
             system::{ManagerStatus, SystemStatus},
             view::{Permission, RequestView},
@@ -40,7 +40,6 @@ use crate::{
         requests::undo::UndoOption,
     },
     domain::{
-        Time,
         action::{Action, ActionKind, Term},
         active_response::{AlreadyActive, Forecast, RestsOn},
         actor::Role,
@@ -163,48 +162,6 @@ fn requests() -> RequestsPage {
         requests::RequestFilters::default(),
         found.collect(),
     )
-}
-
-fn in_force() -> ActiveResponsesPage {
-    let request = |number: u128, outcome, approvers, undo| ActiveRequest {
-        id: id(number),
-        outcome,
-        origin: RequestOrigin { asked_by: HOSTILE.to_owned(), reason: HOSTILE.to_owned() },
-        approvers,
-        undo,
-    };
-    let active = |endpoint: &str, ends: Option<Time>, requests: Vec<ActiveRequest>| {
-        let row = ActiveRow {
-            manager: "wazuh-1".to_owned(),
-            action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
-            endpoint: EndpointId::parse(endpoint).unwrap(),
-            name: HOSTILE.to_owned(),
-            since: at(5),
-            ends,
-            rests_on: Vec::new(),
-        };
-        ActiveResponse { row, requests }
-    };
-    let approvers = vec![("bob".to_owned(), false), ("carol".to_owned(), true)];
-    let found = vec![
-        active(
-            "001",
-            Some(at(605)),
-            vec![request(2, "sent", approvers, None), request(3, "unknown", Vec::new(), None)],
-        ),
-        active(
-            "003",
-            None,
-            vec![request(1, "confirmed", Vec::new(), Some((id(9), StateName::Pending)))],
-        ),
-        active("004", None, Vec::new()),
-    ];
-    let empty = ActiveResponsesPage::new(
-        layout("Active responses", "/in-force"),
-        ActiveResponsesQuery::default(),
-        None,
-    );
-    ActiveResponsesPage { rows: active_responses::rows(&found, true, at(8)), ..empty }
 }
 
 fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {
