@@ -273,7 +273,12 @@ async fn notifications_contain_no_arguments_reasons_names_or_agent_text() {
     for (_, tap) in &taps {
         let heard = tap.heard("POST");
         assert!(heard.len() >= 8, "{}", heard.len());
-        texts.extend(heard.into_iter().map(|heard| format!("{}{}", heard.headers, heard.body)));
+        texts.extend(heard.into_iter().map(|heard| {
+            // A signature is random letters, which may by chance be anybody's name.
+            let signature = |line: &&str| line.to_lowercase().contains("signature");
+            let headers: Vec<_> = heard.headers.lines().filter(|line| !signature(line)).collect();
+            format!("{}{}", headers.join("\n"), heard.body)
+        }));
     }
     let mails = mail.mails();
     assert!(mails.len() > 8, "{}", mails.len());
