@@ -47,7 +47,7 @@ impl Broker {
 }
 
 impl Broker {
-    /// [`Broker::already_active`], for a request that its reader may see.
+    /// What a request that is not sent yet meets on its endpoints, for one who may see it.
     pub async fn active_before(
         &self,
         request: &Request,
