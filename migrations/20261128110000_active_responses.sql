@@ -7,5 +7,6 @@ UPDATE request_endpoint SET ends_at = (
                 ELSE since + term_seconds * 1000000 END
     FROM request WHERE request.id = request_id
 ) WHERE since IS NOT NULL;
-CREATE INDEX request_endpoint_active ON request_endpoint (ends_at)
+-- What does not end has the latest of all ends here, so that one range finds what is active.
+CREATE INDEX request_endpoint_active ON request_endpoint (ifnull(ends_at, 9223372036854775807))
     WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed');

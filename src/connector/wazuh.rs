@@ -87,6 +87,27 @@ impl Wazuh {
     }
 }
 
+impl Wazuh {
+    /// Whether some node has a command for it; else the reason of the last one.
+    fn runs_on(
+        &self,
+        discovered: &Discovered,
+        action: &Action,
+        term: Term,
+        platform: Platform,
+    ) -> Result<(), SkipReason> {
+        let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
+        let mut obstacle = Ok(());
+        for names in discovered.nodes.values() {
+            match wanted.command(platform, names.as_deref().map_err(String::as_str)) {
+                Ok(_) => return Ok(()),
+                Err(why) => obstacle = Err(why),
+            }
+        }
+        obstacle
+    }
+}
+
 impl Driver for Wazuh {
     fn name(&self) -> &str {
         &self.settings.name
@@ -141,13 +162,9 @@ impl Driver for Wazuh {
                 let Some(script) = scripts::script(action.kind(), platform) else { continue };
                 let known = discovered.nodes.values().flatten();
                 let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
-                let mut possible = Vec::new();
-                for term in seconds.into_iter().map(Term::Seconds).chain([Term::Permanent]) {
-                    if self.can_run(action, term, platform, now).await.is_ok() {
-                        possible.push(term);
-                    }
-                }
-                terms.insert(platform, possible);
+                let all = seconds.into_iter().map(Term::Seconds).chain([Term::Permanent]);
+                let runs = |term: &Term| self.runs_on(&discovered, action, *term, platform).is_ok();
+                terms.insert(platform, all.filter(runs).collect());
             }
             Ok(terms)
         })
@@ -161,22 +178,9 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'a, Result<(), SkipReason>> {
         Box::pin(async move {
-            let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
             let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
             let discovered = discovered.unwrap_or_else(|error| Discovered::nothing(&error, now));
-            let known = discovered.nodes.values();
-            let tried = known.map(|names| match names {
-                Ok(names) => wanted.command(platform, Ok(names)),
-                Err(why) => wanted.command(platform, Err(why)),
-            });
-            let mut obstacle = Ok(());
-            for command in tried {
-                match command {
-                    Ok(_) => return Ok(()),
-                    Err(why) => obstacle = Err(why),
-                }
-            }
-            obstacle
+            self.runs_on(&discovered, action, term, platform)
         })
     }
 

@@ -14,7 +14,12 @@ use super::{
 };
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter},
-    domain::{action::ActionKind, actor::Agent, id::RequestId, request::Request},
+    domain::{
+        action::ActionKind,
+        actor::Agent,
+        id::RequestId,
+        request::{Request, StateName},
+    },
     text::agent_message::Obstacle,
 };
 
@@ -82,6 +87,9 @@ impl Call<'_> {
 
     /// What has to be seen to by people before it can be sent.
     async fn stopped(&self, request: &Request) -> Option<Obstacle> {
+        if !matches!(request.state.name(), StateName::Approved | StateName::Dispatching) {
+            return None;
+        }
         if self.broker.ready().await.is_err() {
             return Some(Obstacle::Database);
         }

@@ -77,7 +77,7 @@ pub(crate) fn message(request: &Request, looks: bool, obstacle: Option<Obstacle>
     }
 }
 
-/// What is active already, in as many sentences as there are different ones; none where nothing is.
+/// What is active already, a sentence for each of the first endpoints; none where nothing is.
 pub(crate) fn already_active(kind: ActionKind, met: &[AlreadyActive]) -> Option<String> {
     let mut sentences: Vec<String> = Vec::new();
     for met in met {

@@ -133,6 +133,12 @@ pub(crate) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String 
     if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
+/// The first characters of a text, at most this many, and whether there are more.
+pub(crate) fn start(text: &str, chars_max: usize) -> (&str, bool) {
+    let end = text.char_indices().nth(chars_max).and_then(|(end, _)| text.get(..end));
+    end.map_or((text, false), |start| (start, true))
+}
+
 /// Text of a form's field; blank is absent.
 pub(crate) fn non_empty(text: &str) -> Option<String> {
     let text = text.trim();

@@ -9,7 +9,6 @@ use crate::domain::{
     audit::{AuditDetail, AuditEntry, UnreadableEntry},
     endpoint::{Endpoint, EndpointId},
     evidence::Evidence,
-    request::Request,
 };
 
 mod builder;
@@ -33,7 +32,7 @@ pub struct EndpointTimeline {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEntry {
-    /// When it was written down; none where the row does not say it.
+    /// When it was recorded; none where the row does not say it.
     pub at: Option<Time>,
     /// What happened, in our words.
     pub summary: String,
@@ -45,16 +44,10 @@ pub struct TimelineEntry {
     pub severity: Severity,
 }
 
-/// The timeline of every endpoint that was asked for: those that take part, then those left out.
+/// The timelines of these endpoints of a request: some that take part, then some that were left out.
 /// `timeline` are the request's audit entries, oldest first. An entry that cannot be read is shown
 /// as that, since it may concern any of them.
-pub fn timelines(request: &Request, timeline: &[AuditEntry]) -> Vec<EndpointTimeline> {
-    let taking = request.targets.iter().map(|target| &target.endpoint);
-    timelines_of(taking, request.skipped.iter().map(|skipped| &skipped.endpoint), timeline)
-}
-
-/// [`timelines`] of these endpoints alone: some that take part, and some that were left out.
-pub fn timelines_of<'a>(
+pub fn timelines<'a>(
     taking: impl Iterator<Item = &'a Endpoint>,
     skipped: impl Iterator<Item = &'a Endpoint>,
     timeline: &[AuditEntry],

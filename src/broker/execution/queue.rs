@@ -44,8 +44,8 @@ impl Broker {
     }
 
     /// Why approved requests are not being sent: each with the reason that holds now. The worker
-    /// writes down what keeps it from claiming the first of a queue; that keeps all behind it
-    /// waiting too, and is read from there, not written down for each.
+    /// records what keeps it from claiming the first of a queue; that keeps all behind it waiting
+    /// too, and is read from there, not recorded for each.
     pub(in crate::broker) async fn holds(
         &self,
         read: &mut impl Read,
@@ -91,7 +91,7 @@ impl Broker {
         Ok(system::stopped(&mut reader, &request).await?)
     }
 
-    /// Writes down why a request cannot be claimed, where that is not known yet: every write wakes
+    /// Records why a request cannot be claimed, where that is not known yet: every write wakes
     /// all who wait for news.
     pub(super) async fn hold(
         &self,

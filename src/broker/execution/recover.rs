@@ -27,7 +27,7 @@ impl Broker {
         Ok(())
     }
 
-    /// At start-up: writes down what started.
+    /// At start-up: records what started.
     pub async fn started(&self, facts: StartFacts) -> Result<(), BrokerError> {
         let detail = AuditDetail::Started(facts);
         self.record(&AuditEvent::new(Actor::System, None, detail)).await?;

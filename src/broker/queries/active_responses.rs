@@ -1,5 +1,7 @@
 //! What may be active now.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use super::view::PAGE_ROWS;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
@@ -51,17 +53,16 @@ impl Broker {
         let shown = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
         let more = rows.len() > shown;
         rows.truncate(shown);
-        let mut known: Vec<ActiveRequest> = Vec::new();
+        let mut known: BTreeMap<RequestId, ActiveRequest> = BTreeMap::new();
         let mut found = Vec::new();
         for row in rows {
             let mut requests = Vec::new();
             for (id, outcome) in &row.rests_on {
-                let request = match known.iter().find(|known| known.id == *id) {
-                    Some(known) => known.clone(),
-                    None => active_request(&mut reader, *id).await?,
+                let request = match known.entry(*id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(active_request(&mut reader, *id).await?),
                 };
-                known.push(request.clone());
-                requests.push(ActiveRequest { outcome, ..request });
+                requests.push(ActiveRequest { outcome, ..request.clone() });
             }
             found.push(ActiveResponse { row, requests });
         }

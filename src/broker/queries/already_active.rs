@@ -10,7 +10,7 @@ use crate::{
             AlreadyActive, CommandEffect, CommandState, Forecast, RestsOn, SentCommand, replay,
         },
         id::RequestId,
-        request::{Request, Target},
+        request::{Outcome, Request, Target},
     },
     store::{
         Read, StoreError,
@@ -33,7 +33,7 @@ impl Broker {
         let rules =
             requests::standing_rule_responses(read, &request.manager, &request.action, now).await?;
         let meets = |target: &Target| {
-            let part = |on: &&EndpointCommands| is_of(target, on);
+            let part = |on: &&EndpointCommands| on.is_on(&target.endpoint);
             let own = known.iter().find(part).and_then(|on| meets(request, target, on, now));
             let there = |rule: &&StandingRuleResponse| rule.endpoint == target.endpoint.id;
             match rules.iter().find(there).filter(|_| request.undoes.is_none()) {
@@ -44,9 +44,7 @@ impl Broker {
         let open = request.targets.iter().filter(|target| target.outcome.is_none());
         Ok(open.filter_map(meets).collect())
     }
-}
 
-impl Broker {
     /// What a request that is not sent yet meets on its endpoints, for one who may see it.
     pub async fn active_before(
         &self,
@@ -69,7 +67,7 @@ impl Broker {
         let undo = RequestId::from(uuid::Uuid::nil());
         let mut lifted: Vec<RestsOn> = Vec::new();
         for target in request.active_targets() {
-            let part = |on: &&EndpointCommands| is_of(target, on);
+            let part = |on: &&EndpointCommands| on.is_on(&target.endpoint);
             let Some(on) = known.iter().find(part) else { continue };
             for (command, _) in also_lifted((undo, request.id), on, effect, now) {
                 if !lifted.iter().any(|known| known.request == command.sent.request) {
@@ -81,10 +79,6 @@ impl Broker {
     }
 }
 
-fn is_of(target: &Target, on: &EndpointCommands) -> bool {
-    on.endpoint == target.endpoint.id && on.date_added == target.endpoint.date_added
-}
-
 fn meets(
     request: &Request,
     target: &Target,
@@ -92,7 +86,7 @@ fn meets(
     now: Time,
 ) -> Option<AlreadyActive> {
     let stands = |(command, state): &(&EndpointCommand, CommandState)| {
-        command.may_be_active() && state.stands(now)
+        command.outcome.may_be_active() && state.stands(now)
     };
     let standing: Vec<_> = on.states().filter(stands).collect();
     let kind = request.action.kind();
@@ -150,7 +144,7 @@ fn also_lifted(
     let all: Vec<_> = on.sent().into_iter().chain([sent]).collect();
     let after = replay(on.keeping, &all);
     let other = |((command, before), after): &((&EndpointCommand, CommandState), CommandState)| {
-        command.may_be_active()
+        command.outcome.may_be_active()
             && before.stands(now)
             && after.lifted_by == Some(undo)
             && command.sent.request != undone
@@ -163,6 +157,6 @@ fn rests_on(command: &EndpointCommand) -> RestsOn {
         request: command.sent.request,
         agent: command.agent,
         asked_by: command.asked_by.clone(),
-        certain: command.outcome == "confirmed",
+        certain: matches!(command.outcome, Outcome::Confirmed(_)),
     }
 }

@@ -124,9 +124,9 @@ impl Broker {
         // The manager may be slow, and there are few readers.
         drop(reader);
         let request = self.with_hold(request).await?;
-        let undo = self.undo_option(&request).await;
         let active = self.active_before(&request).await?;
         let undo_also_lifts = self.undo_also_lifts(&request).await?;
+        let undo = self.undo_option_beside(&request, &undo_also_lifts).await;
         let alert = request.alert.shown.as_ref();
         let alert_url = alert.and_then(|alert| self.manager(&request.manager)?.alert_url(alert));
         Ok(RequestView {

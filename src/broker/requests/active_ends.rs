@@ -42,7 +42,9 @@ pub(in crate::broker) async fn update_ends(
 ) -> Result<(), StoreError> {
     let all = requests::commands(tx, &request.manager, &request.action, now).await?;
     let mut follows = Consequences::default();
-    for endpoint in all.iter().filter(|one| is_part(request, one)) {
+    let is_part =
+        |one: &&EndpointCommands| request.targets.iter().any(|target| one.is_on(&target.endpoint));
+    for endpoint in all.iter().filter(is_part) {
         follows.add(endpoint);
     }
     let Consequences { moved, lifted, ended } = follows;
@@ -73,30 +75,24 @@ impl Consequences {
         for (command, state) in on.states() {
             let (id, endpoint) = (command.sent.request, on.endpoint.clone());
             if let Some(by) = state.lifted_by {
-                if command.may_be_active() {
+                if command.outcome.may_be_active() {
                     self.lifted.entry((id, by)).or_default().push(endpoint.clone());
                 }
-            } else if command.may_be_active()
+            } else if command.outcome.may_be_active()
                 && state.seen_by.is_none()
                 && command.ends != state.ends
             {
                 let moved = self.moved.entry((id, state.ended_by)).or_default();
                 moved.push((endpoint.clone(), state.ends));
             }
-            let of_other = |seen_by: &RequestId| *seen_by != id && command.ended.is_none();
+            let of_other = |seen_by: &RequestId| *seen_by != id && command.ended().is_none();
             let Some(seen_by) = state.seen_by.filter(of_other) else { continue };
             let evidence = on.commands.iter().find(|one| one.sent.request == seen_by);
-            if let Some(evidence) = evidence.and_then(|one| one.ended.clone()) {
-                self.ended.entry(id).or_default().push((endpoint, evidence));
+            if let Some(evidence) = evidence.and_then(|one| one.ended()) {
+                self.ended.entry(id).or_default().push((endpoint, evidence.clone()));
             }
         }
     }
-}
-
-fn is_part(request: &Request, on: &EndpointCommands) -> bool {
-    request.targets.iter().any(|target| {
-        target.endpoint.id == on.endpoint && target.endpoint.date_added == on.date_added
-    })
 }
 
 /// The evidence of another request, as that of this one: the endpoint has one timer for both.

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         Time,
         action::with_count,
+        active_response::RestsOn,
         actor::Agent,
         digest::Canonical,
         endpoint::{Candidate, Inventory, Selection, SkipReason},
@@ -64,6 +65,17 @@ impl Broker {
 
     /// What can be said about it beforehand.
     pub async fn undo_option(&self, request: &Request) -> UndoOption {
+        // What cannot be read now is read again when the undo is asked for.
+        let also = self.undo_also_lifts(request).await.unwrap_or_default();
+        self.undo_option_beside(request, &also).await
+    }
+
+    /// [`Broker::undo_option`], where it is known what an undo would lift beside the request.
+    pub(in crate::broker) async fn undo_option_beside(
+        &self,
+        request: &Request,
+        also: &[RestsOn],
+    ) -> UndoOption {
         let ended = request.state.name().terminal();
         let Some(action) = request.action.undo() else { return UndoOption::Nothing };
         if ended && request.active_targets().next().is_none() {
@@ -90,8 +102,6 @@ impl Broker {
         let unknown = |target: &Target| matches!(target.outcome, Some(Outcome::Unknown { .. }));
         let mut note =
             if request.active_targets().any(unknown) { OF_UNKNOWN } else { OF_SENT }.to_owned();
-        // What cannot be read now is read again when the undo is asked for.
-        let also = self.undo_also_lifts(request).await.unwrap_or_default();
         if !also.is_empty() {
             let others = with_count(len_u64(also.len()), "other request");
             note = format!(

@@ -3,13 +3,13 @@
 use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
-use super::rule_responses::RULE_RESPONSE_COUNTS;
+use super::{load::outcome, rule_responses::RULE_RESPONSE_COUNTS};
 use crate::{
     domain::{
         Time,
         action::{Action, ActionKind, Term},
         active_response::{CommandEffect, CommandState, RuleKeeping, SentCommand, replay},
-        endpoint::{EndpointId, Platform},
+        endpoint::{Endpoint, EndpointId, Platform},
         evidence::Evidence,
         id::{AgentId, RequestId},
         request::{Outcome, StateName},
@@ -39,10 +39,15 @@ pub struct EndpointCommands {
 }
 
 impl EndpointCommands {
+    /// Whether these went to the machine of this description.
+    pub fn is_on(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint == endpoint.id && self.date_added == endpoint.date_added
+    }
+
     /// The commands, and the ends that were seen, by time.
     pub fn sent(&self) -> Vec<SentCommand> {
         let seen_end = |command: &EndpointCommand| {
-            let at = command.ended.as_ref()?.at;
+            let at = command.ended()?.at;
             let effect = CommandEffect::SeenEnd;
             Some(SentCommand { request: command.sent.request, at, effect })
         };
@@ -67,24 +72,23 @@ pub struct EndpointCommand {
     /// Who asked: the agent's name, or the person's.
     pub asked_by: String,
     /// What is known of it there.
-    pub outcome: &'static str,
+    pub outcome: Outcome,
     /// When it is expected to end, as stored.
     pub ends: Option<Time>,
-    /// What shows that it ended.
-    pub ended: Option<Evidence>,
     /// The command.
     pub sent: SentCommand,
 }
 
 impl EndpointCommand {
-    /// Whether it may be active, its time aside.
-    pub fn may_be_active(&self) -> bool {
-        matches!(self.outcome, "sent" | "unknown" | "confirmed" | "unconfirmed")
+    /// What shows that it ended.
+    pub const fn ended(&self) -> Option<&Evidence> {
+        if self.outcome.may_be_active() { None } else { self.outcome.evidence() }
     }
 }
 
 /// The commands for the target of an action that still count: all since the oldest one that may be
-/// active, or whose timer runs or has just ended. Endpoint by endpoint, in the order in which they were sent.
+/// active, or whose timer runs or has just ended. Endpoint by endpoint, in the order in which they
+/// were sent.
 pub async fn commands(
     read: &mut impl Read,
     manager: &str,
@@ -93,7 +97,8 @@ pub async fn commands(
 ) -> Result<Vec<EndpointCommands>, StoreError> {
     const SQL: &str = "WITH sent AS (
             SELECT request.id AS id, agent_id, agent_name, asker_name, action, term_seconds,
-                endpoint_id, date_added, name, platform, command, outcome, evidence, since, ends_at
+                endpoint_id, date_added, name, platform, command, outcome, outcome_code,
+                outcome_detail, evidence, reverted_by, since, ends_at
             FROM request JOIN request_endpoint ON request.id = request_id
             WHERE action IN ($1, $2) AND argument = $3 AND manager = $4
               AND since IS NOT NULL AND outcome NOT IN ('refused', 'not_sent')
@@ -119,12 +124,13 @@ pub async fn commands(
     let mut found: Vec<EndpointCommands> = Vec::new();
     for row in &rows {
         let id = text(row, "id")?;
-        let row = At { table: "request_endpoint", id: &id }.columns(row);
+        let at = At { table: "request_endpoint", id: &id };
+        let row = at.columns(row);
         let endpoint = row.read("endpoint_id", EndpointId::parse)?;
         let date_added = row.text("date_added")?;
         let same =
             |one: &&mut EndpointCommands| one.endpoint == endpoint && one.date_added == date_added;
-        let command = command(row)?;
+        let command = command(at, row)?;
         match found.last_mut().filter(same) {
             Some(known) => known.commands.push(command),
             None => found.push(EndpointCommands {
@@ -139,24 +145,18 @@ pub async fn commands(
     Ok(found)
 }
 
-fn command(row: Columns<'_>) -> Result<EndpointCommand, StoreError> {
+fn command(at: At<'_>, row: Columns<'_>) -> Result<EndpointCommand, StoreError> {
     let kind: ActionKind = row.parse("action")?;
     let term = row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds);
     let effect = CommandEffect::of(kind, term, &row.text("command")?);
     let asker = row.maybe_text("asker_name")?;
-    let outcome = outcome(row)?;
     Ok(EndpointCommand {
         agent: row.parse("agent_id")?,
         asked_by: asker.map_or_else(|| row.text("agent_name"), Ok)?,
         ends: row.maybe_time("ends_at")?,
-        ended: row.maybe_json("evidence")?.filter(|_| matches!(outcome, "ended" | "reverted")),
-        outcome,
+        outcome: outcome(at, row.text("outcome")?, row)?,
         sent: SentCommand { request: row.parse("id")?, at: row.time("since")?, effect },
     })
-}
-
-fn outcome(row: Columns<'_>) -> Result<&'static str, StoreError> {
-    row.read("outcome", |name: &str| Outcome::NAMES.into_iter().find(|known| *known == name))
 }
 
 /// Which active responses to list, and in which order. An empty search finds all.
@@ -172,7 +172,7 @@ pub struct ActiveFilter {
 
 /// What active responses are sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[derive(strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ActiveSort {
     /// What they act on.
@@ -231,10 +231,11 @@ pub async fn active(
              min(since) AS began,
              CASE WHEN count(ends_at) = count(*) THEN max(ends_at) END AS ends,
              group_concat(request.id || ' ' || outcome) AS requests
-         FROM request_endpoint JOIN request ON request.id = request_id
+         FROM request_endpoint INDEXED BY request_endpoint_active
+             JOIN request ON request.id = request_id
          WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
            AND action IN ('block_ip', 'disable_account')
-           AND (ends_at IS NULL OR ends_at > $1)
+           AND ifnull(ends_at, 9223372036854775807) > $1
            AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(request_endpoint.name), $2)
                 OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
          GROUP BY manager, action, argument, endpoint_id, date_added

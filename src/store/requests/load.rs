@@ -192,7 +192,7 @@ fn target(at: At<'_>, endpoint: Endpoint, row: Columns<'_>) -> Result<Target, St
     })
 }
 
-fn outcome(at: At<'_>, name: String, row: Columns<'_>) -> Result<Outcome, StoreError> {
+pub(super) fn outcome(at: At<'_>, name: String, row: Columns<'_>) -> Result<Outcome, StoreError> {
     let parts = OutcomeParts {
         code: row.maybe_number("outcome_code")?,
         detail: row.maybe_text("outcome_detail")?.unwrap_or_default(),

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use strum::VariantArray as _;
 use url::form_urlencoded;
 
 use super::requests::read;
@@ -115,10 +114,13 @@ impl ActiveResponsesPage {
     /// The columns that sort: the head, the address that sorts by it, and how it sorts now.
     fn columns(&self) -> [(&'static str, String, &'static str); 4] {
         let (now, descending) = self.asked.order();
-        let heads = ["Target", "Where", "Since", "Ends"];
-        let mut sorts = ActiveSort::VARIANTS.iter().copied();
-        heads.map(|head| {
-            let sort = sorts.next().unwrap_or_default();
+        let columns = [
+            ("Target", ActiveSort::Target),
+            ("Where", ActiveSort::Where),
+            ("Since", ActiveSort::Since),
+            ("Ends", ActiveSort::Ends),
+        ];
+        columns.map(|(head, sort)| {
             let (sorts_now, name) = (sort == now, sort.into_str());
             let turned = if sorts_now && !descending { "-" } else { "" };
             let sort_by = format!("{turned}{name}");
@@ -193,9 +195,8 @@ impl ActiveRequestCell {
 
 /// The start of a reason: the request's own page has all of it.
 fn first_words(reason: &str) -> String {
-    let mut letters = reason.chars();
-    let start: String = letters.by_ref().take(REASON_CHARS_MAX).collect();
-    if letters.next().is_some() { format!("{start}…") } else { start }
+    let (start, more) = request::start(reason, REASON_CHARS_MAX);
+    if more { format!("{start}…") } else { start.to_owned() }
 }
 
 fn approvers(people: &[(String, bool)]) -> String {

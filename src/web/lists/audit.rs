@@ -15,7 +15,7 @@ use crate::{
     },
     text::{
         audit::{AuditText, describe},
-        request::non_empty,
+        request::{non_empty, start},
     },
     web::{
         AppState,
@@ -99,10 +99,7 @@ impl AuditPage {
 
     /// A text as far as the list shows it, and whether there is more.
     fn start<'a>(&self, text: &'a str) -> (&'a str, bool) {
-        match text.char_indices().nth(SHOWN_CHARS_MAX) {
-            Some((end, _)) if !self.whole => (text.get(..end).unwrap_or(text), true),
-            Some(_) | None => (text, false),
-        }
+        if self.whole { (text, false) } else { start(text, SHOWN_CHARS_MAX) }
     }
 
     /// Every kind of event, and before each family the family as a whole.

@@ -11,7 +11,7 @@ use crate::{
         id::{AttemptId, RequestId},
         request::{Attempt, Outcome, Request, Target},
     },
-    text::timeline::{EndpointTimeline, timelines_of},
+    text::timeline::{self, EndpointTimeline},
 };
 
 /// How many endpoints one page shows: with its timeline, one weighs about two kilobytes.
@@ -125,7 +125,7 @@ impl Shown {
     ) -> Vec<EndpointTimeline> {
         let targets = self.targets.iter().filter_map(|place| request.targets.get(*place));
         let skipped = self.skipped.iter().filter_map(|place| request.skipped.get(*place));
-        timelines_of(
+        timeline::timelines(
             targets.map(|target| &target.endpoint),
             skipped.map(|skipped| &skipped.endpoint),
             written,

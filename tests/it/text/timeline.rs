@@ -115,7 +115,9 @@ impl Journey {
     }
 
     fn stories(&self) -> Vec<EndpointTimeline> {
-        timelines(&self.request, &self.written)
+        let taking = self.request.targets.iter().map(|target| &target.endpoint);
+        let skipped = self.request.skipped.iter().map(|skipped| &skipped.endpoint);
+        timelines(taking, skipped, &self.written)
     }
 
     fn story(&self, endpoint: &str) -> EndpointTimeline {

@@ -248,7 +248,7 @@ async fn stands(
     Ok(())
 }
 
-/// Makes the change. What to write down, unless nothing changed.
+/// Makes the change. What to record, unless nothing changed.
 async fn apply(
     tx: &mut Tx<'_>,
     person: &Person,
