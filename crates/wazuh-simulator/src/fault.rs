@@ -28,6 +28,9 @@ pub enum Fault {
     NothingAffected,
     /// Omits these ids from the answer. With [`Work::NotDone`] they get no command either.
     LeaveOut(Vec<String>, Work),
+    /// Says that every endpoint got the command; none does, as when it loses its connection in that
+    /// moment.
+    Undelivered,
     /// Lists every endpoint that would have got the command in `failed_items`, with this error.
     EveryAgent(AgentError),
     /// This cluster node fails and does none of its part; the other nodes do theirs. The merged

@@ -210,6 +210,9 @@ impl Part {
         if !self.command.is_known(world.settings.names_of(&self.node)) {
             return Err(AgentError::NotConfigured);
         }
+        if self.twist == Some(Fault::Undelivered) {
+            return Ok(());
+        }
         deliver(&mut world, self.call, &endpoint, &self.command);
         Ok(())
     }

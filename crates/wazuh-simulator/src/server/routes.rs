@@ -128,6 +128,7 @@ async fn sabotage(
         Fault::Delay(_) => return next.run(request).await,
         Fault::NothingAffected
         | Fault::LeaveOut(..)
+        | Fault::Undelivered
         | Fault::EveryAgent(_)
         | Fault::Strangers(_)
         | Fault::ShardsFail(_)
