@@ -149,6 +149,7 @@ impl AppParts {
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
         broker.started(started).await?;
         broker.recover(None).await?;
+        broker.update_all_ends().await?;
         broker.withdraw_orphans().await?;
         broker.record_active_policy().await?;
         let what = "cannot use the listening socket".to_owned();

@@ -304,6 +304,7 @@ fn migrator() -> Migrator {
             "rule responses",
             include_str!("../migrations/20261128160000_rule_responses.sql"),
         ),
+        (20_261_128_200_000, "started", include_str!("../migrations/20261128200000_started.sql")),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(

@@ -13,6 +13,9 @@
 //! | on macOS an address is in the table once | `src/active-response/firewalls/pf.c` |
 //! | on Windows it removes every rule of the address | `src/active-response/netsh.c` |
 //! | an account has one lock | `src/active-response/disable-account.c` |
+//!
+//! A command that may not have run ends nothing: what others decided counts as active until it
+//! surely is not.
 
 mod forecast;
 
@@ -87,6 +90,9 @@ pub struct SentCommand {
     pub at: Time,
     /// What it does there.
     pub effect: CommandEffect,
+    /// Whether it counts as run there. One that does not may prolong what is active, and never
+    /// shortens or lifts it.
+    pub started: bool,
 }
 
 /// What is left of a command that blocks or disables.
@@ -100,6 +106,10 @@ pub struct CommandState {
     pub ended_by: RequestId,
     /// Whether execd only set its timer anew, so that the script did not run.
     pub only_timer: bool,
+    /// Whether execd's timer ends it.
+    pub under_timer: bool,
+    /// Whether it counts as run there.
+    pub started: bool,
     /// The undo that took it back.
     pub lifted_by: Option<RequestId>,
     /// The request whose evidence shows that it ended.
@@ -116,101 +126,140 @@ struct Timer {
     set_by: RequestId,
     /// An own script removed the rule that it is for: it will remove the next one that is added.
     without_rule: bool,
+    /// Whether it surely runs.
+    started: bool,
 }
 
 /// What is left of each command that adds, in the order given: the order in which they were sent.
+/// The ends are the latest that are possible.
 pub fn replay(keeping: RuleKeeping, commands: &[SentCommand]) -> Vec<CommandState> {
     run(keeping, commands).0
 }
 
 fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Option<Timer>) {
-    let mut states: Vec<CommandState> = Vec::new();
-    let mut timer: Option<Timer> = None;
+    let mut replay = Replay { keeping, states: Vec::new(), timer: None };
     for command in commands {
+        replay.follow(*command);
+    }
+    (replay.states, replay.timer)
+}
+
+/// One endpoint and target, after some of the commands.
+struct Replay {
+    keeping: RuleKeeping,
+    states: Vec<CommandState>,
+    timer: Option<Timer>,
+}
+
+impl Replay {
+    fn follow(&mut self, command: SentCommand) {
         if command.effect != CommandEffect::SeenEnd {
-            timer = timer.filter(|timer| timer.ends > command.at);
+            self.timer.take_if(|timer| timer.ends <= command.at);
         }
         match command.effect {
-            CommandEffect::Add(term) => {
-                let only_timer = term.seconds().is_some() && timer.is_some();
-                // The rule may be gone while its timer runs: then nothing is blocked anew.
-                let without_rule = only_timer && !states.iter().any(|one| one.stands(command.at));
-                if let Some(seconds) = term.seconds() {
-                    let ends = command.at + TimeDelta::seconds(seconds.into());
-                    let after = Timer { ends, set_by: command.request, without_rule };
-                    move_ends(&mut states, (keeping, timer.as_ref(), &after), command.at);
-                    timer = Some(after);
-                }
-                let takes = |timer: &Timer| {
-                    keeping == RuleKeeping::Single || term.seconds().is_some() || timer.without_rule
-                };
-                let bound = timer.as_mut().filter(|timer| takes(timer));
-                let (ends, ended_by) = bound.map_or((None, command.request), |timer| {
-                    timer.without_rule &= only_timer;
-                    (Some(timer.ends), timer.set_by)
-                });
-                states.push(CommandState {
-                    request: command.request,
-                    ends: if without_rule { Some(command.at) } else { ends },
-                    ended_by,
-                    only_timer,
-                    lifted_by: None,
-                    seen_by: None,
-                });
-            }
-            CommandEffect::Expire => {
-                let (ends, set_by) = (command.at + EXPIRY, command.request);
-                let after = Timer { ends, set_by, without_rule: false };
-                for state in move_ends(&mut states, (keeping, timer.as_ref(), &after), command.at) {
-                    state.lifted_by = Some(command.request);
-                }
-                timer = Some(after);
-            }
-            CommandEffect::SeenEnd => {
-                let own = states.iter().find(|state| state.request == command.request);
-                // What was to end together ended together, whatever two clocks say of the moment.
-                let Some(together) = own.and_then(|state| state.ends) else { continue };
-                for state in states.iter_mut().filter(|state| state.ends == Some(together)) {
-                    state.ends = Some(together.min(command.at));
-                    state.seen_by = Some(command.request);
-                }
-                timer = timer.filter(|timer| timer.ends != together);
-            }
-            CommandEffect::Clear => {
-                timer = timer.map(|timer| Timer { without_rule: true, ..timer });
-                clear(&mut states, *command);
-            }
+            CommandEffect::Add(term) => self.add(command, term),
+            CommandEffect::Expire if command.started => self.expire(command),
+            CommandEffect::Clear if command.started => self.clear(command),
+            CommandEffect::SeenEnd => self.seen_end(command),
+            CommandEffect::Expire | CommandEffect::Clear => {}
         }
     }
-    (states, timer)
-}
 
-/// An own script removes everything that stands.
-fn clear(states: &mut [CommandState], undo: SentCommand) {
-    for state in states.iter_mut().filter(|state| state.stands(undo.at)) {
-        state.ends = Some(undo.at);
-        state.ended_by = undo.request;
-        state.lifted_by = Some(undo.request);
+    fn add(&mut self, command: SentCommand, term: Term) {
+        let running = self.timer.as_ref().is_some_and(|timer| timer.started);
+        let only_timer = term.seconds().is_some() && running;
+        // The rule may be gone while its timer runs: then nothing is blocked anew.
+        let without_rule = only_timer && !self.states.iter().any(|one| one.stands(command.at));
+        let own_end = term.seconds().map(|seconds| command.at + TimeDelta::seconds(seconds.into()));
+        if let Some(ends) = own_end {
+            self.set_timer((ends, without_rule), command);
+        }
+        let takes = |timer: &Timer| {
+            let ended = self.keeping == RuleKeeping::Single || timer.without_rule;
+            own_end.is_some() || (timer.started && ended)
+        };
+        let bound = self.timer.as_mut().filter(|timer| takes(timer));
+        let (mut ends, mut ended_by, under_timer) = (own_end, command.request, bound.is_some());
+        if let Some(timer) = bound.filter(|_| command.started) {
+            timer.without_rule &= only_timer;
+            (ends, ended_by) = (Some(timer.ends), timer.set_by);
+        }
+        if without_rule && command.started {
+            ends = Some(command.at);
+        }
+        self.states.push(CommandState {
+            request: command.request,
+            ends,
+            ended_by,
+            only_timer,
+            under_timer,
+            started: command.started,
+            lifted_by: None,
+            seen_by: None,
+        });
     }
-}
 
-/// Gives what the timer ends its new end: what runs under the timer before, and, where there is
-/// only one rule, everything else that stands.
-fn move_ends<'a>(
-    states: &'a mut [CommandState],
-    (keeping, before, after): (RuleKeeping, Option<&Timer>, &Timer),
-    at: Time,
-) -> Vec<&'a mut CommandState> {
-    let mut moved = Vec::new();
-    for state in states.iter_mut().filter(|state| state.stands(at)) {
-        let under_timer = before.is_some() && state.ends == before.map(|timer| timer.ends);
-        if under_timer || keeping == RuleKeeping::Single {
-            state.ends = Some(after.ends);
-            state.ended_by = after.set_by;
-            moved.push(state);
+    fn expire(&mut self, undo: SentCommand) {
+        for state in self.set_timer((undo.at + EXPIRY, false), undo) {
+            state.lifted_by = Some(undo.request);
         }
     }
-    moved
+
+    /// An own script removes everything that stands.
+    fn clear(&mut self, undo: SentCommand) {
+        if let Some(timer) = &mut self.timer {
+            timer.without_rule = true;
+        }
+        for state in self.states.iter_mut().filter(|state| state.stands(undo.at)) {
+            state.ends = Some(undo.at);
+            state.ended_by = undo.request;
+            state.lifted_by = Some(undo.request);
+        }
+    }
+
+    /// What was to end together ended together, whatever two clocks say of the moment. What may
+    /// have started afterwards did not.
+    fn seen_end(&mut self, seen: SentCommand) {
+        let own = self.states.iter().find(|state| state.request == seen.request);
+        let Some(together) = own.and_then(|state| state.ends) else { return };
+        let ended = |state: &&mut CommandState| {
+            let own = state.request == seen.request;
+            state.ends == Some(together) && (state.started || own)
+        };
+        for state in self.states.iter_mut().filter(ended) {
+            state.ends = Some(together.min(seen.at));
+            state.seen_by = Some(seen.request);
+        }
+        self.timer.take_if(|timer| timer.ends == together);
+    }
+
+    /// Sets the timer, and with it the end of what it is for: what runs under the timer before,
+    /// and, where there is only one rule, everything else that stands. A command that may not have
+    /// run only prolongs. Returns what has a new end.
+    fn set_timer(
+        &mut self,
+        (ends, without_rule): (Time, bool),
+        command: SentCommand,
+    ) -> Vec<&mut CommandState> {
+        let mut moved = Vec::new();
+        for state in self.states.iter_mut().filter(|state| state.stands(command.at)) {
+            let under_timer = state.under_timer && self.timer.is_some();
+            let prolonged = state.ends.is_some_and(|known| known < ends);
+            if (under_timer || self.keeping == RuleKeeping::Single)
+                && (command.started || prolonged)
+            {
+                (state.ends, state.ended_by) = (Some(ends), command.request);
+                state.under_timer = true;
+                moved.push(state);
+            }
+        }
+        let before = self.timer.as_ref();
+        if command.started || before.is_none_or(|timer| timer.ends < ends) {
+            let started = command.started || before.is_some_and(|timer| timer.started);
+            self.timer = Some(Timer { ends, set_by: command.request, without_rule, started });
+        }
+        moved
+    }
 }
 
 impl CommandState {

@@ -27,6 +27,9 @@ pub struct Evidence {
     /// When the endpoint did it, by our clock.
     #[serde(with = "chrono::serde::ts_microseconds")]
     pub at: Time,
+    /// The request whose call led to it, where that is another one: one timer ended both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_request: Option<RequestId>,
 }
 
 /// What was seen.

@@ -39,6 +39,8 @@ pub enum Change {
     Approved(Vote),
     /// One less.
     Retracted(PersonId),
+    /// Those of these people less, because what they rested on changed.
+    Lapsed(Vec<PersonId>),
     /// A new attempt, while no other is open.
     Attempt(Attempt),
     /// An attempt that ended, and perhaps the next one.
@@ -194,6 +196,16 @@ impl Request {
         let ends = self.targets.get(at).and_then(|target| self.ends(target));
         if let Some(target) = self.targets.get_mut(at) {
             let since = target.since.unwrap_or(since);
+            target.started = match &outcome {
+                Outcome::Confirmed(_) => true,
+                Outcome::Sent => confirm_within.is_none(),
+                Outcome::Refused { .. } | Outcome::NotSent { .. } => false,
+                Outcome::Ended { seen: Some(alert) } if alert.of_request.is_none() => true,
+                Outcome::Unknown { .. }
+                | Outcome::Unconfirmed { .. }
+                | Outcome::Ended { .. }
+                | Outcome::Reverted { .. } => target.started,
+            };
             target.watch_until = outcome.watch_until(Watch { since, now, ends, confirm_within });
             target.outcome = Some(outcome);
         }

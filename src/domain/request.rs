@@ -42,9 +42,12 @@ pub struct Target {
     pub outcome_at: Option<Time>,
     /// When it was, or may have been, sent; later where it was seen to start much later.
     pub since: Option<Time>,
-    /// When the endpoint ends it; none where nothing does. Other commands for the same target move it
+    /// When the endpoint ends it at the latest; none where nothing does. Other commands for the same target move it
     /// ([`super::active_response`]).
     pub ends: Option<Time>,
+    /// Whether it counts as run there: its start or its end was seen, or the manager took it and
+    /// nobody looks for more. Only then does it end or lift what others decided.
+    pub started: bool,
     /// What speaks against its effect although it was sent or started.
     pub doubt: Option<String>,
     /// Until when evidence of it is waited for before a conclusion is drawn.
@@ -63,6 +66,7 @@ impl Target {
             outcome_at: None,
             since: None,
             ends: None,
+            started: false,
             doubt: None,
             watch_until: None,
         }

@@ -26,7 +26,7 @@ mod rule_responses;
 
 pub use active::{
     ActiveFilter, ActiveRow, ActiveSort, EndpointCommand, EndpointCommands, RequestOrigin, active,
-    approvers, commands, open_undo, origin,
+    approvers, commands, open_undo, origin, overlapping,
 };
 pub use history::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
@@ -186,6 +186,11 @@ async fn write_change(
             .await?;
         }
         Change::Retracted(person) => retract(tx, &id, *person, now).await?,
+        Change::Lapsed(people) => {
+            for person in people {
+                retract(tx, &id, *person, now).await?;
+            }
+        }
         Change::Attempt(attempt) => insert_attempt(tx, &id, attempt).await?,
         Change::Answered(answered, next) => {
             let answered = request.attempts.iter().find(|attempt| attempt.id == *answered);
@@ -279,7 +284,7 @@ async fn write_outcomes(
     const SQL: &str = "UPDATE request_endpoint
          SET attempt_id = $3, outcome = $4, outcome_code = $5, outcome_detail = $6, outcome_at = $7,
              evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12,
-             ends_at = $13
+             ends_at = $13, started = $14
          WHERE request_id = $1 AND endpoint_id = $2";
     let id = request.id.to_string();
     let at = At { table: "request_endpoint", id: &id };
@@ -303,6 +308,7 @@ async fn write_outcomes(
             .bind(&target.doubt)
             .bind(moment(target.watch_until))
             .bind(moment(ends_at(request, target)))
+            .bind(target.started)
             .execute(tx.connection())
             .await?;
     }

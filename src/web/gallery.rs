@@ -72,8 +72,13 @@ fn view(request: Request, approve: Permission) -> RequestView {
         (UndoOption::Nothing, Vec::new())
     };
     let bodies = vec![body(attempt)];
-    let other =
-        RestsOn { request: id(5), agent: agent().id, asked_by: HOSTILE.to_owned(), certain: false };
+    let other = RestsOn {
+        request: id(5),
+        agent: agent().id,
+        asked_by: HOSTILE.to_owned(),
+        since: at(2),
+        certain: false,
+    };
     let met = AlreadyActive {
         endpoint: EndpointId::parse("001").unwrap(),
         name: HOSTILE.to_owned(),

@@ -111,6 +111,10 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    if let Some(lapsed) = self.lapse_votes(tx, id, now).await? {
+                        requests::advance(tx, lapsed, now).await?;
+                        return Ok(ClaimResult::Moved);
+                    }
                     let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let left = without(&request, &gone);

@@ -5,10 +5,12 @@ use crate::{
         Broker, BrokerError, execution::order::DispatchContext, requests::evaluate::criticality,
     },
     domain::{
+        Time,
+        active_response::AlreadyActive,
         endpoint::{Candidate, EndpointId, Inventory, SkipReason},
         id::RequestId,
-        lifecycle::Reevaluation,
-        request::Request,
+        lifecycle::{Reevaluation, Transition},
+        request::{Request, StateName},
     },
     store::{Tx, accounts, requests},
 };
@@ -48,6 +50,29 @@ impl Broker {
         }
         let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
         Ok((request, fresh))
+    }
+
+    /// Lets approvals lapse that were given before something began which the request would now cut
+    /// short: nobody saw that. None where all still stand.
+    pub(super) async fn lapse_votes(
+        &self,
+        tx: &mut Tx<'_>,
+        id: RequestId,
+        now: Time,
+    ) -> Result<Option<Transition>, BrokerError> {
+        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let met = self.already_active(tx, &request, now).await?;
+        let began = met.iter().filter_map(AlreadyActive::shortens_since).max();
+        let Some(began) = began.filter(|_| request.state.name() == StateName::Approved) else {
+            return Ok(None);
+        };
+        let left = request.clone().without_votes_before(began);
+        if left.votes.len() == request.votes.len() {
+            return Ok(None);
+        }
+        let fresh = self.decide(tx, &left, &agent, now).await?;
+        Ok(Some(request.lapse_votes(began, fresh)?))
     }
 }
 

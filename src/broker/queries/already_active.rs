@@ -26,7 +26,8 @@ impl Broker {
         request: &Request,
         now: Time,
     ) -> Result<Vec<AlreadyActive>, StoreError> {
-        if request.targets.iter().all(|target| target.outcome.is_some()) {
+        let open = |target: &&Target| target.outcome.is_none();
+        if request.state.name().terminal() || !request.targets.iter().any(|t| open(&t)) {
             return Ok(Vec::new());
         }
         let known = requests::commands(read, &request.manager, &request.action, now).await?;
@@ -41,8 +42,7 @@ impl Broker {
                 None => own,
             }
         };
-        let open = request.targets.iter().filter(|target| target.outcome.is_none());
-        Ok(open.filter_map(meets).collect())
+        Ok(request.targets.iter().filter(open).filter_map(meets).collect())
     }
 
     /// What a request that is not sent yet meets on its endpoints, for one who may see it.
@@ -140,7 +140,7 @@ fn also_lifted(
     effect: CommandEffect,
     now: Time,
 ) -> Vec<(&EndpointCommand, CommandState)> {
-    let sent = SentCommand { request: undo, at: now, effect };
+    let sent = SentCommand { request: undo, at: now, effect, started: true };
     let all: Vec<_> = on.sent().into_iter().chain([sent]).collect();
     let after = replay(on.keeping, &all);
     let other = |((command, before), after): &((&EndpointCommand, CommandState), CommandState)| {
@@ -157,6 +157,7 @@ fn rests_on(command: &EndpointCommand) -> RestsOn {
         request: command.sent.request,
         agent: command.agent,
         asked_by: command.asked_by.clone(),
+        since: command.sent.at,
         certain: matches!(command.outcome, Outcome::Confirmed(_)),
     }
 }

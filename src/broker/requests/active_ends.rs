@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::{
+    broker::{Broker, BrokerError},
     domain::{
         Time,
         endpoint::EndpointId,
         evidence::{Evidence, Sighting, Sign},
         id::RequestId,
+        lifecycle::Transition,
         request::Request,
     },
     store::{
@@ -32,15 +34,38 @@ struct Consequences {
     ended: BTreeMap<RequestId, Vec<(EndpointId, Evidence)>>,
 }
 
+impl Broker {
+    /// At start-up: follows the commands of requests that rest on the same rule or timer. A version
+    /// before this one may have stored other ends.
+    pub async fn update_all_ends(&self) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        for id in requests::overlapping(&mut self.store().reader().await?).await? {
+            let write = self.store().write(|tx| {
+                Box::pin(async move {
+                    if let Some(request) = readable(requests::load(tx, id).await)?.flatten() {
+                        let within = self.confirm_within(&request.manager);
+                        update_ends(tx, &request, within, now).await?;
+                    }
+                    Ok::<_, BrokerError>(())
+                })
+            });
+            write.await?;
+        }
+        Ok(())
+    }
+}
+
 /// Follows the commands for a request's target on its endpoints, and stores what changed for every
-/// request there, this one included.
+/// request there, this one included. A stored row of another request that cannot be read never
+/// keeps this one's answer from being stored: nothing follows then.
 pub(in crate::broker) async fn update_ends(
     tx: &mut Tx<'_>,
     request: &Request,
     confirm_within: Option<TimeDelta>,
     now: Time,
 ) -> Result<(), StoreError> {
-    let all = requests::commands(tx, &request.manager, &request.action, now).await?;
+    let all = requests::commands(tx, &request.manager, &request.action, now).await;
+    let Some(all) = readable(all)? else { return Ok(()) };
     let mut follows = Consequences::default();
     let is_part =
         |one: &&EndpointCommands| request.targets.iter().any(|target| one.is_on(&target.endpoint));
@@ -49,47 +74,73 @@ pub(in crate::broker) async fn update_ends(
     }
     let Consequences { moved, lifted, ended } = follows;
     for ((id, by), ends) in moved {
-        let Some(request) = requests::load(tx, id).await? else { continue };
-        if let Some(transition) = request.end_moved(by, &ends, confirm_within, now) {
-            requests::advance(tx, transition, now).await?;
-        }
+        // Where it has its own end again, it is this request that no longer moves it.
+        let by = if by == id { request.id } else { by };
+        let change = |one: Request| one.end_moved(by, &ends, confirm_within, now);
+        follow(tx, id, change, now).await?;
     }
     for ((id, by), endpoints) in lifted {
-        let Some(request) = requests::load(tx, id).await? else { continue };
-        if let Some(transition) = request.reverted(by, &endpoints, confirm_within, now) {
-            requests::advance(tx, transition, now).await?;
-        }
+        let change = |one: Request| one.reverted(by, &endpoints, confirm_within, now);
+        follow(tx, id, change, now).await?;
     }
     for (id, seen) in ended {
-        let Some(request) = requests::load(tx, id).await? else { continue };
-        let sightings = sightings(&request, seen);
-        if let Some(transition) = request.observed(&sightings, confirm_within, now) {
-            requests::advance(tx, transition, now).await?;
-        }
+        let change = |one: Request| {
+            let sightings = sightings(&one, seen);
+            one.observed(&sightings, confirm_within, now)
+        };
+        follow(tx, id, change, now).await?;
     }
     Ok(())
+}
+
+/// Stores what follows for one request, if anything does.
+pub(super) async fn follow(
+    tx: &mut Tx<'_>,
+    id: RequestId,
+    change: impl FnOnce(Request) -> Option<Transition>,
+    now: Time,
+) -> Result<(), StoreError> {
+    let loaded = requests::load(tx, id).await;
+    if let Some(transition) = readable(loaded)?.flatten().and_then(change) {
+        requests::advance(tx, transition, now).await?;
+    }
+    Ok(())
+}
+
+/// What was read; none, with a line in the log, where a stored row is inconsistent.
+fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            tracing::error!(%error, "what a call did to other requests is not known");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Consequences {
     fn add(&mut self, on: &EndpointCommands) {
         for (command, state) in on.states() {
             let (id, endpoint) = (command.sent.request, on.endpoint.clone());
-            if let Some(by) = state.lifted_by {
-                if command.outcome.may_be_active() {
+            let unseen = command.outcome.evidence_of_end().is_none();
+            let of_request = state.seen_by.filter(|by| *by != id && unseen);
+            let of = |by| on.commands.iter().find(|one| one.sent.request == by);
+            let evidence = of_request.and_then(of);
+            // The end of what an undo took back shows that the undo ran.
+            let lifted_by =
+                state.lifted_by.or_else(|| evidence.and_then(|one| one.outcome.reverted_by()));
+            if command.outcome.may_be_active() {
+                if let Some(by) = lifted_by {
                     self.lifted.entry((id, by)).or_default().push(endpoint.clone());
+                } else if state.seen_by.is_none() && command.ends != state.ends {
+                    let moved = self.moved.entry((id, state.ended_by)).or_default();
+                    moved.push((endpoint.clone(), state.ends));
                 }
-            } else if command.outcome.may_be_active()
-                && state.seen_by.is_none()
-                && command.ends != state.ends
-            {
-                let moved = self.moved.entry((id, state.ended_by)).or_default();
-                moved.push((endpoint.clone(), state.ends));
             }
-            let of_other = |seen_by: &RequestId| *seen_by != id && command.ended().is_none();
-            let Some(seen_by) = state.seen_by.filter(of_other) else { continue };
-            let evidence = on.commands.iter().find(|one| one.sent.request == seen_by);
-            if let Some(evidence) = evidence.and_then(|one| one.ended()) {
-                self.ended.entry(id).or_default().push((endpoint, evidence.clone()));
+            if let Some(alert) = evidence.and_then(|one| one.ended()) {
+                let alert = Evidence { of_request, ..alert.clone() };
+                self.ended.entry(id).or_default().push((endpoint, alert));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! A person looked and says what happened where nobody knew.
 
-use super::{active_ends::update_ends, vote::VoteContext};
+use super::{
+    active_ends::{follow, update_ends},
+    vote::VoteContext,
+};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -30,6 +33,10 @@ impl Broker {
                 let transition = request.resolve(&person, found, &may, now)?;
                 let request = requests::advance(tx, transition, now).await?;
                 let within = self.confirm_within(&request.manager);
+                if let (Some(undone), Finding::NotDone) = (request.undoes, ruling) {
+                    let change = |one: Request| one.undo_failed(id, endpoints, within, now);
+                    follow(tx, undone, change, now).await?;
+                }
                 update_ends(tx, &request, within, now).await?;
                 Ok(request)
             })

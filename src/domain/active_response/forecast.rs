@@ -43,15 +43,31 @@ pub enum Forecast {
 }
 
 impl Forecast {
-    /// What a command that adds would do; none where it meets nothing.
+    /// What a command that adds would do; none where it meets nothing. Commands that may not have
+    /// run are taken both ways: what would shorten counts.
     pub fn of(
+        keeping: RuleKeeping,
+        commands: &[SentCommand],
+        term: Term,
+        asked: (RequestId, Time),
+    ) -> Option<Self> {
+        let ran: Vec<_> =
+            commands.iter().map(|command| SentCommand { started: true, ..*command }).collect();
+        let likely = Self::at_the_latest(keeping, &ran, term, asked);
+        let latest = Self::at_the_latest(keeping, commands, term, asked);
+        let shortens = |forecast: &Self| forecast.shortens();
+        likely.filter(shortens).or(latest.filter(shortens)).or(likely).or(latest)
+    }
+
+    fn at_the_latest(
         keeping: RuleKeeping,
         commands: &[SentCommand],
         term: Term,
         (request, now): (RequestId, Time),
     ) -> Option<Self> {
         let (before, timer) = run(keeping, commands);
-        let new = SentCommand { request, at: now, effect: CommandEffect::Add(term) };
+        let effect = CommandEffect::Add(term);
+        let new = SentCommand { request, at: now, effect, started: true };
         let all: Vec<_> = commands.iter().copied().chain([new]).collect();
         let after = replay(keeping, &all);
         let new = after.last()?;
@@ -121,6 +137,8 @@ pub struct RestsOn {
     pub agent: AgentId,
     /// Who asked: the agent's name, or the person's.
     pub asked_by: String,
+    /// When it was sent.
+    pub since: Time,
     /// Whether it surely started.
     pub certain: bool,
 }
@@ -129,6 +147,12 @@ impl AlreadyActive {
     /// Whether the same that is asked for is active, or may be.
     pub fn is_active(&self) -> bool {
         self.forecast.is_some() && self.since.is_some()
+    }
+
+    /// When the newest began that would end earlier than was decided; none where nothing would.
+    pub fn shortens_since(&self) -> Option<Time> {
+        let newest = self.rests_on.iter().map(|one| one.since).max().max(self.rule_response);
+        newest.filter(|_| self.shortens())
     }
 
     /// Whether what others decided would end earlier, or the request itself would.

@@ -11,11 +11,16 @@ fn at(seconds: i64) -> Time {
 }
 
 fn add(number: u128, seconds: i64, term: Term) -> SentCommand {
-    SentCommand { request: request(number), at: at(seconds), effect: CommandEffect::Add(term) }
+    undo(number, seconds, CommandEffect::Add(term))
+}
+
+/// One that may not have run.
+fn perhaps(command: SentCommand) -> SentCommand {
+    SentCommand { started: false, ..command }
 }
 
 fn undo(number: u128, seconds: i64, effect: CommandEffect) -> SentCommand {
-    SentCommand { request: request(number), at: at(seconds), effect }
+    SentCommand { request: request(number), at: at(seconds), effect, started: true }
 }
 
 fn ends(keeping: RuleKeeping, commands: &[SentCommand]) -> Vec<Option<i64>> {
@@ -77,6 +82,47 @@ fn seen_end_counts_for_all_under_the_timer() {
     }
     let late = [add(1, 0, Seconds(60)), undo(1, 63, CommandEffect::SeenEnd)];
     assert_eq!(replay(Single, &late)[0].seen_by, Some(request(1)));
+}
+
+#[test]
+fn uncertain_command_never_shortens_or_lifts() {
+    for keeping in [Single, Stacked] {
+        let of = |later: &[SentCommand]| {
+            let first = [add(1, 0, Seconds(600))];
+            ends(keeping, &[&first, later].concat())
+        };
+        assert_eq!(of(&[perhaps(add(2, 30, Seconds(60)))]), [Some(600), Some(90)]);
+        assert_eq!(of(&[perhaps(add(2, 30, Seconds(900)))]), [Some(930), Some(930)]);
+        assert_eq!(of(&[perhaps(undo(2, 30, Expire))]), [Some(600)]);
+        assert_eq!(of(&[perhaps(undo(2, 30, Clear))]), [Some(600)]);
+        let both = [perhaps(add(2, 30, Seconds(900))), perhaps(add(3, 40, Seconds(60)))];
+        assert_eq!(of(&both), [Some(930), Some(930), Some(100)], "only the first may have run");
+        let surely = [perhaps(add(2, 30, Seconds(900))), add(3, 40, Seconds(60))];
+        assert_eq!(of(&surely), [Some(100), Some(100), Some(100)]);
+    }
+    let permanent = [add(1, 0, Permanent), perhaps(add(2, 10, Seconds(20)))];
+    assert_eq!(ends(Single, &permanent), [None, Some(30)]);
+    let after = [&permanent[..], &[add(3, 15, Permanent)]].concat();
+    assert_eq!(ends(Single, &after), [None, Some(30), None], "its timer may not run");
+    let lock = [add(1, 0, Seconds(20)), perhaps(add(2, 10, Permanent))];
+    assert_eq!(ends(Single, &lock), [Some(20), None], "it may come after the timer's end");
+}
+
+#[test]
+fn seen_end_of_another_ends_nothing_uncertain() {
+    let seen = undo(1, 300, CommandEffect::SeenEnd);
+    let commands = [add(1, 0, Seconds(600)), perhaps(add(2, 10, Seconds(900))), seen];
+    for keeping in [Single, Stacked] {
+        assert_eq!(ends(keeping, &commands), [Some(300), Some(910)]);
+        let by: Vec<_> = replay(keeping, &commands).iter().map(|state| state.seen_by).collect();
+        assert_eq!(by, [Some(request(1)), None]);
+    }
+}
+
+#[test]
+fn undo_lifts_what_may_run_under_its_timer() {
+    let commands = [add(1, 0, Seconds(600)), perhaps(add(2, 10, Seconds(60))), undo(3, 30, Expire)];
+    assert_eq!(ends(Stacked, &commands), [Some(31), Some(31)]);
 }
 
 #[test]

@@ -84,6 +84,7 @@ details! {
     EvidenceSeen(OutcomesFacts),
     EvidenceMissed(EvidenceMissedFacts),
     ResponseReverted(RevertFacts),
+    UndoFailed(RevertFacts),
     EndMoved(EndMovedFacts),
     OutcomeResolved(ResolutionFacts),
     SignedIn(SignInFacts),

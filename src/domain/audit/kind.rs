@@ -75,6 +75,9 @@ pub enum EventKind {
     /// Another request took it back.
     #[strum(serialize = "response.reverted")]
     ResponseReverted,
+    /// A person found that the request that took it back was not done.
+    #[strum(serialize = "response.undo_failed")]
+    UndoFailed,
     /// Another command for the same target moved its end.
     #[strum(serialize = "response.end_moved")]
     EndMoved,

@@ -169,13 +169,37 @@ impl Request {
         Ok(self.moved(Change::State, Actor::System, AuditDetail::RequestExpired(facts)))
     }
 
+    /// The request without the approvals that were given before this moment.
+    #[must_use]
+    pub fn without_votes_before(mut self, moment: Time) -> Self {
+        self.votes.retain(|vote| vote.at >= moment);
+        // Nothing ran: without a broken glass there is nothing to look back at.
+        if !self.votes.iter().any(|vote| vote.break_glass) {
+            self.review = None;
+        }
+        self
+    }
+
+    /// The approvals that were given before this moment lapse: what the request would now cut short
+    /// began then, and nobody who approved saw that. `fresh` is policy's answer without them.
+    pub fn lapse_votes(self, moment: Time, fresh: Reevaluation) -> Result<Transition, Refusal> {
+        if self.state.name() != StateName::Approved {
+            return Err(Refusal::wrong_state(&self, "lose approvals"));
+        }
+        let lapsed = self.votes.iter().filter(|vote| vote.at < moment);
+        let (ids, names): (Vec<_>, Vec<_>) =
+            lapsed.map(|vote| (vote.person.id, vote.person.name.clone())).unzip();
+        if ids.is_empty() {
+            return Err(Refusal::NotVoted);
+        }
+        let names = names.join(", ");
+        let cause = format!("what it would cut short began after it was approved by {names}");
+        Ok(self.without_votes_before(moment).redecided(fresh, Change::Lapsed(ids), cause))
+    }
+
     /// Policy was asked again with the votes that stand. None when its answer is the same, be it by
     /// another set.
-    pub fn redecide(
-        mut self,
-        fresh: Reevaluation,
-        cause: &str,
-    ) -> Result<Option<Transition>, Refusal> {
+    pub fn redecide(self, fresh: Reevaluation, cause: &str) -> Result<Option<Transition>, Refusal> {
         let before = self.state.name();
         if !matches!(before, StateName::Pending | StateName::Approved) {
             return Err(Refusal::wrong_state(&self, "be decided"));
@@ -183,19 +207,22 @@ impl Request {
         self.ensure_in_time(fresh.now)?;
         let same = self.decision.verdict == fresh.run.verdict
             && self.decision.reasons == fresh.run.reasons;
+        let transition = self.redecided(fresh, Change::State, cause.to_owned());
+        Ok((!same || transition.request.state.name() != before).then_some(transition))
+    }
+
+    fn redecided(mut self, fresh: Reevaluation, change: Change, cause: String) -> Transition {
+        let from = self.state.name();
         let decision = DecisionFacts::from(&fresh.run);
         self.decide(fresh);
-        if same && self.state.name() == before {
-            return Ok(None);
-        }
-        let (state, cause) = (self.state.name(), cause.to_owned());
-        let facts = RedecisionFacts { from: before, cause, decision, state };
+        let state = self.state.name();
+        let facts = RedecisionFacts { from, cause, decision, state };
         let detail = if state == StateName::Withdrawn {
             AuditDetail::RequestWithdrawn(WithdrawalFacts::ByPolicy(facts))
         } else {
             AuditDetail::RequestRedecided(facts)
         };
-        Ok(Some(self.moved(Change::State, Actor::System, detail)))
+        self.moved(change, Actor::System, detail)
     }
 
     /// The facts it rests on changed: the end.

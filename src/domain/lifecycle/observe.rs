@@ -27,6 +27,9 @@ use crate::domain::{
     request::{NOBODY_LOOKED, Outcome, Proof, Request, Target, Watch},
 };
 
+/// Why a response that an undo took back is not known to be active any more.
+const UNDO_FAILED: &str = "a person found that the undo was not done";
+
 impl Request {
     /// Evidence was seen. None when it says nothing new. Evidence counts for the endpoint and the
     /// call that it names, and for no other.
@@ -171,6 +174,33 @@ impl Request {
         let facts =
             RevertFacts { by, outcomes: self.outcomes_of(&changed), state: self.state.name() };
         Some(self.moved(Change::State, Actor::System, AuditDetail::ResponseReverted(facts)))
+    }
+
+    /// A person found that the request that took this one back was not done on these endpoints:
+    /// evidence of it is looked for again. None where an alert shows that it ended.
+    pub fn undo_failed(
+        mut self,
+        by: RequestId,
+        endpoints: &[EndpointId],
+        confirm_within: Option<TimeDelta>,
+        now: Time,
+    ) -> Option<Transition> {
+        let undone = Outcome::Reverted { by, seen: None };
+        let part = |target: &&Target| {
+            target.outcome.as_ref() == Some(&undone) && endpoints.contains(&target.endpoint.id)
+        };
+        let changed: Vec<_> =
+            self.targets.iter().filter(part).map(|target| target.endpoint.id.clone()).collect();
+        for id in &changed {
+            let outcome = Outcome::Unconfirmed { why: UNDO_FAILED.to_owned() };
+            self.set_outcome(id, outcome, OutcomeUpdate { now, since: now, confirm_within });
+        }
+        if changed.is_empty() {
+            return None;
+        }
+        let facts =
+            RevertFacts { by, outcomes: self.outcomes_of(&changed), state: self.state.name() };
+        Some(self.moved(Change::State, Actor::System, AuditDetail::UndoFailed(facts)))
     }
 
     /// It waited on the endpoint: its time began later than thought.

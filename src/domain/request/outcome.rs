@@ -124,6 +124,11 @@ impl Outcome {
         }
     }
 
+    /// The alert that shows that it ended: its own, or that of another request.
+    pub const fn evidence_of_end(&self) -> Option<&Evidence> {
+        if self.may_be_active() { None } else { self.evidence() }
+    }
+
     /// The request that took it back.
     pub const fn reverted_by(&self) -> Option<RequestId> {
         match self {

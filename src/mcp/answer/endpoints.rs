@@ -13,6 +13,8 @@ use crate::domain::{
 const PROVES_START: &str = "the script started on this endpoint";
 /// What it proves of one that ended there.
 const PROVES_END: &str = "the endpoint took the response back";
+/// What the alert of another request proves, where one timer was for both.
+const PROVES_END_OF_BOTH: &str = "the endpoint took the response back, with another on its timer";
 /// The outcome of an endpoint of which nothing is known so far.
 const NO_OUTCOME: &str = "none";
 
@@ -123,7 +125,7 @@ struct EvidenceAnswer<'a> {
     /// When the endpoint did it (RFC 3339, UTC).
     at: String,
     /// What the alert proves, and not more.
-    #[schemars(extend("enum" = [PROVES_START, PROVES_END]))]
+    #[schemars(extend("enum" = [PROVES_START, PROVES_END, PROVES_END_OF_BOTH]))]
     proves: &'static str,
 }
 
@@ -194,7 +196,10 @@ fn met<'a>(request: &Request, target: &'a Target, named: EndpointHead<'a>) -> En
 fn proven(outcome: &Outcome) -> Option<EvidenceAnswer<'_>> {
     let (evidence, proves) = match outcome {
         Outcome::Confirmed(Proof::Alert(evidence)) => (evidence, PROVES_START),
-        Outcome::Ended { seen } | Outcome::Reverted { seen, .. } => (seen.as_ref()?, PROVES_END),
+        Outcome::Ended { seen } | Outcome::Reverted { seen, .. } => {
+            let alert = seen.as_ref()?;
+            (alert, alert.of_request.map_or(PROVES_END, |_| PROVES_END_OF_BOTH))
+        }
         Outcome::Sent
         | Outcome::Refused { .. }
         | Outcome::NotSent { .. }

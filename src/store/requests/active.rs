@@ -1,5 +1,7 @@
 //! What is active on endpoints, the commands behind it, and what takes them back.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
@@ -47,9 +49,8 @@ impl EndpointCommands {
     /// The commands, and the ends that were seen, by time.
     pub fn sent(&self) -> Vec<SentCommand> {
         let seen_end = |command: &EndpointCommand| {
-            let at = command.ended()?.at;
-            let effect = CommandEffect::SeenEnd;
-            Some(SentCommand { request: command.sent.request, at, effect })
+            let (at, effect) = (command.ended()?.at, CommandEffect::SeenEnd);
+            Some(SentCommand { request: command.sent.request, at, effect, started: true })
         };
         let ends = self.commands.iter().filter_map(seen_end);
         let mut sent: Vec<_> = self.commands.iter().map(|one| one.sent).chain(ends).collect();
@@ -80,9 +81,9 @@ pub struct EndpointCommand {
 }
 
 impl EndpointCommand {
-    /// What shows that it ended.
-    pub const fn ended(&self) -> Option<&Evidence> {
-        if self.outcome.may_be_active() { None } else { self.outcome.evidence() }
+    /// Its own alert that shows that it ended.
+    pub fn ended(&self) -> Option<&Evidence> {
+        self.outcome.evidence_of_end().filter(|alert| alert.of_request.is_none())
     }
 }
 
@@ -98,15 +99,15 @@ pub async fn commands(
     const SQL: &str = "WITH sent AS (
             SELECT request.id AS id, agent_id, agent_name, asker_name, action, term_seconds,
                 endpoint_id, date_added, name, platform, command, outcome, outcome_code,
-                outcome_detail, evidence, reverted_by, since, ends_at
+                outcome_detail, evidence, reverted_by, since, ends_at, started
             FROM request JOIN request_endpoint ON request.id = request_id
             WHERE action IN ($1, $2) AND argument = $3 AND manager = $4
               AND since IS NOT NULL AND outcome NOT IN ('refused', 'not_sent')
-              AND NOT (action = $2 AND outcome = 'unknown')
          ), live AS (
             SELECT endpoint_id, date_added, min(since) AS first FROM sent
-            WHERE action = $1 AND (ends_at > $5 OR ends_at IS NULL
-                AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed'))
+            WHERE action = $1
+              AND (max(ifnull(ends_at, since), since + ifnull(term_seconds, 0) * 1000000) > $5
+                OR ends_at IS NULL AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed'))
             GROUP BY endpoint_id, date_added
          )
          SELECT sent.* FROM sent JOIN live USING (endpoint_id, date_added)
@@ -155,8 +156,33 @@ fn command(at: At<'_>, row: Columns<'_>) -> Result<EndpointCommand, StoreError> 
         asked_by: asker.map_or_else(|| row.text("agent_name"), Ok)?,
         ends: row.maybe_time("ends_at")?,
         outcome: outcome(at, row.text("outcome")?, row)?,
-        sent: SentCommand { request: row.parse("id")?, at: row.time("since")?, effect },
+        sent: SentCommand {
+            request: row.parse("id")?,
+            at: row.time("since")?,
+            effect,
+            started: row.flag("started")?,
+        },
     })
+}
+
+/// Of requests that rest on the same target of the same endpoint, one each. Bounded by what may be
+/// active.
+pub async fn overlapping(read: &mut impl Read) -> Result<BTreeSet<RequestId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT min(request.id) AS id
+         FROM request_endpoint INDEXED BY request_endpoint_active
+             JOIN request ON request.id = request_id
+         WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+           AND action IN ('block_ip', 'disable_account')
+         GROUP BY manager, action, argument, endpoint_id, date_added HAVING count(*) > 1",
+    )
+    .fetch_all(read.connection())
+    .await?;
+    let one = |row: &SqliteRow| {
+        let id = text(row, "id")?;
+        At { table: "request", id: &id }.parse(&id)
+    };
+    rows.iter().map(one).collect()
 }
 
 /// Which active responses to list, and in which order. An empty search finds all.

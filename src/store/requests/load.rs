@@ -186,6 +186,7 @@ fn target(at: At<'_>, endpoint: Endpoint, row: Columns<'_>) -> Result<Target, St
         outcome_at: row.maybe_time("outcome_at")?,
         since: row.maybe_time("since")?,
         ends: row.maybe_time("ends_at")?,
+        started: row.flag("started")?,
         doubt: row.maybe_text("doubt")?,
         watch_until: row.maybe_time("watch_until")?,
         ..Target::new(endpoint, row.number("criticality")?, row.text("command")?)

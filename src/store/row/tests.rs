@@ -127,6 +127,7 @@ fn evidence() -> (Evidence, &'static str) {
             alert: "AZq_1".to_owned(),
             rule: "651: Host blocked".to_owned(),
             at: Time::from_timestamp_micros(1_790_000_000_123_456).unwrap(),
+            of_request: None,
         },
         r#"{"index":"wazuh-alerts-4.x-2026.11.22","alert":"AZq_1","rule":"651: Host blocked","at":1790000000123456}"#,
     )

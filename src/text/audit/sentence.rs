@@ -136,6 +136,10 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::ResponseReverted(facts) => {
             format!("sent the request that takes it back{}", list(&facts.outcomes)).into()
         }
+        AuditDetail::UndoFailed(facts) => {
+            let of = format!("{}, which was to take it back, was not done", facts.by);
+            format!("learnt that {of}{}", list(&facts.outcomes)).into()
+        }
         AuditDetail::EndMoved(facts) => end_moved(&facts).into(),
         AuditDetail::OutcomeResolved(facts) => {
             Sentence::new(format!("recorded what happened{}", list(&facts.outcomes)), facts.reason)
@@ -216,7 +220,6 @@ fn named(ids: &[&EndpointId]) -> String {
     with_count(u64::try_from(ids.len()).unwrap_or(0), "endpoint")
 }
 
-/// ": 001, 002 sent; 014 refused (1750)".
 /// Which request moved the end, and to when on which endpoints.
 fn end_moved(facts: &EndMovedFacts) -> String {
     let mut groups: Vec<(Option<Time>, Vec<&EndpointId>)> = Vec::new();
@@ -234,6 +237,7 @@ fn end_moved(facts: &EndMovedFacts) -> String {
     format!("moved its end, because {} is for the same target: {}", facts.by, parts.join("; "))
 }
 
+/// ": 001, 002 sent; 014 refused (1750)".
 fn list(outcomes: &[EndpointOutcome]) -> String {
     let mut groups: Vec<(String, Vec<&EndpointId>)> = Vec::new();
     for EndpointOutcome { endpoint, outcome, .. } in outcomes {

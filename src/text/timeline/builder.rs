@@ -110,7 +110,7 @@ impl TimelineBuilder {
             AuditDetail::EvidenceMissed(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Wait { looked: facts.looked });
             }
-            AuditDetail::ResponseReverted(facts) => {
+            AuditDetail::ResponseReverted(facts) | AuditDetail::UndoFailed(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Broker);
             }
             AuditDetail::EndMoved(facts) => {

@@ -218,6 +218,7 @@ pub(super) fn evidence() -> Evidence {
         alert: format!("xk2R5pMB {HOSTILE}"),
         rule: "651".to_owned(),
         at: at(6),
+        of_request: None,
     }
 }
 

@@ -242,6 +242,7 @@ fn target(id: &EndpointId) -> Target {
         outcome_at: None,
         since: None,
         ends: None,
+        started: false,
         doubt: None,
         watch_until: None,
     }

@@ -125,6 +125,7 @@ impl Driver for InMemory {
             alert: "1".to_owned(),
             rule: "1".to_owned(),
             at,
+            of_request: None,
         };
         let sighting = |one: &Watched| Sighting {
             request: one.request,

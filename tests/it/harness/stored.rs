@@ -42,6 +42,13 @@ pub(crate) async fn stored(database: &Path, but: &[&str]) -> Stored {
     stored
 }
 
+/// Runs a statement.
+pub(crate) async fn execute(database: &Path, sql: &'static str) {
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut database = options.connect().await.unwrap();
+    sqlx::query(sql).execute(&mut database).await.unwrap();
+}
+
 async fn column(database: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(database).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>(0)).collect()

@@ -31,6 +31,7 @@ fn alert() -> Evidence {
         alert: "AV_x1".to_owned(),
         rule: "651".to_owned(),
         at: at(6),
+        of_request: None,
     }
 }
 

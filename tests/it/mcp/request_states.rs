@@ -50,6 +50,7 @@ pub(crate) fn target(id: &str, outcome: Option<Outcome>) -> Target {
         outcome_at,
         since: None,
         ends: None,
+        started: false,
         doubt: None,
         watch_until: None,
     }

@@ -96,6 +96,7 @@ impl Journey {
             alert: format!("alert-{endpoint}"),
             rule: "651".to_owned(),
             at: minute(3),
+            of_request: None,
         };
         let sighting = Sighting {
             request: self.request.id,

@@ -249,8 +249,8 @@ fn sighted(watched: &Watched, hit: &Hit, clock: IndexerClock) -> Option<FoundEvi
         _ => return None,
     };
     let at = clock.ours(alert).filter(|at| *at >= watched.since - SLACK)?;
-    let evidence =
-        Evidence { index: hit.index.clone(), alert: hit.id.clone(), rule: rule.to_owned(), at };
+    let (index, rule) = (hit.index.clone(), rule.to_owned());
+    let evidence = Evidence { index, alert: hit.id.clone(), rule, at, of_request: None };
     let (request, attempt) = (watched.request, watched.attempt);
     let program = text(alert, "data.parameters.program").map(str::to_owned);
     let sighting = Sighting { request, attempt, endpoint, seen, evidence, doubt: None };

@@ -60,6 +60,8 @@ struct StoredEvidence {
     rule: String,
     #[serde(with = "milliseconds")]
     at: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of_request: Option<RequestId>,
 }
 
 impl From<EndpointOutcome> for StoredOutcome {
@@ -91,13 +93,13 @@ impl TryFrom<StoredOutcome> for EndpointOutcome {
 }
 
 impl From<Evidence> for StoredEvidence {
-    fn from(Evidence { index, alert, rule, at }: Evidence) -> Self {
-        Self { index, alert, rule, at }
+    fn from(Evidence { index, alert, rule, at, of_request }: Evidence) -> Self {
+        Self { index, alert, rule, at, of_request }
     }
 }
 
 impl From<StoredEvidence> for Evidence {
-    fn from(StoredEvidence { index, alert, rule, at }: StoredEvidence) -> Self {
-        Self { index, alert, rule, at }
+    fn from(StoredEvidence { index, alert, rule, at, of_request }: StoredEvidence) -> Self {
+        Self { index, alert, rule, at, of_request }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::domain::{action::ActionKind, endpoint::Platform};
 use serde_json::{Value, json};
-use wazuh_simulator::Script;
+use wazuh_simulator::{Fault, Script, Times, Work};
 
 use crate::harness::{AgentClient, World};
 
@@ -48,6 +48,11 @@ fn seconds(seconds: u32) -> Value {
 
 fn permanent(endpoint: &str) -> Value {
     json!({ "agent_ids": [endpoint], "permanent": true, "duration_seconds": null })
+}
+
+/// When the response ends on its endpoint, as the agent is told.
+async fn until(agent: &AgentClient, id: &str) -> Value {
+    agent.get(id).await.json["endpoints"]["outcomes"][0]["until"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,11 +102,8 @@ async fn shorter_block_moves_the_end_of_the_longer() {
     let agent = world.agent().await;
     let first = block(&world, &agent, seconds(3600), &["bob"]).await;
     let second = block(&world, &agent, seconds(600), &["bob"]).await;
-    let until = |answer: crate::harness::agent::Answer| {
-        answer.json["endpoints"]["outcomes"][0]["until"].clone()
-    };
-    let (one, two) = (until(agent.get(&first).await), until(agent.get(&second).await));
-    assert_eq!(one, two, "one timer, one end");
+    world.look().await;
+    assert_eq!(until(&agent, &first).await, until(&agent, &second).await, "one timer, one end");
     assert!(world.audit_kinds().await.contains(&"response.end_moved".to_owned()));
     let page = world.person("bob").await.get(&format!("/requests/{first}")).await;
     page.shows(&format!("moved its end, because {second} is for the same target"));
@@ -127,6 +129,7 @@ async fn timer_ends_the_permanent_lock_of_an_account() {
     let said = locked.json["already_active"][0]["effect"].as_str().unwrap().to_owned();
     assert!(said.contains("the timer that runs ends both"), "{said}");
     approve(&world, &locked.id(), &["bob", "carol"]).await;
+    world.look().await;
     let page = world.person("bob").await.get("/in-force").await;
     page.shows("until <time");
     assert!(!page.has("when somebody takes it back"), "{}", page.html);
@@ -172,6 +175,7 @@ async fn undo_of_one_block_reverts_its_twin() {
     approve(&world, &undo.id(), &["bob"]).await;
     world.pass_for_all(Duration::from_secs(3));
     assert_eq!(world.manager.active_responses("001"), NOTHING);
+    world.look().await;
     for id in [&first, &twin] {
         let answer = agent.get(id).await;
         assert_eq!(answer.outcomes(), ["001: reverted"]);
@@ -220,4 +224,143 @@ async fn automatic_block_that_would_shorten_waits_for_people() {
     let shorter = at_once(alert).await;
     assert_eq!(shorter.state(), "pending", "{shorter:?}");
     assert!(shorter.text.contains("run.would-shorten"), "{shorter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn block_that_may_not_have_run_shortens_nothing() {
+    for fault in [Fault::Drop(Work::NotDone), Fault::Undelivered] {
+        let world = world().await;
+        let agent = world.agent().await;
+        let first = block(&world, &agent, seconds(3600), &["bob"]).await;
+        world.look().await;
+        let end = until(&agent, &first).await;
+        world.manager.misbehave(fault, Times::Once);
+        let second = block(&world, &agent, seconds(600), &["bob"]).await;
+        assert_eq!(until(&agent, &first).await, end, "it may not have run");
+        world.pass_for_all(Duration::from_mins(15));
+        world.look().await;
+        assert_eq!(world.manager.active_responses("001"), BLOCKED);
+        assert_eq!(agent.get(&first).await.outcomes(), ["001: confirmed"]);
+        assert_ne!(agent.get(&second).await.outcomes(), ["001: confirmed"]);
+        let third = agent.block("203.0.113.9", seconds(600)).await;
+        let effect = third.json["already_active"][0]["effect"].as_str().unwrap().to_owned();
+        assert!(effect.contains("earlier than"), "the long block stands: {effect}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_block_counts_once_its_start_is_seen() {
+    let world = world().await;
+    let agent = world.agent().await;
+    let first = block(&world, &agent, seconds(3600), &["bob"]).await;
+    world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
+    let second = block(&world, &agent, seconds(600), &["bob"]).await;
+    assert_eq!(agent.get(&second).await.outcomes(), ["001: unknown"]);
+    assert_ne!(until(&agent, &first).await, until(&agent, &second).await);
+    world.look().await;
+    assert_eq!(agent.get(&second).await.outcomes(), ["001: confirmed"]);
+    assert_eq!(until(&agent, &first).await, until(&agent, &second).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn end_of_one_block_leaves_unknown_one_unknown() {
+    let world = world().await;
+    let agent = world.agent().await;
+    let first = block(&world, &agent, seconds(600), &["bob"]).await;
+    world.look().await;
+    world.manager.misbehave(Fault::Drop(Work::NotDone), Times::Once);
+    let second = block(&world, &agent, seconds(3600), &["bob"]).await;
+    world.manager.restart_agent("001");
+    world.look().await;
+    assert_eq!(agent.get(&first).await.outcomes(), ["001: ended"]);
+    assert_eq!(agent.get(&second).await.outcomes(), ["001: unknown"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_that_may_not_have_run_lifts_no_twin() {
+    let world = world().await;
+    let agent = world.agent().await;
+    let first = block(&world, &agent, seconds(600), &["bob"]).await;
+    let twin = block(&world, &agent, seconds(3600), &["bob"]).await;
+    world.look().await;
+    world.manager.misbehave(Fault::Undelivered, Times::Once);
+    let undo = agent.undo(&first).await.id();
+    approve(&world, &undo, &["bob"]).await;
+    world.pass_for_all(Duration::from_mins(15));
+    world.look().await;
+    assert_eq!(world.manager.active_responses("001"), BLOCKED);
+    assert_eq!(agent.get(&twin).await.outcomes(), ["001: confirmed"]);
+    assert_eq!(agent.get(&first).await.outcomes(), ["001: reverted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_found_not_done_brings_the_block_back() {
+    let world = world().await;
+    let agent = world.agent().await;
+    let first = block(&world, &agent, seconds(3600), &["bob"]).await;
+    world.look().await;
+    world.manager.misbehave(Fault::Undelivered, Times::Once);
+    let undo = agent.undo(&first).await.id();
+    approve(&world, &undo, &["bob"]).await;
+    world.pass_for_all(Duration::from_mins(15));
+    world.look().await;
+    assert_eq!(agent.get(&undo).await.outcomes(), ["001: unconfirmed"]);
+    let found = [("endpoint", "001"), ("ruling", "not_done"), ("comment", "still blocked")];
+    world.person("carol").await.vote(&undo, "resolve", &found).await;
+    assert_eq!(agent.get(&first).await.outcomes(), ["001: unconfirmed"]);
+    assert!(world.audit_kinds().await.contains(&"response.undo_failed".to_owned()));
+    world.look().await;
+    assert_eq!(agent.get(&first).await.outcomes(), ["001: confirmed"], "its alert is still there");
+    assert_eq!(agent.get(&first).await.json["undo"]["possible"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approval_lapses_when_request_would_now_shorten() {
+    let world = world().await;
+    let agent = world.agent().await;
+    let longer = agent.block("203.0.113.9", seconds(3600)).await.id();
+    world.pass_for_all(Duration::from_secs(1));
+    let shorter = agent.block("203.0.113.9", seconds(600)).await.id();
+    for id in [&longer, &shorter] {
+        world.person("bob").await.approve(id).await;
+    }
+    world.pass_for_all(Duration::from_secs(1));
+    world.work().await;
+    assert_eq!(world.manager.received().len(), 1, "the shorter one was approved beside nothing");
+    assert_eq!(agent.get(&shorter).await.state(), "pending");
+    let page = world.person("bob").await.get(&format!("/requests/{shorter}")).await;
+    page.shows("what it would cut short began after it was approved by bob");
+    world.pass_for_all(Duration::from_secs(1));
+    approve(&world, &shorter, &["bob"]).await;
+    assert_eq!(world.manager.received().len(), 2);
+    assert_eq!(agent.get(&shorter).await.state(), "settled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_request_meets_nothing() {
+    let world = world().await;
+    let agent = world.agent().await;
+    block(&world, &agent, seconds(3600), &["bob"]).await;
+    let second = agent.block("203.0.113.9", seconds(600)).await;
+    assert!(second.json["already_active"].is_array());
+    agent.cancel(&second.id()).await;
+    let cancelled = agent.get(&second.id()).await;
+    assert_eq!(cancelled.json["already_active"], Value::Null, "{cancelled:?}");
+    assert!(!cancelled.text.contains("already blocked"), "{}", cancelled.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_of_older_version_move_at_start() {
+    let world = world().await;
+    let agent = world.agent().await;
+    let first = block(&world, &agent, seconds(3600), &["bob"]).await;
+    let second = block(&world, &agent, seconds(600), &["bob"]).await;
+    world.look().await;
+    world.execute("UPDATE request_endpoint SET ends_at = since + 3600000000").await;
+    let world = world.restart().await;
+    let agent = world.agent().await;
+    assert_eq!(until(&agent, &first).await, until(&agent, &second).await);
+    world.pass_for_all(Duration::from_secs(601));
+    world.look().await;
+    assert_eq!(agent.get(&first).await.outcomes(), ["001: ended"]);
 }

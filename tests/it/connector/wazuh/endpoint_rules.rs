@@ -107,6 +107,7 @@ fn expected(site: &Site, effects: &[CommandEffect], step: usize) -> bool {
             request: Uuid::from_u128(u128::try_from(number).unwrap()).into(),
             at: at(number),
             effect: *effect,
+            started: true,
         })
         .collect();
     // An expiry command needs its second.

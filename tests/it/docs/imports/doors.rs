@@ -25,10 +25,11 @@ const OPEN: [(&str, &[&str]); 4] = [
 ];
 
 /// What the program does once, before the doors open.
-const START: [&str; 7] = [
+const START: [&str; 8] = [
     "new",
     "started",
     "recover",
+    "update_all_ends",
     "withdraw_orphans",
     "record_active_policy",
     "open_setup",

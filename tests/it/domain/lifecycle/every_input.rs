@@ -53,7 +53,8 @@ fn redecisions(now: i64) -> Vec<Input> {
     let both = [true, false];
     let redecide =
         |verdict| both.map(|other| Input::Redecide { verdict, other_policies: other, now });
-    VERDICTS.into_iter().flat_map(redecide).collect()
+    let lapse = VERDICTS.map(|verdict| Input::LapseVotes { verdict, now });
+    VERDICTS.into_iter().flat_map(redecide).chain(lapse).collect()
 }
 
 fn claims(now: i64) -> Vec<Input> {

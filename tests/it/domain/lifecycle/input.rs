@@ -77,6 +77,7 @@ pub(super) enum Input {
     Cancel { by_owner: bool, may: bool, now: i64 },
     Expire { now: i64 },
     Redecide { verdict: Verdict, other_policies: bool, now: i64 },
+    LapseVotes { verdict: Verdict, now: i64 },
     Withdraw { now: i64 },
     Hold,
     Claim { batch: Ids, lost: Ids, verdict: Verdict, frozen: bool, now: i64 },
@@ -104,6 +105,7 @@ impl Input {
             Self::Cancel { .. } => "cancel",
             Self::Expire { .. } => "expire",
             Self::Redecide { .. } => "redecide",
+            Self::LapseVotes { .. } => "lapse_votes",
             Self::Withdraw { .. } => "withdraw",
             Self::Hold => "hold",
             Self::Claim { .. } => "claim",
@@ -124,6 +126,7 @@ impl Input {
             | Self::Cancel { now, .. }
             | Self::Expire { now }
             | Self::Redecide { now, .. }
+            | Self::LapseVotes { now, .. }
             | Self::Withdraw { now }
             | Self::Claim { now, .. }
             | Self::LoseAll { now, .. }
@@ -141,6 +144,7 @@ impl Input {
             | Self::BreakGlass { verdict, .. }
             | Self::Retract { verdict, .. }
             | Self::Redecide { verdict, .. }
+            | Self::LapseVotes { verdict, .. }
             | Self::Claim { verdict, .. }
             | Self::Answer { next: Then::Order { verdict, .. }, .. }
             | Self::Resume { next: Then::Order { verdict, .. }, .. } => Some(verdict),
@@ -199,6 +203,9 @@ impl Input {
                     fresh.run = by_others(fresh.run);
                 }
                 return Ok(request.redecide(fresh, "policy changed")?.map(Moved::without_permit));
+            }
+            Self::LapseVotes { verdict, now } => {
+                request.lapse_votes(minute(now), fresh(verdict, now))?
             }
             Self::Withdraw { now } => {
                 request.withdraw("another machine".to_owned(), minute(now))?

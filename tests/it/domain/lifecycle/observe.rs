@@ -50,6 +50,7 @@ fn evidence(at: Time) -> Evidence {
         alert: "abc".to_owned(),
         rule: "651".to_owned(),
         at,
+        of_request: None,
     }
 }
 
@@ -116,6 +117,7 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
         request.clone().evidence_missed(Some(WINDOW), None, minute(ENDS)),
         request.clone().evidence_missed(None, None, minute(ENDS)),
         request.clone().reverted(undo(), &ids, Some(WINDOW), minute(6)),
+        request.clone().undo_failed(undo(), &ids, Some(WINDOW), minute(6)),
         resolve(Finding::Done),
         resolve(Finding::NotDone),
     ]
@@ -306,6 +308,22 @@ fn undo_reverts_only_outcomes_that_may_be_active() {
     assert_eq!(outcome(&after, "003").name(), "not_sent");
     let only = [endpoint_id("001")];
     assert_eq!(after.reverted(undo(), &only, Some(WINDOW), minute(7)), None);
+}
+
+#[test]
+fn failed_undo_brings_back_only_what_it_reverted() {
+    let ids = [endpoint_id("001")];
+    let back = |before: Outcome, by| with(before).undo_failed(by, &ids, Some(WINDOW), minute(6));
+    let unseen = Outcome::Reverted { by: undo(), seen: None };
+    let after = back(unseen.clone(), undo()).unwrap().into_request();
+    assert_eq!(outcome(&after, "001").name(), "unconfirmed");
+    assert!(of(&after, "001").watch_until.is_some(), "its evidence is looked for again");
+    assert_eq!(back(unseen, RequestId::from(Uuid::from_u128(78))), None);
+    for other in every_outcome() {
+        if other != (Outcome::Reverted { by: undo(), seen: None }) {
+            assert_eq!(back(other, undo()), None);
+        }
+    }
 }
 
 #[test]

@@ -38,8 +38,10 @@ fn audit_event_kind_matches_the_transition() {
             Input::Retract { .. } => EventKind::VoteRetracted,
             Input::Cancel { .. } => EventKind::RequestCancelled,
             Input::Expire { .. } => EventKind::RequestExpired,
-            Input::Redecide { .. } if withdrawn => EventKind::RequestWithdrawn,
-            Input::Redecide { .. } => EventKind::RequestRedecided,
+            Input::Redecide { .. } | Input::LapseVotes { .. } if withdrawn => {
+                EventKind::RequestWithdrawn
+            }
+            Input::Redecide { .. } | Input::LapseVotes { .. } => EventKind::RequestRedecided,
             Input::Withdraw { .. } => EventKind::RequestWithdrawn,
             Input::Hold => EventKind::DispatchHeld,
             Input::Claim { .. } => EventKind::DispatchClaimed,
@@ -66,6 +68,7 @@ fn audit_event_names_the_actor() {
             Input::Cancel { by_owner: false, .. } => "triage".to_owned(),
             Input::Expire { .. }
             | Input::Redecide { .. }
+            | Input::LapseVotes { .. }
             | Input::Withdraw { .. }
             | Input::Hold
             | Input::Claim { .. }
@@ -183,6 +186,7 @@ fn transitions_never_change_frozen_fields() {
             outcome_at: after.outcome_at,
             since: after.since,
             ends: after.ends,
+            started: after.started,
             watch_until: after.watch_until,
             ..before.clone()
         };
@@ -236,6 +240,7 @@ fn transition_names_attempts_to_store() {
             | Input::Cancel { .. }
             | Input::Expire { .. }
             | Input::Redecide { .. }
+            | Input::LapseVotes { .. }
             | Input::Withdraw { .. }
             | Input::Hold
             | Input::LoseAll { .. }

@@ -156,6 +156,7 @@ fn only_voting_and_retraction_change_votes() {
                 });
             }
             Input::Retract { who, .. } => expected.retain(|vote| vote.person.id != who.id()),
+            Input::LapseVotes { now, .. } => expected.retain(|vote| vote.at >= minute(now)),
             Input::Reject { .. }
             | Input::Cancel { .. }
             | Input::Expire { .. }
@@ -182,6 +183,12 @@ fn transition_names_vote_to_store_or_remove() {
                 assert_eq!(*change, Change::Approved(vote), "{step:?}");
             }
             Input::Retract { who, .. } => assert_eq!(*change, Change::Retracted(who.id())),
+            Input::LapseVotes { now, .. } => {
+                let before = step.before.request.votes.iter().filter(|vote| vote.at < minute(now));
+                let lapsed: Vec<_> = before.map(|vote| vote.person.id).collect();
+                assert!(!lapsed.is_empty(), "{step:?}");
+                assert_eq!(*change, Change::Lapsed(lapsed), "{step:?}");
+            }
             Input::Reject { .. }
             | Input::Cancel { .. }
             | Input::Expire { .. }
@@ -211,6 +218,7 @@ fn every_move_requires_policy_permission() {
             | Input::Cancel { may, .. } => may,
             Input::Expire { .. }
             | Input::Redecide { .. }
+            | Input::LapseVotes { .. }
             | Input::Withdraw { .. }
             | Input::Hold
             | Input::Claim { .. }

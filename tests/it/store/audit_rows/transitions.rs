@@ -44,6 +44,7 @@ pub(super) fn rows() -> Rows {
     reverted(&mut rows);
     resolved(&mut rows);
     end_moved(&mut rows);
+    undo_failed(&mut rows);
     rows
 }
 
@@ -225,6 +226,7 @@ fn sighting(request: &Request, endpoint: &str, seen: Sign, doubt: Option<&str>) 
         alert: format!("alert-{endpoint}"),
         rule: "651".to_owned(),
         at: minute(3) + TimeDelta::microseconds(123_456),
+        of_request: None,
     };
     Sighting {
         request: request.id,
@@ -249,6 +251,17 @@ fn observed(rows: &mut Rows) {
     let over = missed.evidence_missed(Some(WINDOW), None, minute(60)).unwrap();
     rows.moved("not seen, its time is over", over);
     rows.moved("nobody looked", sent(None).evidence_missed(None, None, minute(60)).unwrap());
+}
+
+fn undo_failed(rows: &mut Rows) {
+    let ids = [endpoint_id("001")];
+    let undone = sent(Some(WINDOW)).reverted(other(), &ids, Some(WINDOW), minute(6)).unwrap();
+    let failed = undone.into_request().undo_failed(other(), &ids, Some(WINDOW), minute(7));
+    rows.moved("undo failed", failed.unwrap());
+    let request = sent(Some(WINDOW));
+    let mut seen = sighting(&request, "001", Sign::Ended, None);
+    seen.evidence.of_request = Some(other());
+    rows.moved("seen by an alert of another", request.observed(&[seen], None, minute(7)).unwrap());
 }
 
 fn reverted(rows: &mut Rows) {
