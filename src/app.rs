@@ -144,6 +144,7 @@ impl AppParts {
             configuration_sha256: self.configuration,
             managers: managers.collect(),
         };
+        let notes = self.engine.notes();
         let outside = Integrations { managers: self.managers, channels: self.channels };
         let broker =
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
@@ -152,6 +153,9 @@ impl AppParts {
         broker.update_all_ends().await?;
         broker.withdraw_orphans().await?;
         broker.record_active_policy().await?;
+        for note in notes {
+            tracing::warn!(note, "the active policies lack something");
+        }
         let what = "cannot use the listening socket".to_owned();
         let address = self
             .listener

@@ -99,16 +99,26 @@ impl Engine {
         self.0.hash
     }
 
-    /// What is to be known of a set whose folder holds the schema of an earlier version.
-    pub fn note(&self) -> Option<&'static str> {
-        match self.0.entities.version() {
-            SchemaVersion::Current => None,
-            SchemaVersion::Earlier => Some(
+    /// What is to be known of a set that an earlier version wrote: what it lacks, and what to do.
+    pub fn notes(&self) -> Vec<&'static str> {
+        let earlier = self.0.entities.version() == SchemaVersion::Earlier;
+        let shortens = |policy| lint::reads(policy, "context.facts.would_shorten");
+        let may_shorten = !self.0.cedar.policies().any(shortens);
+        [
+            earlier.then_some(
                 "schema.cedarschema is of an earlier version, so a confidence that the agent does \
                  not state counts as 0; replace it with the one that `countersign init` writes, \
                  and ask `context.claim has confidence` first",
             ),
-        }
+            may_shorten.then_some(
+                "no policy reads `context.facts.would_shorten`, so what runs without people may \
+                 end another response early; add `run.would-shorten` from the 20_run.cedar that \
+                 `countersign init` writes",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// The policies, in the order of files and of places within them.

@@ -161,9 +161,9 @@ fn policies(folder: &Path) -> Diagnosis {
             let count = engine.policies().len();
             let hash = engine.hash().prefix();
             let found = format!("{count} loaded, all cases pass; the set is {hash}");
-            match engine.note() {
-                None => Diagnosis::good("policies", found),
-                Some(note) => Diagnosis::bad("policies", found, note),
+            match engine.notes().as_slice() {
+                [] => Diagnosis::good("policies", found),
+                notes => Diagnosis::bad("policies", found, notes.join("; ")),
             }
         }
     }

@@ -42,7 +42,7 @@ fn check(out: Out, config: &Path, folder: Folder) -> Result<(Engine, PathBuf), C
     if !out.json {
         let hash = engine.hash().prefix();
         out.say(&format!("{count} policies are sound; the set is {hash}"), || json!(null))?;
-        if let Some(note) = engine.note() {
+        for note in engine.notes() {
             out.say(&format!("note: {note}"), || json!(null))?;
         }
     }

@@ -79,6 +79,15 @@ fn unknown_role(literal: &EntityUid) -> Option<String> {
     unknown.then(|| id.to_owned())
 }
 
+/// Whether a policy reads a value, such as `context.facts.scope`.
+pub(super) fn reads(policy: &Policy, value: &str) -> bool {
+    let parsed = policy.to_pst();
+    parsed.is_ok_and(|parsed| {
+        let conditions = conditions(parsed.body().clauses());
+        conditions.iter().any(|condition| names(condition, &|path| path == value))
+    })
+}
+
 fn may_permit_running(policy: &Policy, schema: &Schema) -> bool {
     policy.effect() == cedar_policy::Effect::Permit
         && policy

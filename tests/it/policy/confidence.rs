@@ -39,7 +39,7 @@ fn unstated_confidence_is_absent_and_not_zero() {
     let silent = load(&[("x.cedar", &runs_when(&format!("!({stated})")))]).unwrap();
     let verdicts = [None, Some(0)].map(|confidence| verdict(&silent, confidence));
     assert_eq!(verdicts, [Verdict::Run, Verdict::Deny]);
-    assert_eq!(engine.note(), None);
+    assert!(!engine.notes().concat().contains("counts as 0"));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn folder_of_an_earlier_version_decides_as_before() {
     let engine = Engine::load(folder.path()).unwrap();
     let verdicts = [None, Some(0), Some(90)].map(|confidence| verdict(&engine, confidence));
     assert_eq!(verdicts, [Verdict::Deny, Verdict::Deny, Verdict::Run]);
-    assert!(engine.note().unwrap().contains("counts as 0"));
+    assert!(engine.notes().concat().contains("counts as 0"));
     fs::write(folder.path().join("schema.cedarschema"), format!("{EARLIER} ")).unwrap();
     Engine::load(folder.path()).unwrap_err();
 }
@@ -103,6 +103,35 @@ fn earlier_starter_folder_still_passes_its_cases() {
     let engine = Engine::load(folder.path()).unwrap();
     let results = cases::run(folder.path(), &engine).unwrap();
     assert!(results.len() > 20 && results.iter().all(|case| case.passed), "{results:?}");
+}
+
+#[test]
+fn command_line_warns_where_no_policy_reads_would_shorten() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let note = "no policy reads `context.facts.would_shorten`";
+    let advice = "add `run.would-shorten` from the 20_run.cedar";
+    let doctor = || String::from_utf8(program.run(&["doctor"]).stdout).unwrap();
+    assert!(!program.done(&["policy", "check", "policies"]).contains(note));
+    assert!(!doctor().contains(note));
+    let run = fs::read_to_string(program.path("policies/20_run.cedar")).unwrap();
+    let (before, rest) = run.split_once("@id(\"run.would-shorten\")").unwrap();
+    let (_, after) = rest.split_once("@id(\"run.critical-endpoint\")").unwrap();
+    // As 0.1.0 wrote it; a comment that names it decides nothing.
+    let run =
+        format!("{before}// context.facts.would_shorten\n@id(\"run.critical-endpoint\"){after}");
+    fs::write(program.path("policies/20_run.cedar"), run).unwrap();
+    let cases = program.path("policies/tests/run.json");
+    let kept: Vec<serde_json::Value> =
+        serde_json::from_str(&fs::read_to_string(&cases).unwrap()).unwrap();
+    let kept: Vec<_> =
+        kept.iter().filter(|case| !case.to_string().contains("would_shorten")).collect();
+    fs::write(&cases, json!(kept).to_string()).unwrap();
+    for said in [program.done(&["policy", "check", "policies"]), doctor()] {
+        assert!(said.contains(note) && said.contains(advice), "{said}");
+    }
+    let log = program.serve_with(&[("COUNTERSIGN_LOG", "warn")]).log();
+    assert!(log.contains("the active policies lack something") && log.contains(advice), "{log}");
 }
 
 #[test]
