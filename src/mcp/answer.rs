@@ -16,7 +16,7 @@ use crate::{
         action::{ActionKind, with_count},
         active_response::AlreadyActive,
         decision::{Decision, Tally, Verdict},
-        id::AgentId,
+        id::{AgentId, RequestId},
         request::{Outcome, Request, State, StateName},
     },
     text::agent_message::{self, LISTED_ENDPOINTS_MAX, Obstacle},
@@ -44,6 +44,8 @@ pub struct AnswerContext<'a> {
     pub active: Vec<AlreadyActive>,
     /// What an undo could do.
     pub undo: UndoOption,
+    /// The requests that took it back, as far as the agent may see them.
+    pub undos: Vec<RequestId>,
     /// Whether the kill switch stops it, or the broker's database fails.
     pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
@@ -151,7 +153,8 @@ enum DecisionOutcome {
 struct PolicyAnswer<'a> {
     /// The policy's id.
     id: &'a str,
-    /// The policy's reason, in plain words.
+    /// The policy's reason, in plain words. Of `broker.nothing_left` it is why no endpoint is left:
+    /// text from outside.
     why: &'a str,
 }
 
@@ -214,7 +217,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         manager: &request.manager,
         message: message(request, context, obstacle),
         decision: ruling(&request.decision),
-        endpoints: Endpoints::of(request, context.several_managers),
+        endpoints: Endpoints::of(request, context.several_managers, &context.undos),
         already_active: AlreadyActiveAnswer::all(&context.active, context.agent),
         undo: undoing(&context.undo),
         held_because: request.held_because.as_deref(),

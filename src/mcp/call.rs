@@ -80,6 +80,7 @@ impl Call<'_> {
             several_managers: self.broker.several_managers(),
             has_evidence: self.broker.confirm_within(&request.manager).is_some(),
             undo: self.broker.undo_option(request).await,
+            undos: self.broker.undos_of_agent(self.agent, request).await,
             stopped: self.stopped(request).await,
             outages: self.broker.outage_of(&request.manager).into_iter().collect(),
         }

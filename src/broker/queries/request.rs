@@ -1,6 +1,9 @@
 //! One request, and lists of them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::view::{Body, PAGE_ROWS, RequestView};
 use crate::{
@@ -10,7 +13,7 @@ use crate::{
         actor::Agent,
         facts::{Principal, Resource, Verb},
         id::{AttemptId, RequestId},
-        request::Request,
+        request::{Outcome, Request},
     },
     store::{
         accounts, audit,
@@ -47,6 +50,20 @@ impl Broker {
         self.authorize(&Principal::Agent(agent.clone()), Verb::View, &resource)
             .map_err(|_hidden| BrokerError::NotFound)?;
         Ok(request)
+    }
+
+    /// The requests that took this one back, as far as the agent may see them: an undo of another
+    /// agent's request lifts whatever rests on the same rule or timer.
+    pub async fn undos_of_agent(&self, agent: &Agent, request: &Request) -> Vec<RequestId> {
+        let outcomes = request.targets.iter().filter_map(|target| target.outcome.as_ref());
+        let all: BTreeSet<_> = outcomes.filter_map(Outcome::reverted_by).collect();
+        let mut undos = Vec::new();
+        for id in all {
+            if self.request_of_agent(agent, id).await.is_ok() {
+                undos.push(id);
+            }
+        }
+        undos
     }
 
     /// [`Broker::request_of_agent`], but waits until nothing further will be sent, at most so long.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{LISTED_ENDPOINTS_MAX, spoken};
 use crate::domain::{
     endpoint::Endpoint,
+    id::RequestId,
     request::{Counts, Outcome, Proof, Request, Skipped, Target},
 };
 
@@ -105,7 +106,7 @@ struct EndpointAnswer<'a> {
     /// What speaks against its effect there. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<&'a str>,
-    /// The request that took it back there.
+    /// The request that took it back there, where it is one of yours.
     #[serde(skip_serializing_if = "Option::is_none")]
     reverted_by: Option<String>,
 }
@@ -130,8 +131,9 @@ struct EvidenceAnswer<'a> {
 }
 
 impl<'a> Endpoints<'a> {
-    /// With the manager before each id where an id alone may mean more than one endpoint.
-    pub(super) fn of(request: &'a Request, several_managers: bool) -> Self {
+    /// With the manager before each id where an id alone may mean more than one endpoint, and the
+    /// names of these undos only.
+    pub(super) fn of(request: &'a Request, several_managers: bool, undos: &[RequestId]) -> Self {
         let named = |endpoint: &'a Endpoint| EndpointHead {
             id: endpoint.id.as_str(),
             name: &endpoint.name,
@@ -141,7 +143,7 @@ impl<'a> Endpoints<'a> {
             named: named(endpoint),
             why: reason.to_string(),
         };
-        let met = |target: &'a Target| met(request, target, named(&target.endpoint));
+        let met = |target: &'a Target| met(request, target, named(&target.endpoint), undos);
         let counts = EndpointCounts::from(request.outcome_counts());
         let (skipped, targets) = (&request.skipped, &request.targets);
         Self {
@@ -177,7 +179,12 @@ const fn few(number: usize) -> bool {
     number <= LISTED_ENDPOINTS_MAX
 }
 
-fn met<'a>(request: &Request, target: &'a Target, named: EndpointHead<'a>) -> EndpointAnswer<'a> {
+fn met<'a>(
+    request: &Request,
+    target: &'a Target,
+    named: EndpointHead<'a>,
+    undos: &[RequestId],
+) -> EndpointAnswer<'a> {
     let outcome = target.outcome.as_ref();
     let until =
         outcome.filter(|outcome| outcome.may_be_active()).and_then(|_| request.ends(target));
@@ -189,7 +196,10 @@ fn met<'a>(request: &Request, target: &'a Target, named: EndpointHead<'a>) -> En
         until: until.map(spoken),
         evidence: outcome.and_then(proven),
         doubt: target.doubt.as_deref(),
-        reverted_by: outcome.and_then(Outcome::reverted_by).map(|by| by.to_string()),
+        reverted_by: outcome
+            .and_then(Outcome::reverted_by)
+            .filter(|by| undos.contains(by))
+            .map(|by| by.to_string()),
     }
 }
 

@@ -197,6 +197,7 @@ pub(crate) fn around() -> AnswerContext<'static> {
         agent: Uuid::from_u128(1).into(),
         active: Vec::new(),
         undo: UndoOption::Nothing,
+        undos: Vec::new(),
         stopped: None,
         outages: Vec::new(),
     }

@@ -185,6 +185,40 @@ async fn undo_of_one_block_reverts_its_twin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agent_never_learns_which_other_request_lifted_its_own() {
+    let world = world().await;
+    let (first, second) = (world.agent().await, world.another_agent("hunter", "alice").await);
+    for by_person in [false, true] {
+        let own = block(&world, &first, seconds(600), &["bob"]).await;
+        let foreign = block(&world, &second, seconds(3600), &["bob"]).await;
+        world.look().await;
+        let undo = if by_person {
+            let bob = world.person("bob").await;
+            let page = bob.vote(&foreign, "undo", &[("comment", "our scanner")]).await;
+            page.leads_to().rsplit_once('/').unwrap().1.to_owned()
+        } else {
+            let undo = second.undo(&foreign).await.id();
+            world.person("bob").await.approve(&undo).await;
+            undo
+        };
+        world.work().await;
+        world.pass_for_all(Duration::from_secs(3));
+        world.look().await;
+        let theirs = second.get(&foreign).await;
+        assert_eq!(theirs.json["endpoints"]["outcomes"][0]["reverted_by"], undo, "{theirs:?}");
+        let listed = first.call("list_requests", json!({})).await;
+        let again = first.undo(&own).await;
+        let answer = first.get(&own).await;
+        assert_eq!(answer.outcomes(), ["001: reverted"], "{answer:?}");
+        assert_eq!(answer.json["endpoints"]["outcomes"][0].get("reverted_by"), None, "{answer:?}");
+        for (answer, others) in [answer, listed, again].iter().zip([[&undo, &foreign]; 3]) {
+            let said = format!("{}{}", answer.text, answer.json);
+            assert!(others.iter().all(|other| !said.contains(*other)), "{said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn block_does_not_start_while_undone_timer_runs() {
     let world = world().await;
     let agent = world.agent().await;
