@@ -10,7 +10,7 @@ use crate::{
         Time,
         action::with_count,
         active_response::RestsOn,
-        actor::Agent,
+        actor::{Actor, Agent},
         digest::Canonical,
         endpoint::{Candidate, Inventory, Selection, SkipReason},
         facts::{AlertFacts, Principal, Resource, Verb},
@@ -196,7 +196,15 @@ impl Broker {
         }
         let state = request.state.name();
         if state != StateName::Settled {
-            let hint = if state.terminal() { "nothing was sent" } else { "cancel it instead" };
+            let may = self.engine().may(who, Verb::Cancel, &resource);
+            let cancelled = request.cancel(Actor::System, "", &may, self.clock().now());
+            let hint = if cancelled.is_ok() {
+                "cancel it instead"
+            } else if state == StateName::Dispatching {
+                "ask again once it is settled"
+            } else {
+                "nothing was sent"
+            };
             return Err(nothing_to_undo(&format!("it is {state}; {hint}")).into());
         }
         if request.active_targets().next().is_none() {

@@ -93,6 +93,30 @@ async fn expiry_command_lifts_timed_block_and_alert_confirms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn undo_offers_cancelling_only_while_that_is_possible() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let pending = agent.undo(&id).await;
+    assert!(pending.text.contains("it is pending; cancel it instead"), "{}", pending.text);
+    world.person("bob").await.approve(&id).await;
+    world.manager.hold("001");
+    let meanwhile = async {
+        world.manager.until_received(1).await;
+        let undo = agent.undo(&id).await;
+        assert!(undo.text.contains("it is dispatching; ask again once"), "{}", undo.text);
+        assert!(agent.cancel(&id).await.error);
+        world.manager.release("001");
+    };
+    tokio::join!(world.work(), meanwhile);
+    assert_eq!(agent.undo(&id).await.state(), "pending");
+    let other = agent.block("203.0.113.8", json!({ "agent_ids": ["001"] })).await.id();
+    assert_eq!(agent.cancel(&other).await.state(), "cancelled");
+    let cancelled = agent.undo(&other).await;
+    assert!(cancelled.text.contains("it is cancelled; nothing was sent"), "{}", cancelled.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn undo_never_sends_the_block_itself() {
     let world = World::builder()
         .with_simulator(|site| site.names.retain(|name| name != "firewall-drop1"))
