@@ -124,15 +124,15 @@ fn denied(request: &Request) -> String {
     let nothing_left = decision.reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
     if nothing_left && decision.errors.is_empty() && request.undoes.is_some() {
         return format!(
-            "It cannot be undone through Wazuh on any endpoint at the moment; why of each skipped \
-             endpoint says the reason, and what to do by hand. Nothing was sent. Tell the user; do \
-             not ask again before that has changed.{skipped}"
+            "It cannot be undone through Wazuh on any endpoint at the moment; decision.policies \
+             says why, and what to do by hand. Nothing was sent. Tell the user; do not ask again \
+             before that has changed.{skipped}"
         );
     }
     if nothing_left && decision.errors.is_empty() {
         return format!(
-            "There is no endpoint that it could run on. Nothing was sent. Do not ask again before \
-             that has changed; tell the user.{skipped}"
+            "There is no endpoint that it could run on; decision.policies says why. Nothing was \
+             sent. Do not ask again before that has changed; tell the user.{skipped}"
         );
     }
     let why = why(decision);

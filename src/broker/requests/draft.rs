@@ -1,16 +1,20 @@
 //! A request before it is stored: built from what the manager says, decided, recorded.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use super::evaluate::criticality;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
         Time,
+        action::with_count,
         actor::Agent,
         decision::{Decision, NOTHING_LEFT, Reason, Tally, Verdict},
         digest::Digest,
-        endpoint::{Candidate, Inventory, Selection, SkipReason},
+        endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
         facts::AlertFacts,
         id::RequestId,
+        len_u64,
         proposal::Proposal,
         request::{Request, Skipped, State, Target},
     },
@@ -19,6 +23,10 @@ use crate::{
         requests::{self, AskKey},
     },
 };
+
+/// How many reasons why no endpoint is left are given, and how many endpoints of each are named.
+const REASONS_MAX: usize = 8;
+const NAMED_MAX: usize = 5;
 
 /// A request that is not stored yet, and how it is recognised when it is asked for again.
 pub(super) struct Draft {
@@ -145,16 +153,41 @@ fn exclude_denied(request: &mut Request, decision: &Decision) {
     }
 }
 
-/// Why a request without endpoints is denied.
+/// Why a request without endpoints is denied: each reason after its endpoints, the most common
+/// first. It goes to the agent, the page and the audit, so it is short however many there are.
 fn nothing_left(request: &Request) -> Reason {
-    let mut reasons: Vec<_> = request.skipped.iter().map(|s| s.reason.to_string()).collect();
-    reasons.sort();
-    reasons.dedup();
-    let why = match reasons.as_slice() {
+    let mut reasons: BTreeMap<String, Vec<&EndpointId>> = BTreeMap::new();
+    for Skipped { endpoint, reason } in &request.skipped {
+        reasons.entry(reason.to_string()).or_default().push(&endpoint.id);
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, ids)| Reverse(ids.len()));
+    let others = reasons.split_off(reasons.len().min(REASONS_MAX));
+    let mut said: Vec<_> =
+        reasons.iter().map(|(why, ids)| format!("{}: {why}", first_named(ids))).collect();
+    if !others.is_empty() {
+        let endpoints = others.iter().map(|(_, ids)| ids.len()).sum();
+        said.push(format!(
+            "{} for {}",
+            with_count(len_u64(others.len()), "more reason"),
+            with_count(len_u64(endpoints), "more endpoint"),
+        ));
+    }
+    let why = match said.as_slice() {
         [] => "the manager has no endpoint".to_owned(),
-        reasons => format!("no endpoint is left: {}", reasons.join("; ")),
+        said => format!("no endpoint is left: {}", said.join("; ")),
     };
     Reason { policy: NOTHING_LEFT.to_owned(), why }
+}
+
+/// "011, 012", or where they are many "1000 endpoints (001, 002, 003, …)".
+fn first_named(ids: &[&EndpointId]) -> String {
+    let named: Vec<_> = ids.iter().take(NAMED_MAX).map(|id| id.as_str()).collect();
+    let named = named.join(", ");
+    if ids.len() <= NAMED_MAX {
+        return named;
+    }
+    format!("{} ({named}, …)", with_count(len_u64(ids.len()), "endpoint"))
 }
 
 fn placeholder_decision(at: Time) -> Decision {

@@ -2,6 +2,7 @@
 
 mod already_active;
 mod odd_rows;
+mod offers;
 mod rule_responses;
 mod submit;
 mod undo;

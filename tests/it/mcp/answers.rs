@@ -170,8 +170,8 @@ fn request_without_endpoints_explains_itself() {
         vec![Reason { policy: NOTHING_LEFT.to_owned(), why: EVIL.to_owned() }];
     says(
         &nowhere,
-        "There is no endpoint that it could run on. Nothing was sent. Do not ask again before \
-         that has changed; tell the user. Left out: 004, 005 not active.",
+        "There is no endpoint that it could run on; decision.policies says why. Nothing was sent. \
+         Do not ask again before that has changed; tell the user. Left out: 004, 005 not active.",
     );
 }
 
