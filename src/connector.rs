@@ -22,7 +22,7 @@ use std::{ops::Deref, sync::Arc};
 
 pub use driver::{
     BoxFuture, Capabilities, CircuitOpen, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn,
-    Driver, Health, Terms,
+    Driver, Health,
 };
 pub use http::error::ConnectorError;
 pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, is_private, secret_text};

@@ -1,6 +1,6 @@
 //! What a kind of manager must be able to do, and what it says of itself.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, pin::Pin, time::Duration};
+use std::{fmt, net::IpAddr, pin::Pin, time::Duration};
 
 use chrono::TimeDelta;
 use tokio::sync::OwnedMutexGuard;
@@ -20,9 +20,6 @@ use crate::domain::{
 
 /// What a method of a [`Driver`] returns: its result, later.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// How long a response can last, by platform, the shortest first.
-pub type Terms = BTreeMap<Platform, Vec<Term>>;
 
 /// A kind of manager: how one of them is asked, told and watched.
 ///
@@ -47,7 +44,8 @@ pub trait Driver: fmt::Debug + Send + Sync {
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8>;
 
     /// The endpoints of a selection, each with the command that it would be sent or the reason
-    /// why there is none. Ids that it does not show to this user count as unknown.
+    /// why there is none. Ids that it does not show to this user count as unknown. The same function
+    /// decides about the term asked for and about [`Inventory::other_terms`].
     fn resolve<'a>(
         &'a self,
         selection: &'a Selection,
@@ -55,14 +53,6 @@ pub trait Driver: fmt::Debug + Send + Sync {
         term: Term,
         now: Time,
     ) -> BoxFuture<'a, Result<Inventory, ConnectorError>>;
-
-    /// How long a response can last, on the parts of the manager that were asked for endpoints so
-    /// far: each term was asked of [`Driver::can_run`].
-    fn terms<'a>(
-        &'a self,
-        action: &'a Action,
-        now: Time,
-    ) -> BoxFuture<'a, Result<Terms, ConnectorError>>;
 
     /// Whether it has a command for an action on a platform, be it a response or an undo; the reason
     /// says what to do instead.

@@ -26,7 +26,6 @@ use tokio::sync::Mutex;
 
 use super::{
     BoxFuture, Capabilities, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn, Driver,
-    Terms,
     driver::Health,
     http::{addresses::Addresses, error::ConnectorError},
     wazuh::api::rate_budget::CallPurpose,
@@ -147,26 +146,6 @@ impl Driver for Wazuh {
             self.addresses.look_up().await;
             let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
             Ok(self.survey(selection, wanted, now).await?.inventory)
-        })
-    }
-
-    fn terms<'a>(
-        &'a self,
-        action: &'a Action,
-        now: Time,
-    ) -> BoxFuture<'a, Result<Terms, ConnectorError>> {
-        Box::pin(async move {
-            let discovered = self.names.discover(&self.manager, &BTreeSet::new(), now).await?;
-            let mut terms = Terms::new();
-            for platform in Platform::ALL {
-                let Some(script) = scripts::script(action.kind(), platform) else { continue };
-                let known = discovered.nodes.values().flatten();
-                let seconds: BTreeSet<_> = known.flat_map(|n| n.durations(script)).collect();
-                let all = seconds.into_iter().map(Term::Seconds).chain([Term::Permanent]);
-                let runs = |term: &Term| self.runs_on(&discovered, action, *term, platform).is_ok();
-                terms.insert(platform, all.filter(runs).collect());
-            }
-            Ok(terms)
         })
     }
 

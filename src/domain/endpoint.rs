@@ -1,11 +1,11 @@
 //! Endpoints: the machines a response acts on, and why one is left out.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
-use super::{Time, all_variants};
+use super::{Time, action::Term, all_variants};
 
 /// The id of an endpoint: three or more digits, as its manager counts. 999 comes before 1000.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -222,6 +222,18 @@ pub struct Inventory {
     pub candidates: Vec<Candidate>,
     /// Ids that were asked for and do not exist.
     pub unknown: Vec<EndpointId>,
+    /// The terms for which some endpoint has a command, the shortest first; only where no endpoint
+    /// has one for the term asked for.
+    pub other_terms: Vec<OtherTerm>,
     /// When this was read.
     pub read_at: Time,
+}
+
+/// A term that was not asked for and would be possible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherTerm {
+    /// How long the response would last.
+    pub term: Term,
+    /// The endpoints that would run it, each with its command.
+    pub commands: BTreeMap<EndpointId, String>,
 }

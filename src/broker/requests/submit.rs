@@ -8,10 +8,11 @@ use crate::{
     connector::Connector,
     domain::{
         Time,
-        action::{ActionKind, Term, duration_text},
+        action::{ActionKind, Term, duration_text, with_count},
         actor::Agent,
+        decision::Verdict,
         digest::Digest,
-        endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
+        endpoint::{Candidate, EndpointId, Inventory, OtherTerm, Selection, SkipReason},
         facts::AlertFacts,
         id::RequestId,
         proposal::{InvalidField, Proposal},
@@ -55,8 +56,10 @@ impl Broker {
         let connector = self.choose_manager(proposal).await?;
         let inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
-        check_endpoints(connector, proposal, &inventory).await?;
+        check_endpoints(connector, &inventory)?;
         let alert = find_alert(connector, proposal, now).await;
+        let found = (connector.name(), &alert);
+        self.check_term(agent, proposal, &inventory, found).await?;
         let draft = &Draft {
             request: self.draft(agent, proposal, inventory, (connector.name(), alert)),
             proposal: proposal.digest(),
@@ -74,6 +77,52 @@ impl Broker {
                 })
             })
             .await
+    }
+
+    /// A time that no endpoint can keep is no sound proposal where another time is: where neither the
+    /// manager nor policy would refuse it. Else the stored request says why of each endpoint.
+    async fn check_term(
+        &self,
+        agent: &Agent,
+        proposal: &Proposal,
+        inventory: &Inventory,
+        (manager, alert): (&str, &AlertFacts),
+    ) -> Result<(), BrokerError> {
+        let (Term::Seconds(seconds), false) = (proposal.term, inventory.other_terms.is_empty())
+        else {
+            return Ok(());
+        };
+        let (mut reader, mut offers) = (self.store().reader().await?, Vec::new());
+        for other in &inventory.other_terms {
+            let proposal = &Proposal { term: other.term, ..proposal.clone() };
+            let inventory = for_term(inventory, other);
+            let request = self.draft(agent, proposal, inventory, (manager, alert.clone()));
+            let now = request.asked_at;
+            let decision = self.decide_first(&mut reader, &request, agent, now).await?;
+            if decision.verdict != Verdict::Deny {
+                offers.push(match other.term {
+                    Term::Seconds(seconds) => format!("{seconds} ({})", duration_text(seconds)),
+                    Term::Permanent => "permanent: true".to_owned(),
+                });
+            }
+        }
+        if offers.is_empty() {
+            return Ok(());
+        }
+        let why = inventory.candidates.iter().find_map(|candidate| match &candidate.command {
+            Err(reason @ SkipReason::NotConfigured(_)) => Some(format!(": {reason}")),
+            Ok(_) | Err(_) => None,
+        });
+        let why = why.unwrap_or_default();
+        Err(InvalidField {
+            field: "duration_seconds".to_owned(),
+            problem: format!(
+                "no manager command ends by itself after {} there{why}",
+                with_count(seconds.into(), "second"),
+            ),
+            allowed: offers.join(", "),
+        }
+        .into())
     }
 
     /// The manager that a proposal is for: the one it names, the only one, or the only one that
@@ -123,55 +172,31 @@ impl Broker {
     }
 }
 
-/// What names endpoints that do not exist, or a time that no endpoint asked for can keep, is no
-/// sound proposal.
-async fn check_endpoints(
-    connector: &Connector,
-    proposal: &Proposal,
-    inventory: &Inventory,
-) -> Result<(), BrokerError> {
-    if !inventory.unknown.is_empty() {
-        let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
-        return Err(InvalidField {
-            field: "agent_ids".to_owned(),
-            problem: format!("there is no endpoint {}", ids.join(", ")),
-            allowed: format!("ids of endpoints of the manager `{}`", connector.name()),
-        }
-        .into());
-    }
-    let Term::Seconds(seconds) = proposal.term else { return Ok(()) };
-    // Where nothing could run whatever the time, the reasons of the endpoints say why.
-    let only_the_time = |candidate: &&Candidate| match &candidate.command {
-        Ok(_) | Err(SkipReason::NotConfigured(_)) => true,
-        Err(_) => false,
-    };
-    let candidates: Vec<_> = inventory.candidates.iter().filter(only_the_time).collect();
-    if candidates.iter().any(|candidate| candidate.command.is_ok()) {
+/// What names endpoints that do not exist is no sound proposal.
+fn check_endpoints(connector: &Connector, inventory: &Inventory) -> Result<(), InvalidField> {
+    if inventory.unknown.is_empty() {
         return Ok(());
     }
-    let terms = connector.terms(&proposal.action, inventory.read_at).await?;
-    let offered = |candidate: &&Candidate| terms.get(&candidate.endpoint.platform);
-    let possible: Vec<_> = candidates.iter().filter_map(offered).flatten().copied().collect();
-    if possible.is_empty() || possible.contains(&proposal.term) {
-        return Ok(());
-    }
-    let mut others: Vec<_> = possible.iter().filter_map(|term| term.seconds()).collect();
-    others.sort_unstable();
-    others.dedup();
-    let others = others.iter().map(|s| format!("{s} ({})", duration_text(*s)));
-    let permanent = possible.contains(&Term::Permanent).then(|| "permanent: true".to_owned());
-    let others: Vec<_> = others.chain(permanent).collect();
-    let why = candidates.iter().find_map(|candidate| match &candidate.command {
-        Err(reason) => Some(format!(": {reason}")),
-        Ok(_) => None,
-    });
-    let why = why.unwrap_or_default();
+    let ids: Vec<_> = inventory.unknown.iter().map(EndpointId::as_str).collect();
     Err(InvalidField {
-        field: "duration_seconds".to_owned(),
-        problem: format!("no manager command ends by itself after {seconds} seconds there{why}"),
-        allowed: others.join(", "),
+        field: "agent_ids".to_owned(),
+        problem: format!("there is no endpoint {}", ids.join(", ")),
+        allowed: format!("ids of endpoints of the manager `{}`", connector.name()),
+    })
+}
+
+/// The endpoints as they would be for another term.
+fn for_term(inventory: &Inventory, other: &OtherTerm) -> Inventory {
+    let candidate = |candidate: &Candidate| match other.commands.get(&candidate.endpoint.id) {
+        Some(command) => Candidate { command: Ok(command.clone()), ..candidate.clone() },
+        None => candidate.clone(),
+    };
+    Inventory {
+        candidates: inventory.candidates.iter().map(candidate).collect(),
+        unknown: Vec::new(),
+        other_terms: Vec::new(),
+        read_at: inventory.read_at,
     }
-    .into())
 }
 
 /// The alert that the agent names, and whether the indexer can say what will happen.

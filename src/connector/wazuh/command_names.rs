@@ -110,6 +110,12 @@ impl Discovered {
         }
     }
 
+    /// The timeouts of all commands that are known.
+    pub(super) fn timeouts(&self) -> BTreeSet<u32> {
+        let commands = self.nodes.values().flatten().flat_map(|table| table.names.values());
+        commands.flat_map(|command| &command.timeouts).copied().collect()
+    }
+
     fn fresh(&self, now: Time) -> bool {
         (TimeDelta::zero()..FRESH).contains(&(now - self.read_at))
     }
@@ -265,15 +271,16 @@ async fn configured(
     };
     match read.await {
         Ok(Ok(names)) => Ok(Ok(names)),
-        Ok(Err(why)) => Ok(Err(format!("which timed commands the manager has: {why}"))),
+        Ok(Err(why)) => {
+            Ok(Err(format!("it cannot be read which timed commands the manager has: {why}")))
+        }
         Err(ConnectorError::Forbidden { .. }) => Ok(Err(format!(
             "Countersign cannot read which timed commands the manager has: give its API user the \
-             right {right}; permanent responses work without"
+             right {right}"
         ))),
-        Err(ConnectorError::Answer { status: 404, .. }) => Ok(Err(
-            "the manager does not show which timed commands it has: permanent responses may work"
-                .to_owned(),
-        )),
+        Err(ConnectorError::Answer { status: 404, .. }) => {
+            Ok(Err("the manager does not show which timed commands it has".to_owned()))
+        }
         Err(error) => Err(error),
     }
 }

@@ -87,20 +87,19 @@ impl CommandRequest<'_> {
         }
         let Term::Seconds(seconds) = term else { return Ok(format!("!{script}")) };
         let names = names.map_err(unread)?;
-        // A timeout of 0 never ends, and 1 is the expiry command.
-        let found = if seconds > EXPIRY_SECS { names.command(script, seconds) } else { None };
-        found.map(|name| format!("{name}{seconds}")).ok_or_else(|| {
-            let others: Vec<_> = names.durations(script).iter().map(u32::to_string).collect();
-            let others = match others.as_slice() {
-                [] => String::new(),
-                others => format!(", or use {}", others.join(" or ")),
-            };
+        let (time, platform) = (duration_text(seconds), platform.name());
+        // A timeout of 0 never ends, and 1 is the expiry command: a block with it would not help.
+        if seconds <= EXPIRY_SECS {
+            return Err(SkipReason::NotConfigured(format!(
+                "no response for {platform} ends after {time}: a command with timeout \
+                 {EXPIRY_SECS} is what ends another early, so use a longer <active-response> block"
+            )));
+        }
+        names.command(script, seconds).map(|name| format!("{name}{seconds}")).ok_or_else(|| {
+            let command = names.command_name(script);
             SkipReason::NotConfigured(format!(
-                "the manager has no command that ends after {} for {}: add an <active-response> \
-                 block for {} with timeout {seconds}{others}",
-                duration_text(seconds),
-                platform.name(),
-                names.command_name(script),
+                "the manager has no command that ends after {time} for {platform}: add an \
+                 <active-response> block for {command} with timeout {seconds}"
             ))
         })
     }

@@ -24,7 +24,10 @@ use crate::{
     connector::http::{client::first_chars, error::ConnectorError},
     domain::{
         Time,
-        endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
+        action::Term,
+        endpoint::{
+            Candidate, Endpoint, EndpointId, Inventory, OtherTerm, Platform, Selection, SkipReason,
+        },
     },
 };
 
@@ -109,14 +112,20 @@ impl Wazuh {
             }
         }
         let candidates = agents
-            .into_iter()
-            .map(|(id, agent)| agent.candidate(id, &heard, (wanted, &discovered)));
-        let mut inventory = Inventory { candidates: candidates.collect(), unknown, read_at: now };
+            .iter()
+            .map(|(id, agent)| agent.candidate(id, &heard, (wanted, &discovered)))
+            .collect();
+        let mut inventory =
+            Inventory { candidates, unknown, other_terms: Vec::new(), read_at: now };
         if let Some(why) = without_id.first() {
             inventory.doubt_unknown(why);
         }
         if matches!(selection, Selection::Ids(_)) {
             self.ask_whether_on(&mut inventory.candidates, now).await;
+        }
+        if !inventory.candidates.iter().any(|candidate| candidate.command.is_ok()) {
+            inventory.other_terms =
+                other_terms(&inventory.candidates, &agents, (wanted, &discovered));
         }
         Ok(Survey { inventory, without_id, unknown_platforms })
     }
@@ -232,26 +241,34 @@ impl ApiAgent {
 
     /// `lately`: when it must have been heard of not to count as silent.
     fn candidate(
-        self,
-        id: EndpointId,
+        &self,
+        id: &EndpointId,
         lately: &RangeInclusive<Time>,
         (wanted, discovered): (CommandRequest<'_>, &Discovered),
     ) -> Candidate {
-        let platform = self.system.platform;
         let silent = self.active() && self.seen.is_none_or(|seen| !lately.contains(&seen));
-        let command = self.fit(&id).and_then(|()| match self.system.unknown(wanted.kind()) {
-            Some(why) => Err(SkipReason::NoCommand(why)),
-            None => wanted.command(platform, discovered.on(self.node_name.as_deref())),
-        });
+        let command = self.fit(id).and_then(|()| self.command(wanted, discovered));
         let endpoint = Endpoint {
-            id,
-            name: self.name.unwrap_or_default(),
-            date_added: self.date_added.unwrap_or_default(),
-            platform,
-            groups: self.groups,
-            address: self.ip,
+            id: id.clone(),
+            name: self.name.clone().unwrap_or_default(),
+            date_added: self.date_added.clone().unwrap_or_default(),
+            platform: self.system.platform,
+            groups: self.groups.clone(),
+            address: self.ip.clone(),
         };
         Candidate { endpoint, command, silent }
+    }
+
+    /// What it would be sent, if it can take a response at all.
+    fn command(
+        &self,
+        wanted: CommandRequest<'_>,
+        discovered: &Discovered,
+    ) -> Result<String, SkipReason> {
+        match self.system.unknown(wanted.kind()) {
+            Some(why) => Err(SkipReason::NoCommand(why)),
+            None => wanted.command(self.system.platform, discovered.on(self.node_name.as_deref())),
+        }
     }
 
     /// Whether it can take a response at all.
@@ -284,6 +301,31 @@ impl ApiAgent {
             (Some(_), Some(_)) => Ok(()),
         }
     }
+}
+
+/// How long a response could last instead: every timeout that is configured somewhere, asked of
+/// every endpoint that nothing but the manager's configuration keeps from running it.
+fn other_terms(
+    candidates: &[Candidate],
+    agents: &BTreeMap<EndpointId, ApiAgent>,
+    (wanted, discovered): (CommandRequest<'_>, &Discovered),
+) -> Vec<OtherTerm> {
+    // An undo is for what stands, however long that lasts.
+    let open = |candidate: &&Candidate| {
+        matches!(candidate.command, Err(SkipReason::NotConfigured(_))) && !wanted.kind().is_undo()
+    };
+    let ids = candidates.iter().filter(open).map(|candidate| &candidate.endpoint.id);
+    let agents: Vec<_> = ids.filter_map(|id| agents.get_key_value(id)).collect();
+    let possible = |term| {
+        let wanted = CommandRequest { term, ..wanted };
+        let command = |(id, agent): &(&EndpointId, &ApiAgent)| {
+            Some((EndpointId::clone(id), agent.command(wanted, discovered).ok()?))
+        };
+        let commands: BTreeMap<_, _> = agents.iter().filter_map(command).collect();
+        (!commands.is_empty()).then_some(OtherTerm { term, commands })
+    };
+    let terms = discovered.timeouts().into_iter().map(Term::Seconds).chain([Term::Permanent]);
+    terms.filter_map(possible).collect()
 }
 
 impl Inventory {

@@ -69,7 +69,11 @@ impl Wazuh {
     /// not answer. What is not known counts as on: the response itself asks again.
     pub(super) async fn ask_whether_on(&self, candidates: &mut [Candidate], now: Time) {
         let few = candidates.len() <= ASKED_MAX;
-        for candidate in candidates.iter_mut().filter(|c| c.command.is_ok() && !c.silent) {
+        // Also where the manager's configuration is in the way: another term would have to pass here.
+        let open = |candidate: &&mut Candidate| {
+            matches!(candidate.command, Ok(_) | Err(SkipReason::NotConfigured(_)))
+        };
+        for candidate in candidates.iter_mut().filter(open).filter(|c| !c.silent) {
             let id = &candidate.endpoint.id;
             let word = match self.response_settings.known(id, now) {
                 None if few => self.ask(id, now).await,

@@ -94,8 +94,9 @@ fn term() -> [Field; 2] {
             json!({
                 "type": "integer",
                 "description": "How long it lasts before the endpoint undoes it by itself. Only \
-                                durations that the manager has configured are possible; a wrong \
-                                one is answered with those. Give either this or permanent: true.",
+                                durations that the manager has configured are possible; another \
+                                one is answered with what would be accepted on these endpoints. \
+                                Give either this or permanent: true.",
                 "minimum": 1, "maximum": DURATION_SECONDS_MAX,
             }),
         ),

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Mutex};
 use countersign::{
     connector::{
         BoxFuture, Capabilities, Connector, ConnectorError, CorrelationTag, Diagnosis,
-        DispatchResult, DispatchTurn, Driver, Health, Terms,
+        DispatchResult, DispatchTurn, Driver, Health,
     },
     domain::{
         Time,
@@ -76,15 +76,8 @@ impl Driver for InMemory {
             silent: false,
         };
         let candidates = ids.iter().map(candidate).collect();
-        ready(Ok(Inventory { candidates, unknown: Vec::new(), read_at: now }))
-    }
-
-    fn terms<'a>(
-        &'a self,
-        _action: &'a Action,
-        _now: Time,
-    ) -> BoxFuture<'a, Result<Terms, ConnectorError>> {
-        ready(Ok(Terms::new()))
+        let (unknown, other_terms) = (Vec::new(), Vec::new());
+        ready(Ok(Inventory { candidates, unknown, other_terms, read_at: now }))
     }
 
     fn can_run<'a>(

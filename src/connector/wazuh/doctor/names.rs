@@ -29,7 +29,9 @@ pub(super) fn names_of(
     let names = match names {
         Ok(names) => names,
         Err(why) => {
-            return Diagnosis::bad("names", format!("{place}{why}"), "correct the API user's role");
+            let advice = "correct the API user's role, or what is named; only permanent responses \
+                          work without";
+            return Diagnosis::bad("names", format!("{place}{why}"), advice);
         }
     };
     let (mut found, mut advice) = (Vec::new(), Vec::new());

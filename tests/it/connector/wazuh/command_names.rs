@@ -6,7 +6,7 @@ use countersign::{
     connector::{DispatchTurn, WazuhSettings as Ours},
     domain::{
         action::{Action, ActionKind, Term},
-        endpoint::{Inventory, Platform, Selection},
+        endpoint::{EndpointId, Inventory, OtherTerm, Platform, Selection},
     },
 };
 use wazuh_simulator::{Contact, Endpoint, Os, Rights, Script, Settings, User};
@@ -21,6 +21,18 @@ async fn asked(lab: &Lab, action: &Action, term: Term, seconds: i64) -> Inventor
 
 async fn timed(lab: &Lab, seconds: u32) -> Vec<String> {
     commands(&asked(lab, &block("203.0.113.7"), Term::Seconds(seconds), 0).await)
+}
+
+/// What is possible instead of 777 seconds, and where: "600 001 003".
+async fn others(lab: &Lab, named: &[&str], action: &Action) -> Vec<String> {
+    let selection = Selection::Ids(ids(named));
+    let asked = lab.connector.resolve(&selection, action, Term::Seconds(777), now());
+    let other = |other: OtherTerm| {
+        let term = other.term.seconds().map_or("permanent".to_owned(), |s| s.to_string());
+        let ids: Vec<_> = other.commands.keys().map(EndpointId::as_str).collect();
+        format!("{term} {}", ids.join(" "))
+    };
+    asked.await.unwrap().other_terms.into_iter().map(other).collect()
 }
 
 /// A Linux, a Windows and a macOS machine, and these names.
@@ -48,16 +60,25 @@ async fn timed_block_uses_command_that_manager_has() {
     let lab = Lab::start(three(&["firewall-drop600", "firewall-drop3600", "netsh600"])).await;
     let sent = ["001 firewall-drop600", "002 netsh600", "003 firewall-drop600"];
     assert_eq!(timed(&lab, 600).await, sent);
-    let terms = lab.connector.terms(&block("203.0.113.7"), now()).await.unwrap();
-    let both = vec![Term::Seconds(600), Term::Seconds(3600), Term::Permanent];
-    let one = vec![Term::Seconds(600), Term::Permanent];
-    let expected =
-        [(Platform::Linux, both.clone()), (Platform::MacOs, both), (Platform::Windows, one)];
-    assert_eq!(terms, BTreeMap::from(expected));
-    let of_ipv6 = lab.connector.terms(&block("2001:db8::7"), now()).await.unwrap();
-    assert_eq!(of_ipv6[&Platform::Windows], [], "netsh would block a /32");
-    let accounts = lab.connector.terms(&disable("mallory"), now()).await.unwrap();
-    assert_eq!(accounts, BTreeMap::from([(Platform::Linux, vec![Term::Permanent])]));
+}
+
+#[tokio::test]
+async fn other_terms_are_those_of_endpoints_asked_for() {
+    let lab = Lab::start(three(&["firewall-drop600", "firewall-drop3600", "netsh600"])).await;
+    let (address, of_ipv6) = (&block("203.0.113.7"), &block("2001:db8::7"));
+    let (account, all) = (&disable("mallory"), &["001", "002", "003"][..]);
+    let none: [&str; 0] = [];
+    let terms = others(&lab, all, address).await;
+    assert_eq!(terms, ["600 001 002 003", "3600 001 003", "permanent 001 002 003"]);
+    assert_eq!(others(&lab, &["002"], address).await, ["600 002", "permanent 002"]);
+    let terms = others(&lab, all, of_ipv6).await;
+    assert_eq!(terms, ["600 001 003", "3600 001 003", "permanent 001 003"]);
+    assert_eq!(others(&lab, &["002"], of_ipv6).await, none, "netsh would block a /32");
+    assert_eq!(others(&lab, all, account).await, ["permanent 001"]);
+    assert_eq!(others(&lab, &["002", "003"], account).await, none);
+    let selection = Selection::Ids(ids(all));
+    let possible = lab.connector.resolve(&selection, address, Term::Seconds(3600), now()).await;
+    assert_eq!(possible.unwrap().other_terms, [], "it is possible on two of them");
 }
 
 #[tokio::test]
@@ -66,7 +87,7 @@ async fn missing_command_says_what_to_configure() {
     let inventory = asked(&lab, &block("203.0.113.7"), Term::Seconds(900), 0).await;
     let expected = [
         "001 - the manager has no command that ends after 15 minutes for linux: add an \
-         <active-response> block for firewall-drop with timeout 900, or use 600 or 3600",
+         <active-response> block for firewall-drop with timeout 900",
         "002 - the manager has no command that ends after 15 minutes for windows: add an \
          <active-response> block for netsh with timeout 900",
     ];
@@ -80,11 +101,11 @@ async fn expiry_and_untimed_commands_are_not_durations() {
     let lab = Lab::start(three(&["firewall-drop0", "firewall-drop1"])).await;
     for seconds in [0, 1] {
         for line in timed(&lab, seconds).await {
-            assert!(line.contains("the manager has no command that ends"), "{line}");
+            assert!(line.contains("use a longer <active-response> block"), "{line}");
+            assert!(!line.contains(&format!("with timeout {seconds}:")), "{line}");
         }
     }
-    let terms = lab.connector.terms(&block("203.0.113.7"), now()).await.unwrap();
-    assert_eq!(terms[&Platform::Linux], [Term::Permanent]);
+    assert_eq!(others(&lab, &["001"], &block("203.0.113.7")).await, ["permanent 001"]);
 }
 
 #[tokio::test]
@@ -107,9 +128,9 @@ async fn command_names_are_refreshed_after_a_minute_or_refusal() {
     assert_eq!(at(0).await[0], "001 firewall-drop600");
     lab.sim.set_names(&["firewall-drop3600"]);
     assert_eq!(at(59).await[0], "001 firewall-drop600", "still believed");
-    assert!(at(60).await[0].contains("or use 3600"));
+    assert!(at(60).await[0].contains("no command that ends after 10 minutes"));
     lab.sim.set_names(&["firewall-drop600"]);
-    assert!(at(61).await[0].contains("or use 3600"), "still believed");
+    assert!(at(61).await[0].contains("no command that ends"), "still believed");
     let body = lab.connector.body("firewall-drop3600", &action, &mark());
     let refused = lab
         .connector
@@ -124,13 +145,11 @@ async fn without_manager_read_only_permanent_responses_work() {
     let user = User::new("wazuh", "wazuh", Rights::broker());
     let lab = Lab::start(three(&["firewall-drop600"]).only_user(user)).await;
     let why = "001 - Countersign cannot read which timed commands the manager has: give its API \
-               user the right manager:read, and in a cluster cluster:read; permanent responses \
-               work without";
+               user the right manager:read, and in a cluster cluster:read";
     assert_eq!(timed(&lab, 600).await[0], why);
     let permanent = asked(&lab, &block("203.0.113.7"), Term::Permanent, 0).await;
     assert_eq!(commands(&permanent)[0], "001 !firewall-drop");
-    let terms = lab.connector.terms(&block("203.0.113.7"), now()).await.unwrap();
-    assert_eq!(terms[&Platform::Linux], [Term::Permanent]);
+    assert_eq!(others(&lab, &["001"], &block("203.0.113.7")).await, ["permanent 001"]);
 }
 
 #[tokio::test]
@@ -151,9 +170,13 @@ async fn cluster_endpoint_uses_commands_of_its_node() {
     .await;
     let found = timed(&lab, 600).await;
     assert_eq!(found[0], "001 firewall-drop600");
-    assert!(found[1].ends_with("block for firewall-drop with timeout 600, or use 3600"));
+    assert!(found[1].ends_with("block for firewall-drop with timeout 600"));
     assert!(found[2].contains("give its API user the right cluster:read on node:id:worker-2"));
     assert_eq!(timed(&lab, 3600).await[1], "002 firewall-drop3600");
+    let address = block("203.0.113.7");
+    assert_eq!(others(&lab, &["001"], &address).await, ["600 001", "permanent 001"]);
+    assert_eq!(others(&lab, &["002"], &address).await, ["3600 002", "permanent 002"]);
+    assert_eq!(others(&lab, &["003"], &address).await, ["permanent 003"]);
 }
 
 #[tokio::test]
