@@ -305,6 +305,11 @@ fn migrator() -> Migrator {
             include_str!("../migrations/20261128160000_rule_responses.sql"),
         ),
         (20_261_128_200_000, "started", include_str!("../migrations/20261128200000_started.sql")),
+        (
+            20_261_128_203_000,
+            "rule response began",
+            include_str!("../migrations/20261128203000_rule_response_began.sql"),
+        ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(

@@ -14,10 +14,12 @@
 //! | on Windows it removes every rule of the address | `src/active-response/netsh.c` |
 //! | an account has one lock | `src/active-response/disable-account.c` |
 //!
-//! A command that may not have run ends nothing: what others decided counts as active until it
-//! surely is not.
+//! A command that may not have run makes two worlds: it ran in one, and not in the other. What
+//! people decided counts as active until it has ended in all of them.
 
 mod forecast;
+
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
@@ -90,9 +92,32 @@ pub struct SentCommand {
     pub at: Time,
     /// What it does there.
     pub effect: CommandEffect,
-    /// Whether it counts as run there. One that does not may prolong what is active, and never
-    /// shortens or lifts it.
+    /// Whether it counts as run there. One that does not may or may not have run.
     pub started: bool,
+}
+
+impl SentCommand {
+    const fn adds(&self) -> bool {
+        matches!(self.effect, CommandEffect::Add(_))
+    }
+
+    /// When it ends where nothing else moves its end.
+    fn own_end(&self, term: Term) -> Option<Time> {
+        term.seconds().map(|seconds| self.at + TimeDelta::seconds(seconds.into()))
+    }
+
+    const fn state(&self, ends: Option<Time>) -> CommandState {
+        CommandState {
+            request: self.request,
+            ends,
+            ended_by: self.request,
+            only_timer: false,
+            under_timer: false,
+            started: self.started,
+            lifted_by: None,
+            seen_by: None,
+        }
+    }
 }
 
 /// What is left of a command that blocks or disables.
@@ -120,83 +145,158 @@ pub struct CommandState {
 const EXPIRY: TimeDelta = TimeDelta::seconds(1);
 
 /// execd's timer for one script and target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Timer {
     ends: Time,
     /// Whose command set it last.
     set_by: RequestId,
     /// An own script removed the rule that it is for: it will remove the next one that is added.
     without_rule: bool,
-    /// Whether it surely runs.
-    started: bool,
 }
 
 /// What is left of each command that adds, in the order given: the order in which they were sent.
 /// The ends are the latest that are possible.
 pub fn replay(keeping: RuleKeeping, commands: &[SentCommand]) -> Vec<CommandState> {
-    run(keeping, commands).0
+    let mut worlds = worlds(keeping, commands).into_iter();
+    let mut latest = worlds.next().unwrap_or_else(|| World::new(keeping));
+    worlds.for_each(|world| latest.merge(world));
+    let place = |state: &CommandState| {
+        commands.iter().position(|one| one.adds() && one.request == state.request)
+    };
+    latest.states.sort_by_key(place);
+    latest.states
 }
 
-fn run(keeping: RuleKeeping, commands: &[SentCommand]) -> (Vec<CommandState>, Option<Timer>) {
-    let mut replay = Replay { keeping, states: Vec::new(), timer: None };
+/// The requests that an undo would lift in one of the worlds that are possible.
+pub fn may_lift(
+    keeping: RuleKeeping,
+    commands: &[SentCommand],
+    undo: SentCommand,
+) -> BTreeSet<RequestId> {
+    let states = worlds(keeping, commands).into_iter().flat_map(|world| world.after(undo).states);
+    let lifted = states.filter(|state| state.lifted_by == Some(undo.request));
+    lifted.map(|state| state.request).collect()
+}
+
+/// Every world that is possible after the commands, that in which all of them ran first. Worlds
+/// that any further command would find alike are one, so their number grows with the number of
+/// commands, not with its power.
+fn worlds(keeping: RuleKeeping, commands: &[SentCommand]) -> Vec<World> {
+    let mut worlds = vec![World::new(keeping)];
     for command in commands {
-        replay.follow(*command);
+        let ran = worlds.iter().map(|world| world.after(*command));
+        let uncertain = worlds.iter().filter(|_| !command.started);
+        let otherwise = uncertain.flat_map(|world| [world.clone(), world.after_late(*command)]);
+        let mut merged: Vec<World> = Vec::new();
+        for world in ran.chain(otherwise) {
+            match merged.iter_mut().find(|known| known.is_like(&world, command.at)) {
+                Some(known) => known.merge(world),
+                None => merged.push(world),
+            }
+        }
+        worlds = merged;
     }
-    (replay.states, replay.timer)
+    worlds
 }
 
 /// One endpoint and target, after some of the commands.
-struct Replay {
+#[derive(Debug, Clone)]
+struct World {
     keeping: RuleKeeping,
+    /// Of each command that ran and adds.
     states: Vec<CommandState>,
     timer: Option<Timer>,
 }
 
-impl Replay {
-    fn follow(&mut self, command: SentCommand) {
-        if command.effect != CommandEffect::SeenEnd {
-            self.timer.take_if(|timer| timer.ends <= command.at);
-        }
-        match command.effect {
-            CommandEffect::Add(term) => self.add(command, term),
-            CommandEffect::Expire if command.started => self.expire(command),
-            CommandEffect::Clear if command.started => self.clear(command),
-            CommandEffect::SeenEnd => self.seen_end(command),
-            CommandEffect::Expire | CommandEffect::Clear => {}
+impl World {
+    const fn new(keeping: RuleKeeping) -> Self {
+        Self { keeping, states: Vec::new(), timer: None }
+    }
+
+    fn is_active(&self, at: Time) -> bool {
+        self.states.iter().any(|state| state.stands(at))
+    }
+
+    /// Whether any further command finds both alike.
+    fn is_like(&self, other: &Self, at: Time) -> bool {
+        let timer = |world: &Self| world.timer.filter(|timer| timer.ends > at);
+        let differs = |(one, same): (&CommandState, &CommandState)| {
+            one.stands(at) && same.stands(at) && one.under_timer != same.under_timer
+        };
+        timer(self) == timer(other)
+            && self.is_active(at) == other.is_active(at)
+            && !self.states.iter().any(|one| {
+                let same = other.states.iter().find(|same| same.request == one.request);
+                same.is_some_and(|same| differs((one, same)))
+            })
+    }
+
+    /// Of each command, takes the later of the two ends.
+    fn merge(&mut self, other: Self) {
+        for state in other.states {
+            match self.states.iter_mut().find(|known| known.request == state.request) {
+                Some(known) => {
+                    let only_timer = known.only_timer && state.only_timer;
+                    if known.ends.is_some_and(|ends| state.stands(ends)) {
+                        *known = state;
+                    }
+                    known.only_timer = only_timer;
+                }
+                None => self.states.push(state),
+            }
         }
     }
 
+    fn after(&self, command: SentCommand) -> Self {
+        let mut world = self.clone();
+        if command.effect != CommandEffect::SeenEnd {
+            world.timer.take_if(|timer| timer.ends <= command.at);
+        }
+        match command.effect {
+            CommandEffect::Add(term) => world.add(command, term),
+            CommandEffect::Expire => world.expire(command),
+            CommandEffect::Clear => world.clear(command),
+            CommandEffect::SeenEnd => world.seen_end(command),
+        }
+        world
+    }
+
+    /// Where a command that adds ran after the timer before was gone: it has its own end.
+    fn after_late(&self, command: SentCommand) -> Self {
+        let mut world = self.clone();
+        let CommandEffect::Add(term) = command.effect else { return world };
+        let ends = command.own_end(term);
+        if let Some(ends) = ends {
+            if self.timer.is_some_and(|timer| timer.ends >= ends) {
+                return world;
+            }
+            world.timer = Some(Timer { ends, set_by: command.request, without_rule: false });
+        }
+        world.states.push(CommandState { under_timer: ends.is_some(), ..command.state(ends) });
+        world
+    }
+
     fn add(&mut self, command: SentCommand, term: Term) {
-        let running = self.timer.as_ref().is_some_and(|timer| timer.started);
-        let only_timer = term.seconds().is_some() && running;
+        let only_timer = term.seconds().is_some() && self.timer.is_some();
         // The rule may be gone while its timer runs: then nothing is blocked anew.
-        let without_rule = only_timer && !self.states.iter().any(|one| one.stands(command.at));
-        let own_end = term.seconds().map(|seconds| command.at + TimeDelta::seconds(seconds.into()));
+        let without_rule = only_timer && !self.is_active(command.at);
+        let own_end = command.own_end(term);
         if let Some(ends) = own_end {
             self.set_timer((ends, without_rule), command);
         }
         let takes = |timer: &Timer| {
-            let ended = self.keeping == RuleKeeping::Single || timer.without_rule;
-            own_end.is_some() || (timer.started && ended)
+            own_end.is_some() || self.keeping == RuleKeeping::Single || timer.without_rule
         };
-        let bound = self.timer.as_mut().filter(|timer| takes(timer));
-        let (mut ends, mut ended_by, under_timer) = (own_end, command.request, bound.is_some());
-        if let Some(timer) = bound.filter(|_| command.started) {
+        let mut state = CommandState { only_timer, ..command.state(own_end) };
+        if let Some(timer) = self.timer.as_mut().filter(|timer| takes(timer)) {
             timer.without_rule &= only_timer;
-            (ends, ended_by) = (Some(timer.ends), timer.set_by);
+            (state.ends, state.ended_by) = (Some(timer.ends), timer.set_by);
+            state.under_timer = true;
         }
-        if without_rule && command.started {
-            ends = Some(command.at);
+        if without_rule {
+            state.ends = Some(command.at);
         }
-        self.states.push(CommandState {
-            request: command.request,
-            ends,
-            ended_by,
-            only_timer,
-            under_timer,
-            started: command.started,
-            lifted_by: None,
-            seen_by: None,
-        });
+        self.states.push(state);
     }
 
     fn expire(&mut self, undo: SentCommand) {
@@ -234,30 +334,22 @@ impl Replay {
     }
 
     /// Sets the timer, and with it the end of what it is for: what runs under the timer before,
-    /// and, where there is only one rule, everything else that stands. A command that may not have
-    /// run only prolongs. Returns what has a new end.
+    /// and, where there is only one rule, everything else that stands. Returns what has a new end.
     fn set_timer(
         &mut self,
         (ends, without_rule): (Time, bool),
         command: SentCommand,
     ) -> Vec<&mut CommandState> {
         let mut moved = Vec::new();
+        let timer_runs = self.timer.is_some();
         for state in self.states.iter_mut().filter(|state| state.stands(command.at)) {
-            let under_timer = state.under_timer && self.timer.is_some();
-            let prolonged = state.ends.is_some_and(|known| known < ends);
-            if (under_timer || self.keeping == RuleKeeping::Single)
-                && (command.started || prolonged)
-            {
+            if (state.under_timer && timer_runs) || self.keeping == RuleKeeping::Single {
                 (state.ends, state.ended_by) = (Some(ends), command.request);
                 state.under_timer = true;
                 moved.push(state);
             }
         }
-        let before = self.timer.as_ref();
-        if command.started || before.is_none_or(|timer| timer.ends < ends) {
-            let started = command.started || before.is_some_and(|timer| timer.started);
-            self.timer = Some(Timer { ends, set_by: command.request, without_rule, started });
-        }
+        self.timer = Some(Timer { ends, set_by: command.request, without_rule });
         moved
     }
 }

@@ -87,6 +87,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         rests_on: vec![other.clone()],
         rule_response: Some(at(3)),
         forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
+        forecast_since: None,
     };
     let alert_url = Some("https://dashboard.example/app/discover#/?_a=%27id%27".to_owned());
     RequestView {

@@ -7,7 +7,7 @@ use crate::{
         Time,
         action::Term,
         active_response::{
-            AlreadyActive, CommandEffect, CommandState, Forecast, RestsOn, SentCommand, replay,
+            AlreadyActive, CommandEffect, CommandState, Forecast, RestsOn, SentCommand, may_lift,
         },
         id::RequestId,
         request::{Outcome, Request, Target},
@@ -91,14 +91,16 @@ fn meets(
     let standing: Vec<_> = on.states().filter(stands).collect();
     let kind = request.action.kind();
     let effect = CommandEffect::of(kind, request.term, &target.command);
-    let (forecast, relevant) = match effect {
+    let (forecast, forecast_since, relevant) = match effect {
         CommandEffect::Add(term) => {
-            let asked = (request.id, now);
-            (Some(Forecast::of(on.keeping, &on.sent(), term, asked)?), standing)
+            let (sent, asked) = (on.sent(), (request.id, now));
+            let forecast = Forecast::of(on.keeping, &sent, term, asked)?;
+            (Some(forecast), forecast.since(on.keeping, &sent, term, asked), standing)
         }
         CommandEffect::Expire | CommandEffect::Clear | CommandEffect::SeenEnd => {
             let undone = request.undoes.unwrap_or(request.id);
-            (None, also_lifted((request.id, undone), on, effect, now))
+            let lifted = also_lifted((request.id, undone), on, effect, now);
+            (None, lifted.iter().map(|(command, _)| command.sent.at).max(), lifted)
         }
     };
     let rests_on: Vec<_> = relevant.iter().map(|(command, _)| rests_on(command)).collect();
@@ -114,6 +116,7 @@ fn meets(
         rests_on,
         rule_response: None,
         forecast,
+        forecast_since,
     })
 }
 
@@ -127,6 +130,7 @@ fn with_rule_response(own: Option<AlreadyActive>, target: &Target, since: Time) 
         rests_on: Vec::new(),
         rule_response: None,
         forecast: Some(Forecast::MeetsRuleResponse),
+        forecast_since: None,
     };
     // Where only a timer is left of ours, it may be the timer of the other.
     let own = own.filter(|own| own.since.is_some());
@@ -141,15 +145,14 @@ fn also_lifted(
     now: Time,
 ) -> Vec<(&EndpointCommand, CommandState)> {
     let sent = SentCommand { request: undo, at: now, effect, started: true };
-    let all: Vec<_> = on.sent().into_iter().chain([sent]).collect();
-    let after = replay(on.keeping, &all);
-    let other = |((command, before), after): &((&EndpointCommand, CommandState), CommandState)| {
+    let lifted = may_lift(on.keeping, &on.sent(), sent);
+    let other = |(command, before): &(&EndpointCommand, CommandState)| {
         command.outcome.may_be_active()
             && before.stands(now)
-            && after.lifted_by == Some(undo)
+            && lifted.contains(&command.sent.request)
             && command.sent.request != undone
     };
-    on.states().zip(after).filter(other).map(|(before, _)| before).collect()
+    on.states().filter(other).collect()
 }
 
 fn rests_on(command: &EndpointCommand) -> RestsOn {

@@ -1,6 +1,6 @@
 //! What a request would meet on its endpoints, and what its command would do there.
 
-use super::{CommandEffect, CommandState, RuleKeeping, SentCommand, replay, run};
+use super::{CommandEffect, CommandState, RuleKeeping, SentCommand, World, worlds};
 use crate::domain::{
     Time,
     action::Term,
@@ -43,36 +43,43 @@ pub enum Forecast {
 }
 
 impl Forecast {
-    /// What a command that adds would do; none where it meets nothing. Commands that may not have
-    /// run are taken both ways: what would shorten counts.
+    /// What a command that adds would do; none where it meets nothing. Of all worlds that are
+    /// possible, one where something would be shortened counts.
     pub fn of(
         keeping: RuleKeeping,
         commands: &[SentCommand],
         term: Term,
-        asked: (RequestId, Time),
+        (request, at): (RequestId, Time),
     ) -> Option<Self> {
-        let ran: Vec<_> =
-            commands.iter().map(|command| SentCommand { started: true, ..*command }).collect();
-        let likely = Self::at_the_latest(keeping, &ran, term, asked);
-        let latest = Self::at_the_latest(keeping, commands, term, asked);
-        let shortens = |forecast: &Self| forecast.shortens();
-        likely.filter(shortens).or(latest.filter(shortens)).or(likely).or(latest)
+        let new = SentCommand { request, at, effect: CommandEffect::Add(term), started: true };
+        let worlds = worlds(keeping, commands);
+        let mut all = worlds.iter().filter_map(|world| Self::in_world(world, new, term));
+        let first = all.next()?;
+        if first.shortens() { Some(first) } else { all.find(|one| one.shortens()).or(Some(first)) }
     }
 
-    fn at_the_latest(
+    /// When the last of the commands was sent without which it would be another forecast.
+    pub fn since(
+        self,
         keeping: RuleKeeping,
         commands: &[SentCommand],
         term: Term,
-        (request, now): (RequestId, Time),
-    ) -> Option<Self> {
-        let (before, timer) = run(keeping, commands);
-        let effect = CommandEffect::Add(term);
-        let new = SentCommand { request, at: now, effect, started: true };
-        let all: Vec<_> = commands.iter().copied().chain([new]).collect();
-        let after = replay(keeping, &all);
+        asked: (RequestId, Time),
+    ) -> Option<Time> {
+        let differs = |count: &usize| {
+            let before = commands.get(..*count).unwrap_or_default();
+            Self::of(keeping, before, term, asked) != Some(self)
+        };
+        let last = (0..commands.len()).rev().find(differs)?;
+        commands.get(last).map(|command| command.at)
+    }
+
+    fn in_world(world: &World, new: SentCommand, term: Term) -> Option<Self> {
+        let (before, now) = (&world.states, new.at);
+        let (keeping, after) = (world.keeping, world.after(new).states);
         let new = after.last()?;
-        if !before.iter().any(|state| state.stands(now)) {
-            let until = timer.filter(|timer| timer.ends > now)?.ends;
+        if !world.is_active(now) {
+            let until = world.timer.filter(|timer| timer.ends > now)?.ends;
             return match new.ends {
                 Some(_) if new.only_timer => Some(Self::DoesNotStart { until }),
                 Some(at) => Some(Self::EndsWithTimer { at }),
@@ -126,6 +133,8 @@ pub struct AlreadyActive {
     pub rule_response: Option<Time>,
     /// What the command would do to it; none of an undo, which lifts it.
     pub forecast: Option<Forecast>,
+    /// When the last command was sent without which the command would do something else.
+    pub forecast_since: Option<Time>,
 }
 
 /// A request that an active response rests on.
@@ -149,10 +158,10 @@ impl AlreadyActive {
         self.forecast.is_some() && self.since.is_some()
     }
 
-    /// When the newest began that would end earlier than was decided; none where nothing would.
+    /// Since when something would end earlier than was decided, as it would now; none where
+    /// nothing would.
     pub fn shortens_since(&self) -> Option<Time> {
-        let newest = self.rests_on.iter().map(|one| one.since).max().max(self.rule_response);
-        newest.filter(|_| self.shortens())
+        self.forecast_since.max(self.rule_response).filter(|_| self.shortens())
     }
 
     /// Whether what others decided would end earlier, or the request itself would.

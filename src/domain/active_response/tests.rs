@@ -197,3 +197,5 @@ fn command_name_tells_how_it_undoes() {
     let add = CommandEffect::of(ActionKind::BlockIp, Seconds(600), "drop600");
     assert_eq!(add, CommandEffect::Add(Seconds(600)));
 }
+
+mod worlds;

@@ -177,7 +177,8 @@ impl Request {
     }
 
     /// A person found that the request that took this one back was not done on these endpoints:
-    /// evidence of it is looked for again. None where an alert shows that it ended.
+    /// evidence of it is looked for again. What nobody had seen to start is unknown. None where an
+    /// alert shows that it ended.
     pub fn undo_failed(
         mut self,
         by: RequestId,
@@ -189,12 +190,15 @@ impl Request {
         let part = |target: &&Target| {
             target.outcome.as_ref() == Some(&undone) && endpoints.contains(&target.endpoint.id)
         };
-        let changed: Vec<_> =
-            self.targets.iter().filter(part).map(|target| target.endpoint.id.clone()).collect();
-        for id in &changed {
-            let outcome = Outcome::Unconfirmed { why: UNDO_FAILED.to_owned() };
+        let started = |target: &Target| (target.endpoint.id.clone(), target.started);
+        let undone: Vec<_> = self.targets.iter().filter(part).map(started).collect();
+        for (id, started) in &undone {
+            let why = UNDO_FAILED.to_owned();
+            let outcome =
+                if *started { Outcome::Unconfirmed { why } } else { Outcome::Unknown { why } };
             self.set_outcome(id, outcome, OutcomeUpdate { now, since: now, confirm_within });
         }
+        let changed: Vec<_> = undone.into_iter().map(|(id, _)| id).collect();
         if changed.is_empty() {
             return None;
         }

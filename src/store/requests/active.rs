@@ -266,7 +266,7 @@ pub async fn active(
                 OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
          GROUP BY manager, action, argument, endpoint_id, date_added
          UNION ALL
-         SELECT manager, action, argument, endpoint_id, max(name), min(since), NULL, NULL
+         SELECT manager, action, argument, endpoint_id, max(name), min(began), NULL, NULL
          FROM rule_response
          WHERE ended_at IS NULL AND since > $5
            AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)

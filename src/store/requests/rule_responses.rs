@@ -82,9 +82,10 @@ async fn store_rule_response(
            AND script = $5 AND ended_at IS NULL AND manager_time <= $7"
     } else {
         "INSERT INTO rule_response
-             (manager, endpoint_id, action, argument, script, since, manager_time, name)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             (manager, endpoint_id, action, argument, script, since, manager_time, name, began)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $6)
          ON CONFLICT DO UPDATE SET name = excluded.name, since = excluded.since,
+             began = iif(ended_at IS NULL, began, excluded.began),
              ended_at = NULL, manager_time = excluded.manager_time
          WHERE excluded.manager_time > manager_time"
     };
@@ -111,7 +112,7 @@ pub async fn standing_rule_responses(
 ) -> Result<Vec<StandingRuleResponse>, StoreError> {
     let [response, _undo] = action.kind().family();
     let rows = sqlx::query(
-        "SELECT endpoint_id, min(since) AS since FROM rule_response
+        "SELECT endpoint_id, min(began) AS since FROM rule_response
          WHERE manager = $1 AND action = $2 AND argument = $3 AND ended_at IS NULL AND since > $4
          GROUP BY endpoint_id",
     )

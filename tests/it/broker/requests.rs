@@ -5,5 +5,6 @@ mod odd_rows;
 mod offers;
 mod rule_responses;
 mod submit;
+mod uncertain;
 mod undo;
 mod vote;

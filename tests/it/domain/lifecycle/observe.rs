@@ -111,9 +111,12 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
         let sightings = [sighting(request, "001", seen_there, 4)];
         seen(request.clone(), &sightings, 5)
     };
+    let mut started = request.clone();
+    started.targets[0].started = true;
     [
         looked(Sign::Started),
         looked(Sign::Ended),
+        started.undo_failed(undo(), &ids, Some(WINDOW), minute(6)),
         request.clone().evidence_missed(Some(WINDOW), None, minute(ENDS)),
         request.clone().evidence_missed(None, None, minute(ENDS)),
         request.clone().reverted(undo(), &ids, Some(WINDOW), minute(6)),
@@ -316,6 +319,10 @@ fn failed_undo_brings_back_only_what_it_reverted() {
     let back = |before: Outcome, by| with(before).undo_failed(by, &ids, Some(WINDOW), minute(6));
     let unseen = Outcome::Reverted { by: undo(), seen: None };
     let after = back(unseen.clone(), undo()).unwrap().into_request();
+    assert_eq!(outcome(&after, "001").name(), "unknown", "nobody saw that it started");
+    let mut started = with(unseen.clone());
+    started.targets[0].started = true;
+    let after = started.undo_failed(undo(), &ids, Some(WINDOW), minute(6)).unwrap().into_request();
     assert_eq!(outcome(&after, "001").name(), "unconfirmed");
     assert!(of(&after, "001").watch_until.is_some(), "its evidence is looked for again");
     assert_eq!(back(unseen, RequestId::from(Uuid::from_u128(78))), None);
