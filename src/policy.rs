@@ -121,6 +121,14 @@ impl Engine {
         .collect()
     }
 
+    /// File and id of each policy that ships and that this set lacks: a later version may have
+    /// brought it, or somebody left it out on purpose.
+    pub fn lacks(&self) -> Vec<(&'static str, String)> {
+        let mut shipped = starter::shipped_ids();
+        shipped.retain(|(_, id)| self.policies().iter().all(|policy| policy.id != *id));
+        shipped
+    }
+
     /// The policies, in the order of files and of places within them.
     pub fn policies(&self) -> &[PolicyText] {
         &self.0.texts

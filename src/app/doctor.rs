@@ -1,18 +1,23 @@
 //! What works, what does not, what to do. It reads and asks; it never sends a response.
 
-use std::{collections::BTreeSet, net::IpAddr, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::Path,
+};
 
 use super::{notifications, only_ours, settings};
 use crate::{
     broker::admin::{operator::Operator, policies::load_and_test},
     clock::Clock,
-    config::Config,
+    config::{AlertFieldsConfig, Config},
     connector::Connector,
     domain::{
         action::{Action, Term, with_count},
         endpoint::Selection,
         len_u64,
     },
+    policy::Engine,
     store::Store,
 };
 
@@ -36,7 +41,8 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         }
     }
     findings.push(database(&config.server.database, &clock).await);
-    findings.push(policies(&config.server.policies));
+    findings.extend(policies(&config.server.policies));
+    findings.extend(alert_fields(&config.alert_fields));
     let advice = "correct that part of the configuration";
     match notifications::channels(config) {
         Ok(channels) => {
@@ -152,19 +158,52 @@ async fn criticality(connector: &Connector, config: &Config, clock: &Clock) -> O
     })
 }
 
-fn policies(folder: &Path) -> Diagnosis {
-    match load_and_test(folder) {
+fn policies(folder: &Path) -> Vec<Diagnosis> {
+    let engine = match load_and_test(folder) {
+        Ok(engine) => engine,
         Err(error) => {
-            Diagnosis::bad("policies", error.to_string(), "correct the file that is named")
+            let advice = "correct the file that is named";
+            return vec![Diagnosis::bad("policies", error.to_string(), advice)];
         }
-        Ok(engine) => {
-            let count = engine.policies().len();
-            let hash = engine.hash().prefix();
-            let found = format!("{count} loaded, all cases pass; the set is {hash}");
-            match engine.notes().as_slice() {
-                [] => Diagnosis::good("policies", found),
-                notes => Diagnosis::bad("policies", found, notes.join("; ")),
-            }
-        }
+    };
+    let count = engine.policies().len();
+    let hash = engine.hash().prefix();
+    let found = format!("{count} loaded, all cases pass; the set is {hash}");
+    let loaded = match engine.notes().as_slice() {
+        [] => Diagnosis::good("policies", found),
+        notes => Diagnosis::bad("policies", found, notes.join("; ")),
+    };
+    std::iter::once(loaded).chain(left_out(&engine)).collect()
+}
+
+/// The policies that ship and that the folder lacks.
+fn left_out(engine: &Engine) -> Option<Diagnosis> {
+    let mut by_file: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (file, id) in engine.lacks() {
+        by_file.entry(file).or_default().push(id);
     }
+    let named: Vec<_> =
+        by_file.iter().map(|(file, ids)| format!("{} ({file})", ids.join(", "))).collect();
+    let found = format!("policies that ship and are not in the folder: {}", named.join("; "));
+    let advice = "copy them from the folder that `countersign init` writes, unless you left them \
+                  out on purpose";
+    (!named.is_empty()).then(|| Diagnosis::bad("policies", found, advice))
+}
+
+/// What the configuration changes about the fields of alerts; none where it changes nothing. What
+/// is wrong with it is a finding about the manager.
+fn alert_fields(changes: &AlertFieldsConfig) -> Option<Diagnosis> {
+    settings::alert_fields(changes).ok()?;
+    let AlertFieldsConfig { addresses, accounts } = changes;
+    let lists = [("addresses", addresses), ("accounts", accounts)];
+    let lists = lists.into_iter().filter(|(_, fields)| !fields.is_empty());
+    let said: Vec<_> = lists
+        .map(|(kind, fields)| {
+            let fields: Vec<_> =
+                fields.iter().map(|(field, form)| format!("{field} = {form}")).collect();
+            format!("{kind}: {}", fields.join(", "))
+        })
+        .collect();
+    let found = format!("other than those that ship: {}", said.join("; "));
+    (!said.is_empty()).then(|| Diagnosis::good("alert fields", found))
 }

@@ -153,7 +153,7 @@ fn undo_commands(
 }
 
 /// The fields that ship, with what the configuration changes about them.
-fn alert_fields(changes: &AlertFieldsConfig) -> Result<AlertFields, ConfigError> {
+pub(super) fn alert_fields(changes: &AlertFieldsConfig) -> Result<AlertFields, ConfigError> {
     let mut fields = AlertFields::shipped();
     let (addresses, accounts) = (&AlertForm::ADDRESSES[..], &AlertForm::ACCOUNTS[..]);
     for (kind, list, forms, changes) in [

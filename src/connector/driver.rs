@@ -88,6 +88,10 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Whether what holds the alerts can say what endpoints do at the moment. Never fails.
     fn indexer_state(&self, now: Time) -> BoxFuture<'_, IndexerState>;
 
+    /// The same for people: how old its newest alert is, or why it cannot say what endpoints do.
+    /// None where nothing holds alerts.
+    fn probe_indexer(&self, now: Time) -> BoxFuture<'_, Option<Result<String, String>>>;
+
     /// The address that shows an alert to people where it is kept; none where there is none.
     fn alert_url(&self, alert: &AlertShown) -> Option<String>;
 

@@ -205,6 +205,10 @@ impl Driver for Wazuh {
         })
     }
 
+    fn probe_indexer(&self, now: Time) -> BoxFuture<'_, Option<Result<String, String>>> {
+        Box::pin(async move { Some(self.indexer.as_ref()?.lag(self.there(now)).await) })
+    }
+
     fn alert_url(&self, alert: &AlertShown) -> Option<String> {
         self.indexer.as_ref()?.alert_url(alert)
     }

@@ -1,5 +1,9 @@
 //! The set that ships: every file under `policies/`, built into the program.
 
+use std::{ffi::OsStr, path::Path};
+
+use cedar_policy::PolicySet;
+
 macro_rules! shipped {
     ($($path:literal),* $(,)?) => {
         &[$(($path, include_str!(concat!("../../policies/", $path)))),*]
@@ -20,8 +24,24 @@ pub const STARTER: &[(&str, &str)] = shipped![
     "tests/people.json",
 ];
 
+/// File and id of every policy that ships.
+pub(super) fn shipped_ids() -> Vec<(&'static str, String)> {
+    let ids = |(file, text): &(&'static str, &str)| {
+        let file = *file;
+        let set: PolicySet = text.parse().unwrap_or_default();
+        let ids: Vec<_> =
+            set.policies().filter_map(|one| one.annotation("id")).map(str::to_owned).collect();
+        ids.into_iter().map(move |id| (file, id))
+    };
+    let cedar =
+        STARTER.iter().filter(|(file, _)| Path::new(file).extension() == Some(OsStr::new("cedar")));
+    let mut all: Vec<_> = cedar.flat_map(ids).collect();
+    all.sort();
+    all
+}
+
 /// Writes the policies that ship, with their test cases, into a folder.
-pub fn write_starter_policies(folder: &std::path::Path) -> std::io::Result<()> {
+pub fn write_starter_policies(folder: &Path) -> std::io::Result<()> {
     for (name, text) in STARTER {
         let file = folder.join(name);
         if let Some(parent) = file.parent() {

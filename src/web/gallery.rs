@@ -170,10 +170,14 @@ fn requests() -> RequestsPage {
     )
 }
 
-fn manager(name: &str, answer: Result<String, String>) -> ManagerStatus {
+fn manager(
+    name: &str,
+    answer: Result<String, String>,
+    indexer: Option<Result<String, String>>,
+) -> ManagerStatus {
     let health = Health { calls_last_minute: 12, calls_per_minute_max: 200, ..Health::default() };
     let address = format!("https://{name}.example.net:55000");
-    ManagerStatus { name: name.to_owned(), address, answer, health, waiting: 3 }
+    ManagerStatus { name: name.to_owned(), address, answer, indexer, health, waiting: 3 }
 }
 
 fn system() -> SystemPage {
@@ -195,8 +199,8 @@ fn system() -> SystemPage {
         layout: Layout { freezes, troubles, ..layout("System", "/system") },
         system: SystemStatus {
             managers: vec![
-                manager("wazuh-1", Err(HOSTILE.to_owned())),
-                manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned())),
+                manager("wazuh-1", Err(HOSTILE.to_owned()), Some(Err(HOSTILE.to_owned()))),
+                manager("wazuh-2", Ok("Wazuh 4.14.7".to_owned()), None),
             ],
             channels: vec![ChannelState {
                 name: "webhook.ops".to_owned(),

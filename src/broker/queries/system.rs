@@ -19,6 +19,8 @@ pub struct ManagerStatus {
     pub address: String,
     /// What it says of itself, or why it cannot be asked.
     pub answer: Result<String, String>,
+    /// How old the newest alert in its indexer is, or why nobody can look there; none without one.
+    pub indexer: Option<Result<String, String>>,
     /// What the connector knows without asking.
     pub health: Health,
     /// How many approved requests wait for it.
@@ -41,18 +43,20 @@ pub struct SystemStatus {
 }
 
 impl Broker {
-    /// The state of the system: asks the manager and walks the audit chain.
+    /// The state of the system: asks each manager and its indexer, and walks the audit chain.
     pub async fn system(&self, who: &SignedIn) -> Result<SystemStatus, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
         let mut managers = Vec::new();
         for connector in self.managers() {
             let now = self.clock().now();
             let answer = connector.probe(now).await;
+            let indexer = connector.probe_indexer(now).await;
             let mut reader = self.store().reader().await?;
             managers.push(ManagerStatus {
                 name: connector.name().to_owned(),
                 address: connector.url().to_owned(),
                 answer: answer.map_err(|error| error.to_string()),
+                indexer,
                 health: connector.health(now),
                 waiting: requests::approved_count(&mut reader, connector.name()).await?,
             });

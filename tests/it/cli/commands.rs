@@ -215,6 +215,52 @@ async fn doctor_lists_groups_that_nobody_rated() {
 }
 
 #[test]
+fn doctor_names_shipped_policies_that_folder_lacks() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let left_out = || {
+        let said = String::from_utf8(program.run(&["doctor"]).stdout).unwrap();
+        said.lines().find(|line| line.contains("not in the folder")).map(str::to_owned)
+    };
+    assert_eq!(left_out(), None);
+    let shipped = std::fs::read_to_string(program.path("policies/20_run.cedar")).unwrap();
+    let (before, rest) = shipped.split_once("@id(\"run.indexer-behind\")").unwrap();
+    let (_, rest) = rest.split_once("@id(\"run.one-approval\")").unwrap();
+    // A comment that names one is none.
+    let earlier = format!("{before}// run.indexer-behind\n@id(\"run.one-approval\"){rest}")
+        .replace("@id(\"run.would-shorten\")", "@id(\"own.would-shorten\")");
+    program.write("policies/20_run.cedar", &earlier);
+    std::fs::remove_file(program.path("policies/50_agents.cedar")).unwrap();
+    for cases in ["run", "people"] {
+        program.write(&format!("policies/tests/{cases}.json"), "[]");
+    }
+    let line = left_out().unwrap();
+    let named = "run.indexer-behind, run.would-shorten (20_run.cedar); agents.own-requests \
+                 (50_agents.cedar) -> copy them";
+    assert!(line.starts_with("LOOK") && line.contains(named), "{line}");
+}
+
+#[test]
+fn doctor_lists_configured_alert_fields() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let fields = || {
+        let said = String::from_utf8(program.run(&["doctor"]).stdout).unwrap();
+        said.lines().find(|line| line.contains("alert fields")).map(str::to_owned)
+    };
+    assert_eq!(fields(), None);
+    let configuration = program.configuration("http://127.0.0.1:9");
+    let more = "[alert_fields.addresses]\n\"data.sensor.peer\" = \"address\"\n\
+                \"data.src_ip\" = \"ignored\"\n\
+                [alert_fields.accounts]\n\"data.badge.owner\" = \"windows\"\n";
+    program.write("countersign.toml", &format!("{configuration}{more}"));
+    let line = fields().unwrap();
+    let listed = "addresses: data.sensor.peer = address, data.src_ip = ignored; \
+                  accounts: data.badge.owner = windows";
+    assert!(line.starts_with("ok") && line.contains(listed), "{line}");
+}
+
+#[test]
 fn lists_print_json_for_programs() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");

@@ -148,6 +148,10 @@ impl Driver for InMemory {
         ready(IndexerState::Current)
     }
 
+    fn probe_indexer(&self, _: Time) -> BoxFuture<'_, Option<Result<String, String>>> {
+        ready(None)
+    }
+
     fn alert_url(&self, _: &AlertShown) -> Option<String> {
         None
     }

@@ -39,17 +39,18 @@ impl IndexerClient {
         Ok(newest.or_else(|| page.hits.first().and_then(said)))
     }
 
+    /// How old its newest alert is, in words; the error says why it cannot tell what endpoints do.
+    pub(in crate::connector::wazuh) async fn lag(&self, there: Time) -> Result<String, String> {
+        let newest = self.newest(there).await.map_err(|error| error.to_string())?;
+        let newest = newest.ok_or_else(|| "the indexer holds no document".to_owned())?;
+        let age = there - newest;
+        let words = format!("the newest document is {} old", age_text(age));
+        if self.is_stale(age) { Err(words) } else { Ok(words) }
+    }
+
     /// Whether it keeps up.
     pub(in crate::connector::wazuh) async fn state(&self, there: Time) -> IndexerState {
-        match self.newest(there).await {
-            Err(error) => IndexerState::Behind(error.to_string()),
-            Ok(None) => IndexerState::Behind("the indexer holds no document".to_owned()),
-            Ok(Some(newest)) if self.is_stale(there - newest) => {
-                let age = age_text(there - newest);
-                IndexerState::Behind(format!("the newest document is {age} old"))
-            }
-            Ok(Some(_)) => IndexerState::Current,
-        }
+        self.lag(there).await.map_or_else(IndexerState::Behind, |_| IndexerState::Current)
     }
 
     /// Whether a newest alert of this age means that alerts no longer reach the indexer.

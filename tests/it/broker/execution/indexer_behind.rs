@@ -141,6 +141,22 @@ async fn approved_request_is_sent_whatever_the_indexer_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn system_page_says_whether_indexer_keeps_up() {
+    let system = async |world: &World| world.person("bob").await.get("/system").await;
+    let current = World::start().await;
+    let row = "<dt>Indexer</dt>\n<dd><span class=\"badge";
+    let page = system(&current).await;
+    page.shows(&format!("{row} sent\">keeps up</span> the newest document is 2 min old"));
+    let behind = system(&stale().await).await;
+    let why = "<bdi>the newest document is 71 h old</bdi>";
+    behind.shows(&format!("{row} unknown\">nobody can look</span> {why}"));
+    current.manager.misbehave_on(Calls::Search, Fault::SearchTimesOut, Times::UntilCleared);
+    system(&current).await.shows("it ran out of time");
+    let without = World::builder().without_indexer().start().await;
+    system(&without).await.shows("none is configured: no alert can be looked up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stale_indexer_means_nobody_could_look() {
     let world = stale().await;
     let agent = world.agent().await;
