@@ -7,6 +7,7 @@ use crate::{
     connector::{Channel, Connector},
     domain::{
         Time,
+        actor::Actor,
         audit::AuditEvent,
         facts::{Principal, Resource, Verb},
     },
@@ -29,10 +30,11 @@ mod unchecked;
 
 pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Settings};
-pub use signed_in::SignedIn;
+pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
 use in_flight::InFlight;
 use setup_code::SetupCode;
+use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
 /// Everything that the verbs need. Cheap to clone.
@@ -148,7 +150,25 @@ impl Broker {
         if answer.allowed { Ok(()) } else { Err(BrokerError::NotAllowed(answer.why())) }
     }
 
-    /// Writes an event that changes nothing else.
+    /// Writes an event of a person that changes nothing else.
+    async fn record_of(
+        &self,
+        who: &SignedIn,
+        event: impl Fn(Actor) -> AuditEvent + Send + Sync,
+    ) -> Result<(), BrokerError> {
+        let (now, event) = (self.clock().now(), &event);
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let actor = who.active(tx, now).await?.actor();
+                    audit::append(tx, &event(actor), now).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Writes an event that changes nothing else, and that no person did.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let now = self.clock().now();
         self.store()

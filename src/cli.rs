@@ -142,6 +142,7 @@ impl From<BrokerError> for CliError {
             BrokerError::Invalid(_) | BrokerError::WeakPassword => Self::Use(error.to_string()),
             BrokerError::Refused(_)
             | BrokerError::NotFound
+            | BrokerError::SessionOver
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
             | BrokerError::SignInThrottled

@@ -23,6 +23,9 @@ pub enum BrokerError {
     /// There is no such thing, or it is not theirs to know.
     #[error("not found")]
     NotFound,
+    /// The session that the act rests on ended before it was carried out.
+    #[error("your session has ended; sign in and try again")]
+    SessionOver,
     /// Policy does not let them.
     #[error("policy does not allow it: {0}")]
     NotAllowed(String),

@@ -1,32 +1,84 @@
-//! A person who signed in. Only the broker makes one.
+//! On whose word something is written: a person who signed in, an agent, the command line. Each is
+//! looked at again in the transaction of the act.
 
-use crate::domain::{
-    Time,
-    actor::{Actor, Person},
-    digest::Digest,
-    facts::Principal,
+use chrono::TimeDelta;
+
+use super::BrokerError;
+use crate::{
+    domain::{
+        Time,
+        actor::{Actor, Agent, Person},
+        digest::Digest,
+        facts::Principal,
+        id::PersonId,
+        request::Requester,
+    },
+    store::{
+        Read, StoreError, Tx,
+        accounts::{self, StoredSession},
+    },
 };
 
-/// Somebody with a session. Outside of the broker nobody can make one or change it.
+/// A session ends after this many minutes without use.
+pub const SESSION_IDLE_MINUTES: i64 = 30;
+/// A session ends after this many hours, used or not.
+pub const SESSION_HOURS: i64 = 12;
+
+/// Somebody who had a session at the door. Outside of the broker nobody can make one or change it.
+///
+/// It is enough to show and to look things up. Nothing is written on its strength: that takes an
+/// [`ActiveSession`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    pub(in crate::broker) person: Person,
+    person: Person,
     /// The hash of the session's token.
-    pub(in crate::broker) session: Digest,
+    session: Digest,
     /// When the password was last given.
-    pub(in crate::broker) authenticated_at: Time,
+    authenticated_at: Time,
 }
 
+/// Somebody whose session is active in the transaction of the act: it ends when its person is
+/// disabled or gets another role or another password. The actor of an audit event and the person
+/// of a vote come from here alone.
+#[derive(Debug)]
+pub(in crate::broker) struct ActiveSession(SignedIn);
+
 impl SignedIn {
-    /// Who.
-    pub const fn person(&self) -> &Person {
+    /// Somebody with this session, found by the hash of its token.
+    pub(in crate::broker) fn new(stored: StoredSession, session: Digest) -> Self {
+        let StoredSession { person, authenticated_at, .. } = stored;
+        Self { person, session, authenticated_at }
+    }
+
+    /// The person as the door found them.
+    pub const fn profile(&self) -> &Person {
         &self.person
+    }
+
+    /// The name that the password belongs to.
+    pub(in crate::broker) fn name(&self) -> &str {
+        &self.person.name
+    }
+
+    /// The person's id.
+    pub const fn id(&self) -> PersonId {
+        self.person.id
     }
 
     /// For unit tests of the doors.
     #[cfg(test)]
     pub(crate) fn made_up(person: Person) -> Self {
         Self { person, session: Digest::ZERO, authenticated_at: Time::UNIX_EPOCH }
+    }
+
+    /// The same, with the password given now.
+    pub(in crate::broker) fn authenticated(&self, now: Time) -> Self {
+        Self { authenticated_at: now, ..self.clone() }
+    }
+
+    /// The hash of the session's token.
+    pub(in crate::broker) const fn session(&self) -> Digest {
+        self.session
     }
 
     /// What policy is told: the person, and the age of the password in seconds.
@@ -36,8 +88,151 @@ impl SignedIn {
         Principal::Person(self.person.clone(), u64::try_from(age).unwrap_or(u64::MAX))
     }
 
-    /// What the audit is told.
-    pub fn actor(&self) -> Actor {
-        Actor::from(&self.person)
+    /// Looks at the session again, in the transaction of what it is used for.
+    /// [`BrokerError::SessionOver`] where it ended meanwhile.
+    pub(in crate::broker) async fn active(
+        &self,
+        tx: &mut Tx<'_>,
+        now: Time,
+    ) -> Result<ActiveSession, BrokerError> {
+        let stored = active_session(tx, self.session, now).await?;
+        let person = stored.ok_or(BrokerError::SessionOver)?.person;
+        Ok(ActiveSession(Self { person, ..self.clone() }))
     }
+}
+
+impl ActiveSession {
+    /// The person, read in this transaction.
+    pub(in crate::broker) const fn person(&self) -> &Person {
+        &self.0.person
+    }
+
+    /// What policy is told.
+    pub(in crate::broker) fn principal(&self, now: Time) -> Principal {
+        self.0.principal(now)
+    }
+
+    /// What the audit is told.
+    pub(in crate::broker) fn actor(&self) -> Actor {
+        Actor::from(&self.0.person)
+    }
+
+    /// The same for the doors.
+    pub(in crate::broker) fn into_signed_in(self) -> SignedIn {
+        self.0
+    }
+}
+
+/// Who does what both people and the command line may.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::broker) enum Authority<'a> {
+    /// A person. Policy was asked.
+    Session(&'a SignedIn),
+    /// The command line, or the program itself. Policy is not asked.
+    Trusted(&'a Actor),
+}
+
+impl Authority<'_> {
+    /// What the audit is told. [`BrokerError::SessionOver`] where the session ended meanwhile.
+    pub(in crate::broker) async fn actor(
+        self,
+        tx: &mut Tx<'_>,
+        now: Time,
+    ) -> Result<Actor, BrokerError> {
+        match self {
+            Self::Session(who) => Ok(who.active(tx, now).await?.actor()),
+            Self::Trusted(actor) => Ok(actor.clone()),
+        }
+    }
+}
+
+/// Who does what both agents and people may: cancel and undo.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::broker) enum Caller<'a> {
+    /// An agent, with the token it had at the door.
+    Agent(&'a Agent),
+    /// A person.
+    Person(&'a SignedIn),
+}
+
+/// A caller whose token or session is active in the transaction of the act.
+#[derive(Debug)]
+pub(in crate::broker) enum ActiveCaller {
+    /// An agent.
+    Agent(Agent),
+    /// A person.
+    Person(ActiveSession),
+}
+
+impl Caller<'_> {
+    /// What policy is told before anything is written.
+    pub(in crate::broker) fn principal(self, now: Time) -> Principal {
+        match self {
+            Self::Agent(agent) => Principal::Agent(agent.clone()),
+            Self::Person(who) => who.principal(now),
+        }
+    }
+
+    /// The caller, looked at again. [`BrokerError::NotFound`] where the token opens nothing by
+    /// now, [`BrokerError::SessionOver`] where the session ended.
+    pub(in crate::broker) async fn active(
+        self,
+        tx: &mut Tx<'_>,
+        now: Time,
+    ) -> Result<ActiveCaller, BrokerError> {
+        Ok(match self {
+            Self::Agent(agent) => ActiveCaller::Agent(active_agent(tx, agent).await?),
+            Self::Person(who) => ActiveCaller::Person(who.active(tx, now).await?),
+        })
+    }
+}
+
+impl ActiveCaller {
+    /// What policy is told.
+    pub(in crate::broker) fn principal(&self, now: Time) -> Principal {
+        match self {
+            Self::Agent(agent) => Principal::Agent(agent.clone()),
+            Self::Person(session) => session.principal(now),
+        }
+    }
+
+    /// What the audit is told.
+    pub(in crate::broker) fn actor(&self) -> Actor {
+        match self {
+            Self::Agent(agent) => Actor::from(agent),
+            Self::Person(session) => session.actor(),
+        }
+    }
+
+    /// The person who asks in an agent's stead; none where it is the agent itself.
+    pub(in crate::broker) fn requester(&self) -> Option<Requester> {
+        let Self::Person(session) = self else { return None };
+        let person = session.person();
+        Some(Requester { person: person.id, name: person.name.clone(), role: person.role })
+    }
+}
+
+/// The agent as it is now. [`BrokerError::NotFound`] where its token was revoked or replaced since
+/// the door looked at it.
+pub(in crate::broker) async fn active_agent(
+    tx: &mut Tx<'_>,
+    then: &Agent,
+) -> Result<Agent, BrokerError> {
+    let agent = accounts::agent_by_id(tx, then.id).await?;
+    let same = |now: &Agent| !now.revoked && now.issued_at == then.issued_at;
+    agent.filter(same).ok_or(BrokerError::NotFound)
+}
+
+/// A session that neither ended nor ran out, of a person who is not disabled.
+pub(in crate::broker) async fn active_session(
+    read: &mut impl Read,
+    token: Digest,
+    now: Time,
+) -> Result<Option<StoredSession>, StoreError> {
+    let found = accounts::session(read, token).await?;
+    Ok(found.filter(|session| {
+        !session.person.disabled
+            && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
+            && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)
+    }))
 }

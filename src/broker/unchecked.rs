@@ -7,40 +7,18 @@
 //! [`Broker`]: super::Broker
 //! [`Operator`]: super::admin::operator::Operator
 
-use super::{BrokerError, SignedIn};
-use crate::{
-    clock::Clock,
-    domain::digest::Digest,
-    store::{Store, Tx, accounts},
-};
+use crate::{clock::Clock, store::Store};
 
 /// Store and clock, without policy.
 #[derive(Debug, Clone)]
 pub(super) struct Unchecked {
     store: Store,
     clock: Clock,
-    /// Nothing is changed once this session is over.
-    session: Option<Digest>,
 }
 
 impl Unchecked {
     pub(super) const fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, session: None }
-    }
-
-    /// The same for as long as a session stands: it ends when its person is disabled or gets
-    /// another role or another password.
-    pub(super) fn for_session(&self, who: &SignedIn) -> Self {
-        Self { session: Some(who.session), ..self.clone() }
-    }
-
-    /// Fails where the session that the change rests on is over by now.
-    pub(super) async fn ensure_session_active(&self, tx: &mut Tx<'_>) -> Result<(), BrokerError> {
-        let Some(session) = self.session else { return Ok(()) };
-        if accounts::session(tx, session).await?.is_some() {
-            return Ok(());
-        }
-        Err(BrokerError::NotAllowed("your session is over; sign in again".to_owned()))
+        Self { store, clock }
     }
 
     pub(super) const fn store(&self) -> &Store {

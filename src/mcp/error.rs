@@ -31,6 +31,7 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         }
         BrokerError::Store(_)
         | BrokerError::Policy(_)
+        | BrokerError::SessionOver
         | BrokerError::SignInRefused
         | BrokerError::SignInThrottled
         | BrokerError::WeakPassword

@@ -104,6 +104,7 @@ impl From<BrokerError> for PageError {
         let words = error.to_string();
         match error {
             BrokerError::NotFound => Self::not_found(),
+            BrokerError::SessionOver => Self::signed_out(),
             BrokerError::Invalid(_) | BrokerError::WeakPassword => Self::new(
                 StatusCode::BAD_REQUEST,
                 "Not possible",

@@ -4,6 +4,7 @@ mod approval_fatigue;
 mod approvals;
 mod availability;
 mod database;
+mod ended_sessions;
 mod fixtures;
 mod hostile_input;
 mod kill_switch_release;

@@ -4,13 +4,13 @@ use chrono::TimeDelta;
 
 use crate::{
     broker::{
-        Broker, BrokerError, SignedIn,
+        Authority, Broker, BrokerError, SignedIn,
         input::{check_name, inactive, name_taken, unknown_name},
         unchecked::Unchecked,
     },
     domain::{
         action::ActionKind,
-        actor::{Actor, Agent},
+        actor::{Actor, Agent, Person},
         audit::{
             AuditDetail, AuditEvent,
             detail::accounts::{
@@ -43,8 +43,8 @@ impl Broker {
         owner: &str,
         scopes: &[ActionKind],
     ) -> Result<NewAgent, BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
-        unchecked.add_agent(&actor, name, owner, scopes).await
+        let by = self.authorize_admin(who, Verb::ManageAgents)?;
+        self.unchecked().add_agent(by, name, owner, scopes).await
     }
 
     /// Sets what an agent may ask for: see [`super::operator::Operator::set_scopes`].
@@ -54,20 +54,20 @@ impl Broker {
         name: &str,
         scopes: &[ActionKind],
     ) -> Result<(), BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
-        unchecked.set_scopes(&actor, name, scopes).await
+        let by = self.authorize_admin(who, Verb::ManageAgents)?;
+        self.unchecked().set_scopes(by, name, scopes).await
     }
 
     /// Gives an agent a new token: see [`super::operator::Operator::rotate_agent`].
     pub async fn rotate_agent(&self, who: &SignedIn, name: &str) -> Result<NewAgent, BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
-        unchecked.rotate_agent(&actor, name).await
+        let by = self.authorize_admin(who, Verb::ManageAgents)?;
+        self.unchecked().rotate_agent(by, name).await
     }
 
     /// Revokes an agent's token.
     pub async fn revoke_agent(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
-        unchecked.revoke_agent(&actor, name).await
+        let by = self.authorize_admin(who, Verb::ManageAgents)?;
+        self.unchecked().revoke_agent(by, name).await
     }
 
     /// All agents, by name.
@@ -96,47 +96,39 @@ impl Unchecked {
     /// Adds an agent that a person owns, and that may ask for these responses.
     pub(in crate::broker) async fn add_agent(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
         owner: &str,
         scopes: &[ActionKind],
     ) -> Result<NewAgent, BrokerError> {
-        let people = self.people().await?;
-        let enabled: Vec<_> = people.into_iter().filter(|person| !person.disabled).collect();
-        let Some(owner) = enabled.iter().find(|person| person.name == owner) else {
-            let known: Vec<_> = enabled.iter().map(|person| person.name.as_str()).collect();
-            return Err(unknown_name("person", owner, known.join(", ")).into());
-        };
-        let now = self.clock().now();
-        let agent = &Agent {
-            id: self.clock().id(),
-            name: check_name(name)?,
-            owner: owner.id,
-            issuer: issuer(actor),
-            revoked: false,
-            scopes: scoped(scopes)?,
-            issued_at: now,
-        };
+        let (id, now) = (self.clock().id(), self.clock().now());
+        let (agent_name, scopes) = (&check_name(name)?, &scoped(scopes)?);
         let (token, digest) = self.token();
-        let detail = AuditDetail::AgentAdded(NewAgentFacts {
-            owner: owner.name.clone(),
-            id: agent.id,
-            scopes: Scopes(agent.scopes.clone()),
-        });
-        let event = &AuditEvent::new(actor.clone(), Some(agent.name.clone()), detail);
-        self.store()
-            .write(|tx| {
-                Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
-                    accounts::add_agent(tx, agent, digest, now)
-                        .await
-                        .map_err(|error| name_taken(error, name))?;
-                    audit::append(tx, event, now).await?;
-                    Ok::<_, BrokerError>(())
-                })
+        let added = self.store().write(|tx| {
+            Box::pin(async move {
+                let actor = by.actor(tx, now).await?;
+                let owner = enabled_person(tx, owner).await?;
+                let agent = Agent {
+                    id,
+                    name: agent_name.clone(),
+                    owner: owner.id,
+                    issuer: issuer(&actor),
+                    revoked: false,
+                    scopes: scopes.clone(),
+                    issued_at: now,
+                };
+                accounts::add_agent(tx, &agent, digest, now)
+                    .await
+                    .map_err(|error| name_taken(error, name))?;
+                let scopes = Scopes(scopes.clone());
+                let facts = NewAgentFacts { owner: owner.name, id, scopes };
+                let detail = AuditDetail::AgentAdded(facts);
+                let event = AuditEvent::new(actor, Some(agent.name.clone()), detail);
+                audit::append(tx, &event, now).await?;
+                Ok::<_, BrokerError>(agent)
             })
-            .await?;
-        Ok(NewAgent { agent: agent.clone(), token })
+        });
+        Ok(NewAgent { agent: added.await?, token })
     }
 
     /// All agents, by name.
@@ -149,7 +141,7 @@ impl Unchecked {
     /// sent.
     pub(in crate::broker) async fn set_scopes(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
         scopes: &[ActionKind],
     ) -> Result<(), BrokerError> {
@@ -158,7 +150,7 @@ impl Unchecked {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
+                    let actor = &by.actor(tx, now).await?;
                     let agent = active(tx, name).await?;
                     if agent.scopes == *scopes {
                         return Ok(());
@@ -181,14 +173,14 @@ impl Unchecked {
     /// ends. Whoever did this is the issuer from now on.
     pub(in crate::broker) async fn rotate_agent(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
     ) -> Result<NewAgent, BrokerError> {
         let (token, digest) = self.token();
         let now = self.clock().now();
         let rotated = self.store().write(|tx| {
             Box::pin(async move {
-                self.ensure_session_active(tx).await?;
+                let actor = &by.actor(tx, now).await?;
                 let old = active(tx, name).await?;
                 // Later than before, whatever the clock says: waits tell old from new by it.
                 let issued_at = now.max(old.issued_at + TimeDelta::microseconds(1));
@@ -208,14 +200,14 @@ impl Unchecked {
     /// Revokes an agent's token, at once and for ever.
     pub(in crate::broker) async fn revoke_agent(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
     ) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
+                    let actor = &by.actor(tx, now).await?;
                     let found = accounts::agent_by_name(tx, name).await?;
                     let agent = found.ok_or(BrokerError::NotFound)?;
                     if accounts::revoke_agent(tx, agent.id, now).await? {
@@ -234,6 +226,15 @@ impl Unchecked {
         let digest = Digest::of(token.as_bytes());
         (token, digest)
     }
+}
+
+/// Somebody who can own an agent.
+async fn enabled_person(tx: &mut Tx<'_>, name: &str) -> Result<Person, BrokerError> {
+    let people = accounts::people(tx).await?.into_iter();
+    let enabled: Vec<_> = people.filter(|person| !person.disabled).collect();
+    let known = || enabled.iter().map(|person| person.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = enabled.iter().find(|person| person.name == name).cloned();
+    found.ok_or_else(|| unknown_name("person", name, known()).into())
 }
 
 /// An agent whose token opens something.

@@ -2,7 +2,7 @@
 
 use crate::{
     broker::{
-        Broker, BrokerError, SignedIn,
+        Authority, Broker, BrokerError, SignedIn,
         input::{check_reason, unknown_name},
         unchecked::Unchecked,
     },
@@ -41,7 +41,7 @@ impl Broker {
             let known: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
             return Err(unknown_name("manager", name, known.join(", ")).into());
         }
-        self.unchecked().freeze(&who.actor(), extent, reason).await
+        self.unchecked().freeze(Authority::Session(who), extent, reason).await
     }
 
     /// Says that so much may go on; the second person who says it releases it.
@@ -53,7 +53,7 @@ impl Broker {
     ) -> Result<Unfreeze, BrokerError> {
         self.authorize(&who.principal(self.clock().now()), Verb::Unfreeze, &Resource::System)?;
         let may = |person: &Person| self.may_release(person);
-        self.unchecked().for_session(who).unfreeze(&who.actor(), extent, reason, may).await
+        self.unchecked().unfreeze(Authority::Session(who), extent, reason, may).await
     }
 
     /// What the kill switch stops now, oldest first, without first words that count no longer.
@@ -80,30 +80,32 @@ impl Unchecked {
     /// release which was begun has to begin again.
     pub(in crate::broker) async fn freeze(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         extent: &Extent,
         reason: &str,
     ) -> Result<(), BrokerError> {
-        let reason = check_reason("reason", reason)?;
+        let reason = &check_reason("reason", reason)?;
         let now = self.clock().now();
-        let freeze = &Freeze {
-            extent: extent.clone(),
-            at: now,
-            by: actor.name().to_owned(),
-            reason: reason.clone(),
-            release: None,
-        };
-        let event = &switch_event(AuditDetail::Frozen, actor, extent, &reason);
-        let notice = &Notice::of_switch(event.kind(), extent, now);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    check_agent_exists(tx, &freeze.extent).await?;
-                    let new = system::freeze(tx, freeze).await?;
-                    audit::append(tx, event, now).await?;
+                    let actor = &by.actor(tx, now).await?;
+                    check_agent_exists(tx, extent).await?;
+                    let freeze = Freeze {
+                        extent: extent.clone(),
+                        at: now,
+                        by: actor.name().to_owned(),
+                        reason: reason.clone(),
+                        release: None,
+                    };
+                    let new = system::freeze(tx, &freeze).await?;
+                    let event = switch_event(AuditDetail::Frozen, actor, extent, reason);
+                    audit::append(tx, &event, now).await?;
                     // Whoever throws it again tells nobody anything new.
-                    for notice in notice.iter().filter(|_| new) {
-                        notices::insert(tx, notice).await?;
+                    if let Some(notice) = Notice::of_switch(event.kind(), extent, now)
+                        && new
+                    {
+                        notices::insert(tx, &notice).await?;
                     }
                     Ok(())
                 })
@@ -115,7 +117,7 @@ impl Unchecked {
     /// counts as one person. `may` tells whether the first may still say so.
     pub(in crate::broker) async fn unfreeze(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         extent: &Extent,
         reason: &str,
         may: impl Fn(&Person) -> bool + Send + Sync,
@@ -125,7 +127,7 @@ impl Unchecked {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
+                    let actor = &by.actor(tx, now).await?;
                     let all = system::frozen(tx).await?;
                     let Some(freeze) = all.into_iter().find(|freeze| freeze.extent == *extent)
                     else {

@@ -14,7 +14,7 @@ use super::{
     people::{NewPerson, PersonChange},
 };
 use crate::{
-    broker::{BrokerError, unchecked::Unchecked},
+    broker::{Authority, BrokerError, unchecked::Unchecked},
     clock::Clock,
     domain::{
         action::ActionKind,
@@ -45,7 +45,7 @@ impl Operator {
         actor: &Actor,
         new: NewPerson<'_>,
     ) -> Result<Person, BrokerError> {
-        self.0.add_person(actor, new).await
+        self.0.add_person(Authority::Trusted(actor), new).await
     }
 
     /// All people, by name.
@@ -71,12 +71,12 @@ impl Operator {
         name: &str,
         change: &PersonChange,
     ) -> Result<(), BrokerError> {
-        self.0.change_person(actor, name, change).await
+        self.0.change_person(Authority::Trusted(actor), name, change).await
     }
 
     /// Disables a person: no sign-in, no session, votes count no longer.
     pub async fn disable_person(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
-        self.0.change_person(actor, name, &PersonChange::Disable).await
+        self.0.change_person(Authority::Trusted(actor), name, &PersonChange::Disable).await
     }
 
     /// Sets a person's password; it must be changed before anything else is done with it.
@@ -86,7 +86,7 @@ impl Operator {
         name: &str,
         password: &str,
     ) -> Result<(), BrokerError> {
-        self.0.reset_password(actor, name, password).await
+        self.0.reset_password(Authority::Trusted(actor), name, password).await
     }
 
     /// Adds an agent that a person owns, and that may ask for these responses.
@@ -97,7 +97,7 @@ impl Operator {
         owner: &str,
         scopes: &[ActionKind],
     ) -> Result<NewAgent, BrokerError> {
-        self.0.add_agent(actor, name, owner, scopes).await
+        self.0.add_agent(Authority::Trusted(actor), name, owner, scopes).await
     }
 
     /// All agents, by name.
@@ -112,17 +112,17 @@ impl Operator {
         name: &str,
         scopes: &[ActionKind],
     ) -> Result<(), BrokerError> {
-        self.0.set_scopes(actor, name, scopes).await
+        self.0.set_scopes(Authority::Trusted(actor), name, scopes).await
     }
 
     /// Gives an agent a new token. The old one opens nothing any more.
     pub async fn rotate_agent(&self, actor: &Actor, name: &str) -> Result<NewAgent, BrokerError> {
-        self.0.rotate_agent(actor, name).await
+        self.0.rotate_agent(Authority::Trusted(actor), name).await
     }
 
     /// Revokes an agent's token, at once and for ever.
     pub async fn revoke_agent(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
-        self.0.revoke_agent(actor, name).await
+        self.0.revoke_agent(Authority::Trusted(actor), name).await
     }
 
     /// Throws the kill switch.
@@ -132,7 +132,7 @@ impl Operator {
         extent: &Extent,
         reason: &str,
     ) -> Result<(), BrokerError> {
-        self.0.freeze(actor, extent, reason).await
+        self.0.freeze(Authority::Trusted(actor), extent, reason).await
     }
 
     /// Turns one of the two keys that release the kill switch. The command line counts as one
@@ -144,7 +144,7 @@ impl Operator {
         reason: &str,
         may: impl Fn(&Person) -> bool + Send + Sync,
     ) -> Result<Unfreeze, BrokerError> {
-        self.0.unfreeze(actor, extent, reason, may).await
+        self.0.unfreeze(Authority::Trusted(actor), extent, reason, may).await
     }
 
     /// What the kill switch stops now, oldest first.
@@ -161,7 +161,7 @@ impl Operator {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, BrokerError> {
-        self.0.audit(actor, filter, before, limit).await
+        self.0.audit(Authority::Trusted(actor), filter, before, limit).await
     }
 
     /// The entries after a place, oldest first: for those who follow what happens.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::password::one_time_secret;
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
+    broker::{Authority, Broker, BrokerError, SignedIn},
     domain::{
-        actor::{Actor, Person, Role},
+        actor::{Person, Role},
         facts::{Resource, Verb},
         id::PersonId,
     },
@@ -53,10 +53,10 @@ impl Broker {
         role: Role,
         mail: Option<&str>,
     ) -> Result<String, BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManagePeople)?;
+        let by = self.authorize_admin(who, Verb::ManagePeople)?;
         let password = one_time_secret(self.clock());
         let new = NewPerson { name, role, password: &password, must_change: true, mail };
-        unchecked.add_person(&actor, new).await?;
+        self.unchecked().add_person(by, new).await?;
         Ok(password)
     }
 
@@ -67,15 +67,15 @@ impl Broker {
         name: &str,
         change: &PersonChange,
     ) -> Result<(), BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManagePeople)?;
-        unchecked.change_person(&actor, name, change).await
+        let by = self.authorize_admin(who, Verb::ManagePeople)?;
+        self.unchecked().change_person(by, name, change).await
     }
 
     /// Gives a person a one-time password, which must be changed at the next sign-in.
     pub async fn reset_password(&self, who: &SignedIn, name: &str) -> Result<String, BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManagePeople)?;
+        let by = self.authorize_admin(who, Verb::ManagePeople)?;
         let password = one_time_secret(self.clock());
-        unchecked.reset_password(&actor, name, &password).await?;
+        self.unchecked().reset_password(by, name, &password).await?;
         Ok(password)
     }
 
@@ -93,12 +93,13 @@ impl Broker {
         Ok((self.people(who).await?, self.unchecked().sessions().await?))
     }
 
-    pub(super) fn authorize_admin(
+    /// Fails unless policy lets a person do this with the system as a whole.
+    pub(super) fn authorize_admin<'a>(
         &self,
-        who: &SignedIn,
+        who: &'a SignedIn,
         verb: Verb,
-    ) -> Result<(Unchecked, Actor), BrokerError> {
+    ) -> Result<Authority<'a>, BrokerError> {
         self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)?;
-        Ok((self.unchecked().for_session(who), who.actor()))
+        Ok(Authority::Session(who))
     }
 }

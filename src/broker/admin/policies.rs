@@ -5,7 +5,7 @@ use std::{panic::resume_unwind, path::Path};
 use tokio::task::JoinError;
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn},
+    broker::{Authority, Broker, BrokerError, SignedIn},
     domain::{
         actor::Actor,
         audit::{
@@ -16,7 +16,7 @@ use crate::{
             },
         },
         digest::Digest,
-        facts::{Resource, Verb},
+        facts::Verb,
         id::RequestId,
         len_u64,
         lifecycle::Refusal,
@@ -48,22 +48,20 @@ impl Broker {
         if before == Some(hash) {
             return Ok(());
         }
-        self.activate(self.engine(), &Actor::System, before).await
+        self.activate(self.engine(), Authority::Trusted(&Actor::System), before).await
     }
 
     /// Makes the set in this folder the active one. A bad set leaves the old one active.
     pub async fn activate_policy(&self, who: &SignedIn, folder: &Path) -> Result<(), BrokerError> {
-        let principal = who.principal(self.clock().now());
-        self.authorize(&principal, Verb::ActivatePolicy, &Resource::System)?;
+        self.authorize_admin(who, Verb::ActivatePolicy)?;
         let before = self.engine().hash();
         match load_and_test(folder) {
             Ok(engine) => {
-                let (broker, actor) = (self.clone(), who.actor());
+                let (broker, who) = (self.clone(), who.clone());
                 // The caller may hang up: a set that is recorded becomes active all the same.
-                let task =
-                    tokio::spawn(
-                        async move { broker.activate(engine, &actor, Some(before)).await },
-                    );
+                let task = tokio::spawn(async move {
+                    broker.activate(engine, Authority::Session(&who), Some(before)).await
+                });
                 match task.await.map_err(JoinError::try_into_panic) {
                     Ok(done) => done,
                     Err(Ok(panic)) => resume_unwind(panic),
@@ -73,7 +71,7 @@ impl Broker {
             Err(error) => {
                 let facts = RefusalFacts { why: error.to_string() };
                 let detail = AuditDetail::PolicyRefused(facts);
-                self.record(&AuditEvent::new(who.actor(), None, detail)).await?;
+                self.record_of(who, |actor| AuditEvent::new(actor, None, detail.clone())).await?;
                 Err(error.into())
             }
         }
@@ -90,7 +88,7 @@ impl Broker {
     async fn activate(
         &self,
         engine: Engine,
-        actor: &Actor,
+        by: Authority<'_>,
         before: Option<Digest>,
     ) -> Result<(), BrokerError> {
         let hash = engine.hash();
@@ -102,20 +100,21 @@ impl Broker {
             .join("\n");
         let policies = len_u64(engine.policies().len());
         let facts = PolicySetFacts { before, policies };
-        let detail = AuditDetail::PolicyActivated(facts);
-        let event = &AuditEvent::new(actor.clone(), Some(hash.to_string()), detail);
+        let detail = &AuditDetail::PolicyActivated(facts);
         let now = self.clock().now();
-        self.store()
-            .write(|tx| {
-                Box::pin(async move {
-                    system::keep_policy_set(tx, hash, source, now).await?;
-                    audit::append(tx, event, now).await?;
-                    Ok::<_, BrokerError>(())
-                })
+        let recorded = self.store().write(|tx| {
+            Box::pin(async move {
+                let actor = by.actor(tx, now).await?;
+                system::keep_policy_set(tx, hash, source, now).await?;
+                let on = Some(hash.to_string());
+                let event = AuditEvent::new(actor.clone(), on, detail.clone());
+                audit::append(tx, &event, now).await?;
+                Ok::<_, BrokerError>(actor)
             })
-            .await?;
+        });
+        let actor = recorded.await?;
         self.set_engine(engine);
-        self.reevaluate_open(actor, hash).await
+        self.reevaluate_open(&actor, hash).await
     }
 
     /// Asks the active set about every open request. Those whose answer changed are written, each

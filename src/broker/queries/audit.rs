@@ -2,9 +2,8 @@
 
 use super::view::PAGE_ROWS;
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, unchecked::Unchecked},
+    broker::{Authority, Broker, BrokerError, SignedIn, unchecked::Unchecked},
     domain::{
-        actor::Actor,
         audit::{
             AuditDetail, AuditEntry, AuditEvent,
             detail::system::{AuditReadFacts, AuditReadFilter},
@@ -23,7 +22,7 @@ impl Broker {
         before: Option<u64>,
     ) -> Result<Vec<AuditEntry>, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
-        self.unchecked().audit(&who.actor(), filter, before, PAGE_ROWS).await
+        self.unchecked().audit(Authority::Session(who), filter, before, PAGE_ROWS).await
     }
 
     /// The audit entry at this place; none where there is none.
@@ -34,7 +33,7 @@ impl Broker {
     ) -> Result<Option<AuditEntry>, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
         let (all, after) = (AuditFilter::default(), Some(seq.saturating_add(1)));
-        let found = self.unchecked().audit(&who.actor(), &all, after, 1).await?;
+        let found = self.unchecked().audit(Authority::Session(who), &all, after, 1).await?;
         Ok(found.into_iter().find(|entry| entry.seq == seq))
     }
 }
@@ -42,20 +41,26 @@ impl Broker {
 impl Unchecked {
     pub(in crate::broker) async fn audit(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         filter: &AuditFilter,
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, BrokerError> {
         let page = audit::page(&mut self.store().reader().await?, filter, before, limit).await?;
-        let AuditFilter { since: _, until: _, kind, actor: by, endpoint, target, request, policy } =
+        let AuditFilter { since: _, until: _, kind, actor, endpoint, target, request, policy } =
             filter.clone();
-        let filter = AuditReadFilter { kind, actor: by, endpoint, target, request, policy };
+        let filter = AuditReadFilter { kind, actor, endpoint, target, request, policy };
         let facts = AuditReadFacts { filter, rows: u64::try_from(page.len()).unwrap_or(u64::MAX) };
-        let event = &AuditEvent::new(actor.clone(), None, AuditDetail::AuditRead(facts));
+        let detail = &AuditDetail::AuditRead(facts);
         let now = self.clock().now();
         self.store()
-            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
+            .write(|tx| {
+                Box::pin(async move {
+                    let event = AuditEvent::new(by.actor(tx, now).await?, None, detail.clone());
+                    audit::append(tx, &event, now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
             .await?;
         Ok(page)
     }

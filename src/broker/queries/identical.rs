@@ -26,7 +26,7 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
         let mut alike = Vec::new();
-        for Pending { facts, voted, .. } in requests::pending(&mut reader, who.person.id).await? {
+        for Pending { facts, voted, .. } in requests::pending(&mut reader, who.id()).await? {
             let approve = self.permission(who, Verb::Approve, &Resource::Request(facts.clone()));
             if voted || facts.action != like.action || approve.why_not().is_some() {
                 continue;

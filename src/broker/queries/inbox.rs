@@ -124,7 +124,7 @@ impl Broker {
         who: &SignedIn,
     ) -> Result<(Vec<PendingRow>, Vec<PendingRow>), BrokerError> {
         let principal = who.principal(self.clock().now());
-        let pending = requests::pending(reader, who.person.id).await?.into_iter();
+        let pending = requests::pending(reader, who.id()).await?.into_iter();
         let seen = pending.filter_map(|pending| {
             let resource = Resource::Request(pending.facts.clone());
             self.authorize(&principal, Verb::View, &resource).ok()?;

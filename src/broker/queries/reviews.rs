@@ -23,7 +23,7 @@ impl Broker {
             let resource = Resource::Request(request.facts(&agent));
             let may =
                 !matches!(self.permission(who, Verb::Review, &resource), Permission::Denied(_));
-            if may && !request.glass_broken_by(&who.person) {
+            if may && !request.glass_broken_by(who.profile()) {
                 due.push(request);
             }
         }

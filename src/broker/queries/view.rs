@@ -108,8 +108,7 @@ impl Broker {
         if self.engine().may(&who.principal(now), verb, on).allowed {
             return Permission::Now;
         }
-        let just_now = SignedIn { authenticated_at: now, ..who.clone() };
-        let answer = self.engine().may(&just_now.principal(now), verb, on);
+        let answer = self.engine().may(&who.authenticated(now).principal(now), verb, on);
         if answer.allowed { Permission::WithPassword } else { Permission::Denied(answer.why()) }
     }
 

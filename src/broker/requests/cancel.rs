@@ -1,10 +1,10 @@
 //! The agent that asked, or its owner, takes a request back.
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn},
+    broker::{Broker, BrokerError, Caller, SignedIn},
     domain::{
-        actor::{Actor, Agent},
-        facts::{Principal, Resource, Verb},
+        actor::Agent,
+        facts::{Resource, Verb},
         id::RequestId,
         request::Request,
     },
@@ -19,8 +19,7 @@ impl Broker {
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
-        let who = Principal::Agent(agent.clone());
-        self.cancel(&who, Actor::from(agent), id, reason).await
+        self.cancel(Caller::Agent(agent), id, reason).await
     }
 
     /// The agent's owner takes it back.
@@ -30,22 +29,22 @@ impl Broker {
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
-        let principal = who.principal(self.clock().now());
-        self.cancel(&principal, who.actor(), id, reason).await
+        self.cancel(Caller::Person(who), id, reason).await
     }
 
     async fn cancel(
         &self,
-        who: &Principal,
-        actor: Actor,
+        caller: Caller<'_>,
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
-        let (actor, reason) = (&actor, &reason.chars().take(500).collect::<String>());
+        let reason = &reason.chars().take(500).collect::<String>();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    let active = caller.active(tx, now).await?;
+                    let who = &active.principal(now);
                     let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
                     let agent = accounts::agent_by_id(tx, request.agent)
                         .await?
@@ -54,7 +53,7 @@ impl Broker {
                     self.authorize(who, Verb::View, &resource)
                         .map_err(|_hidden| BrokerError::NotFound)?;
                     let may = self.engine().may(who, Verb::Cancel, &resource);
-                    let transition = request.cancel(actor.clone(), reason, &may, now)?;
+                    let transition = request.cancel(active.actor(), reason, &may, now)?;
                     Ok(requests::advance(tx, transition, now).await?)
                 })
             })

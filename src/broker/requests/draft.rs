@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::evaluate::criticality;
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, signed_in::active_agent},
     domain::{
         Time,
         action::with_count,
@@ -29,6 +29,7 @@ const REASONS_MAX: usize = 8;
 const NAMED_MAX: usize = 5;
 
 /// A request that is not stored yet, and how it is recognised when it is asked for again.
+#[derive(Clone)]
 pub(super) struct Draft {
     pub(super) request: Request,
     /// The digest of what was proposed.
@@ -96,10 +97,11 @@ impl Broker {
     ) -> Result<Request, BrokerError> {
         // The token may be revoked or replaced by now; what a person asks for does not rest on it.
         let by_person = draft.request.asked_by.is_some();
-        let agent = accounts::agent_by_id(tx, agent.id)
-            .await?
-            .filter(|now| by_person || (!now.revoked && now.issued_at == agent.issued_at))
-            .ok_or(BrokerError::NotFound)?;
+        let agent = if by_person {
+            accounts::agent_by_id(tx, agent.id).await?.ok_or(BrokerError::NotFound)?
+        } else {
+            active_agent(tx, agent).await?
+        };
         let now = draft.request.asked_at;
         if !by_person {
             // Others of its asks may have been stored in the meantime.

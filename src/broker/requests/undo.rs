@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::draft::{Draft, load};
 use crate::{
-    broker::{Broker, BrokerError, SignedIn},
+    broker::{Broker, BrokerError, Caller, SignedIn},
     connector::Connector,
     domain::{
         Time,
@@ -18,7 +18,7 @@ use crate::{
         len_u64,
         lifecycle::Refusal,
         proposal::{Claim, Proposal, check_reason},
-        request::{Outcome, Request, Requester, StateName, Target},
+        request::{Outcome, Request, StateName, Target},
     },
     store::{Read, accounts, requests},
 };
@@ -48,7 +48,7 @@ impl Broker {
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
-        self.undo(&Principal::Agent(agent.clone()), None, id, reason).await
+        self.undo(Caller::Agent(agent), id, reason).await
     }
 
     /// A person wants it taken back.
@@ -58,9 +58,7 @@ impl Broker {
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
-        let person = &who.person;
-        let asker = Requester { person: person.id, name: person.name.clone(), role: person.role };
-        self.undo(&who.principal(self.clock().now()), Some(asker), id, reason).await
+        self.undo(Caller::Person(who), id, reason).await
     }
 
     /// What can be said about it beforehand.
@@ -114,28 +112,28 @@ impl Broker {
 
     async fn undo(
         &self,
-        who: &Principal,
-        asker: Option<Requester>,
+        caller: Caller<'_>,
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
         let reason = reason.trim().to_owned();
         check_reason(&reason)?;
         let mut reader = self.store().reader().await?;
+        let who = &caller.principal(self.clock().now());
         let undone = self.load_undoable(&mut reader, who, id).await?;
         if let Some(open) = open_undo(&mut reader, id).await? {
             return load(&mut reader, open).await;
         }
-        let agent = match who {
-            Principal::Agent(caller) => caller.clone(),
-            Principal::Person(..) => accounts::agent_by_id(&mut reader, undone.agent)
+        let agent = match caller {
+            Caller::Agent(agent) => agent.clone(),
+            Caller::Person(_) => accounts::agent_by_id(&mut reader, undone.agent)
                 .await?
                 .ok_or(BrokerError::NotFound)?,
         };
         drop(reader);
-        let _place = match &asker {
-            Some(_) => None,
-            None => Some(self.acquire_slot(&agent).await?),
+        let _place = match caller {
+            Caller::Person(_) => None,
+            Caller::Agent(_) => Some(self.acquire_slot(&agent).await?),
         };
         let connector = self.manager(&undone.manager).ok_or_else(|| {
             nothing_to_undo(&format!("the manager {} is no longer configured", undone.manager))
@@ -160,7 +158,6 @@ impl Broker {
         let alert = no_alert(connector, now).await;
         let mut request = self.draft(&agent, &proposal, inventory, (connector.name(), alert));
         request.undoes = Some(id);
-        request.asked_by = asker.clone();
         let same = Canonical::new(1, "undo").text(&id.to_string()).digest();
         let draft = &Draft { request, proposal: same, ask: same, idempotency_key: None };
         let agent = &agent;
@@ -168,11 +165,14 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     // The world may have moved while the manager was asked.
-                    self.load_undoable(tx, who, id).await?;
+                    let active = caller.active(tx, now).await?;
+                    self.load_undoable(tx, &active.principal(now), id).await?;
                     if let Some(open) = open_undo(tx, id).await? {
                         return load(tx, open).await;
                     }
-                    self.store_draft(tx, agent, draft).await
+                    let mut draft = draft.clone();
+                    draft.request.asked_by = active.requester();
+                    self.store_draft(tx, agent, &draft).await
                 })
             })
             .await

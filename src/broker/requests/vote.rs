@@ -96,16 +96,12 @@ impl Broker {
         id: RequestId,
         (verb, now): (Verb, Time),
     ) -> Result<VoteContext, BrokerError> {
+        let active = who.active(tx, now).await?;
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-        let person = accounts::person_by_id(tx, who.person.id)
-            .await?
-            .filter(|person| !person.disabled)
-            .ok_or(BrokerError::NotFound)?;
-        let who = SignedIn { person, ..who.clone() };
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let facts = request.facts(&agent);
-        let may = self.engine().may(&who.principal(now), verb, &Resource::Request(facts));
-        Ok(VoteContext { request, agent, may, person: who.person })
+        let may = self.engine().may(&active.principal(now), verb, &Resource::Request(facts));
+        Ok(VoteContext { request, agent, may, person: active.person().clone() })
     }
 
     /// A refused vote changes nothing, but it is recorded.
@@ -129,10 +125,14 @@ impl Broker {
         verb: Verb,
         refusal: &Refusal,
     ) -> Result<(), BrokerError> {
-        let detail = AuditDetail::VoteRefused(RefusedVoteFacts { verb, why: refusal.to_string() });
-        let mut event = AuditEvent::new(who.actor(), None, detail);
-        event.request = Some(id);
-        Ok(self.record(&event).await?)
+        let why = refusal.to_string();
+        let event = |actor| {
+            let detail = AuditDetail::VoteRefused(RefusedVoteFacts { verb, why: why.clone() });
+            let mut event = AuditEvent::new(actor, None, detail);
+            event.request = Some(id);
+            event
+        };
+        self.record_of(who, event).await
     }
 }
 

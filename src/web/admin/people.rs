@@ -290,7 +290,7 @@ async fn person_page(
     let shown = PersonPage {
         layout: Layout::new(app, session, name).await?.section("/people").without_refresh(),
         sessions: sessions.get(&person.id).copied().unwrap_or(0),
-        me: session.who.person().id,
+        me: session.who.id(),
         manage,
         problem,
         role: or(&typed.role, person.role.name()),

@@ -89,6 +89,7 @@ impl From<BrokerError> for FormError {
             BrokerError::Invalid(invalid) => invalid.into(),
             BrokerError::Refused(refusal) => refusal.into(),
             other @ (BrokerError::NotFound
+            | BrokerError::SessionOver
             | BrokerError::WeakPassword
             | BrokerError::Hashing(_)
             | BrokerError::NotAllowed(_)

@@ -9,10 +9,7 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    broker::{
-        BrokerError,
-        admin::sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES},
-    },
+    broker::{BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES},
     domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
@@ -172,7 +169,7 @@ async fn password_page(
     let shown = PasswordPage {
         layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
         problem,
-        must: session.who.person().must_change_password,
+        must: session.who.profile().must_change_password,
         chars_min: PASSWORD_CHARS_MIN,
         chars_max: PASSWORD_CHARS_MAX,
     };

@@ -184,7 +184,7 @@ async fn system_page(
         system: app.broker.system(&session.who).await?,
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
-        me: session.who.person().id,
+        me: session.who.id(),
         parts: parts(app, session).await?,
         problem,
         what: typed.what,

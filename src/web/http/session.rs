@@ -58,7 +58,7 @@ pub(in crate::web) async fn require_session(
         Ok(None) => return to_sign_in(request.uri()).into_response(),
         Err(failure) => return failure.into_response(),
     };
-    tracing::Span::current().record("person", &session.who.person().name);
+    tracing::Span::current().record("person", &session.who.profile().name);
     let admitted = admit(&session, request.uri().path(), change);
     if let Err(answer) = admitted {
         return with_session(answer, session);
@@ -76,7 +76,7 @@ pub(in crate::web) async fn require_session(
 /// People who must change their password can do that and nothing else.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn admit(session: &PageSession, path: &str, change: bool) -> Result<(), Response> {
-    if !session.who.person().must_change_password || ["/password", "/sign-out"].contains(&path) {
+    if !session.who.profile().must_change_password || ["/password", "/sign-out"].contains(&path) {
         Ok(())
     } else if change {
         Err(PageError::password_first().into_response())

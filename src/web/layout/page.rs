@@ -68,7 +68,7 @@ impl Layout {
     ) -> Result<Self, PageError> {
         Ok(Self {
             waiting: app.broker.pending_count(&session.who).await?,
-            person: Some(session.who.person().clone()),
+            person: Some(session.who.profile().clone()),
             form_token: session.form_token(),
             freezes: app.broker.frozen().await?,
             troubles: app.broker.outages(),

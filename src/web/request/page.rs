@@ -141,7 +141,7 @@ pub(in crate::web) async fn request_page(
     let again = typed.shown.url(id);
     let layout = Layout::new(app, session, effect).await?.section("/requests").refresh_url(again);
     let (status, problem) = FormProblem::split(problem);
-    let viewer = Viewer { id: session.who.person().id, role: session.who.person().role };
+    let viewer = Viewer { id: session.who.id(), role: session.who.profile().role };
     let waits = view.request.state.name() == StateName::Pending;
     let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };

@@ -8,11 +8,8 @@ use chrono::TimeDelta;
 use super::{NewPerson, PersonChange};
 use crate::{
     broker::{
-        BrokerError,
-        admin::{
-            password::{check_strength, hash_password},
-            sessions::{SESSION_HOURS, SESSION_IDLE_MINUTES},
-        },
+        Authority, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES,
+        admin::password::{check_strength, hash_password},
         input::{check_name, inactive, name_taken},
         unchecked::Unchecked,
     },
@@ -44,16 +41,15 @@ impl Unchecked {
     /// Adds a person.
     pub(in crate::broker) async fn add_person(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         new: NewPerson<'_>,
     ) -> Result<Person, BrokerError> {
         let (person, hash) = &self.drafted(new).await?;
-        let event = &added(actor, person);
         let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
+                    let event = &added(&by.actor(tx, now).await?, person);
                     insert(tx, person, hash, event, now).await
                 })
             })
@@ -125,7 +121,7 @@ impl Unchecked {
     /// somebody who is disabled, for what nobody does to oneself, and where no admin would be left.
     pub(in crate::broker) async fn change_person(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
         change: &PersonChange,
     ) -> Result<(), BrokerError> {
@@ -137,25 +133,25 @@ impl Unchecked {
             | PersonChange::EndSessions
             | PersonChange::Disable => change.clone(),
         };
-        self.take_step(actor, name, &Step::Change(change)).await
+        self.take_step(by, name, &Step::Change(change)).await
     }
 
     /// Sets a person's password; it must be changed before anything else is done with it.
     pub(in crate::broker) async fn reset_password(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
         password: &str,
     ) -> Result<(), BrokerError> {
         self.person(name).await?;
         check_strength(password)?;
         let hash = hash_password(self.clock(), password).await?;
-        self.take_step(actor, name, &Step::Password(&hash)).await
+        self.take_step(by, name, &Step::Password(&hash)).await
     }
 
     async fn take_step(
         &self,
-        actor: &Actor,
+        by: Authority<'_>,
         name: &str,
         step: &Step<'_>,
     ) -> Result<(), BrokerError> {
@@ -163,7 +159,7 @@ impl Unchecked {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
+                    let actor = &by.actor(tx, now).await?;
                     let found = accounts::person_by_name(tx, name).await?;
                     let (person, _) = found.ok_or(BrokerError::NotFound)?;
                     if person.disabled && matches!(step, Step::Change(PersonChange::Disable)) {

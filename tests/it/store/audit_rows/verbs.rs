@@ -132,8 +132,8 @@ impl Fixed {
 pub(super) async fn rows() -> Rows {
     let mut fixed = Fixed::start().await;
     let root = set_up(&mut fixed).await;
-    people(&mut fixed, &Actor::from(root.person())).await;
-    agents(&mut fixed, &Actor::from(root.person())).await;
+    people(&mut fixed, &Actor::from(root.profile())).await;
+    agents(&mut fixed, &Actor::from(root.profile())).await;
     sessions(&mut fixed).await;
     kill_switch(&mut fixed).await;
     requests(&mut fixed).await;
