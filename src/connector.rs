@@ -33,6 +33,11 @@ pub use notify::{
 pub use relay::Relay;
 pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
 
+/// What this machine lacks for one more connection, such as files; none where it lacks nothing.
+pub fn local_lack() -> Option<String> {
+    http::transport::lacks_socket()
+}
+
 /// A manager, of whatever kind. Clones share connections, tokens and limits.
 #[derive(Debug, Clone)]
 pub struct Connector(Arc<dyn Driver>);

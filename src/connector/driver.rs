@@ -166,6 +166,9 @@ pub struct DispatchResult {
     /// Set exactly when the report has no outcomes: how long to wait before the same endpoints
     /// are tried again, as a new attempt.
     pub retry_in: Option<Duration>,
+    /// This machine itself lacked what the call takes. It is tried again however often that was
+    /// so, until the approval is over.
+    pub local: bool,
 }
 
 /// One thing that `countersign doctor` looked at.

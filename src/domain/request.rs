@@ -201,6 +201,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// Between two calls: how the last one ended, because of which the next is not made yet.
+    pub fn waits_because(&self) -> Option<&str> {
+        let last = self.attempts.iter().max_by_key(|attempt| attempt.number)?;
+        let left = self.targets.iter().any(|target| target.outcome.is_none());
+        last.answer.as_deref().filter(|_| left && last.answered_at.is_some())
+    }
+
     /// The digest of all that people approve, computed again from the fields.
     pub fn computed_digest(&self) -> Digest {
         let canonical = Canonical::new(DIGEST_VERSION, "request")

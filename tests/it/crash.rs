@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::harness::{AgentClient, PASSWORD, PersonClient, installation::Installation};
 
+mod descriptors;
 #[cfg(feature = "failpoints")]
 mod matrix;
 

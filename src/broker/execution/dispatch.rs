@@ -18,8 +18,9 @@ use crate::{
         },
         requests::active_ends::update_ends,
     },
-    connector::{Connector, DispatchResult},
+    connector::{Connector, DispatchResult, local_lack},
     domain::{
+        Time,
         endpoint::{EndpointId, Selection},
         id::{AttemptId, RequestId},
         lifecycle::{DispatchReport, Next, Refusal},
@@ -82,6 +83,10 @@ impl Broker {
         };
         if lost.len() == request.targets.len() {
             return self.end_disconnected(id, &lost).await;
+        }
+        // The questions went over connections that were open already; the call takes a new one.
+        if let Some(lack) = local_lack() {
+            return self.hold(request, no_fault_of_the_manager(&lack)).await;
         }
         failpoint::reached("before the claim").await;
         let automatic = request.votes.is_empty() && request.asked_by.is_none();
@@ -160,13 +165,19 @@ impl Broker {
         first: ExecutionPermit,
         ground: &DispatchContext<'_>,
     ) -> Result<(), BrokerError> {
+        let use_by = first.use_by();
         let mut permit = first;
         let mut tries = 1;
         loop {
             let attempt = permit.order().attempt;
             let (report, after) = self.dispatch(ground.connector, permit, tries).await?;
             failpoint::reached("after the answer").await;
-            tries = if matches!(after, FollowUp::Retry(_)) { tries + 1 } else { 1 };
+            tries = match after {
+                FollowUp::Retry(_) => tries + 1,
+                // The manager was not asked.
+                FollowUp::Hold => tries,
+                FollowUp::Go | FollowUp::Probe | FollowUp::Stop(_) => 1,
+            };
             permit = match self.record_answer(id, (attempt, &report), &after, ground).await? {
                 AnswerStep::Settled => {
                     failpoint::reached("after the end").await;
@@ -178,7 +189,7 @@ impl Broker {
                 }
                 AnswerStep::Wait => {
                     failpoint::reached("in a wait").await;
-                    self.wait_before_next(id, &after, ground.connector).await?;
+                    self.wait_before_next((id, use_by), &after, ground.connector).await;
                     failpoint::reached("after the wait").await;
                     let Some(permit) = self.resume(id, ground).await? else { return Ok(()) };
                     failpoint::reached("after the resume").await;
@@ -202,7 +213,12 @@ impl Broker {
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
         let stop = match (self.store().sound(), self.stopped(permit.request()).await) {
             (Err(error), _) => Some(format!("the database failed: {error}")),
-            (Ok(()), Err(error)) => Some(format!("the kill switch could not be read: {error}")),
+            (Ok(()), Err(error)) => {
+                let lack = format!("the kill switch could not be read: {error}");
+                let summary = format!("not sent: {}", no_fault_of_the_manager(&lack));
+                let report = DispatchReport { outcomes: vec![], summary, confirm_within: None };
+                return Ok((report, FollowUp::Hold));
+            }
             (Ok(()), Ok(true)) => Some("the kill switch was thrown before it was sent".into()),
             (Ok(()), Ok(false)) => None,
         };
@@ -211,10 +227,12 @@ impl Broker {
         }
         failpoint::reached("before the call").await;
         let now = self.clock().now();
-        let DispatchResult { report, retry_in } = connector.dispatch(permit, turn, now).await;
+        let DispatchResult { report, retry_in, local } =
+            connector.dispatch(permit, turn, now).await;
         let doubtful =
             report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Unknown { .. }));
         Ok(match retry_in {
+            Some(_) if local => (report, FollowUp::Hold),
             Some(pause) if tries < TRIES_MAX => (report, FollowUp::Retry(pause)),
             Some(_) => {
                 let why = format!("{} (tried {tries} times)", report.summary);
@@ -243,7 +261,7 @@ impl Broker {
                 let next = match (after, order) {
                     (FollowUp::Stop(why), _) => Next::Stop { why: why.clone() },
                     (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
-                    (FollowUp::Retry(_) | FollowUp::Probe, Some(_)) => Next::Wait,
+                    (FollowUp::Retry(_) | FollowUp::Hold | FollowUp::Probe, Some(_)) => Next::Wait,
                     (FollowUp::Go, Some(order)) => {
                         let frozen = system::stopped(tx, &request).await?;
                         Next::Order { order, run: fresh.run, frozen }
@@ -264,29 +282,32 @@ impl Broker {
         .await
     }
 
-    /// Waits before the same request goes on: a fixed time, or until the manager answers again,
-    /// but never longer than the use-by, and not while the kill switch is on.
+    /// Waits before the same request goes on: a fixed time, until the manager answers again, or
+    /// until this machine lacks nothing; but never longer than the use-by, and not while the kill
+    /// switch is on.
     async fn wait_before_next(
         &self,
-        id: RequestId,
+        (id, use_by): (RequestId, Time),
         after: &FollowUp,
         connector: &Connector,
-    ) -> Result<(), BrokerError> {
-        if let FollowUp::Retry(pause) = after {
-            self.clock().pause(*pause).await;
-            return Ok(());
+    ) {
+        match after {
+            FollowUp::Retry(pause) => return self.clock().pause(*pause).await,
+            FollowUp::Hold => self.clock().pause(PROBE).await,
+            FollowUp::Go | FollowUp::Probe | FollowUp::Stop(_) => {}
         }
-        let request = requests::load(&mut self.store().reader().await?, id).await?;
-        let Some(State::Dispatching { use_by }) = request.map(|request| request.state) else {
-            return Ok(());
-        };
-        while self.clock().now() < use_by && !self.stopped(id).await? {
-            if connector.probe(self.clock().now()).await.is_ok() {
-                return Ok(());
+        while self.clock().now() < use_by {
+            match self.stopped(id).await {
+                Ok(true) => return,
+                // What lacks a reader here lacks one for the call.
+                Err(_) => {}
+                Ok(false) if local_lack().is_some() => {}
+                Ok(false) if matches!(after, FollowUp::Hold) => return,
+                Ok(false) if connector.probe(self.clock().now()).await.is_ok() => return,
+                Ok(false) => {}
             }
             self.clock().pause(PROBE).await;
         }
-        Ok(())
     }
 
     async fn resume(
@@ -337,6 +358,9 @@ enum FollowUp {
     Go,
     /// The same batch once more, after this time: surely nothing was sent.
     Retry(Duration),
+    /// The same batch once more, when this machine lacks nothing any more: surely nothing was
+    /// sent, and the manager has nothing to do with it.
+    Hold,
     /// The next batch, once the manager answers again.
     Probe,
     /// Nothing more: why.
@@ -355,6 +379,10 @@ fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
     let mut rest = request.clone();
     rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
     rest
+}
+
+fn no_fault_of_the_manager(lack: &str) -> String {
+    format!("this machine cannot call at the moment, which is no fault of the manager: {lack}")
 }
 
 fn not_sent(endpoints: &[EndpointId], why: &str) -> DispatchReport {

@@ -76,8 +76,11 @@ impl Broker {
 
     /// A request with the reason why it is not being sent, as it is now.
     pub async fn with_hold(&self, request: Request) -> Result<Request, BrokerError> {
-        let held_because = if request.state.name() == StateName::Approved {
+        let state = request.state.name();
+        let held_because = if state == StateName::Approved {
             self.holds(&mut self.store().reader().await?).await?.remove(&request.id)
+        } else if state == StateName::Dispatching {
+            request.waits_because().map(str::to_owned)
         } else {
             None
         };

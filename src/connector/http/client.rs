@@ -10,7 +10,7 @@ use super::{
     error::ConnectorError,
     secret::Tls,
     tls::{self, Distrust},
-    transport::{causes, reason},
+    transport::{causes, local_lack, reason},
 };
 
 /// How long a connection may take. Shorter than any call's deadline: a connection that does not
@@ -286,7 +286,10 @@ impl HttpClient {
             None if error.is_timeout() => {
                 ConnectorError::Unreachable { system, why: "no answer in time".to_owned() }
             }
-            None => ConnectorError::Unreachable { system, why: reason(error) },
+            None => match local_lack(error).filter(|_| unsent) {
+                Some(why) => ConnectorError::Local { system, why },
+                None => ConnectorError::Unreachable { system, why: reason(error) },
+            },
         };
         TransportError { effect, error }
     }

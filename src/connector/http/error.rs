@@ -13,6 +13,14 @@ pub enum ConnectorError {
         /// How the connection ended.
         why: String,
     },
+    /// This machine itself lacks what a connection takes: files, memory, an address, its resolver.
+    /// No byte left, and the system has nothing to do with it.
+    #[error("this machine cannot call {system} at the moment, which is no fault of it: {why}")]
+    Local {
+        system: String,
+        /// What is missing, in the words of this machine.
+        why: String,
+    },
     /// It showed a certificate that is not the configured one.
     #[error(
         "the certificate of {system} is not trusted: {why}; it has the SHA-256 fingerprint \
@@ -138,6 +146,7 @@ impl ConnectorError {
                 "rate limit reached: Countersign makes at most {calls} calls per minute to {system}"
             ),
             Self::Unreachable { .. }
+            | Self::Local { .. }
             | Self::Certificate { .. }
             | Self::LoginRefused { .. }
             | Self::Blocked { .. }
@@ -153,9 +162,10 @@ impl ConnectorError {
     pub fn retry_in(&self) -> Option<Duration> {
         match self {
             Self::Unreachable { .. } => Some(Duration::from_secs(3)),
-            Self::Certificate { .. } | Self::Busy { .. } | Self::Answer { status: 500.., .. } => {
-                Some(Duration::from_secs(5))
-            }
+            Self::Local { .. }
+            | Self::Certificate { .. }
+            | Self::Busy { .. }
+            | Self::Answer { status: 500.., .. } => Some(Duration::from_secs(5)),
             Self::RateLimited { seconds, .. }
             | Self::OverBudget { seconds, .. }
             | Self::CircuitOpen { seconds, .. } => Some(Duration::from_secs((*seconds).into())),

@@ -6,7 +6,11 @@
     reason = "the errors of std and rustls are non-exhaustive; these words are for a few of them"
 )]
 
-use std::{error::Error as StdError, io, iter};
+use std::{
+    error::Error as StdError,
+    io, iter,
+    net::{Ipv4Addr, UdpSocket},
+};
 
 use rustls::{CertificateError, OtherError};
 
@@ -16,6 +20,37 @@ const UNKNOWN: &str = "the connection failed";
 const CUT: &str = "the connection ended before its answer was complete";
 /// How std and the HTTP client say that a name was not found; they have no kind for it.
 const NAME_NOT_FOUND: [&str; 2] = ["failed to lookup address information", "dns error"];
+
+/// What this machine was out of, by the number that Linux gives (`errno(3)`): a try again (ports or
+/// routes), memory, open files of the system and of the process, addresses, buffers.
+const LACKS: [i32; 6] = [11, 12, 23, 24, 99, 105];
+/// How glibc and musl say that the resolver itself failed, not that nobody has the name
+/// (`gai_strerror(3)`); std has no kind for it.
+const RESOLVER_FAILED: [&str; 5] = [
+    "Temporary failure in name resolution",
+    "Memory allocation failure",
+    "System error",
+    "Try again",
+    "Out of memory",
+];
+
+/// What this machine itself lacked for a connection; none where the other side is the cause.
+pub(in crate::connector) fn local_lack(error: &(dyn StdError + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| {
+        let error = cause.downcast_ref::<io::Error>()?;
+        let said = error.to_string();
+        let lack = error.raw_os_error().is_some_and(|number| LACKS.contains(&number));
+        let resolver = NAME_NOT_FOUND.iter().any(|start| said.starts_with(start))
+            && RESOLVER_FAILED.iter().any(|end| said.ends_with(end));
+        (lack || resolver).then_some(said)
+    })
+}
+
+/// What this machine lacks for one more connection, tried out; none where it lacks nothing.
+pub(in crate::connector) fn lacks_socket() -> Option<String> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+    socket.err().map(|error| error.to_string())
+}
 
 /// Why a call has no answer: the innermost cause that is known, in a sentence without a full stop.
 pub(in crate::connector) fn reason(error: &(dyn StdError + 'static)) -> String {
@@ -108,6 +143,31 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("error sending request for url (https://user:secret@wazuh.example)")]
     struct Outer(#[source] io::Error);
+
+    #[test]
+    fn lack_of_this_machine_is_told_from_others_faults() {
+        let resolver = "failed to lookup address information: ";
+        let lacks = [
+            io::Error::from_raw_os_error(24),
+            io::Error::from_raw_os_error(12),
+            io::Error::from_raw_os_error(99),
+            io::Error::other(format!("{resolver}Temporary failure in name resolution")),
+        ];
+        for error in lacks {
+            let said = error.to_string();
+            assert_eq!(local_lack(&Outer(error)), Some(said));
+        }
+        let others = [
+            io::ErrorKind::ConnectionRefused.into(),
+            io::Error::from_raw_os_error(111),
+            io::Error::from_raw_os_error(113),
+            io::Error::other(format!("{resolver}Name or service not known")),
+            io::Error::other("Out of memory, says a library"),
+        ];
+        for error in others {
+            assert_eq!(local_lack(&Outer(error)), None);
+        }
+    }
 
     #[test]
     fn innermost_known_cause_is_said_in_our_words() {

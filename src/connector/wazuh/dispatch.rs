@@ -64,7 +64,8 @@ impl DispatchResult {
     /// One outcome for all.
     fn all(order: &Order, outcome: &Outcome, summary: String) -> Self {
         let outcomes = order.endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect();
-        Self { report: DispatchReport { outcomes, summary, confirm_within: None }, retry_in: None }
+        let report = DispatchReport { outcomes, summary, confirm_within: None };
+        Self { report, retry_in: None, local: false }
     }
 
     fn not_sent(order: &Order, why: &str) -> Self {
@@ -86,6 +87,7 @@ impl DispatchResult {
         Self {
             report: DispatchReport { outcomes: Vec::new(), summary, confirm_within: None },
             retry_in: Some(wait),
+            local: matches!(error, ConnectorError::Local { .. }),
         }
     }
 }
@@ -296,5 +298,6 @@ fn by_endpoint(order: &Order, answer: &DispatchAnswer) -> DispatchResult {
     DispatchResult {
         report: DispatchReport { outcomes, summary, confirm_within: None },
         retry_in: None,
+        local: false,
     }
 }

@@ -51,7 +51,11 @@ impl Wazuh {
                 findings.push(self.clock());
                 self.inside(&mut findings, now).await;
             }
-            Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => {}
+            Err(
+                ConnectorError::Unreachable { .. }
+                | ConnectorError::Local { .. }
+                | ConnectorError::Certificate { .. },
+            ) => {}
             Err(error) => findings.push(failed("login", &error)),
         }
         match &self.indexer {
@@ -206,7 +210,11 @@ impl Wazuh {
         findings.extend(reached(checks, &indexer.http, newest.as_ref().err()).await);
         let advice = "look whether the manager's alerts reach the indexer, and at alerts_index";
         findings.push(match newest {
-            Err(ConnectorError::Unreachable { .. } | ConnectorError::Certificate { .. }) => return,
+            Err(
+                ConnectorError::Unreachable { .. }
+                | ConnectorError::Local { .. }
+                | ConnectorError::Certificate { .. },
+            ) => return,
             Err(error @ ConnectorError::Answer { status: 400, .. }) => {
                 let advice = "look at alerts_index, and whether Wazuh's index template is \
                               installed: filebeat setup --index-management";
@@ -245,6 +253,10 @@ fn failed(check: &'static str, error: &ConnectorError) -> Diagnosis {
         ConnectorError::Unreachable { .. } => {
             "correct the url, start it, or open the way to it".to_owned()
         }
+        ConnectorError::Local { .. } => {
+            "look at this machine: its open files (LimitNOFILE), memory, addresses and resolver"
+                .to_owned()
+        }
         ConnectorError::Certificate { presented, .. } => format!(
             "compare {presented} with the certificate on that machine; if it is the same, set \
              pin_sha256 to it"
@@ -269,7 +281,8 @@ async fn reached(
     http: &HttpClient,
     error: Option<&ConnectorError>,
 ) -> Vec<Diagnosis> {
-    if let Some(error @ ConnectorError::Unreachable { .. }) = error {
+    if let Some(error @ (ConnectorError::Unreachable { .. } | ConnectorError::Local { .. })) = error
+    {
         return vec![failed(address, error)];
     }
     let there = Diagnosis::good(address, format!("{} answers", http.system));

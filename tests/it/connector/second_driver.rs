@@ -105,7 +105,7 @@ impl Driver for InMemory {
         let ids = permit.order().endpoints.iter();
         let outcomes = ids.map(|id| (id.clone(), Outcome::Sent)).collect();
         let report = DispatchReport { outcomes, summary: "done".to_owned(), confirm_within: None };
-        ready(DispatchResult { report, retry_in: None })
+        ready(DispatchResult { report, retry_in: None, local: false })
     }
 
     fn observe<'a>(

@@ -52,6 +52,17 @@ impl Serving {
         found.expect("it does not log this").unwrap().expect("it ended")
     }
 
+    /// How many files it may have open from now on; those that it has stay.
+    pub(crate) fn limit_files(&self, most: Option<u64>) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        let now = rustix::process::prlimit(
+            Some(process),
+            rustix::process::Resource::Nofile,
+            rustix::process::Rlimit { current: most.or(Some(1024)), maximum: Some(1024) },
+        );
+        now.unwrap();
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

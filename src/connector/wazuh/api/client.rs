@@ -48,6 +48,8 @@ impl ManagerClient {
             Ok(_) | Err(TransportError { error: ConnectorError::TooLarge { .. }, .. }) => {
                 self.budget.answered(now);
             }
+            // It says nothing about the manager.
+            Err(TransportError { error: ConnectorError::Local { .. }, .. }) => {}
             Err(TransportError { error, .. }) => self.budget.failed(error, now),
         }
         answer

@@ -92,3 +92,30 @@ async fn commits(world: &World) -> Commits {
         .unwrap();
     Commits(fail)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batch_waits_while_no_reader_is_free() {
+    let world = World::start().await;
+    let id = approved(&world, &["001", "005"]).await;
+    let store = world.store.clone().unwrap();
+    world.manager.hold("001");
+    let starve = async {
+        world.manager.until_received(1).await;
+        let mut readers = Vec::new();
+        for _ in 0..4 {
+            readers.push(store.reader().await.unwrap());
+        }
+        let mut changes = store.changes();
+        world.manager.release("001");
+        // The answer of the first call with the second attempt, and then that it could not be made.
+        for _ in 0..2 {
+            changes.changed().await.unwrap();
+        }
+    };
+    tokio::join!(world.work(), starve);
+    assert_eq!(outcomes(&world, &id).await, ["001: sent", "005: sent"]);
+    let audit = world.operator().audit_after(0).await.unwrap();
+    let lacked = audit.iter().any(|entry| entry.detail.contains("could not be read"));
+    assert!(lacked, "{:?}", audit.last());
+    assert_eq!(world.manager.received().len(), 2);
+}
