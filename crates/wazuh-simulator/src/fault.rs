@@ -18,6 +18,8 @@ pub enum Fault {
     Fail(Outage, Work),
     /// Answers 401 "Invalid token", as after a role change in the same second.
     Unauthorized,
+    /// Something in front of the manager answers 401 in words of its own.
+    GatewayUnauthorized(Work),
     /// Answers 403/4000.
     Forbidden,
     /// Answers 429/6001.

@@ -183,6 +183,13 @@ impl Settings {
         self.api_version.starts_with("5.")
     }
 
+    /// Whether `PUT /active-response` leaves out the manager and what is beyond 500 endpoints
+    /// without a word: since 4.14.0. Before, 000 fails with 1703.
+    pub(crate) fn drops_silently(&self) -> bool {
+        let mut parts = self.api_version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next(), parts.next()) >= (Some(4), Some(14))
+    }
+
     /// The node that an endpoint reports to.
     pub(crate) fn node_of<'a>(&'a self, endpoint: &'a Endpoint) -> &'a str {
         endpoint.node.as_deref().unwrap_or(&self.node)

@@ -66,8 +66,8 @@ struct Part {
 }
 
 impl Job {
-    /// Chooses the endpoints: permitted, known, not the manager, and at most one database page per
-    /// node. The rest is dropped silently, as since 4.14.0.
+    /// Chooses the endpoints: permitted, known, not the manager. Since 4.14.0 the manager is skipped
+    /// without a word, and so is what is beyond one database page of a node.
     fn plan(
         world: &mut World,
         rights: &Rights,
@@ -78,7 +78,14 @@ impl Job {
         let mut outcome = Outcome::default();
         let ids = permitted(world, rights, asked.clone(), &mut outcome)?;
         let mut by_node: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for id in ids.into_iter().filter(|id| id != "000") {
+        let silent = world.settings.drops_silently();
+        for id in ids {
+            if id == "000" {
+                if !silent {
+                    outcome.fail(AgentError::Manager, &id);
+                }
+                continue;
+            }
             match world.endpoint(&id) {
                 Some(endpoint) => {
                     let node = world.settings.node_of(endpoint).to_owned();
@@ -96,7 +103,9 @@ impl Job {
             delivered: Vec::new(),
         });
         let part = |(node, mut ids): (String, Vec<String>)| {
-            ids.truncate(ENDPOINTS_PER_CALL_MAX);
+            if silent {
+                ids.truncate(ENDPOINTS_PER_CALL_MAX);
+            }
             Part { node, call, command: command.clone(), ids, twist: twist.cloned() }
         };
         if twist == Some(&Fault::NothingAffected) {

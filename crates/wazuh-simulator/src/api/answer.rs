@@ -23,6 +23,8 @@ pub enum AgentError {
     NotConfigured,
     /// 1701: there is no such id.
     Unknown,
+    /// 1703: it is the manager itself. Up to 4.13; the wording is not from a capture.
+    Manager,
     /// 1707: it is not active.
     NotActive,
     /// 1735: it is older than 3.7. The wording is not from a capture.
@@ -41,6 +43,7 @@ impl AgentError {
             Self::Unreachable => 1117,
             Self::NotConfigured => 1652,
             Self::Unknown => 1701,
+            Self::Manager => 1703,
             Self::NotActive => 1707,
             Self::TooOld => 1735,
             Self::ResponsesOff => 1750,
@@ -57,6 +60,7 @@ impl AgentError {
             }
             Self::NotConfigured => "The command used is not defined in the configuration.",
             Self::Unknown => "Agent does not exist",
+            Self::Manager => "Action not available for Wazuh manager",
             Self::NotActive => "Cannot send request, agent is not active",
             Self::TooOld => "The agent is older than the minimum required version: v3.7.0",
             Self::ResponsesOff => {
@@ -69,7 +73,7 @@ impl AgentError {
     pub(crate) fn remedy(self) -> Option<String> {
         Some(match self {
             Self::SocketGone => "Please, restart Wazuh to restore sockets".to_owned(),
-            Self::Unreachable => return None,
+            Self::Unreachable | Self::Manager => return None,
             // The missing space before "to get" is Wazuh's.
             Self::NotConfigured => format!(
                 "Please, visit the official documentation ({DOCS}/capabilities/active-response/\

@@ -159,6 +159,10 @@ async fn sabotage(
         Fault::Unauthorized => {
             (Work::NotDone, Problem::unauthorized("Invalid token").into_response())
         }
+        Fault::GatewayUnauthorized(work) => (
+            work,
+            (StatusCode::UNAUTHORIZED, "<html>401 Authorization Required</html>").into_response(),
+        ),
         Fault::Forbidden => (Work::NotDone, Problem::denied("agent:id").into_response()),
         Fault::TooManyRequests => (Work::NotDone, Problem::too_many_requests().into_response()),
     };

@@ -79,6 +79,8 @@ pub(in crate::connector::wazuh) struct ManagerConnection {
     clock: Clock,
     /// How the clocks differ, as of the manager's last answer.
     difference: Mutex<Option<ClockDifference>>,
+    /// Major and minor version of its API, as it last said.
+    version: Mutex<Option<(u32, u32)>>,
 }
 
 /// How far the manager's clock is ahead of ours.
@@ -110,6 +112,7 @@ impl ManagerConnection {
             login: Login::new(user.clone(), password.clone()),
             clock: settings.clock.clone(),
             difference: Mutex::default(),
+            version: Mutex::default(),
             budget,
         })
     }
@@ -173,6 +176,8 @@ impl ManagerConnection {
         let trip = self.clock.now() - sent;
         let mut fields = Fields::of(&answer);
         let api_version = fields.needed_text("api_version").map(str::to_owned);
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) =
+            api_version.as_deref().and_then(version);
         let hostname = fields.text("hostname").map(str::to_owned);
         if let Some(there) = fields.text("timestamp").and_then(time) {
             let half = TimeDelta::milliseconds(500);
@@ -183,6 +188,11 @@ impl ManagerConnection {
             *self.difference.lock().unwrap_or_else(PoisonError::into_inner) = Some(difference);
         }
         Ok(ManagerInfo { api_version, hostname, odd: fields.odd() })
+    }
+
+    /// Major and minor version; none before it was asked, or where it cannot be read.
+    pub(in crate::connector::wazuh) fn version(&self) -> Option<(u32, u32)> {
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far the manager's clock is ahead of ours; none before it said what time it is.

@@ -35,6 +35,20 @@ impl ManagerError {
     }
 }
 
+/// Whether the manager's own API refused the token, which it does before any work: the form and the
+/// words of captures 5, 6, 76-84 and 96. What stands in between refuses in other words, perhaps
+/// after it passed the call on.
+pub(in crate::connector::wazuh) fn token_refused(reply: &Reply) -> bool {
+    let form = reply.content_type.as_deref().unwrap_or_default();
+    let body: Value = reply.json_or_default();
+    let is = |field: &str, words: &[&str]| {
+        body.get(field).and_then(Value::as_str).is_some_and(|said| words.contains(&said))
+    };
+    form.starts_with("application/problem+json")
+        && is("title", &["Unauthorized"])
+        && is("detail", &["Invalid token", "No authorization token provided"])
+}
+
 /// The error for an answer that is not 200. `right` is what the call needs.
 pub(in crate::connector::wazuh) fn refusal(
     http: &HttpClient,

@@ -147,12 +147,37 @@ async fn outcome_is_not_sent_after_three_tries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn endpoint_missing_from_answer_is_not_sent() {
+async fn endpoint_missing_from_answer_is_unknown() {
     let world = World::start().await;
     let id = approved(&world, &["001", "002"]).await;
     world.manager.misbehave(Fault::LeaveOut(vec!["002".to_owned()], Work::NotDone), Times::Once);
     world.work().await;
-    assert_eq!(outcomes(&world, &id).await, ["001: sent", "002: not_sent"]);
+    assert_eq!(outcomes(&world, &id).await, ["001: sent", "002: unknown"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn response_after_silent_answer_waits_for_people() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let more = || json!({ "agent_ids": ["001"], "alert_id": ALERT });
+    // Something in between loses what the manager said of it.
+    world.manager.misbehave(Fault::LeaveOut(vec!["001".to_owned()], Work::Done), Times::Once);
+    let first = agent.block("203.0.113.7", more()).await;
+    world.work().await;
+    assert_eq!(outcomes(&world, &first.id()).await, ["001: unknown"]);
+    assert_eq!(agent.block("203.0.113.7", more()).await.state(), "pending");
+    world.work().await;
+    assert_eq!(world.manager.delivered_to("001").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gateway_401_after_work_is_never_sent_again() {
+    let world = World::start().await;
+    let id = approved(&world, &["001"]).await;
+    world.manager.misbehave(Fault::GatewayUnauthorized(Work::Done), Times::UntilCleared);
+    world.work().await;
+    assert_eq!(outcomes(&world, &id).await, ["001: unknown"]);
+    assert_eq!(world.manager.received().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

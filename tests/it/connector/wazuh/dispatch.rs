@@ -119,24 +119,46 @@ async fn command_unknown_to_manager_is_refused() {
 }
 
 #[tokio::test]
-async fn success_without_affected_endpoints_means_not_sent() {
+async fn success_without_affected_endpoints_means_unknown() {
     let lab = Lab::captured().await;
     lab.sim.misbehave(Fault::NothingAffected, Times::Once);
     let dispatched = lab.send(&["001", "002"]).await;
-    assert_eq!(outcomes(&dispatched), ["001 not_sent", "002 not_sent"]);
+    assert_eq!(outcomes(&dispatched), ["001 unknown", "002 unknown"]);
     assert_eq!(dispatched.report.summary, "200: 0 sent, 2 not named in the answer");
     assert_eq!(dispatched.retry_in, None);
 }
 
 #[tokio::test]
-async fn endpoint_missing_from_answer_is_not_sent() {
+async fn endpoint_missing_from_answer_is_unknown() {
     let lab = Lab::captured().await;
     let left_out = Fault::LeaveOut(vec!["002".to_owned()], Work::NotDone);
     lab.sim.misbehave(left_out, Times::Once);
     let dispatched = lab.send(&["001", "002"]).await;
-    assert_eq!(outcomes(&dispatched), ["001 sent", "002 not_sent"]);
+    assert_eq!(outcomes(&dispatched), ["001 sent", "002 unknown"]);
     let why = "the manager's answer does not name it".to_owned();
-    assert_eq!(dispatched.report.outcomes[1].1, Outcome::NotSent { why });
+    assert_eq!(dispatched.report.outcomes[1].1, Outcome::Unknown { why });
+}
+
+#[tokio::test]
+async fn manager_is_left_out_silently_since_version_4_14() {
+    for (version, expected) in
+        [("4.13.1", "000 refused 1703"), ("4.14.0", "000 not_sent"), ("4.14.7", "000 not_sent")]
+    {
+        let settings = Settings { api_version: version.to_owned(), ..Settings::captured() };
+        let lab = Lab::start(settings).await;
+        assert_eq!(outcomes(&lab.send(&["000"]).await), [expected], "{version}");
+    }
+}
+
+#[tokio::test]
+async fn foreign_401_is_unknown_and_never_sent_again() {
+    for work in [Work::Done, Work::NotDone] {
+        let lab = Lab::captured().await;
+        lab.sim.misbehave(Fault::GatewayUnauthorized(work), Times::Once);
+        let dispatched = lab.send(&["001"]).await;
+        assert_eq!(outcomes(&dispatched), ["001 unknown"]);
+        assert_eq!(dispatched.retry_in, None);
+    }
 }
 
 #[tokio::test]
