@@ -299,12 +299,11 @@ impl Broker {
         while self.clock().now() < use_by {
             match self.stopped(id).await {
                 Ok(true) => return,
-                // What lacks a reader here lacks one for the call.
-                Err(_) => {}
                 Ok(false) if local_lack().is_some() => {}
                 Ok(false) if matches!(after, FollowUp::Hold) => return,
                 Ok(false) if connector.probe(self.clock().now()).await.is_ok() => return,
-                Ok(false) => {}
+                // Without a reader here there is none for the call.
+                Ok(false) | Err(_) => {}
             }
             self.clock().pause(PROBE).await;
         }

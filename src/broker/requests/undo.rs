@@ -138,19 +138,7 @@ impl Broker {
         let connector = self.manager(&undone.manager).ok_or_else(|| {
             nothing_to_undo(&format!("the manager {} is no longer configured", undone.manager))
         })?;
-        let action = undone
-            .action
-            .undo()
-            .ok_or_else(|| nothing_to_undo("it takes something back itself"))?;
-        let ids = undone.active_targets().map(|target| target.endpoint.id.clone()).collect();
-        let proposal = Proposal {
-            action,
-            manager: None,
-            selection: Selection::Ids(ids),
-            term: undone.term,
-            claim: Claim { reason, alert_id: None, confidence: None },
-            idempotency_key: None,
-        };
+        let proposal = proposed(&undone, reason)?;
         let now = self.clock().now();
         let mut inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
@@ -226,6 +214,21 @@ async fn no_alert(connector: &Connector, now: Time) -> AlertFacts {
     let summary = "an undo needs no alert".to_owned();
     let indexer = connector.indexer_state(now).await;
     AlertFacts { summary, indexer, ..AlertFacts::default() }
+}
+
+/// What takes a request back, wherever it stands.
+fn proposed(undone: &Request, reason: String) -> Result<Proposal, Refusal> {
+    let action = undone.action.undo();
+    let action = action.ok_or_else(|| nothing_to_undo("it takes something back itself"))?;
+    let ids = undone.active_targets().map(|target| target.endpoint.id.clone()).collect();
+    Ok(Proposal {
+        action,
+        manager: None,
+        selection: Selection::Ids(ids),
+        term: undone.term,
+        claim: Claim { reason, alert_id: None, confidence: None },
+        idempotency_key: None,
+    })
 }
 
 fn nothing_to_undo(why: &str) -> Refusal {

@@ -100,6 +100,11 @@ const WITHOUT_CODE: &str = r#"{"data": {"affected_items": [],
     "failed_items": [{"error": {"code": null}, "id": ["001", "002"]}]}}"#;
 const UNREADABLE: &str = r#"{"data": {"affected_items": [1, 2]}}"#;
 
+/// The answer names none of those that were asked for.
+fn left_out() -> Fault {
+    Fault::LeaveOut(vec!["001".to_owned(), "002".to_owned()], Work::NotDone)
+}
+
 /// Drives a row; none when there is no such row.
 async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
     Some(match row {
@@ -136,10 +141,7 @@ async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
         "200, failed item" => under(kind, Fault::EveryAgent(AgentError::NotActive)).await,
         "200, failed item without a code" => answering(kind, 200, WITHOUT_CODE).await,
         "200, list that cannot be read" => answering(kind, 200, UNREADABLE).await,
-        "200, id missing" => {
-            let ids = vec!["001".to_owned(), "002".to_owned()];
-            under(kind, Fault::LeaveOut(ids, Work::NotDone)).await
-        }
+        "200, id missing" => under(kind, left_out()).await,
         "200, error 0 and nothing affected" => under(kind, Fault::NothingAffected).await,
         "200, manager 000 missing, 4.14 or later" => {
             send(&lab(kind).await.connector, &["000"]).await
