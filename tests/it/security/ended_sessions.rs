@@ -82,7 +82,7 @@ async fn act_on_requests(
     over("approve together", end, &all);
     over("reject", end, &broker.reject(who, pending, shown, "no need").await);
     over("retract", end, &broker.retract(who, pending).await);
-    let typed = shown.digest.prefix().to_string();
+    let typed = shown.digest.prefix();
     let broken = broker.break_glass(who, pending, shown, (&typed, "it burns")).await;
     over("break the glass", end, &broken);
     over("review", end, &broker.review(who, sent, "it was needed").await);
