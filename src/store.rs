@@ -4,7 +4,7 @@
 //! own connections, which cannot write.
 
 use std::{
-    fs::File,
+    io,
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
@@ -23,10 +23,12 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, watch};
 
+use self::lock::ServerLock;
 use crate::domain::{audit::AuditEvent, id::RequestId};
 
 pub mod accounts;
 pub mod audit;
+mod lock;
 pub mod notices;
 pub mod requests;
 mod row;
@@ -49,7 +51,7 @@ pub enum StoreError {
     /// The file cannot be used.
     #[error("cannot use the database {}: {why}", path.display())]
     File {
-        /// The database or its lock file.
+        /// The file.
         path: PathBuf,
         /// What the system says.
         why: String,
@@ -92,7 +94,9 @@ pub struct Store {
     readers: SqlitePool,
     changed: Arc<watch::Sender<u64>>,
     broken: Arc<AtomicBool>,
-    _lock: Arc<Option<File>>,
+    /// Of the server: the command line has none.
+    #[expect(dead_code, reason = "it is held, not read")]
+    lock: Option<Arc<ServerLock>>,
 }
 
 /// A write transaction. The lifetime is that of what its function borrows.
@@ -155,25 +159,18 @@ impl Store {
     /// Opens a database as its only server, creating and migrating it.
     pub async fn serve(path: &Path) -> Result<Self, StoreError> {
         private_file(path)?;
-        // Of the file itself: under a second name it would have a second lock.
-        let real = path
-            .canonicalize()
-            .map_err(|error| StoreError::File { path: path.to_owned(), why: error.to_string() })?;
-        let lock_path = real.with_extension("lock");
-        let lock = File::create(&lock_path)
-            .map_err(|error| StoreError::File { path: lock_path, why: error.to_string() })?;
-        if lock.try_lock().is_err() {
-            return Err(StoreError::Locked { path: path.to_owned() });
-        }
-        Self::connect(path, Some(lock)).await
+        let lock = lock::lock(path)?;
+        let store = Self::connect(path).await?;
+        let connections = [store.writer.clone(), store.readers.clone()];
+        Ok(Self { lock: Some(Arc::new(ServerLock::new(lock, connections))), ..store })
     }
 
     /// Opens a database beside a server that may be running, creating and migrating it.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::connect(path, None).await
+        Self::connect(path).await
     }
 
-    async fn connect(path: &Path, lock: Option<File>) -> Result<Self, StoreError> {
+    async fn connect(path: &Path) -> Result<Self, StoreError> {
         private_file(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -203,7 +200,7 @@ impl Store {
             readers,
             changed: Arc::new(watch::Sender::new(0)),
             broken: Arc::new(AtomicBool::new(false)),
-            _lock: Arc::new(lock),
+            lock: None,
         })
     }
 
@@ -323,11 +320,17 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
-/// Creates the file for its owner alone, so that no moment exists in which others can read it.
+/// Creates the file for its owner alone, so that no moment exists in which others can read it. One
+/// that is there is not even opened: see [`lock`].
 fn private_file(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt as _;
+    if path.exists() {
+        return Ok(());
+    }
     let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    opened
-        .map(drop)
-        .map_err(|error| StoreError::File { path: path.to_owned(), why: error.to_string() })
+    opened.map(drop).map_err(|error| file_error(path, &error))
+}
+
+fn file_error(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::File { path: path.to_owned(), why: error.to_string() }
 }

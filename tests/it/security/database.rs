@@ -4,7 +4,7 @@ use std::{future::Future as _, task::Poll};
 
 use countersign::{
     domain::{actor::Actor, kill_switch::Extent},
-    store::Store,
+    store::{Store, StoreError},
 };
 
 use super::fixtures::hands_off;
@@ -40,13 +40,29 @@ async fn policy_set_is_never_active_without_audit_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn symlinked_database_has_only_one_server() {
+async fn database_under_another_name_has_one_server() {
+    use std::os::unix::fs::symlink;
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("countersign.db");
-    let _first = Store::serve(&file).await.unwrap();
-    let other = folder.path().join("other.db");
-    std::os::unix::fs::symlink(&file, &other).unwrap();
-    assert!(Store::serve(&other).await.is_err(), "a symlink opens a second server");
+    let first = Store::serve(&file).await.unwrap();
+    let (linked, hard) = (folder.path().join("linked.db"), folder.path().join("hard.db"));
+    symlink(&file, &linked).unwrap();
+    std::fs::hard_link(&file, &hard).unwrap();
+    for other in [linked, hard] {
+        let refused = Store::serve(&other).await.unwrap_err().to_string();
+        let expected = format!("another countersign process is serving {}", other.display());
+        assert_eq!(refused, expected);
+    }
+    // What the refused ones opened and closed has not taken the lock of the first.
+    assert!(matches!(Store::serve(&file).await, Err(StoreError::Locked { .. })));
+    first.reader().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_of_one_stem_have_two_servers() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let _first = Store::serve(&folder.path().join("countersign.db")).await.unwrap();
+    Store::serve(&folder.path().join("countersign.sqlite")).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
