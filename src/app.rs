@@ -118,7 +118,8 @@ impl AppParts {
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
         let channels = notifications::channels(config)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
-        let store = Store::serve(&config.server.database).await?;
+        let mark = config.server.high_water_mark.as_deref();
+        let store = Store::serve(&config.server.database, mark).await?;
         let what = format!("cannot listen on {}", config.server.listen);
         let listener = TcpListener::bind(config.server.listen)
             .map_err(|source| AppError::Io { what, source })?;
@@ -143,8 +144,13 @@ impl AppParts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             configuration_sha256: self.configuration,
             managers: managers.collect(),
+            high_water_mark: self.store.mark_file().map(|file| file.display().to_string()),
+            gap: self.store.gap().map(|gap| gap.to_string()),
         };
         let notes = self.engine.notes();
+        if let Some(why) = &started.gap {
+            tracing::error!(why, "nothing is sent until the database is recovered");
+        }
         let outside = Integrations { managers: self.managers, channels: self.channels };
         let broker =
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
@@ -204,6 +210,9 @@ impl Running {
                 // It waits for a manager to come back: what is left is closed at the next start.
                 Err(_elapsed) => task.abort(),
             }
+        }
+        if let Err(error) = self.broker.keep_mark().await {
+            tracing::warn!(%error, "the high-water mark was not synced");
         }
     }
 }

@@ -105,6 +105,8 @@ pub struct ServerConfig {
     /// The database file.
     #[serde(default = "database")]
     pub database: PathBuf,
+    /// The file of the high-water mark, best on another disk; beside the database without it.
+    pub high_water_mark: Option<PathBuf>,
     /// The folder of the policies.
     #[serde(default = "policies")]
     pub policies: PathBuf,
@@ -294,6 +296,7 @@ impl Config {
     fn resolve_paths(&mut self, folder: &Path) {
         let server = &mut self.server;
         let mut paths = vec![&mut server.database, &mut server.policies];
+        paths.extend(server.high_water_mark.as_mut());
         paths.extend(server.tls_certificate_file.as_mut());
         paths.extend(server.tls_key_file.as_mut());
         for manager in self.manager.values_mut() {
@@ -315,8 +318,10 @@ impl Config {
             let indexer = manager.indexer.as_ref().map(|indexer| &indexer.reach.password_file);
             [Some(&manager.reach.password_file), indexer]
         });
-        let own = [Some(&self.server.database), self.server.tls_key_file.as_ref()];
-        let own = own.into_iter().chain(passwords).flatten();
+        let server = &self.server;
+        let own = [Some(&server.database), server.high_water_mark.as_ref()];
+        let own = own.into_iter().chain([server.tls_key_file.as_ref()]);
+        let own = own.chain(passwords).flatten();
         own.chain(self.notify.private_files()).map(PathBuf::as_path).collect()
     }
 }

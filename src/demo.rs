@@ -98,7 +98,7 @@ impl Demo {
         let address = listener.local_addr().map_err(|error| io("cannot listen", error))?;
         let policies = folder.path().join("policies");
         let engine = load_and_test(&policies)?;
-        let store = Store::serve(&folder.path().join("countersign.db")).await?;
+        let store = Store::serve(&folder.path().join("countersign.db"), None).await?;
         let operator = Operator::new(store.clone(), clock.clone());
         let (people, agent, token) = people(&operator, &clock).await?;
         let manager_settings =

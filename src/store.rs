@@ -23,11 +23,22 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, watch};
 
-use self::lock::ServerLock;
-use crate::domain::{audit::AuditEvent, id::RequestId};
+pub use self::high_water_mark::MarkState;
+use self::{high_water_mark::MarkFile, lock::ServerLock};
+use crate::{
+    domain::{
+        audit::{
+            AuditEvent, EventKind,
+            high_water_mark::{ChainHead, Gap},
+        },
+        id::RequestId,
+    },
+    failpoint,
+};
 
 pub mod accounts;
 pub mod audit;
+mod high_water_mark;
 mod lock;
 pub mod notices;
 pub mod requests;
@@ -71,6 +82,20 @@ pub enum StoreError {
     /// A commit failed before: nothing is executed until a restart has looked at what is stored.
     #[error("an earlier commit failed; restart the broker")]
     Broken,
+    /// The database may lack what was sent.
+    #[error("nothing is sent: {0}; stop the broker and run `countersign recover`")]
+    Gap(Gap),
+    /// The high-water mark cannot be written or synced.
+    #[error(
+        "nothing is sent: the high-water mark {} cannot be kept ({why}); it is tried again",
+        path.display()
+    )]
+    MarkNotKept {
+        /// Its file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
     /// The row was changed by another transaction first.
     #[error("it was changed in the meantime; look at it again")]
     Conflict,
@@ -89,6 +114,7 @@ pub enum StoreError {
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
+    path: PathBuf,
     writer: SqlitePool,
     queue: Arc<Semaphore>,
     readers: SqlitePool,
@@ -97,6 +123,8 @@ pub struct Store {
     /// Of the server: the command line has none.
     #[expect(dead_code, reason = "it is held, not read")]
     lock: Option<Arc<ServerLock>>,
+    /// Of the server too.
+    mark: Option<Arc<MarkFile>>,
 }
 
 /// A write transaction. The lifetime is that of what its function borrows.
@@ -105,6 +133,8 @@ pub struct Tx<'a> {
     open: Transaction<'static, Sqlite>,
     /// What was appended to the audit. It goes to the log once it is committed.
     recorded: Vec<LogLine>,
+    /// The newest entry that was appended.
+    head: Option<ChainHead>,
     borrows: PhantomData<&'a ()>,
 }
 
@@ -132,10 +162,11 @@ pub trait Read: Send {
 }
 
 impl Tx<'_> {
-    /// Remembers an entry for the log.
-    fn log_after_commit(&mut self, seq: u64, event: &AuditEvent) {
+    /// Remembers an entry for the log and the high-water mark.
+    fn log_after_commit(&mut self, head: ChainHead, event: &AuditEvent) {
+        self.head = Some(head);
         self.recorded.push(LogLine {
-            seq,
+            seq: head.seq,
             kind: event.kind().name(),
             actor: event.actor.name().to_owned(),
             request: event.request,
@@ -156,13 +187,23 @@ impl Read for Reader {
 }
 
 impl Store {
-    /// Opens a database as its only server, creating and migrating it.
-    pub async fn serve(path: &Path) -> Result<Self, StoreError> {
+    /// Opens a database as its only server, creating and migrating it. The high-water mark is kept
+    /// in that file, or else beside the database. Where the database lacks what the mark names,
+    /// [`Store::sound`] fails.
+    pub async fn serve(path: &Path, mark: Option<&Path>) -> Result<Self, StoreError> {
         private_file(path)?;
         let lock = lock::lock(path)?;
         let store = Self::connect(path).await?;
         let connections = [store.writer.clone(), store.readers.clone()];
-        Ok(Self { lock: Some(Arc::new(ServerLock::new(lock, connections))), ..store })
+        let lock = Some(Arc::new(ServerLock::new(lock, connections)));
+        let gap = match store.compare_with_mark(mark).await? {
+            MarkState::Gap(gap) => Some(gap),
+            MarkState::None | MarkState::Kept(_) => None,
+        };
+        let mark = mark.map_or_else(|| high_water_mark::beside(path), Path::to_owned);
+        let store = Self { lock, mark: Some(Arc::new(MarkFile::new(mark, gap))), ..store };
+        store.keep_mark().await?;
+        Ok(store)
     }
 
     /// Opens a database beside a server that may be running, creating and migrating it.
@@ -195,12 +236,14 @@ impl Store {
             .connect_with(options.read_only(true).pragma("query_only", "ON"))
             .await?;
         Ok(Self {
+            path: path.to_owned(),
             writer,
             queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
             readers,
             changed: Arc::new(watch::Sender::new(0)),
             broken: Arc::new(AtomicBool::new(false)),
             lock: None,
+            mark: None,
         })
     }
 
@@ -232,13 +275,19 @@ impl Store {
     {
         let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
         let begun = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
-        let mut tx = Tx { open: begun, recorded: Vec::new(), borrows: PhantomData };
+        let mut tx = Tx { open: begun, recorded: Vec::new(), head: None, borrows: PhantomData };
         let done = work(&mut tx).await?;
-        let Tx { open, recorded, .. } = tx;
+        let Tx { open, recorded, head, .. } = tx;
         if let Err(error) = open.commit().await {
             self.broken.store(true, Ordering::SeqCst);
             tracing::error!(%error, "a commit failed; nothing is sent until a restart");
             return Err(StoreError::from(error).into());
+        }
+        if recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name()) {
+            failpoint::reached("before the mark").await;
+        }
+        if let (Some(mark), Some(head)) = (&self.mark, head) {
+            mark.advance(head);
         }
         for LogLine { seq, kind, actor, request } in recorded {
             let request = request.map(tracing::field::display);
@@ -262,9 +311,13 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Fails once a commit has failed: nothing may be sent any more.
+    /// Fails while nothing may be sent: a commit has failed, the database may lack what was sent, or
+    /// the high-water mark cannot be kept.
     pub fn sound(&self) -> Result<(), StoreError> {
-        if self.broken.load(Ordering::SeqCst) { Err(StoreError::Broken) } else { Ok(()) }
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::Broken);
+        }
+        self.mark.as_ref().map_or(Ok(()), |mark| mark.sound())
     }
 }
 

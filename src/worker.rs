@@ -16,6 +16,8 @@ use crate::broker::{
 const TICK: Duration = Duration::from_secs(1);
 /// The pause after a failure.
 const BACK_OFF: Duration = Duration::from_secs(5);
+/// How often the high-water mark is synced, which must be at least once a second.
+const MARK_INTERVAL: Duration = Duration::from_millis(500);
 /// How often evidence is looked for; a real indexer shows new alerts every five seconds.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// The pause after that failed. A password that is refused again and again locks its user out.
@@ -42,6 +44,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
         channels = broker.channels().len(),
         "the worker runs"
     );
+    tasks.spawn(keep_mark(broker.clone(), stop.clone()));
     tasks.spawn(expire(broker, stop));
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -160,6 +163,18 @@ async fn deliver(broker: Broker, channel: String, stop: CancellationToken) {
             }
         };
         wait(&broker, pause, &stop).await;
+    }
+}
+
+/// Keeps the high-water mark. [`Broker::keep_mark`] is called once more when all has stopped.
+async fn keep_mark(broker: Broker, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
+    while !stop.is_cancelled() {
+        match broker.keep_mark().await {
+            Ok(()) => complaint.clear("the high-water mark is kept again"),
+            Err(error) => complaint.warn("the high-water mark cannot be kept", &error.to_string()),
+        }
+        wait(&broker, MARK_INTERVAL, &stop).await;
     }
 }
 

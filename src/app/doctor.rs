@@ -18,7 +18,7 @@ use crate::{
         len_u64,
     },
     policy::Engine,
-    store::Store,
+    store::{MarkState, Store},
 };
 
 pub use crate::connector::Diagnosis;
@@ -40,7 +40,9 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
             ));
         }
     }
-    findings.push(database(&config.server.database, &clock).await);
+    let database_file = &config.server.database;
+    findings.push(database(database_file, &clock).await);
+    findings.extend(high_water_mark(database_file, config.server.high_water_mark.as_deref()).await);
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));
     let advice = "correct that part of the configuration";
@@ -118,6 +120,30 @@ async fn database(path: &Path, clock: &Clock) -> Diagnosis {
         return Diagnosis::bad("database", found, "add people: an agent's owner never approves");
     }
     Diagnosis::good("database", found)
+}
+
+/// Whether the database has all that the mark names. None where it has never been served.
+async fn high_water_mark(database: &Path, mark: Option<&Path>) -> Option<Diagnosis> {
+    const CHECK: &str = "high-water mark";
+    if !database.exists() {
+        return None;
+    }
+    let looked = match Store::open(database).await {
+        Ok(store) => store.compare_with_mark(mark).await,
+        Err(error) => Err(error),
+    };
+    match looked {
+        Ok(MarkState::None) => None,
+        Ok(MarkState::Kept(mark)) => {
+            Some(Diagnosis::good(CHECK, format!("it is at {}; the database has it", mark.head)))
+        }
+        Ok(MarkState::Gap(gap)) => {
+            const ADVICE: &str = "nothing is sent: put the newest copy back, or stop the broker and \
+                                  run `countersign recover`";
+            Some(Diagnosis::bad(CHECK, gap.to_string(), ADVICE))
+        }
+        Err(error) => Some(Diagnosis::bad(CHECK, error.to_string(), "look at the database")),
+    }
 }
 
 /// Which groups of a manager nobody rated. None where its endpoints cannot be read, which is a

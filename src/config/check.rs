@@ -86,6 +86,11 @@ impl ServerConfig {
                 ));
             }
         };
+        if self.high_water_mark.as_ref() == Some(&self.database) {
+            let allowed = "a file of its own: this one is the database";
+            let file = self.database.display();
+            return Err(ConfigError::value("server.high_water_mark", &file, allowed));
+        }
         let local = self.listen.ip().is_loopback();
         if !local && !tls && !self.behind_tls_proxy {
             return Err(ConfigError::value(

@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod detail;
 pub mod event;
+pub mod high_water_mark;
 pub mod kind;
 
 pub use chain::{AuditEntry, EntryProblem, UnreadableEntry};

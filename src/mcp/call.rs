@@ -91,6 +91,9 @@ impl Call<'_> {
         if !matches!(request.state.name(), StateName::Approved | StateName::Dispatching) {
             return None;
         }
+        if self.broker.gap().is_some() {
+            return Some(Obstacle::Recovery);
+        }
         if self.broker.ready().await.is_err() {
             return Some(Obstacle::Database);
         }

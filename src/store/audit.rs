@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     Time,
-    audit::{AuditEntry, AuditEvent},
+    audit::{AuditEntry, AuditEvent, high_water_mark::ChainHead},
     digest::Digest,
 };
 
@@ -74,8 +74,67 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
     .bind(entry.hash().to_string())
     .execute(tx.connection())
     .await?;
-    tx.log_after_commit(entry.seq, event);
+    let head = ChainHead { seq: entry.seq, hash: entry.hash(), at: moment(entry.at_us) };
+    tx.log_after_commit(head, event);
     Ok(entry.seq)
+}
+
+/// The newest entry.
+pub async fn head(read: &mut impl Read) -> Result<Option<ChainHead>, StoreError> {
+    let row = sqlx::query("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1")
+        .fetch_optional(read.connection())
+        .await?;
+    row.as_ref().map(chain_head).transpose()
+}
+
+/// The entry at a place.
+pub(super) async fn head_at(
+    read: &mut impl Read,
+    seq: u64,
+) -> Result<Option<ChainHead>, StoreError> {
+    let row = sqlx::query("SELECT seq, at, hash FROM audit WHERE seq = $1")
+        .bind(place(seq)?)
+        .fetch_optional(read.connection())
+        .await?;
+    row.as_ref().map(chain_head).transpose()
+}
+
+/// The newest entry that is not younger than this.
+pub(super) async fn head_by(
+    read: &mut impl Read,
+    at: Time,
+) -> Result<Option<ChainHead>, StoreError> {
+    let row =
+        sqlx::query("SELECT seq, at, hash FROM audit WHERE at <= $1 ORDER BY seq DESC LIMIT 1")
+            .bind(at.timestamp_micros())
+            .fetch_optional(read.connection())
+            .await?;
+    row.as_ref().map(chain_head).transpose()
+}
+
+/// What is damaged equals nothing: [`verify`] says what it is.
+fn chain_head(row: &SqliteRow) -> Result<ChainHead, StoreError> {
+    let seq = integer(row, "seq")?;
+    let hash: Vec<u8> = row.try_get("hash")?;
+    let hash = str::from_utf8(&hash).ok().and_then(Digest::parse).unwrap_or(Digest::ZERO);
+    let seq = At { table: "audit", id: &seq.to_string() }.number(seq)?;
+    Ok(ChainHead { seq, hash, at: moment(integer(row, "at")?) })
+}
+
+fn moment(micros: i64) -> Time {
+    Time::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+/// Whether a server of this database kept a high-water mark. Versions before 0.2.0 kept none.
+pub(super) async fn mark_was_kept(read: &mut impl Read) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT EXISTS(SELECT 1 FROM audit WHERE kind = 'broker.started'
+                       AND CASE WHEN json_valid(detail)
+                           THEN json_extract(detail, '$.high_water_mark') END IS NOT NULL) AS kept",
+    )
+    .fetch_one(read.connection())
+    .await?;
+    Ok(integer(&row, "kept")? == 1)
 }
 
 /// The place of an entry, as `SQLite` holds it.

@@ -24,6 +24,8 @@ pub enum Obstacle {
     KillSwitch,
     /// The broker's own database fails.
     Database,
+    /// The database may lack what was sent.
+    Recovery,
     /// Its manager is not called at the moment.
     Outage,
 }
@@ -39,6 +41,10 @@ impl Obstacle {
             Self::Database => {
                 "The broker's database fails, so nothing is sent until somebody has seen to it. \
                  Tell the user."
+            }
+            Self::Recovery => {
+                "Nothing is sent, because the broker's database may be an old copy. People recover \
+                 it, which withdraws what is open. Tell the user."
             }
             Self::Outage => {
                 "Something keeps Countersign from sending at the moment; troubles says what. It \

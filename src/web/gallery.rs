@@ -217,6 +217,8 @@ fn system() -> SystemPage {
                 head: Digest::of(b"head"),
                 broken: Some((412, "its fields do not give its hash: it was edited".to_owned())),
             },
+            held: Some(format!("Nothing is sent: {HOSTILE}.")),
+            mark: None,
             requests: vec![("pending".to_owned(), 3), ("settled".to_owned(), 12)],
             outcomes: vec![("sent".to_owned(), 40), ("unknown".to_owned(), 1)],
         },

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::harness::{AgentClient, PASSWORD, PersonClient, installation::Installation};
 
 mod descriptors;
+mod high_water_mark;
 #[cfg(feature = "failpoints")]
 mod matrix;
 
@@ -63,6 +64,15 @@ impl Story {
         let verified = self.program.done(&["audit", "verify"]);
         assert!(verified.contains("are sound"), "{verified}");
     }
+
+    /// The command line and admin release the kill switch.
+    async fn unfreeze(&self, url: &str) {
+        self.program.done(&["unfreeze", "--reason", "a test"]);
+        let admin = PersonClient::sign_in(url, "admin", PASSWORD).await;
+        let mut fields = admin.get("/system").await.form("/unfreeze").expect("the second key");
+        fields.insert("reason".to_owned(), "a test".to_owned());
+        admin.post("/unfreeze", &fields).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,11 +98,7 @@ async fn crash_after_approval_still_sends_once() {
     story.approve(&server.url, &id).await;
     server.kill();
     let server = story.program.serve();
-    story.program.done(&["unfreeze", "--reason", "a test"]);
-    let admin = PersonClient::sign_in(&server.url, "admin", PASSWORD).await;
-    let mut fields = admin.get("/system").await.form("/unfreeze").expect("the second key");
-    fields.insert("reason".to_owned(), "a test".to_owned());
-    admin.post("/unfreeze", &fields).await;
+    story.unfreeze(&server.url).await;
     let (state, outcomes) = story.end(&server.url, &id).await;
     assert_eq!((state.as_str(), outcomes), ("settled", sent()));
     story.never_twice();

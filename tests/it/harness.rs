@@ -82,7 +82,7 @@ impl World {
             }
             None => populated::copy_to(&path, &clock).await,
         };
-        let store = Store::serve(&path).await.unwrap();
+        let store = Store::serve(&path, None).await.unwrap();
         let second_manager = Simulator::new(builder.second_simulator.clone());
         let second_server = match builder.second_manager {
             Some(_) => Some(second_manager.listen(loopback()).await.unwrap()),
@@ -131,7 +131,7 @@ impl World {
         running.stop().await;
         let store = loop {
             // The lock is released when the last clone of the store is gone.
-            match Store::serve(&self.folder.path().join("countersign.db")).await {
+            match Store::serve(&self.folder.path().join("countersign.db"), None).await {
                 Ok(store) => break store,
                 Err(_) => tokio::task::yield_now().await,
             }

@@ -212,6 +212,7 @@ impl Broker {
         let turn = connector.sign_in(self.clock().now()).await.unwrap_or_default();
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
         let stop = match (self.store().sound(), self.stopped(permit.request()).await) {
+            (Err(error @ StoreError::MarkNotKept { .. }), _) => Some(error.to_string()),
             (Err(error), _) => Some(format!("the database failed: {error}")),
             (Ok(()), Err(error)) => {
                 let lack = format!("the kill switch could not be read: {error}");

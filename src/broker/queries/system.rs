@@ -3,7 +3,13 @@
 use crate::{
     broker::{Broker, BrokerError, SignedIn, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
-    domain::{Time, action::with_count, facts::Verb, seconds_of},
+    domain::{
+        Time,
+        action::with_count,
+        audit::high_water_mark::{Gap, HighWaterMark},
+        facts::Verb,
+        seconds_of,
+    },
     store::{
         audit::{self, Verified},
         requests, system,
@@ -36,6 +42,10 @@ pub struct SystemStatus {
     pub channels: Vec<ChannelState>,
     /// The audit chain.
     pub audit: Verified,
+    /// Why nothing at all is sent, the kill switch aside.
+    pub held: Option<String>,
+    /// The high-water mark; none where there is none that can be kept.
+    pub mark: Option<HighWaterMark>,
     /// How many requests are in each state.
     pub requests: Vec<(String, u64)>,
     /// How many endpoints have each outcome.
@@ -66,6 +76,8 @@ impl Broker {
             managers,
             channels: self.channel_states(&mut reader).await?,
             audit: audit::verify(&mut reader).await?,
+            held: self.held(),
+            mark: self.store().mark(),
             requests: system::counts_by_state(&mut reader).await?,
             outcomes: system::counts_by_outcome(&mut reader).await?,
         })
@@ -86,7 +98,28 @@ impl Broker {
     /// asked for it.
     pub fn outages(&self) -> Vec<String> {
         let now = self.clock().now();
-        self.managers().iter().filter_map(|manager| outage(manager, now)).collect()
+        let managers = self.managers().iter().filter_map(|manager| outage(manager, now));
+        self.held().into_iter().chain(managers).collect()
+    }
+
+    /// What keeps everything from being sent, in a sentence: the database, or its high-water mark.
+    fn held(&self) -> Option<String> {
+        let mut text = self.store().sound().err()?.to_string();
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Some(format!("{text}."))
+    }
+
+    /// What the database may lack of what was sent; none where it has all.
+    pub fn gap(&self) -> Option<Gap> {
+        self.store().gap()
+    }
+
+    /// Writes to the high-water mark how far the database has come, and syncs it. Call it at least
+    /// once a second.
+    pub async fn keep_mark(&self) -> Result<(), BrokerError> {
+        Ok(self.store().keep_mark().await?)
     }
 
     /// What keeps the approved requests of one manager waiting: another that is down does not.
@@ -102,7 +135,8 @@ impl Broker {
         Ok((states, system::counts_by_outcome(&mut reader).await?))
     }
 
-    /// Whether the broker can do its work: the store answers and no commit has failed.
+    /// Whether the broker can do its work: the store answers, no commit has failed, and the database
+    /// has what its high-water mark names.
     pub async fn ready(&self) -> Result<(), BrokerError> {
         self.store().sound()?;
         system::frozen(&mut self.store().reader().await?).await?;

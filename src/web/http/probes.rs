@@ -23,7 +23,12 @@ pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+            // Whoever has no session is told no more of it.
+            let text = match app.broker.gap() {
+                Some(_) => "not ready: the database must be recovered\n",
+                None => "not ready\n",
+            };
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }
 }

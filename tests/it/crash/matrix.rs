@@ -33,6 +33,8 @@ matrix! {
         "before the claim", None => "sent", "sent", 2;
     crash_in_claim_stores_nothing_and_sends_after_restart:
         "in the claim", None => "sent", "sent", 2;
+    crash_before_mark_leaves_unknown:
+        "before the mark", None => "unknown", "not_sent", 0;
     crash_after_claim_leaves_unknown:
         "after the claim", None => "unknown", "not_sent", 0;
     crash_before_call_leaves_unknown:
@@ -140,6 +142,7 @@ impl Killed {
     async fn restart(story: Story, id: String) -> Self {
         story.manager.settled().await;
         let unanswered = unanswered(&story, &id).await;
+        mark_covers_calls(&story).await;
         let server = story.program.serve();
         let (state, outcomes) = story.end(&server.url, &id).await;
         assert_eq!(state, "settled");
@@ -179,6 +182,25 @@ impl Killed {
         let calls = self.story.manager.received();
         let ours = calls.iter().filter(|call| call.arguments.iter().any(|a| a.starts_with(&mark)));
         ours.filter(|call| call.asked.iter().any(|asked| asked == endpoint)).count()
+    }
+}
+
+/// What the killed program left: the high-water mark is not older than the attempt of any call.
+async fn mark_covers_calls(story: &Story) {
+    let mark = std::fs::read(story.program.path("countersign.db.mark")).unwrap();
+    let mark: serde_json::Value = serde_json::from_slice(&mark).unwrap();
+    let options = SqliteConnectOptions::new().filename(story.program.path("countersign.db"));
+    let mut database = options.connect().await.unwrap();
+    let rows = sqlx::query("SELECT seq, detail FROM audit WHERE kind LIKE 'dispatch.%'")
+        .fetch_all(&mut database)
+        .await
+        .unwrap();
+    for call in story.manager.received() {
+        let tag = call.arguments.iter().find(|a| a.starts_with("countersign=")).unwrap();
+        let attempt = tag.split('/').nth(1).unwrap();
+        let recorded = rows.iter().find(|row| row.get::<&str, _>("detail").contains(attempt));
+        let seq: i64 = recorded.expect("recorded before it is made").get("seq");
+        assert!(seq <= mark["seq"].as_i64().unwrap(), "{tag} is entry {seq}: {mark}");
     }
 }
 

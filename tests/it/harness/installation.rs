@@ -31,4 +31,11 @@ impl Installation {
         let configuration = self.program.configuration(&self.server.url());
         self.program.write("countersign.toml", &format!("{configuration}{more}"));
     }
+
+    /// Adds a key to `[server]` of the configuration.
+    pub(crate) fn configure_server(&self, key: &str) {
+        let configuration = self.program.configuration(&self.server.url());
+        let configuration = configuration.replace("[server]\n", &format!("[server]\n{key}\n"));
+        self.program.write("countersign.toml", &configuration);
+    }
 }

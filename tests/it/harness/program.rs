@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 use super::PASSWORD;
 
+/// The files of a database.
+const DATABASE: [&str; 3] = ["countersign.db", "countersign.db-wal", "countersign.db-shm"];
+
 /// The program in a folder of its own.
 pub(crate) struct Program {
     folder: TempDir,
@@ -85,6 +88,22 @@ impl Program {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Copies the database, of which no server runs, to a folder of this name.
+    pub(crate) fn copy_database(&self, to: &str) {
+        std::fs::create_dir(self.path(to)).unwrap();
+        for name in DATABASE {
+            let _none = std::fs::copy(self.path(name), self.path(to).join(name)).is_err();
+        }
+    }
+
+    /// Puts such a copy back, as `docs/operating.md` says; without one there is no database.
+    pub(crate) fn restore_database(&self, from: &str) {
+        for name in DATABASE {
+            let _none = std::fs::remove_file(self.path(name)).is_err();
+            let _none = std::fs::copy(self.path(from).join(name), self.path(name)).is_err();
+        }
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

@@ -44,25 +44,25 @@ async fn database_under_another_name_has_one_server() {
     use std::os::unix::fs::symlink;
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("countersign.db");
-    let first = Store::serve(&file).await.unwrap();
+    let first = Store::serve(&file, None).await.unwrap();
     let (linked, hard) = (folder.path().join("linked.db"), folder.path().join("hard.db"));
     symlink(&file, &linked).unwrap();
     std::fs::hard_link(&file, &hard).unwrap();
     for other in [linked, hard] {
-        let refused = Store::serve(&other).await.unwrap_err().to_string();
+        let refused = Store::serve(&other, None).await.unwrap_err().to_string();
         let expected = format!("another countersign process is serving {}", other.display());
         assert_eq!(refused, expected);
     }
     // What the refused ones opened and closed has not taken the lock of the first.
-    assert!(matches!(Store::serve(&file).await, Err(StoreError::Locked { .. })));
+    assert!(matches!(Store::serve(&file, None).await, Err(StoreError::Locked { .. })));
     first.reader().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn databases_of_one_stem_have_two_servers() {
     let folder = tempfile::TempDir::new().unwrap();
-    let _first = Store::serve(&folder.path().join("countersign.db")).await.unwrap();
-    Store::serve(&folder.path().join("countersign.sqlite")).await.unwrap();
+    let _first = Store::serve(&folder.path().join("countersign.db"), None).await.unwrap();
+    Store::serve(&folder.path().join("countersign.sqlite"), None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

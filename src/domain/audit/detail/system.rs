@@ -72,6 +72,12 @@ pub struct StartFacts {
     /// under another name.
     #[serde(default)]
     pub managers: Vec<(String, String)>,
+    /// The file of the high-water mark. Rows of the first version have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_water_mark: Option<String>,
+    /// Why it sends nothing: what the database may lack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
 }
 
 /// Somebody read the audit.

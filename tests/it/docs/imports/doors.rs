@@ -16,7 +16,7 @@ const OPEN: [(&str, &[&str]); 4] = [
     ),
     (
         "it changes nothing, and what it says is no secret of anybody",
-        &["changes", "engine", "frozen", "outages", "outage_of", "counts", "ready"],
+        &["changes", "engine", "frozen", "outages", "outage_of", "gap", "counts", "ready"],
     ),
     (
         "it follows from a request that the door has read already",
@@ -37,13 +37,14 @@ const START: [&str; 8] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 6] = [
+const WORKER: [&str; 7] = [
     "execute_next",
     "observe",
     "observe_rule_responses",
     "expire_overdue",
     "notify",
     "deliver_next",
+    "keep_mark",
 ];
 
 fn of_broker() -> Vec<(String, Surface)> {

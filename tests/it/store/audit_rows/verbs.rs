@@ -59,7 +59,7 @@ impl Fixed {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(DateTime::from_timestamp(1_800_000_000, 123_456_000).unwrap());
-        let store = Store::serve(&folder.path().join("countersign.db")).await.unwrap();
+        let store = Store::serve(&folder.path().join("countersign.db"), None).await.unwrap();
         let engine = load_and_test(&harness::fixtures::policies()).unwrap();
         let (policy_hash, policies) = (engine.hash(), engine.policies().len());
         let manager = harness::fixtures::connector("paris", "http://127.0.0.1:9", false);
@@ -79,6 +79,7 @@ impl Fixed {
         let broker = parts.open().await.unwrap().broker;
         let replaced = vec![
             (policy_hash.to_string(), Digest::ZERO.to_string()),
+            (folder.path().canonicalize().unwrap().display().to_string(), "folder".to_owned()),
             (format!("\"policies\":{policies}"), "\"policies\":30".to_owned()),
             (format!("\"{}\"", env!("CARGO_PKG_VERSION")), "\"0.0.0\"".to_owned()),
         ];
