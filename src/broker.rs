@@ -58,6 +58,7 @@ struct BrokerParts {
     settings: Settings,
     in_flight: InFlight,
     setup: SetupCode,
+    began_at: Time,
 }
 
 impl Broker {
@@ -69,6 +70,7 @@ impl Broker {
         engine: Engine,
         settings: Settings,
     ) -> Self {
+        let began_at = clock.now();
         Self(Arc::new(BrokerParts {
             unchecked: Unchecked::new(store, clock),
             integrations: outside,
@@ -76,6 +78,7 @@ impl Broker {
             settings,
             in_flight: InFlight::default(),
             setup: SetupCode::default(),
+            began_at,
         }))
     }
 
@@ -92,6 +95,11 @@ impl Broker {
     /// The time, for doors that say how long ago something was.
     pub fn clock(&self) -> &Clock {
         self.unchecked().clock()
+    }
+
+    /// When this run began.
+    fn began_at(&self) -> Time {
+        self.0.began_at
     }
 
     /// The active policy set.

@@ -2,6 +2,7 @@
 
 pub mod dispatch;
 pub mod expire;
+mod look;
 pub mod observe;
 mod order;
 pub mod progress;

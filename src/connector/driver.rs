@@ -11,7 +11,7 @@ use crate::domain::{
     action::{Action, Term},
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{Observation, RuleResponses, Watched},
+    evidence::{FoundCalls, Observation, RuleResponses, Watched},
     facts::{AlertFacts, AlertShown, IndexerState},
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
@@ -85,6 +85,15 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'a, Result<Observation, ConnectorError>>;
 
+    /// The calls that left alerts behind since a moment, of one request or of all, by their tags
+    /// alone: also those that the broker does not know. None where nobody looks.
+    fn find_calls(
+        &self,
+        request: Option<RequestId>,
+        since: Option<Time>,
+        now: Time,
+    ) -> BoxFuture<'_, Result<FoundCalls, ConnectorError>>;
+
     /// Whether what holds the alerts can say what endpoints do at the moment. Never fails.
     fn indexer_state(&self, now: Time) -> BoxFuture<'_, IndexerState>;
 
@@ -149,6 +158,20 @@ pub struct CorrelationTag {
 impl CorrelationTag {
     /// What every tag begins with.
     pub const PREFIX: &'static str = "countersign=";
+
+    /// What the tags of a request begin with, or all of them.
+    pub fn beginning(request: Option<RequestId>) -> String {
+        match request {
+            None => Self::PREFIX.to_owned(),
+            Some(request) => format!("{}{request}/", Self::PREFIX),
+        }
+    }
+
+    /// The request and the attempt that a tag names.
+    pub fn parse(text: &str) -> Option<(RequestId, AttemptId)> {
+        let mut parts = text.strip_prefix(Self::PREFIX)?.split('/');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    }
 }
 
 impl fmt::Display for CorrelationTag {

@@ -34,8 +34,9 @@ use crate::domain::{
     Time,
     action::{Action, Term},
     endpoint::{Inventory, Platform, Selection, SkipReason},
-    evidence::{Observation, RuleResponses, Watched},
+    evidence::{FoundCalls, Observation, RuleResponses, Watched},
     facts::{AlertFacts, AlertShown, IndexerState},
+    id::RequestId,
     permit::ExecutionPermit,
 };
 
@@ -186,6 +187,15 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'a, Result<Observation, ConnectorError>> {
         Box::pin(self.find_evidence(watched, now))
+    }
+
+    fn find_calls(
+        &self,
+        request: Option<RequestId>,
+        since: Option<Time>,
+        now: Time,
+    ) -> BoxFuture<'_, Result<FoundCalls, ConnectorError>> {
+        Box::pin(self.search_calls(request, since, now))
     }
 
     fn rule_responses(

@@ -1,5 +1,7 @@
 //! What an endpoint itself left behind: proof that a response started or ended there.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -80,6 +82,30 @@ pub struct Watched {
     pub endpoints: Vec<EndpointId>,
     /// When it was sent: nothing older is evidence of it.
     pub since: Time,
+}
+
+/// A call that endpoints show by the tag that it carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundCall {
+    /// The request that it was made for.
+    pub request: RequestId,
+    /// The attempt that made it.
+    pub attempt: AttemptId,
+    /// What was done or taken back; none where the alert does not say it.
+    pub action: Option<Action>,
+    /// The endpoints that show it; there may be more.
+    pub endpoints: BTreeSet<EndpointId>,
+    /// When the first of them wrote it, by our clock.
+    pub at: Time,
+}
+
+/// What one look for calls brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FoundCalls {
+    /// The calls.
+    pub calls: Vec<FoundCall>,
+    /// Why some may be missing; none where everything was searched.
+    pub gap: Option<String>,
 }
 
 /// Something that an endpoint did because a rule of its manager told it to, or somebody else at

@@ -11,6 +11,7 @@ use crate::{
     broker::{
         Broker, BrokerError,
         execution::{
+            look::Look,
             order::{DispatchContext, mark_reverted},
             progress::Progress,
             queue::QueueHead,
@@ -69,6 +70,11 @@ impl Broker {
         connector: &Connector,
     ) -> Result<Progress, BrokerError> {
         let id = request.id;
+        match self.look_before_claim(&request, connector).await {
+            Look::Nothing => {}
+            Look::Found(calls) => return self.end_found(id, &calls).await,
+            Look::Failed(why) => return self.hold(request, why).await,
+        }
         let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
         let now = self.clock().now();
         let ids = Selection::Ids(ids);

@@ -2,6 +2,7 @@
 //! responses that are not ours.
 
 pub(super) mod alerts;
+mod calls;
 pub(super) mod dashboard;
 pub(super) mod evidence;
 pub(super) mod fields;

@@ -20,8 +20,8 @@ use accounts::{
     RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts, TokenFacts,
 };
 use dispatch::{
-    AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, HoldFacts, OutcomesFacts,
-    ResolutionFacts, ResumeFacts, RevertFacts,
+    AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
+    OutcomesFacts, ResolutionFacts, ResumeFacts, RevertFacts,
 };
 use request::{
     ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, EndFacts, RedecisionFacts,
@@ -81,6 +81,7 @@ details! {
     DispatchAnswered(AnswerFacts),
     DispatchResumed(ResumeFacts),
     DispatchRecovered(OutcomesFacts),
+    CallsFound(FoundCallsFacts),
     EvidenceSeen(OutcomesFacts),
     EvidenceMissed(EvidenceMissedFacts),
     ResponseReverted(RevertFacts),

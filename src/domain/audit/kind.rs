@@ -66,6 +66,9 @@ pub enum EventKind {
     /// After a restart, an attempt without an answer was closed.
     #[strum(serialize = "dispatch.recovered")]
     DispatchRecovered,
+    /// Calls were found that this database does not know: a newer copy of it made them.
+    #[strum(serialize = "dispatch.found")]
+    CallsFound,
     /// Evidence of a response was seen on endpoints.
     #[strum(serialize = "evidence.seen")]
     EvidenceSeen,

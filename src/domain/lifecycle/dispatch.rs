@@ -10,8 +10,8 @@ use crate::domain::{
         AuditDetail,
         detail::{
             dispatch::{
-                AnswerFacts, AnsweredCallFacts, CallFacts, ClaimFacts, HoldFacts, OutcomesFacts,
-                ResumeFacts,
+                AnswerFacts, AnsweredCallFacts, CallFacts, ClaimFacts, FoundCallFacts,
+                FoundCallsFacts, HoldFacts, OutcomesFacts, ResumeFacts,
             },
             outcome::EndpointOutcome,
             request::{DecisionFacts, LeftOutFacts},
@@ -19,6 +19,7 @@ use crate::domain::{
     },
     digest::Digest,
     endpoint::EndpointId,
+    evidence::FoundCall,
     id::AttemptId,
     permit::{ExecutionPermit, Order},
     request::{Attempt, Outcome, Request, State, StateName, Target},
@@ -93,6 +94,35 @@ impl Request {
         self.settle("no endpoint can be reached any more", now);
         let facts = AnswerFacts::AllDisconnected(self.all_outcomes());
         Ok(self.moved(Change::State, Actor::System, AuditDetail::DispatchAnswered(facts)))
+    }
+
+    /// Before the claim, endpoints show calls for it that this database does not know: a newer copy
+    /// of it made them. Nothing is sent, and what happened on any of the endpoints is unknown.
+    pub fn calls_found(mut self, calls: &[FoundCall], now: Time) -> Result<Transition, Refusal> {
+        if self.state.name() != StateName::Approved {
+            return Err(Refusal::wrong_state(&self, "be claimed"));
+        }
+        let first = calls.iter().map(|call| call.at).min().unwrap_or(now);
+        let ids: Vec<_> = self.targets.iter().map(|target| target.endpoint.id.clone()).collect();
+        for id in ids {
+            let shown = calls.iter().filter(|call| call.endpoints.contains(&id));
+            let since = shown.map(|call| call.at).min();
+            let why = match since {
+                Some(_) => "its alert shows a call that this database does not know",
+                None => "another endpoint shows a call that this database does not know",
+            };
+            let learnt = OutcomeUpdate { now, since: since.unwrap_or(first), confirm_within: None };
+            self.set_outcome(&id, Outcome::Unknown { why: why.to_owned() }, learnt);
+        }
+        self.settle("", now);
+        let OutcomesFacts { outcomes, state } = self.all_outcomes();
+        let facts = FoundCallsFacts {
+            manager: self.manager.clone(),
+            calls: calls.iter().map(FoundCallFacts::from).collect(),
+            outcomes,
+            state: Some(state),
+        };
+        Ok(self.moved(Change::State, Actor::System, AuditDetail::CallsFound(facts)))
     }
 
     /// An attempt ended. With a next order, its attempt is recorded in the same transition and its

@@ -14,6 +14,7 @@ use crate::{
         },
         endpoint::EndpointId,
         facts::Verb,
+        len_u64,
     },
     text::active_response::end_text,
 };
@@ -120,6 +121,11 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         },
         AuditDetail::DispatchRecovered(facts) => {
             format!("restarted and closed what was in progress{}", list(&facts.outcomes)).into()
+        }
+        AuditDetail::CallsFound(facts) => {
+            let calls = with_count(len_u64(facts.calls.len()), "call");
+            let known = list(&facts.outcomes);
+            format!("found {calls} that this database does not know{known}").into()
         }
         AuditDetail::EvidenceSeen(facts) => {
             format!("found evidence{}", list(&facts.outcomes)).into()

@@ -104,6 +104,9 @@ impl TimelineBuilder {
             AuditDetail::DispatchRecovered(facts) => {
                 self.add_outcomes(at, &facts.outcomes, Source::Restart);
             }
+            AuditDetail::CallsFound(facts) => {
+                self.add_outcomes(at, &facts.outcomes, Source::Broker);
+            }
             AuditDetail::EvidenceSeen(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Broker);
             }

@@ -3,6 +3,7 @@
 mod dispatch;
 mod held;
 mod indexer_behind;
+mod look;
 mod multiple_managers;
 mod observe;
 mod races;

@@ -11,8 +11,9 @@ use countersign::{
         Time,
         action::{Action, Term},
         endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
-        evidence::{Evidence, Observation, RuleResponses, Sighting, Sign, Watched},
+        evidence::{Evidence, FoundCalls, Observation, RuleResponses, Sighting, Sign, Watched},
         facts::{AlertFacts, AlertShown, IndexerState},
+        id::RequestId,
         lifecycle::DispatchReport,
         permit::ExecutionPermit,
         request::Outcome,
@@ -130,6 +131,15 @@ impl Driver for InMemory {
         };
         let sightings = watched.iter().map(sighting).collect();
         ready(Ok(Observation { sightings, gap: None }))
+    }
+
+    fn find_calls(
+        &self,
+        _: Option<RequestId>,
+        _: Option<Time>,
+        _: Time,
+    ) -> BoxFuture<'_, Result<FoundCalls, ConnectorError>> {
+        ready(Ok(FoundCalls::default()))
     }
 
     fn rule_responses(

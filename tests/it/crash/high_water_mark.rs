@@ -87,6 +87,36 @@ async fn newest_copy_serves_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rolled_back_snapshot_finds_what_was_sent() {
+    let story = Story::begin().await;
+    story.configure_indexer();
+    let server = story.program.serve();
+    story.program.done(&["freeze", "--reason", "a test"]);
+    let id = story.ask(&server.url).await;
+    story.approve(&server.url, &id).await;
+    server.kill();
+    story.program.copy_database("copy");
+    let mark = fs::read(story.program.path(MARK)).unwrap();
+    let server = story.program.serve();
+    story.unfreeze(&server.url).await;
+    assert_eq!(story.end(&server.url, &id).await.0, "settled");
+    server.kill();
+    // The machine goes back, and the mark with it.
+    story.program.restore_database("copy");
+    fs::write(story.program.path(MARK), mark).unwrap();
+    let server = story.program.serve();
+    assert_eq!(readiness(&server).await.0, StatusCode::OK);
+    story.unfreeze(&server.url).await;
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!((state.as_str(), outcomes), ("settled", unknown()));
+    let agent = AgentClient::connect(&server.url, &story.token).await;
+    let told = agent.get(&id).await.json.to_string();
+    assert!(told.contains("its alert shows a call that this database does not know"), "{told}");
+    assert_eq!(story.manager.received().len(), 2);
+    story.never_twice();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn database_without_its_mark_sends_nothing() {
     let (story, other) = (Story::begin().await, Story::begin().await);
     other.program.serve().kill();
@@ -155,4 +185,8 @@ async fn server_keeps_its_log_beside_command_line() {
     assert!(story.program.path("countersign.db-wal").exists());
     story.ask(&server.url).await;
     story.never_twice();
+}
+
+fn unknown() -> Vec<String> {
+    vec!["001: unknown".to_owned(), "005: unknown".to_owned()]
 }

@@ -32,6 +32,16 @@ impl Installation {
         self.program.write("countersign.toml", &format!("{configuration}{more}"));
     }
 
+    /// Configures the manager's indexer.
+    pub(crate) fn configure_indexer(&self) {
+        self.program.write("indexer.password", "indexer-pw");
+        self.configure(&format!(
+            "[manager.main.indexer]\nurl = \"{}\"\nuser = \"admin\"\n\
+             password_file = \"indexer.password\"\n",
+            self.server.url()
+        ));
+    }
+
     /// Adds a key to `[server]` of the configuration.
     pub(crate) fn configure_server(&self, key: &str) {
         let configuration = self.program.configuration(&self.server.url());

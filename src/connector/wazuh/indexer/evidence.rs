@@ -193,7 +193,7 @@ impl IndexerClient {
     }
 
     /// All pages of a search, the oldest alert first, and why some of it may be missing.
-    async fn pages(
+    pub(super) async fn pages(
         &self,
         filter: &Value,
         fields: &[&str],

@@ -117,7 +117,7 @@ fn rule_response(alert: &Value, clock: IndexerClock) -> Option<RuleResponse> {
 
 /// What a script acts on, as it reads it: a Windows address comes first. Source:
 /// `get_srcip_from_json` in `src/active-response/active_responses.c`.
-fn target(kind: ActionKind, data: &Value) -> Option<Action> {
+pub(super) fn target(kind: ActionKind, data: &Value) -> Option<Action> {
     let argument = match kind {
         ActionKind::BlockIp | ActionKind::UnblockIp => {
             let fields = ["win.eventdata.ipAddress", "win.eventdata.destinationIp", "srcip"];

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     outcome::EndpointOutcome,
     request::{AllowedBy, DecisionFacts, LeftOutFacts},
-    stored_form::maybe_milliseconds,
+    stored_form::{maybe_milliseconds, milliseconds},
 };
 use crate::domain::{
     Time,
     actor::Role,
     digest::Digest,
     endpoint::EndpointId,
+    evidence::FoundCall,
     id::{AttemptId, RequestId},
     request::{Attempt, Request, StateName},
 };
@@ -123,6 +124,40 @@ pub struct OutcomesFacts {
     pub outcomes: Vec<EndpointOutcome>,
     /// The state after it.
     pub state: StateName,
+}
+
+/// Calls were found that this database does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCallsFacts {
+    /// The manager that they went to.
+    pub manager: String,
+    /// The calls of the request.
+    pub calls: Vec<FoundCallFacts>,
+    /// The outcomes that follow, where the request is known and was still to be sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<EndpointOutcome>,
+    /// Its state after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateName>,
+}
+
+/// A call that this database does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCallFacts {
+    /// Its attempt.
+    pub attempt: AttemptId,
+    /// The endpoints whose alerts show it.
+    pub endpoints: Vec<EndpointId>,
+    /// When the first of them wrote it.
+    #[serde(with = "milliseconds")]
+    pub at: Time,
+}
+
+impl From<&FoundCall> for FoundCallFacts {
+    fn from(call: &FoundCall) -> Self {
+        let endpoints = call.endpoints.iter().cloned().collect();
+        Self { attempt: call.attempt, endpoints, at: call.at }
+    }
 }
 
 /// The wait for evidence is over.

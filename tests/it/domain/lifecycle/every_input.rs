@@ -22,6 +22,7 @@ pub(super) fn every_input() -> Vec<Input> {
         }
         inputs.extend(redecisions(now));
         inputs.extend([Input::Expire { now }, Input::Withdraw { now }, Input::Recover { now }]);
+        inputs.push(Input::Find { on: &["001"], now });
         inputs.extend(LOST.map(|lost| Input::LoseAll { lost, now }));
         inputs.extend(claims(now));
         inputs.extend(answers(now));

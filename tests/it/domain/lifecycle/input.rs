@@ -5,6 +5,7 @@ use countersign::domain::{
     decision::Verdict,
     digest::Digest,
     endpoint::EndpointId,
+    evidence::FoundCall,
     id::AttemptId,
     lifecycle::{Ballot, DispatchReport, Displayed, Next, Refusal, Transition},
     permit::ExecutionPermit,
@@ -85,6 +86,7 @@ pub(super) enum Input {
     Answer { attempt: Which, report: Said, next: Then, now: i64 },
     Resume { next: Then, now: i64 },
     Recover { now: i64 },
+    Find { on: Ids, now: i64 },
 }
 
 /// A request that moved.
@@ -113,6 +115,7 @@ impl Input {
             Self::Answer { .. } => "answered",
             Self::Resume { .. } => "resume",
             Self::Recover { .. } => "recover",
+            Self::Find { .. } => "calls_found",
         }
     }
 
@@ -132,7 +135,8 @@ impl Input {
             | Self::LoseAll { now, .. }
             | Self::Answer { now, .. }
             | Self::Resume { now, .. }
-            | Self::Recover { now } => Some(now),
+            | Self::Recover { now }
+            | Self::Find { now, .. } => Some(now),
             Self::Hold => None,
         }
     }
@@ -156,7 +160,8 @@ impl Input {
             | Self::LoseAll { .. }
             | Self::Answer { next: Then::Later | Then::Stop, .. }
             | Self::Resume { next: Then::Later | Then::Stop, .. }
-            | Self::Recover { .. } => None,
+            | Self::Recover { .. }
+            | Self::Find { .. } => None,
         }
     }
 
@@ -217,6 +222,10 @@ impl Input {
             }
             Self::LoseAll { lost, now } => request.end_disconnected(&gone(lost), minute(now))?,
             Self::Recover { now } => request.recover(None, minute(now))?,
+            Self::Find { on, now } => {
+                let calls = [found_call(&request, on, now)];
+                request.calls_found(&calls, minute(now))?
+            }
             Self::Claim { .. } | Self::Answer { .. } | Self::Resume { .. } => {
                 return self.call(request).map(Some);
             }
@@ -320,6 +329,17 @@ impl Then {
             Self::Later => Next::Wait,
             Self::Stop => Next::Stop { why: "nothing more to do".to_owned() },
         }
+    }
+}
+
+/// A call that these endpoints show, a minute before.
+pub(super) fn found_call(request: &Request, on: Ids, now: i64) -> FoundCall {
+    FoundCall {
+        request: request.id,
+        attempt: attempt_id(998),
+        action: None,
+        endpoints: on.iter().map(|id| endpoint_id(id)).collect(),
+        at: minute(now - 1),
     }
 }
 

@@ -48,6 +48,7 @@ fn audit_event_kind_matches_the_transition() {
             Input::LoseAll { .. } | Input::Answer { .. } => EventKind::DispatchAnswered,
             Input::Resume { .. } => EventKind::DispatchResumed,
             Input::Recover { .. } => EventKind::DispatchRecovered,
+            Input::Find { .. } => EventKind::CallsFound,
         };
         assert_eq!(moved.transition.event().kind(), expected, "{step:?}");
     }
@@ -75,7 +76,8 @@ fn audit_event_names_the_actor() {
             | Input::LoseAll { .. }
             | Input::Answer { .. }
             | Input::Resume { .. }
-            | Input::Recover { .. } => "countersign".to_owned(),
+            | Input::Recover { .. }
+            | Input::Find { .. } => "countersign".to_owned(),
         };
         assert_eq!(moved.transition.event().actor.name(), expected, "{step:?}");
     }
@@ -165,7 +167,9 @@ fn outcome_equals_the_report() {
 
 #[test]
 fn uncalled_endpoint_is_never_sent_or_unknown() {
-    for (step, moved) in walk().moves() {
+    // Calls that are found are those of a newer copy.
+    let own = walk().moves().filter(|(step, _)| !matches!(step.input, Input::Find { .. }));
+    for (step, moved) in own {
         for target in &moved.transition.request().targets {
             if target.attempt.is_none() {
                 let name = target.outcome.as_ref().map_or("not_sent", Outcome::name);
@@ -222,6 +226,26 @@ fn recovery_marks_open_attempt_unknown_and_rest_not_sent() {
 }
 
 #[test]
+fn found_calls_leave_every_endpoint_unknown() {
+    let mut found = 0;
+    for (step, moved) in walk().moves() {
+        let Input::Find { on, now } = step.input else { continue };
+        found += 1;
+        let request = moved.transition.request();
+        assert_eq!(step.before.request.state.name(), StateName::Approved, "{step:?}");
+        assert_eq!(request.state.name(), StateName::Settled, "{step:?}");
+        assert!(moved.permit.is_none() && request.attempts.is_empty(), "{step:?}");
+        for target in &request.targets {
+            let Some(Outcome::Unknown { why }) = &target.outcome else { panic!("{target:?}") };
+            let own = on.contains(&target.endpoint.id.as_str());
+            assert_eq!(why.starts_with("its alert shows"), own, "{target:?}");
+            assert_eq!(target.since, Some(minute(now - 1)), "{target:?}");
+        }
+    }
+    assert!(found > 0);
+}
+
+#[test]
 fn transition_names_attempts_to_store() {
     for (step, moved) in walk().moves() {
         let opened = || moved.transition.request().attempts.last().cloned();
@@ -244,7 +268,8 @@ fn transition_names_attempts_to_store() {
             | Input::Withdraw { .. }
             | Input::Hold
             | Input::LoseAll { .. }
-            | Input::Recover { .. } => continue,
+            | Input::Recover { .. }
+            | Input::Find { .. } => continue,
         };
         assert_eq!(*moved.transition.change(), expected, "{step:?}");
     }

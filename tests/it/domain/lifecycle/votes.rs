@@ -167,7 +167,8 @@ fn only_voting_and_retraction_change_votes() {
             | Input::LoseAll { .. }
             | Input::Answer { .. }
             | Input::Resume { .. }
-            | Input::Recover { .. } => {}
+            | Input::Recover { .. }
+            | Input::Find { .. } => {}
         }
         assert_eq!(moved.transition.request().votes, expected, "{step:?}");
     }
@@ -195,6 +196,7 @@ fn transition_names_vote_to_store_or_remove() {
             | Input::Redecide { .. }
             | Input::Withdraw { .. }
             | Input::Hold
+            | Input::Find { .. }
             | Input::LoseAll { .. } => assert_eq!(*change, Change::State, "{step:?}"),
             Input::Claim { .. }
             | Input::Answer { .. }
@@ -225,7 +227,8 @@ fn every_move_requires_policy_permission() {
             | Input::LoseAll { .. }
             | Input::Answer { .. }
             | Input::Resume { .. }
-            | Input::Recover { .. } => true,
+            | Input::Recover { .. }
+            | Input::Find { .. } => true,
         };
         assert!(allowed, "{step:?}");
     }

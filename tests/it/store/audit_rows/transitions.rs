@@ -7,7 +7,7 @@ use countersign::domain::{
     decision::{Decision, Reason, Tally, Verdict},
     digest::Digest,
     endpoint::{EndpointId, SkipReason},
-    evidence::{Evidence, Sighting, Sign},
+    evidence::{Evidence, FoundCall, Sighting, Sign},
     id::RequestId,
     lifecycle::{DispatchReport, Finding, Next, Reevaluation, Transition},
     request::{Outcome, Request, Requester, Skipped, State},
@@ -45,7 +45,20 @@ pub(super) fn rows() -> Rows {
     resolved(&mut rows);
     end_moved(&mut rows);
     undo_failed(&mut rows);
+    found(&mut rows);
     rows
+}
+
+fn found(rows: &mut Rows) {
+    let request = asked(Verdict::Run);
+    let calls = [FoundCall {
+        request: request.id,
+        attempt: attempt_id(1000),
+        action: None,
+        endpoints: ["001", "002"].map(endpoint_id).into(),
+        at: minute(1),
+    }];
+    rows.moved("sent by a newer copy", request.calls_found(&calls, minute(3)).unwrap());
 }
 
 fn submit(rows: &mut Rows, name: &str, draft: Request) {
