@@ -29,6 +29,7 @@ use crate::{
 pub mod bridge;
 pub mod doctor;
 pub mod notifications;
+pub mod recover;
 mod request_log;
 pub mod settings;
 

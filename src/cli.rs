@@ -21,6 +21,7 @@ mod notify;
 mod out;
 mod password;
 mod policy;
+mod recover;
 mod serve;
 mod set_up;
 mod stdio;
@@ -63,6 +64,8 @@ enum Command {
     Freeze(kill_switch::KillSwitchArgs),
     /// Be one of the two who release the kill switch.
     Unfreeze(kill_switch::KillSwitchArgs),
+    /// Take over a database that lacks what its high-water mark names: two people, no server.
+    Recover(recover::RecoverArgs),
     /// The LLM clients and their tokens.
     #[command(subcommand)]
     Agent(accounts::AgentCommand),
@@ -116,10 +119,10 @@ impl From<AppError> for CliError {
             }
             AppError::Policy(error) => error.into(),
             AppError::OpenFile(_) => Self::Use(error.to_string()),
-            AppError::Store(_)
-            | AppError::Connector(_)
-            | AppError::Broker(_)
-            | AppError::Io { .. } => Self::Failed(error.to_string()),
+            AppError::Broker(error) => error.into(),
+            AppError::Store(_) | AppError::Connector(_) | AppError::Io { .. } => {
+                Self::Failed(error.to_string())
+            }
         }
     }
 }
@@ -201,6 +204,7 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
         Command::Doctor => doctor::run(out, &config).await,
         Command::Freeze(because) => kill_switch::freeze(out, &config, &because).await,
         Command::Unfreeze(because) => kill_switch::unfreeze(out, &config, &because).await,
+        Command::Recover(args) => recover::run(out, &config, args).await,
         Command::Agent(command) => accounts::agent(out, &config, command).await,
         Command::Person(command) => accounts::person(out, &config, command).await,
         Command::Policy(command) => policy::run(out, &config, command),

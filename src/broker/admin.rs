@@ -7,5 +7,6 @@ pub mod operator;
 mod password;
 pub mod people;
 pub mod policies;
+pub mod recover;
 pub mod sessions;
 pub mod setup;

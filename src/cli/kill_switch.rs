@@ -82,6 +82,6 @@ pub(super) async fn unfreeze(
 }
 
 /// The command line loads no policy; these are the roles of the one that ships.
-fn may_release(person: &Person) -> bool {
+pub(super) fn may_release(person: &Person) -> bool {
     matches!(person.role, Role::Lead | Role::Admin) && !person.must_change_password
 }

@@ -1,6 +1,6 @@
 //! Passwords on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -20,6 +20,27 @@ pub(super) struct PasswordFrom {
     password_file: Option<PathBuf>,
 }
 
+/// The password that a person has, from a file or the keyboard.
+pub(super) fn existing(name: &str, file: Option<&PathBuf>) -> Result<String, CliError> {
+    match file {
+        Some(file) => from_file(file),
+        None => ask(&format!("Password of {name}: ")),
+    }
+}
+
+fn from_file(file: &Path) -> Result<String, CliError> {
+    let wrong = |why: String| CliError::Use(format!("--password-file {}: {why}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let password = secret_text(&bytes, SecretForm::Password).map_err(wrong)?;
+    Ok(password.to_string())
+}
+
+fn ask(prompt: &str) -> Result<String, CliError> {
+    rpassword::prompt_password(prompt).map_err(|error| {
+        CliError::Use(format!("cannot ask for a password here ({error}); use --password-file"))
+    })
+}
+
 impl PasswordFrom {
     /// Whether nobody has to be asked.
     pub(super) const fn has_file(&self) -> bool {
@@ -28,19 +49,8 @@ impl PasswordFrom {
 
     pub(super) fn read(&self) -> Result<String, CliError> {
         if let Some(file) = &self.password_file {
-            let wrong =
-                |why: String| CliError::Use(format!("--password-file {}: {why}", file.display()));
-            let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-            let password = secret_text(&bytes, SecretForm::Password).map_err(wrong)?;
-            return Ok(password.to_string());
+            return from_file(file);
         }
-        let ask = |prompt: &str| {
-            rpassword::prompt_password(prompt).map_err(|error| {
-                CliError::Use(format!(
-                    "cannot ask for a password here ({error}); use --password-file"
-                ))
-            })
-        };
         let password =
             ask(&format!("Password ({PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters): "))?;
         // Before it is typed a second time for nothing.

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::domain::{
     Time,
-    audit::{AuditEntry, AuditEvent, high_water_mark::ChainHead},
+    audit::{
+        AuditEntry, AuditEvent,
+        high_water_mark::{ChainHead, HighWaterMark},
+    },
     digest::Digest,
 };
 
@@ -110,6 +113,30 @@ pub(super) async fn head_by(
             .fetch_optional(read.connection())
             .await?;
     row.as_ref().map(chain_head).transpose()
+}
+
+/// The last entry that a newer copy of this database has too, or an older one: it is not younger
+/// than the mark, and older than the first start that knew of the gap. None where all is in the gap.
+pub async fn head_before_gap(
+    read: &mut impl Read,
+    mark: Option<HighWaterMark>,
+) -> Result<Option<ChainHead>, StoreError> {
+    let row = sqlx::query(
+        "SELECT min(seq) AS first FROM audit
+         WHERE kind = 'broker.started'
+           AND CASE WHEN json_valid(detail) THEN json_extract(detail, '$.gap') END IS NOT NULL
+           AND seq > coalesce((SELECT max(seq) FROM audit WHERE kind = 'database.recovered'), 0)",
+    )
+    .fetch_one(read.connection())
+    .await?;
+    let first: Option<i64> = row.try_get("first")?;
+    let known = match first {
+        Some(first) => head_at(read, u64::try_from(first - 1).unwrap_or(0)).await?,
+        None => head(read).await?,
+    };
+    let Some(mark) = mark else { return Ok(known) };
+    let marked = head_by(read, mark.head.at).await?;
+    Ok(known.zip(marked).map(|(one, other)| if one.seq < other.seq { one } else { other }))
 }
 
 /// What is damaged equals nothing: [`verify`] says what it is.

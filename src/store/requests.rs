@@ -33,8 +33,8 @@ pub use history::{
     same_open_ask, unknown_outcomes,
 };
 pub use list::{
-    Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching, list, open,
-    overdue, queue, reviews_due, undos, watched,
+    Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching,
+    is_attempt_known, list, open, overdue, queue, reviews_due, undos, watched,
 };
 pub use load::load;
 pub use pending::{Pending, pending};

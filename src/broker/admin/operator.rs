@@ -12,10 +12,12 @@ use super::{
     agents::NewAgent,
     kill_switch::Unfreeze,
     people::{NewPerson, PersonChange},
+    recover::{Recovery, RecoveryOrder},
 };
 use crate::{
     broker::{Authority, BrokerError, unchecked::Unchecked},
     clock::Clock,
+    connector::Connector,
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Person},
@@ -145,6 +147,17 @@ impl Operator {
         may: impl Fn(&Person) -> bool + Send + Sync,
     ) -> Result<Unfreeze, BrokerError> {
         self.0.unfreeze(Authority::Trusted(actor), extent, reason, may).await
+    }
+
+    /// Takes a database over that may lack what was sent: see [`Recovery`]. None where it lacks
+    /// nothing. `may` tells whether a person may do so.
+    pub async fn recover(
+        &self,
+        order: &RecoveryOrder<'_>,
+        managers: &[Connector],
+        may: impl Fn(&Person) -> bool + Send + Sync,
+    ) -> Result<Option<Recovery>, BrokerError> {
+        self.0.recover(order, managers, may).await
     }
 
     /// What the kill switch stops now, oldest first.

@@ -6,7 +6,7 @@ use super::password::{UNMATCHABLE, check_strength, hash_password, verify_passwor
 use crate::{
     broker::{
         Broker, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn,
-        signed_in::active_session,
+        signed_in::active_session, unchecked::Unchecked,
     },
     domain::{
         actor::{Actor, Person, THROTTLE_WINDOW_MINUTES},
@@ -27,7 +27,7 @@ const TOUCH_SECONDS: i64 = 60;
 impl Broker {
     /// Begins a session: its token, in the only moment in which it is known.
     pub async fn sign_in(&self, name: &str, password: &str) -> Result<String, BrokerError> {
-        let hash = &self.check_password(name, name, password).await?;
+        let (_, hash) = &self.unchecked().check_password(name, name, password).await?;
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
@@ -64,7 +64,7 @@ impl Broker {
         // Under the session's own key: strangers who guess at the name must not keep its owner from
         // deciding.
         let key = &who.session().to_string();
-        self.check_password(who.name(), key, password).await?;
+        self.unchecked().check_password(who.name(), key, password).await?;
         let now = self.clock().now();
         let detail = &AuditDetail::SignedIn(SignInFacts { password_given_again: true });
         let active = self.store().write(|tx| {
@@ -134,7 +134,7 @@ impl Broker {
         new: &str,
     ) -> Result<(), BrokerError> {
         let key = &who.session().to_string();
-        self.check_password(who.name(), key, old).await?;
+        self.unchecked().check_password(who.name(), key, old).await?;
         check_strength(new)?;
         if old == new {
             return Err(BrokerError::WeakPassword);
@@ -155,15 +155,18 @@ impl Broker {
             })
             .await
     }
+}
 
-    /// The hash that the password gave, if it is right. A try counts as failed under its key before it is
+impl Unchecked {
+    /// The person and the hash that the password gave, if it is right. A try counts as failed under
+    /// its key before it is
     /// looked at, so that tries at the same moment are throttled too; success forgets it.
-    async fn check_password(
+    pub(super) async fn check_password(
         &self,
         name: &str,
         key: &str,
         password: &str,
-    ) -> Result<String, BrokerError> {
+    ) -> Result<(Person, String), BrokerError> {
         let now = self.clock().now();
         let key = &key.chars().take(64).collect::<String>();
         let tried = self.store().write_quietly(|tx| {
@@ -176,15 +179,22 @@ impl Broker {
                 enabled(tx, name).await
             })
         });
+        let known = tried.await?;
         // The same work for a name that nobody has: the time taken must not tell.
-        let hash = tried.await?.map_or_else(|| UNMATCHABLE.to_owned(), |(_, hash)| hash);
-        if verify_password(hash.clone(), password).await {
-            return Ok(hash);
+        let hash = known.as_ref().map_or(UNMATCHABLE, |(_, hash)| hash).to_owned();
+        if verify_password(hash, password).await
+            && let Some(known) = known
+        {
+            return Ok(known);
         }
         let claimed = name.chars().take(64).collect();
         let actor = Actor::Unknown { claimed };
         let detail = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: false });
-        self.record(&AuditEvent::new(actor, None, detail)).await?;
+        let event = &AuditEvent::new(actor, None, detail);
+        let recorded = self
+            .store()
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }));
+        recorded.await?;
         Err(BrokerError::SignInRefused)
     }
 }

@@ -28,7 +28,9 @@ use request::{
     RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts, SubmissionFacts,
     WithdrawalFacts,
 };
-use system::{AuditReadFacts, PolicySetFacts, ReevaluationFacts, StartFacts, SwitchFacts};
+use system::{
+    AuditReadFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts, StartFacts, SwitchFacts,
+};
 
 /// Each kind of event with the type of its facts.
 macro_rules! details {
@@ -110,6 +112,7 @@ details! {
     PolicyReevaluated(ReevaluationFacts),
     PolicyRefused(RefusalFacts),
     Started(StartFacts),
+    Recovered(RecoveryFacts),
     AuditRead(AuditReadFacts),
 }
 

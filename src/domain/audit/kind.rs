@@ -153,6 +153,9 @@ pub enum EventKind {
     /// The broker started: version and configuration.
     #[strum(serialize = "broker.started")]
     Started,
+    /// Two people took a database over that may lack what was sent.
+    #[strum(serialize = "database.recovered")]
+    Recovered,
     /// Somebody read the audit.
     #[strum(serialize = "audit.read")]
     AuditRead,

@@ -7,12 +7,12 @@ use crate::{
     domain::{
         Time,
         action::{Action, ActionKind, Term},
-        id::{AgentId, RequestId},
+        id::{AgentId, AttemptId, RequestId},
         request::{Counts, Outcome, StateName},
     },
     store::{
         Read, StoreError,
-        row::{At, count, text},
+        row::{At, count, integer, text},
     },
 };
 
@@ -223,6 +223,22 @@ pub async fn watched(
     .fetch_all(read.connection())
     .await?;
     ids(&rows)
+}
+
+/// Whether an attempt is known: it is stored, or its call was found before.
+pub async fn is_attempt_known(
+    read: &mut impl Read,
+    attempt: AttemptId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT EXISTS(SELECT 1 FROM attempt WHERE id = $1)
+             OR EXISTS(SELECT 1 FROM audit
+                       WHERE kind = 'dispatch.found' AND instr(detail, $1) > 0) AS known",
+    )
+    .bind(attempt.to_string())
+    .fetch_one(read.connection())
+    .await?;
+    Ok(integer(&row, "known")? == 1)
 }
 
 /// The requests that take this one back, oldest first.

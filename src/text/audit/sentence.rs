@@ -197,7 +197,20 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::PolicyRefused(facts) => {
             Sentence::new("tried to activate a policy set, which was refused", facts.why)
         }
-        AuditDetail::Started(_) => "started".into(),
+        AuditDetail::Started(facts) => match facts.gap {
+            None => "started".into(),
+            Some(gap) => Sentence::new("started and sends nothing", gap),
+        },
+        AuditDetail::Recovered(facts) => {
+            let found = with_count(facts.found, "call");
+            let withdrawn = with_count(facts.withdrawn, "open request");
+            let summary = format!(
+                "recovered the database together with {}: found {found} that it did not know and \
+                 withdrew {withdrawn}",
+                facts.with
+            );
+            Sentence::new(summary, facts.reason)
+        }
         AuditDetail::AuditRead(facts) => {
             format!("read the audit, {}", with_count(facts.rows, "row")).into()
         }

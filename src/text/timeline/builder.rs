@@ -156,6 +156,7 @@ impl TimelineBuilder {
             | AuditDetail::PolicyReevaluated(_)
             | AuditDetail::PolicyRefused(_)
             | AuditDetail::Started(_)
+            | AuditDetail::Recovered(_)
             | AuditDetail::AuditRead(_) => {}
         }
     }

@@ -176,6 +176,17 @@ impl Program {
         self.serve_with(&[("COUNTERSIGN_FAILPOINT", failpoint)])
     }
 
+    #[cfg(feature = "failpoints")]
+    /// Runs a command until it stands still at a failpoint, and kills it there.
+    pub(crate) async fn run_until(&self, failpoint: &str, arguments: &[&str]) {
+        let mut command = self.command();
+        command.args(arguments).env("COUNTERSIGN_FAILPOINT", failpoint);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut running = Serving { child, url: String::new(), said: Value::Null };
+        running.halted().await;
+        running.kill();
+    }
+
     fn start(mut command: Command) -> Serving {
         let mut child = command
             .args(["--json", "serve"])

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{digest::Digest, kill_switch::Extent};
+use crate::domain::{audit::high_water_mark::ChainHead, digest::Digest, kill_switch::Extent};
 
 /// The kill switch was thrown, or one of its two keys turned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,42 @@ pub struct StartFacts {
     /// Why it sends nothing: what the database may lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<String>,
+}
+
+/// Two people took a database over that may lack what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryFacts {
+    /// Why.
+    pub reason: String,
+    /// The name of the second person.
+    pub with: String,
+    /// What the database may lack.
+    pub gap: String,
+    /// The entry that the high-water mark named; none where it named none.
+    pub mark: Option<ChainHead>,
+    /// The last entry before the gap; none where all is in it.
+    pub since: Option<ChainHead>,
+    /// How many open requests were withdrawn.
+    pub withdrawn: u64,
+    /// How many calls were found that the database did not know: each has an event of its own.
+    pub found: u64,
+    /// The managers where nobody looked for calls, or not everywhere.
+    pub not_looked: Vec<LookFacts>,
+}
+
+/// Where nobody looked for calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookFacts {
+    /// The manager.
+    pub manager: String,
+    /// Why.
+    pub why: String,
+}
+
+impl From<&(String, String)> for LookFacts {
+    fn from((manager, why): &(String, String)) -> Self {
+        Self { manager: manager.clone(), why: why.clone() }
+    }
 }
 
 /// Somebody read the audit.

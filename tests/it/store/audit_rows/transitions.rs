@@ -4,6 +4,14 @@ use chrono::TimeDelta;
 use countersign::domain::{
     action::Term,
     actor::Actor,
+    audit::{
+        AuditDetail, AuditEvent,
+        detail::{
+            dispatch::{FoundCallFacts, FoundCallsFacts},
+            system::{LookFacts, RecoveryFacts},
+        },
+        high_water_mark::{ChainHead, Gap},
+    },
     decision::{Decision, Reason, Tally, Verdict},
     digest::Digest,
     endpoint::{EndpointId, SkipReason},
@@ -58,7 +66,35 @@ fn found(rows: &mut Rows) {
         endpoints: ["001", "002"].map(endpoint_id).into(),
         at: minute(1),
     }];
+    let (manager, facts) = ("main".to_owned(), calls.iter().map(FoundCallFacts::from).collect());
+    let unknown = FoundCallsFacts { manager, calls: facts, outcomes: Vec::new(), state: None };
+    let event = AuditEvent::new(Actor::System, None, AuditDetail::CallsFound(unknown));
     rows.moved("sent by a newer copy", request.calls_found(&calls, minute(3)).unwrap());
+    rows.add("sent by a newer copy, which had asked for it", &event, minute(200));
+    let head = |seq, at| ChainHead { seq, hash: Digest::of(b"head"), at };
+    let nothing = RecoveryFacts {
+        reason: SPECIAL.to_owned(),
+        with: "carol".to_owned(),
+        gap: Gap::NoMark.to_string(),
+        mark: None,
+        since: None,
+        withdrawn: 0,
+        found: 0,
+        not_looked: Vec::new(),
+    };
+    let everything = RecoveryFacts {
+        mark: Some(head(9, minute(9) + TimeDelta::microseconds(123_456))),
+        since: Some(head(7, minute(7))),
+        withdrawn: 2,
+        found: 1,
+        not_looked: vec![LookFacts { manager: "main".to_owned(), why: "no indexer".to_owned() }],
+        ..nothing.clone()
+    };
+    for (name, facts) in [("recovered", nothing), ("recovered, with all", everything)] {
+        let actor = Actor::from(&Who::Lead.person());
+        let event = AuditEvent::new(actor, None, AuditDetail::Recovered(facts));
+        rows.add(name, &event, minute(201));
+    }
 }
 
 fn submit(rows: &mut Rows, name: &str, draft: Request) {
