@@ -8,6 +8,7 @@
 pub mod action;
 pub mod active_response;
 pub mod actor;
+pub mod address;
 pub mod audit;
 pub mod decision;
 pub mod digest;

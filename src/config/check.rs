@@ -1,5 +1,6 @@
 //! What can be checked without going out: each error names the key, the value, what is right.
 
+use ipnet::IpNet;
 use toml::Table;
 use url::Url;
 
@@ -32,6 +33,16 @@ impl Config {
         range("requests.use_approval_within_minutes", use_within, 1, 1440)?;
         for (group, criticality) in &self.criticality {
             range(&format!("criticality.{group}"), (*criticality).into(), 1, 5)?;
+        }
+        for net in &self.protected.networks {
+            // No address is ever looked at in this form: nothing would be protected.
+            if let IpNet::V6(v6) = net
+                && v6.prefix_len() >= 96
+                && let Some(v4) = v6.addr().to_ipv4_mapped()
+            {
+                let allowed = format!("an IPv4 network as IPv4: {v4}/{}", v6.prefix_len() - 96);
+                return Err(ConfigError::value("protected.networks", net, allowed));
+            }
         }
         let agents = &self.agents;
         range("agents.open_requests_max", agents.open_requests_max.into(), 1, 1000)?;

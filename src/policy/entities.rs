@@ -1,6 +1,9 @@
 //! What Cedar is told: entities and contexts, built to fit the schema and checked against it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Request,
@@ -11,9 +14,13 @@ use super::{EvalError, schema::SchemaVersion};
 use crate::domain::{
     action::Action,
     actor::{Agent, Person, Role},
+    address::{RangeUse, forms, special_range},
     decision::Tally,
     endpoint::EndpointId,
-    facts::{EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
+    facts::{
+        EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
+        TargetFacts, Verb,
+    },
     id::PersonId,
 };
 
@@ -167,10 +174,20 @@ impl PolicyEntities {
     }
 }
 
-/// The context of `ask`: the agent's claim, the broker's facts, and what is acted on.
-pub(super) fn context(
+/// The contexts of `ask`: the agent's claim, the broker's facts, and what is acted on. One for each
+/// form of an address, so that a policy about addresses holds whatever the address is hidden in.
+pub(super) fn contexts(
     version: SchemaVersion,
     question: &PolicyQuestion,
+) -> Result<Vec<Context>, EvalError> {
+    let inputs = inputs(question)?;
+    inputs.into_iter().map(|input| context(version, question, input)).collect()
+}
+
+fn context(
+    version: SchemaVersion,
+    question: &PolicyQuestion,
+    input: Value,
 ) -> Result<Context, EvalError> {
     let stated = question.claim.confidence.or(version.unstated_confidence());
     let claim = [
@@ -178,7 +195,7 @@ pub(super) fn context(
         ("alert_id", text(question.claim.alert_id.as_deref().unwrap_or_default())),
     ];
     let claim = record(claim.into_iter().chain(stated.map(|sure| ("confidence", long(sure)))))?;
-    let context = [("claim", claim), ("facts", facts(question)?), ("input", input(question)?)];
+    let context = [("claim", claim), ("facts", facts(question)?), ("input", input)];
     Ok(Context::from_pairs(context.map(|(name, value)| (name.to_owned(), value)))?)
 }
 
@@ -221,20 +238,29 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
     ])
 }
 
-fn input(question: &PolicyQuestion) -> Result<Value, EvalError> {
+fn inputs(question: &PolicyQuestion) -> Result<Vec<Value>, EvalError> {
     let target = question.target;
     match &question.action {
-        Action::BlockIp(address) | Action::UnblockIp(address) => record([
-            ("address", Value::new_ip(address.to_string())),
-            ("own_network", Value::new_bool(target.own_network)),
-            ("protected", Value::new_bool(target.protected)),
-        ]),
-        Action::DisableAccount(account) | Action::EnableAccount(account) => record([
+        Action::BlockIp(address) | Action::UnblockIp(address) => {
+            forms(*address).into_iter().map(|form| address_input(form, target)).collect()
+        }
+        Action::DisableAccount(account) | Action::EnableAccount(account) => Ok(vec![record([
             ("account", text(account.as_str())),
             ("protected", Value::new_bool(target.protected)),
             ("privileged", Value::new_bool(target.privileged)),
-        ]),
+        ])?]),
     }
+}
+
+fn address_input(form: IpAddr, target: TargetFacts) -> Result<Value, EvalError> {
+    let range_use = special_range(form).map(|range| range.range_use);
+    record([
+        ("address", Value::new_ip(form.to_string())),
+        ("private", Value::new_bool(range_use == Some(RangeUse::Private))),
+        ("special", Value::new_bool(range_use == Some(RangeUse::Special))),
+        ("own_network", Value::new_bool(target.own_network)),
+        ("protected", Value::new_bool(target.protected)),
+    ])
 }
 
 /// The role that a role counts as, too.

@@ -94,7 +94,8 @@ pub(super) struct Evaluation<'a> {
     set: &'a Set,
     question: &'a PolicyQuestion,
     agent: Entity,
-    context: Context,
+    /// One for each form of what is acted on; each must be allowed.
+    contexts: Vec<Context>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -104,7 +105,7 @@ impl<'a> Evaluation<'a> {
             set,
             question,
             agent,
-            context: entities::context(set.entities.version(), question)?,
+            contexts: entities::contexts(set.entities.version(), question)?,
         })
     }
 
@@ -219,18 +220,30 @@ impl<'a> EvaluationSite<'a> {
     }
 
     fn ask(&self) -> Result<CedarAnswer, EvalError> {
-        self.query("ask", self.evaluation.context.clone())
+        self.query("ask", |context| Ok(context.clone()))
     }
 
     fn run(&self, tally: Tally) -> Result<CedarAnswer, EvalError> {
-        self.query("run", entities::with_votes(&self.evaluation.context, tally)?)
+        self.query("run", |context| entities::with_votes(context, tally))
     }
 
-    fn query(&self, stage: &str, context: Context) -> Result<CedarAnswer, EvalError> {
-        let Evaluation { set, question, agent, .. } = self.evaluation;
+    /// Cedar's answer over all contexts: a refusal of one is the answer, with its reasons.
+    fn query(
+        &self,
+        stage: &str,
+        complete: impl Fn(&Context) -> Result<Context, EvalError>,
+    ) -> Result<CedarAnswer, EvalError> {
+        let Evaluation { set, question, agent, contexts } = self.evaluation;
         let action = format!("{stage}:{}", question.action.kind());
-        let request =
-            set.entities.cedar_request(agent.uid(), &action, self.uid.clone(), context)?;
-        set.ask(&request, &self.entities)
+        let mut answers = Vec::new();
+        for context in contexts {
+            let (uid, context) = (self.uid.clone(), complete(context)?);
+            let request = set.entities.cedar_request(agent.uid(), &action, uid, context)?;
+            answers.push(set.ask(&request, &self.entities)?);
+        }
+        let allowed = answers.iter().all(|answer| answer.allowed);
+        let deciding = answers.into_iter().filter(|answer| answer.allowed == allowed);
+        let reasons = sorted(deciding.flat_map(|answer| answer.reasons));
+        Ok(CedarAnswer { allowed, reasons })
     }
 }

@@ -17,6 +17,7 @@ use countersign::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod addresses;
 mod confidence;
 mod decision_matrix;
 mod invalid_sets;

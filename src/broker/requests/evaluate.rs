@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use chrono::{Datelike as _, TimeDelta, Timelike as _};
+use ipnet::IpNet;
 
 use crate::{
     broker::{Broker, BusinessHours, Settings},
@@ -12,6 +13,7 @@ use crate::{
         action::Action,
         active_response::AlreadyActive,
         actor::{Agent, Person, Role},
+        address::forms,
         decision::{Decision, Verdict},
         facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
         len_u64,
@@ -109,11 +111,15 @@ impl Broker {
     fn target_facts(&self, action: &Action) -> TargetFacts {
         let settings = self.settings();
         match action {
-            Action::BlockIp(address) | Action::UnblockIp(address) => TargetFacts {
-                own_network: settings.own_networks.iter().any(|net| net.contains(address)),
-                protected: self.protected_address(*address),
-                privileged: false,
-            },
+            Action::BlockIp(address) | Action::UnblockIp(address) => {
+                let forms = forms(*address);
+                let own = |net: &IpNet| forms.iter().any(|form| net.contains(form));
+                TargetFacts {
+                    own_network: settings.own_networks.iter().any(own),
+                    protected: self.protected_address(&forms),
+                    privileged: false,
+                }
+            }
             Action::DisableAccount(account) | Action::EnableAccount(account) => TargetFacts {
                 own_network: false,
                 protected: matches_any(&settings.protected_accounts, account.as_str()),
@@ -122,9 +128,11 @@ impl Broker {
         }
     }
 
-    fn protected_address(&self, address: IpAddr) -> bool {
-        self.settings().protected_addresses.contains(&address)
-            || self.managers().iter().any(|manager| manager.own_addresses().contains(&address))
+    /// Whether what is protected has one of these forms, in whatever form it is known itself.
+    fn protected_address(&self, target: &[IpAddr]) -> bool {
+        let known = self.managers().iter().flat_map(|manager| manager.own_addresses());
+        let known = self.settings().protected_addresses.iter().copied().chain(known);
+        known.flat_map(forms).any(|form| target.contains(&form))
     }
 }
 

@@ -78,6 +78,11 @@ fn invalid_configuration_names_key_value_and_fix() {
             "[alert_fields.addresses]\n\"data..ip\" = \"address\"\n[criticality]",
             vec!["alert_fields.addresses", "data..ip", "data.srcip"],
         ),
+        (
+            "[criticality]",
+            "[protected]\nnetworks = [\"::ffff:198.51.100.0/120\"]\n[criticality]",
+            vec!["protected.networks", "::ffff:198.51.100.0/120", " 198.51.100.0/24"],
+        ),
         ("[criticality]", "[alert_fields.hosts]\n[criticality]", vec!["hosts", "addresses"]),
         ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),

@@ -151,12 +151,43 @@ async fn protected_addresses_are_denied_with_policy() {
         "::",
         "192.0.2.7",
         "198.51.100.1",
+        // 6to4, Teredo and ISATAP of the two above.
+        "2002:c000:207::1",
+        "2001:0:cb00:7109:8000:0:3fff:fdf8",
+        "2606:4700::5efe:c000:207",
+        "2606:4700::200:5efe:c633:6401",
     ] {
         let asked = agent.block(address, json!({ "agent_ids": ["001"] })).await;
         assert_eq!((asked.state(), asked.error), ("denied", true), "{address}");
         let policies = asked.json["decision"]["policies"].as_array().unwrap();
         assert!(!policies.is_empty(), "{address}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hidden_form_of_own_address_is_own() {
+    let hidden = ["::ffff:198.51.100.1", "64:ff9b::198.51.100.2", "2606:4700::5efe:198.51.100.3"];
+    let world = World::builder()
+        .with_settings(|settings| {
+            settings.protected_addresses = hidden.map(|form| form.parse().unwrap()).into();
+        })
+        .start()
+        .await;
+    let agent = world.agent().await;
+    for (address, policy) in [
+        ("198.51.100.1", "never.protected-address"),
+        ("198.51.100.2", "never.protected-address"),
+        ("198.51.100.3", "never.protected-address"),
+        ("2606:4701::5efe:c633:6402", "never.protected-address"),
+        ("2606:4701::5efe:c000:207", "never.own-network"),
+    ] {
+        let asked = agent.block(address, json!({ "agent_ids": ["001"] })).await;
+        let policies = asked.json["decision"]["policies"].as_array().unwrap();
+        let ids: Vec<_> = policies.iter().map(|decided| &decided["id"]).collect();
+        assert_eq!(ids, [policy], "{address}");
+    }
+    let asked = agent.block("2606:4701::5efe:c633:6404", json!({ "agent_ids": ["001"] })).await;
+    assert_eq!(asked.state(), "pending");
 }
 
 #[tokio::test(flavor = "multi_thread")]
