@@ -18,7 +18,9 @@ use crate::{
     broker::{self, Broker, BrokerError, Integrations, admin::policies::load_and_test},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{Channel, Connector, ConnectorError, byte_order_mark, is_private},
+    connector::{
+        Channel, Connector, ConnectorError, Network, SystemNetwork, byte_order_mark, is_private,
+    },
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
@@ -82,6 +84,8 @@ pub struct AppParts {
     pub managers: Vec<Connector>,
     /// The ways to tell people.
     pub channels: Vec<Channel>,
+    /// Where names are looked up.
+    pub network: Arc<dyn Network>,
     /// The folder of the policies.
     pub policies: PathBuf,
     /// The set in it, tested.
@@ -129,6 +133,7 @@ impl AppParts {
             clock,
             managers,
             channels,
+            network: Arc::new(SystemNetwork),
             policies: config.server.policies.clone(),
             engine: load_and_test(&config.server.policies)?,
             settings: settings::broker(config),
@@ -152,7 +157,11 @@ impl AppParts {
         if let Some(why) = &started.gap {
             tracing::error!(why, "nothing is sent until the database is recovered");
         }
-        let outside = Integrations { managers: self.managers, channels: self.channels };
+        let outside = Integrations {
+            managers: self.managers,
+            channels: self.channels,
+            network: self.network,
+        };
         let broker =
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
         broker.started(started).await?;
@@ -163,6 +172,9 @@ impl AppParts {
         for note in notes {
             tracing::warn!(note, "the active policies lack something");
         }
+        broker.recall_addresses().await?;
+        // The worker looks them up again, and says which are not found.
+        let _missing = broker.look_up_own_addresses().await?;
         let what = "cannot use the listening socket".to_owned();
         let address = self
             .listener

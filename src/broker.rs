@@ -1,13 +1,17 @@
 //! The verbs: all that agents, people and time can do, reads included. Every one is authorized.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+};
 
 use crate::{
     clock::Clock,
-    connector::{Channel, Connector},
+    connector::{Channel, Connector, Network},
     domain::{
         Time,
         actor::Actor,
+        address::{forms, known::KnownAddresses},
         audit::AuditEvent,
         facts::{Principal, Resource, Verb},
     },
@@ -48,6 +52,8 @@ pub struct Integrations {
     pub managers: Vec<Connector>,
     /// The ways to tell people, each with a name of its own.
     pub channels: Vec<Channel>,
+    /// Where names are looked up.
+    pub network: Arc<dyn Network>,
 }
 
 #[derive(Debug)]
@@ -56,6 +62,7 @@ struct BrokerParts {
     integrations: Integrations,
     engine: RwLock<Engine>,
     settings: Settings,
+    known_addresses: RwLock<KnownAddresses>,
     in_flight: InFlight,
     setup: SetupCode,
     began_at: Time,
@@ -76,6 +83,7 @@ impl Broker {
             integrations: outside,
             engine: RwLock::new(engine),
             settings,
+            known_addresses: RwLock::default(),
             in_flight: InFlight::default(),
             setup: SetupCode::default(),
             began_at,
@@ -128,6 +136,35 @@ impl Broker {
     /// The ways to tell people.
     pub fn channels(&self) -> &[Channel] {
         &self.0.integrations.channels
+    }
+
+    fn network(&self) -> &Arc<dyn Network> {
+        &self.0.integrations.network
+    }
+
+    /// The hosts that no response may touch, each a name or an address.
+    fn own_hosts(&self) -> Vec<String> {
+        let public = self.settings().public_url.bare_host();
+        let managers = self.managers().iter().flat_map(|manager| manager.hosts());
+        self.settings().protected_hosts.iter().cloned().chain([public]).chain(managers).collect()
+    }
+
+    fn known_addresses_mut(&self) -> RwLockWriteGuard<'_, KnownAddresses> {
+        self.0.known_addresses.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a host of ours, a gateway or a resolver has one of these addresses, or had it.
+    fn is_own_address(&self, target: &[IpAddr]) -> bool {
+        let literal = |host: String| host.parse().ok();
+        let mut own = self.own_hosts().into_iter().filter_map(literal).flat_map(forms);
+        own.any(|form| target.contains(&form))
+            || self.0.known_addresses.read().unwrap_or_else(PoisonError::into_inner).is_ours(target)
+    }
+
+    /// Whether an endpoint of any manager has one of these addresses, or had it lately.
+    fn is_endpoint_address(&self, target: &[IpAddr], now: Time) -> bool {
+        let known = self.0.known_addresses.read().unwrap_or_else(PoisonError::into_inner);
+        known.is_endpoints(target, now)
     }
 
     /// Whether ids of endpoints alone may mean more than one machine.

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Display,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -16,10 +16,12 @@ use toml::{Table, Value};
 
 use crate::domain::public_url::PublicUrl;
 
+mod accounts;
 mod check;
 mod indexer;
 mod notify;
 
+pub use accounts::{SystemAccountsConfig, TEMPLATE};
 pub use indexer::{AlertFieldsConfig, IndexerConfig};
 pub use notify::{MailConfig, NotifyConfig, WebhookConfig};
 
@@ -231,12 +233,14 @@ impl Default for AgentsConfig {
 pub struct ProtectedConfig {
     /// Own networks beyond the private ranges, which policy protects anyway.
     pub networks: Vec<IpNet>,
-    /// Single addresses: gateways, resolvers, partners.
-    pub addresses: Vec<IpAddr>,
+    /// Single hosts, by address or name: partners, proxies, gateways.
+    pub addresses: Vec<String>,
     /// Accounts that no response may disable.
     pub accounts: Vec<String>,
     /// Accounts with special rights.
     pub privileged_accounts: Vec<String>,
+    /// Accounts of systems and services, which no response may disable either.
+    pub system_accounts: SystemAccountsConfig,
 }
 
 /// When the office is staffed.

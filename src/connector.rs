@@ -14,6 +14,7 @@
 
 mod driver;
 mod http;
+mod network;
 mod notify;
 mod relay;
 mod wazuh;
@@ -26,6 +27,7 @@ pub use driver::{
 };
 pub use http::error::ConnectorError;
 pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, is_private, secret_text};
+pub use network::{Network, SystemNetwork};
 pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,
     is_signing_secret,

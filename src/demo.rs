@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,7 +25,9 @@ use crate::{
         },
     },
     clock::Clock,
-    connector::{AlertFields, Connector, IndexerSettings, Secret, Tls, WazuhSettings},
+    connector::{
+        AlertFields, Connector, IndexerSettings, Secret, SystemNetwork, Tls, WazuhSettings,
+    },
     domain::{
         action::ActionKind,
         actor::{Actor, Agent, Role},
@@ -108,6 +111,7 @@ impl Demo {
             clock,
             managers: vec![Connector::wazuh(manager_settings)?],
             channels: Vec::new(),
+            network: Arc::new(SystemNetwork),
             policies,
             engine,
             settings: settings(address),
@@ -267,7 +271,7 @@ fn settings(address: SocketAddr) -> broker::Settings {
         remind_before: Duration::from_mins(30),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: Vec::new(),
-        protected_addresses: Vec::new(),
+        protected_hosts: Vec::new(),
         protected_accounts: vec!["svc-*".to_owned()],
         privileged_accounts: vec!["dbadmin".to_owned()],
         business_hours: BusinessHours {

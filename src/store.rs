@@ -39,6 +39,7 @@ use crate::{
 pub mod accounts;
 pub mod audit;
 mod high_water_mark;
+pub mod known_addresses;
 mod lock;
 pub mod notices;
 pub mod requests;
@@ -359,6 +360,11 @@ fn migrator() -> Migrator {
             20_261_128_203_000,
             "rule response began",
             include_str!("../migrations/20261128203000_rule_response_began.sql"),
+        ),
+        (
+            20_261_129_090_000,
+            "known addresses",
+            include_str!("../migrations/20261129090000_known_addresses.sql"),
         ),
     ];
     let migrations = FILES.iter().map(|(version, name, sql)| {

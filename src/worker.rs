@@ -20,6 +20,10 @@ const BACK_OFF: Duration = Duration::from_secs(5);
 const MARK_INTERVAL: Duration = Duration::from_millis(500);
 /// How often evidence is looked for; a real indexer shows new alerts every five seconds.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the names of what is protected are looked up.
+const LOOK_UP_INTERVAL: Duration = Duration::from_mins(1);
+/// How often the managers are asked for the addresses of their endpoints.
+const ENDPOINTS_INTERVAL: Duration = Duration::from_mins(10);
 /// The pause after that failed. A password that is refused again and again locks its user out.
 const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 
@@ -32,7 +36,9 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
         let span = info_span!("send", manager = name);
         tasks.spawn(send(broker.clone(), name.clone(), stop.clone()).instrument(span));
         let span = info_span!("observe", manager = name);
-        tasks.spawn(observe(broker.clone(), name, every, stop.clone()).instrument(span));
+        tasks.spawn(observe(broker.clone(), name.clone(), every, stop.clone()).instrument(span));
+        let span = info_span!("endpoints", manager = name);
+        tasks.spawn(read_endpoints(broker.clone(), name, stop.clone()).instrument(span));
     }
     for channel in broker.channels() {
         let name = channel.name().to_owned();
@@ -45,6 +51,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
         "the worker runs"
     );
     tasks.spawn(keep_mark(broker.clone(), stop.clone()));
+    tasks.spawn(look_up(broker.clone(), stop.clone()));
     tasks.spawn(expire(broker, stop));
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -134,6 +141,37 @@ async fn observe(broker: Broker, manager: String, every: Duration, stop: Cancell
         } else {
             complaint.clear("evidence is looked for again");
             every
+        };
+        wait(&broker, pause, &stop).await;
+    }
+}
+
+/// Looks up again and again what belongs to us.
+async fn look_up(broker: Broker, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
+    while !stop.is_cancelled() {
+        match broker.look_up_own_addresses().await {
+            Ok(missing) if missing.is_empty() => complaint.clear("all names are found again"),
+            Ok(missing) => complaint.warn("names are not found", &missing.join(", ")),
+            Err(error) => complaint.warn("addresses cannot be stored", &error.to_string()),
+        }
+        wait(&broker, LOOK_UP_INTERVAL, &stop).await;
+    }
+}
+
+/// Reads again and again which addresses the endpoints of a manager have.
+async fn read_endpoints(broker: Broker, manager: String, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
+    while !stop.is_cancelled() {
+        let pause = match broker.read_endpoint_addresses(&manager).await {
+            Ok(()) => {
+                complaint.clear("addresses of endpoints are read again");
+                ENDPOINTS_INTERVAL
+            }
+            Err(error) => {
+                complaint.warn("addresses of endpoints cannot be read", &error.to_string());
+                LOOK_UP_INTERVAL
+            }
         };
         wait(&broker, pause, &stop).await;
     }

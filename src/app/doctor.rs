@@ -11,7 +11,7 @@ use crate::{
     broker::admin::{operator::Operator, policies::load_and_test},
     clock::Clock,
     config::{AlertFieldsConfig, Config},
-    connector::Connector,
+    connector::{Connector, Network, SystemNetwork},
     domain::{
         action::{Action, Term, with_count},
         endpoint::Selection,
@@ -23,6 +23,8 @@ use crate::{
 
 pub use crate::connector::Diagnosis;
 
+/// What to do about a part of the configuration that cannot be used.
+const CORRECT: &str = "correct that part of the configuration";
 /// How many groups without a rating are named.
 const GROUPS_SHOWN_MAX: usize = 20;
 
@@ -45,45 +47,99 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(high_water_mark(database_file, config.server.high_water_mark.as_deref()).await);
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));
-    let advice = "correct that part of the configuration";
-    match notifications::channels(config) {
-        Ok(channels) => {
-            for channel in channels {
-                findings.push(match channel.examine().await {
-                    Ok(found) => Diagnosis::good("notices", found),
-                    Err(why) => {
-                        let advice = "correct it, then run `countersign notify test`";
-                        Diagnosis::bad("notices", why, advice)
-                    }
-                });
-            }
-        }
-        Err(error) => findings.push(Diagnosis::bad("notices", error.to_string(), advice)),
-    }
+    findings.push(protected(config));
+    findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
         Err(error) => {
-            findings.push(Diagnosis::bad("manager", error.to_string(), advice));
+            findings.push(Diagnosis::bad("manager", error.to_string(), CORRECT));
             return findings;
         }
     };
     let several = managers.len() > 1;
+    let mut hosts = BTreeSet::from([config.server.public_url.bare_host()]);
+    hosts.extend(config.protected.addresses.iter().cloned());
     for settings in managers {
         let name = settings.name.clone();
         let mut found = match Connector::wazuh(settings) {
             Ok(connector) => {
+                hosts.extend(connector.hosts());
                 let mut found = connector.diagnose(clock.now()).await;
                 found.extend(criticality(&connector, config, &clock).await);
                 found
             }
-            Err(error) => vec![Diagnosis::bad("manager", error.to_string(), advice)],
+            Err(error) => vec![Diagnosis::bad("manager", error.to_string(), CORRECT)],
         };
         for finding in found.iter_mut().filter(|_| several) {
             finding.found = format!("{name}: {}", finding.found);
         }
         findings.append(&mut found);
     }
+    findings.push(own_addresses(&hosts, &SystemNetwork).await);
     findings
+}
+
+async fn notices(config: &Config) -> Vec<Diagnosis> {
+    let channels = match notifications::channels(config) {
+        Ok(channels) => channels,
+        Err(error) => return vec![Diagnosis::bad("notices", error.to_string(), CORRECT)],
+    };
+    let mut findings = Vec::new();
+    for channel in channels {
+        findings.push(match channel.examine().await {
+            Ok(found) => Diagnosis::good("notices", found),
+            Err(why) => {
+                let advice = "correct it, then run `countersign notify test`";
+                Diagnosis::bad("notices", why, advice)
+            }
+        });
+    }
+    findings
+}
+
+/// Whether anything is protected that only people can know.
+fn protected(config: &Config) -> Diagnosis {
+    const ADVICE: &str = "name in [protected] your public networks, the addresses by which your \
+                          sites go out, partners and proxies: nothing else keeps them from being \
+                          blocked";
+    let (networks, addresses) = (config.protected.networks.len(), config.protected.addresses.len());
+    let found = format!(
+        "{} and {} named",
+        with_count(len_u64(networks), "own network"),
+        with_count(len_u64(addresses), "host")
+    );
+    if networks + addresses > 0 {
+        return Diagnosis::good("protected", found);
+    }
+    Diagnosis::bad("protected", found, ADVICE)
+}
+
+/// What the names of our hosts are looked up to, and what surrounds this machine.
+async fn own_addresses(hosts: &BTreeSet<String>, network: &dyn Network) -> Diagnosis {
+    let listed = |addresses: Vec<IpAddr>| {
+        let addresses: BTreeSet<_> = addresses.iter().map(ToString::to_string).collect();
+        addresses.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for host in hosts.iter().filter(|host| host.parse::<IpAddr>().is_err()) {
+        match network.look_up(host).await {
+            none if none.is_empty() => missing.push(host.as_str()),
+            addresses => found.push(format!("{host} is {}", listed(addresses))),
+        }
+    }
+    let neighbours = network.neighbours();
+    found.push(if neighbours.is_empty() {
+        "no gateway and no resolver of this machine is known".to_owned()
+    } else {
+        format!("gateways and resolvers: {}", listed(neighbours))
+    });
+    let found = found.join("; ");
+    if missing.is_empty() {
+        return Diagnosis::good("own addresses", found);
+    }
+    let advice = "correct the name or the resolver: as long as a name was never found, its address \
+                  can be blocked";
+    Diagnosis::bad("own addresses", format!("{} not found; {found}", missing.join(", ")), advice)
 }
 
 async fn database(path: &Path, clock: &Clock) -> Diagnosis {
@@ -232,4 +288,36 @@ fn alert_fields(changes: &AlertFieldsConfig) -> Option<Diagnosis> {
         .collect();
     let found = format!("other than those that ship: {}", said.join("; "));
     (!said.is_empty()).then(|| Diagnosis::good("alert fields", found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::BoxFuture;
+
+    #[derive(Debug)]
+    struct OneName;
+
+    impl Network for OneName {
+        fn look_up<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Vec<IpAddr>> {
+            let known = name == "soc.example";
+            let addresses = if known { vec![[45, 33, 32, 1].into()] } else { Vec::new() };
+            Box::pin(std::future::ready(addresses))
+        }
+
+        fn neighbours(&self) -> Vec<IpAddr> {
+            vec![[9, 9, 9, 9].into()]
+        }
+    }
+
+    #[tokio::test]
+    async fn names_that_are_not_found_are_listed() {
+        let hosts = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect();
+        let found = own_addresses(&hosts(&["soc.example", "192.0.2.1"]), &OneName).await;
+        let known = "soc.example is 45.33.32.1; gateways and resolvers: 9.9.9.9";
+        assert_eq!(found, Diagnosis::good("own addresses", known));
+        let missing = own_addresses(&hosts(&["soc.example", "gone.example"]), &OneName).await;
+        assert_eq!(missing.found, format!("gone.example not found; {known}"));
+        assert!(missing.advice.is_some());
+    }
 }

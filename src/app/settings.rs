@@ -1,6 +1,6 @@
 //! From the configuration's words to those of broker and connector.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::AppError;
 use crate::{
@@ -71,8 +71,8 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         remind_before: minutes(config.notify.remind_before_minutes),
         criticality: config.criticality.clone(),
         own_networks: config.protected.networks.clone(),
-        protected_addresses: protected_addresses(config),
-        protected_accounts: config.protected.accounts.clone(),
+        protected_hosts: protected_hosts(config),
+        protected_accounts: protected_accounts(config),
         privileged_accounts: config.protected.privileged_accounts.clone(),
         business_hours: BusinessHours {
             days: hours.days.clone(),
@@ -86,11 +86,16 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
     }
 }
 
-/// Those of the configuration, and where this broker is reached.
-fn protected_addresses(config: &Config) -> Vec<IpAddr> {
-    let server = &config.server;
-    let own = [Some(server.listen.ip()), server.public_url.ip()].into_iter().flatten();
-    config.protected.addresses.iter().copied().chain(own).collect()
+/// Those of the configuration, and where this broker listens.
+fn protected_hosts(config: &Config) -> Vec<String> {
+    let listen = config.server.listen.ip().to_string();
+    config.protected.addresses.iter().cloned().chain([listen]).collect()
+}
+
+/// Those of the configuration, and those of systems and services.
+fn protected_accounts(config: &Config) -> Vec<String> {
+    let protected = &config.protected;
+    protected.accounts.iter().chain(protected.system_accounts.all()).cloned().collect()
 }
 
 fn password(section: &str, reach: &RemoteConfig) -> Result<Secret, ConnectorError> {

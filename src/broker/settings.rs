@@ -1,6 +1,6 @@
 //! What the broker is told about its surroundings.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
 
@@ -21,8 +21,9 @@ pub struct Settings {
     pub criticality: BTreeMap<String, u8>,
     /// Networks that responses may not touch.
     pub own_networks: Vec<IpNet>,
-    /// Addresses that responses may not touch.
-    pub protected_addresses: Vec<IpAddr>,
+    /// Hosts that responses may not touch, each a name or an address; [`Self::public_url`] is one
+    /// anyway.
+    pub protected_hosts: Vec<String>,
     /// Accounts that responses may not touch; a name may end in `*`.
     pub protected_accounts: Vec<String>,
     /// Accounts with rights that others have not; a name may end in `*`.

@@ -12,6 +12,7 @@ use super::{CliError, files::new_file, out::Out, password::PasswordFrom};
 use crate::{
     broker::admin::{operator::Operator, people::NewPerson},
     clock::Clock,
+    config,
     domain::actor::{Actor, Role},
     policy::write_starter_policies,
     store::Store,
@@ -29,9 +30,6 @@ pub(super) struct Init {
     #[command(flatten)]
     password: PasswordFrom,
 }
-
-/// The configuration that `init` writes, with a comment for every key.
-const CONFIGURATION: &str = include_str!("countersign.toml");
 
 pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
     let folder = &init.folder;
@@ -55,8 +53,8 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
         let admin = NewPerson { name, role, password, must_change: false, mail: None };
         operator.add_person(&Actor::CommandLine, admin).await?;
     }
-    let config = folder.join("countersign.toml");
-    new_file(&config, CONFIGURATION).map_err(|error| failed(&config, error))?;
+    let configuration = folder.join("countersign.toml");
+    new_file(&configuration, config::TEMPLATE).map_err(|error| failed(&configuration, error))?;
     for name in ["manager.password", "indexer.password"] {
         let file = folder.join(name);
         new_file(&file, "").map_err(|error| failed(&file, error))?;

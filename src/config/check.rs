@@ -1,11 +1,16 @@
 //! What can be checked without going out: each error names the key, the value, what is right.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use toml::Table;
 use url::Url;
 
 use super::{Config, ConfigError, ManagerConfig, PUBLIC_URL, RemoteConfig, ServerConfig};
-use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
+use crate::domain::{
+    proposal::{MANAGER_GRAMMAR, is_manager_name},
+    public_url::is_host_name,
+};
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -42,6 +47,15 @@ impl Config {
             {
                 let allowed = format!("an IPv4 network as IPv4: {v4}/{}", v6.prefix_len() - 96);
                 return Err(ConfigError::value("protected.networks", net, allowed));
+            }
+        }
+        for host in &self.protected.addresses {
+            // Digits alone would be another way of writing an address.
+            let named = is_host_name(host) && host.bytes().any(|b| b.is_ascii_alphabetic());
+            if !named && host.parse::<IpAddr>().is_err() {
+                let allowed = "an IPv4 or IPv6 address, or a host name of letters, digits, hyphens \
+                               and dots";
+                return Err(ConfigError::value("protected.addresses", host, allowed));
             }
         }
         let agents = &self.agents;

@@ -37,8 +37,11 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// How the last calls to it ended. Calls nobody.
     fn health(&self, now: Time) -> Health;
 
-    /// Its own addresses, as far as they are known: what must never be blocked.
-    fn own_addresses(&self) -> Vec<IpAddr>;
+    /// The hosts that it consists of, by name or address: what must never be blocked.
+    fn hosts(&self) -> Vec<String>;
+
+    /// The addresses of all its endpoints, as far as it knows them.
+    fn endpoint_addresses(&self, now: Time) -> BoxFuture<'_, Result<Vec<IpAddr>, ConnectorError>>;
 
     /// The exact bytes that carry a command.
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8>;

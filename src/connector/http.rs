@@ -1,6 +1,5 @@
 //! HTTP and TLS to other systems: clients, certificates, secrets, errors.
 
-pub(super) mod addresses;
 pub(super) mod client;
 pub(super) mod error;
 pub(super) mod secret;

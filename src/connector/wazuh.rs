@@ -26,9 +26,7 @@ use tokio::sync::Mutex;
 
 use super::{
     BoxFuture, Capabilities, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn, Driver,
-    driver::Health,
-    http::{addresses::Addresses, error::ConnectorError},
-    wazuh::api::rate_budget::CallPurpose,
+    driver::Health, http::error::ConnectorError, wazuh::api::rate_budget::CallPurpose,
 };
 use crate::domain::{
     Time,
@@ -51,7 +49,6 @@ pub(super) struct Wazuh {
     indexer: Option<IndexerClient>,
     names: CommandNames,
     response_settings: ResponseSettings,
-    addresses: Addresses,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
     turn: Arc<Mutex<()>>,
 }
@@ -63,15 +60,12 @@ impl Wazuh {
         let manager = ManagerConnection::new(&settings)?;
         let indexer = settings.indexer.as_ref();
         let indexer = indexer.map(|indexer| IndexerClient::new(indexer, &settings)).transpose()?;
-        let sites = [Some(&manager.reads.http), indexer.as_ref().map(|indexer| &indexer.http)];
-        let hosts = sites.into_iter().flatten().map(|http| http.address.clone()).collect();
         Ok(Self {
             settings,
             manager,
             indexer,
             names: CommandNames::default(),
             response_settings: ResponseSettings::default(),
-            addresses: Addresses::new(hosts),
             turn: Arc::default(),
         })
     }
@@ -128,8 +122,14 @@ impl Driver for Wazuh {
         self.manager.budget.health(now)
     }
 
-    fn own_addresses(&self) -> Vec<IpAddr> {
-        self.addresses.all()
+    fn hosts(&self) -> Vec<String> {
+        let indexer = self.indexer.as_ref().map(|indexer| &indexer.http);
+        let systems = [Some(&self.manager.reads.http), indexer].into_iter().flatten();
+        systems.map(|http| http.address.host.clone()).collect()
+    }
+
+    fn endpoint_addresses(&self, now: Time) -> BoxFuture<'_, Result<Vec<IpAddr>, ConnectorError>> {
+        Box::pin(self.manager.endpoint_addresses(now))
     }
 
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
@@ -144,7 +144,6 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
         Box::pin(async move {
-            self.addresses.look_up().await;
             let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
             Ok(self.survey(selection, wanted, now).await?.inventory)
         })

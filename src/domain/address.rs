@@ -7,6 +7,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use self::RangeUse::{Documentation, Private, Special};
 
+pub mod known;
+
 /// What a special-purpose range is used for, as far as blocking one of its addresses goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RangeUse {
@@ -44,22 +46,14 @@ const fn v4(
     SpecialRange { net, range_use, name, source }
 }
 
-/// `start`: the segments before the zeros at the end.
-const fn v6<const N: usize>(
-    start: [u16; N],
+const fn v6(
+    start: u128,
     prefix: u8,
     range_use: RangeUse,
     name: &'static str,
     source: &'static str,
 ) -> SpecialRange {
-    let mut segments = [0; 8];
-    let mut at = 0;
-    while at < N {
-        segments[at] = start[at];
-        at += 1;
-    }
-    let [a, b, c, d, e, f, g, h] = segments;
-    let net = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix));
+    let net = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::from_bits(start), prefix));
     SpecialRange { net, range_use, name, source }
 }
 
@@ -85,39 +79,39 @@ pub const SPECIAL_RANGES: [SpecialRange; 47] = [
     v4([224, 0, 0, 0], 4, Special, "multicast", "RFC 5771"),
     v4([255, 255, 255, 255], 32, Special, "limited broadcast", "RFC 8190"),
     v4([240, 0, 0, 0], 4, Special, "reserved", "RFC 1112"),
-    v6([], 128, Special, "unspecified", "RFC 4291"),
-    v6([0, 0, 0, 0, 0, 0, 0, 1], 128, Special, "loopback", "RFC 4291"),
-    v6([], 96, Special, "IPv4-compatible", "RFC 4291"),
-    v6([0, 0, 0, 0, 0, 0xffff], 96, Special, "IPv4-mapped", "RFC 4291"),
-    v6([0, 0, 0, 0, 0xffff], 96, Special, "IPv4-translated", "RFC 2765"),
-    v6([0x64, 0xff9b], 96, Special, "IPv4/IPv6 translation", "RFC 6052"),
-    v6([0x64, 0xff9b, 1], 48, Special, "IPv4/IPv6 translation, local use", "RFC 8215"),
-    v6([0x100], 64, Special, "discard only", "RFC 6666"),
-    v6([0x100, 0, 0, 1], 64, Special, "dummy prefix", "RFC 9780"),
-    v6([0x2001], 32, Special, "Teredo", "RFC 4380"),
-    v6([0x2001, 1], 32, Special, "service anycast", "RFC 7723, RFC 8155, RFC 9665"),
-    v6([0x2001, 2], 48, Special, "benchmarking", "RFC 5180"),
-    v6([0x2001, 3], 32, Special, "AMT", "RFC 7450"),
-    v6([0x2001, 4, 0x112], 48, Special, "AS112", "RFC 7535"),
-    v6([0x2001, 0x10], 28, Special, "ORCHID", "RFC 4843"),
-    v6([0x2001, 0x20], 28, Special, "ORCHIDv2", "RFC 7343"),
-    v6([0x2001, 0x30], 28, Special, "drone remote ID", "RFC 9374"),
-    v6([0x2001], 23, Special, "IETF protocol assignments", "RFC 2928"),
-    v6([0x2001, 0xdb8], 32, Documentation, "documentation", "RFC 3849"),
-    v6([0x2002], 16, Special, "6to4", "RFC 3056"),
-    v6([0x2620, 0x4f, 0x8000], 48, Special, "AS112 direct delegation", "RFC 7534"),
-    v6([0x3fff], 20, Documentation, "documentation", "RFC 9637"),
-    v6([0x5f00], 16, Special, "segment routing", "RFC 9602"),
-    v6([0xfc00], 7, Private, "unique local", "RFC 4193"),
-    v6([0xfe80], 10, Special, "link local", "RFC 4291"),
-    v6([0xfec0], 10, Private, "site local", "RFC 3879"),
-    v6([0xff00], 8, Special, "multicast", "RFC 4291"),
+    v6(0, 128, Special, "unspecified", "RFC 4291"),
+    v6(1, 128, Special, "loopback", "RFC 4291"),
+    v6(0, 96, Special, "IPv4-compatible", "RFC 4291"),
+    v6(0xffff << 32, 96, Special, "IPv4-mapped", "RFC 4291"),
+    v6(0xffff << 48, 96, Special, "IPv4-translated", "RFC 2765"),
+    v6(0x64_ff9b << 96, 96, Special, "IPv4/IPv6 translation", "RFC 6052"),
+    v6(0x64_ff9b_0001 << 80, 48, Special, "IPv4/IPv6 translation, local use", "RFC 8215"),
+    v6(0x100 << 112, 64, Special, "discard only", "RFC 6666"),
+    v6(0x100_0000_0000_0001 << 64, 64, Special, "dummy prefix", "RFC 9780"),
+    v6(0x2001 << 112, 32, Special, "Teredo", "RFC 4380"),
+    v6(0x2001_0001 << 96, 32, Special, "service anycast", "RFC 7723, RFC 8155, RFC 9665"),
+    v6(0x2001_0002 << 96, 48, Special, "benchmarking", "RFC 5180"),
+    v6(0x2001_0003 << 96, 32, Special, "AMT", "RFC 7450"),
+    v6(0x2001_0004_0112 << 80, 48, Special, "AS112", "RFC 7535"),
+    v6(0x2001_0010 << 96, 28, Special, "ORCHID", "RFC 4843"),
+    v6(0x2001_0020 << 96, 28, Special, "ORCHIDv2", "RFC 7343"),
+    v6(0x2001_0030 << 96, 28, Special, "drone remote ID", "RFC 9374"),
+    v6(0x2001 << 112, 23, Special, "IETF protocol assignments", "RFC 2928"),
+    v6(0x2001_0db8 << 96, 32, Documentation, "documentation", "RFC 3849"),
+    v6(0x2002 << 112, 16, Special, "6to4", "RFC 3056"),
+    v6(0x2620_004f_8000 << 80, 48, Special, "AS112 direct delegation", "RFC 7534"),
+    v6(0x3fff << 112, 20, Documentation, "documentation", "RFC 9637"),
+    v6(0x5f00 << 112, 16, Special, "segment routing", "RFC 9602"),
+    v6(0xfc00 << 112, 7, Private, "unique local", "RFC 4193"),
+    v6(0xfe80 << 112, 10, Special, "link local", "RFC 4291"),
+    v6(0xfec0 << 112, 10, Private, "site local", "RFC 3879"),
+    v6(0xff00 << 112, 8, Special, "multicast", "RFC 4291"),
     // What is left outside of it has no meaning yet.
     UNALLOCATED,
 ];
 
 /// The whole of IPv6. Only [`GLOBAL_UNICAST`] of it is assigned to machines.
-const UNALLOCATED: SpecialRange = v6([], 0, Special, "reserved by the IETF", "RFC 4291");
+const UNALLOCATED: SpecialRange = v6(0, 0, Special, "reserved by the IETF", "RFC 4291");
 const GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// The range that an address lies in; none for an ordinary address of the Internet. Only the address
@@ -160,10 +154,11 @@ fn carried(address: Ipv6Addr) -> Vec<Ipv4Addr> {
         // IPv4-compatible (RFC 4291, section 2.5.5.1), IPv4-translated (RFC 2765, section 2.1), NAT64
         // (RFC 6052, section 2.1). A local prefix (RFC 8215) does not say how long it is; 96 bits
         // are usual.
-        [0, 0, 0, 0, 0, 0, ..]
-        | [0, 0, 0, 0, 0xffff, 0, ..]
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..]
         | [0x64, 0xff9b, 0, 0, 0, 0, ..]
-        | [0x64, 0xff9b, 1, ..] => vec![last],
+        | [0x64, 0xff9b, 1, ..] => {
+            vec![last]
+        }
         _ => Vec::new(),
     };
     // ISATAP is known by its interface id, in whatever network; two bits of it vary (RFC 5214,

@@ -66,12 +66,15 @@ pub struct PolicyQuestion {
 
 /// What the broker knows of the address or account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the schema")]
 pub struct TargetFacts {
     /// The address lies in one of the networks that the configuration calls own.
     pub own_network: bool,
     /// The address belongs to the manager, the indexer or this broker, or the configuration
     /// protects it; or the account does not belong to a person but to a service.
     pub protected: bool,
+    /// The address is, or was lately, that of an endpoint of a manager.
+    pub of_endpoint: bool,
     /// The account has special rights.
     pub privileged: bool,
 }

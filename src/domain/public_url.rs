@@ -113,12 +113,12 @@ impl PublicUrl {
         self.scheme == Scheme::Https
     }
 
-    /// The host, where it is an address and no name.
-    pub fn ip(&self) -> Option<IpAddr> {
-        match self.authority.host {
-            Host::Domain(_) => None,
-            Host::Ipv4(ip) => Some(ip.into()),
-            Host::Ipv6(ip) => Some(ip.into()),
+    /// The host: a name, or an address without brackets.
+    pub fn bare_host(&self) -> String {
+        match &self.authority.host {
+            Host::Domain(name) => name.clone(),
+            Host::Ipv4(ip) => ip.to_string(),
+            Host::Ipv6(ip) => ip.to_string(),
         }
     }
 
@@ -148,8 +148,9 @@ impl PublicUrl {
     }
 }
 
-/// Nothing that a list of allowed hosts could take for a pattern, and no part without letters.
-fn is_host_name(name: &str) -> bool {
+/// Whether each part of a name has letters, digits and inner hyphens: nothing that a list of allowed
+/// hosts could take for a pattern.
+pub fn is_host_name(name: &str) -> bool {
     let sound = |part: &str| {
         let inner = !part.starts_with('-') && !part.ends_with('-');
         let letters = part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -232,11 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn public_url_address_is_read_with_or_without_port() {
-        let ip = |text: &str| url(text).ip().map(|ip| ip.to_string());
-        assert_eq!(ip("https://[2001:db8::1]").as_deref(), Some("2001:db8::1"));
-        assert_eq!(ip("https://[2001:db8::1]:8443").as_deref(), Some("2001:db8::1"));
-        assert_eq!(ip("https://198.51.100.7").as_deref(), Some("198.51.100.7"));
-        assert_eq!(ip("https://soc.example.net"), None);
+    fn public_url_host_is_read_with_or_without_port() {
+        assert_eq!(url("https://[2001:db8::1]").bare_host(), "2001:db8::1");
+        assert_eq!(url("https://[2001:db8::1]:8443").bare_host(), "2001:db8::1");
+        assert_eq!(url("https://198.51.100.7").bare_host(), "198.51.100.7");
+        assert_eq!(url("https://soc.example.net:8443").bare_host(), "soc.example.net");
     }
 }

@@ -260,6 +260,7 @@ fn address_input(form: IpAddr, target: TargetFacts) -> Result<Value, EvalError> 
         ("special", Value::new_bool(range_use == Some(RangeUse::Special))),
         ("own_network", Value::new_bool(target.own_network)),
         ("protected", Value::new_bool(target.protected)),
+        ("of_endpoint", Value::new_bool(target.of_endpoint)),
     ])
 }
 

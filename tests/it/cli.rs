@@ -2,4 +2,5 @@
 
 mod commands;
 mod logging;
+mod protected;
 mod stdio;

@@ -26,6 +26,7 @@ pub(crate) mod agent;
 mod builder;
 pub(crate) mod fixtures;
 pub(crate) mod installation;
+pub(crate) mod network;
 pub(crate) mod page;
 mod populated;
 pub(crate) mod program;

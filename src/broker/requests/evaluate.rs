@@ -15,6 +15,7 @@ use crate::{
         actor::{Agent, Person, Role},
         address::forms,
         decision::{Decision, Verdict},
+        endpoint::Endpoint,
         facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
         len_u64,
         lifecycle::Reevaluation,
@@ -90,7 +91,7 @@ impl Broker {
             action: request.action.clone(),
             term: request.term,
             claim: request.claim.clone(),
-            target: self.target_facts(&request.action),
+            target: self.target_facts(request, now),
             alert: with_age(request.alert.clone(), now - request.asked_at),
             scope: len_u64(scope),
             fleet_wide: request.fleet_wide,
@@ -108,32 +109,34 @@ impl Broker {
         })
     }
 
-    fn target_facts(&self, action: &Action) -> TargetFacts {
+    fn target_facts(&self, request: &Request, now: Time) -> TargetFacts {
         let settings = self.settings();
-        match action {
+        match &request.action {
             Action::BlockIp(address) | Action::UnblockIp(address) => {
                 let forms = forms(*address);
                 let own = |net: &IpNet| forms.iter().any(|form| net.contains(form));
                 TargetFacts {
                     own_network: settings.own_networks.iter().any(own),
-                    protected: self.protected_address(&forms),
+                    protected: self.is_own_address(&forms),
+                    of_endpoint: self.is_endpoint_address(&forms, now)
+                        || request.targets.iter().any(|target| has(&target.endpoint, &forms)),
                     privileged: false,
                 }
             }
             Action::DisableAccount(account) | Action::EnableAccount(account) => TargetFacts {
                 own_network: false,
+                of_endpoint: false,
                 protected: matches_any(&settings.protected_accounts, account.as_str()),
                 privileged: matches_any(&settings.privileged_accounts, account.as_str()),
             },
         }
     }
+}
 
-    /// Whether what is protected has one of these forms, in whatever form it is known itself.
-    fn protected_address(&self, target: &[IpAddr]) -> bool {
-        let known = self.managers().iter().flat_map(|manager| manager.own_addresses());
-        let known = self.settings().protected_addresses.iter().copied().chain(known);
-        known.flat_map(forms).any(|form| target.contains(&form))
-    }
+/// Whether an endpoint has one of these addresses, in whatever form its manager knows it.
+fn has(endpoint: &Endpoint, target: &[IpAddr]) -> bool {
+    let address = endpoint.address.as_ref().and_then(|address| address.parse().ok());
+    address.is_some_and(|address| forms(address).iter().any(|form| target.contains(form)))
 }
 
 /// The role, by now, of the person who asked. Nothing rests on one who is disabled by now, or whose

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     ops::RangeInclusive,
 };
 
@@ -164,6 +165,16 @@ impl ManagerConnection {
         // The manager itself cannot be a target.
         listed.agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
         Ok(listed)
+    }
+
+    /// The addresses of all endpoints; one that cannot be read is left out.
+    pub(super) async fn endpoint_addresses(
+        &self,
+        now: Time,
+    ) -> Result<Vec<IpAddr>, ConnectorError> {
+        let listed = self.agents(&Selection::All, now).await?;
+        let addresses = listed.agents.into_values().filter_map(|agent| agent.ip?.parse().ok());
+        Ok(addresses.collect())
     }
 
     /// Reads all pages of a list. Sorted by id, so that an endpoint that joins meanwhile moves

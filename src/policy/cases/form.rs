@@ -33,6 +33,7 @@ pub(super) struct ProposalForm {
     alert_id: Option<String>,
     own_network: bool,
     protected: bool,
+    of_endpoint: bool,
     privileged: bool,
     alert: AlertForm,
     scope: Option<u64>,
@@ -66,6 +67,7 @@ impl Default for ProposalForm {
             alert_id: Some("1771238435.1".to_owned()),
             own_network: false,
             protected: false,
+            of_endpoint: false,
             privileged: false,
             alert: AlertForm::default(),
             scope: None,
@@ -172,6 +174,7 @@ impl ProposalForm {
             target: TargetFacts {
                 own_network: self.own_network,
                 protected: self.protected,
+                of_endpoint: self.of_endpoint,
                 privileged: self.privileged,
             },
             alert: self.alert.facts(),

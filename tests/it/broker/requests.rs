@@ -3,6 +3,7 @@
 mod already_active;
 mod odd_rows;
 mod offers;
+mod own_addresses;
 mod rule_responses;
 mod submit;
 mod uncertain;

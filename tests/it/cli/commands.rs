@@ -83,6 +83,11 @@ fn invalid_configuration_names_key_value_and_fix() {
             "[protected]\nnetworks = [\"::ffff:198.51.100.0/120\"]\n[criticality]",
             vec!["protected.networks", "::ffff:198.51.100.0/120", " 198.51.100.0/24"],
         ),
+        (
+            "[criticality]",
+            "[protected]\naddresses = [\"10.1\"]\n[criticality]",
+            vec!["protected.addresses", "10.1", "a host name"],
+        ),
         ("[criticality]", "[alert_fields.hosts]\n[criticality]", vec!["hosts", "addresses"]),
         ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),

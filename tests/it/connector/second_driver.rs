@@ -48,8 +48,12 @@ impl Driver for InMemory {
         Health::default()
     }
 
-    fn own_addresses(&self) -> Vec<IpAddr> {
+    fn hosts(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn endpoint_addresses(&self, _: Time) -> BoxFuture<'_, Result<Vec<IpAddr>, ConnectorError>> {
+        ready(Ok(Vec::new()))
     }
 
     fn body(&self, command: &str, action: &Action, mark: &CorrelationTag) -> Vec<u8> {

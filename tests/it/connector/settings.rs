@@ -1,6 +1,6 @@
 //! What the configuration may say, and what is told where it is wrong.
 
-use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use chrono::TimeDelta;
 use countersign::{
@@ -9,7 +9,7 @@ use countersign::{
 };
 use tempfile::TempDir;
 
-use super::fixtures::{Lab, settings};
+use super::fixtures::settings;
 
 const PIN: Tls = Tls::Pin { sha256: [0; 32] };
 
@@ -158,25 +158,19 @@ fn call_and_batch_limits_are_bounded() {
 }
 
 #[test]
-fn own_addresses_come_from_manager_and_indexer_urls() {
+fn hosts_come_from_manager_and_indexer_urls() {
     let mut settings = settings("https://192.0.2.10:55000");
     settings.tls = PIN;
     let indexer = settings.indexer.as_mut().unwrap();
-    "https://[2001:db8::9]:9200".clone_into(&mut indexer.url);
     indexer.tls = PIN;
-    let expected: [IpAddr; 2] = ["192.0.2.10".parse().unwrap(), "2001:db8::9".parse().unwrap()];
-    assert_eq!(Connector::wazuh(settings).unwrap().own_addresses(), expected);
-}
-
-#[tokio::test]
-async fn own_host_names_are_resolved_after_first_call() {
-    let lab = Lab::captured().await;
-    let url = lab.connector.url().replace("127.0.0.1", "localhost");
-    let connector = Connector::wazuh(settings(&url)).unwrap();
-    assert!(connector.own_addresses().is_empty());
-    super::fixtures::resolve(&connector, &["001"]).await;
-    let loopback = connector.own_addresses();
-    assert!(!loopback.is_empty() && loopback.iter().all(IpAddr::is_loopback), "{loopback:?}");
+    for (url, host) in [
+        ("https://[2001:db8::9]:9200", "2001:db8::9"),
+        ("https://Indexer.example/", "indexer.example"),
+    ] {
+        url.clone_into(&mut settings.indexer.as_mut().unwrap().url);
+        let hosts = Connector::wazuh(settings.clone()).unwrap().hosts();
+        assert_eq!(hosts, ["192.0.2.10", host]);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who is at the other end.
 
-use std::{fs, net::IpAddr, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use countersign::{
     connector::{Connector, ConnectorError, IndexerSettings, Tls},
@@ -237,7 +237,7 @@ async fn indexer_certificate_is_checked_like_managers() {
         let indexer = settings.indexer.take().unwrap();
         settings.indexer = Some(IndexerSettings { url: tap.tls_url(), tls, ..indexer });
         let connector = Connector::wazuh(settings).unwrap();
-        assert_eq!(connector.own_addresses(), [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!(connector.hosts(), ["127.0.0.1", "127.0.0.1"]);
         connector.find_alert("a.1", &block("203.0.113.7"), now()).await.summary
     };
     let said = find(authority.ca(None)).await;

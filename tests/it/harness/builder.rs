@@ -5,14 +5,14 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use countersign::{
     app::{AppParts, Running},
     broker::{Settings, admin::policies::load_and_test},
     clock::Clock,
-    connector::{Channel, Connector, IndexerSettings},
+    connector::{Channel, Connector, IndexerSettings, Network},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
     policy::Engine,
     store::Store,
@@ -21,6 +21,7 @@ use countersign::{
 use super::{
     World,
     fixtures::{connector, copy_folder, loopback, policies, settings, simulated},
+    network::FakeNetwork,
 };
 
 /// Starts a [`World`] that differs from the usual one.
@@ -38,6 +39,7 @@ pub(crate) struct WorldBuilder {
     undo_commands: BTreeMap<(ActionKind, Platform), String>,
     public_url: Option<String>,
     channels: Vec<Channel>,
+    network: Arc<dyn Network>,
 }
 
 #[derive(Clone)]
@@ -71,6 +73,7 @@ impl Default for WorldBuilder {
             undo_commands: BTreeMap::new(),
             public_url: None,
             channels: Vec::new(),
+            network: Arc::new(FakeNetwork::default()),
         }
     }
 }
@@ -160,6 +163,11 @@ impl WorldBuilder {
         Self { channels, ..self }
     }
 
+    /// Sets where names are looked up; nothing is found otherwise.
+    pub(crate) fn with_network(self, network: Arc<dyn Network>) -> Self {
+        Self { network, ..self }
+    }
+
     pub(crate) async fn start(self) -> World {
         World::start_as(self).await
     }
@@ -202,6 +210,7 @@ impl WorldBuilder {
             clock,
             managers,
             channels: self.channels.clone(),
+            network: Arc::clone(&self.network),
             policies: policies.to_owned(),
             engine: engine(policies),
             settings,

@@ -62,7 +62,7 @@ pub(crate) fn settings() -> Settings {
         remind_before: Duration::from_mins(30),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: vec!["192.0.2.0/24".parse().unwrap()],
-        protected_addresses: vec!["198.51.100.1".parse().unwrap()],
+        protected_hosts: vec!["198.51.100.1".to_owned()],
         protected_accounts: vec!["svc-*".to_owned()],
         privileged_accounts: vec!["dbadmin".to_owned()],
         business_hours: BusinessHours {

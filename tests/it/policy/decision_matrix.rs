@@ -30,8 +30,12 @@ fn protected(question: PolicyQuestion) -> PolicyQuestion {
     PolicyQuestion { target: TargetFacts { protected: true, ..question.target }, ..question }
 }
 
-const OPEN: [Target; 6] = [
+const OPEN: [Target; 7] = [
     ("block 203.0.113.7", question),
+    ("block an endpoint", || PolicyQuestion {
+        target: TargetFacts { of_endpoint: true, ..TargetFacts::default() },
+        ..question()
+    }),
     ("disable jdoe", || disable("jdoe")),
     ("disable privileged", || privileged(disable("jdoe"))),
     ("unblock, agent asks", || undo(question(), None)),

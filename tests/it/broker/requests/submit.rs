@@ -169,7 +169,7 @@ async fn hidden_form_of_own_address_is_own() {
     let hidden = ["::ffff:198.51.100.1", "64:ff9b::198.51.100.2", "2606:4700::5efe:198.51.100.3"];
     let world = World::builder()
         .with_settings(|settings| {
-            settings.protected_addresses = hidden.map(|form| form.parse().unwrap()).into();
+            settings.protected_hosts = hidden.map(str::to_owned).into();
         })
         .start()
         .await;

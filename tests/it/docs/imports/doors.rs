@@ -32,15 +32,18 @@ const START: [&str; 8] = [
     "update_all_ends",
     "withdraw_orphans",
     "record_active_policy",
+    "recall_addresses",
     "open_setup",
     "manager_answers",
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 7] = [
+const WORKER: [&str; 9] = [
     "execute_next",
     "observe",
     "observe_rule_responses",
+    "look_up_own_addresses",
+    "read_endpoint_addresses",
     "expire_overdue",
     "notify",
     "deliver_next",

@@ -55,11 +55,12 @@ const WINGS: [(&str, &[Wing]); 3] = [
         &[
             wing("http", &["http"], &[]),
             wing("driver", &["driver"], &["http"]),
+            wing("network", &["network"], &["driver"]),
             wing("notify", &["notify"], &["http"]),
             wing("relay", &["relay"], &["http"]),
             wing("wazuh", &["wazuh"], &["http", "driver"]),
             // What the rest of the crate sees: it hands out a driver as a connector.
-            wing("connector", &[""], &["http", "driver", "notify", "relay", "wazuh"]),
+            wing("connector", &[""], &["http", "driver", "network", "notify", "relay", "wazuh"]),
         ],
     ),
     (

@@ -1,7 +1,7 @@
 //! The rows that verbs of the broker write, from a broker whose clock and ids are fixed. What comes
 //! from elsewhere is replaced: hashes of the shipped policies, reasons of refusals, our version.
 
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 use countersign::{
@@ -69,6 +69,7 @@ impl Fixed {
             clock: clock.clone(),
             managers: vec![Connector::wazuh(manager).unwrap()],
             channels: Vec::new(),
+            network: Arc::new(harness::network::FakeNetwork::default()),
             policies: harness::fixtures::policies(),
             engine,
             settings: Settings { agents, ..harness::fixtures::settings() },
