@@ -172,6 +172,9 @@ impl AppParts {
         for note in notes {
             tracing::warn!(note, "the active policies lack something");
         }
+        for name in broker.changed_managers().await? {
+            tracing::warn!(manager = name, "nothing runs by itself until this is settled");
+        }
         broker.recall_addresses().await?;
         // The worker looks them up again, and says which are not found.
         let _missing = broker.look_up_own_addresses().await?;

@@ -1,8 +1,9 @@
 //! The verbs: all that agents, people and time can do, reads included. Every one is authorized.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use crate::{
@@ -66,6 +67,8 @@ struct BrokerParts {
     in_flight: InFlight,
     setup: SetupCode,
     began_at: Time,
+    /// Which installation each manager is, once it has said so to this process.
+    identified: Mutex<BTreeMap<String, String>>,
 }
 
 impl Broker {
@@ -87,6 +90,7 @@ impl Broker {
             in_flight: InFlight::default(),
             setup: SetupCode::default(),
             began_at,
+            identified: Mutex::default(),
         }))
     }
 
@@ -175,6 +179,10 @@ impl Broker {
     /// The manager of that name; none where it is no longer configured.
     fn manager(&self, name: &str) -> Option<&Connector> {
         self.managers().iter().find(|manager| manager.name() == name)
+    }
+
+    fn identified(&self) -> &Mutex<BTreeMap<String, String>> {
+        &self.0.identified
     }
 
     fn in_flight(&self) -> &InFlight {

@@ -17,7 +17,6 @@ use std::{
 
 use sqlx::{
     Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    migrate::{Migration, MigrationType, Migrator},
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -41,6 +40,8 @@ pub mod audit;
 mod high_water_mark;
 pub mod known_addresses;
 mod lock;
+pub mod managers;
+mod migrations;
 pub mod notices;
 pub mod requests;
 mod row;
@@ -230,7 +231,7 @@ impl Store {
             .before_acquire(|writer, _| Box::pin(async { Ok(!writer.is_in_transaction()) }))
             .connect_with(options.clone())
             .await?;
-        migrator().run(&writer).await?;
+        migrations::migrator().run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(WAIT_MAX)
@@ -320,63 +321,6 @@ impl Store {
         }
         self.mark.as_ref().map_or(Ok(()), |mark| mark.sound())
     }
-}
-
-/// The migrations, in order. Built by hand: the macro that collects them doubles the build.
-fn migrator() -> Migrator {
-    const FILES: &[(i64, &str, &str)] = &[
-        (
-            20_261_122_000_000,
-            "create everything",
-            include_str!("../migrations/20261122000000_create_everything.sql"),
-        ),
-        (
-            20_261_122_120_000,
-            "follow outcomes",
-            include_str!("../migrations/20261122120000_follow_outcomes.sql"),
-        ),
-        (
-            20_261_122_180_000,
-            "approve with care",
-            include_str!("../migrations/20261122180000_approve_with_care.sql"),
-        ),
-        (
-            20_261_122_210_000,
-            "tell people",
-            include_str!("../migrations/20261122210000_tell_people.sql"),
-        ),
-        (
-            20_261_128_110_000,
-            "active responses",
-            include_str!("../migrations/20261128110000_active_responses.sql"),
-        ),
-        (
-            20_261_128_160_000,
-            "rule responses",
-            include_str!("../migrations/20261128160000_rule_responses.sql"),
-        ),
-        (20_261_128_200_000, "started", include_str!("../migrations/20261128200000_started.sql")),
-        (
-            20_261_128_203_000,
-            "rule response began",
-            include_str!("../migrations/20261128203000_rule_response_began.sql"),
-        ),
-        (
-            20_261_129_090_000,
-            "known addresses",
-            include_str!("../migrations/20261129090000_known_addresses.sql"),
-        ),
-    ];
-    let migrations = FILES.iter().map(|(version, name, sql)| {
-        Migration::new(
-            *version,
-            (*name).into(),
-            MigrationType::Simple,
-            sqlx::SqlStr::from_static(sql),
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.collect())
 }
 
 /// Creates the file for its owner alone, so that no moment exists in which others can read it. One

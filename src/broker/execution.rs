@@ -2,6 +2,7 @@
 
 pub mod dispatch;
 pub mod expire;
+pub mod identify;
 pub mod known_addresses;
 mod look;
 pub mod observe;

@@ -127,6 +127,10 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Asks it who it is: kind, version and machine.
     fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>>;
 
+    /// Which installation it is: what stays the same when its name or address changes, and does not
+    /// when another takes its place. None where it does not say.
+    fn identity(&self, now: Time) -> BoxFuture<'_, Result<Option<String>, ConnectorError>>;
+
     /// Asks it, if it was given up for a while and that while is over. Does nothing else.
     fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()>;
 

@@ -241,6 +241,10 @@ impl Driver for Wazuh {
         Box::pin(async move { Ok(self.manager.info(now).await?.words()) })
     }
 
+    fn identity(&self, now: Time) -> BoxFuture<'_, Result<Option<String>, ConnectorError>> {
+        Box::pin(self.manager.uuid(now))
+    }
+
     fn probe_if_due(&self, now: Time) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if self.manager.budget.probe_due(now) {

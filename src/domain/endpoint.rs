@@ -129,7 +129,13 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether two descriptions speak of the same machine.
     pub fn same_machine(&self, other: &Self) -> bool {
-        self.id == other.id && self.name == other.name && self.date_added == other.date_added
+        self.machine() == other.machine()
+    }
+
+    /// What tells the machine from others, whatever its manager is called: its id, its name and
+    /// when it was added.
+    pub fn machine(&self) -> [String; 3] {
+        [self.id.to_string(), self.name.clone(), self.date_added.clone()]
     }
 }
 

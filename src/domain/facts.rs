@@ -56,6 +56,9 @@ pub struct PolicyQuestion {
     /// It would end something on an endpoint earlier than was decided, or would itself end early,
     /// because an endpoint keeps one rule and one timer for a target.
     pub would_shorten: bool,
+    /// A manager is gone or stands for another installation, while something that was sent under
+    /// its name may be active or is unknown.
+    pub manager_changed: bool,
     /// The time of the decision, by the broker's clock.
     pub now: Time,
     /// Whether now is within business hours.

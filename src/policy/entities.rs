@@ -233,6 +233,7 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
         ("rejected_seconds_ago", long(question.rejected_seconds_ago.unwrap_or(u64::MAX))),
         ("already_active", Value::new_bool(question.already_active)),
         ("would_shorten", Value::new_bool(question.would_shorten)),
+        ("manager_changed", Value::new_bool(question.manager_changed)),
         ("now", Value::new_datetime(question.now.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())),
         ("business_hours", Value::new_bool(question.business_hours)),
     ])

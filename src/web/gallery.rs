@@ -218,6 +218,7 @@ fn system() -> SystemPage {
                 broken: Some((412, "its fields do not give its hash: it was edited".to_owned())),
             },
             held: Some(format!("Nothing is sent: {HOSTILE}.")),
+            changed_managers: vec![HOSTILE.to_owned()],
             mark: None,
             requests: vec![("pending".to_owned(), 3), ("settled".to_owned(), 12)],
             outcomes: vec![("sent".to_owned(), 40), ("unknown".to_owned(), 1)],

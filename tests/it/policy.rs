@@ -108,6 +108,7 @@ fn question() -> PolicyQuestion {
         rejected_seconds_ago: None,
         already_active: false,
         would_shorten: false,
+        manager_changed: false,
         now: "2026-02-16T12:00:00Z".parse().unwrap(),
         business_hours: true,
         tally: Tally::NONE,

@@ -69,6 +69,8 @@ pub struct Settings {
     pub rate_limit_per_minute: u32,
     /// The host name of the manager, which is agent 000.
     pub manager: String,
+    /// The UUID of the installation (`GET /manager/info`).
+    pub uuid: String,
     /// The name of this node.
     pub node: String,
     /// Whether it belongs to a cluster. Messages then carry the node's name as their origin. The
@@ -107,6 +109,7 @@ impl Default for Settings {
             api_timeout: Duration::from_secs(10),
             rate_limit_per_minute: 300,
             manager: "wazuh-manager".to_owned(),
+            uuid: "00000000-0000-4000-8000-000000000000".to_owned(),
             node: "node01".to_owned(),
             cluster: false,
             api_version: "4.14.7".to_owned(),

@@ -206,6 +206,11 @@ impl Simulator {
         self.world().settings.names = names.iter().map(|&name| name.to_owned()).collect();
     }
 
+    /// Puts another installation in its place.
+    pub fn set_uuid(&self, uuid: &str) {
+        uuid.clone_into(&mut self.world().settings.uuid);
+    }
+
     /// Sets the rate limit in requests per minute; 0 means no limit.
     pub fn set_rate_limit(&self, per_minute: u32) {
         self.world().settings.rate_limit_per_minute = per_minute;

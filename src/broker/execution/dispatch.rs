@@ -12,7 +12,7 @@ use crate::{
         Broker, BrokerError,
         execution::{
             look::Look,
-            order::{DispatchContext, mark_reverted},
+            order::{DispatchContext, mark_reverted, without},
             progress::Progress,
             queue::QueueHead,
             recheck::{Recheck, recheck},
@@ -90,6 +90,7 @@ impl Broker {
         if lost.len() == request.targets.len() {
             return self.end_disconnected(id, &lost).await;
         }
+        self.identify(connector).await?;
         // The questions went over connections that were open already; the call takes a new one.
         if let Some(lack) = local_lack() {
             return self.hold(request, no_fault_of_the_manager(&lack)).await;
@@ -378,13 +379,6 @@ enum AnswerStep {
     Next(ExecutionPermit),
     Wait,
     Settled,
-}
-
-/// The request as if these endpoints were no part of it.
-fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
-    let mut rest = request.clone();
-    rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
-    rest
 }
 
 fn no_fault_of_the_manager(lack: &str) -> String {

@@ -25,6 +25,7 @@ impl Broker {
     /// does not answer at all, nothing is concluded.
     pub async fn observe(&self, manager: &str) -> Result<Option<String>, BrokerError> {
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
+        self.identify(connector).await?;
         let mut reader = self.store().reader().await?;
         let mut watched = Vec::new();
         for id in requests::watched(&mut reader, manager, REQUESTS_MAX).await? {

@@ -4,7 +4,7 @@ use crate::{
     connector::{Connector, CorrelationTag},
     domain::{
         Time,
-        endpoint::Inventory,
+        endpoint::{EndpointId, Inventory},
         facts::IndexerState,
         id::AttemptId,
         lifecycle::DispatchReport,
@@ -56,4 +56,11 @@ pub(super) async fn mark_reverted(
         requests::advance(tx, transition, now).await?;
     }
     Ok(())
+}
+
+/// The request as if these endpoints were no part of it.
+pub(super) fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
+    let mut rest = request.clone();
+    rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
+    rest
 }

@@ -30,7 +30,7 @@ impl Broker {
         if request.state.name().terminal() || !request.targets.iter().any(|t| open(&t)) {
             return Ok(Vec::new());
         }
-        let known = requests::commands(read, &request.manager, &request.action, now).await?;
+        let known = requests::commands(read, &request.action, now).await?;
         let rules =
             requests::standing_rule_responses(read, &request.manager, &request.action, now).await?;
         let meets = |target: &Target| {
@@ -58,7 +58,7 @@ impl Broker {
     /// or timer on its endpoints.
     pub async fn undo_also_lifts(&self, request: &Request) -> Result<Vec<RestsOn>, BrokerError> {
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
-        let known = requests::commands(&mut reader, &request.manager, &request.action, now).await?;
+        let known = requests::commands(&mut reader, &request.action, now).await?;
         let effect = match request.term {
             Term::Seconds(_) => CommandEffect::Expire,
             Term::Permanent => CommandEffect::Clear,

@@ -44,6 +44,9 @@ pub struct SystemStatus {
     pub audit: Verified,
     /// Why nothing at all is sent, the kill switch aside.
     pub held: Option<String>,
+    /// The names of managers that are gone or stand for another installation, while something that
+    /// was sent under them is not over: nothing runs without people.
+    pub changed_managers: Vec<String>,
     /// The high-water mark; none where there is none that can be kept.
     pub mark: Option<HighWaterMark>,
     /// How many requests are in each state.
@@ -77,6 +80,7 @@ impl Broker {
             channels: self.channel_states(&mut reader).await?,
             audit: audit::verify(&mut reader).await?,
             held: self.held(),
+            changed_managers: self.unsettled(&mut reader).await?,
             mark: self.store().mark(),
             requests: system::counts_by_state(&mut reader).await?,
             outcomes: system::counts_by_outcome(&mut reader).await?,

@@ -64,7 +64,7 @@ pub(in crate::broker) async fn update_ends(
     confirm_within: Option<TimeDelta>,
     now: Time,
 ) -> Result<(), StoreError> {
-    let all = requests::commands(tx, &request.manager, &request.action, now).await;
+    let all = requests::commands(tx, &request.action, now).await;
     let Some(all) = readable(all)? else { return Ok(()) };
     let mut follows = Consequences::default();
     let is_part =

@@ -71,8 +71,7 @@ impl Broker {
     ) -> Result<PolicyQuestion, StoreError> {
         // As it was when it was asked: what comes later must not turn against it.
         let asked = (request.asked_at, Some(request.id));
-        let unknown =
-            requests::unknown_outcomes(read, &request.manager, &request.action, request.id).await?;
+        let unknown = requests::unknown_outcomes(read, &request.action, request.id).await?;
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = now - TimeDelta::days(1);
         let rejected = requests::rejected_at(read, request).await?;
@@ -81,7 +80,7 @@ impl Broker {
             platform: target.endpoint.platform,
             groups: target.endpoint.groups.clone(),
             criticality: target.criticality,
-            unknown_outcome: unknown.contains(&target.endpoint.id),
+            unknown_outcome: unknown.contains(&target.endpoint.machine()),
         });
         let met = self.already_active(read, request, now).await?;
         let scope = request.targets.len() + request.skipped.len();
@@ -103,6 +102,7 @@ impl Broker {
             rejected_seconds_ago: rejected.map(|at| seconds_of(request.asked_at - at)),
             already_active: met.iter().any(AlreadyActive::is_active),
             would_shorten: met.iter().any(AlreadyActive::shortens),
+            manager_changed: !self.unsettled(read).await?.is_empty(),
             now,
             business_hours: in_business_hours(&self.settings().business_hours, now),
             tally: request.tally(agent),

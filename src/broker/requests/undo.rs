@@ -79,7 +79,11 @@ impl Broker {
         if ended && request.active_targets().next().is_none() {
             return UndoOption::Nothing;
         }
-        let Some(connector) = self.manager(&request.manager) else {
+        let known = match self.store().reader().await {
+            Ok(mut reader) => self.manager_now(&mut reader, &request.manager).await.ok().flatten(),
+            Err(_) => self.manager(&request.manager),
+        };
+        let Some(connector) = known else {
             let why = format!("the manager {} is no longer configured", request.manager);
             return UndoOption::Impossible { why };
         };
@@ -130,12 +134,13 @@ impl Broker {
                 .await?
                 .ok_or(BrokerError::NotFound)?,
         };
+        let connector = self.manager_now(&mut reader, &undone.manager).await?;
         drop(reader);
         let _place = match caller {
             Caller::Person(_) => None,
             Caller::Agent(_) => Some(self.acquire_slot(&agent).await?),
         };
-        let connector = self.manager(&undone.manager).ok_or_else(|| {
+        let connector = connector.ok_or_else(|| {
             nothing_to_undo(&format!("the manager {} is no longer configured", undone.manager))
         })?;
         let proposal = proposed(&undone, reason)?;

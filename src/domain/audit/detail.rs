@@ -29,7 +29,8 @@ use request::{
     WithdrawalFacts,
 };
 use system::{
-    AuditReadFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts, StartFacts, SwitchFacts,
+    AuditReadFacts, ManagerFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts, StartFacts,
+    SwitchFacts,
 };
 
 /// Each kind of event with the type of its facts.
@@ -113,6 +114,7 @@ details! {
     PolicyRefused(RefusalFacts),
     Started(StartFacts),
     Recovered(RecoveryFacts),
+    ManagerIdentified(ManagerFacts),
     AuditRead(AuditReadFacts),
 }
 

@@ -156,6 +156,9 @@ pub enum EventKind {
     /// Two people took a database over that may lack what was sent.
     #[strum(serialize = "database.recovered")]
     Recovered,
+    /// The name of a manager stands for an installation that it did not stand for before.
+    #[strum(serialize = "manager.identified")]
+    ManagerIdentified,
     /// Somebody read the audit.
     #[strum(serialize = "audit.read")]
     AuditRead,

@@ -43,7 +43,7 @@ pub struct EndpointCommands {
 impl EndpointCommands {
     /// Whether these went to the machine of this description.
     pub fn is_on(&self, endpoint: &Endpoint) -> bool {
-        self.endpoint == endpoint.id && self.date_added == endpoint.date_added
+        endpoint.machine() == [self.endpoint.as_str(), &self.name, &self.date_added]
     }
 
     /// The commands, and the ends that were seen, by time.
@@ -87,12 +87,12 @@ impl EndpointCommand {
     }
 }
 
-/// The commands for the target of an action that still count: all since the oldest one that may be
+/// The commands for the target of an action that still count, whatever their managers were called:
+/// all since the oldest one that may be
 /// active, or whose timer runs or has just ended. Endpoint by endpoint, in the order in which they
 /// were sent.
 pub async fn commands(
     read: &mut impl Read,
-    manager: &str,
     action: &Action,
     now: Time,
 ) -> Result<Vec<EndpointCommands>, StoreError> {
@@ -101,24 +101,23 @@ pub async fn commands(
                 endpoint_id, date_added, name, platform, command, outcome, outcome_code,
                 outcome_detail, evidence, reverted_by, since, ends_at, started
             FROM request JOIN request_endpoint ON request.id = request_id
-            WHERE action IN ($1, $2) AND argument = $3 AND manager = $4
+            WHERE action IN ($1, $2) AND argument = $3
               AND since IS NOT NULL AND outcome NOT IN ('refused', 'not_sent')
          ), live AS (
-            SELECT endpoint_id, date_added, min(since) AS first FROM sent
+            SELECT endpoint_id, name, date_added, min(since) AS first FROM sent
             WHERE action = $1
-              AND (max(ifnull(ends_at, since), since + ifnull(term_seconds, 0) * 1000000) > $5
+              AND (max(ifnull(ends_at, since), since + ifnull(term_seconds, 0) * 1000000) > $4
                 OR ends_at IS NULL AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed'))
-            GROUP BY endpoint_id, date_added
+            GROUP BY endpoint_id, name, date_added
          )
-         SELECT sent.* FROM sent JOIN live USING (endpoint_id, date_added)
+         SELECT sent.* FROM sent JOIN live USING (endpoint_id, name, date_added)
          WHERE since >= first
-         ORDER BY length(endpoint_id), endpoint_id, date_added, since, id";
+         ORDER BY length(endpoint_id), endpoint_id, name, date_added, since, id";
     let [response, undo] = action.kind().family();
     let rows = sqlx::query(SQL)
         .bind(response.name())
         .bind(undo.name())
         .bind(action.argument())
-        .bind(manager)
         .bind((now - EVIDENCE_LATE).timestamp_micros())
         .fetch_all(read.connection())
         .await?;
@@ -128,15 +127,16 @@ pub async fn commands(
         let at = At { table: "request_endpoint", id: &id };
         let row = at.columns(row);
         let endpoint = row.read("endpoint_id", EndpointId::parse)?;
-        let date_added = row.text("date_added")?;
-        let same =
-            |one: &&mut EndpointCommands| one.endpoint == endpoint && one.date_added == date_added;
+        let (name, date_added) = (row.text("name")?, row.text("date_added")?);
+        let same = |one: &&mut EndpointCommands| {
+            one.endpoint == endpoint && one.name == name && one.date_added == date_added
+        };
         let command = command(at, row)?;
         match found.last_mut().filter(same) {
             Some(known) => known.commands.push(command),
             None => found.push(EndpointCommands {
                 keeping: RuleKeeping::of(response, Platform::parse(&row.text("platform")?)),
-                name: row.text("name")?,
+                name,
                 commands: vec![command],
                 endpoint,
                 date_added,
@@ -174,7 +174,7 @@ pub async fn overlapping(read: &mut impl Read) -> Result<BTreeSet<RequestId>, St
              JOIN request ON request.id = request_id
          WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
            AND action IN ('block_ip', 'disable_account')
-         GROUP BY manager, action, argument, endpoint_id, date_added HAVING count(*) > 1",
+         GROUP BY action, argument, endpoint_id, request_endpoint.name, date_added HAVING count(*) > 1",
     )
     .fetch_all(read.connection())
     .await?;

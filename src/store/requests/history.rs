@@ -1,7 +1,10 @@
 //! What an agent did before: how its asks are recognised and counted, and what policy learns of
 //! them.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
+use sqlx::sqlite::SqliteRow;
 
 use super::list::ids;
 use crate::{
@@ -9,7 +12,6 @@ use crate::{
         Time,
         action::Action,
         digest::Digest,
-        endpoint::EndpointId,
         id::{AgentId, RequestId},
         request::Request,
     },
@@ -100,27 +102,29 @@ pub async fn refused_since(
     count(&row, "number")
 }
 
-/// Endpoints on which this action with this target has an unknown outcome, in requests but one. An
-/// undo without evidence leaves it as unknown as it was.
+/// Machines on which this action with this target has an unknown outcome, in requests but one,
+/// whatever their manager was called: each by id, name and date of enrolment. An undo without
+/// evidence leaves it as unknown as it was.
 pub async fn unknown_outcomes(
     read: &mut impl Read,
-    manager: &str,
     action: &Action,
     except: RequestId,
-) -> Result<Vec<EndpointId>, StoreError> {
+) -> Result<BTreeSet<[String; 3]>, StoreError> {
     let rows = sqlx::query(
-        "SELECT DISTINCT endpoint_id FROM request_endpoint JOIN request ON request.id = request_id
-         WHERE manager = $4 AND action = $1 AND argument = $2 AND request.id <> $3
+        "SELECT DISTINCT endpoint_id, name, date_added
+         FROM request_endpoint JOIN request ON request.id = request_id
+         WHERE action = $1 AND argument = $2 AND request.id <> $3
            AND (outcome = 'unknown' OR (outcome = 'reverted' AND evidence IS NULL))",
     )
     .bind(action.kind().name())
     .bind(action.argument())
     .bind(except.to_string())
-    .bind(manager)
     .fetch_all(read.connection())
     .await?;
-    let at = At { table: "request_endpoint", id: "of an unknown outcome" };
-    rows.iter().map(|row| at.columns(row).read("endpoint_id", EndpointId::parse)).collect()
+    let machine = |row: &SqliteRow| {
+        Ok([text(row, "endpoint_id")?, text(row, "name")?, text(row, "date_added")?])
+    };
+    rows.iter().map(machine).collect()
 }
 
 /// How many requests that an agent had asked by a moment are open, but for one: they wait for

@@ -211,6 +211,14 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             );
             Sentence::new(summary, facts.reason)
         }
+        AuditDetail::ManagerIdentified(facts) => {
+            let name = facts.name;
+            let what = match facts.before {
+                None => format!("learnt which installation the manager {name} is"),
+                Some(_) => format!("found another installation behind the manager {name}"),
+            };
+            Sentence::new(what, facts.identity)
+        }
         AuditDetail::AuditRead(facts) => {
             format!("read the audit, {}", with_count(facts.rows, "row")).into()
         }

@@ -134,6 +134,7 @@ impl TimelineBuilder {
             | AuditDetail::CommentAdded(_)
             | AuditDetail::Reviewed(_)
             | AuditDetail::VoteRefused(_)
+            | AuditDetail::ManagerIdentified(_)
             | AuditDetail::SignedIn(_)
             | AuditDetail::SignInRefused(_)
             | AuditDetail::SignedOut(_)

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod held;
+mod identity;
 mod indexer_behind;
 mod look;
 mod multiple_managers;

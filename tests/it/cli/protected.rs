@@ -43,9 +43,11 @@ async fn shipped_system_accounts_are_never_disabled() {
         "krbtgt",
         "_windowserver",
     ];
-    let found = refused("", &accounts).await;
-    for (account, policy) in accounts.iter().zip(found) {
-        assert_eq!(policy.as_deref(), Some(SERVICE), "{account}");
+    // Few enough that nothing else counts against the agent.
+    for some in accounts.chunks(8) {
+        for (account, policy) in some.iter().zip(refused("", some).await) {
+            assert_eq!(policy.as_deref(), Some(SERVICE), "{account}");
+        }
     }
     assert_eq!(refused("", &["d.miller", "sshd2", "system-bob"]).await, [None, None, None]);
 }

@@ -95,6 +95,10 @@ impl Driver for InMemory {
         ready(Err(SkipReason::NoCommand("memory forgets nothing".to_owned())))
     }
 
+    fn identity(&self, _: Time) -> BoxFuture<'_, Result<Option<String>, ConnectorError>> {
+        ready(Ok(None))
+    }
+
     fn sign_in(&self, _: Time) -> BoxFuture<'_, Result<DispatchTurn, ConnectorError>> {
         ready(Ok(DispatchTurn::default()))
     }

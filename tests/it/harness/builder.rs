@@ -120,7 +120,9 @@ impl WorldBuilder {
 
     /// Adds a second manager with its own simulator.
     pub(crate) fn with_second_manager(self, name: &'static str) -> Self {
-        Self { second_manager: Some(name), ..self }
+        let mut second_simulator = self.second_simulator;
+        "00000000-0000-4000-8000-000000000002".clone_into(&mut second_simulator.uuid);
+        Self { second_manager: Some(name), second_simulator, ..self }
     }
 
     /// Removes the second manager from the configuration; it still listens.

@@ -81,7 +81,7 @@ pub(crate) async fn info(State(sim): State<Simulator>, session: Session) -> Answ
         "openssl_support": "N/A",
         "tz_offset": "+0000",
         "tz_name": "UTC",
-        "uuid": "00000000-0000-4000-8000-000000000000",
+        "uuid": world.settings.uuid,
     });
     Ok(read(info, "Basic information was successfully read"))
 }

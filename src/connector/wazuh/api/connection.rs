@@ -195,6 +195,17 @@ impl ManagerConnection {
         *self.version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The UUID of the installation; none from a version that has none
+    /// (`framework/wazuh/core/manager.py`).
+    pub(in crate::connector::wazuh) async fn uuid(
+        &self,
+        now: Time,
+    ) -> Result<Option<String>, ConnectorError> {
+        let answer = self.read("/manager/info", "manager:read or cluster:read", now).await?;
+        let item = answer.pointer("/affected_items/0/uuid");
+        Ok(item.and_then(Value::as_str).map(|uuid| first_chars(&uuid)))
+    }
+
     /// How far the manager's clock is ahead of ours; none before it said what time it is.
     pub(in crate::connector::wazuh) fn ahead(&self) -> Option<TimeDelta> {
         self.difference().map(|difference| difference.ahead)

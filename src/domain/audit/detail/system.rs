@@ -116,6 +116,17 @@ impl From<&(String, String)> for LookFacts {
     }
 }
 
+/// Which installation a manager's name stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagerFacts {
+    /// The name in the configuration.
+    pub name: String,
+    /// What the installation calls itself: text from outside.
+    pub identity: String,
+    /// The installation that the name stood for before; none where it was not known.
+    pub before: Option<String>,
+}
+
 /// Somebody read the audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditReadFacts {

@@ -25,7 +25,7 @@ const OPEN: [(&str, &[&str]); 4] = [
 ];
 
 /// What the program does once, before the doors open.
-const START: [&str; 8] = [
+const START: [&str; 10] = [
     "new",
     "started",
     "recover",
@@ -33,6 +33,7 @@ const START: [&str; 8] = [
     "withdraw_orphans",
     "record_active_policy",
     "recall_addresses",
+    "changed_managers",
     "open_setup",
     "manager_answers",
 ];

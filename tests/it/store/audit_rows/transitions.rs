@@ -8,7 +8,7 @@ use countersign::domain::{
         AuditDetail, AuditEvent,
         detail::{
             dispatch::{FoundCallFacts, FoundCallsFacts},
-            system::{LookFacts, RecoveryFacts},
+            system::{LookFacts, ManagerFacts, RecoveryFacts},
         },
         high_water_mark::{ChainHead, Gap},
     },
@@ -54,6 +54,7 @@ pub(super) fn rows() -> Rows {
     end_moved(&mut rows);
     undo_failed(&mut rows);
     found(&mut rows);
+    manager_identified(&mut rows);
     rows
 }
 
@@ -94,6 +95,15 @@ fn found(rows: &mut Rows) {
         let actor = Actor::from(&Who::Lead.person());
         let event = AuditEvent::new(actor, None, AuditDetail::Recovered(facts));
         rows.add(name, &event, minute(201));
+    }
+}
+
+fn manager_identified(rows: &mut Rows) {
+    for before in [None, Some("uuid-1".to_owned())] {
+        let name = if before.is_some() { "manager replaced" } else { "manager identified" };
+        let facts = ManagerFacts { name: "main".to_owned(), identity: "uuid-2".to_owned(), before };
+        let event = AuditEvent::new(Actor::System, None, AuditDetail::ManagerIdentified(facts));
+        rows.add(name, &event, minute(202));
     }
 }
 

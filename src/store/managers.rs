@@ -1,0 +1,57 @@
+//! Which installation each name of a manager stood for.
+
+use super::{Read, StoreError, Tx, row::text};
+use crate::domain::Time;
+
+/// The installation that a name stood for last; none where nobody could tell.
+pub async fn identity(read: &mut impl Read, name: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT identity FROM manager_identity WHERE name = $1")
+        .bind(name)
+        .fetch_optional(read.connection())
+        .await?;
+    row.map(|row| text(&row, "identity")).transpose()
+}
+
+/// Records the installation that a name stands for, which is another one than was known.
+pub async fn store_identity(
+    tx: &mut Tx<'_>,
+    name: &str,
+    identity: &str,
+    now: Time,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO manager_identity (name, identity) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET identity = excluded.identity, changed_at = $3",
+    )
+    .bind(name)
+    .bind(identity)
+    .bind(now.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// The names under which something was sent that may be active, or of which nobody knows what became
+/// of it, and that are not configured or stand for another installation since. Bounded by what may
+/// be active.
+pub async fn unsettled(
+    read: &mut impl Read,
+    configured: &[&str],
+    now: Time,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT request.manager AS name
+         FROM request_endpoint INDEXED BY request_endpoint_active
+             JOIN request ON request.id = request_id
+             LEFT JOIN manager_identity ON manager_identity.name = request.manager
+         WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+           AND (ifnull(ends_at, 9223372036854775807) > $2 OR outcome = 'unknown')
+           AND (request.manager NOT IN (SELECT value FROM json_each($1)) OR since < changed_at)
+         ORDER BY 1",
+    )
+    .bind(serde_json::to_string(configured).unwrap_or_default())
+    .bind(now.timestamp_micros())
+    .fetch_all(read.connection())
+    .await?;
+    rows.iter().map(|row| text(row, "name")).collect()
+}
