@@ -8,6 +8,7 @@ pub mod inbox;
 pub mod request;
 pub mod reviews;
 pub mod system;
+pub mod undos;
 pub mod view;
 
 // What the doors need to name of what they may not import: rows of the store, a policy's text, what
@@ -21,6 +22,7 @@ pub use crate::{
         notices::ChannelActivity,
         requests::{
             ActiveFilter, ActiveRow, ActiveSort, RequestFilter, RequestOrigin, RequestSummary,
+            RowOutcome,
         },
     },
 };

@@ -10,6 +10,7 @@
 pub use super::refusal::Refusal;
 pub use break_glass::REVIEW_HOURS;
 use chrono::TimeDelta;
+pub use decide::LAPSED;
 
 use super::{
     Time,

@@ -6,7 +6,7 @@ mod votes;
 
 use chrono::TimeDelta;
 
-pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, Watch};
+pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
 pub use state::{State, StateName};
 
 use super::{

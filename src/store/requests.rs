@@ -18,15 +18,18 @@ use crate::domain::{
 };
 
 mod active;
+mod active_list;
 mod history;
 mod list;
 mod load;
 mod pending;
 mod rule_responses;
+mod undos;
 
-pub use active::{
-    ActiveFilter, ActiveRow, ActiveSort, EndpointCommand, EndpointCommands, RequestOrigin, active,
-    approvers, commands, open_undo, origin, overlapping,
+pub use active::{EndpointCommand, EndpointCommands, commands, overlapping};
+pub use active_list::{
+    ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
+    approvers, origin,
 };
 pub use history::{
     asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
@@ -34,7 +37,7 @@ pub use history::{
 };
 pub use list::{
     Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching,
-    is_attempt_known, list, open, overdue, queue, reviews_due, undos, watched,
+    is_attempt_known, list, open, overdue, queue, reviews_due, watched,
 };
 pub use load::load;
 pub use pending::{Pending, pending};
@@ -42,6 +45,7 @@ pub use rule_responses::{
     RULE_RESPONSE_COUNTS, StandingRuleResponse, rule_responses_read, standing_rule_responses,
     store_rule_responses,
 };
+pub use undos::{is_uncertain, lifted_by, open_undo, open_undos_beside, uncertain_undo, undos};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]

@@ -27,6 +27,22 @@ pub(crate) fn until_text(ends: Option<Time>) -> String {
     ends.map_or_else(|| "until somebody undoes it".to_owned(), |at| format!("until {}", moment(at)))
 }
 
+/// Whether sending a request would end earlier what others decided.
+pub(crate) fn cuts_short(met: &AlreadyActive) -> bool {
+    match met.forecast {
+        Some(Forecast::ReplacesTimer { from, to }) => to < from,
+        Some(Forecast::EndsPermanent { .. }) => true,
+        Some(
+            Forecast::AddsRule
+            | Forecast::ChangesNothing
+            | Forecast::EndsWithTimer { .. }
+            | Forecast::MeetsRuleResponse
+            | Forecast::DoesNotStart { .. },
+        )
+        | None => false,
+    }
+}
+
 /// What sending a request would do to what it meets, after "it": "replaces that timer: …".
 pub(crate) fn effect_text(met: &AlreadyActive) -> String {
     let Some(forecast) = met.forecast else {
@@ -52,7 +68,7 @@ fn forecast_text(forecast: Forecast) -> String {
             )
         }
         Forecast::AddsRule => {
-            "adds a rule beside the one that is there; each ends by itself".to_owned()
+            "adds a rule beside the one that is there; neither ends the other".to_owned()
         }
         Forecast::ChangesNothing => "changes nothing".to_owned(),
         Forecast::EndsWithTimer { at } => {

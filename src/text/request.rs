@@ -1,12 +1,12 @@
 //! Plain words for what the page shows: time that is left, states, outcomes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::domain::{
     Time,
     action::with_count,
     decision::{Decision, Verdict},
-    request::{Counts, Request, State},
+    request::{Counts, Outcome, Request, State, Target},
 };
 
 /// How long something takes: "43 seconds", "12 minutes", "2 h 5 min", "3 days".
@@ -37,7 +37,10 @@ pub(crate) fn status(request: &Request) -> String {
         }
         State::Dispatching { .. } => "It is being sent to the manager.".to_owned(),
         State::Settled { .. } => {
-            format!("Nothing further will be sent. {}.", outcomes(&request.outcome_counts()))
+            format!(
+                "Nothing further will be sent. {}.",
+                outcomes(request.targets.iter().map(known))
+            )
         }
         State::Denied { .. } => "Policy denied it. Nothing was sent.".to_owned(),
         State::Rejected { by, .. } => format!("{by} rejected it. Nothing was sent."),
@@ -85,7 +88,7 @@ pub(crate) fn verdict(decision: &Decision) -> String {
             decision.tally
         ),
         Verdict::Run if decision.tally.people == 0 => "Policy lets it run without approval.".into(),
-        Verdict::Run => format!("Policy lets it run, approved by {}.", decision.tally),
+        Verdict::Run => "Policy lets it run with the approvals that it has.".to_owned(),
         Verdict::Approval(least) => format!("Policy lets it run once approved by {least}."),
         Verdict::Deny => "Policy does not let it run, even with approval.".to_owned(),
     }
@@ -108,20 +111,48 @@ pub(crate) fn needed(decision: &Decision, names: &[&str]) -> String {
     }
 }
 
-/// Outcomes, counted: "10 sent, 1 refused by the manager, 1 unknown".
-pub(crate) fn outcomes(counts: &Counts) -> String {
-    let parts: Vec<_> =
-        counts.reached().map(|(name, count)| format!("{count} {}", outcome_word(name))).collect();
+/// What is known of a target.
+pub(crate) const fn known(target: &Target) -> Option<&Outcome> {
+    target.outcome.as_ref()
+}
+
+/// Outcomes, counted, in the order of a life: "10 sent, 1 refused by the manager, 1 unknown".
+pub(crate) fn outcomes<'a>(known: impl Iterator<Item = Option<&'a Outcome>>) -> String {
+    let mut counts: BTreeMap<(usize, &str), u64> = BTreeMap::new();
+    for outcome in known.flatten() {
+        let place = Outcome::NAMES.iter().position(|name| *name == outcome.name());
+        *counts.entry((place.unwrap_or(usize::MAX), outcome_word(outcome))).or_default() += 1;
+    }
+    let parts = counts.iter().map(|((_, word), count)| format!("{count} {word}"));
+    let parts: Vec<_> = parts.collect();
     if parts.is_empty() { "No endpoint has an outcome yet".to_owned() } else { parts.join(", ") }
 }
 
-/// An outcome in plain words.
-pub(crate) fn outcome_word(name: &str) -> &str {
-    match name {
-        "refused" => "refused by the manager",
+/// [`outcomes`] where only their numbers are known.
+pub(crate) fn outcome_counts(counts: &Counts) -> String {
+    let word = |name| match name {
+        "refused" => "refused or not done",
         "not_sent" => "not sent",
         "reverted" => "taken back",
         other => other,
+    };
+    let parts = counts.reached().map(|(name, count)| format!("{count} {}", word(name)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// An outcome in plain words.
+const fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Refused { code: Some(_), .. } => "refused by the manager",
+        Outcome::Refused { code: None, .. } => "not done (a person checked)",
+        Outcome::NotSent { .. } => "not sent",
+        Outcome::Reverted { seen: None, .. } => "taken back, not seen",
+        Outcome::Reverted { seen: Some(_), .. } => "taken back",
+        Outcome::Sent
+        | Outcome::Unknown { .. }
+        | Outcome::Confirmed(_)
+        | Outcome::Unconfirmed { .. }
+        | Outcome::Ended { .. } => outcome.name(),
     }
 }
 
@@ -157,6 +188,17 @@ mod tests {
         assert_eq!(say(125), "2 minutes");
         assert_eq!(say(7500), "2 h 5 min");
         assert_eq!(say(200_000), "2 days");
+    }
+
+    #[test]
+    fn counted_outcomes_say_who_refused_and_what_was_seen() {
+        let person = || Outcome::Refused { code: None, message: String::new() };
+        let manager = Outcome::Refused { code: Some(1750), message: String::new() };
+        let by = crate::domain::id::RequestId::from(uuid::Uuid::nil());
+        let known = [person(), Outcome::Reverted { by, seen: None }, manager, Outcome::Sent];
+        let said = outcomes(known.iter().map(Some).chain([None]));
+        let refused = "1 not done (a person checked), 1 refused by the manager";
+        assert_eq!(said, format!("1 sent, {refused}, 1 taken back, not seen"));
     }
 
     #[test]

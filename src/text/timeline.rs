@@ -27,6 +27,8 @@ pub struct EndpointTimeline {
     pub name: String,
     /// What happened, oldest first.
     pub entries: Vec<TimelineEntry>,
+    /// Whether evidence came after a person had found that it was not done.
+    pub overruled: bool,
 }
 
 /// One thing that happened.

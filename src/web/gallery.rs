@@ -32,9 +32,10 @@ use crate::{
     broker::{
         notifications::ChannelState,
         queries::{
-            ChannelActivity, Health, RequestSummary, Verified,
+            ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
             inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
             system::{ManagerStatus, SystemStatus},
+            undos::{UndoSummary, UndoView},
             view::{Permission, RequestView},
         },
         requests::undo::UndoOption,
@@ -67,28 +68,20 @@ fn view(request: Request, approve: Permission) -> RequestView {
     let settled = request.state.name() == StateName::Settled;
     let (undo, undos) = if settled {
         let note = "Evidence in the alerts shows it; without any, nobody knows.".to_owned();
-        (UndoOption::Possible { note }, vec![(id(9), StateName::Denied)])
+        let undo = |number, state, outcomes| UndoSummary { id: id(number), state, outcomes };
+        let unknown = Outcome::Unknown { why: HOSTILE.to_owned() };
+        let origin = RequestOrigin { asked_by: HOSTILE.to_owned(), reason: HOSTILE.to_owned() };
+        let undos = UndoView {
+            own: vec![undo(9, StateName::Settled, vec![unknown])],
+            beside: vec![undo(10, StateName::Pending, Vec::new())],
+            uncertain: vec![(EndpointId::parse("001").unwrap(), id(9))],
+            lifted: vec![(id(11), origin)],
+        };
+        (UndoOption::Possible { note }, undos)
     } else {
-        (UndoOption::Nothing, Vec::new())
+        (UndoOption::Nothing, UndoView::default())
     };
     let bodies = vec![body(attempt)];
-    let other = RestsOn {
-        request: id(5),
-        agent: agent().id,
-        asked_by: HOSTILE.to_owned(),
-        since: at(2),
-        certain: false,
-    };
-    let met = AlreadyActive {
-        endpoint: EndpointId::parse("001").unwrap(),
-        name: HOSTILE.to_owned(),
-        since: Some(at(2)),
-        ends: Some(at(9)),
-        rests_on: vec![other.clone()],
-        rule_response: Some(at(3)),
-        forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
-        forecast_since: None,
-    };
     let alert_url = Some("https://dashboard.example/app/discover#/?_a=%27id%27".to_owned());
     RequestView {
         request,
@@ -97,11 +90,35 @@ fn view(request: Request, approve: Permission) -> RequestView {
         permissions,
         bodies,
         timeline,
-        active: if settled { Vec::new() } else { vec![met] },
+        active: if settled { Vec::new() } else { vec![met()] },
         undo,
-        undo_also_lifts: if settled { vec![other] } else { Vec::new() },
+        undo_also_lifts: if settled { vec![rests_on()] } else { Vec::new() },
         undos,
         alert_url,
+    }
+}
+
+fn rests_on() -> RestsOn {
+    RestsOn {
+        request: id(5),
+        agent: agent().id,
+        asked_by: HOSTILE.to_owned(),
+        since: at(2),
+        certain: false,
+    }
+}
+
+/// What a request would cut short.
+fn met() -> AlreadyActive {
+    AlreadyActive {
+        endpoint: EndpointId::parse("001").unwrap(),
+        name: HOSTILE.to_owned(),
+        since: Some(at(2)),
+        ends: Some(at(9)),
+        rests_on: vec![rests_on()],
+        rule_response: Some(at(3)),
+        forecast: Some(Forecast::ReplacesTimer { from: at(9), to: at(7) }),
+        forecast_since: None,
     }
 }
 
@@ -132,6 +149,7 @@ fn inbox() -> InboxTemplate {
         agent: agent(),
         approve,
         voted: false,
+        active: if number == 1 { vec![met()] } else { Vec::new() },
     };
     let pile = |members: Vec<_>, more| InboxSection {
         number: u64::try_from(members.len() + more).unwrap(),

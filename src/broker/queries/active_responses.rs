@@ -8,7 +8,7 @@ use crate::{
     domain::{facts::Verb, id::RequestId, request::StateName},
     store::{
         Read, StoreError,
-        requests::{self, ActiveFilter, ActiveRow, RequestOrigin},
+        requests::{self, ActiveFilter, ActiveRow, RequestOrigin, RowOutcome},
     },
 };
 
@@ -27,14 +27,23 @@ pub struct ActiveRequest {
     /// The request.
     pub id: RequestId,
     /// What is known of it on the endpoint.
-    pub outcome: &'static str,
+    pub known: RowOutcome,
     /// Who asked for it, and why.
     pub origin: RequestOrigin,
     /// The names of the people who approved it, and whether they broke the glass; nobody where
     /// nobody had to.
     pub approvers: Vec<(String, bool)>,
-    /// The open request that would take it back.
-    pub undo: Option<(RequestId, StateName)>,
+    /// The request that takes it back.
+    pub undo: Option<(RequestId, UndoState)>,
+}
+
+/// How far a request is that takes an active response back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UndoState {
+    /// It is open.
+    Open(StateName),
+    /// It was sent, and nobody knows whether it was done there.
+    Uncertain,
 }
 
 impl Broker {
@@ -57,12 +66,23 @@ impl Broker {
         let mut found = Vec::new();
         for row in rows {
             let mut requests = Vec::new();
-            for (id, outcome) in &row.rests_on {
-                let request = match known.entry(*id) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(new) => new.insert(active_request(&mut reader, *id).await?),
+            for one in &row.rests_on {
+                let mut request = match known.entry(one.id) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(new) => {
+                        new.insert(active_request(&mut reader, one.id).await?).clone()
+                    }
                 };
-                requests.push(ActiveRequest { outcome, ..request.clone() });
+                if request.undo.is_none() {
+                    let uncertain = match one.undone_by {
+                        Some(undo) => Some(undo),
+                        None => {
+                            requests::uncertain_undo(&mut reader, one.id, &row.endpoint).await?
+                        }
+                    };
+                    request.undo = uncertain.map(|undo| (undo, UndoState::Uncertain));
+                }
+                requests.push(ActiveRequest { known: one.known, ..request });
             }
             found.push(ActiveResponse { row, requests });
         }
@@ -73,9 +93,9 @@ impl Broker {
 async fn active_request(read: &mut impl Read, id: RequestId) -> Result<ActiveRequest, StoreError> {
     Ok(ActiveRequest {
         id,
-        outcome: "",
+        known: RowOutcome::Sent,
         origin: requests::origin(read, id).await?,
         approvers: requests::approvers(read, id).await?,
-        undo: requests::open_undo(read, id).await?,
+        undo: requests::open_undo(read, id).await?.map(|(id, state)| (id, UndoState::Open(state))),
     })
 }

@@ -23,7 +23,7 @@ impl Broker {
         of: RequestId,
     ) -> Result<Vec<PendingItem>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let mut reader = self.store().reader().await?;
+        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
         let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
         let mut alike = Vec::new();
         for Pending { facts, voted, .. } in requests::pending(&mut reader, who.id()).await? {
@@ -33,7 +33,8 @@ impl Broker {
             }
             let Some(request) = requests::load(&mut reader, facts.id).await? else { continue };
             if identical(&request, &like) && request.tier() == Tier::Low {
-                alike.push(PendingItem { request, agent: facts.agent, approve, voted });
+                let active = self.already_active(&mut reader, &request, now).await?;
+                alike.push(PendingItem { request, agent: facts.agent, approve, voted, active });
             }
         }
         alike.truncate(TOGETHER_MAX);

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         Time,
         action::Action,
+        active_response::AlreadyActive,
         actor::Agent,
         facts::{Resource, Verb},
         id::RequestId,
@@ -68,6 +69,8 @@ pub struct PendingItem {
     pub approve: Permission,
     /// Whether the person has approved it.
     pub voted: bool,
+    /// What is active already on its endpoints.
+    pub active: Vec<AlreadyActive>,
 }
 
 /// A place in the order of the inbox: after this deadline and id.
@@ -106,8 +109,8 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         let (of_mine, of_others) = self.pending_by_deadline(&mut reader, who).await?;
         Ok(InboxPage {
-            mine: section(&mut reader, of_mine, mine).await?,
-            others: section(&mut reader, of_others, others).await?,
+            mine: self.section(&mut reader, of_mine, mine).await?,
+            others: self.section(&mut reader, of_others, others).await?,
         })
     }
 
@@ -132,28 +135,37 @@ impl Broker {
         });
         Ok(seen.partition(|(pending, approve)| !pending.voted && approve.why_not().is_none()))
     }
-}
 
-/// Cuts a page and fills it.
-async fn section(
-    reader: &mut impl Read,
-    asked: Vec<PendingRow>,
-    after: Option<Cursor>,
-) -> Result<InboxSection, BrokerError> {
-    let number = len_u64(asked.len());
-    let (heaps, next) = take_page(group_rows(asked), after);
-    let mut groups = Vec::with_capacity(heaps.len());
-    for RowGroup { members, .. } in heaps {
-        let more = members.len().saturating_sub(MEMBERS_MAX);
-        let mut filled = Vec::new();
-        for (Pending { facts, voted, .. }, approve) in members.into_iter().take(MEMBERS_MAX) {
-            if let Some(request) = requests::load(reader, facts.id).await? {
-                filled.push(PendingItem { request, agent: facts.agent, approve, voted });
+    /// Cuts a page and fills it.
+    async fn section(
+        &self,
+        reader: &mut impl Read,
+        asked: Vec<PendingRow>,
+        after: Option<Cursor>,
+    ) -> Result<InboxSection, BrokerError> {
+        let now = self.clock().now();
+        let number = len_u64(asked.len());
+        let (heaps, next) = take_page(group_rows(asked), after);
+        let mut groups = Vec::with_capacity(heaps.len());
+        for RowGroup { members, .. } in heaps {
+            let more = members.len().saturating_sub(MEMBERS_MAX);
+            let mut filled = Vec::new();
+            for (Pending { facts, voted, .. }, approve) in members.into_iter().take(MEMBERS_MAX) {
+                if let Some(request) = requests::load(reader, facts.id).await? {
+                    let active = self.already_active(reader, &request, now).await?;
+                    filled.push(PendingItem {
+                        request,
+                        agent: facts.agent,
+                        approve,
+                        voted,
+                        active,
+                    });
+                }
             }
+            groups.push(InboxGroup { members: filled, more });
         }
-        groups.push(InboxGroup { members: filled, more });
+        Ok(InboxSection { number, groups, next })
     }
-    Ok(InboxSection { number, groups, next })
 }
 
 /// The page after a place, and where the next one begins.

@@ -134,10 +134,7 @@ impl Broker {
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
         let permissions = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
-        let mut undos = Vec::new();
-        for id in requests::undos(&mut reader, id).await? {
-            undos.extend(requests::load(&mut reader, id).await?.map(|r| (id, r.state.name())));
-        }
+        let undos = self.undos_around(&mut reader, &request, self.clock().now()).await?;
         // The manager may be slow, and there are few readers.
         drop(reader);
         let request = self.with_hold(request).await?;

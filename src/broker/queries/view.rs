@@ -1,5 +1,6 @@
 //! A request as a person sees it, and what that person may do with it.
 
+use super::undos::UndoView;
 use crate::{
     broker::{Broker, BrokerError, SignedIn, requests::undo::UndoOption},
     domain::{
@@ -7,8 +8,8 @@ use crate::{
         actor::{Agent, Person},
         audit::AuditEntry,
         facts::{Resource, Verb},
-        id::{AttemptId, RequestId},
-        request::{Request, StateName},
+        id::AttemptId,
+        request::Request,
     },
 };
 
@@ -36,8 +37,8 @@ pub struct RequestView {
     pub undo: UndoOption,
     /// The other requests that taking it back would lift with it.
     pub undo_also_lifts: Vec<RestsOn>,
-    /// The requests that take it back, oldest first.
-    pub undos: Vec<(RequestId, StateName)>,
+    /// The undos around it.
+    pub undos: UndoView,
     /// Where people can look at the alert that the agent named; none where nobody knows.
     pub alert_url: Option<String>,
 }

@@ -18,7 +18,7 @@ pub enum Forecast {
         /// When it would end.
         to: Time,
     },
-    /// A rule more; each ends by itself.
+    /// A rule more; neither ends the other.
     AddsRule,
     /// It is active, stays active, and ends when it would have ended.
     ChangesNothing,

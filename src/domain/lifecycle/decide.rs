@@ -15,6 +15,9 @@ use crate::domain::{
     request::{Request, Skipped, State, StateName},
 };
 
+/// How the cause begins where approvals lapse; the names of those who gave them follow.
+pub const LAPSED: &str = "what it would cut short began after it was approved by ";
+
 impl Request {
     /// The beginning: policy has answered a proposal. `self.state` becomes what the answer says.
     pub fn submit(mut self, use_by: Time, now: Time) -> Transition {
@@ -193,7 +196,7 @@ impl Request {
             return Err(Refusal::NotVoted);
         }
         let names = names.join(", ");
-        let cause = format!("what it would cut short began after it was approved by {names}");
+        let cause = format!("{LAPSED}{names}");
         Ok(self.without_votes_before(moment).redecided(fresh, Change::Lapsed(ids), cause))
     }
 

@@ -24,11 +24,8 @@ use crate::domain::{
     endpoint::EndpointId,
     evidence::{Sighting, Sign},
     id::RequestId,
-    request::{NOBODY_LOOKED, Outcome, Proof, Request, Target, Watch},
+    request::{NOBODY_LOOKED, Outcome, Proof, Request, Target, UNDO_FAILED, Watch},
 };
-
-/// Why a response that an undo took back is not known to be active any more.
-const UNDO_FAILED: &str = "a person found that the undo was not done";
 
 impl Request {
     /// Evidence was seen. None when it says nothing new. Evidence counts for the endpoint and the

@@ -13,6 +13,9 @@ const LATE_MINUTES: i64 = 60;
 /// begins it: [`Outcome::nobody_looked`] tells by it.
 pub const NOBODY_LOOKED: &str = "nobody could look: ";
 
+/// The reason of an outcome where a person found that the undo was not done.
+pub const UNDO_FAILED: &str = "a person found that the undo was not done";
+
 /// What is known about one endpoint of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[derive(EnumDiscriminants, IntoStaticStr, VariantNames)]
@@ -108,6 +111,22 @@ impl Outcome {
     /// Whether it is unconfirmed because nobody could look, not because nothing was seen.
     pub fn nobody_looked(&self) -> bool {
         matches!(self, Self::Unconfirmed { why } if why.starts_with(NOBODY_LOOKED))
+    }
+
+    /// Whether it is unconfirmed because an undo turned out not to have been done. What was known
+    /// of its start before is looked for again.
+    pub fn undo_failed(&self) -> bool {
+        matches!(self, Self::Unconfirmed { why } if why == UNDO_FAILED)
+    }
+
+    /// Whether an undo was sent, and no alert shows that it ended what it is for.
+    pub const fn undone_unseen(&self) -> bool {
+        matches!(self, Self::Reverted { seen: None, .. })
+    }
+
+    /// Whether a person found that it was not done.
+    pub const fn found_not_done(&self) -> bool {
+        matches!(self, Self::Refused { code: None, .. })
     }
 
     /// The endpoint's own alert.

@@ -241,15 +241,6 @@ pub async fn is_attempt_known(
     Ok(integer(&row, "known")? == 1)
 }
 
-/// The requests that take this one back, oldest first.
-pub async fn undos(read: &mut impl Read, of: RequestId) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query("SELECT id FROM request WHERE undoes = $1 ORDER BY id")
-        .bind(of.to_string())
-        .fetch_all(read.connection())
-        .await?;
-    ids(&rows)
-}
-
 /// Requests that are over and wait for the post-review of a break glass, the longest due
 /// first.
 pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {

@@ -15,6 +15,7 @@ use crate::{
         endpoint::EndpointId,
         facts::Verb,
         len_u64,
+        request::Outcome,
     },
     text::active_response::end_text,
 };
@@ -112,7 +113,8 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::DispatchAnswered(facts) => match facts {
             AnswerFacts::Call(facts) => {
                 let outcomes = list(facts.settled.as_ref().unwrap_or(&facts.outcomes));
-                let summary = format!("received an answer{outcomes}, now {}", facts.state);
+                let what = answer_text(&facts.outcomes);
+                let summary = format!("{what}{outcomes}, now {}", facts.state);
                 Sentence::new(summary, facts.answer)
             }
             AnswerFacts::AllDisconnected(facts) => {
@@ -140,7 +142,8 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             Sentence::new(summary, facts.gap.unwrap_or_default())
         }
         AuditDetail::ResponseReverted(facts) => {
-            format!("sent the request that takes it back{}", list(&facts.outcomes)).into()
+            let by = facts.by;
+            format!("counts it as taken back by {by}{}", list(&facts.outcomes)).into()
         }
         AuditDetail::UndoFailed(facts) => {
             let of = format!("{}, which was to take it back, was not done", facts.by);
@@ -240,6 +243,18 @@ fn call(call: &CallFacts) -> String {
     format!("recorded call {} to {} before making it", call.number, named(&endpoints))
 }
 
+/// What an answer to a call says about all of its endpoints.
+fn answer_text(outcomes: &[EndpointOutcome]) -> &'static str {
+    let any = |is: fn(&Outcome) -> bool| outcomes.iter().any(|one| is(&one.outcome));
+    if any(|known| matches!(known, Outcome::Sent | Outcome::Refused { .. })) {
+        "received an answer"
+    } else if any(|known| matches!(known, Outcome::Unknown { .. })) {
+        "got no clear answer"
+    } else {
+        "could not send it"
+    }
+}
+
 fn named(ids: &[&EndpointId]) -> String {
     if ids.len() <= NAMED_MAX {
         return ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
@@ -298,6 +313,23 @@ mod tests {
             "state":"rejected"}"#;
         let said = read(EventKind::RequestRejected, detail);
         assert_eq!(said, Sentence::new("rejected it", "approved, now settled".to_owned()));
+    }
+
+    #[test]
+    fn call_without_answer_received_none() {
+        for (outcomes, said) in [
+            (
+                r#"[{"endpoint":"001","outcome":"unknown","code":null,"detail":"x"}]"#,
+                "got no clear answer: 001 unknown, now dispatching",
+            ),
+            ("[]", "could not send it, now dispatching"),
+        ] {
+            let attempt = r#""attempt":"att_000000000000000000000000000003e8""#;
+            let answer = r#""answer":"the manager does not answer""#;
+            let rest = r#""next":null,"settled":null,"state":"dispatching""#;
+            let detail = format!(r#"{{{attempt},{answer},"outcomes":{outcomes},{rest}}}"#);
+            assert_eq!(read(EventKind::DispatchAnswered, &detail).summary, said);
+        }
     }
 
     #[test]

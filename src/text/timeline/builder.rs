@@ -16,7 +16,7 @@ use crate::{
             },
         },
         endpoint::Endpoint,
-        id::AttemptId,
+        id::{AttemptId, RequestId},
         request::Outcome,
     },
     text::{active_response::end_text, audit::verdict_text},
@@ -32,14 +32,16 @@ pub(super) struct TimelineBuilder {
     /// The call that was recorded for it and has no answer yet.
     open_call: Option<AttemptId>,
     outcome: Option<Outcome>,
+    /// The undo that it last counted as taken back by.
+    undone_by: Option<RequestId>,
     doubt: Option<String>,
 }
 
 impl TimelineBuilder {
     pub(super) fn new(endpoint: &Endpoint, skipped: bool) -> Self {
         let (endpoint, name) = (endpoint.id.clone(), endpoint.name.clone());
-        let timeline = EndpointTimeline { endpoint, name, entries: Vec::new() };
-        Self { timeline, skipped, open_call: None, outcome: None, doubt: None }
+        let timeline = EndpointTimeline { endpoint, name, entries: Vec::new(), overruled: false };
+        Self { timeline, skipped, open_call: None, outcome: None, undone_by: None, doubt: None }
     }
 
     pub(super) fn finish(self) -> EndpointTimeline {
@@ -113,7 +115,14 @@ impl TimelineBuilder {
             AuditDetail::EvidenceMissed(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Wait { looked: facts.looked });
             }
-            AuditDetail::ResponseReverted(facts) | AuditDetail::UndoFailed(facts) => {
+            AuditDetail::ResponseReverted(facts) => {
+                let source = match self.undone_by.replace(facts.by) {
+                    Some(before) if before == facts.by => Source::Again,
+                    Some(_) | None => Source::Broker,
+                };
+                self.add_evidence(at, &facts.outcomes, source);
+            }
+            AuditDetail::UndoFailed(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Broker);
             }
             AuditDetail::EndMoved(facts) => {
@@ -274,11 +283,17 @@ impl TimelineBuilder {
         if self.outcome.as_ref().map(known) == Some(known(&outcome)) {
             return;
         }
-        let (summary, severity) = outcome_text(source, &outcome);
+        let (mut summary, severity) = outcome_text(source, &outcome);
         let quote = match source {
             Source::Person { reason, .. } => reason.to_owned(),
-            Source::Broker | Source::Wait { .. } | Source::Restart => outcome.detail().to_owned(),
+            Source::Broker | Source::Again | Source::Wait { .. } | Source::Restart => {
+                outcome.detail().to_owned()
+            }
         };
+        if self.outcome.as_ref().is_some_and(Outcome::found_not_done) {
+            summary.push_str(", although a person had found that it was not done");
+            self.timeline.overruled = true;
+        }
         let (at, evidence) = (Some(at), outcome.evidence().cloned());
         self.timeline.entries.push(TimelineEntry { at, summary, quote, evidence, severity });
         self.outcome = Some(outcome);

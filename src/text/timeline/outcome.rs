@@ -11,6 +11,8 @@ use crate::domain::{
 pub(super) enum Source<'a> {
     /// From a call, evidence or another request.
     Broker,
+    /// From an undo that it counted as taken back by before.
+    Again,
     /// From the end of a wait for evidence.
     Wait {
         /// Whether evidence was looked for.
@@ -33,7 +35,7 @@ impl Source<'_> {
     fn checker(self) -> String {
         match self {
             Self::Person { name, role, .. } => format!("{name} ({role})"),
-            Self::Broker | Self::Wait { .. } | Self::Restart => "a person".to_owned(),
+            Self::Broker | Self::Again | Self::Wait { .. } | Self::Restart => "a person".to_owned(),
         }
     }
 }
@@ -61,6 +63,9 @@ pub(super) fn outcome_text(source: Source<'_>, outcome: &Outcome) -> (String, Se
         Outcome::Unconfirmed { .. } if outcome.nobody_looked() => {
             ("nobody could look whether it started".to_owned(), Severity::Doubt)
         }
+        Outcome::Unconfirmed { .. } if outcome.undo_failed() => {
+            ("it may still be there: its start is looked for again".to_owned(), Severity::Doubt)
+        }
         Outcome::Unconfirmed { .. } => {
             ("nothing shows that it started".to_owned(), Severity::Doubt)
         }
@@ -73,6 +78,10 @@ pub(super) fn outcome_text(source: Source<'_>, outcome: &Outcome) -> (String, Se
             let what = "its own alert shows that the endpoint started to take it back";
             (format!("{what}, as {by} requested"), Severity::Good)
         }
+        Outcome::Reverted { by, seen: None } if matches!(source, Source::Again) => {
+            let what = format!("it counts as taken back by {by} again; nothing was sent");
+            (what, Severity::Plain)
+        }
         Outcome::Reverted { by, seen: None } => {
             let what = format!("{by}, which takes it back, was sent to this endpoint");
             (what, Severity::Plain)
@@ -80,7 +89,9 @@ pub(super) fn outcome_text(source: Source<'_>, outcome: &Outcome) -> (String, Se
     };
     match source {
         Source::Restart => (format!("after a restart: {what}"), severity),
-        Source::Broker | Source::Wait { .. } | Source::Person { .. } => (what, severity),
+        Source::Broker | Source::Again | Source::Wait { .. } | Source::Person { .. } => {
+            (what, severity)
+        }
     }
 }
 
@@ -93,6 +104,7 @@ fn over(source: Source<'_>) -> (String, Severity) {
         ),
         Source::Wait { looked: false }
         | Source::Broker
+        | Source::Again
         | Source::Restart
         | Source::Person { .. } => (
             "its time is over: it should have ended; no evidence source is configured".to_owned(),

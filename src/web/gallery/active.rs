@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     broker::queries::{
-        ActiveRow, RequestOrigin,
-        active_responses::{ActiveRequest, ActiveResponse},
+        ActiveRow, RequestOrigin, RowOutcome,
+        active_responses::{ActiveRequest, ActiveResponse, UndoState},
     },
     domain::{
         Time,
@@ -19,9 +19,9 @@ use crate::{
 };
 
 pub(super) fn in_force() -> ActiveResponsesPage {
-    let request = |number: u128, outcome, approvers, undo| ActiveRequest {
+    let request = |number: u128, known, approvers, undo| ActiveRequest {
         id: id(number),
-        outcome,
+        known,
         origin: RequestOrigin { asked_by: HOSTILE.to_owned(), reason: HOSTILE.to_owned() },
         approvers,
         undo,
@@ -34,6 +34,7 @@ pub(super) fn in_force() -> ActiveResponsesPage {
             name: HOSTILE.to_owned(),
             since: at(5),
             ends,
+            gap: None,
             rests_on: Vec::new(),
         };
         ActiveResponse { row, requests }
@@ -43,12 +44,21 @@ pub(super) fn in_force() -> ActiveResponsesPage {
         active(
             "001",
             Some(at(605)),
-            vec![request(2, "sent", approvers, None), request(3, "unknown", Vec::new(), None)],
+            vec![
+                request(2, RowOutcome::Sent, approvers, None),
+                request(3, RowOutcome::Unknown, Vec::new(), None),
+                request(4, RowOutcome::Reverted, Vec::new(), Some((id(9), UndoState::Uncertain))),
+            ],
         ),
         active(
             "003",
             None,
-            vec![request(1, "confirmed", Vec::new(), Some((id(9), StateName::Pending)))],
+            vec![request(
+                1,
+                RowOutcome::Confirmed,
+                Vec::new(),
+                Some((id(9), UndoState::Open(StateName::Pending))),
+            )],
         ),
         active("004", None, Vec::new()),
     ];

@@ -8,8 +8,8 @@ use url::form_urlencoded;
 use super::requests::read;
 use crate::{
     broker::queries::{
-        ActiveFilter, ActiveSort,
-        active_responses::{ActiveRequest, ActiveResponse},
+        ActiveFilter, ActiveSort, RowOutcome,
+        active_responses::{ActiveRequest, ActiveResponse, UndoState},
     },
     domain::Time,
     text::{active_response::RULE_RESPONSE, request},
@@ -48,6 +48,8 @@ pub(in crate::web) struct ActiveResponseRow {
     since: Time,
     /// When it ends, and how long that is from now.
     ends: Option<(Time, String)>,
+    /// Why nobody could look whether it started.
+    gap: Option<String>,
     /// The requests that it rests on; none of a response that is not ours.
     requests: Vec<ActiveRequestCell>,
 }
@@ -56,13 +58,14 @@ pub(in crate::web) struct ActiveResponseRow {
 #[derive(Debug)]
 struct ActiveRequestCell {
     id: String,
-    outcome: &'static str,
+    /// What is known of it there: a word for the badge, its look, and what it means.
+    known: (&'static str, &'static str, &'static str),
     asked_by: String,
     reason: String,
     /// The names of those who approved it or broke the glass; empty where no approval was required.
     approvers: String,
-    /// The open request that would lift it, and its state.
-    undo: Option<(String, &'static str)>,
+    /// The request that lifts it: what is said of it, and its state where it is open.
+    undo: Option<(String, &'static str, Option<&'static str>)>,
 }
 
 /// The search, order and page as they were typed.
@@ -104,6 +107,13 @@ impl ActiveResponsesPage {
         next: Option<NextPage>,
     ) -> Self {
         Self { layout, asked, problem: None, rows: Vec::new(), next }
+    }
+
+    /// On how many of the rows nobody could look, and why on the first of them.
+    fn unlooked(&self) -> Option<(usize, &str)> {
+        let mut gaps = self.rows.iter().filter_map(|row| row.gap.as_deref());
+        let first = gaps.next()?;
+        Some((gaps.count() + 1, first))
     }
 
     /// Who is behind a row without requests.
@@ -175,21 +185,49 @@ pub(in crate::web) fn rows(
         name: one.row.name.clone(),
         since: one.row.since,
         ends: one.row.ends.map(|ends| (ends, request::time_left(ends, now))),
+        gap: one.row.gap.clone(),
         requests: one.requests.iter().map(ActiveRequestCell::new).collect(),
     };
     found.iter().map(row).collect()
+}
+
+impl ActiveResponseRow {
+    /// How many lines of the table it takes.
+    fn lines(&self) -> usize {
+        self.requests.len().max(1)
+    }
 }
 
 impl ActiveRequestCell {
     fn new(one: &ActiveRequest) -> Self {
         Self {
             id: one.id.to_string(),
-            outcome: one.outcome,
+            known: known(one.known),
             asked_by: one.origin.asked_by.clone(),
             reason: first_words(&one.origin.reason),
             approvers: approvers(&one.approvers),
-            undo: one.undo.map(|(id, state)| (id.to_string(), state.name())),
+            undo: one.undo.map(|(id, state)| match state {
+                UndoState::Open(state) => (id.to_string(), "asked for", Some(state.name())),
+                UndoState::Uncertain => (id.to_string(), "tried, not seen", None),
+            }),
         }
+    }
+}
+
+fn known(outcome: RowOutcome) -> (&'static str, &'static str, &'static str) {
+    match outcome {
+        RowOutcome::Sent => ("sent", "sent", ""),
+        RowOutcome::Unknown => ("unknown", "unknown", "it may or may not have been sent"),
+        RowOutcome::Confirmed => ("confirmed", "confirmed", ""),
+        RowOutcome::Unconfirmed => ("unconfirmed", "unconfirmed", "nothing shows that it started"),
+        RowOutcome::Unlooked => {
+            ("unconfirmed", "unconfirmed", "nobody could look whether it started")
+        }
+        RowOutcome::Reverted => (
+            "undo sent, not seen",
+            "unconfirmed",
+            "an undo was sent, but nothing shows that it started: it may still be there",
+        ),
     }
 }
 

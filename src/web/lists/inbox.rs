@@ -15,7 +15,7 @@ use crate::{
         action::{ActionKind, with_count},
         request::Request,
     },
-    text::request,
+    text::{active_response::cuts_short, request},
     web::{
         AppState,
         error::PageError,
@@ -76,6 +76,8 @@ pub(in crate::web) struct InboxItem {
     asked_at: Time,
     deadline: Time,
     left: String,
+    /// Whether approving it ends earlier what others decided.
+    cuts_short: bool,
     /// Why it does not wait for this person.
     why_not: String,
 }
@@ -151,7 +153,7 @@ impl InboxCard {
 
 impl InboxItem {
     fn new(waiting: &PendingItem, several: bool, now: Time) -> Self {
-        let PendingItem { request, agent, approve, voted } = waiting;
+        let PendingItem { request, agent, approve, voted, active } = waiting;
         let names: Vec<_> = request
             .votes
             .iter()
@@ -179,6 +181,7 @@ impl InboxItem {
             asked_at: request.asked_at,
             deadline: request.deadline,
             left: request::time_left(request.deadline, now),
+            cuts_short: active.iter().any(cuts_short),
             effect,
             why_not,
         }

@@ -10,7 +10,7 @@ use crate::{
         action::{ActionKind, with_count},
         request::StateName,
     },
-    text::request::{non_empty, outcomes},
+    text::request::{non_empty, outcome_counts},
     web::{
         AppState,
         error::PageError,
@@ -125,9 +125,7 @@ impl RequestRow {
         } else {
             format!("{effect} {}", summary.term)
         };
-        let counts = &summary.counts;
-        let known = counts.reached().next().is_some();
-        let outcomes = if known { outcomes(counts) } else { String::new() };
+        let outcomes = outcome_counts(&summary.counts);
         Self { summary, effect, outcomes }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         active_response::{AlreadyActive, RestsOn},
     },
     text::{
-        active_response::{RULE_RESPONSE, condition, effect_text},
+        active_response::{RULE_RESPONSE, condition, cuts_short, effect_text},
         request,
     },
 };
@@ -24,6 +24,8 @@ pub(in crate::web) struct ActiveGroup {
     pub(in crate::web) rests_on: Vec<RestsOn>,
     /// Whether nothing but a response that is not ours is active.
     pub(in crate::web) only_rule: bool,
+    /// Whether approving ends earlier what others decided.
+    pub(in crate::web) cuts_short: bool,
     /// What approving does there, after "approving".
     pub(in crate::web) effect: String,
 }
@@ -49,6 +51,7 @@ pub(in crate::web) fn groups(kind: ActionKind, active: &[AlreadyActive]) -> Vec<
             ends: met.ends,
             rests_on: met.rests_on.clone(),
             only_rule,
+            cuts_short: cuts_short(met),
             effect: effect_text(met),
         }
     };

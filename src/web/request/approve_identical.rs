@@ -11,7 +11,7 @@ use super::{form::check_comment, page::id_of};
 use crate::{
     broker::queries::{inbox::PendingItem, view::Permission},
     domain::{Time, digest::Digest, id::RequestId, lifecycle::Displayed, request::Request},
-    text::request,
+    text::{active_response::cuts_short, request},
     web::{
         AppState,
         admin::reauthenticate::{
@@ -47,6 +47,10 @@ pub(in crate::web) struct ApproveIdenticalPage {
 impl ApproveIdenticalPage {
     fn effect(&self, request: &Request) -> String {
         request.effect_among(self.several)
+    }
+
+    fn cuts_short(waiting: &PendingItem) -> bool {
+        waiting.active.iter().any(cuts_short)
     }
 
     fn left(&self, request: &Request) -> String {

@@ -96,12 +96,20 @@ fn known(request: &Request, target: &Target, now: Time) -> (&'static str, &'stat
         Outcome::Refused { code: None, .. } => ("not done", "a person checked"),
         Outcome::NotSent { .. } => ("not sent", ""),
         Outcome::Unknown { .. } => ("unknown", "it may or may not have been sent"),
+        // The script is one and the same, and so is the rule of the alert.
+        Outcome::Confirmed(Proof::Alert(_)) if request.undoes.is_some() => (
+            "confirmed",
+            "the undo's command started on this endpoint; whether it lifted anything stands with the request that it takes back",
+        ),
         Outcome::Confirmed(Proof::Alert(_)) => {
             ("confirmed", "the script started on this endpoint; whether it worked is not known")
         }
         Outcome::Confirmed(Proof::Person(_)) => ("confirmed", "a person checked: it was done"),
         Outcome::Unconfirmed { .. } if outcome.nobody_looked() => {
             ("unconfirmed", "sent, but nobody could look whether it started")
+        }
+        Outcome::Unconfirmed { .. } if outcome.undo_failed() => {
+            ("unconfirmed", "it may still be there: its start is looked for again")
         }
         Outcome::Unconfirmed { .. } => ("unconfirmed", "sent, but nothing shows that it started"),
         Outcome::Ended { seen: Some(_) } => {

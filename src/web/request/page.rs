@@ -275,7 +275,7 @@ impl RequestPage {
     }
 
     fn outcomes(&self) -> String {
-        request::outcomes(&self.view.request.outcome_counts())
+        request::outcomes(self.view.request.targets.iter().map(request::known))
     }
 
     /// Why nobody could look, on the first such endpoint.
@@ -314,6 +314,10 @@ impl RequestPage {
         match self.view.permission(verb) {
             Permission::Now => FormState::Form(false),
             Permission::WithPassword => FormState::Form(true),
+            Permission::Denied(_) if self.asked_by_viewer() && verb == Verb::Resolve => {
+                let why = "you asked for it yourself, so another person has to";
+                FormState::Refused(format!("You may not {what}: {why}."))
+            }
             Permission::Denied(why) => FormState::Refused(format!("You may not {what}: {why}.")),
         }
     }
@@ -355,6 +359,11 @@ impl RequestPage {
             }
             UndoOption::Impossible { .. } | UndoOption::Nothing => FormState::Nothing,
         }
+    }
+
+    fn asked_by_viewer(&self) -> bool {
+        let asker = self.view.request.asked_by.as_ref();
+        asker.is_some_and(|asker| asker.person == self.viewer.id)
     }
 
     fn resolve(&self) -> FormState {

@@ -2,19 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::{
     endpoint::{EndpointRow, SkippedRow, endpoint_rows, skipped_rows},
     page::RequestPage,
     shown::needs_attention,
 };
 use crate::{
-    broker::queries::view::Body,
+    broker::queries::{undos::UndoSummary, view::Body},
     domain::{
+        Time,
+        active_response::AlreadyActive,
+        audit::EventKind,
         digest::Digest,
-        id::AttemptId,
-        request::{Attempt, Counts, Outcome, Target},
+        id::{AttemptId, RequestId},
+        lifecycle::LAPSED,
+        request::{Attempt, Outcome, StateName, Target},
     },
-    text::{audit::AuditText, request::outcomes},
+    text::{
+        active_response::condition,
+        audit::AuditText,
+        request::{known, outcomes, some},
+    },
 };
 
 /// Longer tables are shown folded, with their sum in front.
@@ -75,9 +85,96 @@ impl RequestPage {
         let loud = self.needing_attention();
         let unknown = |t: &&&Target| matches!(t.outcome, Some(Outcome::Unknown { .. }));
         let unlooked = |t: &&&Target| t.outcome.as_ref().is_some_and(Outcome::nobody_looked);
+        let loud: Vec<_> =
+            loud.into_iter().filter(|t| !known(t).is_some_and(Outcome::undo_failed)).collect();
         let unknown = loud.iter().filter(unknown).count();
         let unlooked = loud.iter().filter(unlooked).count();
         (unknown, loud.len() - unknown - unlooked, unlooked)
+    }
+
+    /// Whether approving it ends earlier what others decided.
+    pub(super) fn cuts_short(&self) -> bool {
+        self.active.iter().any(|group| group.cuts_short)
+    }
+
+    /// Whose approvals lapse before it is sent, and when what it would cut short began.
+    pub(super) fn lapsing(&self) -> Option<(String, Time)> {
+        let began = self.view.active.iter().filter_map(AlreadyActive::shortens_since).max()?;
+        let votes = self.view.request.votes.iter().filter(|vote| vote.at < began);
+        let names: Vec<_> = votes.map(|vote| vote.person.name.as_str()).collect();
+        (!names.is_empty()).then(|| (names.join(", "), began))
+    }
+
+    /// Why approvals lapsed, while it waits for others.
+    pub(super) fn lapsed(&self) -> Option<&str> {
+        let waits = self.view.request.state.name() == StateName::Pending;
+        let kind = EventKind::RequestRedecided.name();
+        let again = self.entries.iter().rfind(|entry| entry.kind == kind).filter(|_| waits)?;
+        let cause = again.event.as_ref().ok()?.quote.as_str();
+        cause.starts_with(LAPSED).then_some(cause)
+    }
+
+    /// Where another request for the same target moved its end: when it ends, whether that is
+    /// earlier than asked, and on which endpoints.
+    pub(super) fn moved_ends(&self) -> Vec<(Option<Time>, bool, String)> {
+        let request = &self.view.request;
+        let mut moved: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        let active = request.active_targets().filter(|_| !request.action.kind().is_undo());
+        for (target, since) in active.filter_map(|target| Some((target, target.since?))) {
+            let own = request.term.seconds().map(|s| since + TimeDelta::seconds(s.into()));
+            if target.ends != own {
+                let earlier = match (target.ends, own) {
+                    (Some(ends), Some(own)) => ends < own,
+                    (ends, _) => ends.is_some(),
+                };
+                moved.entry((target.ends, earlier)).or_default().push(target.endpoint.id.as_str());
+            }
+        }
+        let words =
+            |((ends, earlier), on): ((_, _), Vec<&str>)| (ends, earlier, some(on.into_iter()));
+        moved.into_iter().map(words).collect()
+    }
+
+    /// What a person may have found: that it was done, and that it was not.
+    pub(super) fn findings(&self) -> (String, String) {
+        let kind = self.view.request.action.kind();
+        let (is, undone) = (condition(kind), kind.is_undo());
+        let what = if is == "blocked" { "The target" } else { "The account" };
+        let free = if is == "blocked" { "free" } else { "enabled" };
+        if undone {
+            (format!("{what} is {free}"), format!("{what} is still {is}"))
+        } else {
+            (format!("{what} is {is}, or was"), format!("{what} never was {is} by this"))
+        }
+    }
+
+    /// On which endpoints an undo of it was sent without a sign that it was done, by the undo.
+    pub(super) fn unseen_undos(&self) -> BTreeMap<RequestId, Vec<&str>> {
+        let mut by_undo: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (endpoint, undo) in &self.view.undos.uncertain {
+            by_undo.entry(*undo).or_default().push(endpoint.as_str());
+        }
+        by_undo
+    }
+
+    /// On how many endpoints a person found that its undo was not done.
+    pub(super) fn undos_failed(&self) -> usize {
+        let known = self.view.request.targets.iter().filter_map(|t| t.outcome.as_ref());
+        known.filter(|known| known.undo_failed()).count()
+    }
+
+    /// How far an undo is: its state, and once it was sent what is known of it.
+    pub(super) fn undo_status(undo: &UndoSummary) -> (&'static str, String) {
+        let uncertain = undo.outcomes.iter().find(|known| known.needs_person());
+        let badge = uncertain.map_or_else(|| undo.state.name(), Outcome::name);
+        (
+            badge,
+            if undo.outcomes.is_empty() {
+                undo.state.name().replace('_', " ")
+            } else {
+                outcomes(undo.outcomes.iter().map(Some))
+            },
+        )
     }
 
     /// How many were left out, by the reason: "12 not active, 3 no command".
@@ -104,8 +201,7 @@ impl RequestPage {
         }
         let summary = |(name, (taking, left_out)): (&str, (Vec<Option<&Outcome>>, u64))| {
             let unknown_yet = taking.iter().filter(|outcome| outcome.is_none()).count();
-            let counts = Counts::of(taking.iter().copied());
-            let reached = counts.reached().next().map(|_| outcomes(&counts));
+            let reached = (unknown_yet < taking.len()).then(|| outcomes(taking.iter().copied()));
             let open = (unknown_yet > 0).then(|| format!("{unknown_yet} without an outcome"));
             let left_out = (left_out > 0).then(|| format!("{left_out} left out"));
             let known: Vec<_> = [reached, open, left_out].into_iter().flatten().collect();

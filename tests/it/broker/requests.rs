@@ -8,4 +8,5 @@ mod rule_responses;
 mod submit;
 mod uncertain;
 mod undo;
+mod undo_pages;
 mod vote;

@@ -12,7 +12,7 @@ use crate::harness::{AgentClient, World, agent::Answer};
 const NOTHING: [&str; 0] = [];
 
 /// A block of ten minutes on these endpoints that bob approved and that was sent.
-async fn sent(world: &World, agent: &AgentClient, endpoints: &[&str]) -> String {
+pub(super) async fn sent(world: &World, agent: &AgentClient, endpoints: &[&str]) -> String {
     let more = json!({ "agent_ids": endpoints });
     let id = agent.block("203.0.113.9", more).await.id();
     approve(world, &id, &["bob"]).await;
@@ -20,7 +20,7 @@ async fn sent(world: &World, agent: &AgentClient, endpoints: &[&str]) -> String 
 }
 
 /// These approve it, and it is sent.
-async fn approve(world: &World, id: &str, names: &[&str]) {
+pub(super) async fn approve(world: &World, id: &str, names: &[&str]) {
     for name in names {
         world.person(name).await.approve(id).await;
     }
@@ -28,7 +28,7 @@ async fn approve(world: &World, id: &str, names: &[&str]) {
 }
 
 /// Somebody asks on the page for it to be taken back; the id of the undo.
-async fn lift(world: &World, name: &str, id: &str) -> String {
+pub(super) async fn lift(world: &World, name: &str, id: &str) -> String {
     let page = world.person(name).await.vote(id, "undo", &[("comment", "our scanner")]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
     page.location.unwrap().rsplit_once('/').unwrap().1.to_owned()
@@ -51,7 +51,7 @@ fn first(answer: &Answer) -> &Value {
 }
 
 /// A site with scripts of its own that take back what Wazuh cannot.
-async fn world_with_scripts() -> World {
+pub(super) async fn world_with_scripts() -> World {
     let unblock =
         Script { name: "site-unblock", executable: "site-unblock", lifts: Some("firewall-drop") };
     World::builder()
