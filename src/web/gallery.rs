@@ -49,7 +49,7 @@ use crate::{
         facts::{IndexerState, Verb},
         id::{PersonId, RequestId},
         kill_switch::{Extent, Freeze, Release},
-        request::{Counts, Request, State, StateName},
+        request::{Counts, Outcome, Request, State, StateName},
     },
 };
 
