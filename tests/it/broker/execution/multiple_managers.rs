@@ -277,7 +277,7 @@ async fn active_responses_and_evidence_belong_to_their_manager() {
     world.work().await;
     let html = world.person("bob").await.get("/in-force").await.html;
     for manager in ["main", "paris"] {
-        assert!(html.contains(&format!(">{manager}/003 ")), "{html}");
+        assert!(html.contains(&format!(">{manager}/003<")), "{html}");
     }
     world.broker().observe("paris").await.unwrap();
     assert_eq!(agent.get(&here).await.outcomes(), ["003: sent"]);
