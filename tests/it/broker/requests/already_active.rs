@@ -12,7 +12,7 @@ const NOTHING: [&str; 0] = [];
 const BLOCKED: [&str; 1] = ["firewall-drop 203.0.113.9"];
 
 /// Command names of three lengths, and a script that lifts permanent blocks.
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let unblock =
         Script { name: "site-unblock", executable: "site-unblock", lifts: Some("firewall-drop") };
     World::builder()
@@ -33,7 +33,7 @@ async fn block(world: &World, agent: &AgentClient, more: Value, names: &[&str]) 
     id
 }
 
-async fn approve(world: &World, id: &str, names: &[&str]) {
+pub(super) async fn approve(world: &World, id: &str, names: &[&str]) {
     for name in names {
         world.person(name).await.approve(id).await;
     }
@@ -46,12 +46,12 @@ fn seconds(seconds: u32) -> Value {
     json!({ "agent_ids": ["001"], "duration_seconds": seconds })
 }
 
-fn permanent(endpoint: &str) -> Value {
+pub(super) fn permanent(endpoint: &str) -> Value {
     json!({ "agent_ids": [endpoint], "permanent": true, "duration_seconds": null })
 }
 
 /// When the response ends on its endpoint, as the agent is told.
-async fn until(agent: &AgentClient, id: &str) -> Value {
+pub(super) async fn until(agent: &AgentClient, id: &str) -> Value {
     agent.get(id).await.json["endpoints"]["outcomes"][0]["until"].clone()
 }
 

@@ -2,35 +2,13 @@
 
 use std::time::Duration;
 
-use countersign::domain::{action::ActionKind, endpoint::Platform};
 use serde_json::{Value, json};
-use wazuh_simulator::{Fault, Script, Times, Work};
+use wazuh_simulator::{Fault, Times, Work};
 
-use crate::harness::{ALERT, AgentClient, World};
+use super::already_active::{approve, permanent, until, world};
+use crate::harness::ALERT;
 
 const ADDRESS: &str = "203.0.113.7";
-
-async fn world() -> World {
-    let unblock =
-        Script { name: "site-unblock", executable: "site-unblock", lifts: Some("firewall-drop") };
-    World::builder()
-        .with_simulator(|site| {
-            site.scripts.push(unblock);
-            site.names.push("disable-account3600".to_owned());
-        })
-        .with_undo_command(ActionKind::BlockIp, Platform::Linux, "!site-unblock")
-        .with_undo_command(ActionKind::DisableAccount, Platform::Linux, "!countersign-unlock")
-        .start()
-        .await
-}
-
-async fn send(world: &World, id: &str, names: &[&str]) {
-    for name in names {
-        world.person(name).await.approve(id).await;
-    }
-    world.work().await;
-    world.pass_for_all(Duration::from_secs(1));
-}
 
 fn with_alert(endpoint: &str, seconds: u32) -> Value {
     json!({ "agent_ids": [endpoint], "duration_seconds": seconds, "alert_id": ALERT })
@@ -38,14 +16,6 @@ fn with_alert(endpoint: &str, seconds: u32) -> Value {
 
 fn timed(endpoint: &str, seconds: u32) -> Value {
     json!({ "agent_ids": [endpoint], "duration_seconds": seconds })
-}
-
-fn permanent(endpoint: &str) -> Value {
-    json!({ "agent_ids": [endpoint], "permanent": true, "duration_seconds": null })
-}
-
-async fn until(agent: &AgentClient, id: &str) -> Value {
-    agent.get(id).await.json["endpoints"]["outcomes"][0]["until"].clone()
 }
 
 /// An agent alone ends a permanent block that two people decided.
@@ -59,7 +29,7 @@ async fn permanent_block_is_never_cut_without_people() {
     world.work().await;
     world.pass_for_all(Duration::from_secs(1));
     let kept = agent.block(ADDRESS, permanent("010")).await.id();
-    send(&world, &kept, &["bob", "carol"]).await;
+    approve(&world, &kept, &["bob", "carol"]).await;
     world.look().await;
     assert_eq!(agent.get(&kept).await.outcomes(), ["010: confirmed"]);
     assert_eq!(until(&agent, &kept).await, Value::Null);
@@ -76,16 +46,16 @@ async fn lock_after_unseen_undo_never_ends() {
     let world = world().await;
     let agent = world.agent().await;
     let first = agent.disable("mallory", timed("001", 600)).await.id();
-    send(&world, &first, &["bob"]).await;
+    approve(&world, &first, &["bob"]).await;
     world.look().await;
     assert_eq!(agent.get(&first).await.outcomes(), ["001: confirmed"]);
     world.manager.hold_evidence();
     let undo = agent.undo(&first).await.id();
-    send(&world, &undo, &["carol"]).await;
+    approve(&world, &undo, &["carol"]).await;
     world.pass_for_all(Duration::from_secs(3));
     assert!(world.manager.active_responses("001").is_empty());
     let kept = agent.disable("mallory", permanent("001")).await.id();
-    send(&world, &kept, &["bob", "carol"]).await;
+    approve(&world, &kept, &["bob", "carol"]).await;
     let end = until(&agent, &kept).await;
     for _ in 0..8 {
         world.pass_for_all(Duration::from_mins(10));
@@ -102,16 +72,16 @@ async fn block_after_uncertain_prolongation_never_ends() {
     let world = world().await;
     let agent = world.agent().await;
     let first = agent.block(ADDRESS, timed("010", 600)).await.id();
-    send(&world, &first, &["bob"]).await;
+    approve(&world, &first, &["bob"]).await;
     world.look().await;
     world.manager.hold_evidence();
     let lost = agent.block(ADDRESS, timed("010", 3600)).await.id();
     world.manager.misbehave(Fault::Undelivered, Times::Once);
-    send(&world, &lost, &["bob"]).await;
+    approve(&world, &lost, &["bob"]).await;
     world.pass_for_all(Duration::from_secs(700));
     assert!(world.manager.active_responses("010").is_empty());
     let kept = agent.block(ADDRESS, permanent("010")).await.id();
-    send(&world, &kept, &["bob", "carol"]).await;
+    approve(&world, &kept, &["bob", "carol"]).await;
     let end = until(&agent, &kept).await;
     for _ in 0..12 {
         world.pass_for_all(Duration::from_mins(10));
@@ -128,7 +98,7 @@ async fn approval_stands_when_nothing_newer_is_cut() {
     let world = world().await;
     let agent = world.agent().await;
     let first = agent.block(ADDRESS, timed("001", 3600)).await.id();
-    send(&world, &first, &["bob"]).await;
+    approve(&world, &first, &["bob"]).await;
     world.look().await;
     let kept = agent.block(ADDRESS, permanent("001")).await.id();
     world.pass_for_all(Duration::from_secs(1));
@@ -147,7 +117,7 @@ async fn approval_lapses_when_request_would_not_start() {
     let world = world().await;
     let agent = world.agent().await;
     let first = agent.disable("mallory", timed("001", 600)).await.id();
-    send(&world, &first, &["bob"]).await;
+    approve(&world, &first, &["bob"]).await;
     world.look().await;
     world.manager.set_names(&["disable-account600"]);
     world.pass_for_all(Duration::from_mins(2));
@@ -176,7 +146,7 @@ async fn unknown_block_stays_unknown_after_failed_undo() {
     agent.cancel(&before.id()).await;
     let undo = agent.undo(&first).await.id();
     world.manager.misbehave(Fault::Undelivered, Times::Once);
-    send(&world, &undo, &["bob"]).await;
+    approve(&world, &undo, &["bob"]).await;
     assert_eq!(agent.get(&first).await.outcomes(), ["001: reverted"]);
     world.pass_for_all(Duration::from_mins(15));
     world.look().await;
@@ -220,17 +190,17 @@ async fn look_without_news_moves_nothing() {
     let world = world().await;
     let agent = world.agent().await;
     let first = agent.block(ADDRESS, timed("010", 600)).await.id();
-    send(&world, &first, &["bob"]).await;
+    approve(&world, &first, &["bob"]).await;
     world.look().await;
     world.manager.misbehave(Fault::Undelivered, Times::Once);
     let lost = agent.block(ADDRESS, timed("010", 3600)).await.id();
-    send(&world, &lost, &["bob"]).await;
+    approve(&world, &lost, &["bob"]).await;
     world.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
     let kept = agent.block(ADDRESS, permanent("010")).await.id();
-    send(&world, &kept, &["bob", "carol"]).await;
+    approve(&world, &kept, &["bob", "carol"]).await;
     world.manager.misbehave(Fault::Undelivered, Times::Once);
     let undo = agent.undo(&first).await.id();
-    send(&world, &undo, &["carol"]).await;
+    approve(&world, &undo, &["carol"]).await;
     let mut before = usize::MAX;
     let mut changes = Vec::new();
     for step in 0..200 {
