@@ -86,7 +86,7 @@ pub enum StoreError {
     Broken,
     /// The database may lack what was sent.
     #[error("nothing is sent: {0}; stop the broker and run `countersign recover`")]
-    Gap(Gap),
+    Gap(Box<Gap>),
     /// The high-water mark cannot be written or synced.
     #[error(
         "nothing is sent: the high-water mark {} cannot be kept ({why}); it is tried again",

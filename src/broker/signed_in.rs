@@ -27,7 +27,7 @@ pub const SESSION_HOURS: i64 = 12;
 /// Somebody who had a session at the door. Outside of the broker nobody can make one or change it.
 ///
 /// It is enough to show and to look things up. Nothing is written on its strength: that takes an
-/// [`ActiveSession`].
+/// `ActiveSession`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
     person: Person,

@@ -13,7 +13,7 @@ use crate::{
         admin::recover::{Recovery, RecoveryOrder},
     },
     config::Config,
-    domain::evidence::FoundCall,
+    domain::{endpoint::EndpointId, evidence::FoundCall},
 };
 
 /// Who, and why.
@@ -57,20 +57,20 @@ pub(super) async fn run(out: Out, config: &Path, args: RecoverArgs) -> Result<()
         reason: &args.reason,
         look: !args.without_look,
     };
-    let recovered = recover(&config, &order, may_release).await.map_err(|error| match error {
-        AppError::Broker(BrokerError::Manager(why)) => CliError::Failed(format!(
-            "{why}. Nothing was changed. Try again, or go on --without-look"
-        )),
-        other => other.into(),
-    });
-    match recovered? {
-        Some(recovery) => tell(out, &recovery),
-        None => {
-            let text = "There is nothing to recover: the database has all that its high-water mark \
-                        names. Nothing was changed.";
-            Ok(out.say(text, || json!({ "recovered": false }))?)
+    let recovered = recover(&config, &order, may_release).await.map_err(|error| {
+        if let AppError::Broker(BrokerError::Manager(why)) = error {
+            let text = "Nothing was changed. Try again, or go on --without-look";
+            CliError::Failed(format!("{why}. {text}"))
+        } else {
+            error.into()
         }
+    });
+    if let Some(recovery) = recovered? {
+        return tell(out, &recovery);
     }
+    let text = "There is nothing to recover: the database has all that its high-water mark names. \
+                Nothing was changed.";
+    Ok(out.say(text, || json!({ "recovered": false }))?)
 }
 
 fn tell(out: Out, recovery: &Recovery) -> Result<(), CliError> {
@@ -80,7 +80,7 @@ fn tell(out: Out, recovery: &Recovery) -> Result<(), CliError> {
         None => "The database has nothing of what was done.".to_owned(),
     }];
     lines.extend(found.iter().map(|(manager, call)| {
-        let endpoints: Vec<_> = call.endpoints.iter().map(|id| id.as_str()).collect();
+        let endpoints: Vec<_> = call.endpoints.iter().map(EndpointId::as_str).collect();
         let (request, at) = (call.request, call.at.format("%Y-%m-%d %H:%M:%S"));
         format!("{request} was sent to {} at {manager}, {at} UTC.", endpoints.join(", "))
     }));
@@ -95,7 +95,7 @@ fn tell(out: Out, recovery: &Recovery) -> Result<(), CliError> {
                 "manager": manager,
                 "request": call.request.to_string(),
                 "attempt": call.attempt.to_string(),
-                "endpoints": call.endpoints.iter().map(|id| id.as_str()).collect::<Vec<_>>(),
+                "endpoints": call.endpoints.iter().map(EndpointId::as_str).collect::<Vec<_>>(),
                 "at": call.at.to_rfc3339(),
             })
         };

@@ -18,6 +18,7 @@ use super::{Read, Store, StoreError, audit};
 use crate::domain::{
     audit::high_water_mark::{ChainHead, Gap, HighWaterMark},
     digest::{Canonical, Digest},
+    len_u64,
 };
 
 /// The size of the file: one sector, which a disk writes whole or not at all.
@@ -76,7 +77,7 @@ fn read(path: &Path) -> Result<Option<HighWaterMark>, String> {
         Err(error) => return Err(told(error)),
     }
     let mut bytes = Vec::with_capacity(RECORD);
-    let record = File::open(path).map_err(told)?.take(RECORD as u64 + 1).read_to_end(&mut bytes);
+    let record = File::open(path).map_err(told)?.take(len_u64(RECORD) + 1).read_to_end(&mut bytes);
     record.map_err(told)?;
     Record::parse(&bytes).map(Some).map_err(|why| format!("{}: {why}", path.display()))
 }
@@ -122,7 +123,7 @@ impl MarkFile {
     pub(super) fn sound(&self) -> Result<(), StoreError> {
         let state = self.state();
         if let Some(gap) = &state.gap {
-            return Err(StoreError::Gap(gap.clone()));
+            return Err(StoreError::Gap(Box::new(gap.clone())));
         }
         match &state.failure {
             Some(why) => Err(StoreError::MarkNotKept { path: self.path.clone(), why: why.clone() }),
@@ -168,7 +169,12 @@ impl MarkFile {
     /// Opens the file for its owner alone, and makes sure that a new one is found after a power cut.
     fn open(&self) -> io::Result<Arc<File>> {
         let new = !self.path.exists();
-        let options = OpenOptions::new().write(true).create(true).mode(0o600).open(&self.path);
+        let options = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&self.path);
         let file = Arc::new(options?);
         if let Some(folder) = self.path.parent().filter(|_| new) {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -263,7 +269,7 @@ impl Store {
         let Some(mark) = &self.mark else { return Ok(()) };
         // Whoever named another file by mistake must not lose it.
         let length = std::fs::metadata(&mark.path).map_or(0, |meta| meta.len());
-        if length > RECORD as u64 {
+        if length > len_u64(RECORD) {
             let why = "it is no high-water mark; move it away".to_owned();
             return Err(StoreError::File { path: mark.path.clone(), why });
         }

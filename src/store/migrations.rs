@@ -2,60 +2,58 @@
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-/// The migrations, in order. Built by hand: the macro that collects them doubles the build.
+/// Version, name and text of each, in order.
+const FILES: &[(i64, &str, &str)] = &[
+    (
+        20_261_122_000_000,
+        "create everything",
+        include_str!("../../migrations/20261122000000_create_everything.sql"),
+    ),
+    (
+        20_261_122_120_000,
+        "follow outcomes",
+        include_str!("../../migrations/20261122120000_follow_outcomes.sql"),
+    ),
+    (
+        20_261_122_180_000,
+        "approve with care",
+        include_str!("../../migrations/20261122180000_approve_with_care.sql"),
+    ),
+    (
+        20_261_122_210_000,
+        "tell people",
+        include_str!("../../migrations/20261122210000_tell_people.sql"),
+    ),
+    (
+        20_261_128_110_000,
+        "active responses",
+        include_str!("../../migrations/20261128110000_active_responses.sql"),
+    ),
+    (
+        20_261_128_160_000,
+        "rule responses",
+        include_str!("../../migrations/20261128160000_rule_responses.sql"),
+    ),
+    (20_261_128_200_000, "started", include_str!("../../migrations/20261128200000_started.sql")),
+    (
+        20_261_128_203_000,
+        "rule response began",
+        include_str!("../../migrations/20261128203000_rule_response_began.sql"),
+    ),
+    (
+        20_261_128_210_000,
+        "manager identity",
+        include_str!("../../migrations/20261128210000_manager_identity.sql"),
+    ),
+    (
+        20_261_129_090_000,
+        "known addresses",
+        include_str!("../../migrations/20261129090000_known_addresses.sql"),
+    ),
+];
+
+/// The migrations. Built by hand: the macro that collects them doubles the build.
 pub(super) fn migrator() -> Migrator {
-    const FILES: &[(i64, &str, &str)] = &[
-        (
-            20_261_122_000_000,
-            "create everything",
-            include_str!("../../migrations/20261122000000_create_everything.sql"),
-        ),
-        (
-            20_261_122_120_000,
-            "follow outcomes",
-            include_str!("../../migrations/20261122120000_follow_outcomes.sql"),
-        ),
-        (
-            20_261_122_180_000,
-            "approve with care",
-            include_str!("../../migrations/20261122180000_approve_with_care.sql"),
-        ),
-        (
-            20_261_122_210_000,
-            "tell people",
-            include_str!("../../migrations/20261122210000_tell_people.sql"),
-        ),
-        (
-            20_261_128_110_000,
-            "active responses",
-            include_str!("../../migrations/20261128110000_active_responses.sql"),
-        ),
-        (
-            20_261_128_160_000,
-            "rule responses",
-            include_str!("../../migrations/20261128160000_rule_responses.sql"),
-        ),
-        (
-            20_261_128_200_000,
-            "started",
-            include_str!("../../migrations/20261128200000_started.sql"),
-        ),
-        (
-            20_261_128_203_000,
-            "rule response began",
-            include_str!("../../migrations/20261128203000_rule_response_began.sql"),
-        ),
-        (
-            20_261_128_210_000,
-            "manager identity",
-            include_str!("../../migrations/20261128210000_manager_identity.sql"),
-        ),
-        (
-            20_261_129_090_000,
-            "known addresses",
-            include_str!("../../migrations/20261129090000_known_addresses.sql"),
-        ),
-    ];
     let migrations = FILES.iter().map(|(version, name, sql)| {
         Migration::new(
             *version,

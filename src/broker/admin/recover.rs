@@ -5,6 +5,7 @@ use crate::{
     connector::Connector,
     domain::{
         Time,
+        action::Action,
         actor::{Actor, Person},
         audit::{
             AuditDetail, AuditEvent,
@@ -188,7 +189,7 @@ async fn record_call(
         actor: Actor::System,
         request: Some(call.request),
         action: call.action.as_ref().map(|action| action.kind().name().to_owned()),
-        target: call.action.as_ref().map(|action| action.argument()),
+        target: call.action.as_ref().map(Action::argument),
         detail: AuditDetail::CallsFound(facts),
     };
     audit::append(tx, &event, now).await?;

@@ -91,15 +91,9 @@ pub enum RowOutcome {
     Reverted,
 }
 
-/// Active responses that match, at most `limit`, after the first `skip`.
-pub async fn active(
-    read: &mut impl Read,
-    filter: &ActiveFilter,
-    (skip, limit): (u32, u32),
-    now: Time,
-) -> Result<Vec<ActiveRow>, StoreError> {
-    // What does not end by itself ends last.
-    let order = match (filter.sort, filter.descending) {
+/// What the rows are sorted by, in SQL. What does not end by itself ends last.
+const fn order_of(filter: &ActiveFilter) -> &'static str {
+    match (filter.sort, filter.descending) {
         (ActiveSort::Target, false) => "argument",
         (ActiveSort::Target, true) => "argument DESC",
         (ActiveSort::Where, false) => "place",
@@ -108,7 +102,17 @@ pub async fn active(
         (ActiveSort::Since, true) => "began DESC",
         (ActiveSort::Ends, false) => "ends IS NULL, ends",
         (ActiveSort::Ends, true) => "ends IS NULL DESC, ends DESC",
-    };
+    }
+}
+
+/// Active responses that match, at most `limit`, after the first `skip`.
+pub async fn active(
+    read: &mut impl Read,
+    filter: &ActiveFilter,
+    (skip, limit): (u32, u32),
+    now: Time,
+) -> Result<Vec<ActiveRow>, StoreError> {
+    let order = order_of(filter);
     let sql = format!(
         "WITH part AS (
              SELECT * FROM request_endpoint INDEXED BY request_endpoint_active

@@ -90,8 +90,8 @@ impl IndexerClient {
 /// The call that an alert comes from; none where it carries no such tag.
 fn call(hit: &Hit, tag: &str, clock: IndexerClock) -> Option<FoundCall> {
     let alert = &hit.source;
-    let tags = extra_args(alert).into_iter().filter(|arg| arg.starts_with(tag));
-    let (request, attempt) = tags.filter_map(CorrelationTag::parse).next()?;
+    let mut tags = extra_args(alert).into_iter().filter(|arg| arg.starts_with(tag));
+    let (request, attempt) = tags.find_map(CorrelationTag::parse)?;
     let program = text(alert, "data.parameters.program").and_then(scripts::response_of);
     let data = alert.pointer("/data/parameters/alert/data");
     let action = program.zip(data).and_then(|((_, kind), data)| target(kind, data));
