@@ -42,8 +42,8 @@ pub struct Target {
     pub outcome_at: Option<Time>,
     /// When it was, or may have been, sent; later where it was seen to start much later.
     pub since: Option<Time>,
-    /// When the endpoint ends it at the latest; none where nothing does. Other commands for the same target move it
-    /// ([`super::active_response`]).
+    /// When the endpoint ends it at the latest; none where nothing does. Other commands for the same
+    /// target move it ([`super::active_response`]).
     pub ends: Option<Time>,
     /// Whether it counts as run there: its start or its end was seen, or the manager took it and
     /// nobody looks for more. Only then does it end or lift what others decided.

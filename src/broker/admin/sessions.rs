@@ -159,8 +159,8 @@ impl Broker {
 
 impl Unchecked {
     /// The person and the hash that the password gave, if it is right. A try counts as failed under
-    /// its key before it is
-    /// looked at, so that tries at the same moment are throttled too; success forgets it.
+    /// its key before it is looked at, so that tries at the same moment are throttled too; success
+    /// forgets it.
     pub(super) async fn check_password(
         &self,
         name: &str,

@@ -88,9 +88,8 @@ impl EndpointCommand {
 }
 
 /// The commands for the target of an action that still count, whatever their managers were called:
-/// all since the oldest one that may be
-/// active, or whose timer runs or has just ended. Endpoint by endpoint, in the order in which they
-/// were sent.
+/// all since the oldest one that may be active, or whose timer runs or has just ended. Endpoint by
+/// endpoint, in the order in which they were sent.
 pub async fn commands(
     read: &mut impl Read,
     action: &Action,

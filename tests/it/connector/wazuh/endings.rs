@@ -1,7 +1,9 @@
 //! Every way in which a call can end, and what is known then: the rows of `docs/endings.md`, each
 //! driven through a single manager and through a cluster.
 
-use std::{collections::BTreeMap, time::Duration};
+mod table;
+
+use std::time::Duration;
 
 use countersign::{
     connector::{Connector, DispatchResult, DispatchTurn, Tls},
@@ -12,6 +14,7 @@ use wazuh_simulator::{
     AgentError, Calls, Endpoint, Fault, Os, Outage, Rights, Settings, Times, User, Work,
 };
 
+use self::table::table;
 use crate::connector::{
     fake_server::{Tap, after_login, always, say},
     fixtures::{
@@ -24,21 +27,6 @@ use crate::connector::{
 enum Kind {
     Single,
     Cluster,
-}
-
-/// One row: what "single" and "cluster" say, and whether it is tried again.
-type Row = [String; 3];
-
-fn table() -> BTreeMap<String, Row> {
-    let text = include_str!("../../../../docs/endings.md");
-    let rows = text.lines().filter(|line| line.starts_with("| ")).skip(1);
-    let row = |line: &str| {
-        let cells: Vec<_> =
-            line.trim_matches('|').split('|').map(|c| c.trim().to_owned()).collect();
-        let [name, _known, single, cluster, again] = cells.try_into().unwrap();
-        (name, [single, cluster, again])
-    };
-    rows.map(row).collect()
 }
 
 /// Two endpoints, in a cluster on two nodes.
