@@ -268,7 +268,8 @@ fn demo_fleet() -> Vec<Endpoint> {
 
 /// The alert that starts the demo's story, two minutes old.
 fn brute_force() -> Value {
-    let time = clock::alert_form(clock::now() - TimeDelta::minutes(2));
+    // Between two whole minutes, so that words about its age do not depend on half a second.
+    let time = clock::alert_form(clock::now() - TimeDelta::seconds(150));
     json!({
         "id": "1763800000.10001",
         "timestamp": time,
