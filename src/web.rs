@@ -112,6 +112,7 @@ fn admin_routes() -> Router<AppState> {
         .route("/agents/{name}/scopes", post(admin::agents::scopes))
         .route("/agents/{name}/rotate", post(admin::agents::rotate))
         .route("/agents/{name}/revoke", post(admin::agents::revoke))
+        .route("/agents/{name}/lift", post(admin::agents::lift))
 }
 
 /// What needs no session. `/events` checks the session without using it.

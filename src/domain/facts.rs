@@ -11,6 +11,7 @@ use super::{
     all_variants,
     decision::Tally,
     endpoint::{EndpointId, Platform},
+    history::AgentHistory,
     id::{PersonId, RequestId},
     proposal::Claim,
 };
@@ -40,17 +41,8 @@ pub struct PolicyQuestion {
     pub fleet_wide: bool,
     /// Where it would run.
     pub endpoints: Vec<EndpointFacts>,
-    /// How many of this agent's other requests were sent in the last hour.
-    pub ran_last_hour: u64,
-    /// How many of this agent's other requests were denied or rejected in the last 24 hours.
-    pub refused_last_day: u64,
-    /// How many of this agent's other requests wait for people, for the worker or for an answer.
-    pub open_requests: u64,
-    /// How often this agent asked within the last minute, this time not counted.
-    pub asks_last_minute: u64,
-    /// How long ago a person rejected this agent's latest request of the same action on the same
-    /// target, in seconds; none where nobody did.
-    pub rejected_seconds_ago: Option<u64>,
+    /// What this agent did before it asked.
+    pub history: AgentHistory,
     /// The same is active on one of the endpoints already, or may be.
     pub already_active: bool,
     /// It would end something on an endpoint earlier than was decided, or would itself end early,

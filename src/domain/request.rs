@@ -13,10 +13,11 @@ use super::{
     Time,
     action::{Action, Term, with_count},
     actor::{Agent, Person, Role},
-    decision::{Decision, Tier, Verdict},
+    decision::{Decision, NOTHING_LEFT, Tier, Verdict},
     digest::{Canonical, Digest},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::{AlertFacts, RequestFacts},
+    history::AgentHistory,
     id::{AgentId, AttemptId, PersonId, RequestId},
     len_u64,
     proposal::Claim,
@@ -180,6 +181,8 @@ pub struct Request {
     pub skipped: Vec<Skipped>,
     /// The alert, as the broker found it when it was asked.
     pub alert: AlertFacts,
+    /// What the agent did before it asked; none in requests of earlier versions.
+    pub history: Option<AgentHistory>,
     /// What people approve.
     pub digest: Digest,
     /// When it was asked.
@@ -252,6 +255,23 @@ impl Request {
         };
         let wide = self.term == Term::Permanent || self.fleet_wide || self.criticality() > 3;
         if wide { asked.max(Tier::Medium) } else { asked }
+    }
+
+    /// When it was refused in a way that counts against its agent: a person rejected it, or policy
+    /// denied what was asked. None where a limit on the agent itself, a failed evaluation or the
+    /// broker denied it: else a limit would feed itself, and faults would feed it.
+    pub fn refused_at(&self) -> Option<Time> {
+        let Decision { errors, reasons, .. } = &self.decision;
+        let limited = self.history.as_ref().is_some_and(|history| history.limit.is_some());
+        let at = match &self.state {
+            State::Rejected { at, .. } => Some(*at),
+            State::Denied { at } if errors.is_empty() && !limited => {
+                let by_broker = reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
+                (!by_broker).then_some(*at)
+            }
+            _ => None,
+        };
+        at.filter(|_| self.asked_by.is_none())
     }
 
     /// What policy may know of it.

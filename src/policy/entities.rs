@@ -212,7 +212,7 @@ pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, Eva
 
 /// A term without end is longer than any other, so a policy that forgets `permanent` stays strict.
 fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
-    let alert = &question.alert;
+    let (alert, history) = (&question.alert, &question.history);
     let term = question.term.seconds();
     record([
         ("undo", Value::new_bool(question.action.kind().is_undo())),
@@ -226,11 +226,11 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
         ("alert_level", long(alert.level)),
         ("alert_age_seconds", long(alert.age_seconds.unwrap_or(u64::MAX))),
         ("indexer_behind", Value::new_bool(alert.indexer != IndexerState::Current)),
-        ("ran_last_hour", long(question.ran_last_hour)),
-        ("refused_last_day", long(question.refused_last_day)),
-        ("open_requests", long(question.open_requests)),
-        ("asks_last_minute", long(question.asks_last_minute)),
-        ("rejected_seconds_ago", long(question.rejected_seconds_ago.unwrap_or(u64::MAX))),
+        ("ran_last_hour", long(history.ran_last_hour)),
+        ("refused_last_day", long(history.refused_last_day)),
+        ("open_requests", long(history.open_requests)),
+        ("asks_last_minute", long(history.asks_last_minute)),
+        ("rejected_seconds_ago", long(history.rejected_seconds_ago.unwrap_or(u64::MAX))),
         ("already_active", Value::new_bool(question.already_active)),
         ("would_shorten", Value::new_bool(question.would_shorten)),
         ("manager_changed", Value::new_bool(question.manager_changed)),

@@ -13,6 +13,7 @@ use crate::domain::{
     digest::Digest,
     endpoint::{EndpointId, Platform},
     facts::{AlertFacts, EndpointFacts, PolicyQuestion, Principal, Resource, TargetFacts, Verb},
+    history::AgentHistory,
     proposal::Claim,
 };
 
@@ -74,11 +75,7 @@ fn question() -> PolicyQuestion {
         scope: 2,
         fleet_wide: true,
         endpoints: vec![endpoint("001", 1), endpoint("002", 5)],
-        ran_last_hour: u64::MAX,
-        refused_last_day: 0,
-        open_requests: 0,
-        asks_last_minute: 0,
-        rejected_seconds_ago: None,
+        history: AgentHistory { ran_last_hour: u64::MAX, ..AgentHistory::default() },
         already_active: false,
         would_shorten: false,
         manager_changed: false,

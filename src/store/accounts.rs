@@ -291,6 +291,16 @@ pub async fn agents(read: &mut impl Read) -> Result<Vec<Agent>, StoreError> {
     rows.iter().map(agent).collect()
 }
 
+/// Lets refusals up to a moment no longer count against an agent.
+pub async fn lift_refusals(tx: &mut Tx<'_>, id: AgentId, now: Time) -> Result<(), StoreError> {
+    sqlx::query("UPDATE agent SET refusals_lifted_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// Revokes an agent's token. Whether it opened something until now.
 pub async fn revoke_agent(tx: &mut Tx<'_>, id: AgentId, now: Time) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE agent SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")

@@ -46,6 +46,11 @@ const FILES: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/20261128210000_manager_identity.sql"),
     ),
     (
+        20_261_128_220_000,
+        "agent history",
+        include_str!("../../migrations/20261128220000_agent_history.sql"),
+    ),
+    (
         20_261_129_090_000,
         "known addresses",
         include_str!("../../migrations/20261129090000_known_addresses.sql"),

@@ -32,8 +32,8 @@ pub use active_list::{
     approvers, origin,
 };
 pub use history::{
-    asks_in_minute, noted_since, open_count, ran_since, refused_since, rejected_at, same_key,
-    same_open_ask, unknown_outcomes,
+    agent_events, asks_in_minute, noted_since, open_count, refusals, same_key, same_open_ask,
+    unknown_outcomes,
 };
 pub use list::{
     Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching,
@@ -85,6 +85,8 @@ pub async fn insert(
         .set("fleet_wide", request.fleet_wide)
         .set("manager", &request.manager)
         .set("alert", at.to_json(&request.alert)?)
+        .set("agent_history", request.history.as_ref().map(|h| at.to_json(h)).transpose()?)
+        .set("refused_at", moment(request.refused_at()))
         .set("digest", request.digest.to_string())
         .set("proposal_digest", origin.proposal.to_string())
         .set("ask_digest", origin.ask.to_string())
@@ -128,7 +130,8 @@ pub async fn advance(
     let done = sqlx::query(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
              ended_by = $6, ended_reason = $7, decision = $8, held_because = $9,
-             review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13
+             review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13,
+             refused_at = $14
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -144,6 +147,7 @@ pub async fn advance(
     .bind(reviewed.map(|done| done.at.timestamp_micros()))
     .bind(reviewed.map(|done| done.by.as_str()))
     .bind(reviewed.map(|done| done.finding.as_str()))
+    .bind(moment(request.refused_at()))
     .execute(tx.connection())
     .await?;
     if done.rows_affected() != 1 {
@@ -294,7 +298,6 @@ async fn write_outcomes(
     let at = At { table: "request_endpoint", id: &id };
     let stored: HashMap<_, _> = stored.iter().map(|target| (&target.endpoint.id, target)).collect();
     let changed = |target: &&Target| stored.get(&target.endpoint.id) != Some(target);
-    let moment = |time: Option<Time>| time.map(|at| at.timestamp_micros());
     for target in request.targets.iter().filter(changed) {
         let outcome = target.outcome.as_ref();
         let evidence = outcome.and_then(Outcome::evidence);
@@ -317,6 +320,10 @@ async fn write_outcomes(
             .await?;
     }
     Ok(())
+}
+
+fn moment(time: Option<Time>) -> Option<i64> {
+    time.map(|at| at.timestamp_micros())
 }
 
 /// An undo is over when it is sent: its commands stand for nothing by themselves.

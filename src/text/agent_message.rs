@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::SecondsFormat;
+
 use super::active_response::already_text;
 use crate::domain::{
     action::{ActionKind, with_count},
@@ -105,7 +107,8 @@ fn pending(request: &Request) -> String {
         Verdict::Run | Verdict::Deny => String::new(),
     };
     let skipped = skipped(request);
-    format!("Waiting for an analyst. {WAIT}{needed} Nothing was sent so far.{skipped}")
+    let limited = limited(request);
+    format!("Waiting for an analyst. {WAIT}{needed}{limited} Nothing was sent so far.{skipped}")
 }
 
 fn approved(request: &Request, obstacle: Option<Obstacle>) -> String {
@@ -141,11 +144,29 @@ fn denied(request: &Request) -> String {
              sent. Do not ask again before that has changed; tell the user.{skipped}"
         );
     }
-    let why = why(decision);
+    let (why, limited) = (why(decision), limited(request));
+    let again = if limited.is_empty() { "" } else { " before that" };
     format!(
-        "Policy refuses it: {why}. Nothing was sent. Do not ask again, in these or other words; \
-         tell the user.{skipped}"
+        "Policy refuses it: {why}.{limited} Nothing was sent. Do not ask again{again}, in these or \
+         other words; tell the user.{skipped}"
     )
+}
+
+/// That policy answers more strictly for what the agent did before, and until when.
+fn limited(request: &Request) -> String {
+    let Some(limit) = request.history.as_ref().and_then(|history| history.limit) else {
+        return String::new();
+    };
+    let ends = limit.ends.map_or_else(
+        || "ends when people have decided what you have open".to_owned(),
+        |ends| {
+            format!(
+                "ends at {} if nothing is added",
+                ends.to_rfc3339_opts(SecondsFormat::Secs, true)
+            )
+        },
+    );
+    format!(" This is a limit for what you asked for before; it {ends}.")
 }
 
 /// The policies' reasons. What a failed evaluation says may repeat text from outside, and is the

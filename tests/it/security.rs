@@ -1,5 +1,6 @@
 //! Attacks, by subject. Each test states what must hold.
 
+mod agent_limits;
 mod approval_fatigue;
 mod approvals;
 mod availability;

@@ -9,20 +9,22 @@ use crate::{
         unchecked::Unchecked,
     },
     domain::{
+        Time,
         action::ActionKind,
         actor::{Actor, Agent, Person},
         audit::{
             AuditDetail, AuditEvent,
             detail::accounts::{
-                NewAgentFacts, NoFacts, OldTokenFacts, Scopes, ScopesFacts, TokenFacts,
+                LiftedFacts, NewAgentFacts, NoFacts, OldTokenFacts, Scopes, ScopesFacts, TokenFacts,
             },
         },
         digest::Digest,
         facts::Verb,
-        id::PersonId,
+        id::{AgentId, PersonId},
+        len_u64,
         proposal::InvalidField,
     },
-    store::{Tx, accounts, audit},
+    store::{Tx, accounts, audit, requests},
 };
 
 /// An agent, and its token in the only moment in which it is known.
@@ -68,6 +70,24 @@ impl Broker {
     pub async fn revoke_agent(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
         let by = self.authorize_admin(who, Verb::ManageAgents)?;
         self.unchecked().revoke_agent(by, name).await
+    }
+
+    /// Lets what an agent was refused until now no longer count against it. What it has asked for
+    /// already stays as it was decided.
+    pub async fn lift_limit(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
+        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
+        unchecked.lift_limit(&actor, name).await
+    }
+
+    /// When the requests of an agent were refused that count against it, the oldest first.
+    pub async fn agent_refusals(
+        &self,
+        who: &SignedIn,
+        agent: AgentId,
+    ) -> Result<Vec<Time>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        let now = self.clock().now();
+        Ok(requests::refusals(&mut self.store().reader().await?, agent, (now, None)).await?)
     }
 
     /// All agents, by name.
@@ -215,6 +235,29 @@ impl Unchecked {
                         let event = AuditEvent::new(actor.clone(), Some(agent.name), detail);
                         audit::append(tx, &event, now).await?;
                     }
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await
+    }
+
+    /// Lets refusals no longer count against an agent; nothing is written where none counts.
+    async fn lift_limit(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    self.ensure_session_active(tx).await?;
+                    let agent = active(tx, name).await?;
+                    let refusals = requests::refusals(tx, agent.id, (now, None)).await?;
+                    if refusals.is_empty() {
+                        return Ok(());
+                    }
+                    accounts::lift_refusals(tx, agent.id, now).await?;
+                    let facts = LiftedFacts { refusals: len_u64(refusals.len()) };
+                    let detail = AuditDetail::LimitLifted(facts);
+                    let event = AuditEvent::new(actor.clone(), Some(agent.name), detail);
+                    audit::append(tx, &event, now).await?;
                     Ok::<_, BrokerError>(())
                 })
             })

@@ -76,6 +76,7 @@ impl Broker {
             targets,
             skipped,
             alert,
+            history: None,
             digest: Digest::ZERO,
             asked_at: now,
             deadline: now + self.settings().decide_within,
@@ -109,7 +110,7 @@ impl Broker {
             self.check_open_limit(tx, &agent, now).await?;
         }
         let mut request = draft.request.clone();
-        let decision = self.decide_first(tx, &request, &agent, now).await?;
+        let decision = self.decide_first(tx, &mut request, &agent, now).await?;
         exclude_denied(&mut request, &decision);
         request.decision = decision;
         if request.targets.is_empty() && request.decision.verdict != Verdict::Deny {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{Datelike as _, TimeDelta, Timelike as _};
+use chrono::{Datelike as _, SubsecRound as _, TimeDelta, Timelike as _};
 use ipnet::IpNet;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         decision::{Decision, Verdict},
         endpoint::Endpoint,
         facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
+        history::{AgentEvents, AgentHistory, Limit, REFUSAL_COUNTS},
         len_u64,
         lifecycle::Reevaluation,
         request::Request,
@@ -51,15 +52,54 @@ impl Broker {
     }
 
     /// Asks policy about a request that is not stored yet, whose endpoints can still be left out.
+    /// What its agent did before is read now, for good.
     pub(in crate::broker) async fn decide_first(
         &self,
         read: &mut impl Read,
-        request: &Request,
+        request: &mut Request,
         agent: &Agent,
         now: Time,
     ) -> Result<Decision, StoreError> {
+        // Others of the agent's asks may have been stored since this one was made.
+        let read_at = self.clock().now();
+        let events = requests::agent_events(read, request, read_at).await?;
+        request.history = Some(events.at(read_at));
         let question = self.question(read, request, agent, now).await?;
-        Ok(self.engine().decide(&question))
+        let decision = self.engine().decide(&question);
+        let limit = self.limit(question, (&events, read_at), decision.verdict);
+        request.history = request.history.take().map(|history| AgentHistory { limit, ..history });
+        Ok(decision)
+    }
+
+    /// Whether what the agent did before made policy's answer stricter, and for how long it does:
+    /// policy is asked what it would say had the agent done nothing, and then at later moments.
+    fn limit(
+        &self,
+        mut question: PolicyQuestion,
+        (events, now): (&AgentEvents, Time),
+        answer: Verdict,
+    ) -> Option<Limit> {
+        let mut asked = |history: AgentHistory| {
+            question.history = history;
+            self.engine().decide(&question).verdict
+        };
+        let free = asked(AgentHistory::default());
+        if free == answer || strictness(answer) < strictness(free) {
+            return None;
+        }
+        // From whole second to whole second: an agent is told seconds, and each answer the same one.
+        let begin = now.trunc_subsecs(0);
+        let mut free_in =
+            |seconds: i64| asked(events.at(begin + TimeDelta::seconds(seconds))) == free;
+        let (mut limited, mut ended) = (0, REFUSAL_COUNTS.num_seconds() + 1);
+        if !free_in(ended) {
+            return Some(Limit { ends: None });
+        }
+        while ended - limited > 1 {
+            let middle = i64::midpoint(limited, ended);
+            if free_in(middle) { ended = middle } else { limited = middle }
+        }
+        Some(Limit { ends: Some(begin + TimeDelta::seconds(ended)) })
     }
 
     async fn question(
@@ -69,12 +109,14 @@ impl Broker {
         agent: &Agent,
         now: Time,
     ) -> Result<PolicyQuestion, StoreError> {
-        // As it was when it was asked: what comes later must not turn against it.
-        let asked = (request.asked_at, Some(request.id));
         let unknown = requests::unknown_outcomes(read, &request.action, request.id).await?;
-        let hour_ago = now - TimeDelta::hours(1);
-        let day_ago = now - TimeDelta::days(1);
-        let rejected = requests::rejected_at(read, request).await?;
+        // As it was when it was asked: what comes later must not turn against it.
+        let history = match &request.history {
+            Some(history) => history.clone(),
+            None => {
+                requests::agent_events(read, request, request.asked_at).await?.at(request.asked_at)
+            }
+        };
         let endpoints = request.targets.iter().map(|target| EndpointFacts {
             id: target.endpoint.id.clone(),
             platform: target.endpoint.platform,
@@ -95,11 +137,7 @@ impl Broker {
             scope: len_u64(scope),
             fleet_wide: request.fleet_wide,
             endpoints: endpoints.collect(),
-            ran_last_hour: requests::ran_since(read, agent.id, request.id, hour_ago).await?,
-            refused_last_day: requests::refused_since(read, agent.id, request.id, day_ago).await?,
-            open_requests: requests::open_count(read, agent.id, asked).await?,
-            asks_last_minute: requests::asks_in_minute(read, agent.id, asked).await?,
-            rejected_seconds_ago: rejected.map(|at| seconds_of(request.asked_at - at)),
+            history,
             already_active: met.iter().any(AlreadyActive::is_active),
             would_shorten: met.iter().any(AlreadyActive::shortens),
             manager_changed: !self.unsettled(read).await?.is_empty(),
@@ -155,6 +193,14 @@ async fn requester_role_now(
 fn with_age(mut alert: AlertFacts, since: TimeDelta) -> AlertFacts {
     alert.age_seconds = alert.age_seconds.map(|age| age.saturating_add(seconds_of(since)));
     alert
+}
+
+const fn strictness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Run => 0,
+        Verdict::Approval(_) => 1,
+        Verdict::Deny => 2,
+    }
 }
 
 fn all_or_none(mut run: Decision) -> Decision {

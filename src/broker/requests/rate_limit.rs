@@ -11,6 +11,7 @@ use crate::{
         action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
+        history::ASK_COUNTS,
     },
     store::{Read, audit, requests},
 };
@@ -38,10 +39,14 @@ impl Broker {
         now: Time,
     ) -> Result<(), BrokerError> {
         let most = self.settings().agents.asks_per_minute_max;
-        if requests::asks_in_minute(read, agent.id, (now, None)).await? < most {
-            return Ok(());
-        }
-        Err(BrokerError::RateLimited(format!("{most} asks within a minute are the most")))
+        let asks = requests::asks_in_minute(read, agent.id, (now, None)).await?;
+        // The agent may ask again once this one no longer counts.
+        let last = usize::try_from(most).ok().and_then(|most| asks.iter().rev().nth(most - 1));
+        let Some(last) = last else { return Ok(()) };
+        let ends = (*last + ASK_COUNTS).format("%H:%M:%S%.3f UTC");
+        Err(BrokerError::RateLimited(format!(
+            "{most} asks within a minute are the most, and there is room again at {ends}"
+        )))
     }
 
     /// Fails when the agent has as much open as it may.

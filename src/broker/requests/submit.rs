@@ -96,9 +96,9 @@ impl Broker {
         for other in &inventory.other_terms {
             let proposal = &Proposal { term: other.term, ..proposal.clone() };
             let inventory = for_term(inventory, other);
-            let request = self.draft(agent, proposal, inventory, (manager, alert.clone()));
+            let mut request = self.draft(agent, proposal, inventory, (manager, alert.clone()));
             let now = request.asked_at;
-            let decision = self.decide_first(&mut reader, &request, agent, now).await?;
+            let decision = self.decide_first(&mut reader, &mut request, agent, now).await?;
             if decision.verdict != Verdict::Deny {
                 offers.push(match other.term {
                     Term::Seconds(seconds) => format!("{seconds} ({})", duration_text(seconds)),

@@ -16,8 +16,9 @@ mod stored_form;
 pub mod system;
 
 use accounts::{
-    DisabledPersonFacts, MailFacts, NewAgentFacts, NewPersonFacts, NoFacts, OnCallFacts,
-    RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts, TokenFacts,
+    DisabledPersonFacts, LiftedFacts, MailFacts, NewAgentFacts, NewPersonFacts, NoFacts,
+    OnCallFacts, RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts,
+    TokenFacts,
 };
 use dispatch::{
     AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
@@ -106,6 +107,7 @@ details! {
     ScopesChanged(ScopesFacts),
     TokenRotated(TokenFacts),
     AgentRevoked(NoFacts),
+    LimitLifted(LiftedFacts),
     Frozen(SwitchFacts),
     ReleaseAsked(SwitchFacts),
     Unfrozen(SwitchFacts),

@@ -132,6 +132,9 @@ pub enum EventKind {
     /// An agent's token was revoked.
     #[strum(serialize = "agent.revoked")]
     AgentRevoked,
+    /// A person lifted what counted against an agent.
+    #[strum(serialize = "agent.limit_lifted")]
+    LimitLifted,
     /// The kill switch was thrown.
     #[strum(serialize = "kill_switch.frozen")]
     Frozen,

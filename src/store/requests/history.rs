@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
 use sqlx::sqlite::SqliteRow;
 
 use super::list::ids;
@@ -12,6 +11,7 @@ use crate::{
         Time,
         action::Action,
         digest::Digest,
+        history::{ASK_COUNTS, AgentEvents, REFUSAL_COUNTS, RUN_COUNTS},
         id::{AgentId, RequestId},
         request::Request,
     },
@@ -61,45 +61,75 @@ pub async fn same_open_ask(
     Ok(ids(&rows)?.into_iter().next())
 }
 
-/// How many requests of an agent, but for one, were sent since a moment.
-pub async fn ran_since(
+/// What an agent did by a moment that counts when it asks for this, which itself does not count. What
+/// people asked for does not count either.
+pub async fn agent_events(
     read: &mut impl Read,
-    agent: AgentId,
-    except: RequestId,
-    since: Time,
-) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(DISTINCT request_id) AS number
-         FROM attempt JOIN request ON request.id = request_id
-         WHERE agent_id = $1 AND request.id <> $2 AND started_at >= $3",
-    )
-    .bind(agent.to_string())
-    .bind(except.to_string())
-    .bind(since.timestamp_micros())
-    .fetch_one(read.connection())
-    .await?;
-    count(&row, "number")
+    request: &Request,
+    by: Time,
+) -> Result<AgentEvents, StoreError> {
+    let Request { id, agent, .. } = *request;
+    Ok(AgentEvents {
+        runs: runs(read, agent, id, by).await?,
+        refusals: refusals(read, agent, (by, Some(id))).await?,
+        asks: asks_in_minute(read, agent, (by, Some(id))).await?,
+        open_requests: open_count(read, agent, (by, Some(id))).await?,
+        rejected_at: rejected_at(read, request, by).await?,
+    })
 }
 
-/// How many requests of an agent, but for one, were denied or rejected since a moment. What people
-/// asked for does not count.
-pub async fn refused_since(
+/// When requests of an agent, but for one, were sent in the hour before a moment; the moment itself
+/// for those that are about to be.
+async fn runs(
     read: &mut impl Read,
     agent: AgentId,
     except: RequestId,
-    since: Time,
-) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*) AS number FROM request
-         WHERE agent_id = $1 AND id <> $2 AND ended_at >= $3 AND state IN ('denied', 'rejected')
-           AND asker_id IS NULL",
+    by: Time,
+) -> Result<Vec<Time>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT max(started_at) AS at FROM attempt JOIN request ON request.id = request_id
+         WHERE agent_id = $1 AND request.id <> $2 AND asker_id IS NULL
+           AND started_at > $3 AND started_at <= $4
+         GROUP BY request_id
+         UNION ALL
+         SELECT $4 AS at FROM request
+         WHERE agent_id = $1 AND id <> $2 AND asker_id IS NULL
+           AND state = 'approved' AND asked_at <= $4",
     )
     .bind(agent.to_string())
     .bind(except.to_string())
-    .bind(since.timestamp_micros())
-    .fetch_one(read.connection())
+    .bind((by - RUN_COUNTS).timestamp_micros())
+    .bind(by.timestamp_micros())
+    .fetch_all(read.connection())
     .await?;
-    count(&row, "number")
+    times(&rows)
+}
+
+/// When requests of an agent, but for one, were refused in the 24 hours before a moment
+/// ([`Request::refused_at`]), but for those that a person lifted; the oldest first.
+pub async fn refusals(
+    read: &mut impl Read,
+    agent: AgentId,
+    (by, except): (Time, Option<RequestId>),
+) -> Result<Vec<Time>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT refused_at AS at FROM request
+         WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND refused_at > $3 AND refused_at <= $4
+           AND refused_at > ifnull((SELECT refusals_lifted_at FROM agent WHERE agent.id = $1), 0)
+         ORDER BY refused_at",
+    )
+    .bind(agent.to_string())
+    .bind(super::id_text(except))
+    .bind((by - REFUSAL_COUNTS).timestamp_micros())
+    .bind(by.timestamp_micros())
+    .fetch_all(read.connection())
+    .await?;
+    times(&rows)
+}
+
+fn times(rows: &[SqliteRow]) -> Result<Vec<Time>, StoreError> {
+    let at = At { table: "request", id: "of an agent" };
+    rows.iter().map(|row| at.columns(row).time("at")).collect()
 }
 
 /// Machines on which this action with this target has an unknown outcome, in requests but one,
@@ -147,28 +177,29 @@ pub async fn open_count(
     count(&row, "number")
 }
 
-/// How often an agent asked in the minute before a moment, but for one request: what became a
-/// request, and what was refused before.
+/// When an agent asked in the minute before a moment, but for one request, the oldest first: what
+/// became a request, and what was refused before.
 pub async fn asks_in_minute(
     read: &mut impl Read,
     agent: AgentId,
     (by, except): (Time, Option<RequestId>),
-) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT (SELECT count(*) FROM request
-                 WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND asker_id IS NULL
-                   AND asked_at > $3 AND asked_at <= $4)
-              + (SELECT count(*) FROM audit
-                 WHERE kind = 'proposal.refused' AND actor_id = $1 AND at > $3 AND at <= $4)
-                AS number",
+) -> Result<Vec<Time>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT asked_at AS at FROM request
+         WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND asker_id IS NULL
+           AND asked_at > $3 AND asked_at <= $4
+         UNION ALL
+         SELECT at FROM audit
+         WHERE kind = 'proposal.refused' AND actor_id = $1 AND at > $3 AND at <= $4
+         ORDER BY at",
     )
     .bind(agent.to_string())
     .bind(super::id_text(except))
-    .bind((by - TimeDelta::minutes(1)).timestamp_micros())
+    .bind((by - ASK_COUNTS).timestamp_micros())
     .bind(by.timestamp_micros())
-    .fetch_one(read.connection())
+    .fetch_all(read.connection())
     .await?;
-    count(&row, "number")
+    times(&rows)
 }
 
 /// Whether an event of this kind was written for an actor since a moment.
@@ -189,10 +220,11 @@ pub async fn noted_since(
     Ok(count(&row, "number")? > 0)
 }
 
-/// When a person last rejected the same action on the same target, before the agent asked this.
-pub async fn rejected_at(
+/// When a person last rejected the same action on the same target by a moment.
+async fn rejected_at(
     read: &mut impl Read,
     request: &Request,
+    by: Time,
 ) -> Result<Option<Time>, StoreError> {
     let row = sqlx::query(
         "SELECT max(ended_at) AS at FROM request
@@ -202,7 +234,7 @@ pub async fn rejected_at(
     .bind(request.agent.to_string())
     .bind(request.action.kind().name())
     .bind(request.action.argument())
-    .bind(request.asked_at.timestamp_micros())
+    .bind(by.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
     At { table: "request", id: "of a rejection" }.columns(&row).maybe_time("at")

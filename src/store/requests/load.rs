@@ -57,6 +57,7 @@ fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, Store
         targets: Vec::new(),
         skipped: Vec::new(),
         alert: row.json("alert")?,
+        history: row.maybe_json("agent_history")?,
         digest: row.read("digest", Digest::parse)?,
         asked_at: row.time("asked_at")?,
         deadline: row.time("deadline")?,

@@ -185,6 +185,11 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         }
         AuditDetail::TokenRotated(_) => "gave an agent a new token".into(),
         AuditDetail::AgentRevoked(_) => "revoked an agent's token".into(),
+        AuditDetail::LimitLifted(facts) => format!(
+            "lifted an agent's limit, which counted {}",
+            with_count(facts.refusals, "refusal")
+        )
+        .into(),
         AuditDetail::Frozen(facts) => Sentence::new("threw the kill switch", facts.reason),
         AuditDetail::ReleaseAsked(facts) => {
             Sentence::new("asked to release the kill switch", facts.reason)

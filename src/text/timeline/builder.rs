@@ -159,6 +159,7 @@ impl TimelineBuilder {
             | AuditDetail::ScopesChanged(_)
             | AuditDetail::TokenRotated(_)
             | AuditDetail::AgentRevoked(_)
+            | AuditDetail::LimitLifted(_)
             | AuditDetail::Frozen(_)
             | AuditDetail::ReleaseAsked(_)
             | AuditDetail::Unfrozen(_)

@@ -17,9 +17,12 @@ use super::{
 use crate::{
     broker::{BrokerError, admin::agents::NewAgent, queries::view::Permission},
     domain::{
-        action::ActionKind,
+        Time,
+        action::{ActionKind, with_count},
         actor::{Agent, Person},
         facts::Verb,
+        history::REFUSAL_COUNTS,
+        len_u64,
     },
     web::{
         AppState,
@@ -61,6 +64,8 @@ pub(in crate::web) struct AgentPage {
     pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) scopes: Vec<ActionKind>,
+    /// How many refusals count against it, and until when the last of them does.
+    pub(in crate::web) refusals: Option<(String, Time)>,
 }
 
 const TOKEN: &str = "Put it in the configuration of the agent's client. It gives access to /mcp \
@@ -172,6 +177,19 @@ pub(in crate::web) async fn revoke(
     }
 }
 
+/// Lets its refusals no longer count against it.
+pub(in crate::web) async fn lift(
+    Path(name): Path<String>,
+    form: SessionForm<AgentFields>,
+) -> Result<Response, PageError> {
+    let SessionForm { app, session, .. } = &form;
+    let lifted = form.run(Verb::ManageAgents, async |who| app.broker.lift_limit(&who, &name).await);
+    match lifted.await {
+        Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
+        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), None).await,
+    }
+}
+
 async fn show_token(
     app: &AppState,
     session: &PageSession,
@@ -225,7 +243,10 @@ async fn agent_page(
     let (status, problem) = FormProblem::split(problem);
     let scopes = scopes.unwrap_or_else(|| shown.agent.scopes.clone());
     let layout = Layout::new(app, session, name).await?.section("/agents").without_refresh();
-    page(status, &AgentPage { layout, shown, manage, problem, scopes })
+    let refused = app.broker.agent_refusals(&session.who, shown.agent.id).await?;
+    let number = with_count(len_u64(refused.len()), "refusal");
+    let refusals = refused.last().map(|last| (number, *last + REFUSAL_COUNTS));
+    page(status, &AgentPage { layout, shown, manage, problem, scopes, refusals })
 }
 
 /// With the names of its people.

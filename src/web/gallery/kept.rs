@@ -4,7 +4,7 @@ use askama::Template as _;
 
 use super::{
     Layout, layout,
-    made_up::{HOSTILE, agent, id, person},
+    made_up::{HOSTILE, agent, at, id, person},
 };
 use crate::{
     broker::queries::view::Permission,
@@ -77,6 +77,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         manage: Permission::Now,
         problem: Some(HOSTILE.to_owned()),
         scopes: vec![ActionKind::BlockIp],
+        refusals: Some(("11 refusals".to_owned(), at(30))),
     };
     let once = SecretPage {
         layout: layout("New token", "/agents"),

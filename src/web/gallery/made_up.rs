@@ -126,6 +126,7 @@ pub(super) fn request(number: u128) -> Request {
         votes: Vec::new(),
         decision: decision(),
         attempts: Vec::new(),
+        history: None,
         held_because: None,
         review: None,
     };

@@ -218,6 +218,7 @@ fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
         votes: Vec::new(),
         decision: run(),
         attempts: Vec::new(),
+        history: None,
         held_because: None,
         review: None,
     };

@@ -106,6 +106,7 @@ pub(crate) fn request(state: State, decision: Decision) -> Request {
         votes: Vec::new(),
         decision,
         attempts: Vec::new(),
+        history: None,
         held_because: None,
         review: None,
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use countersign::{
-    domain::request::{Outcome, Request, StateName},
+    domain::{
+        Time,
+        request::{Outcome, Request, StateName},
+    },
     store::{Store, requests},
 };
 use reqwest::StatusCode;
@@ -64,6 +67,25 @@ async fn possibly_sent_outcomes_get_their_time() {
     }
     assert_eq!(states, StateName::ALL.map(StateName::name).into());
     assert_eq!(outcomes, OUTCOMES.into());
+}
+
+#[tokio::test]
+async fn earlier_refusals_count_unless_limit_or_broker_denied() {
+    for (policy, counted) in
+        [("a-policy", 2), ("broker.nothing_left", 1), ("ask.too-many-refusals", 1)]
+    {
+        let (_folder, path) = first_version().await;
+        let denied = id_of(StateName::Denied);
+        let sql = format!(
+            "UPDATE decision_policy SET policy_id = '{policy}' WHERE request_id = '{denied}'"
+        );
+        execute(&mut connect(&path).await, sql).await;
+        let store = Store::open(&path).await.unwrap();
+        let (agent, then) = (hex("agt", 1).parse().unwrap(), Time::from_timestamp_micros(THEN));
+        let mut reader = store.reader().await.unwrap();
+        let found = requests::refusals(&mut reader, agent, (then.unwrap(), None)).await.unwrap();
+        assert_eq!(found.len(), counted, "{policy}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

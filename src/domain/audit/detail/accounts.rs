@@ -108,6 +108,13 @@ pub struct ScopesFacts {
     pub before: Scopes,
 }
 
+/// Refusals of an agent no longer count against it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiftedFacts {
+    /// How many there were.
+    pub refusals: u64,
+}
+
 /// An agent got a new token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {

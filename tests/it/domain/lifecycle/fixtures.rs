@@ -162,6 +162,7 @@ pub(crate) fn drafted(verdict: Verdict) -> Request {
         votes: Vec::new(),
         decision: decision(verdict),
         attempts: Vec::new(),
+        history: None,
         held_because: None,
         review: None,
     };
