@@ -25,6 +25,7 @@ mod error;
 pub mod execution;
 mod in_flight;
 mod input;
+mod looks;
 pub mod notifications;
 pub mod queries;
 pub mod requests;
@@ -38,6 +39,7 @@ pub use settings::{AgentLimits, BusinessHours, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
 use in_flight::InFlight;
+use looks::LookProblems;
 use setup_code::SetupCode;
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
@@ -65,6 +67,7 @@ struct BrokerParts {
     settings: Settings,
     known_addresses: RwLock<KnownAddresses>,
     in_flight: InFlight,
+    look_problems: LookProblems,
     setup: SetupCode,
     began_at: Time,
     /// Which installation each manager is, once it has said so to this process.
@@ -88,6 +91,7 @@ impl Broker {
             settings,
             known_addresses: RwLock::default(),
             in_flight: InFlight::default(),
+            look_problems: LookProblems::default(),
             setup: SetupCode::default(),
             began_at,
             identified: Mutex::default(),
@@ -187,6 +191,10 @@ impl Broker {
 
     fn in_flight(&self) -> &InFlight {
         &self.0.in_flight
+    }
+
+    fn look_problems(&self) -> &LookProblems {
+        &self.0.look_problems
     }
 
     fn setup_code(&self) -> &SetupCode {

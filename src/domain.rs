@@ -15,7 +15,6 @@ pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 pub mod facts;
-pub mod history;
 pub mod id;
 pub mod kill_switch;
 pub mod lifecycle;

@@ -123,12 +123,21 @@ async fn send(broker: Broker, manager: String, stop: CancellationToken) {
 
 /// Looks for the evidence of what was sent through one manager.
 async fn observe(broker: Broker, manager: String, every: Duration, stop: CancellationToken) {
-    let mut complaint = Complaint::default();
+    let (mut complaint, mut crowded) = (Complaint::default(), Complaint::default());
     while !stop.is_cancelled() {
-        let why = match broker.observe(&manager).await {
+        let looked = broker.observe(&manager).await;
+        if let Ok(look) = &looked {
+            match &look.crowd {
+                Some(crowd) => {
+                    crowded.warn("more waits for evidence than one look takes in", crowd)
+                }
+                None => crowded.clear("one look takes in all that waits for evidence"),
+            }
+        }
+        let why = match looked {
             // Both ask one indexer: what fails in the first would fail in the second.
-            Ok(gap) => match broker.observe_rule_responses(&manager).await {
-                Ok(()) => gap.map(|gap| (gap, every)),
+            Ok(look) => match broker.observe_rule_responses(&manager).await {
+                Ok(()) => look.gap.map(|gap| (gap, every)),
                 Err(BrokerError::Manager(why)) => Some((why.to_string(), OBSERVE_BACK_OFF)),
                 Err(error) => Some((error.to_string(), OBSERVE_BACK_OFF)),
             },

@@ -67,6 +67,8 @@ pub struct Observation {
     pub sightings: Vec<Sighting>,
     /// Why evidence may be there that was not seen; none where its lack says something.
     pub gap: Option<String>,
+    /// Why something may be there that speaks against what was seen.
+    pub doubt_gap: Option<String>,
 }
 
 /// A call whose evidence is looked for.

@@ -1,6 +1,8 @@
 //! The facts that policy decides on. All but [`super::proposal::Claim`] is computed by the broker; a fact that
 //! is not known has its strictest value.
 
+pub mod history;
+
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
@@ -11,10 +13,10 @@ use super::{
     all_variants,
     decision::Tally,
     endpoint::{EndpointId, Platform},
-    history::AgentHistory,
     id::{PersonId, RequestId},
     proposal::Claim,
 };
+use history::AgentHistory;
 
 /// The question whether a request may run: asked at the proposal, after every vote, at the claim.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use crate::domain::{
     decision::{Tally, Verdict},
     digest::Digest,
     endpoint::{EndpointId, Platform},
+    facts::history::AgentHistory,
     facts::{AlertFacts, EndpointFacts, PolicyQuestion, Principal, Resource, TargetFacts, Verb},
-    history::AgentHistory,
     proposal::Claim,
 };
 

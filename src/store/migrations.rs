@@ -51,6 +51,11 @@ const FILES: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/20261128220000_agent_history.sql"),
     ),
     (
+        20_261_128_230_000,
+        "last look",
+        include_str!("../../migrations/20261128230000_last_look.sql"),
+    ),
+    (
         20_261_129_090_000,
         "known addresses",
         include_str!("../../migrations/20261129090000_known_addresses.sql"),

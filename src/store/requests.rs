@@ -25,6 +25,7 @@ mod load;
 mod pending;
 mod rule_responses;
 mod undos;
+mod watch;
 
 pub use active::{EndpointCommand, EndpointCommands, commands, overlapping};
 pub use active_list::{
@@ -37,7 +38,7 @@ pub use history::{
 };
 pub use list::{
     Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching,
-    is_attempt_known, list, open, overdue, queue, reviews_due, watched,
+    is_attempt_known, list, open, overdue, queue, reviews_due,
 };
 pub use load::load;
 pub use pending::{Pending, pending};
@@ -46,6 +47,7 @@ pub use rule_responses::{
     store_rule_responses,
 };
 pub use undos::{is_uncertain, lifted_by, open_undo, open_undos_beside, uncertain_undo, undos};
+pub use watch::{Wanted, note_look, watched, watched_count};
 
 /// What a new request carries beside itself.
 #[derive(Debug, Clone, Copy)]

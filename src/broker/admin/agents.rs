@@ -75,8 +75,8 @@ impl Broker {
     /// Lets what an agent was refused until now no longer count against it. What it has asked for
     /// already stays as it was decided.
     pub async fn lift_limit(&self, who: &SignedIn, name: &str) -> Result<(), BrokerError> {
-        let (unchecked, actor) = self.authorize_admin(who, Verb::ManageAgents)?;
-        unchecked.lift_limit(&actor, name).await
+        let by = self.authorize_admin(who, Verb::ManageAgents)?;
+        self.unchecked().lift_limit(by, name).await
     }
 
     /// When the requests of an agent were refused that count against it, the oldest first.
@@ -242,12 +242,12 @@ impl Unchecked {
     }
 
     /// Lets refusals no longer count against an agent; nothing is written where none counts.
-    async fn lift_limit(&self, actor: &Actor, name: &str) -> Result<(), BrokerError> {
+    async fn lift_limit(&self, by: Authority<'_>, name: &str) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    self.ensure_session_active(tx).await?;
+                    let actor = &by.actor(tx, now).await?;
                     let agent = active(tx, name).await?;
                     let refusals = requests::refusals(tx, agent.id, (now, None)).await?;
                     if refusals.is_empty() {

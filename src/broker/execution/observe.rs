@@ -6,34 +6,85 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::{
-    broker::{Broker, BrokerError, requests::active_ends::update_ends},
+    broker::{
+        Broker, BrokerError,
+        looks::{REQUESTS_MAX, crowd},
+        requests::active_ends::update_ends,
+    },
+    connector::Connector,
     domain::{
         Time,
         evidence::{Observation, Watched},
         id::{AttemptId, RequestId},
         request::Request,
     },
-    store::requests,
+    store::requests::{self, Wanted},
 };
 
-/// How many requests one look takes in.
-const REQUESTS_MAX: u32 = 100;
+/// What could not be seen in one look for evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Look {
+    /// Why some evidence may be there that was not seen.
+    pub gap: Option<String>,
+    /// That more requests wait than one look takes in.
+    pub crowd: Option<String>,
+}
+
+impl Look {
+    fn and(self, other: Self) -> Self {
+        let crowd = [self.crowd, other.crowd].into_iter().flatten().collect::<Vec<_>>();
+        Self { gap: self.gap.or(other.gap), crowd: (!crowd.is_empty()).then(|| crowd.join("; ")) }
+    }
+}
 
 impl Broker {
-    /// Looks once for evidence of what was sent through a manager. Gives the reason why some may be
-    /// there that was not seen: then the conclusion is that nobody could look. While the indexer
-    /// does not answer at all, nothing is concluded.
-    pub async fn observe(&self, manager: &str) -> Result<Option<String>, BrokerError> {
+    /// Looks once for evidence of what was sent through a manager, doubt first. Where some may be there
+    /// that was not seen, the conclusion is that nobody could look. While the indexer does not answer
+    /// at all, nothing is concluded.
+    pub async fn observe(&self, manager: &str) -> Result<Look, BrokerError> {
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.identify(connector).await?;
         let mut reader = self.store().reader().await?;
+        let (mut turns, mut looks) = (Vec::new(), Vec::new());
+        // Read first: what was just seen starting is not looked for again at once.
+        for wanted in Wanted::ALL {
+            let found = requests::watched(&mut reader, manager, wanted, REQUESTS_MAX).await?;
+            turns.push((wanted, found));
+        }
+        drop(reader);
+        // What fails in one search must not keep the other from being made.
+        for turn in turns {
+            looks.push(self.look_for(connector, turn).await);
+        }
+        let done = looks.into_iter().try_fold(Look::default(), |all, one| Ok(all.and(one?)));
+        let problem = match &done {
+            Ok(look) => look.gap.clone(),
+            Err(BrokerError::Manager(why)) => Some(why.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        self.look_problems().note(manager, problem);
+        done
+    }
+
+    async fn look_for(
+        &self,
+        connector: &Connector,
+        (wanted, (ids, waiting)): (Wanted, (Vec<RequestId>, u64)),
+    ) -> Result<Look, BrokerError> {
+        let manager = connector.name();
+        let mut reader = self.store().reader().await?;
         let mut watched = Vec::new();
-        for id in requests::watched(&mut reader, manager, REQUESTS_MAX).await? {
-            watched.extend(requests::load(&mut reader, id).await?);
+        for id in &ids {
+            watched.extend(requests::load(&mut reader, *id).await?);
         }
         drop(reader);
         if watched.is_empty() {
-            return Ok(None);
+            return Ok(Look::default());
+        }
+        let crowd = crowd(wanted, waiting);
+        // Even a look that fails was these requests' turn: else they would fail for all others.
+        if crowd.is_some() {
+            self.store().write_quietly(|tx| Box::pin(requests::note_look(tx, &ids))).await?;
         }
         let calls: Vec<_> = watched.iter().flat_map(watched_calls).collect();
         let seen = connector.observe(&calls, self.clock().now()).await?;
@@ -47,7 +98,8 @@ impl Broker {
                 self.record_observed(id, &seen).await?;
             }
         }
-        Ok(seen.gap)
+        let no_doubt = |why| format!("what speaks against a start may be missing: {why}");
+        Ok(Look { gap: seen.gap.or_else(|| seen.doubt_gap.map(no_doubt)), crowd })
     }
 
     /// Looks once for what the endpoints of a manager did without a request of ours.

@@ -1,7 +1,7 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, notifications::ChannelState},
+    broker::{Broker, BrokerError, SignedIn, looks, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
     domain::{
         Time,
@@ -12,7 +12,8 @@ use crate::{
     },
     store::{
         audit::{self, Verified},
-        requests, system,
+        requests::{self, Wanted},
+        system,
     },
 };
 
@@ -31,6 +32,8 @@ pub struct ManagerStatus {
     pub health: Health,
     /// How many approved requests wait for it.
     pub waiting: u64,
+    /// What the look for evidence leaves out, in sentences; empty where it leaves out nothing.
+    pub unseen: Vec<String>,
 }
 
 /// The state of the system.
@@ -65,6 +68,12 @@ impl Broker {
             let answer = connector.probe(now).await;
             let indexer = connector.probe_indexer(now).await;
             let mut reader = self.store().reader().await?;
+            let mut unseen: Vec<_> =
+                self.look_problems().of(connector.name()).into_iter().collect();
+            for wanted in Wanted::ALL {
+                let count = requests::watched_count(&mut reader, connector.name(), wanted).await?;
+                unseen.extend(looks::crowd(wanted, count));
+            }
             managers.push(ManagerStatus {
                 name: connector.name().to_owned(),
                 address: connector.url().to_owned(),
@@ -72,6 +81,7 @@ impl Broker {
                 indexer,
                 health: connector.health(now),
                 waiting: requests::approved_count(&mut reader, connector.name()).await?,
+                unseen,
             });
         }
         let mut reader = self.store().reader().await?;

@@ -11,7 +11,7 @@ use crate::{
         action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
-        history::ASK_COUNTS,
+        facts::history::ASK_COUNTS,
     },
     store::{Read, audit, requests},
 };

@@ -10,11 +10,11 @@ use crate::domain::{
     actor::{Agent, Person, Role},
     decision::Tally,
     endpoint::{EndpointId, Platform},
+    facts::history::AgentHistory,
     facts::{
         AlertFacts, EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
         TargetFacts, Verb,
     },
-    history::AgentHistory,
     id::PersonId,
     len_u64,
     proposal::Claim,

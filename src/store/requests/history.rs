@@ -11,7 +11,7 @@ use crate::{
         Time,
         action::Action,
         digest::Digest,
-        history::{ASK_COUNTS, AgentEvents, REFUSAL_COUNTS, RUN_COUNTS},
+        facts::history::{ASK_COUNTS, AgentEvents, REFUSAL_COUNTS, RUN_COUNTS},
         id::{AgentId, RequestId},
         request::Request,
     },

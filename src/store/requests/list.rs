@@ -206,25 +206,6 @@ pub async fn dispatching(
     ids(&rows)
 }
 
-/// Requests of a manager for which evidence is still waited for, oldest first.
-pub async fn watched(
-    read: &mut impl Read,
-    manager: &str,
-    limit: u32,
-) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT request.id AS id, min(watch_until) AS due
-         FROM request_endpoint JOIN request ON request.id = request_id
-         WHERE watch_until IS NOT NULL AND manager = $1
-         GROUP BY request.id ORDER BY due, request.id LIMIT $2",
-    )
-    .bind(manager)
-    .bind(i64::from(limit))
-    .fetch_all(read.connection())
-    .await?;
-    ids(&rows)
-}
-
 /// Whether an attempt is known: it is stored, or its call was found before.
 pub async fn is_attempt_known(
     read: &mut impl Read,

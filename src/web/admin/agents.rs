@@ -21,7 +21,7 @@ use crate::{
         action::{ActionKind, with_count},
         actor::{Agent, Person},
         facts::Verb,
-        history::REFUSAL_COUNTS,
+        facts::history::REFUSAL_COUNTS,
         len_u64,
     },
     web::{

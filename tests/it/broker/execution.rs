@@ -5,6 +5,7 @@ mod held;
 mod identity;
 mod indexer_behind;
 mod look;
+mod look_turns;
 mod multiple_managers;
 mod observe;
 mod races;

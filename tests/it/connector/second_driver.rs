@@ -138,7 +138,7 @@ impl Driver for InMemory {
             doubt: None,
         };
         let sightings = watched.iter().map(sighting).collect();
-        ready(Ok(Observation { sightings, gap: None }))
+        ready(Ok(Observation { sightings, ..Observation::default() }))
     }
 
     fn find_calls(

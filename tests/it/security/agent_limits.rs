@@ -223,7 +223,11 @@ async fn only_admin_with_recent_password_lifts_agents_limit() {
     assert_eq!(again.status, StatusCode::SEE_OTHER, "{}", again.html);
     let once = [("dora".to_owned(), "triage-bot".to_owned())];
     assert_eq!(written(&world, "agent.limit_lifted").await, once);
+    world.pass(Duration::from_secs(1));
     refused(&agent, 11).await;
     world.pass(Duration::from_mins(1));
-    assert_eq!(at_once(&agent, 2).await.state(), "pending", "what comes later counts");
+    let later = at_once(&agent, 2).await;
+    let page = dora.get("/agents/triage-bot").await;
+    assert!(page.has("11 refusals in the last 24 hours"), "{}", page.html);
+    assert_eq!(later.state(), "pending", "what comes later counts");
 }

@@ -86,13 +86,13 @@ impl Wazuh {
             found.extend(more);
             gap = gap.or(part);
         }
-        indexer.doubt(&mut found, clock).await?;
+        let doubt_gap = indexer.doubt(&mut found, clock).await?;
         let mut sightings: Vec<_> = found.into_iter().map(|found| found.sighting).collect();
         sightings.sort_by_key(|sighting| sighting.evidence.at);
         if gap.is_none() && is_any_unseen(watched, &sightings) {
             gap = indexer.state(self.there(now)).await.behind().map(str::to_owned);
         }
-        Ok(Observation { sightings, gap })
+        Ok(Observation { sightings, gap, doubt_gap })
     }
 }
 
@@ -156,16 +156,16 @@ impl IndexerClient {
         Ok((found, gap))
     }
 
-    /// Looks for what speaks against those that just started.
+    /// Looks for what speaks against those that just started. Gives why some may be missing.
     async fn doubt(
         &self,
         found: &mut [FoundEvidence],
         clock: IndexerClock,
-    ) -> Result<(), ConnectorError> {
+    ) -> Result<Option<String>, ConnectorError> {
         let mut started: Vec<_> =
             found.iter_mut().filter(|found| found.sighting.seen == Sign::Started).collect();
         let times = || started.iter().map(|found| found.sighting.evidence.at);
-        let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(()) };
+        let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(None) };
         let endpoints: BTreeSet<_> =
             started.iter().map(|found| found.sighting.endpoint.to_string()).collect();
         let filter = json!([
@@ -175,8 +175,7 @@ impl IndexerClient {
                 "gte": clock.theirs(first), "lte": clock.theirs(last + DOUBT_WITHIN),
             } } },
         ]);
-        let (hits, _a_doubt_may_be_missing) =
-            self.pages(&filter, &DOUBT_FIELDS, DOUBTS_PAGE).await?;
+        let (hits, gap) = self.pages(&filter, &DOUBT_FIELDS, DOUBTS_PAGE).await?;
         for hit in hits {
             let Some(at) = clock.ours(&hit.source) else { continue };
             for found in &mut started {
@@ -189,7 +188,7 @@ impl IndexerClient {
                 }
             }
         }
-        Ok(())
+        Ok(gap)
     }
 
     /// All pages of a search, the oldest alert first, and why some of it may be missing.
@@ -213,10 +212,14 @@ impl IndexerClient {
             gap = gap.or(page.gap.map(|gap| format!("the indexer {gap}")));
             match (page.end.filter(Value::is_array), query.as_object_mut()) {
                 (Some(next), Some(query)) if full => query.insert("search_after".to_owned(), next),
-                _ => break,
+                _ => return Ok((all, gap)),
             };
         }
-        Ok((all, gap))
+        let cut = format!(
+            "the indexer may hold more than the {} alerts that a search reads",
+            size * PAGES_MAX
+        );
+        Ok((all, gap.or(Some(cut))))
     }
 }
 

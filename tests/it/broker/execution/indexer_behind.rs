@@ -229,7 +229,7 @@ async fn partial_answer_confirms_what_it_holds() {
     world.pass_for_all(WINDOW);
     let broken = Fault::ShardsFail("wazuh-alerts-4.x-2000.01.01".to_owned());
     world.manager.misbehave_on(Calls::Search, broken, Times::UntilCleared);
-    let gap = world.broker().observe("test").await.unwrap().unwrap();
+    let gap = world.broker().observe("test").await.unwrap().gap.unwrap();
     assert!(gap.contains("1 of 3 shards failed"), "{gap}");
     let answer = agent.get(&id).await;
     assert_eq!(answer.outcomes(), ["001: confirmed", "002: unconfirmed"]);

@@ -270,6 +270,24 @@ async fn alerts_are_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn search_that_is_cut_off_says_so() {
+    let hit = |place: u32| {
+        let sort = json!([place, "x"]);
+        let source = alert(&[("/id", json!(format!("1790000000.{place}")))]);
+        json!({"_index": "i", "_id": place.to_string(), "_source": source, "sort": sort})
+    };
+    for (hits, cut) in [(999, false), (1000, true)] {
+        let body = json!({"hits": {"hits": (0..hits).map(hit).collect::<Vec<_>>()}}).to_string();
+        let tap = Tap::start(always(200, &body)).await;
+        let seen = connector(&tap.url()).observe(&[watched(&["001"])], now()).await.unwrap();
+        assert_eq!(seen.sightings.len(), hits as usize);
+        let said = |gap: Option<String>, most: &str| gap.is_some_and(|gap| gap.contains(most));
+        assert_eq!(said(seen.gap, "more than the 10000 alerts"), cut, "{hits}");
+        assert!(said(seen.doubt_gap, "more than the 2000 alerts"), "{hits}");
+    }
+}
+
+#[tokio::test]
 async fn without_indexer_no_evidence_is_collected() {
     let without = |settings: &mut Ours| settings.indexer = None;
     let lab = Lab::start_with(with_evidence(vec![ubuntu("001")]), without).await;

@@ -142,6 +142,8 @@ pub(super) async fn rows() -> Rows {
     policies(&mut fixed, &root).await;
     reading(&mut fixed).await;
     reevaluation(&mut fixed, &root).await;
+    fixed.now("an agent's limit is lifted").await;
+    fixed.broker.lift_limit(&root, "triage").await.unwrap();
     fixed.rows().await
 }
 

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{Time, len_u64, seconds_of};
+use crate::domain::{Time, len_u64, seconds_of};
 
 /// How long a refusal counts against an agent.
 pub const REFUSAL_COUNTS: TimeDelta = TimeDelta::hours(24);
@@ -21,7 +21,7 @@ pub struct AgentHistory {
     /// How many of its other requests were sent in the last hour, or were approved and about to be.
     pub ran_last_hour: u64,
     /// How many of its other requests were refused in the last 24 hours:
-    /// [`super::request::Request::refused_at`].
+    /// [`crate::domain::request::Request::refused_at`].
     pub refused_last_day: u64,
     /// How many of its other requests waited for people, for the worker or for an answer.
     pub open_requests: u64,
