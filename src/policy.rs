@@ -88,6 +88,33 @@ impl PolicyEffect {
     }
 }
 
+/// Facts that the policies of earlier versions do not read, and what follows.
+const LACKING: [(&str, &str); 4] = [
+    (
+        "context.facts.would_shorten",
+        "no policy reads `context.facts.would_shorten`, so what runs without people may end another \
+         response early; add `run.would-shorten` from the 20_run.cedar that `countersign init` \
+         writes",
+    ),
+    (
+        "context.facts.alert_on_target_endpoint",
+        "no policy reads `context.facts.alert_on_target_endpoint`, so an alert of any machine may \
+         let something run without people; take `run.at-once` from the 20_run.cedar that \
+         `countersign init` writes",
+    ),
+    (
+        "context.facts.reach",
+        "no policy reads `context.facts.reach`, so a response in pieces passes every limit on \
+         endpoints; take `run.at-once` and `run.many-endpoints` from the 20_run.cedar that \
+         `countersign init` writes",
+    ),
+    (
+        "context.facts.lifted_seconds_ago",
+        "no policy reads `context.facts.lifted_seconds_ago`, so what people ended may run again \
+         without them; add `run.ended-lately` from the 20_run.cedar that `countersign init` writes",
+    ),
+];
+
 impl Engine {
     /// Reads `schema.cedarschema` and every `*.cedar` of a folder and refuses a set with any fault.
     pub fn load(folder: &Path) -> Result<Self, PolicyError> {
@@ -102,23 +129,14 @@ impl Engine {
     /// What is to be known of a set that an earlier version wrote: what it lacks, and what to do.
     pub fn notes(&self) -> Vec<&'static str> {
         let earlier = self.0.entities.version() == SchemaVersion::Earlier;
-        let shortens = |policy| lint::reads(policy, "context.facts.would_shorten");
-        let may_shorten = !self.0.cedar.policies().any(shortens);
-        [
-            earlier.then_some(
-                "schema.cedarschema is of an earlier version, so a confidence that the agent does \
-                 not state counts as 0; replace it with the one that `countersign init` writes, \
-                 and ask `context.claim has confidence` first",
-            ),
-            may_shorten.then_some(
-                "no policy reads `context.facts.would_shorten`, so what runs without people may \
-                 end another response early; add `run.would-shorten` from the 20_run.cedar that \
-                 `countersign init` writes",
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let lacks = |fact| !self.0.cedar.policies().any(|policy| lint::reads(policy, fact));
+        let schema = earlier.then_some(
+            "schema.cedarschema is of an earlier version, so a confidence that the agent does not \
+             state counts as 0; replace it with the one that `countersign init` writes, and ask \
+             `context.claim has confidence` first",
+        );
+        let unread = LACKING.iter().filter(|(fact, _)| lacks(fact)).map(|(_, note)| *note);
+        schema.into_iter().chain(unread).collect()
     }
 
     /// File and id of each policy that ships and that this set lacks: a later version may have

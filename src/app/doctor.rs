@@ -276,7 +276,7 @@ fn left_out(engine: &Engine) -> Option<Diagnosis> {
 /// is wrong with it is a finding about the manager.
 fn alert_fields(changes: &AlertFieldsConfig) -> Option<Diagnosis> {
     settings::alert_fields(changes).ok()?;
-    let AlertFieldsConfig { addresses, accounts } = changes;
+    let AlertFieldsConfig { addresses, accounts, peer } = changes;
     let lists = [("addresses", addresses), ("accounts", accounts)];
     let lists = lists.into_iter().filter(|(_, fields)| !fields.is_empty());
     let said: Vec<_> = lists
@@ -285,6 +285,7 @@ fn alert_fields(changes: &AlertFieldsConfig) -> Option<Diagnosis> {
                 fields.iter().map(|(field, form)| format!("{field} = {form}")).collect();
             format!("{kind}: {}", fields.join(", "))
         })
+        .chain(peer.as_ref().map(|fields| format!("peer: {}", fields.join(", "))))
         .collect();
     let found = format!("other than those that ship: {}", said.join("; "));
     (!said.is_empty()).then(|| Diagnosis::good("alert fields", found))

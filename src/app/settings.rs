@@ -182,6 +182,21 @@ pub(super) fn alert_fields(changes: &AlertFieldsConfig) -> Result<AlertFields, C
             list.push((field.clone(), form.1));
         }
     }
+    let looked_at = |field: &String| {
+        fields.addresses.iter().chain(&fields.accounts).any(|(known, _)| known == field)
+    };
+    match &changes.peer {
+        None => {
+            fields.peer = fields.peer.iter().filter(|field| looked_at(field)).cloned().collect();
+        }
+        Some(peer) => {
+            if let Some(field) = peer.iter().find(|field| !looked_at(field)) {
+                let allowed = "a field that is looked at: docs/alert-fields.md lists them";
+                return Err(ConfigError::value("alert_fields.peer", field, allowed));
+            }
+            fields.peer.clone_from(peer);
+        }
+    }
     Ok(fields)
 }
 

@@ -49,4 +49,6 @@ pub struct AlertFieldsConfig {
     pub addresses: BTreeMap<String, String>,
     /// Fields that name an account: `name`, `windows`, `cloud`, or `ignored`.
     pub accounts: BTreeMap<String, String>,
+    /// The fields that may let something run without people; those that ship where it is left out.
+    pub peer: Option<Vec<String>>,
 }

@@ -20,7 +20,7 @@ use api::connection::ManagerConnection;
 use chrono::TimeDelta;
 use command_names::{CommandNames, Discovered};
 use commands::CommandRequest;
-use indexer::search::IndexerClient;
+use indexer::{evidence::IndexerClock, search::IndexerClient};
 use response_settings::ResponseSettings;
 use tokio::sync::Mutex;
 
@@ -73,6 +73,11 @@ impl Wazuh {
     /// A moment by the manager's clock, which alerts carry; by ours while it is not known.
     fn there(&self, now: Time) -> Time {
         now + self.manager.ahead().unwrap_or_default()
+    }
+
+    /// Our clock beside the manager's, by which alerts are dated.
+    fn indexer_clock(&self, now: Time) -> IndexerClock {
+        IndexerClock { ahead: self.manager.ahead().unwrap_or_default(), now }
     }
 
     /// How long an endpoint's own alert may take; none without an indexer.
@@ -231,7 +236,7 @@ impl Driver for Wazuh {
         Box::pin(async move {
             let found = match &self.indexer {
                 None => Err("no indexer is configured, so no alert can be looked up".to_owned()),
-                Some(indexer) => indexer.find(alert_id, action, now).await,
+                Some(indexer) => indexer.find(alert_id, action, self.indexer_clock(now)).await,
             };
             found.unwrap_or_else(|summary| AlertFacts { summary, ..AlertFacts::default() })
         })

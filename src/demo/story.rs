@@ -277,7 +277,7 @@ async fn play_step(
         demo.manager.misbehave(fault.clone(), Times::Once);
     }
     let arguments: Map<_, _> = step.arguments.as_object().cloned().unwrap_or_default();
-    let mut request = broker.submit(&demo.agent, step.kind, &arguments).await?;
+    let mut request = broker.submit(&demo.agent, step.kind, &arguments).await?.request;
     tell(format!("   the agent asks: {}", request.effect()));
     tell(format!("   policy: {}: {}", request.state.name(), request.decision.why()));
     for (name, ballot) in step.people {

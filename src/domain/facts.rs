@@ -45,6 +45,15 @@ pub struct PolicyQuestion {
     pub endpoints: Vec<EndpointFacts>,
     /// What this agent did before it asked.
     pub history: AgentHistory,
+    /// How long ago people put an end to the same action on the same target, whoever had asked and
+    /// on whatever endpoint: lifted it, took it back or rejected it, in seconds by now; none where
+    /// nobody did, and of an undo.
+    pub lifted_seconds_ago: Option<u64>,
+    /// On how many endpoints the target is, or was within the last hour, or would be active, over
+    /// all requests and agents. At least [`PolicyQuestion::scope`].
+    pub reach: u64,
+    /// How many other requests of all agents were sent without people in the last 24 hours.
+    pub automatic_last_day: u64,
     /// The same is active on one of the endpoints already, or may be.
     pub already_active: bool,
     /// It would end something on an endpoint earlier than was decided, or would itself end early,
@@ -100,6 +109,55 @@ pub struct AlertFacts {
     /// Whether the indexer kept up when it was asked.
     #[serde(default, skip_serializing_if = "IndexerState::is_unknown")]
     pub indexer: IndexerState,
+    /// The field that names the target holds what a stock decoder took from the peer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_peer: bool,
+    /// The endpoint that it was made about; none where it is not known for sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Box<AlertEndpoint>>,
+}
+
+/// The endpoint that an alert was made about.
+///
+/// The store keeps it as JSON: another name or order of the fields is another text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertEndpoint {
+    /// Its id at the manager of the request.
+    pub id: EndpointId,
+    /// Its name. Managers that share an indexer have the same ids.
+    pub name: String,
+    /// Its groups, as the manager said when the request was asked.
+    pub groups: Vec<String>,
+}
+
+/// The group that every endpoint is in until it gets another. It says nothing of an endpoint.
+const DEFAULT_GROUP: &str = "default";
+
+impl AlertFacts {
+    /// Whether each of these endpoints is the one that it was made about.
+    pub fn is_on(&self, endpoints: &[EndpointFacts]) -> bool {
+        let Some(own) = &self.endpoint else { return false };
+        !endpoints.is_empty() && endpoints.iter().all(|one| one.id == own.id)
+    }
+
+    /// Whether each of these endpoints is the one that it was made about, or in a group with it.
+    pub fn is_in_group_of(&self, endpoints: &[EndpointFacts]) -> bool {
+        let Some(own) = &self.endpoint else { return false };
+        let shared = |group: &String| group != DEFAULT_GROUP && own.groups.contains(group);
+        let near = |one: &EndpointFacts| one.id == own.id || one.groups.iter().any(shared);
+        !endpoints.is_empty() && endpoints.iter().all(near)
+    }
+
+    /// The groups of its rule.
+    pub fn rule_groups(&self) -> &[String] {
+        self.shown.as_ref().map_or(&[], |shown| shown.groups.as_slice())
+    }
+
+    /// The field that names the target; empty where none does.
+    pub fn field(&self) -> &str {
+        let named = self.shown.as_ref().and_then(|shown| shown.named_in.as_ref());
+        named.filter(|_| self.names_target).map_or("", |named| &named.field)
+    }
 }
 
 /// What a person sees of an alert. All of it is text from outside.

@@ -40,6 +40,8 @@ pub struct AnswerContext<'a> {
     pub has_evidence: bool,
     /// The agent that asks: it hears the names of its own requests only.
     pub agent: AgentId,
+    /// The request was not asked for now: it is the one on which what was asked for rests already.
+    pub stands: bool,
     /// What is active already on the endpoints of a request that is not sent yet.
     pub active: Vec<AlreadyActive>,
     /// What an undo could do.
@@ -230,6 +232,9 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
 
 fn message(request: &Request, context: &AnswerContext<'_>, obstacle: Option<Obstacle>) -> String {
     let message = agent_message::message(request, context.has_evidence, obstacle);
+    if context.stands {
+        return format!("{} {message}", agent_message::STANDS);
+    }
     match agent_message::already_active(request.action.kind(), &context.active) {
         Some(met) => format!("{message} {met}"),
         None => message,

@@ -13,7 +13,7 @@ use super::{
     },
 };
 use crate::{
-    broker::{Broker, BrokerError, queries::RequestFilter},
+    broker::{Broker, BrokerError, queries::RequestFilter, requests::submit::Submitted},
     domain::{
         action::ActionKind,
         actor::Agent,
@@ -45,9 +45,15 @@ impl Call<'_> {
         tool: ToolName,
         arguments: ToolArguments,
     ) -> Result<ToolAnswer, BrokerError> {
+        let mut stands = false;
+        let mut act = async |kind, arguments| {
+            let submitted = self.act(kind, arguments).await?;
+            stands = submitted.stands;
+            Ok::<_, BrokerError>(submitted.request)
+        };
         let request = match tool {
-            ToolName::BlockIp => self.act(ActionKind::BlockIp, arguments).await?,
-            ToolName::DisableAccount => self.act(ActionKind::DisableAccount, arguments).await?,
+            ToolName::BlockIp => act(ActionKind::BlockIp, arguments).await?,
+            ToolName::DisableAccount => act(ActionKind::DisableAccount, arguments).await?,
             ToolName::UndoRequest => self.undo(&arguments).await?,
             ToolName::GetRequest => {
                 arguments.check_fields(tool)?;
@@ -68,12 +74,14 @@ impl Call<'_> {
             ToolName::ListRequests => return self.list(&arguments).await,
         };
         let request = self.broker.with_hold(request).await?;
-        Ok(answer::of_request(&request, &self.answer_context(&request).await))
+        let context = AnswerContext { stands, ..self.answer_context(&request).await };
+        Ok(answer::of_request(&request, &context))
     }
 
     async fn answer_context(&self, request: &Request) -> AnswerContext<'_> {
         AnswerContext {
             agent: self.agent.id,
+            stands: false,
             // What the store cannot say now, it could say neither to policy nor at the claim.
             active: self.broker.active_before(request).await.unwrap_or_default(),
             public_url: self.public_url,
@@ -106,7 +114,7 @@ impl Call<'_> {
         &self,
         kind: ActionKind,
         arguments: ToolArguments,
-    ) -> Result<Request, BrokerError> {
+    ) -> Result<Submitted, BrokerError> {
         let (own, proposal) = arguments.split_off("wait_seconds");
         let seconds = match own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0) {
             Ok(seconds) => seconds,
@@ -114,8 +122,8 @@ impl Call<'_> {
                 return Err(self.broker.refuse_proposal(self.agent, kind, error.into()).await);
             }
         };
-        let request = self.broker.submit(self.agent, kind, &proposal).await?;
-        self.wait_after_ask(request, seconds).await
+        let Submitted { request, stands } = self.broker.submit(self.agent, kind, &proposal).await?;
+        Ok(Submitted { request: self.wait_after_ask(request, seconds).await?, stands })
     }
 
     async fn undo(&self, arguments: &ToolArguments) -> Result<Request, BrokerError> {

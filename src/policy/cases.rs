@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Engine, PolicyError, load};
 use crate::domain::decision::{Authorization, Decision, Reason, Verdict};
 
+mod alert;
 mod form;
 
 /// What one case came to.

@@ -56,6 +56,11 @@ const FILES: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/20261128230000_last_look.sql"),
     ),
     (
+        20_261_129_080_000,
+        "reach",
+        include_str!("../../migrations/20261129080000_reach.sql"),
+    ),
+    (
         20_261_129_090_000,
         "known addresses",
         include_str!("../../migrations/20261129090000_known_addresses.sql"),

@@ -23,6 +23,7 @@ mod history;
 mod list;
 mod load;
 mod pending;
+mod reach;
 mod rule_responses;
 mod undos;
 mod watch;
@@ -42,6 +43,7 @@ pub use list::{
 };
 pub use load::load;
 pub use pending::{Pending, pending};
+pub use reach::{automatic_since, lifted_at, reach};
 pub use rule_responses::{
     RULE_RESPONSE_COUNTS, StandingRuleResponse, rule_responses_read, standing_rule_responses,
     store_rule_responses,

@@ -19,6 +19,11 @@ pub const LISTED_ENDPOINTS_MAX: usize = 50;
 const SAID_MAX: usize = 3;
 const WAIT: &str = "Do not ask again; call wait_for_decision.";
 
+/// What comes before the message of a request that was answered for another ask.
+pub(crate) const STANDS: &str = "What you ask for is active already and rests on this earlier \
+                                 request of yours. Nothing was stored or sent now: it would add \
+                                 nothing.";
+
 /// What keeps a request that may run from being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {

@@ -3,6 +3,7 @@
 mod agent_limits;
 mod approval_fatigue;
 mod approvals;
+mod at_once;
 mod availability;
 mod database;
 mod ended_sessions;

@@ -1,6 +1,8 @@
 //! What a request meets on its endpoints, before it is sent: what is active for its target, and
 //! what its command would do to that.
 
+use chrono::TimeDelta;
+
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
@@ -52,6 +54,44 @@ impl Broker {
     ) -> Result<Vec<AlreadyActive>, BrokerError> {
         let now = self.clock().now();
         Ok(self.already_active(&mut self.store().reader().await?, request, now).await?)
+    }
+
+    /// The request of the same agent that a draft would add nothing to: the same response for the
+    /// same time, surely active on all the draft's endpoints, with half of its time left or more, and
+    /// with no undo under way.
+    pub(in crate::broker) async fn standing(
+        &self,
+        read: &mut impl Read,
+        draft: &Request,
+        now: Time,
+    ) -> Result<Option<Request>, StoreError> {
+        let met = self.already_active(read, draft, now).await?;
+        let lasts = |met: &AlreadyActive| match (draft.term, met.ends) {
+            (Term::Seconds(seconds), Some(ends)) => {
+                ends - now >= TimeDelta::seconds(seconds.into()) / 2
+            }
+            (Term::Permanent, Some(_)) => false,
+            (_, None) => true,
+        };
+        let adds = |met: &AlreadyActive| met.shortens() || !met.is_active() || !lasts(met);
+        if met.len() < draft.targets.len() || met.iter().any(adds) {
+            return Ok(None);
+        }
+        let own = met.first().into_iter().flat_map(|met| &met.rests_on);
+        for one in own.filter(|one| one.agent == draft.agent) {
+            let Some(request) = requests::load(read, one.request).await? else { continue };
+            let surely = |wanted: &Target| {
+                request.targets.iter().any(|target| {
+                    target.endpoint.same_machine(&wanted.endpoint)
+                        && matches!(target.outcome, Some(Outcome::Sent | Outcome::Confirmed(_)))
+                })
+            };
+            let stands = request.term == draft.term && draft.targets.iter().all(surely);
+            if stands && requests::open_undo(read, request.id).await?.is_none() {
+                return Ok(Some(request));
+            }
+        }
+        Ok(None)
     }
 
     /// The other requests that an undo of this one would lift with it: what rests on the same rule

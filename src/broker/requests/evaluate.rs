@@ -117,6 +117,9 @@ impl Broker {
                 requests::agent_events(read, request, request.asked_at).await?.at(request.asked_at)
             }
         };
+        let hour_ago = now - TimeDelta::hours(1);
+        let day_ago = now - TimeDelta::days(1);
+        let lifted = requests::lifted_at(read, request, now).await?;
         let endpoints = request.targets.iter().map(|target| EndpointFacts {
             id: target.endpoint.id.clone(),
             platform: target.endpoint.platform,
@@ -138,6 +141,9 @@ impl Broker {
             fleet_wide: request.fleet_wide,
             endpoints: endpoints.collect(),
             history,
+            lifted_seconds_ago: lifted.map(|at| seconds_of(now - at)),
+            reach: requests::reach(read, request, (hour_ago, now)).await?,
+            automatic_last_day: requests::automatic_since(read, request.id, day_ago).await?,
             already_active: met.iter().any(AlreadyActive::is_active),
             would_shorten: met.iter().any(AlreadyActive::shortens),
             manager_changed: !self.unsettled(read).await?.is_empty(),

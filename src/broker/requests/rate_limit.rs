@@ -100,12 +100,17 @@ impl Broker {
             let noted = self.record_throttled(agent, &why.to_string()).await;
             return noted.err().unwrap_or(why);
         }
-        let detail = AuditDetail::ProposalRefused(RefusalFacts { why: why.to_string() });
-        let mut event = AuditEvent::new(Actor::from(agent), None, detail);
-        event.action = Some(kind.name().to_owned());
-        match self.record(&event).await {
+        match self.record(&proposal_refused(agent, kind, why.to_string())).await {
             Ok(()) => why,
             Err(error) => error.into(),
         }
     }
+}
+
+/// An agent's proposal did not become a request.
+pub(super) fn proposal_refused(agent: &Agent, kind: ActionKind, why: String) -> AuditEvent {
+    let detail = AuditDetail::ProposalRefused(RefusalFacts { why });
+    let mut event = AuditEvent::new(Actor::from(agent), None, detail);
+    event.action = Some(kind.name().to_owned());
+    event
 }

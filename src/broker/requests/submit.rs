@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::draft::{Draft, load};
+use super::{
+    draft::{Draft, load},
+    rate_limit::proposal_refused,
+};
 use crate::{
     broker::{Broker, BrokerError},
     connector::Connector,
@@ -18,20 +21,34 @@ use crate::{
         proposal::{InvalidField, Proposal},
         request::Request,
     },
-    store::{Read, requests},
+    store::{Read, audit, requests},
 };
 
+/// What became of a proposal.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// The stored request: new, or the one that the agent asked for before.
+    pub request: Request,
+    /// What was asked for is active already, and rests on this request. Nothing was stored.
+    pub stands: bool,
+}
+
+impl Submitted {
+    const fn request(request: Request) -> Self {
+        Self { request, stands: false }
+    }
+}
+
 impl Broker {
-    /// Takes the arguments of an action tool and answers with the stored request: new, or the one
-    /// that the agent asked for before.
+    /// Takes the arguments of an action tool and answers with the request that is stored for them.
     pub async fn submit(
         &self,
         agent: &Agent,
         kind: ActionKind,
         arguments: &Map<String, Value>,
-    ) -> Result<Request, BrokerError> {
+    ) -> Result<Submitted, BrokerError> {
         match self.try_submit(agent, kind, arguments).await {
-            Ok(request) => Ok(request),
+            Ok(submitted) => Ok(submitted),
             Err(error) => Err(self.refuse_proposal(agent, kind, error).await),
         }
     }
@@ -41,7 +58,7 @@ impl Broker {
         agent: &Agent,
         kind: ActionKind,
         arguments: &Map<String, Value>,
-    ) -> Result<Request, BrokerError> {
+    ) -> Result<Submitted, BrokerError> {
         let _place = self.acquire_slot(agent).await?;
         let proposal = &Proposal::parse(kind, arguments)?;
         let only = if let [only] = self.managers() { Some(only.name()) } else { None };
@@ -49,7 +66,7 @@ impl Broker {
         let now = self.clock().now();
         let mut reader = self.store().reader().await?;
         if let Some(same) = find_repeated(&mut reader, agent, (proposal, ask)).await? {
-            return load(&mut reader, same).await;
+            return load(&mut reader, same).await.map(Submitted::request);
         }
         self.check_open_limit(&mut reader, agent, now).await?;
         drop(reader);
@@ -58,6 +75,7 @@ impl Broker {
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
         check_endpoints(connector, &inventory)?;
         let alert = find_alert(connector, proposal, now).await;
+        let alert = with_groups(connector, proposal, alert, &inventory).await;
         let found = (connector.name(), &alert);
         self.check_term(agent, proposal, &inventory, found).await?;
         let draft = &Draft {
@@ -71,9 +89,16 @@ impl Broker {
                 Box::pin(async move {
                     // Somebody may have asked the same in the meantime.
                     if let Some(same) = find_repeated(tx, agent, (proposal, draft.ask)).await? {
-                        return load(tx, same).await;
+                        return load(tx, same).await.map(Submitted::request);
                     }
-                    self.store_draft(tx, agent, draft).await
+                    if let Some(request) = self.standing(tx, &draft.request, now).await? {
+                        // It counts as an ask: the manager was asked about its endpoints.
+                        self.check_rate(tx, agent, now).await?;
+                        let why = format!("it is active already and rests on {}", request.id);
+                        audit::append(tx, &proposal_refused(agent, kind, why), now).await?;
+                        return Ok(Submitted { request, stands: true });
+                    }
+                    self.store_draft(tx, agent, draft).await.map(Submitted::request)
                 })
             })
             .await
@@ -206,6 +231,33 @@ async fn find_alert(connector: &Connector, proposal: &Proposal, now: Time) -> Al
         None => AlertFacts { summary: "the agent named no alert".to_owned(), ..Default::default() },
     };
     AlertFacts { indexer: connector.indexer_state(now).await, ..found }
+}
+
+/// An alert whose endpoint is one of the manager's, with the groups of that one. What the manager
+/// does not know by this id and name is none of its endpoints.
+async fn with_groups(
+    connector: &Connector,
+    proposal: &Proposal,
+    mut alert: AlertFacts,
+    inventory: &Inventory,
+) -> AlertFacts {
+    let Some(mut own) = alert.endpoint.take().filter(|_| alert.names_target) else { return alert };
+    let listed = |inventory: &Inventory| {
+        let found = inventory.candidates.iter().find(|one| one.endpoint.id == own.id);
+        found.map(|candidate| candidate.endpoint.clone())
+    };
+    let mut known = listed(inventory);
+    if known.is_none() {
+        let (only, now) = (Selection::Ids(vec![own.id.clone()]), inventory.read_at);
+        let found = connector.resolve(&only, &proposal.action, proposal.term, now).await;
+        // An endpoint that the manager cannot be asked about shares no group.
+        known = found.ok().as_ref().and_then(listed);
+    }
+    if let Some(endpoint) = known.filter(|endpoint| endpoint.name == own.name) {
+        own.groups = endpoint.groups;
+        alert.endpoint = Some(own);
+    }
+    alert
 }
 
 /// The agent's request of the same key, or its open request of the same ask.

@@ -27,7 +27,7 @@ pub struct AgentHistory {
     pub open_requests: u64,
     /// How often it asked within the last minute, this time not counted.
     pub asks_last_minute: u64,
-    /// How long ago a person rejected its latest request of the same action on the same target, in
+    /// How long ago a person rejected the same action on the same target, whoever had asked, in
     /// seconds; none where nobody did.
     pub rejected_seconds_ago: Option<u64>,
     /// What it did made policy's answer stricter; none where it did not.

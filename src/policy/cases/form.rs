@@ -4,17 +4,15 @@
 
 use serde::Deserialize;
 
+use super::alert::{AlertForm, endpoint_id};
 use crate::domain::{
     Time,
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
     decision::Tally,
-    endpoint::{EndpointId, Platform},
+    endpoint::Platform,
     facts::history::AgentHistory,
-    facts::{
-        AlertFacts, EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
-        TargetFacts, Verb,
-    },
+    facts::{EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts, Verb},
     id::PersonId,
     len_u64,
     proposal::Claim,
@@ -45,6 +43,10 @@ pub(super) struct ProposalForm {
     open_requests: u64,
     asks_last_minute: u64,
     rejected_seconds_ago: Option<u64>,
+    lifted_seconds_ago: Option<u64>,
+    /// The scope where it is left out.
+    reach: Option<u64>,
+    automatic_last_day: u64,
     already_active: bool,
     would_shorten: bool,
     manager_changed: bool,
@@ -80,6 +82,9 @@ impl Default for ProposalForm {
             open_requests: 0,
             asks_last_minute: 0,
             rejected_seconds_ago: None,
+            lifted_seconds_ago: None,
+            reach: None,
+            automatic_last_day: 0,
             already_active: false,
             would_shorten: false,
             manager_changed: false,
@@ -89,46 +94,6 @@ impl Default for ProposalForm {
             agent_revoked: false,
             agent_scopes: None,
             asked_by: None,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct AlertForm {
-    found: bool,
-    names_target: bool,
-    level: u8,
-    age_seconds: Option<u64>,
-    indexer_behind: bool,
-}
-
-impl Default for AlertForm {
-    fn default() -> Self {
-        Self {
-            found: true,
-            names_target: true,
-            level: 10,
-            age_seconds: Some(60),
-            indexer_behind: false,
-        }
-    }
-}
-
-impl AlertForm {
-    fn facts(&self) -> AlertFacts {
-        let indexer = if self.indexer_behind {
-            IndexerState::Behind("the newest document is 71 h old".to_owned())
-        } else {
-            IndexerState::Current
-        };
-        AlertFacts {
-            found: self.found,
-            names_target: self.names_target,
-            level: self.level,
-            age_seconds: self.age_seconds,
-            indexer,
-            ..AlertFacts::default()
         }
     }
 }
@@ -163,7 +128,7 @@ impl ProposalForm {
         for role in &self.votes {
             tally = tally.and(role.parse()?);
         }
-        let scope = len_u64(endpoints.len());
+        let scope = self.scope.unwrap_or(len_u64(endpoints.len()));
         Ok(PolicyQuestion {
             agent: Agent { scopes: self.scopes()?, ..agent(self.agent_revoked)? },
             asked_by: self.asked_by.as_deref().map(str::parse).transpose()?,
@@ -180,8 +145,8 @@ impl ProposalForm {
                 of_endpoint: self.of_endpoint,
                 privileged: self.privileged,
             },
-            alert: self.alert.facts(),
-            scope: self.scope.unwrap_or(scope),
+            alert: self.alert.facts()?,
+            scope,
             fleet_wide: self.fleet_wide,
             endpoints,
             history: AgentHistory {
@@ -192,6 +157,9 @@ impl ProposalForm {
                 rejected_seconds_ago: self.rejected_seconds_ago,
                 limit: None,
             },
+            lifted_seconds_ago: self.lifted_seconds_ago,
+            reach: self.reach.unwrap_or(scope),
+            automatic_last_day: self.automatic_last_day,
             already_active: self.already_active,
             would_shorten: self.would_shorten,
             manager_changed: self.manager_changed,
@@ -214,10 +182,8 @@ impl ProposalForm {
 
 impl EndpointForm {
     fn facts(&self) -> Result<EndpointFacts, String> {
-        let id = EndpointId::parse(&self.id)
-            .ok_or_else(|| format!("endpoint `{}`: an id is {}", self.id, EndpointId::GRAMMAR))?;
         Ok(EndpointFacts {
-            id,
+            id: endpoint_id(&self.id)?,
             platform: Platform::parse(&self.platform),
             groups: self.groups.clone(),
             criticality: self.criticality,

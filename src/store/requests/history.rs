@@ -74,7 +74,7 @@ pub async fn agent_events(
         refusals: refusals(read, agent, (by, Some(id))).await?,
         asks: asks_in_minute(read, agent, (by, Some(id))).await?,
         open_requests: open_count(read, agent, (by, Some(id))).await?,
-        rejected_at: rejected_at(read, request, by).await?,
+        rejected_at: super::reach::rejected_until(read, request, by).await?,
     })
 }
 
@@ -218,24 +218,4 @@ pub async fn noted_since(
     .fetch_one(read.connection())
     .await?;
     Ok(count(&row, "number")? > 0)
-}
-
-/// When a person last rejected the same action on the same target by a moment.
-async fn rejected_at(
-    read: &mut impl Read,
-    request: &Request,
-    by: Time,
-) -> Result<Option<Time>, StoreError> {
-    let row = sqlx::query(
-        "SELECT max(ended_at) AS at FROM request
-         WHERE agent_id = $1 AND action = $2 AND argument = $3 AND asker_id IS NULL
-           AND state = 'rejected' AND ended_at <= $4",
-    )
-    .bind(request.agent.to_string())
-    .bind(request.action.kind().name())
-    .bind(request.action.argument())
-    .bind(by.timestamp_micros())
-    .fetch_one(read.connection())
-    .await?;
-    At { table: "request", id: "of a rejection" }.columns(&row).maybe_time("at")
 }

@@ -118,6 +118,8 @@ pub(super) fn request(number: u128) -> Request {
             summary: "sshd: brute force trying to get access to the system".to_owned(),
             shown: Some(Box::new(alert_shown())),
             indexer: IndexerState::Behind(format!("the indexer answers only in part: {HOSTILE}")),
+            from_peer: true,
+            endpoint: None,
         },
         digest: Digest::ZERO,
         asked_at: at(0),

@@ -88,6 +88,11 @@ fn invalid_configuration_names_key_value_and_fix() {
             "[protected]\naddresses = [\"10.1\"]\n[criticality]",
             vec!["protected.addresses", "10.1", "a host name"],
         ),
+        (
+            "[criticality]",
+            "[alert_fields]\npeer = [\"data.who\"]\n[criticality]",
+            vec!["alert_fields.peer", "data.who", "docs/alert-fields.md"],
+        ),
         ("[criticality]", "[alert_fields.hosts]\n[criticality]", vec!["hosts", "addresses"]),
         ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
@@ -260,13 +265,14 @@ fn doctor_lists_configured_alert_fields() {
     };
     assert_eq!(fields(), None);
     let configuration = program.configuration("http://127.0.0.1:9");
-    let more = "[alert_fields.addresses]\n\"data.sensor.peer\" = \"address\"\n\
+    let more = "[alert_fields]\npeer = [\"data.sensor.peer\"]\n\
+                [alert_fields.addresses]\n\"data.sensor.peer\" = \"address\"\n\
                 \"data.src_ip\" = \"ignored\"\n\
                 [alert_fields.accounts]\n\"data.badge.owner\" = \"windows\"\n";
     program.write("countersign.toml", &format!("{configuration}{more}"));
     let line = fields().unwrap();
     let listed = "addresses: data.sensor.peer = address, data.src_ip = ignored; \
-                  accounts: data.badge.owner = windows";
+                  accounts: data.badge.owner = windows; peer: data.sensor.peer";
     assert!(line.starts_with("ok") && line.contains(listed), "{line}");
 }
 

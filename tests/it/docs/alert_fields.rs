@@ -11,7 +11,7 @@ fn rows(heading: &str) -> Vec<(String, String)> {
     let row = |line: &str| {
         let cells: Vec<_> =
             line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        (cells[0].to_owned(), cells[1].to_owned())
+        (cells[0].to_owned(), cells.get(1).copied().unwrap_or_default().to_owned())
     };
     lines.take_while(|line| line.starts_with('|')).map(row).collect()
 }
@@ -22,7 +22,9 @@ fn shipped(fields: &[(String, AlertForm)]) -> Vec<(String, String)> {
 
 #[test]
 fn page_lists_every_shipped_field_with_its_form() {
-    let AlertFields { addresses, accounts } = AlertFields::shipped();
+    let AlertFields { addresses, accounts, peer } = AlertFields::shipped();
     assert_eq!(rows("field with an address"), shipped(&addresses));
     assert_eq!(rows("field with an account"), shipped(&accounts));
+    let named: Vec<_> = rows("field of the peer").into_iter().map(|(field, _)| field).collect();
+    assert_eq!(named, peer);
 }

@@ -192,6 +192,7 @@ pub(crate) fn all() -> Vec<(Request, bool)> {
 /// One manager, an indexer, nothing to say about an undo.
 pub(crate) fn around() -> AnswerContext<'static> {
     AnswerContext {
+        stands: false,
         public_url: URL,
         several_managers: false,
         has_evidence: true,

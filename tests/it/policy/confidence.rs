@@ -135,6 +135,26 @@ fn command_line_warns_where_no_policy_reads_would_shorten() {
 }
 
 #[test]
+fn command_line_names_facts_that_no_policy_reads() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let check = || program.done(&["policy", "check", "policies"]);
+    let path = program.path("policies/20_run.cedar");
+    let run = fs::read_to_string(&path).unwrap();
+    assert!(!check().contains("no policy reads"));
+    for (fact, other) in [
+        ("alert_on_target_endpoint", "alert_found"),
+        ("reach", "scope"),
+        ("lifted_seconds_ago", "rejected_seconds_ago"),
+    ] {
+        let fact = format!("context.facts.{fact}");
+        fs::write(&path, run.replace(&fact, &format!("context.facts.{other}"))).unwrap();
+        let said = check();
+        assert!(said.contains(&format!("no policy reads `{fact}`")), "{fact}: {said}");
+    }
+}
+
+#[test]
 fn command_line_says_that_a_schema_is_earlier() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");

@@ -80,6 +80,7 @@ fn vary(
                         term: seconds,
                         alert: alert.clone(),
                         scope,
+                        reach: scope,
                         endpoints: vec![endpoint("001", criticality)],
                         ..asked.clone()
                     };
@@ -96,6 +97,11 @@ fn vary(
 pub(super) fn open_questions() -> Vec<PolicyQuestion> {
     let varied = OPEN.iter().flat_map(|(_, asked)| vary(&asked(), &[1, 51], &[2, 4]));
     varied.map(|(_, question)| question).collect()
+}
+
+/// A request for one endpoint, with which the target is active on so many.
+fn reaching(reach: u64, criticality: u8) -> PolicyQuestion {
+    PolicyQuestion { reach, endpoints: vec![endpoint("001", criticality)], ..question() }
 }
 
 fn said(decision: &Decision) -> String {
@@ -123,6 +129,19 @@ fn responses(table: &mut String, engine: &Engine) {
     for (name, asked) in OPEN {
         for (variation, varied) in vary(&asked(), &[1, 4, 51], &[2, 3, 4]) {
             line(table, &format!("{name:20} | {variation} | {}", said(&engine.decide(&varied))));
+        }
+    }
+    line(table, "\nSplit and unsplit: the same target on the last endpoints of so many\n");
+    for reach in [3, 4, 50, 51] {
+        for criticality in [2, 4] {
+            let split = reaching(reach, criticality);
+            let unsplit = PolicyQuestion { scope: reach, ..split.clone() };
+            let answers = [engine.decide(&unsplit), engine.decide(&split)];
+            assert_eq!(answers[0].verdict, answers[1].verdict, "{reach} endpoints in pieces");
+            for (form, answer) in ["unsplit", "split"].iter().zip(&answers) {
+                let case = format!("{form:7} | {reach:5} | {criticality:11}");
+                line(table, &format!("{case} | {}", said(answer)));
+            }
         }
     }
     line(table, "\nThe same in a plain situation, without votes and with those of two leads\n");

@@ -64,11 +64,11 @@ async fn aged_alert_prevents_automatic_dispatch() {
     let world = World::start().await;
     let agent = world.agent().await;
     // The alert is two minutes old: one hour is over in 58.
-    world.pass(Duration::from_mins(56));
+    world.pass_for_all(Duration::from_mins(56));
     let asked =
         agent.block("203.0.113.7", json!({ "agent_ids": ["001"], "alert_id": ALERT })).await;
     assert_eq!(asked.state(), "approved");
-    world.pass(Duration::from_mins(8));
+    world.pass_for_all(Duration::from_mins(8));
     world.work().await;
     assert_eq!(world.manager.received().len(), 0, "sent for an alert older than an hour");
 }

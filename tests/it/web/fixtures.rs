@@ -86,7 +86,7 @@ impl Room {
 
     pub(crate) async fn asked_exactly(&self, arguments: &Value) -> Request {
         let arguments = arguments.as_object().unwrap();
-        self.broker().submit(&self.agent, ActionKind::BlockIp, arguments).await.unwrap()
+        self.broker().submit(&self.agent, ActionKind::BlockIp, arguments).await.unwrap().request
     }
 
     pub(crate) async fn now(&self, request: &Request) -> Request {

@@ -4,23 +4,30 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
+    evidence::IndexerClock,
     fields::AlertFields,
     log_line,
-    names::named_in,
+    names::{is_from_peer, named_in},
     search::{Hit, IndexerClient, text, value_at},
 };
 use crate::{
-    connector::{http::client::first_chars, wazuh::api::connection::time},
+    connector::{CorrelationTag, http::client::first_chars, wazuh::api::connection::time},
     domain::{
         Time,
         action::Action,
-        facts::{AlertFacts, AlertShown},
+        endpoint::EndpointId,
+        facts::{AlertEndpoint, AlertFacts, AlertShown},
         seconds_of,
     },
 };
 
-/// How far the manager's clock may be ahead of ours.
-const AHEAD_SECS_MAX: i64 = 300;
+/// How far an alert may seem to come from the future once the clocks were compared: the manager
+/// says its time in whole seconds.
+const AHEAD_SECS_MAX: i64 = 2;
+/// The id under which a manager reports about itself.
+const MANAGER: &str = "000";
+/// The group of the rules about active responses (`ruleset/rules/0015-ossec_rules.xml`).
+const ACTIVE_RESPONSE: &str = "active_response";
 /// How much of a rule's description is shown.
 const DESCRIPTION_CHARS_MAX: usize = 200;
 /// The highest level that a rule can have.
@@ -39,7 +46,7 @@ impl IndexerClient {
         &self,
         alert_id: &str,
         action: &Action,
-        now: Time,
+        clock: IndexerClock,
     ) -> Result<AlertFacts, String> {
         let query = json!({
             "size": DOCUMENTS_MAX,
@@ -74,8 +81,31 @@ impl IndexerClient {
             None if page.count >= DOCUMENTS_MAX => {
                 Err(format!("{DOCUMENTS_MAX} or more documents in the indexer have this id"))
             }
-            None => Ok(facts(first, action, &self.fields, now)),
+            None if is_own_trace(&first.source) => Err(OWN_TRACE.to_owned()),
+            None => Ok(facts(first, action, &self.fields, clock)),
         }
+    }
+}
+
+/// Why an alert of an active response is none that an agent may name.
+const OWN_TRACE: &str = "this alert is the trace of an active response, which is no reason for \
+                         another";
+
+/// Whether an alert tells of an active response, ours or another: what we did must not be a reason
+/// to do it again. Our tag counts wherever it stands; who forges it makes people decide.
+fn is_own_trace(alert: &Value) -> bool {
+    let groups = value_at(alert, "rule.groups");
+    contains_text(groups, &|text| text.split(',').any(|group| group.trim() == ACTIVE_RESPONSE))
+        || contains_text(Some(alert), &|text| text.contains(CorrelationTag::PREFIX))
+}
+
+/// Whether some text in it fits.
+fn contains_text(value: Option<&Value>, fits: &dyn Fn(&str) -> bool) -> bool {
+    match value {
+        Some(Value::String(text)) => fits(text),
+        Some(Value::Array(list)) => list.iter().any(|one| contains_text(Some(one), fits)),
+        Some(Value::Object(fields)) => fields.values().any(|one| contains_text(Some(one), fits)),
+        None | Some(Value::Null | Value::Bool(_) | Value::Number(_)) => false,
     }
 }
 
@@ -87,19 +117,30 @@ fn identity(hit: &Hit) -> String {
     format!("rule {rule} on endpoint {endpoint} at {at} ({place})")
 }
 
-fn facts(hit: &Hit, action: &Action, fields: &AlertFields, now: Time) -> AlertFacts {
+fn facts(hit: &Hit, action: &Action, fields: &AlertFields, clock: IndexerClock) -> AlertFacts {
     let alert = &hit.source;
     let level = level(alert);
     let named_in = named_in(alert, action, fields);
+    let proof = named_in.as_ref().filter(|named| named.goes_on.is_none());
     AlertFacts {
         found: true,
-        names_target: named_in.as_ref().is_some_and(|named| named.goes_on.is_none()),
+        names_target: proof.is_some(),
         level: level.unwrap_or(0),
-        age_seconds: age_seconds(alert, now),
+        age_seconds: age_seconds(alert, clock),
         summary: summary(alert, level),
+        from_peer: proof.is_some_and(|named| is_from_peer(alert, named, action, fields)),
+        endpoint: endpoint(alert).map(Box::new),
         shown: Some(Box::new(AlertShown { named_in, ..shown(hit) })),
         ..AlertFacts::default()
     }
+}
+
+/// The endpoint that it was made about; none where that is the manager itself, which also reports
+/// for devices and clouds. Its groups are not in the alert.
+fn endpoint(alert: &Value) -> Option<AlertEndpoint> {
+    let id = EndpointId::parse(text(alert, "agent.id")?).filter(|id| id.as_str() != MANAGER)?;
+    let name = text(alert, "agent.name")?.to_owned();
+    Some(AlertEndpoint { id, name, groups: Vec::new() })
 }
 
 fn shown(hit: &Hit) -> AlertShown {
@@ -154,8 +195,8 @@ fn made_at(alert: &Value) -> Option<Time> {
 }
 
 /// Its age; none when it says no time, or one that has not come.
-fn age_seconds(alert: &Value, now: Time) -> Option<u64> {
-    let age = now - made_at(alert)?;
+fn age_seconds(alert: &Value, clock: IndexerClock) -> Option<u64> {
+    let age = clock.now - made_at(alert)?.checked_sub_signed(clock.ahead)?;
     if age < TimeDelta::seconds(-AHEAD_SECS_MAX) {
         return None;
     }

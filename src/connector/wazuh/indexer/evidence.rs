@@ -79,7 +79,7 @@ impl Wazuh {
         // A manager that does not answer has the clock that it had, or else ours.
         let asked = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
         let _clock_is_fresh = asked.is_ok();
-        let clock = IndexerClock { ahead: self.manager.ahead().unwrap_or_default(), now };
+        let clock = self.indexer_clock(now);
         let (mut found, mut gap) = (Vec::new(), None);
         for watched in watched.chunks(MARKS_MAX) {
             let (more, part) = indexer.started_and_ended(watched, clock).await?;
@@ -106,9 +106,9 @@ fn is_any_unseen(watched: &[Watched], sightings: &[Sighting]) -> bool {
 
 /// The two clocks.
 #[derive(Clone, Copy)]
-pub(super) struct IndexerClock {
-    pub(super) ahead: TimeDelta,
-    pub(super) now: Time,
+pub(in crate::connector::wazuh) struct IndexerClock {
+    pub(in crate::connector::wazuh) ahead: TimeDelta,
+    pub(in crate::connector::wazuh) now: Time,
 }
 
 impl IndexerClock {

@@ -38,6 +38,16 @@ pub struct AlertFields {
     pub addresses: Vec<(String, AlertForm)>,
     /// Those that name an account.
     pub accounts: Vec<(String, AlertForm)>,
+    /// Those of them that a stock decoder takes from the peer of a connection: what nobody else can
+    /// write. Only for them does the policy that ships let something run without people.
+    pub peer: Vec<String>,
+}
+
+impl AlertFields {
+    /// Whether it is one of the fields of peers that ship.
+    pub(super) fn ships_as_peer(field: &str) -> bool {
+        PEER.contains(&field)
+    }
 }
 
 /// Fields and their sources, all of them in wazuh/wazuh where nothing else is said.
@@ -112,6 +122,15 @@ const ACCOUNTS: [(&str, AlertForm); 17] = [
     ("data.Caller", AlertForm::Cloud),
 ];
 
+/// Neither what a JSON log may call so, nor what a cloud or another machine says of a connection.
+const PEER: [&str; 5] = [
+    "data.srcip",
+    "data.audit.srcip",
+    "data.win.eventdata.ipAddress",
+    "data.win.eventdata.sourceIp",
+    "data.win.eventdata.sourceAddress",
+];
+
 impl AlertFields {
     /// The lists that ship.
     pub fn shipped() -> Self {
@@ -119,6 +138,7 @@ impl AlertFields {
         Self {
             addresses: ADDRESSES.map(|field| owned((field, AlertForm::Address))).into(),
             accounts: ACCOUNTS.map(owned).into(),
+            peer: PEER.map(str::to_owned).into(),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Wazuh {
             let asked = self.names.discover(&self.manager, &BTreeSet::new(), now).await;
             let _clock_is_known = asked.is_ok();
         }
-        let clock = IndexerClock { ahead: self.manager.ahead().unwrap_or_default(), now };
+        let clock = self.indexer_clock(now);
         indexer.rule_responses(since, clock).await
     }
 }

@@ -15,16 +15,23 @@ use wazuh_simulator::{Calls, Endpoint, Fault, Os, Times, Work};
 
 use crate::harness::{ALERT, AgentClient, World, WorldBuilder, agent::Answer};
 
-/// The endpoints 001 and 002 are at main alone, 101 at paris alone, and both have a 003.
+/// The endpoints 001 and 002 are at main alone, 101 at paris alone, and both have a 003, which each
+/// has an alert about.
 async fn two_managers() -> World {
     let web = |id, name| Endpoint::new(id, name, Os::UBUNTU).groups(&["web"]);
     let main = vec![web("001", "one"), web("002", "two"), web("003", "three")];
     let paris = vec![web("003", "trois"), web("101", "cent-un")];
     World::builder()
         .with_manager_name("main")
-        .with_simulator(|site| site.agents = main)
+        .with_simulator(|site| {
+            site.alerts[0]["agent"] = json!({ "id": "003", "name": "three" });
+            site.agents = main;
+        })
         .with_second_manager("paris")
-        .with_second_simulator(|site| site.agents = paris)
+        .with_second_simulator(|site| {
+            site.alerts[0]["agent"] = json!({ "id": "003", "name": "trois" });
+            site.agents = paris;
+        })
         .start()
         .await
 }

@@ -29,6 +29,11 @@ async fn at_once(agent: &AgentClient) -> Answer {
     agent.block("203.0.113.7", more).await
 }
 
+/// From now on what is active does not answer the same ask any more.
+fn half_of_its_time_passes(world: &World) {
+    world.pass_for_all(Duration::from_secs(301));
+}
+
 /// A world whose one endpoint is this.
 async fn world_of(endpoints: Vec<Endpoint>) -> World {
     World::builder().with_simulator(|site| site.agents = endpoints).start().await
@@ -313,6 +318,8 @@ async fn confirmed_unknown_allows_automatic_approval_again() {
     agent.cancel(&waiting.id()).await;
     world.look().await;
     assert_eq!(agent.get(&first).await.outcomes(), ["001: confirmed"]);
+    assert_eq!(at_once(&agent).await.id(), first, "it stands");
+    half_of_its_time_passes(&world);
     assert_eq!(at_once(&agent).await.state(), "approved");
 }
 
@@ -347,6 +354,7 @@ async fn resolved_unknown_allows_automatic_approval_again() {
         let answer = agent.get(&id).await;
         assert_eq!(answer.outcomes(), [outcome]);
         assert!(first(&answer)["detail"].as_str().unwrap().contains("bob: I looked there"));
+        half_of_its_time_passes(&world);
         assert_eq!(at_once(&agent).await.state(), "approved", "{ruling}");
     }
 }

@@ -22,8 +22,13 @@ fn timed(endpoint: &str, seconds: u32) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn permanent_block_is_never_cut_without_people() {
     let world = world().await;
+    let mut alert = world.manager.alerts()[0].clone();
+    alert["id"] = json!("mac.1");
+    alert["agent"] = json!({ "id": "010", "name": "mac-design" });
+    world.manager.add_alert(alert);
+    let at_once = json!({ "agent_ids": ["010"], "duration_seconds": 3600, "alert_id": "mac.1" });
     let agent = world.agent().await;
-    let lost = agent.block(ADDRESS, with_alert("010", 3600)).await;
+    let lost = agent.block(ADDRESS, at_once.clone()).await;
     assert_eq!(lost.state(), "approved", "{lost:?}");
     world.manager.misbehave(Fault::Undelivered, Times::Once);
     world.work().await;
@@ -33,7 +38,7 @@ async fn permanent_block_is_never_cut_without_people() {
     world.look().await;
     assert_eq!(agent.get(&kept).await.outcomes(), ["010: confirmed"]);
     assert_eq!(until(&agent, &kept).await, Value::Null);
-    let cut = agent.block(ADDRESS, with_alert("010", 3600)).await;
+    let cut = agent.block(ADDRESS, at_once).await;
     world.work().await;
     world.pass_for_all(Duration::from_secs(3700));
     world.look().await;

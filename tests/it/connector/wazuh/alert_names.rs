@@ -53,7 +53,7 @@ async fn named_in(alert: Value, action: &Action) -> Option<String> {
 
 #[tokio::test]
 async fn every_shipped_field_names_its_target() {
-    let AlertFields { addresses, accounts } = AlertFields::shipped();
+    let AlertFields { addresses, accounts, .. } = AlertFields::shipped();
     for (field, form) in addresses {
         assert_eq!(form, AlertForm::Address, "{field}");
         let alert = with(&field, &json!("203.0.113.50"), None);

@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 use countersign::{
     connector::{Connector, Secret},
-    domain::facts::{AlertFacts, AlertShown, NamedIn},
+    domain::{
+        endpoint::EndpointId,
+        facts::{AlertEndpoint, AlertFacts, AlertShown, NamedIn},
+    },
 };
 use serde_json::{Value, json};
 use wazuh_simulator::{Calls, Fault, Times, Work};
@@ -21,6 +24,7 @@ fn brute_force() -> Value {
         "rule": {"id": "5763", "level": 10, "description": "sshd: brute force"},
         "agent": {"id": "001", "name": "web-01"},
         "data": {"srcip": "203.0.113.7", "dstuser": "deploy"},
+        "decoder": {"parent": "sshd", "name": "sshd"},
     })
 }
 
@@ -60,6 +64,12 @@ async fn existing_alert_is_found_with_its_facts() {
         age_seconds: Some(119),
         summary: "sshd: brute force (rule 5763, level 10, endpoint 001)".to_owned(),
         shown: found.shown.clone(),
+        from_peer: true,
+        endpoint: Some(Box::new(AlertEndpoint {
+            id: EndpointId::parse("001").unwrap(),
+            name: "web-01".to_owned(),
+            groups: Vec::new(),
+        })),
         ..AlertFacts::default()
     };
     assert_eq!(found, expected);
@@ -170,8 +180,9 @@ async fn alert_age_requires_a_valid_past_timestamp() {
         ("2026-09-21T13:44:40Z", Some(120)),
         ("2026-09-21T15:44:40.000+0200", Some(120)),
         ("2026-09-21T13:46:39+00:00", Some(1)),
-        ("2026-09-21T13:51:40.000+0000", Some(0)),
-        ("2026-09-21T13:51:41.000+0000", None),
+        ("2026-09-21T13:46:42.000+0000", Some(0)),
+        ("2026-09-21T13:46:43.000+0000", None),
+        ("2026-09-21T13:51:39.000+0000", None),
         ("yesterday", None),
         ("2026-09-21T13:44:40", None),
     ];

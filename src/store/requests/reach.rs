@@ -1,0 +1,138 @@
+//! What a response does over all requests and agents: how far it reaches, and whether people put an
+//! end to it.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use crate::{
+    domain::{Time, endpoint::Endpoint, id::RequestId, len_u64, request::Request},
+    store::{
+        Read, StoreError,
+        row::{At, count, text},
+    },
+};
+
+/// On how many endpoints the target of a request is, or was within the hour, or would be active:
+/// its own endpoints, those that were left out included, and those of all other requests that are
+/// not pending. An undo reaches its own endpoints alone.
+pub async fn reach(
+    read: &mut impl Read,
+    request: &Request,
+    (hour_ago, now): (Time, Time),
+) -> Result<u64, StoreError> {
+    let skipped = request.skipped.iter().map(|skipped| &skipped.endpoint);
+    let own = request.targets.iter().map(|target| &target.endpoint).chain(skipped);
+    let mut all: BTreeSet<_> = own.map(Endpoint::machine).collect();
+    if !request.action.kind().is_undo() {
+        // Of what waits to be sent, what was asked later must not turn against this one.
+        let rows = sqlx::query(
+            "SELECT endpoint_id, request_endpoint.name AS name, date_added
+             FROM request INDEXED BY request_by_target
+                 JOIN request_endpoint ON request_id = request.id
+             WHERE action = $1 AND argument = $2 AND state IN ('approved', 'dispatching')
+               AND request.id <> $3 AND command IS NOT NULL AND outcome IS NULL
+               AND (state = 'dispatching' OR asked_at <= $4)
+             UNION SELECT endpoint_id, request_endpoint.name, date_added
+             FROM request_endpoint INDEXED BY request_endpoint_since
+                 JOIN request ON request.id = request_id
+             WHERE since > $5 AND outcome NOT IN ('refused', 'not_sent')
+               AND action = $1 AND argument = $2 AND request.id <> $3
+             UNION SELECT endpoint_id, request_endpoint.name, date_added
+             FROM request_endpoint INDEXED BY request_endpoint_active
+                 JOIN request ON request.id = request_id
+             WHERE ifnull(ends_at, 9223372036854775807) > $6
+               AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+               AND action = $1 AND argument = $2 AND request.id <> $3",
+        )
+        .bind(request.action.kind().name())
+        .bind(request.action.argument())
+        .bind(request.id.to_string())
+        .bind(request.asked_at.timestamp_micros())
+        .bind(hour_ago.timestamp_micros())
+        .bind(now.timestamp_micros())
+        .fetch_all(read.connection())
+        .await?;
+        for row in &rows {
+            all.insert([text(row, "endpoint_id")?, text(row, "name")?, text(row, "date_added")?]);
+        }
+    }
+    Ok(len_u64(all.len()))
+}
+
+/// How many requests of all agents, but for one, were sent without people since a moment.
+pub async fn automatic_since(
+    read: &mut impl Read,
+    except: RequestId,
+    since: Time,
+) -> Result<u64, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(DISTINCT request_id) AS number
+         FROM attempt INDEXED BY attempt_by_start JOIN request ON request.id = request_id
+         WHERE started_at >= $1 AND request.id <> $2 AND asker_id IS NULL
+           AND NOT EXISTS (SELECT 1 FROM vote
+                           WHERE vote.request_id = request.id AND retracted_at IS NULL)",
+    )
+    .bind(since.timestamp_micros())
+    .bind(except.to_string())
+    .fetch_one(read.connection())
+    .await?;
+    count(&row, "number")
+}
+
+/// How far back it is looked for what people ended.
+const ENDED_WITHIN: TimeDelta = TimeDelta::days(30);
+
+/// When a person last rejected the same action on the same target, whoever had asked, by a moment.
+pub(super) async fn rejected_until(
+    read: &mut impl Read,
+    request: &Request,
+    until: Time,
+) -> Result<Option<Time>, StoreError> {
+    let row = sqlx::query(
+        "SELECT max(ended_at) AS at FROM request INDEXED BY request_by_target
+         WHERE action = $1 AND argument = $2 AND state = 'rejected' AND ended_at BETWEEN $3 AND $4
+           AND asker_id IS NULL",
+    )
+    .bind(request.action.kind().name())
+    .bind(request.action.argument())
+    .bind((until - ENDED_WITHIN).timestamp_micros())
+    .bind(until.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
+    At { table: "request", id: "of a rejection" }.columns(&row).maybe_time("at")
+}
+
+/// When people last put an end to a response, whoever had asked and on whatever endpoint: they
+/// lifted it, took it back before it was sent, or rejected it. Now, while an undo is under way. Of
+/// an undo: none.
+pub async fn lifted_at(
+    read: &mut impl Read,
+    request: &Request,
+    now: Time,
+) -> Result<Option<Time>, StoreError> {
+    let Some(undo) = request.action.undo() else { return Ok(None) };
+    let row = sqlx::query(
+        "SELECT max(at) AS at FROM (
+            SELECT ended_at AS at FROM request INDEXED BY request_by_target
+            WHERE action = $2 AND argument = $3 AND state = 'settled' AND ended_at >= $4
+            UNION ALL
+            SELECT $5 FROM request INDEXED BY request_by_target
+            WHERE action = $2 AND argument = $3 AND state IN ('pending', 'approved', 'dispatching')
+              AND (state <> 'pending' OR asker_id IS NOT NULL)
+            UNION ALL
+            SELECT ended_at FROM request INDEXED BY request_by_target
+            WHERE action = $1 AND argument = $3 AND state = 'cancelled' AND ended_at >= $4
+              AND ended_by <> agent_name
+         )",
+    )
+    .bind(request.action.kind().name())
+    .bind(undo.kind().name())
+    .bind(request.action.argument())
+    .bind((now - ENDED_WITHIN).timestamp_micros())
+    .bind(now.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
+    let lifted = At { table: "request", id: "of an undo" }.columns(&row).maybe_time("at")?;
+    Ok(lifted.max(rejected_until(read, request, now).await?))
+}
