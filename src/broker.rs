@@ -23,14 +23,12 @@ use crate::{
 pub mod admin;
 mod error;
 pub mod execution;
-mod in_flight;
+mod in_memory;
 mod input;
-mod looks;
 pub mod notifications;
 pub mod queries;
 pub mod requests;
 mod settings;
-mod setup_code;
 mod signed_in;
 mod unchecked;
 
@@ -38,9 +36,7 @@ pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_flight::InFlight;
-use looks::LookProblems;
-use setup_code::SetupCode;
+use in_memory::{InFlight, LookProblems, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 

@@ -129,7 +129,7 @@ async fn observe(broker: Broker, manager: String, every: Duration, stop: Cancell
         if let Ok(look) = &looked {
             match &look.crowd {
                 Some(crowd) => {
-                    crowded.warn("more waits for evidence than one look takes in", crowd)
+                    crowded.warn("more waits for evidence than one look takes in", crowd);
                 }
                 None => crowded.clear("one look takes in all that waits for evidence"),
             }

@@ -263,13 +263,13 @@ impl Request {
     pub fn refused_at(&self) -> Option<Time> {
         let Decision { errors, reasons, .. } = &self.decision;
         let limited = self.history.as_ref().is_some_and(|history| history.limit.is_some());
-        let at = match &self.state {
-            State::Rejected { at, .. } => Some(*at),
-            State::Denied { at } if errors.is_empty() && !limited => {
-                let by_broker = reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
-                (!by_broker).then_some(*at)
-            }
-            _ => None,
+        let by_broker = reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
+        let at = if let State::Rejected { at, .. } = &self.state {
+            Some(*at)
+        } else if let State::Denied { at } = &self.state {
+            (errors.is_empty() && !limited && !by_broker).then_some(*at)
+        } else {
+            None
         };
         at.filter(|_| self.asked_by.is_none())
     }

@@ -55,11 +55,7 @@ const FILES: &[(i64, &str, &str)] = &[
         "last look",
         include_str!("../../migrations/20261128230000_last_look.sql"),
     ),
-    (
-        20_261_129_080_000,
-        "reach",
-        include_str!("../../migrations/20261129080000_reach.sql"),
-    ),
+    (20_261_129_080_000, "reach", include_str!("../../migrations/20261129080000_reach.sql")),
     (
         20_261_129_090_000,
         "known addresses",

@@ -195,15 +195,8 @@ fn manager(
 ) -> ManagerStatus {
     let health = Health { calls_last_minute: 12, calls_per_minute_max: 200, ..Health::default() };
     let address = format!("https://{name}.example.net:55000");
-    ManagerStatus {
-        name: name.to_owned(),
-        address,
-        answer,
-        indexer,
-        health,
-        waiting: 3,
-        unseen: vec![HOSTILE.to_owned()],
-    }
+    let (name, unseen) = (name.to_owned(), vec![HOSTILE.to_owned()]);
+    ManagerStatus { name, address, answer, indexer, health, waiting: 3, unseen }
 }
 
 fn system() -> SystemPage {

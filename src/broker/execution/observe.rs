@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use crate::{
     broker::{
         Broker, BrokerError,
-        looks::{REQUESTS_MAX, crowd},
+        in_memory::{REQUESTS_MAX, crowd},
         requests::active_ends::update_ends,
     },
     connector::Connector,

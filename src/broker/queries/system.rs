@@ -1,7 +1,7 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, looks, notifications::ChannelState},
+    broker::{Broker, BrokerError, SignedIn, in_memory::crowd, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
     domain::{
         Time,
@@ -72,7 +72,7 @@ impl Broker {
                 self.look_problems().of(connector.name()).into_iter().collect();
             for wanted in Wanted::ALL {
                 let count = requests::watched_count(&mut reader, connector.name(), wanted).await?;
-                unseen.extend(looks::crowd(wanted, count));
+                unseen.extend(crowd(wanted, count));
             }
             managers.push(ManagerStatus {
                 name: connector.name().to_owned(),

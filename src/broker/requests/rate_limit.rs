@@ -4,7 +4,7 @@
 use crate::{
     broker::{
         Broker, BrokerError,
-        in_flight::{AT_ONCE_MAX, Slot},
+        in_memory::{AT_ONCE_MAX, Slot},
     },
     domain::{
         Time,

@@ -181,6 +181,6 @@ mod tests {
     #[test]
     fn audit_kinds_are_offered_by_family_too() {
         let kinds = AuditPage::kinds();
-        assert_eq!(kinds[..3], ["agent", "agent.added", "agent.revoked"]);
+        assert_eq!(kinds[..3], ["agent", "agent.added", "agent.limit_lifted"]);
     }
 }

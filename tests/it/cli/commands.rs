@@ -45,8 +45,19 @@ fn invalid_configuration_names_key_value_and_fix() {
     program.set_up("http://127.0.0.1:9");
     let good = program.configuration("http://127.0.0.1:9");
     let listen = format!("listen = \"127.0.0.1:{}\"", program.port);
-    let listen = listen.as_str();
-    for (wrong, right, parts) in [
+    for (wrong, right, parts) in wrong_lines(&listen) {
+        program.write("countersign.toml", &good.replace(wrong, right));
+        let (code, said) = program.refused(&["serve"]);
+        assert_eq!(code, 2, "{right}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{right}: `{part}` is not in: {said}");
+        }
+    }
+}
+
+/// A line, what is wrong in its place, and what the error names.
+fn wrong_lines(listen: &str) -> Vec<(&str, &'static str, Vec<&'static str>)> {
+    vec![
         (listen, "listen = \"0.0.0.0:0\"", vec!["server.listen", "0.0.0.0:0", "tls"]),
         (listen, "listen = \"here\"", vec!["listen"]),
         ("user = \"wazuh\"", "user = \"\"", vec!["manager.main.user"]),
@@ -96,14 +107,7 @@ fn invalid_configuration_names_key_value_and_fix() {
         ("[criticality]", "[alert_fields.hosts]\n[criticality]", vec!["hosts", "addresses"]),
         ("[manager.main]", "[manager]", vec!["manager.", "[manager.main]"]),
         ("manager.password\"", "nowhere\"", vec!["manager.main.password_file", "nowhere"]),
-    ] {
-        program.write("countersign.toml", &good.replace(wrong, right));
-        let (code, said) = program.refused(&["serve"]);
-        assert_eq!(code, 2, "{right}: {said}");
-        for part in parts {
-            assert!(said.contains(part), "{right}: `{part}` is not in: {said}");
-        }
-    }
+    ]
 }
 
 #[test]
@@ -250,8 +254,8 @@ fn doctor_names_shipped_policies_that_folder_lacks() {
         program.write(&format!("policies/tests/{cases}.json"), "[]");
     }
     let line = left_out().unwrap();
-    let named = "run.indexer-behind, run.would-shorten (20_run.cedar); agents.own-requests \
-                 (50_agents.cedar) -> copy them";
+    let named = "run.indexer-behind, run.too-many-refusals, run.would-shorten (20_run.cedar); \
+                 agents.own-requests (50_agents.cedar) -> copy them";
     assert!(line.starts_with("LOOK") && line.contains(named), "{line}");
 }
 

@@ -60,7 +60,7 @@ async fn nothing_runs_alone_while_renamed_manager_is_unsettled() {
     let found = [("endpoint", "001"), ("ruling", "not_done"), ("comment", "nothing there")];
     bob.vote(&id, "resolve", &found).await;
     assert!(!bob.get("/system").await.has("was renamed, removed or replaced"));
-    let settled = block(&agent, "010").await;
+    let settled = block(&agent, "001").await;
     assert_eq!(settled.state(), "approved", "{settled:?}");
 }
 

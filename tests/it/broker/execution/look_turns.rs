@@ -72,6 +72,8 @@ async fn requests_take_turns_where_one_look_is_too_small() {
     for number in 1..=100 {
         sent(&world, &agent, number, "002").await;
     }
+    // Sent last, and by the clock, too: its turn comes last.
+    world.pass(Duration::from_secs(1));
     let last = sent(&world, &agent, 101, "001").await;
     let otto = world.person("otto").await;
     let said = "101 requests wait to be seen starting, and one look takes in 100, in turn";

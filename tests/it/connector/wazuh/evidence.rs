@@ -280,7 +280,7 @@ async fn search_that_is_cut_off_says_so() {
         let body = json!({"hits": {"hits": (0..hits).map(hit).collect::<Vec<_>>()}}).to_string();
         let tap = Tap::start(always(200, &body)).await;
         let seen = connector(&tap.url()).observe(&[watched(&["001"])], now()).await.unwrap();
-        assert_eq!(seen.sightings.len(), hits as usize);
+        assert_eq!(seen.sightings.len(), usize::try_from(hits).unwrap());
         let said = |gap: Option<String>, most: &str| gap.is_some_and(|gap| gap.contains(most));
         assert_eq!(said(seen.gap, "more than the 10000 alerts"), cut, "{hits}");
         assert!(said(seen.doubt_gap, "more than the 2000 alerts"), "{hits}");

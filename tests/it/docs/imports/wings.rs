@@ -31,16 +31,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
             // What every verb needs: the broker itself names no wing.
             wing(
                 "base",
-                &[
-                    "",
-                    "error",
-                    "in_flight",
-                    "input",
-                    "settings",
-                    "setup_code",
-                    "signed_in",
-                    "unchecked",
-                ],
+                &["", "error", "in_memory", "input", "settings", "signed_in", "unchecked"],
                 &[],
             ),
             wing("admin", &["admin"], &["base"]),

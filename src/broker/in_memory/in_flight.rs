@@ -8,21 +8,21 @@ use std::{
 use crate::domain::id::AgentId;
 
 /// At most this many asks of one agent are handled at the same time.
-pub(super) const AT_ONCE_MAX: u32 = 4;
+pub(in crate::broker) const AT_ONCE_MAX: u32 = 4;
 
 /// The asks that are being looked into.
 #[derive(Debug, Clone, Default)]
-pub(super) struct InFlight(Arc<Mutex<BTreeMap<AgentId, u32>>>);
+pub(in crate::broker) struct InFlight(Arc<Mutex<BTreeMap<AgentId, u32>>>);
 
 /// One ask that is being looked into, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(in crate::broker) struct Slot {
     asking: InFlight,
     agent: AgentId,
 }
 
 impl InFlight {
-    pub(super) fn acquire(&self, agent: AgentId) -> Option<Slot> {
+    pub(in crate::broker) fn acquire(&self, agent: AgentId) -> Option<Slot> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(agent).or_default();
         if *count >= AT_ONCE_MAX {

@@ -4,15 +4,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use subtle::ConstantTimeEq as _;
 
-use super::BrokerError;
-use crate::domain::digest::Digest;
+use crate::{broker::BrokerError, domain::digest::Digest};
 
 /// After this many wrong codes only a restart draws another.
 const WRONG_MAX: u8 = 5;
 
 /// The code of the first set-up; none unless the server was started without people.
 #[derive(Debug, Default)]
-pub(super) struct SetupCode(Mutex<Option<OpenSetup>>);
+pub(in crate::broker) struct SetupCode(Mutex<Option<OpenSetup>>);
 
 #[derive(Debug)]
 struct OpenSetup {
@@ -26,20 +25,20 @@ impl SetupCode {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn open(&self, code: &str) {
+    pub(in crate::broker) fn open(&self, code: &str) {
         *self.lock() = Some(OpenSetup { code: Digest::of(code.as_bytes()), wrong: 0 });
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::broker) fn is_open(&self) -> bool {
         self.lock().is_some()
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::broker) fn close(&self) {
         *self.lock() = None;
     }
 
     /// Counted and compared under one lock: tries at the same moment are throttled too.
-    pub(super) fn check(&self, code: &str) -> Result<(), BrokerError> {
+    pub(in crate::broker) fn check(&self, code: &str) -> Result<(), BrokerError> {
         let mut open = self.lock();
         let open = open.as_mut().ok_or(BrokerError::NotFound)?;
         if open.wrong >= WRONG_MAX {

@@ -8,14 +8,14 @@ use std::{
 use crate::{domain::action::with_count, store::requests::Wanted};
 
 /// How many requests one look takes in of each kind.
-pub(super) const REQUESTS_MAX: u32 = 100;
+pub(in crate::broker) const REQUESTS_MAX: u32 = 100;
 
 /// What was wrong with the last look at each manager's evidence, for people.
 #[derive(Debug, Default)]
-pub(super) struct LookProblems(Mutex<BTreeMap<String, String>>);
+pub(in crate::broker) struct LookProblems(Mutex<BTreeMap<String, String>>);
 
 impl LookProblems {
-    pub(super) fn note(&self, manager: &str, problem: Option<String>) {
+    pub(in crate::broker) fn note(&self, manager: &str, problem: Option<String>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match problem {
             Some(problem) => all.insert(manager.to_owned(), problem),
@@ -23,13 +23,13 @@ impl LookProblems {
         };
     }
 
-    pub(super) fn of(&self, manager: &str) -> Option<String> {
+    pub(in crate::broker) fn of(&self, manager: &str) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(manager).cloned()
     }
 }
 
 /// That more requests wait than one look takes in; none where all have their turn each time.
-pub(super) fn crowd(wanted: Wanted, waiting: u64) -> Option<String> {
+pub(in crate::broker) fn crowd(wanted: Wanted, waiting: u64) -> Option<String> {
     if waiting <= u64::from(REQUESTS_MAX) {
         return None;
     }
