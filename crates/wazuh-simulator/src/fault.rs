@@ -18,8 +18,8 @@ pub enum Fault {
     Fail(Outage, Work),
     /// Answers 401 "Invalid token", as after a role change in the same second.
     Unauthorized,
-    /// Something in front of the manager answers 401 in words of its own.
-    GatewayUnauthorized(Work),
+    /// Something in front of the manager answers with this status, in words of its own.
+    Gateway(u16, Work),
     /// Answers 403/4000.
     Forbidden,
     /// Answers 429/6001.

@@ -18,7 +18,7 @@ use super::{
     Wazuh,
     api::{
         fields::{Fields, some_of},
-        manager_error::{ManagerError, refusal, token_refused},
+        manager_error::{ManagerError, refusal, refused_by_manager},
     },
 };
 use crate::{
@@ -169,6 +169,10 @@ impl Wazuh {
     fn judged(&self, order: &Order, reply: &Reply, one_node: bool) -> DispatchResult {
         let error = || refusal(&self.manager.calls.http, reply, "active-response:command");
         match (reply.status, one_node) {
+            (status, _) if status != 200 && !refused_by_manager(reply) => {
+                let why = format!("answered {status}, and not as the manager itself does");
+                DispatchResult::unknown(order, &why)
+            }
             (200, _) => match reply.json::<Value>() {
                 Ok(answer) => {
                     let skips_manager = self.manager.version() >= Some(SKIPS_MANAGER);
@@ -176,8 +180,7 @@ impl Wazuh {
                 }
                 Err(why) => DispatchResult::unknown(order, &format!("answered 200, but {why}")),
             },
-            (401, _) if token_refused(reply) => DispatchResult::unsent(order, &error()),
-            (429, _) => DispatchResult::unsent(order, &error()),
+            (401 | 429, _) => DispatchResult::unsent(order, &error()),
             (400 | 403 | 404 | 405 | 406 | 413 | 415, true) => {
                 let ManagerError { code, detail } = ManagerError::of(reply);
                 let code = code.unwrap_or_else(|| reply.status.into());

@@ -138,6 +138,16 @@ pub(crate) fn say(status: u16, body: &str) -> String {
     format!("HTTP/1.1 {status} Because\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
+/// The same in the form in which the manager refuses.
+pub(crate) fn refuse(status: u16, body: &str) -> String {
+    let form = "application/problem+json; charset=utf-8";
+    say(status, body).replacen(
+        "content-length",
+        &format!("content-type: {form}\r\ncontent-length"),
+        1,
+    )
+}
+
 /// The answer to a login.
 pub(crate) fn token(text: &str) -> String {
     say(200, &format!(r#"{{"data": {{"token": "{text}"}}, "error": 0}}"#))

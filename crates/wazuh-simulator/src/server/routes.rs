@@ -159,10 +159,10 @@ async fn sabotage(
         Fault::Unauthorized => {
             (Work::NotDone, Problem::unauthorized("Invalid token").into_response())
         }
-        Fault::GatewayUnauthorized(work) => (
-            work,
-            (StatusCode::UNAUTHORIZED, "<html>401 Authorization Required</html>").into_response(),
-        ),
+        Fault::Gateway(status, work) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            (work, (status, format!("<html>{status}</html>")).into_response())
+        }
         Fault::Forbidden => (Work::NotDone, Problem::denied("agent:id").into_response()),
         Fault::TooManyRequests => (Work::NotDone, Problem::too_many_requests().into_response()),
     };

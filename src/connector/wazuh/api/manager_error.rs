@@ -35,18 +35,20 @@ impl ManagerError {
     }
 }
 
-/// Whether the manager's own API refused the token, which it does before any work: the form and the
-/// words of captures 5, 6, 76-84 and 96. What stands in between refuses in other words, perhaps
-/// after it passed the call on.
-pub(in crate::connector::wazuh) fn token_refused(reply: &Reply) -> bool {
+/// Whether the manager's own API refused the call, which it does before any work. What stands in
+/// between refuses in another form, perhaps after it passed the call on. Captures 5, 6, 76-84 and 96
+/// (401), 44-59 (400, 405, 406, 415), 93 (429).
+pub(in crate::connector::wazuh) fn refused_by_manager(reply: &Reply) -> bool {
     let form = reply.content_type.as_deref().unwrap_or_default();
     let body: Value = reply.json_or_default();
-    let is = |field: &str, words: &[&str]| {
-        body.get(field).and_then(Value::as_str).is_some_and(|said| words.contains(&said))
+    let (mut fields, mut said) = (Fields::of(&body), Fields::of(&body));
+    let title = fields.text("title").filter(|title| !title.is_empty());
+    let detail = said.text("detail");
+    let words = match reply.status {
+        401 => matches!(detail, Some("Invalid token" | "No authorization token provided")),
+        _ => detail.is_some(),
     };
-    form.starts_with("application/problem+json")
-        && is("title", &["Unauthorized"])
-        && is("detail", &["Invalid token", "No authorization token provided"])
+    form.starts_with("application/problem+json") && title.is_some() && words
 }
 
 /// The error for an answer that is not 200. `right` is what the call needs.

@@ -171,13 +171,15 @@ async fn response_after_silent_answer_waits_for_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gateway_401_after_work_is_never_sent_again() {
-    let world = World::start().await;
-    let id = approved(&world, &["001"]).await;
-    world.manager.misbehave(Fault::GatewayUnauthorized(Work::Done), Times::UntilCleared);
-    world.work().await;
-    assert_eq!(outcomes(&world, &id).await, ["001: unknown"]);
-    assert_eq!(world.manager.received().len(), 1);
+async fn refusal_by_gateway_is_never_sent_again() {
+    for status in [401, 403, 429] {
+        let world = World::start().await;
+        let id = approved(&world, &["001"]).await;
+        world.manager.misbehave(Fault::Gateway(status, Work::Done), Times::UntilCleared);
+        world.work().await;
+        assert_eq!(outcomes(&world, &id).await, ["001: unknown"], "{status}");
+        assert_eq!(world.manager.received().len(), 1, "{status}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,13 +151,15 @@ async fn manager_is_left_out_silently_since_version_4_14() {
 }
 
 #[tokio::test]
-async fn foreign_401_is_unknown_and_never_sent_again() {
-    for work in [Work::Done, Work::NotDone] {
-        let lab = Lab::captured().await;
-        lab.sim.misbehave(Fault::GatewayUnauthorized(work), Times::Once);
-        let dispatched = lab.send(&["001"]).await;
-        assert_eq!(outcomes(&dispatched), ["001 unknown"]);
-        assert_eq!(dispatched.retry_in, None);
+async fn refusal_by_gateway_is_unknown_and_never_sent_again() {
+    for status in [400, 401, 403, 404, 405, 406, 413, 415, 429, 500, 502, 503] {
+        for work in [Work::Done, Work::NotDone] {
+            let lab = Lab::captured().await;
+            lab.sim.misbehave(Fault::Gateway(status, work), Times::Once);
+            let dispatched = lab.send(&["001"]).await;
+            assert_eq!(outcomes(&dispatched), ["001 unknown"], "{status}");
+            assert_eq!(dispatched.retry_in, None);
+        }
     }
 }
 

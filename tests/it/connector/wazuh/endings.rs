@@ -16,7 +16,7 @@ use wazuh_simulator::{
 
 use self::table::table;
 use crate::connector::{
-    fake_server::{Tap, after_login, always, say},
+    fake_server::{Tap, after_login, always, refuse, say},
     fixtures::{
         Lab, connector, later, names, now, outcomes, permit, resolve, send, send_at, settings,
     },
@@ -84,6 +84,7 @@ async fn answering(kind: Kind, status: u16, body: &str) -> DispatchResult {
     under(kind, Fault::Answer { status, body: body.to_owned() }).await
 }
 
+const REFUSAL: &str = r#"{"title": "Bad Request", "detail": "no"}"#;
 const WITHOUT_CODE: &str = r#"{"data": {"affected_items": [],
     "failed_items": [{"error": {"code": null}, "id": ["001", "002"]}]}}"#;
 const UNREADABLE: &str = r#"{"data": {"affected_items": [1, 2]}}"#;
@@ -135,9 +136,9 @@ async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
             send(&lab(kind).await.connector, &["000"]).await
         }
         "401 in the manager's own form" => under(kind, Fault::Unauthorized).await,
-        "401 in another form" => under(kind, Fault::GatewayUnauthorized(Work::Done)).await,
+        "any other than 200, in another form" => under(kind, Fault::Gateway(429, Work::Done)).await,
         "403" => under(kind, Fault::Forbidden).await,
-        "400" | "405" | "413" => answering(kind, row.parse().unwrap(), "{}").await,
+        "400" | "405" | "413" => answering(kind, row.parse().unwrap(), REFUSAL).await,
         "429" => under(kind, Fault::TooManyRequests).await,
         "500, 3021 time-out" => failing(kind, Outage::Timeout).await,
         "500, 1017 daemons not ready" => part(kind, Outage::Restarting).await,
@@ -148,7 +149,7 @@ async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
             answering(kind, 500, r#"{"title": "x", "detail": "died", "error": 901}"#).await
         }
         "500, anything else" => failing(kind, Outage::Internal).await,
-        "any other status" => answering(kind, 503, "sorry").await,
+        "any other status" => answering(kind, 503, REFUSAL).await,
         _ => return None,
     })
 }
@@ -267,7 +268,6 @@ const ROWS: [&str; 35] = [
     "400",
     "200, manager 000 missing, 4.14 or later",
     "401 in the manager's own form",
-    "401 in another form",
     "403",
     "405",
     "413",
@@ -280,6 +280,7 @@ const ROWS: [&str; 35] = [
     "500, 901 worker died",
     "500, anything else",
     "any other status",
+    "any other than 200, in another form",
 ];
 
 #[test]
@@ -323,9 +324,10 @@ async fn unresolvable_host_name_sends_nothing() {
 
 #[tokio::test]
 async fn refusal_carries_error_code_or_http_status() {
+    let body = |error: &str| format!(r#"{{"title": "Bad Request", "detail": "no"{error}}}"#);
     for status in [400, 403, 404, 405, 406, 413, 415] {
-        for (body, code) in [(r#"{"detail": "no", "error": 1018}"#, 1018), ("nonsense", status)] {
-            let tap = Tap::start(always(status, body)).await;
+        for (body, code) in [(body(r#", "error": 1018"#), 1018), (body(""), status)] {
+            let tap = Tap::start(after_login(refuse(status, &body))).await;
             let dispatched = send(&connector(&tap.url()), &["001"]).await;
             let code = Some(u32::from(code));
             assert_eq!(dispatched.report.outcomes[0].1.code(), code, "{status}");
