@@ -9,6 +9,7 @@ pub(super) mod fields;
 pub(super) mod freshness;
 mod log_line;
 mod names;
+mod peer;
 mod refusal;
 mod rule_responses;
 pub(super) mod search;

@@ -7,7 +7,8 @@ use super::{
     evidence::IndexerClock,
     fields::AlertFields,
     log_line,
-    names::{is_from_peer, named_in},
+    names::named_in,
+    peer::is_from_peer,
     search::{Hit, IndexerClient, text, value_at},
 };
 use crate::{

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     fields::{AlertFields, AlertForm},
     log_line::goes_on,
-    search::{text, value_at},
+    search::value_at,
 };
 use crate::{
     connector::http::client::first_chars,
@@ -36,41 +36,6 @@ pub(super) fn named_in(alert: &Value, action: &Action, fields: &AlertFields) -> 
         doubtful.get_or_insert(named);
     }
     doubtful
-}
-
-/// The decoder that takes the names of fields from the log.
-const JSON_DECODER: &str = "json";
-
-/// Whether the field that names an address holds what a stock decoder took from the peer. A log in
-/// JSON names its own fields. In a line with two addresses the decoder may have found one that
-/// somebody wrote there, as in the name of a user. Who adds a field answers for it.
-pub(super) fn is_from_peer(
-    alert: &Value,
-    named: &NamedIn,
-    action: &Action,
-    fields: &AlertFields,
-) -> bool {
-    if !fields.peer.contains(&named.field) {
-        return false;
-    }
-    let decoder = |field| text(alert, field);
-    let stock = decoder("decoder.name").is_some_and(|name| name != JSON_DECODER)
-        && decoder("decoder.parent") != Some(JSON_DECODER);
-    let log = alert.get("full_log").and_then(Value::as_str).unwrap_or_default();
-    !AlertFields::ships_as_peer(&named.field) || stock && !has_other_address(log, action)
-}
-
-/// Whether a log line has an address beside the target. `Chrome/120.0.0.0` is a version.
-fn has_other_address(log: &str, action: &Action) -> bool {
-    let target = action.argument();
-    let part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
-    let mut before = None;
-    log.split_inclusive(|c| !part(c)).any(|word| {
-        let follows = before.replace(word.chars().next_back());
-        let word = word.trim_end_matches(|c| !part(c)).trim_end_matches('.');
-        let found = address(word).or_else(|| address(word.strip_suffix(':')?));
-        follows != Some(Some('/')) && found.is_some_and(|other| other.to_string() != target)
-    })
 }
 
 /// A text, or the one text of a list. Of several nobody knows which one is meant.
@@ -113,7 +78,7 @@ impl AlertForm {
 
 /// An address in any of the forms that logs have, in its canonical form: daemons on dual-stack
 /// sockets log IPv4 addresses mapped into IPv6.
-fn address(text: &str) -> Option<IpAddr> {
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let bare = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inside, after)) if after.is_empty() || is_port(after.strip_prefix(':')) => inside,
         Some(_) => return None,

@@ -73,8 +73,13 @@ async fn address_that_somebody_wrote_waits_for_people() {
     for changes in [
         json!({ "data": { "src_ip": peer } }),
         json!({ "data": { "aws": { "sourceIPAddress": peer } } }),
-        // A log in JSON names its own fields.
-        json!({ "decoder": { "name": "json" }, "full_log": log("{\"srcip\":\"PEER\"}") }),
+        // A log in JSON names its own fields, whatever its decoder is called.
+        json!({ "decoder": { "name": "raw_json" }, "full_log": log("app: {\"srcip\":\"PEER\"}") }),
+        json!({ "full_log": null }),
+        json!({ "full_log": [log("from PEER port 22")] }),
+        // The FTP user is called `x rhost=PEER`, and the peer is known by its name.
+        json!({ "full_log": log("pam_unix(vsftpd:auth): authentication failure; ruser=x rhost=PEER \
+                                 user=root rhost=host7.example") }),
         json!({ "decoder": null }),
         // Somebody signs in as `root from PEER port 22 ssh2`.
         json!({ "full_log": log("Failed password for invalid user root from PEER port 22 ssh2 \
