@@ -88,7 +88,13 @@ fn tell(out: Out, recovery: &Recovery) -> Result<(), CliError> {
         format!("Nobody looked for calls at {manager}, or not everywhere: {why}.")
     }));
     lines.extend(withdrawn.iter().map(|id| format!("{id} was open and is withdrawn.")));
-    lines.push("It is recovered. The next start sends again.".to_owned());
+    lines.push(
+        "It is recovered, and the kill switch is on. Whoever was disabled or revoked since that \
+                copy is active again: look at people and agents, at the policies, and at what is \
+                active on the endpoints. Then start, and two people release the kill switch. For a \
+                day after the recovery nothing runs without people."
+            .to_owned(),
+    );
     Ok(out.lines(lines.iter().map(String::as_str), || {
         let call = |(manager, call): &(String, FoundCall)| {
             json!({

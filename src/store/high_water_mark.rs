@@ -5,9 +5,9 @@
 //! not synced yet. A record that was written in part does not have its checksum: it cannot be read.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -183,6 +183,26 @@ impl MarkFile {
         Ok(file)
     }
 
+    /// Whether its name no longer means the file that is written: it was moved, deleted, or another
+    /// one was put in its place.
+    fn is_lost(&self, file: &File) -> bool {
+        let same = |open: Metadata, named: Metadata| {
+            (open.dev(), open.ino()) == (named.dev(), named.ino())
+        };
+        let named = std::fs::metadata(&self.path);
+        !file.metadata().and_then(|open| Ok(same(open, named?))).unwrap_or(false)
+    }
+
+    /// Writes again under its name what a lost file holds.
+    fn restore(&self, state: &mut State) {
+        let lost = state.file.as_ref().is_some_and(|file| self.is_lost(file));
+        let Some(written) = state.written.filter(|_| lost) else { return };
+        (state.file, state.written) = (None, None);
+        self.write(state, written.head);
+        let file = self.path.display();
+        tracing::error!(%file, "the high-water mark was moved or replaced; it is written again");
+    }
+
     /// Waits until the disk has what was written.
     fn sync(&self) {
         let mut state = self.state();
@@ -255,6 +275,7 @@ impl Store {
             let first = audit::head_at(&mut reader, 1).await?;
             let mut state = mark.state();
             state.installation = first.map(|first| first.hash);
+            mark.restore(&mut state);
             mark.write(&mut state, head);
         }
         drop(reader);

@@ -163,7 +163,7 @@ impl Unchecked {
     }
 }
 
-fn switch_event(
+pub(super) fn switch_event(
     detail: impl Fn(SwitchFacts) -> AuditDetail,
     actor: &Actor,
     extent: &Extent,

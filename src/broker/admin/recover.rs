@@ -1,7 +1,9 @@
 //! Two people take a database over that may lack what was sent.
 
 use crate::{
-    broker::{BrokerError, input::check_reason, unchecked::Unchecked},
+    broker::{
+        BrokerError, admin::kill_switch::switch_event, input::check_reason, unchecked::Unchecked,
+    },
     connector::Connector,
     domain::{
         Time,
@@ -17,12 +19,13 @@ use crate::{
         },
         evidence::FoundCall,
         id::RequestId,
+        kill_switch::{Extent, Freeze},
         len_u64,
         lifecycle::Refusal,
         request::StateName,
     },
     failpoint,
-    store::{Tx, audit, requests},
+    store::{StoreError, Tx, audit, requests, system},
 };
 
 /// What two people say.
@@ -51,7 +54,7 @@ pub struct Recovery {
 
 impl Unchecked {
     /// Withdraws what is open, records the calls that the indexers show and the database does not
-    /// know, and begins the high-water mark anew. None, and nothing happens, where the database
+    /// know, throws the kill switch, and begins the high-water mark anew. None, and nothing happens, where the database
     /// lacks nothing. Fails, and nothing happens, where an indexer cannot be searched.
     pub(in crate::broker) async fn recover(
         &self,
@@ -152,6 +155,7 @@ impl Unchecked {
                                    it is not known";
                         requests::advance(tx, request.withdraw(why.to_owned(), now)?, now).await?;
                     }
+                    stop_everything(tx, actor, now).await?;
                     let facts = RecoveryFacts {
                         withdrawn: len_u64(withdrawn.len()),
                         found: len_u64(found.len()),
@@ -164,6 +168,23 @@ impl Unchecked {
             })
             .await
     }
+}
+
+/// Throws the kill switch: who was disabled or revoked in the gap is active again, and what people
+/// stopped or policy refused then is not known.
+async fn stop_everything(tx: &mut Tx<'_>, actor: &Actor, now: Time) -> Result<(), StoreError> {
+    let reason = "the database was recovered: look at people, agents and what is active first";
+    let freeze = Freeze {
+        extent: Extent::Everything,
+        at: now,
+        by: actor.name().to_owned(),
+        reason: reason.to_owned(),
+        release: None,
+    };
+    system::freeze(tx, &freeze).await?;
+    let event = switch_event(AuditDetail::Frozen, actor, &freeze.extent, reason);
+    audit::append(tx, &event, now).await?;
+    Ok(())
 }
 
 /// Records a call that the database does not know. A request that was still to be sent is over.

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use crate::{
-    domain::{Time, endpoint::Endpoint, id::RequestId, len_u64, request::Request},
+    domain::{
+        Time, audit::EventKind, endpoint::Endpoint, id::RequestId, len_u64, request::Request,
+    },
     store::{
         Read, StoreError,
         row::{At, count, text},
@@ -104,8 +106,8 @@ pub(super) async fn rejected_until(
 }
 
 /// When people last put an end to a response, whoever had asked and on whatever endpoint: they
-/// lifted it, took it back before it was sent, or rejected it. Now, while an undo is under way. Of
-/// an undo: none.
+/// lifted it, took it or an approval of it back, or rejected it. Now, while an undo is under way. A
+/// recovery of the database counts too: nobody knows what people ended in the gap. Of an undo: none.
 pub async fn lifted_at(
     read: &mut impl Read,
     request: &Request,
@@ -123,7 +125,14 @@ pub async fn lifted_at(
             UNION ALL
             SELECT ended_at FROM request INDEXED BY request_by_target
             WHERE action = $1 AND argument = $3 AND state = 'cancelled' AND ended_at >= $4
-              AND ended_by <> agent_name
+              AND (ended_by <> agent_name
+                   OR EXISTS (SELECT 1 FROM person WHERE person.name = ended_by))
+            UNION ALL
+            SELECT retracted_at FROM vote INDEXED BY vote_by_retraction
+                JOIN request ON request.id = request_id
+            WHERE retracted_at >= $4 AND action = $1 AND argument = $3
+            UNION ALL
+            SELECT at FROM audit INDEXED BY audit_by_time WHERE kind = $6 AND at >= $4
          )",
     )
     .bind(request.action.kind().name())
@@ -131,6 +140,7 @@ pub async fn lifted_at(
     .bind(request.action.argument())
     .bind((now - ENDED_WITHIN).timestamp_micros())
     .bind(now.timestamp_micros())
+    .bind(EventKind::Recovered.name())
     .fetch_one(read.connection())
     .await?;
     let lifted = At { table: "request", id: "of an undo" }.columns(&row).maybe_time("at")?;

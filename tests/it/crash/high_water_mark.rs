@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use wazuh_simulator::{Calls, Fault, Times};
 
 use super::{NEW_PASSWORD, Story, sent};
-use crate::harness::{AgentClient, PASSWORD, PersonClient, program::Serving};
+use crate::harness::{ALERT, AgentClient, PASSWORD, PersonClient, program::Serving};
 
 const MARK: &str = "countersign.db.mark";
 
@@ -207,6 +207,12 @@ const RECOVER: [&str; 11] = [
 /// request's id.
 async fn restored(story: &Story) -> String {
     let id = sent_after_copy(story).await;
+    restore(story).await;
+    id
+}
+
+/// Puts the copy back; dora may recover it with admin.
+async fn restore(story: &Story) {
     story.program.restore_database("copy");
     for (name, role) in [("dora", "lead"), ("olga", "analyst")] {
         let add = ["person", "add", name, "--role", role, "--password-file", "password"];
@@ -219,7 +225,6 @@ async fn restored(story: &Story) -> String {
     dora.choose_password(PASSWORD, NEW_PASSWORD).await;
     server.kill();
     story.program.write("password.dora", NEW_PASSWORD);
-    id
 }
 
 /// [`RECOVER`] with some arguments replaced, and dora's own password.
@@ -259,6 +264,54 @@ async fn recovered_copy_withdraws_records_and_sends_again() {
     server.kill();
     let again = story.program.done(&recover(&[]));
     assert!(again.contains("There is nothing to recover"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_runs_alone_after_recovery() {
+    let story = Story::begin().await;
+    story.configure_indexer();
+    story.program.serve().kill();
+    story.program.copy_database("copy");
+    let ask = async |server: &Serving| {
+        let agent = AgentClient::connect(&server.url, &story.token).await;
+        let why = serde_json::json!({ "agent_ids": ["001"], "alert_id": ALERT });
+        agent.block("203.0.113.7", why).await
+    };
+    let server = story.program.serve();
+    let asked = ask(&server).await;
+    assert_eq!(asked.json["decision"]["outcome"], "auto", "{asked:?}");
+    assert_eq!(story.end(&server.url, &asked.id()).await.0, "settled");
+    server.kill();
+    restore(&story).await;
+    let told = story.program.done(&recover(&[]));
+    assert!(told.contains("It is recovered, and the kill switch is on."), "{told}");
+    let server = story.program.serve();
+    let admin = PersonClient::sign_in(&server.url, "admin", PASSWORD).await;
+    admin.get("/system").await.shows("the database was recovered: look at people");
+    story.unfreeze(&server.url).await;
+    let again = ask(&server).await;
+    assert_eq!(again.state(), "pending", "{again:?}");
+    assert!(again.text.contains("run.ended-lately"), "{}", again.text);
+    assert_eq!(story.manager.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mark_that_was_replaced_is_written_again() {
+    let story = Story::begin().await;
+    story.program.serve().kill();
+    let old = fs::read(story.program.path(MARK)).unwrap();
+    for replaced in [true, false] {
+        let mut server = story.program.serve();
+        story.ask(&server.url).await;
+        if replaced {
+            fs::write(story.program.path("old.mark"), &old).unwrap();
+            fs::rename(story.program.path("old.mark"), story.program.path(MARK)).unwrap();
+        } else {
+            fs::remove_file(story.program.path(MARK)).unwrap();
+        }
+        server.logged("the high-water mark was moved or replaced; it is written again").await;
+        assert_ne!(fs::read(story.program.path(MARK)).unwrap(), old);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

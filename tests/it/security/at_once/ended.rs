@@ -92,6 +92,32 @@ async fn rejection_holds_automatic_request_that_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn approval_taken_back_holds_other_agents() {
+    let world = web_world(3).await;
+    let (agent, alert) = (world.agent().await, alert(&world, &json!({})));
+    let other = world.another_agent("hunter", "alice").await;
+    let asked = agent.block(super::PEER, json!({ "agent_ids": ["001"] })).await.id();
+    world.freeze("a look first").await;
+    let bob = world.person("bob").await;
+    bob.approve(&asked).await;
+    let page = bob.vote(&asked, "retract", &[("comment", "not sure")]).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+    assert_eq!(ask(&other, &alert, &["002"]).await.state(), "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn person_with_an_agents_name_counts_as_person() {
+    let world = web_world(3).await;
+    let alert = alert(&world, &json!({}));
+    let agent = world.another_agent("alice", "alice").await;
+    world.freeze("a look first").await;
+    let asked = ask(&agent, &alert, &["001"]).await.id();
+    world.person("alice").await.vote(&asked, "cancel", &[("comment", "no")]).await;
+    assert_eq!(agent.get(&asked).await.state(), "cancelled");
+    assert_eq!(ask(&world.agent().await, &alert, &["002"]).await.state(), "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopped_block_does_not_run_again_by_itself() {
     let world = web_world(3).await;
     let (agent, alert) = (world.agent().await, alert(&world, &json!({})));
