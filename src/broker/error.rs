@@ -30,9 +30,7 @@ pub enum BrokerError {
     #[error("policy does not allow it: {0}")]
     NotAllowed(String),
     /// An agent has as much open, or asks as often, as it may.
-    #[error(
-        "you ask for too much: {0}. Nothing was stored. Wait a minute, or until a request of yours is decided"
-    )]
+    #[error("you ask for too much: {0}. Nothing was stored. Where it is urgent, tell the user")]
     RateLimited(String),
     /// Name or password is wrong, or neither is known.
     #[error("name or password is wrong")]

@@ -171,7 +171,7 @@ fn limited(request: &Request) -> String {
             )
         },
     );
-    format!(" This is a limit for what you asked for before; it {ends}.")
+    format!(" This rests on what was asked for and refused before; it {ends}.")
 }
 
 /// The policies' reasons. What a failed evaluation says may repeat text from outside, and is the

@@ -1,6 +1,8 @@
 //! What a request meets on its endpoints, before it is sent: what is active for its target, and
 //! what its command would do to that.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use crate::{
@@ -56,9 +58,9 @@ impl Broker {
         Ok(self.already_active(&mut self.store().reader().await?, request, now).await?)
     }
 
-    /// The request of the same agent that a draft would add nothing to: the same response for the
-    /// same time, surely active on all the draft's endpoints, with half of its time left or more, and
-    /// with no undo under way.
+    /// The newest of the same agent's requests that a draft would add nothing to: together they are
+    /// the same response for the same time, surely active on all the draft's endpoints, with half of
+    /// the time left or more, and with no undo under way.
     pub(in crate::broker) async fn standing(
         &self,
         read: &mut impl Read,
@@ -77,21 +79,24 @@ impl Broker {
         if met.len() < draft.targets.len() || met.iter().any(adds) {
             return Ok(None);
         }
-        let own = met.first().into_iter().flat_map(|met| &met.rests_on);
-        for one in own.filter(|one| one.agent == draft.agent) {
-            let Some(request) = requests::load(read, one.request).await? else { continue };
-            let surely = |wanted: &Target| {
-                request.targets.iter().any(|target| {
-                    target.endpoint.same_machine(&wanted.endpoint)
-                        && matches!(target.outcome, Some(Outcome::Sent | Outcome::Confirmed(_)))
-                })
-            };
-            let stands = request.term == draft.term && draft.targets.iter().all(surely);
-            if stands && requests::open_undo(read, request.id).await?.is_none() {
-                return Ok(Some(request));
+        let rests_on = met.iter().flat_map(|met| &met.rests_on);
+        let own = rests_on.filter(|one| one.agent == draft.agent).map(|one| one.request);
+        let own: BTreeSet<_> = own.collect();
+        let mut standing = Vec::new();
+        for id in own {
+            let Some(request) = requests::load(read, id).await? else { continue };
+            if request.term == draft.term && requests::open_undo(read, id).await?.is_none() {
+                standing.push(request);
             }
         }
-        Ok(None)
+        let surely = |wanted: &Target| {
+            standing.iter().flat_map(|request| &request.targets).any(|target| {
+                target.endpoint.same_machine(&wanted.endpoint)
+                    && matches!(target.outcome, Some(Outcome::Sent | Outcome::Confirmed(_)))
+            })
+        };
+        let all = draft.targets.iter().all(surely);
+        Ok(standing.into_iter().max_by_key(|request| request.asked_at).filter(|_| all))
     }
 
     /// The other requests that an undo of this one would lift with it: what rests on the same rule

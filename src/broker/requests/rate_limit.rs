@@ -60,7 +60,9 @@ impl Broker {
         if requests::open_count(read, agent.id, (now, None)).await? < most {
             return Ok(());
         }
-        Err(BrokerError::RateLimited(format!("{most} open requests are the most")))
+        Err(BrokerError::RateLimited(format!(
+            "{most} open requests are the most; there is room as soon as people decide one, or you cancel one"
+        )))
     }
 
     /// Writes down that an agent is not heard, once a minute at most: its asks must not fill the
