@@ -61,6 +61,11 @@ const FILES: &[(i64, &str, &str)] = &[
         "known addresses",
         include_str!("../../migrations/20261129090000_known_addresses.sql"),
     ),
+    (
+        20_261_129_095_000,
+        "open requests",
+        include_str!("../../migrations/20261129095000_open_requests.sql"),
+    ),
 ];
 
 /// The migrations. Built by hand: the macro that collects them doubles the build.

@@ -226,7 +226,8 @@ pub async fn near_deadline(
     let rows = sqlx::query(
         "WITH near (id, at, kind) AS (
              SELECT id, deadline, 'request.deadline_near' FROM request
-             WHERE state = 'pending' AND deadline > $1 AND deadline <= $2
+             WHERE state = 'pending' AND state IN ('pending', 'approved', 'dispatching')
+               AND deadline > $1 AND deadline <= $2
              UNION ALL
              SELECT id, review_due_at,
                  CASE WHEN review_due_at <= $1 THEN 'review.overdue' ELSE 'review.due' END

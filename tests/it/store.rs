@@ -2,3 +2,4 @@
 
 mod audit_rows;
 mod migrations;
+mod query_plans;

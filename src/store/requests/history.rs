@@ -49,7 +49,7 @@ pub async fn same_open_ask(
     ask: Digest,
 ) -> Result<Option<RequestId>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id FROM request
+        "SELECT id FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND ask_digest = $2
            AND state IN ('pending', 'approved', 'dispatching')
          ORDER BY id DESC LIMIT 1",
@@ -87,14 +87,15 @@ async fn runs(
     by: Time,
 ) -> Result<Vec<Time>, StoreError> {
     let rows = sqlx::query(
-        "SELECT max(started_at) AS at FROM attempt JOIN request ON request.id = request_id
+        "SELECT max(started_at) AS at FROM attempt INDEXED BY attempt_by_start
+             CROSS JOIN request ON request.id = request_id
          WHERE agent_id = $1 AND request.id <> $2 AND asker_id IS NULL
            AND started_at > $3 AND started_at <= $4
          GROUP BY request_id
          UNION ALL
-         SELECT $4 AS at FROM request
+         SELECT $4 AS at FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND id <> $2 AND asker_id IS NULL
-           AND state = 'approved' AND asked_at <= $4",
+           AND state = 'approved' AND state IN ('pending', 'approved', 'dispatching') AND asked_at <= $4",
     )
     .bind(agent.to_string())
     .bind(except.to_string())
@@ -142,7 +143,8 @@ pub async fn unknown_outcomes(
 ) -> Result<BTreeSet<[String; 3]>, StoreError> {
     let rows = sqlx::query(
         "SELECT DISTINCT endpoint_id, name, date_added
-         FROM request_endpoint JOIN request ON request.id = request_id
+         FROM request INDEXED BY request_by_target
+             JOIN request_endpoint ON request_id = request.id
          WHERE action = $1 AND argument = $2 AND request.id <> $3
            AND (outcome = 'unknown' OR (outcome = 'reverted' AND evidence IS NULL))",
     )
@@ -165,7 +167,7 @@ pub async fn open_count(
     (by, except): (Time, Option<RequestId>),
 ) -> Result<u64, StoreError> {
     let row = sqlx::query(
-        "SELECT count(*) AS number FROM request
+        "SELECT count(*) AS number FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND asked_at <= $2 AND ($3 IS NULL OR id <> $3) AND asker_id IS NULL
            AND state IN ('pending', 'approved', 'dispatching')",
     )

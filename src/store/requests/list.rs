@@ -1,4 +1,7 @@
 //! Questions about many requests.
+//!
+//! SQLite uses a partial index only for a query that repeats the index's condition: that is why many
+//! here name all open states beside the one that they look for.
 
 use sqlx::sqlite::SqliteRow;
 
@@ -83,33 +86,44 @@ pub async fn list(
     filter: &RequestFilter,
     limit: u32,
 ) -> Result<Vec<RequestSummary>, StoreError> {
-    const SQL: &str = "SELECT id, agent_name, undoes, action, argument, term_seconds, state,
-            asked_at, deadline,
-            (SELECT count(*) FROM vote WHERE request_id = id AND retracted_at IS NULL) AS approvals,
-            e.*
-         FROM request JOIN (
-            SELECT request_id, count(command) AS targets, count(skip_code) AS skipped,
-                count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
-                count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
-                count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
-                count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
-                count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
-                count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
-                count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
-                count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted
-            FROM request_endpoint GROUP BY request_id
-         ) AS e ON e.request_id = id
-         WHERE ($1 IS NULL OR agent_id = $1)
-           AND ($2 IS NULL OR state = $2)
-           AND ($3 IS NULL OR action = $3)
-           AND ($4 IS NULL OR argument = $4)
-           AND ($5 IS NULL OR
-                 (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1)) AND id IN
+    // One text for each set of filters: the plan is made before the values are known. Counts are made
+    // for the page alone.
+    let asked = [
+        ("agent_id = $1", filter.agent.is_some()),
+        ("state = $2", filter.state.is_some()),
+        // Without the plus a frequent action would be read whole.
+        ("+action = $3", filter.action.is_some()),
+        ("argument = $4", filter.argument.is_some()),
+        (
+            "(instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1)) AND id IN
                  (SELECT request_id FROM request_endpoint
-                  WHERE endpoint_id = substr($5, instr($5, '/') + 1)))
-           AND ($6 IS NULL OR id < $6)
-         ORDER BY id DESC LIMIT $7";
-    let rows = sqlx::query(SQL)
+                  WHERE endpoint_id = substr($5, instr($5, '/') + 1))",
+            filter.endpoint.is_some(),
+        ),
+        ("id < $6", filter.before.is_some()),
+    ];
+    let conditions: String =
+        asked.iter().filter(|(_, asked)| *asked).map(|(sql, _)| format!(" AND {sql}")).collect();
+    let sql = format!(
+        "WITH page AS (
+             SELECT id, agent_name, undoes, action, argument, term_seconds, state, asked_at, deadline
+             FROM request WHERE true{conditions} ORDER BY id DESC LIMIT $7)
+         SELECT page.*,
+             (SELECT count(*) FROM vote WHERE request_id = page.id AND retracted_at IS NULL)
+                 AS approvals,
+             count(command) AS targets, count(skip_code) AS skipped,
+             count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
+             count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
+             count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
+             count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
+             count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
+             count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
+             count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
+             count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted
+         FROM page CROSS JOIN request_endpoint ON request_id = page.id
+         GROUP BY page.id ORDER BY page.id DESC"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(filter.agent.map(|id| id.to_string()))
         .bind(filter.state.map(StateName::name))
         .bind(filter.action.map(ActionKind::name))
@@ -153,7 +167,8 @@ fn summary(row: &SqliteRow) -> Result<RequestSummary, StoreError> {
 pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, manager, action, agent_name, asker_id, held_because FROM request
-         WHERE state = 'approved' ORDER BY asked_at, id",
+         WHERE state = 'approved' AND state IN ('pending', 'approved', 'dispatching')
+         ORDER BY asked_at, id",
     )
     .fetch_all(read.connection())
     .await?;
@@ -174,16 +189,20 @@ pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
 
 /// The managers to which a request is being sent.
 pub async fn busy_managers(read: &mut impl Read) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query("SELECT DISTINCT manager FROM request WHERE state = 'dispatching'")
-        .fetch_all(read.connection())
-        .await?;
+    let rows = sqlx::query(
+        "SELECT DISTINCT manager FROM request
+         WHERE state = 'dispatching' AND state IN ('pending', 'approved', 'dispatching')",
+    )
+    .fetch_all(read.connection())
+    .await?;
     rows.iter().map(|row| text(row, "manager")).collect()
 }
 
 /// How many approved requests wait for a manager.
 pub async fn approved_count(read: &mut impl Read, manager: &str) -> Result<u64, StoreError> {
     let row = sqlx::query(
-        "SELECT count(*) AS number FROM request WHERE state = 'approved' AND manager = $1",
+        "SELECT count(*) AS number FROM request
+         WHERE state = 'approved' AND state IN ('approved', 'dispatching') AND manager = $1",
     )
     .bind(manager)
     .fetch_one(read.connection())
@@ -198,7 +217,9 @@ pub async fn dispatching(
 ) -> Result<Vec<RequestId>, StoreError> {
     let rows = sqlx::query(
         "SELECT id FROM request
-         WHERE state = 'dispatching' AND ($1 IS NULL OR manager = $1) ORDER BY asked_at, id",
+         WHERE state = 'dispatching' AND state IN ('pending', 'approved', 'dispatching')
+           AND ($1 IS NULL OR manager = $1)
+         ORDER BY asked_at, id",
     )
     .bind(manager)
     .fetch_all(read.connection())
@@ -225,23 +246,30 @@ pub async fn is_attempt_known(
 /// Requests that are over and wait for the post-review of a break glass, the longest due
 /// first.
 pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
-    let sql = "SELECT id FROM request
+    let rows = sqlx::query(
+        "SELECT id FROM request
          WHERE review_due_at IS NOT NULL AND reviewed_at IS NULL AND ended_at IS NOT NULL
-         ORDER BY review_due_at, id";
-    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
+         ORDER BY review_due_at, id",
+    );
+    ids(&rows.fetch_all(read.connection()).await?)
 }
 
 /// Requests that wait for people or for the worker.
 pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
-    let sql = "SELECT id FROM request WHERE state IN ('pending', 'approved') ORDER BY asked_at, id";
-    ids(&sqlx::query(sql).fetch_all(read.connection()).await?)
+    let rows = sqlx::query(
+        "SELECT id FROM request
+         WHERE state IN ('pending', 'approved') AND state IN ('pending', 'approved', 'dispatching')
+         ORDER BY asked_at, id",
+    );
+    ids(&rows.fetch_all(read.connection()).await?)
 }
 
 /// Requests whose deadline or use-by has come.
 pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, StoreError> {
     let rows = sqlx::query(
         "SELECT id FROM request
-         WHERE (state = 'pending' AND deadline <= $1) OR (state = 'approved' AND use_by <= $1)
+         WHERE state IN ('pending', 'approved', 'dispatching')
+           AND ((state = 'pending' AND deadline <= $1) OR (state = 'approved' AND use_by <= $1))
          ORDER BY asked_at, id",
     )
     .bind(now.timestamp_micros())

@@ -35,7 +35,7 @@ pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pendi
               WHERE request_id = request.id AND command IS NOT NULL) AS criticality,
              EXISTS (SELECT 1 FROM vote WHERE request_id = request.id AND person_id = $1
                      AND retracted_at IS NULL) AS voted
-         FROM request WHERE state = 'pending' ORDER BY deadline, id",
+         FROM request WHERE state = 'pending' AND state IN ('pending', 'approved', 'dispatching') ORDER BY deadline, id",
     )
     .bind(person.to_string())
     .fetch_all(read.connection())

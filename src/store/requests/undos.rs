@@ -44,7 +44,8 @@ pub async fn uncertain_undo(
     endpoint: &EndpointId,
 ) -> Result<Option<RequestId>, StoreError> {
     let row = sqlx::query(
-        "SELECT id FROM request JOIN request_endpoint ON request.id = request_id
+        "SELECT id FROM request INDEXED BY request_by_undone
+             JOIN request_endpoint ON request.id = request_id
          WHERE undoes = $1 AND endpoint_id = $2 AND outcome IN ('unknown', 'unconfirmed')
          ORDER BY id DESC LIMIT 1",
     )
@@ -104,7 +105,7 @@ pub async fn lifted_by(
 ) -> Result<Vec<RequestId>, StoreError> {
     let rows = sqlx::query(
         "SELECT DISTINCT request_id AS id
-         FROM request_endpoint INDEXED BY request_endpoint_by_outcome
+         FROM request_endpoint INDEXED BY request_endpoint_by_undo
          WHERE outcome = 'reverted' AND reverted_by = $1 ORDER BY id",
     )
     .bind(undo.to_string())

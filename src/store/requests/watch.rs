@@ -30,7 +30,8 @@ pub async fn watched(
 ) -> Result<(Vec<RequestId>, u64), StoreError> {
     let rows = sqlx::query(
         "SELECT request.id AS id, min(watch_until) AS due, count(*) OVER () AS number
-         FROM request_endpoint JOIN request ON request.id = request_id
+         FROM request_endpoint INDEXED BY request_endpoint_watched
+             CROSS JOIN request ON request.id = request_id
          WHERE watch_until IS NOT NULL AND manager = $1
          GROUP BY request.id
          HAVING max(outcome NOT IN ('confirmed', 'ended', 'reverted')) = $2
