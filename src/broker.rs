@@ -23,6 +23,7 @@ use crate::{
 pub mod admin;
 mod error;
 pub mod execution;
+mod halt;
 mod in_memory;
 mod input;
 pub mod notifications;

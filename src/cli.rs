@@ -153,6 +153,7 @@ impl From<BrokerError> for CliError {
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
             | BrokerError::Hashing(_)
+            | BrokerError::Halted(_)
             | BrokerError::Store(_) => Self::Failed(error.to_string()),
         }
     }

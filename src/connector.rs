@@ -16,6 +16,7 @@ mod driver;
 mod http;
 mod network;
 mod notify;
+mod readiness;
 mod relay;
 mod wazuh;
 
@@ -32,6 +33,7 @@ pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,
     is_signing_secret,
 };
+pub use readiness::readiness;
 pub use relay::Relay;
 pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
 

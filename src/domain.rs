@@ -15,6 +15,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 pub mod facts;
+pub mod halt;
 pub mod id;
 pub mod kill_switch;
 pub mod lifecycle;

@@ -8,10 +8,7 @@ use std::{
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -26,10 +23,8 @@ pub use self::high_water_mark::MarkState;
 use self::{high_water_mark::MarkFile, lock::ServerLock};
 use crate::{
     domain::{
-        audit::{
-            AuditEvent, EventKind,
-            high_water_mark::{ChainHead, Gap},
-        },
+        audit::{AuditEvent, EventKind, high_water_mark::ChainHead},
+        halt::{Halt, HaltCause},
         id::RequestId,
     },
     failpoint,
@@ -81,23 +76,6 @@ pub enum StoreError {
     /// Too many writers wait.
     #[error("too many changes at once; try again in a moment")]
     Busy,
-    /// A commit failed before: nothing is executed until a restart has looked at what is stored.
-    #[error("an earlier commit failed; restart the broker")]
-    Broken,
-    /// The database may lack what was sent.
-    #[error("nothing is sent: {0}; stop the broker and run `countersign recover`")]
-    Gap(Box<Gap>),
-    /// The high-water mark cannot be written or synced.
-    #[error(
-        "nothing is sent: the high-water mark {} cannot be kept ({why}); it is tried again",
-        path.display()
-    )]
-    MarkNotKept {
-        /// Its file.
-        path: PathBuf,
-        /// What the system says.
-        why: String,
-    },
     /// The row was changed by another transaction first.
     #[error("it was changed in the meantime; look at it again")]
     Conflict,
@@ -121,7 +99,8 @@ pub struct Store {
     queue: Arc<Semaphore>,
     readers: SqlitePool,
     changed: Arc<watch::Sender<u64>>,
-    broken: Arc<AtomicBool>,
+    /// What the first commit that failed said.
+    failed: Arc<OnceLock<String>>,
     /// Of the server: the command line has none.
     #[expect(dead_code, reason = "it is held, not read")]
     lock: Option<Arc<ServerLock>>,
@@ -191,7 +170,7 @@ impl Read for Reader {
 impl Store {
     /// Opens a database as its only server, creating and migrating it. The high-water mark is kept
     /// in that file, or else beside the database. Where the database lacks what the mark names,
-    /// [`Store::sound`] fails.
+    /// [`Store::halted`] says so.
     pub async fn serve(path: &Path, mark: Option<&Path>) -> Result<Self, StoreError> {
         private_file(path)?;
         let lock = lock::lock(path)?;
@@ -243,7 +222,7 @@ impl Store {
             queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
             readers,
             changed: Arc::new(watch::Sender::new(0)),
-            broken: Arc::new(AtomicBool::new(false)),
+            failed: Arc::new(OnceLock::new()),
             lock: None,
             mark: None,
         })
@@ -281,8 +260,9 @@ impl Store {
         let done = work(&mut tx).await?;
         let Tx { open, recorded, head, .. } = tx;
         if let Err(error) = open.commit().await {
-            self.broken.store(true, Ordering::SeqCst);
             tracing::error!(%error, "a commit failed; nothing is sent until a restart");
+            let _first = self.failed.set(error.to_string());
+            self.announce();
             return Err(StoreError::from(error).into());
         }
         if recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name()) {
@@ -313,13 +293,14 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Fails while nothing may be sent: a commit has failed, the database may lack what was sent, or
-    /// the high-water mark cannot be kept.
-    pub fn sound(&self) -> Result<(), StoreError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(StoreError::Broken);
+    /// Why nothing may be sent: a commit has failed, the database may lack what was sent, or the
+    /// high-water mark cannot be kept.
+    pub fn halted(&self) -> Option<Halt> {
+        if let Some(why) = self.failed.get() {
+            let why = format!("a change could not be stored ({why}); restart the broker");
+            return Some(Halt { cause: HaltCause::CommitFailed, why });
         }
-        self.mark.as_ref().map_or(Ok(()), |mark| mark.sound())
+        self.mark.as_ref()?.halted()
     }
 }
 

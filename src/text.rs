@@ -5,6 +5,7 @@
 pub(crate) mod active_response;
 pub mod agent_message;
 pub mod audit;
+pub mod halt;
 pub mod notification;
 pub mod request;
 pub mod requirement;

@@ -21,6 +21,8 @@ use crate::{
     store::{MarkState, Store},
 };
 
+mod running;
+
 pub use crate::connector::Diagnosis;
 
 /// What to do about a part of the configuration that cannot be used.
@@ -45,6 +47,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     let database_file = &config.server.database;
     findings.push(database(database_file, &clock).await);
     findings.extend(high_water_mark(database_file, config.server.high_water_mark.as_deref()).await);
+    findings.push(running::running(&config.server).await);
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));

@@ -4,6 +4,7 @@ use crate::{
     connector::ConnectorError,
     domain::{
         actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, THROTTLE_WINDOW_MINUTES},
+        halt::Halt,
         lifecycle::Refusal,
         proposal::InvalidField,
     },
@@ -50,6 +51,9 @@ pub enum BrokerError {
     /// A policy set cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Nothing is sent, so nothing is approved either.
+    #[error("{0}")]
+    Halted(Halt),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

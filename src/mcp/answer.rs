@@ -48,7 +48,7 @@ pub struct AnswerContext<'a> {
     pub undo: UndoOption,
     /// The requests that took it back, as far as the agent may see them.
     pub undos: Vec<RequestId>,
-    /// Whether the kill switch stops it, or the broker's database fails.
+    /// What keeps it from being sent until people have seen to it.
     pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
     pub outages: Vec<String>,

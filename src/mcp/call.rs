@@ -17,6 +17,7 @@ use crate::{
     domain::{
         action::ActionKind,
         actor::Agent,
+        halt::HaltCause,
         id::RequestId,
         request::{Request, StateName},
     },
@@ -99,13 +100,11 @@ impl Call<'_> {
         if !matches!(request.state.name(), StateName::Approved | StateName::Dispatching) {
             return None;
         }
-        if self.broker.gap().is_some() {
-            return Some(Obstacle::Recovery);
+        if let Err(halt) = self.broker.readiness().await {
+            return Some(Obstacle::Halt(halt.cause));
         }
-        if self.broker.ready().await.is_err() {
-            return Some(Obstacle::Database);
-        }
-        let Ok(freezes) = self.broker.frozen().await else { return Some(Obstacle::Database) };
+        let unreadable = Obstacle::Halt(HaltCause::Unreadable);
+        let Ok(freezes) = self.broker.frozen().await else { return Some(unreadable) };
         let stops = freezes.iter().any(|freeze| freeze.extent.stops(request));
         stops.then_some(Obstacle::KillSwitch)
     }

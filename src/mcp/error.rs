@@ -3,7 +3,7 @@
 use crate::{
     broker::{BrokerError, queries::StoreError},
     clock::Clock,
-    text::visible::visible,
+    text::{halt::for_agents, visible::visible},
 };
 
 /// The same for an id that is malformed, unknown or another agent's: an id is a name, not a right.
@@ -18,6 +18,7 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         BrokerError::Refused(refusal) => format!("Nothing changed: {refusal}."),
         // In its own words: it says what is too much and what to do.
         BrokerError::RateLimited(_) => format!("{error}."),
+        BrokerError::Halted(halt) => for_agents(halt.cause).to_owned(),
         BrokerError::NotFound => NOT_FOUND.to_owned(),
         BrokerError::NotAllowed(why) => format!("Policy does not allow it: {why}."),
         // In quotes and escaped: partly the manager's own words.

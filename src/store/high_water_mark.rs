@@ -18,6 +18,7 @@ use super::{Read, Store, StoreError, audit};
 use crate::domain::{
     audit::high_water_mark::{ChainHead, Gap, HighWaterMark},
     digest::{Canonical, Digest},
+    halt::{Halt, HaltCause},
     len_u64,
 };
 
@@ -119,16 +120,16 @@ impl MarkFile {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails while nothing may be sent: the mark names more than the database has, or less.
-    pub(super) fn sound(&self) -> Result<(), StoreError> {
+    /// Why nothing may be sent: the mark names more than the database has, or less.
+    pub(super) fn halted(&self) -> Option<Halt> {
         let state = self.state();
         if let Some(gap) = &state.gap {
-            return Err(StoreError::Gap(Box::new(gap.clone())));
+            let why = format!("{gap}; stop the broker and run `countersign recover`");
+            return Some(Halt { cause: HaltCause::Recovery, why });
         }
-        match &state.failure {
-            Some(why) => Err(StoreError::MarkNotKept { path: self.path.clone(), why: why.clone() }),
-            None => Ok(()),
-        }
+        let (file, why) = (self.path.display(), state.failure.as_ref()?);
+        let why = format!("the high-water mark {file} cannot be kept ({why}); it is tried again");
+        Some(Halt { cause: HaltCause::MarkNotKept, why })
     }
 
     /// Writes that the database has come so far.
@@ -296,7 +297,9 @@ impl Store {
         }
         *mark.state() = State::default();
         self.keep_mark().await?;
-        mark.sound()
+        let failure = mark.state().failure.clone();
+        let failed = |why| Err(StoreError::File { path: mark.path.clone(), why });
+        failure.map_or(Ok(()), failed)
     }
 
     /// How this database stands to the mark in that file, or else in the one beside it. Beside a

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
 
-use super::active_response::already_text;
+use super::{active_response::already_text, halt::for_agents};
 use crate::domain::{
     action::{ActionKind, with_count},
     active_response::AlreadyActive,
     decision::{Decision, NOTHING_LEFT, Tally, Verdict},
     endpoint::{EndpointId, SkipReason},
+    halt::HaltCause,
     request::{Outcome, Proof, Request, State},
 };
 
@@ -29,10 +30,8 @@ pub(crate) const STANDS: &str = "What you ask for is active already and rests on
 pub enum Obstacle {
     /// The kill switch stops it.
     KillSwitch,
-    /// The broker's own database fails.
-    Database,
-    /// The database may lack what was sent.
-    Recovery,
+    /// Nothing is sent.
+    Halt(HaltCause),
     /// Its manager is not called at the moment.
     Outage,
 }
@@ -45,14 +44,7 @@ impl Obstacle {
                 "The kill switch keeps it from being sent; people release it, or nothing is sent \
                  before its time runs out. Tell the user."
             }
-            Self::Database => {
-                "The broker's database fails, so nothing is sent until somebody has seen to it. \
-                 Tell the user."
-            }
-            Self::Recovery => {
-                "Nothing is sent, because the broker's database may be an old copy. People recover \
-                 it, which withdraws what is open. Tell the user."
-            }
+            Self::Halt(cause) => for_agents(cause),
             Self::Outage => {
                 "Something keeps Countersign from sending at the moment; troubles says what. It \
                  goes on by itself: nothing needs to be asked again."

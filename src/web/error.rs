@@ -116,6 +116,11 @@ impl From<BrokerError> for PageError {
                 "Not allowed",
                 format!("Policy does not allow it: {why}. Nothing was changed."),
             ),
+            BrokerError::Halted(halt) => Self::new(
+                StatusCode::CONFLICT,
+                "Nothing is sent now",
+                format!("Nothing can be approved, because {halt}. Nothing was changed."),
+            ),
             BrokerError::SignInRefused => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "Not signed in",

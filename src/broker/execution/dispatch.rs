@@ -51,7 +51,7 @@ impl Broker {
     /// One caller at a time for each manager: whatever it finds being dispatched was left half
     /// done.
     pub async fn execute_next(&self, manager: &str) -> Result<Progress, BrokerError> {
-        self.store().sound()?;
+        self.ensure_not_halted()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
         let request = match self.next_approved(manager).await? {
@@ -218,17 +218,16 @@ impl Broker {
         // itself says how. Between the kill switch and the bytes nothing is waited for.
         let turn = connector.sign_in(self.clock().now()).await.unwrap_or_default();
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
-        let stop = match (self.store().sound(), self.stopped(permit.request()).await) {
-            (Err(error @ StoreError::MarkNotKept { .. }), _) => Some(error.to_string()),
-            (Err(error), _) => Some(format!("the database failed: {error}")),
-            (Ok(()), Err(error)) => {
+        let stop = match (self.halted(), self.stopped(permit.request()).await) {
+            (Some(halt), _) => Some(halt.to_string()),
+            (None, Err(error)) => {
                 let lack = format!("the kill switch could not be read: {error}");
                 let summary = format!("not sent: {}", no_fault_of_the_manager(&lack));
                 let report = DispatchReport { outcomes: vec![], summary, confirm_within: None };
                 return Ok((report, FollowUp::Hold));
             }
-            (Ok(()), Ok(true)) => Some("the kill switch was thrown before it was sent".into()),
-            (Ok(()), Ok(false)) => None,
+            (None, Ok(true)) => Some("the kill switch was thrown before it was sent".into()),
+            (None, Ok(false)) => None,
         };
         if let Some(why) = stop {
             return Ok((not_sent(&endpoints, &why), FollowUp::Stop(why)));

@@ -50,13 +50,13 @@ impl Broker {
         &self,
         read: &mut impl Read,
     ) -> Result<BTreeMap<RequestId, String>, StoreError> {
-        let broken = self.store().sound().err().map(|error| error.to_string());
+        let halted = self.halted().map(|halt| halt.to_string());
         let freezes = system::frozen(read).await?;
         let busy = requests::busy_managers(read).await?;
         let queue = requests::queue(read).await?;
         let why = |one: &Queued| {
-            if let Some(broken) = &broken {
-                return Some(broken.clone());
+            if let Some(halted) = &halted {
+                return Some(halted.clone());
             }
             if let Some(extent) = stop(&freezes, one) {
                 return Some(format!("the kill switch stops {extent}"));

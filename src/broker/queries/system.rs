@@ -4,10 +4,7 @@ use crate::{
     broker::{Broker, BrokerError, SignedIn, in_memory::crowd, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
     domain::{
-        Time,
-        action::with_count,
-        audit::high_water_mark::{Gap, HighWaterMark},
-        facts::Verb,
+        Time, action::with_count, audit::high_water_mark::HighWaterMark, facts::Verb, halt::Halt,
         seconds_of,
     },
     store::{
@@ -46,7 +43,7 @@ pub struct SystemStatus {
     /// The audit chain.
     pub audit: Verified,
     /// Why nothing at all is sent, the kill switch aside.
-    pub held: Option<String>,
+    pub halted: Option<Halt>,
     /// The names of managers that are gone or stand for another installation, while something that
     /// was sent under them is not over: nothing runs without people.
     pub changed_managers: Vec<String>,
@@ -89,7 +86,7 @@ impl Broker {
             managers,
             channels: self.channel_states(&mut reader).await?,
             audit: audit::verify(&mut reader).await?,
-            held: self.held(),
+            halted: self.halted(),
             changed_managers: self.unsettled(&mut reader).await?,
             mark: self.store().mark(),
             requests: system::counts_by_state(&mut reader).await?,
@@ -108,26 +105,11 @@ impl Broker {
         answers
     }
 
-    /// What keeps approved requests waiting, in sentences; empty while all is well. Nobody is
-    /// asked for it.
+    /// What keeps the approved requests of each manager waiting, in sentences; empty while all are
+    /// called. Nobody is asked for it.
     pub fn outages(&self) -> Vec<String> {
         let now = self.clock().now();
-        let managers = self.managers().iter().filter_map(|manager| outage(manager, now));
-        self.held().into_iter().chain(managers).collect()
-    }
-
-    /// What keeps everything from being sent, in a sentence: the database, or its high-water mark.
-    fn held(&self) -> Option<String> {
-        let mut text = self.store().sound().err()?.to_string();
-        if let Some(first) = text.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        Some(format!("{text}."))
-    }
-
-    /// What the database may lack of what was sent; none where it has all.
-    pub fn gap(&self) -> Option<Gap> {
-        self.store().gap()
+        self.managers().iter().filter_map(|manager| outage(manager, now)).collect()
     }
 
     /// Writes to the high-water mark how far the database has come, and syncs it. Call it at least
@@ -147,14 +129,6 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         let states = system::counts_by_state(&mut reader).await?;
         Ok((states, system::counts_by_outcome(&mut reader).await?))
-    }
-
-    /// Whether the broker can do its work: the store answers, no commit has failed, and the database
-    /// has what its high-water mark names.
-    pub async fn ready(&self) -> Result<(), BrokerError> {
-        self.store().sound()?;
-        system::frozen(&mut self.store().reader().await?).await?;
-        Ok(())
     }
 }
 

@@ -27,6 +27,7 @@ impl Broker {
         picked: &[(RequestId, Displayed)],
         comment: &str,
     ) -> Result<(), BrokerError> {
+        self.ensure_not_halted()?;
         check_picked(picked)?;
         let now = self.clock().now();
         let done = self.store().write(|tx| {

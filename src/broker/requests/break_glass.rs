@@ -23,6 +23,7 @@ impl Broker {
         shown: Displayed,
         (typed, reason): (&str, &str),
     ) -> Result<Request, BrokerError> {
+        self.ensure_not_halted()?;
         let now = self.clock().now();
         check_reason(reason)?;
         let done = self.store().write(|tx| {

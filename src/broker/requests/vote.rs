@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Broker {
-    /// Approves what was shown.
+    /// Approves what was shown; not while nothing is sent: an approval has a use-by.
     pub async fn approve(
         &self,
         who: &SignedIn,
@@ -25,6 +25,7 @@ impl Broker {
         shown: Displayed,
         comment: &str,
     ) -> Result<Request, BrokerError> {
+        self.ensure_not_halted()?;
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {

@@ -98,6 +98,7 @@ impl From<BrokerError> for FormError {
             | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
+            | BrokerError::Halted(_)
             | BrokerError::Store(_)) => Self::Page(other.into()),
         }
     }

@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{broker::queries::system::NamedCounts, domain::request::StateName, web::AppState};
+use crate::{
+    broker::queries::system::NamedCounts, domain::request::StateName, text::halt::for_strangers,
+    web::AppState,
+};
 
 const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 
@@ -19,15 +22,12 @@ pub(in crate::web) async fn healthy() -> &'static str {
 
 /// The process can do its work.
 pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
-    match app.broker.ready().await {
+    match app.broker.readiness().await {
         Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
+        Err(halt) => {
+            tracing::warn!(error = %halt, "not ready");
             // Whoever has no session is told no more of it.
-            let text = match app.broker.gap() {
-                Some(_) => "not ready: the database must be recovered\n",
-                None => "not ready\n",
-            };
+            let text = format!("not ready: {}\n", for_strangers(halt.cause));
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }

@@ -9,6 +9,7 @@ use axum::{
 use crate::{
     domain::{
         actor::Person,
+        halt::Halt,
         kill_switch::{Extent, Freeze},
     },
     web::{
@@ -45,6 +46,8 @@ pub(in crate::web) struct Layout {
     pub(in crate::web) form_token: String,
     /// What the kill switch stops.
     pub(in crate::web) freezes: Vec<Freeze>,
+    /// Why nothing at all is sent, the kill switch aside.
+    pub(in crate::web) halted: Option<Halt>,
     /// What does not work now, in sentences.
     pub(in crate::web) troubles: Vec<String>,
     /// The state of the store that the page shows; none for a page that never reloads by itself.
@@ -71,6 +74,7 @@ impl Layout {
             person: Some(session.who.profile().clone()),
             form_token: session.form_token(),
             freezes: app.broker.frozen().await?,
+            halted: app.broker.halted(),
             troubles: app.broker.outages(),
             seen: Some(session.seen),
             ..Self::anonymous(title)
@@ -86,6 +90,7 @@ impl Layout {
             waiting: 0,
             form_token: String::new(),
             freezes: Vec::new(),
+            halted: None,
             troubles: Vec::new(),
             seen: None,
             refresh_url: String::new(),

@@ -61,6 +61,7 @@ async fn restored_copy_sends_nothing_and_says_why() {
     let doctor = story.program.run(&["doctor"]).stdout;
     let doctor = String::from_utf8(doctor).unwrap();
     assert!(doctor.contains(why), "{doctor}");
+    assert!(doctor.contains("it is not ready: the database must be recovered"), "{doctor}");
     let started = story.program.done(&["--json", "audit", "query", "--kind", "broker.started"]);
     let started: serde_json::Value = serde_json::from_str(&started).unwrap();
     assert!(started[0]["detail"]["gap"].as_str().unwrap().contains(why), "{started}");
@@ -159,16 +160,20 @@ async fn empty_database_beside_mark_is_not_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mark_that_cannot_be_kept_holds_requests() {
+async fn mark_that_cannot_be_kept_stops_approvals() {
     let story = Story::begin().await;
     story.configure_server("high_water_mark = \"elsewhere/mark\"");
     let mut server = story.program.serve();
     let id = story.ask(&server.url).await;
-    story.approve(&server.url, &id).await;
     let line = server.logged("approved requests wait").await;
     assert!(line.contains("elsewhere/mark cannot be kept (No such file or directory"), "{line}");
-    assert!(story.manager.received().is_empty());
+    let bob = PersonClient::sign_in(&server.url, "bob", PASSWORD).await;
+    let refused = bob.vote(&id, "approve", &[("comment", "")]).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    refused.shows("elsewhere/mark cannot be kept");
     fs::create_dir(story.program.path("elsewhere")).unwrap();
+    while readiness(&server).await.0 != StatusCode::OK {}
+    story.approve(&server.url, &id).await;
     assert_eq!(story.end(&server.url, &id).await, ("settled".to_owned(), sent()));
     let doctor = story.program.run(&["--json", "doctor"]).stdout;
     let doctor: serde_json::Value = serde_json::from_slice(&doctor).unwrap();

@@ -6,6 +6,7 @@ use countersign::{
         action::{Action, ActionKind, Term},
         decision::{NOTHING_LEFT, Reason, Tally, Verdict},
         endpoint::SkipReason,
+        halt::HaltCause,
         id::RequestId,
         request::{Counts, Outcome, Request, State, StateName},
     },
@@ -115,7 +116,7 @@ fn approved_request_names_what_keeps_it_back() {
     );
     for (stopped, said) in [
         (Obstacle::KillSwitch, "The kill switch keeps it from being sent"),
-        (Obstacle::Database, "The broker's database fails"),
+        (Obstacle::Halt(HaltCause::CommitFailed), "The broker's database fails"),
     ] {
         let context = AnswerContext { stopped: Some(stopped), ..around() };
         let message = of_request(&request, &context).structured["message"].to_string();

@@ -7,9 +7,13 @@ use std::sync::{
 
 use countersign::{
     broker::{BrokerError, execution::progress::Progress},
+    domain::halt::HaltCause,
     store::{Read as _, StoreError},
     worker,
 };
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use super::dispatch::{approved, outcomes};
 use crate::harness::World;
@@ -31,10 +35,10 @@ async fn failed_commit_stops_dispatch_until_restart() {
     // The answer was stored when it was tried again, and the second call was not made.
     assert_eq!(outcomes(&world, &id).await, ["001: sent", "005: not_sent"]);
     let answer = world.agent().await.get(&id).await.json.to_string();
-    assert!(answer.contains("the database failed"), "{answer}");
-    let next = approved(&world, &["002"]).await;
+    assert!(answer.contains("nothing is sent: a change could not be stored"), "{answer}");
     broken(&world).await;
     let world = world.restart().await;
+    let next = approved(&world, &["002"]).await;
     world.work().await;
     assert_eq!(outcomes(&world, &next).await, ["002: sent"]);
     assert_eq!(world.manager.received().len(), 2);
@@ -60,7 +64,64 @@ async fn claim_with_failed_commit_sends_nothing() {
 /// The worker refuses to do anything.
 async fn broken(world: &World) {
     let step = worker::step(world.broker()).await;
-    assert!(matches!(step, Err(BrokerError::Store(StoreError::Broken))), "{step:?}");
+    let Err(BrokerError::Halted(halt)) = step else { panic!("{step:?}") };
+    assert_eq!(halt.cause, HaltCause::CommitFailed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_approved_while_nothing_is_sent() {
+    let world = halted().await;
+    let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["002"] })).await.id();
+    let bob = world.person("bob").await;
+    let fields = bob.form(&id, "approve").await;
+    let one = format!("/requests/{id}");
+    for form in [format!("{one}/approve"), format!("{one}/break-glass")] {
+        let mut fields = fields.clone();
+        fields.extend([("typed", "0"), ("comment", "why")].map(|(k, v)| (k.into(), v.into())));
+        let refused = bob.post(&form, &fields).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{form}");
+        refused.shows("Nothing can be approved, because nothing is sent: a change could not");
+    }
+    let mut identical = fields.clone();
+    let (version, digest) = (&fields["version"], &fields["digest"]);
+    identical.insert("of".to_owned(), id.clone());
+    identical.insert("pick".to_owned(), format!("{id}:{version}:{digest}"));
+    let refused = bob.post("/together", &identical).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.html);
+    refused.shows("Nothing can be approved");
+    // What stops a response is taken.
+    bob.reject(&id, "no").await;
+    world.freeze("a test").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_says_why_nothing_is_sent() {
+    let world = halted().await;
+    let bob = world.person("bob").await;
+    for page in ["/", "/requests", "/system", "/audit", "/policy", "/nowhere"] {
+        let page = bob.get(page).await;
+        page.shows(
+            "<div class=\"frozen\" role=\"status\"><p><strong>Nothing is sent: a change could",
+        );
+        page.shows("restart the broker");
+    }
+    let ready = bob.request(Method::GET, "/readyz").send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = ready.text().await.unwrap();
+    assert_eq!(said, "not ready: a change could not be stored; the broker must be restarted\n");
+    let automatic = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
+    assert!(!automatic.json.to_string().contains("about to be sent"), "{}", automatic.json);
+}
+
+/// A world in which a commit failed.
+async fn halted() -> World {
+    let world = World::start().await;
+    let commit = commits(&world).await;
+    commit.fail_once();
+    let asked = world.agent().await.block("203.0.113.8", json!({ "agent_ids": ["002"] })).await;
+    assert!(asked.error, "{asked:?}");
+    assert!(commit.failed());
+    world
 }
 
 /// Lets a commit fail, as on a full disk: the database itself rolls it back.

@@ -31,7 +31,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
             // What every verb needs: the broker itself names no wing.
             wing(
                 "base",
-                &["", "error", "in_memory", "input", "settings", "signed_in", "unchecked"],
+                &["", "error", "halt", "in_memory", "input", "settings", "signed_in", "unchecked"],
                 &[],
             ),
             wing("admin", &["admin"], &["base"]),
@@ -48,7 +48,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing("driver", &["driver"], &["http"]),
             wing("network", &["network"], &["driver"]),
             wing("notify", &["notify"], &["http"]),
-            wing("relay", &["relay"], &["http"]),
+            wing("relay", &["relay", "readiness"], &["http"]),
             wing("wazuh", &["wazuh"], &["http", "driver"]),
             // What the rest of the crate sees: it hands out a driver as a connector.
             wing("connector", &[""], &["http", "driver", "network", "notify", "relay", "wazuh"]),

@@ -1,0 +1,31 @@
+//! The one place that knows why nothing at all is sent, the kill switch aside. Pages, agents'
+//! answers, `/readyz` and the worker ask here.
+
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::halt::{Halt, HaltCause},
+    store::{StoreError, system},
+};
+
+impl Broker {
+    /// Why nothing is sent now; none while approved requests are sent.
+    pub fn halted(&self) -> Option<Halt> {
+        self.store().halted()
+    }
+
+    /// Whether the broker can do its work: nothing is halted, and the database answers.
+    pub async fn readiness(&self) -> Result<(), Halt> {
+        if let Some(halt) = self.halted() {
+            return Err(halt);
+        }
+        let read = async { system::frozen(&mut self.store().reader().await?).await };
+        let unreadable =
+            |error: StoreError| Halt { cause: HaltCause::Unreadable, why: error.to_string() };
+        read.await.map(drop).map_err(unreadable)
+    }
+
+    /// Fails while nothing is sent.
+    pub(in crate::broker) fn ensure_not_halted(&self) -> Result<(), BrokerError> {
+        self.halted().map_or(Ok(()), |halt| Err(BrokerError::Halted(halt)))
+    }
+}

@@ -1,0 +1,27 @@
+//! Why nothing is sent, for those who are not told the details.
+
+use crate::domain::halt::HaltCause;
+
+/// For whoever asks whether the broker is ready, strangers included: no name, no number, no path.
+pub const fn for_strangers(cause: HaltCause) -> &'static str {
+    match cause {
+        HaltCause::CommitFailed => "a change could not be stored; the broker must be restarted",
+        HaltCause::Unreadable => "the database cannot be read",
+        HaltCause::Recovery => "the database must be recovered",
+        HaltCause::MarkNotKept => "the high-water mark cannot be kept",
+    }
+}
+
+/// For an agent: what it is and how it ends.
+pub(crate) const fn for_agents(cause: HaltCause) -> &'static str {
+    match cause {
+        HaltCause::CommitFailed | HaltCause::Unreadable | HaltCause::MarkNotKept => {
+            "The broker's database fails, so nothing is sent until somebody has seen to it. Tell \
+             the user."
+        }
+        HaltCause::Recovery => {
+            "Nothing is sent, because the broker's database may be an old copy. People recover it, \
+             which withdraws what is open. Tell the user."
+        }
+    }
+}
