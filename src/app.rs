@@ -24,7 +24,7 @@ use crate::{
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
-    store::{Store, StoreError},
+    store::{Store, StoreError, audit},
     web, worker,
 };
 
@@ -145,6 +145,9 @@ impl AppParts {
 
     /// Closes what an earlier run left, then opens the doors. The worker is not started.
     pub async fn open(self) -> Result<Running, AppError> {
+        if let Some(last) = audit::last_moment(&mut self.store.reader().await?).await? {
+            self.clock.go_on_from(last);
+        }
         let managers = self.managers.iter().map(|m| (m.name().to_owned(), m.url().to_owned()));
         let started = StartFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),

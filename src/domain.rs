@@ -10,6 +10,7 @@ pub mod active_response;
 pub mod actor;
 pub mod address;
 pub mod audit;
+pub mod clock_jump;
 pub mod decision;
 pub mod digest;
 pub mod endpoint;

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use sqlx::{
     Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::PoolConnection,
@@ -19,9 +20,10 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, watch};
 
-pub use self::high_water_mark::MarkState;
 use self::{high_water_mark::MarkFile, lock::ServerLock};
+pub use self::{high_water_mark::MarkState, set_back::set_back};
 use crate::{
+    clock::Clock,
     domain::{
         audit::{AuditEvent, EventKind, high_water_mark::ChainHead},
         halt::{Halt, HaltCause},
@@ -40,6 +42,7 @@ mod migrations;
 pub mod notices;
 pub mod requests;
 mod row;
+mod set_back;
 pub mod system;
 
 /// How many writers may wait. One more gets [`StoreError::Busy`].
@@ -99,6 +102,7 @@ pub struct Store {
     queue: Arc<Semaphore>,
     readers: SqlitePool,
     changed: Arc<watch::Sender<u64>>,
+    clock: Clock,
     /// What the first commit that failed said.
     failed: Arc<OnceLock<String>>,
     /// Of the server: the command line has none.
@@ -116,6 +120,7 @@ pub struct Tx<'a> {
     recorded: Vec<LogLine>,
     /// The newest entry that was appended.
     head: Option<ChainHead>,
+    clock: Clock,
     borrows: PhantomData<&'a ()>,
 }
 
@@ -143,6 +148,11 @@ pub trait Read: Send {
 }
 
 impl Tx<'_> {
+    /// How far the machine's clock is ahead of the moments that the broker counts by.
+    fn clock_off(&self) -> TimeDelta {
+        self.clock.off()
+    }
+
     /// Remembers an entry for the log and the high-water mark.
     fn log_after_commit(&mut self, head: ChainHead, event: &AuditEvent) {
         self.head = Some(head);
@@ -192,6 +202,12 @@ impl Store {
         Self::connect(path).await
     }
 
+    /// The same, with the clock that its transactions go by; the machine's where this is not called.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     async fn connect(path: &Path) -> Result<Self, StoreError> {
         private_file(path)?;
         let options = SqliteConnectOptions::new()
@@ -222,6 +238,7 @@ impl Store {
             queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
             readers,
             changed: Arc::new(watch::Sender::new(0)),
+            clock: Clock::system(),
             failed: Arc::new(OnceLock::new()),
             lock: None,
             mark: None,
@@ -256,7 +273,8 @@ impl Store {
     {
         let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
         let begun = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
-        let mut tx = Tx { open: begun, recorded: Vec::new(), head: None, borrows: PhantomData };
+        let (recorded, clock) = (Vec::new(), self.clock.clone());
+        let mut tx = Tx { open: begun, recorded, head: None, clock, borrows: PhantomData };
         let done = work(&mut tx).await?;
         let Tx { open, recorded, head, .. } = tx;
         if let Err(error) = open.commit().await {

@@ -51,6 +51,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
         "the worker runs"
     );
     tasks.spawn(keep_mark(broker.clone(), stop.clone()));
+    tasks.spawn(watch_clock(broker.clone(), stop.clone()));
     tasks.spawn(look_up(broker.clone(), stop.clone()));
     tasks.spawn(expire(broker, stop));
     while let Some(ended) = tasks.join_next().await {
@@ -150,6 +151,28 @@ async fn observe(broker: Broker, manager: String, every: Duration, stop: Cancell
         } else {
             complaint.clear("evidence is looked for again");
             every
+        };
+        wait(&broker, pause, &stop).await;
+    }
+}
+
+/// Holds the machine's clock against the monotonic one.
+async fn watch_clock(broker: Broker, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
+    while !stop.is_cancelled() {
+        let pause = match broker.watch_clock().await {
+            Ok(None) => {
+                complaint.clear("the clock is trusted again");
+                TICK
+            }
+            Ok(Some(why)) => {
+                complaint.warn("the clock is not trusted; nothing is sent", &why);
+                BACK_OFF
+            }
+            Err(error) => {
+                complaint.warn("a jump of the clock cannot be recorded", &error.to_string());
+                BACK_OFF
+            }
         };
         wait(&broker, pause, &stop).await;
     }

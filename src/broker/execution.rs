@@ -1,5 +1,6 @@
 //! The worker's verbs: send what is approved, once; look for its evidence; end what is late.
 
+pub mod clock;
 pub mod dispatch;
 pub mod expire;
 pub mod identify;

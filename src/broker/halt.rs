@@ -10,7 +10,7 @@ use crate::{
 impl Broker {
     /// Why nothing is sent now; none while approved requests are sent.
     pub fn halted(&self) -> Option<Halt> {
-        self.store().halted()
+        self.store().halted().or_else(|| self.clock_in_doubt())
     }
 
     /// Whether the broker can do its work: nothing is halted, and the database answers.

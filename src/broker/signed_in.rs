@@ -8,6 +8,7 @@ use crate::{
     domain::{
         Time,
         actor::{Actor, Agent, Person},
+        clock_jump::ClockJump,
         digest::Digest,
         facts::Principal,
         id::PersonId,
@@ -231,7 +232,10 @@ pub(in crate::broker) async fn active_session(
 ) -> Result<Option<StoredSession>, StoreError> {
     let found = accounts::session(read, token).await?;
     Ok(found.filter(|session| {
+        let begun = session.seen_at.max(session.created_at).max(session.authenticated_at);
+        // Another page may have used it a moment after this one looked at the clock.
         !session.person.disabled
+            && begun - now <= ClockJump::LEAST
             && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
             && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)
     }))

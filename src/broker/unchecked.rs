@@ -17,8 +17,8 @@ pub(super) struct Unchecked {
 }
 
 impl Unchecked {
-    pub(super) const fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock }
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self { store: store.with_clock(clock.clone()), clock }
     }
 
     pub(super) const fn store(&self) -> &Store {

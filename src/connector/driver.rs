@@ -127,6 +127,9 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Asks it who it is: kind, version and machine.
     fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>>;
 
+    /// How far its clock is ahead of this machine's now; none where it does not say.
+    fn clock_ahead(&self, now: Time) -> BoxFuture<'_, Result<Option<TimeDelta>, ConnectorError>>;
+
     /// Which installation it is: what stays the same when its name or address changes, and does not
     /// when another takes its place. None where it does not say.
     fn identity(&self, now: Time) -> BoxFuture<'_, Result<Option<String>, ConnectorError>>;

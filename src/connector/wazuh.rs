@@ -246,6 +246,10 @@ impl Driver for Wazuh {
         Box::pin(async move { Ok(self.manager.info(now).await?.words()) })
     }
 
+    fn clock_ahead(&self, now: Time) -> BoxFuture<'_, Result<Option<TimeDelta>, ConnectorError>> {
+        Box::pin(self.manager.ahead_now(now))
+    }
+
     fn identity(&self, now: Time) -> BoxFuture<'_, Result<Option<String>, ConnectorError>> {
         Box::pin(self.manager.uuid(now))
     }

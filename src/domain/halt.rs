@@ -13,6 +13,8 @@ pub enum HaltCause {
     Recovery,
     /// The high-water mark cannot be kept.
     MarkNotKept,
+    /// The machine's clock jumped, and does not agree with itself and a manager's yet.
+    Clock,
 }
 
 /// A reason to send nothing, and what is known of it.

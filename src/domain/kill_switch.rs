@@ -9,6 +9,7 @@ use super::{
     Time,
     action::ActionKind,
     actor::{Actor, valid_name},
+    clock_jump::ClockJump,
     id::PersonId,
     proposal::{InvalidField, MANAGER_GRAMMAR, is_manager_name},
     request::Request,
@@ -149,7 +150,10 @@ pub enum KeyTurn {
 impl Freeze {
     /// The first key, while it is not older than [`RELEASE_MINUTES`].
     pub fn first(&self, now: Time) -> Option<&Release> {
-        let fresh = |first: &&Release| now - first.at <= TimeDelta::minutes(RELEASE_MINUTES);
+        let age = |first: &Release| now - first.at;
+        let fresh = |first: &&Release| {
+            age(first) <= TimeDelta::minutes(RELEASE_MINUTES) && age(first) > -ClockJump::LEAST
+        };
         self.release.as_ref().filter(fresh)
     }
 

@@ -212,18 +212,20 @@ pub async fn note_failure(tx: &mut Tx<'_>, name: &str, now: Time) -> Result<(), 
     Ok(())
 }
 
-/// Failed sign-ins under a name, or within a session, since a moment.
-pub async fn failures_since(
+/// Failed sign-ins under a name, or within a session, between two moments.
+pub async fn failures_between(
     read: &mut impl Read,
     name: &str,
-    since: Time,
+    (since, until): (Time, Time),
 ) -> Result<u64, StoreError> {
-    let row =
-        sqlx::query("SELECT count(*) AS number FROM sign_in_failure WHERE name = $1 AND at >= $2")
-            .bind(name)
-            .bind(since.timestamp_micros())
-            .fetch_one(read.connection())
-            .await?;
+    let row = sqlx::query(
+        "SELECT count(*) AS number FROM sign_in_failure WHERE name = $1 AND at BETWEEN $2 AND $3",
+    )
+    .bind(name)
+    .bind(since.timestamp_micros())
+    .bind(until.timestamp_micros())
+    .fetch_one(read.connection())
+    .await?;
     count(&row, "number")
 }
 

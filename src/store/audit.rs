@@ -40,28 +40,31 @@ pub struct AuditFilter {
     pub policy: Option<String>,
 }
 
-/// Appends an event to the chain. The only way to write to the audit.
+/// Appends an event to the chain. The only way to write to the audit. The entry carries the time of
+/// the machine's clock; beside it, outside of the entry, stands the moment as the broker counts, by
+/// which asks are counted.
 pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u64, StoreError> {
-    let last = sqlx::query("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
         .fetch_optional(tx.connection())
         .await?;
     let last = match last {
-        None => (0, 0, Digest::ZERO),
+        None => (0, Digest::ZERO),
         Some(row) => {
             let seq = integer(&row, "seq")?;
             let at = At { table: "audit", id: &seq.to_string() };
             let hash = at.read(&text(&row, "hash")?, Digest::parse)?;
-            (at.number(seq)?, integer(&row, "at")?, hash)
+            (at.number(seq)?, hash)
         }
     };
     let next = (last.0 + 1).to_string();
     let at = At { table: "audit", id: &next };
-    let entry = AuditEntry::after(last, event, now).map_err(|error| at.wrong(error.to_string()))?;
+    let entry = AuditEntry::after(last, event, now + tx.clock_off());
+    let entry = entry.map_err(|error| at.wrong(error.to_string()))?;
     let seq = place(entry.seq)?;
     sqlx::query(
         "INSERT INTO audit (seq, at, kind, actor_kind, actor_id, actor_name, request_id, action,
-                            target, detail, previous, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                            target, detail, previous, hash, steady_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(seq)
     .bind(entry.at_us)
@@ -75,6 +78,7 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
     .bind(&entry.detail)
     .bind(entry.previous.to_string())
     .bind(entry.hash().to_string())
+    .bind(now.timestamp_micros())
     .execute(tx.connection())
     .await?;
     let head = ChainHead { seq: entry.seq, hash: entry.hash(), at: moment(entry.at_us) };
@@ -102,17 +106,33 @@ pub(super) async fn head_at(
     row.as_ref().map(chain_head).transpose()
 }
 
-/// The newest entry that is not younger than this.
+/// The newest entry before the first that is younger than this: where the clock went back, what was
+/// written after that is taken for younger too.
 pub(super) async fn head_by(
     read: &mut impl Read,
     at: Time,
 ) -> Result<Option<ChainHead>, StoreError> {
-    let row =
-        sqlx::query("SELECT seq, at, hash FROM audit WHERE at <= $1 ORDER BY seq DESC LIMIT 1")
-            .bind(at.timestamp_micros())
-            .fetch_optional(read.connection())
-            .await?;
+    let row = sqlx::query(
+        "SELECT seq, at, hash FROM audit
+         WHERE seq < ifnull((SELECT min(seq) FROM audit WHERE at > $1), 9223372036854775807)
+         ORDER BY seq DESC LIMIT 1",
+    )
+    .bind(at.timestamp_micros())
+    .fetch_optional(read.connection())
+    .await?;
     row.as_ref().map(chain_head).transpose()
+}
+
+/// The moment of the newest entry of the server as the broker counts; none where no version that
+/// notes it wrote one.
+pub async fn last_moment(read: &mut impl Read) -> Result<Option<Time>, StoreError> {
+    let row = sqlx::query(
+        "SELECT steady_at FROM audit WHERE actor_kind <> 'command_line' ORDER BY seq DESC LIMIT 1",
+    )
+    .fetch_optional(read.connection())
+    .await?;
+    let at = At { table: "audit", id: "the newest" };
+    row.map_or(Ok(None), |row| at.columns(&row).maybe_time("steady_at"))
 }
 
 /// The last entry that a newer copy of this database has too, or an older one: it is not younger
@@ -248,7 +268,6 @@ pub struct Verified {
 /// Walks the whole chain from the first row.
 pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
     let mut verified = Verified { rows: 0, head: Digest::ZERO, broken: None };
-    let mut at_us = 0;
     let mut after = i64::MIN;
     loop {
         let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
@@ -265,13 +284,12 @@ pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
         }
         for row in &rows {
             after = integer(row, "seq")?;
-            let last = (verified.rows, at_us, verified.head);
+            let last = (verified.rows, verified.head);
             let (entry, stored) = StoredRow::entry(row)?;
             match entry.check_after(last, stored) {
                 Ok(()) => {
                     verified.rows = entry.seq;
                     verified.head = stored;
-                    at_us = entry.at_us;
                 }
                 Err(why) => {
                     verified.broken = Some((after, why));

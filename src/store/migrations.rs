@@ -66,6 +66,11 @@ const FILES: &[(i64, &str, &str)] = &[
         "open requests",
         include_str!("../../migrations/20261129095000_open_requests.sql"),
     ),
+    (
+        20_261_129_100_010,
+        "steady moments",
+        include_str!("../../migrations/20261129100010_steady_moments.sql"),
+    ),
 ];
 
 /// The migrations. Built by hand: the macro that collects them doubles the build.

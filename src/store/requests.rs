@@ -34,7 +34,7 @@ pub use active_list::{
     approvers, origin,
 };
 pub use history::{
-    agent_events, asks_in_minute, noted_since, open_count, refusals, same_key, same_open_ask,
+    agent_events, asks_in_minute, noted_between, open_count, refusals, same_key, same_open_ask,
     unknown_outcomes,
 };
 pub use list::{

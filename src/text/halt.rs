@@ -9,6 +9,7 @@ pub const fn for_strangers(cause: HaltCause) -> &'static str {
         HaltCause::Unreadable => "the database cannot be read",
         HaltCause::Recovery => "the database must be recovered",
         HaltCause::MarkNotKept => "the high-water mark cannot be kept",
+        HaltCause::Clock => "the clock jumped",
     }
 }
 
@@ -18,6 +19,11 @@ pub(crate) const fn for_agents(cause: HaltCause) -> &'static str {
         HaltCause::CommitFailed | HaltCause::Unreadable | HaltCause::MarkNotKept => {
             "The broker's database fails, so nothing is sent until somebody has seen to it. Tell \
              the user."
+        }
+        HaltCause::Clock => {
+            "The clock of the broker's machine jumped, so nothing is sent until it has run on for a \
+             minute and agrees with the manager's. Ask again in two minutes; if it lasts, tell the \
+             user."
         }
         HaltCause::Recovery => {
             "Nothing is sent, because the broker's database may be an old copy. People recover it, \

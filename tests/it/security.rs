@@ -5,6 +5,7 @@ mod approval_fatigue;
 mod approvals;
 mod at_once;
 mod availability;
+mod clock;
 mod database;
 mod ended_sessions;
 mod fixtures;

@@ -37,7 +37,7 @@ pub struct Operator(Unchecked);
 
 impl Operator {
     /// The operator of this store.
-    pub const fn new(store: Store, clock: Clock) -> Self {
+    pub fn new(store: Store, clock: Clock) -> Self {
         Self(Unchecked::new(store, clock))
     }
 

@@ -171,8 +171,8 @@ impl Unchecked {
         let key = &key.chars().take(64).collect::<String>();
         let tried = self.store().write_quietly(|tx| {
             Box::pin(async move {
-                if accounts::failures_since(tx, key, now - throttle_window()).await? >= FAILURES_MAX
-                {
+                let lately = (now - throttle_window(), now);
+                if accounts::failures_between(tx, key, lately).await? >= FAILURES_MAX {
                     return Err(BrokerError::SignInThrottled);
                 }
                 accounts::note_failure(tx, key, now).await?;

@@ -23,6 +23,7 @@ use crate::{
     domain::{
         Time,
         endpoint::{EndpointId, Selection},
+        halt::{Halt, HaltCause},
         id::{AttemptId, RequestId},
         lifecycle::{DispatchReport, Next, Refusal},
         permit::ExecutionPermit,
@@ -219,12 +220,11 @@ impl Broker {
         let turn = connector.sign_in(self.clock().now()).await.unwrap_or_default();
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
         let stop = match (self.halted(), self.stopped(permit.request()).await) {
+            // That may be over in a minute.
+            (Some(Halt { cause: HaltCause::Clock, why }), _) => return Ok(held_back(&why)),
             (Some(halt), _) => Some(halt.to_string()),
             (None, Err(error)) => {
-                let lack = format!("the kill switch could not be read: {error}");
-                let summary = format!("not sent: {}", no_fault_of_the_manager(&lack));
-                let report = DispatchReport { outcomes: vec![], summary, confirm_within: None };
-                return Ok((report, FollowUp::Hold));
+                return Ok(held_back(&format!("the kill switch could not be read: {error}")));
             }
             (None, Ok(true)) => Some("the kill switch was thrown before it was sent".into()),
             (None, Ok(false)) => None,
@@ -306,7 +306,7 @@ impl Broker {
         while self.clock().now() < use_by {
             match self.stopped(id).await {
                 Ok(true) => return,
-                Ok(false) if local_lack().is_some() => {}
+                Ok(false) if local_lack().is_some() || self.clock_in_doubt().is_some() => {}
                 Ok(false) if matches!(after, FollowUp::Hold) => return,
                 Ok(false) if connector.probe(self.clock().now()).await.is_ok() => return,
                 // Without a reader here there is none for the call.
@@ -382,6 +382,12 @@ enum AnswerStep {
 
 fn no_fault_of_the_manager(lack: &str) -> String {
     format!("this machine cannot call at the moment, which is no fault of the manager: {lack}")
+}
+
+/// Surely nothing was sent, and the same is tried again.
+fn held_back(lack: &str) -> (DispatchReport, FollowUp) {
+    let summary = format!("not sent: {}", no_fault_of_the_manager(lack));
+    (DispatchReport { outcomes: vec![], summary, confirm_within: None }, FollowUp::Hold)
 }
 
 fn not_sent(endpoints: &[EndpointId], why: &str) -> DispatchReport {

@@ -143,7 +143,7 @@ impl Broker {
             history,
             lifted_seconds_ago: lifted.map(|at| seconds_of(now - at)),
             reach: requests::reach(read, request, (hour_ago, now)).await?,
-            automatic_last_day: requests::automatic_since(read, request.id, day_ago).await?,
+            automatic_last_day: requests::automatic_since(read, request.id, (day_ago, now)).await?,
             already_active: met.iter().any(AlreadyActive::is_active),
             would_shorten: met.iter().any(AlreadyActive::shortens),
             manager_changed: !self.unsettled(read).await?.is_empty(),

@@ -79,8 +79,8 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    if !requests::noted_since(tx, agent.id, event.kind().name(), minute_ago).await?
-                    {
+                    let (kind, lately) = (event.kind().name(), (minute_ago, now));
+                    if !requests::noted_between(tx, agent.id, kind, lately).await? {
                         audit::append(tx, event, now).await?;
                     }
                     Ok(())

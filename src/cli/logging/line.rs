@@ -49,7 +49,7 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         let mut line = Line {
-            time: self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true),
+            time: self.clock.wall().to_rfc3339_opts(SecondsFormat::Micros, true),
             level: *event.metadata().level(),
             spans: Vec::new(),
             fields: Fields::default(),

@@ -15,7 +15,8 @@ use crate::domain::{
 pub struct AuditEntry {
     /// Its place: 1, 2, 3, … without a gap.
     pub seq: u64,
-    /// When, in microseconds since the Unix epoch; never less than the row before.
+    /// When, in microseconds since the Unix epoch, as the machine's clock had it: that clock may have
+    /// gone back since the row before. What came first is told by the place alone.
     pub at_us: i64,
     /// [`EventKind::name`].
     pub kind: String,
@@ -91,10 +92,10 @@ impl AuditEntry {
             .digest()
     }
 
-    /// Checks that a stored row follows the row with this place, time and hash, and that its fields
-    /// give the hash that is stored with it. The error says what is wrong.
-    pub fn check_after(&self, last: (u64, i64, Digest), stored: Digest) -> Result<(), String> {
-        let (seq, at_us, previous) = last;
+    /// Checks that a stored row follows the row with this place and hash, and that its fields give
+    /// the hash that is stored with it. The error says what is wrong.
+    pub fn check_after(&self, last: (u64, Digest), stored: Digest) -> Result<(), String> {
+        let (seq, previous) = last;
         if let Some(damage) = &self.damage {
             return Err(format!("it was damaged: {damage}"));
         }
@@ -104,8 +105,9 @@ impl AuditEntry {
         if self.previous != previous {
             return Err("it does not follow the row before: that row was replaced".to_owned());
         }
-        if self.at_us < at_us {
-            return Err("its time is before that of the row before".to_owned());
+        // The hash knows no time before 1970.
+        if self.at_us < 0 {
+            return Err("its time is before 1970: it was edited".to_owned());
         }
         if self.hash() != stored {
             return Err("its fields do not give its hash: it was edited".to_owned());
@@ -113,17 +115,17 @@ impl AuditEntry {
         Ok(())
     }
 
-    /// Gives an event its place after the row with this place, time and hash. Fails where the detail
-    /// cannot be written as JSON.
+    /// Gives an event its place after the row with this place and hash. Fails where the detail cannot
+    /// be written as JSON.
     pub fn after(
-        last: (u64, i64, Digest),
+        last: (u64, Digest),
         event: &AuditEvent,
-        now: Time,
+        at: Time,
     ) -> Result<Self, serde_json::Error> {
-        let (seq, at_us, previous) = last;
+        let (seq, previous) = last;
         Ok(Self {
             seq: seq + 1,
-            at_us: now.timestamp_micros().max(at_us),
+            at_us: at.timestamp_micros().max(0),
             kind: event.kind().name().to_owned(),
             actor_kind: event.actor.kind().to_owned(),
             actor_id: event.actor.id(),

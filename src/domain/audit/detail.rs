@@ -30,8 +30,8 @@ use request::{
     WithdrawalFacts,
 };
 use system::{
-    AuditReadFacts, ManagerFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts, StartFacts,
-    SwitchFacts,
+    AuditReadFacts, ClockJumpFacts, ManagerFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts,
+    StartFacts, SwitchFacts,
 };
 
 /// Each kind of event with the type of its facts.
@@ -115,6 +115,7 @@ details! {
     PolicyReevaluated(ReevaluationFacts),
     PolicyRefused(RefusalFacts),
     Started(StartFacts),
+    ClockJumped(ClockJumpFacts),
     Recovered(RecoveryFacts),
     ManagerIdentified(ManagerFacts),
     AuditRead(AuditReadFacts),

@@ -156,6 +156,9 @@ pub enum EventKind {
     /// The broker started: version and configuration.
     #[strum(serialize = "broker.started")]
     Started,
+    /// The machine's clock jumped.
+    #[strum(serialize = "clock.jumped")]
+    ClockJumped,
     /// Two people took a database over that may lack what was sent.
     #[strum(serialize = "database.recovered")]
     Recovered,

@@ -116,7 +116,8 @@ pub async fn refusals(
     let rows = sqlx::query(
         "SELECT refused_at AS at FROM request
          WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND refused_at > $3 AND refused_at <= $4
-           AND refused_at > ifnull((SELECT refusals_lifted_at FROM agent WHERE agent.id = $1), 0)
+           AND refused_at > ifnull((SELECT refusals_lifted_at FROM agent
+                                    WHERE agent.id = $1 AND refusals_lifted_at <= $4), 0)
          ORDER BY refused_at",
     )
     .bind(agent.to_string())
@@ -191,8 +192,9 @@ pub async fn asks_in_minute(
          WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND asker_id IS NULL
            AND asked_at > $3 AND asked_at <= $4
          UNION ALL
-         SELECT at FROM audit
-         WHERE kind = 'proposal.refused' AND actor_id = $1 AND at > $3 AND at <= $4
+         SELECT steady_at FROM audit
+         WHERE kind = 'proposal.refused' AND actor_id = $1
+           AND steady_at > $3 AND steady_at <= $4
          ORDER BY at",
     )
     .bind(agent.to_string())
@@ -204,19 +206,21 @@ pub async fn asks_in_minute(
     times(&rows)
 }
 
-/// Whether an event of this kind was written for an actor since a moment.
-pub async fn noted_since(
+/// Whether an event of this kind was written for an actor between two moments.
+pub async fn noted_between(
     read: &mut impl Read,
     agent: AgentId,
     kind: &str,
-    since: Time,
+    (since, until): (Time, Time),
 ) -> Result<bool, StoreError> {
     let row = sqlx::query(
-        "SELECT count(*) AS number FROM audit WHERE kind = $1 AND at >= $2 AND actor_id = $3",
+        "SELECT count(*) AS number FROM audit
+         WHERE kind = $1 AND actor_id = $2 AND steady_at BETWEEN $3 AND $4",
     )
     .bind(kind)
-    .bind(since.timestamp_micros())
     .bind(agent.to_string())
+    .bind(since.timestamp_micros())
+    .bind(until.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
     Ok(count(&row, "number")? > 0)

@@ -38,7 +38,7 @@ pub async fn reach(
              UNION SELECT endpoint_id, request_endpoint.name, date_added
              FROM request_endpoint INDEXED BY request_endpoint_since
                  JOIN request ON request.id = request_id
-             WHERE since > $5 AND outcome NOT IN ('refused', 'not_sent')
+             WHERE since > $5 AND since <= $6 AND outcome NOT IN ('refused', 'not_sent')
                AND action = $1 AND argument = $2 AND request.id <> $3
              UNION SELECT endpoint_id, request_endpoint.name, date_added
              FROM request_endpoint INDEXED BY request_endpoint_active
@@ -66,17 +66,18 @@ pub async fn reach(
 pub async fn automatic_since(
     read: &mut impl Read,
     except: RequestId,
-    since: Time,
+    (since, until): (Time, Time),
 ) -> Result<u64, StoreError> {
     let row = sqlx::query(
         "SELECT count(DISTINCT request_id) AS number
          FROM attempt INDEXED BY attempt_by_start JOIN request ON request.id = request_id
-         WHERE started_at >= $1 AND request.id <> $2 AND asker_id IS NULL
+         WHERE started_at BETWEEN $1 AND $3 AND request.id <> $2 AND asker_id IS NULL
            AND NOT EXISTS (SELECT 1 FROM vote
                            WHERE vote.request_id = request.id AND retracted_at IS NULL)",
     )
     .bind(since.timestamp_micros())
     .bind(except.to_string())
+    .bind(until.timestamp_micros())
     .fetch_one(read.connection())
     .await?;
     count(&row, "number")
@@ -117,22 +118,25 @@ pub async fn lifted_at(
     let row = sqlx::query(
         "SELECT max(at) AS at FROM (
             SELECT ended_at AS at FROM request INDEXED BY request_by_target
-            WHERE action = $2 AND argument = $3 AND state = 'settled' AND ended_at >= $4
+            WHERE action = $2 AND argument = $3 AND state = 'settled'
+              AND ended_at BETWEEN $4 AND $5
             UNION ALL
             SELECT $5 FROM request INDEXED BY request_by_target
             WHERE action = $2 AND argument = $3 AND state IN ('pending', 'approved', 'dispatching')
               AND (state <> 'pending' OR asker_id IS NOT NULL)
             UNION ALL
             SELECT ended_at FROM request INDEXED BY request_by_target
-            WHERE action = $1 AND argument = $3 AND state = 'cancelled' AND ended_at >= $4
+            WHERE action = $1 AND argument = $3 AND state = 'cancelled'
+              AND ended_at BETWEEN $4 AND $5
               AND (ended_by <> agent_name
                    OR EXISTS (SELECT 1 FROM person WHERE person.name = ended_by))
             UNION ALL
             SELECT retracted_at FROM vote INDEXED BY vote_by_retraction
                 JOIN request ON request.id = request_id
-            WHERE retracted_at >= $4 AND action = $1 AND argument = $3
+            WHERE retracted_at BETWEEN $4 AND $5 AND action = $1 AND argument = $3
             UNION ALL
-            SELECT at FROM audit INDEXED BY audit_by_time WHERE kind = $6 AND at >= $4
+            SELECT steady_at FROM audit INDEXED BY audit_by_moment
+            WHERE kind = $6 AND steady_at BETWEEN $4 AND $5
          )",
     )
     .bind(request.action.kind().name())

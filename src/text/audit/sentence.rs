@@ -10,8 +10,10 @@ use crate::{
                 dispatch::{AnswerFacts, CallFacts, EndMovedFacts, EndpointEnd, ResumeFacts},
                 outcome::EndpointOutcome,
                 request::{DecisionFacts, VerdictName, WithdrawalFacts},
+                system::ClockJumpFacts,
             },
         },
+        clock_jump::ClockJump,
         endpoint::EndpointId,
         facts::Verb,
         len_u64,
@@ -209,6 +211,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             None => "started".into(),
             Some(gap) => Sentence::new("started and sends nothing", gap),
         },
+        AuditDetail::ClockJumped(ClockJumpFacts { from, to, .. }) => {
+            format!("found that the clock jumped {}", ClockJump { from, to }).into()
+        }
         AuditDetail::Recovered(facts) => {
             let found = with_count(facts.found, "call");
             let withdrawn = with_count(facts.withdrawn, "open request");

@@ -143,6 +143,7 @@ impl TimelineBuilder {
             | AuditDetail::CommentAdded(_)
             | AuditDetail::Reviewed(_)
             | AuditDetail::VoteRefused(_)
+            | AuditDetail::ClockJumped(_)
             | AuditDetail::ManagerIdentified(_)
             | AuditDetail::SignedIn(_)
             | AuditDetail::SignInRefused(_)

@@ -263,11 +263,11 @@ pub(super) fn audit(request: &Request) -> Vec<AuditEntry> {
         event(Actor::from(&alice), "203.0.113.9", voted),
         AuditEvent::new(nobody, None, refused),
     ];
-    let mut last = (0, 0, Digest::ZERO);
+    let mut last = (0, Digest::ZERO);
     let mut entries = Vec::new();
     for event in &events {
         let entry = AuditEntry::after(last, event, at(i64::try_from(last.0).unwrap())).unwrap();
-        last = (entry.seq, entry.at_us, entry.hash());
+        last = (entry.seq, entry.hash());
         entries.push(entry);
     }
     let unreadable = AuditEntry { seq: 4, kind: HOSTILE.to_owned(), ..entries[2].clone() };

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Mutex};
 
+use chrono::TimeDelta;
 use countersign::{
     connector::{
         BoxFuture, Capabilities, Connector, ConnectorError, CorrelationTag, Diagnosis,
@@ -176,6 +177,10 @@ impl Driver for InMemory {
 
     fn probe(&self, _: Time) -> BoxFuture<'_, Result<String, ConnectorError>> {
         ready(Ok("memory 1".to_owned()))
+    }
+
+    fn clock_ahead(&self, _: Time) -> BoxFuture<'_, Result<Option<TimeDelta>, ConnectorError>> {
+        ready(Ok(Some(TimeDelta::zero())))
     }
 
     fn probe_if_due(&self, _: Time) -> BoxFuture<'_, ()> {

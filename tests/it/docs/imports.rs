@@ -24,7 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("failpoint", &[]),
     ("config", &["domain"]),
     ("policy", &["domain"]),
-    ("store", &["domain", "failpoint"]),
+    ("store", &["domain", "clock", "failpoint"]),
     ("connector", &["domain", "text", "clock"]),
     ("broker", &["domain", "clock", "failpoint", "policy", "store", "connector"]),
     ("worker", &["domain", "text", "clock", "broker"]),

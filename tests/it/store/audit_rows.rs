@@ -19,13 +19,15 @@ mod verbs;
 struct Rows(Vec<(String, AuditEntry)>);
 
 impl Rows {
-    fn last(&self) -> (u64, i64, Digest) {
-        let last = self.0.last();
-        last.map_or((0, 0, Digest::ZERO), |(_, row)| (row.seq, row.at_us, row.hash()))
+    fn last(&self) -> (u64, Digest) {
+        self.0.last().map_or((0, Digest::ZERO), |(_, row)| (row.seq, row.hash()))
     }
 
     fn add(&mut self, name: &str, event: &AuditEvent, now: Time) {
-        let row = AuditEntry::after(self.last(), event, now).unwrap();
+        let before = self.0.last().and_then(|(_, row)| row.time().ok());
+        // So it was when the first of these rows were made.
+        let at = before.map_or(now, |before| before.max(now));
+        let row = AuditEntry::after(self.last(), event, at).unwrap();
         self.0.push((name.to_owned(), row));
     }
 

@@ -71,10 +71,8 @@ impl Journey {
     /// nothing was learnt; an answered call may be followed by the next one.
     fn go(&mut self, transition: Transition) {
         let before = (self.request.clone(), self.stories());
-        let last = self
-            .written
-            .last()
-            .map_or((0, 0, Digest::ZERO), |last| (last.seq, last.at_us, last.hash()));
+        let last = self.written.last();
+        let last = last.map_or((0, Digest::ZERO), |last| (last.seq, last.hash()));
         self.minute += 1;
         let event = transition.event().clone();
         self.written.push(AuditEntry::after(last, &event, minute(self.minute)).unwrap());

@@ -211,6 +211,17 @@ impl ManagerConnection {
         self.difference().map(|difference| difference.ahead)
     }
 
+    /// How far the manager's clock is ahead of ours, asked anew. What was known before counts no more:
+    /// our own clock may have been set.
+    pub(in crate::connector::wazuh) async fn ahead_now(
+        &self,
+        now: Time,
+    ) -> Result<Option<TimeDelta>, ConnectorError> {
+        self.difference.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.info(now).await?;
+        Ok(self.ahead())
+    }
+
     /// How the clocks differ; none before the manager said what time it is.
     pub(in crate::connector::wazuh) fn difference(&self) -> Option<ClockDifference> {
         *self.difference.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{audit::high_water_mark::ChainHead, digest::Digest, kill_switch::Extent};
+use crate::domain::{
+    Time, audit::high_water_mark::ChainHead, clock_jump::ClockJump, digest::Digest,
+    kill_switch::Extent,
+};
 
 /// The kill switch was thrown, or one of its two keys turned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,24 @@ pub struct StartFacts {
     /// Why it sends nothing: what the database may lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<String>,
+}
+
+/// The machine's clock jumped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockJumpFacts {
+    /// What it should have shown.
+    pub from: Time,
+    /// What it showed.
+    pub to: Time,
+    /// By how many seconds; below zero where it went back.
+    pub by_seconds: i64,
+}
+
+impl From<ClockJump> for ClockJumpFacts {
+    fn from(jump: ClockJump) -> Self {
+        let ClockJump { from, to } = jump;
+        Self { from, to, by_seconds: jump.by().num_seconds() }
+    }
 }
 
 /// Two people took a database over that may lack what was sent.

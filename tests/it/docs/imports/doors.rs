@@ -39,7 +39,7 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 9] = [
+const WORKER: [&str; 10] = [
     "execute_next",
     "observe",
     "observe_rule_responses",
@@ -49,6 +49,7 @@ const WORKER: [&str; 9] = [
     "notify",
     "deliver_next",
     "keep_mark",
+    "watch_clock",
 ];
 
 fn of_broker() -> Vec<(String, Surface)> {

@@ -133,3 +133,22 @@ async fn stopped_block_does_not_run_again_by_itself() {
     world.work().await;
     assert!(world.manager.received().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lift_from_the_future_counts_for_nothing() {
+    let (world, early) = lifted().await;
+    world.work().await;
+    world.look().await;
+    world.pass_for_all(Duration::from_secs(1));
+    let agent = world.agent().await;
+    let asked = ask(&agent, &early, &["002"]).await;
+    assert_eq!(asked.state(), "pending", "{asked:?}");
+    agent.cancel(&asked.id()).await;
+    world
+        .execute(
+            "UPDATE request SET ended_at = ended_at + 36000000000
+             WHERE state IN ('settled', 'cancelled')",
+        )
+        .await;
+    assert_eq!(ask(&agent, &early, &["002"]).await.state(), "approved");
+}

@@ -8,10 +8,11 @@ use countersign::domain::{
         AuditDetail, AuditEvent,
         detail::{
             dispatch::{FoundCallFacts, FoundCallsFacts},
-            system::{LookFacts, ManagerFacts, RecoveryFacts},
+            system::{ClockJumpFacts, LookFacts, ManagerFacts, RecoveryFacts},
         },
         high_water_mark::{ChainHead, Gap},
     },
+    clock_jump::ClockJump,
     decision::{Decision, Reason, Tally, Verdict},
     digest::Digest,
     endpoint::{EndpointId, SkipReason},
@@ -55,6 +56,7 @@ pub(super) fn rows() -> Rows {
     undo_failed(&mut rows);
     found(&mut rows);
     manager_identified(&mut rows);
+    clock_jumped(&mut rows);
     rows
 }
 
@@ -104,6 +106,14 @@ fn manager_identified(rows: &mut Rows) {
         let facts = ManagerFacts { name: "main".to_owned(), identity: "uuid-2".to_owned(), before };
         let event = AuditEvent::new(Actor::System, None, AuditDetail::ManagerIdentified(facts));
         rows.add(name, &event, minute(202));
+    }
+}
+
+fn clock_jumped(rows: &mut Rows) {
+    for (name, to) in [("clock went ahead", 500), ("clock went back", 80)] {
+        let jump = ClockJump { from: minute(203), to: minute(to) };
+        let detail = AuditDetail::ClockJumped(ClockJumpFacts::from(jump));
+        rows.add(name, &AuditEvent::new(Actor::System, None, detail), jump.to);
     }
 }
 

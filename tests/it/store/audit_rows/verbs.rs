@@ -60,6 +60,7 @@ impl Fixed {
         let folder = TempDir::new().unwrap();
         let clock = Clock::manual(DateTime::from_timestamp(1_800_000_000, 123_456_000).unwrap());
         let store = Store::serve(&folder.path().join("countersign.db"), None).await.unwrap();
+        let store = store.with_clock(clock.clone());
         let engine = load_and_test(&harness::fixtures::policies()).unwrap();
         let (policy_hash, policies) = (engine.hash(), engine.policies().len());
         let manager = harness::fixtures::connector("paris", "http://127.0.0.1:9", false);
@@ -117,7 +118,7 @@ impl Fixed {
         let mut rows = Rows::default();
         for entry in self.entries().await {
             let name = self.names.iter().rev().find(|(after, _)| *after < entry.seq).unwrap().1;
-            let (_, _, previous) = rows.last();
+            let (_, previous) = rows.last();
             let fix = |text: &str| {
                 self.replaced
                     .iter()
@@ -265,10 +266,12 @@ async fn stored(fixed: &Fixed, mut draft: Request, triage: &Agent) -> Request {
     draft.manager = "paris".to_owned();
     draft.digest = draft.computed_digest();
     let asked = &draft.submit(minute(75), minute(0));
+    // So it was when the first of these rows were made.
+    let at = fixed.entries().await.last().unwrap().time().unwrap();
     let done = fixed.store.write(|tx| {
         Box::pin(async move {
             let key = AskKey { proposal: Digest::ZERO, ask: Digest::ZERO, idempotency_key: None };
-            requests::insert(tx, asked, key, minute(0)).await
+            requests::insert(tx, asked, key, at).await
         })
     });
     done.await.unwrap();
