@@ -10,7 +10,6 @@ use std::{
 
 use axum::middleware::from_fn_with_state;
 use axum_server::{Handle, tls_rustls::RustlsConfig};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +17,7 @@ use crate::{
     broker::{self, Broker, BrokerError, Integrations, admin::policies::load_and_test},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{
-        Channel, Connector, ConnectorError, Network, SystemNetwork, byte_order_mark, is_private,
-    },
+    connector::{Channel, Connector, ConnectorError, Network, SystemNetwork, is_private},
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
@@ -29,11 +26,14 @@ use crate::{
 };
 
 pub mod bridge;
+mod certificate;
 pub mod doctor;
 pub mod notifications;
 pub mod recover;
 mod request_log;
 pub mod settings;
+
+pub use certificate::ServerCertificate;
 
 /// Open requests have this long to finish when the program stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -95,7 +95,7 @@ pub struct AppParts {
     /// Where people and agents come in.
     pub listener: TcpListener,
     /// Certificate and key, where this process speaks TLS itself.
-    pub tls: Option<RustlsConfig>,
+    pub tls: Option<ServerCertificate>,
     /// SHA-256 of the configuration, for the audit.
     pub configuration: Digest,
 }
@@ -109,6 +109,7 @@ pub struct Running {
     pub address: SocketAddr,
     stop: CancellationToken,
     server: Handle<SocketAddr>,
+    certificate: Option<ServerCertificate>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -138,7 +139,7 @@ impl AppParts {
             engine: load_and_test(&config.server.policies)?,
             settings: settings::broker(config),
             listener,
-            tls: tls(config)?,
+            tls: ServerCertificate::load(config)?,
             configuration: Digest::of(text),
         })
     }
@@ -190,8 +191,12 @@ impl AppParts {
         let stop = CancellationToken::new();
         let public_url = self.settings.public_url.clone();
         let agents = mcp::router(broker.clone(), public_url.clone(), stop.child_token());
-        let settings =
-            web::WebSettings { public_url, policies: self.policies, hosts: own_hosts(address) };
+        let settings = web::WebSettings {
+            public_url,
+            policies: self.policies,
+            hosts: own_hosts(address),
+            certificate: self.tls.as_ref().map(ServerCertificate::status),
+        };
         let agents = web::guard(agents, settings.clone());
         let people = web::router(broker.clone(), settings, stop.child_token());
         let router = people
@@ -199,8 +204,10 @@ impl AppParts {
             .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
-        let serving = serve(self.listener, self.tls, server.clone(), router);
-        Ok(Running { broker, address, stop, server, tasks: vec![tokio::spawn(serving)] })
+        let certificate = self.tls;
+        let tls = certificate.as_ref().map(|certificate| certificate.config.clone());
+        let serving = tokio::spawn(serve(self.listener, tls, server.clone(), router));
+        Ok(Running { broker, address, stop, server, certificate, tasks: vec![serving] })
     }
 }
 
@@ -214,7 +221,19 @@ impl Running {
     pub(crate) fn work_observing_every(mut self, interval: Duration) -> Self {
         let work = worker::run(self.broker.clone(), interval, self.stop.clone());
         self.tasks.push(tokio::spawn(work));
+        if let Some(certificate) = self.certificate.clone() {
+            let watch = certificate.watch(self.broker.clock().clone(), self.stop.clone());
+            self.tasks.push(tokio::spawn(watch));
+        }
         self
+    }
+
+    /// Takes a new certificate from its files, if there is one that can be used.
+    pub async fn renew_certificate(&self) {
+        match &self.certificate {
+            Some(certificate) => certificate.renew(self.broker.clock().now()).await,
+            None => tracing::info!("no certificate is configured; nothing is read again"),
+        }
     }
 
     /// Ends waits, lets what is under way finish, and stops.
@@ -270,34 +289,4 @@ fn own_hosts(address: SocketAddr) -> Vec<Authority> {
 /// whoever reads it.
 fn only_ours(file: &Path) -> Result<(), AppError> {
     if is_private(file) { Ok(()) } else { Err(AppError::OpenFile(file.to_owned())) }
-}
-
-fn tls(config: &Config) -> Result<Option<RustlsConfig>, AppError> {
-    let server = &config.server;
-    let (Some(chain), Some(key)) = (&server.tls_certificate_file, &server.tls_key_file) else {
-        return Ok(None);
-    };
-    let wrong = |key: &str, file: &Path, why: &dyn std::fmt::Display| {
-        ConfigError::value(key, &file.display(), format!("a PEM file that can be used ({why})"))
-    };
-    let (chain_key, key_key) = ("server.tls_certificate_file", "server.tls_key_file");
-    let pem = |key: &str, file: &Path| {
-        let bytes = std::fs::read(file).map_err(|why| wrong(key, file, &why))?;
-        match byte_order_mark(&bytes) {
-            None => Ok(bytes),
-            Some(mark) => Err(wrong(key, file, &format!("it begins with {mark}"))),
-        }
-    };
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem(chain_key, chain)?)
-        .collect::<Result<_, _>>()
-        .map_err(|why| wrong(chain_key, chain, &why))?;
-    let private = PrivateKeyDer::from_pem_slice(&pem(key_key, key)?)
-        .map_err(|why| wrong(key_key, key, &why))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider);
-    let tls = builder
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))
-        .map_err(|why| wrong(chain_key, chain, &why))?;
-    Ok(Some(RustlsConfig::from_config(Arc::new(tls))))
 }

@@ -10,6 +10,7 @@ pub mod active_response;
 pub mod actor;
 pub mod address;
 pub mod audit;
+pub mod certificate;
 pub mod clock_jump;
 pub mod decision;
 pub mod digest;

@@ -21,6 +21,7 @@ use crate::{
     store::{MarkState, Store},
 };
 
+mod certificate;
 mod clock;
 mod running;
 
@@ -49,6 +50,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.push(database(database_file, &clock).await);
     findings.extend(high_water_mark(database_file, config.server.high_water_mark.as_deref()).await);
     findings.push(running::running(&config.server).await);
+    findings.extend(certificate::certificate(config, clock.now()));
     findings.extend(clock::clock(database_file, &clock).await);
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));

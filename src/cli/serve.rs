@@ -17,6 +17,8 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
         path: path.to_owned(),
         why: error.to_string(),
     })?;
+    // Whoever renews a certificate sends it; nobody who does shall end the broker.
+    let mut hang_up = signal(SignalKind::hangup())?;
     let parts = AppParts::from_config(&config, &text).await?;
     let running = parts.open().await?.work();
     let mut text = format!("Serving {} on {}.", config.server.public_url, running.address);
@@ -38,7 +40,13 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
         };
         out.say(&text, || json!({ "manager": name, "answers": answer.is_ok() }))?;
     }
-    stopped().await?;
+    let mut stop = std::pin::pin!(stopped());
+    loop {
+        tokio::select! {
+            ended = &mut stop => break ended?,
+            Some(()) = hang_up.recv() => running.renew_certificate().await,
+        }
+    }
     running.stop().await;
     Ok(())
 }

@@ -243,6 +243,7 @@ fn system() -> SystemPage {
             requests: vec![("pending".to_owned(), 3), ("settled".to_owned(), 12)],
             outcomes: vec![("sent".to_owned(), 40), ("unknown".to_owned(), 1)],
         },
+        certificate: Some(made_up::certificate()),
         freeze: Permission::Now,
         unfreeze: Permission::WithPassword,
         me: person(2, "bob", Role::Senior).id,

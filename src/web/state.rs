@@ -2,12 +2,15 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::Broker,
-    domain::public_url::{Authority, PublicUrl},
+    domain::{
+        certificate::CertificateStatus,
+        public_url::{Authority, PublicUrl},
+    },
 };
 
 /// The largest form, in bytes.
@@ -21,6 +24,8 @@ pub struct WebSettings {
     pub hosts: Vec<Authority>,
     /// The folder of the policy set, which an admin may load again.
     pub policies: PathBuf,
+    /// The certificate that is shown; none where a proxy speaks TLS, or nobody does.
+    pub certificate: Option<watch::Receiver<CertificateStatus>>,
 }
 
 /// What every handler has. Cheap to clone.

@@ -1,5 +1,6 @@
 //! The command line of the built program.
 
+mod certificate;
 mod commands;
 mod logging;
 mod protected;

@@ -15,6 +15,7 @@ use crate::{
     },
     domain::{
         action::{ActionKind, with_count},
+        certificate::CertificateStatus,
         facts::Verb,
         id::PersonId,
         kill_switch::{Extent, Freeze, Release},
@@ -33,6 +34,7 @@ use crate::{
 pub(in crate::web) struct SystemPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) system: SystemStatus,
+    pub(in crate::web) certificate: Option<CertificateStatus>,
     pub(in crate::web) freeze: Permission,
     pub(in crate::web) unfreeze: Permission,
     /// The person who is signed in: nobody turns both keys of a release.
@@ -182,6 +184,7 @@ async fn system_page(
             .refresh_url("/system")
             .without_refresh(),
         system: app.broker.system(&session.who).await?,
+        certificate: app.settings.certificate.as_ref().map(|status| status.borrow().clone()),
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.id(),

@@ -15,6 +15,7 @@ use crate::{
                 request::{AllowedBy, ApprovalFacts, DecisionFacts},
             },
         },
+        certificate::CertificateStatus,
         decision::{Decision, Reason, Tally, Verdict},
         digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
@@ -273,4 +274,9 @@ pub(super) fn audit(request: &Request) -> Vec<AuditEntry> {
     let unreadable = AuditEntry { seq: 4, kind: HOSTILE.to_owned(), ..entries[2].clone() };
     entries.push(unreadable);
     entries
+}
+
+/// One that was renewed badly.
+pub(super) fn certificate() -> CertificateStatus {
+    CertificateStatus { ends: at(90), problem: Some(HOSTILE.to_owned()) }
 }

@@ -167,6 +167,7 @@ mod tests {
             public_url: url(public_url),
             hosts: vec![listener.into(), Authority::localhost(8080)],
             policies: std::path::PathBuf::new(),
+            certificate: None,
         };
         let pairs: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
         is_own_host(&address.parse().unwrap(), &headers(&pairs), &settings)

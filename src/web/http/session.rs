@@ -219,6 +219,7 @@ mod tests {
             public_url: PublicUrl::parse(public_url).unwrap(),
             hosts: Vec::new(),
             policies: std::path::PathBuf::new(),
+            certificate: None,
         }
     }
 

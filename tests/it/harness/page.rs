@@ -130,6 +130,11 @@ impl PersonClient {
         Self { http: http_client(), url: url.to_owned(), cookie: String::new() }
     }
 
+    /// Somebody who has not signed in, with another client.
+    pub(crate) fn stranger_by(url: &str, http: Client) -> Self {
+        Self { http, url: url.to_owned(), cookie: String::new() }
+    }
+
     pub(crate) async fn sign_in(url: &str, name: &str, password: &str) -> Self {
         let mut person = Self::stranger(url);
         let page = person.try_sign_in(name, password).await;

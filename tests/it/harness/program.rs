@@ -66,6 +66,12 @@ impl Serving {
         now.unwrap();
     }
 
+    /// `kill -HUP`.
+    pub(crate) fn hang_up(&self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

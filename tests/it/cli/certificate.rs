@@ -1,0 +1,138 @@
+//! The server's own certificate, renewed while it runs.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use reqwest::{Client, redirect::Policy};
+
+use crate::harness::{PASSWORD, PersonClient, program::Program, program::Serving};
+
+const BAD: &str = "the new certificate cannot be used; the old one stays in use";
+
+/// A certificate for this machine, and its key.
+struct Issued {
+    der: Vec<u8>,
+    key: Vec<u8>,
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+}
+
+fn issue(years: (i32, i32)) -> Issued {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_before = date_time_ymd(years.0, 1, 1);
+    params.not_after = date_time_ymd(years.1, 1, 1);
+    let certificate = params.self_signed(&key).unwrap();
+    Issued { der: certificate.der().to_vec(), key: key.serialize_der() }
+}
+
+/// One that is valid.
+fn valid() -> Issued {
+    issue((2020, 2100))
+}
+
+impl Issued {
+    fn write(&self, program: &Program) {
+        program.write("chain.pem", &pem("CERTIFICATE", &self.der));
+        program.write("key.pem", &pem("PRIVATE KEY", &self.key));
+    }
+
+    /// A client that trusts this certificate and no other.
+    fn client(&self) -> Client {
+        let _already_there = rustls::crypto::ring::default_provider().install_default().is_err();
+        let trusted = reqwest::Certificate::from_der(&self.der).unwrap();
+        let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+        client.no_proxy().tls_certs_only([trusted]).build().unwrap()
+    }
+
+    /// Whether the server shows it.
+    async fn is_shown(&self, program: &Program) -> bool {
+        self.client().get(format!("{}/healthz", url(program))).send().await.is_ok()
+    }
+}
+
+fn url(program: &Program) -> String {
+    format!("https://localhost:{}", program.port)
+}
+
+/// A server that speaks TLS, and logs what it renews.
+fn serving(first: &Issued) -> (Program, Serving) {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    first.write(&program);
+    let old = format!("public_url = \"http://127.0.0.1:{}\"", program.port);
+    let tls = "tls_certificate_file = \"chain.pem\"\ntls_key_file = \"key.pem\"";
+    let new = format!("public_url = \"{}\"\n{tls}", url(&program));
+    let configuration = program.configuration("http://127.0.0.1:9").replace(&old, &new);
+    program.write("countersign.toml", &configuration);
+    let server = program.serve_with(&[("COUNTERSIGN_LOG", "info")]);
+    (program, server)
+}
+
+fn doctor(program: &Program) -> String {
+    String::from_utf8(program.run(&["doctor"]).stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewed_certificate_is_shown_without_restart() {
+    let (old, new) = (valid(), valid());
+    let (program, mut server) = serving(&old);
+    assert!(old.is_shown(&program).await);
+    new.write(&program);
+    server.hang_up();
+    server.logged("the certificate was renewed").await;
+    assert!(new.is_shown(&program).await);
+    assert!(!old.is_shown(&program).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_certificate_on_disk_is_picked_up() {
+    let (old, new) = (valid(), valid());
+    let (program, mut server) = serving(&old);
+    new.write(&program);
+    server.logged("the certificate was renewed").await;
+    assert!(new.is_shown(&program).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_certificate_leaves_old_one_in_use() {
+    let over = issue((2020, 2021));
+    let mismatched = Issued { der: valid().der, key: valid().key };
+    let garbage = Issued { der: b"no certificate".to_vec(), key: valid().key };
+    for (bad, why) in [(over, "not now"), (mismatched, "chain.pem"), (garbage, "chain.pem")] {
+        let old = valid();
+        let (program, mut server) = serving(&old);
+        bad.write(&program);
+        server.hang_up();
+        let line = server.logged(BAD).await;
+        assert!(line.contains(why), "{line}");
+        assert!(old.is_shown(&program).await, "{why}");
+        let mut admin = PersonClient::stranger_by(&url(&program), old.client());
+        admin.try_sign_in("admin", PASSWORD).await;
+        let page = admin.get("/system").await;
+        page.shows("not used");
+        page.shows(why);
+        let found = doctor(&program);
+        let line = found.lines().find(|line| line.contains("certificate")).unwrap_or_default();
+        assert!(line.starts_with("LOOK"), "{found}");
+    }
+}
+
+#[test]
+fn doctor_says_when_certificate_ends() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let tls = "tls_certificate_file = \"chain.pem\"\ntls_key_file = \"key.pem\"\n[manager.main]";
+    let configuration = program.configuration("http://127.0.0.1:9");
+    program.write("countersign.toml", &configuration.replace("[manager.main]", tls));
+    for (years, said) in [
+        ((2020, 2100), "it is valid until 2100-01-01"),
+        ((2020, 2021), "it ended on 2021-01-01"),
+        ((2098, 2099), "it is not valid before 2098-01-01"),
+    ] {
+        issue(years).write(&program);
+        let found = doctor(&program);
+        assert!(found.contains(said), "{found}");
+    }
+}
