@@ -144,11 +144,17 @@ impl AppParts {
         })
     }
 
-    /// Closes what an earlier run left, then opens the doors. The worker is not started.
-    pub async fn open(self) -> Result<Running, AppError> {
-        if let Some(last) = audit::last_moment(&mut self.store.reader().await?).await? {
+    async fn go_on_from_last_run(&self) -> Result<(), StoreError> {
+        let last = audit::last_moment(&mut self.store.reader().await?).await?;
+        if let Some(last) = last {
             self.clock.go_on_from(last);
         }
+        Ok(())
+    }
+
+    /// Closes what an earlier run left, then opens the doors. The worker is not started.
+    pub async fn open(self) -> Result<Running, AppError> {
+        self.go_on_from_last_run().await?;
         let managers = self.managers.iter().map(|m| (m.name().to_owned(), m.url().to_owned()));
         let started = StartFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -24,9 +24,9 @@ use crate::{
 };
 
 const CHAIN: &str = "server.tls_certificate_file";
+const KEY: &str = "server.tls_key_file";
 /// How often the files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(10);
-const KEY: &str = "server.tls_key_file";
 
 /// The files of a certificate chain and its key.
 #[derive(Debug, Clone)]
