@@ -255,6 +255,9 @@ impl Running {
                 Err(_elapsed) => task.abort(),
             }
         }
+        if let Err(error) = self.broker.record_refused_sign_ins(true).await {
+            tracing::warn!(%error, "refused sign-ins could not be recorded");
+        }
         if let Err(error) = self.broker.keep_mark().await {
             tracing::warn!(%error, "the high-water mark was not synced");
         }
@@ -267,7 +270,7 @@ async fn serve(
     handle: Handle<SocketAddr>,
     router: axum::Router,
 ) {
-    let service = router.into_make_service();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = match tls {
         None => match axum_server::from_tcp(listener) {
             Ok(server) => server.handle(handle).serve(service).await,

@@ -148,7 +148,8 @@ impl From<BrokerError> for CliError {
             | BrokerError::SessionOver
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
-            | BrokerError::SignInThrottled
+            | BrokerError::SignInThrottled(_)
+            | BrokerError::PasswordsBusy
             | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)

@@ -256,6 +256,7 @@ async fn expire(broker: Broker, stop: CancellationToken) {
         for (done, message) in [
             (broker.expire_overdue().await.map(drop), "overdue requests could not be ended"),
             (broker.notify().await, "notices could not be handed to the channels"),
+            (broker.record_refused_sign_ins(false).await, "refused sign-ins could not be recorded"),
         ] {
             if let Err(error) = done {
                 tracing::warn!(%error, "{message}");
@@ -292,6 +293,7 @@ async fn wait(broker: &Broker, time: Duration, stop: &CancellationToken) {
 /// manager that did something.
 pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     broker.expire_overdue().await?;
+    broker.record_refused_sign_ins(false).await?;
     let mut progress = Progress::Idle;
     for manager in broker.managers() {
         match broker.execute_next(manager.name()).await? {

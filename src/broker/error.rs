@@ -1,9 +1,12 @@
 //! Why a verb was not carried out.
 
+use std::time::Duration;
+
 use crate::{
     connector::ConnectorError,
     domain::{
-        actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, THROTTLE_WINDOW_MINUTES},
+        action::with_count,
+        actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
         halt::Halt,
         lifecycle::Refusal,
         proposal::InvalidField,
@@ -37,8 +40,11 @@ pub enum BrokerError {
     #[error("name or password is wrong")]
     SignInRefused,
     /// Too many sign-ins failed.
-    #[error("too many sign-ins failed; wait {} minutes", THROTTLE_WINDOW_MINUTES)]
-    SignInThrottled,
+    #[error("too many sign-ins failed; wait {}", wait_text(*.0))]
+    SignInThrottled(Duration),
+    /// More passwords wait to be checked than this machine can check soon.
+    #[error("too many passwords are being checked; try again in a few seconds")]
+    PasswordsBusy,
     /// A password that cannot be one.
     #[error("a password has {} to {} characters", PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX)]
     WeakPassword,
@@ -57,4 +63,14 @@ pub enum BrokerError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// "40 seconds", "15 minutes": never less than the wait.
+fn wait_text(wait: Duration) -> String {
+    let seconds = wait.as_millis().div_ceil(1000);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    if seconds < 60 {
+        return with_count(seconds, "second");
+    }
+    with_count(seconds.div_ceil(60), "minute")
 }

@@ -2,8 +2,12 @@
 
 mod in_flight;
 mod looks;
+mod password_hasher;
 mod setup_code;
+mod sign_in_attempts;
 
 pub(super) use in_flight::{AT_ONCE_MAX, InFlight, Slot};
 pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
+pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
 pub(super) use setup_code::SetupCode;
+pub(super) use sign_in_attempts::{FailureKey, SignInAttempts};

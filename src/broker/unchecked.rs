@@ -7,18 +7,24 @@
 //! [`Broker`]: super::Broker
 //! [`Operator`]: super::admin::operator::Operator
 
+use std::sync::Arc;
+
+use super::in_memory::{PasswordHasher, SignInAttempts};
 use crate::{clock::Clock, store::Store};
 
-/// Store and clock, without policy.
+/// Store, clock and what passwords need, without policy.
 #[derive(Debug, Clone)]
 pub(super) struct Unchecked {
     store: Store,
     clock: Clock,
+    passwords: PasswordHasher,
+    attempts: Arc<SignInAttempts>,
 }
 
 impl Unchecked {
     pub(super) fn new(store: Store, clock: Clock) -> Self {
-        Self { store: store.with_clock(clock.clone()), clock }
+        let (passwords, attempts) = (PasswordHasher::default(), Arc::default());
+        Self { store: store.with_clock(clock.clone()), clock, passwords, attempts }
     }
 
     pub(super) const fn store(&self) -> &Store {
@@ -27,5 +33,13 @@ impl Unchecked {
 
     pub(super) const fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(super) const fn passwords(&self) -> &PasswordHasher {
+        &self.passwords
+    }
+
+    pub(super) fn attempts(&self) -> &SignInAttempts {
+        &self.attempts
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         id::RequestId,
         lifecycle::{Displayed, Finding},
         request::Request,
+        sign_in::SignInOrigin,
     },
     text::active_response::already_text,
 };
@@ -360,7 +361,7 @@ async fn vote(
 async fn sign_in(demo: &Demo, name: &str) -> Result<SignedIn, BrokerError> {
     let person =
         demo.people.iter().find(|person| person.name == name).ok_or(BrokerError::NotFound)?;
-    let token = demo.running.broker.sign_in(name, &person.password).await?;
+    let token = demo.running.broker.sign_in(name, &person.password, &SignInOrigin::program()).await?;
     demo.running.broker.session(&token).await?.ok_or(BrokerError::SignInRefused)
 }
 

@@ -21,8 +21,6 @@ pub const PASSWORD_CHARS_MAX: usize = 128;
 pub fn password_length_allowed(password: &str) -> bool {
     (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count())
 }
-/// Failed sign-ins are counted over this many minutes.
-pub const THROTTLE_WINDOW_MINUTES: i64 = 15;
 
 /// What a person may be. Voting roles are ordered; auditor and admin never vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

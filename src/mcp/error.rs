@@ -34,7 +34,8 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         | BrokerError::Policy(_)
         | BrokerError::SessionOver
         | BrokerError::SignInRefused
-        | BrokerError::SignInThrottled
+        | BrokerError::SignInThrottled(_)
+        | BrokerError::PasswordsBusy
         | BrokerError::WeakPassword
         | BrokerError::Hashing(_) => fault(error, clock),
     };

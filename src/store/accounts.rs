@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     Read, StoreError, Tx,
-    row::{At, count, text},
+    row::{At, text},
 };
 use crate::domain::{
     Time,
@@ -197,43 +197,6 @@ pub async fn end_old_sessions(
     sqlx::query("DELETE FROM session WHERE created_at < $1 OR seen_at < $2")
         .bind(begun_before.timestamp_micros())
         .bind(used_before.timestamp_micros())
-        .execute(tx.connection())
-        .await?;
-    Ok(())
-}
-
-/// Notes a failed sign-in under the name that was typed.
-pub async fn note_failure(tx: &mut Tx<'_>, name: &str, now: Time) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO sign_in_failure (name, at) VALUES ($1, $2)")
-        .bind(name)
-        .bind(now.timestamp_micros())
-        .execute(tx.connection())
-        .await?;
-    Ok(())
-}
-
-/// Failed sign-ins under a name, or within a session, between two moments.
-pub async fn failures_between(
-    read: &mut impl Read,
-    name: &str,
-    (since, until): (Time, Time),
-) -> Result<u64, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*) AS number FROM sign_in_failure WHERE name = $1 AND at BETWEEN $2 AND $3",
-    )
-    .bind(name)
-    .bind(since.timestamp_micros())
-    .bind(until.timestamp_micros())
-    .fetch_one(read.connection())
-    .await?;
-    count(&row, "number")
-}
-
-/// Forgets failures: those of a name after a success, and those before a moment.
-pub async fn forget_failures(tx: &mut Tx<'_>, name: &str, before: Time) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sign_in_failure WHERE name = $1 OR at < $2")
-        .bind(name)
-        .bind(before.timestamp_micros())
         .execute(tx.connection())
         .await?;
     Ok(())

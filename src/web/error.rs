@@ -18,15 +18,20 @@ pub(super) struct PageError {
     pub(super) sentence: String,
     /// For the log alone.
     pub(super) cause: Option<String>,
+    /// In how many seconds it may work; none where waiting does not help.
+    pub(super) retry_after: Option<u64>,
     /// The address and the words of a way onward.
     pub(super) onward: (&'static str, &'static str),
 }
 
 const INBOX: (&str, &str) = ("/", "Go to the inbox");
+/// In this time the queue of passwords is worked off, however slow the machine.
+const PASSWORDS_BUSY_SECONDS: u64 = 5;
 
 impl PageError {
     fn new(status: StatusCode, title: &'static str, sentence: impl Into<String>) -> Self {
-        Self { status, title, sentence: sentence.into(), cause: None, onward: INBOX }
+        let sentence = sentence.into();
+        Self { status, title, sentence, cause: None, retry_after: None, onward: INBOX }
     }
 
     /// A `Host` that is not on the list.
@@ -90,6 +95,10 @@ impl PageError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Not possible here", sentence)
     }
 
+    fn wait(status: StatusCode, words: &str) -> Self {
+        Self::new(status, "Please wait", format!("{words}. Nothing was changed."))
+    }
+
     /// A page that could not be made.
     pub(super) fn internal(cause: &dyn std::error::Error) -> Self {
         let sentence = "Countersign could not do this. Try again. If it fails again, give the \
@@ -126,11 +135,15 @@ impl From<BrokerError> for PageError {
                 "Not signed in",
                 "The name or the password is wrong. Nothing was changed.",
             ),
-            BrokerError::SignInThrottled | BrokerError::RateLimited(_) => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Please wait",
-                format!("{words}. Nothing was changed."),
-            ),
+            BrokerError::SignInThrottled(wait) => Self {
+                retry_after: Some(wait.as_secs() + 1),
+                ..Self::wait(StatusCode::TOO_MANY_REQUESTS, &words)
+            },
+            BrokerError::RateLimited(_) => Self::wait(StatusCode::TOO_MANY_REQUESTS, &words),
+            BrokerError::PasswordsBusy => Self {
+                retry_after: Some(PASSWORDS_BUSY_SECONDS),
+                ..Self::wait(StatusCode::SERVICE_UNAVAILABLE, &words)
+            },
             BrokerError::Store(StoreError::Busy | StoreError::Conflict) => Self::new(
                 StatusCode::CONFLICT,
                 "Not done",

@@ -15,6 +15,7 @@ use countersign::{
         action::ActionKind,
         actor::{Actor, Role},
         kill_switch::Extent,
+        sign_in::SignInOrigin,
     },
     store::Store,
     worker,
@@ -171,7 +172,7 @@ impl World {
 
     /// Somebody as the broker knows them once it has read the session.
     pub(crate) async fn signed_in(&self, name: &str) -> SignedIn {
-        let token = self.broker().sign_in(name, PASSWORD).await.unwrap();
+        let token = self.broker().sign_in(name, PASSWORD, &SignInOrigin::program()).await.unwrap();
         self.broker().session(&token).await.unwrap().unwrap()
     }
 

@@ -14,6 +14,7 @@ mod kill_switch_release;
 mod passwords_and_sessions;
 mod public_url;
 mod revoked_rights;
+mod sign_in_flood;
 mod spoofing;
 mod undo_and_evidence;
 mod web;

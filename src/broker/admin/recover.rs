@@ -2,7 +2,8 @@
 
 use crate::{
     broker::{
-        BrokerError, admin::kill_switch::switch_event, input::check_reason, unchecked::Unchecked,
+        BrokerError, admin::kill_switch::switch_event, in_memory::HashQueue, input::check_reason,
+        unchecked::Unchecked,
     },
     connector::Connector,
     domain::{
@@ -23,6 +24,7 @@ use crate::{
         len_u64,
         lifecycle::Refusal,
         request::StateName,
+        sign_in::SignInOrigin,
     },
     failpoint,
     store::{StoreError, Tx, audit, requests, system},
@@ -101,7 +103,8 @@ impl Unchecked {
         (name, password): (&str, &str),
         may: impl Fn(&Person) -> bool,
     ) -> Result<Person, BrokerError> {
-        let (person, _) = self.check_password(name, name, password).await?;
+        let (given, origin) = ((name, password), SignInOrigin::program());
+        let (person, _) = self.check_password(given, &origin, HashQueue::People).await?;
         if may(&person) {
             return Ok(person);
         }

@@ -2,36 +2,47 @@
 
 use chrono::TimeDelta;
 
-use super::password::{UNMATCHABLE, check_strength, hash_password, verify_password};
+use super::password::check_strength;
 use crate::{
     broker::{
         Broker, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn,
-        signed_in::active_session, unchecked::Unchecked,
+        in_memory::{FailureKey, HashQueue, UNMATCHABLE},
+        signed_in::active_session,
+        unchecked::Unchecked,
     },
     domain::{
-        actor::{Actor, Person, THROTTLE_WINDOW_MINUTES},
+        actor::{Actor, Person},
         audit::{
             AuditDetail, AuditEvent,
-            detail::accounts::{NoFacts, RefusedSignInFacts, SignInFacts},
+            detail::accounts::{NoFacts, SignInFacts},
         },
         digest::Digest,
+        sign_in::{SignInOrigin, Source},
     },
     store::{Read, accounts, audit},
 };
 
-/// After this many failures under one name, or within one session, it is throttled.
-const FAILURES_MAX: u64 = 5;
 /// A session's last use is stored at most this often.
 const TOUCH_SECONDS: i64 = 60;
 
 impl Broker {
     /// Begins a session: its token, in the only moment in which it is known.
-    pub async fn sign_in(&self, name: &str, password: &str) -> Result<String, BrokerError> {
-        let (_, hash) = &self.unchecked().check_password(name, name, password).await?;
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        origin: &SignInOrigin,
+    ) -> Result<String, BrokerError> {
+        let queue = HashQueue::Strangers;
+        let (_, hash) = &self.unchecked().check_password((name, password), origin, queue).await?;
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
-        let detail = &AuditDetail::SignedIn(SignInFacts { password_given_again: false });
+        let detail = &AuditDetail::SignedIn(SignInFacts {
+            password_given_again: false,
+            source: origin.source.to_string(),
+            device: origin.device.clone(),
+        });
         let oldest = now - TimeDelta::hours(SESSION_HOURS);
         let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES);
         self.store()
@@ -43,7 +54,6 @@ impl Broker {
                         .and_then(|(person, now)| (now == *hash).then_some(person))
                         .ok_or(BrokerError::SignInRefused)?;
                     let event = &AuditEvent::new(Actor::from(&person), None, detail.clone());
-                    accounts::forget_failures(tx, name, now - throttle_window()).await?;
                     accounts::end_old_sessions(tx, oldest, idlest).await?;
                     accounts::begin_session(tx, digest, person.id, now).await?;
                     audit::append(tx, event, now).await?;
@@ -61,16 +71,13 @@ impl Broker {
         who: &SignedIn,
         password: &str,
     ) -> Result<SignedIn, BrokerError> {
-        // Under the session's own key: strangers who guess at the name must not keep its owner from
-        // deciding.
-        let key = &who.session().to_string();
-        self.unchecked().check_password(who.name(), key, password).await?;
+        self.check_own_password(who, password).await?;
         let now = self.clock().now();
-        let detail = &AuditDetail::SignedIn(SignInFacts { password_given_again: true });
+        let facts = SignInFacts { password_given_again: true, ..SignInFacts::default() };
+        let detail = &AuditDetail::SignedIn(facts);
         let active = self.store().write(|tx| {
             Box::pin(async move {
                 let active = who.active(tx, now).await?;
-                accounts::forget_failures(tx, key, now - throttle_window()).await?;
                 let event = AuditEvent::new(active.actor(), None, detail.clone());
                 audit::append(tx, &event, now).await?;
                 Ok::<_, BrokerError>(active)
@@ -133,13 +140,12 @@ impl Broker {
         old: &str,
         new: &str,
     ) -> Result<(), BrokerError> {
-        let key = &who.session().to_string();
-        self.unchecked().check_password(who.name(), key, old).await?;
+        self.check_own_password(who, old).await?;
         check_strength(new)?;
         if old == new {
             return Err(BrokerError::WeakPassword);
         }
-        let hash = &hash_password(self.clock(), new).await?;
+        let hash = &self.unchecked().passwords().hash(self.clock(), new).await?;
         let now = self.clock().now();
         self.store()
             .write(|tx| {
@@ -155,47 +161,70 @@ impl Broker {
             })
             .await
     }
+
+    /// Writes down which sign-ins were refused, as far as the audit was not told yet: once a minute
+    /// for each source, or all of it.
+    pub async fn record_refused_sign_ins(&self, all: bool) -> Result<(), BrokerError> {
+        let untold = self.unchecked().attempts().untold(self.clock().now(), all);
+        for event in &untold {
+            self.record(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks the password of somebody who is signed in, under the session's own key: strangers who
+    /// guess at the name must not keep its owner from deciding.
+    async fn check_own_password(&self, who: &SignedIn, password: &str) -> Result<(), BrokerError> {
+        let origin = SignInOrigin::new(Source::Session(who.session()), "");
+        let given = (who.name(), password);
+        self.unchecked().check_password(given, &origin, HashQueue::People).await?;
+        Ok(())
+    }
 }
 
 impl Unchecked {
-    /// The person and the hash that the password gave, if it is right. A try counts as failed under
-    /// its key before it is looked at, so that tries at the same moment are throttled too; success
-    /// forgets it.
+    /// The person and the hash that the password gave, if it is right. A try counts as failed
+    /// before it is looked at; success forgets it.
     pub(super) async fn check_password(
         &self,
-        name: &str,
-        key: &str,
-        password: &str,
+        (name, password): (&str, &str),
+        origin: &SignInOrigin,
+        queue: HashQueue,
     ) -> Result<(Person, String), BrokerError> {
-        let now = self.clock().now();
-        let key = &key.chars().take(64).collect::<String>();
-        let tried = self.store().write_quietly(|tx| {
-            Box::pin(async move {
-                let lately = (now - throttle_window(), now);
-                if accounts::failures_between(tx, key, lately).await? >= FAILURES_MAX {
-                    return Err(BrokerError::SignInThrottled);
-                }
-                accounts::note_failure(tx, key, now).await?;
-                enabled(tx, name).await
-            })
-        });
-        let known = tried.await?;
+        // The place first: whoever finds none costs neither the database nor the audit anything.
+        let place = self.passwords().enter(queue)?;
+        let known = enabled(&mut self.store().reader().await?, name).await?;
+        let key = FailureKey::new(origin, known.as_ref().map(|(person, _)| person.id));
+        if let Err(throttled) = self.attempts().begin(&key, self.clock().now()) {
+            self.record_refused(name, origin, false).await?;
+            return Err(throttled);
+        }
         // The same work for a name that nobody has: the time taken must not tell.
         let hash = known.as_ref().map_or(UNMATCHABLE, |(_, hash)| hash).to_owned();
-        if verify_password(hash, password).await
+        if place.verify(hash, password).await
             && let Some(known) = known
         {
+            self.attempts().forget(&key);
             return Ok(known);
         }
-        let claimed = name.chars().take(64).collect();
-        let actor = Actor::Unknown { claimed };
-        let detail = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: false });
-        let event = &AuditEvent::new(actor, None, detail);
-        let recorded = self
-            .store()
-            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }));
-        recorded.await?;
+        self.record_refused(name, origin, false).await?;
         Err(BrokerError::SignInRefused)
+    }
+
+    /// Writes down that a sign-in was refused, unless this source has an entry of this minute.
+    pub(super) async fn record_refused(
+        &self,
+        claimed: &str,
+        origin: &SignInOrigin,
+        set_up: bool,
+    ) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        let event = self.attempts().refused((claimed, origin), set_up, now);
+        let Some(event) = &event else { return Ok(()) };
+        self.store()
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
+            .await?;
+        Ok(())
     }
 }
 
@@ -206,8 +235,4 @@ async fn enabled(
 ) -> Result<Option<(Person, String)>, BrokerError> {
     let found = accounts::person_by_name(read, name).await?;
     Ok(found.filter(|(person, _)| !person.disabled))
-}
-
-fn throttle_window() -> TimeDelta {
-    TimeDelta::minutes(THROTTLE_WINDOW_MINUTES)
 }

@@ -3,11 +3,8 @@
 
 use super::password::one_time_secret;
 use crate::{
-    broker::{Broker, BrokerError},
-    domain::{
-        actor::Actor,
-        audit::{AuditDetail, AuditEvent, detail::accounts::RefusedSignInFacts},
-    },
+    broker::{Broker, BrokerError, in_memory::FailureKey},
+    domain::sign_in::SignInOrigin,
 };
 
 impl Broker {
@@ -30,20 +27,25 @@ impl Broker {
 
     /// Makes the first admin. [`BrokerError::NotFound`] where the set-up is not open,
     /// [`BrokerError::SignInRefused`] where the code is wrong, [`BrokerError::SignInThrottled`]
-    /// after too many wrong ones.
-    pub async fn set_up(&self, code: &str, name: &str, password: &str) -> Result<(), BrokerError> {
+    /// after too many wrong ones from this source.
+    pub async fn set_up(
+        &self,
+        code: &str,
+        name: &str,
+        password: &str,
+        origin: &SignInOrigin,
+    ) -> Result<(), BrokerError> {
         if !self.setup_is_open().await? {
             return Err(BrokerError::NotFound);
         }
-        if let Err(refused) = self.setup_code().check(code) {
-            if matches!(refused, BrokerError::SignInThrottled) {
-                return Err(refused);
-            }
-            let actor = Actor::Unknown { claimed: name.chars().take(64).collect() };
-            let detail = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: true });
-            self.record(&AuditEvent::new(actor, None, detail)).await?;
+        let key = FailureKey::new(origin, None);
+        let attempts = self.unchecked().attempts();
+        let tried = attempts.begin(&key, self.clock().now());
+        if let Err(refused) = tried.and_then(|()| self.setup_code().check(code)) {
+            self.unchecked().record_refused(name, origin, true).await?;
             return Err(refused);
         }
+        attempts.forget(&key);
         self.unchecked().add_first(name, password).await?;
         self.setup_code().close();
         Ok(())

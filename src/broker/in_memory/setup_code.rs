@@ -6,27 +6,17 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{broker::BrokerError, domain::digest::Digest};
 
-/// After this many wrong codes only a restart draws another.
-const WRONG_MAX: u8 = 5;
-
-/// The code of the first set-up; none unless the server was started without people.
+/// The hash of the code of the first set-up; none unless the server was started without people.
 #[derive(Debug, Default)]
-pub(in crate::broker) struct SetupCode(Mutex<Option<OpenSetup>>);
-
-#[derive(Debug)]
-struct OpenSetup {
-    /// The hash of the one-time code.
-    code: Digest,
-    wrong: u8,
-}
+pub(in crate::broker) struct SetupCode(Mutex<Option<Digest>>);
 
 impl SetupCode {
-    fn lock(&self) -> MutexGuard<'_, Option<OpenSetup>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Digest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(in crate::broker) fn open(&self, code: &str) {
-        *self.lock() = Some(OpenSetup { code: Digest::of(code.as_bytes()), wrong: 0 });
+        *self.lock() = Some(Digest::of(code.as_bytes()));
     }
 
     pub(in crate::broker) fn is_open(&self) -> bool {
@@ -37,17 +27,11 @@ impl SetupCode {
         *self.lock() = None;
     }
 
-    /// Counted and compared under one lock: tries at the same moment are throttled too.
     pub(in crate::broker) fn check(&self, code: &str) -> Result<(), BrokerError> {
-        let mut open = self.lock();
-        let open = open.as_mut().ok_or(BrokerError::NotFound)?;
-        if open.wrong >= WRONG_MAX {
-            return Err(BrokerError::SignInThrottled);
-        }
-        if Digest::of(code.trim().as_bytes()).bytes().ct_eq(open.code.bytes()).into() {
+        let open = self.lock().ok_or(BrokerError::NotFound)?;
+        if Digest::of(code.trim().as_bytes()).bytes().ct_eq(open.bytes()).into() {
             return Ok(());
         }
-        open.wrong += 1;
         Err(BrokerError::SignInRefused)
     }
 }

@@ -157,12 +157,17 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         }
         AuditDetail::SignedIn(facts) => {
             let again = facts.password_given_again;
-            if again { "entered the password again".into() } else { "signed in".into() }
+            let what = if again { "entered the password again" } else { "signed in" };
+            Sentence::new(format!("{what}{}", from(&facts.source)), facts.device)
         }
         AuditDetail::SignInRefused(facts) => {
             let what =
                 if facts.set_up { "entered a wrong set-up code" } else { "could not sign in" };
-            what.into()
+            let tries = match facts.tries {
+                1 => String::new(),
+                more => format!(", {more} times"),
+            };
+            Sentence::new(format!("{what}{}{tries}", from(&facts.source)), facts.device)
         }
         AuditDetail::SignedOut(_) => "signed out".into(),
         AuditDetail::PersonAdded(facts) => format!("added a person as {}", facts.role).into(),
@@ -287,6 +292,11 @@ fn end_moved(facts: &EndMovedFacts) -> String {
     });
     let parts: Vec<_> = parts.collect();
     format!("moved its end, because {} is for the same target: {}", facts.by, parts.join("; "))
+}
+
+/// " from 203.0.113.9".
+fn from(source: &str) -> String {
+    if source.is_empty() { String::new() } else { format!(" from {source}") }
 }
 
 /// ": 001, 002 sent; 014 refused (1750)".

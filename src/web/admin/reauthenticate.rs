@@ -94,7 +94,8 @@ impl From<BrokerError> for FormError {
             | BrokerError::Hashing(_)
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
-            | BrokerError::SignInThrottled
+            | BrokerError::SignInThrottled(_)
+            | BrokerError::PasswordsBusy
             | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
@@ -126,7 +127,7 @@ pub(in crate::web) async fn require_recent_password(
             let sentence = "The password is wrong. Nothing was changed.";
             Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence))
         }
-        Err(error @ BrokerError::SignInThrottled) => {
+        Err(error @ BrokerError::SignInThrottled(_)) => {
             Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence(&error)))
         }
         Err(other) => Err(FormError::Page(other.into())),

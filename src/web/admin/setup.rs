@@ -18,7 +18,7 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::FormBody,
+        http::{client::Origin, session::FormBody},
         layout::page::{Layout, page},
     },
 };
@@ -54,6 +54,7 @@ pub(in crate::web) struct SetupForm {
 /// Creates the first admin.
 pub(in crate::web) async fn create_admin(
     State(app): State<AppState>,
+    Origin(origin): Origin,
     FormBody(form): FormBody<SetupForm>,
 ) -> Result<Response, PageError> {
     let SetupForm { code, name, new, again } = form;
@@ -61,15 +62,14 @@ pub(in crate::web) async fn create_admin(
         return Err(PageError::not_found());
     }
     let problem = if new == again {
-        match app.broker.set_up(&code, name.trim(), &new).await {
+        match app.broker.set_up(&code, name.trim(), &new, &origin).await {
             Ok(()) => return Ok(Redirect::to("/sign-in?after=set-up").into_response()),
             Err(BrokerError::SignInRefused) => {
                 let sentence = "The code is wrong. Nothing was changed.";
                 FormProblem::new(StatusCode::UNAUTHORIZED, sentence)
             }
-            Err(BrokerError::SignInThrottled) => {
-                let sentence = "Too many wrong codes. Restart Countersign: it prints a new one.";
-                FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence)
+            Err(throttled @ BrokerError::SignInThrottled(_)) => {
+                FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence(&throttled))
             }
             Err(weak @ BrokerError::WeakPassword) => {
                 FormProblem::new(StatusCode::BAD_REQUEST, sentence(&weak))

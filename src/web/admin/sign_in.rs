@@ -14,7 +14,10 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::{FormBody, PageSession, QueryParams, cookie},
+        http::{
+            client::Origin,
+            session::{FormBody, PageSession, QueryParams, cookie},
+        },
         layout::page::{Layout, page},
     },
 };
@@ -84,18 +87,26 @@ pub(in crate::web) struct Credentials {
 /// Begins a session.
 pub(in crate::web) async fn sign_in(
     State(app): State<AppState>,
+    Origin(origin): Origin,
     FormBody(credentials): FormBody<Credentials>,
 ) -> Result<Response, PageError> {
     let Credentials { name, password, next } = credentials;
-    let problem = match app.broker.sign_in(name.trim(), &password).await {
+    let problem = match app.broker.sign_in(name.trim(), &password, &origin).await {
         Ok(token) => return Ok(with_cookie(&app, &token, local(&next))),
-        Err(problem @ (BrokerError::SignInRefused | BrokerError::SignInThrottled)) => problem,
+        Err(
+            problem @ (BrokerError::SignInRefused
+            | BrokerError::SignInThrottled(_)
+            | BrokerError::PasswordsBusy),
+        ) => problem,
         Err(other) => return Err(other.into()),
     };
-    let throttled = matches!(problem, BrokerError::SignInThrottled);
-    let status = if throttled { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNAUTHORIZED };
-    let problem = Some(sentence(&problem));
-    page(status, &SignInPage { problem, ..SignInPage::new(name, next) })
+    let shown = SignInPage { problem: Some(sentence(&problem)), ..SignInPage::new(name, next) };
+    let PageError { status, retry_after, .. } = problem.into();
+    let mut response = page(status, &shown)?;
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
 }
 
 /// Ends the session.
@@ -153,7 +164,7 @@ pub(in crate::web) async fn change_password(
             let problem = "The new password is the same as the old one. Nothing was changed.";
             password_page(&app, &session, Some(problem.to_owned())).await
         }
-        Err(problem @ (BrokerError::WeakPassword | BrokerError::SignInThrottled)) => {
+        Err(problem @ (BrokerError::WeakPassword | BrokerError::SignInThrottled(_))) => {
             password_page(&app, &session, Some(sentence(&problem))).await
         }
         Err(other) => Err(other.into()),

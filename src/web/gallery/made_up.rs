@@ -258,7 +258,12 @@ pub(super) fn audit(request: &Request) -> Vec<AuditEntry> {
         state: StateName::Pending,
     });
     let nobody = Actor::Unknown { claimed: HOSTILE.to_owned() };
-    let refused = AuditDetail::SignInRefused(RefusedSignInFacts { set_up: false });
+    let refused = AuditDetail::SignInRefused(RefusedSignInFacts {
+        set_up: false,
+        source: "203.0.113.9".to_owned(),
+        device: HOSTILE.to_owned(),
+        tries: 3,
+    });
     let events = [
         asked,
         event(Actor::from(&alice), "203.0.113.9", voted),

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::{
     extract::{Request, State},
-    http::HeaderMap,
+    http::{HeaderMap, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -47,8 +47,12 @@ pub(in crate::web) async fn render(
         }
     };
     let layout = layout.unwrap_or_else(|| Layout::anonymous(error.title));
-    let status = error.status;
-    page(status, &ErrorPage { layout, error, reference }).unwrap_or(response)
+    let (status, retry_after) = (error.status, error.retry_after);
+    let mut answer = page(status, &ErrorPage { layout, error, reference }).unwrap_or(response);
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
 }
 
 /// For an address that does not exist.

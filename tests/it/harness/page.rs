@@ -2,9 +2,9 @@
 
 #![expect(clippy::string_slice, reason = "cut at ASCII characters that were searched for")]
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::OnceLock};
+use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr, sync::OnceLock};
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy};
 
 /// A person who sends forms as our pages do. `web::browser` adds the page that was seen last.
 pub(crate) struct PersonClient {
@@ -118,10 +118,14 @@ pub(crate) fn http_client() -> Client {
         let _already_there = rustls::crypto::ring::default_provider().install_default().is_err();
         // No connection is used twice: after a form that is too large the server hangs up while
         // the rest of it is still being sent. Nor does any outlive the runtime of its test.
-        let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
-        client.no_proxy().build().unwrap()
+        client().build().unwrap()
     });
     client.clone()
+}
+
+fn client() -> ClientBuilder {
+    let client = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+    client.no_proxy()
 }
 
 impl PersonClient {
@@ -133,6 +137,12 @@ impl PersonClient {
     /// Somebody who has not signed in, with another client.
     pub(crate) fn stranger_by(url: &str, http: Client) -> Self {
         Self { http, url: url.to_owned(), cookie: String::new() }
+    }
+
+    /// The same with an address of its own, which is one of loopback.
+    pub(crate) fn stranger_from(url: &str, address: IpAddr) -> Self {
+        let http = client().local_address(address).build().unwrap();
+        Self { http, ..Self::stranger(url) }
     }
 
     pub(crate) async fn sign_in(url: &str, name: &str, password: &str) -> Self {

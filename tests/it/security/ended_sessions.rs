@@ -9,6 +9,7 @@ use countersign::{
         id::RequestId,
         kill_switch::Extent,
         lifecycle::{Displayed, Finding},
+        sign_in::SignInOrigin,
     },
     store::{accounts, audit::AuditFilter},
 };
@@ -151,9 +152,10 @@ async fn sign_in_is_refused_when_password_changed_meanwhile() {
     let world = World::start().await;
     let store = world.store.as_ref().unwrap();
     let bob = world.operator().person("bob").await.unwrap().id;
+    let origin = SignInOrigin::program();
     // Polled in this order: the password changes while the old one is looked at. Whichever comes
     // first, no session of the old password is left.
-    let (token, ()) = tokio::join!(world.broker().sign_in("bob", PASSWORD), async {
+    let (token, ()) = tokio::join!(world.broker().sign_in("bob", PASSWORD, &origin), async {
         let set = store.write(|tx| {
             Box::pin(async move { accounts::set_password(tx, bob, "another hash", false).await })
         });

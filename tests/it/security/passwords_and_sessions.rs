@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::{
     broker::BrokerError,
-    domain::{actor::Actor, digest::Digest, kill_switch::Extent},
+    domain::{actor::Actor, digest::Digest, kill_switch::Extent, sign_in::SignInOrigin},
 };
 use reqwest::StatusCode;
 use serde_json::json;
@@ -19,7 +19,10 @@ async fn concurrent_password_guesses_are_throttled() {
     let world = World::start().await;
     let guesses = (0..40).map(|n| {
         let broker = world.broker().clone();
-        tokio::spawn(async move { broker.sign_in("bob", &format!("a wrong password {n}")).await })
+        tokio::spawn(async move {
+            let (wrong, origin) = (format!("a wrong password {n}"), SignInOrigin::program());
+            broker.sign_in("bob", &wrong, &origin).await
+        })
     });
     let guesses: Vec<_> = guesses.collect();
     let mut checked = 0;
@@ -65,7 +68,8 @@ async fn reset_password_cannot_be_used_to_vote() {
     let page = bob.post(&format!("/requests/{id}/approve"), &fields).await;
     assert!(page.status.is_client_error());
     let broker = world.broker();
-    let token = broker.sign_in("bob", "a reset password").await.unwrap();
+    let origin = SignInOrigin::program();
+    let token = broker.sign_in("bob", "a reset password", &origin).await.unwrap();
     let who = broker.session(&token).await.unwrap().unwrap();
     let request = id.parse().unwrap();
     let seen = broker.request_of_person(&who, request).await;

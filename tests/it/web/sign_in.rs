@@ -34,7 +34,7 @@ async fn repeated_wrong_passwords_are_throttled() {
     }
     let page = stranger.sign_in("bob", PASSWORD).await;
     assert_eq!(page.status, 429);
-    page.shows("Too many sign-ins failed; wait 15 minutes");
+    page.shows("Too many sign-ins failed; wait 1 minute. Nothing was changed.");
 }
 
 #[tokio::test]

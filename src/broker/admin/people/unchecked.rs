@@ -9,7 +9,7 @@ use super::{NewPerson, PersonChange};
 use crate::{
     broker::{
         Authority, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES,
-        admin::password::{check_strength, hash_password},
+        admin::password::check_strength,
         input::{check_name, inactive, name_taken},
         unchecked::Unchecked,
     },
@@ -94,7 +94,7 @@ impl Unchecked {
             mail: mail.map(address).transpose()?,
         };
         check_strength(password)?;
-        Ok((person, hash_password(self.clock(), password).await?))
+        Ok((person, self.passwords().hash(self.clock(), password).await?))
     }
 
     /// All people, by name.
@@ -145,7 +145,7 @@ impl Unchecked {
     ) -> Result<(), BrokerError> {
         self.person(name).await?;
         check_strength(password)?;
-        let hash = hash_password(self.clock(), password).await?;
+        let hash = self.passwords().hash(self.clock(), password).await?;
         self.take_step(by, name, &Step::Password(&hash)).await
     }
 

@@ -22,14 +22,31 @@ pub struct SignInFacts {
     /// In a session that goes on, for one act that requires a recent password.
     #[serde(default, skip_serializing_if = "is_false")]
     pub password_given_again: bool,
+    /// The address it came from, as text. Rows of the first version have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// What the browser said it is: text from outside. Rows of the first version have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device: String,
 }
 
-/// A sign-in failed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Sign-ins of one source failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedSignInFacts {
     /// The code for the set-up was wrong.
     #[serde(default, skip_serializing_if = "is_false")]
     pub set_up: bool,
+    /// The address they came from, as text. Rows of the first version have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// What the browser of the last said it is: text from outside. Rows of the first version have
+    /// none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device: String,
+    /// How many there were since the last such entry about this source. Each row of the first
+    /// version is one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub tries: u64,
 }
 
 /// A person was added.
@@ -169,4 +186,13 @@ impl TryFrom<String> for Scopes {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field so")]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field so")]
+const fn is_one(number: &u64) -> bool {
+    *number == 1
 }

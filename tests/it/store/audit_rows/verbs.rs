@@ -26,6 +26,7 @@ use countersign::{
         kill_switch::Extent,
         lifecycle::Displayed,
         request::Request,
+        sign_in::{SignInOrigin, Source},
     },
     store::{
         Store,
@@ -110,7 +111,7 @@ impl Fixed {
     }
 
     async fn sign_in(&self, name: &str) -> SignedIn {
-        let token = self.broker.sign_in(name, PASSWORD).await.unwrap();
+        let token = self.broker.sign_in(name, PASSWORD, &origin()).await.unwrap();
         self.broker.session(&token).await.unwrap().unwrap()
     }
 
@@ -148,12 +149,16 @@ pub(super) async fn rows() -> Rows {
     fixed.rows().await
 }
 
+fn origin() -> SignInOrigin {
+    SignInOrigin::new(Source::of([203, 0, 113, 9].into()), "Mozilla/5.0")
+}
+
 async fn set_up(fixed: &mut Fixed) -> SignedIn {
     let code = fixed.broker.open_setup().await.unwrap().unwrap();
     fixed.now("a wrong code of the set-up").await;
-    fixed.broker.set_up("wrong", "mallory", PASSWORD).await.unwrap_err();
+    fixed.broker.set_up("wrong", "mallory", PASSWORD, &origin()).await.unwrap_err();
     fixed.now("the first admin").await;
-    fixed.broker.set_up(&code, "root", PASSWORD).await.unwrap();
+    fixed.broker.set_up(&code, "root", PASSWORD, &origin()).await.unwrap();
     fixed.now("signed in").await;
     fixed.sign_in("root").await
 }
@@ -210,7 +215,7 @@ async fn agents(fixed: &mut Fixed, root: &Actor) {
 
 async fn sessions(fixed: &mut Fixed) {
     fixed.now("a wrong password").await;
-    fixed.broker.sign_in("carol", "not the password").await.unwrap_err();
+    fixed.broker.sign_in("carol", "not the password", &origin()).await.unwrap_err();
     fixed.now("signed in, and the password given again").await;
     let carol = fixed.sign_in("carol").await;
     fixed.broker.authenticate_again(&carol, PASSWORD).await.unwrap();

@@ -1,0 +1,3 @@
+-- Failed sign-ins are counted in memory: a stranger's try writes nothing by itself.
+
+DROP TABLE sign_in_failure;
