@@ -9,7 +9,10 @@ use std::{
 };
 
 use axum::middleware::from_fn_with_state;
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{
+    Handle, Server,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +31,16 @@ use crate::{
 pub mod bridge;
 mod certificate;
 pub mod doctor;
+mod front_door;
 pub mod notifications;
 pub mod recover;
 mod request_log;
 pub mod settings;
 
 pub use certificate::ServerCertificate;
+pub use front_door::ConnectionLimits;
+
+use front_door::{DoorListener, FrontDoor, Peer, descriptors};
 
 /// Open requests have this long to finish when the program stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -96,6 +103,8 @@ pub struct AppParts {
     pub listener: TcpListener,
     /// Certificate and key, where this process speaks TLS itself.
     pub tls: Option<ServerCertificate>,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
     /// SHA-256 of the configuration, for the audit.
     pub configuration: Digest,
 }
@@ -108,7 +117,7 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
-    server: Handle<SocketAddr>,
+    server: Handle<Peer>,
     certificate: Option<ServerCertificate>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -140,6 +149,7 @@ impl AppParts {
             settings: settings::broker(config),
             listener,
             tls: ServerCertificate::load(config)?,
+            connections: settings::connections(config),
             configuration: Digest::of(text),
         })
     }
@@ -197,22 +207,28 @@ impl AppParts {
         let stop = CancellationToken::new();
         let public_url = self.settings.public_url.clone();
         let agents = mcp::router(broker.clone(), public_url.clone(), stop.child_token());
+        let connections = Arc::default();
+        let limits = within_descriptors(self.connections);
+        let door = FrontDoor::new(broker.clock().clone(), limits, Arc::clone(&connections));
         let settings = web::WebSettings {
             public_url,
             policies: self.policies,
             hosts: own_hosts(address),
             certificate: self.tls.as_ref().map(ServerCertificate::status),
+            connections,
         };
         let agents = web::guard(agents, settings.clone());
         let people = web::router(broker.clone(), settings, stop.child_token());
         let router = people
             .merge(agents)
-            .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request));
+            .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request))
+            .layer(from_fn_with_state(door.clone(), front_door::watch));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
         let certificate = self.tls;
         let tls = certificate.as_ref().map(|certificate| certificate.config.clone());
-        let serving = tokio::spawn(serve(self.listener, tls, server.clone(), router));
+        let listener = DoorListener::new(self.listener, door);
+        let serving = tokio::spawn(serve(listener, tls, server.clone(), router));
         Ok(Running { broker, address, stop, server, certificate, tasks: vec![serving] })
     }
 }
@@ -264,26 +280,43 @@ impl Running {
     }
 }
 
+/// Requests of one connection that HTTP/2 carries at once.
+const STREAMS_MAX: u32 = 64;
+/// What one connection of HTTP/1 keeps in memory of a header, in bytes.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
 async fn serve(
-    listener: TcpListener,
+    listener: io::Result<DoorListener>,
     tls: Option<RustlsConfig>,
-    handle: Handle<SocketAddr>,
+    handle: Handle<Peer>,
     router: axum::Router,
 ) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = match tls {
-        None => match axum_server::from_tcp(listener) {
-            Ok(server) => server.handle(handle).serve(service).await,
-            Err(error) => Err(error),
-        },
-        Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
-            Ok(server) => server.handle(handle).serve(service).await,
-            Err(error) => Err(error),
-        },
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let served = match listener {
+        Err(error) => Err(error),
+        Ok(listener) => {
+            let mut server = Server::from_listener(listener).handle(handle);
+            server.http_builder().http1().max_buf_size(HEADER_BYTES_MAX);
+            server.http_builder().http2().max_concurrent_streams(STREAMS_MAX);
+            match tls {
+                None => server.serve(service).await,
+                Some(tls) => server.acceptor(RustlsAcceptor::new(tls)).serve(service).await,
+            }
+        }
     };
     if let Err(error) = served {
         tracing::error!(%error, "the listener failed");
     }
+}
+
+/// Raises the limit of open files, and leaves enough of them to manager and store.
+fn within_descriptors(mut limits: ConnectionLimits) -> ConnectionLimits {
+    let files = descriptors::raise();
+    limits.connections_max = limits.connections_max.min(descriptors::for_connections(files));
+    limits.per_address_max = limits.per_address_max.min(limits.connections_max);
+    let (connections, per_address) = (limits.connections_max, limits.per_address_max);
+    tracing::info!(files, connections, per_address, "limits of connections");
+    limits
 }
 
 /// The names under which the broker may be called beside its public one. The unspecified address

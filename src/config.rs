@@ -119,6 +119,20 @@ pub struct ServerConfig {
     /// A proxy in front speaks TLS and this listener is reachable only through it.
     #[serde(default)]
     pub behind_tls_proxy: bool,
+    /// The most connections at once, 64 to 60000. Fewer where this machine has not the files.
+    #[serde(default = "connections_max")]
+    pub connections_max: u16,
+    /// The most connections of one address.
+    #[serde(default = "connections_per_address_max")]
+    pub connections_per_address_max: u16,
+}
+
+const fn connections_max() -> u16 {
+    2048
+}
+
+const fn connections_per_address_max() -> u16 {
+    1024
 }
 
 /// What `server.public_url` may be.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wazuh_simulator::{self as simulator, Simulator};
 
-use super::app::{AppError, AppParts, Running};
+use super::app::{AppError, AppParts, ConnectionLimits, Running};
 use crate::{
     broker::{
         self, AgentLimits, BrokerError, BusinessHours,
@@ -117,6 +117,7 @@ impl Demo {
             settings: settings(address),
             listener,
             tls: None,
+            connections: ConnectionLimits::default(),
             configuration: Digest::ZERO,
         };
         let running = parts.open().await?.work_observing_every(OBSERVE_INTERVAL);

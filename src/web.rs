@@ -16,7 +16,6 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
@@ -31,15 +30,13 @@ mod lists;
 mod request;
 mod state;
 
+pub use http::connections::ConnectionCounts;
 pub use state::WebSettings;
 use state::{AppState, BODY_BYTES_MAX};
 
-/// The most pages that wait for news at once; further ones get none.
-const LISTENERS_MAX: usize = 128;
-
 /// Everything but `/mcp`. What waits for news ends with `stop`.
 pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {
-    let listeners = Arc::new(Semaphore::new(LISTENERS_MAX));
+    let listeners = Arc::default();
     let app = AppState { broker, settings: Arc::new(settings), listeners, stop };
     session_routes(&app)
         .merge(open_routes())

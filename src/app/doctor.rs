@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{notifications, only_ours, settings};
+use super::{front_door::descriptors, notifications, only_ours, settings};
 use crate::{
     broker::admin::{operator::Operator, policies::load_and_test},
     clock::Clock,
@@ -55,6 +55,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));
+    findings.push(connections(config, descriptors::raise()));
     findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
@@ -119,6 +120,23 @@ fn protected(config: &Config) -> Diagnosis {
         return Diagnosis::good("protected", found);
     }
     Diagnosis::bad("protected", found, ADVICE)
+}
+
+/// Whether this machine has the files for as many connections as the configuration lets in.
+fn connections(config: &Config, files: Option<u64>) -> Diagnosis {
+    let (wanted, possible) =
+        (usize::from(config.server.connections_max), descriptors::for_connections(files));
+    if wanted <= possible {
+        let found = format!("{wanted} at most, of one address {}", {
+            wanted.min(config.server.connections_per_address_max.into())
+        });
+        return Diagnosis::good("connections", found);
+    }
+    let files = files.unwrap_or_default();
+    let found = format!("{possible} at most, not {wanted}: only {files} files may be open");
+    let advice = "raise the limit of open files (LimitNOFILE= of the unit, ulimit -n), or set \
+                  server.connections_max lower";
+    Diagnosis::bad("connections", found, advice)
 }
 
 /// What the names of our hosts are looked up to, and what surrounds this machine.

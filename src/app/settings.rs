@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::AppError;
+use super::{AppError, ConnectionLimits};
 use crate::{
     broker::{self, AgentLimits, BusinessHours},
     clock::Clock,
@@ -83,6 +83,15 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
             open_requests_max: config.agents.open_requests_max.into(),
             asks_per_minute_max: config.agents.asks_per_minute_max.into(),
         },
+    }
+}
+
+/// How many connections there may be.
+pub(super) fn connections(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        connections_max: config.server.connections_max.into(),
+        per_address_max: config.server.connections_per_address_max.into(),
+        ..ConnectionLimits::default()
     }
 }
 

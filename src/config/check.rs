@@ -116,6 +116,9 @@ impl ServerConfig {
             let file = self.database.display();
             return Err(ConfigError::value("server.high_water_mark", &file, allowed));
         }
+        range("server.connections_max", self.connections_max.into(), 64, 60_000)?;
+        let of_one = self.connections_per_address_max.into();
+        range("server.connections_per_address_max", of_one, 16, 60_000)?;
         let local = self.listen.ip().is_loopback();
         if !local && !tls && !self.behind_tls_proxy {
             return Err(ConfigError::value(

@@ -361,7 +361,8 @@ async fn vote(
 async fn sign_in(demo: &Demo, name: &str) -> Result<SignedIn, BrokerError> {
     let person =
         demo.people.iter().find(|person| person.name == name).ok_or(BrokerError::NotFound)?;
-    let token = demo.running.broker.sign_in(name, &person.password, &SignInOrigin::program()).await?;
+    let token =
+        demo.running.broker.sign_in(name, &person.password, &SignInOrigin::program()).await?;
     demo.running.broker.session(&token).await?.ok_or(BrokerError::SignInRefused)
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod assets;
 pub(super) mod client;
+pub(super) mod connections;
 pub(super) mod events;
 pub(super) mod origin_check;
 pub(super) mod probes;

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::http::{connections::ConnectionCounts, events::Listeners};
 use crate::{
     broker::Broker,
     domain::{
@@ -26,6 +27,8 @@ pub struct WebSettings {
     pub policies: PathBuf,
     /// The certificate that is shown; none where a proxy speaks TLS, or nobody does.
     pub certificate: Option<watch::Receiver<CertificateStatus>>,
+    /// What becomes of connections.
+    pub connections: Arc<ConnectionCounts>,
 }
 
 /// What every handler has. Cheap to clone.
@@ -33,6 +36,6 @@ pub struct WebSettings {
 pub(super) struct AppState {
     pub(super) broker: Broker,
     pub(super) settings: Arc<WebSettings>,
-    pub(super) listeners: Arc<Semaphore>,
+    pub(super) listeners: Arc<Listeners>,
     pub(super) stop: CancellationToken,
 }

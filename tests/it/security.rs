@@ -9,6 +9,7 @@ mod clock;
 mod database;
 mod ended_sessions;
 mod fixtures;
+mod front_door;
 mod hostile_input;
 mod kill_switch_release;
 mod passwords_and_sessions;

@@ -14,11 +14,7 @@ use argon2::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{
-    broker::BrokerError,
-    clock::Clock,
-    domain::actor::PASSWORD_CHARS_MAX,
-};
+use crate::{broker::BrokerError, clock::Clock, domain::actor::PASSWORD_CHARS_MAX};
 
 /// A hash of the usual cost that no password gives.
 pub(in crate::broker) const UNMATCHABLE: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
@@ -83,7 +79,11 @@ impl PasswordHasher {
     }
 
     /// Hashes somebody's new password.
-    pub(in crate::broker) async fn hash(&self, clock: &Clock, new: &str) -> Result<String, BrokerError> {
+    pub(in crate::broker) async fn hash(
+        &self,
+        clock: &Clock,
+        new: &str,
+    ) -> Result<String, BrokerError> {
         self.enter(HashQueue::People)?.hash(clock, new).await
     }
 
@@ -191,8 +191,7 @@ mod tests {
     #[tokio::test]
     async fn queue_of_strangers_is_short_and_its_own() {
         let hasher = PasswordHasher::default();
-        let all: Vec<_> =
-            std::iter::from_fn(|| hasher.enter(HashQueue::Strangers).ok()).collect();
+        let all: Vec<_> = std::iter::from_fn(|| hasher.enter(HashQueue::Strangers).ok()).collect();
         assert!((QUEUE_MAX + 1..=QUEUE_MAX + AT_ONCE_MAX).contains(&all.len()));
         let full = hasher.enter(HashQueue::Strangers);
         assert!(matches!(full, Err(BrokerError::PasswordsBusy)));

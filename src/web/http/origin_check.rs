@@ -168,6 +168,7 @@ mod tests {
             hosts: vec![listener.into(), Authority::localhost(8080)],
             policies: std::path::PathBuf::new(),
             certificate: None,
+            connections: Arc::default(),
         };
         let pairs: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
         is_own_host(&address.parse().unwrap(), &headers(&pairs), &settings)

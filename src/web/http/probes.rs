@@ -23,6 +23,10 @@ pub(in crate::web) async fn healthy() -> &'static str {
 /// The process can do its work.
 pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
     match app.broker.readiness().await {
+        Ok(()) if app.settings.connections.refused_lately(app.broker.clock().now()) => {
+            let text = "not ready: connections are refused, all places are taken\n";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
         Ok(()) => "ready\n".into_response(),
         Err(halt) => {
             tracing::warn!(error = %halt, "not ready");
@@ -38,7 +42,8 @@ pub(in crate::web) async fn metrics(State(app): State<AppState>) -> Response {
     match app.broker.counts().await {
         Ok((states, outcomes)) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (kind, metrics_text(&states, &outcomes)).into_response()
+            let connections = app.settings.connections.metrics_text();
+            (kind, metrics_text(&states, &outcomes) + &connections).into_response()
         }
         Err(error) => {
             tracing::warn!(%error, "the metrics could not be counted");

@@ -220,6 +220,7 @@ mod tests {
             hosts: Vec::new(),
             policies: std::path::PathBuf::new(),
             certificate: None,
+            connections: std::sync::Arc::default(),
         }
     }
 

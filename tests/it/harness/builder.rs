@@ -9,7 +9,7 @@ use std::{
 };
 
 use countersign::{
-    app::{AppParts, Running},
+    app::{AppParts, ConnectionLimits, Running},
     broker::{Settings, admin::policies::load_and_test},
     clock::Clock,
     connector::{Channel, Connector, IndexerSettings, Network},
@@ -40,6 +40,7 @@ pub(crate) struct WorldBuilder {
     public_url: Option<String>,
     channels: Vec<Channel>,
     network: Arc<dyn Network>,
+    connections: ConnectionLimits,
 }
 
 #[derive(Clone)]
@@ -74,6 +75,7 @@ impl Default for WorldBuilder {
             public_url: None,
             channels: Vec::new(),
             network: Arc::new(FakeNetwork::default()),
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -170,6 +172,12 @@ impl WorldBuilder {
         Self { network, ..self }
     }
 
+    /// Changes how many connections there may be.
+    pub(crate) fn with_connections(mut self, change: impl FnOnce(&mut ConnectionLimits)) -> Self {
+        change(&mut self.connections);
+        self
+    }
+
     pub(crate) async fn start(self) -> World {
         World::start_as(self).await
     }
@@ -218,6 +226,7 @@ impl WorldBuilder {
             settings,
             listener,
             tls: None,
+            connections: self.connections,
             configuration: Digest::ZERO,
         };
         parts.open().await.unwrap()

@@ -4,7 +4,9 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr, sync::OnceLock};
 
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy};
+use reqwest::{
+    Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy,
+};
 
 /// A person who sends forms as our pages do. `web::browser` adds the page that was seen last.
 pub(crate) struct PersonClient {

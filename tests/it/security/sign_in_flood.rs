@@ -51,7 +51,8 @@ async fn parallel_sign_ins_beyond_the_queue_are_refused() {
     let busy = with(StatusCode::SERVICE_UNAVAILABLE);
     assert!(!busy.is_empty(), "{answers:?}");
     assert!(busy.iter().all(|(_, after)| after.as_deref() == Some("5")), "{busy:?}");
-    let looked_at = with(StatusCode::UNAUTHORIZED).len() + with(StatusCode::TOO_MANY_REQUESTS).len();
+    let looked_at =
+        with(StatusCode::UNAUTHORIZED).len() + with(StatusCode::TOO_MANY_REQUESTS).len();
     assert_eq!(looked_at + busy.len(), 150, "{answers:?}");
     let mut carol = PersonClient::stranger(&world.url());
     assert_eq!(carol.try_sign_in("carol", PASSWORD).await.status, StatusCode::SEE_OTHER);
@@ -63,7 +64,9 @@ async fn flood_keeps_nobody_from_entering_own_password() {
     let bob = world.person("bob").await;
     let change = async {
         let mut fields = bob.get("/password").await.form("/password").unwrap();
-        for (name, value) in [("old", PASSWORD), ("new", "bobs own next one"), ("again", "bobs own next one")] {
+        for (name, value) in
+            [("old", PASSWORD), ("new", "bobs own next one"), ("again", "bobs own next one")]
+        {
             fields.insert(name.to_owned(), value.to_owned());
         }
         bob.post("/password", &fields).await
@@ -92,7 +95,12 @@ async fn refused_sign_ins_are_one_entry_a_minute() {
     assert_eq!(refused(&world).await, [1, 11], "nothing was tried");
     stranger.try_sign_in("bob", "a wrong password").await;
     assert_eq!(refused(&world).await, [1, 11, 1]);
-    world.person("dora").await.get("/audit").await.shows("could not sign in from 127.0.0.1, 11 times");
+    world
+        .person("dora")
+        .await
+        .get("/audit")
+        .await
+        .shows("could not sign in from 127.0.0.1, 11 times");
 }
 
 #[tokio::test(flavor = "multi_thread")]

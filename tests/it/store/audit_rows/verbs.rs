@@ -5,7 +5,7 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 use countersign::{
-    app::AppParts,
+    app::{AppParts, ConnectionLimits},
     broker::{
         AgentLimits, Broker, Settings, SignedIn,
         admin::{
@@ -77,6 +77,7 @@ impl Fixed {
             settings: Settings { agents, ..harness::fixtures::settings() },
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             tls: None,
+            connections: ConnectionLimits::default(),
             configuration: Digest::of(b"configuration"),
         };
         let broker = parts.open().await.unwrap().broker;
