@@ -9,10 +9,7 @@ use std::{
 };
 
 use axum::middleware::from_fn_with_state;
-use axum_server::{
-    Handle, Server,
-    tls_rustls::{RustlsAcceptor, RustlsConfig},
-};
+use axum_server::Handle;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -37,10 +34,11 @@ pub mod recover;
 mod request_log;
 pub mod settings;
 
+pub use crate::web::Proxies;
 pub use certificate::ServerCertificate;
 pub use front_door::ConnectionLimits;
 
-use front_door::{DoorListener, FrontDoor, Peer, descriptors};
+use front_door::{DoorListener, FrontDoor, Peer};
 
 /// Open requests have this long to finish when the program stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -105,6 +103,8 @@ pub struct AppParts {
     pub tls: Option<ServerCertificate>,
     /// How many connections there may be.
     pub connections: ConnectionLimits,
+    /// What stands in front of the listener.
+    pub proxies: Proxies,
     /// SHA-256 of the configuration, for the audit.
     pub configuration: Digest,
 }
@@ -150,6 +150,7 @@ impl AppParts {
             listener,
             tls: ServerCertificate::load(config)?,
             connections: settings::connections(config),
+            proxies: settings::proxies(config),
             configuration: Digest::of(text),
         })
     }
@@ -206,29 +207,21 @@ impl AppParts {
             .map_err(|source| AppError::Io { what, source })?;
         let stop = CancellationToken::new();
         let public_url = self.settings.public_url.clone();
-        let agents = mcp::router(broker.clone(), public_url.clone(), stop.child_token());
-        let connections = Arc::default();
-        let limits = within_descriptors(self.connections);
-        let door = FrontDoor::new(broker.clock().clone(), limits, Arc::clone(&connections));
         let settings = web::WebSettings {
             public_url,
             policies: self.policies,
             hosts: own_hosts(address),
             certificate: self.tls.as_ref().map(ServerCertificate::status),
-            connections,
+            proxies: self.proxies,
+            connections: Arc::default(),
         };
-        let agents = web::guard(agents, settings.clone());
-        let people = web::router(broker.clone(), settings, stop.child_token());
-        let router = people
-            .merge(agents)
-            .layer(from_fn_with_state(broker.clock().clone(), request_log::log_request))
-            .layer(from_fn_with_state(door.clone(), front_door::watch));
+        let (router, door) = doors(&broker, settings, self.connections, &stop);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
         let server = Handle::new();
         let certificate = self.tls;
         let tls = certificate.as_ref().map(|certificate| certificate.config.clone());
         let listener = DoorListener::new(self.listener, door);
-        let serving = tokio::spawn(serve(listener, tls, server.clone(), router));
+        let serving = tokio::spawn(front_door::serve(listener, tls, server.clone(), router));
         Ok(Running { broker, address, stop, server, certificate, tasks: vec![serving] })
     }
 }
@@ -280,43 +273,27 @@ impl Running {
     }
 }
 
-/// Requests of one connection that HTTP/2 carries at once.
-const STREAMS_MAX: u32 = 64;
-/// What one connection of HTTP/1 keeps in memory of a header, in bytes.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
-
-async fn serve(
-    listener: io::Result<DoorListener>,
-    tls: Option<RustlsConfig>,
-    handle: Handle<Peer>,
-    router: axum::Router,
-) {
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let served = match listener {
-        Err(error) => Err(error),
-        Ok(listener) => {
-            let mut server = Server::from_listener(listener).handle(handle);
-            server.http_builder().http1().max_buf_size(HEADER_BYTES_MAX);
-            server.http_builder().http2().max_concurrent_streams(STREAMS_MAX);
-            match tls {
-                None => server.serve(service).await,
-                Some(tls) => server.acceptor(RustlsAcceptor::new(tls)).serve(service).await,
-            }
-        }
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "the listener failed");
+/// All that people and agents come in by, and who is in.
+fn doors(
+    broker: &Broker,
+    settings: web::WebSettings,
+    limits: ConnectionLimits,
+    stop: &CancellationToken,
+) -> (axum::Router, FrontDoor) {
+    if settings.proxies.in_front && settings.proxies.trusted.is_empty() {
+        tracing::warn!("failed sign-ins are not limited: server.trusted_proxies names no proxy");
     }
-}
-
-/// Raises the limit of open files, and leaves enough of them to manager and store.
-fn within_descriptors(mut limits: ConnectionLimits) -> ConnectionLimits {
-    let files = descriptors::raise();
-    limits.connections_max = limits.connections_max.min(descriptors::for_connections(files));
-    limits.per_address_max = limits.per_address_max.min(limits.connections_max);
-    let (connections, per_address) = (limits.connections_max, limits.per_address_max);
-    tracing::info!(files, connections, per_address, "limits of connections");
-    limits
+    let limits = front_door::within_descriptors(limits);
+    let clock = broker.clock().clone();
+    let door = FrontDoor::new(clock.clone(), limits, Arc::clone(&settings.connections));
+    let public_url = settings.public_url.clone();
+    let agents = mcp::router(broker.clone(), public_url, stop.child_token());
+    let agents = web::guard(agents, settings.clone());
+    let router = web::router(broker.clone(), settings, stop.child_token())
+        .merge(agents)
+        .layer(from_fn_with_state(clock, request_log::log_request))
+        .layer(from_fn_with_state(door.clone(), front_door::watch));
+    (router, door)
 }
 
 /// The names under which the broker may be called beside its public one. The unspecified address

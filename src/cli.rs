@@ -142,7 +142,9 @@ impl From<PolicyError> for CliError {
 impl From<BrokerError> for CliError {
     fn from(error: BrokerError) -> Self {
         match error {
-            BrokerError::Invalid(_) | BrokerError::WeakPassword => Self::Use(error.to_string()),
+            BrokerError::Invalid(_) | BrokerError::WeakPassword | BrokerError::UsualPassword => {
+                Self::Use(error.to_string())
+            }
             BrokerError::Refused(_)
             | BrokerError::NotFound
             | BrokerError::SessionOver

@@ -119,6 +119,9 @@ pub struct ServerConfig {
     /// A proxy in front speaks TLS and this listener is reachable only through it.
     #[serde(default)]
     pub behind_tls_proxy: bool,
+    /// Proxies whose `Forwarded` or `X-Forwarded-For` says where a request comes from: networks.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
     /// The most connections at once, 64 to 60000. Fewer where this machine has not the files.
     #[serde(default = "connections_max")]
     pub connections_max: u16,

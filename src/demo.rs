@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wazuh_simulator::{self as simulator, Simulator};
 
-use super::app::{AppError, AppParts, ConnectionLimits, Running};
+use super::app::{AppError, AppParts, ConnectionLimits, Proxies, Running};
 use crate::{
     broker::{
         self, AgentLimits, BrokerError, BusinessHours,
@@ -118,6 +118,7 @@ impl Demo {
             listener,
             tls: None,
             connections: ConnectionLimits::default(),
+            proxies: Proxies::default(),
             configuration: Digest::ZERO,
         };
         let running = parts.open().await?.work_observing_every(OBSERVE_INTERVAL);

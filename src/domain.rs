@@ -27,7 +27,6 @@ pub mod proposal;
 pub mod public_url;
 pub mod refusal;
 pub mod request;
-pub mod sign_in;
 
 /// All variants of an enum, from the list that strum derives: `N` is its `COUNT`. For constants:
 /// a wrong number does not compile.

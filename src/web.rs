@@ -21,18 +21,20 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::Broker;
 
 mod admin;
+mod connections;
 mod error;
 #[cfg(test)]
 mod gallery;
 mod http;
 pub(crate) mod layout;
+mod listeners;
 mod lists;
 mod request;
 mod state;
 
-pub use http::connections::ConnectionCounts;
-pub use state::WebSettings;
+pub use connections::ConnectionCounts;
 use state::{AppState, BODY_BYTES_MAX};
+pub use state::{Proxies, WebSettings};
 
 /// Everything but `/mcp`. What waits for news ends with `stop`.
 pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {

@@ -19,6 +19,7 @@ use crate::{
     },
     policy::Engine,
     store::{MarkState, Store},
+    web::Proxies,
 };
 
 mod certificate;
@@ -55,7 +56,10 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));
-    findings.push(connections(config, descriptors::raise()));
+    let server = &config.server;
+    let limits = (server.connections_max, server.connections_per_address_max);
+    findings.push(connections(limits, descriptors::raise()));
+    findings.push(proxies(&settings::proxies(config)));
     findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
@@ -123,13 +127,11 @@ fn protected(config: &Config) -> Diagnosis {
 }
 
 /// Whether this machine has the files for as many connections as the configuration lets in.
-fn connections(config: &Config, files: Option<u64>) -> Diagnosis {
-    let (wanted, possible) =
-        (usize::from(config.server.connections_max), descriptors::for_connections(files));
+fn connections((wanted, per_address): (u16, u16), files: Option<u64>) -> Diagnosis {
+    let (wanted, possible) = (usize::from(wanted), descriptors::for_connections(files));
     if wanted <= possible {
-        let found = format!("{wanted} at most, of one address {}", {
-            wanted.min(config.server.connections_per_address_max.into())
-        });
+        let per_address = wanted.min(per_address.into());
+        let found = format!("{wanted} at most, of one address {per_address}");
         return Diagnosis::good("connections", found);
     }
     let files = files.unwrap_or_default();
@@ -137,6 +139,23 @@ fn connections(config: &Config, files: Option<u64>) -> Diagnosis {
     let advice = "raise the limit of open files (LimitNOFILE= of the unit, ulimit -n), or set \
                   server.connections_max lower";
     Diagnosis::bad("connections", found, advice)
+}
+
+/// Whether failed sign-ins can be counted by where they come from.
+fn proxies(proxies: &Proxies) -> Diagnosis {
+    const ADVICE: &str = "name your proxies in server.trusted_proxies, and let them set Forwarded or \
+                          X-Forwarded-For";
+    match (proxies.in_front, proxies.trusted.as_slice()) {
+        (false, []) => Diagnosis::good("proxies", "none: failed sign-ins are limited by address"),
+        (true, []) => {
+            let found = "behind a proxy, and none is trusted: failed sign-ins are not limited";
+            Diagnosis::bad("proxies", found, ADVICE)
+        }
+        (_, trusted) => {
+            let listed: Vec<_> = trusted.iter().map(ToString::to_string).collect();
+            Diagnosis::good("proxies", format!("trusted: {}", listed.join(", ")))
+        }
+    }
 }
 
 /// What the names of our hosts are looked up to, and what surrounds this machine.
@@ -319,6 +338,23 @@ fn alert_fields(changes: &AlertFieldsConfig) -> Option<Diagnosis> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_few_files_for_connections_are_named() {
+        assert_eq!(connections((2048, 1024), Some(524_288)).advice, None);
+        let few = connections((2048, 1024), Some(1024));
+        assert_eq!(few.found, "768 at most, not 2048: only 1024 files may be open");
+        assert!(few.advice.is_some());
+    }
+
+    #[test]
+    fn proxy_that_is_not_trusted_is_named() {
+        let (none, trusted) = (Vec::new(), vec!["10.0.0.1/32".parse().unwrap()]);
+        let advice = |in_front, trusted| proxies(&Proxies { in_front, trusted }).advice;
+        assert_eq!(advice(false, none.clone()), None);
+        assert!(advice(true, none).is_some());
+        assert_eq!(advice(true, trusted), None);
+    }
     use crate::connector::BoxFuture;
 
     #[derive(Debug)]

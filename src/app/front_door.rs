@@ -20,10 +20,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use axum_server::{
+    Handle, Server,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 
 use self::connection::{Arriving, Connection, Leaving};
 pub(super) use self::listener::{DoorListener, Peer};
-use crate::{clock::Clock, domain::sign_in::Source, web::ConnectionCounts};
+use crate::{clock::Clock, domain::actor::sign_in::Source, web::ConnectionCounts};
 
 mod connection;
 pub(crate) mod descriptors;
@@ -33,6 +37,11 @@ mod listener;
 const WAITING_PATHS: [&str; 2] = ["/mcp", "/events"];
 /// A refusal is logged this often, and `/readyz` speaks of it for as long.
 const SAID_EVERY: Duration = Duration::from_mins(1);
+
+/// Requests of one connection that HTTP/2 carries at once.
+const STREAMS_MAX: u32 = 64;
+/// What one connection of HTTP/1 keeps in memory of a header, in bytes.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// How many connections there may be, and how long each may take.
 #[derive(Debug, Clone, Copy)]
@@ -101,12 +110,10 @@ impl FrontDoor {
         let own = |one: &&Arc<Connection>| one.source == *source;
         let mut room = true;
         if open.connections.values().filter(own).count() >= limits.per_address_max {
-            room = open.make_room(Some(source));
-            counts.made_room();
+            room = open.make_room(Some(source), counts);
         }
         if room && open.connections.len() >= limits.connections_max {
-            room = open.make_room(None);
-            counts.made_room();
+            room = open.make_room(None, counts);
         }
         if !room {
             drop(open);
@@ -144,7 +151,7 @@ impl FrontDoor {
 
 impl Open {
     /// Ends the connection that has waited longest: of this source, or of the one that has most.
-    fn make_room(&mut self, source: Option<&Source>) -> bool {
+    fn make_room(&mut self, source: Option<&Source>, counts: &ConnectionCounts) -> bool {
         let waiting = || self.connections.values().filter(|one| !one.is_busy());
         let mut numbers = BTreeMap::<&Source, usize>::new();
         waiting().for_each(|one| *numbers.entry(&one.source).or_default() += 1);
@@ -154,6 +161,7 @@ impl Open {
         let Some(oldest) = own.min_by_key(|one| one.since()) else { return false };
         let number = oldest.number;
         oldest.close();
+        counts.made_room();
         self.connections.remove(&number);
         true
     }
@@ -195,4 +203,39 @@ fn no_room() -> Response {
 fn cannot_accept(door: &FrontDoor, error: io::Error) -> io::Error {
     door.refused(&error.to_string());
     error
+}
+
+/// Serves until the handle stops it.
+pub(super) async fn serve(
+    listener: io::Result<DoorListener>,
+    tls: Option<RustlsConfig>,
+    handle: Handle<Peer>,
+    router: axum::Router,
+) {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let served = match listener {
+        Err(error) => Err(error),
+        Ok(listener) => {
+            let mut server = Server::from_listener(listener).handle(handle);
+            server.http_builder().http1().max_buf_size(HEADER_BYTES_MAX);
+            server.http_builder().http2().max_concurrent_streams(STREAMS_MAX);
+            match tls {
+                None => server.serve(service).await,
+                Some(tls) => server.acceptor(RustlsAcceptor::new(tls)).serve(service).await,
+            }
+        }
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "the listener failed");
+    }
+}
+
+/// Raises the limit of open files, and leaves enough of them to manager and store.
+pub(super) fn within_descriptors(mut limits: ConnectionLimits) -> ConnectionLimits {
+    let files = descriptors::raise();
+    limits.connections_max = limits.connections_max.min(descriptors::for_connections(files));
+    limits.per_address_max = limits.per_address_max.min(limits.connections_max);
+    let (connections, per_address) = (limits.connections_max, limits.per_address_max);
+    tracing::info!(files, connections, per_address, "limits of connections");
+    limits
 }

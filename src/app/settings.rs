@@ -12,6 +12,7 @@ use crate::{
         WazuhSettings,
     },
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
+    web::Proxies,
 };
 
 /// What the connector of each manager is told.
@@ -93,6 +94,15 @@ pub(super) fn connections(config: &Config) -> ConnectionLimits {
         per_address_max: config.server.connections_per_address_max.into(),
         ..ConnectionLimits::default()
     }
+}
+
+/// What stands in front of the listener: a proxy where it is said, or where another one must speak
+/// the TLS of `public_url`.
+pub(super) fn proxies(config: &Config) -> Proxies {
+    let server = &config.server;
+    let own_tls = server.tls_certificate_file.is_some();
+    let in_front = server.behind_tls_proxy || (server.public_url.is_https() && !own_tls);
+    Proxies { in_front, trusted: server.trusted_proxies.clone() }
 }
 
 /// Those of the configuration, and where this broker listens.

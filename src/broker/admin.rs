@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod kill_switch;
+mod known_browser;
 pub mod operator;
 mod password;
 pub mod people;
@@ -10,3 +11,6 @@ pub mod policies;
 pub mod recover;
 pub mod sessions;
 pub mod setup;
+
+pub use known_browser::BROWSER_DAYS;
+pub use sessions::NewSession;

@@ -48,6 +48,11 @@ pub enum BrokerError {
     /// A password that cannot be one.
     #[error("a password has {} to {} characters", PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX)]
     WeakPassword,
+    /// A password that is guessed first.
+    #[error(
+        "this password would be guessed: it is a usual one, repeats itself, or is mostly your name"
+    )]
+    UsualPassword,
     /// A password could not be hashed; nothing was stored.
     #[error("the password could not be hashed: {0}")]
     Hashing(String),

@@ -261,6 +261,7 @@ impl Broker {
             | NoticeKind::Frozen
             | NoticeKind::ReleaseAsked
             | NoticeKind::Unfrozen
+            | NoticeKind::SignInsThrottled
             | NoticeKind::Test => {
                 let asker = request.asked_by.as_ref().map(|asker| asker.person);
                 let votes = request.votes.iter().map(|vote| vote.person.id);
@@ -288,6 +289,7 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         | NoticeKind::Frozen
         | NoticeKind::ReleaseAsked
         | NoticeKind::Unfrozen
+        | NoticeKind::SignInsThrottled
         | NoticeKind::Test => false,
     }
 }

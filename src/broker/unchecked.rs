@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
 use super::in_memory::{PasswordHasher, SignInAttempts};
 use crate::{clock::Clock, store::Store};
 
@@ -19,12 +21,19 @@ pub(super) struct Unchecked {
     clock: Clock,
     passwords: PasswordHasher,
     attempts: Arc<SignInAttempts>,
+    browser_key: Arc<OnceCell<[u8; 32]>>,
 }
 
 impl Unchecked {
     pub(super) fn new(store: Store, clock: Clock) -> Self {
         let (passwords, attempts) = (PasswordHasher::default(), Arc::default());
-        Self { store: store.with_clock(clock.clone()), clock, passwords, attempts }
+        Self {
+            store: store.with_clock(clock.clone()),
+            clock,
+            passwords,
+            attempts,
+            browser_key: Arc::default(),
+        }
     }
 
     pub(super) const fn store(&self) -> &Store {
@@ -41,5 +50,10 @@ impl Unchecked {
 
     pub(super) fn attempts(&self) -> &SignInAttempts {
         &self.attempts
+    }
+
+    /// Once it was read.
+    pub(super) fn cached_browser_key(&self) -> &OnceCell<[u8; 32]> {
+        &self.browser_key
     }
 }

@@ -10,11 +10,11 @@ use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
         action::ActionKind,
+        actor::sign_in::SignInOrigin,
         evidence::Evidence,
         id::RequestId,
         lifecycle::{Displayed, Finding},
         request::Request,
-        sign_in::SignInOrigin,
     },
     text::active_response::already_text,
 };
@@ -361,8 +361,8 @@ async fn vote(
 async fn sign_in(demo: &Demo, name: &str) -> Result<SignedIn, BrokerError> {
     let person =
         demo.people.iter().find(|person| person.name == name).ok_or(BrokerError::NotFound)?;
-    let token =
-        demo.running.broker.sign_in(name, &person.password, &SignInOrigin::program()).await?;
+    let origin = SignInOrigin::program();
+    let token = demo.running.broker.sign_in(name, &person.password, &origin).await?.token;
     demo.running.broker.session(&token).await?.ok_or(BrokerError::SignInRefused)
 }
 

@@ -12,6 +12,8 @@ use super::{
     id::{AgentId, PersonId},
 };
 
+pub mod sign_in;
+
 /// The shortest password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// The longest password, in characters: hashing longer ones costs more than it gives.

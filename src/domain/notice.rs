@@ -58,6 +58,9 @@ pub enum NoticeKind {
     /// The kill switch was released.
     #[strum(serialize = "kill_switch.released")]
     Unfrozen,
+    /// Somebody has failed so often to sign in that they must wait.
+    #[strum(serialize = "sign_in.throttled")]
+    SignInsThrottled,
     /// A test of whether notices arrive.
     #[strum(serialize = "notice.test")]
     Test,
@@ -90,6 +93,7 @@ impl NoticeKind {
             | Self::ReviewDue
             | Self::ReleaseAsked
             | Self::Unfrozen
+            | Self::SignInsThrottled
             | Self::Test => false,
         }
     }
@@ -116,7 +120,7 @@ pub enum NoticeSubject {
     },
     /// The kill switch: one of [`Extent::KINDS`].
     Switch(&'static str),
-    /// Nothing: a test.
+    /// Nothing further: sign-ins, a test.
     Nothing,
 }
 
@@ -206,6 +210,9 @@ impl Notice {
         match self.about {
             NoticeSubject::Request { id, .. } => format!("/requests/{id}"),
             NoticeSubject::Switch(_) => "/system".to_owned(),
+            NoticeSubject::Nothing if self.kind == NoticeKind::SignInsThrottled => {
+                "/system".to_owned()
+            }
             NoticeSubject::Nothing => "/".to_owned(),
         }
     }

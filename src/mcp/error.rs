@@ -37,6 +37,7 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         | BrokerError::SignInThrottled(_)
         | BrokerError::PasswordsBusy
         | BrokerError::WeakPassword
+        | BrokerError::UsualPassword
         | BrokerError::Hashing(_) => fault(error, clock),
     };
     visible(&sentence)

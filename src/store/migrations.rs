@@ -71,6 +71,16 @@ const FILES: &[(i64, &str, &str)] = &[
         "steady moments",
         include_str!("../../migrations/20261129100010_steady_moments.sql"),
     ),
+    (
+        20_261_129_100_030,
+        "forget sign in failures",
+        include_str!("../../migrations/20261129100030_forget_sign_in_failures.sql"),
+    ),
+    (
+        20_261_129_100_031,
+        "browser key",
+        include_str!("../../migrations/20261129100031_browser_key.sql"),
+    ),
 ];
 
 /// The migrations. Built by hand: the macro that collects them doubles the build.

@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use super::{Read as _, StoreError, Tx};
 
 /// Each table with the columns that go back, and the rows that are still to come.
-const WAITING: [(&str, &[&str], &str); 10] = [
+const WAITING: [(&str, &[&str], &str); 9] = [
     (
         "request",
         &["asked_at", "deadline", "use_by"],
@@ -24,7 +24,6 @@ const WAITING: [(&str, &[&str], &str); 10] = [
     ("rule_response", &["since", "began", "ended_at"], "true"),
     ("rule_responses_read", &["until"], "true"),
     ("session", &["created_at", "seen_at", "authenticated_at"], "true"),
-    ("sign_in_failure", &["at"], "true"),
     ("kill_switch", &["release_at"], "release_at IS NOT NULL"),
     ("delivery", &["next_try_at"], "delivered_at IS NULL AND given_up_at IS NULL"),
 ];

@@ -26,6 +26,16 @@ pub async fn stopped(read: &mut impl Read, request: &Request) -> Result<bool, St
     Ok(frozen(read).await?.iter().any(|freeze| freeze.extent.stops(request)))
 }
 
+/// The key that signs what browsers are given: the stored one, or else this one from now on.
+pub async fn browser_key(tx: &mut Tx<'_>, new: Digest) -> Result<Digest, StoreError> {
+    sqlx::query("INSERT INTO browser_key (only, key) VALUES (1, $1) ON CONFLICT DO NOTHING")
+        .bind(new.to_string())
+        .execute(tx.connection())
+        .await?;
+    let row = sqlx::query("SELECT key FROM browser_key").fetch_one(tx.connection()).await?;
+    At { table: "browser_key", id: "1" }.read(&text(&row, "key")?, Digest::parse)
+}
+
 fn freeze_of(row: &SqliteRow) -> Result<Freeze, StoreError> {
     let name = text(row, "name")?;
     let at = At { table: "kill_switch", id: &name };

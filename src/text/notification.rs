@@ -21,6 +21,7 @@ pub const fn title(notice: &Notice) -> &'static str {
         NoticeKind::Frozen => "The kill switch was thrown",
         NoticeKind::ReleaseAsked => "Somebody asked to release the kill switch",
         NoticeKind::Unfrozen => "The kill switch was released",
+        NoticeKind::SignInsThrottled => "Many sign-ins fail: somebody may be guessing passwords",
         NoticeKind::Test => "A test: notifications arrive here",
     }
 }

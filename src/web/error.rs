@@ -114,11 +114,10 @@ impl From<BrokerError> for PageError {
         match error {
             BrokerError::NotFound => Self::not_found(),
             BrokerError::SessionOver => Self::signed_out(),
-            BrokerError::Invalid(_) | BrokerError::WeakPassword => Self::new(
-                StatusCode::BAD_REQUEST,
-                "Not possible",
-                format!("{words} Nothing was changed."),
-            ),
+            BrokerError::Invalid(_) | BrokerError::WeakPassword | BrokerError::UsualPassword => {
+                let sentence = format!("{words} Nothing was changed.");
+                Self::new(StatusCode::BAD_REQUEST, "Not possible", sentence)
+            }
             BrokerError::Refused(refusal) => Self::from(refusal),
             BrokerError::NotAllowed(why) => Self::new(
                 StatusCode::FORBIDDEN,

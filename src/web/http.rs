@@ -2,8 +2,8 @@
 
 pub(super) mod assets;
 pub(super) mod client;
-pub(super) mod connections;
 pub(super) mod events;
+mod forwarded;
 pub(super) mod origin_check;
 pub(super) mod probes;
 pub(super) mod session;

@@ -3,9 +3,10 @@
 use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
-use super::http::{connections::ConnectionCounts, events::Listeners};
+use super::{connections::ConnectionCounts, listeners::Listeners};
 use crate::{
     broker::Broker,
     domain::{
@@ -27,8 +28,26 @@ pub struct WebSettings {
     pub policies: PathBuf,
     /// The certificate that is shown; none where a proxy speaks TLS, or nobody does.
     pub certificate: Option<watch::Receiver<CertificateStatus>>,
+    /// What stands in front.
+    pub proxies: Proxies,
     /// What becomes of connections.
     pub connections: Arc<ConnectionCounts>,
+}
+
+/// The proxies in front of this server.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    /// Whether there is one.
+    pub in_front: bool,
+    /// Those whose word counts on where a request comes from.
+    pub trusted: Vec<IpNet>,
+}
+
+impl Proxies {
+    /// Whether it can be known where a request comes from.
+    pub(super) const fn are_known(&self) -> bool {
+        !self.in_front || !self.trusted.is_empty()
+    }
 }
 
 /// What every handler has. Cheap to clone.

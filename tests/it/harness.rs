@@ -13,9 +13,9 @@ use countersign::{
     clock::Clock,
     domain::{
         action::ActionKind,
+        actor::sign_in::SignInOrigin,
         actor::{Actor, Role},
         kill_switch::Extent,
-        sign_in::SignInOrigin,
     },
     store::Store,
     worker,
@@ -120,7 +120,7 @@ impl World {
     /// Stops the broker, as a machine that is switched off would, and starts it again on the same
     /// database, policies and managers.
     pub(crate) async fn restart(self) -> Self {
-        self.restart_with(|builder| builder).await
+        Box::pin(self.restart_with(|builder| builder)).await
     }
 
     /// [`World::restart`] with another configuration.
@@ -172,8 +172,9 @@ impl World {
 
     /// Somebody as the broker knows them once it has read the session.
     pub(crate) async fn signed_in(&self, name: &str) -> SignedIn {
-        let token = self.broker().sign_in(name, PASSWORD, &SignInOrigin::program()).await.unwrap();
-        self.broker().session(&token).await.unwrap().unwrap()
+        let origin = SignInOrigin::program();
+        let session = self.broker().sign_in(name, PASSWORD, &origin).await.unwrap();
+        self.broker().session(&session.token).await.unwrap().unwrap()
     }
 
     /// Another person with the usual password.

@@ -12,6 +12,7 @@ mod fixtures;
 mod front_door;
 mod hostile_input;
 mod kill_switch_release;
+mod lock_out;
 mod passwords_and_sessions;
 mod public_url;
 mod revoked_rights;

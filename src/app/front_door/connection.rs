@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::ConnectionLimits;
 use crate::{
     clock::Clock,
-    domain::{Time, sign_in::Source},
+    domain::{Time, actor::sign_in::Source},
 };
 
 /// A connection. It is busy while somebody works on a request that has arrived as a whole.

@@ -17,10 +17,10 @@ pub(crate) fn raise() -> Option<u64> {
     }
 }
 
-/// How many of so many files connections may use. Where there are few, half of them.
+/// How many of so many files connections may use. Where there are few, a quarter of them.
 pub(crate) fn for_connections(files: Option<u64>) -> usize {
     let Some(files) = files else { return usize::MAX };
-    usize::try_from(files.saturating_sub(KEPT).max(files / 2)).unwrap_or(usize::MAX)
+    usize::try_from(files.saturating_sub(KEPT).max(files / 4)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ mod tests {
     #[test]
     fn some_files_are_kept_from_connections() {
         assert_eq!(for_connections(Some(1024)), 768);
-        assert_eq!(for_connections(Some(64)), 32);
+        assert_eq!(for_connections(Some(64)), 16);
         assert_eq!(for_connections(None), usize::MAX);
     }
 }

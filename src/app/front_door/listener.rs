@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{FrontDoor, cannot_accept, connection::Connection};
-use crate::domain::sign_in::Source;
+use crate::domain::actor::sign_in::Source;
 
 /// Who is at the other end.
 #[derive(Debug, Clone)]

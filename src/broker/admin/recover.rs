@@ -9,6 +9,7 @@ use crate::{
     domain::{
         Time,
         action::Action,
+        actor::sign_in::SignInOrigin,
         actor::{Actor, Person},
         audit::{
             AuditDetail, AuditEvent,
@@ -24,7 +25,6 @@ use crate::{
         len_u64,
         lifecycle::Refusal,
         request::StateName,
-        sign_in::SignInOrigin,
     },
     failpoint,
     store::{StoreError, Tx, audit, requests, system},

@@ -11,30 +11,41 @@ use crate::{
         unchecked::Unchecked,
     },
     domain::{
+        actor::sign_in::{SignInOrigin, Source},
         actor::{Actor, Person},
         audit::{
             AuditDetail, AuditEvent,
             detail::accounts::{NoFacts, SignInFacts},
         },
         digest::Digest,
-        sign_in::{SignInOrigin, Source},
+        notice::{Notice, NoticeKind, NoticeSubject},
     },
-    store::{Read, accounts, audit},
+    store::{Read, accounts, audit, notices},
 };
 
 /// A session's last use is stored at most this often.
 const TOUCH_SECONDS: i64 = 60;
 
+/// A session that has begun.
+#[derive(Debug)]
+pub struct NewSession {
+    /// Its token, in the only moment in which it is known.
+    pub token: String,
+    /// What makes the browser a known one, for [`super::BROWSER_DAYS`].
+    pub browser: String,
+}
+
 impl Broker {
-    /// Begins a session: its token, in the only moment in which it is known.
+    /// Begins a session.
     pub async fn sign_in(
         &self,
         name: &str,
         password: &str,
         origin: &SignInOrigin,
-    ) -> Result<String, BrokerError> {
+    ) -> Result<NewSession, BrokerError> {
         let queue = HashQueue::Strangers;
-        let (_, hash) = &self.unchecked().check_password((name, password), origin, queue).await?;
+        let (person, hash) =
+            &self.unchecked().check_password((name, password), origin, queue).await?;
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
@@ -61,7 +72,7 @@ impl Broker {
                 })
             })
             .await?;
-        Ok(token)
+        Ok(NewSession { token, browser: self.unchecked().new_browser(person.id).await? })
     }
 
     /// Gives the password again, for one act that wants a fresh one. The session itself stays as
@@ -141,7 +152,7 @@ impl Broker {
         new: &str,
     ) -> Result<(), BrokerError> {
         self.check_own_password(who, old).await?;
-        check_strength(new)?;
+        check_strength(who.name(), new)?;
         if old == new {
             return Err(BrokerError::WeakPassword);
         }
@@ -192,11 +203,23 @@ impl Unchecked {
         queue: HashQueue,
     ) -> Result<(Person, String), BrokerError> {
         // The place first: whoever finds none costs neither the database nor the audit anything.
+        let browser = match &origin.known_browser {
+            Some(given) => self.known_browser(given).await?,
+            None => None,
+        };
+        let queue = if browser.is_some() { HashQueue::People } else { queue };
         let place = self.passwords().enter(queue)?;
         let known = enabled(&mut self.store().reader().await?, name).await?;
-        let key = FailureKey::new(origin, known.as_ref().map(|(person, _)| person.id));
+        let person = known.as_ref().map(|(person, _)| person.id);
+        let key = match browser {
+            Some(known) if Some(known.person) == person => {
+                FailureKey::of_browser(known.browser, known.person)
+            }
+            Some(_) | None => FailureKey::new(origin, person),
+        };
         if let Err(throttled) = self.attempts().begin(&key, self.clock().now()) {
             self.record_refused(name, origin, false).await?;
+            self.notice_throttled().await?;
             return Err(throttled);
         }
         // The same work for a name that nobody has: the time taken must not tell.
@@ -209,6 +232,20 @@ impl Unchecked {
         }
         self.record_refused(name, origin, false).await?;
         Err(BrokerError::SignInRefused)
+    }
+
+    /// Tells people that somebody has to wait, once an hour at most.
+    async fn notice_throttled(&self) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        if !self.attempts().notice_due(now) {
+            return Ok(());
+        }
+        let (kind, about) = (NoticeKind::SignInsThrottled, NoticeSubject::Nothing);
+        let notice = &Notice { kind, about, at: now };
+        let noted = self
+            .store()
+            .write_quietly(|tx| Box::pin(async move { notices::insert(tx, notice).await }));
+        Ok(noted.await?)
     }
 
     /// Writes down that a sign-in was refused, unless this source has an entry of this minute.

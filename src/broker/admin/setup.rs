@@ -4,7 +4,7 @@
 use super::password::one_time_secret;
 use crate::{
     broker::{Broker, BrokerError, in_memory::FailureKey},
-    domain::sign_in::SignInOrigin,
+    domain::actor::sign_in::SignInOrigin,
 };
 
 impl Broker {

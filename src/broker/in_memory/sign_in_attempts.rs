@@ -16,9 +16,10 @@ use crate::{
     domain::{
         Time,
         actor::Actor,
+        actor::sign_in::{SignInOrigin, Source},
         audit::{AuditDetail, AuditEvent, detail::accounts::RefusedSignInFacts},
+        digest::Digest,
         id::PersonId,
-        sign_in::{SignInOrigin, Source},
     },
 };
 
@@ -34,6 +35,8 @@ const COUNTS: TimeDelta = TimeDelta::hours(1);
 const FAILURES_MAX: usize = 10_000;
 /// The audit gets one entry for each source within this time.
 const TOLD_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// People are told this often that sources have to wait.
+const NOTICE_EVERY: TimeDelta = TimeDelta::hours(1);
 /// So many sources have an entry of their own; further ones share one.
 const SOURCES_MAX: usize = 32;
 
@@ -71,11 +74,18 @@ pub(in crate::broker) struct SignInAttempts {
     failures: Mutex<BTreeMap<FailureKey, Failures>>,
     /// By source; without one, what the further ones share.
     untold: Mutex<BTreeMap<Option<Source>, Untold>>,
+    /// When people were told last that sources have to wait.
+    noticed: Mutex<Option<Time>>,
 }
 
 impl FailureKey {
     pub(in crate::broker) fn new(origin: &SignInOrigin, person: Option<PersonId>) -> Self {
         Self { source: origin.source.clone(), person }
+    }
+
+    /// Of a browser in which this person signed in before.
+    pub(in crate::broker) const fn of_browser(browser: Digest, person: PersonId) -> Self {
+        Self { source: Source::Browser(browser), person: Some(person) }
     }
 }
 
@@ -97,9 +107,29 @@ impl SignInAttempts {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many sources have to wait now.
+    pub(in crate::broker) fn waiting(&self, now: Time) -> usize {
+        let waits =
+            |failures: &&Failures| failures.count(now) && failures.last + failures.wait() > now;
+        self.failures().values().filter(waits).count()
+    }
+
+    /// Whether it is time to tell people that sources have to wait. It then counts as told.
+    pub(in crate::broker) fn notice_due(&self, now: Time) -> bool {
+        let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = noticed.is_none_or(|at| at > now || now - at >= NOTICE_EVERY);
+        if due {
+            *noticed = Some(now);
+        }
+        due
+    }
+
     /// Counts a try as failed before it is looked at, so that tries at the same moment are throttled
     /// too. [`BrokerError::SignInThrottled`] where the key has to wait.
     pub(in crate::broker) fn begin(&self, key: &FailureKey, now: Time) -> Result<(), BrokerError> {
+        if key.source == Source::Proxy {
+            return Ok(());
+        }
         let mut all = self.failures();
         all.retain(|_, failures| failures.count(now));
         let oldest = || all.iter().min_by_key(|(_, failures)| failures.last).map(|(key, _)| key);

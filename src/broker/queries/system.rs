@@ -47,6 +47,8 @@ pub struct SystemStatus {
     /// The names of managers that are gone or stand for another installation, while something that
     /// was sent under them is not over: nothing runs without people.
     pub changed_managers: Vec<String>,
+    /// How many sources failed so often to sign in that they have to wait.
+    pub throttled_sources: usize,
     /// The high-water mark; none where there is none that can be kept.
     pub mark: Option<HighWaterMark>,
     /// How many requests are in each state.
@@ -88,6 +90,7 @@ impl Broker {
             audit: audit::verify(&mut reader).await?,
             halted: self.halted(),
             changed_managers: self.unsettled(&mut reader).await?,
+            throttled_sources: self.unchecked().attempts().waiting(self.clock().now()),
             mark: self.store().mark(),
             requests: system::counts_by_state(&mut reader).await?,
             outcomes: system::counts_by_outcome(&mut reader).await?,

@@ -91,6 +91,7 @@ impl From<BrokerError> for FormError {
             other @ (BrokerError::NotFound
             | BrokerError::SessionOver
             | BrokerError::WeakPassword
+            | BrokerError::UsualPassword
             | BrokerError::Hashing(_)
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused

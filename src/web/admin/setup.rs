@@ -71,7 +71,7 @@ pub(in crate::web) async fn create_admin(
             Err(throttled @ BrokerError::SignInThrottled(_)) => {
                 FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence(&throttled))
             }
-            Err(weak @ BrokerError::WeakPassword) => {
+            Err(weak @ (BrokerError::WeakPassword | BrokerError::UsualPassword)) => {
                 FormProblem::new(StatusCode::BAD_REQUEST, sentence(&weak))
             }
             Err(other) => FormError::from(other).for_page()?,

@@ -9,13 +9,13 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    broker::{BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES},
+    broker::{BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, admin::NewSession},
     domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
         error::PageError,
         http::{
-            client::Origin,
+            client::{Origin, browser_cookie},
             session::{FormBody, PageSession, QueryParams, cookie},
         },
         layout::page::{Layout, page},
@@ -92,7 +92,13 @@ pub(in crate::web) async fn sign_in(
 ) -> Result<Response, PageError> {
     let Credentials { name, password, next } = credentials;
     let problem = match app.broker.sign_in(name.trim(), &password, &origin).await {
-        Ok(token) => return Ok(with_cookie(&app, &token, local(&next))),
+        Ok(NewSession { token, browser }) => {
+            let mut response = with_cookie(&app, &token, local(&next));
+            if let Some(cookie) = browser_cookie(&browser, &app.settings) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            return Ok(response);
+        }
         Err(
             problem @ (BrokerError::SignInRefused
             | BrokerError::SignInThrottled(_)
@@ -164,9 +170,11 @@ pub(in crate::web) async fn change_password(
             let problem = "The new password is the same as the old one. Nothing was changed.";
             password_page(&app, &session, Some(problem.to_owned())).await
         }
-        Err(problem @ (BrokerError::WeakPassword | BrokerError::SignInThrottled(_))) => {
-            password_page(&app, &session, Some(sentence(&problem))).await
-        }
+        Err(
+            problem @ (BrokerError::WeakPassword
+            | BrokerError::UsualPassword
+            | BrokerError::SignInThrottled(_)),
+        ) => password_page(&app, &session, Some(sentence(&problem))).await,
         Err(other) => Err(other.into()),
     }
 }

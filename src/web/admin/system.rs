@@ -19,6 +19,7 @@ use crate::{
         facts::Verb,
         id::PersonId,
         kill_switch::{Extent, Freeze, Release},
+        len_u64,
         proposal::InvalidField,
     },
     web::{
@@ -35,6 +36,8 @@ pub(in crate::web) struct SystemPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) system: SystemStatus,
     pub(in crate::web) certificate: Option<CertificateStatus>,
+    /// Whether failed sign-ins can be counted by where they come from.
+    pub(in crate::web) sources_known: bool,
     pub(in crate::web) freeze: Permission,
     pub(in crate::web) unfreeze: Permission,
     /// The person who is signed in: nobody turns both keys of a release.
@@ -83,6 +86,16 @@ impl SystemPage {
     /// What a form says of what is stopped.
     fn what(stop: &Freeze) -> String {
         value(&stop.extent)
+    }
+
+    fn throttled(&self) -> String {
+        match self.system.throttled_sources {
+            0 => "nobody has to wait".to_owned(),
+            more => format!("{} to wait: somebody may be guessing passwords", {
+                let sources = with_count(len_u64(more), "source");
+                if more == 1 { format!("{sources} has") } else { format!("{sources} have") }
+            }),
+        }
     }
 
     fn waiting(manager: &ManagerStatus) -> String {
@@ -185,6 +198,7 @@ async fn system_page(
             .without_refresh(),
         system: app.broker.system(&session.who).await?,
         certificate: app.settings.certificate.as_ref().map(|status| status.borrow().clone()),
+        sources_known: app.settings.proxies.are_known(),
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.id(),

@@ -4,11 +4,7 @@
 //! the browser's `EventSource` then asks again and names the last one that it had. So every event
 //! passes the session's check, no stream has to be closed, and nothing waits long at a shutdown.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::{
     extract::State,
@@ -18,10 +14,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::session::{self, QueryParams};
-use crate::{
-    domain::digest::Digest,
-    web::{AppState, error::PageError},
-};
+use crate::web::{AppState, error::PageError};
 
 /// How long an answer is held: shorter than proxies usually wait.
 const HOLD: Duration = Duration::from_secs(25);
@@ -32,49 +25,8 @@ const RETRY_MS: u32 = 2000;
 /// own writes alone.
 const RECHECK: Duration = Duration::from_secs(2);
 
-/// So many pages of one session wait for news at once. A page that nobody looks at does not wait.
-const LISTENERS_MAX: usize = 16;
 /// In so many seconds a page beyond that may ask again: the others have asked again by then.
 const TRY_LATER: HeaderValue = HeaderValue::from_static("30");
-
-/// How many pages of each session wait, by the hash of its token.
-#[derive(Debug, Default)]
-pub(in crate::web) struct Listeners(Mutex<BTreeMap<Digest, usize>>);
-
-/// One page that waits.
-struct Listening {
-    of: Arc<Listeners>,
-    session: Digest,
-}
-
-impl Listeners {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A place for a page of a session; none where it has as many as it may.
-    fn enter(self: &Arc<Self>, token: &str) -> Option<Listening> {
-        let session = Digest::of(token.as_bytes());
-        let mut sessions = self.lock();
-        let pages = sessions.entry(session).or_default();
-        if *pages >= LISTENERS_MAX {
-            return None;
-        }
-        *pages += 1;
-        Some(Listening { of: Arc::clone(self), session })
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let mut sessions = self.of.lock();
-        let Some(pages) = sessions.get_mut(&self.session) else { return };
-        *pages -= 1;
-        if *pages == 0 {
-            sessions.remove(&self.session);
-        }
-    }
-}
 
 /// What the page shows already.
 #[derive(Debug, Deserialize)]

@@ -169,6 +169,7 @@ mod tests {
             policies: std::path::PathBuf::new(),
             certificate: None,
             connections: Arc::default(),
+            proxies: crate::web::Proxies::default(),
         };
         let pairs: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
         is_own_host(&address.parse().unwrap(), &headers(&pairs), &settings)

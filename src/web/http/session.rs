@@ -144,13 +144,18 @@ fn cookie_name(settings: &WebSettings) -> &'static str {
 
 /// The session's token, where exactly one cookie has it.
 pub(in crate::web) fn token(headers: &HeaderMap, settings: &WebSettings) -> Option<String> {
+    read_cookie(headers, cookie_name(settings))
+}
+
+/// The value of a cookie that is there exactly once.
+pub(super) fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
-        .filter(|(name, _)| *name == cookie_name(settings))
+        .filter(|(other, _)| *other == name)
         .map(|(_, token)| token.to_owned());
     let token = found.next()?;
     if found.next().is_some() { None } else { Some(token) }
@@ -221,6 +226,7 @@ mod tests {
             policies: std::path::PathBuf::new(),
             certificate: None,
             connections: std::sync::Arc::default(),
+            proxies: crate::web::Proxies::default(),
         }
     }
 

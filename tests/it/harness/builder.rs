@@ -16,7 +16,9 @@ use countersign::{
     domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
     policy::Engine,
     store::Store,
+    web::Proxies,
 };
+use ipnet::IpNet;
 
 use super::{
     World,
@@ -40,7 +42,8 @@ pub(crate) struct WorldBuilder {
     public_url: Option<String>,
     channels: Vec<Channel>,
     network: Arc<dyn Network>,
-    connections: ConnectionLimits,
+    connections: Box<ConnectionLimits>,
+    proxies: Box<Proxies>,
 }
 
 #[derive(Clone)]
@@ -75,7 +78,8 @@ impl Default for WorldBuilder {
             public_url: None,
             channels: Vec::new(),
             network: Arc::new(FakeNetwork::default()),
-            connections: ConnectionLimits::default(),
+            connections: Box::default(),
+            proxies: Box::default(),
         }
     }
 }
@@ -178,6 +182,11 @@ impl WorldBuilder {
         self
     }
 
+    /// Puts a proxy in front; these are trusted.
+    pub(crate) fn with_proxies(self, trusted: Vec<IpNet>) -> Self {
+        Self { proxies: Box::new(Proxies { in_front: true, trusted }), ..self }
+    }
+
     pub(crate) async fn start(self) -> World {
         World::start_as(self).await
     }
@@ -226,7 +235,8 @@ impl WorldBuilder {
             settings,
             listener,
             tls: None,
-            connections: self.connections,
+            connections: *self.connections,
+            proxies: Proxies::clone(&self.proxies),
             configuration: Digest::ZERO,
         };
         parts.open().await.unwrap()

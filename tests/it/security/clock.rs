@@ -283,17 +283,6 @@ async fn clock_that_went_back_while_stopped_is_not_trusted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sign_in_failures_from_the_future_lock_nobody() {
-    let world = World::start().await;
-    for _ in 0..5 {
-        let wrong = world.broker().sign_in("bob", "a wrong password").await;
-        wrong.unwrap_err();
-    }
-    world.execute("UPDATE sign_in_failure SET at = at + 3600000000").await;
-    world.broker().sign_in("bob", PASSWORD).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn session_from_the_future_is_over() {
     for column in [
         "UPDATE session SET seen_at = seen_at + 3600000000",

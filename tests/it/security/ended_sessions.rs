@@ -4,12 +4,12 @@ use countersign::{
     broker::{Broker, BrokerError, SignedIn, admin::people::PersonChange},
     domain::{
         action::ActionKind,
+        actor::sign_in::SignInOrigin,
         actor::{Actor, Role},
         endpoint::EndpointId,
         id::RequestId,
         kill_switch::Extent,
         lifecycle::{Displayed, Finding},
-        sign_in::SignInOrigin,
     },
     store::{accounts, audit::AuditFilter},
 };
@@ -161,7 +161,7 @@ async fn sign_in_is_refused_when_password_changed_meanwhile() {
         });
         set.await.unwrap();
     });
-    let token = token.unwrap_or_default();
+    let token = token.map(|session| session.token).unwrap_or_default();
     assert!(!world.broker().session_is_active(&token).await.unwrap());
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::{
     broker::BrokerError,
-    domain::{actor::Actor, digest::Digest, kill_switch::Extent, sign_in::SignInOrigin},
+    domain::{actor::Actor, actor::sign_in::SignInOrigin, digest::Digest, kill_switch::Extent},
 };
 use reqwest::StatusCode;
 use serde_json::json;
@@ -69,7 +69,7 @@ async fn reset_password_cannot_be_used_to_vote() {
     assert!(page.status.is_client_error());
     let broker = world.broker();
     let origin = SignInOrigin::program();
-    let token = broker.sign_in("bob", "a reset password", &origin).await.unwrap();
+    let token = broker.sign_in("bob", "a reset password", &origin).await.unwrap().token;
     let who = broker.session(&token).await.unwrap().unwrap();
     let request = id.parse().unwrap();
     let seen = broker.request_of_person(&who, request).await;

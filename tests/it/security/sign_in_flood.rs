@@ -30,6 +30,7 @@ async fn flood(world: &World, size: usize) -> Vec<(StatusCode, Option<String>)> 
             let (name, password) = (format!("nobody-{n}"), "a wrong password".to_owned());
             let fields = [("name".to_owned(), name), ("password".to_owned(), password)];
             let request = stranger.request(Method::POST, "/sign-in");
+            let request = request.header(header::ORIGIN, &stranger.url);
             let fields = fields.iter().map(|(name, value)| (name, value));
             let answer = filled_in(request, fields).send().await.unwrap();
             let after = answer.headers().get(header::RETRY_AFTER);

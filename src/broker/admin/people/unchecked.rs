@@ -93,7 +93,7 @@ impl Unchecked {
             on_call: false,
             mail: mail.map(address).transpose()?,
         };
-        check_strength(password)?;
+        check_strength(name, password)?;
         Ok((person, self.passwords().hash(self.clock(), password).await?))
     }
 
@@ -144,7 +144,7 @@ impl Unchecked {
         password: &str,
     ) -> Result<(), BrokerError> {
         self.person(name).await?;
-        check_strength(password)?;
+        check_strength(name, password)?;
         let hash = self.passwords().hash(self.clock(), password).await?;
         self.take_step(by, name, &Step::Password(&hash)).await
     }

@@ -39,7 +39,7 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 10] = [
+const WORKER: [&str; 11] = [
     "execute_next",
     "observe",
     "observe_rule_responses",
@@ -50,6 +50,7 @@ const WORKER: [&str; 10] = [
     "deliver_next",
     "keep_mark",
     "watch_clock",
+    "record_refused_sign_ins",
 ];
 
 fn of_broker() -> Vec<(String, Surface)> {

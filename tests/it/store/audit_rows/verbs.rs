@@ -18,6 +18,7 @@ use countersign::{
     connector::Connector,
     domain::{
         action::ActionKind,
+        actor::sign_in::{SignInOrigin, Source},
         actor::{Actor, Agent, Role},
         audit::{AuditEntry, EventKind},
         decision::{Tally, Verdict},
@@ -26,13 +27,13 @@ use countersign::{
         kill_switch::Extent,
         lifecycle::Displayed,
         request::Request,
-        sign_in::{SignInOrigin, Source},
     },
     store::{
         Store,
         audit::{self, AuditFilter},
         requests::{self, AskKey},
     },
+    web::Proxies,
 };
 use expect_test::expect_file;
 use serde_json::{Map, json};
@@ -78,6 +79,7 @@ impl Fixed {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             tls: None,
             connections: ConnectionLimits::default(),
+            proxies: Proxies::default(),
             configuration: Digest::of(b"configuration"),
         };
         let broker = parts.open().await.unwrap().broker;
@@ -112,7 +114,7 @@ impl Fixed {
     }
 
     async fn sign_in(&self, name: &str) -> SignedIn {
-        let token = self.broker.sign_in(name, PASSWORD, &origin()).await.unwrap();
+        let token = self.broker.sign_in(name, PASSWORD, &origin()).await.unwrap().token;
         self.broker.session(&token).await.unwrap().unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use super::digest::Digest;
+use crate::domain::digest::Digest;
 
 /// So much is kept of what a browser says it is.
 const DEVICE_CHARS_MAX: usize = 160;
@@ -15,8 +15,13 @@ const DEVICE_CHARS_MAX: usize = 160;
 pub enum Source {
     /// An address. Of IPv6 the network of 64 bits: whoever has one address of it has all.
     Address(IpAddr),
+    /// A browser in which this person signed in before, by the hash of what it was given.
+    Browser(Digest),
     /// A session that goes on, by the hash of its token.
     Session(Digest),
+    /// A proxy that says nothing that can be trusted: everybody comes from it, so nothing is
+    /// counted.
+    Proxy,
     /// This program: the command line, the demo.
     Program,
 }
@@ -39,7 +44,9 @@ impl fmt::Display for Source {
         match self {
             Self::Address(v4 @ IpAddr::V4(_)) => v4.fmt(f),
             Self::Address(v6 @ IpAddr::V6(_)) => write!(f, "{v6}/64"),
+            Self::Browser(_) => f.write_str("a known browser"),
             Self::Session(_) => f.write_str("an open session"),
+            Self::Proxy => f.write_str("behind a proxy"),
             Self::Program => f.write_str("the command line"),
         }
     }
@@ -52,17 +59,20 @@ pub struct SignInOrigin {
     pub source: Source,
     /// What the browser says it is: text from outside. May be empty.
     pub device: String,
+    /// What it was given when somebody signed in with it before; to be checked.
+    pub known_browser: Option<String>,
 }
 
 impl SignInOrigin {
     /// From a source, with what the browser says of itself.
     pub fn new(source: Source, device: &str) -> Self {
-        Self { source, device: device.chars().take(DEVICE_CHARS_MAX).collect() }
+        let device = device.chars().take(DEVICE_CHARS_MAX).collect();
+        Self { source, device, known_browser: None }
     }
 
     /// From this program.
     pub const fn program() -> Self {
-        Self { source: Source::Program, device: String::new() }
+        Self { source: Source::Program, device: String::new(), known_browser: None }
     }
 }
 

@@ -48,13 +48,13 @@ impl ConnectionCounts {
     }
 
     /// Whether one was refused within the last minute.
-    pub(in crate::web) fn refused_lately(&self, now: Time) -> bool {
+    pub(super) fn refused_lately(&self, now: Time) -> bool {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|(at, _)| at <= now && now < at + Duration::from_mins(1))
     }
 
     /// In the text format of Prometheus.
-    pub(in crate::web) fn metrics_text(&self) -> String {
+    pub(super) fn metrics_text(&self) -> String {
         let [open, timed_out, made_room, refused] =
             [&self.open, &self.timed_out, &self.made_room, &self.refused].map(|n| n.load(Relaxed));
         format!(
