@@ -14,11 +14,13 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{self, Broker, BrokerError, Integrations, admin::policies::load_and_test},
+    broker::{self, Broker, BrokerError, Integrations, admin::policies::folder},
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError, Network, SystemNetwork, is_private},
-    domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
+    domain::{
+        actor::Actor, audit::detail::system::StartFacts, digest::Digest, public_url::Authority,
+    },
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError, audit},
@@ -30,6 +32,7 @@ mod certificate;
 pub mod doctor;
 mod front_door;
 pub mod notifications;
+pub mod policies;
 pub mod recover;
 mod request_log;
 pub mod settings;
@@ -62,6 +65,12 @@ pub enum AppError {
     /// The policies.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The set that was active does not work with this version.
+    #[error(
+        "the active policy set, which the database keeps, does not work here: {0}; correct the \
+         folder, then run `countersign policy activate`"
+    )]
+    ActivePolicy(PolicyError),
     /// The connector's settings.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
@@ -93,7 +102,7 @@ pub struct AppParts {
     pub network: Arc<dyn Network>,
     /// The folder of the policies.
     pub policies: PathBuf,
-    /// The set in it, tested.
+    /// The set to begin with, tested: see [`policies::at_start`].
     pub engine: Engine,
     /// What the verbs are told.
     pub settings: broker::Settings,
@@ -138,6 +147,7 @@ impl AppParts {
         let what = format!("cannot listen on {}", config.server.listen);
         let listener = TcpListener::bind(config.server.listen)
             .map_err(|source| AppError::Io { what, source })?;
+        let engine = policies::at_start(&store, &config.server.policies).await?;
         Ok(Self {
             store,
             clock,
@@ -145,7 +155,7 @@ impl AppParts {
             channels,
             network: Arc::new(SystemNetwork),
             policies: config.server.policies.clone(),
-            engine: load_and_test(&config.server.policies)?,
+            engine,
             settings: settings::broker(config),
             listener,
             tls: ServerCertificate::load(config)?,
@@ -189,7 +199,10 @@ impl AppParts {
         broker.recover(None).await?;
         broker.update_all_ends().await?;
         broker.withdraw_orphans().await?;
-        broker.record_active_policy().await?;
+        broker.record_active_policy(&Actor::System).await?;
+        if let Some(why) = folder::differs(broker.engine().files(), &self.policies) {
+            tracing::warn!(why, "the active policy set stays");
+        }
         for note in notes {
             tracing::warn!(note, "the active policies lack something");
         }

@@ -61,6 +61,8 @@ struct BrokerParts {
     unchecked: Unchecked,
     integrations: Integrations,
     engine: RwLock<Engine>,
+    /// Held while a policy set becomes active.
+    activation: tokio::sync::Mutex<()>,
     settings: Settings,
     known_addresses: RwLock<KnownAddresses>,
     in_flight: InFlight,
@@ -85,6 +87,7 @@ impl Broker {
             unchecked: Unchecked::new(store, clock),
             integrations: outside,
             engine: RwLock::new(engine),
+            activation: tokio::sync::Mutex::default(),
             settings,
             known_addresses: RwLock::default(),
             in_flight: InFlight::default(),
@@ -122,6 +125,10 @@ impl Broker {
 
     fn set_engine(&self, engine: Engine) {
         *self.0.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    fn activation(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.activation
     }
 
     /// Changes whenever this process wrote something.

@@ -118,7 +118,7 @@ impl From<AppError> for CliError {
                 Self::Use(error.to_string())
             }
             AppError::Policy(error) => error.into(),
-            AppError::OpenFile(_) => Self::Use(error.to_string()),
+            AppError::OpenFile(_) | AppError::ActivePolicy(_) => Self::Use(error.to_string()),
             AppError::Broker(error) => error.into(),
             AppError::Store(_) | AppError::Connector(_) | AppError::Io { .. } => {
                 Self::Failed(error.to_string())
@@ -211,7 +211,7 @@ async fn dispatch(arguments: CommandLine) -> Result<(), CliError> {
         Command::Recover(args) => recover::run(out, &config, args).await,
         Command::Agent(command) => accounts::agent(out, &config, command).await,
         Command::Person(command) => accounts::person(out, &config, command).await,
-        Command::Policy(command) => policy::run(out, &config, command),
+        Command::Policy(command) => policy::run(out, &config, command).await,
         Command::Notify(command) => notify::run(out, &config, command).await,
         Command::Audit(command) => audit::run(out, &config, command).await,
         #[cfg(feature = "demo")]

@@ -26,19 +26,24 @@ use crate::domain::{
 };
 
 pub mod cases;
+mod difference;
 mod entities;
 mod error;
+mod files;
 mod lint;
 mod load;
 mod schema;
 mod starter;
 mod verdict;
 
-use self::{entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
+pub(crate) use self::difference::difference;
 pub use self::{
+    difference::{ChangeKind, PolicyChange},
     error::{PolicyError, PolicyFault},
+    files::PolicyFiles,
     starter::{STARTER, write_starter_policies},
 };
+use self::{entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
 
 /// A policy set that passed all checks. Cheap to clone; it never changes.
 #[derive(Debug, Clone)]
@@ -53,6 +58,7 @@ struct Set {
     named: HashSet<EntityUid>,
     entities: PolicyEntities,
     authorizer: Authorizer,
+    files: PolicyFiles,
 }
 
 /// One policy as people read it.
@@ -116,9 +122,19 @@ const LACKING: [(&str, &str); 4] = [
 ];
 
 impl Engine {
-    /// Reads `schema.cedarschema` and every `*.cedar` of a folder and refuses a set with any fault.
+    /// [`Engine::new`] of the files in a folder.
     pub fn load(folder: &Path) -> Result<Self, PolicyError> {
-        load::load(folder).map(|set| Self(Arc::new(set)))
+        Self::new(PolicyFiles::read(folder)?)
+    }
+
+    /// Parses the files, and refuses a set with any fault.
+    pub fn new(files: PolicyFiles) -> Result<Self, PolicyError> {
+        load::load(files).map(|set| Self(Arc::new(set)))
+    }
+
+    /// What it was made of.
+    pub fn files(&self) -> &PolicyFiles {
+        &self.0.files
     }
 
     /// Over the names and texts of the schema and all policy files.

@@ -8,7 +8,10 @@ use std::{
 
 use super::{front_door::descriptors, notifications, only_ours, settings};
 use crate::{
-    broker::admin::{operator::Operator, policies::load_and_test},
+    broker::admin::{
+        operator::Operator,
+        policies::{folder, kept_set, load_and_test},
+    },
     clock::Clock,
     config::{AlertFieldsConfig, Config},
     connector::{Connector, Network, SystemNetwork},
@@ -54,6 +57,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(certificate::certificate(config, clock.now()));
     findings.extend(clock::clock(database_file, &clock).await);
     findings.extend(policies(&config.server.policies));
+    findings.extend(active_policies(database_file, &config.server.policies).await);
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));
     let server = &config.server;
@@ -300,6 +304,26 @@ fn policies(folder: &Path) -> Vec<Diagnosis> {
         notes => Diagnosis::bad("policies", found, notes.join("; ")),
     };
     std::iter::once(loaded).chain(left_out(&engine)).collect()
+}
+
+/// Whether the folder holds the active set. None where no set is active yet.
+async fn active_policies(database: &Path, place: &Path) -> Option<Diagnosis> {
+    const ADVICE: &str = "the active set stays: look at what differs on the page under Policy, or \
+                          with `countersign policy activate`, and activate it there, or put the \
+                          folder back";
+    if !database.exists() {
+        return None;
+    }
+    let kept = match Store::open(database).await {
+        Ok(store) => kept_set(&store).await,
+        Err(error) => Err(error),
+    };
+    // A database that cannot be read is a finding of its own.
+    let active = kept.ok()??;
+    Some(match folder::differs(&active, place) {
+        None => Diagnosis::good("policies", "the folder holds the active set"),
+        Some(found) => Diagnosis::bad("policies", found, ADVICE),
+    })
 }
 
 /// The policies that ship and that the folder lacks.

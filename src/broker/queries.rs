@@ -15,7 +15,7 @@ pub mod view;
 // a connector knows of its manager.
 pub use crate::{
     connector::Health,
-    policy::PolicyText,
+    policy::{ChangeKind, PolicyChange, PolicyText},
     store::{
         StoreError,
         audit::{AuditFilter, Verified},

@@ -53,6 +53,9 @@ pub enum Refusal {
     /// The same person turned both keys of the kill switch.
     #[error("you have already asked for the release; a second person must ask for it too")]
     SecondPersonMissing,
+    /// The policy folder, or the active set, is not the one whose difference was shown.
+    #[error("the policies have changed since you were shown the difference; review it again")]
+    PolicyChanged,
     /// Policy, evaluated again, does not allow it to run.
     #[error("policy no longer allows it to run: {why}")]
     PolicyWithdrawn {

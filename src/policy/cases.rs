@@ -4,11 +4,11 @@
 //! `{ "name": "...", "decide": { "permanent": true }, "expect": { ... } }`. The fields are those of
 //! `Expected` below, and of `Proposal` (`ask`, `decide`) and `Deed` (`may`) in `cases/form.rs`.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Engine, PolicyError, load};
+use super::{Engine, PolicyError};
 use crate::domain::decision::{Authorization, Decision, Reason, Verdict};
 
 mod alert;
@@ -59,22 +59,18 @@ struct Expected {
     errors: Vec<String>,
 }
 
-/// Puts every case in `tests/*.json` of a policy folder to a set. No such folder, no cases.
-pub fn run(folder: &Path, engine: &Engine) -> Result<Vec<CaseResult>, PolicyError> {
-    let folder = folder.join("tests");
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
+/// Puts every case in `tests/*.json` beside a set's policies to the set.
+pub fn run(engine: &Engine) -> Result<Vec<CaseResult>, PolicyError> {
     let mut results = Vec::new();
-    for (file, text) in load::files(&folder, "json")? {
-        let refused = |detail| PolicyError::Case { file: format!("tests/{file}"), detail };
+    for (file, text) in engine.files().cases() {
+        let refused = |detail| PolicyError::Case { file: file.to_owned(), detail };
         let cases: Vec<Case> =
-            serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
         for case in cases {
             let got = put(&case, engine)
                 .map_err(|detail| refused(format!("case `{}`: {detail}", case.name)))?;
             results.push(CaseResult {
-                file: format!("tests/{file}"),
+                file: file.to_owned(),
                 name: case.name,
                 passed: got == case.expect,
                 expected: case.expect.to_string(),

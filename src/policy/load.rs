@@ -1,17 +1,11 @@
-//! From a folder to a policy set, or to the reason why not.
-
-use std::{
-    ffi::OsStr,
-    fs,
-    path::{Path, PathBuf},
-};
+//! From files to a policy set, or to the reason why not.
 
 use cedar_policy::{
     Authorizer, Policy, PolicyId, PolicySet, ValidationMode, Validator, ffi::DetailedError,
 };
 
 use super::{
-    EvalError, PolicyEffect, PolicyText, Set,
+    EvalError, PolicyEffect, PolicyFiles, PolicyText, Set,
     entities::PolicyEntities,
     error::{PolicyError, PolicyFault},
     lint,
@@ -19,76 +13,48 @@ use super::{
 };
 use crate::domain::digest::{Canonical, Digest};
 
-const SCHEMA_FILE: &str = "schema.cedarschema";
-
 /// How far a policy may follow attributes that are entities: to those of `principal` and
 /// `resource`, which are always there, and no further. So no attribute can be missing.
 const ENTITY_STEPS_MAX: u32 = 1;
 
-/// Reads, parses and holds a set against all rules; the first fault ends it.
-pub(super) fn load(folder: &Path) -> Result<Set, PolicyError> {
-    let path = folder.join(SCHEMA_FILE);
-    if !folder.is_dir() {
-        return Err(PolicyError::Empty { folder: folder.to_owned() });
-    }
-    let version = if path.exists() { SchemaVersion::of(&read(&path)?) } else { None };
-    let Some(version) = version else { return Err(PolicyError::Schema { path }) };
+/// Parses and holds a set against all rules; the first fault ends it.
+pub(super) fn load(files: PolicyFiles) -> Result<Set, PolicyError> {
+    let version = SchemaVersion::of(files.schema());
+    let Some(version) = version else {
+        return Err(PolicyError::Schema { path: files.schema_path() });
+    };
     let entities = PolicyEntities::new(version)
         .map_err(|EvalError(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
-    let files = files(folder, "cedar")?;
     let policies = parse_all(&files, &entities)?;
     if policies.is_empty() {
-        return Err(PolicyError::Empty { folder: folder.to_owned() });
+        return Err(PolicyError::Empty { folder: files.place().to_owned() });
     }
     let (texts, cedar): (Vec<_>, Vec<_>) = policies.into_iter().unzip();
     if texts.iter().all(|policy: &PolicyText| policy.effect == PolicyEffect::Forbid) {
-        return Err(PolicyError::NoPermit { folder: folder.to_owned() });
+        return Err(PolicyError::NoPermit { folder: files.place().to_owned() });
     }
     let named = cedar.iter().flat_map(Policy::entity_literals).collect();
     let cedar = PolicySet::from_policies(cedar)
         .map_err(|error| PolicyError::Broken { detail: error.to_string() })?;
     let hash = hash(version, &files);
-    Ok(Set { cedar, texts, hash, named, entities, authorizer: Authorizer::new() })
+    Ok(Set { cedar, texts, hash, named, entities, authorizer: Authorizer::new(), files })
 }
 
-/// Name and text of every file with an extension, by name.
-pub(super) fn files(folder: &Path, extension: &str) -> Result<Vec<(String, String)>, PolicyError> {
-    let unreadable = |cause| PolicyError::Unreadable { path: folder.to_owned(), cause };
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        paths.push(entry.map_err(unreadable)?.path());
-    }
-    paths.retain(|path| path.extension() == Some(OsStr::new(extension)));
-    paths.sort();
-    let named = |path: PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        read(&path).map(|text| (name, text))
-    };
-    paths.into_iter().map(named).collect()
-}
-
-fn read(path: &Path) -> Result<String, PolicyError> {
-    fs::read_to_string(path)
-        .map_err(|cause| PolicyError::Unreadable { path: path.to_owned(), cause })
-}
-
-fn hash(version: SchemaVersion, files: &[(String, String)]) -> Digest {
+fn hash(version: SchemaVersion, files: &PolicyFiles) -> Digest {
+    let policies: Vec<_> = files.policies().collect();
     Canonical::new(1, "policy set")
         .text(&version.text())
-        .list(files.iter(), |canonical, (name, text)| canonical.text(name).text(text))
+        .list(policies.into_iter(), |canonical, (name, text)| canonical.text(name).text(text))
         .digest()
 }
 
 /// A policy for people to read, and the same for Cedar to evaluate.
 type Both = (PolicyText, Policy);
 
-fn parse_all(
-    files: &[(String, String)],
-    entities: &PolicyEntities,
-) -> Result<Vec<Both>, PolicyError> {
+fn parse_all(files: &PolicyFiles, entities: &PolicyEntities) -> Result<Vec<Both>, PolicyError> {
     let validator = Validator::new(entities.schema().clone());
     let mut policies: Vec<Both> = Vec::new();
-    for (file, source) in files {
+    for (file, source) in files.policies() {
         for (place, policy) in parse(file, source)?.into_iter().enumerate() {
             let both = check(file, source, &policy, &validator).and_then(|both| {
                 match policies.iter().find(|(earlier, _)| earlier.id == both.0.id) {
@@ -98,7 +64,7 @@ fn parse_all(
             });
             let named = || policy.annotation("id").map(str::to_owned);
             policies.push(both.map_err(|fault| PolicyError::Policy {
-                file: file.clone(),
+                file: file.to_owned(),
                 policy: named().unwrap_or_else(|| format!("number {}", place + 1)),
                 fault: Box::new(fault),
             })?);

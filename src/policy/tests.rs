@@ -5,7 +5,9 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{Authorizer, PolicySet};
 
-use super::{Engine, Set, entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
+use super::{
+    Engine, PolicyFiles, Set, entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation,
+};
 use crate::domain::{
     action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
@@ -33,6 +35,7 @@ fn unchecked(policies: &str) -> Engine {
         named: HashSet::new(),
         entities: PolicyEntities::new(SchemaVersion::Current).unwrap(),
         authorizer: Authorizer::new(),
+        files: PolicyFiles::default(),
     }))
 }
 

@@ -81,6 +81,11 @@ const FILES: &[(i64, &str, &str)] = &[
         "browser key",
         include_str!("../../migrations/20261129100031_browser_key.sql"),
     ),
+    (
+        20_261_129_100_040,
+        "active policy files",
+        include_str!("../../migrations/20261129100040_active_policy_files.sql"),
+    ),
 ];
 
 /// The migrations. Built by hand: the macro that collects them doubles the build.

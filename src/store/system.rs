@@ -1,5 +1,7 @@
 //! The kill switch, the policy sets, and counts for monitoring.
 
+use std::collections::BTreeMap;
+
 use sqlx::sqlite::SqliteRow;
 
 use super::{
@@ -126,6 +128,34 @@ pub async fn keep_policy_set(
     .execute(tx.connection())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Keeps the files of the set that becomes active, instead of those of the one before.
+pub async fn keep_policy_files(
+    tx: &mut Tx<'_>,
+    files: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM active_policy_file").execute(tx.connection()).await?;
+    for (name, text) in files {
+        sqlx::query("INSERT INTO active_policy_file (name, text) VALUES ($1, $2)")
+            .bind(name)
+            .bind(text)
+            .execute(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// The files of the active set: text by name. None where none were ever kept.
+pub async fn policy_files(
+    read: &mut impl Read,
+) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+    let rows = sqlx::query("SELECT name, text FROM active_policy_file")
+        .fetch_all(read.connection())
+        .await?;
+    let files = rows.iter().map(|row| Ok((text(row, "name")?, text(row, "text")?)));
+    let files: BTreeMap<_, _> = files.collect::<Result<_, StoreError>>()?;
+    Ok((!files.is_empty()).then_some(files))
 }
 
 /// The hash named by the newest `policy.activated` event.

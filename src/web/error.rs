@@ -177,6 +177,7 @@ pub(super) const fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::TooEarly
         | Refusal::Frozen
         | Refusal::SecondPersonMissing
+        | Refusal::PolicyChanged
         | Refusal::PolicyWithdrawn { .. }
         | Refusal::NoSuchAttempt
         | Refusal::NothingToUndo { .. }

@@ -4,18 +4,17 @@
 mod active;
 mod kept;
 mod made_up;
+mod policies;
 mod texts;
 
 use askama::Template;
 
 use active::in_force;
 use made_up::{HOSTILE, agent, at, audit, body, id, person, request, settled, undo};
+use policies::policy;
 
 use super::{
-    admin::{
-        policy::{PolicyCard, PolicyPage, PolicyProblem},
-        system::SystemPage,
-    },
+    admin::system::SystemPage,
     http::assets,
     layout::page::Layout,
     lists::{
@@ -217,6 +216,7 @@ fn system() -> SystemPage {
     let troubles = vec![format!("the manager wazuh-1 does not answer: {HOSTILE}")];
     SystemPage {
         layout: Layout { freezes, troubles, ..layout("System", "/system") },
+        policies: Some(format!("The policy folder cannot be read: {HOSTILE}.")),
         system: SystemStatus {
             managers: vec![
                 manager("wazuh-1", Err(HOSTILE.to_owned()), Some(Err(HOSTILE.to_owned()))),
@@ -253,29 +253,6 @@ fn system() -> SystemPage {
         problem: Some("The password is wrong. Nothing was changed.".to_owned()),
         what: "everything".to_owned(),
         reason: "false alarm".to_owned(),
-    }
-}
-
-fn policy() -> PolicyPage {
-    let text =
-        "@id(\"run.critical\")\nforbid (\n  principal,\n  action,\n  resource\n)\nwhen { a };";
-    let policy = |id: &str, effect| PolicyCard {
-        id: id.to_owned(),
-        why: "an endpoint of criticality 4 or 5 needs two people".to_owned(),
-        effect,
-        file: "20_run.cedar".to_owned(),
-        text: text.to_owned(),
-    };
-    PolicyPage {
-        layout: layout("Policy", "/policy"),
-        hash: Digest::of(b"policy"),
-        policies: vec![policy("run.one-approval", "permit"), policy("run.critical", "forbid")],
-        folder: "/etc/countersign/policies".to_owned(),
-        activate: Permission::WithPassword,
-        problem: Some(PolicyProblem {
-            sentence: "Refused.".to_owned(),
-            report: "20_run.cedar:3\n  no such attribute".to_owned(),
-        }),
     }
 }
 

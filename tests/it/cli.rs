@@ -3,5 +3,6 @@
 mod certificate;
 mod commands;
 mod logging;
+mod policies;
 mod protected;
 mod stdio;

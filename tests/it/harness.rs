@@ -7,7 +7,7 @@ use countersign::{
     app::Running,
     broker::{
         Broker, SignedIn,
-        admin::{operator::Operator, people::NewPerson},
+        admin::{operator::Operator, people::NewPerson, policies::folder::digest_of},
         execution::progress::Progress,
     },
     clock::Clock,
@@ -15,8 +15,10 @@ use countersign::{
         action::ActionKind,
         actor::sign_in::SignInOrigin,
         actor::{Actor, Role},
+        digest::Digest,
         kill_switch::Extent,
     },
+    policy::PolicyFiles,
     store::Store,
     worker,
 };
@@ -228,6 +230,12 @@ impl World {
             let done = operator.unfreeze(&key, &Extent::Everything, "all is well", |_| true).await;
             done.unwrap();
         }
+    }
+
+    /// Names the difference between the active policies and the folder, as the page does.
+    pub(crate) fn policy_difference(&self) -> Digest {
+        let files = PolicyFiles::read(&self.policies).unwrap();
+        digest_of(self.broker().engine().files(), &files)
     }
 
     pub(crate) fn pass(&self, time: Duration) {

@@ -149,7 +149,7 @@ fn built_in_policy_set_equals_policies_folder() {
 #[test]
 fn every_shipped_policy_case_passes() {
     let folder = folder(STARTER);
-    let results = cases::run(folder.path(), &Engine::load(folder.path()).unwrap()).unwrap();
+    let results = cases::run(&Engine::load(folder.path()).unwrap()).unwrap();
     let failed: Vec<_> = results.iter().filter(|case| !case.passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }
@@ -158,7 +158,7 @@ fn every_shipped_policy_case_passes() {
 fn every_shipped_policy_decides_a_case() {
     let folder = folder(STARTER);
     let engine = Engine::load(folder.path()).unwrap();
-    let results = cases::run(folder.path(), &engine).unwrap();
+    let results = cases::run(&engine).unwrap();
     let deciding: BTreeSet<_> = results.into_iter().flat_map(|case| case.decided_by).collect();
     let written: BTreeSet<_> = engine.policies().iter().map(|policy| policy.id.clone()).collect();
     assert_eq!(deciding, written);
@@ -175,7 +175,7 @@ fn removing_any_shipped_policy_fails_a_case() {
         let folder = folder(&rest);
         let engine = Engine::load(folder.path()).unwrap();
         assert_eq!(engine.policies().len() + 1, whole.policies().len(), "{}", removed.id);
-        let results = cases::run(folder.path(), &engine).unwrap();
+        let results = cases::run(&engine).unwrap();
         assert!(results.iter().any(|case| !case.passed), "nobody misses {}", removed.id);
     }
 }
@@ -190,7 +190,7 @@ fn failing_case_shows_expected_and_actual_answer() {
     files.retain(|(path, _)| !path.starts_with("tests/"));
     files.push(("tests/wishful.json", case));
     let folder = folder(&files);
-    let results = cases::run(folder.path(), &Engine::load(folder.path()).unwrap()).unwrap();
+    let results = cases::run(&Engine::load(folder.path()).unwrap()).unwrap();
     let [result] = results.as_slice() else { panic!("{results:?}") };
     assert_eq!(result.file, "tests/wishful.json");
     assert!(!result.passed);
@@ -218,8 +218,7 @@ fn malformed_case_is_refused_with_file_and_place() {
     ] {
         let mut files = STARTER.to_vec();
         files.push(("tests/slip.json", case));
-        let folder = folder(&files);
-        let error = cases::run(folder.path(), &shipped()).unwrap_err().to_string();
+        let error = cases::run(&load(&files).unwrap()).unwrap_err().to_string();
         assert!(error.starts_with("`tests/slip.json`"), "{error}");
         assert!(error.contains(said), "{error}");
     }

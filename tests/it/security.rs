@@ -14,6 +14,7 @@ mod hostile_input;
 mod kill_switch_release;
 mod lock_out;
 mod passwords_and_sessions;
+mod policy_activation;
 mod public_url;
 mod revoked_rights;
 mod sign_in_flood;

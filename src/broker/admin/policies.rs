@@ -22,16 +22,23 @@ use crate::{
         lifecycle::Refusal,
     },
     policy::{
-        Engine, PolicyError, PolicyText,
+        Engine, PolicyError, PolicyFiles, PolicyText,
         cases::{self, CaseResult},
     },
-    store::{Read, StoreError, accounts, audit, requests, system},
+    store::{Read, Store, StoreError, accounts, audit, requests, system},
 };
+
+pub mod folder;
 
 /// Loads a policy set and runs its test cases: a set that fails one is no set.
 pub fn load_and_test(folder: &Path) -> Result<Engine, PolicyError> {
-    let engine = Engine::load(folder)?;
-    match cases::run(folder, &engine)?.into_iter().find(|case| !case.passed) {
+    tested(PolicyFiles::read(folder)?)
+}
+
+/// [`load_and_test`], of files that were read.
+pub fn tested(files: PolicyFiles) -> Result<Engine, PolicyError> {
+    let engine = Engine::new(files)?;
+    match cases::run(&engine)?.into_iter().find(|case| !case.passed) {
         None => Ok(engine),
         Some(CaseResult { file, name: case, expected, got, .. }) => {
             Err(PolicyError::CaseFails { file, case, expected, got })
@@ -39,42 +46,76 @@ pub fn load_and_test(folder: &Path) -> Result<Engine, PolicyError> {
     }
 }
 
+/// The files of the set that was activated last; none before the first start, and after one of a
+/// version that kept none.
+pub async fn kept_set(store: &Store) -> Result<Option<PolicyFiles>, StoreError> {
+    Ok(system::policy_files(&mut store.reader().await?).await?.map(PolicyFiles::kept))
+}
+
 impl Broker {
-    /// At start-up: records which policy set is active, and decides open requests again where
-    /// it is another than before.
-    pub async fn record_active_policy(&self) -> Result<(), BrokerError> {
-        let hash = self.engine().hash();
-        let before = system::active_policy(&mut self.store().reader().await?).await?;
-        if before == Some(hash) {
+    /// Where the set of this broker is another than the one that was active last, records that it
+    /// is active now, and decides open requests again.
+    pub async fn record_active_policy(&self, by: &Actor) -> Result<(), BrokerError> {
+        let (engine, mut reader) = (self.engine(), self.store().reader().await?);
+        let before = system::active_policy(&mut reader).await?;
+        let kept = system::policy_files(&mut reader).await?;
+        drop(reader);
+        let texts = engine.files().texts();
+        if before == Some(engine.hash()) && kept.as_ref() == Some(texts) {
             return Ok(());
         }
-        self.activate(self.engine(), Authority::Trusted(&Actor::System), before).await
+        if before == Some(engine.hash()) && kept.is_none() {
+            let keep = self
+                .store()
+                .write(|tx| Box::pin(async move { system::keep_policy_files(tx, texts).await }));
+            return Ok(keep.await?);
+        }
+        self.activate(engine.clone(), Authority::Trusted(by), before).await
     }
 
-    /// Makes the set in this folder the active one. A bad set leaves the old one active.
-    pub async fn activate_policy(&self, who: &SignedIn, folder: &Path) -> Result<(), BrokerError> {
+    /// Makes the set in this folder the active one, if the folder and the active set are those whose
+    /// difference was shown. A bad set leaves the old one active.
+    pub async fn activate_policy(
+        &self,
+        who: &SignedIn,
+        folder: &Path,
+        shown: Digest,
+    ) -> Result<(), BrokerError> {
         self.authorize_admin(who, Verb::ActivatePolicy)?;
-        let before = self.engine().hash();
-        match load_and_test(folder) {
-            Ok(engine) => {
-                let (broker, who) = (self.clone(), who.clone());
-                // The caller may hang up: a set that is recorded becomes active all the same.
-                let task = tokio::spawn(async move {
-                    broker.activate(engine, Authority::Session(&who), Some(before)).await
-                });
-                match task.await.map_err(JoinError::try_into_panic) {
-                    Ok(done) => done,
-                    Err(Ok(panic)) => resume_unwind(panic),
-                    Err(Err(_stopping)) => Err(StoreError::Busy.into()),
+        let (broker, who, folder) = (self.clone(), who.clone(), folder.to_owned());
+        // The caller may hang up: a set that is recorded becomes active all the same.
+        let task = tokio::spawn(async move {
+            match broker.activate_shown(&who, &folder, shown).await {
+                Err(BrokerError::Policy(error)) => {
+                    let facts = RefusalFacts { why: error.to_string() };
+                    let detail = AuditDetail::PolicyRefused(facts);
+                    let event = |actor| AuditEvent::new(actor, None, detail.clone());
+                    broker.record_of(&who, event).await?;
+                    Err(error.into())
                 }
+                done => done,
             }
-            Err(error) => {
-                let facts = RefusalFacts { why: error.to_string() };
-                let detail = AuditDetail::PolicyRefused(facts);
-                self.record_of(who, |actor| AuditEvent::new(actor, None, detail.clone())).await?;
-                Err(error.into())
-            }
+        });
+        match task.await.map_err(JoinError::try_into_panic) {
+            Ok(done) => done,
+            Err(Ok(panic)) => resume_unwind(panic),
+            Err(Err(_stopping)) => Err(StoreError::Busy.into()),
         }
+    }
+
+    /// One at a time, from the look at what is active until that has changed: what becomes active is
+    /// what the newest event names, and follows the set that it was compared with.
+    async fn activate_shown(
+        &self,
+        who: &SignedIn,
+        folder: &Path,
+        shown: Digest,
+    ) -> Result<(), BrokerError> {
+        let _one_at_a_time = self.activation().lock().await;
+        let before = self.engine().hash();
+        let set = self.shown_set(folder, shown).await??;
+        let engine = set.ok_or(Refusal::PolicyChanged)?;
+        self.activate(engine, Authority::Session(who), Some(before)).await
     }
 
     /// The active policy set: its hash and its policies.
@@ -100,12 +141,14 @@ impl Broker {
             .join("\n");
         let policies = len_u64(engine.policies().len());
         let facts = PolicySetFacts { before, policies };
+        let texts = engine.files().texts();
         let detail = &AuditDetail::PolicyActivated(facts);
         let now = self.clock().now();
         let recorded = self.store().write(|tx| {
             Box::pin(async move {
                 let actor = by.actor(tx, now).await?;
                 system::keep_policy_set(tx, hash, source, now).await?;
+                system::keep_policy_files(tx, texts).await?;
                 let on = Some(hash.to_string());
                 let event = AuditEvent::new(actor.clone(), on, detail.clone());
                 audit::append(tx, &event, now).await?;

@@ -1,4 +1,4 @@
-//! The active policy set, and loading its folder again.
+//! The active policy set, what differs in its folder, and activating that.
 
 use askama::Template;
 use axum::{
@@ -12,9 +12,10 @@ use super::reauthenticate::{FormProblem, PasswordFields, SessionForm};
 use crate::{
     broker::{
         BrokerError,
+        admin::policies::folder::PolicyFolder,
         queries::{PolicyText, view::Permission},
     },
-    domain::{digest::Digest, facts::Verb},
+    domain::{digest::Digest, facts::Verb, lifecycle::Refusal},
     web::{
         AppState,
         error::PageError,
@@ -33,12 +34,14 @@ pub(in crate::web) struct PolicyPage {
     pub(in crate::web) hash: Digest,
     pub(in crate::web) policies: Vec<PolicyCard>,
     pub(in crate::web) folder: String,
+    /// What lies there.
+    pub(in crate::web) found: PolicyFolder,
     pub(in crate::web) activate: Permission,
     /// What went wrong, and the whole of what the policies' checks said.
     pub(in crate::web) problem: Option<PolicyProblem>,
 }
 
-/// Why the folder was not loaded.
+/// Why the set in the folder did not become active.
 #[derive(Debug)]
 pub(in crate::web) struct PolicyProblem {
     pub(in crate::web) sentence: String,
@@ -70,9 +73,11 @@ pub(in crate::web) async fn show(
     policy_page(&app, &session, StatusCode::OK, None).await
 }
 
-/// All that the form to load the folder again may carry.
+/// All that the form to activate the folder may carry.
 #[derive(Deserialize)]
 pub(in crate::web) struct ActivationFields {
+    /// The digest of the difference that was shown.
+    shown: String,
     #[serde(default)]
     password: String,
 }
@@ -83,13 +88,15 @@ impl PasswordFields for ActivationFields {
     }
 }
 
-/// Loads the folder again. A set that fails a check leaves the old one active.
+/// Activates the set in the folder whose difference was shown. One that fails a check leaves the old
+/// one active.
 pub(in crate::web) async fn activate(
     form: SessionForm<ActivationFields>,
 ) -> Result<Response, PageError> {
-    let SessionForm { app, session, .. } = &form;
+    let SessionForm { app, session, fields } = &form;
     let activated = form.run(Verb::ActivatePolicy, async |who| {
-        match app.broker.activate_policy(&who, &app.settings.policies).await {
+        let shown = Digest::parse(&fields.shown).ok_or(Refusal::PolicyChanged)?;
+        match app.broker.activate_policy(&who, &app.settings.policies, shown).await {
             Err(BrokerError::Policy(error)) => Ok(Err(error.to_string())),
             activated => activated.map(Ok),
         }
@@ -120,6 +127,7 @@ async fn policy_page(
         layout: Layout::new(app, session, "Policy").await?.section("/policy"),
         hash,
         policies: policies.into_iter().map(PolicyCard::from).collect(),
+        found: app.broker.policy_folder(&session.who, &app.settings.policies).await?,
         folder: app.settings.policies.display().to_string(),
         activate: app.broker.system_permission(&session.who, Verb::ActivatePolicy),
         problem,

@@ -38,6 +38,8 @@ pub(in crate::web) struct SystemPage {
     pub(in crate::web) certificate: Option<CertificateStatus>,
     /// Whether failed sign-ins can be counted by where they come from.
     pub(in crate::web) sources_known: bool,
+    /// Where the policy folder holds anything but the active set.
+    pub(in crate::web) policies: Option<String>,
     pub(in crate::web) freeze: Permission,
     pub(in crate::web) unfreeze: Permission,
     /// The person who is signed in: nobody turns both keys of a release.
@@ -199,6 +201,7 @@ async fn system_page(
         system: app.broker.system(&session.who).await?,
         certificate: app.settings.certificate.as_ref().map(|status| status.borrow().clone()),
         sources_known: app.settings.proxies.are_known(),
+        policies: app.broker.policy_folder_differs(&session.who, &app.settings.policies).await?,
         freeze: app.broker.system_permission(&session.who, Verb::Freeze),
         unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
         me: session.who.id(),

@@ -9,12 +9,15 @@ use std::{
 };
 
 use countersign::{
-    app::{AppParts, ConnectionLimits, Running},
-    broker::{Settings, admin::policies::load_and_test},
+    app::{AppParts, ConnectionLimits, Running, policies::at_start},
+    broker::{
+        Settings,
+        admin::policies::{kept_set, load_and_test},
+    },
     clock::Clock,
     connector::{Channel, Connector, IndexerSettings, Network},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
-    policy::Engine,
+    policy::{Engine, PolicyFiles},
     store::Store,
     web::Proxies,
 };
@@ -224,6 +227,7 @@ impl WorldBuilder {
         if let (Some(name), Some(url)) = (self.second_manager, &urls.second) {
             managers.push(self.connector(name, url, &clock));
         }
+        let engine = Box::pin(engine(&store, policies)).await;
         let parts = AppParts {
             store,
             clock,
@@ -231,7 +235,7 @@ impl WorldBuilder {
             channels: self.channels.clone(),
             network: Arc::clone(&self.network),
             policies: policies.to_owned(),
-            engine: engine(policies),
+            engine,
             settings,
             listener,
             tls: None,
@@ -253,11 +257,15 @@ impl WorldBuilder {
     }
 }
 
-/// Loading a set takes long in a debug build: the one that ships is loaded once.
-fn engine(folder: &Path) -> Engine {
+/// As [`at_start`] does. Loading a set takes long in a debug build: the one that ships is loaded
+/// once.
+async fn engine(store: &Store, folder: &Path) -> Engine {
     static SHIPPED: OnceLock<Engine> = OnceLock::new();
-    if folder == policies() {
-        return SHIPPED.get_or_init(|| load_and_test(folder).unwrap()).clone();
+    let shipped = SHIPPED.get_or_init(|| load_and_test(&policies()).unwrap());
+    let kept = kept_set(store).await.unwrap();
+    let files = kept.unwrap_or_else(|| PolicyFiles::read(folder).unwrap());
+    if files.digest() == shipped.files().digest() {
+        return shipped.clone();
     }
-    load_and_test(folder).unwrap()
+    at_start(store, folder).await.unwrap()
 }

@@ -101,7 +101,7 @@ fn earlier_starter_folder_still_passes_its_cases() {
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let folder = folder(&files);
     let engine = Engine::load(folder.path()).unwrap();
-    let results = cases::run(folder.path(), &engine).unwrap();
+    let results = cases::run(&engine).unwrap();
     assert!(results.len() > 20 && results.iter().all(|case| case.passed), "{results:?}");
 }
 

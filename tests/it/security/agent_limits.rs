@@ -34,7 +34,7 @@ async fn denying_world() -> World {
     let tests = world.policies.join("tests");
     fs::remove_dir_all(tests).unwrap();
     let dora = world.person("dora").await;
-    let fields = dora.get("/").await.form("/sign-out").unwrap();
+    let fields = dora.get("/policy").await.form("/policy/activate").unwrap();
     let page = dora.post("/policy/activate", &fields).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
     world

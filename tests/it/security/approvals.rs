@@ -10,8 +10,7 @@ use super::fixtures::hands_off;
 use crate::harness::{ALERT, World, page::PersonClient};
 
 async fn activate(person: &PersonClient) {
-    // Any form's token will do.
-    let fields = person.get("/").await.form("/sign-out").unwrap();
+    let fields = person.get("/policy").await.form("/policy/activate").unwrap();
     let page = person.post("/policy/activate", &fields).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
 }

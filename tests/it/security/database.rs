@@ -17,7 +17,8 @@ async fn policy_set_is_never_active_without_audit_event() {
     let dora = world.signed_in("dora").await;
     hands_off(&world, "office");
     {
-        let mut activation = Box::pin(broker.activate_policy(&dora, &world.policies));
+        let shown = world.policy_difference();
+        let mut activation = Box::pin(broker.activate_policy(&dora, &world.policies, shown));
         let once = std::future::poll_fn(|cx| {
             // On a busy machine it may be done already.
             Poll::Ready(activation.as_mut().poll(cx).map(drop).is_ready())

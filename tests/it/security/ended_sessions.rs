@@ -111,7 +111,8 @@ async fn act_on_system(world: &World, who: &SignedIn, end: End) {
     let one = &[ActionKind::BlockIp];
     over("set scopes", end, &broker.set_scopes(who, "triage-bot", one).await);
     over("revoke a token", end, &broker.revoke_agent(who, "triage-bot").await);
-    over("activate policies", end, &broker.activate_policy(who, &world.policies).await);
+    let shown = world.policy_difference();
+    over("activate policies", end, &broker.activate_policy(who, &world.policies, shown).await);
     over("read the audit", end, &broker.audit(who, &AuditFilter::default(), None).await);
 }
 

@@ -71,8 +71,14 @@ async fn admin_reloads_policies_and_invalid_set_keeps_old_one() {
     let file = room.policies.join("90_new.cedar");
     fs::write(&file, "@id(\"new.bad\")\nforbid (principal, action, resource) when { nonsense")
         .unwrap();
-    dora.open("/policy").await;
-    let answer = dora.submit("/policy/activate", &[]).await;
+    dora.open("/policy").await.shows("cannot become active; the active set stays");
+    dora.page.shows("90_new.cedar");
+    assert!(!dora.page.has_form("/policy/activate"));
+    let forged = [
+        ("form_token".to_owned(), dora.page.form_token()),
+        ("shown".to_owned(), room.policy_difference().to_string()),
+    ];
+    let answer = dora.post("/policy/activate", &forged).await;
     assert_eq!(answer.status, 422);
     answer.shows("The set in the folder was rejected; the active set has not changed.");
     answer.shows("90_new.cedar");
@@ -80,12 +86,14 @@ async fn admin_reloads_policies_and_invalid_set_keeps_old_one() {
     fs::remove_file(&file).unwrap();
     let all = fs::read_to_string(room.policies.join("40_people.cedar")).unwrap();
     fs::write(room.policies.join("40_people.cedar"), format!("// One more line.\n{all}")).unwrap();
+    dora.open("/policy").await.shows("// One more line.");
     assert_eq!(dora.submit("/policy/activate", &[]).await.status, 303);
     assert_ne!(room.broker().engine().hash(), before);
     let mut bob = room.browser_of("bob").await;
     bob.open("/system").await;
-    let token = bob.page.hidden_fields("/sign-out");
-    assert_eq!(bob.post("/policy/activate", &token).await.status, 403);
+    let mut forged = bob.page.hidden_fields("/sign-out");
+    forged.push(("shown".to_owned(), room.policy_difference().to_string()));
+    assert_eq!(bob.post("/policy/activate", &forged).await.status, 403);
 }
 
 #[tokio::test]
@@ -100,10 +108,10 @@ async fn policy_load_writes_one_summary_and_changed_requests() {
         asked.push(room.asked_exactly(&arguments).await);
     }
     let mut dora = room.browser_of("dora").await;
+    fs::write(room.policies.join("90_new.cedar"), "// Nothing new.").unwrap();
     dora.open("/policy").await;
     let seen = room.audit_kinds().await.len();
     let added = async || room.audit_kinds().await.split_off(seen);
-    fs::write(room.policies.join("90_new.cedar"), "// Nothing new.").unwrap();
     assert_eq!(dora.submit("/policy/activate", &[]).await.status, 303);
     assert_eq!(added().await, ["policy.activated", "policy.reevaluated"]);
     let drill = "@id(\"new.drill\") @why(\"a drill is for two\")

@@ -52,6 +52,7 @@ const fn variant(refusal: &Refusal) -> &'static str {
         Refusal::TooEarly => "TooEarly",
         Refusal::Frozen => "Frozen",
         Refusal::SecondPersonMissing => "SecondPersonMissing",
+        Refusal::PolicyChanged => "PolicyChanged",
         Refusal::PolicyWithdrawn { .. } => "PolicyWithdrawn",
         Refusal::NoSuchAttempt => "NoSuchAttempt",
         Refusal::NothingToUndo { .. } => "NothingToUndo",

@@ -99,6 +99,7 @@ pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String
         ("request", &request.id.to_string()),
         ("version", &version),
         ("digest", &digest),
+        ("shown", &digest),
         ("typed", &request.digest.prefix()),
         ("of", &request.id.to_string()),
         ("pick", &format!("{}:{version}:{digest}", request.id)),

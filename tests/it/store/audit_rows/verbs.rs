@@ -11,7 +11,7 @@ use countersign::{
         admin::{
             operator::Operator,
             people::{NewPerson, PersonChange},
-            policies::load_and_test,
+            policies::{folder::digest_of, load_and_test},
         },
     },
     clock::Clock,
@@ -288,9 +288,11 @@ async fn stored(fixed: &Fixed, mut draft: Request, triage: &Agent) -> Request {
 
 async fn policies(fixed: &mut Fixed, root: &SignedIn) {
     fixed.now("another policy set").await;
-    fixed.broker.activate_policy(root, &harness::fixtures::policies()).await.unwrap();
+    let (folder, engine) = (harness::fixtures::policies(), fixed.broker.engine());
+    let shown = digest_of(engine.files(), engine.files());
+    fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
     fixed.now("a bad policy set").await;
-    let done = fixed.broker.activate_policy(root, "no such folder".as_ref()).await;
+    let done = fixed.broker.activate_policy(root, "no such folder".as_ref(), shown).await;
     fixed.refused(done);
 }
 
@@ -302,7 +304,9 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     let mut late = drafted(Verdict::Approval(Tally::NONE.and(Role::Lead)));
     (late.id, late.deadline) = (RequestId::from(Uuid::from_u128(10)), minute(0));
     stored(fixed, late, &triage).await;
-    fixed.broker.activate_policy(root, &harness::fixtures::policies()).await.unwrap();
+    let (folder, engine) = (harness::fixtures::policies(), fixed.broker.engine());
+    let shown = digest_of(engine.files(), engine.files());
+    fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
 
 async fn reading(fixed: &mut Fixed) {
