@@ -114,6 +114,8 @@ pub struct AppParts {
     pub connections: ConnectionLimits,
     /// What stands in front of the listener.
     pub proxies: Proxies,
+    /// SHA-256 of the token that opens `/metrics`; without one there is no such page.
+    pub metrics_token: Option<Digest>,
     /// SHA-256 of the configuration, for the audit.
     pub configuration: Digest,
 }
@@ -161,6 +163,7 @@ impl AppParts {
             tls: ServerCertificate::load(config)?,
             connections: settings::connections(config),
             proxies: settings::proxies(config),
+            metrics_token: settings::metrics_token(config)?,
             configuration: Digest::of(text),
         })
     }
@@ -227,6 +230,7 @@ impl AppParts {
             certificate: self.tls.as_ref().map(ServerCertificate::status),
             proxies: self.proxies,
             connections: Arc::default(),
+            metrics_token: self.metrics_token,
         };
         let (router, door) = doors(&broker, settings, self.connections, &stop);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");

@@ -43,7 +43,10 @@ use unchecked::Unchecked;
 
 /// Everything that the verbs need. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Broker(Arc<BrokerParts>);
+pub struct Broker {
+    unchecked: Unchecked,
+    parts: Arc<BrokerParts>,
+}
 
 /// What the broker calls outside.
 #[derive(Debug)]
@@ -58,7 +61,6 @@ pub struct Integrations {
 
 #[derive(Debug)]
 struct BrokerParts {
-    unchecked: Unchecked,
     integrations: Integrations,
     engine: RwLock<Engine>,
     /// Held while a policy set becomes active.
@@ -83,8 +85,7 @@ impl Broker {
         settings: Settings,
     ) -> Self {
         let began_at = clock.now();
-        Self(Arc::new(BrokerParts {
-            unchecked: Unchecked::new(store, clock),
+        let parts = Arc::new(BrokerParts {
             integrations: outside,
             engine: RwLock::new(engine),
             activation: tokio::sync::Mutex::default(),
@@ -95,17 +96,25 @@ impl Broker {
             setup: SetupCode::default(),
             began_at,
             identified: Mutex::default(),
-        }))
+        });
+        Self { unchecked: Unchecked::new(store, clock), parts }
+    }
+
+    /// The same broker for the worker, which reads through connections of its own.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        let unchecked = Unchecked::new(self.store().for_worker(), self.clock().clone());
+        Self { unchecked, parts: Arc::clone(&self.parts) }
     }
 
     /// What it was told about its surroundings.
     pub fn settings(&self) -> &Settings {
-        &self.0.settings
+        &self.parts.settings
     }
 
     /// For verbs that have asked policy.
     fn unchecked(&self) -> &Unchecked {
-        &self.0.unchecked
+        &self.unchecked
     }
 
     /// The time, for doors that say how long ago something was.
@@ -115,20 +124,20 @@ impl Broker {
 
     /// When this run began.
     fn began_at(&self) -> Time {
-        self.0.began_at
+        self.parts.began_at
     }
 
     /// The active policy set.
     pub fn engine(&self) -> Engine {
-        self.0.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.parts.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_engine(&self, engine: Engine) {
-        *self.0.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+        *self.parts.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
     }
 
     fn activation(&self) -> &tokio::sync::Mutex<()> {
-        &self.0.activation
+        &self.parts.activation
     }
 
     /// Changes whenever this process wrote something.
@@ -142,16 +151,16 @@ impl Broker {
 
     /// The managers that are configured.
     pub fn managers(&self) -> &[Connector] {
-        &self.0.integrations.managers
+        &self.parts.integrations.managers
     }
 
     /// The ways to tell people.
     pub fn channels(&self) -> &[Channel] {
-        &self.0.integrations.channels
+        &self.parts.integrations.channels
     }
 
     fn network(&self) -> &Arc<dyn Network> {
-        &self.0.integrations.network
+        &self.parts.integrations.network
     }
 
     /// The hosts that no response may touch, each a name or an address.
@@ -162,7 +171,7 @@ impl Broker {
     }
 
     fn known_addresses_mut(&self) -> RwLockWriteGuard<'_, KnownAddresses> {
-        self.0.known_addresses.write().unwrap_or_else(PoisonError::into_inner)
+        self.parts.known_addresses.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a host of ours, a gateway or a resolver has one of these addresses, or had it.
@@ -170,12 +179,17 @@ impl Broker {
         let literal = |host: String| host.parse().ok();
         let mut own = self.own_hosts().into_iter().filter_map(literal).flat_map(forms);
         own.any(|form| target.contains(&form))
-            || self.0.known_addresses.read().unwrap_or_else(PoisonError::into_inner).is_ours(target)
+            || self
+                .parts
+                .known_addresses
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_ours(target)
     }
 
     /// Whether an endpoint of any manager has one of these addresses, or had it lately.
     fn is_endpoint_address(&self, target: &[IpAddr], now: Time) -> bool {
-        let known = self.0.known_addresses.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.parts.known_addresses.read().unwrap_or_else(PoisonError::into_inner);
         known.is_endpoints(target, now)
     }
 
@@ -190,19 +204,19 @@ impl Broker {
     }
 
     fn identified(&self) -> &Mutex<BTreeMap<String, String>> {
-        &self.0.identified
+        &self.parts.identified
     }
 
     fn in_flight(&self) -> &InFlight {
-        &self.0.in_flight
+        &self.parts.in_flight
     }
 
     fn look_problems(&self) -> &LookProblems {
-        &self.0.look_problems
+        &self.parts.look_problems
     }
 
     fn setup_code(&self) -> &SetupCode {
-        &self.0.setup
+        &self.parts.setup
     }
 
     fn use_by(&self, now: Time) -> Time {

@@ -116,6 +116,8 @@ pub struct ServerConfig {
     pub tls_certificate_file: Option<PathBuf>,
     /// PEM file of its key.
     pub tls_key_file: Option<PathBuf>,
+    /// The file of the token that opens `/metrics`, 0600; without it there is no `/metrics`.
+    pub metrics_token_file: Option<PathBuf>,
     /// A proxy in front speaks TLS and this listener is reachable only through it.
     #[serde(default)]
     pub behind_tls_proxy: bool,
@@ -320,6 +322,7 @@ impl Config {
         paths.extend(server.high_water_mark.as_mut());
         paths.extend(server.tls_certificate_file.as_mut());
         paths.extend(server.tls_key_file.as_mut());
+        paths.extend(server.metrics_token_file.as_mut());
         for manager in self.manager.values_mut() {
             let indexer = manager.indexer.as_mut().map(|indexer| &mut indexer.reach);
             for reach in std::iter::once(&mut manager.reach).chain(indexer) {
@@ -341,7 +344,9 @@ impl Config {
         });
         let server = &self.server;
         let own = [Some(&server.database), server.high_water_mark.as_ref()];
-        let own = own.into_iter().chain([server.tls_key_file.as_ref()]);
+        let own = own
+            .into_iter()
+            .chain([&server.tls_key_file, &server.metrics_token_file].map(Option::as_ref));
         let own = own.chain(passwords).flatten();
         own.chain(self.notify.private_files()).map(PathBuf::as_path).collect()
     }

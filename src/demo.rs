@@ -119,6 +119,7 @@ impl Demo {
             tls: None,
             connections: ConnectionLimits::default(),
             proxies: Proxies::default(),
+            metrics_token: None,
             configuration: Digest::ZERO,
         };
         let running = parts.open().await?.work_observing_every(OBSERVE_INTERVAL);

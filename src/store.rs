@@ -51,7 +51,10 @@ pub const WRITERS_WAITING_MAX: usize = 256;
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a write waits for those before it.
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// For pages, agents and probes.
 const READERS_MAX: u32 = 4;
+/// For the worker alone: whatever the others read, it is never in their queue.
+const WORKER_READERS_MAX: u32 = 4;
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +104,7 @@ pub struct Store {
     writer: SqlitePool,
     queue: Arc<Semaphore>,
     readers: SqlitePool,
+    worker_readers: SqlitePool,
     changed: Arc<watch::Sender<u64>>,
     clock: Clock,
     /// What the first commit that failed said.
@@ -185,7 +189,8 @@ impl Store {
         private_file(path)?;
         let lock = lock::lock(path)?;
         let store = Self::connect(path).await?;
-        let connections = [store.writer.clone(), store.readers.clone()];
+        let connections =
+            [store.writer.clone(), store.readers.clone(), store.worker_readers.clone()];
         let lock = Some(Arc::new(ServerLock::new(lock, connections)));
         let gap = match store.compare_with_mark(mark).await? {
             MarkState::Gap(gap) => Some(gap),
@@ -227,16 +232,17 @@ impl Store {
             .connect_with(options.clone())
             .await?;
         migrations::migrator().run(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(WAIT_MAX)
-            .connect_with(options.read_only(true).pragma("query_only", "ON"))
-            .await?;
+        let options = options.read_only(true).pragma("query_only", "ON");
+        let pool = SqlitePoolOptions::new().acquire_timeout(WAIT_MAX);
+        let readers =
+            pool.clone().max_connections(READERS_MAX).connect_with(options.clone()).await?;
+        let worker_readers = pool.max_connections(WORKER_READERS_MAX).connect_lazy_with(options);
         Ok(Self {
             path: path.to_owned(),
             writer,
             queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
             readers,
+            worker_readers,
             changed: Arc::new(watch::Sender::new(0)),
             clock: Clock::system(),
             failed: Arc::new(OnceLock::new()),
@@ -299,6 +305,11 @@ impl Store {
     /// Wakes everything that waits for [`Store::changes`].
     pub fn announce(&self) {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The same store, whose readers are the worker's own.
+    pub fn for_worker(&self) -> Self {
+        Self { readers: self.worker_readers.clone(), ..self.clone() }
     }
 
     /// A connection for reading. What it reads may be a moment old.

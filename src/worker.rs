@@ -30,6 +30,7 @@ const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 /// Works until told to stop, and looks for evidence at this interval. A call to a manager that is
 /// under way is finished first.
 pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
+    let broker = broker.for_worker();
     let mut tasks = JoinSet::new();
     for manager in broker.managers() {
         let name = manager.name().to_owned();
@@ -292,6 +293,7 @@ async fn wait(broker: &Broker, time: Duration, stop: &CancellationToken) {
 /// One step of expiry and of every sender, for callers that step by hand: the progress of the last
 /// manager that did something.
 pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
+    let broker = &broker.for_worker();
     broker.expire_overdue().await?;
     broker.record_refused_sign_ins(false).await?;
     let mut progress = Progress::Idle;

@@ -64,6 +64,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     let limits = (server.connections_max, server.connections_per_address_max);
     findings.push(connections(limits, descriptors::raise()));
     findings.push(proxies(&settings::proxies(config)));
+    findings.push(metrics(config));
     findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
@@ -111,6 +112,18 @@ async fn notices(config: &Config) -> Vec<Diagnosis> {
         });
     }
     findings
+}
+
+/// Who may read the counts.
+fn metrics(config: &Config) -> Diagnosis {
+    match settings::metrics_token(config) {
+        Ok(Some(_token)) => Diagnosis::good("metrics", "/metrics is open to whoever has the token"),
+        Ok(None) => Diagnosis::good(
+            "metrics",
+            "/metrics is closed: server.metrics_token_file would open it to whoever has a token",
+        ),
+        Err(error) => Diagnosis::bad("metrics", error.to_string(), CORRECT),
+    }
 }
 
 /// Whether anything is protected that only people can know.

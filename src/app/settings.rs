@@ -9,11 +9,23 @@ use crate::{
     config::{AlertFieldsConfig, Config, ConfigError, ManagerConfig, RemoteConfig},
     connector::{
         AlertFields, AlertForm, ConnectorError, IndexerSettings, Secret, SecretForm, Tls,
-        WazuhSettings,
+        WazuhSettings, secret_text,
     },
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
     web::Proxies,
 };
+
+/// SHA-256 of the token that opens `/metrics`; none where no file is named.
+pub(super) fn metrics_token(config: &Config) -> Result<Option<Digest>, AppError> {
+    let Some(file) = &config.server.metrics_token_file else { return Ok(None) };
+    let read = std::fs::read(file).map_err(|error| error.to_string());
+    let token = read.and_then(|bytes| secret_text(&bytes, SecretForm::Word));
+    let wrong = |why| {
+        let allowed = format!("a readable file that holds one word and nothing else ({why})");
+        ConfigError::value("server.metrics_token_file", &file.display(), allowed)
+    };
+    Ok(Some(Digest::of(token.map_err(wrong)?.as_bytes())))
+}
 
 /// What the connector of each manager is told.
 pub(super) fn connectors(config: &Config, clock: &Clock) -> Result<Vec<WazuhSettings>, AppError> {

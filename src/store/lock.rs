@@ -33,11 +33,11 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 #[derive(Debug)]
 pub(super) struct ServerLock {
     file: Option<File>,
-    connections: [SqlitePool; 2],
+    connections: [SqlitePool; 3],
 }
 
 impl ServerLock {
-    pub(super) const fn new(file: File, connections: [SqlitePool; 2]) -> Self {
+    pub(super) const fn new(file: File, connections: [SqlitePool; 3]) -> Self {
         Self { file: Some(file), connections }
     }
 }

@@ -86,6 +86,7 @@ const FILES: &[(i64, &str, &str)] = &[
         "active policy files",
         include_str!("../../migrations/20261129100040_active_policy_files.sql"),
     ),
+    (20_261_129_100_041, "counters", include_str!("../../migrations/20261129100041_counters.sql")),
 ];
 
 /// The migrations. Built by hand: the macro that collects them doubles the build.

@@ -11,6 +11,7 @@ use crate::{
     broker::Broker,
     domain::{
         certificate::CertificateStatus,
+        digest::Digest,
         public_url::{Authority, PublicUrl},
     },
 };
@@ -32,6 +33,8 @@ pub struct WebSettings {
     pub proxies: Proxies,
     /// What becomes of connections.
     pub connections: Arc<ConnectionCounts>,
+    /// SHA-256 of the token that opens `/metrics`; without one there is no such page.
+    pub metrics_token: Option<Digest>,
 }
 
 /// The proxies in front of this server.

@@ -1,5 +1,5 @@
 //! The database.
 
 mod audit_rows;
-mod migrations;
+pub(crate) mod migrations;
 mod query_plans;

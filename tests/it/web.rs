@@ -7,5 +7,6 @@ mod filters_and_audit;
 pub(crate) mod fixtures;
 mod kill_switch_and_policy;
 mod lists;
+mod metrics;
 mod request;
 mod sign_in;

@@ -170,6 +170,7 @@ mod tests {
             certificate: None,
             connections: Arc::default(),
             proxies: crate::web::Proxies::default(),
+            metrics_token: None,
         };
         let pairs: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
         is_own_host(&address.parse().unwrap(), &headers(&pairs), &settings)

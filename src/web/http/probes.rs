@@ -4,16 +4,19 @@ use std::fmt::Write as _;
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 
 use crate::{
-    broker::queries::system::NamedCounts, domain::request::StateName, text::halt::for_strangers,
-    web::AppState,
+    broker::queries::system::NamedCounts,
+    domain::{
+        digest::Digest,
+        request::{Outcome, StateName},
+    },
+    text::halt::for_strangers,
+    web::{AppState, error::PageError},
 };
-
-const OUTCOMES: [&str; 4] = ["sent", "refused", "not_sent", "unknown"];
 
 /// The process answers.
 pub(in crate::web) async fn healthy() -> &'static str {
@@ -37,8 +40,15 @@ pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
     }
 }
 
-/// Counts in the text format of Prometheus. They name nobody and nothing, so they need no session.
-pub(in crate::web) async fn metrics(State(app): State<AppState>) -> Response {
+/// Counts in the text format of Prometheus, for whoever has the token. They name nobody and nothing.
+pub(in crate::web) async fn metrics(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    let Some(token) = app.settings.metrics_token else {
+        return PageError::not_found().into_response();
+    };
+    // Digests are compared: how long that takes says nothing of the token.
+    if bearer(&headers).map(|given| Digest::of(given.as_bytes())) != Some(token) {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
+    }
     match app.broker.counts().await {
         Ok((states, outcomes)) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
@@ -52,12 +62,16 @@ pub(in crate::web) async fn metrics(State(app): State<AppState>) -> Response {
     }
 }
 
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
 fn metrics_text(states: &NamedCounts, outcomes: &NamedCounts) -> String {
     let mut text =
         "# These numbers name nobody: no agent, no person, no endpoint, no target.\n".to_owned();
     let names = StateName::ALL.map(StateName::name);
     family(&mut text, ("requests", "state"), &names, states);
-    family(&mut text, ("request_endpoints", "outcome"), &OUTCOMES, outcomes);
+    family(&mut text, ("request_endpoints", "outcome"), &Outcome::NAMES, outcomes);
     text
 }
 
@@ -86,6 +100,6 @@ mod tests {
         assert!(text.contains("countersign_requests{state=\"pending\"} 3\n"));
         assert!(text.contains("countersign_requests{state=\"withdrawn\"} 0\n"));
         assert!(text.contains("countersign_request_endpoints{outcome=\"sent\"} 7\n"));
-        assert_eq!(text.lines().count(), 1 + 2 + 9 + 2 + 4);
+        assert_eq!(text.lines().count(), 1 + 2 + StateName::ALL.len() + 2 + Outcome::NAMES.len());
     }
 }

@@ -227,6 +227,7 @@ mod tests {
             certificate: None,
             connections: std::sync::Arc::default(),
             proxies: crate::web::Proxies::default(),
+            metrics_token: None,
         }
     }
 

@@ -47,6 +47,7 @@ pub(crate) struct WorldBuilder {
     network: Arc<dyn Network>,
     connections: Box<ConnectionLimits>,
     proxies: Box<Proxies>,
+    metrics_token: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -83,6 +84,7 @@ impl Default for WorldBuilder {
             network: Arc::new(FakeNetwork::default()),
             connections: Box::default(),
             proxies: Box::default(),
+            metrics_token: None,
         }
     }
 }
@@ -174,6 +176,11 @@ impl WorldBuilder {
         Self { channels, ..self }
     }
 
+    /// Opens `/metrics` to whoever has this token.
+    pub(crate) fn with_metrics_token(self, token: &'static str) -> Self {
+        Self { metrics_token: Some(token), ..self }
+    }
+
     /// Sets where names are looked up; nothing is found otherwise.
     pub(crate) fn with_network(self, network: Arc<dyn Network>) -> Self {
         Self { network, ..self }
@@ -241,6 +248,7 @@ impl WorldBuilder {
             tls: None,
             connections: *self.connections,
             proxies: Proxies::clone(&self.proxies),
+            metrics_token: self.metrics_token.map(|token| Digest::of(token.as_bytes())),
             configuration: Digest::ZERO,
         };
         parts.open().await.unwrap()

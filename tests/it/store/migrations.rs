@@ -115,7 +115,7 @@ async fn load_all(store: &Store) -> Vec<Request> {
 }
 
 /// A file as the first version left it, in a folder of its own.
-async fn first_version() -> (TempDir, PathBuf) {
+pub(crate) async fn first_version() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("countersign.db");
     let mut database = connect(&path).await;

@@ -87,9 +87,4 @@ async fn probes_answer_strangers_without_naming_anyone() {
     let get = async |path: &str| stranger.request(Method::GET, path).send().await.unwrap();
     assert_eq!(get("/healthz").await.text().await.unwrap(), "ok\n");
     assert_eq!(get("/readyz").await.status(), 200);
-    let metrics = get("/metrics").await.text().await.unwrap();
-    assert!(metrics.contains("countersign_requests{state=\"pending\"} 1\n"));
-    for name in ["triage-bot", "alice", "198.51.100.23", "web-02"] {
-        assert!(!metrics.contains(name));
-    }
 }

@@ -164,7 +164,7 @@ async fn batch_waits_while_no_reader_is_free() {
         world.manager.until_received(1).await;
         let mut readers = Vec::new();
         for _ in 0..4 {
-            readers.push(store.reader().await.unwrap());
+            readers.push(store.for_worker().reader().await.unwrap());
         }
         let mut changes = store.changes();
         world.manager.release("001");

@@ -39,7 +39,8 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 11] = [
+const WORKER: [&str; 12] = [
+    "for_worker",
     "execute_next",
     "observe",
     "observe_rule_responses",

@@ -80,6 +80,7 @@ impl Fixed {
             tls: None,
             connections: ConnectionLimits::default(),
             proxies: Proxies::default(),
+            metrics_token: None,
             configuration: Digest::of(b"configuration"),
         };
         let broker = parts.open().await.unwrap().broker;
