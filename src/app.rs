@@ -14,13 +14,11 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{self, Broker, BrokerError, Integrations, admin::policies::folder},
+    broker::{self, Broker, BrokerError, Integrations},
     clock::Clock,
     config::{Config, ConfigError},
     connector::{Channel, Connector, ConnectorError, Network, SystemNetwork, is_private},
-    domain::{
-        actor::Actor, audit::detail::system::StartFacts, digest::Digest, public_url::Authority,
-    },
+    domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError, audit},
@@ -187,7 +185,6 @@ impl AppParts {
             high_water_mark: self.store.mark_file().map(|file| file.display().to_string()),
             gap: self.store.gap().map(|gap| gap.to_string()),
         };
-        let notes = self.engine.notes();
         if let Some(why) = &started.gap {
             tracing::error!(why, "nothing is sent until the database is recovered");
         }
@@ -202,13 +199,7 @@ impl AppParts {
         broker.recover(None).await?;
         broker.update_all_ends().await?;
         broker.withdraw_orphans().await?;
-        broker.record_active_policy(&Actor::System).await?;
-        if let Some(why) = folder::differs(broker.engine().files(), &self.policies) {
-            tracing::warn!(why, "the active policy set stays");
-        }
-        for note in notes {
-            tracing::warn!(note, "the active policies lack something");
-        }
+        policies::record(&broker, &self.policies).await?;
         for name in broker.changed_managers().await? {
             tracing::warn!(manager = name, "nothing runs by itself until this is settled");
         }

@@ -18,6 +18,7 @@ mod network;
 mod notify;
 mod readiness;
 mod relay;
+mod share;
 mod wazuh;
 
 use std::{ops::Deref, sync::Arc};
@@ -35,6 +36,7 @@ pub use notify::{
 };
 pub use readiness::readiness;
 pub use relay::Relay;
+pub use share::asked_by;
 pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
 
 /// What this machine lacks for one more connection, such as files; none where it lacks nothing.

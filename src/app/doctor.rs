@@ -65,6 +65,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.push(connections(limits, descriptors::raise()));
     findings.push(proxies(&settings::proxies(config)));
     findings.push(metrics(config));
+    findings.extend(shares(config));
     findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
@@ -112,6 +113,25 @@ async fn notices(config: &Config) -> Vec<Diagnosis> {
         });
     }
     findings
+}
+
+/// The managers of which one agent may need more calls than its share: half of those for questions.
+fn shares(config: &Config) -> Vec<Diagnosis> {
+    let asks = u64::from(config.agents.asks_per_minute_max);
+    let share = |calls: u16| u64::from(calls) * 3 / 8;
+    let found = config.manager.iter().map(|(name, manager)| {
+        let calls = share(manager.calls_per_minute_max);
+        let found = format!(
+            "an agent may ask {asks} times a minute, and for {calls} calls to the manager {name}"
+        );
+        if calls >= asks {
+            return Diagnosis::good("limits", found);
+        }
+        let advice = "raise calls_per_minute_max of the manager, or lower asks_per_minute_max in \
+                      [agents]: each ask takes at least one call";
+        Diagnosis::bad("limits", found, advice)
+    });
+    found.collect()
 }
 
 /// Who may read the counts.

@@ -7,7 +7,7 @@ use crate::{
     broker::{
         Broker, BrokerError, Integrations,
         admin::policies::{
-            folder::{PolicyFolder, digest_of},
+            folder::{PolicyFolder, differs, digest_of},
             kept_set, load_and_test, tested,
         },
     },
@@ -25,6 +25,18 @@ pub async fn at_start(store: &Store, folder: &Path) -> Result<Engine, AppError> 
         Some(files) => tested(files).map_err(AppError::ActivePolicy),
         None => Ok(load_and_test(folder)?),
     }
+}
+
+/// Records the set that a start goes on with, and logs what is to be known of it and of the folder.
+pub(super) async fn record(broker: &Broker, folder: &Path) -> Result<(), AppError> {
+    broker.record_active_policy(&Actor::System).await?;
+    if let Some(why) = differs(broker.engine().files(), folder) {
+        tracing::warn!(why, "the active policy set stays");
+    }
+    for note in broker.engine().notes() {
+        tracing::warn!(note, "the active policies lack something");
+    }
+    Ok(())
 }
 
 /// The configured folder, compared with the active set. None where none is kept yet: the next start

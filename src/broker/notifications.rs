@@ -13,6 +13,7 @@ use crate::{
         actor::Person,
         facts::{Principal, Resource, Verb},
         id::{PersonId, RequestId},
+        len_u64,
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject},
         public_url::PublicUrl,
         request::{Request, StateName},
@@ -94,27 +95,22 @@ impl Broker {
         let new = notices::pending_fan_out(&mut reader, SPREAD_MAX).await?;
         let prunable = notices::prunable(&mut reader, old).await?;
         drop(reader);
-        for noted in new {
-            let fanned_out = self.store().write_quietly(|tx| {
-                Box::pin(async move {
-                    let mut receivers = Vec::new();
-                    for channel in self.channels() {
-                        let name = channel.name().to_owned();
-                        if !channel.addresses_people() {
-                            receivers.push((name, None));
-                            continue;
-                        }
-                        let people = self.recipients(tx, &noted.notice).await?;
-                        receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
-                    }
+        let new = &new;
+        // All of a step at once: what is delivered meanwhile sums them up.
+        let fanned_out = self.store().write_quietly(|tx| {
+            Box::pin(async move {
+                let mut any = false;
+                for noted in new {
+                    let receivers = self.receivers(tx, &noted.notice).await?;
                     notices::fan_out(tx, noted.number, &receivers, now).await?;
-                    Ok::<_, BrokerError>(!receivers.is_empty())
-                })
-            });
-            // A page shows how many deliveries wait, but not a notice without any.
-            if fanned_out.await? {
-                self.store().announce();
-            }
+                    any |= !receivers.is_empty();
+                }
+                Ok::<_, BrokerError>(any)
+            })
+        });
+        // A page shows how many deliveries wait, but not a notice without any.
+        if !new.is_empty() && fanned_out.await? {
+            self.store().announce();
         }
         if prunable {
             let forget = self.store().write_quietly(|tx| Box::pin(notices::prune(tx, old)));
@@ -123,51 +119,83 @@ impl Broker {
         Ok(())
     }
 
-    /// Delivers one notice by this channel. The attempt is recorded before it is made, and how it
-    /// ended afterwards: a crash between the two repeats the notice, under the same name.
+    /// The channels that a notice goes to, each person of one that addresses people apart.
+    async fn receivers(
+        &self,
+        read: &mut impl Read,
+        notice: &Notice,
+    ) -> Result<Vec<(String, Option<PersonId>)>, BrokerError> {
+        let mut receivers = Vec::new();
+        for channel in self.channels() {
+            let name = channel.name().to_owned();
+            if !channel.addresses_people() {
+                receivers.push((name, None));
+                continue;
+            }
+            let people = self.recipients(read, notice).await?;
+            receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+        }
+        Ok(receivers)
+    }
+
+    /// Delivers what is due by this channel to one receiver, in one message. The attempt is recorded
+    /// before it is made, and how it ended afterwards: a crash between the two repeats the message,
+    /// under the same name where no other notice joined it.
     pub async fn deliver_next(&self, channel: &str) -> Result<DeliveryResult, BrokerError> {
         let Some(channel) = self.channels().iter().find(|one| one.name() == channel) else {
             return Ok(DeliveryResult::Nothing);
         };
         let now = self.clock().now();
         let mut reader = self.store().reader().await?;
-        let Some(delivery) = notices::next_delivery(&mut reader, channel.name(), now).await? else {
-            return Ok(DeliveryResult::Nothing);
-        };
-        let address = mail_address(&mut reader, &delivery).await?;
+        let due = &notices::next_deliveries(&mut reader, channel.name(), now).await?;
+        let Some(first) = due.first() else { return Ok(DeliveryResult::Nothing) };
+        let address = mail_address(&mut reader, first).await?;
         drop(reader);
         failpoint::reached("notice due").await;
-        let delivery = &delivery;
-        let next_try_at = now + self.back_off(delivery.tries);
-        let recorded = self
-            .store()
-            .write_quietly(|tx| Box::pin(notices::record_try(tx, delivery, next_try_at)));
+        let next_try_at = now + self.back_off(first.tries);
+        let recorded = self.store().write_quietly(|tx| {
+            Box::pin(async move {
+                for delivery in due {
+                    notices::record_try(tx, delivery, next_try_at).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+        });
         recorded.await?;
-        let sent = match (delivery.person, &address) {
+        let sent = match (first.person, &address) {
             (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
             (Some(_), Some(_)) | (None, _) => {
-                channel.deliver(&self.message(delivery, address.clone())).await
+                channel.deliver(&self.message(first, due, address.clone())).await
             }
         };
+        let hopeless = first.person.is_some() && address.is_none();
+        self.record_delivery(due, &sent, hopeless).await?;
+        Ok(if sent.is_ok() { DeliveryResult::Arrived } else { DeliveryResult::Failed })
+    }
+
+    /// Writes down how a message ended, for each notice that it carried.
+    async fn record_delivery(
+        &self,
+        due: &[Delivery],
+        sent: &Result<(), String>,
+        hopeless: bool,
+    ) -> Result<(), StoreError> {
         let now = self.clock().now();
-        let late = now - delivery.since >= TimeDelta::hours(GIVE_UP_HOURS);
-        let hopeless = delivery.person.is_some() && address.is_none();
-        let (told, sent) =
-            (if sent.is_ok() { DeliveryResult::Arrived } else { DeliveryResult::Failed }, &sent);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    match sent {
-                        Ok(()) => notices::delivered(tx, delivery, now).await,
-                        Err(why) => {
-                            let given_up = (late || hopeless).then_some(now);
-                            notices::failed(tx, delivery, why, given_up).await
+                    for delivery in due {
+                        let late = now - delivery.since >= TimeDelta::hours(GIVE_UP_HOURS);
+                        let given_up = (late || hopeless).then_some(now);
+                        match sent {
+                            Ok(()) => notices::delivered(tx, delivery, now).await?,
+                            Err(why) => notices::failed(tx, delivery, why, given_up).await?,
                         }
                     }
+                    Ok(())
                 })
             })
-            .await?;
-        Ok(told)
+            .await
     }
 
     /// How each channel is doing.
@@ -186,13 +214,20 @@ impl Broker {
         Ok(states)
     }
 
-    fn message(&self, delivery: &Delivery, to: Option<String>) -> Message {
-        let notice = delivery.noted.notice;
-        let person = delivery.person.map(|id| id.to_string()).unwrap_or_default();
+    /// A message about the first of what is due, with the number of the others.
+    fn message(&self, first: &Delivery, due: &[Delivery], to: Option<String>) -> Message {
+        let notice = first.noted.notice;
+        let mut receiver = first.person.map(|id| id.to_string()).unwrap_or_default();
+        for delivery in due.iter().skip(1) {
+            receiver = format!("{receiver}+{}", delivery.noted.number);
+        }
+        let more = len_u64(due.len().saturating_sub(1));
+        let path = if more == 0 { notice.path() } else { "/".to_owned() };
         Message {
-            id: NoticeId::new(delivery.noted.number, notice.at, &delivery.channel, &person),
+            id: NoticeId::new(first.noted.number, notice.at, &first.channel, &receiver),
             notice,
-            link: format!("{}{}", self.settings().public_url, notice.path()),
+            more,
+            link: format!("{}{path}", self.settings().public_url),
             to,
             now: self.clock().now(),
         }
@@ -315,6 +350,7 @@ pub fn test_message(
     Message {
         id: NoticeId::new(0, now, channel.name(), ""),
         notice,
+        more: 0,
         link: format!("{public_url}{}", notice.path()),
         to,
         now,

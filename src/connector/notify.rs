@@ -24,13 +24,15 @@ pub use webhook::{WebhookSettings, is_signing_secret};
 /// How long a receiver may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// One notice to one receiver.
+/// One notice to one receiver, and perhaps the number of others like it.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// The same each time it is tried.
     pub id: NoticeId,
     /// The notice that it carries.
     pub notice: Notice,
+    /// How many others of its kind it stands for.
+    pub more: u64,
     /// Where to look.
     pub link: String,
     /// The mail address; none for a webhook.

@@ -19,7 +19,7 @@ use crate::{
         id::{AgentId, RequestId},
         request::{Outcome, Request, State, StateName},
     },
-    text::agent_message::{self, LISTED_ENDPOINTS_MAX, Obstacle},
+    text::agent_message::{self, LISTED_ENDPOINTS_MAX, Obstacle, without_addresses},
     text::visible::visible,
 };
 
@@ -94,7 +94,7 @@ pub(super) struct RequestAnswer<'a> {
     undo: Option<UndoAnswer<'a>>,
     /// Why an approved request cannot be sent at the moment. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
-    held_because: Option<&'a str>,
+    held_because: Option<String>,
     /// What keeps Countersign from sending at the moment. It resumes by itself. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     troubles: Option<&'a [String]>,
@@ -222,7 +222,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         endpoints: Endpoints::of(request, context.several_managers, &context.undos),
         already_active: AlreadyActiveAnswer::all(&context.active, context.agent),
         undo: undoing(&context.undo),
-        held_because: request.held_because.as_deref(),
+        held_because: request.held_because.as_deref().map(without_addresses),
         troubles: Some(outages).filter(|outages| !outages.is_empty()),
         ended: ended(&request.state),
         approval_url: format!("{}/requests/{}", context.public_url, request.id),
@@ -289,7 +289,7 @@ fn short(summary: &RequestSummary) -> ListItem {
             expires_at: pending.then(|| spoken(summary.deadline)),
         },
         counts: summary.counts.clone().into(),
-        held_because: summary.held_because.clone(),
+        held_because: summary.held_because.as_deref().map(without_addresses),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         id::RequestId,
         request::{Request, StateName},
     },
-    text::agent_message::Obstacle,
+    text::agent_message::{Obstacle, without_addresses},
 };
 
 /// How long a token that the command line revoked or replaced may still wait: this process is told
@@ -91,7 +91,13 @@ impl Call<'_> {
             undo: self.broker.undo_option(request).await,
             undos: self.broker.undos_of_agent(self.agent, request).await,
             stopped: self.stopped(request).await,
-            outages: self.broker.outage_of(&request.manager).into_iter().collect(),
+            outages: self
+                .broker
+                .outage_of(&request.manager)
+                .as_deref()
+                .map(without_addresses)
+                .into_iter()
+                .collect(),
         }
     }
 

@@ -21,12 +21,8 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         BrokerError::Halted(halt) => for_agents(halt.cause).to_owned(),
         BrokerError::NotFound => NOT_FOUND.to_owned(),
         BrokerError::NotAllowed(why) => format!("Policy does not allow it: {why}."),
-        // In quotes and escaped: partly the manager's own words.
-        BrokerError::Manager(cause) => format!(
-            "The Wazuh manager cannot be asked at the moment. Nothing was stored; ask again later, \
-             or tell the user. The cause: {}",
-            serde_json::Value::from(cause.to_string())
-        ),
+        // Neither where it is nor what it said: that is for people.
+        BrokerError::Manager(cause) => format!("Nothing was stored: {}.", cause.for_agents()),
         BrokerError::Store(StoreError::Busy | StoreError::Conflict) => {
             "Countersign is busy. Nothing was stored; try again in a moment.".to_owned()
         }

@@ -10,7 +10,7 @@ use super::{
 use crate::domain::{
     Time,
     id::{PersonId, RequestId},
-    notice::{Notice, NoticeKind},
+    notice::{Notice, NoticeKind, NoticeSubject},
 };
 
 /// A notice with its number.
@@ -35,6 +35,21 @@ pub struct Delivery {
     pub tries: u32,
     /// Since when it is to be delivered.
     pub since: Time,
+}
+
+/// The most notices that one message sums up.
+const IN_ONE_MESSAGE_MAX: u32 = 500;
+
+impl Delivery {
+    /// Whether one message carries both: it has one receiver and says one thing.
+    fn goes_with(&self, other: &Self) -> bool {
+        let says = |delivery: &Self| match delivery.noted.notice.about {
+            NoticeSubject::Request { state, .. } => Some((delivery.noted.notice.kind, state)),
+            NoticeSubject::Switch(_) | NoticeSubject::Nothing => None,
+        };
+        let same = self.noted.number == other.noted.number;
+        self.person == other.person && (same || says(self).is_some() && says(self) == says(other))
+    }
 }
 
 /// What became of the deliveries of a channel.
@@ -106,17 +121,18 @@ pub async fn fan_out(
     Ok(())
 }
 
-/// The delivery of a channel whose turn it is. Of the notices of one request, or of the kill
+/// The deliveries of a channel whose turn it is, in one message: to one receiver, and where there are
+/// several, of one kind about requests. Of the notices of one request, or of the kill
 /// switch, a receiver gets the later one only when the earlier one arrived or was given up. What is
 /// urgent does not wait behind what is not: an agent that asks and cancels causes a lot of that.
-pub async fn next_delivery(
+pub async fn next_deliveries(
     read: &mut impl Read,
     channel: &str,
     now: Time,
-) -> Result<Option<Delivery>, StoreError> {
+) -> Result<Vec<Delivery>, StoreError> {
     let urgent = NoticeKind::ALL.into_iter().filter(|kind| kind.urgent());
     let urgent: Vec<_> = urgent.map(NoticeKind::name).collect();
-    let row = sqlx::query(
+    let rows = sqlx::query(
         "SELECT notice.*, receiver, tries FROM delivery JOIN notice ON notice.id = notice_id
          WHERE channel = $1 AND next_try_at <= $2
            AND delivered_at IS NULL AND given_up_at IS NULL
@@ -127,26 +143,35 @@ pub async fn next_delivery(
                  AND earlier.delivered_at IS NULL AND earlier.given_up_at IS NULL
                  AND before.id < notice.id AND before.request_id IS notice.request_id)
          ORDER BY notice.kind NOT IN (SELECT value FROM json_each($3)), next_try_at, notice.id
-         LIMIT 1",
+         LIMIT $4",
     )
     .bind(channel)
     .bind(now.timestamp_micros())
     .bind(serde_json::json!(urgent).to_string())
-    .fetch_optional(read.connection())
+    .bind(IN_ONE_MESSAGE_MAX)
+    .fetch_all(read.connection())
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    let due = rows.iter().map(|row| delivery_of(row, channel));
+    let mut due = due.collect::<Result<Vec<_>, _>>()?;
+    if let Some(first) = due.first().cloned() {
+        due.retain(|other| first.goes_with(other));
+    }
+    Ok(due)
+}
+
+fn delivery_of(row: &SqliteRow, channel: &str) -> Result<Delivery, StoreError> {
     let at = At { table: "delivery", id: channel };
-    let columns = at.columns(&row);
+    let columns = at.columns(row);
     let person = columns.text("receiver")?;
     let person = (!person.is_empty()).then(|| at.parse(&person)).transpose()?;
     let since = columns.maybe_time("spread_at")?;
-    Ok(Some(Delivery {
-        noted: noted(&row)?,
+    Ok(Delivery {
+        noted: noted(row)?,
         channel: channel.to_owned(),
         person,
         tries: columns.number::<u32>("tries")?.saturating_add(1),
         since: since.ok_or_else(|| at.wrong("its notice was never spread"))?,
-    }))
+    })
 }
 
 /// Writes down that a delivery is being tried, before it is; and when it is tried again should

@@ -36,6 +36,17 @@ pub enum Obstacle {
     Outage,
 }
 
+/// The same without the addresses of outside systems, which are none of an agent's business: what
+/// says that the manager main at such an address does not answer names the manager alone.
+pub fn without_addresses(text: &str) -> String {
+    let mut parts = text.split(" at http");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, rest| {
+        let end = rest.find(|c: char| c.is_whitespace() || ";,".contains(c)).unwrap_or(rest.len());
+        shown + rest.get(end..).unwrap_or_default()
+    })
+}
+
 impl Obstacle {
     /// What it is and how it ends.
     const fn text(self) -> &'static str {

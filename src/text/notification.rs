@@ -5,8 +5,15 @@ use crate::domain::{
     request::StateName,
 };
 
-/// One line that says what happened: "A request waits for approval".
-pub const fn title(notice: &Notice) -> &'static str {
+/// One line that says what happened: "A request waits for approval", and perhaps "and 39 more".
+pub fn title(notice: &Notice, more: u64) -> String {
+    match more {
+        0 => event(notice).to_owned(),
+        more => format!("{}, and {more} more", event(notice)),
+    }
+}
+
+const fn event(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Waiting => "A request waits for approval",
         NoticeKind::DeadlineNear => "A request still waits, and its deadline is near",
@@ -26,8 +33,8 @@ pub const fn title(notice: &Notice) -> &'static str {
     }
 }
 
-/// Kind, facts and time as pairs of a label and a value.
-pub fn lines(notice: &Notice) -> Vec<(&'static str, String)> {
+/// Kind, facts and time as pairs of a label and a value, and the number of others.
+pub fn lines(notice: &Notice, more: u64) -> Vec<(&'static str, String)> {
     let mut lines = match notice.about {
         NoticeSubject::Request { id, action, tier, state } => vec![
             ("Action", action.name().to_owned()),
@@ -39,6 +46,9 @@ pub fn lines(notice: &Notice) -> Vec<(&'static str, String)> {
         NoticeSubject::Nothing => Vec::new(),
     };
     lines.push(("Time", notice.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
+    if more > 0 {
+        lines.push(("More", format!("{more} others like it; the page lists them")));
+    }
     lines
 }
 

@@ -19,5 +19,6 @@ mod public_url;
 mod revoked_rights;
 mod sign_in_flood;
 mod spoofing;
+mod storms;
 mod undo_and_evidence;
 mod web;

@@ -102,6 +102,13 @@ impl Broker {
             let noted = self.record_throttled(agent, &why.to_string()).await;
             return noted.err().unwrap_or(why);
         }
+        // Nobody was asked, so it costs no more than an ask too many.
+        if let BrokerError::Manager(cause) = &why
+            && cause.is_held_back()
+        {
+            let noted = self.record_throttled(agent, &cause.lasting()).await;
+            return noted.err().unwrap_or(why);
+        }
         match self.record(&proposal_refused(agent, kind, why.to_string())).await {
             Ok(()) => why,
             Err(error) => error.into(),

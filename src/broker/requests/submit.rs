@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     broker::{Broker, BrokerError},
-    connector::Connector,
+    connector::{Connector, asked_by},
     domain::{
         Time,
         action::{ActionKind, Term, duration_text, with_count},
@@ -47,7 +47,7 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Submitted, BrokerError> {
-        match self.try_submit(agent, kind, arguments).await {
+        match asked_by(agent.id, self.try_submit(agent, kind, arguments)).await {
             Ok(submitted) => Ok(submitted),
             Err(error) => Err(self.refuse_proposal(agent, kind, error).await),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::draft::{Draft, load};
 use crate::{
     broker::{Broker, BrokerError, Caller, SignedIn},
-    connector::Connector,
+    connector::{Connector, asked_by},
     domain::{
         Time,
         action::with_count,
@@ -48,7 +48,7 @@ impl Broker {
         id: RequestId,
         reason: &str,
     ) -> Result<Request, BrokerError> {
-        self.undo(Caller::Agent(agent), id, reason).await
+        asked_by(agent.id, self.undo(Caller::Agent(agent), id, reason)).await
     }
 
     /// A person wants it taken back.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::action::with_count;
+
 /// Why an outside system did not do what it was asked. In every variant `system` is its name and
 /// address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +79,16 @@ pub enum ConnectorError {
         /// Until there is room again, in seconds.
         seconds: u32,
     },
+    /// One agent asked for as many calls in this minute as it leaves to all others.
+    #[error(
+        "an agent has used its share of the calls to {system}; others are not affected; it has \
+         room again in {seconds} s"
+    )]
+    OverShare {
+        system: String,
+        /// Until it has room again, in seconds.
+        seconds: u32,
+    },
     /// It failed several times in a row, and is not called for a while.
     #[error("{system} is not called for {seconds} s, because calls to it kept failing: {why}")]
     CircuitOpen {
@@ -145,6 +157,9 @@ impl ConnectorError {
             Self::OverBudget { system, calls, .. } => format!(
                 "rate limit reached: Countersign makes at most {calls} calls per minute to {system}"
             ),
+            Self::OverShare { system, .. } => {
+                format!("it has used its share of the calls to {system} in this minute")
+            }
             Self::Unreachable { .. }
             | Self::Local { .. }
             | Self::Certificate { .. }
@@ -158,6 +173,56 @@ impl ConnectorError {
         }
     }
 
+    /// Whether nobody was called, because there were too many calls or too many that failed.
+    pub const fn is_held_back(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::OverBudget { .. }
+                | Self::OverShare { .. }
+                | Self::CircuitOpen { .. }
+        )
+    }
+
+    /// The same for an agent: which system, and how long to wait. Neither where that is nor what it
+    /// said.
+    pub fn for_agents(&self) -> String {
+        let name = self.system_name();
+        let Some(wait) = self.retry_in() else {
+            return format!(
+                "Countersign cannot ask {name}, and waiting does not help. Tell the user: a person \
+                 has to look at the page System"
+            );
+        };
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let why = if matches!(self, Self::OverShare { .. }) {
+            "your questions have used up your share of the calls to"
+        } else {
+            "at the moment Countersign cannot ask"
+        };
+        format!("{why} {name}. Ask again in {}, or tell the user", with_count(seconds, "second"))
+    }
+
+    fn system_name(&self) -> &str {
+        let system = match self {
+            Self::Unreachable { system, .. }
+            | Self::Local { system, .. }
+            | Self::Certificate { system, .. }
+            | Self::LoginRefused { system }
+            | Self::Blocked { system }
+            | Self::Forbidden { system, .. }
+            | Self::RateLimited { system, .. }
+            | Self::OverBudget { system, .. }
+            | Self::OverShare { system, .. }
+            | Self::CircuitOpen { system, .. }
+            | Self::Busy { system, .. }
+            | Self::Answer { system, .. }
+            | Self::TooLarge { system, .. } => system,
+            Self::Settings { .. } => return "the manager",
+        };
+        system.split_once(" at ").map_or(system, |(name, _address)| name)
+    }
+
     /// How long to wait before it may be different; none where a person has to act first.
     pub fn retry_in(&self) -> Option<Duration> {
         match self {
@@ -168,6 +233,7 @@ impl ConnectorError {
             | Self::Answer { status: 500.., .. } => Some(Duration::from_secs(5)),
             Self::RateLimited { seconds, .. }
             | Self::OverBudget { seconds, .. }
+            | Self::OverShare { seconds, .. }
             | Self::CircuitOpen { seconds, .. } => Some(Duration::from_secs((*seconds).into())),
             Self::Answer { status: 401, .. } => Some(TOKEN_SECOND),
             Self::Answer { .. }

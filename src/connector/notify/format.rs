@@ -56,7 +56,7 @@ pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
         WebhookFormat::Slack => {
             let text = format!(
                 "*{}*\n{}\n<{}|Open it>",
-                title(&message.notice),
+                title(&message.notice, message.more),
                 lines(message),
                 message.link
             );
@@ -66,7 +66,7 @@ pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
         WebhookFormat::Ntfy => WebhookPost {
             content_type: "text/plain; charset=utf-8",
             headers: vec![
-                ("title", format!("Countersign: {}", title(&message.notice))),
+                ("title", format!("Countersign: {}", title(&message.notice, message.more))),
                 (
                     "priority",
                     if message.notice.kind.urgent() { "high" } else { "default" }.to_owned(),
@@ -86,7 +86,7 @@ pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {
 pub(super) fn mail(message: &Message) -> String {
     format!(
         "{}.\n\n{}\n\nLook at it, and decide, only on the page:\n{}\n",
-        title(&message.notice),
+        title(&message.notice, message.more),
         lines(message),
         message.link
     )
@@ -96,8 +96,11 @@ fn own(message: &Message) -> Value {
     let notice = &message.notice;
     let mut data = notice.facts();
     if let Some(data) = data.as_object_mut() {
-        data.insert("title".to_owned(), json!(title(notice)));
+        data.insert("title".to_owned(), json!(title(notice, message.more)));
         data.insert("link".to_owned(), json!(message.link));
+        if message.more > 0 {
+            data.insert("more".to_owned(), json!(message.more));
+        }
     }
     json!({
         "type": notice.kind.name(),
@@ -107,12 +110,12 @@ fn own(message: &Message) -> Value {
 }
 
 fn card(message: &Message) -> Value {
-    let facts: Vec<_> = notification::lines(&message.notice)
+    let facts: Vec<_> = notification::lines(&message.notice, message.more)
         .into_iter()
         .map(|(title, value)| json!({ "title": title, "value": value }))
         .collect();
     let heading = json!({
-        "type": "TextBlock", "text": format!("Countersign: {}", title(&message.notice)),
+        "type": "TextBlock", "text": format!("Countersign: {}", title(&message.notice, message.more)),
         "weight": "Bolder", "size": "Medium", "wrap": true,
     });
     json!({
@@ -132,6 +135,6 @@ fn card(message: &Message) -> Value {
 }
 
 fn lines(message: &Message) -> String {
-    let lines = notification::lines(&message.notice).into_iter();
+    let lines = notification::lines(&message.notice, message.more).into_iter();
     lines.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }

@@ -207,7 +207,7 @@ impl MailChannel {
             "From: Countersign <{from}>\nTo: <{to}>\nSubject: Countersign: {}\nDate: {}\n\
              Message-ID: <{}@{domain}>\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\n\
              Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {bits}\n",
-            notification::title(&message.notice),
+            notification::title(&message.notice, message.more),
             message.notice.at.to_rfc2822(),
             message.id,
         );

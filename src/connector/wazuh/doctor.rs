@@ -266,6 +266,7 @@ fn failed(check: &'static str, error: &ConnectorError) -> Diagnosis {
         ConnectorError::Forbidden { right, .. } => format!("give the user the right {right}"),
         ConnectorError::RateLimited { seconds, .. }
         | ConnectorError::OverBudget { seconds, .. }
+        | ConnectorError::OverShare { seconds, .. }
         | ConnectorError::CircuitOpen { seconds, .. } => format!("try again in {seconds} s"),
         ConnectorError::Busy { .. }
         | ConnectorError::Answer { .. }

@@ -12,7 +12,7 @@ pub enum EventKind {
     /// An authenticated agent sent something that is not a proposal.
     #[strum(serialize = "proposal.refused")]
     ProposalRefused,
-    /// An agent exceeded its request limit. Written at most once a minute.
+    /// An agent exceeded a limit, or nobody can be asked for it. Written at most once a minute.
     #[strum(serialize = "proposal.throttled")]
     AsksThrottled,
     /// A proposal became a request: denied, pending, or approved by policy.

@@ -21,6 +21,7 @@ mod content;
 mod crash;
 mod delivery;
 mod fake_mail_server;
+mod storm;
 
 /// 24 bytes and more, in base64.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";

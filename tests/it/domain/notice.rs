@@ -77,8 +77,8 @@ fn notices_do_not_depend_on_arguments_reasons_or_names() {
         for notice in hostile {
             let words = format!(
                 "{}{:?}{}{}",
-                notification::title(&notice),
-                notification::lines(&notice),
+                notification::title(&notice, 0),
+                notification::lines(&notice, 0),
                 notice.facts(),
                 notice.path()
             );

@@ -48,6 +48,7 @@ pub(crate) struct WorldBuilder {
     connections: Box<ConnectionLimits>,
     proxies: Box<Proxies>,
     metrics_token: Option<&'static str>,
+    calls_per_minute: u16,
 }
 
 #[derive(Clone)]
@@ -85,6 +86,7 @@ impl Default for WorldBuilder {
             connections: Box::default(),
             proxies: Box::default(),
             metrics_token: None,
+            calls_per_minute: 300,
         }
     }
 }
@@ -176,6 +178,11 @@ impl WorldBuilder {
         Self { channels, ..self }
     }
 
+    /// Sets how often each manager is called at most.
+    pub(crate) fn with_calls_per_minute(self, calls_per_minute: u16) -> Self {
+        Self { calls_per_minute, ..self }
+    }
+
     /// Opens `/metrics` to whoever has this token.
     pub(crate) fn with_metrics_token(self, token: &'static str) -> Self {
         Self { metrics_token: Some(token), ..self }
@@ -258,6 +265,7 @@ impl WorldBuilder {
         let mut settings = connector(name, url, self.indexer);
         settings.undo_commands.clone_from(&self.undo_commands);
         settings.clock = clock.clone();
+        settings.calls_per_minute_max = self.calls_per_minute;
         if let Some(indexer) = &mut settings.indexer {
             (self.indexer_change)(indexer);
         }

@@ -198,7 +198,10 @@ async fn forbidden_manager_call_is_explained_and_nothing_stored() {
     scene.manager.set_rights("wazuh", Rights::none());
     scene.manager.advance(Duration::from_secs(1));
     let told = agent.block(json!({})).await;
-    assert!(told.error && told.text.contains("manager cannot be asked"), "{told:?}");
+    assert!(
+        told.error && told.text.contains("a person has to look at the page System"),
+        "{told:?}"
+    );
     let list = agent.call("list_requests", json!({})).await;
     assert_eq!(list.json, json!({ "requests": [] }));
 }

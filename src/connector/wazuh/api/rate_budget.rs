@@ -12,8 +12,9 @@ use crate::{
     connector::{
         driver::{CircuitOpen, Health},
         http::error::ConnectorError,
+        share::asker,
     },
-    domain::Time,
+    domain::{Time, id::AgentId},
 };
 
 /// The window of the limit: a manager counts by the minute.
@@ -41,7 +42,8 @@ pub(in crate::connector) struct RateBudget {
 
 #[derive(Debug, Default)]
 struct BudgetState {
-    calls: VecDeque<Time>,
+    /// When, and for which agent; none for what no agent asked.
+    calls: VecDeque<(Time, Option<AgentId>)>,
     /// When the manager itself refused a call because there were too many.
     refused_at: Option<Time>,
     failures: u32,
@@ -73,17 +75,20 @@ impl RateBudget {
             return Err(ConnectorError::RateLimited { system: system(), seconds });
         }
         state.forget(now);
-        let max = match purpose {
-            CallPurpose::Ask => (self.calls_per_minute_max * 3 / 4).max(1),
-            CallPurpose::Act => self.calls_per_minute_max,
+        let (calls, asker) = match purpose {
+            CallPurpose::Ask => ((self.calls_per_minute_max * 3 / 4).max(1), asker()),
+            CallPurpose::Act => (self.calls_per_minute_max, None),
         };
-        if state.calls.len() >= max {
-            let freed = state.calls.get(state.calls.len() - max).copied();
+        if state.calls.len() >= calls {
+            let freed = state.calls.get(state.calls.len() - calls).map(|(at, _)| *at);
             let seconds = freed.and_then(|at| time_left(at, MINUTE, now)).unwrap_or(1);
-            let calls = self.calls_per_minute_max;
             return Err(ConnectorError::OverBudget { system: system(), calls, seconds });
         }
-        state.calls.push_back(now);
+        if let Some(freed) = asker.and_then(|agent| state.share_used(agent, calls)) {
+            let seconds = time_left(freed, MINUTE, now).unwrap_or(1);
+            return Err(ConnectorError::OverShare { system: system(), seconds });
+        }
+        state.calls.push_back((now, asker));
         // Half open: this call is the only one until it ends, or its time is over too.
         if let Some(circuit) = &mut state.circuit {
             circuit.next_try = now + OPEN;
@@ -140,7 +145,18 @@ impl RateBudget {
 
 impl BudgetState {
     fn forget(&mut self, now: Time) {
-        self.calls.retain(|at| time_left(*at, MINUTE, now).is_some());
+        self.calls.retain(|(at, _)| time_left(*at, MINUTE, now).is_some());
+    }
+
+    /// An agent may make as many calls as it leaves to all others: a burst takes half, and each that
+    /// comes after it half of what is left. Where it has made them, the time of the call that has to
+    /// be over first.
+    fn share_used(&self, agent: AgentId, max: usize) -> Option<Time> {
+        let own = self.calls.iter().filter(|(_, asker)| *asker == Some(agent));
+        let (used, left) = (own.clone().count(), max - self.calls.len().min(max));
+        // Each call that is over gives one back to it and one to all.
+        let over = used.checked_sub(left)? / 2;
+        own.map(|(at, _)| *at).nth(over)
     }
 }
 

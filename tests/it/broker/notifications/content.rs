@@ -73,16 +73,13 @@ async fn decisions_and_kill_switch_changes_are_notified() {
     world.freeze("stop again").await;
     world.unfreeze().await;
     tell(&world).await;
-    // What is urgent first.
+    // What is urgent first, and what says the same once.
     let wanted = [
         "kill_switch.thrown everything",
         "request.waiting pending",
         "request.decided approved",
-        "request.waiting pending",
         "request.decided rejected",
-        "request.waiting pending",
         "request.decided cancelled",
-        "request.waiting pending",
         "request.decided expired",
         "kill_switch.release_asked everything",
         "kill_switch.released everything",
@@ -272,7 +269,7 @@ async fn notifications_contain_no_arguments_reasons_names_or_agent_text() {
     let mut texts: Vec<String> = Vec::new();
     for (_, tap) in &taps {
         let heard = tap.heard("POST");
-        assert!(heard.len() >= 8, "{}", heard.len());
+        assert!(heard.len() >= 7, "{}", heard.len());
         texts.extend(heard.into_iter().map(|heard| {
             // A signature is random letters, which may by chance be anybody's name.
             let signature = |line: &&str| line.to_lowercase().contains("signature");
@@ -281,7 +278,7 @@ async fn notifications_contain_no_arguments_reasons_names_or_agent_text() {
         }));
     }
     let mails = mail.mails();
-    assert!(mails.len() > 8, "{}", mails.len());
+    assert!(mails.len() > 5, "{}", mails.len());
     texts.extend(mails.into_iter().map(|mail| mail.text));
     for text in texts {
         for hidden in HIDDEN {

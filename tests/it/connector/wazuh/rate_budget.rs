@@ -28,7 +28,7 @@ async fn reads_reserve_quarter_of_rate_budget_for_responses() {
         lab.connector.probe(now()).await.unwrap();
     }
     let error = lab.connector.probe(later(20)).await.unwrap_err();
-    assert!(matches!(error, ConnectorError::OverBudget { calls: 8, seconds: 40, .. }), "{error}");
+    assert!(matches!(error, ConnectorError::OverBudget { calls: 6, seconds: 40, .. }), "{error}");
     assert!(error.to_string().ends_with("it waits for 40 s"), "{error}");
     for _ in 0..2 {
         assert_eq!(outcomes(&send_at(&lab.connector, &["001"], later(20)).await), ["001 sent"]);

@@ -49,9 +49,14 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing("network", &["network"], &["driver"]),
             wing("notify", &["notify"], &["http"]),
             wing("relay", &["relay", "readiness"], &["http"]),
-            wing("wazuh", &["wazuh"], &["http", "driver"]),
+            wing("share", &["share"], &[]),
+            wing("wazuh", &["wazuh"], &["http", "driver", "share"]),
             // What the rest of the crate sees: it hands out a driver as a connector.
-            wing("connector", &[""], &["http", "driver", "network", "notify", "relay", "wazuh"]),
+            wing(
+                "connector",
+                &[""],
+                &["http", "driver", "network", "notify", "relay", "share", "wazuh"],
+            ),
         ],
     ),
     (
