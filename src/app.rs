@@ -22,7 +22,7 @@ use crate::{
     mcp,
     policy::{Engine, PolicyError},
     store::{Store, StoreError, audit},
-    web, worker,
+    trusted_file, web, worker,
 };
 
 pub mod bridge;
@@ -57,6 +57,14 @@ pub enum AppError {
     /// A file that others can read.
     #[error("{file} can be read or written by others; run: chmod 600 {file}", file = .0.display())]
     OpenFile(PathBuf),
+    /// The folder of the data.
+    #[error("cannot use {}: {why}", folder.display())]
+    DataFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Who may write it, and what to do.
+        why: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -137,6 +145,7 @@ impl AppParts {
         for file in config.private_files() {
             only_ours(file)?;
         }
+        data_folder(&config.server.database)?;
         let clock = Clock::system();
         let managers = settings::connectors(config, &clock)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
@@ -253,9 +262,10 @@ impl Running {
 
     /// Takes a new certificate from its files, if there is one that can be used.
     pub async fn renew_certificate(&self) {
-        match &self.certificate {
-            Some(certificate) => certificate.renew(self.broker.clock().now()).await,
-            None => tracing::info!("no certificate is configured; nothing is read again"),
+        if let Some(certificate) = &self.certificate {
+            certificate.renew(self.broker.clock().now()).await;
+        } else {
+            tracing::info!("no certificate is configured; nothing is read again");
         }
     }
 
@@ -275,8 +285,8 @@ impl Running {
         if let Err(error) = self.broker.record_refused_sign_ins(true).await {
             tracing::warn!(%error, "refused sign-ins could not be recorded");
         }
-        if let Err(error) = self.broker.keep_mark().await {
-            tracing::warn!(%error, "the high-water mark was not synced");
+        if let Err(error) = self.broker.close().await {
+            tracing::warn!(%error, "the database was not left as one file");
         }
     }
 }
@@ -316,4 +326,15 @@ fn own_hosts(address: SocketAddr) -> Vec<Authority> {
 /// whoever reads it.
 fn only_ours(file: &Path) -> Result<(), AppError> {
     if is_private(file) { Ok(()) } else { Err(AppError::OpenFile(file.to_owned())) }
+}
+
+/// Whoever may write the folder of the database can put another one there.
+fn data_folder(database: &Path) -> Result<(), AppError> {
+    let home = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    for folder in [database, &home].into_iter().filter_map(Path::parent) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        trusted_file::check_writers(folder)
+            .map_err(|why| AppError::DataFolder { folder: folder.to_owned(), why })?;
+    }
+    Ok(())
 }

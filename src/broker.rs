@@ -103,8 +103,7 @@ impl Broker {
     /// The same broker for the worker, which reads through connections of its own.
     #[must_use]
     pub fn for_worker(&self) -> Self {
-        let unchecked = Unchecked::new(self.store().for_worker(), self.clock().clone());
-        Self { unchecked, parts: Arc::clone(&self.parts) }
+        Self { unchecked: self.unchecked.for_worker(), parts: Arc::clone(&self.parts) }
     }
 
     /// What it was told about its surroundings.

@@ -173,7 +173,11 @@ impl Clock {
         match &self.0.source {
             #[expect(clippy::disallowed_methods, reason = "the one place that waits")]
             ClockSource::System(_) => tokio::time::sleep(time).await,
-            ClockSource::Manual(_) => self.advance(time),
+            ClockSource::Manual(_) => {
+                self.advance(time);
+                // Else whoever pauses again and again would let nobody else run.
+                tokio::task::yield_now().await;
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
-use crate::domain::public_url::PublicUrl;
+use crate::{domain::public_url::PublicUrl, trusted_file};
 
 mod accounts;
 mod check;
@@ -288,16 +288,19 @@ impl Config {
         path: &Path,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-            path: path.to_owned(),
-            why: if error.kind() == std::io::ErrorKind::NotFound {
-                "there is no such file. Run this in the folder that `countersign init` made, or \
-                 name the file with --config"
-                    .to_owned()
-            } else {
-                error.to_string()
-            },
-        })?;
+        let unreadable = |path: &Path, why| ConfigError::Unreadable { path: path.to_owned(), why };
+        if !path.exists() {
+            let why = "there is no such file. Run this in the folder that `countersign init` made, \
+                       or name the file with --config";
+            return Err(unreadable(path, why.to_owned()));
+        }
+        let text = trusted_file::read(path).map_err(|why| unreadable(path, why))?;
+        // Whoever may write the folder puts another file in its place.
+        let home = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        for folder in [path, &home].into_iter().filter_map(Path::parent) {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            trusted_file::check_writers(folder).map_err(|why| unreadable(folder, why))?;
+        }
         let wrong = |why: String| ConfigError::Form { path: path.to_owned(), why };
         let mut table: Table = toml::from_str(&text)
             .map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
@@ -383,15 +386,14 @@ fn override_key(table: &mut Table, keys: &str, value: &str) -> Result<(), Config
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(value.to_owned()));
     let (sections, key) = keys.rsplit_once("__").map_or((None, keys), |(s, k)| (Some(s), k));
+    let wrong = || ConfigError::value(&keys.replace("__", "."), &value, "a key inside a section");
     let mut place = table;
     for section in sections.into_iter().flat_map(|sections| sections.split("__")) {
         place = place
             .entry(section)
             .or_insert_with(|| Value::Table(Table::new()))
             .as_table_mut()
-            .ok_or_else(|| {
-            ConfigError::value(&keys.replace("__", "."), &value, "a key inside a section")
-        })?;
+            .ok_or_else(wrong)?;
     }
     place.insert(key.to_owned(), parsed);
     Ok(())

@@ -4,11 +4,13 @@
 //! own connections, which cannot write.
 
 use std::{
-    io,
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,23 +22,34 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, watch};
 
-use self::{high_water_mark::MarkFile, lock::ServerLock};
-pub use self::{high_water_mark::MarkState, set_back::set_back};
+use self::{
+    audit::LogLine,
+    files::{
+        disk::{self, Disk, Fullness},
+        lock::ServerLock,
+        private_file,
+    },
+    high_water_mark::MarkFile,
+};
+pub use self::{
+    files::disk::{FLOOR_BYTES, FreeSpace, free_bytes, reserve_beside},
+    high_water_mark::MarkState,
+    set_back::set_back,
+};
 use crate::{
     clock::Clock,
     domain::{
-        audit::{AuditEvent, EventKind, high_water_mark::ChainHead},
+        audit::{EventKind, high_water_mark::ChainHead},
         halt::{Halt, HaltCause},
-        id::RequestId,
     },
     failpoint,
 };
 
 pub mod accounts;
 pub mod audit;
+mod files;
 mod high_water_mark;
 pub mod known_addresses;
-mod lock;
 pub mod managers;
 mod migrations;
 pub mod notices;
@@ -79,6 +92,9 @@ pub enum StoreError {
         /// The database that is in use.
         path: PathBuf,
     },
+    /// A change that the disk had no room for is stored nevertheless.
+    #[error("a change that did not fit on the disk is there nevertheless")]
+    NotRolledBack,
     /// Too many writers wait.
     #[error("too many changes at once; try again in a moment")]
     Busy,
@@ -109,6 +125,7 @@ pub struct Store {
     clock: Clock,
     /// What the first commit that failed said.
     failed: Arc<OnceLock<String>>,
+    disk: Arc<Disk>,
     /// Of the server: the command line has none.
     #[expect(dead_code, reason = "it is held, not read")]
     lock: Option<Arc<ServerLock>>,
@@ -126,15 +143,6 @@ pub struct Tx<'a> {
     head: Option<ChainHead>,
     clock: Clock,
     borrows: PhantomData<&'a ()>,
-}
-
-/// An audit entry as the log names it: no text that somebody wrote.
-#[derive(Debug)]
-struct LogLine {
-    seq: u64,
-    kind: &'static str,
-    actor: String,
-    request: Option<RequestId>,
 }
 
 /// What a transaction function returns. Boxed: the compiler cannot yet see that an async closure
@@ -156,17 +164,6 @@ impl Tx<'_> {
     fn clock_off(&self) -> TimeDelta {
         self.clock.off()
     }
-
-    /// Remembers an entry for the log and the high-water mark.
-    fn log_after_commit(&mut self, head: ChainHead, event: &AuditEvent) {
-        self.head = Some(head);
-        self.recorded.push(LogLine {
-            seq: head.seq,
-            kind: event.kind().name(),
-            actor: event.actor.name().to_owned(),
-            request: event.request,
-        });
-    }
 }
 
 impl Read for Tx<'_> {
@@ -187,8 +184,8 @@ impl Store {
     /// [`Store::halted`] says so.
     pub async fn serve(path: &Path, mark: Option<&Path>) -> Result<Self, StoreError> {
         private_file(path)?;
-        let lock = lock::lock(path)?;
-        let store = Self::connect(path).await?;
+        let lock = files::lock::lock(path)?;
+        let store = Self::open(path).await?;
         let connections =
             [store.writer.clone(), store.readers.clone(), store.worker_readers.clone()];
         let lock = Some(Arc::new(ServerLock::new(lock, connections)));
@@ -204,7 +201,9 @@ impl Store {
 
     /// Opens a database beside a server that may be running, creating and migrating it.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::connect(path).await
+        private_file(path)?;
+        files::check_whole(path)?;
+        Self::connect(path).await.map_err(|error| files::named(path, error))
     }
 
     /// The same, with the clock that its transactions go by; the machine's where this is not called.
@@ -214,7 +213,6 @@ impl Store {
     }
 
     async fn connect(path: &Path) -> Result<Self, StoreError> {
-        private_file(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -223,12 +221,17 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(WAIT_MAX)
             .pragma("wal_autocheckpoint", "4000");
+        let stale = Arc::new(AtomicBool::new(false));
+        let disk = Arc::new(Disk::of(path, Arc::clone(&stale)));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WRITE_WAIT_MAX)
             // SQLite itself rolls back where a disk is full or fails. sqlx does not notice, and
             // would refuse every transaction after that: such a connection is replaced.
-            .before_acquire(|writer, _| Box::pin(async { Ok(!writer.is_in_transaction()) }))
+            .before_acquire(move |writer, _| {
+                let replaced = stale.swap(false, Ordering::SeqCst) || writer.is_in_transaction();
+                Box::pin(async move { Ok(!replaced) })
+            })
             .connect_with(options.clone())
             .await?;
         migrations::migrator().run(&writer).await?;
@@ -246,6 +249,7 @@ impl Store {
             changed: Arc::new(watch::Sender::new(0)),
             clock: Clock::system(),
             failed: Arc::new(OnceLock::new()),
+            disk,
             lock: None,
             mark: None,
         })
@@ -278,17 +282,22 @@ impl Store {
         E: From<StoreError>,
     {
         let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::from)?;
-        let (recorded, clock) = (Vec::new(), self.clock.clone());
-        let mut tx = Tx { open: begun, recorded, head: None, clock, borrows: PhantomData };
-        let done = work(&mut tx).await?;
-        let Tx { open, recorded, head, .. } = tx;
-        if let Err(error) = open.commit().await {
-            tracing::error!(%error, "a commit failed; nothing is sent until a restart");
-            let _first = self.failed.set(error.to_string());
-            self.announce();
-            return Err(StoreError::from(error).into());
-        }
+        let mut again = true;
+        let (done, recorded, head) = loop {
+            let mut tx = self.begin().await?;
+            let (error, full) = match work(&mut tx).await {
+                Ok(done) => match self.commit(tx).await {
+                    Ok((recorded, head)) => break (done, recorded, head),
+                    Err((error, full)) => (error.into(), full),
+                },
+                Err(error) => (error, self.note_if_full(tx).await),
+            };
+            // Once more, where the reserve made room.
+            if full != Fullness::Released || !again {
+                return Err(error);
+            }
+            again = false;
+        };
         if recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name()) {
             failpoint::reached("before the mark").await;
         }
@@ -300,6 +309,40 @@ impl Store {
             tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
         }
         Ok(done)
+    }
+
+    async fn begin<'a>(&self) -> Result<Tx<'a>, StoreError> {
+        let open = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let (recorded, clock) = (Vec::new(), self.clock.clone());
+        let mut tx = Tx { open, recorded, head: None, clock, borrows: PhantomData };
+        let checked = disk::check_rollback(&mut tx, self.disk.lost()).await;
+        if let Err(error @ StoreError::NotRolledBack) = &checked {
+            self.fail(error);
+        }
+        checked.map(|()| tx)
+    }
+
+    /// Commits; a failure, with what became of the disk.
+    async fn commit(
+        &self,
+        tx: Tx<'_>,
+    ) -> Result<(Vec<LogLine>, Option<ChainHead>), (StoreError, Fullness)> {
+        let Tx { open, recorded, head, .. } = tx;
+        match open.commit().await {
+            Ok(()) => Ok((recorded, head)),
+            Err(error) if disk::is_full(&error) => Err((error.into(), self.filled_up(head))),
+            Err(error) => {
+                self.fail(&error);
+                Err((error.into(), Fullness::NotFull))
+            }
+        }
+    }
+
+    /// Nothing is sent any more: nobody knows what the disk has.
+    fn fail(&self, error: &dyn std::error::Error) {
+        tracing::error!(%error, "a commit failed; nothing is sent until a restart");
+        let _first = self.failed.set(error.to_string());
+        self.announce();
     }
 
     /// Wakes everything that waits for [`Store::changes`].
@@ -322,28 +365,19 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Why nothing may be sent: a commit has failed, the database may lack what was sent, or the
-    /// high-water mark cannot be kept.
+    /// Why there is no room for anything new; none where there is.
+    pub fn lacks_room(&self) -> Option<Halt> {
+        self.disk.halted()
+    }
+
+    /// Why nothing may be sent: a commit has failed, the database may lack what was sent, the
+    /// high-water mark cannot be kept, or the disk is full or nearly so.
     pub fn halted(&self) -> Option<Halt> {
         if let Some(why) = self.failed.get() {
             let why = format!("a change could not be stored ({why}); restart the broker");
             return Some(Halt { cause: HaltCause::CommitFailed, why });
         }
-        self.mark.as_ref()?.halted()
+        let mark = self.mark.as_ref().and_then(|mark| mark.halted());
+        mark.or_else(|| self.disk.halted())
     }
-}
-
-/// Creates the file for its owner alone, so that no moment exists in which others can read it. One
-/// that is there is not even opened: see [`lock`].
-fn private_file(path: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    if path.exists() {
-        return Ok(());
-    }
-    let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    opened.map(drop).map_err(|error| file_error(path, &error))
-}
-
-fn file_error(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::File { path: path.to_owned(), why: error.to_string() }
 }

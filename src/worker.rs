@@ -53,6 +53,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     );
     tasks.spawn(keep_mark(broker.clone(), stop.clone()));
     tasks.spawn(watch_clock(broker.clone(), stop.clone()));
+    tasks.spawn(keep_disk(broker.clone(), stop.clone()));
     tasks.spawn(look_up(broker.clone(), stop.clone()));
     tasks.spawn(expire(broker, stop));
     while let Some(ended) = tasks.join_next().await {
@@ -246,6 +247,18 @@ async fn keep_mark(broker: Broker, stop: CancellationToken) {
             Err(error) => complaint.warn("the high-water mark cannot be kept", &error.to_string()),
         }
         wait(&broker, MARK_INTERVAL, &stop).await;
+    }
+}
+
+/// Keeps the reserve of the disk, and goes on when a full disk has room again.
+async fn keep_disk(broker: Broker, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
+    while !stop.is_cancelled() {
+        match broker.keep_disk().await {
+            Ok(()) => complaint.clear("the reserve on the disk is kept again"),
+            Err(error) => complaint.warn("the disk cannot be used", &error.to_string()),
+        }
+        wait(&broker, TICK, &stop).await;
     }
 }
 

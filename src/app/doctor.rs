@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{front_door::descriptors, notifications, only_ours, settings};
+use super::{data_folder, notifications, only_ours, settings};
 use crate::{
     broker::admin::{
         operator::Operator,
@@ -22,11 +22,12 @@ use crate::{
     },
     policy::Engine,
     store::{MarkState, Store},
-    web::Proxies,
 };
 
 mod certificate;
 mod clock;
+mod disk;
+mod limits;
 mod running;
 
 pub use crate::connector::Diagnosis;
@@ -51,8 +52,13 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         }
     }
     let database_file = &config.server.database;
+    findings.push(match data_folder(database_file) {
+        Ok(()) => Diagnosis::good("files", "nobody else may write the configuration and the data"),
+        Err(error) => Diagnosis::bad("files", error.to_string(), "do what it says"),
+    });
     findings.push(database(database_file, &clock).await);
     findings.extend(high_water_mark(database_file, config.server.high_water_mark.as_deref()).await);
+    findings.extend(disk::disk(database_file));
     findings.push(running::running(&config.server).await);
     findings.extend(certificate::certificate(config, clock.now()));
     findings.extend(clock::clock(database_file, &clock).await);
@@ -60,12 +66,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(active_policies(database_file, &config.server.policies).await);
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));
-    let server = &config.server;
-    let limits = (server.connections_max, server.connections_per_address_max);
-    findings.push(connections(limits, descriptors::raise()));
-    findings.push(proxies(&settings::proxies(config)));
-    findings.push(metrics(config));
-    findings.extend(shares(config));
+    findings.extend(limits::limits(config));
     findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
@@ -115,37 +116,6 @@ async fn notices(config: &Config) -> Vec<Diagnosis> {
     findings
 }
 
-/// The managers of which one agent may need more calls than its share: half of those for questions.
-fn shares(config: &Config) -> Vec<Diagnosis> {
-    let asks = u64::from(config.agents.asks_per_minute_max);
-    let share = |calls: u16| u64::from(calls) * 3 / 8;
-    let found = config.manager.iter().map(|(name, manager)| {
-        let calls = share(manager.calls_per_minute_max);
-        let found = format!(
-            "an agent may ask {asks} times a minute, and for {calls} calls to the manager {name}"
-        );
-        if calls >= asks {
-            return Diagnosis::good("limits", found);
-        }
-        let advice = "raise calls_per_minute_max of the manager, or lower asks_per_minute_max in \
-                      [agents]: each ask takes at least one call";
-        Diagnosis::bad("limits", found, advice)
-    });
-    found.collect()
-}
-
-/// Who may read the counts.
-fn metrics(config: &Config) -> Diagnosis {
-    match settings::metrics_token(config) {
-        Ok(Some(_token)) => Diagnosis::good("metrics", "/metrics is open to whoever has the token"),
-        Ok(None) => Diagnosis::good(
-            "metrics",
-            "/metrics is closed: server.metrics_token_file would open it to whoever has a token",
-        ),
-        Err(error) => Diagnosis::bad("metrics", error.to_string(), CORRECT),
-    }
-}
-
 /// Whether anything is protected that only people can know.
 fn protected(config: &Config) -> Diagnosis {
     const ADVICE: &str = "name in [protected] your public networks, the addresses by which your \
@@ -161,38 +131,6 @@ fn protected(config: &Config) -> Diagnosis {
         return Diagnosis::good("protected", found);
     }
     Diagnosis::bad("protected", found, ADVICE)
-}
-
-/// Whether this machine has the files for as many connections as the configuration lets in.
-fn connections((wanted, per_address): (u16, u16), files: Option<u64>) -> Diagnosis {
-    let (wanted, possible) = (usize::from(wanted), descriptors::for_connections(files));
-    if wanted <= possible {
-        let per_address = wanted.min(per_address.into());
-        let found = format!("{wanted} at most, of one address {per_address}");
-        return Diagnosis::good("connections", found);
-    }
-    let files = files.unwrap_or_default();
-    let found = format!("{possible} at most, not {wanted}: only {files} files may be open");
-    let advice = "raise the limit of open files (LimitNOFILE= of the unit, ulimit -n), or set \
-                  server.connections_max lower";
-    Diagnosis::bad("connections", found, advice)
-}
-
-/// Whether failed sign-ins can be counted by where they come from.
-fn proxies(proxies: &Proxies) -> Diagnosis {
-    const ADVICE: &str = "name your proxies in server.trusted_proxies, and let them set Forwarded or \
-                          X-Forwarded-For";
-    match (proxies.in_front, proxies.trusted.as_slice()) {
-        (false, []) => Diagnosis::good("proxies", "none: failed sign-ins are limited by address"),
-        (true, []) => {
-            let found = "behind a proxy, and none is trusted: failed sign-ins are not limited";
-            Diagnosis::bad("proxies", found, ADVICE)
-        }
-        (_, trusted) => {
-            let listed: Vec<_> = trusted.iter().map(ToString::to_string).collect();
-            Diagnosis::good("proxies", format!("trusted: {}", listed.join(", ")))
-        }
-    }
 }
 
 /// What the names of our hosts are looked up to, and what surrounds this machine.
@@ -229,7 +167,7 @@ async fn database(path: &Path, clock: &Clock) -> Diagnosis {
         return Diagnosis::bad("database", format!("{} does not exist", path.display()), ADVICE);
     }
     let looked = async {
-        let operator = Operator::new(Store::open(path).await?, clock.clone());
+        let operator = Operator::new(Store::read(path).await?, clock.clone());
         let (people, agents) = (operator.people().await?, operator.agents().await?);
         Ok::<_, super::AppError>((people, agents, operator.verify_audit().await?))
     };
@@ -265,7 +203,7 @@ async fn high_water_mark(database: &Path, mark: Option<&Path>) -> Option<Diagnos
     if !database.exists() {
         return None;
     }
-    let looked = match Store::open(database).await {
+    let looked = match Store::read(database).await {
         Ok(store) => store.compare_with_mark(mark).await,
         Err(error) => Err(error),
     };
@@ -347,7 +285,7 @@ async fn active_policies(database: &Path, place: &Path) -> Option<Diagnosis> {
     if !database.exists() {
         return None;
     }
-    let kept = match Store::open(database).await {
+    let kept = match Store::read(database).await {
         Ok(store) => kept_set(&store).await,
         Err(error) => Err(error),
     };
@@ -395,23 +333,6 @@ fn alert_fields(changes: &AlertFieldsConfig) -> Option<Diagnosis> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn too_few_files_for_connections_are_named() {
-        assert_eq!(connections((2048, 1024), Some(524_288)).advice, None);
-        let few = connections((2048, 1024), Some(1024));
-        assert_eq!(few.found, "768 at most, not 2048: only 1024 files may be open");
-        assert!(few.advice.is_some());
-    }
-
-    #[test]
-    fn proxy_that_is_not_trusted_is_named() {
-        let (none, trusted) = (Vec::new(), vec!["10.0.0.1/32".parse().unwrap()]);
-        let advice = |in_front, trusted| proxies(&Proxies { in_front, trusted }).advice;
-        assert_eq!(advice(false, none.clone()), None);
-        assert!(advice(true, none).is_some());
-        assert_eq!(advice(true, trusted), None);
-    }
     use crate::connector::BoxFuture;
 
     #[derive(Debug)]

@@ -24,6 +24,26 @@ impl Broker {
         read.await.map(drop).map_err(unreadable)
     }
 
+    /// Fails while there is no room for anything new.
+    pub(in crate::broker) fn ensure_room(&self) -> Result<(), BrokerError> {
+        let halt = self.store().lacks_room();
+        halt.map_or(Ok(()), |halt| Err(BrokerError::Halted(halt)))
+    }
+
+    /// Goes on after a full disk, when there is room again, and keeps the reserve. Call it about once
+    /// a second.
+    pub async fn keep_disk(&self) -> Result<(), BrokerError> {
+        Ok(self.store().keep_disk(self.clock().now()).await?)
+    }
+
+    /// Leaves the database as one whole file, with its high-water mark synced. Nothing can be read or
+    /// changed any more.
+    pub async fn close(&self) -> Result<(), BrokerError> {
+        let marked = self.store().keep_mark().await;
+        self.store().close().await?;
+        Ok(marked?)
+    }
+
     /// Fails while nothing is sent.
     pub(in crate::broker) fn ensure_not_halted(&self) -> Result<(), BrokerError> {
         self.halted().map_or(Ok(()), |halt| Err(BrokerError::Halted(halt)))

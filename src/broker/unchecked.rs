@@ -36,6 +36,11 @@ impl Unchecked {
         }
     }
 
+    /// The same, with the store's connections for the worker.
+    pub(super) fn for_worker(&self) -> Self {
+        Self { store: self.store.for_worker(), ..self.clone() }
+    }
+
     pub(super) const fn store(&self) -> &Store {
         &self.store
     }

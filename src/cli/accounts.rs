@@ -124,6 +124,14 @@ pub(super) async fn operator(config: &Path) -> Result<Operator, CliError> {
     Ok(Operator::new(store, Clock::system()))
 }
 
+/// The operator of the configured database, for reading alone.
+pub(super) async fn reader(config: &Path) -> Result<Operator, CliError> {
+    let config = Config::load(config, std::env::vars())?;
+    must_exist(&config.server.database)?;
+    let store = Store::read(&config.server.database).await?;
+    Ok(Operator::new(store, Clock::system()))
+}
+
 /// A response by its name.
 fn response(name: &str) -> Result<ActionKind, String> {
     let known = ActionKind::RESPONSES;
@@ -133,7 +141,8 @@ fn response(name: &str) -> Result<ActionKind, String> {
 }
 
 pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), CliError> {
-    let operator = operator(config).await?;
+    let only_reads = matches!(command, AgentCommand::List);
+    let operator = if only_reads { reader(config).await? } else { operator(config).await? };
     let me = Actor::CommandLine;
     match command {
         AgentCommand::Add { name, owner, scopes } => {
@@ -210,7 +219,8 @@ pub(super) async fn person(
     config: &Path,
     command: PersonCommand,
 ) -> Result<(), CliError> {
-    let operator = &operator(config).await?;
+    let only_reads = matches!(command, PersonCommand::List);
+    let operator = &if only_reads { reader(config).await? } else { operator(config).await? };
     let me = &Actor::CommandLine;
     let say = |text: &str, value: Value| -> Result<(), CliError> { Ok(out.say(text, || value)?) };
     match command {

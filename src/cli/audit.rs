@@ -6,11 +6,10 @@ use chrono::DateTime;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{CliError, accounts::operator, out::Out};
+use super::{CliError, accounts::reader, out::Out};
 use crate::{
     domain::{
         Time,
-        actor::Actor,
         audit::{AuditEntry, EventKind},
         id::RequestId,
     },
@@ -78,8 +77,8 @@ async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError
         request: query.request,
         policy: query.policy,
     };
-    let operator = operator(config).await?;
-    let entries = operator.audit(&Actor::CommandLine, &filter, query.before, query.limit).await?;
+    let operator = reader(config).await?;
+    let entries = operator.audit(&filter, query.before, query.limit).await?;
     let rows: Vec<_> = entries.iter().map(row).collect();
     out.table(&["place", "time (UTC)", "kind", "request", "what"], &rows, || {
         entries.iter().map(as_json).collect()
@@ -88,7 +87,7 @@ async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError
 }
 
 async fn verify(out: Out, config: &Path) -> Result<(), CliError> {
-    let verified = operator(config).await?.verify_audit().await?;
+    let verified = reader(config).await?.verify_audit().await?;
     // The verdict comes last, on a line that holds nothing of what is stored.
     let lines = match &verified.broken {
         None => {

@@ -12,6 +12,8 @@ use crate::{
 };
 
 pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
+    // From the first moment: who stops it while it starts wants a clean stop, too.
+    let mut stop = tokio::spawn(stopped());
     let config = Config::load(path, std::env::vars())?;
     let text = std::fs::read(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
@@ -40,10 +42,9 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
         };
         out.say(&text, || json!({ "manager": name, "answers": answer.is_ok() }))?;
     }
-    let mut stop = std::pin::pin!(stopped());
     loop {
         tokio::select! {
-            ended = &mut stop => break ended?,
+            ended = &mut stop => break ended.map_err(|error| CliError::Failed(error.to_string()))??,
             Some(()) = hang_up.recv() => running.renew_certificate().await,
         }
     }

@@ -1,7 +1,9 @@
 //! The first set-up: configuration, policies, and the first admin where a password can be given.
 
 use std::{
+    fs::DirBuilder,
     io::IsTerminal as _,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +18,7 @@ use crate::{
     domain::actor::{Actor, Role},
     policy::write_starter_policies,
     store::Store,
+    trusted_file,
 };
 
 /// The first set-up.
@@ -36,7 +39,12 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
     let failed = |what: &Path, error: std::io::Error| {
         CliError::Failed(format!("cannot write {}: {error}", what.display()))
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    // With any umask: nobody else may write what decides.
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.map_err(|error| failed(folder, error))?;
+    let unsafe_folder =
+        |why| CliError::Failed(format!("cannot set up in {}: {why}", folder.display()));
+    trusted_file::check_writers(folder).map_err(unsafe_folder)?;
     let database = folder.join("countersign.db");
     let operator = Operator::new(Store::open(&database).await?, Clock::system());
     if !operator.people().await?.is_empty() {

@@ -15,6 +15,21 @@ pub enum HaltCause {
     MarkNotKept,
     /// The machine's clock jumped, and does not agree with itself and a manager's yet.
     Clock,
+    /// The disk of the database is full.
+    DiskFull,
+    /// The disk of the database has less left than is kept for what is under way.
+    DiskLow,
+}
+
+impl HaltCause {
+    /// Whether it ends when something outside is mended, without a restart of the broker or a
+    /// person's word. What is under way then waits; else it ends unsent.
+    pub const fn passes(self) -> bool {
+        match self {
+            Self::Clock | Self::DiskFull | Self::DiskLow => true,
+            Self::CommitFailed | Self::Unreadable | Self::Recovery | Self::MarkNotKept => false,
+        }
+    }
 }
 
 /// A reason to send nothing, and what is known of it.

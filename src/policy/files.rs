@@ -3,12 +3,15 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use super::PolicyError;
-use crate::domain::digest::{Canonical, Digest};
+use crate::{
+    domain::digest::{Canonical, Digest},
+    trusted_file,
+};
 
 const SCHEMA_FILE: &str = "schema.cedarschema";
 const CASES_FOLDER: &str = "tests/";
@@ -87,6 +90,8 @@ impl PolicyFiles {
 /// Name and text of every file with an extension, by name.
 fn files(folder: &Path, extension: &str) -> Result<Vec<(String, String)>, PolicyError> {
     let unreadable = |cause| PolicyError::Unreadable { path: folder.to_owned(), cause };
+    trusted_file::check_writers(folder).map_err(|why| refused(folder, why))?;
+    let home = folder.canonicalize().map_err(unreadable)?;
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         paths.push(entry.map_err(unreadable)?.path());
@@ -95,12 +100,26 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<(String, String)>, Policy
     paths.sort();
     let named = |path: PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        check_link(&path, &home)?;
         read(&path).map(|text| (name, text))
     };
     paths.into_iter().map(named).collect()
 }
 
 fn read(path: &Path) -> Result<String, PolicyError> {
-    fs::read_to_string(path)
-        .map_err(|cause| PolicyError::Unreadable { path: path.to_owned(), cause })
+    trusted_file::read(path).map_err(|why| refused(path, why))
+}
+
+fn refused(path: &Path, why: String) -> PolicyError {
+    PolicyError::Unreadable { path: path.to_owned(), cause: io::Error::other(why) }
+}
+
+/// Fails where a file of a folder is a link to somewhere else: whoever may write there decides.
+fn check_link(path: &Path, folder: &Path) -> Result<(), PolicyError> {
+    let target = path.canonicalize().map_err(|error| refused(path, error.to_string()))?;
+    if target.starts_with(folder) {
+        return Ok(());
+    }
+    let why = format!("it leads to {}; put the file itself here", target.display());
+    Err(refused(path, why))
 }

@@ -1,6 +1,12 @@
 //! The set that ships: every file under `policies/`, built into the program.
 
-use std::{ffi::OsStr, path::Path};
+use std::{
+    ffi::OsStr,
+    fs::{DirBuilder, OpenOptions},
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+};
 
 use cedar_policy::PolicySet;
 
@@ -45,9 +51,12 @@ pub fn write_starter_policies(folder: &Path) -> std::io::Result<()> {
     for (name, text) in STARTER {
         let file = folder.join(name);
         if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent)?;
+            DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
         }
-        std::fs::write(file, text)?;
+        // With any umask: nobody else may write what decides.
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o644).open(file);
+        file?.write_all(text.as_bytes())?;
     }
     Ok(())
 }

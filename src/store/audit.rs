@@ -13,10 +13,33 @@ use crate::domain::{
         high_water_mark::{ChainHead, HighWaterMark},
     },
     digest::Digest,
+    id::RequestId,
 };
 
 /// How many rows [`verify`] holds in memory at once.
 const VERIFY_ROWS: i64 = 1000;
+
+/// An audit entry as the log names it: no text that somebody wrote.
+#[derive(Debug)]
+pub(super) struct LogLine {
+    pub(super) seq: u64,
+    pub(super) kind: &'static str,
+    pub(super) actor: String,
+    pub(super) request: Option<RequestId>,
+}
+
+impl Tx<'_> {
+    /// Remembers an entry for the log and the high-water mark.
+    fn log_after_commit(&mut self, head: ChainHead, event: &AuditEvent) {
+        self.head = Some(head);
+        self.recorded.push(LogLine {
+            seq: head.seq,
+            kind: event.kind().name(),
+            actor: event.actor.name().to_owned(),
+            request: event.request,
+        });
+    }
+}
 
 /// Which entries to show. An absent part does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

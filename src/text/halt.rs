@@ -10,6 +10,8 @@ pub const fn for_strangers(cause: HaltCause) -> &'static str {
         HaltCause::Recovery => "the database must be recovered",
         HaltCause::MarkNotKept => "the high-water mark cannot be kept",
         HaltCause::Clock => "the clock jumped",
+        HaltCause::DiskFull => "the disk is full",
+        HaltCause::DiskLow => "the disk is nearly full",
     }
 }
 
@@ -24,6 +26,10 @@ pub(crate) const fn for_agents(cause: HaltCause) -> &'static str {
             "The clock of the broker's machine jumped, so nothing is sent until it has run on for a \
              minute and agrees with the manager's. Ask again in two minutes; if it lasts, tell the \
              user."
+        }
+        HaltCause::DiskFull | HaltCause::DiskLow => {
+            "The broker's disk is full, so nothing new is stored or sent until somebody has made \
+              room. Tell the user."
         }
         HaltCause::Recovery => {
             "Nothing is sent, because the broker's database may be an old copy. People recover it, \

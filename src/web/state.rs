@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::sync::watch;
 use ipnet::IpNet;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{connections::ConnectionCounts, listeners::Listeners};

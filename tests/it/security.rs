@@ -8,6 +8,7 @@ mod availability;
 mod clock;
 mod database;
 mod ended_sessions;
+mod file_modes;
 mod fixtures;
 mod front_door;
 mod hostile_input;

@@ -36,7 +36,7 @@ async fn jumps(database: &Path, clock: &Clock) -> Result<Diagnosis, StoreError> 
                           a broker that runs sends again when its clock agrees with a manager's";
     const BEHIND: &str = "set it by NTP: a broker that starts sends nothing before it agrees with a \
                           manager's";
-    let (store, now) = (Store::open(database).await?, clock.now());
+    let (store, now) = (Store::read(database).await?, clock.now());
     let mut reader = store.reader().await?;
     let filter = AuditFilter {
         kind: Some(EventKind::ClockJumped.name().to_owned()),

@@ -176,6 +176,9 @@ impl Broker {
     /// Writes down which sign-ins were refused, as far as the audit was not told yet: once a minute
     /// for each source, or all of it.
     pub async fn record_refused_sign_ins(&self, all: bool) -> Result<(), BrokerError> {
+        if self.store().lacks_room().is_some() {
+            return Ok(());
+        }
         let untold = self.unchecked().attempts().untold(self.clock().now(), all);
         for event in &untold {
             self.record(event).await?;
@@ -237,7 +240,7 @@ impl Unchecked {
     /// Tells people that somebody has to wait, once an hour at most.
     async fn notice_throttled(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
-        if !self.attempts().notice_due(now) {
+        if self.store().lacks_room().is_some() || !self.attempts().notice_due(now) {
             return Ok(());
         }
         let (kind, about) = (NoticeKind::SignInsThrottled, NoticeSubject::Nothing);
@@ -255,6 +258,10 @@ impl Unchecked {
         origin: &SignInOrigin,
         set_up: bool,
     ) -> Result<(), BrokerError> {
+        // Strangers do not get what is left of the disk.
+        if self.store().lacks_room().is_some() {
+            return Ok(());
+        }
         let now = self.clock().now();
         let event = self.attempts().refused((claimed, origin), set_up, now);
         let Some(event) = &event else { return Ok(()) };

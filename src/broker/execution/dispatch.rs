@@ -23,7 +23,6 @@ use crate::{
     domain::{
         Time,
         endpoint::{EndpointId, Selection},
-        halt::{Halt, HaltCause},
         id::{AttemptId, RequestId},
         lifecycle::{DispatchReport, Next, Refusal},
         permit::ExecutionPermit,
@@ -221,7 +220,7 @@ impl Broker {
         // Surely nothing was sent: left open, the attempt would end as `unknown`.
         let stop = match (self.halted(), self.stopped(permit.request()).await) {
             // That may be over in a minute.
-            (Some(Halt { cause: HaltCause::Clock, why }), _) => return Ok(held_back(&why)),
+            (Some(halt), _) if halt.cause.passes() => return Ok(held_back(&halt.to_string())),
             (Some(halt), _) => Some(halt.to_string()),
             (None, Err(error)) => {
                 return Ok(held_back(&format!("the kill switch could not be read: {error}")));
@@ -306,7 +305,8 @@ impl Broker {
         while self.clock().now() < use_by {
             match self.stopped(id).await {
                 Ok(true) => return,
-                Ok(false) if local_lack().is_some() || self.clock_in_doubt().is_some() => {}
+                Ok(false) if self.halted().is_some_and(|halt| halt.cause.passes()) => {}
+                Ok(false) if local_lack().is_some() => {}
                 Ok(false) if matches!(after, FollowUp::Hold) => return,
                 Ok(false) if connector.probe(self.clock().now()).await.is_ok() => return,
                 // Without a reader here there is none for the call.

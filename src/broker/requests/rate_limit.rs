@@ -17,8 +17,10 @@ use crate::{
 };
 
 impl Broker {
-    /// A place among the agent's asks. Fails when it asks too much at once or too often.
+    /// A place among the agent's asks. Fails when it asks too much at once or too often, and while
+    /// there is no room to store an ask.
     pub(in crate::broker) async fn acquire_slot(&self, agent: &Agent) -> Result<Slot, BrokerError> {
+        self.ensure_room()?;
         let at_once = || BrokerError::RateLimited(format!("more than {AT_ONCE_MAX} asks at once"));
         let place = self.in_flight().acquire(agent.id).ok_or_else(at_once)?;
         self.check_rate_now(agent).await?;
@@ -97,6 +99,9 @@ impl Broker {
         kind: ActionKind,
         why: BrokerError,
     ) -> BrokerError {
+        if matches!(why, BrokerError::Halted(_)) {
+            return why;
+        }
         let why = self.check_rate_now(agent).await.err().unwrap_or(why);
         if matches!(why, BrokerError::RateLimited(_)) {
             let noted = self.record_throttled(agent, &why.to_string()).await;

@@ -137,7 +137,10 @@ impl Broker {
         let connector = self.manager_now(&mut reader, &undone.manager).await?;
         drop(reader);
         let _place = match caller {
-            Caller::Person(_) => None,
+            Caller::Person(_) => {
+                self.ensure_room()?;
+                None
+            }
             Caller::Agent(_) => Some(self.acquire_slot(&agent).await?),
         };
         let connector = connector.ok_or_else(|| {

@@ -117,6 +117,7 @@ details! {
     Started(StartFacts),
     ClockJumped(ClockJumpFacts),
     Recovered(RecoveryFacts),
+    Resumed(NoFacts),
     ManagerIdentified(ManagerFacts),
     AuditRead(AuditReadFacts),
 }

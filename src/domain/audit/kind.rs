@@ -162,6 +162,9 @@ pub enum EventKind {
     /// Two people took a database over that may lack what was sent.
     #[strum(serialize = "database.recovered")]
     Recovered,
+    /// The disk of the database was full, and has room again.
+    #[strum(serialize = "database.resumed")]
+    Resumed,
     /// The name of a manager stands for an installation that it did not stand for before.
     #[strum(serialize = "manager.identified")]
     ManagerIdentified,

@@ -1,6 +1,6 @@
 //! Questions about many requests.
 //!
-//! SQLite uses a partial index only for a query that repeats the index's condition: that is why many
+//! `SQLite` uses a partial index only for a query that repeats the index's condition: that is why many
 //! here name all open states beside the one that they look for.
 
 use sqlx::sqlite::SqliteRow;
@@ -102,12 +102,13 @@ pub async fn list(
         ),
         ("id < $6", filter.before.is_some()),
     ];
-    let conditions: String =
-        asked.iter().filter(|(_, asked)| *asked).map(|(sql, _)| format!(" AND {sql}")).collect();
+    let asked = asked.into_iter().filter(|(_, asked)| *asked).map(|(sql, _)| sql);
+    let conditions: Vec<_> = std::iter::once("true").chain(asked).collect();
+    let conditions = conditions.join(" AND ");
     let sql = format!(
         "WITH page AS (
              SELECT id, agent_name, undoes, action, argument, term_seconds, state, asked_at, deadline
-             FROM request WHERE true{conditions} ORDER BY id DESC LIMIT $7)
+             FROM request WHERE {conditions} ORDER BY id DESC LIMIT $7)
          SELECT page.*,
              (SELECT count(*) FROM vote WHERE request_id = page.id AND retracted_at IS NULL)
                  AS approvals,

@@ -7,6 +7,7 @@ use crate::{
         audit::{
             AuditDetail,
             detail::{
+                accounts::NoFacts,
                 dispatch::{AnswerFacts, CallFacts, EndMovedFacts, EndpointEnd, ResumeFacts},
                 outcome::EndpointOutcome,
                 request::{DecisionFacts, VerdictName, WithdrawalFacts},
@@ -229,6 +230,7 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             );
             Sentence::new(summary, facts.reason)
         }
+        AuditDetail::Resumed(NoFacts {}) => "went on after a full disk".into(),
         AuditDetail::ManagerIdentified(facts) => {
             let name = facts.name;
             let what = match facts.before {

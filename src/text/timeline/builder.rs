@@ -169,6 +169,7 @@ impl TimelineBuilder {
             | AuditDetail::PolicyRefused(_)
             | AuditDetail::Started(_)
             | AuditDetail::Recovered(_)
+            | AuditDetail::Resumed(_)
             | AuditDetail::AuditRead(_) => {}
         }
     }

@@ -1,5 +1,6 @@
 //! From the claim to the last outcome: what the worker and the collector do.
 
+mod disk_full;
 mod dispatch;
 mod held;
 mod identity;

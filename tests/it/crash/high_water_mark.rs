@@ -167,13 +167,16 @@ async fn mark_that_cannot_be_kept_stops_approvals() {
     let id = story.ask(&server.url).await;
     let line = server.logged("approved requests wait").await;
     assert!(line.contains("elsewhere/mark cannot be kept (No such file or directory"), "{line}");
-    let bob = PersonClient::sign_in(&server.url, "bob", PASSWORD).await;
+    let mut bob = PersonClient::stranger(&server.url);
+    bob.try_sign_in("bob", PASSWORD).await;
+    bob.choose_password(PASSWORD, NEW_PASSWORD).await;
+    let bob = PersonClient::sign_in(&server.url, "bob", NEW_PASSWORD).await;
     let refused = bob.vote(&id, "approve", &[("comment", "")]).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     refused.shows("elsewhere/mark cannot be kept");
     fs::create_dir(story.program.path("elsewhere")).unwrap();
     while readiness(&server).await.0 != StatusCode::OK {}
-    story.approve(&server.url, &id).await;
+    Story::approve_again(&server.url, &id).await;
     assert_eq!(story.end(&server.url, &id).await, ("settled".to_owned(), sent()));
     let doctor = story.program.run(&["--json", "doctor"]).stdout;
     let doctor: serde_json::Value = serde_json::from_slice(&doctor).unwrap();

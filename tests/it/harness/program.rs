@@ -72,6 +72,13 @@ impl Serving {
         rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
     }
 
+    /// Stops it as `systemd` does, and waits until it has ended.
+    pub(crate) fn terminate(mut self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -29,6 +29,7 @@ async fn wait_times_out_and_request_stays_open() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
     let (release, released) = oneshot::channel();
+    let mut changes = scene.broker().changes();
     let waiting = async {
         let told = agent.block(json!({ "wait_seconds": 50 })).await;
         release.send(()).unwrap();
@@ -36,6 +37,8 @@ async fn wait_times_out_and_request_stays_open() {
     };
     let passing = async {
         let mut released = released;
+        // A connection that says nothing for so long would be closed: the ask has come by now.
+        changes.changed().await.unwrap();
         // Each look lets time pass until the wait has seen enough of it.
         while released.try_recv().is_err() {
             scene.clock.advance(Duration::from_secs(10));

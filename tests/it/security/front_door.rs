@@ -15,10 +15,11 @@ use tokio::{
 use crate::harness::{World, WorldBuilder, page::PersonClient};
 
 const HALF_HEADER: &str = "GET /sign-in HTTP/1.1\r\nHost: ";
+const TOKEN: &str = "a-token-for-metrics";
 const LATE: Duration = Duration::from_secs(10);
 
 fn small(connections: usize, per_address: usize) -> WorldBuilder {
-    World::builder().with_connections(|limits| {
+    World::builder().with_metrics_token(TOKEN).with_connections(|limits| {
         (limits.connections_max, limits.per_address_max) = (connections, per_address);
     })
 }
@@ -76,14 +77,15 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
 
 /// A number of the metrics.
 async fn metric(world: &World, line: &str) -> u64 {
-    let page = PersonClient::stranger(&world.url()).get("/metrics").await;
-    let line = page.html.lines().find_map(|found| found.strip_prefix(line));
-    line.unwrap_or_else(|| panic!("{}", page.html)).trim().parse().unwrap()
+    let asked = PersonClient::stranger(&world.url()).request(Method::GET, "/metrics");
+    let page = asked.bearer_auth(TOKEN).send().await.unwrap().text().await.unwrap();
+    let line = page.lines().find_map(|found| found.strip_prefix(line));
+    line.unwrap_or_else(|| panic!("{page}")).trim().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_are_closed_in_time() {
-    let world = World::start().await;
+    let world = World::builder().with_metrics_token(TOKEN).start().await;
     let body = half_body(&world);
     for text in ["", "GET", HALF_HEADER, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &body] {
         let mut stream = stranger(&world, [127, 0, 0, 1], text).await;

@@ -7,6 +7,8 @@ use std::{
 };
 
 use countersign::{
+    broker::admin::operator::Operator,
+    clock::Clock,
     domain::{
         Time,
         request::{Outcome, Request, StateName},
@@ -45,6 +47,16 @@ async fn every_row_of_first_version_is_kept() {
             assert_eq!(after, before, "{table}");
         }
     }
+}
+
+#[tokio::test]
+async fn first_version_is_verified_without_migration() {
+    let (_folder, path) = first_version().await;
+    let before = std::fs::read(&path).unwrap();
+    let operator = Operator::new(Store::read(&path).await.unwrap(), Clock::system());
+    let verified = operator.verify_audit().await.unwrap();
+    assert!(verified.rows > 0 || verified.broken.is_some(), "{verified:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ async fn three_approved(world: &World) -> Vec<String> {
         let id = agent.block(target, json!({ "agent_ids": ["001"] })).await.id();
         bob.approve(&id).await;
         ids.push(id);
+        // They are sent in the order in which they were asked for.
+        world.pass(Duration::from_secs(1));
     }
     ids
 }

@@ -39,7 +39,7 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 12] = [
+const WORKER: [&str; 14] = [
     "for_worker",
     "execute_next",
     "observe",
@@ -52,6 +52,8 @@ const WORKER: [&str; 12] = [
     "keep_mark",
     "watch_clock",
     "record_refused_sign_ins",
+    "keep_disk",
+    "close",
 ];
 
 fn of_broker() -> Vec<(String, Surface)> {

@@ -89,7 +89,7 @@ async fn states(room: &Room) -> BTreeSet<&'static str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn following_every_link_changes_nothing_and_never_fails() {
-    let room = lived_in().await;
+    let room = Box::pin(lived_in()).await;
     let there = states(&room).await;
     let all: BTreeSet<_> = StateName::ALL.map(StateName::name).into();
     assert_eq!(there, all, "the world has no request in some state");

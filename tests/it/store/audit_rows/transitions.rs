@@ -7,6 +7,7 @@ use countersign::domain::{
     audit::{
         AuditDetail, AuditEvent,
         detail::{
+            accounts::NoFacts,
             dispatch::{FoundCallFacts, FoundCallsFacts},
             system::{ClockJumpFacts, LookFacts, ManagerFacts, RecoveryFacts},
         },
@@ -57,6 +58,7 @@ pub(super) fn rows() -> Rows {
     found(&mut rows);
     manager_identified(&mut rows);
     clock_jumped(&mut rows);
+    database_resumed(&mut rows);
     rows
 }
 
@@ -115,6 +117,11 @@ fn clock_jumped(rows: &mut Rows) {
         let detail = AuditDetail::ClockJumped(ClockJumpFacts::from(jump));
         rows.add(name, &AuditEvent::new(Actor::System, None, detail), jump.to);
     }
+}
+
+fn database_resumed(rows: &mut Rows) {
+    let event = AuditEvent::new(Actor::System, None, AuditDetail::Resumed(NoFacts {}));
+    rows.add("resumed", &event, minute(203));
 }
 
 fn submit(rows: &mut Rows, name: &str, draft: Request) {

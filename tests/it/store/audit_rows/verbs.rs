@@ -146,7 +146,7 @@ pub(super) async fn rows() -> Rows {
     kill_switch(&mut fixed).await;
     requests(&mut fixed).await;
     policies(&mut fixed, &root).await;
-    reading(&mut fixed).await;
+    reading(&mut fixed, &root).await;
     reevaluation(&mut fixed, &root).await;
     fixed.now("an agent's limit is lifted").await;
     fixed.broker.lift_limit(&root, "triage").await.unwrap();
@@ -310,7 +310,7 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
 
-async fn reading(fixed: &mut Fixed) {
+async fn reading(fixed: &mut Fixed, root: &SignedIn) {
     fixed.now("the audit is read").await;
     let word = || Some("x".to_owned());
     let filter = AuditFilter {
@@ -324,7 +324,7 @@ async fn reading(fixed: &mut Fixed) {
         policy: word(),
     };
     for filter in [AuditFilter::default(), filter] {
-        fixed.operator().audit(&Actor::CommandLine, &filter, None, 7).await.unwrap();
+        fixed.broker.audit(root, &filter, None).await.unwrap();
     }
     assert!(fixed.entries().await.iter().any(|row| row.kind == EventKind::AuditRead.name()));
 }

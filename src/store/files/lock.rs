@@ -15,10 +15,10 @@ use std::{
 use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 
-use super::{StoreError, file_error};
+use crate::store::{StoreError, files::file_error};
 
 /// Takes the lock on a database; the file must be there.
-pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+pub(in crate::store) fn lock(path: &Path) -> Result<File, StoreError> {
     // For writing: a file that cannot be written to is told of here, with its name.
     let opened = OpenOptions::new().append(true).open(path);
     let file = opened.map_err(|error| file_error(path, &error))?;
@@ -31,13 +31,13 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
 
 /// The lock of a server, with the connections that must be closed before it.
 #[derive(Debug)]
-pub(super) struct ServerLock {
+pub(in crate::store) struct ServerLock {
     file: Option<File>,
     connections: [SqlitePool; 3],
 }
 
 impl ServerLock {
-    pub(super) const fn new(file: File, connections: [SqlitePool; 3]) -> Self {
+    pub(in crate::store) const fn new(file: File, connections: [SqlitePool; 3]) -> Self {
         Self { file: Some(file), connections }
     }
 }

@@ -1,0 +1,170 @@
+//! The files of a database: looked at before they are opened, opened for reading alone, and left
+//! whole.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+};
+
+use sqlx::{
+    Row as _,
+    migrate::MigrateError,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use tokio::sync::{Semaphore, watch};
+
+use self::disk::Disk;
+use super::{READERS_MAX, Store, StoreError, WAIT_MAX};
+use crate::{clock::Clock, domain::len_u64};
+
+pub(super) mod disk;
+pub(super) mod lock;
+
+/// How a database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// The length of its header.
+const HEADER: usize = 100;
+/// `SQLite`: the file is malformed, or is no database.
+const DAMAGED: [i32; 2] = [11, 26];
+
+/// Creates the file for its owner alone, so that no moment exists in which others can read it. One
+/// that is there is not even opened: see [`lock`].
+pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if path.exists() {
+        return Ok(());
+    }
+    let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    opened.map(drop).map_err(|error| file_error(path, &error))
+}
+
+pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::File { path: path.to_owned(), why: error.to_string() }
+}
+
+/// A file beside the database.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether there is a write-ahead log that holds something.
+fn has_log(database: &Path) -> bool {
+    beside(database, "-wal").metadata().is_ok_and(|log| log.len() > 0)
+}
+
+fn damaged(path: &Path, why: &str) -> StoreError {
+    let why = format!(
+        "{why}; put the newest copy back (docs/operating.md, \"Back-up and restore\"), and keep this \
+         file to look at"
+    );
+    StoreError::File { path: path.to_owned(), why }
+}
+
+/// Fails where a file is no database, or lacks its end. A new one is empty. With a write-ahead log
+/// the length says nothing: the log may hold the end.
+pub(super) fn check_whole(path: &Path) -> Result<(), StoreError> {
+    let looked = (|| {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut header = Vec::with_capacity(HEADER);
+        file.take(len_u64(HEADER)).read_to_end(&mut header)?;
+        Ok((length, header))
+    })();
+    let (length, header) = looked.map_err(|error: io::Error| file_error(path, &error))?;
+    if length == 0 {
+        return Ok(());
+    }
+    let number = |at: usize, bytes: usize| {
+        let field = header.get(at..at + bytes)?;
+        Some(field.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
+    };
+    let (Some(size), Some(pages), true) =
+        (number(16, 2), number(28, 4), header.starts_with(MAGIC) && header.len() == HEADER)
+    else {
+        return Err(damaged(path, "it is no SQLite database"));
+    };
+    // The largest page does not fit the field.
+    let whole = pages * if size == 1 { 1 << 16 } else { size };
+    if length < whole && !has_log(path) {
+        return Err(damaged(path, &format!("it is cut off: it has {length} of {whole} bytes")));
+    }
+    Ok(())
+}
+
+/// Names the file that `SQLite` finds damaged.
+pub(super) fn named(path: &Path, error: StoreError) -> StoreError {
+    let (StoreError::Database(found) | StoreError::Migrate(MigrateError::Execute(found))) = &error
+    else {
+        return error;
+    };
+    let sqlx::Error::Database(found) = found else { return error };
+    let code = found.code().and_then(|code| code.parse::<i32>().ok());
+    if code.is_some_and(|code| DAMAGED.contains(&(code & 0xff))) {
+        return damaged(path, &found.to_string());
+    }
+    error
+}
+
+impl Store {
+    /// Opens a database for reading alone: nothing is created, migrated or written, so that it works
+    /// on read-only media. Without a write-ahead log no server has the file, and it is read as it
+    /// stands. With one, the index that all readers share is used.
+    pub async fn read(path: &Path) -> Result<Self, StoreError> {
+        check_whole(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .immutable(!beside(path, "-wal").exists())
+            .busy_timeout(WAIT_MAX)
+            .pragma("query_only", "ON");
+        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(WAIT_MAX);
+        let readers = pool(READERS_MAX).connect_with(options.clone()).await;
+        let worker_readers = pool(1).connect_lazy_with(options.clone());
+        let readers = readers.map_err(|error| {
+            if has_log(path) && !beside(path, "-shm").exists() {
+                let why = format!(
+                    "it has a write-ahead log and cannot be read where it is ({error}); copy the \
+                     database and its -wal to a folder that can be written to"
+                );
+                return StoreError::File { path: path.to_owned(), why };
+            }
+            named(path, error.into())
+        })?;
+        let stale = Arc::new(AtomicBool::new(false));
+        Ok(Self {
+            path: path.to_owned(),
+            // It cannot write either.
+            writer: pool(1).connect_lazy_with(options),
+            queue: Arc::new(Semaphore::new(1)),
+            readers,
+            worker_readers,
+            changed: Arc::new(watch::Sender::new(0)),
+            clock: Clock::system(),
+            failed: Arc::new(OnceLock::new()),
+            disk: Arc::new(Disk::of(path, stale)),
+            lock: None,
+            mark: None,
+        })
+    }
+
+    /// Leaves one whole file: what is in the write-ahead log is written into the database. The store
+    /// cannot be used any more.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        // The last one that closes removes the log, and must be able to write.
+        self.readers.close().await;
+        self.worker_readers.close().await;
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let left = sqlx::query(checkpoint).fetch_one(&self.writer).await;
+        self.writer.close().await;
+        let busy = left?.try_get::<i64, _>(0)?;
+        if busy != 0 {
+            let why = "somebody else reads it, so its newest entries are still in its -wal";
+            return Err(StoreError::File { path: self.path.clone(), why: why.to_owned() });
+        }
+        Ok(())
+    }
+}

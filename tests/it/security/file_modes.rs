@@ -1,0 +1,148 @@
+//! Files that decide: nobody else may write them, and they are files of a limited size.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    process::Command,
+};
+
+use crate::harness::{PASSWORD, World, program::Program};
+
+fn set_up() -> Program {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:1");
+    program
+}
+
+fn chmod(program: &Program, name: &str, mode: u32) {
+    fs::set_permissions(program.path(name), Permissions::from_mode(mode)).unwrap();
+}
+
+fn pipe(program: &Program, name: &str) {
+    let made = Command::new("mkfifo").arg(program.path(name)).status().unwrap();
+    assert!(made.success());
+}
+
+/// What a command says that must not succeed.
+fn refused(program: &Program, arguments: &[&str]) -> String {
+    let output = program.run(arguments);
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(!output.status.success(), "{arguments:?}: {text}");
+    text
+}
+
+#[test]
+fn init_makes_modes_that_pass_with_any_umask() {
+    let program = Program::new();
+    program.write("password", PASSWORD);
+    let folder = program.path("new");
+    let binary = program.command().get_program().to_owned();
+    let done = Command::new("sh")
+        .args(["-c", "umask 0; exec \"$0\" init \"$1\" --password-file password"])
+        .arg(binary)
+        .arg(&folder)
+        .current_dir(program.path(""))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let config = folder.join("countersign.toml");
+    let checked = program.run(&["--config", config.to_str().unwrap(), "policy", "check"]);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(checked.status.success(), "{said}");
+    for path in ["", "policies", "policies/tests", "policies/20_run.cedar", "countersign.toml"] {
+        let mode = fs::metadata(folder.join(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{path}: {mode:o}");
+    }
+}
+
+#[test]
+fn files_that_everybody_may_write_are_refused() {
+    for (name, mode) in [
+        ("countersign.toml", 0o606),
+        ("policies", 0o757),
+        ("policies/20_run.cedar", 0o646),
+        ("policies/schema.cedarschema", 0o646),
+        ("policies/tests", 0o757),
+        ("", 0o707),
+    ] {
+        let program = set_up();
+        chmod(&program, name, mode);
+        for command in [&["serve"][..], &["doctor"]] {
+            let said = refused(&program, command);
+            assert!(said.contains("everybody may write it; run: chmod o-w"), "{name}: {said}");
+        }
+        chmod(&program, name, 0o700);
+        program.done(&["policy", "check"]);
+    }
+}
+
+#[test]
+fn folder_that_everybody_may_write_is_not_set_up() {
+    let program = Program::new();
+    program.write("password", PASSWORD);
+    chmod(&program, "", 0o777);
+    let said = refused(&program, &["init", ".", "--password-file", "password"]);
+    assert!(said.contains("everybody may write it"), "{said}");
+    assert!(!program.path("countersign.db").exists());
+}
+
+#[test]
+fn group_writes_only_where_it_is_the_own_one() {
+    let program = set_up();
+    chmod(&program, "policies/20_run.cedar", 0o664);
+    program.done(&["policy", "check"]);
+    // Only root may give a file to another group; it stays the own one for everybody else.
+    let given = std::os::unix::fs::chown(program.path("policies/20_run.cedar"), None, Some(12345));
+    if given.is_ok() {
+        let said = refused(&program, &["policy", "check"]);
+        assert!(said.contains("group 12345 may write it"), "{said}");
+        assert!(said.contains("run: chmod g-w"), "{said}");
+    }
+}
+
+#[test]
+fn policies_are_regular_files_of_limited_size() {
+    let program = set_up();
+    let path = program.path("policies/98.cedar");
+    pipe(&program, "policies/98.cedar");
+    let said = refused(&program, &["policy", "check"]);
+    assert!(said.contains("98.cedar") && said.contains("no regular file"), "{said}");
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    let said = refused(&program, &["policy", "check"]);
+    assert!(said.contains("it leads to /dev/zero"), "{said}");
+    fs::remove_file(&path).unwrap();
+    fs::write(program.path("elsewhere.cedar"), "").unwrap();
+    symlink(program.path("elsewhere.cedar"), &path).unwrap();
+    let said = refused(&program, &["policy", "check"]);
+    assert!(said.contains("put the file itself here"), "{said}");
+    fs::remove_file(&path).unwrap();
+    program.write("policies/98.cedar", &format!("//{}", "x".repeat(1 << 20)));
+    let said = refused(&program, &["policy", "check"]);
+    assert!(said.contains("larger than 1 MiB"), "{said}");
+    fs::remove_file(&path).unwrap();
+    pipe(&program, "pipe.toml");
+    let said = refused(&program, &["--config", "pipe.toml", "serve"]);
+    assert!(said.contains("no regular file"), "{said}");
+}
+
+#[test]
+fn link_within_the_folder_of_policies_is_followed() {
+    let program = set_up();
+    fs::create_dir(program.path("policies/data")).unwrap();
+    let (here, there) = (program.path("policies/20_run.cedar"), "data/20_run.cedar");
+    fs::rename(&here, program.path("policies").join(there)).unwrap();
+    symlink(there, &here).unwrap();
+    program.done(&["policy", "check"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipe_among_policies_fails_the_activation_at_once() {
+    let world = World::builder().with_policy_copy().start().await;
+    let made = Command::new("mkfifo").arg(world.policies.join("98.cedar")).status().unwrap();
+    assert!(made.success());
+    let dora = world.person("dora").await;
+    let page = dora.get("/policy").await;
+    page.shows("no regular file");
+    assert!(page.form("/policy/activate").is_none(), "nothing is offered");
+}
