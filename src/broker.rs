@@ -15,8 +15,10 @@ use crate::{
         address::{forms, known::KnownAddresses},
         audit::AuditEvent,
         facts::{Principal, Resource, Verb},
+        id::AgentId,
     },
     policy::Engine,
+    slots::Slots,
     store::{Store, StoreError, audit},
 };
 
@@ -37,9 +39,12 @@ pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_memory::{InFlight, LookProblems, SetupCode};
+use in_memory::{LookProblems, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
+
+/// At most this many asks of one agent are handled at the same time.
+const AT_ONCE_MAX: u32 = 4;
 
 /// Everything that the verbs need. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -67,7 +72,8 @@ struct BrokerParts {
     activation: tokio::sync::Mutex<()>,
     settings: Settings,
     known_addresses: RwLock<KnownAddresses>,
-    in_flight: InFlight,
+    /// The asks of agents that are being looked into.
+    in_flight: Slots<AgentId>,
     look_problems: LookProblems,
     setup: SetupCode,
     began_at: Time,
@@ -91,7 +97,7 @@ impl Broker {
             activation: tokio::sync::Mutex::default(),
             settings,
             known_addresses: RwLock::default(),
-            in_flight: InFlight::default(),
+            in_flight: Slots::new(AT_ONCE_MAX),
             look_problems: LookProblems::default(),
             setup: SetupCode::default(),
             began_at,
@@ -206,7 +212,7 @@ impl Broker {
         &self.parts.identified
     }
 
-    fn in_flight(&self) -> &InFlight {
+    fn in_flight(&self) -> &Slots<AgentId> {
         &self.parts.in_flight
     }
 

@@ -13,6 +13,7 @@ pub mod text;
 pub mod clock;
 pub mod config;
 mod failpoint;
+mod slots;
 mod trusted_file;
 
 pub mod connector;

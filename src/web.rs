@@ -18,7 +18,7 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
+use crate::{broker::Broker, slots::Slots};
 
 mod admin;
 mod connections;
@@ -27,18 +27,17 @@ mod error;
 mod gallery;
 mod http;
 pub(crate) mod layout;
-mod listeners;
 mod lists;
 mod request;
 mod state;
 
 pub use connections::ConnectionCounts;
-use state::{AppState, BODY_BYTES_MAX};
+use state::{AppState, BODY_BYTES_MAX, LISTENERS_MAX};
 pub use state::{Proxies, WebSettings};
 
 /// Everything but `/mcp`. What waits for news ends with `stop`.
 pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {
-    let listeners = Arc::default();
+    let listeners = Slots::new(LISTENERS_MAX);
     let app = AppState { broker, settings: Arc::new(settings), listeners, stop };
     session_routes(&app)
         .merge(open_routes())

@@ -21,7 +21,7 @@ use crate::{
         len_u64,
     },
     policy::Engine,
-    store::{MarkState, Store},
+    store::{MarkState, Store, StoreError},
 };
 
 mod certificate;
@@ -56,14 +56,10 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         Ok(()) => Diagnosis::good("files", "nobody else may write the configuration and the data"),
         Err(error) => Diagnosis::bad("files", error.to_string(), "do what it says"),
     });
-    findings.push(database(database_file, &clock).await);
-    findings.extend(high_water_mark(database_file, config.server.high_water_mark.as_deref()).await);
-    findings.extend(disk::disk(database_file));
+    findings.extend(stored(config, &clock).await);
     findings.push(running::running(&config.server).await);
     findings.extend(certificate::certificate(config, clock.now()));
-    findings.extend(clock::clock(database_file, &clock).await);
     findings.extend(policies(&config.server.policies));
-    findings.extend(active_policies(database_file, &config.server.policies).await);
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));
     findings.extend(limits::limits(config));
@@ -161,13 +157,30 @@ async fn own_addresses(hosts: &BTreeSet<String>, network: &dyn Network) -> Diagn
     Diagnosis::bad("own addresses", format!("{} not found; {found}", missing.join(", ")), advice)
 }
 
-async fn database(path: &Path, clock: &Clock) -> Diagnosis {
+/// What the database tells, which is opened once, and its disk.
+async fn stored(config: &Config, clock: &Clock) -> Vec<Diagnosis> {
+    let server = &config.server;
+    let store = Store::read(&server.database).await;
+    let mut findings = vec![database(&server.database, &store, clock).await];
+    let store = store.ok();
+    findings.extend(high_water_mark(store.as_ref(), server.high_water_mark.as_deref()).await);
+    findings.extend(disk::disk(&server.database));
+    findings.extend(clock::clock(store.as_ref(), clock).await);
+    findings.extend(active_policies(store.as_ref(), &server.policies).await);
+    findings
+}
+
+async fn database(path: &Path, store: &Result<Store, StoreError>, clock: &Clock) -> Diagnosis {
     const ADVICE: &str = "run `countersign init`; if it is there, look at its rights and the disk";
     if !path.exists() {
         return Diagnosis::bad("database", format!("{} does not exist", path.display()), ADVICE);
     }
+    let store = match store {
+        Ok(store) => store.clone(),
+        Err(error) => return Diagnosis::bad("database", error.to_string(), ADVICE),
+    };
     let looked = async {
-        let operator = Operator::new(Store::read(path).await?, clock.clone());
+        let operator = Operator::new(store, clock.clone());
         let (people, agents) = (operator.people().await?, operator.agents().await?);
         Ok::<_, super::AppError>((people, agents, operator.verify_audit().await?))
     };
@@ -197,17 +210,11 @@ async fn database(path: &Path, clock: &Clock) -> Diagnosis {
     Diagnosis::good("database", found)
 }
 
-/// Whether the database has all that the mark names. None where it has never been served.
-async fn high_water_mark(database: &Path, mark: Option<&Path>) -> Option<Diagnosis> {
+/// Whether the database has all that the mark names. None where it has never been served, or cannot be
+/// read, which is a finding of its own.
+async fn high_water_mark(store: Option<&Store>, mark: Option<&Path>) -> Option<Diagnosis> {
     const CHECK: &str = "high-water mark";
-    if !database.exists() {
-        return None;
-    }
-    let looked = match Store::read(database).await {
-        Ok(store) => store.compare_with_mark(mark).await,
-        Err(error) => Err(error),
-    };
-    match looked {
+    match store?.compare_with_mark(mark).await {
         Ok(MarkState::None) => None,
         Ok(MarkState::Kept(mark)) => {
             Some(Diagnosis::good(CHECK, format!("it is at {}; the database has it", mark.head)))
@@ -278,19 +285,12 @@ fn policies(folder: &Path) -> Vec<Diagnosis> {
 }
 
 /// Whether the folder holds the active set. None where no set is active yet.
-async fn active_policies(database: &Path, place: &Path) -> Option<Diagnosis> {
+async fn active_policies(store: Option<&Store>, place: &Path) -> Option<Diagnosis> {
     const ADVICE: &str = "the active set stays: look at what differs on the page under Policy, or \
                           with `countersign policy activate`, and activate it there, or put the \
                           folder back";
-    if !database.exists() {
-        return None;
-    }
-    let kept = match Store::read(database).await {
-        Ok(store) => kept_set(&store).await,
-        Err(error) => Err(error),
-    };
     // A database that cannot be read is a finding of its own.
-    let active = kept.ok()??;
+    let active = kept_set(store?).await.ok()??;
     Some(match folder::differs(&active, place) {
         None => Diagnosis::good("policies", "the folder holds the active set"),
         Some(found) => Diagnosis::bad("policies", found, ADVICE),

@@ -25,7 +25,7 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 
-use self::connection::{Arriving, Connection, Leaving};
+use self::connection::{Connection, VisitBody};
 pub(super) use self::listener::{DoorListener, Peer};
 use crate::{clock::Clock, domain::actor::sign_in::Source, web::ConnectionCounts};
 
@@ -186,11 +186,11 @@ pub(super) async fn watch(
             visit.arrived();
             return body;
         }
-        Body::new(Arriving::new(body, Arc::clone(&visit)))
+        Body::new(VisitBody::new(body, Arc::clone(&visit)))
     });
     let response = next.run(request).await;
     visit.arrived();
-    response.map(|body| Body::new(Leaving::new(body, visit)))
+    response.map(|body| Body::new(VisitBody::new(body, visit)))
 }
 
 fn no_room() -> Response {

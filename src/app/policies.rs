@@ -42,7 +42,7 @@ pub(super) async fn record(broker: &Broker, folder: &Path) -> Result<(), AppErro
 /// The configured folder, compared with the active set. None where none is kept yet: the next start
 /// takes the folder.
 pub async fn compared(config: &Config) -> Result<Option<PolicyFolder>, AppError> {
-    let store = Store::open(&config.server.database).await?;
+    let store = Store::read(&config.server.database).await?;
     let Some(active) = kept_set(&store).await? else { return Ok(None) };
     let loaded = Engine::new(active.clone()).ok();
     Ok(Some(PolicyFolder::compared(&active, loaded.as_ref(), &config.server.policies)))

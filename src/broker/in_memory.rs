@@ -1,12 +1,10 @@
 //! What the broker knows until it stops.
 
-mod in_flight;
 mod looks;
 mod password_hasher;
 mod setup_code;
 mod sign_in_attempts;
 
-pub(super) use in_flight::{AT_ONCE_MAX, InFlight, Slot};
 pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
 pub(super) use setup_code::SetupCode;

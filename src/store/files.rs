@@ -44,8 +44,8 @@ pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
     StoreError::File { path: path.to_owned(), why: error.to_string() }
 }
 
-/// A file beside the database.
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+/// A file beside the database itself, also where that is named by a symbolic link.
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
     name.push(suffix);
     name.into()

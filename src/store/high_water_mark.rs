@@ -83,12 +83,9 @@ fn read(path: &Path) -> Result<Option<HighWaterMark>, String> {
     Record::parse(&bytes).map(Some).map_err(|why| format!("{}: {why}", path.display()))
 }
 
-/// Where the mark is kept unless the configuration says otherwise: beside the database itself, also
-/// where that is named by a symbolic link.
+/// Where the mark is kept unless the configuration says otherwise.
 pub(super) fn beside(database: &Path) -> PathBuf {
-    let mut name = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
-    name.push(".mark");
-    name.into()
+    super::files::beside(database, ".mark")
 }
 
 /// What the file holds, and what keeps it from holding more.

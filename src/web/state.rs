@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{connections::ConnectionCounts, listeners::Listeners};
+use super::connections::ConnectionCounts;
 use crate::{
     broker::Broker,
     domain::{
@@ -14,8 +14,11 @@ use crate::{
         digest::Digest,
         public_url::{Authority, PublicUrl},
     },
+    slots::Slots,
 };
 
+/// So many pages of one session wait for news at once. A page that nobody looks at does not wait.
+pub(super) const LISTENERS_MAX: u32 = 16;
 /// The largest form, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// What the page may be told about its surroundings.
@@ -58,6 +61,7 @@ impl Proxies {
 pub(super) struct AppState {
     pub(super) broker: Broker,
     pub(super) settings: Arc<WebSettings>,
-    pub(super) listeners: Arc<Listeners>,
+    /// The pages of each session that wait for news, by the hash of its token.
+    pub(super) listeners: Slots<Digest>,
     pub(super) stop: CancellationToken,
 }

@@ -2,5 +2,5 @@
 
 pub(crate) mod admin;
 mod execution;
-mod notifications;
+pub(crate) mod notifications;
 mod requests;

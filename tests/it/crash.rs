@@ -10,6 +10,7 @@ mod descriptors;
 mod high_water_mark;
 #[cfg(feature = "failpoints")]
 mod matrix;
+mod recovery;
 
 /// bob's, once he has chosen his own.
 const NEW_PASSWORD: &str = "another good passphrase";
@@ -160,4 +161,8 @@ async fn crash_after_answer_changes_nothing() {
 
 fn sent() -> Vec<String> {
     vec!["001: sent".to_owned(), "005: sent".to_owned()]
+}
+
+fn unknown() -> Vec<String> {
+    vec!["001: unknown".to_owned(), "005: unknown".to_owned()]
 }

@@ -1,7 +1,5 @@
 //! Whether the clock of this machine jumped, by what the broker wrote.
 
-use std::path::Path;
-
 use chrono::TimeDelta;
 
 use crate::{
@@ -24,19 +22,16 @@ const CHECK: &str = "clock";
 const JUMPS_MAX: u32 = 100;
 
 /// None where there is no database, or where it cannot be read, which is a finding of its own.
-pub(super) async fn clock(database: &Path, clock: &Clock) -> Option<Diagnosis> {
-    if !database.exists() {
-        return None;
-    }
-    jumps(database, clock).await.ok()
+pub(super) async fn clock(store: Option<&Store>, clock: &Clock) -> Option<Diagnosis> {
+    jumps(store?, clock).await.ok()
 }
 
-async fn jumps(database: &Path, clock: &Clock) -> Result<Diagnosis, StoreError> {
+async fn jumps(store: &Store, clock: &Clock) -> Result<Diagnosis, StoreError> {
     const JUMPED: &str = "look at what sets this clock, and at what makes this machine stand still; \
                           a broker that runs sends again when its clock agrees with a manager's";
     const BEHIND: &str = "set it by NTP: a broker that starts sends nothing before it agrees with a \
                           manager's";
-    let (store, now) = (Store::read(database).await?, clock.now());
+    let now = clock.now();
     let mut reader = store.reader().await?;
     let filter = AuditFilter {
         kind: Some(EventKind::ClockJumped.name().to_owned()),

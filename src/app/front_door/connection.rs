@@ -157,20 +157,21 @@ impl Drop for Visit {
     }
 }
 
-/// The body of a request, which has a deadline until it is there.
+/// The body of a request, which has a deadline until it is there; or of an answer, with which the
+/// request is over.
 #[derive(Debug)]
-pub(super) struct Arriving {
+pub(super) struct VisitBody {
     body: Body,
     visit: Arc<Visit>,
 }
 
-impl Arriving {
+impl VisitBody {
     pub(super) const fn new(body: Body, visit: Arc<Visit>) -> Self {
         Self { body, visit }
     }
 }
 
-impl HttpBody for Arriving {
+impl HttpBody for VisitBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -183,39 +184,6 @@ impl HttpBody for Arriving {
             self.visit.arrived();
         }
         Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// The body of an answer, with which the request is over.
-#[derive(Debug)]
-pub(super) struct Leaving {
-    body: Body,
-    _visit: Arc<Visit>,
-}
-
-impl Leaving {
-    pub(super) const fn new(body: Body, visit: Arc<Visit>) -> Self {
-        Self { body, _visit: visit }
-    }
-}
-
-impl HttpBody for Leaving {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -205,12 +205,12 @@ impl Unchecked {
         origin: &SignInOrigin,
         queue: HashQueue,
     ) -> Result<(Person, String), BrokerError> {
-        // The place first: whoever finds none costs neither the database nor the audit anything.
         let browser = match &origin.known_browser {
             Some(given) => self.known_browser(given).await?,
             None => None,
         };
         let queue = if browser.is_some() { HashQueue::People } else { queue };
+        // The place first: whoever finds none costs neither the database nor the audit anything.
         let place = self.passwords().enter(queue)?;
         let known = enabled(&mut self.store().reader().await?, name).await?;
         let person = known.as_ref().map(|(person, _)| person.id);

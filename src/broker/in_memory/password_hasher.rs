@@ -35,8 +35,9 @@ pub(in crate::broker) enum HashQueue {
 
 /// Hashes with argon2id, 19 MiB and two passes (the default of OWASP's password storage sheet).
 ///
-/// There are never more hashes at once than cores or [`AT_ONCE_MAX`], and their memory is used again: what strangers
-/// can make this process allocate does not depend on how many they are. Cheap to clone.
+/// There are never more hashes at once than cores or [`AT_ONCE_MAX`], and their memory is used again:
+/// what strangers can make this process allocate does not depend on how many they are. Cheap to
+/// clone.
 #[derive(Debug, Clone)]
 pub(in crate::broker) struct PasswordHasher(Arc<HasherParts>);
 

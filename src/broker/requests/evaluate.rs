@@ -83,6 +83,10 @@ impl Broker {
             question.history = history;
             self.engine().decide(&question).verdict
         };
+        // Nothing is less strict than that it runs: policy need not be asked again.
+        if answer == Verdict::Run {
+            return None;
+        }
         let free = asked(AgentHistory::default());
         if free == answer || strictness(answer) < strictness(free) {
             return None;

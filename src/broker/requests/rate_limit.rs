@@ -2,24 +2,26 @@
 //! people down until somebody clicks yes.
 
 use crate::{
-    broker::{
-        Broker, BrokerError,
-        in_memory::{AT_ONCE_MAX, Slot},
-    },
+    broker::{AT_ONCE_MAX, Broker, BrokerError},
     domain::{
         Time,
         action::ActionKind,
         actor::{Actor, Agent},
         audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
         facts::history::ASK_COUNTS,
+        id::AgentId,
     },
+    slots::Slot,
     store::{Read, audit, requests},
 };
 
 impl Broker {
     /// A place among the agent's asks. Fails when it asks too much at once or too often, and while
     /// there is no room to store an ask.
-    pub(in crate::broker) async fn acquire_slot(&self, agent: &Agent) -> Result<Slot, BrokerError> {
+    pub(in crate::broker) async fn acquire_slot(
+        &self,
+        agent: &Agent,
+    ) -> Result<Slot<AgentId>, BrokerError> {
         self.ensure_room()?;
         let at_once = || BrokerError::RateLimited(format!("more than {AT_ONCE_MAX} asks at once"));
         let place = self.in_flight().acquire(agent.id).ok_or_else(at_once)?;
@@ -63,7 +65,8 @@ impl Broker {
             return Ok(());
         }
         Err(BrokerError::RateLimited(format!(
-            "{most} open requests are the most; there is room as soon as people decide one, or you cancel one"
+            "{most} open requests are the most; there is room as soon as people decide one, or you \
+             cancel one"
         )))
     }
 

@@ -25,7 +25,7 @@ use crate::{
         audit::{AuditDetail, AuditEvent, detail::accounts::NoFacts, high_water_mark::ChainHead},
         halt::{Halt, HaltCause},
     },
-    store::{Store, StoreError, Tx, audit, files::file_error},
+    store::{Store, StoreError, Tx, audit, files::beside, files::file_error},
 };
 
 /// So much is kept free for the outcomes of calls under way, for votes and the kill switch: below it
@@ -48,9 +48,7 @@ pub fn free_bytes(file: &Path) -> io::Result<u64> {
 
 /// The file of the reserve, beside the database.
 pub fn reserve_beside(database: &Path) -> PathBuf {
-    let mut name = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
-    name.push(".reserve");
-    name.into()
+    beside(database, ".reserve")
 }
 
 fn folder(file: &Path) -> &Path {

@@ -17,6 +17,7 @@ use crate::{
         action::{ActionKind, with_count},
         certificate::CertificateStatus,
         facts::Verb,
+        halt::HaltCause,
         id::PersonId,
         kill_switch::{Extent, Freeze, Release},
         len_u64,
@@ -90,14 +91,27 @@ impl SystemPage {
         value(&stop.extent)
     }
 
-    fn throttled(&self) -> String {
-        match self.system.throttled_sources {
-            0 => "nobody has to wait".to_owned(),
-            more => format!("{} to wait: somebody may be guessing passwords", {
-                let sources = with_count(len_u64(more), "source");
-                if more == 1 { format!("{sources} has") } else { format!("{sources} have") }
-            }),
+    /// What is wrong with the high-water mark; other reasons to send nothing are none of its own.
+    fn mark_problem(&self) -> Option<&str> {
+        let halt = self.system.halted.as_ref()?;
+        match halt.cause {
+            HaltCause::Recovery | HaltCause::MarkNotKept => Some(&halt.why),
+            HaltCause::CommitFailed
+            | HaltCause::Unreadable
+            | HaltCause::Clock
+            | HaltCause::DiskFull
+            | HaltCause::DiskLow => None,
         }
+    }
+
+    fn throttled(&self) -> String {
+        let number = self.system.throttled_sources;
+        if number == 0 {
+            return "nobody has to wait".to_owned();
+        }
+        let (sources, have) =
+            (with_count(len_u64(number), "source"), if number == 1 { "has" } else { "have" });
+        format!("{sources} {have} to wait: somebody may be guessing passwords")
     }
 
     fn waiting(manager: &ManagerStatus) -> String {

@@ -14,7 +14,10 @@ use axum::{
 use serde::Deserialize;
 
 use super::session::{self, QueryParams};
-use crate::web::{AppState, error::PageError};
+use crate::{
+    domain::digest::Digest,
+    web::{AppState, error::PageError},
+};
 
 /// How long an answer is held: shorter than proxies usually wait.
 const HOLD: Duration = Duration::from_secs(25);
@@ -45,7 +48,8 @@ pub(in crate::web) async fn wait(
     if !app.broker.session_is_active(&token).await? {
         return Ok(close_stream());
     }
-    let Some(_listening) = app.listeners.enter(&token) else { return Ok(try_later()) };
+    let session = Digest::of(token.as_bytes());
+    let Some(_place) = app.listeners.acquire(session) else { return Ok(try_later()) };
     let mut changes = app.broker.changes();
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let known = last.or(after);

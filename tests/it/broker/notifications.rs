@@ -31,7 +31,7 @@ async fn receiver() -> Tap {
     Tap::start(|_| say(204, "")).await
 }
 
-fn settings(name: &str, url: &str, format: WebhookFormat) -> WebhookSettings {
+pub(crate) fn settings(name: &str, url: &str, format: WebhookFormat) -> WebhookSettings {
     WebhookSettings {
         name: name.to_owned(),
         url: Secret::new(url),

@@ -17,20 +17,21 @@ use use_paths::names;
 
 /// Each module of the crate with those it may import, its own children aside. A module may name
 /// only modules above it, so there can be no circle.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("text", &["domain"]),
     ("clock", &["domain"]),
     ("failpoint", &[]),
+    ("slots", &[]),
     ("trusted_file", &["domain"]),
     ("config", &["domain", "trusted_file"]),
     ("policy", &["domain", "trusted_file"]),
     ("store", &["domain", "clock", "failpoint"]),
     ("connector", &["domain", "text", "clock"]),
-    ("broker", &["domain", "clock", "failpoint", "policy", "store", "connector"]),
+    ("broker", &["domain", "clock", "failpoint", "slots", "policy", "store", "connector"]),
     ("worker", &["domain", "text", "clock", "broker"]),
     ("mcp", &["domain", "text", "clock", "broker"]),
-    ("web", &["domain", "text", "clock", "broker"]),
+    ("web", &["domain", "text", "clock", "slots", "broker"]),
     (
         "app",
         &[

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign::{
     broker::notifications::DeliveryResult,
-    connector::{Channel, Secret, Tls, WebhookFormat, WebhookSettings},
+    connector::{Channel, WebhookFormat},
 };
 use reqwest::StatusCode;
 use serde_json::json;
@@ -13,6 +13,7 @@ use wazuh_simulator::{Calls, Fault, Times};
 
 use super::fixtures::hands_off;
 use crate::{
+    broker::notifications::settings,
     connector::fake_server::{Tap, say},
     harness::{ALERT, PASSWORD, World, page::PersonClient},
 };
@@ -72,15 +73,7 @@ async fn kill_switch_stays_readable_while_manager_is_slow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_requests_do_not_delay_urgent_notifications() {
     let tap = Tap::start(|_| say(204, "")).await;
-    let settings = WebhookSettings {
-        name: "ops".to_owned(),
-        url: Secret::new(format!("{}/hook", tap.url())),
-        format: WebhookFormat::Ntfy,
-        secret: None,
-        token: None,
-        tls: Tls::Plain,
-        deadline: Duration::from_secs(5),
-    };
+    let settings = settings("ops", &format!("{}/hook", tap.url()), WebhookFormat::Ntfy);
     let channels = vec![Channel::webhook(settings).unwrap()];
     let world = World::builder().with_channels(channels).start().await;
     let agent = world.agent().await;

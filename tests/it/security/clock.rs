@@ -239,6 +239,8 @@ async fn jump_of_the_clock_is_said_everywhere() {
     for path in ["/", "/system"] {
         bob.get(path).await.shows("Nothing is sent: the clock of this machine jumped 2 hours back");
     }
+    let system = bob.get("/system").await;
+    assert!(!system.has("<dt>High-water mark</dt><dd>the clock"), "the mark is sound");
     let refused = bob.post(&format!("/requests/{id}/approve"), &fields).await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.html);
     let ready = reqwest::get(format!("{}/readyz", world.url())).await.unwrap();

@@ -4,11 +4,12 @@ use std::{net::IpAddr, time::Duration};
 
 use countersign::{
     broker::notifications::DeliveryResult,
-    connector::{Channel, Secret, Tls, WebhookFormat, WebhookSettings},
+    connector::{Channel, WebhookFormat},
 };
 use reqwest::{Method, StatusCode, header};
 
 use crate::{
+    broker::notifications::settings,
     connector::fake_server::{Tap, say},
     harness::{
         PASSWORD, World,
@@ -165,15 +166,7 @@ async fn usual_password_and_own_name_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_are_notified_once_an_hour() {
     let tap = Tap::start(|_| say(204, "")).await;
-    let settings = WebhookSettings {
-        name: "ops".to_owned(),
-        url: Secret::new(format!("{}/hook", tap.url())),
-        format: WebhookFormat::Json,
-        secret: None,
-        token: None,
-        tls: Tls::Plain,
-        deadline: Duration::from_secs(5),
-    };
+    let settings = settings("ops", &format!("{}/hook", tap.url()), WebhookFormat::Json);
     let channels = vec![Channel::webhook(settings).unwrap()];
     let world = World::builder().with_channels(channels).start().await;
     for from in [ELSEWHERE, [127, 0, 0, 3].into()] {

@@ -41,14 +41,15 @@ impl ManagerError {
 pub(in crate::connector::wazuh) fn refused_by_manager(reply: &Reply) -> bool {
     let form = reply.content_type.as_deref().unwrap_or_default();
     let body: Value = reply.json_or_default();
-    let (mut fields, mut said) = (Fields::of(&body), Fields::of(&body));
-    let title = fields.text("title").filter(|title| !title.is_empty());
-    let detail = said.text("detail");
-    let words = match reply.status {
-        401 => matches!(detail, Some("Invalid token" | "No authorization token provided")),
-        _ => detail.is_some(),
+    let said =
+        |field: &str| body.get(field).and_then(Value::as_str).filter(|said| !said.is_empty());
+    let words = match (reply.status, said("detail")) {
+        (401, detail) => {
+            matches!(detail, Some("Invalid token" | "No authorization token provided"))
+        }
+        (_, detail) => detail.is_some(),
     };
-    form.starts_with("application/problem+json") && title.is_some() && words
+    form.starts_with("application/problem+json") && said("title").is_some() && words
 }
 
 /// The error for an answer that is not 200. `right` is what the call needs.

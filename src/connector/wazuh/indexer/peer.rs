@@ -60,12 +60,12 @@ fn addresses(log: &str) -> Vec<(usize, IpAddr)> {
     let part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
     let mut found = Vec::new();
     for (at, run) in runs(log, part) {
-        let whole = run.trim_end_matches([':', '.']);
-        let begin = whole.len() - whole.trim_start_matches('.').len();
-        let forms = [(begin, whole.get(begin..)), (begin + 1, whole.strip_prefix(':'))];
-        let v6 = forms.into_iter().find_map(|(begin, form)| Some((at + begin, address(form?)?)));
-        if let Some(whole) = v6 {
-            found.push(whole);
+        let trimmed = run.trim_end_matches([':', '.']);
+        let begin = trimmed.len() - trimmed.trim_start_matches('.').len();
+        let forms = [(begin, trimmed.get(begin..)), (begin + 1, trimmed.strip_prefix(':'))];
+        let whole = forms.into_iter().find_map(|(begin, form)| Some((at + begin, address(form?)?)));
+        if let Some(one) = whole {
+            found.push(one);
             continue;
         }
         let number = |c: char| c.is_ascii_digit() || c == '.';

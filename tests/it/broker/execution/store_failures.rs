@@ -111,6 +111,9 @@ async fn every_page_says_why_nothing_is_sent() {
     assert_eq!(said, "not ready: a change could not be stored; the broker must be restarted\n");
     let automatic = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await;
     assert!(!automatic.json.to_string().contains("about to be sent"), "{}", automatic.json);
+    // Room on the disk changes nothing: it was another failure.
+    world.broker().keep_disk().await.unwrap();
+    broken(&world).await;
 }
 
 /// A world in which a commit failed.

@@ -18,12 +18,18 @@ async fn lifted() -> (World, String) {
     (world, alert)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lifted_block_does_not_return_on_a_neighbour() {
-    let (world, early) = lifted().await;
+/// The same, a second after the undo was sent and seen.
+async fn seen_lifted() -> (World, String) {
+    let (world, alert) = lifted().await;
     world.work().await;
     world.look().await;
     world.pass_for_all(Duration::from_secs(1));
+    (world, alert)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lifted_block_does_not_return_on_a_neighbour() {
+    let (world, early) = seen_lifted().await;
     let agent = world.agent().await;
     let other = world.another_agent("hunter", "alice").await;
     for (agent, endpoint) in [(&agent, "001"), (&agent, "002"), (&other, "002")] {
@@ -136,10 +142,7 @@ async fn stopped_block_does_not_run_again_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lift_from_the_future_counts_for_nothing() {
-    let (world, early) = lifted().await;
-    world.work().await;
-    world.look().await;
-    world.pass_for_all(Duration::from_secs(1));
+    let (world, early) = seen_lifted().await;
     let agent = world.agent().await;
     let asked = ask(&agent, &early, &["002"]).await;
     assert_eq!(asked.state(), "pending", "{asked:?}");
