@@ -21,6 +21,7 @@ use chrono::TimeDelta;
 use command_names::{CommandNames, Discovered};
 use commands::CommandRequest;
 use indexer::{evidence::IndexerClock, search::IndexerClient};
+use inventory::Fleet;
 use response_settings::ResponseSettings;
 use tokio::sync::Mutex;
 
@@ -48,6 +49,7 @@ pub(super) struct Wazuh {
     manager: ManagerConnection,
     indexer: Option<IndexerClient>,
     names: CommandNames,
+    fleet: Fleet,
     response_settings: ResponseSettings,
     /// Held by whatever makes the manager wait for an endpoint: one at a time.
     turn: Arc<Mutex<()>>,
@@ -65,6 +67,7 @@ impl Wazuh {
             manager,
             indexer,
             names: CommandNames::default(),
+            fleet: Fleet::default(),
             response_settings: ResponseSettings::default(),
             turn: Arc::default(),
         })

@@ -6,10 +6,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     ops::RangeInclusive,
+    sync::Arc,
 };
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::{
     Wazuh,
@@ -22,7 +24,10 @@ use super::{
     platform::OperatingSystem,
 };
 use crate::{
-    connector::http::{client::first_chars, error::ConnectorError},
+    connector::{
+        http::{client::first_chars, error::ConnectorError},
+        share::asker,
+    },
     domain::{
         Time,
         action::Term,
@@ -45,6 +50,8 @@ const SELECT: &str = "id,name,ip,status,group,os.platform,os.uname,version,dateA
 const SILENT: TimeDelta = TimeDelta::seconds(90);
 /// How far the clocks may be apart where the manager does not say what time it is.
 const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
+/// For how long asks rest on one list of all endpoints. What is about to be sent rests on a new one.
+const FLEET_FRESH: TimeDelta = TimeDelta::seconds(5);
 /// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
 /// target, is not sent.
 const VERSION_MIN: (u32, u32) = (4, 2);
@@ -57,6 +64,10 @@ pub(super) struct Survey {
     /// Connected endpoints, by the manager's word for a platform that is not known.
     pub(super) unknown_platforms: BTreeMap<String, Vec<EndpointId>>,
 }
+
+/// The list of all endpoints that the asks of the same seconds share, and when it was read.
+#[derive(Debug, Default)]
+pub(super) struct Fleet(Mutex<Option<(Time, Arc<Listed>)>>);
 
 /// What the manager listed.
 #[derive(Debug, Default)]
@@ -90,14 +101,15 @@ impl Wazuh {
         wanted: CommandRequest<'_>,
         now: Time,
     ) -> Result<Survey, ConnectorError> {
-        let Listed { agents, without_id } = self.manager.agents(selection, now).await?;
+        let (read_at, listed) = self.listed(selection, now).await?;
+        let Listed { agents, without_id } = &*listed;
         let active = || agents.values().filter(|agent| agent.active() && agent.odd.is_none());
         let nodes = active().filter_map(|agent| agent.node_name.clone()).collect();
         let discovered = match self.names.discover(&self.manager, &nodes, now).await {
             Err(error) if !wanted.needs_names() => Discovered::nothing(&error, now),
             discovered => discovered?,
         };
-        let heard = self.last_heard(active(), now);
+        let heard = self.last_heard(active(), read_at);
         let unknown = match selection {
             Selection::All => Vec::new(),
             Selection::Ids(ids) => {
@@ -116,8 +128,7 @@ impl Wazuh {
             .iter()
             .map(|(id, agent)| agent.candidate(id, &heard, (wanted, &discovered)))
             .collect();
-        let mut inventory =
-            Inventory { candidates, unknown, other_terms: Vec::new(), read_at: now };
+        let mut inventory = Inventory { candidates, unknown, other_terms: Vec::new(), read_at };
         if let Some(why) = without_id.first() {
             inventory.doubt_unknown(why);
         }
@@ -126,9 +137,30 @@ impl Wazuh {
         }
         if !inventory.candidates.iter().any(|candidate| candidate.command.is_ok()) {
             inventory.other_terms =
-                other_terms(&inventory.candidates, &agents, (wanted, &discovered));
+                other_terms(&inventory.candidates, agents, (wanted, &discovered));
         }
-        Ok(Survey { inventory, without_id, unknown_platforms })
+        Ok(Survey { inventory, without_id: without_id.clone(), unknown_platforms })
+    }
+
+    /// What the manager says of a selection, and when it said so. For asks, all endpoints are read
+    /// once within some seconds: a burst costs the manager no more than one of them.
+    async fn listed(
+        &self,
+        selection: &Selection,
+        now: Time,
+    ) -> Result<(Time, Arc<Listed>), ConnectorError> {
+        if asker().is_none() || !matches!(selection, Selection::All) {
+            return Ok((now, Arc::new(self.manager.agents(selection, now).await?)));
+        }
+        let mut fleet = self.fleet.0.lock().await;
+        if let Some((read_at, listed)) = &*fleet
+            && (now - *read_at).abs() < FLEET_FRESH
+        {
+            return Ok((*read_at, Arc::clone(listed)));
+        }
+        let listed = Arc::new(self.manager.agents(selection, now).await?);
+        *fleet = Some((now, Arc::clone(&listed)));
+        Ok((now, listed))
     }
 
     /// The times at which an endpoint counts as heard of lately.

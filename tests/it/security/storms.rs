@@ -41,6 +41,32 @@ async fn burst_of_one_agent_fails_its_own_asks_alone() {
     assert!(!again.error, "{again:?}");
 }
 
+/// How often the manager was asked within the last minute.
+fn calls(world: &World) -> usize {
+    let [manager] = world.broker().managers() else { panic!("one manager") };
+    manager.health(world.clock.now()).calls_last_minute
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_is_read_once_for_asks_of_the_same_seconds() {
+    let world = World::start().await;
+    let (one, other) = (world.agent().await, world.another_agent("other-bot", "bob").await);
+    let fleet = || json!({ "all_agents": true });
+    one.block("203.0.113.1", fleet()).await;
+    let first = calls(&world);
+    assert!(first > 0);
+    let asks = [(&one, "203.0.113.2"), (&other, "203.0.113.3"), (&other, "203.0.113.4")];
+    for (agent, address) in asks {
+        let asked = agent.block(address, fleet()).await;
+        assert_eq!(asked.state(), "pending", "{asked:?}");
+    }
+    assert_eq!(calls(&world), first);
+    // What is older is read again, and so is what is about to be sent.
+    world.pass(std::time::Duration::from_secs(5));
+    one.block("203.0.113.5", fleet()).await;
+    assert_eq!(calls(&world), first + 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_are_not_told_where_managers_are() {
     let world = World::start().await;
