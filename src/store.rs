@@ -1,40 +1,41 @@
 //! SQL: every row, every transaction.
 //!
-//! All writes go through [`Store::write`], one at a time, behind a bounded queue. Reads have their
-//! own connections, which cannot write.
+//! All writes go through [`Store::write`], one after the other, behind bounded queues; those that
+//! wait are committed together. Reads have their own connections, which cannot write.
 
 use std::{
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use chrono::TimeDelta;
 use sqlx::{
-    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use self::{
     audit::LogLine,
     files::{
-        disk::{self, Disk, Fullness},
+        disk::Disk,
+        high_water_mark::{self, MarkFile},
         lock::ServerLock,
         private_file,
     },
-    high_water_mark::MarkFile,
+    writer::{Lane, Loan, Queue, Settled},
 };
 pub use self::{
-    files::disk::{FLOOR_BYTES, FreeSpace, free_bytes, reserve_beside},
-    high_water_mark::MarkState,
+    files::{
+        disk::{FLOOR_BYTES, FreeSpace, free_bytes, reserve_beside},
+        high_water_mark::MarkState,
+    },
     set_back::set_back,
+    writer::WRITERS_WAITING_MAX,
 };
 use crate::{
     clock::Clock,
@@ -42,13 +43,11 @@ use crate::{
         audit::{EventKind, high_water_mark::ChainHead},
         halt::{Halt, HaltCause},
     },
-    failpoint,
 };
 
 pub mod accounts;
 pub mod audit;
 mod files;
-mod high_water_mark;
 pub mod known_addresses;
 pub mod managers;
 mod migrations;
@@ -57,13 +56,10 @@ pub mod requests;
 mod row;
 mod set_back;
 pub mod system;
+mod writer;
 
-/// How many writers may wait. One more gets [`StoreError::Busy`].
-pub const WRITERS_WAITING_MAX: usize = 256;
 /// How long a command-line write waits for the server's, and a read for a free connection.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long a write waits for those before it.
-const WRITE_WAIT_MAX: Duration = Duration::from_secs(30);
 /// For pages, agents and probes.
 const READERS_MAX: u32 = 4;
 /// For the worker alone: whatever the others read, it is never in their queue.
@@ -75,6 +71,12 @@ pub enum StoreError {
     /// The database said so.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// A commit failed; the same for all whose changes it was to store.
+    #[error("the database failed: {0}")]
+    Commit(Arc<sqlx::Error>),
+    /// The store is closed.
+    #[error("the database is closed")]
+    Closed,
     /// The file cannot be used.
     #[error("cannot use the database {}: {why}", path.display())]
     File {
@@ -113,30 +115,44 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the same change may succeed in a moment.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Busy | Self::Database(_) | Self::Commit(_))
+    }
+}
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     path: PathBuf,
     writer: SqlitePool,
-    queue: Arc<Semaphore>,
+    queue: Queue,
+    lane: Lane,
     readers: SqlitePool,
     worker_readers: SqlitePool,
-    changed: Arc<watch::Sender<u64>>,
     clock: Clock,
-    /// What the first commit that failed said.
-    failed: Arc<OnceLock<String>>,
-    disk: Arc<Disk>,
+    condition: Arc<Condition>,
     /// Of the server: the command line has none.
     #[expect(dead_code, reason = "it is held, not read")]
     lock: Option<Arc<ServerLock>>,
-    /// Of the server too.
-    mark: Option<Arc<MarkFile>>,
+}
+
+/// What keeps the store from working, and who is to hear of it.
+#[derive(Debug)]
+struct Condition {
+    changed: watch::Sender<u64>,
+    /// What the first commit that failed said.
+    failed: OnceLock<String>,
+    disk: Disk,
+    /// Of the server alone.
+    mark: OnceLock<Arc<MarkFile>>,
 }
 
 /// A write transaction. The lifetime is that of what its function borrows.
 #[derive(Debug)]
 pub struct Tx<'a> {
-    open: Transaction<'static, Sqlite>,
+    loan: Loan,
     /// What was appended to the audit. It goes to the log once it is committed.
     recorded: Vec<LogLine>,
     /// The newest entry that was appended.
@@ -168,7 +184,13 @@ impl Tx<'_> {
 
 impl Read for Tx<'_> {
     fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.open
+        &mut self.loan.connection
+    }
+}
+
+impl Read for PoolConnection<Sqlite> {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        self
     }
 }
 
@@ -194,7 +216,8 @@ impl Store {
             MarkState::None | MarkState::Kept(_) => None,
         };
         let mark = mark.map_or_else(|| high_water_mark::beside(path), Path::to_owned);
-        let store = Self { lock, mark: Some(Arc::new(MarkFile::new(mark, gap))), ..store };
+        let _first = store.condition.mark.set(Arc::new(MarkFile::new(mark, gap)));
+        let store = Self { lock, ..store };
         store.keep_mark().await?;
         Ok(store)
     }
@@ -221,17 +244,9 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(WAIT_MAX)
             .pragma("wal_autocheckpoint", "4000");
-        let stale = Arc::new(AtomicBool::new(false));
-        let disk = Arc::new(Disk::of(path, Arc::clone(&stale)));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(WRITE_WAIT_MAX)
-            // SQLite itself rolls back where a disk is full or fails. sqlx does not notice, and
-            // would refuse every transaction after that: such a connection is replaced.
-            .before_acquire(move |writer, _| {
-                let replaced = stale.swap(false, Ordering::SeqCst) || writer.is_in_transaction();
-                Box::pin(async move { Ok(!replaced) })
-            })
+            .acquire_timeout(WAIT_MAX)
             .connect_with(options.clone())
             .await?;
         migrations::migrator().run(&writer).await?;
@@ -240,19 +255,28 @@ impl Store {
         let readers =
             pool.clone().max_connections(READERS_MAX).connect_with(options.clone()).await?;
         let worker_readers = pool.max_connections(WORKER_READERS_MAX).connect_lazy_with(options);
-        Ok(Self {
+        Ok(Self::of(path, writer, (readers, worker_readers)))
+    }
+
+    /// A store on these connections; its writer is started.
+    fn of(path: &Path, writer: SqlitePool, readers: (SqlitePool, SqlitePool)) -> Self {
+        let condition = Arc::new(Condition {
+            changed: watch::Sender::new(0),
+            failed: OnceLock::new(),
+            disk: Disk::of(path),
+            mark: OnceLock::new(),
+        });
+        Self {
             path: path.to_owned(),
+            queue: writer::start(writer.clone(), Arc::clone(&condition)),
             writer,
-            queue: Arc::new(Semaphore::new(WRITERS_WAITING_MAX)),
-            readers,
-            worker_readers,
-            changed: Arc::new(watch::Sender::new(0)),
+            lane: Lane::First,
+            readers: readers.0,
+            worker_readers: readers.1,
             clock: Clock::system(),
-            failed: Arc::new(OnceLock::new()),
-            disk,
+            condition,
             lock: None,
-            mark: None,
-        })
+        }
     }
 
     /// Runs a function in a transaction and commits what it did; an error undoes it. Everything
@@ -281,29 +305,22 @@ impl Store {
     where
         E: From<StoreError>,
     {
-        let _place = self.queue.try_acquire().map_err(|_full| StoreError::Busy)?;
-        let mut again = true;
-        let (done, recorded, head) = loop {
-            let mut tx = self.begin().await?;
-            let (error, full) = match work(&mut tx).await {
-                Ok(done) => match self.commit(tx).await {
-                    Ok((recorded, head)) => break (done, recorded, head),
-                    Err((error, full)) => (error.into(), full),
-                },
-                Err(error) => (error, self.note_if_full(tx).await),
-            };
-            // Once more, where the reserve made room.
-            if full != Fullness::Released || !again {
-                return Err(error);
+        let mut alone = false;
+        let (done, recorded) = loop {
+            let loan = self.queue.borrow(self.lane, alone).await?;
+            let (recorded, clock) = (Vec::new(), self.clock.clone());
+            let mut tx = Tx { loan, recorded, head: None, clock, borrows: PhantomData };
+            let done = work(&mut tx).await;
+            let Tx { loan, recorded, head, .. } = tx;
+            let claims = recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name());
+            let settled = loan.settle(done.is_err(), head, claims).await?;
+            match (done, settled) {
+                (Ok(done), Settled::Committed) => break (done, recorded),
+                (Ok(_), Settled::Failed(error)) => return Err(StoreError::Commit(error).into()),
+                (_, Settled::Again) | (Ok(_), Settled::Undone) => alone = true,
+                (Err(error), _) => return Err(error),
             }
-            again = false;
         };
-        if recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name()) {
-            failpoint::reached("before the mark").await;
-        }
-        if let (Some(mark), Some(head)) = (&self.mark, head) {
-            mark.advance(head);
-        }
         for LogLine { seq, kind, actor, request } in recorded {
             let request = request.map(tracing::field::display);
             tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
@@ -311,48 +328,19 @@ impl Store {
         Ok(done)
     }
 
-    async fn begin<'a>(&self) -> Result<Tx<'a>, StoreError> {
-        let open = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let (recorded, clock) = (Vec::new(), self.clock.clone());
-        let mut tx = Tx { open, recorded, head: None, clock, borrows: PhantomData };
-        let checked = disk::check_rollback(&mut tx, self.disk.lost()).await;
-        if let Err(error @ StoreError::NotRolledBack) = &checked {
-            self.fail(error);
-        }
-        checked.map(|()| tx)
-    }
-
-    /// Commits; a failure, with what became of the disk.
-    async fn commit(
-        &self,
-        tx: Tx<'_>,
-    ) -> Result<(Vec<LogLine>, Option<ChainHead>), (StoreError, Fullness)> {
-        let Tx { open, recorded, head, .. } = tx;
-        match open.commit().await {
-            Ok(()) => Ok((recorded, head)),
-            Err(error) if disk::is_full(&error) => Err((error.into(), self.filled_up(head))),
-            Err(error) => {
-                self.fail(&error);
-                Err((error.into(), Fullness::NotFull))
-            }
-        }
-    }
-
-    /// Nothing is sent any more: nobody knows what the disk has.
-    fn fail(&self, error: &dyn std::error::Error) {
-        tracing::error!(%error, "a commit failed; nothing is sent until a restart");
-        let _first = self.failed.set(error.to_string());
-        self.announce();
-    }
-
     /// Wakes everything that waits for [`Store::changes`].
     pub fn announce(&self) {
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.condition.announce();
     }
 
     /// The same store, whose readers are the worker's own.
     pub fn for_worker(&self) -> Self {
         Self { readers: self.worker_readers.clone(), ..self.clone() }
+    }
+
+    /// The same store, whose changes let those of people and the worker go first.
+    pub fn for_agents(&self) -> Self {
+        Self { lane: Lane::Agents, ..self.clone() }
     }
 
     /// A connection for reading. What it reads may be a moment old.
@@ -362,22 +350,50 @@ impl Store {
 
     /// Changes whenever this process wrote something that a page may show.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+        self.condition.changed.subscribe()
     }
 
     /// Why there is no room for anything new; none where there is.
     pub fn lacks_room(&self) -> Option<Halt> {
-        self.disk.halted()
+        self.condition.disk.halted()
     }
 
     /// Why nothing may be sent: a commit has failed, the database may lack what was sent, the
     /// high-water mark cannot be kept, or the disk is full or nearly so.
     pub fn halted(&self) -> Option<Halt> {
-        if let Some(why) = self.failed.get() {
+        if let Some(why) = self.condition.failed.get() {
             let why = format!("a change could not be stored ({why}); restart the broker");
             return Some(Halt { cause: HaltCause::CommitFailed, why });
         }
-        let mark = self.mark.as_ref().and_then(|mark| mark.halted());
-        mark.or_else(|| self.disk.halted())
+        let mark = self.condition.mark().and_then(|mark| mark.halted());
+        mark.or_else(|| self.condition.disk.halted())
+    }
+}
+
+impl Condition {
+    /// Nothing is sent any more: nobody knows what the disk has.
+    fn fail(&self, error: &dyn std::error::Error) {
+        tracing::error!(%error, "a commit failed; nothing is sent until a restart");
+        let _first = self.failed.set(error.to_string());
+        self.announce();
+    }
+
+    /// Notes that a transaction did not fit. The connection that it was on is not used again. Says
+    /// whether there is room now because the reserve was released.
+    fn filled_up(&self, connection: &mut PoolConnection<Sqlite>, lost: Option<ChainHead>) -> bool {
+        tracing::error!("the disk is full; nothing is sent until there is room again");
+        connection.close_on_drop();
+        let released = self.disk.filled_up(lost);
+        self.announce();
+        released
+    }
+
+    /// Wakes everything that waits for [`Store::changes`].
+    fn announce(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn mark(&self) -> Option<&Arc<MarkFile>> {
+        self.mark.get()
     }
 }

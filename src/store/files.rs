@@ -5,7 +5,6 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 use sqlx::{
@@ -13,13 +12,12 @@ use sqlx::{
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-use tokio::sync::{Semaphore, watch};
 
-use self::disk::Disk;
 use super::{READERS_MAX, Store, StoreError, WAIT_MAX};
-use crate::{clock::Clock, domain::len_u64};
+use crate::domain::len_u64;
 
 pub(super) mod disk;
+pub(super) mod high_water_mark;
 pub(super) mod lock;
 
 /// How a database begins.
@@ -134,21 +132,8 @@ impl Store {
             }
             named(path, error.into())
         })?;
-        let stale = Arc::new(AtomicBool::new(false));
-        Ok(Self {
-            path: path.to_owned(),
-            // It cannot write either.
-            writer: pool(1).connect_lazy_with(options),
-            queue: Arc::new(Semaphore::new(1)),
-            readers,
-            worker_readers,
-            changed: Arc::new(watch::Sender::new(0)),
-            clock: Clock::system(),
-            failed: Arc::new(OnceLock::new()),
-            disk: Arc::new(Disk::of(path, stale)),
-            lock: None,
-            mark: None,
-        })
+        // The writer cannot write either.
+        Ok(Self::of(path, pool(1).connect_lazy_with(options), (readers, worker_readers)))
     }
 
     /// Leaves one whole file: what is in the write-ahead log is written into the database. The store

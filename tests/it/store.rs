@@ -1,6 +1,7 @@
 //! The database.
 
 mod audit_rows;
+mod group_commit;
 pub(crate) mod migrations;
 mod query_plans;
 mod whole_file;

@@ -29,7 +29,7 @@ use crate::{
         request::{Outcome, Request, State},
     },
     failpoint,
-    store::{StoreError, Tx, TxWork, requests, system},
+    store::{Tx, TxWork, requests, system},
 };
 
 /// How often the same batch is tried while it is certain that nothing was sent.
@@ -348,7 +348,7 @@ impl Broker {
     ) -> Result<T, BrokerError> {
         for _ in 0..WRITE_TRIES {
             match self.store().write(&work).await {
-                Err(BrokerError::Store(StoreError::Busy | StoreError::Database(_))) => {
+                Err(BrokerError::Store(error)) if error.may_pass() => {
                     self.clock().pause(Duration::from_secs(1)).await;
                 }
                 done => return done,

@@ -12,7 +12,7 @@ use crate::{
         id::AgentId,
     },
     slots::Slot,
-    store::{Read, audit, requests},
+    store::{Read, StoreError, audit, requests},
 };
 
 impl Broker {
@@ -82,6 +82,7 @@ impl Broker {
         let detail = AuditDetail::AsksThrottled(RefusalFacts { why: why.to_owned() });
         let event = &AuditEvent::new(Actor::from(agent), None, detail);
         self.store()
+            .for_agents()
             .write(|tx| {
                 Box::pin(async move {
                     let (kind, lately) = (event.kind().name(), (minute_ago, now));
@@ -117,10 +118,11 @@ impl Broker {
             let noted = self.record_throttled(agent, &cause.lasting()).await;
             return noted.err().unwrap_or(why);
         }
-        match self.record(&proposal_refused(agent, kind, why.to_string())).await {
-            Ok(()) => why,
-            Err(error) => error.into(),
-        }
+        let (event, now) = (&proposal_refused(agent, kind, why.to_string()), self.clock().now());
+        let store = self.store().for_agents();
+        let noted = store
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }));
+        noted.await.err().map_or(why, |error: StoreError| error.into())
     }
 }
 

@@ -85,6 +85,7 @@ impl Broker {
             idempotency_key: proposal.idempotency_key.clone(),
         };
         self.store()
+            .for_agents()
             .write(|tx| {
                 Box::pin(async move {
                     // Somebody may have asked the same in the meantime.

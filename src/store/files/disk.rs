@@ -10,13 +10,14 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rustix::{
     fs::{FallocateFlags, fallocate, statvfs},
     io::Errno,
 };
+use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
 use crate::{
     domain::{
@@ -25,7 +26,7 @@ use crate::{
         audit::{AuditDetail, AuditEvent, detail::accounts::NoFacts, high_water_mark::ChainHead},
         halt::{Halt, HaltCause},
     },
-    store::{Store, StoreError, Tx, audit, files::beside, files::file_error},
+    store::{Store, StoreError, audit, files::beside, files::file_error},
 };
 
 /// So much is kept free for the outcomes of calls under way, for votes and the kill switch: below it
@@ -56,17 +57,6 @@ fn folder(file: &Path) -> &Path {
     folder.unwrap_or_else(|| Path::new("."))
 }
 
-/// What became of the disk when a transaction failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Fullness {
-    /// It failed for another reason.
-    NotFull,
-    /// It is full.
-    Full,
-    /// It was full, and the reserve is released.
-    Released,
-}
-
 /// A transaction that did not fit.
 #[derive(Debug)]
 struct Full {
@@ -79,8 +69,6 @@ pub(in crate::store) struct Disk {
     reserve: PathBuf,
     free: Mutex<FreeSpace>,
     full: Mutex<Option<Full>>,
-    /// Whether the connection that writes must be replaced.
-    stale: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Disk {
@@ -94,13 +82,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Disk {
-    pub(in crate::store) fn of(database: &Path, stale: Arc<AtomicBool>) -> Self {
+    pub(in crate::store) fn of(database: &Path) -> Self {
         let path = database.canonicalize().unwrap_or_else(|_| database.to_owned());
         Self {
             reserve: reserve_beside(database),
             free: Mutex::new(Arc::new(move || free_bytes(&path))),
             full: Mutex::new(None),
-            stale,
         }
     }
 
@@ -129,10 +116,9 @@ impl Disk {
         Some(Halt { cause: HaltCause::DiskLow, why })
     }
 
-    /// Notes that a transaction did not fit; the connection that it was on is not used again. Says
-    /// whether there is room now because the reserve was released.
+    /// Notes that a transaction did not fit. Says whether there is room now because the reserve was
+    /// released.
     pub(in crate::store) fn filled_up(&self, lost: Option<ChainHead>) -> bool {
-        self.stale.store(true, Ordering::SeqCst);
         let mut full = locked(&self.full);
         // A second one says nothing of the first.
         let earlier = full.take().and_then(|earlier| earlier.lost);
@@ -187,60 +173,50 @@ pub(in crate::store) fn is_full(error: &sqlx::Error) -> bool {
 /// Fails where the transaction that did not fit is stored after all: then nothing is known of what
 /// the disk has.
 pub(in crate::store) async fn check_rollback(
-    tx: &mut Tx<'_>,
+    connection: &mut PoolConnection<Sqlite>,
     lost: Option<ChainHead>,
 ) -> Result<(), StoreError> {
     let Some(lost) = lost else { return Ok(()) };
-    let there = audit::head_at(tx, lost.seq).await?;
+    let there = audit::head_at(connection, lost.seq).await?;
     match there {
         Some(there) if there.hash == lost.hash => Err(StoreError::NotRolledBack),
         Some(_) | None => Ok(()),
     }
 }
 
+/// Whether the last statement of a connection failed because the disk is full.
+pub(in crate::store) async fn was_full(connection: &mut SqliteConnection) -> bool {
+    match connection.lock_handle().await {
+        Ok(mut handle) => handle.last_error().is_some_and(|error| is_full(&error.into())),
+        Err(_) => false,
+    }
+}
+
 impl Store {
-    /// What became of the disk in a transaction that failed before its commit.
-    pub(in crate::store) async fn note_if_full(&self, mut tx: Tx<'_>) -> Fullness {
-        let full = match tx.open.lock_handle().await {
-            Ok(mut handle) => handle.last_error().is_some_and(|error| is_full(&error.into())),
-            Err(_) => false,
-        };
-        if full { self.filled_up(None) } else { Fullness::NotFull }
-    }
-
-    pub(in crate::store) fn filled_up(&self, lost: Option<ChainHead>) -> Fullness {
-        tracing::error!("the disk is full; nothing is sent until there is room again");
-        let released = self.disk.filled_up(lost);
-        self.announce();
-        if released { Fullness::Released } else { Fullness::Full }
-    }
-
     /// Measures the free space in another way than the system does.
     pub fn measure_free_space_by(&self, free: FreeSpace) {
-        *locked(&self.disk.free) = free;
+        *locked(&self.condition.disk.free) = free;
     }
 
     /// Goes on after a full disk, when there is room again and a commit was synced, and keeps the
     /// reserve. Call it again and again.
     pub async fn keep_disk(&self, now: Time) -> Result<(), StoreError> {
-        if locked(&self.disk.full).is_some() {
-            let free =
-                self.disk.free().map_err(|error| StoreError::from(sqlx::Error::Io(error)))?;
+        let disk = &self.condition.disk;
+        if locked(&disk.full).is_some() {
+            let free = disk.free().map_err(|error| StoreError::from(sqlx::Error::Io(error)))?;
             if free < FLOOR_BYTES + RESERVE_BYTES {
                 return Ok(());
             }
-            self.disk.stale.store(true, Ordering::SeqCst);
             let detail = AuditDetail::Resumed(NoFacts {});
             let event = &AuditEvent::new(Actor::System, None, detail);
             // This commit is the probe: it is synced before it is answered.
             self.write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
                 .await?;
-            *locked(&self.disk.full) = None;
+            *locked(&disk.full) = None;
             tracing::info!("the disk has room again; approved requests are sent");
             self.announce();
         }
-        let kept = self.disk.keep_reserve();
-        kept.map_err(|error| file_error(&self.disk.reserve, &error))
+        disk.keep_reserve().map_err(|error| file_error(&disk.reserve, &error))
     }
 }
 
@@ -259,7 +235,7 @@ mod tests {
         };
         append().await.unwrap();
         let head = audit::head(&mut store.reader().await.unwrap()).await.unwrap();
-        store.filled_up(head);
+        store.condition.disk.filled_up(head);
         assert!(matches!(append().await, Err(StoreError::NotRolledBack)));
         assert_eq!(store.halted().unwrap().cause, HaltCause::CommitFailed);
         assert!(matches!(store.keep_disk(now).await, Err(StoreError::NotRolledBack)));

@@ -48,7 +48,7 @@ fn calls(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fleet_is_read_once_for_asks_of_the_same_seconds() {
+async fn fleet_is_read_once_for_asks_of_one_moment() {
     let world = World::start().await;
     let (one, other) = (world.agent().await, world.another_agent("other-bot", "bob").await);
     let fleet = || json!({ "all_agents": true });

@@ -51,7 +51,7 @@ async fn claim_with_failed_commit_sends_nothing() {
     let commit = commits(&world).await;
     commit.fail_once();
     let claimed = worker::step(world.broker()).await;
-    assert!(matches!(claimed, Err(BrokerError::Store(StoreError::Database(_)))), "{claimed:?}");
+    assert!(matches!(claimed, Err(BrokerError::Store(StoreError::Commit(_)))), "{claimed:?}");
     assert!(commit.failed());
     broken(&world).await;
     let told = world.agent().await.get(&id).await;

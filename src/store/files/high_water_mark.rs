@@ -14,12 +14,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Read, Store, StoreError, audit};
-use crate::domain::{
-    audit::high_water_mark::{ChainHead, Gap, HighWaterMark},
-    digest::{Canonical, Digest},
-    halt::{Halt, HaltCause},
-    len_u64,
+use crate::{
+    domain::{
+        audit::high_water_mark::{ChainHead, Gap, HighWaterMark},
+        digest::{Canonical, Digest},
+        halt::{Halt, HaltCause},
+        len_u64,
+    },
+    store::{Read, Store, StoreError, audit},
 };
 
 /// The size of the file: one sector, which a disk writes whole or not at all.
@@ -84,13 +86,13 @@ fn read(path: &Path) -> Result<Option<HighWaterMark>, String> {
 }
 
 /// Where the mark is kept unless the configuration says otherwise.
-pub(super) fn beside(database: &Path) -> PathBuf {
-    super::files::beside(database, ".mark")
+pub(in crate::store) fn beside(database: &Path) -> PathBuf {
+    super::beside(database, ".mark")
 }
 
 /// What the file holds, and what keeps it from holding more.
 #[derive(Debug)]
-pub(super) struct MarkFile {
+pub(in crate::store) struct MarkFile {
     path: PathBuf,
     state: Mutex<State>,
 }
@@ -109,7 +111,7 @@ struct State {
 }
 
 impl MarkFile {
-    pub(super) fn new(path: PathBuf, gap: Option<Gap>) -> Self {
+    pub(in crate::store) fn new(path: PathBuf, gap: Option<Gap>) -> Self {
         Self { path, state: Mutex::new(State { gap, ..State::default() }) }
     }
 
@@ -118,7 +120,7 @@ impl MarkFile {
     }
 
     /// Why nothing may be sent: the mark names more than the database has, or less.
-    pub(super) fn halted(&self) -> Option<Halt> {
+    pub(in crate::store) fn halted(&self) -> Option<Halt> {
         let state = self.state();
         if let Some(gap) = &state.gap {
             let why = format!("{gap}; stop the broker and run `countersign recover`");
@@ -130,7 +132,7 @@ impl MarkFile {
     }
 
     /// Writes that the database has come so far.
-    pub(super) fn advance(&self, head: ChainHead) {
+    pub(in crate::store) fn advance(&self, head: ChainHead) {
         let mut state = self.state();
         if head.seq == 1 {
             state.installation = Some(head.hash);
@@ -239,7 +241,10 @@ pub enum MarkState {
 }
 
 /// Holds a database against the mark in a file.
-pub(super) async fn compare(read: &mut impl Read, file: &Path) -> Result<MarkState, StoreError> {
+pub(in crate::store) async fn compare(
+    read: &mut impl Read,
+    file: &Path,
+) -> Result<MarkState, StoreError> {
     let mark = match self::read(file) {
         Ok(mark) => mark,
         Err(why) => return Ok(MarkState::Gap(Gap::Unreadable(why))),
@@ -267,7 +272,7 @@ impl Store {
     /// syncs it. Nothing happens where the mark names more than the database has: see
     /// [`Store::gap`]. Call it at least once a second.
     pub async fn keep_mark(&self) -> Result<(), StoreError> {
-        let Some(mark) = &self.mark else { return Ok(()) };
+        let Some(mark) = self.condition.mark() else { return Ok(()) };
         let mut reader = self.reader().await?;
         if let Some(head) = audit::head(&mut reader).await? {
             let first = audit::head_at(&mut reader, 1).await?;
@@ -285,7 +290,7 @@ impl Store {
     /// Begins the mark anew at the end of this database, whatever it named before. Only
     /// `countersign recover` may do that.
     pub async fn begin_mark(&self) -> Result<(), StoreError> {
-        let Some(mark) = &self.mark else { return Ok(()) };
+        let Some(mark) = self.condition.mark() else { return Ok(()) };
         // Whoever named another file by mistake must not lose it.
         let length = std::fs::metadata(&mark.path).map_or(0, |meta| meta.len());
         if length > len_u64(RECORD) {
@@ -308,17 +313,17 @@ impl Store {
 
     /// Why this database may lack what was sent; none where it has all.
     pub fn gap(&self) -> Option<Gap> {
-        self.mark.as_ref()?.state().gap.clone()
+        self.condition.mark()?.state().gap.clone()
     }
 
     /// What the mark is at; none where there is none yet.
     pub fn mark(&self) -> Option<HighWaterMark> {
-        self.mark.as_ref()?.state().written
+        self.condition.mark()?.state().written
     }
 
     /// The file of the mark; none beside a server.
     pub fn mark_file(&self) -> Option<&Path> {
-        Some(&self.mark.as_ref()?.path)
+        Some(&self.condition.mark()?.path)
     }
 }
 

@@ -1,0 +1,318 @@
+//! The one writer. It opens a transaction, lends it to all who wait, one after the other, commits
+//! once what they did, and then answers them all: many changes cost one sync of the disk.
+//!
+//! A change that fails is undone alone. Where the whole transaction is undone, each of its changes
+//! is made again in a transaction of its own. A commit whose end nobody knows halts the broker.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{Condition, StoreError, files::disk};
+use crate::{domain::audit::high_water_mark::ChainHead, failpoint};
+
+/// How many changes of each lane may wait. One more gets [`StoreError::Busy`].
+pub const WRITERS_WAITING_MAX: usize = 256;
+/// The most changes that are committed together.
+const BATCH_MAX: usize = 256;
+/// How long a change waits for those before it.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Whose change it is. What people and the worker do goes before what agents ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// People, the worker, time, the command line.
+    First,
+    /// Agents.
+    Agents,
+}
+
+/// The way to the writer. Cheap to clone; the writer ends with the last one.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    first: mpsc::Sender<Ticket>,
+    agents: mpsc::Sender<Ticket>,
+}
+
+/// A place in the line.
+#[derive(Debug)]
+struct Ticket {
+    /// In a transaction of its own.
+    alone: bool,
+    lend: oneshot::Sender<Result<Loan, StoreError>>,
+}
+
+/// The open transaction, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Loan {
+    pub(super) connection: OwnedMutexGuard<PoolConnection<Sqlite>>,
+    done: oneshot::Sender<Done>,
+}
+
+/// How a change ended, in the words of whoever made it. One that vanishes says nothing.
+#[derive(Debug)]
+struct Done {
+    failed: bool,
+    /// The newest audit entry that it appended.
+    head: Option<ChainHead>,
+    /// Whether something is sent because of it.
+    claims: bool,
+    reply: oneshot::Sender<Settled>,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone)]
+pub(super) enum Settled {
+    /// It is stored.
+    Committed,
+    /// It failed, and is undone.
+    Undone,
+    /// All that was to be committed together is undone: it has to be made again, alone.
+    Again,
+    /// It could not be committed.
+    Failed(Arc<sqlx::Error>),
+}
+
+impl Loan {
+    /// Gives the transaction back, and waits until it is known what became of the change.
+    pub(super) async fn settle(
+        self,
+        failed: bool,
+        head: Option<ChainHead>,
+        claims: bool,
+    ) -> Result<Settled, StoreError> {
+        let Self { connection, done } = self;
+        let (reply, settled) = oneshot::channel();
+        let told = done.send(Done { failed, head, claims, reply });
+        drop(connection);
+        told.map_err(|_gone| StoreError::Closed)?;
+        settled.await.map_err(|_gone| StoreError::Closed)
+    }
+}
+
+impl Queue {
+    /// Waits in a lane for the transaction.
+    pub(super) async fn borrow(&self, lane: Lane, alone: bool) -> Result<Loan, StoreError> {
+        let line = match lane {
+            Lane::First => &self.first,
+            Lane::Agents => &self.agents,
+        };
+        let (lend, lent) = oneshot::channel();
+        line.try_send(Ticket { alone, lend }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        let lent = timeout(WRITE_WAIT_MAX, lent).await.map_err(|_elapsed| StoreError::Busy)?;
+        lent.map_err(|_gone| StoreError::Closed)?
+    }
+}
+
+/// Starts the writer on a pool of one connection.
+pub(super) fn start(pool: SqlitePool, condition: Arc<Condition>) -> Queue {
+    let (first, agents) = (mpsc::channel(WRITERS_WAITING_MAX), mpsc::channel(WRITERS_WAITING_MAX));
+    let queue = Queue { first: first.0, agents: agents.0 };
+    let writer = Writer { pool, condition, first: first.1, agents: agents.1, held: None };
+    tokio::spawn(writer.run());
+    queue
+}
+
+struct Writer {
+    pool: SqlitePool,
+    condition: Arc<Condition>,
+    first: mpsc::Receiver<Ticket>,
+    agents: mpsc::Receiver<Ticket>,
+    /// One that wants to be alone, and met others.
+    held: Option<Ticket>,
+}
+
+/// An open transaction, and the changes in it.
+struct Batch {
+    connection: Arc<Mutex<PoolConnection<Sqlite>>>,
+    done: Vec<Done>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while let Some(ticket) = self.next().await {
+            let (lane, ticket) = ticket;
+            if !ticket.lend.is_closed() {
+                self.batch(lane, ticket).await;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<(Lane, Ticket)> {
+        if let Some(held) = self.held.take() {
+            return Some((Lane::First, held));
+        }
+        tokio::select! {
+            biased;
+            Some(ticket) = self.first.recv() => Some((Lane::First, ticket)),
+            Some(ticket) = self.agents.recv() => Some((Lane::Agents, ticket)),
+            else => None,
+        }
+    }
+
+    /// Another that waits already. Where people or the worker wait for this commit, no agent's joins
+    /// it any more.
+    fn another(&mut self, urgent: &mut bool) -> Option<Ticket> {
+        let ticket = if let Ok(ticket) = self.first.try_recv() {
+            *urgent = true;
+            ticket
+        } else if *urgent {
+            return None;
+        } else {
+            self.agents.try_recv().ok()?
+        };
+        if ticket.alone {
+            self.held = Some(ticket);
+            return None;
+        }
+        Some(ticket)
+    }
+
+    /// One transaction, from its begin to the answers.
+    async fn batch(&mut self, lane: Lane, first: Ticket) {
+        let connection = match self.begin().await {
+            Ok(connection) => connection,
+            Err(error) => return drop(first.lend.send(Err(error))),
+        };
+        let (mut urgent, alone) = (lane == Lane::First, first.alone);
+        let mut batch = Batch { connection: Arc::new(Mutex::new(connection)), done: Vec::new() };
+        let mut ticket = Some(first);
+        while let Some(next) = ticket {
+            if !self.change(&mut batch, next).await {
+                return;
+            }
+            let more = !alone && batch.done.len() < BATCH_MAX;
+            ticket = if more { self.another(&mut urgent) } else { None };
+        }
+        self.commit(batch).await;
+    }
+
+    async fn begin(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        run(&mut connection, "BEGIN IMMEDIATE").await?;
+        let checked = disk::check_rollback(&mut connection, self.condition.disk.lost()).await;
+        if let Err(error) = checked {
+            if matches!(error, StoreError::NotRolledBack) {
+                self.condition.fail(&error);
+            }
+            roll_back(&mut connection).await;
+            return Err(error);
+        }
+        Ok(connection)
+    }
+
+    /// Lends the transaction to one change. Says whether it is still open afterwards.
+    async fn change(&self, batch: &mut Batch, ticket: Ticket) -> bool {
+        let among_others = !batch.done.is_empty();
+        let mut connection = batch.connection().await;
+        if among_others && let Err(error) = run(&mut connection, "SAVEPOINT change").await {
+            roll_back(&mut connection).await;
+            drop(ticket.lend.send(Err(error.into())));
+            batch.again();
+            return false;
+        }
+        let (done, told) = oneshot::channel();
+        // Whoever waits no more drops what it is lent.
+        drop(ticket.lend.send(Ok(Loan { connection, done })));
+        let told = told.await;
+        let mut connection = batch.connection().await;
+        let failed = match told {
+            Ok(done) if !done.failed => {
+                let kept = !among_others || run(&mut connection, "RELEASE change").await.is_ok();
+                batch.done.push(done);
+                if !kept {
+                    roll_back(&mut connection).await;
+                    batch.again();
+                }
+                return kept;
+            }
+            Ok(done) => Some(done.reply),
+            Err(_vanished) => None,
+        };
+        let full = disk::was_full(&mut connection).await;
+        let kept = !full && among_others && undo_change(&mut connection).await.is_ok();
+        if !kept {
+            roll_back(&mut connection).await;
+            batch.again();
+        }
+        let released = full && self.condition.filled_up(&mut connection, None);
+        let again = full && (released || among_others);
+        if let Some(failed) = failed {
+            drop(failed.send(if again { Settled::Again } else { Settled::Undone }));
+        }
+        kept
+    }
+
+    async fn commit(&self, batch: Batch) {
+        let mut connection = batch.connection().await;
+        let head = batch.done.iter().filter_map(|done| done.head).next_back();
+        let settled = match run(&mut connection, "COMMIT").await {
+            Ok(()) => {
+                if batch.done.iter().any(|done| done.claims) {
+                    failpoint::reached("before the mark").await;
+                }
+                if let (Some(mark), Some(head)) = (self.condition.mark(), head) {
+                    mark.advance(head);
+                }
+                Settled::Committed
+            }
+            Err(error) if disk::is_full(&error) => {
+                roll_back(&mut connection).await;
+                let released = self.condition.filled_up(&mut connection, head);
+                if released || batch.done.len() > 1 {
+                    Settled::Again
+                } else {
+                    Settled::Failed(Arc::new(error))
+                }
+            }
+            Err(error) => {
+                roll_back(&mut connection).await;
+                self.condition.fail(&error);
+                Settled::Failed(Arc::new(error))
+            }
+        };
+        drop(connection);
+        // Only now: nobody may act on what is not stored.
+        for done in batch.done {
+            drop(done.reply.send(settled.clone()));
+        }
+    }
+}
+
+impl Batch {
+    /// The connection, as soon as nobody has it any more.
+    async fn connection(&self) -> OwnedMutexGuard<PoolConnection<Sqlite>> {
+        Arc::clone(&self.connection).lock_owned().await
+    }
+
+    /// Tells all that the transaction is undone.
+    fn again(&mut self) {
+        for done in self.done.drain(..) {
+            drop(done.reply.send(Settled::Again));
+        }
+    }
+}
+
+async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+/// Undoes the last change of several.
+async fn undo_change(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    run(connection, "ROLLBACK TO change").await?;
+    run(connection, "RELEASE change").await
+}
+
+/// Undoes all. A connection that cannot do that is not used again.
+async fn roll_back(connection: &mut PoolConnection<Sqlite>) {
+    if run(connection, "ROLLBACK").await.is_err() {
+        connection.close_on_drop();
+    }
+}
