@@ -186,11 +186,9 @@ pub(super) async fn watch(
             visit.arrived();
             return body;
         }
-        Body::new(VisitBody::new(body, Arc::clone(&visit)))
+        Body::new(VisitBody::of_request(body, Arc::clone(&visit)))
     });
-    let response = next.run(request).await;
-    visit.arrived();
-    response.map(|body| Body::new(VisitBody::new(body, visit)))
+    next.run(request).await.map(|body| Body::new(VisitBody::of_answer(body, visit)))
 }
 
 fn no_room() -> Response {

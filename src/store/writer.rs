@@ -197,7 +197,7 @@ impl Writer {
     async fn begin(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         run(&mut connection, "BEGIN IMMEDIATE").await?;
-        let checked = disk::check_rollback(&mut connection, self.condition.disk.lost()).await;
+        let checked = self.condition.disk.check_rollback(&mut connection).await;
         if let Err(error) = checked {
             if matches!(error, StoreError::NotRolledBack) {
                 self.condition.fail(&error);
@@ -211,6 +211,9 @@ impl Writer {
     /// Lends the transaction to one change. Says whether it is still open afterwards.
     async fn change(&self, batch: &mut Batch, ticket: Ticket) -> bool {
         let among_others = !batch.done.is_empty();
+        if among_others {
+            failpoint::reached("between two changes").await;
+        }
         let mut connection = batch.connection().await;
         if among_others && let Err(error) = run(&mut connection, "SAVEPOINT change").await {
             roll_back(&mut connection).await;

@@ -17,7 +17,8 @@ use crate::{
     domain::{Time, actor::sign_in::Source},
 };
 
-/// A connection. It is busy while somebody works on a request that has arrived as a whole.
+/// A connection. It is busy while somebody works on a request that has arrived as a whole, and not
+/// while the other side takes its time.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) number: u64,
@@ -40,6 +41,8 @@ struct Progress {
     under_way: usize,
     /// Those of them whose body has not arrived as a whole, and since when it is awaited.
     arriving: BTreeMap<u64, Time>,
+    /// Those of them whose answer is ready for the other side to take, and since when.
+    leaving: BTreeMap<u64, Time>,
 }
 
 /// One request, until its answer has been handed over.
@@ -59,17 +62,20 @@ impl Connection {
             requests: 0,
             under_way: 0,
             arriving: BTreeMap::new(),
+            leaving: BTreeMap::new(),
         };
         Self { number, source, limits, progress: watch::Sender::new(progress) }
     }
 
     pub(super) fn is_busy(&self) -> bool {
         let progress = self.progress.borrow();
-        progress.under_way > progress.arriving.len()
+        progress.under_way > progress.arriving.len() + progress.leaving.len()
     }
 
+    /// Since when it has waited for the other side.
     pub(super) fn since(&self) -> Time {
-        self.progress.borrow().since
+        let progress = self.progress.borrow();
+        progress.leaving.values().copied().fold(progress.since, Time::max)
     }
 
     /// Ends it.
@@ -133,6 +139,10 @@ impl Progress {
         if let Some((_, since)) = self.arriving.first_key_value() {
             return Some(*since + limits.body);
         }
+        // The oldest: one that does not move is not covered by others that do.
+        if let Some(since) = self.leaving.values().min() {
+            return Some(*since + limits.idle);
+        }
         let wait = if self.idle { limits.idle } else { limits.header };
         (self.under_way == 0).then(|| self.since + wait)
     }
@@ -144,6 +154,20 @@ impl Visit {
         let progress = &self.connection.progress;
         progress.send_if_modified(|progress| progress.arriving.remove(&self.number).is_some());
     }
+
+    /// A part of the answer is ready to be taken.
+    fn hand_over(&self) {
+        let now = self.clock.now();
+        self.connection.progress.send_modify(|progress| {
+            progress.leaving.insert(self.number, now);
+        });
+    }
+
+    /// It was taken: more has to be made.
+    fn taken(&self) {
+        let progress = &self.connection.progress;
+        progress.send_if_modified(|progress| progress.leaving.remove(&self.number).is_some());
+    }
 }
 
 impl Drop for Visit {
@@ -151,23 +175,31 @@ impl Drop for Visit {
         let now = self.clock.now();
         self.connection.progress.send_modify(|progress| {
             progress.arriving.remove(&self.number);
+            progress.leaving.remove(&self.number);
             progress.under_way -= 1;
             (progress.idle, progress.since) = (true, now);
         });
     }
 }
 
-/// The body of a request, which has a deadline until it is there; or of an answer, with which the
-/// request is over.
+/// The body of a request or of an answer: whoever is waited for has a deadline. With the body of the
+/// answer the request is over.
 #[derive(Debug)]
 pub(super) struct VisitBody {
     body: Body,
     visit: Arc<Visit>,
+    answer: bool,
 }
 
 impl VisitBody {
-    pub(super) const fn new(body: Body, visit: Arc<Visit>) -> Self {
-        Self { body, visit }
+    pub(super) const fn of_request(body: Body, visit: Arc<Visit>) -> Self {
+        Self { body, visit, answer: false }
+    }
+
+    pub(super) fn of_answer(body: Body, visit: Arc<Visit>) -> Self {
+        visit.arrived();
+        visit.hand_over();
+        Self { body, visit, answer: true }
     }
 }
 
@@ -179,8 +211,13 @@ impl HttpBody for VisitBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.answer {
+            self.visit.taken();
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if self.body.is_end_stream() || !matches!(frame, Some(Ok(_))) {
+        if self.answer {
+            self.visit.hand_over();
+        } else if self.body.is_end_stream() || !matches!(frame, Some(Ok(_))) {
             self.visit.arrived();
         }
         Poll::Ready(frame)

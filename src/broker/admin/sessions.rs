@@ -210,8 +210,6 @@ impl Unchecked {
             None => None,
         };
         let queue = if browser.is_some() { HashQueue::People } else { queue };
-        // The place first: whoever finds none costs neither the database nor the audit anything.
-        let place = self.passwords().enter(queue)?;
         let known = enabled(&mut self.store().reader().await?, name).await?;
         let person = known.as_ref().map(|(person, _)| person.id);
         let key = match browser {
@@ -220,11 +218,17 @@ impl Unchecked {
             }
             Some(_) | None => FailureKey::new(origin, person),
         };
-        if let Err(throttled) = self.attempts().begin(&key, self.clock().now()) {
-            self.record_refused(name, origin, false).await?;
-            self.notice_throttled().await?;
-            return Err(throttled);
-        }
+        let enter = || self.passwords().enter(queue);
+        let place = match self.attempts().begin(&key, self.clock().now(), enter) {
+            Ok(place) => place,
+            Err(throttled @ BrokerError::SignInThrottled(_)) => {
+                self.record_refused(name, origin, false).await?;
+                self.notice_throttled().await?;
+                return Err(throttled);
+            }
+            // It costs the audit nothing.
+            Err(full) => return Err(full),
+        };
         // The same work for a name that nobody has: the time taken must not tell.
         let hash = known.as_ref().map_or(UNMATCHABLE, |(_, hash)| hash).to_owned();
         if place.verify(hash, password).await

@@ -40,7 +40,7 @@ impl Broker {
         }
         let key = FailureKey::new(origin, None);
         let attempts = self.unchecked().attempts();
-        let tried = attempts.begin(&key, self.clock().now());
+        let tried = attempts.begin(&key, self.clock().now(), || Ok(()));
         if let Err(refused) = tried.and_then(|()| self.setup_code().check(code)) {
             self.unchecked().record_refused(name, origin, true).await?;
             return Err(refused);

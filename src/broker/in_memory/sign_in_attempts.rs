@@ -124,11 +124,17 @@ impl SignInAttempts {
         due
     }
 
-    /// Counts a try as failed before it is looked at, so that tries at the same moment are throttled
-    /// too. [`BrokerError::SignInThrottled`] where the key has to wait.
-    pub(in crate::broker) fn begin(&self, key: &FailureKey, now: Time) -> Result<(), BrokerError> {
+    /// Takes what a try needs, and counts it as failed before it is looked at, so that tries at the
+    /// same moment are throttled too. [`BrokerError::SignInThrottled`] where the key has to wait:
+    /// then it takes nothing from others. One that cannot have what it needs does not count.
+    pub(in crate::broker) fn begin<T>(
+        &self,
+        key: &FailureKey,
+        now: Time,
+        take: impl FnOnce() -> Result<T, BrokerError>,
+    ) -> Result<T, BrokerError> {
         if key.source == Source::Proxy {
-            return Ok(());
+            return take();
         }
         let mut all = self.failures();
         all.retain(|_, failures| failures.count(now));
@@ -144,9 +150,10 @@ impl SignInAttempts {
             let left = left.to_std().unwrap_or(Duration::ZERO);
             return Err(BrokerError::SignInThrottled(left));
         }
+        let taken = take()?;
         failures.number = failures.number.saturating_add(1);
         failures.last = now;
-        Ok(())
+        Ok(taken)
     }
 
     /// Forgets the failures of a key: the password was right.
@@ -217,7 +224,7 @@ mod tests {
     }
 
     fn wait(attempts: &SignInAttempts, key: &FailureKey, now: Time) -> u64 {
-        match attempts.begin(key, now) {
+        match attempts.begin(key, now, || Ok(())) {
             Ok(()) => 0,
             Err(BrokerError::SignInThrottled(wait)) => wait.as_secs(),
             Err(error) => panic!("{error}"),

@@ -60,7 +60,7 @@ fn folder(file: &Path) -> &Path {
 /// A transaction that did not fit.
 #[derive(Debug)]
 struct Full {
-    /// The last audit entry that it would have appended.
+    /// The last audit entry that it would have appended; none where it is known to be undone.
     lost: Option<ChainHead>,
 }
 
@@ -126,9 +126,23 @@ impl Disk {
         std::fs::remove_file(&self.reserve).is_ok()
     }
 
-    /// The last audit entry of the transaction that did not fit.
-    pub(in crate::store) fn lost(&self) -> Option<ChainHead> {
-        locked(&self.full).as_ref()?.lost
+    /// Fails where the transaction that did not fit is stored after all: then nothing is known of
+    /// what the disk has. Asked of a connection that never saw it, before that writes anything.
+    pub(in crate::store) async fn check_rollback(
+        &self,
+        connection: &mut PoolConnection<Sqlite>,
+    ) -> Result<(), StoreError> {
+        let lost = locked(&self.full).as_ref().and_then(|full| full.lost);
+        let Some(lost) = lost else { return Ok(()) };
+        let there = audit::head_at(connection, lost.seq).await?;
+        if there.is_some_and(|there| there.hash == lost.hash) {
+            return Err(StoreError::NotRolledBack);
+        }
+        // Made again in the same moment it is the same entry: that is no proof against it.
+        if let Some(full) = locked(&self.full).as_mut() {
+            full.lost = None;
+        }
+        Ok(())
     }
 
     /// Makes the reserve where it is missing and there is room for it.
@@ -170,20 +184,6 @@ pub(in crate::store) fn is_full(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == SQLITE_FULL)
 }
 
-/// Fails where the transaction that did not fit is stored after all: then nothing is known of what
-/// the disk has.
-pub(in crate::store) async fn check_rollback(
-    connection: &mut PoolConnection<Sqlite>,
-    lost: Option<ChainHead>,
-) -> Result<(), StoreError> {
-    let Some(lost) = lost else { return Ok(()) };
-    let there = audit::head_at(connection, lost.seq).await?;
-    match there {
-        Some(there) if there.hash == lost.hash => Err(StoreError::NotRolledBack),
-        Some(_) | None => Ok(()),
-    }
-}
-
 /// Whether the last statement of a connection failed because the disk is full.
 pub(in crate::store) async fn was_full(connection: &mut SqliteConnection) -> bool {
     match connection.lock_handle().await {
@@ -223,6 +223,25 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{audit::AuditEntry, digest::Digest};
+
+    #[tokio::test]
+    async fn change_made_again_after_full_disk_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("countersign.db")).await.unwrap();
+        let now = Time::from_timestamp_micros(1_795_000_000_000_000).unwrap();
+        let event = &AuditEvent::new(Actor::System, None, AuditDetail::Resumed(NoFacts {}));
+        // The entry that did not fit is the one that is appended next, bit by bit.
+        let entry = AuditEntry::after((0, Digest::ZERO), event, now).unwrap();
+        let lost = ChainHead { seq: entry.seq, hash: entry.hash(), at: now };
+        store.condition.disk.filled_up(Some(lost));
+        for _ in 0..2 {
+            let append = store
+                .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }));
+            append.await.unwrap();
+        }
+        assert_eq!(store.halted().unwrap().cause, HaltCause::DiskFull);
+    }
 
     #[tokio::test]
     async fn change_that_is_stored_after_all_halts() {

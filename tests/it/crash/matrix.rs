@@ -1,10 +1,14 @@
 //! The kill matrix: at each failpoint between the claim and the end the program is killed and
 //! started again, and what it says is held against what the manager was told.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use serde_json::json;
 use sqlx::{ConnectOptions as _, Row as _, sqlite::SqliteConnectOptions};
+use tokio::task::JoinSet;
 use wazuh_simulator::{Fault, Times, Work};
 
 use super::Story;
@@ -70,10 +74,43 @@ fn matrix_contains_every_failpoint() {
         }
     }
     // These have their tests elsewhere; nothing is sent to a manager around them.
-    let others = ["notice due", "before the new mark"];
+    let others = ["notice due", "before the new mark", "between two changes"];
     let matrix = FAILPOINTS.iter().copied().chain(others);
     let matrix: BTreeSet<_> = matrix.map(str::to_owned).collect();
     assert_eq!(found, matrix);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_within_batch_loses_no_answered_ask() {
+    let story = Story::begin().await;
+    let mut server = story.program.serve_until("between two changes");
+    let (answered, mut asks) = (Arc::new(Mutex::new(Vec::new())), JoinSet::new());
+    for caller in 1..=4 {
+        let agent = AgentClient::connect(&server.url, &story.token).await;
+        let answered = Arc::clone(&answered);
+        asks.spawn(async move {
+            for number in 1..=4 {
+                let address = format!("203.0.113.{caller}{number}");
+                let asked = agent.block(&address, json!({ "agent_ids": ["001"] })).await;
+                answered.lock().unwrap().push((address, asked.id()));
+            }
+        });
+    }
+    server.halted().await;
+    server.kill();
+    asks.abort_all();
+    let server = story.program.serve();
+    let agent = AgentClient::connect(&server.url, &story.token).await;
+    let answered = answered.lock().unwrap().clone();
+    assert!(answered.len() < 16, "{answered:?}");
+    for (address, id) in &answered {
+        let again = agent.block(address, json!({ "agent_ids": ["001"] })).await;
+        assert_eq!(again.id(), *id);
+    }
+    // What was not answered is not there by half.
+    let more = agent.block("203.0.113.50", json!({ "agent_ids": ["001"] })).await;
+    assert_eq!(more.state(), "pending");
+    story.never_twice();
 }
 
 #[tokio::test(flavor = "multi_thread")]

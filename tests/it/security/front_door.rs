@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::http;
+use axum::{body::Bytes, http};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::timeout,
 };
 
@@ -75,6 +75,21 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
     String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned()
 }
 
+/// A stranger's connection whose answer cannot leave: it lets no byte of a body through.
+async fn untaken(
+    world: &World,
+) -> (http::Response<h2::RecvStream>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = stranger(world, [127, 0, 0, 2], "").await;
+    let mut builder = h2::client::Builder::new();
+    let (client, connection) =
+        builder.initial_window_size(0).handshake::<_, Bytes>(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let url = format!("http://{}/sign-in", world.running.address);
+    let request = http::Request::get(url).body(()).unwrap();
+    let (answer, _) = client.ready().await.unwrap().send_request(request, true).unwrap();
+    (answer.await.unwrap(), connection)
+}
+
 /// A number of the metrics.
 async fn metric(world: &World, line: &str) -> u64 {
     let asked = PersonClient::stranger(&world.url()).request(Method::GET, "/metrics");
@@ -92,6 +107,38 @@ async fn silent_connections_are_closed_in_time() {
         ends_within(&world, &mut stream, LATE).await;
     }
     assert!(metric(&world, "countersign_connections_ended_total{why=\"timeout\"}").await >= 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_that_nobody_takes_is_closed_in_time() {
+    let world = World::start().await;
+    let (_answer, mut connection) = untaken(&world).await;
+    let passing = async {
+        loop {
+            world.pass(Duration::from_mins(1));
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let end = async {
+        tokio::select! {
+            _closed = &mut connection => {}
+            () = passing => {}
+        }
+    };
+    timeout(Duration::from_mins(1), end).await.expect("the connection stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_takes_keep_nobody_out() {
+    let world = small(8, 8).start().await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(untaken(&world).await);
+    }
+    assert_eq!(PersonClient::stranger(&world.url()).get("/readyz").await.status, StatusCode::OK);
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,8 +22,14 @@ async fn refused(world: &World) -> Vec<u64> {
         .collect()
 }
 
-/// So many sign-ins at the same moment, each under another name: status, and when to try again.
-async fn flood(world: &World, size: usize) -> Vec<(StatusCode, Option<String>)> {
+/// Believes what loopback says of those behind it.
+async fn behind_proxy() -> World {
+    World::builder().with_proxies(vec!["127.0.0.0/8".parse().unwrap()]).start().await
+}
+
+/// So many sign-ins at the same moment, each under another name, from that many addresses: status,
+/// and when to try again.
+async fn flood(world: &World, size: usize, addresses: usize) -> Vec<(StatusCode, Option<String>)> {
     let tries = (0..size).map(|n| {
         let stranger = PersonClient::stranger(&world.url());
         async move {
@@ -31,6 +37,7 @@ async fn flood(world: &World, size: usize) -> Vec<(StatusCode, Option<String>)> 
             let fields = [("name".to_owned(), name), ("password".to_owned(), password)];
             let request = stranger.request(Method::POST, "/sign-in");
             let request = request.header(header::ORIGIN, &stranger.url);
+            let request = request.header("x-forwarded-for", format!("203.0.113.{}", n % addresses));
             let fields = fields.iter().map(|(name, value)| (name, value));
             let answer = filled_in(request, fields).send().await.unwrap();
             let after = answer.headers().get(header::RETRY_AFTER);
@@ -46,8 +53,8 @@ async fn flood(world: &World, size: usize) -> Vec<(StatusCode, Option<String>)> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_sign_ins_beyond_the_queue_are_refused() {
-    let world = World::start().await;
-    let answers = flood(&world, 150).await;
+    let world = behind_proxy().await;
+    let answers = flood(&world, 150, 150).await;
     let with = |status| answers.iter().filter(|(found, _)| *found == status).collect::<Vec<_>>();
     let busy = with(StatusCode::SERVICE_UNAVAILABLE);
     assert!(!busy.is_empty(), "{answers:?}");
@@ -60,8 +67,18 @@ async fn parallel_sign_ins_beyond_the_queue_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn throttled_address_takes_no_place_of_others() {
+    let world = behind_proxy().await;
+    let _throttled = flood(&world, 8, 1).await;
+    let mut carol = PersonClient::stranger(&world.url());
+    let (answers, page) = tokio::join!(flood(&world, 150, 1), carol.try_sign_in("carol", PASSWORD));
+    assert!(answers.iter().all(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn flood_keeps_nobody_from_entering_own_password() {
-    let world = World::start().await;
+    let world = behind_proxy().await;
     let bob = world.person("bob").await;
     let change = async {
         let mut fields = bob.get("/password").await.form("/password").unwrap();
@@ -72,7 +89,7 @@ async fn flood_keeps_nobody_from_entering_own_password() {
         }
         bob.post("/password", &fields).await
     };
-    let (answers, page) = tokio::join!(flood(&world, 150), change);
+    let (answers, page) = tokio::join!(flood(&world, 150, 150), change);
     assert!(answers.iter().any(|(status, _)| *status == StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
 }

@@ -146,8 +146,8 @@ async fn changes_that_wait_are_committed_together() {
     }
     end.cancel();
     held.await.unwrap().unwrap();
-    for (number, change) in waiting.into_iter().enumerate() {
-        assert_eq!(change.await.unwrap().unwrap(), number as u64 + 1);
+    for (place, change) in (1..).zip(waiting) {
+        assert_eq!(change.await.unwrap().unwrap(), place);
     }
     assert_eq!(database.entries().await.len(), 64);
     assert_eq!(database.commits(), 1);
