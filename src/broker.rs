@@ -91,6 +91,7 @@ impl Broker {
         settings: Settings,
     ) -> Self {
         let began_at = clock.now();
+        let store = if outside.channels.is_empty() { store.without_notices() } else { store };
         let parts = Arc::new(BrokerParts {
             integrations: outside,
             engine: RwLock::new(engine),
@@ -148,6 +149,16 @@ impl Broker {
     /// Changes whenever this process wrote something.
     pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.store().changes()
+    }
+
+    /// Changes whenever something may have to be sent.
+    pub fn work(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.store().work()
+    }
+
+    /// Changes with accounts, the kill switch and policies.
+    pub fn system_changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.store().system_changes()
     }
 
     fn store(&self) -> &Store {

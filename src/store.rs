@@ -7,7 +7,7 @@ use std::{
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,10 +22,10 @@ use tokio::sync::watch;
 use self::{
     audit::LogLine,
     files::{
-        disk::Disk,
+        condition::Condition,
         high_water_mark::{self, MarkFile},
         lock::ServerLock,
-        private_file,
+        migrations, private_file,
     },
     writer::{Lane, Loan, Queue, Settled},
 };
@@ -41,7 +41,8 @@ use crate::{
     clock::Clock,
     domain::{
         audit::{EventKind, high_water_mark::ChainHead},
-        halt::{Halt, HaltCause},
+        halt::Halt,
+        id::RequestId,
     },
 };
 
@@ -50,7 +51,7 @@ pub mod audit;
 mod files;
 pub mod known_addresses;
 pub mod managers;
-mod migrations;
+mod news;
 pub mod notices;
 pub mod requests;
 mod row;
@@ -132,21 +133,12 @@ pub struct Store {
     readers: SqlitePool,
     worker_readers: SqlitePool,
     clock: Clock,
+    /// Whether there is a channel that notices go to.
+    notifies: bool,
     condition: Arc<Condition>,
     /// Of the server: the command line has none.
     #[expect(dead_code, reason = "it is held, not read")]
     lock: Option<Arc<ServerLock>>,
-}
-
-/// What keeps the store from working, and who is to hear of it.
-#[derive(Debug)]
-struct Condition {
-    changed: watch::Sender<u64>,
-    /// What the first commit that failed said.
-    failed: OnceLock<String>,
-    disk: Disk,
-    /// Of the server alone.
-    mark: OnceLock<Arc<MarkFile>>,
 }
 
 /// A write transaction. The lifetime is that of what its function borrows.
@@ -157,7 +149,10 @@ pub struct Tx<'a> {
     recorded: Vec<LogLine>,
     /// The newest entry that was appended.
     head: Option<ChainHead>,
+    /// Whether a request became one that the worker may send.
+    approves: bool,
     clock: Clock,
+    notifies: bool,
     borrows: PhantomData<&'a ()>,
 }
 
@@ -216,7 +211,7 @@ impl Store {
             MarkState::None | MarkState::Kept(_) => None,
         };
         let mark = mark.map_or_else(|| high_water_mark::beside(path), Path::to_owned);
-        let _first = store.condition.mark.set(Arc::new(MarkFile::new(mark, gap)));
+        store.condition.keep_mark_in(MarkFile::new(mark, gap));
         let store = Self { lock, ..store };
         store.keep_mark().await?;
         Ok(store)
@@ -233,6 +228,12 @@ impl Store {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, without notices: there is no channel that they could go to.
+    #[must_use]
+    pub fn without_notices(self) -> Self {
+        Self { notifies: false, ..self }
     }
 
     async fn connect(path: &Path) -> Result<Self, StoreError> {
@@ -260,12 +261,7 @@ impl Store {
 
     /// A store on these connections; its writer is started.
     fn of(path: &Path, writer: SqlitePool, readers: (SqlitePool, SqlitePool)) -> Self {
-        let condition = Arc::new(Condition {
-            changed: watch::Sender::new(0),
-            failed: OnceLock::new(),
-            disk: Disk::of(path),
-            mark: OnceLock::new(),
-        });
+        let condition = Arc::new(Condition::of(path));
         Self {
             path: path.to_owned(),
             queue: writer::start(writer.clone(), Arc::clone(&condition)),
@@ -274,6 +270,7 @@ impl Store {
             readers: readers.0,
             worker_readers: readers.1,
             clock: Clock::system(),
+            notifies: true,
             condition,
             lock: None,
         }
@@ -306,21 +303,24 @@ impl Store {
         E: From<StoreError>,
     {
         let mut alone = false;
-        let (done, recorded) = loop {
+        let (done, recorded, approves) = loop {
             let loan = self.queue.borrow(self.lane, alone).await?;
             let (recorded, clock) = (Vec::new(), self.clock.clone());
-            let mut tx = Tx { loan, recorded, head: None, clock, borrows: PhantomData };
+            let (head, approves, notifies) = (None, false, self.notifies);
+            let borrows = PhantomData;
+            let mut tx = Tx { loan, recorded, head, approves, clock, notifies, borrows };
             let done = work(&mut tx).await;
-            let Tx { loan, recorded, head, .. } = tx;
+            let Tx { loan, recorded, head, approves, .. } = tx;
             let claims = recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name());
             let settled = loan.settle(done.is_err(), head, claims).await?;
             match (done, settled) {
-                (Ok(done), Settled::Committed) => break (done, recorded),
+                (Ok(done), Settled::Committed) => break (done, recorded, approves),
                 (Ok(_), Settled::Failed(error)) => return Err(StoreError::Commit(error).into()),
                 (_, Settled::Again) | (Ok(_), Settled::Undone) => alone = true,
                 (Err(error), _) => return Err(error),
             }
         };
+        self.tell(&recorded, approves);
         for LogLine { seq, kind, actor, request } in recorded {
             let request = request.map(tracing::field::display);
             tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
@@ -328,9 +328,23 @@ impl Store {
         Ok(done)
     }
 
+    /// Wakes those whom a change concerns; pages apart.
+    fn tell(&self, recorded: &[LogLine], approves: bool) {
+        let news = &self.condition.news;
+        recorded.iter().filter_map(|line| line.request).for_each(|id| news.of_request_changed(id));
+        // What agents do is about requests.
+        let system = self.lane == Lane::First && recorded.iter().any(|line| line.request.is_none());
+        if system {
+            news.system.count();
+        }
+        if system || approves {
+            news.work.count();
+        }
+    }
+
     /// Wakes everything that waits for [`Store::changes`].
     pub fn announce(&self) {
-        self.condition.announce();
+        self.condition.news.pages.count();
     }
 
     /// The same store, whose readers are the worker's own.
@@ -350,7 +364,22 @@ impl Store {
 
     /// Changes whenever this process wrote something that a page may show.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.condition.changed.subscribe()
+        self.condition.news.pages.subscribe()
+    }
+
+    /// Changes with a request.
+    pub fn changes_of(&self, request: RequestId) -> watch::Receiver<u64> {
+        self.condition.news.of_request(request)
+    }
+
+    /// Changes whenever the worker may have something to send.
+    pub fn work(&self) -> watch::Receiver<u64> {
+        self.condition.news.work.subscribe()
+    }
+
+    /// Changes with accounts, the kill switch and policies.
+    pub fn system_changes(&self) -> watch::Receiver<u64> {
+        self.condition.news.system.subscribe()
     }
 
     /// Why there is no room for anything new; none where there is.
@@ -361,39 +390,6 @@ impl Store {
     /// Why nothing may be sent: a commit has failed, the database may lack what was sent, the
     /// high-water mark cannot be kept, or the disk is full or nearly so.
     pub fn halted(&self) -> Option<Halt> {
-        if let Some(why) = self.condition.failed.get() {
-            let why = format!("a change could not be stored ({why}); restart the broker");
-            return Some(Halt { cause: HaltCause::CommitFailed, why });
-        }
-        let mark = self.condition.mark().and_then(|mark| mark.halted());
-        mark.or_else(|| self.condition.disk.halted())
-    }
-}
-
-impl Condition {
-    /// Nothing is sent any more: nobody knows what the disk has.
-    fn fail(&self, error: &dyn std::error::Error) {
-        tracing::error!(%error, "a commit failed; nothing is sent until a restart");
-        let _first = self.failed.set(error.to_string());
-        self.announce();
-    }
-
-    /// Notes that a transaction did not fit. The connection that it was on is not used again. Says
-    /// whether there is room now because the reserve was released.
-    fn filled_up(&self, connection: &mut PoolConnection<Sqlite>, lost: Option<ChainHead>) -> bool {
-        tracing::error!("the disk is full; nothing is sent until there is room again");
-        connection.close_on_drop();
-        let released = self.disk.filled_up(lost);
-        self.announce();
-        released
-    }
-
-    /// Wakes everything that waits for [`Store::changes`].
-    fn announce(&self) {
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    fn mark(&self) -> Option<&Arc<MarkFile>> {
-        self.mark.get()
+        self.condition.halted()
     }
 }

@@ -92,7 +92,7 @@ impl Complaint {
 
 /// Brings the approved requests of one manager to their end, one after the other.
 async fn send(broker: Broker, manager: String, stop: CancellationToken) {
-    let mut changes = broker.changes();
+    let mut changes = broker.work();
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
         changes.mark_unchanged();

@@ -60,7 +60,9 @@ pub struct ChannelState {
 impl Broker {
     /// Notes what time gives reason to speak of, and gives everything new its deliveries.
     pub async fn notify(&self) -> Result<(), BrokerError> {
-        self.remind().await?;
+        if !self.channels().is_empty() {
+            self.remind().await?;
+        }
         self.fan_out().await
     }
 

@@ -182,7 +182,7 @@ impl Call<'_> {
     /// matter: the bearer check, which asks again before anything leaves, turns it into a 401.
     async fn revoked(&self) {
         let clock = self.broker.clock();
-        let mut changes = self.broker.changes();
+        let mut changes = self.broker.system_changes();
         loop {
             changes.mark_unchanged();
             if self.broker.token_is_active(self.agent).await.is_ok_and(|active| !active) {

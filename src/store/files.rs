@@ -16,9 +16,11 @@ use sqlx::{
 use super::{READERS_MAX, Store, StoreError, WAIT_MAX};
 use crate::domain::len_u64;
 
+pub(super) mod condition;
 pub(super) mod disk;
 pub(super) mod high_water_mark;
 pub(super) mod lock;
+pub(super) mod migrations;
 
 /// How a database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";

@@ -67,6 +67,9 @@ pub struct ChannelActivity {
 
 /// Writes a notice down. What is said once of a request and was said is not written again.
 pub async fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
+    if !tx.notifies {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO notice (at, kind, request_id, facts) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",

@@ -12,7 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Condition, StoreError, files::disk};
+use super::{
+    StoreError,
+    files::{condition::Condition, disk},
+};
 use crate::{domain::audit::high_water_mark::ChainHead, failpoint};
 
 /// How many changes of each lane may wait. One more gets [`StoreError::Busy`].

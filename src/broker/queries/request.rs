@@ -74,7 +74,7 @@ impl Broker {
         time: Duration,
     ) -> Result<Request, BrokerError> {
         let until = self.clock().now() + time;
-        let mut changes = self.changes();
+        let mut changes = self.store().changes_of(id);
         loop {
             // Marked as seen before looking, so that no change between the two is missed.
             changes.mark_unchanged();

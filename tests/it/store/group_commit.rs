@@ -17,9 +17,12 @@ use countersign::{
     },
     store::{Read as _, Store, StoreError, WRITERS_WAITING_MAX, audit},
 };
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+use crate::harness::World;
 
 /// A database, and the number of its commits so far.
 struct Database {
@@ -114,6 +117,25 @@ impl Database {
     fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
     }
+}
+
+/// Counts the commits of a store from now on.
+async fn count_commits(store: &Store) -> Arc<AtomicUsize> {
+    let commits = Arc::new(AtomicUsize::new(0));
+    let counter = &commits;
+    let prepared = store.write_quietly(|tx| {
+        Box::pin(async move {
+            let counter = Arc::clone(counter);
+            tx.connection().lock_handle().await?.set_commit_hook(move || {
+                counter.fetch_add(1, Ordering::SeqCst);
+                true
+            });
+            Ok::<_, StoreError>(())
+        })
+    });
+    prepared.await.unwrap();
+    commits.store(0, Ordering::SeqCst);
+    commits
 }
 
 /// Begins a change, and returns when it waits in line.
@@ -304,4 +326,41 @@ async fn store_that_is_closed_says_so() {
     let store = Store::open(path).await.unwrap();
     store.close().await.unwrap();
     note(store, "late").await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiter_wakes_for_its_own_request_alone() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let only = || json!({ "agent_ids": ["002"] });
+    let own = agent.block("203.0.113.1", only()).await.id();
+    let store = world.store.clone().unwrap();
+    let mut changes = store.changes_of(own.parse().unwrap());
+    let mut work = store.work();
+    let other = agent.block("203.0.113.2", only()).await.id();
+    world.person("bob").await.reject(&other, "no").await;
+    assert!(!changes.has_changed().unwrap());
+    work.mark_unchanged();
+    agent.block("203.0.113.3", only()).await;
+    assert!(!work.has_changed().unwrap(), "what waits for people is no work");
+    world.person("bob").await.approve(&own).await;
+    assert!(changes.has_changed().unwrap() && work.has_changed().unwrap());
+    changes.mark_unchanged();
+    world.work().await;
+    assert!(changes.has_changed().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ask_is_one_commit_without_channels() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let mut before = world.audit_kinds().await.len();
+    let commits = count_commits(world.store.as_ref().unwrap()).await;
+    for n in 1..=3 {
+        agent.block(&format!("203.0.113.{n}"), json!({ "agent_ids": ["002"] })).await;
+        world.broker().notify().await.unwrap();
+        assert_eq!(commits.load(Ordering::SeqCst), n);
+        before += 1;
+        assert_eq!(world.audit_kinds().await.len(), before);
+    }
 }
