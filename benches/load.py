@@ -137,7 +137,7 @@ class Installation:
             f'[server]\nlisten = "127.0.0.1:{self.port}"\n'
             f'public_url = "http://127.0.0.1:{self.port}"\n'
             f'[manager.main]\nurl = "http://127.0.0.1:{self.manager_port}"\nuser = "wazuh"\n'
-            'password_file = "manager.password"\ncalls_per_minute_max = 300\n'
+            'password_file = "manager.password"\ncalls_per_minute_max = 300\ncalls_in_flight = 64\n'
             "[agents]\nopen_requests_max = 1000\nasks_per_minute_max = 1000\n"
         )
         if at_once:

@@ -39,7 +39,7 @@ pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_memory::{LookProblems, SetupCode};
+use in_memory::{Executing, LookProblems, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -74,6 +74,7 @@ struct BrokerParts {
     known_addresses: RwLock<KnownAddresses>,
     /// The asks of agents that are being looked into.
     in_flight: Slots<AgentId>,
+    executing: Executing,
     look_problems: LookProblems,
     setup: SetupCode,
     began_at: Time,
@@ -99,6 +100,7 @@ impl Broker {
             settings,
             known_addresses: RwLock::default(),
             in_flight: Slots::new(AT_ONCE_MAX),
+            executing: Executing::default(),
             look_problems: LookProblems::default(),
             setup: SetupCode::default(),
             began_at,
@@ -225,6 +227,10 @@ impl Broker {
 
     fn in_flight(&self) -> &Slots<AgentId> {
         &self.parts.in_flight
+    }
+
+    fn executing(&self) -> &Executing {
+        &self.parts.executing
     }
 
     fn look_problems(&self) -> &LookProblems {

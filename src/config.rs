@@ -19,10 +19,12 @@ use crate::{domain::public_url::PublicUrl, trusted_file};
 mod accounts;
 mod check;
 mod indexer;
+mod manager;
 mod notify;
 
 pub use accounts::{SystemAccountsConfig, TEMPLATE};
 pub use indexer::{AlertFieldsConfig, IndexerConfig};
+pub use manager::ManagerConfig;
 pub use notify::{MailConfig, NotifyConfig, WebhookConfig};
 
 /// A configuration that cannot be used: which key, what it holds, what would be right.
@@ -173,44 +175,6 @@ pub struct RemoteConfig {
     pub tls_server_name: Option<String>,
     /// SHA-256 of the system's certificate, 64 hexadecimal digits: instead of `ca_file`.
     pub pin_sha256: Option<String>,
-}
-
-/// A Wazuh manager.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ManagerConfig {
-    /// How it is reached.
-    #[serde(flatten)]
-    pub reach: RemoteConfig,
-    /// The most endpoints in one call, 1 to 500.
-    #[serde(default = "batch_endpoints_max")]
-    pub batch_endpoints_max: u16,
-    /// How long a call may take, in seconds.
-    #[serde(default = "call_timeout_seconds")]
-    pub call_timeout_seconds: u16,
-    /// The most calls in a minute, 1 to 300.
-    #[serde(default = "calls_per_minute_max")]
-    pub calls_per_minute_max: u16,
-    /// What takes back a response that does not end by itself: action, platform, and `!` with the
-    /// name of a script on the endpoints, or the name of a command of the manager.
-    #[serde(default)]
-    pub undo_commands: BTreeMap<String, BTreeMap<String, String>>,
-    /// Its indexer: without one no alert is ever found, nothing runs without people, and no start
-    /// of a response is confirmed.
-    pub indexer: Option<IndexerConfig>,
-    #[serde(flatten)]
-    other: Table,
-}
-
-const fn batch_endpoints_max() -> u16 {
-    50
-}
-
-const fn call_timeout_seconds() -> u16 {
-    75
-}
-
-const fn calls_per_minute_max() -> u16 {
-    200
 }
 
 /// How long things may wait.

@@ -247,6 +247,7 @@ fn connector(
             "!countersign-unlock".to_owned(),
         )]),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
+        calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,
         call_deadline: WazuhSettings::CALL_DEADLINE,
         read_deadline: WazuhSettings::READ_DEADLINE,

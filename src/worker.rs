@@ -34,8 +34,10 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for manager in broker.managers() {
         let name = manager.name().to_owned();
-        let span = info_span!("send", manager = name);
-        tasks.spawn(send(broker.clone(), name.clone(), stop.clone()).instrument(span));
+        for _ in 0..manager.capabilities().calls_in_flight {
+            let span = info_span!("send", manager = name);
+            tasks.spawn(send(broker.clone(), name.clone(), stop.clone()).instrument(span));
+        }
         let span = info_span!("observe", manager = name);
         tasks.spawn(observe(broker.clone(), name.clone(), every, stop.clone()).instrument(span));
         let span = info_span!("endpoints", manager = name);
@@ -90,7 +92,7 @@ impl Complaint {
     }
 }
 
-/// Brings the approved requests of one manager to their end, one after the other.
+/// Brings approved requests of one manager to their end, one after the other.
 async fn send(broker: Broker, manager: String, stop: CancellationToken) {
     let mut changes = broker.work();
     let mut complaint = Complaint::default();

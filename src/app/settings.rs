@@ -65,6 +65,7 @@ fn connector(
         tls: tls(&section, &manager.reach)?,
         undo_commands: undo_commands(&section, &manager.undo_commands)?,
         batch_endpoints_max: manager.batch_endpoints_max,
+        calls_in_flight: manager.calls_in_flight,
         calls_per_minute_max: manager.calls_per_minute_max,
         call_deadline: Duration::from_secs(manager.call_timeout_seconds.into()),
         read_deadline: WazuhSettings::READ_DEADLINE,

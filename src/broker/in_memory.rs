@@ -1,10 +1,12 @@
 //! What the broker knows until it stops.
 
+mod executing;
 mod looks;
 mod password_hasher;
 mod setup_code;
 mod sign_in_attempts;
 
+pub(super) use executing::{Executing, ExecutionGuard};
 pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
 pub(super) use setup_code::SetupCode;

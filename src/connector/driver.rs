@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, pin::Pin, time::Duration};
 
 use chrono::TimeDelta;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::http::error::ConnectorError;
 use crate::domain::{
@@ -143,7 +143,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
 
 /// The right to be the one call in flight; given back when dropped.
 #[derive(Debug, Default)]
-pub struct DispatchTurn(pub(super) Option<OwnedMutexGuard<()>>);
+pub struct DispatchTurn(pub(super) Option<OwnedSemaphorePermit>);
 
 /// What a manager can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +152,8 @@ pub struct Capabilities {
     pub confirm_within: Option<TimeDelta>,
     /// The most endpoints in one call.
     pub batch_endpoints_max: usize,
+    /// How many calls it may be given at once, at least one.
+    pub calls_in_flight: usize,
 }
 
 /// What a call carries, so that the endpoint's own log leads back to it.

@@ -23,7 +23,7 @@ use commands::CommandRequest;
 use indexer::{evidence::IndexerClock, search::IndexerClient};
 use inventory::Fleet;
 use response_settings::ResponseSettings;
-use tokio::sync::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     BoxFuture, Capabilities, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn, Driver,
@@ -51,8 +51,8 @@ pub(super) struct Wazuh {
     names: CommandNames,
     fleet: Fleet,
     response_settings: ResponseSettings,
-    /// Held by whatever makes the manager wait for an endpoint: one at a time.
-    turn: Arc<Mutex<()>>,
+    /// One is held by whatever makes the manager wait for an endpoint.
+    turns: Arc<Semaphore>,
 }
 
 impl Wazuh {
@@ -60,6 +60,7 @@ impl Wazuh {
     pub(super) fn new(settings: WazuhSettings) -> Result<Self, ConnectorError> {
         settings.check()?;
         let manager = ManagerConnection::new(&settings)?;
+        let turns = Arc::new(Semaphore::new(settings.calls_in_flight.into()));
         let indexer = settings.indexer.as_ref();
         let indexer = indexer.map(|indexer| IndexerClient::new(indexer, &settings)).transpose()?;
         Ok(Self {
@@ -69,8 +70,14 @@ impl Wazuh {
             names: CommandNames::default(),
             fleet: Fleet::default(),
             response_settings: ResponseSettings::default(),
-            turn: Arc::default(),
+            turns,
         })
+    }
+
+    /// Waits for the turn to make the manager wait for an endpoint.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// A moment by the manager's clock, which alerts carry; by ours while it is not known.
@@ -123,6 +130,7 @@ impl Driver for Wazuh {
         Capabilities {
             confirm_within: self.confirm_within(),
             batch_endpoints_max: self.settings.batch_endpoints_max.into(),
+            calls_in_flight: self.settings.calls_in_flight.into(),
         }
     }
 
@@ -175,7 +183,7 @@ impl Driver for Wazuh {
         Box::pin(async move {
             let ManagerConnection { login, reads, .. } = &self.manager;
             login.token(reads, CallPurpose::Act, now).await?;
-            Ok(DispatchTurn(Some(Arc::clone(&self.turn).lock_owned().await)))
+            Ok(DispatchTurn(self.turn().await))
         })
     }
 

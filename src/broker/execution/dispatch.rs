@@ -48,14 +48,13 @@ enum ClaimResult {
 
 impl Broker {
     /// Takes the oldest approved request of a manager, if there is one, and brings it to its end.
-    /// One caller at a time for each manager: whatever it finds being dispatched was left half
-    /// done.
+    /// Whatever it finds being dispatched that this process does not send was left half done.
     pub async fn execute_next(&self, manager: &str) -> Result<Progress, BrokerError> {
         self.ensure_not_halted()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
-        let request = match self.next_approved(manager).await? {
-            QueueHead::Next(request) => *request,
+        let (request, _guard) = match self.next_approved(manager).await? {
+            QueueHead::Next(request, guard) => (*request, guard),
             QueueHead::Stopped => return Ok(Progress::Stopped),
             QueueHead::Empty => return Ok(Progress::Idle),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::progress::Progress;
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, in_memory::ExecutionGuard},
     domain::{
         endpoint::EndpointId,
         id::RequestId,
@@ -21,8 +21,8 @@ use crate::{
 
 /// What a manager's queue of approved requests begins with.
 pub(super) enum QueueHead {
-    /// The oldest one that the kill switch does not stop.
-    Next(Box<Request>),
+    /// The oldest one that the kill switch does not stop and that nobody sends yet.
+    Next(Box<Request>, ExecutionGuard),
     /// The kill switch stops all of them.
     Stopped,
     /// There is none.
@@ -35,11 +35,16 @@ impl Broker {
         let freezes = system::frozen(&mut reader).await?;
         let queue = requests::queue(&mut reader).await?;
         let free = |one: &&Queued| one.manager == manager && stop(&freezes, one).is_none();
-        if let Some(next) = queue.iter().find(free) {
+        for next in queue.iter().filter(free) {
+            let Some(guard) = self.executing().begin(next.id) else { continue };
             let request = requests::load(&mut reader, next.id).await?;
-            return Ok(QueueHead::Next(Box::new(request.ok_or(BrokerError::NotFound)?)));
+            let request = request.ok_or(BrokerError::NotFound)?;
+            // Whoever had it until now may have sent it.
+            if request.state.name() == StateName::Approved {
+                return Ok(QueueHead::Next(Box::new(request), guard));
+            }
         }
-        let stopped = queue.iter().any(|one| one.manager == manager);
+        let stopped = queue.iter().any(|one| one.manager == manager && !free(&one));
         Ok(if stopped { QueueHead::Stopped } else { QueueHead::Empty })
     }
 

@@ -6,6 +6,7 @@ use crate::{
         actor::Actor,
         audit::{AuditDetail, AuditEvent, detail::system::StartFacts},
         id::RequestId,
+        lifecycle::Refusal,
     },
     store::requests,
 };
@@ -34,11 +35,13 @@ impl Broker {
         Ok(())
     }
 
-    /// At start-up: closes what a crash left half sent, at one manager or at all. Nothing is sent
-    /// again. Call it before the worker starts; the store's lock makes sure that nobody else is
+    /// Closes what a crash left half sent, at one manager or at all, and never what this process
+    /// sends just now. Nothing is sent again. The store's lock makes sure that no other process is
     /// sending.
     pub async fn recover(&self, manager: Option<&str>) -> Result<Vec<RequestId>, BrokerError> {
-        let left = requests::dispatching(&mut self.store().reader().await?, manager).await?;
+        let mut left = requests::dispatching(&mut self.store().reader().await?, manager).await?;
+        // What is not held any more has come to its end since it was read, or was left half done.
+        left.retain(|id| !self.executing().holds(*id));
         let now = self.clock().now();
         for id in &left {
             self.store()
@@ -47,7 +50,11 @@ impl Broker {
                         let request =
                             requests::load(tx, *id).await?.ok_or(BrokerError::NotFound)?;
                         let within = self.confirm_within(&request.manager);
-                        let transition = request.recover(within, now)?;
+                        let transition = match request.recover(within, now) {
+                            Ok(transition) => transition,
+                            Err(Refusal::WrongState { .. }) => return Ok(()),
+                            Err(other) => return Err(other.into()),
+                        };
                         let request = requests::advance(tx, transition, now).await?;
                         update_ends(tx, &request, within, now).await?;
                         Ok::<_, BrokerError>(())

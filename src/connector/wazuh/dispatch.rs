@@ -6,7 +6,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    sync::Arc,
     time::Duration,
 };
 
@@ -133,8 +132,8 @@ impl Wazuh {
         let manager = &self.manager;
         let ready = async {
             let turn = match turn {
-                DispatchTurn(Some(turn)) => turn,
-                DispatchTurn(None) => Arc::clone(&self.turn).lock_owned().await,
+                DispatchTurn(Some(turn)) => Some(turn),
+                DispatchTurn(None) => self.turn().await,
             };
             let token = manager.login.token(&manager.reads, CallPurpose::Act, now).await;
             (turn, token)

@@ -95,7 +95,7 @@ impl Wazuh {
     }
 
     async fn ask(&self, id: &EndpointId, now: Time) -> Option<ResponseSetting> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await;
         // Another request may have asked while this one waited.
         if let Some(word) = self.response_settings.known(id, now) {
             return Some(word);

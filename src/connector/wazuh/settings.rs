@@ -35,6 +35,9 @@ pub struct WazuhSettings {
     pub undo_commands: BTreeMap<(ActionKind, Platform), String>,
     /// The most endpoints in one call, 1 to 500.
     pub batch_endpoints_max: u16,
+    /// The most responses that are sent at once, 1 to 64. A manager waits for a silent endpoint, and
+    /// that holds up its other calls.
+    pub calls_in_flight: u16,
     /// The most calls to the manager in any 60 s, 1 to 300. The manager counts those of all its
     /// clients together.
     pub calls_per_minute_max: u16,
@@ -53,6 +56,8 @@ pub struct WazuhSettings {
 impl WazuhSettings {
     /// The usual [`WazuhSettings::batch_endpoints_max`].
     pub const BATCH_ENDPOINTS_MAX: u16 = 50;
+    /// The usual [`WazuhSettings::calls_in_flight`].
+    pub const CALLS_IN_FLIGHT: u16 = 1;
     /// The usual [`WazuhSettings::calls_per_minute_max`].
     pub const CALLS_PER_MINUTE_MAX: u16 = 200;
     /// The usual [`WazuhSettings::call_deadline`].
@@ -75,6 +80,7 @@ impl WazuhSettings {
             Err(ConnectorError::settings(key, value.to_string(), format!("1 to {max}")))
         };
         range("batch_endpoints_max", self.batch_endpoints_max, 500)?;
+        range("calls_in_flight", self.calls_in_flight, 64)?;
         range("calls_per_minute_max", self.calls_per_minute_max, 300)?;
         for ((kind, platform), command) in &self.undo_commands {
             let key = format!("{section}.undo_commands.{kind}.{}", platform.name());

@@ -4,6 +4,7 @@ mod disk_full;
 mod dispatch;
 mod held;
 mod identity;
+mod in_flight;
 mod indexer_behind;
 mod look;
 mod look_turns;

@@ -72,6 +72,7 @@ pub(crate) fn settings(url: &str) -> WazuhSettings {
         tls: Tls::Plain,
         undo_commands: BTreeMap::new(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
+        calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,
         call_deadline: Duration::from_secs(20),
         read_deadline: Duration::from_secs(20),

@@ -42,7 +42,7 @@ impl Driver for InMemory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { confirm_within: None, batch_endpoints_max: 1 }
+        Capabilities { confirm_within: None, batch_endpoints_max: 1, calls_in_flight: 1 }
     }
 
     fn health(&self, _: Time) -> Health {

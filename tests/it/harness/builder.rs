@@ -48,6 +48,7 @@ pub(crate) struct WorldBuilder {
     connections: Box<ConnectionLimits>,
     proxies: Box<Proxies>,
     metrics_token: Option<&'static str>,
+    calls_in_flight: u16,
     calls_per_minute: u16,
 }
 
@@ -86,6 +87,7 @@ impl Default for WorldBuilder {
             connections: Box::default(),
             proxies: Box::default(),
             metrics_token: None,
+            calls_in_flight: 1,
             calls_per_minute: 300,
         }
     }
@@ -179,6 +181,10 @@ impl WorldBuilder {
     }
 
     /// Sets how often each manager is called at most.
+    pub(crate) fn with_calls_in_flight(self, calls_in_flight: u16) -> Self {
+        Self { calls_in_flight, ..self }
+    }
+
     pub(crate) fn with_calls_per_minute(self, calls_per_minute: u16) -> Self {
         Self { calls_per_minute, ..self }
     }
@@ -265,6 +271,7 @@ impl WorldBuilder {
         let mut settings = connector(name, url, self.indexer);
         settings.undo_commands.clone_from(&self.undo_commands);
         settings.clock = clock.clone();
+        settings.calls_in_flight = self.calls_in_flight;
         settings.calls_per_minute_max = self.calls_per_minute;
         if let Some(indexer) = &mut settings.indexer {
             (self.indexer_change)(indexer);

@@ -84,6 +84,7 @@ pub(crate) fn connector(name: &str, url: &str, indexer: bool) -> WazuhSettings {
         tls: Tls::Plain,
         undo_commands: BTreeMap::new(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
+        calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: 300,
         call_deadline: WazuhSettings::CALL_DEADLINE,
         read_deadline: WazuhSettings::READ_DEADLINE,

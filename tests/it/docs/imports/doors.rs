@@ -16,7 +16,18 @@ const OPEN: [(&str, &[&str]); 4] = [
     ),
     (
         "it changes nothing, and what it says is no secret of anybody",
-        &["changes", "engine", "frozen", "outages", "outage_of", "halted", "counts", "readiness"],
+        &[
+            "changes",
+            "work",
+            "system_changes",
+            "engine",
+            "frozen",
+            "outages",
+            "outage_of",
+            "halted",
+            "counts",
+            "readiness",
+        ],
     ),
     (
         "it follows from a request that the door has read already",
