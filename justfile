@@ -29,6 +29,10 @@ golden:
     UPDATE_EXPECT=1 cargo test --locked --workspace
     git diff --stat
 
+# Syncs, CPU and requests a second of the program as it ships (docs/performance.md).
+bench-load *args: release
+    python3 benches/load.py target/release/countersign {{ args }}
+
 # The program as it ships, in target/release.
 release:
     cargo build --locked --release

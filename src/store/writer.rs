@@ -118,8 +118,15 @@ impl Queue {
 pub(super) fn start(pool: SqlitePool, condition: Arc<Condition>) -> Queue {
     let (first, agents) = (mpsc::channel(WRITERS_WAITING_MAX), mpsc::channel(WRITERS_WAITING_MAX));
     let queue = Queue { first: first.0, agents: agents.0 };
-    let writer = Writer { pool, condition, first: first.1, agents: agents.1, held: None };
-    tokio::spawn(writer.run());
+    let (first, agents) = (first.1, agents.1);
+    let writer = Writer { pool, condition: Arc::clone(&condition), first, agents, held: None };
+    tokio::spawn(async move {
+        if let Err(error) = tokio::spawn(writer.run()).await
+            && error.is_panic()
+        {
+            condition.fail(&error);
+        }
+    });
     queue
 }
 
@@ -140,8 +147,7 @@ struct Batch {
 
 impl Writer {
     async fn run(mut self) {
-        while let Some(ticket) = self.next().await {
-            let (lane, ticket) = ticket;
+        while let Some((lane, ticket)) = self.next().await {
             if !ticket.lend.is_closed() {
                 self.batch(lane, ticket).await;
             }
@@ -199,7 +205,10 @@ impl Writer {
 
     async fn begin(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        run(&mut connection, "BEGIN IMMEDIATE").await?;
+        if let Err(error) = run(&mut connection, "BEGIN IMMEDIATE").await {
+            roll_back(&mut connection).await;
+            return Err(error.into());
+        }
         let checked = self.condition.disk.check_rollback(&mut connection).await;
         if let Err(error) = checked {
             if matches!(error, StoreError::NotRolledBack) {
