@@ -9,14 +9,15 @@
 //! let through what it forbids.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use cedar_policy::{
-    Authorizer, Decision as CedarDecision, Entities, EntityUid, PolicySet, Request,
-};
+use cedar_policy::{Authorizer, Decision as CedarDecision, Entities, Policy, PolicySet, Request};
 use strum::IntoStaticStr;
 
 use crate::domain::{
@@ -33,8 +34,10 @@ mod files;
 mod lint;
 mod load;
 mod schema;
+mod slices;
 mod starter;
 mod verdict;
+mod votes;
 
 pub(crate) use self::difference::difference;
 pub use self::{
@@ -43,7 +46,13 @@ pub use self::{
     files::PolicyFiles,
     starter::{STARTER, write_starter_policies},
 };
-use self::{entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation};
+use self::{
+    entities::{Named, PolicyEntities},
+    schema::SchemaVersion,
+    slices::{PolicyIndex, PolicySlice},
+    verdict::Evaluation,
+    votes::{VoteCondition, VoteReader},
+};
 
 /// A policy set that passed all checks. Cheap to clone; it never changes.
 #[derive(Debug, Clone)]
@@ -51,14 +60,20 @@ pub struct Engine(Arc<Set>);
 
 #[derive(Debug)]
 struct Set {
+    /// The whole set; what is asked are slices of it.
     cedar: PolicySet,
+    index: PolicyIndex,
     texts: Vec<PolicyText>,
+    /// Of each policy by its id: its reason, and what it makes of votes.
+    by_id: HashMap<String, (String, VoteCondition)>,
     hash: Digest,
-    /// Every entity that some policy names: endpoints and groups that are not named look alike.
-    named: HashSet<EntityUid>,
+    /// Endpoints and groups that are not named look alike.
+    named: Named,
     entities: PolicyEntities,
     authorizer: Authorizer,
     files: PolicyFiles,
+    /// How often Cedar was asked.
+    evaluations: AtomicU64,
 }
 
 /// One policy as people read it.
@@ -168,6 +183,12 @@ impl Engine {
         &self.0.texts
     }
 
+    /// How many times Cedar evaluated policies since the set was loaded: a count for tests, which
+    /// hold it against the number of decisions.
+    pub fn evaluations(&self) -> u64 {
+        self.0.evaluations.load(Ordering::Relaxed)
+    }
+
     /// Whether a request may run: now, once people approve, or never.
     pub fn decide(&self, question: &PolicyQuestion) -> Decision {
         verdict::decide(&self.0, question)
@@ -175,8 +196,7 @@ impl Engine {
 
     /// Whether a person or an agent may do something with a request, or with the system.
     pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Authorization {
-        let asked = self.0.entities.person_request(who, verb, on);
-        authorization(asked.and_then(|(request, entities)| self.0.ask(&request, &entities)))
+        authorization(self.0.may(who, verb, on))
     }
 
     /// The first stage alone: whether the agent may ask for this at all, at every endpoint named.
@@ -188,7 +208,7 @@ impl Engine {
 }
 
 /// What Cedar said to one request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct CedarAnswer {
     allowed: bool,
     reasons: Vec<Reason>,
@@ -205,8 +225,47 @@ impl<E: std::error::Error> From<E> for EvalError {
 }
 
 impl Set {
-    fn ask(&self, request: &Request, entities: &Entities) -> Result<CedarAnswer, EvalError> {
-        let response = self.authorizer.is_authorized(request, &self.cedar, entities);
+    /// Texts and policies are in the same order.
+    fn new(
+        (texts, policies): (Vec<PolicyText>, Vec<Policy>),
+        (hash, files): (Digest, PolicyFiles),
+        entities: PolicyEntities,
+    ) -> Result<Self, EvalError> {
+        let mut reader = VoteReader::new(|tally| entities.votes_request(tally))?;
+        let conditions = policies.iter().map(|policy| reader.condition(policy));
+        let indexed: Vec<_> = policies.iter().cloned().zip(conditions).collect();
+        let ids = indexed.iter().map(|(policy, votes)| (policy.id().to_string(), *votes));
+        let whys = texts.iter().map(|policy| (policy.id.as_str(), policy.why.as_str()));
+        let whys: HashMap<_, _> = whys.collect();
+        let why = |id: &str| whys.get(id).copied().unwrap_or_default().to_owned();
+        Ok(Self {
+            index: PolicyIndex::new(&indexed, entities.schema())?,
+            by_id: ids.map(|(id, votes)| (id.clone(), (why(&id), votes))).collect(),
+            named: entities.named(policies.iter().flat_map(Policy::entity_literals)),
+            cedar: PolicySet::from_policies(policies)?,
+            texts,
+            hash,
+            entities,
+            authorizer: Authorizer::new(),
+            files,
+            evaluations: AtomicU64::new(0),
+        })
+    }
+
+    fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Result<CedarAnswer, EvalError> {
+        let (query, context, entities) = self.entities.person_request(who, verb, on)?;
+        let slice = self.index.slice(&query, &entities)?;
+        self.ask(&slice, &self.entities.cedar_request(&query, context)?, &entities)
+    }
+
+    fn ask(
+        &self,
+        slice: &PolicySlice,
+        request: &Request,
+        entities: &Entities,
+    ) -> Result<CedarAnswer, EvalError> {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        let response = self.authorizer.is_authorized(request, &slice.cedar, entities);
         let mut errors: Vec<_> = response.diagnostics().errors().map(ToString::to_string).collect();
         if !errors.is_empty() {
             errors.sort();
@@ -220,8 +279,13 @@ impl Set {
     }
 
     fn reason(&self, id: &str) -> Reason {
-        let why = self.texts.iter().find(|policy| policy.id == id).map(|policy| policy.why.clone());
-        Reason { policy: id.to_owned(), why: why.unwrap_or_default() }
+        let why = self.by_id.get(id).map(|(why, _)| why.clone()).unwrap_or_default();
+        Reason { policy: id.to_owned(), why }
+    }
+
+    /// What a policy makes of votes.
+    fn votes(&self, id: &str) -> VoteCondition {
+        self.by_id.get(id).map_or(VoteCondition::Unknown, |(_, votes)| *votes)
     }
 }
 

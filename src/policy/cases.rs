@@ -82,6 +82,15 @@ pub fn run(engine: &Engine) -> Result<Vec<CaseResult>, PolicyError> {
     Ok(results)
 }
 
+/// The questions of all cases that ask for a response.
+#[cfg(test)]
+pub(super) fn questions(engine: &Engine) -> Vec<crate::domain::facts::PolicyQuestion> {
+    let cases = engine.files().cases();
+    let cases = cases.flat_map(|(_, text)| serde_json::from_str::<Vec<Case>>(text).unwrap());
+    let proposals = cases.filter_map(|case| case.decide.or(case.ask));
+    proposals.map(|proposal| proposal.question().unwrap()).collect()
+}
+
 fn put(case: &Case, engine: &Engine) -> Result<Expected, String> {
     match (&case.ask, &case.decide, &case.may) {
         (Some(proposal), None, None) => Ok(engine.may_ask(&proposal.question()?).into()),

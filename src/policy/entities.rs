@@ -16,7 +16,6 @@ use crate::domain::{
     actor::{Agent, Person, Role},
     address::{RangeUse, forms, special_range},
     decision::Tally,
-    endpoint::EndpointId,
     facts::{
         EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
         TargetFacts, Verb,
@@ -83,7 +82,7 @@ impl PolicyEntities {
         who: &Principal,
         verb: Verb,
         on: &Resource,
-    ) -> Result<(Request, Entities), EvalError> {
+    ) -> Result<(Query, Context, Entities), EvalError> {
         let (who, auth_age_seconds) = match who {
             Principal::Person(person, seconds) => (self.person(person)?, long(*seconds)),
             Principal::Agent(agent) => (self.agent(agent)?, long(u64::MAX)),
@@ -95,25 +94,42 @@ impl PolicyEntities {
             }
         };
         let context = Context::from_pairs([("auth_age_seconds".to_owned(), auth_age_seconds)])?;
-        let request = self.cedar_request(who.uid(), verb.name(), on.uid(), context)?;
-        Ok((request, self.with([who, on])?))
+        let action = self.action_uid(verb.name());
+        let query = Query { principal: who.uid(), action, resource: on.uid() };
+        Ok((query, context, self.with([who, on])?))
     }
 
-    /// One request to Cedar, held against the schema.
+    pub(super) fn action_uid(&self, name: &str) -> EntityUid {
+        uid(&self.types.action, name)
+    }
+
+    /// One request to Cedar.
     pub(super) fn cedar_request(
         &self,
-        principal: EntityUid,
-        action: &str,
-        resource: EntityUid,
+        query: &Query,
         context: Context,
     ) -> Result<Request, EvalError> {
-        let action = uid(&self.types.action, action);
-        Ok(Request::new(principal, action, resource, context, Some(&self.schema))?)
+        let Query { principal, action, resource } = query.clone();
+        Ok(Request::new(principal, action, resource, context, self.checked_against())?)
+    }
+
+    /// A request to Cedar about votes alone; of nobody, for nothing.
+    pub(super) fn votes_request(&self, tally: Tally) -> Result<Request, EvalError> {
+        let nobody = uid(&self.types.agent, "");
+        let nowhere = uid(&self.types.endpoint, "");
+        let context = Context::from_pairs([votes(tally)?])?;
+        Ok(Request::new(nobody, self.action_uid("run"), nowhere, context, None)?)
     }
 
     /// What stands, and these.
     pub(super) fn with(&self, entities: [Entity; 2]) -> Result<Entities, EvalError> {
-        Ok(self.standing.clone().add_entities(entities, Some(&self.schema))?)
+        Ok(self.standing.clone().add_entities(entities, self.checked_against())?)
+    }
+
+    /// Code builds entities and contexts from types of its own, so whether they fit the schema does
+    /// not change at run time: only tests, and other builds with debug assertions, check it.
+    fn checked_against(&self) -> Option<&Schema> {
+        cfg!(debug_assertions).then_some(&self.schema)
     }
 
     pub(super) fn agent(&self, agent: &Agent) -> Result<Entity, EvalError> {
@@ -132,16 +148,22 @@ impl PolicyEntities {
             ("platform", text(facts.platform.name())),
             ("unknown_outcome", Value::new_bool(facts.unknown_outcome)),
         ];
-        let groups = facts.groups.iter().map(|group| self.group_uid(group)).collect();
-        entity(self.endpoint_uid(&facts.id), attributes, groups)
+        let groups = facts.groups.iter().map(|group| uid(&self.types.group, group)).collect();
+        entity(uid(&self.types.endpoint, &facts.id), attributes, groups)
     }
 
-    pub(super) fn endpoint_uid(&self, id: &EndpointId) -> EntityUid {
-        uid(&self.types.endpoint, id)
-    }
-
-    pub(super) fn group_uid(&self, name: &str) -> EntityUid {
-        uid(&self.types.group, name)
+    /// The ids of endpoints, and the names of groups, among these.
+    pub(super) fn named(&self, literals: impl Iterator<Item = EntityUid>) -> Named {
+        let mut named = Named::default();
+        for literal in literals {
+            let id = literal.id().unescaped().to_owned();
+            if *literal.type_name() == self.types.endpoint {
+                named.endpoints.insert(id);
+            } else if *literal.type_name() == self.types.group {
+                named.groups.insert(id);
+            }
+        }
+        named
     }
 
     fn person(&self, person: &Person) -> Result<Entity, EvalError> {
@@ -174,40 +196,73 @@ impl PolicyEntities {
     }
 }
 
-/// The contexts of `ask`: the agent's claim, the broker's facts, and what is acted on. One for each
-/// form of an address, so that a policy about addresses holds whatever the address is hidden in.
-pub(super) fn contexts(
-    version: SchemaVersion,
-    question: &PolicyQuestion,
-) -> Result<Vec<Context>, EvalError> {
-    let inputs = inputs(question)?;
-    inputs.into_iter().map(|input| context(version, question, input)).collect()
+/// The endpoints and groups that some policy names: those that none does look alike.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) endpoints: HashSet<String>,
+    pub(super) groups: HashSet<String>,
 }
 
-fn context(
-    version: SchemaVersion,
-    question: &PolicyQuestion,
-    input: Value,
-) -> Result<Context, EvalError> {
-    let stated = question.claim.confidence.or(version.unstated_confidence());
-    let claim = [
-        ("reason", text(&question.claim.reason)),
-        ("alert_id", text(question.claim.alert_id.as_deref().unwrap_or_default())),
-    ];
-    let claim = record(claim.into_iter().chain(stated.map(|sure| ("confidence", long(sure)))))?;
-    let context = [("claim", claim), ("facts", facts(question)?), ("input", input)];
-    Ok(Context::from_pairs(context.map(|(name, value)| (name.to_owned(), value)))?)
+/// Who asks for what, on what.
+#[derive(Debug, Clone)]
+pub(super) struct Query {
+    pub(super) principal: EntityUid,
+    pub(super) action: EntityUid,
+    pub(super) resource: EntityUid,
 }
 
-/// The context of `run`: that of `ask`, and who approved.
-pub(super) fn with_votes(context: &Context, tally: Tally) -> Result<Context, EvalError> {
+/// What every context of a question holds: the agent's claim, the broker's facts, and what is acted
+/// on. One for each form of an address, so that a policy about addresses holds whatever the address
+/// is hidden in.
+#[derive(Debug)]
+pub(super) struct Contexts {
+    claim: Value,
+    facts: Value,
+    inputs: Vec<Value>,
+}
+
+impl Contexts {
+    pub(super) fn new(
+        version: SchemaVersion,
+        question: &PolicyQuestion,
+    ) -> Result<Self, EvalError> {
+        let stated = question.claim.confidence.or(version.unstated_confidence());
+        let claim = [
+            ("reason", text(&question.claim.reason)),
+            ("alert_id", text(question.claim.alert_id.as_deref().unwrap_or_default())),
+        ];
+        let claim = claim.into_iter().chain(stated.map(|sure| ("confidence", long(sure))));
+        Ok(Self { claim: record(claim)?, facts: facts(question)?, inputs: inputs(question)? })
+    }
+
+    /// The contexts of `ask`.
+    pub(super) fn ask(&self) -> Result<Vec<Context>, EvalError> {
+        self.each(None)
+    }
+
+    /// The contexts of `run`: those of `ask`, and who approved.
+    pub(super) fn run(&self, tally: Tally) -> Result<Vec<Context>, EvalError> {
+        self.each(Some(&votes(tally)?))
+    }
+
+    fn each(&self, votes: Option<&(String, Value)>) -> Result<Vec<Context>, EvalError> {
+        let context = |input: &Value| {
+            let pairs = [("claim", &self.claim), ("facts", &self.facts), ("input", input)];
+            let pairs = pairs.map(|(name, value)| (name.to_owned(), value.clone()));
+            Ok(Context::from_pairs(pairs.into_iter().chain(votes.cloned()))?)
+        };
+        self.inputs.iter().map(context).collect()
+    }
+}
+
+fn votes(tally: Tally) -> Result<(String, Value), EvalError> {
     let votes = record([
         ("people", long(tally.people)),
         ("analyst", long(tally.analyst)),
         ("senior", long(tally.senior)),
         ("lead", long(tally.lead)),
     ])?;
-    Ok(context.clone().merge([("votes".to_owned(), votes)])?)
+    Ok(("votes".to_owned(), votes))
 }
 
 /// A term without end is longer than any other, so a policy that forgets `permanent` stays strict.

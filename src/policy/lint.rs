@@ -6,6 +6,8 @@
     reason = "Cedar's syntax tree is non-exhaustive; these rules look for a few of its parts"
 )]
 
+use std::sync::Arc;
+
 use cedar_policy::{
     EntityUid, Policy, Schema,
     pst::{BinaryOp, Clause, Expr, UnaryOp, Var},
@@ -18,7 +20,8 @@ use crate::domain::actor::Role;
 pub(super) fn lint(policy: &Policy, schema: &Schema) -> Result<(), PolicyFault> {
     let parsed =
         policy.to_pst().map_err(|error| PolicyFault::Unfit { detail: error.to_string() })?;
-    let conditions = conditions(parsed.body().clauses());
+    let parts = parts(parsed.body().clauses());
+    let conditions: Vec<_> = parts.iter().map(condition).collect();
     if let Some(operator) = conditions.iter().find_map(|condition| calculation(condition)) {
         return Err(PolicyFault::Arithmetic { operator });
     }
@@ -33,26 +36,37 @@ pub(super) fn lint(policy: &Policy, schema: &Schema) -> Result<(), PolicyFault> 
     Ok(())
 }
 
-/// The conditions that must all hold: the parts of each `when` between `&&`, and each `unless`
-/// split at `||`, for none of its parts may hold.
-fn conditions(clauses: &[Clause]) -> Vec<&Expr> {
+/// The clauses of a policy in their smallest parts, which must all hold: each `when` split at `&&`,
+/// and each `unless` at `||`, for none of its parts may hold.
+pub(super) fn parts(clauses: &[Clause]) -> Vec<Clause> {
     let mut found = Vec::new();
     for clause in clauses {
         match clause {
-            Clause::When(condition) => split(condition, BinaryOp::And, &mut found),
-            Clause::Unless(exception) => split(exception, BinaryOp::Or, &mut found),
+            Clause::When(condition) => {
+                split(condition, BinaryOp::And, &mut |part| found.push(Clause::When(part)));
+            }
+            Clause::Unless(exception) => {
+                split(exception, BinaryOp::Or, &mut |part| found.push(Clause::Unless(part)));
+            }
         }
     }
     found
 }
 
-fn split<'a>(whole: &'a Expr, at: BinaryOp, parts: &mut Vec<&'a Expr>) {
-    match whole {
+fn split(whole: &Arc<Expr>, at: BinaryOp, found: &mut dyn FnMut(Arc<Expr>)) {
+    match whole.as_ref() {
         Expr::BinaryOp { op, left, right } if *op == at => {
-            split(left, at, parts);
-            split(right, at, parts);
+            split(left, at, found);
+            split(right, at, found);
         }
-        part => parts.push(part),
+        _ => found(Arc::clone(whole)),
+    }
+}
+
+/// What stands in a clause.
+pub(super) fn condition(clause: &Clause) -> &Expr {
+    match clause {
+        Clause::When(condition) | Clause::Unless(condition) => condition,
     }
 }
 
@@ -83,8 +97,8 @@ fn unknown_role(literal: &EntityUid) -> Option<String> {
 pub(super) fn reads(policy: &Policy, value: &str) -> bool {
     let parsed = policy.to_pst();
     parsed.is_ok_and(|parsed| {
-        let conditions = conditions(parsed.body().clauses());
-        conditions.iter().any(|condition| names(condition, &|path| path == value))
+        let parts = parts(parsed.body().clauses());
+        parts.iter().any(|part| names(condition(part), &|path| path == value))
     })
 }
 
@@ -116,6 +130,20 @@ fn ground(path: &str) -> bool {
     ["context.votes.", "context.facts.alert_", "resource."]
         .iter()
         .any(|start| path.starts_with(start))
+}
+
+/// Whether an expression may read who approved. The context as a whole holds that too.
+pub(super) fn reads_votes(expr: &Expr) -> bool {
+    names(expr, &|path| path == "context" || votes(path))
+}
+
+/// Whether an expression reads anything but who approved.
+pub(super) fn reads_else(expr: &Expr) -> bool {
+    names(expr, &|path| !votes(path))
+}
+
+fn votes(path: &str) -> bool {
+    path == "context.votes" || path.starts_with("context.votes.")
 }
 
 /// Whether an expression reads a value whose path, such as `context.facts.scope`, is of a kind.

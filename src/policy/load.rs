@@ -1,8 +1,6 @@
 //! From files to a policy set, or to the reason why not.
 
-use cedar_policy::{
-    Authorizer, Policy, PolicyId, PolicySet, ValidationMode, Validator, ffi::DetailedError,
-};
+use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, Validator, ffi::DetailedError};
 
 use super::{
     EvalError, PolicyEffect, PolicyFiles, PolicyText, Set,
@@ -23,8 +21,8 @@ pub(super) fn load(files: PolicyFiles) -> Result<Set, PolicyError> {
     let Some(version) = version else {
         return Err(PolicyError::Schema { path: files.schema_path() });
     };
-    let entities = PolicyEntities::new(version)
-        .map_err(|EvalError(errors)| PolicyError::Broken { detail: errors.join("; ") })?;
+    let broken = |EvalError(errors): EvalError| PolicyError::Broken { detail: errors.join("; ") };
+    let entities = PolicyEntities::new(version).map_err(broken)?;
     let policies = parse_all(&files, &entities)?;
     if policies.is_empty() {
         return Err(PolicyError::Empty { folder: files.place().to_owned() });
@@ -33,11 +31,8 @@ pub(super) fn load(files: PolicyFiles) -> Result<Set, PolicyError> {
     if texts.iter().all(|policy: &PolicyText| policy.effect == PolicyEffect::Forbid) {
         return Err(PolicyError::NoPermit { folder: files.place().to_owned() });
     }
-    let named = cedar.iter().flat_map(Policy::entity_literals).collect();
-    let cedar = PolicySet::from_policies(cedar)
-        .map_err(|error| PolicyError::Broken { detail: error.to_string() })?;
     let hash = hash(version, &files);
-    Ok(Set { cedar, texts, hash, named, entities, authorizer: Authorizer::new(), files })
+    Set::new((texts, cedar), (hash, files), entities).map_err(broken)
 }
 
 fn hash(version: SchemaVersion, files: &PolicyFiles) -> Digest {

@@ -1,12 +1,15 @@
 //! What cannot be seen from outside: a set that fails while it is evaluated, which loading refuses,
 //! and how often Cedar is asked.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use cedar_policy::{Authorizer, PolicySet};
+use cedar_policy::{Context, PolicySet};
 
 use super::{
-    Engine, PolicyFiles, Set, entities::PolicyEntities, schema::SchemaVersion, verdict::Evaluation,
+    Engine, PolicyFiles, Set,
+    entities::{PolicyEntities, Query},
+    schema::SchemaVersion,
+    verdict::Evaluation,
 };
 use crate::domain::{
     action::{Action, ActionKind, Term},
@@ -19,6 +22,10 @@ use crate::domain::{
     proposal::Claim,
 };
 
+mod evaluations;
+mod generated;
+mod oracle;
+
 const PERMIT: &str = "permit (principal, action, resource);";
 const OVERFLOW: &str = "forbid (principal, action, resource) \
                         when { 9223372036854775807 + 1 > 0 };";
@@ -28,15 +35,11 @@ const ELSEWHERE: &str = "forbid (principal, action, resource) \
 
 /// A set that nobody checked.
 fn unchecked(policies: &str) -> Engine {
-    Engine(Arc::new(Set {
-        cedar: policies.parse::<PolicySet>().unwrap(),
-        texts: Vec::new(),
-        hash: Digest::ZERO,
-        named: HashSet::new(),
-        entities: PolicyEntities::new(SchemaVersion::Current).unwrap(),
-        authorizer: Authorizer::new(),
-        files: PolicyFiles::default(),
-    }))
+    let policies: PolicySet = policies.parse().unwrap();
+    let policies = (Vec::new(), policies.policies().cloned().collect());
+    let entities = PolicyEntities::new(SchemaVersion::Current).unwrap();
+    let made_of = (Digest::ZERO, PolicyFiles::default());
+    Engine(Arc::new(Set::new(policies, made_of, entities).unwrap()))
 }
 
 fn person() -> Person {
@@ -130,6 +133,18 @@ fn invalid_question_is_refused_as_an_error() {
 }
 
 #[test]
+#[cfg(debug_assertions)]
+fn unfit_context_is_an_error_in_debug_builds() {
+    let set = unchecked(PERMIT).0;
+    let query = Query {
+        principal: set.entities.agent(&question().agent).unwrap().uid(),
+        action: set.entities.action_uid("run:block_ip"),
+        resource: set.entities.endpoint(&question().endpoints[0]).unwrap().uid(),
+    };
+    assert!(set.entities.cedar_request(&query, Context::empty()).is_err());
+}
+
+#[test]
 fn time_that_cedar_cannot_represent_denies() {
     let far = "+12026-02-16T12:00:00Z".parse().unwrap();
     let decision = unchecked(PERMIT).decide(&PolicyQuestion { now: far, ..question() });
@@ -149,7 +164,7 @@ fn endpoints_alike_for_every_policy_are_evaluated_once() {
     let sites = |named: &[&str]| {
         let set = unchecked(PERMIT).0;
         let mut set = Arc::into_inner(set).unwrap();
-        set.named = named.iter().map(|entity| entity.parse().unwrap()).collect();
+        set.named = set.entities.named(named.iter().map(|entity| entity.parse().unwrap()));
         Evaluation::new(&set, &question).unwrap().sites().unwrap().len()
     };
     assert_eq!(sites(&[]), 1);

@@ -1,52 +1,44 @@
 //! From Cedar's yes and no to run, approval and deny, over all endpoints of a request.
+//!
+//! Contexts and entities are built once for a question, and Cedar is asked about no tally of which
+//! its earlier answers say enough.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
     slice,
+    sync::Arc,
 };
 
 use cedar_policy::{Context, Entities, Entity, EntityUid};
 
-use super::{CedarAnswer, EvalError, Set, entities, sorted};
+use super::{
+    CedarAnswer, EvalError, Set,
+    entities::{Contexts, Query},
+    slices::PolicySlice,
+    sorted,
+    votes::{EVERYBODY, TallySet, VoteCondition, burden},
+};
 use crate::domain::{
     decision::{Decision, Reason, Tally, Verdict},
     endpoint::EndpointId,
     facts::{EndpointFacts, PolicyQuestion},
 };
 
-/// The most people that a policy can wait for.
-const PEOPLE_MAX: u8 = 5;
-
-const EVERYBODY: Tally =
-    Tally { people: PEOPLE_MAX, analyst: PEOPLE_MAX, senior: PEOPLE_MAX, lead: PEOPLE_MAX };
-
-/// Every tally that votes can reach, the least burdensome first: fewer people, then fewer leads,
-/// then fewer seniors. Everybody who votes is at least an analyst.
-fn tallies() -> impl Iterator<Item = Tally> {
-    (0..=PEOPLE_MAX).flat_map(|people| {
-        (0..=people).flat_map(move |lead| {
-            (lead..=people).map(move |senior| Tally { people, analyst: people, senior, lead })
-        })
-    })
-}
-
-/// How much a tally asks of people: the order of [`tallies`].
-fn burden(tally: Tally) -> (u8, u8, u8) {
-    (tally.people, tally.lead, tally.senior)
-}
-
 /// The first tally, from one on, that lets the response run at all these sites. Asking beats taking
 /// the greater of each number: it holds for any policy, however it counts.
-fn least(sites: &[EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, EvalError> {
-    'tally: for tally in tallies().filter(|tally| burden(*tally) >= burden(from)) {
-        for site in sites {
-            if !site.run(tally)?.allowed {
-                continue 'tally;
+fn least(sites: &mut [EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, EvalError> {
+    'open: loop {
+        let open = sites.iter().fold(TallySet::from(from), |open, site| open & site.open);
+        let Some(tally) = open.first() else { return Ok(None) };
+        for site in &mut *sites {
+            if !site.runs_with(tally)? {
+                continue 'open;
             }
         }
         return Ok(Some(tally));
     }
-    Ok(None)
 }
 
 /// Policy's answer to a question.
@@ -94,19 +86,38 @@ pub(super) struct Evaluation<'a> {
     set: &'a Set,
     question: &'a PolicyQuestion,
     agent: Entity,
-    /// One for each form of what is acted on; each must be allowed.
-    contexts: Vec<Context>,
+    /// Cedar's actions of the two stages.
+    ask: EntityUid,
+    run: EntityUid,
+    contexts: Contexts,
+    asking: Vec<Context>,
+    running: RefCell<HashMap<Tally, Rc<[Context]>>>,
 }
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(set: &'a Set, question: &'a PolicyQuestion) -> Result<Self, EvalError> {
-        let agent = set.entities.agent(&question.agent)?;
+        let action = |stage| format!("{stage}:{}", question.action.kind());
+        let contexts = Contexts::new(set.entities.version(), question)?;
         Ok(Self {
             set,
             question,
-            agent,
-            contexts: entities::contexts(set.entities.version(), question)?,
+            agent: set.entities.agent(&question.agent)?,
+            ask: set.entities.action_uid(&action("ask")),
+            run: set.entities.action_uid(&action("run")),
+            asking: contexts.ask()?,
+            contexts,
+            running: RefCell::default(),
         })
+    }
+
+    /// The contexts of `run` with a tally: one for each form of what is acted on.
+    fn running(&self, tally: Tally) -> Result<Rc<[Context]>, EvalError> {
+        if let Some(contexts) = self.running.borrow().get(&tally) {
+            return Ok(Rc::clone(contexts));
+        }
+        let contexts: Rc<[Context]> = self.contexts.run(tally)?.into();
+        self.running.borrow_mut().insert(tally, Rc::clone(&contexts));
+        Ok(contexts)
     }
 
     /// The first stage alone.
@@ -128,10 +139,11 @@ impl<'a> Evaluation<'a> {
         let mut denied = Vec::new();
         let mut kept_out = Vec::new();
         let mut open = Vec::new();
-        for site in self.sites()? {
+        for mut site in self.sites()? {
             let answer = site.evaluate(self.question.tally)?;
             if answer.verdict == Verdict::Deny {
-                kept_out.extend(site.endpoints.into_iter().map(|id| (id, answer.reasons.clone())));
+                let ids = site.endpoints.into_iter().cloned();
+                kept_out.extend(ids.map(|id| (id, answer.reasons.clone())));
                 denied.extend(answer.reasons);
             } else {
                 open.push((site, answer));
@@ -152,16 +164,15 @@ impl<'a> Evaluation<'a> {
     /// The endpoints, those together that no policy can tell apart: an id or a group counts only
     /// where some policy names it.
     pub(super) fn sites(&self) -> Result<Vec<EvaluationSite<'_>>, EvalError> {
-        let Set { entities: policy_entities, named, .. } = self.set;
+        let named = &self.set.named;
         let mut alike = BTreeMap::new();
         for facts in &self.question.endpoints {
-            let id = Some(&facts.id).filter(|id| named.contains(&policy_entities.endpoint_uid(id)));
-            let groups =
-                facts.groups.iter().filter(|name| named.contains(&policy_entities.group_uid(name)));
+            let id = Some(&facts.id).filter(|id| named.endpoints.contains(id.as_str()));
+            let groups = facts.groups.iter().filter(|name| named.groups.contains(*name));
             let groups: BTreeSet<_> = groups.collect();
             let look = (id, groups, facts.platform, facts.criticality, facts.unknown_outcome);
             let (_, ids) = alike.entry(look).or_insert_with(|| (facts, Vec::new()));
-            ids.push(facts.id.clone());
+            ids.push(&facts.id);
         }
         alike.into_values().map(|(facts, ids)| EvaluationSite::new(self, facts, ids)).collect()
     }
@@ -169,7 +180,7 @@ impl<'a> Evaluation<'a> {
 
 /// Approval beats running at once; the tally is the least with which all sites run.
 fn strictest(open: Vec<(EvaluationSite<'_>, SiteDecision)>) -> Result<SiteDecision, EvalError> {
-    let (sites, answers): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+    let (mut sites, answers): (Vec<_>, Vec<_>) = open.into_iter().unzip();
     let Some(from) = answers.iter().filter_map(SiteDecision::needed).max_by_key(|t| burden(*t))
     else {
         let reasons = answers.into_iter().flat_map(|answer| answer.reasons).collect();
@@ -177,16 +188,21 @@ fn strictest(open: Vec<(EvaluationSite<'_>, SiteDecision)>) -> Result<SiteDecisi
     };
     let held = answers.into_iter().filter(|answer| answer.needed().is_some());
     let reasons = held.flat_map(|answer| answer.reasons).collect();
-    let verdict = least(&sites, from)?.map_or(Verdict::Deny, Verdict::Approval);
+    let verdict = least(&mut sites, from)?.map_or(Verdict::Deny, Verdict::Approval);
     Ok(SiteDecision::new(verdict, reasons))
 }
 
 /// Endpoints for which every policy gives the same answer.
 pub(super) struct EvaluationSite<'a> {
     evaluation: &'a Evaluation<'a>,
-    endpoints: Vec<EndpointId>,
+    endpoints: Vec<&'a EndpointId>,
     uid: EntityUid,
     entities: Entities,
+    /// The answers to `run` so far.
+    answers: Vec<(Tally, CedarAnswer)>,
+    /// The tallies with which it may run, by these answers, and those with which it surely does.
+    open: TallySet,
+    runs: TallySet,
 }
 
 impl<'a> EvaluationSite<'a> {
@@ -194,16 +210,17 @@ impl<'a> EvaluationSite<'a> {
     fn new(
         evaluation: &'a Evaluation<'a>,
         facts: &EndpointFacts,
-        endpoints: Vec<EndpointId>,
+        endpoints: Vec<&'a EndpointId>,
     ) -> Result<Self, EvalError> {
         let policy_entities = &evaluation.set.entities;
         let endpoint = policy_entities.endpoint(facts)?;
         let uid = endpoint.uid();
         let entities = policy_entities.with([evaluation.agent.clone(), endpoint])?;
-        Ok(Self { evaluation, endpoints, uid, entities })
+        let (answers, open, runs) = (Vec::new(), TallySet::ALL, TallySet::NONE);
+        Ok(Self { evaluation, endpoints, uid, entities, answers, open, runs })
     }
 
-    fn evaluate(&self, given: Tally) -> Result<SiteDecision, EvalError> {
+    fn evaluate(&mut self, given: Tally) -> Result<SiteDecision, EvalError> {
         let asked = self.ask()?;
         if !asked.allowed {
             return Ok(SiteDecision::new(Verdict::Deny, asked.reasons));
@@ -212,38 +229,105 @@ impl<'a> EvaluationSite<'a> {
         if now.allowed {
             return Ok(SiteDecision::new(Verdict::Run, now.reasons));
         }
-        let Some(tally) = least(slice::from_ref(self), Tally::NONE)? else {
-            return Ok(SiteDecision::new(Verdict::Deny, self.run(EVERYBODY)?.reasons));
+        let Some(tally) = least(slice::from_mut(self), Tally::NONE)? else {
+            // Where votes cannot matter, everybody's would change nothing.
+            let (given, everybody) = (TallySet::of(given), TallySet::of(EVERYBODY));
+            let same = self.slice(&self.evaluation.run)?.1.is_same(given, everybody);
+            let reasons = if same { now.reasons } else { self.run(EVERYBODY)?.reasons };
+            return Ok(SiteDecision::new(Verdict::Deny, reasons));
         };
         let held = if now.reasons.is_empty() { self.run(tally)?.reasons } else { now.reasons };
         Ok(SiteDecision::new(Verdict::Approval(tally), held))
     }
 
+    /// Whether the response runs with a tally.
+    fn runs_with(&mut self, tally: Tally) -> Result<bool, EvalError> {
+        let sure = !(self.runs & TallySet::of(tally)).is_empty();
+        Ok(sure || self.run(tally)?.allowed)
+    }
+
     fn ask(&self) -> Result<CedarAnswer, EvalError> {
-        self.query("ask", |context| Ok(context.clone()))
+        let answers = self.query(&self.evaluation.ask, &self.evaluation.asking)?.1;
+        Ok(CedarAnswer::all(answers))
     }
 
-    fn run(&self, tally: Tally) -> Result<CedarAnswer, EvalError> {
-        self.query("run", |context| entities::with_votes(context, tally))
+    /// Cedar's answer with a tally; what else it tells is kept.
+    fn run(&mut self, tally: Tally) -> Result<CedarAnswer, EvalError> {
+        if let Some((_, answer)) = self.answers.iter().find(|(asked, _)| *asked == tally) {
+            return Ok(answer.clone());
+        }
+        let contexts = self.evaluation.running(tally)?;
+        let (slice, answers) = self.query(&self.evaluation.run, &contexts)?;
+        let (mut open, mut runs) = (TallySet::ALL, TallySet::ALL);
+        for answer in &answers {
+            let (also_open, also_runs) = self.implied(&slice, answer, TallySet::of(tally));
+            (open, runs) = (open & also_open, runs & also_runs);
+        }
+        (self.open, self.runs) = (self.open & open, self.runs | runs);
+        let answer = CedarAnswer::all(answers);
+        self.answers.push((tally, answer.clone()));
+        Ok(answer)
     }
 
-    /// Cedar's answer over all contexts: a refusal of one is the answer, with its reasons.
+    /// With which tallies it may run, and with which it surely does, by an answer to one of them.
+    fn implied(
+        &self,
+        slice: &PolicySlice,
+        answer: &CedarAnswer,
+        asked: TallySet,
+    ) -> (TallySet, TallySet) {
+        let any = |set: TallySet, other| set | other;
+        let held = answer.reasons.iter().map(|reason| self.evaluation.set.votes(&reason.policy));
+        let held = held.map(|votes| votes.holds_too(asked)).fold(TallySet::NONE, any);
+        let may_hold = |others: &[VoteCondition]| {
+            others.iter().map(|votes| votes.may_hold(asked)).fold(TallySet::NONE, any)
+        };
+        if answer.allowed {
+            (TallySet::ALL, held.without(may_hold(&slice.forbids)) | asked)
+        } else if answer.reasons.is_empty() {
+            (may_hold(&slice.permits).without(asked), TallySet::NONE)
+        } else {
+            (TallySet::ALL.without(held | asked), TallySet::NONE)
+        }
+    }
+
+    /// The policies that can have a say here.
+    fn slice(&self, action: &EntityUid) -> Result<(Query, Arc<PolicySlice>), EvalError> {
+        let Evaluation { set, agent, .. } = self.evaluation;
+        let (principal, resource) = (agent.uid(), self.uid.clone());
+        let query = Query { principal, action: action.clone(), resource };
+        let slice = set.index.slice(&query, &self.entities)?;
+        Ok((query, slice))
+    }
+
+    /// Cedar's answers over all contexts.
     fn query(
         &self,
-        stage: &str,
-        complete: impl Fn(&Context) -> Result<Context, EvalError>,
-    ) -> Result<CedarAnswer, EvalError> {
-        let Evaluation { set, question, agent, contexts } = self.evaluation;
-        let action = format!("{stage}:{}", question.action.kind());
-        let mut answers = Vec::new();
-        for context in contexts {
-            let (uid, context) = (self.uid.clone(), complete(context)?);
-            let request = set.entities.cedar_request(agent.uid(), &action, uid, context)?;
-            answers.push(set.ask(&request, &self.entities)?);
+        action: &EntityUid,
+        contexts: &[Context],
+    ) -> Result<(Arc<PolicySlice>, Vec<CedarAnswer>), EvalError> {
+        let set = self.evaluation.set;
+        let (query, slice) = self.slice(action)?;
+        let answer = |context: &Context| {
+            let request = set.entities.cedar_request(&query, context.clone())?;
+            set.ask(&slice, &request, &self.entities)
+        };
+        let answers = contexts.iter().map(answer).collect::<Result<_, _>>()?;
+        Ok((slice, answers))
+    }
+}
+
+impl CedarAnswer {
+    /// One answer out of those to several contexts: a refusal of one is the answer, with its reasons.
+    fn all(mut answers: Vec<Self>) -> Self {
+        if answers.len() == 1
+            && let Some(only) = answers.pop()
+        {
+            return only;
         }
         let allowed = answers.iter().all(|answer| answer.allowed);
         let deciding = answers.into_iter().filter(|answer| answer.allowed == allowed);
         let reasons = sorted(deciding.flat_map(|answer| answer.reasons));
-        Ok(CedarAnswer { allowed, reasons })
+        Self { allowed, reasons }
     }
 }
