@@ -4,6 +4,7 @@ mod agent_flow;
 mod answers;
 mod auth;
 mod bridge;
+mod evaluations;
 mod fixtures;
 mod json_schema;
 mod long_polling;

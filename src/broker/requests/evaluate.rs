@@ -79,14 +79,15 @@ impl Broker {
         (events, now): (&AgentEvents, Time),
         answer: Verdict,
     ) -> Option<Limit> {
+        // Nothing is less strict than that it runs, and who did nothing has the answer: policy need
+        // not be asked again.
+        if answer == Verdict::Run || question.history == AgentHistory::default() {
+            return None;
+        }
         let mut asked = |history: AgentHistory| {
             question.history = history;
             self.engine().decide(&question).verdict
         };
-        // Nothing is less strict than that it runs: policy need not be asked again.
-        if answer == Verdict::Run {
-            return None;
-        }
         let free = asked(AgentHistory::default());
         if free == answer || strictness(answer) < strictness(free) {
             return None;
