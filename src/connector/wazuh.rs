@@ -7,6 +7,7 @@ mod command_names;
 mod commands;
 mod dispatch;
 mod doctor;
+mod fleet;
 mod indexer;
 mod inventory;
 mod platform;
@@ -20,8 +21,8 @@ use api::connection::ManagerConnection;
 use chrono::TimeDelta;
 use command_names::{CommandNames, Discovered};
 use commands::CommandRequest;
+use fleet::Fleet;
 use indexer::{evidence::IndexerClock, search::IndexerClient};
-use inventory::Fleet;
 use response_settings::ResponseSettings;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

@@ -38,7 +38,7 @@ pub use history::{
     unknown_outcomes,
 };
 pub use list::{
-    Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching,
+    Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching, in_queue,
     is_attempt_known, list, open, overdue, queue, reviews_due,
 };
 pub use load::load;

@@ -95,8 +95,8 @@ impl Broker {
     /// Whether the kill switch stops a request, read just now.
     pub(super) async fn stopped(&self, id: RequestId) -> Result<bool, BrokerError> {
         let mut reader = self.store().reader().await?;
-        let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
-        Ok(system::stopped(&mut reader, &request).await?)
+        let request = requests::in_queue(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
+        Ok(stop(&system::frozen(&mut reader).await?, &request).is_some())
     }
 
     /// Records why a request cannot be claimed, where that is not known yet: every write wakes

@@ -2,32 +2,19 @@
 //!
 //! An endpoint that does not say something gets the strict reading.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    ops::RangeInclusive,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use chrono::{DateTime, TimeDelta};
-use serde_json::Value;
-use tokio::sync::Mutex;
 
 use super::{
     Wazuh,
-    api::{
-        connection::{ManagerConnection, time, version},
-        fields::Fields,
-    },
+    api::connection::version,
     command_names::Discovered,
     commands::CommandRequest,
-    platform::OperatingSystem,
+    fleet::{ApiAgent, Listed},
 };
 use crate::{
-    connector::{
-        http::{client::first_chars, error::ConnectorError},
-        share::asker,
-    },
+    connector::http::{client::first_chars, error::ConnectorError},
     domain::{
         Time,
         action::Term,
@@ -37,21 +24,11 @@ use crate::{
     },
 };
 
-/// Named ids per call: the URL stays short.
-const IDS_PER_CALL: usize = 100;
-/// Endpoints per page: few calls for a large fleet, as all of a minute's are counted.
-const PAGE: usize = 2000;
-/// The largest fleet.
-const ENDPOINTS_MAX: usize = 100_000;
-const SELECT: &str = "id,name,ip,status,group,os.platform,os.uname,version,dateAdd,node_name,\
-                      lastKeepAlive";
 /// An endpoint that has been quiet for longer than this, while others spoke, may be gone. They speak
 /// every few seconds, and the manager takes 15 minutes to notice.
 const SILENT: TimeDelta = TimeDelta::seconds(90);
 /// How far the clocks may be apart where the manager does not say what time it is.
 const CLOCKS_APART: TimeDelta = TimeDelta::days(1);
-/// For how long asks rest on one list of all endpoints. What is about to be sent rests on a new one.
-const FLEET_FRESH: TimeDelta = TimeDelta::seconds(5);
 /// The oldest agent that gets a response as JSON; to older ones the alert, and with it the
 /// target, is not sent.
 const VERSION_MIN: (u32, u32) = (4, 2);
@@ -63,34 +40,6 @@ pub(super) struct Survey {
     pub(super) without_id: Vec<String>,
     /// Connected endpoints, by the manager's word for a platform that is not known.
     pub(super) unknown_platforms: BTreeMap<String, Vec<EndpointId>>,
-}
-
-/// The list of all endpoints that the asks of the same seconds share, and when it was read.
-#[derive(Debug, Default)]
-pub(super) struct Fleet(Mutex<Option<(Time, Arc<Listed>)>>);
-
-/// What the manager listed.
-#[derive(Debug, Default)]
-struct Listed {
-    agents: BTreeMap<EndpointId, ApiAgent>,
-    without_id: Vec<String>,
-}
-
-/// An endpoint in the manager's words; what is left out or odd there is left out.
-#[derive(Debug, Clone)]
-struct ApiAgent {
-    name: Option<String>,
-    ip: Option<String>,
-    status: Option<String>,
-    groups: Vec<String>,
-    system: OperatingSystem,
-    version: Option<String>,
-    date_added: Option<String>,
-    node_name: Option<String>,
-    /// When the manager last heard of it.
-    seen: Option<Time>,
-    /// What is odd about the row.
-    odd: Option<String>,
 }
 
 impl Wazuh {
@@ -142,27 +91,6 @@ impl Wazuh {
         Ok(Survey { inventory, without_id: without_id.clone(), unknown_platforms })
     }
 
-    /// What the manager says of a selection, and when it said so. For asks, all endpoints are read
-    /// once within some seconds: a burst costs the manager no more than one of them.
-    async fn listed(
-        &self,
-        selection: &Selection,
-        now: Time,
-    ) -> Result<(Time, Arc<Listed>), ConnectorError> {
-        if asker().is_none() || !matches!(selection, Selection::All) {
-            return Ok((now, Arc::new(self.manager.agents(selection, now).await?)));
-        }
-        let mut fleet = self.fleet.0.lock().await;
-        if let Some((read_at, listed)) = &*fleet
-            && (now - *read_at).abs() < FLEET_FRESH
-        {
-            return Ok((*read_at, Arc::clone(listed)));
-        }
-        let listed = Arc::new(self.manager.agents(selection, now).await?);
-        *fleet = Some((now, Arc::clone(&listed)));
-        Ok((now, listed))
-    }
-
     /// The times at which an endpoint counts as heard of lately.
     fn last_heard<'a>(
         &self,
@@ -178,110 +106,7 @@ impl Wazuh {
     }
 }
 
-impl ManagerConnection {
-    /// What the manager says of the endpoints of a selection, by id.
-    async fn agents(&self, selection: &Selection, now: Time) -> Result<Listed, ConnectorError> {
-        let mut listed = Listed::default();
-        match selection {
-            Selection::All => self.collect("q=id!=000", &mut listed, now).await?,
-            Selection::Ids(ids) => {
-                for chunk in ids.chunks(IDS_PER_CALL) {
-                    let chunk: Vec<_> = chunk.iter().map(EndpointId::as_str).collect();
-                    let filter = format!("agents_list={}", chunk.join(","));
-                    self.collect(&filter, &mut listed, now).await?;
-                }
-                let asked: BTreeSet<_> = ids.iter().collect();
-                listed.agents.retain(|id, _| asked.contains(id));
-            }
-        }
-        // The manager itself cannot be a target.
-        listed.agents.retain(|id, _| id.as_str().bytes().any(|digit| digit != b'0'));
-        Ok(listed)
-    }
-
-    /// The addresses of all endpoints; one that cannot be read is left out.
-    pub(super) async fn endpoint_addresses(
-        &self,
-        now: Time,
-    ) -> Result<Vec<IpAddr>, ConnectorError> {
-        let listed = self.agents(&Selection::All, now).await?;
-        let addresses = listed.agents.into_values().filter_map(|agent| agent.ip?.parse().ok());
-        Ok(addresses.collect())
-    }
-
-    /// Reads all pages of a list. Sorted by id, so that an endpoint that joins meanwhile moves
-    /// none of those that are still to be read.
-    async fn collect(
-        &self,
-        filter: &str,
-        listed: &mut Listed,
-        now: Time,
-    ) -> Result<(), ConnectorError> {
-        for offset in (0..ENDPOINTS_MAX).step_by(PAGE) {
-            let path =
-                format!("/agents?{filter}&select={SELECT}&sort=id&limit={PAGE}&offset={offset}");
-            let page = self.read(&path, "agent:read", now).await?;
-            let mut fields = Fields::of(&page);
-            let Some(rows) = fields.needed_list("affected_items") else {
-                return Err(self.malformed(&fields));
-            };
-            for row in rows {
-                match ApiAgent::read(row) {
-                    Ok((id, agent)) => drop(listed.agents.insert(id, agent)),
-                    Err(why) => listed.without_id.push(why),
-                }
-            }
-            // Where the total cannot be read, a page that is not full is the last.
-            let total = fields.number("total_affected_items").map(usize::try_from);
-            let total = total.and_then(Result::ok).unwrap_or(usize::MAX);
-            if rows.len() < PAGE || offset + PAGE >= total {
-                return Ok(());
-            }
-        }
-        let (system, limit) =
-            (self.reads.http.system.clone(), format!("{ENDPOINTS_MAX} endpoints"));
-        Err(ConnectorError::TooLarge { system, limit })
-    }
-}
-
 impl ApiAgent {
-    /// Reads a row; the error says why it belongs to no endpoint.
-    fn read(row: &Value) -> Result<(EndpointId, Self), String> {
-        let mut fields = Fields::of(row);
-        let id = fields.needed_text("id");
-        let parsed = id.and_then(EndpointId::parse);
-        if let (Some(text), None) = (id, &parsed) {
-            let problem = format!("is {}, not {}", first_chars(&text), EndpointId::GRAMMAR);
-            fields.note("id", &problem);
-        }
-        let Some(id) = parsed else {
-            let odd = fields.odd().unwrap_or_default();
-            let name = Fields::of(row).text("name").map(|name| first_chars(&name));
-            return Err(name.map_or(odd.clone(), |name| format!("{odd} (its name is {name})")));
-        };
-        let mut text = |path| fields.text(path).map(str::to_owned);
-        let agent = Self {
-            name: text("name"),
-            ip: text("ip").filter(|ip| ip != "any"),
-            status: text("status"),
-            version: text("version"),
-            date_added: text("dateAdd"),
-            node_name: text("node_name"),
-            seen: text("lastKeepAlive").as_deref().and_then(time),
-            system: OperatingSystem::of(
-                text("os.uname").as_deref(),
-                text("os.platform").as_deref(),
-            ),
-            groups: fields.texts("group").into_iter().map(str::to_owned).collect(),
-            odd: fields.odd(),
-        };
-        Ok((id, agent))
-    }
-
-    fn active(&self) -> bool {
-        self.status.as_deref() == Some("active")
-    }
-
     /// `lately`: when it must have been heard of not to count as silent.
     fn candidate(
         &self,

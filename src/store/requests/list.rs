@@ -173,19 +173,31 @@ pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
     )
     .fetch_all(read.connection())
     .await?;
-    let queued = |row: &SqliteRow| {
-        let id = text(row, "id")?;
-        let row = At { table: "request", id: &id }.columns(row);
-        let agent = row.text("agent_name")?;
-        Ok(Queued {
-            id: row.parse("id")?,
-            manager: row.text("manager")?,
-            action: row.parse("action")?,
-            agent: row.maybe_text("asker_id")?.is_none().then_some(agent),
-            held_because: row.maybe_text("held_because")?,
-        })
-    };
     rows.iter().map(queued).collect()
+}
+
+/// What the kill switch asks of a request, without its endpoints: there may be very many.
+pub async fn in_queue(read: &mut impl Read, id: RequestId) -> Result<Option<Queued>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, manager, action, agent_name, asker_id, held_because FROM request WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(read.connection())
+    .await?;
+    row.as_ref().map(queued).transpose()
+}
+
+fn queued(row: &SqliteRow) -> Result<Queued, StoreError> {
+    let id = text(row, "id")?;
+    let row = At { table: "request", id: &id }.columns(row);
+    let agent = row.text("agent_name")?;
+    Ok(Queued {
+        id: row.parse("id")?,
+        manager: row.text("manager")?,
+        action: row.parse("action")?,
+        agent: row.maybe_text("asker_id")?.is_none().then_some(agent),
+        held_because: row.maybe_text("held_because")?,
+    })
 }
 
 /// The managers to which a request is being sent.

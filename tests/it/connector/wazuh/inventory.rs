@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use wazuh_simulator::{Calls, Endpoint, Fault, Os, Rights, Settings, Status, Times, User};
 
 use crate::connector::{
-    fake_server::{Tap, always},
+    fake_server::{Heard, Tap, always, say, token},
     fixtures::{Lab, block, connector, disable, fleet, ids, names, now, resolve},
 };
 
@@ -209,6 +209,29 @@ async fn named_ids_are_queried_by_the_hundred() {
     );
     let lab = Lab::start(fleet(250)).await;
     assert_eq!(lab.resolve(&names(250)).await.candidates.len(), 250);
+}
+
+#[tokio::test]
+async fn many_named_ids_are_read_by_pages() {
+    let lab = Lab::start(fleet(600)).await;
+    assert_eq!(lab.resolve(&names(600)).await.candidates.len(), 600);
+    // A fleet of one page, and one that takes more pages than the names take calls.
+    for (total, pages, named) in [(600, 1, 0), (1_000_000, 1, 6)] {
+        let tap = Tap::start(move |heard: &Heard| {
+            if heard.line.ends_with("/security/user/authenticate") {
+                return token("any");
+            }
+            let total = if heard.line.contains("agents_list") { 0 } else { total };
+            let rows = vec![r#"{"id": "001"}"#; total.min(2000)].join(",");
+            let data =
+                format!(r#"{{"affected_items": [{rows}], "total_affected_items": {total}}}"#);
+            say(200, &format!(r#"{{"data": {data}}}"#))
+        });
+        let tap = tap.await;
+        resolve(&connector(&tap.url()), &names(600)).await;
+        assert_eq!(tap.heard("GET /agents?q=id!=000&").len(), pages, "{total}");
+        assert_eq!(tap.heard("GET /agents?agents_list=").len(), named, "{total}");
+    }
 }
 
 #[tokio::test]
