@@ -64,7 +64,7 @@ const OTHER: [&str; 4] = [
 ];
 
 /// Conditions on votes; alone, among others, and in ways that tie both together.
-const VOTES: [&str; 16] = [
+const VOTES: [&str; 18] = [
     "when { context.votes.people >= N }",
     "when { context.votes.people < N }",
     "when { context.votes.people == N }",
@@ -77,6 +77,8 @@ const VOTES: [&str; 16] = [
     "when { context.votes.people >= N || resource.criticality < 3 }",
     "unless { context.votes.people >= 1 && resource.criticality < N }",
     "when { context.votes.people >= context.facts.scope }",
+    "unless { context.votes.people >= 1 && resource == Countersign::Endpoint::\"00N\" }",
+    "when { context.votes.people < 2 || resource in Countersign::Group::\"g-N\" }",
     "when { if resource.criticality > N then context.votes.lead > 0 else context.votes.people > 0 }",
     "when { context.votes == { people: N, analyst: N, senior: 1, lead: 0 } }",
     "when { [context.votes.people, context.votes.lead].contains(N) }",
