@@ -2,9 +2,9 @@
 //! Each manager has a queue of its own, and so has each notification channel: a slow one holds up
 //! no other.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
@@ -34,9 +34,11 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for manager in broker.managers() {
         let name = manager.name().to_owned();
+        let turn = Arc::new(Mutex::new(()));
         for _ in 0..manager.capabilities().calls_in_flight {
             let span = info_span!("send", manager = name);
-            tasks.spawn(send(broker.clone(), name.clone(), stop.clone()).instrument(span));
+            let sender = send(broker.clone(), name.clone(), Arc::clone(&turn), stop.clone());
+            tasks.spawn(sender.instrument(span));
         }
         let span = info_span!("observe", manager = name);
         tasks.spawn(observe(broker.clone(), name.clone(), every, stop.clone()).instrument(span));
@@ -92,13 +94,18 @@ impl Complaint {
     }
 }
 
-/// Brings approved requests of one manager to their end, one after the other.
-async fn send(broker: Broker, manager: String, stop: CancellationToken) {
+/// Brings approved requests of one manager to their end, one after the other. Of its senders one at
+/// a time has the turn to look for work, and waits for it: what comes wakes no more than that one.
+async fn send(broker: Broker, manager: String, turn: Arc<Mutex<()>>, stop: CancellationToken) {
     let mut changes = broker.work();
     let mut complaint = Complaint::default();
     while !stop.is_cancelled() {
+        let mut own_turn = Some(turn.lock().await);
+        if stop.is_cancelled() {
+            return;
+        }
         changes.mark_unchanged();
-        let (held, idle) = match broker.execute_next(&manager).await {
+        let (held, idle) = match broker.execute_next(&manager, || own_turn = None).await {
             Ok(Progress::Moved(_)) => continue,
             Ok(Progress::Idle) => (None, true),
             // Its release is news, like a request that comes.
@@ -313,7 +320,7 @@ pub async fn step(broker: &Broker) -> Result<Progress, BrokerError> {
     broker.record_refused_sign_ins(false).await?;
     let mut progress = Progress::Idle;
     for manager in broker.managers() {
-        match broker.execute_next(manager.name()).await? {
+        match broker.execute_next(manager.name(), || {}).await? {
             Progress::Idle => {}
             Progress::Stopped if progress != Progress::Idle => {}
             Progress::Stopped => progress = Progress::Stopped,

@@ -12,7 +12,7 @@ use crate::{
         Broker, BrokerError,
         execution::{
             look::Look,
-            order::{DispatchContext, mark_reverted, without},
+            order::{DispatchContext, mark_reverted, not_sent, without},
             progress::Progress,
             queue::QueueHead,
             recheck::{Recheck, recheck},
@@ -49,7 +49,12 @@ enum ClaimResult {
 impl Broker {
     /// Takes the oldest approved request of a manager, if there is one, and brings it to its end.
     /// Whatever it finds being dispatched that this process does not send was left half done.
-    pub async fn execute_next(&self, manager: &str) -> Result<Progress, BrokerError> {
+    /// Calls `taken` as soon as it has one, so that somebody else may look for the next.
+    pub async fn execute_next(
+        &self,
+        manager: &str,
+        taken: impl FnOnce() + Send,
+    ) -> Result<Progress, BrokerError> {
         self.ensure_not_halted()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
@@ -58,6 +63,7 @@ impl Broker {
             QueueHead::Stopped => return Ok(Progress::Stopped),
             QueueHead::Empty => return Ok(Progress::Idle),
         };
+        taken();
         let span = tracing::info_span!("request", request.id = %request.id);
         self.execute(request, connector).instrument(span).await
     }
@@ -387,13 +393,4 @@ fn no_fault_of_the_manager(lack: &str) -> String {
 fn held_back(lack: &str) -> (DispatchReport, FollowUp) {
     let summary = format!("not sent: {}", no_fault_of_the_manager(lack));
     (DispatchReport { outcomes: vec![], summary, confirm_within: None }, FollowUp::Hold)
-}
-
-fn not_sent(endpoints: &[EndpointId], why: &str) -> DispatchReport {
-    let outcome = Outcome::NotSent { why: why.to_owned() };
-    DispatchReport {
-        outcomes: endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect(),
-        summary: why.to_owned(),
-        confirm_within: None,
-    }
 }

@@ -64,3 +64,13 @@ pub(super) fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
     rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
     rest
 }
+
+/// Surely nothing was sent to these, and it is not tried again.
+pub(super) fn not_sent(endpoints: &[EndpointId], why: &str) -> DispatchReport {
+    let outcome = Outcome::NotSent { why: why.to_owned() };
+    DispatchReport {
+        outcomes: endpoints.iter().map(|id| (id.clone(), outcome.clone())).collect(),
+        summary: why.to_owned(),
+        confirm_within: None,
+    }
+}

@@ -48,7 +48,7 @@ async fn approved(world: &World, agent: &AgentClient, endpoint: &str) -> String 
 }
 
 async fn next(world: &World, manager: &str) -> Progress {
-    world.broker().execute_next(manager).await.unwrap()
+    world.broker().execute_next(manager, || {}).await.unwrap()
 }
 
 /// The manager main breaks every connection.
