@@ -143,6 +143,16 @@ fn response(name: &str) -> Result<ActionKind, String> {
 pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), CliError> {
     let only_reads = matches!(command, AgentCommand::List);
     let operator = if only_reads { reader(config).await? } else { operator(config).await? };
+    let done = agent_command(out, &operator, command).await;
+    operator.close().await;
+    done
+}
+
+async fn agent_command(
+    out: Out,
+    operator: &Operator,
+    command: AgentCommand,
+) -> Result<(), CliError> {
     let me = Actor::CommandLine;
     match command {
         AgentCommand::Add { name, owner, scopes } => {
@@ -220,7 +230,17 @@ pub(super) async fn person(
     command: PersonCommand,
 ) -> Result<(), CliError> {
     let only_reads = matches!(command, PersonCommand::List);
-    let operator = &if only_reads { reader(config).await? } else { operator(config).await? };
+    let operator = if only_reads { reader(config).await? } else { operator(config).await? };
+    let done = person_command(out, &operator, command).await;
+    operator.close().await;
+    done
+}
+
+async fn person_command(
+    out: Out,
+    operator: &Operator,
+    command: PersonCommand,
+) -> Result<(), CliError> {
     let me = &Actor::CommandLine;
     let say = |text: &str, value: Value| -> Result<(), CliError> { Ok(out.say(text, || value)?) };
     match command {

@@ -56,7 +56,9 @@ pub(super) async fn freeze(
             return Err(CliError::Use(text));
         }
     }
-    operator(config).await?.freeze(&Actor::CommandLine, &extent, &because.reason).await?;
+    let operator = operator(config).await?;
+    operator.freeze(&Actor::CommandLine, &extent, &because.reason).await?;
+    operator.close().await;
     let text = format!("The kill switch is on for {extent}. Two people release it.");
     Ok(out.say(&text, || json!({ "frozen": true, "extent": extent.to_string() }))?)
 }
@@ -70,6 +72,7 @@ pub(super) async fn unfreeze(
     let operator = operator(config).await?;
     let done =
         operator.unfreeze(&Actor::CommandLine, &extent, &because.reason, may_release).await?;
+    operator.close().await;
     let (text, frozen) = match done {
         Unfreeze::Released => (format!("The kill switch is off for {extent}."), false),
         Unfreeze::Waits(_) => {

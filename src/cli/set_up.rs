@@ -61,6 +61,7 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
         let admin = NewPerson { name, role, password, must_change: false, mail: None };
         operator.add_person(&Actor::CommandLine, admin).await?;
     }
+    operator.close().await;
     let configuration = folder.join("countersign.toml");
     new_file(&configuration, config::TEMPLATE).map_err(|error| failed(&configuration, error))?;
     for name in ["manager.password", "indexer.password"] {

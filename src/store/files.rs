@@ -24,8 +24,10 @@ pub(super) mod migrations;
 
 /// How a database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// The length of its header.
-const HEADER: usize = 100;
+/// The length of its header, and of that of its first page behind it, which lists the tables.
+const HEADER: usize = 108;
+/// What the first page is where all tables fit into it.
+const LEAF: u64 = 13;
 /// `SQLite`: the file is malformed, or is no database.
 const DAMAGED: [i32; 2] = [11, 26];
 
@@ -64,7 +66,14 @@ fn damaged(path: &Path, why: &str) -> StoreError {
     StoreError::File { path: path.to_owned(), why }
 }
 
-/// Fails where a file is no database, or lacks its end. A new one is empty. With a write-ahead log
+/// A file in which nothing is.
+fn without_tables(path: &Path) -> StoreError {
+    let why = "it holds nothing: it was copied without the -wal beside it, or never set up; copy \
+               both files, or remove it to begin anew";
+    StoreError::File { path: path.to_owned(), why: why.to_owned() }
+}
+
+/// Fails where a file is no database, lacks its end, or holds nothing. A new one is empty. With a write-ahead log
 /// the length says nothing: the log may hold the end.
 pub(super) fn check_whole(path: &Path) -> Result<(), StoreError> {
     let looked = (|| {
@@ -82,11 +91,18 @@ pub(super) fn check_whole(path: &Path) -> Result<(), StoreError> {
         let field = header.get(at..at + bytes)?;
         Some(field.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
     };
-    let (Some(size), Some(pages), true) =
-        (number(16, 2), number(28, 4), header.starts_with(MAGIC) && header.len() == HEADER)
-    else {
+    let (Some(size), Some(pages), Some(kind), Some(tables), true) = (
+        number(16, 2),
+        number(28, 4),
+        number(100, 1),
+        number(103, 2),
+        header.starts_with(MAGIC) && header.len() == HEADER,
+    ) else {
         return Err(damaged(path, "it is no SQLite database"));
     };
+    if kind == LEAF && tables == 0 && !has_log(path) {
+        return Err(without_tables(path));
+    }
     // The largest page does not fit the field.
     let whole = pages * if size == 1 { 1 << 16 } else { size };
     if length < whole && !has_log(path) {
@@ -115,6 +131,9 @@ impl Store {
     /// stands. With one, the index that all readers share is used.
     pub async fn read(path: &Path) -> Result<Self, StoreError> {
         check_whole(path)?;
+        if path.metadata().is_ok_and(|file| file.len() == 0) && !has_log(path) {
+            return Err(without_tables(path));
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
@@ -136,6 +155,14 @@ impl Store {
         })?;
         // The writer cannot write either.
         Ok(Self::of(path, pool(1).connect_lazy_with(options), (readers, worker_readers)))
+    }
+
+    /// Closes all connections. The last process that does writes what is in the write-ahead log into
+    /// the database.
+    pub async fn disconnect(&self) {
+        for pool in [&self.readers, &self.worker_readers, &self.writer] {
+            pool.close().await;
+        }
     }
 
     /// Leaves one whole file: what is in the write-ahead log is written into the database. The store

@@ -41,6 +41,11 @@ impl Operator {
         Self(Unchecked::new(store, clock))
     }
 
+    /// Closes its connections. Where no server has the database open, one whole file is left.
+    pub async fn close(&self) {
+        self.0.store().disconnect().await;
+    }
+
     /// Adds a person.
     pub async fn add_person(
         &self,

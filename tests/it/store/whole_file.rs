@@ -42,6 +42,54 @@ fn clean_stop_leaves_one_whole_file() {
 }
 
 #[test]
+fn command_line_leaves_one_whole_file() {
+    let program = Program::new();
+    program.write("password", "a good passphrase");
+    program.done(&["init", ".", "--password-file", "password"]);
+    assert!(!program.path("countersign.db-wal").exists());
+    for command in [
+        &["person", "add", "alice", "--role", "analyst", "--password-file", "password"][..],
+        &["agent", "add", "triage-bot", "--owner", "alice"],
+        &["freeze", "--reason", "a test"],
+        &["person", "list"],
+    ] {
+        program.done(command);
+        assert!(!program.path("countersign.db-wal").exists(), "{command:?}");
+    }
+}
+
+#[test]
+fn copy_without_its_log_is_named() {
+    let program = set_up();
+    let database = sqlite_header();
+    for (bytes, command) in [
+        (database.as_slice(), &["audit", "verify"][..]),
+        (&database, &["person", "list"]),
+        (&database, &["serve"]),
+        (&[], &["audit", "verify"]),
+    ] {
+        fs::write(program.path("countersign.db"), bytes).unwrap();
+        let refused = program.run(command);
+        assert!(!refused.status.success(), "{command:?}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains("it holds nothing") && said.contains("-wal"), "{command:?}: {said}");
+        assert_eq!(fs::read(program.path("countersign.db")).unwrap(), bytes);
+    }
+}
+
+/// The first page of a database whose tables are all in its log.
+fn sqlite_header() -> Vec<u8> {
+    let mut page = vec![0; 4096];
+    page[..16].copy_from_slice(b"SQLite format 3\0");
+    page[16..18].copy_from_slice(&4096_u16.to_be_bytes());
+    page[18..24].copy_from_slice(&[2, 2, 0, 64, 32, 32]);
+    page[28..32].copy_from_slice(&1_u32.to_be_bytes());
+    page[100] = 13;
+    page[105..107].copy_from_slice(&4096_u16.to_be_bytes());
+    page
+}
+
+#[test]
 fn questions_write_and_create_nothing() {
     let program = set_up();
     program.serve().terminate();
