@@ -160,7 +160,7 @@ async fn agent_command(
             let scopes = if scopes.is_empty() { &all[..] } else { &scopes };
             show_token(out, &operator.add_agent(&me, &name, &owner, scopes).await?)?;
         }
-        AgentCommand::List => list_agents(out, &operator).await?,
+        AgentCommand::List => list_agents(out, operator).await?,
         AgentCommand::Scopes { name, scopes } => {
             let done = operator.set_scopes(&me, &name, &scopes).await;
             done.map_err(|error| unknown(error, "agent", &name))?;
