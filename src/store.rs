@@ -20,14 +20,13 @@ use sqlx::{
 use tokio::sync::watch;
 
 use self::{
-    audit::LogLine,
     files::{
         condition::Condition,
         high_water_mark::{self, MarkFile},
         lock::ServerLock,
         migrations, private_file,
     },
-    writer::{Lane, Loan, Queue, Settled},
+    writer::{Effects, Lane, Loan, Queue, Settled},
 };
 pub use self::{
     files::{
@@ -39,11 +38,7 @@ pub use self::{
 };
 use crate::{
     clock::Clock,
-    domain::{
-        audit::{EventKind, high_water_mark::ChainHead},
-        halt::Halt,
-        id::RequestId,
-    },
+    domain::{halt::Halt, id::RequestId},
 };
 
 pub mod accounts;
@@ -145,12 +140,7 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Tx<'a> {
     loan: Loan,
-    /// What was appended to the audit. It goes to the log once it is committed.
-    recorded: Vec<LogLine>,
-    /// The newest entry that was appended.
-    head: Option<ChainHead>,
-    /// Whether a request became one that the worker may send.
-    approves: bool,
+    effects: Effects,
     clock: Clock,
     notifies: bool,
     borrows: PhantomData<&'a ()>,
@@ -211,7 +201,7 @@ impl Store {
             MarkState::None | MarkState::Kept(_) => None,
         };
         let mark = mark.map_or_else(|| high_water_mark::beside(path), Path::to_owned);
-        store.condition.keep_mark_in(MarkFile::new(mark, gap));
+        store.condition.set_mark(MarkFile::new(mark, gap));
         let store = Self { lock, ..store };
         store.keep_mark().await?;
         Ok(store)
@@ -288,9 +278,7 @@ impl Store {
     where
         E: From<StoreError>,
     {
-        let done = self.write_quietly(work).await?;
-        self.announce();
-        Ok(done)
+        self.change(work, true).await
     }
 
     /// [`Store::write`] for rows that no page shows: nothing wakes up. Otherwise every page would
@@ -302,43 +290,30 @@ impl Store {
     where
         E: From<StoreError>,
     {
-        let mut alone = false;
-        let (done, recorded, approves) = loop {
-            let loan = self.queue.borrow(self.lane, alone).await?;
-            let (recorded, clock) = (Vec::new(), self.clock.clone());
-            let (head, approves, notifies) = (None, false, self.notifies);
-            let borrows = PhantomData;
-            let mut tx = Tx { loan, recorded, head, approves, clock, notifies, borrows };
-            let done = work(&mut tx).await;
-            let Tx { loan, recorded, head, approves, .. } = tx;
-            let claims = recorded.iter().any(|line| line.kind == EventKind::DispatchClaimed.name());
-            let settled = loan.settle(done.is_err(), head, claims).await?;
-            match (done, settled) {
-                (Ok(done), Settled::Committed) => break (done, recorded, approves),
-                (Ok(_), Settled::Failed(error)) => return Err(StoreError::Commit(error).into()),
-                (_, Settled::Again) | (Ok(_), Settled::Undone) => alone = true,
-                (Err(error), _) => return Err(error),
-            }
-        };
-        self.tell(&recorded, approves);
-        for LogLine { seq, kind, actor, request } in recorded {
-            let request = request.map(tracing::field::display);
-            tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
-        }
-        Ok(done)
+        self.change(work, false).await
     }
 
-    /// Wakes those whom a change concerns; pages apart.
-    fn tell(&self, recorded: &[LogLine], approves: bool) {
-        let news = &self.condition.news;
-        recorded.iter().filter_map(|line| line.request).for_each(|id| news.of_request_changed(id));
-        // What agents do is about requests.
-        let system = self.lane == Lane::First && recorded.iter().any(|line| line.request.is_none());
-        if system {
-            news.system.count();
-        }
-        if system || approves {
-            news.work.count();
+    async fn change<'a, T, E>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, E> + Send,
+        shown: bool,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError>,
+    {
+        let mut alone = false;
+        loop {
+            let loan = self.queue.borrow(self.lane, alone).await?;
+            let (clock, notifies) = (self.clock.clone(), self.notifies);
+            let (effects, borrows) = (Effects::default(), PhantomData);
+            let mut tx = Tx { loan, effects, clock, notifies, borrows };
+            let done = work(&mut tx).await;
+            let Tx { loan, effects, .. } = tx;
+            match (loan.settle(done.is_err(), effects, shown).await?, done) {
+                (Settled::Again, _) => alone = true,
+                (Settled::Failed(error), Ok(_)) => return Err(StoreError::Commit(error).into()),
+                (Settled::Committed | Settled::Undone | Settled::Failed(_), done) => return done,
+            }
         }
     }
 

@@ -68,5 +68,9 @@ pub async fn activate(config: &Config, shown: Digest) -> Result<Digest, AppError
     broker.recall_addresses().await?;
     broker.record_active_policy(&Actor::CommandLine).await?;
     broker.keep_mark().await?;
+    // It is active, whoever else reads the file.
+    if let Err(error) = broker.close().await {
+        tracing::warn!(%error, "the database was not left as one file");
+    }
     Ok(hash)
 }

@@ -24,5 +24,8 @@ pub async fn recover(
     let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<Vec<_>, _>>()?;
     let mark = config.server.high_water_mark.as_deref();
     let store = Store::serve(&config.server.database, mark).await?;
-    Ok(Operator::new(store, clock).recover(order, &managers, may).await?)
+    let operator = Operator::new(store, clock);
+    let recovered = operator.recover(order, &managers, may).await;
+    operator.close().await;
+    Ok(recovered?)
 }

@@ -116,12 +116,17 @@ pub(super) enum PersonCommand {
     },
 }
 
-/// The operator of the configured database.
-pub(super) async fn operator(config: &Path) -> Result<Operator, CliError> {
+/// Does something as the operator of the configured database, and leaves that as one whole file.
+pub(super) async fn with_operator<T>(
+    config: &Path,
+    work: impl AsyncFnOnce(&Operator) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let config = Config::load(config, std::env::vars())?;
     must_exist(&config.server.database)?;
-    let store = Store::open(&config.server.database).await?;
-    Ok(Operator::new(store, Clock::system()))
+    let operator = Operator::new(Store::open(&config.server.database).await?, Clock::system());
+    let done = work(&operator).await;
+    operator.close().await;
+    done
 }
 
 /// The operator of the configured database, for reading alone.
@@ -141,11 +146,10 @@ fn response(name: &str) -> Result<ActionKind, String> {
 }
 
 pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), CliError> {
-    let only_reads = matches!(command, AgentCommand::List);
-    let operator = if only_reads { reader(config).await? } else { operator(config).await? };
-    let done = agent_command(out, &operator, command).await;
-    operator.close().await;
-    done
+    if matches!(command, AgentCommand::List) {
+        return agent_command(out, &reader(config).await?, command).await;
+    }
+    with_operator(config, async |operator| agent_command(out, operator, command).await).await
 }
 
 async fn agent_command(
@@ -229,11 +233,10 @@ pub(super) async fn person(
     config: &Path,
     command: PersonCommand,
 ) -> Result<(), CliError> {
-    let only_reads = matches!(command, PersonCommand::List);
-    let operator = if only_reads { reader(config).await? } else { operator(config).await? };
-    let done = person_command(out, &operator, command).await;
-    operator.close().await;
-    done
+    if matches!(command, PersonCommand::List) {
+        return person_command(out, &reader(config).await?, command).await;
+    }
+    with_operator(config, async |operator| person_command(out, operator, command).await).await
 }
 
 async fn person_command(

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, accounts::operator, out::Out};
+use super::{CliError, accounts::with_operator, out::Out};
 use crate::{
-    broker::admin::kill_switch::Unfreeze,
+    broker::admin::{kill_switch::Unfreeze, operator::Operator},
     config::Config,
     domain::{
         actor::{Actor, Person, Role},
@@ -56,9 +56,9 @@ pub(super) async fn freeze(
             return Err(CliError::Use(text));
         }
     }
-    let operator = operator(config).await?;
-    operator.freeze(&Actor::CommandLine, &extent, &because.reason).await?;
-    operator.close().await;
+    let (me, reason) = (Actor::CommandLine, &because.reason);
+    with_operator(config, async |operator| Ok(operator.freeze(&me, &extent, reason).await?))
+        .await?;
     let text = format!("The kill switch is on for {extent}. Two people release it.");
     Ok(out.say(&text, || json!({ "frozen": true, "extent": extent.to_string() }))?)
 }
@@ -69,10 +69,11 @@ pub(super) async fn unfreeze(
     because: &KillSwitchArgs,
 ) -> Result<(), CliError> {
     let extent = because.extent()?;
-    let operator = operator(config).await?;
-    let done =
-        operator.unfreeze(&Actor::CommandLine, &extent, &because.reason, may_release).await?;
-    operator.close().await;
+    let (me, reason) = (Actor::CommandLine, &because.reason);
+    let release = async |operator: &Operator| {
+        Ok(operator.unfreeze(&me, &extent, reason, may_release).await?)
+    };
+    let done = with_operator(config, release).await?;
     let (text, frozen) = match done {
         Unfreeze::Released => (format!("The kill switch is off for {extent}."), false),
         Unfreeze::Waits(_) => {

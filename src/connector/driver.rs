@@ -67,12 +67,11 @@ pub trait Driver: fmt::Debug + Send + Sync {
         now: Time,
     ) -> BoxFuture<'a, Result<(), SkipReason>>;
 
-    /// Everything that [`Driver::dispatch`] could have to wait for: a login, and its turn. While
-    /// the turn is held nothing else makes the manager wait for an endpoint.
+    /// Everything that [`Driver::dispatch`] could have to wait for: a login, and its turn. There are
+    /// [`Capabilities::calls_in_flight`] turns for all that makes the manager wait for an endpoint.
     fn sign_in(&self, now: Time) -> BoxFuture<'_, Result<DispatchTurn, ConnectorError>>;
 
-    /// Spends a permit: sends its bytes to its endpoints, at most once. One at a time.
-    /// A turn that is not held is waited for.
+    /// Spends a permit: sends its bytes to its endpoints, at most once. A turn that is not held is waited for.
     fn dispatch(
         &self,
         permit: ExecutionPermit,
@@ -141,7 +140,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     fn diagnose(&self, now: Time) -> BoxFuture<'_, Vec<Diagnosis>>;
 }
 
-/// The right to be the one call in flight; given back when dropped.
+/// The right to be one of the calls in flight; given back when dropped.
 #[derive(Debug, Default)]
 pub struct DispatchTurn(pub(super) Option<OwnedSemaphorePermit>);
 

@@ -31,8 +31,8 @@ pub(super) struct LogLine {
 impl Tx<'_> {
     /// Remembers an entry for the log and the high-water mark.
     fn log_after_commit(&mut self, head: ChainHead, event: &AuditEvent) {
-        self.head = Some(head);
-        self.recorded.push(LogLine {
+        self.effects.head = Some(head);
+        self.effects.recorded.push(LogLine {
             seq: head.seq,
             kind: event.kind().name(),
             actor: event.actor.name().to_owned(),

@@ -112,7 +112,7 @@ pub async fn insert(
     insert_endpoints(tx, request).await?;
     note_policies(tx, request).await?;
     audit::append(tx, asked.event(), now).await?;
-    tx.approves |= matches!(request.state, State::Approved { .. });
+    tx.effects.approves |= matches!(request.state, State::Approved { .. });
     for notice in Notice::of(None, asked, now) {
         notices::insert(tx, &notice).await?;
     }
@@ -162,7 +162,7 @@ pub async fn advance(
     write_outcomes(tx, request, &targets).await?;
     note_policies(tx, request).await?;
     audit::append(tx, transition.event(), now).await?;
-    tx.approves |= matches!(request.state, State::Approved { .. });
+    tx.effects.approves |= matches!(request.state, State::Approved { .. });
     let before = PreviousState { state, targets: &targets };
     for notice in Notice::of(Some(before), &transition, now) {
         notices::insert(tx, &notice).await?;

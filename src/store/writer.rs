@@ -11,12 +11,18 @@ use tokio::{
     sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
     time::timeout,
 };
+use tracing::Span;
 
 use super::{
     StoreError,
+    audit::LogLine,
     files::{condition::Condition, disk},
+    news::News,
 };
-use crate::{domain::audit::high_water_mark::ChainHead, failpoint};
+use crate::{
+    domain::audit::{EventKind, high_water_mark::ChainHead},
+    failpoint,
+};
 
 /// How many changes of each lane may wait. One more gets [`StoreError::Busy`].
 pub const WRITERS_WAITING_MAX: usize = 256;
@@ -46,6 +52,7 @@ pub(super) struct Queue {
 struct Ticket {
     /// In a transaction of its own.
     alone: bool,
+    lane: Lane,
     lend: oneshot::Sender<Result<Loan, StoreError>>,
 }
 
@@ -53,17 +60,31 @@ struct Ticket {
 #[derive(Debug)]
 pub(super) struct Loan {
     pub(super) connection: OwnedMutexGuard<PoolConnection<Sqlite>>,
+    lane: Lane,
     done: oneshot::Sender<Done>,
+}
+
+/// What a change did beside its rows: told once it is stored.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// What was appended to the audit. It goes to the log.
+    pub(super) recorded: Vec<LogLine>,
+    /// The newest entry of that.
+    pub(super) head: Option<ChainHead>,
+    /// Whether a request became one that the worker may send.
+    pub(super) approves: bool,
 }
 
 /// How a change ended, in the words of whoever made it. One that vanishes says nothing.
 #[derive(Debug)]
 struct Done {
     failed: bool,
-    /// The newest audit entry that it appended.
-    head: Option<ChainHead>,
-    /// Whether something is sent because of it.
-    claims: bool,
+    effects: Effects,
+    lane: Lane,
+    /// Whether a page may show it.
+    shown: bool,
+    /// Where its log lines belong.
+    span: Span,
     reply: oneshot::Sender<Settled>,
 }
 
@@ -85,12 +106,12 @@ impl Loan {
     pub(super) async fn settle(
         self,
         failed: bool,
-        head: Option<ChainHead>,
-        claims: bool,
+        effects: Effects,
+        shown: bool,
     ) -> Result<Settled, StoreError> {
-        let Self { connection, done } = self;
+        let Self { connection, lane, done } = self;
         let (reply, settled) = oneshot::channel();
-        let told = done.send(Done { failed, head, claims, reply });
+        let told = done.send(Done { failed, effects, lane, shown, span: Span::current(), reply });
         drop(connection);
         told.map_err(|_gone| StoreError::Closed)?;
         settled.await.map_err(|_gone| StoreError::Closed)
@@ -105,7 +126,7 @@ impl Queue {
             Lane::Agents => &self.agents,
         };
         let (lend, lent) = oneshot::channel();
-        line.try_send(Ticket { alone, lend }).map_err(|refused| match refused {
+        line.try_send(Ticket { alone, lane, lend }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
@@ -147,35 +168,33 @@ struct Batch {
 
 impl Writer {
     async fn run(mut self) {
-        while let Some((lane, ticket)) = self.next().await {
+        while let Some(ticket) = self.next().await {
             if !ticket.lend.is_closed() {
-                self.batch(lane, ticket).await;
+                self.batch(ticket).await;
             }
         }
     }
 
-    async fn next(&mut self) -> Option<(Lane, Ticket)> {
+    async fn next(&mut self) -> Option<Ticket> {
         if let Some(held) = self.held.take() {
-            return Some((Lane::First, held));
+            return Some(held);
         }
         tokio::select! {
             biased;
-            Some(ticket) = self.first.recv() => Some((Lane::First, ticket)),
-            Some(ticket) = self.agents.recv() => Some((Lane::Agents, ticket)),
+            Some(ticket) = self.first.recv() => Some(ticket),
+            Some(ticket) = self.agents.recv() => Some(ticket),
             else => None,
         }
     }
 
     /// Another that waits already. Where people or the worker wait for this commit, no agent's joins
     /// it any more.
-    fn another(&mut self, urgent: &mut bool) -> Option<Ticket> {
-        let ticket = if let Ok(ticket) = self.first.try_recv() {
-            *urgent = true;
-            ticket
-        } else if *urgent {
-            return None;
-        } else {
-            self.agents.try_recv().ok()?
+    fn another(&mut self, batch: &Batch) -> Option<Ticket> {
+        let urgent = batch.done.iter().any(|done| done.lane == Lane::First);
+        let ticket = match self.first.try_recv() {
+            Ok(ticket) => ticket,
+            Err(_none) if urgent => return None,
+            Err(_none) => self.agents.try_recv().ok()?,
         };
         if ticket.alone {
             self.held = Some(ticket);
@@ -185,12 +204,12 @@ impl Writer {
     }
 
     /// One transaction, from its begin to the answers.
-    async fn batch(&mut self, lane: Lane, first: Ticket) {
+    async fn batch(&mut self, first: Ticket) {
         let connection = match self.begin().await {
             Ok(connection) => connection,
             Err(error) => return drop(first.lend.send(Err(error))),
         };
-        let (mut urgent, alone) = (lane == Lane::First, first.alone);
+        let alone = first.alone;
         let mut batch = Batch { connection: Arc::new(Mutex::new(connection)), done: Vec::new() };
         let mut ticket = Some(first);
         while let Some(next) = ticket {
@@ -198,7 +217,7 @@ impl Writer {
                 return;
             }
             let more = !alone && batch.done.len() < BATCH_MAX;
-            ticket = if more { self.another(&mut urgent) } else { None };
+            ticket = if more { self.another(&batch) } else { None };
         }
         self.commit(batch).await;
     }
@@ -235,7 +254,7 @@ impl Writer {
         }
         let (done, told) = oneshot::channel();
         // Whoever waits no more drops what it is lent.
-        drop(ticket.lend.send(Ok(Loan { connection, done })));
+        drop(ticket.lend.send(Ok(Loan { connection, lane: ticket.lane, done })));
         let told = told.await;
         let mut connection = batch.connection().await;
         let failed = match told {
@@ -267,15 +286,17 @@ impl Writer {
 
     async fn commit(&self, batch: Batch) {
         let mut connection = batch.connection().await;
-        let head = batch.done.iter().filter_map(|done| done.head).next_back();
+        let head = batch.done.iter().filter_map(|done| done.effects.head).next_back();
         let settled = match run(&mut connection, "COMMIT").await {
             Ok(()) => {
-                if batch.done.iter().any(|done| done.claims) {
+                if batch.done.iter().any(Done::claims) {
                     failpoint::reached("before the mark").await;
                 }
                 if let (Some(mark), Some(head)) = (self.condition.mark(), head) {
                     mark.advance(head);
                 }
+                // Here, not by the caller: it may be gone.
+                batch.done.iter().for_each(|done| done.tell(&self.condition.news));
                 Settled::Committed
             }
             Err(error) if disk::is_full(&error) => {
@@ -297,6 +318,36 @@ impl Writer {
         // Only now: nobody may act on what is not stored.
         for done in batch.done {
             drop(done.reply.send(settled.clone()));
+        }
+    }
+}
+
+impl Done {
+    /// Whether something is sent because of it.
+    fn claims(&self) -> bool {
+        let claimed = EventKind::DispatchClaimed.name();
+        self.effects.recorded.iter().any(|line| line.kind == claimed)
+    }
+
+    /// Wakes those whom it concerns, and writes the log.
+    fn tell(&self, news: &News) {
+        let Effects { recorded, approves, .. } = &self.effects;
+        recorded.iter().filter_map(|line| line.request).for_each(|id| news.of_request_changed(id));
+        // What agents do is about requests.
+        let system = self.lane == Lane::First && recorded.iter().any(|line| line.request.is_none());
+        if system {
+            news.system.count();
+        }
+        if system || *approves {
+            news.work.count();
+        }
+        if self.shown {
+            news.pages.count();
+        }
+        let _entered = self.span.enter();
+        for LogLine { seq, kind, actor, request } in recorded {
+            let request = request.map(tracing::field::display);
+            tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
         }
     }
 }

@@ -157,7 +157,11 @@ impl Broker {
         let same = Canonical::new(1, "undo").text(&id.to_string()).digest();
         let draft = &Draft { request, proposal: same, ask: same, idempotency_key: None };
         let agent = &agent;
-        self.store()
+        let store = match caller {
+            Caller::Person(_) => self.store().clone(),
+            Caller::Agent(_) => self.store().for_agents(),
+        };
+        store
             .write(|tx| {
                 Box::pin(async move {
                     // The world may have moved while the manager was asked.

@@ -38,7 +38,7 @@ impl Condition {
     }
 
     /// The store of a server has a mark.
-    pub(in crate::store) fn keep_mark_in(&self, mark: MarkFile) {
+    pub(in crate::store) fn set_mark(&self, mark: MarkFile) {
         let _first = self.mark.set(Arc::new(mark));
     }
 

@@ -225,39 +225,53 @@ mod tests {
     use super::*;
     use crate::domain::{audit::AuditEntry, digest::Digest};
 
+    /// A new database, and an event to append.
+    struct Opened {
+        store: Store,
+        now: Time,
+        event: AuditEvent,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Opened {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(&folder.path().join("countersign.db")).await.unwrap();
+            let now = Time::from_timestamp_micros(1_795_000_000_000_000).unwrap();
+            let event = AuditEvent::new(Actor::System, None, AuditDetail::Resumed(NoFacts {}));
+            Self { store, now, event, _folder: folder }
+        }
+    }
+
+    async fn append(store: &Store, event: &AuditEvent, now: Time) -> Result<(), StoreError> {
+        store
+            .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
+            .await
+    }
+
     #[tokio::test]
     async fn change_made_again_after_full_disk_is_stored() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("countersign.db")).await.unwrap();
-        let now = Time::from_timestamp_micros(1_795_000_000_000_000).unwrap();
-        let event = &AuditEvent::new(Actor::System, None, AuditDetail::Resumed(NoFacts {}));
+        let Opened { store, now, event, .. } = &Opened::new().await;
         // The entry that did not fit is the one that is appended next, bit by bit.
-        let entry = AuditEntry::after((0, Digest::ZERO), event, now).unwrap();
-        let lost = ChainHead { seq: entry.seq, hash: entry.hash(), at: now };
+        let entry = AuditEntry::after((0, Digest::ZERO), event, *now).unwrap();
+        let lost = ChainHead { seq: entry.seq, hash: entry.hash(), at: *now };
         store.condition.disk.filled_up(Some(lost));
         for _ in 0..2 {
-            let append = store
-                .write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }));
-            append.await.unwrap();
+            append(store, event, *now).await.unwrap();
         }
         assert_eq!(store.halted().unwrap().cause, HaltCause::DiskFull);
     }
 
     #[tokio::test]
     async fn change_that_is_stored_after_all_halts() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("countersign.db")).await.unwrap();
-        let now = Time::from_timestamp_micros(1_795_000_000_000_000).unwrap();
-        let event = &AuditEvent::new(Actor::System, None, AuditDetail::Resumed(NoFacts {}));
-        let append = || {
-            store.write(|tx| Box::pin(async move { audit::append(tx, event, now).await.map(drop) }))
-        };
-        append().await.unwrap();
+        let Opened { store, now, event, .. } = &Opened::new().await;
+        append(store, event, *now).await.unwrap();
         let head = audit::head(&mut store.reader().await.unwrap()).await.unwrap();
         store.condition.disk.filled_up(head);
-        assert!(matches!(append().await, Err(StoreError::NotRolledBack)));
+        let refused = append(store, event, *now).await;
+        assert!(matches!(refused, Err(StoreError::NotRolledBack)));
         assert_eq!(store.halted().unwrap().cause, HaltCause::CommitFailed);
-        assert!(matches!(store.keep_disk(now).await, Err(StoreError::NotRolledBack)));
+        assert!(matches!(store.keep_disk(*now).await, Err(StoreError::NotRolledBack)));
         assert_eq!(store.halted().unwrap().cause, HaltCause::CommitFailed);
     }
 }

@@ -41,6 +41,7 @@ async fn command_line_activates_the_difference_it_showed() {
     assert!(said.contains(&format!("countersign policy activate --digest {digest}")), "{said}");
     assert_eq!(activated(program).len(), 1);
     program.done(&["policy", "activate", "--digest", &digest]);
+    assert!(!program.path("countersign.db-wal").exists());
     assert_eq!(shown(program), None);
     drop(program.serve());
     let events = activated(program);

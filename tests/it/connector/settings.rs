@@ -152,8 +152,13 @@ fn call_and_batch_limits_are_bounded() {
         let (key, _) = wrong(|settings| settings.batch_endpoints_max = endpoints);
         assert_eq!(key, "manager.lab.batch_endpoints_max");
     }
+    for calls in [0, 65] {
+        let (key, _) = wrong(|settings| settings.calls_in_flight = calls);
+        assert_eq!(key, "manager.lab.calls_in_flight");
+    }
     let capabilities = Connector::wazuh(settings("http://127.0.0.1:1")).unwrap().capabilities();
     assert_eq!(capabilities.batch_endpoints_max, 50);
+    assert_eq!(capabilities.calls_in_flight, 1);
     assert_eq!(capabilities.confirm_within, Some(TimeDelta::seconds(120)));
 }
 

@@ -67,6 +67,7 @@ async fn recovered_copy_withdraws_records_and_sends_again() {
     story.configure_indexer();
     let id = restored(&story).await;
     let told = story.program.done(&recover(&[]));
+    assert!(!story.program.path("countersign.db-wal").exists());
     assert!(told.contains(&format!("{id} was sent to 001 at main, ")), "{told}");
     assert!(told.contains(&format!("{id} was sent to 005 at main, ")), "{told}");
     let found = story.program.done(&["audit", "query", "--kind", "dispatch.found"]);

@@ -50,6 +50,11 @@ async fn ended(stream: &mut TcpStream) {
 /// Lets so much time pass again and again until the server has ended the connection: it may not
 /// have come in when the time passes first.
 async fn ends_within(world: &World, stream: &mut TcpStream, time: Duration) {
+    passes_until(world, time, ended(stream)).await;
+}
+
+/// Lets so much time pass again and again until a connection is at its end.
+async fn passes_until<T>(world: &World, time: Duration, end: impl Future<Output = T>) {
     let passing = async {
         loop {
             world.pass(time);
@@ -60,7 +65,7 @@ async fn ends_within(world: &World, stream: &mut TcpStream, time: Duration) {
     };
     let end = async {
         tokio::select! {
-            () = ended(stream) => {}
+            _ended = end => {}
             () = passing => {}
         }
     };
@@ -112,22 +117,8 @@ async fn silent_connections_are_closed_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_that_nobody_takes_is_closed_in_time() {
     let world = World::start().await;
-    let (_answer, mut connection) = untaken(&world).await;
-    let passing = async {
-        loop {
-            world.pass(Duration::from_mins(1));
-            for _ in 0..100 {
-                tokio::task::yield_now().await;
-            }
-        }
-    };
-    let end = async {
-        tokio::select! {
-            _closed = &mut connection => {}
-            () = passing => {}
-        }
-    };
-    timeout(Duration::from_mins(1), end).await.expect("the connection stays");
+    let (_answer, connection) = untaken(&world).await;
+    passes_until(&world, Duration::from_mins(1), connection).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

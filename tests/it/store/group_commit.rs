@@ -234,6 +234,39 @@ async fn change_whose_caller_vanishes_is_undone_alone() {
 }
 
 #[tokio::test]
+async fn change_is_told_though_its_caller_vanished() {
+    let database = Database::open().await;
+    let (end, held) = database.hold().await;
+    let vanishing = begin(note(database.store.for_agents(), "vanishing")).await;
+    // It comes last, so the one before it waits for the commit alone.
+    let (reached, go_on) = (Arc::new(Notify::new()), CancellationToken::new());
+    let (store, tell, wait) = (database.store.for_agents(), Arc::clone(&reached), go_on.clone());
+    let last = begin(async move {
+        let (tell, wait) = (&tell, &wait);
+        let written = store.write(|_tx| {
+            Box::pin(async move {
+                tell.notify_one();
+                wait.cancelled().await;
+                Ok::<_, StoreError>(())
+            })
+        });
+        written.await
+    })
+    .await;
+    let changes = database.store.changes();
+    let before = *changes.borrow();
+    end.cancel();
+    reached.notified().await;
+    vanishing.abort();
+    assert!(vanishing.await.unwrap_err().is_cancelled());
+    go_on.cancel();
+    held.await.unwrap().unwrap();
+    last.await.unwrap().unwrap();
+    assert_eq!(database.entries().await, ["vanishing"]);
+    assert_eq!(*changes.borrow(), before + 3);
+}
+
+#[tokio::test]
 async fn people_go_before_agents() {
     let database = Database::open().await;
     let (end, held) = database.hold().await;
