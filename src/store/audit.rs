@@ -16,8 +16,12 @@ use crate::domain::{
     id::RequestId,
 };
 
-/// How many rows [`verify`] holds in memory at once.
-const VERIFY_ROWS: i64 = 1000;
+mod page;
+mod stored_row;
+mod verify;
+
+pub use page::{AuditFilter, Lead, after, of_request, page};
+pub use verify::{Verified, verify};
 
 /// An audit entry as the log names it: no text that somebody wrote.
 #[derive(Debug)]
@@ -39,28 +43,6 @@ impl Tx<'_> {
             request: event.request,
         });
     }
-}
-
-/// Which entries to show. An absent part does not restrict.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// At or after this moment.
-    pub since: Option<Time>,
-    /// Before this moment.
-    pub until: Option<Time>,
-    /// [`crate::domain::audit::EventKind::name`], or the part before its dot.
-    pub kind: Option<String>,
-    /// The name or id of a person or agent.
-    pub actor: Option<String>,
-    /// Events of requests that this endpoint was part of, skipped or not: `001` at whatever manager,
-    /// `paris/001` at that one.
-    pub endpoint: Option<String>,
-    /// The address, account, person or agent acted on.
-    pub target: Option<String>,
-    /// Events of this request.
-    pub request: Option<String>,
-    /// Events of requests that this policy decided.
-    pub policy: Option<String>,
 }
 
 /// Appends an event to the chain. The only way to write to the audit. The entry carries the time of
@@ -137,7 +119,10 @@ pub(super) async fn head_by(
 ) -> Result<Option<ChainHead>, StoreError> {
     let row = sqlx::query(
         "SELECT seq, at, hash FROM audit
-         WHERE seq < ifnull((SELECT min(seq) FROM audit WHERE at > $1), 9223372036854775807)
+         WHERE seq < ifnull((
+             SELECT min(seq) FROM audit
+             WHERE at > $1 AND seq >= (SELECT min(first) FROM audit_hour
+                                       WHERE hour >= $1 / 3600000000)), 9223372036854775807)
          ORDER BY seq DESC LIMIT 1",
     )
     .bind(at.timestamp_micros())
@@ -210,187 +195,4 @@ pub(super) async fn mark_was_kept(read: &mut impl Read) -> Result<bool, StoreErr
 /// The place of an entry, as `SQLite` holds it.
 fn place(seq: u64) -> Result<i64, StoreError> {
     At { table: "audit", id: &seq.to_string() }.integer(seq)
-}
-
-/// The newest entries that match, at most `limit`, older than the place `before`.
-pub async fn page(
-    read: &mut impl Read,
-    filter: &AuditFilter,
-    before: Option<u64>,
-    limit: u32,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM audit
-         WHERE ($1 IS NULL OR seq < $1)
-           AND ($2 IS NULL OR at >= $2)
-           AND ($3 IS NULL OR at < $3)
-           AND ($4 IS NULL OR kind = $4 OR substr(kind, 1, length($4) + 1) = $4 || '.')
-           AND ($5 IS NULL OR actor_name = $5 OR actor_id = $5)
-           AND ($6 IS NULL OR request_id IN
-                  (SELECT request_id FROM request_endpoint JOIN request ON request.id = request_id
-                   WHERE endpoint_id = substr($6, instr($6, '/') + 1)
-                     AND (instr($6, '/') = 0 OR manager = substr($6, 1, instr($6, '/') - 1))))
-           AND ($7 IS NULL OR target = $7)
-           AND ($8 IS NULL OR request_id = $8)
-           AND ($9 IS NULL OR request_id IN
-                  (SELECT request_id FROM decision_policy WHERE policy_id = $9))
-         ORDER BY seq DESC LIMIT $10",
-    )
-    .bind(before.map(place).transpose()?)
-    .bind(filter.since.map(|time| time.timestamp_micros()))
-    .bind(filter.until.map(|time| time.timestamp_micros()))
-    .bind(&filter.kind)
-    .bind(&filter.actor)
-    .bind(&filter.endpoint)
-    .bind(&filter.target)
-    .bind(&filter.request)
-    .bind(&filter.policy)
-    .bind(i64::from(limit))
-    .fetch_all(read.connection())
-    .await?;
-    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
-}
-
-/// The entries of one request, oldest first.
-pub async fn of_request(
-    read: &mut impl Read,
-    request: &str,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM audit WHERE request_id = $1 ORDER BY seq")
-        .bind(request)
-        .fetch_all(read.connection())
-        .await?;
-    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
-}
-
-/// The entries after a place, oldest first, at most `limit`.
-pub async fn after(
-    read: &mut impl Read,
-    seq: u64,
-    limit: u32,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
-        .bind(place(seq)?)
-        .bind(i64::from(limit))
-        .fetch_all(read.connection())
-        .await?;
-    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
-}
-
-/// What a walk along the chain found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
-    /// How many rows are sound, from the first.
-    pub rows: u64,
-    /// The hash of the last sound row: note it elsewhere to prove later that nothing was cut off.
-    pub head: Digest,
-    /// The first bad row, and what is wrong with it.
-    pub broken: Option<(i64, String)>,
-}
-
-/// Walks the whole chain from the first row.
-pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
-    let mut verified = Verified { rows: 0, head: Digest::ZERO, broken: None };
-    let mut after = i64::MIN;
-    loop {
-        let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
-            .bind(after)
-            .bind(VERIFY_ROWS)
-            .fetch_all(read.connection())
-            .await?;
-        if rows.is_empty() {
-            if verified.rows == 0 && has_history(read).await? {
-                let why = "row 1 is missing: there are people or requests, and each left an entry";
-                verified.broken = Some((1, why.to_owned()));
-            }
-            return Ok(verified);
-        }
-        for row in &rows {
-            after = integer(row, "seq")?;
-            let last = (verified.rows, verified.head);
-            let (entry, stored) = StoredRow::entry(row)?;
-            match entry.check_after(last, stored) {
-                Ok(()) => {
-                    verified.rows = entry.seq;
-                    verified.head = stored;
-                }
-                Err(why) => {
-                    verified.broken = Some((after, why));
-                    return Ok(verified);
-                }
-            }
-        }
-    }
-}
-
-/// Whether something happened that is recorded always.
-async fn has_history(read: &mut impl Read) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT EXISTS(SELECT 1 FROM person) OR EXISTS(SELECT 1 FROM request) AS happened",
-    )
-    .fetch_one(read.connection())
-    .await?;
-    Ok(integer(&row, "happened")? == 1)
-}
-
-/// A row that may have been damaged: what can be read of it is, so that it hides no other row.
-struct StoredRow<'r> {
-    row: &'r SqliteRow,
-    damage: Option<String>,
-}
-
-impl<'r> StoredRow<'r> {
-    /// The entry, and the hash that is stored with it.
-    fn entry(row: &'r SqliteRow) -> Result<(AuditEntry, Digest), StoreError> {
-        let mut stored = Self { row, damage: None };
-        let entry = AuditEntry {
-            seq: stored.place()?,
-            at_us: integer(row, "at")?,
-            kind: stored.text("kind")?,
-            actor_kind: stored.text("actor_kind")?,
-            actor_id: stored.maybe_text("actor_id")?,
-            actor_name: stored.text("actor_name")?,
-            request: stored.maybe_text("request_id")?,
-            action: stored.maybe_text("action")?,
-            target: stored.maybe_text("target")?,
-            detail: stored.text("detail")?,
-            previous: stored.digest("previous")?,
-            damage: None,
-        };
-        let hash = stored.digest("hash")?;
-        Ok((AuditEntry { damage: stored.damage, ..entry }, hash))
-    }
-
-    fn place(&mut self) -> Result<u64, StoreError> {
-        let seq = integer(self.row, "seq")?;
-        Ok(u64::try_from(seq).unwrap_or_else(|_negative| {
-            self.note("seq", &format!("{seq} is no place"));
-            0
-        }))
-    }
-
-    fn text(&mut self, column: &'static str) -> Result<String, StoreError> {
-        Ok(self.maybe_text(column)?.unwrap_or_default())
-    }
-
-    fn maybe_text(&mut self, column: &'static str) -> Result<Option<String>, StoreError> {
-        let Some(bytes): Option<Vec<u8>> = self.row.try_get(column)? else { return Ok(None) };
-        Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| {
-            self.note(column, "it is not UTF-8");
-            String::from_utf8_lossy(error.as_bytes()).into_owned()
-        })))
-    }
-
-    fn digest(&mut self, column: &'static str) -> Result<Digest, StoreError> {
-        let text = self.text(column)?;
-        Ok(Digest::parse(&text).unwrap_or_else(|| {
-            self.note(column, &format!("`{text}` is no hash"));
-            Digest::ZERO
-        }))
-    }
-
-    /// The first damage is what is told.
-    fn note(&mut self, column: &'static str, why: &str) {
-        self.damage.get_or_insert_with(|| format!("`{column}`: {why}"));
-    }
 }

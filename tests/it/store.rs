@@ -1,5 +1,6 @@
 //! The database.
 
+mod audit_page;
 mod audit_rows;
 mod group_commit;
 pub(crate) mod migrations;

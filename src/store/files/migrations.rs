@@ -91,6 +91,11 @@ const FILES: &[(i64, &str, &str)] = &[
         "counters",
         include_str!("../../../migrations/20261129100041_counters.sql"),
     ),
+    (
+        20_261_129_100_050,
+        "audit indexes",
+        include_str!("../../../migrations/20261129100050_audit_indexes.sql"),
+    ),
 ];
 
 /// The migrations. Built by hand: the macro that collects them doubles the build.

@@ -105,6 +105,56 @@ const fn order_of(filter: &ActiveFilter) -> &'static str {
     }
 }
 
+impl ActiveFilter {
+    /// The statement that lists them. It reads what is active or may be, alone.
+    pub fn statement(&self) -> String {
+        let order = order_of(self);
+        format!(
+            "WITH part AS (
+                 SELECT * FROM request_endpoint INDEXED BY request_endpoint_active
+                 WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+                   AND ifnull(ends_at, 9223372036854775807) > $1
+                 UNION ALL
+                 SELECT * FROM request_endpoint AS lifted INDEXED BY request_endpoint_by_outcome
+                 WHERE outcome = 'reverted' AND evidence IS NULL
+                   AND ifnull(ends_at, 9223372036854775807) > $1
+                   AND EXISTS (
+                       SELECT 1 FROM request_endpoint AS undo
+                       WHERE undo.request_id = lifted.reverted_by
+                         AND undo.endpoint_id = lifted.endpoint_id
+                         AND (undo.outcome IN ('unknown', 'unconfirmed')
+                              OR undo.outcome = 'sent' AND undo.watch_until IS NOT NULL))
+             ), known AS (
+                 SELECT *, CASE
+                     WHEN outcome = 'unconfirmed'
+                         AND substr(outcome_detail, 1, length($6)) = $6 THEN 'unlooked'
+                     ELSE outcome END AS word
+                 FROM part
+             )
+             SELECT * FROM (
+             SELECT manager, action, argument, endpoint_id, max(known.name) AS place,
+                 min(since) AS began,
+                 CASE WHEN count(ends_at) = count(*) THEN max(ends_at) END AS ends,
+                 max(CASE word WHEN 'unlooked' THEN substr(outcome_detail, length($6) + 1) END) AS gap,
+                 group_concat(request.id || ' ' || word || ' ' || ifnull(reverted_by, ''))
+                     AS requests
+             FROM known JOIN request ON request.id = request_id
+             WHERE action IN ('block_ip', 'disable_account')
+               AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
+                    OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
+             GROUP BY manager, action, argument, endpoint_id, date_added
+             UNION ALL
+             SELECT manager, action, argument, endpoint_id, max(name), min(began), NULL, NULL, NULL
+             FROM rule_response
+             WHERE ended_at IS NULL AND since > $5
+               AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
+                    OR instr(endpoint_id, $2))
+             GROUP BY manager, action, argument, endpoint_id
+             ) ORDER BY {order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4"
+        )
+    }
+}
+
 /// Active responses that match, at most `limit`, after the first `skip`.
 pub async fn active(
     read: &mut impl Read,
@@ -112,51 +162,7 @@ pub async fn active(
     (skip, limit): (u32, u32),
     now: Time,
 ) -> Result<Vec<ActiveRow>, StoreError> {
-    let order = order_of(filter);
-    let sql = format!(
-        "WITH part AS (
-             SELECT * FROM request_endpoint INDEXED BY request_endpoint_active
-             WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
-               AND ifnull(ends_at, 9223372036854775807) > $1
-             UNION ALL
-             SELECT * FROM request_endpoint AS lifted INDEXED BY request_endpoint_by_outcome
-             WHERE outcome = 'reverted' AND evidence IS NULL
-               AND ifnull(ends_at, 9223372036854775807) > $1
-               AND EXISTS (
-                   SELECT 1 FROM request_endpoint AS undo
-                   WHERE undo.request_id = lifted.reverted_by
-                     AND undo.endpoint_id = lifted.endpoint_id
-                     AND (undo.outcome IN ('unknown', 'unconfirmed')
-                          OR undo.outcome = 'sent' AND undo.watch_until IS NOT NULL))
-         ), known AS (
-             SELECT *, CASE
-                 WHEN outcome = 'unconfirmed'
-                     AND substr(outcome_detail, 1, length($6)) = $6 THEN 'unlooked'
-                 ELSE outcome END AS word
-             FROM part
-         )
-         SELECT * FROM (
-         SELECT manager, action, argument, endpoint_id, max(known.name) AS place,
-             min(since) AS began,
-             CASE WHEN count(ends_at) = count(*) THEN max(ends_at) END AS ends,
-             max(CASE word WHEN 'unlooked' THEN substr(outcome_detail, length($6) + 1) END) AS gap,
-             group_concat(request.id || ' ' || word || ' ' || ifnull(reverted_by, ''))
-                 AS requests
-         FROM known JOIN request ON request.id = request_id
-         WHERE action IN ('block_ip', 'disable_account')
-           AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
-                OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
-         GROUP BY manager, action, argument, endpoint_id, date_added
-         UNION ALL
-         SELECT manager, action, argument, endpoint_id, max(name), min(began), NULL, NULL, NULL
-         FROM rule_response
-         WHERE ended_at IS NULL AND since > $5
-           AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
-                OR instr(endpoint_id, $2))
-         GROUP BY manager, action, argument, endpoint_id
-         ) ORDER BY {order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+    let rows = sqlx::query(sqlx::AssertSqlSafe(filter.statement()))
         .bind(now.timestamp_micros())
         .bind(filter.search.trim().to_lowercase())
         .bind(i64::from(limit))

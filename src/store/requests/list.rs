@@ -5,7 +5,7 @@
 
 use sqlx::sqlite::SqliteRow;
 
-use super::{id_text, load::action};
+use super::load::action;
 use crate::{
     domain::{
         Time,
@@ -80,57 +80,70 @@ pub struct Queued {
     pub held_because: Option<String>,
 }
 
+impl RequestFilter {
+    /// The statement that finds a page. One text for each set of filters: the plan is made before the
+    /// values are known. Counts are made for the page alone.
+    pub fn statement(&self) -> String {
+        // The plus keeps `SQLite` from an index whose order is not that of the page. An endpoint
+        // leads where there is one.
+        let (from, plus) = match self.endpoint {
+            Some(_) => ("request_endpoint AS here CROSS JOIN request ON id = here.request_id", "+"),
+            None => ("request", ""),
+        };
+        let asked = [
+            (format!("{plus}agent_id = $1"), self.agent.is_some()),
+            (format!("{plus}state = $2"), self.state.is_some()),
+            ("+action = $3".to_owned(), self.action.is_some()),
+            (format!("{plus}argument = $4"), self.argument.is_some()),
+            (
+                "here.endpoint_id = substr($5, instr($5, '/') + 1) AND here.request_id < $6
+                 AND (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1))"
+                    .to_owned(),
+                self.endpoint.is_some(),
+            ),
+        ];
+        let asked = asked.into_iter().filter(|(_, asked)| *asked).map(|(sql, _)| sql);
+        let conditions: Vec<_> = asked.chain([format!("{plus}id < $6")]).collect();
+        let conditions = conditions.join(" AND ");
+        let order = if self.endpoint.is_some() { "here.request_id" } else { "id" };
+        format!(
+            "WITH page AS (
+                 SELECT id, agent_name, undoes, action, argument, term_seconds, state, asked_at,
+                     deadline
+                 FROM {from} WHERE {conditions} ORDER BY {order} DESC LIMIT $7)
+             SELECT page.*,
+                 (SELECT count(*) FROM vote WHERE request_id = page.id AND retracted_at IS NULL)
+                     AS approvals,
+                 count(command) AS targets, count(skip_code) AS skipped,
+                 count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
+                 count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
+                 count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
+                 count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
+                 count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
+                 count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
+                 count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
+                 count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted
+             FROM page CROSS JOIN request_endpoint ON request_id = page.id
+             GROUP BY page.id ORDER BY page.id DESC"
+        )
+    }
+}
+
 /// Requests that match, at most `limit`.
 pub async fn list(
     read: &mut impl Read,
     filter: &RequestFilter,
     limit: u32,
 ) -> Result<Vec<RequestSummary>, StoreError> {
-    // One text for each set of filters: the plan is made before the values are known. Counts are made
-    // for the page alone.
-    let asked = [
-        ("agent_id = $1", filter.agent.is_some()),
-        ("state = $2", filter.state.is_some()),
-        // Without the plus a frequent action would be read whole.
-        ("+action = $3", filter.action.is_some()),
-        ("argument = $4", filter.argument.is_some()),
-        (
-            "(instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1)) AND id IN
-                 (SELECT request_id FROM request_endpoint
-                  WHERE endpoint_id = substr($5, instr($5, '/') + 1))",
-            filter.endpoint.is_some(),
-        ),
-        ("id < $6", filter.before.is_some()),
-    ];
-    let asked = asked.into_iter().filter(|(_, asked)| *asked).map(|(sql, _)| sql);
-    let conditions: Vec<_> = std::iter::once("true").chain(asked).collect();
-    let conditions = conditions.join(" AND ");
-    let sql = format!(
-        "WITH page AS (
-             SELECT id, agent_name, undoes, action, argument, term_seconds, state, asked_at, deadline
-             FROM request WHERE {conditions} ORDER BY id DESC LIMIT $7)
-         SELECT page.*,
-             (SELECT count(*) FROM vote WHERE request_id = page.id AND retracted_at IS NULL)
-                 AS approvals,
-             count(command) AS targets, count(skip_code) AS skipped,
-             count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
-             count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
-             count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
-             count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
-             count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
-             count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
-             count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
-             count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted
-         FROM page CROSS JOIN request_endpoint ON request_id = page.id
-         GROUP BY page.id ORDER BY page.id DESC"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+    // No id comes after this.
+    let before = filter.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
+    let rows = sqlx::query(sqlx::AssertSqlSafe(filter.statement()))
         .bind(filter.agent.map(|id| id.to_string()))
         .bind(filter.state.map(StateName::name))
         .bind(filter.action.map(ActionKind::name))
         .bind(&filter.argument)
         .bind(&filter.endpoint)
-        .bind(id_text(filter.before))
+        .bind(before)
         .bind(i64::from(limit))
         .fetch_all(read.connection())
         .await?;

@@ -18,7 +18,9 @@ const MOVING: [(&str, &str); 4] =
 pub(crate) async fn stored(database: &Path, but: &[&str]) -> Stored {
     let options = SqliteConnectOptions::new().filename(database).read_only(true);
     let mut database = options.connect().await.unwrap();
-    let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    // `audit_hour` is an index of the audit by time.
+    let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+                     AND name <> 'audit_hour'";
     let mut stored = Stored::new();
     for table in column(&mut database, names).await {
         let columns = format!("SELECT name FROM pragma_table_info('{table}')");

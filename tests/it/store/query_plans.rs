@@ -2,11 +2,19 @@
 
 use std::path::Path;
 
-use countersign::store::Store;
+use countersign::{
+    domain::{Time, action::ActionKind, id::AgentId, request::StateName},
+    store::{
+        Store,
+        audit::{AuditFilter, Lead},
+        requests::{ActiveFilter, ActiveSort, RequestFilter},
+    },
+};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions,
 };
 use syn::visit::{Visit, visit_lit_str};
+use tempfile::TempDir;
 
 /// The tables that grow with every request.
 const GROWING: [&str; 7] =
@@ -28,7 +36,10 @@ const EXCEPTIONS: [(&str, &str); 5] = [
     ("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", "one row, from the end"),
     ("SELECT steady_at FROM audit WHERE actor_kind <> 'command_line'", "from the end"),
     ("SELECT EXISTS(SELECT 1 FROM person) OR EXISTS(SELECT 1 FROM request)", "one row"),
-    ("SELECT * FROM audit WHERE ($1 IS NULL OR seq < $1)", "audit filters: not mended yet"),
+    (
+        "SELECT count(*) AS number FROM ( SELECT 1 FROM request_endpoint WHERE endpoint_id",
+        "at most as many as its limit",
+    ),
 ];
 
 /// The statements in the store's source: every text that begins as one does.
@@ -66,11 +77,15 @@ fn statements() -> Vec<String> {
 /// Searches that find all that an agent, or an endpoint, ever had.
 const ALL_OF_ONE: [&str; 2] = ["(agent_id=?)", "(endpoint_id=?)"];
 
-/// What a statement reads whole of what grows.
-async fn scans(database: &mut SqliteConnection, sql: &str) -> Vec<String> {
+async fn plan(database: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
     let plan = sqlx::query(plan).fetch_all(database).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
-    let details = plan.iter().map(|row| row.get::<String, _>("detail"));
+    plan.iter().map(|row| row.get("detail")).collect()
+}
+
+/// What a statement reads whole of what grows.
+async fn scans(database: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let details = plan(database, sql).await.into_iter();
     let whole = |detail: &String| {
         let mut words = detail.split(' ');
         let (verb, table) = (words.next(), words.next());
@@ -82,12 +97,17 @@ async fn scans(database: &mut SqliteConnection, sql: &str) -> Vec<String> {
     details.filter(whole).collect()
 }
 
-#[tokio::test]
-async fn no_statement_reads_a_growing_table_whole() {
+async fn empty() -> (TempDir, SqliteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("countersign.db");
     drop(Store::open(&path).await.unwrap());
-    let mut database = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let database = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    (folder, database)
+}
+
+#[tokio::test]
+async fn no_statement_reads_a_growing_table_whole() {
+    let (_folder, mut database) = empty().await;
     let planted = "SELECT id FROM request WHERE agent_name = 'x'";
     assert_eq!(scans(&mut database, planted).await, ["SCAN request"], "what is planted is found");
     let (all, mut exceptions, mut faults) = (statements(), 0, Vec::new());
@@ -102,4 +122,91 @@ async fn no_statement_reads_a_growing_table_whole() {
     }
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(exceptions >= EXCEPTIONS.len(), "an exception is none any more: {exceptions}");
+}
+
+/// Every set of so many filters: whether each is set.
+fn sets(filters: u32) -> impl Iterator<Item = impl Fn(u32) -> bool> {
+    (0..1_u32 << filters).map(|set| move |filter| set & (1_u32 << filter) != 0)
+}
+
+/// What the statement of each set of the audit's filters looks up first.
+const fn index_of(lead: Lead) -> &'static str {
+    match lead {
+        Lead::Request | Lead::Endpoint | Lead::Policy => "INDEX audit_by_request (request_id=?",
+        Lead::Target => "INDEX audit_by_target (target=?",
+        Lead::Actor => "INDEX audit_by_actor_id (actor_id=?",
+        Lead::Kind | Lead::KindGroup => "INDEX audit_by_kind (kind=?",
+        Lead::Place => "INTEGER PRIMARY KEY (rowid",
+    }
+}
+
+#[tokio::test]
+async fn each_set_of_audit_filters_has_its_index() {
+    let (_folder, mut database) = empty().await;
+    let (time, text) = (Some(Time::UNIX_EPOCH), || Some("x".to_owned()));
+    for kind in ["x.y", "x"] {
+        for set in sets(8) {
+            let filter = AuditFilter {
+                since: time.filter(|_| set(0)),
+                until: time.filter(|_| set(1)),
+                kind: set(2).then(|| kind.to_owned()),
+                actor: text().filter(|_| set(3)),
+                endpoint: text().filter(|_| set(4)),
+                target: text().filter(|_| set(5)),
+                request: text().filter(|_| set(6)),
+                policy: text().filter(|_| set(7)),
+            };
+            for lead in filter.leads() {
+                let sql = filter.statement(lead);
+                let plan = plan(&mut database, &sql).await;
+                let growing = |step: &&String| {
+                    step.starts_with("SCAN") && GROWING.iter().any(|table| step.contains(table))
+                };
+                // Where an hour begins is a row an hour.
+                let scans = plan.iter().filter(growing).find(|step| *step != "SCAN audit_hour");
+                assert_eq!(scans, None, "{lead:?}: {sql}: {plan:#?}");
+                let found = plan.iter().any(|step| step.contains(index_of(lead)));
+                assert!(found, "{lead:?}: {sql}: {plan:#?}");
+                // What is sorted is one page, or the few of an endpoint or a policy.
+                let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
+                assert!(
+                    sorts <= usize::from(!lead_is_in_order(lead)),
+                    "{lead:?}: {sql}: {plan:#?}"
+                );
+            }
+        }
+    }
+}
+
+const fn lead_is_in_order(lead: Lead) -> bool {
+    !matches!(lead, Lead::Endpoint | Lead::Policy)
+}
+
+#[tokio::test]
+async fn each_list_of_requests_has_its_index() {
+    let (_folder, mut database) = empty().await;
+    for set in sets(6) {
+        let filter = RequestFilter {
+            agent: set(0).then(|| AgentId::from(uuid::Uuid::nil())),
+            state: set(1).then_some(StateName::Pending),
+            action: set(2).then_some(ActionKind::BlockIp),
+            argument: set(3).then(|| "x".to_owned()),
+            endpoint: set(4).then(|| "001".to_owned()),
+            before: None,
+        };
+        let sql = filter.statement();
+        assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn list_of_active_responses_reads_active_alone() {
+    let (_folder, mut database) = empty().await;
+    for sort in [ActiveSort::Target, ActiveSort::Where, ActiveSort::Since, ActiveSort::Ends] {
+        for descending in [false, true] {
+            let filter = ActiveFilter { sort, descending, ..ActiveFilter::default() };
+            let sql = filter.statement();
+            assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
+        }
+    }
 }
