@@ -9,7 +9,7 @@ pub mod event;
 pub mod high_water_mark;
 pub mod kind;
 
-pub use chain::{AuditEntry, EntryProblem, UnreadableEntry};
+pub use chain::{AuditEntry, EntryProblem, HashedColumns, UnreadableEntry};
 pub use detail::AuditDetail;
 pub use event::AuditEvent;
 pub use kind::EventKind;

@@ -26,12 +26,11 @@ impl Digest {
 
     /// Reads 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 64 || text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return None;
-        }
+        let (pairs, []) = text.as_bytes().as_chunks() else { return None };
+        let pairs: &[[u8; 2]; 32] = pairs.try_into().ok()?;
         let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
         Some(Self(bytes))
     }
@@ -45,6 +44,20 @@ impl Digest {
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// The value of a lower-case hexadecimal digit.
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// The lower-case hexadecimal digit of a value below 16.
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 impl TryFrom<String> for Digest {
@@ -63,7 +76,8 @@ impl From<Digest> for String {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = self.0.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        f.write_str(str::from_utf8(digits.as_flattened()).map_err(|_not_ascii| fmt::Error)?)
     }
 }
 
@@ -80,7 +94,10 @@ pub struct Canonical(Vec<u8>);
 impl Canonical {
     /// Starts with the format's version and the kind of thing that follows.
     pub fn new(version: u8, kind: &str) -> Self {
-        Self(vec![version]).text(kind)
+        // Most fit, so that the bytes are moved seldom.
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.push(version);
+        Self(bytes).text(kind)
     }
 
     /// Adds bytes.
@@ -148,5 +165,10 @@ mod tests {
         assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
         assert_eq!(Digest::parse(&digest.to_string().to_uppercase()), None);
         assert_eq!(Digest::parse(&digest.prefix()), None);
+        assert_eq!(Digest::parse(&format!("+f{}", "0".repeat(62))), None);
+        assert_eq!(
+            digest.to_string(),
+            "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        );
     }
 }

@@ -41,6 +41,60 @@ pub struct AuditEntry {
     pub damage: Option<String>,
 }
 
+/// The columns that the hash is taken over, without a copy of them.
+#[derive(Debug, Clone, Copy)]
+pub struct HashedColumns<'a> {
+    /// [`AuditEntry::seq`].
+    pub seq: u64,
+    /// [`AuditEntry::at_us`].
+    pub at_us: i64,
+    /// [`AuditEntry::kind`].
+    pub kind: &'a str,
+    /// [`AuditEntry::actor_kind`].
+    pub actor_kind: &'a str,
+    /// [`AuditEntry::actor_id`].
+    pub actor_id: Option<&'a str>,
+    /// [`AuditEntry::actor_name`].
+    pub actor_name: &'a str,
+    /// [`AuditEntry::request`].
+    pub request: Option<&'a str>,
+    /// [`AuditEntry::action`].
+    pub action: Option<&'a str>,
+    /// [`AuditEntry::target`].
+    pub target: Option<&'a str>,
+    /// [`AuditEntry::detail`].
+    pub detail: &'a str,
+    /// [`AuditEntry::previous`].
+    pub previous: Digest,
+}
+
+impl HashedColumns<'_> {
+    /// [`AuditEntry::hash`].
+    pub fn hash(&self) -> Digest {
+        Canonical::new(1, "audit")
+            .number(self.seq)
+            .number(u64::try_from(self.at_us).unwrap_or(0))
+            .text(self.kind)
+            .text(self.actor_kind)
+            .maybe(self.actor_id)
+            .text(self.actor_name)
+            .maybe(self.request)
+            .maybe(self.action)
+            .maybe(self.target)
+            .text(self.detail)
+            .bytes(self.previous.bytes())
+            .digest()
+    }
+
+    /// [`AuditEntry::check_after`], without saying what is wrong.
+    pub fn follows(&self, last: (u64, Digest), stored: Digest) -> bool {
+        self.seq == last.0 + 1
+            && self.previous == last.1
+            && self.at_us >= 0
+            && self.hash() == stored
+    }
+}
+
 /// A row that cannot be read: it was not written by this program, or by a later version of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("audit row {seq}: {problem}")]
@@ -77,19 +131,20 @@ impl AuditEntry {
     /// The row's hash: over a version byte and every field, the place and the predecessor's hash
     /// included, each with its length.
     pub fn hash(&self) -> Digest {
-        Canonical::new(1, "audit")
-            .number(self.seq)
-            .number(u64::try_from(self.at_us).unwrap_or(0))
-            .text(&self.kind)
-            .text(&self.actor_kind)
-            .maybe(self.actor_id.as_deref())
-            .text(&self.actor_name)
-            .maybe(self.request.as_deref())
-            .maybe(self.action.as_deref())
-            .maybe(self.target.as_deref())
-            .text(&self.detail)
-            .bytes(self.previous.bytes())
-            .digest()
+        HashedColumns {
+            seq: self.seq,
+            at_us: self.at_us,
+            kind: &self.kind,
+            actor_kind: &self.actor_kind,
+            actor_id: self.actor_id.as_deref(),
+            actor_name: &self.actor_name,
+            request: self.request.as_deref(),
+            action: self.action.as_deref(),
+            target: self.target.as_deref(),
+            detail: &self.detail,
+            previous: self.previous,
+        }
+        .hash()
     }
 
     /// Checks that a stored row follows the row with this place and hash, and that its fields give
