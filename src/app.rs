@@ -307,7 +307,7 @@ fn doors(
     let public_url = settings.public_url.clone();
     let agents = mcp::router(broker.clone(), public_url, stop.child_token());
     let agents = web::guard(agents, settings.clone());
-    let router = web::router(broker.clone(), settings, stop.child_token())
+    let router = web::router(broker.for_pages(), settings, stop.child_token())
         .merge(agents)
         .layer(from_fn_with_state(clock, request_log::log_request))
         .layer(from_fn_with_state(door.clone(), front_door::watch));

@@ -39,7 +39,7 @@ pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_memory::{Executing, LookProblems, SetupCode};
+use in_memory::{AuditWalk, Executing, LookProblems, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -76,6 +76,7 @@ struct BrokerParts {
     in_flight: Slots<AgentId>,
     executing: Executing,
     look_problems: LookProblems,
+    audit_walk: AuditWalk,
     setup: SetupCode,
     began_at: Time,
     /// Which installation each manager is, once it has said so to this process.
@@ -102,6 +103,7 @@ impl Broker {
             in_flight: Slots::new(AT_ONCE_MAX),
             executing: Executing::default(),
             look_problems: LookProblems::default(),
+            audit_walk: AuditWalk::default(),
             setup: SetupCode::default(),
             began_at,
             identified: Mutex::default(),
@@ -113,6 +115,13 @@ impl Broker {
     #[must_use]
     pub fn for_worker(&self) -> Self {
         Self { unchecked: self.unchecked.for_worker(), parts: Arc::clone(&self.parts) }
+    }
+
+    /// The same broker for pages: what they read holds up neither the agents nor the worker, and ends
+    /// in time.
+    #[must_use]
+    pub fn for_pages(&self) -> Self {
+        Self { unchecked: self.unchecked.for_pages(), parts: Arc::clone(&self.parts) }
     }
 
     /// What it was told about its surroundings.
@@ -235,6 +244,10 @@ impl Broker {
 
     fn look_problems(&self) -> &LookProblems {
         &self.parts.look_problems
+    }
+
+    fn audit_walk(&self) -> &AuditWalk {
+        &self.parts.audit_walk
     }
 
     fn setup_code(&self) -> &SetupCode {

@@ -25,6 +25,7 @@ use self::{
         high_water_mark::{self, MarkFile},
         lock::ServerLock,
         migrations, private_file,
+        readers::Readers,
     },
     writer::{Effects, Lane, Loan, Queue, Settled},
 };
@@ -56,17 +57,12 @@ mod writer;
 
 /// How long a command-line write waits for the server's, and a read for a free connection.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// For pages, agents and probes.
-const READERS_MAX: u32 = 4;
-/// For the worker alone: whatever the others read, it is never in their queue.
-const WORKER_READERS_MAX: u32 = 4;
-
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database said so.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// A commit failed; the same for all whose changes it was to store.
     #[error("the database failed: {0}")]
     Commit(Arc<sqlx::Error>),
@@ -93,6 +89,9 @@ pub enum StoreError {
     /// A change that the disk had no room for is stored nevertheless.
     #[error("a change that did not fit on the disk is there nevertheless")]
     NotRolledBack,
+    /// What a page asked for takes longer than a page may.
+    #[error("there is too much to look through for one page; set more filters, or a time")]
+    TooLong,
     /// Too many writers wait.
     #[error("too many changes at once; try again in a moment")]
     Busy,
@@ -125,8 +124,7 @@ pub struct Store {
     writer: SqlitePool,
     queue: Queue,
     lane: Lane,
-    readers: SqlitePool,
-    worker_readers: SqlitePool,
+    readers: Readers,
     clock: Clock,
     /// Whether there is a channel that notices go to.
     notifies: bool,
@@ -193,9 +191,7 @@ impl Store {
         private_file(path)?;
         let lock = files::lock::lock(path)?;
         let store = Self::open(path).await?;
-        let connections =
-            [store.writer.clone(), store.readers.clone(), store.worker_readers.clone()];
-        let lock = Some(Arc::new(ServerLock::new(lock, connections)));
+        let lock = Some(Arc::new(ServerLock::new(lock, store.connections())));
         let gap = match store.compare_with_mark(mark).await? {
             MarkState::Gap(gap) => Some(gap),
             MarkState::None | MarkState::Kept(_) => None,
@@ -242,23 +238,19 @@ impl Store {
             .await?;
         migrations::migrator().run(&writer).await?;
         let options = options.read_only(true).pragma("query_only", "ON");
-        let pool = SqlitePoolOptions::new().acquire_timeout(WAIT_MAX);
-        let readers =
-            pool.clone().max_connections(READERS_MAX).connect_with(options.clone()).await?;
-        let worker_readers = pool.max_connections(WORKER_READERS_MAX).connect_lazy_with(options);
-        Ok(Self::of(path, writer, (readers, worker_readers)))
+        let readers = Readers::connect(&options).await?;
+        Ok(Self::of(path, writer, readers))
     }
 
     /// A store on these connections; its writer is started.
-    fn of(path: &Path, writer: SqlitePool, readers: (SqlitePool, SqlitePool)) -> Self {
+    fn of(path: &Path, writer: SqlitePool, readers: Readers) -> Self {
         let condition = Arc::new(Condition::of(path));
         Self {
             path: path.to_owned(),
             queue: writer::start(writer.clone(), Arc::clone(&condition)),
             writer,
             lane: Lane::First,
-            readers: readers.0,
-            worker_readers: readers.1,
+            readers,
             clock: Clock::system(),
             notifies: true,
             condition,
@@ -322,19 +314,9 @@ impl Store {
         self.condition.news.pages.count();
     }
 
-    /// The same store, whose readers are the worker's own.
-    pub fn for_worker(&self) -> Self {
-        Self { readers: self.worker_readers.clone(), ..self.clone() }
-    }
-
     /// The same store, whose changes let those of people and the worker go first.
     pub fn for_agents(&self) -> Self {
         Self { lane: Lane::Agents, ..self.clone() }
-    }
-
-    /// A connection for reading. What it reads may be a moment old.
-    pub async fn reader(&self) -> Result<Reader, StoreError> {
-        Ok(Reader(self.readers.acquire().await?))
     }
 
     /// Changes whenever this process wrote something that a page may show.

@@ -1,11 +1,14 @@
 //! What the broker knows until it stops.
 
+mod audit_walk;
 mod executing;
 mod looks;
 mod password_hasher;
 mod setup_code;
 mod sign_in_attempts;
 
+pub(super) use audit_walk::AuditWalk;
+pub use audit_walk::Walked;
 pub(super) use executing::{Executing, ExecutionGuard};
 pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};

@@ -41,6 +41,11 @@ impl Unchecked {
         Self { store: self.store.for_worker(), ..self.clone() }
     }
 
+    /// The same, with the store's connections for pages.
+    pub(super) fn for_pages(&self) -> Self {
+        Self { store: self.store.for_pages(), ..self.clone() }
+    }
+
     pub(super) const fn store(&self) -> &Store {
         &self.store
     }

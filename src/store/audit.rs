@@ -21,7 +21,7 @@ mod stored_row;
 mod verify;
 
 pub use page::{AuditFilter, Lead, after, of_request, page};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, is_at, verify, verify_block};
 
 /// An audit entry as the log names it: no text that somebody wrote.
 #[derive(Debug)]

@@ -8,12 +8,13 @@ use std::{
 };
 
 use sqlx::{
-    Row as _,
+    Row as _, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-use super::{READERS_MAX, Store, StoreError, WAIT_MAX};
+use self::readers::Readers;
+use super::{Store, StoreError, WAIT_MAX};
 use crate::domain::len_u64;
 
 pub(super) mod condition;
@@ -21,6 +22,7 @@ pub(super) mod disk;
 pub(super) mod high_water_mark;
 pub(super) mod lock;
 pub(super) mod migrations;
+pub(super) mod readers;
 
 /// How a database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -140,10 +142,7 @@ impl Store {
             .immutable(!beside(path, "-wal").exists())
             .busy_timeout(WAIT_MAX)
             .pragma("query_only", "ON");
-        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(WAIT_MAX);
-        let readers = pool(READERS_MAX).connect_with(options.clone()).await;
-        let worker_readers = pool(1).connect_lazy_with(options.clone());
-        let readers = readers.map_err(|error| {
+        let readers = Readers::connect(&options).await.map_err(|error| {
             if has_log(path) && !beside(path, "-shm").exists() {
                 let why = format!(
                     "it has a write-ahead log and cannot be read where it is ({error}); copy the \
@@ -154,23 +153,31 @@ impl Store {
             named(path, error.into())
         })?;
         // The writer cannot write either.
-        Ok(Self::of(path, pool(1).connect_lazy_with(options), (readers, worker_readers)))
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+        Ok(Self::of(path, writer, readers))
     }
 
     /// Closes all connections. The last process that does writes what is in the write-ahead log into
     /// the database.
     pub async fn disconnect(&self) {
-        for pool in [&self.readers, &self.worker_readers, &self.writer] {
+        for pool in self.connections() {
             pool.close().await;
         }
+    }
+
+    /// All of them, the writer's last.
+    pub(super) fn connections(&self) -> [SqlitePool; 5] {
+        let [one, two, three, four] = self.readers.pools();
+        [one, two, three, four, self.writer.clone()]
     }
 
     /// Leaves one whole file: what is in the write-ahead log is written into the database. The store
     /// cannot be used any more.
     pub async fn close(&self) -> Result<(), StoreError> {
         // The last one that closes removes the log, and must be able to write.
-        self.readers.close().await;
-        self.worker_readers.close().await;
+        for readers in self.readers.pools() {
+            readers.close().await;
+        }
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
         let left = sqlx::query(checkpoint).fetch_one(&self.writer).await;
         self.writer.close().await;

@@ -143,6 +143,9 @@ impl From<BrokerError> for PageError {
                 retry_after: Some(PASSWORDS_BUSY_SECONDS),
                 ..Self::wait(StatusCode::SERVICE_UNAVAILABLE, &words)
             },
+            BrokerError::Store(StoreError::TooLong) => {
+                Self::wait(StatusCode::SERVICE_UNAVAILABLE, &words)
+            }
             BrokerError::Store(StoreError::Busy | StoreError::Conflict) => Self::new(
                 StatusCode::CONFLICT,
                 "Not done",

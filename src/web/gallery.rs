@@ -32,6 +32,7 @@ use crate::{
         notifications::ChannelState,
         queries::{
             ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
+            audit_walk::Walked,
             inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
             system::{ManagerStatus, SystemStatus},
             undos::{UndoSummary, UndoView},
@@ -232,10 +233,17 @@ fn system() -> SystemPage {
                     problem: Some(HOSTILE.to_owned()),
                 },
             }],
-            audit: Verified {
-                rows: 411,
-                head: Digest::of(b"head"),
-                broken: Some((412, "its fields do not give its hash: it was edited".to_owned())),
+            audit: Walked {
+                verified: Verified {
+                    rows: 411,
+                    head: Digest::of(b"head"),
+                    broken: Some((
+                        412,
+                        "its fields do not give its hash: it was edited".to_owned(),
+                    )),
+                },
+                began: Some(at(1)),
+                ended: Some(at(2)),
             },
             halted: Some(Halt { cause: HaltCause::Recovery, why: HOSTILE.to_owned() }),
             changed_managers: vec![HOSTILE.to_owned()],

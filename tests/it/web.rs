@@ -8,5 +8,6 @@ pub(crate) mod fixtures;
 mod kill_switch_and_policy;
 mod lists;
 mod metrics;
+mod page_readers;
 mod request;
 mod sign_in;

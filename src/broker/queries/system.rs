@@ -1,5 +1,6 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
+use super::audit_walk::Walked;
 use crate::{
     broker::{Broker, BrokerError, SignedIn, in_memory::crowd, notifications::ChannelState},
     connector::{CircuitOpen, Connector, Health},
@@ -8,7 +9,6 @@ use crate::{
         seconds_of,
     },
     store::{
-        audit::{self, Verified},
         requests::{self, Wanted},
         system,
     },
@@ -41,7 +41,7 @@ pub struct SystemStatus {
     /// The ways to tell people, in the order of the configuration.
     pub channels: Vec<ChannelState>,
     /// The audit chain.
-    pub audit: Verified,
+    pub audit: Walked,
     /// Why nothing at all is sent, the kill switch aside.
     pub halted: Option<Halt>,
     /// The names of managers that are gone or stand for another installation, while something that
@@ -58,7 +58,8 @@ pub struct SystemStatus {
 }
 
 impl Broker {
-    /// The state of the system: asks each manager and its indexer, and walks the audit chain.
+    /// The state of the system: asks each manager and its indexer, and goes on with the walk along
+    /// the audit.
     pub async fn system(&self, who: &SignedIn) -> Result<SystemStatus, BrokerError> {
         self.authorize_read(who, Verb::ViewAudit)?;
         let mut managers = Vec::new();
@@ -83,11 +84,12 @@ impl Broker {
                 unseen,
             });
         }
+        let audit = self.walked().await;
         let mut reader = self.store().reader().await?;
         Ok(SystemStatus {
             managers,
             channels: self.channel_states(&mut reader).await?,
-            audit: audit::verify(&mut reader).await?,
+            audit,
             halted: self.halted(),
             changed_managers: self.unsettled(&mut reader).await?,
             throttled_sources: self.unchecked().attempts().waiting(self.clock().now()),

@@ -138,7 +138,7 @@ impl Lead {
 }
 
 /// All kinds of a group that there are: one step along the index for each.
-const KINDS: &str = "WITH RECURSIVE kinds (kind) AS (
+const KINDS: &str = "RECURSIVE kinds (kind) AS (
     SELECT min(kind) FROM audit WHERE kind >= $4 || '.' AND kind < $4 || '/'
     UNION ALL
     SELECT (SELECT min(kind) FROM audit WHERE kind > kinds.kind AND kind < $4 || '/')
@@ -189,16 +189,15 @@ impl AuditFilter {
             )
         });
         let found = found.collect::<Vec<_>>().join(" UNION ALL ");
-        let (kinds, found) = match lead {
-            Lead::KindGroup => (
-                KINDS,
-                format!(
-                    "SELECT one.seq FROM kinds CROSS JOIN audit AS one ON one.seq IN ({found})"
-                ),
-            ),
-            _ => ("", found),
+        let page = |found| {
+            format!("SELECT * FROM audit WHERE seq IN ({found}) ORDER BY seq DESC LIMIT $10")
         };
-        format!("{kinds}SELECT * FROM audit WHERE seq IN ({found}) ORDER BY seq DESC LIMIT $10")
+        if lead != Lead::KindGroup {
+            return page(found);
+        }
+        let each =
+            format!("SELECT one.seq FROM kinds CROSS JOIN audit AS one ON one.seq IN ({found})");
+        format!("WITH {KINDS} {}", page(each))
     }
 
     /// The rarest of the filters leads: two that both find much are read until the page is full.

@@ -22,31 +22,47 @@ pub struct Verified {
     pub broken: Option<(i64, String)>,
 }
 
-/// Walks the whole chain from the first row, block by block. A block that does not follow is walked
-/// again row by row, to say what is wrong.
-pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
-    let mut verified = Verified { rows: 0, head: Digest::ZERO, broken: None };
-    let mut after = i64::MIN;
-    loop {
-        let block = block(read, after).await?;
-        if block.is_empty() {
-            if verified.rows == 0 && has_history(read).await? {
-                let why = "row 1 is missing: there are people or requests, and each left an entry";
-                verified.broken = Some((1, why.to_owned()));
-            }
-            return Ok(verified);
-        }
-        let last = (verified.rows, verified.head);
-        if let Some((place, head)) = Frames(&block).follow(last) {
-            (verified.rows, verified.head) = (place, head);
-            after = super::place(place)?;
-        } else {
-            after = walk_rows(read, after, &mut verified).await?;
-            if verified.broken.is_some() {
-                return Ok(verified);
-            }
-        }
+impl Default for Verified {
+    fn default() -> Self {
+        Self { rows: 0, head: Digest::ZERO, broken: None }
     }
+}
+
+/// Walks the whole chain from the first row.
+pub async fn verify(read: &mut impl Read) -> Result<Verified, StoreError> {
+    let mut verified = Verified::default();
+    while verify_block(read, &mut verified).await? {}
+    Ok(verified)
+}
+
+/// Whether the chain still has the last row that was verified.
+pub async fn is_at(read: &mut impl Read, verified: &Verified) -> Result<bool, StoreError> {
+    let head = super::head_at(read, verified.rows).await?;
+    Ok(head.is_some_and(|head| head.hash == verified.head))
+}
+
+/// Goes on with the next block of rows. Whether there may be more. A block that does not follow is
+/// walked again row by row, to say what is wrong.
+pub async fn verify_block(
+    read: &mut impl Read,
+    verified: &mut Verified,
+) -> Result<bool, StoreError> {
+    // A row that was put before the first is bad too.
+    let after = if verified.rows == 0 { i64::MIN } else { super::place(verified.rows)? };
+    let block = block(read, after).await?;
+    if block.is_empty() {
+        if verified.rows == 0 && has_history(read).await? {
+            let why = "row 1 is missing: there are people or requests, and each left an entry";
+            verified.broken = Some((1, why.to_owned()));
+        }
+        return Ok(false);
+    }
+    if let Some(last) = Frames(&block).follow((verified.rows, verified.head)) {
+        (verified.rows, verified.head) = last;
+    } else {
+        walk_rows(read, after, verified).await?;
+    }
+    Ok(verified.broken.is_none())
 }
 
 /// The rows after a place as one value: of each row the numbers and the lengths of the texts, then the
@@ -146,27 +162,26 @@ impl<'b> Frames<'b> {
     }
 }
 
-/// Walks a block row by row. The place that it came to.
+/// Walks a block row by row.
 async fn walk_rows(
     read: &mut impl Read,
-    mut after: i64,
+    after: i64,
     verified: &mut Verified,
-) -> Result<i64, StoreError> {
+) -> Result<(), StoreError> {
     let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
         .bind(after)
         .bind(BLOCK_ROWS)
         .fetch_all(read.connection())
         .await?;
     for row in &rows {
-        after = integer(row, "seq")?;
         let (entry, stored) = StoredRow::entry(row)?;
         if let Err(why) = entry.check_after((verified.rows, verified.head), stored) {
-            verified.broken = Some((after, why));
-            return Ok(after);
+            verified.broken = Some((integer(row, "seq")?, why));
+            return Ok(());
         }
         (verified.rows, verified.head) = (entry.seq, stored);
     }
-    Ok(after)
+    Ok(())
 }
 
 /// Whether something happened that is recorded always.

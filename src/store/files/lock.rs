@@ -33,11 +33,11 @@ pub(in crate::store) fn lock(path: &Path) -> Result<File, StoreError> {
 #[derive(Debug)]
 pub(in crate::store) struct ServerLock {
     file: Option<File>,
-    connections: [SqlitePool; 3],
+    connections: [SqlitePool; 5],
 }
 
 impl ServerLock {
-    pub(in crate::store) const fn new(file: File, connections: [SqlitePool; 3]) -> Self {
+    pub(in crate::store) const fn new(file: File, connections: [SqlitePool; 5]) -> Self {
         Self { file: Some(file), connections }
     }
 }

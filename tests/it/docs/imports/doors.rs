@@ -50,7 +50,8 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 14] = [
+const WORKER: [&str; 15] = [
+    "for_pages",
     "for_worker",
     "execute_next",
     "observe",
