@@ -233,18 +233,7 @@ fn system() -> SystemPage {
                     problem: Some(HOSTILE.to_owned()),
                 },
             }],
-            audit: Walked {
-                verified: Verified {
-                    rows: 411,
-                    head: Digest::of(b"head"),
-                    broken: Some((
-                        412,
-                        "its fields do not give its hash: it was edited".to_owned(),
-                    )),
-                },
-                began: Some(at(1)),
-                ended: Some(at(2)),
-            },
+            audit: walked(),
             halted: Some(Halt { cause: HaltCause::Recovery, why: HOSTILE.to_owned() }),
             changed_managers: vec![HOSTILE.to_owned()],
             throttled_sources: 3,
@@ -261,6 +250,15 @@ fn system() -> SystemPage {
         problem: Some("The password is wrong. Nothing was changed.".to_owned()),
         what: "everything".to_owned(),
         reason: "false alarm".to_owned(),
+    }
+}
+
+fn walked() -> Walked {
+    let why = "its fields do not give its hash: it was edited".to_owned();
+    Walked {
+        verified: Verified { rows: 411, head: Digest::of(b"head"), broken: Some((412, why)) },
+        began: Some(at(1)),
+        ended: Some(at(2)),
     }
 }
 
