@@ -148,9 +148,9 @@ const KINDS: &str = "RECURSIVE kinds (kind) AS (
 /// each hour begins: these two bound the places, and each entry's own time is checked beside.
 const SINCE: &str = "at >= $2 AND seq >= (
     SELECT ifnull(min(first), 9223372036854775807) FROM audit_hour WHERE hour >= $2 / 3600000000)";
-const UNTIL: &str = "at < $3 AND seq < ifnull((
+const UNTIL: &str = "at < $3 AND seq < min($1, ifnull((
     SELECT ifnull((SELECT min(first) FROM audit_hour WHERE first > last.first), 9223372036854775807)
-    FROM audit_hour AS last WHERE hour <= $3 / 3600000000 ORDER BY first DESC LIMIT 1), 0)";
+    FROM audit_hour AS last WHERE hour <= $3 / 3600000000 ORDER BY first DESC LIMIT 1), 0))";
 
 impl AuditFilter {
     /// The filters that are set, and their values: those first that usually find the fewest.
@@ -177,9 +177,9 @@ impl AuditFilter {
 
     /// The statement that finds a page, beginning with one of [`AuditFilter::leads`].
     pub fn statement(&self, lead: Lead) -> String {
-        let mut rest = vec!["seq < $1"];
+        // One bound from above: of two, `SQLite` looks up one and checks the other.
+        let mut rest = vec![if self.until.is_some() { UNTIL } else { "seq < $1" }];
         rest.extend(self.since.map(|_| SINCE));
-        rest.extend(self.until.map(|_| UNTIL));
         rest.extend(self.set().iter().filter(|(one, _)| *one != lead).map(|(one, _)| one.check()));
         let rest = rest.join(" AND ");
         let found = lead.finds().iter().map(|find| {

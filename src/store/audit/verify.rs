@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How many rows [`verify`] holds in memory at once.
-const BLOCK_ROWS: i64 = 256;
+const BLOCK_ROWS: i64 = 1000;
 
 /// What a walk along the chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,127 +47,94 @@ pub async fn verify_block(
     read: &mut impl Read,
     verified: &mut Verified,
 ) -> Result<bool, StoreError> {
+    let last = (verified.rows, verified.head);
     // A row that was put before the first is bad too.
     let after = if verified.rows == 0 { i64::MIN } else { super::place(verified.rows)? };
-    let block = block(read, after).await?;
-    if block.is_empty() {
-        if verified.rows == 0 && has_history(read).await? {
-            let why = "row 1 is missing: there are people or requests, and each left an entry";
-            verified.broken = Some((1, why.to_owned()));
-        }
-        return Ok(false);
+    if let Some((place, head)) = sound_block(read, after, last).await? {
+        (verified.rows, verified.head) = (place, head);
+        return Ok(true);
     }
-    if let Some(last) = Frames(&block).follow((verified.rows, verified.head)) {
-        (verified.rows, verified.head) = last;
-    } else {
-        walk_rows(read, after, verified).await?;
+    if walk_rows(read, after, verified).await? {
+        return Ok(verified.broken.is_none());
     }
-    Ok(verified.broken.is_none())
+    if verified.rows == 0 && has_history(read).await? {
+        let why = "row 1 is missing: there are people or requests, and each left an entry";
+        verified.broken = Some((1, why.to_owned()));
+    }
+    Ok(false)
 }
 
-/// The rows after a place as one value: of each row the numbers and the lengths of the texts, then the
-/// texts. A value for each column of each row would cost more than to hash them.
-async fn block(read: &mut impl Read, after: i64) -> Result<Vec<u8>, StoreError> {
-    let row = sqlx::query(
-        "SELECT group_concat(concat(
-             seq, ' ', at, ' ', octet_length(kind), ' ', octet_length(actor_kind), ' ',
-             ifnull(octet_length(actor_id), '-'), ' ', octet_length(actor_name), ' ',
-             ifnull(octet_length(request_id), '-'), ' ', ifnull(octet_length(action), '-'), ' ',
-             ifnull(octet_length(target), '-'), ' ', octet_length(detail), ' ',
-             octet_length(previous), ' ', octet_length(hash), ' ',
-             kind, actor_kind, actor_id, actor_name, request_id, action, target, detail, previous,
-             hash), '') AS block
-         FROM (SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2)",
-    )
-    .bind(after)
-    .bind(BLOCK_ROWS)
-    .fetch_one(read.connection())
-    .await?;
-    let block: Option<Vec<u8>> = row.try_get("block")?;
-    Ok(block.unwrap_or_default())
+/// What stands behind each column of a block: the separator of units, which no text here should hold.
+const SEPARATOR: u8 = 0x1f;
+/// How many columns a row of a block has.
+const COLUMNS: usize = 13;
+
+/// The next rows as one value, and how many they are. A value for each column of each row would cost
+/// more than to hash them. Absent and empty texts look alike, so a number says which are absent.
+const BLOCK: &str = "SELECT count(*) AS number, CAST(group_concat(concat(
+        seq, x'1f', at, x'1f', kind, x'1f', actor_kind, x'1f', actor_id, x'1f', actor_name, x'1f',
+        request_id, x'1f', action, x'1f', target, x'1f', detail, x'1f', previous, x'1f', hash, x'1f',
+        (actor_id IS NULL) + 2 * (request_id IS NULL) + 4 * (action IS NULL) + 8 * (target IS NULL),
+        x'1f'), '') AS BLOB) AS block
+    FROM audit WHERE seq > $1 AND seq <= $2";
+
+/// The place and the hash of the last of the next rows, if there are some and all follow this one.
+async fn sound_block(
+    read: &mut impl Read,
+    after: i64,
+    last: (u64, Digest),
+) -> Result<Option<(u64, Digest)>, StoreError> {
+    let until = super::place(last.0)?.saturating_add(BLOCK_ROWS);
+    let row = sqlx::query(BLOCK).bind(after).bind(until).fetch_one(read.connection()).await?;
+    let block: Option<&[u8]> = row.try_get("block")?;
+    let number = usize::try_from(integer(&row, "number")?).unwrap_or(0);
+    Ok(block.and_then(|block| follow(block, number, last)))
 }
 
-/// What is left of a block.
-struct Frames<'b>(&'b [u8]);
-
-impl<'b> Frames<'b> {
-    /// The place and the hash of the last row, if all follow this one.
-    fn follow(mut self, mut last: (u64, Digest)) -> Option<(u64, Digest)> {
-        while !self.0.is_empty() {
-            let (columns, stored) = self.row()?;
-            if !columns.follows(last, stored) {
-                return None;
-            }
-            last = (columns.seq, stored);
+/// Each column adds one separator. Where there are more, a text holds one, and this cannot tell the
+/// columns apart.
+fn follow(block: &[u8], number: usize, mut last: (u64, Digest)) -> Option<(u64, Digest)> {
+    let mut columns = block.split(|byte| *byte == SEPARATOR);
+    for _ in 0..number {
+        let mut text = || str::from_utf8(columns.next()?).ok();
+        let mut row = [""; COLUMNS];
+        for column in &mut row {
+            *column = text()?;
         }
-        Some(last)
-    }
-
-    fn row(&mut self) -> Option<(HashedColumns<'b>, Digest)> {
-        let (seq, at_us) = (self.word()?.parse().ok()?, self.word()?.parse().ok()?);
-        let mut lengths = [None; 10];
-        for length in &mut lengths {
-            *length = match self.word()? {
-                "-" => None,
-                digits => Some(digits.parse::<usize>().ok()?),
-            };
-        }
-        let mut texts = [None; 10];
-        for (text, length) in texts.iter_mut().zip(lengths) {
-            if let Some(length) = length {
-                *text = Some(self.take(length)?);
-            }
-        }
-        let [
+        let [seq, at, kind, actor_kind, actor_id, actor_name, request, action, target, .., absent] =
+            row;
+        let [.., detail, previous, hash, _] = row;
+        let absent: u8 = absent.parse().ok()?;
+        let maybe = |bit: u8, text| (absent & bit == 0).then_some(text);
+        let columns = HashedColumns {
+            seq: seq.parse().ok()?,
+            at_us: at.parse().ok()?,
             kind,
             actor_kind,
-            actor_id,
+            actor_id: maybe(1, actor_id),
             actor_name,
-            request,
-            action,
-            target,
+            request: maybe(2, request),
+            action: maybe(4, action),
+            target: maybe(8, target),
             detail,
-            previous,
-            hash,
-        ] = texts;
-        let columns = HashedColumns {
-            seq,
-            at_us,
-            kind: kind?,
-            actor_kind: actor_kind?,
-            actor_id,
-            actor_name: actor_name?,
-            request,
-            action,
-            target,
-            detail: detail?,
-            previous: Digest::parse(previous?)?,
+            previous: Digest::parse(previous)?,
         };
-        Some((columns, Digest::parse(hash?)?))
+        let stored = Digest::parse(hash)?;
+        if !columns.follows(last, stored) {
+            return None;
+        }
+        last = (columns.seq, stored);
     }
-
-    /// The text before the next space.
-    fn word(&mut self) -> Option<&'b str> {
-        let end = self.0.iter().position(|byte| *byte == b' ')?;
-        let word = self.take(end)?;
-        self.take(1)?;
-        Some(word)
-    }
-
-    /// The next so many bytes, which are text of their own.
-    fn take(&mut self, length: usize) -> Option<&'b str> {
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        str::from_utf8(text).ok()
-    }
+    // Behind the last separator is nothing.
+    (number > 0 && columns.next() == Some(&[]) && columns.next().is_none()).then_some(last)
 }
 
-/// Walks a block row by row.
+/// Walks a block row by row. Whether there was any.
 async fn walk_rows(
     read: &mut impl Read,
     after: i64,
     verified: &mut Verified,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
         .bind(after)
         .bind(BLOCK_ROWS)
@@ -177,11 +144,11 @@ async fn walk_rows(
         let (entry, stored) = StoredRow::entry(row)?;
         if let Err(why) = entry.check_after((verified.rows, verified.head), stored) {
             verified.broken = Some((integer(row, "seq")?, why));
-            return Ok(());
+            return Ok(true);
         }
         (verified.rows, verified.head) = (entry.seq, stored);
     }
-    Ok(())
+    Ok(!rows.is_empty())
 }
 
 /// Whether something happened that is recorded always.

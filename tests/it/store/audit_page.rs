@@ -1,5 +1,7 @@
 //! What the filters of the audit find, where the clock went back and where a filter finds much.
 
+use std::time::Duration;
+
 use countersign::{
     domain::Time,
     store::{
@@ -62,6 +64,23 @@ async fn times_find_all_though_the_clock_went_back() {
             assert_eq!(places(&store, &filter, 50).await, expected, "{since:?} {until:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn page_of_one_hour_reads_no_other() {
+    let (_folder, store) = store_of((0..60_000).map(|number| (number / 1000, "a.b"))).await;
+    // No statement may do more than ten thousand steps.
+    let store = store.reading_at_most(Duration::ZERO);
+    let filter = |since, until| AuditFilter {
+        since: hour(since),
+        until: hour(until),
+        ..AuditFilter::default()
+    };
+    assert_eq!(places(&store, &filter(2, 3), 2).await, [3000, 2999]);
+    assert_eq!(places(&store, &filter(50, 51), 2).await, [51_000, 50_999]);
+    assert_eq!(places(&store, &filter(70, 80), 2).await, [0; 0]);
+    let kind = AuditFilter { kind: Some("a".to_owned()), ..filter(2, 3) };
+    assert_eq!(places(&store, &kind, 2).await, [3000, 2999]);
 }
 
 #[tokio::test]

@@ -174,6 +174,35 @@ async fn verify_names_a_damaged_row() {
     }
 }
 
+/// Puts a row into the text of the row before, as the walk reads both, and deletes it.
+const HIDDEN: [&str; 5] = [
+    "DROP TRIGGER audit_is_not_changed",
+    "DROP TRIGGER audit_is_not_deleted",
+    "CREATE TEMP TABLE hidden AS SELECT * FROM audit ORDER BY seq DESC LIMIT 1 OFFSET 1",
+    "DELETE FROM audit WHERE seq = (SELECT seq FROM hidden)",
+    "UPDATE audit SET previous = hidden.previous, hash = hidden.hash,
+         detail = concat(audit.detail, x'1f', audit.previous, x'1f', audit.hash, x'1f', 15, x'1f',
+             hidden.seq, x'1f', hidden.at, x'1f', hidden.kind, x'1f', hidden.actor_kind, x'1f', x'1f',
+             hidden.actor_name, x'1f', x'1f', x'1f', x'1f', hidden.detail)
+     FROM hidden WHERE audit.seq = hidden.seq - 1",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_hidden_in_a_text_is_missing() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let first = add_bad_rows(&program.path("countersign.db"), None).await;
+    program.done(&["audit", "verify"]);
+    let mut database = connect(&program.path("countersign.db")).await;
+    for sql in HIDDEN {
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+    }
+    let verified = program.run(&["audit", "verify"]);
+    let said = String::from_utf8(verified.stdout).unwrap();
+    let bad = format!("entry {} is bad", first + 2);
+    assert!(!verified.status.success() && said.contains(&bad), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_audit_beside_people_is_bad() {
     let program = Program::new();
