@@ -141,7 +141,7 @@ pub struct Running {
 
 impl AppParts {
     /// Reads everything that a configuration names.
-    pub async fn from_config(config: &Config, text: &[u8]) -> Result<Self, AppError> {
+    pub async fn from_config(config: &Config) -> Result<Self, AppError> {
         for file in config.private_files() {
             only_ours(file)?;
         }
@@ -171,7 +171,7 @@ impl AppParts {
             connections: settings::connections(config),
             proxies: settings::proxies(config),
             metrics_token: settings::metrics_token(config)?,
-            configuration: Digest::of(text),
+            configuration: config.sha256,
         })
     }
 
@@ -260,10 +260,11 @@ impl Running {
         self
     }
 
-    /// Takes a new certificate from its files, if there is one that can be used.
-    pub async fn renew_certificate(&self) {
+    /// Has a new certificate taken from its files, if there is one that can be used. It does not wait
+    /// for that: whoever calls it must hear the next signal.
+    pub fn renew_certificate(&self) {
         if let Some(certificate) = &self.certificate {
-            certificate.renew(self.broker.clock().now()).await;
+            certificate.look();
         } else {
             tracing::info!("no certificate is configured; nothing is read again");
         }

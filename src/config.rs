@@ -14,7 +14,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
-use crate::{domain::public_url::PublicUrl, trusted_file};
+use crate::{
+    domain::{digest::Digest, public_url::PublicUrl},
+    trusted_file,
+};
 
 mod accounts;
 mod check;
@@ -95,6 +98,13 @@ pub struct Config {
     /// How people are notified outside the page.
     #[serde(default)]
     pub notify: NotifyConfig,
+    /// SHA-256 of the file that all this was read from.
+    #[serde(skip, default = "of_no_file")]
+    pub sha256: Digest,
+}
+
+const fn of_no_file() -> Digest {
+    Digest::ZERO
 }
 
 /// Where people and agents reach the broker.
@@ -279,6 +289,7 @@ impl Config {
             .try_into()
             .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
         config.check()?;
+        config.sha256 = Digest::of(text.as_bytes());
         config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
         Ok(config)
     }

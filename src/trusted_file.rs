@@ -1,8 +1,9 @@
-//! Files that decide: policies and the configuration. They are read only where nobody else may write
-//! them, as regular files of a limited size.
+//! Files that the configuration names, and itself: read as regular files of a limited size. Those
+//! that decide, which are policies and the configuration, are read only where nobody else may write
+//! them.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, Metadata, OpenOptions},
     io::Read as _,
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
@@ -45,24 +46,38 @@ pub(crate) fn check_writers(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The text of a file that nobody else may write.
-pub(crate) fn read(path: &Path) -> Result<String, String> {
-    let meta = fs::metadata(path).map_err(|error| error.to_string())?;
-    // Before it is opened: a pipe would wait, and a device may do anything.
-    if !meta.is_file() {
-        return Err("it is no regular file; take it away, or put a file in its place".to_owned());
-    }
-    check_writers(path)?;
+/// The bytes of a regular file. It never waits for somebody to write, as a pipe would.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    // Before it is opened: a device may do anything.
+    check_regular(&fs::metadata(path).map_err(|error| error.to_string())?)?;
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = file.map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
+    // Once more: another one may have been put there meanwhile.
+    let meta = file.metadata().map_err(|error| error.to_string())?;
+    check_regular(&meta)?;
+    // At once as large as needed: a secret leaves no copy in what would be outgrown.
+    let most = meta.len().min(BYTES_MAX) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(most).unwrap_or_default());
     let read = file.take(BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;
     if len_u64(bytes.len()) > BYTES_MAX {
-        return Err("it is larger than 1 MiB; split it".to_owned());
+        return Err("it is larger than 1 MiB, the most that is read".to_owned());
     }
-    String::from_utf8(bytes).map_err(|error| {
+    Ok(bytes)
+}
+
+fn check_regular(meta: &Metadata) -> Result<(), String> {
+    if meta.is_file() {
+        return Ok(());
+    }
+    Err("it is no regular file; take it away, or put a file in its place".to_owned())
+}
+
+/// The text of a file that nobody else may write.
+pub(crate) fn read(path: &Path) -> Result<String, String> {
+    check_writers(path)?;
+    String::from_utf8(read_bytes(path)?).map_err(|error| {
         format!(
             "byte {} of it is not UTF-8; save it as UTF-8",
             error.utf8_error().valid_up_to() + 1

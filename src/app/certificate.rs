@@ -12,7 +12,7 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{AppError, only_ours};
@@ -21,6 +21,7 @@ use crate::{
     config::{Config, ConfigError},
     connector::byte_order_mark,
     domain::{Time, certificate::CertificateStatus, digest::Digest},
+    trusted_file,
 };
 
 const CHAIN: &str = "server.tls_certificate_file";
@@ -56,6 +57,8 @@ pub struct ServerCertificate {
     status: watch::Sender<CertificateStatus>,
     /// What the files held when they were last tried.
     tried: Arc<Mutex<Digest>>,
+    /// Somebody wants them to be looked at.
+    asked: Arc<Notify>,
 }
 
 impl fmt::Debug for ServerCertificate {
@@ -120,6 +123,7 @@ impl ServerCertificate {
             config: RustlsConfig::from_config(usable.config),
             status: watch::Sender::new(status),
             tried: Arc::new(Mutex::new(contents.digest())),
+            asked: Arc::default(),
         }))
     }
 
@@ -159,19 +163,31 @@ impl ServerCertificate {
         self.status.send_replace(CertificateStatus { ends, problem: None });
     }
 
-    /// Looks again and again whether the files hold a new one, until told to stop.
+    /// Has the files looked at soon. Whoever asks does not wait for that.
+    pub(super) fn look(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Looks again and again whether the files hold a new one, until told to stop: also while a disk
+    /// does not answer.
     pub(super) async fn watch(self, clock: Clock, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            let look = async {
+                tokio::select! {
+                    () = self.asked.notified() => {}
+                    () = clock.pause(WATCH_INTERVAL) => {}
+                }
+                self.renew(clock.now()).await;
+            };
             tokio::select! {
-                () = stop.cancelled() => return,
-                () = clock.pause(WATCH_INTERVAL) => {}
+                () = stop.cancelled() => {}
+                () = look => {}
             }
-            self.renew(clock.now()).await;
         }
     }
 
-    /// [`ServerCertificate::renew_now`] where a file that hangs holds up nobody else.
-    pub(super) async fn renew(&self, now: Time) {
+    /// [`ServerCertificate::renew_now`] where a disk that does not answer holds up nobody else.
+    async fn renew(&self, now: Time) {
         let certificate = self.clone();
         let renewed = tokio::task::spawn_blocking(move || certificate.renew_now(now));
         if let Err(error) = renewed.await {
@@ -197,7 +213,7 @@ fn wrong(key: &str, file: &Path, why: &dyn fmt::Display) -> AppError {
 }
 
 fn pem(key: &str, file: &Path) -> Result<Vec<u8>, AppError> {
-    let bytes = std::fs::read(file).map_err(|why| wrong(key, file, &why))?;
+    let bytes = trusted_file::read_bytes(file).map_err(|why| wrong(key, file, &why))?;
     match byte_order_mark(&bytes) {
         None => Ok(bytes),
         Some(mark) => Err(wrong(key, file, &format!("it begins with {mark}"))),

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use zeroize::Zeroizing;
+
 use super::{AppError, ConnectionLimits};
 use crate::{
     broker::{self, AgentLimits, BusinessHours},
@@ -12,13 +14,14 @@ use crate::{
         WazuhSettings, secret_text,
     },
     domain::{action::ActionKind, digest::Digest, endpoint::Platform},
+    trusted_file,
     web::Proxies,
 };
 
 /// SHA-256 of the token that opens `/metrics`; none where no file is named.
 pub(super) fn metrics_token(config: &Config) -> Result<Option<Digest>, AppError> {
     let Some(file) = &config.server.metrics_token_file else { return Ok(None) };
-    let read = std::fs::read(file).map_err(|error| error.to_string());
+    let read = trusted_file::read_bytes(file).map(Zeroizing::new);
     let token = read.and_then(|bytes| secret_text(&bytes, SecretForm::Word));
     let wrong = |why| {
         let allowed = format!("a readable file that holds one word and nothing else ({why})");

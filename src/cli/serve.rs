@@ -6,22 +6,15 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CliError, out::Out};
-use crate::{
-    app::AppParts,
-    config::{Config, ConfigError},
-};
+use crate::{app::AppParts, config::Config};
 
 pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
     // From the first moment: who stops it while it starts wants a clean stop, too.
     let mut stop = tokio::spawn(stopped());
     let config = Config::load(path, std::env::vars())?;
-    let text = std::fs::read(path).map_err(|error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        why: error.to_string(),
-    })?;
     // Whoever renews a certificate sends it; nobody who does shall end the broker.
     let mut hang_up = signal(SignalKind::hangup())?;
-    let parts = AppParts::from_config(&config, &text).await?;
+    let parts = AppParts::from_config(&config).await?;
     let running = parts.open().await?.work();
     let mut text = format!("Serving {} on {}.", config.server.public_url, running.address);
     let address = running.address.to_string();
@@ -45,7 +38,7 @@ pub(super) async fn serve(out: Out, path: &Path) -> Result<(), CliError> {
     loop {
         tokio::select! {
             ended = &mut stop => break ended.map_err(|error| CliError::Failed(error.to_string()))??,
-            Some(()) = hang_up.recv() => running.renew_certificate().await,
+            Some(()) = hang_up.recv() => running.renew_certificate(),
         }
     }
     running.stop().await;

@@ -38,10 +38,20 @@ const DAMAGED: [i32; 2] = [11, 26];
 pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     if path.exists() {
-        return Ok(());
+        return check_regular(path);
     }
     let opened = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     opened.map(drop).map_err(|error| file_error(path, &error))
+}
+
+/// A pipe would wait when it is opened, and a device may do anything.
+fn check_regular(path: &Path) -> Result<(), StoreError> {
+    let meta = path.metadata().map_err(|error| file_error(path, &error))?;
+    if meta.is_file() {
+        return Ok(());
+    }
+    let why = "it is no regular file; take it away, or put the database in its place".to_owned();
+    Err(StoreError::File { path: path.to_owned(), why })
 }
 
 pub(super) fn file_error(path: &Path, error: &io::Error) -> StoreError {
@@ -78,6 +88,7 @@ fn without_tables(path: &Path) -> StoreError {
 /// Fails where a file is no database, lacks its end, or holds nothing. A new one is empty. With a write-ahead log
 /// the length says nothing: the log may hold the end.
 pub(super) fn check_whole(path: &Path) -> Result<(), StoreError> {
+    check_regular(path)?;
     let looked = (|| {
         let file = File::open(path)?;
         let length = file.metadata()?.len();

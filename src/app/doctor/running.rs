@@ -8,6 +8,7 @@ use crate::{
     config::ServerConfig,
     connector::{ConnectorError, Diagnosis, readiness},
     domain::digest::Digest,
+    trusted_file,
 };
 
 const CHECK: &str = "running broker";
@@ -43,7 +44,7 @@ pub(super) async fn running(server: &ServerConfig) -> Diagnosis {
 /// file that cannot be read shows at the start.
 fn pin(server: &ServerConfig) -> Option<[u8; 32]> {
     let file = server.tls_certificate_file.as_ref()?;
-    let pem = std::fs::read(file).ok()?;
+    let pem = trusted_file::read_bytes(file).ok()?;
     let certificate = CertificateDer::pem_slice_iter(&pem).next()?.ok()?;
     Some(*Digest::of(&certificate).bytes())
 }

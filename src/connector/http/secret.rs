@@ -10,6 +10,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::error::ConnectorError;
+use crate::trusted_file;
 
 /// How an outside system proves that it is the right one. Deliberately absent: a way to trust
 /// anyone.
@@ -96,8 +97,8 @@ impl fmt::Debug for Secret {
 
 impl SecretFile {
     fn read(self: Arc<Self>) -> Result<Secret, ConnectorError> {
-        let bytes = fs::read(&self.path).map(Zeroizing::new);
-        let bytes = bytes.map_err(|error| self.wrong(&error.to_string()))?;
+        let bytes = trusted_file::read_bytes(&self.path).map(Zeroizing::new);
+        let bytes = bytes.map_err(|why| self.wrong(&why))?;
         let text = secret_text(&bytes, self.form).map_err(|why| self.wrong(&why))?;
         Ok(Secret { text, file: Some(self) })
     }

@@ -1,6 +1,6 @@
 //! Who is at the other end: the verifiers behind `ca_file` and `pin_sha256`.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
@@ -20,7 +20,7 @@ use super::{
     error::ConnectorError,
     secret::{Tls, byte_order_mark},
 };
-use crate::domain::digest::Digest;
+use crate::{domain::digest::Digest, trusted_file};
 
 /// A certificate that was shown and is not the right one.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,8 @@ fn chain(
         let key = format!("{section}.ca_file");
         ConnectorError::settings(key, file.display().to_string(), why)
     };
-    let bytes = fs::read(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    let read = trusted_file::read_bytes(file);
+    let bytes = read.map_err(|why| wrong(format!("it cannot be read: {why}")))?;
     if let Some(mark) = byte_order_mark(&bytes) {
         return Err(wrong(format!("it begins with {mark}")));
     }

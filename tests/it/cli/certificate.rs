@@ -100,7 +100,13 @@ async fn bad_certificate_leaves_old_one_in_use() {
     let over = issue((2020, 2021));
     let mismatched = Issued { der: valid().der, key: valid().key };
     let garbage = Issued { der: b"no certificate".to_vec(), key: valid().key };
-    for (bad, why) in [(over, "not now"), (mismatched, "chain.pem"), (garbage, "chain.pem")] {
+    let huge = Issued { der: vec![0; 1 << 20], key: valid().key };
+    for (bad, why) in [
+        (over, "not now"),
+        (mismatched, "chain.pem"),
+        (garbage, "chain.pem"),
+        (huge, "larger than 1 MiB"),
+    ] {
         let old = valid();
         let (program, mut server) = serving(&old);
         bad.write(&program);
@@ -116,6 +122,24 @@ async fn bad_certificate_leaves_old_one_in_use() {
         let found = doctor(&program);
         let line = found.lines().find(|line| line.contains("certificate")).unwrap_or_default();
         assert!(line.starts_with("LOOK"), "{found}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipe_as_certificate_holds_up_neither_use_nor_stop() {
+    for name in ["chain.pem", "key.pem"] {
+        let old = valid();
+        let (program, mut server) = serving(&old);
+        program.pipe(name);
+        server.hang_up();
+        let line = server.logged(BAD).await;
+        assert!(line.contains(name) && line.contains("no regular file"), "{line}");
+        assert!(old.is_shown(&program).await, "{name}");
+        let found = doctor(&program);
+        let line = found.lines().find(|line| line.contains("certificate")).unwrap_or_default();
+        assert!(line.starts_with("LOOK") && line.contains("no regular file"), "{found}");
+        server.hang_up();
+        server.terminate();
     }
 }
 

@@ -27,7 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("config", &["domain", "trusted_file"]),
     ("policy", &["domain", "trusted_file"]),
     ("store", &["domain", "clock", "failpoint"]),
-    ("connector", &["domain", "text", "clock"]),
+    ("connector", &["domain", "trusted_file", "text", "clock"]),
     ("broker", &["domain", "clock", "failpoint", "slots", "policy", "store", "connector"]),
     ("worker", &["domain", "text", "clock", "broker"]),
     ("mcp", &["domain", "text", "clock", "broker"]),

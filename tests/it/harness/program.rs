@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc,
 };
 
 use serde_json::Value;
@@ -76,7 +77,14 @@ impl Serving {
     pub(crate) fn terminate(mut self) {
         let process = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || tell.send(self.child.wait().unwrap().success()));
+        if let Ok(ended_well) = told.recv_timeout(std::time::Duration::from_mins(1)) {
+            assert!(ended_well);
+        } else {
+            rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+            panic!("it does not stop");
+        }
     }
 
     /// `kill -9`.
@@ -123,6 +131,14 @@ impl Program {
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::write(self.path(name), text).unwrap();
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Puts a pipe in the place of a file. Nobody writes to it.
+    pub(crate) fn pipe(&self, name: &str) {
+        let _none = std::fs::remove_file(self.path(name)).is_err();
+        let made =
+            Command::new("mkfifo").args(["-m", "600"]).arg(self.path(name)).status().unwrap();
+        assert!(made.success());
     }
 
     pub(crate) fn command(&self) -> Command {

@@ -18,11 +18,6 @@ fn chmod(program: &Program, name: &str, mode: u32) {
     fs::set_permissions(program.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-fn pipe(program: &Program, name: &str) {
-    let made = Command::new("mkfifo").arg(program.path(name)).status().unwrap();
-    assert!(made.success());
-}
-
 /// What a command says that must not succeed.
 fn refused(program: &Program, arguments: &[&str]) -> String {
     let output = program.run(arguments);
@@ -104,7 +99,7 @@ fn group_writes_only_where_it_is_the_own_one() {
 fn policies_are_regular_files_of_limited_size() {
     let program = set_up();
     let path = program.path("policies/98.cedar");
-    pipe(&program, "policies/98.cedar");
+    program.pipe("policies/98.cedar");
     let said = refused(&program, &["policy", "check"]);
     assert!(said.contains("98.cedar") && said.contains("no regular file"), "{said}");
     fs::remove_file(&path).unwrap();
@@ -121,9 +116,64 @@ fn policies_are_regular_files_of_limited_size() {
     let said = refused(&program, &["policy", "check"]);
     assert!(said.contains("larger than 1 MiB"), "{said}");
     fs::remove_file(&path).unwrap();
-    pipe(&program, "pipe.toml");
+    program.pipe("pipe.toml");
     let said = refused(&program, &["--config", "pipe.toml", "serve"]);
     assert!(said.contains("no regular file"), "{said}");
+}
+
+/// Files that the configuration may name.
+const SECRETS: [&str; 4] = ["manager.password", "indexer.password", "metrics.token", "ca.pem"];
+
+/// A program whose configuration names such a file, and the others before which it is read.
+fn with_secret(name: &str) -> Program {
+    let program = set_up();
+    for name in SECRETS {
+        program.write(name, "a-word");
+    }
+    let (url, ca) = match name {
+        "ca.pem" => ("https://127.0.0.1:1", "ca_file = \"ca.pem\"\n"),
+        _ => ("http://127.0.0.1:1", ""),
+    };
+    let configuration = program
+        .configuration(url)
+        .replace("[server]\n", "[server]\nmetrics_token_file = \"metrics.token\"\n")
+        .replace("[criticality]", &format!("{ca}[criticality]"));
+    let indexer = "[manager.main.indexer]\nurl = \"http://127.0.0.1:1\"\nuser = \"admin\"\n\
+                   password_file = \"indexer.password\"\n";
+    program.write("countersign.toml", &format!("{configuration}{indexer}"));
+    program
+}
+
+#[test]
+fn pipe_as_secret_is_refused() {
+    for name in SECRETS {
+        let program = with_secret(name);
+        program.pipe(name);
+        for command in [&["serve"][..], &["doctor"]] {
+            let said = refused(&program, command);
+            assert!(said.contains(name) && said.contains("no regular file"), "{name}: {said}");
+        }
+    }
+}
+
+#[test]
+fn secret_above_one_mebibyte_is_refused() {
+    for name in SECRETS {
+        let program = with_secret(name);
+        program.write(name, &"x".repeat((1 << 20) + 1));
+        let said = refused(&program, &["serve"]);
+        assert!(said.contains(name) && said.contains("larger than 1 MiB"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn pipe_as_database_is_refused() {
+    let program = set_up();
+    program.pipe("countersign.db");
+    for command in [&["serve"][..], &["doctor"], &["audit", "verify"]] {
+        let said = refused(&program, command);
+        assert!(said.contains("countersign.db") && said.contains("no regular file"), "{said}");
+    }
 }
 
 #[test]
