@@ -17,7 +17,7 @@ use crate::{
     broker::{self, Broker, BrokerError, Integrations},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{Channel, Connector, ConnectorError, Network, SystemNetwork, is_private},
+    connector::{Channel, Connector, ConnectorError, Network, SystemNetwork},
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
@@ -54,15 +54,12 @@ pub enum AppError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A file that others can read.
-    #[error("{file} can be read or written by others; run: chmod 600 {file}", file = .0.display())]
-    OpenFile(PathBuf),
-    /// The folder of the data.
-    #[error("cannot use {}: {why}", folder.display())]
-    DataFolder {
-        /// The folder.
-        folder: PathBuf,
-        /// Who may write it, and what to do.
+    /// A file of secrets or data, or a folder of data, that is not ours alone.
+    #[error("cannot use {}: {why}", path.display())]
+    NotOurs {
+        /// The file or folder.
+        path: PathBuf,
+        /// Who may read or write it, and what to do.
         why: String,
     },
     /// The store.
@@ -326,7 +323,8 @@ fn own_hosts(address: SocketAddr) -> Vec<Authority> {
 /// Files that hold secrets or data belong to their owner alone. What is missing is reported by
 /// whoever reads it.
 fn only_ours(file: &Path) -> Result<(), AppError> {
-    if is_private(file) { Ok(()) } else { Err(AppError::OpenFile(file.to_owned())) }
+    trusted_file::check_private(file)
+        .map_err(|why| AppError::NotOurs { path: file.to_owned(), why })
 }
 
 /// Whoever may write the folder of the database can put another one there.
@@ -335,7 +333,7 @@ fn data_folder(database: &Path) -> Result<(), AppError> {
     for folder in [database, &home].into_iter().filter_map(Path::parent) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         trusted_file::check_writers(folder)
-            .map_err(|why| AppError::DataFolder { folder: folder.to_owned(), why })?;
+            .map_err(|why| AppError::NotOurs { path: folder.to_owned(), why })?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub use driver::{
     Driver, Health,
 };
 pub use http::error::ConnectorError;
-pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, is_private, secret_text};
+pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, secret_text};
 pub use network::{Network, SystemNetwork};
 pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,

@@ -3,10 +3,11 @@
 //! them.
 
 use std::{
+    ffi::OsString,
     fs::{self, Metadata, OpenOptions},
-    io::Read as _,
+    io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{self, Component, Path, PathBuf},
 };
 
 use rustix::{
@@ -18,29 +19,96 @@ use crate::domain::len_u64;
 
 /// The largest file that is read.
 pub(crate) const BYTES_MAX: u64 = 1 << 20;
+/// Only its owner, and the folder's, may rename or remove what lies in the folder.
+const STICKY: u32 = 0o1000;
+/// As many links as Linux follows.
+const LINKS_MAX: u32 = 40;
 
-/// Fails where others may write a file or a folder, with what to do. A link is followed: it counts
-/// who may write what it leads to. The own primary group may write, as it does in a checkout with
-/// umask 0002; files of another owner are root's alone.
+/// Fails where others may write a file or a folder, or put another one in its place, with what to do.
+/// The own primary group may write, as it does in a checkout with umask 0002.
 pub(crate) fn check_writers(path: &Path) -> Result<(), String> {
     let meta = fs::metadata(path).map_err(|error| error.to_string())?;
+    check_owner("it", path, &meta)?;
+    check_mode("it", path, &meta)?;
+    check_way(path)
+}
+
+/// Fails where others can read or write a file that holds a secret or data. Also passes one that is
+/// not there: whoever reads it says so.
+pub(crate) fn check_private(path: &Path) -> Result<(), String> {
+    let Ok(meta) = fs::metadata(path) else { return Ok(()) };
+    check_owner("it", path, &meta)?;
+    if meta.mode() & 0o077 != 0 {
+        return Err(format!("others can read or write it; run: chmod 600 {}", path.display()));
+    }
+    Ok(())
+}
+
+/// What [`check_writers`] asks, of each folder on the way to it, by whatever links that leads. Where the
+/// sticky bit is set, as it is for /tmp, nobody replaces what belongs to us or to root.
+fn check_way(path: &Path) -> Result<(), String> {
+    let failed = |error: io::Error| error.to_string();
+    let mut left = names(&path::absolute(path).map_err(failed)?);
+    let (mut folder, mut links) = (PathBuf::from("/"), 0);
+    while let Some(name) = left.pop() {
+        if name == ".." {
+            folder.pop();
+            continue;
+        }
+        let (entry, meta) = (folder.join(name), fs::metadata(&folder).map_err(failed)?);
+        let here = fs::symlink_metadata(&entry).map_err(failed)?;
+        let called = format!("the folder {}", folder.display());
+        check_owner(&called, &folder, &meta)?;
+        if let Err(why) = check_mode(&called, &folder, &meta) {
+            if meta.mode() & STICKY == 0 {
+                return Err(why);
+            }
+            check_owner(&entry.display().to_string(), &entry, &here)?;
+        }
+        if !here.is_symlink() {
+            folder = entry;
+            continue;
+        }
+        links += 1;
+        if links > LINKS_MAX {
+            return Err("its links lead in a circle".to_owned());
+        }
+        let target = fs::read_link(&entry).map_err(failed)?;
+        if target.is_absolute() {
+            folder = PathBuf::from("/");
+        }
+        left.extend(names(&target));
+    }
+    Ok(())
+}
+
+/// The names that a path is made of, the last one first.
+fn names(path: &Path) -> Vec<OsString> {
+    let name = |part: Component<'_>| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    };
+    path.components().rev().filter_map(name).collect()
+}
+
+fn check_owner(called: &str, path: &Path, meta: &Metadata) -> Result<(), String> {
+    let (owner, me, shown) = (meta.uid(), geteuid().as_raw(), path.display());
+    if [0, me].contains(&owner) {
+        return Ok(());
+    }
+    Err(format!("user {owner} owns {called} and may write it; run: chown {me} {shown}"))
+}
+
+fn check_mode(called: &str, path: &Path, meta: &Metadata) -> Result<(), String> {
     let (shown, mode) = (path.display(), meta.mode());
     if mode & 0o002 != 0 {
-        return Err(format!("everybody may write it; run: chmod o-w {shown}"));
+        return Err(format!("everybody may write {called}; run: chmod o-w {shown}"));
     }
     if mode & 0o020 != 0 && meta.gid() != getegid().as_raw() {
         return Err(format!(
-            "group {} may write it, which is not the group that Countersign runs as; run: chmod g-w \
-             {shown}",
+            "group {} may write {called}, and is not the group that Countersign runs as; run: chmod \
+             g-w {shown}",
             meta.gid()
-        ));
-    }
-    let me = geteuid();
-    if ![0, me.as_raw()].contains(&meta.uid()) && !me.is_root() {
-        return Err(format!(
-            "user {} owns it and may write it; run: chown {} {shown}",
-            meta.uid(),
-            me.as_raw()
         ));
     }
     Ok(())

@@ -1,8 +1,7 @@
 //! How outside systems prove themselves, and what may not be shown.
 
 use std::{
-    fmt, fs,
-    os::unix::fs::PermissionsExt as _,
+    fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -77,11 +76,9 @@ impl Secret {
     /// The same secret as its file holds it now; itself where it came from none. What was checked at
     /// the start is checked again: a file that others can read is none.
     pub(in crate::connector) fn read_again(&self) -> Result<Self, ConnectorError> {
-        match &self.file {
-            None => Ok(self.clone()),
-            Some(file) if is_private(&file.path) => Arc::clone(file).read(),
-            Some(file) => Err(file.wrong("others can read or write it; chmod 600 it")),
-        }
+        let Some(file) = &self.file else { return Ok(self.clone()) };
+        trusted_file::check_private(&file.path).map_err(|why| file.wrong(&why))?;
+        Arc::clone(file).read()
     }
 
     pub(in crate::connector) fn expose(&self) -> &str {
@@ -107,12 +104,6 @@ impl SecretFile {
         let allowed = format!("a readable file that holds the secret and nothing else ({why})");
         ConnectorError::settings(&self.key, self.path.display().to_string(), allowed)
     }
-}
-
-/// Whether a file can be read and written by nobody but its owner; also where it is not there.
-pub fn is_private(file: &Path) -> bool {
-    let open = |meta: fs::Metadata| meta.permissions().mode() & 0o077 != 0;
-    !fs::metadata(file).is_ok_and(open)
 }
 
 /// The secret in the bytes of a file, or what is wrong with them. An editor's mark or a second line

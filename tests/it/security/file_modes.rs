@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::{PermissionsExt as _, chown, symlink},
     process::Command,
 };
 
@@ -64,11 +64,22 @@ fn files_that_everybody_may_write_are_refused() {
         chmod(&program, name, mode);
         for command in [&["serve"][..], &["doctor"]] {
             let said = refused(&program, command);
-            assert!(said.contains("everybody may write it; run: chmod o-w"), "{name}: {said}");
+            assert!(said.contains("everybody may write "), "{name}: {said}");
+            assert!(said.contains("; run: chmod o-w "), "{name}: {said}");
         }
         chmod(&program, name, 0o700);
         program.done(&["policy", "check"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writable_policies_at_start_leave_active_set() {
+    let program = set_up();
+    program.serve().terminate();
+    chmod(&program, "policies/20_run.cedar", 0o646);
+    let mut server = program.serve();
+    let line = server.logged("the active policy set stays").await;
+    assert!(line.contains("everybody may write it; run: chmod o-w"), "{line}");
 }
 
 #[test]
@@ -87,12 +98,105 @@ fn group_writes_only_where_it_is_the_own_one() {
     chmod(&program, "policies/20_run.cedar", 0o664);
     program.done(&["policy", "check"]);
     // Only root may give a file to another group; it stays the own one for everybody else.
-    let given = std::os::unix::fs::chown(program.path("policies/20_run.cedar"), None, Some(12345));
+    let given = chown(program.path("policies/20_run.cedar"), None, Some(12345));
     if given.is_ok() {
         let said = refused(&program, &["policy", "check"]);
         assert!(said.contains("group 12345 may write it"), "{said}");
         assert!(said.contains("run: chmod g-w"), "{said}");
     }
+}
+
+/// Whether files can be given away here; only root may.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn roots_broker_refuses_files_of_others() {
+    if !is_root() {
+        return;
+    }
+    let (decide, secret) = ("policies/20_run.cedar", "manager.password");
+    for name in ["countersign.toml", decide, secret, "policies", "policies/tests", ""] {
+        let program = set_up();
+        chown(program.path(name), Some(12345), None).unwrap();
+        for command in [&["serve"][..], &["doctor"]] {
+            let said = refused(&program, command);
+            assert!(said.contains("user 12345 owns "), "{name}: {said}");
+            assert!(said.contains("run: chown 0 "), "{name}: {said}");
+        }
+        chown(program.path(name), Some(0), None).unwrap();
+        program.done(&["policy", "check"]);
+    }
+}
+
+/// The names of configurations whose files lead through the folder `above`: by its own path, by a
+/// link to there, and by a link on the way to another one.
+const THROUGH: [&str; 3] =
+    ["above/in/countersign.toml", "short/countersign.toml", "first/countersign.toml"];
+
+fn with_folder_above(mode: u32) -> Program {
+    let program = Program::new();
+    program.write("password", PASSWORD);
+    for folder in ["above/in", "safe"] {
+        program.done(&["init", folder, "--password-file", "password"]);
+    }
+    symlink("above/in", program.path("short")).unwrap();
+    symlink("above/second", program.path("first")).unwrap();
+    symlink("../safe", program.path("above/second")).unwrap();
+    chmod(&program, "above", mode);
+    program
+}
+
+#[test]
+fn folder_above_that_everybody_may_write_is_refused() {
+    let program = with_folder_above(0o777);
+    let above = program.path("above").canonicalize().unwrap();
+    let advice = format!("everybody may write the folder {0}; run: chmod o-w {0}", above.display());
+    for config in THROUGH {
+        for command in [&["serve"][..], &["doctor"], &["policy", "check"]] {
+            let said = refused(&program, &[&["--config", config], command].concat());
+            assert!(said.contains(&advice), "{config}: {said}");
+        }
+    }
+    for policies in ["above/in/policies", "short/policies", "first/policies"] {
+        let said = refused(&program, &["policy", "check", policies]);
+        assert!(said.contains(&advice), "{policies}: {said}");
+    }
+    let said = refused(&program, &["init", "above/new", "--password-file", "password"]);
+    assert!(said.contains(&advice), "{said}");
+    assert!(!program.path("above/new/countersign.db").exists());
+    // What is above the data alone.
+    let (old, new) = ("\"countersign.db\"", "\"../above/in/countersign.db\"");
+    let configuration = fs::read_to_string(program.path("safe/countersign.toml")).unwrap();
+    program.write("safe/countersign.toml", &configuration.replace(old, new));
+    let said = refused(&program, &["--config", "safe/countersign.toml", "doctor"]);
+    assert!(said.contains(&advice), "{said}");
+    chmod(&program, "above", 0o755);
+    for config in THROUGH {
+        program.done(&["--config", config, "policy", "check"]);
+    }
+}
+
+#[test]
+fn folder_above_with_sticky_bit_keeps_own_entries() {
+    let program = with_folder_above(0o1777);
+    for config in THROUGH {
+        program.done(&["--config", config, "policy", "check"]);
+    }
+    if !is_root() {
+        return;
+    }
+    for (entry, config) in [("above/in", THROUGH[0]), ("above/second", THROUGH[2])] {
+        std::os::unix::fs::lchown(program.path(entry), Some(12345), None).unwrap();
+        let said = refused(&program, &["--config", config, "policy", "check"]);
+        let owned = program.path(entry);
+        assert!(said.contains(&format!("user 12345 owns {}", owned.display())), "{said}");
+    }
+    // Who owns the folder removes what it holds, whatever bit is set.
+    chown(program.path("above"), Some(12345), None).unwrap();
+    let said = refused(&program, &["--config", THROUGH[1], "policy", "check"]);
+    assert!(said.contains("user 12345 owns the folder"), "{said}");
 }
 
 #[test]
