@@ -26,6 +26,8 @@ use crate::{
 
 const CHAIN: &str = "server.tls_certificate_file";
 const KEY: &str = "server.tls_key_file";
+/// What is spoken over TLS (RFC 7301). A browser speaks HTTP/2 only where that is offered here.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// How often the files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -94,12 +96,13 @@ impl CertificateFiles {
         let private = PrivateKeyDer::from_pem_slice(&contents.key)
             .map_err(|why| wrong(KEY, &self.key, &why))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .and_then(|builder| {
                 builder.with_no_client_auth().with_single_cert(certificates, private)
             })
             .map_err(|why| bad_chain(&why))?;
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         Ok(Usable { config: Arc::new(config), valid })
     }
 }

@@ -1,8 +1,16 @@
 //! The server's own certificate, renewed while it runs.
 
+use std::{net::Ipv4Addr, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    http::{Method, Request, StatusCode, header},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use reqwest::{Client, redirect::Policy};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::harness::{PASSWORD, PersonClient, program::Program, program::Serving};
 
@@ -84,6 +92,51 @@ async fn renewed_certificate_is_shown_without_restart() {
     server.logged("the certificate was renewed").await;
     assert!(new.is_shown(&program).await);
     assert!(!old.is_shown(&program).await);
+}
+
+/// Connects as a client that speaks these protocols; which one was agreed on.
+async fn connect(
+    program: &Program,
+    trusted: &Issued,
+    protocols: &[&[u8]],
+) -> (TlsStream<TcpStream>, Option<Vec<u8>>) {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted.der.clone().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, program.port)).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let agreed = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+    (stream, agreed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_negotiates_http_2_over_tls() {
+    let certificate = valid();
+    let (program, _server) = serving(&certificate);
+    let (stream, agreed) = connect(&program, &certificate, &[b"h2", b"http/1.1"]).await;
+    assert_eq!(agreed.unwrap(), b"h2");
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let request = |method: Method| {
+        let request = Request::builder().method(method).uri(format!("{}/sign-in", url(&program)));
+        let request = request.header(header::ORIGIN, url(&program));
+        let form = "application/x-www-form-urlencoded";
+        request.header(header::CONTENT_TYPE, form).body(()).unwrap()
+    };
+    let (page, _) = client.send_request(request(Method::GET), true).unwrap();
+    assert_eq!(page.await.unwrap().status(), StatusCode::OK);
+    let (signed_in, mut body) = client.send_request(request(Method::POST), false).unwrap();
+    let fields = format!("name=admin&password={}", PASSWORD.replace(' ', "+"));
+    body.send_data(Bytes::from(fields), true).unwrap();
+    assert_eq!(signed_in.await.unwrap().status(), StatusCode::SEE_OTHER);
+    let (_, agreed) = connect(&program, &certificate, &[b"http/1.1"]).await;
+    assert_eq!(agreed.unwrap(), b"http/1.1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
