@@ -7,7 +7,7 @@ use crate::{
     connector::Diagnosis,
     domain::{
         action::with_count,
-        audit::EventKind,
+        audit::{AuditDetail, EventKind, detail::system::ClockJumpFacts},
         clock_jump::{ClockJump, span},
         len_u64,
     },
@@ -41,8 +41,10 @@ async fn jumps(store: &Store, clock: &Clock) -> Result<Diagnosis, StoreError> {
     let jumps = audit::page(&mut reader, &filter, None, JUMPS_MAX).await?;
     if let Some(last) = jumps.first() {
         let count = with_count(len_u64(jumps.len()), "time");
-        let at = last.time().map_or_else(|_| String::new(), |at| at.to_rfc3339());
-        let found = format!("this machine's jumped {count} within a day, the last time to {at}");
+        let mut found = format!("this machine's jumped {count} within a day");
+        if let Ok(AuditDetail::ClockJumped(ClockJumpFacts { from, to, .. })) = last.typed_detail() {
+            found = format!("{found}, the last time {}", ClockJump { from, to });
+        }
         return Ok(Diagnosis::bad(CHECK, found, JUMPED));
     }
     let last = audit::last_moment(&mut reader).await?;

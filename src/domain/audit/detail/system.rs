@@ -97,7 +97,7 @@ pub struct ClockJumpFacts {
 impl From<ClockJump> for ClockJumpFacts {
     fn from(jump: ClockJump) -> Self {
         let ClockJump { from, to } = jump;
-        Self { from, to, by_seconds: jump.by().num_seconds() }
+        Self { from, to, by_seconds: jump.by_seconds() }
     }
 }
 
