@@ -91,6 +91,53 @@ async fn clock_that_is_set_by_seconds_did_not_jump() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_small_steps_are_a_jump() {
+    for step in [20, -20] {
+        let world = World::start().await;
+        let id = approved(&world).await;
+        for _ in 0..3 {
+            jump(&world, TimeDelta::seconds(step)).await;
+            assert_eq!(watch(&world).await, None);
+            world.pass_for_all(MINUTE);
+        }
+        let (from, to) = (world.clock.wall() - TimeDelta::seconds(step * 3), world.clock.wall());
+        jump(&world, TimeDelta::seconds(step)).await;
+        assert!(is_halted(&world).await, "{step}");
+        let entries = world.operator().audit_after(0).await.unwrap();
+        let mut jumps = entries.iter().filter(|entry| entry.kind == "clock.jumped");
+        let detail: serde_json::Value =
+            serde_json::from_str(&jumps.next().unwrap().detail).unwrap();
+        let to = to + TimeDelta::seconds(step);
+        assert_eq!(detail, json!({ "from": from, "to": to, "by_seconds": step * 4 }));
+        assert_eq!(jumps.next(), None);
+        // The manager's clock made none of them.
+        world.pass_for_all(MINUTE * 2);
+        assert!(watch(&world).await.unwrap().contains("the clock of the manager test is"));
+        assert!(is_halted(&world).await, "{step}");
+        assert_eq!(world.manager.received().len(), 0);
+        jump(&world, TimeDelta::seconds(step * -4)).await;
+        world.pass_for_all(MINUTE * 2);
+        assert_eq!(watch(&world).await, None);
+        assert_eq!(state(&world, &id).await, "approved");
+        assert_eq!(sent(&world).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_of_less_than_minute_an_hour_are_none() {
+    // One that is never caught up is one in all.
+    for (step, steps) in [(5, 30), (-5, 12)] {
+        let world = World::start().await;
+        for _ in 0..steps {
+            jump(&world, TimeDelta::seconds(step)).await;
+            assert_eq!(watch(&world).await, None);
+            world.pass_for_all(MINUTE * 6);
+        }
+        assert!(!world.audit_kinds().await.contains(&"clock.jumped".to_owned()), "{step}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn audit_is_found_by_times_that_went_back() {
     let world = World::start().await;
     let began = world.clock.now();
