@@ -319,6 +319,20 @@ fn edited_audit_entry_is_detected_and_named() {
 }
 
 #[test]
+fn bytes_behind_nul_in_audit_are_detected() {
+    for column in ["kind", "actor_kind", "actor_name", "detail"] {
+        let program = Program::new();
+        program.set_up("http://127.0.0.1:9");
+        let edited =
+            format!("UPDATE audit SET {column} = {column} || char(0) || 'x' WHERE seq = 2");
+        edit(&program, &edited);
+        let output = program.run(&["audit", "verify"]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("entry 2 is bad") && said.contains("edited"), "{column}: {said}");
+    }
+}
+
+#[test]
 fn deleted_audit_entry_is_detected() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
