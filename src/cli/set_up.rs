@@ -1,7 +1,7 @@
 //! The first set-up: configuration, policies, and the first admin where a password can be given.
 
 use std::{
-    fs::DirBuilder,
+    fs::{self, DirBuilder},
     io::IsTerminal as _,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -34,34 +34,56 @@ pub(super) struct Init {
     password: PasswordFrom,
 }
 
-pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
+/// Makes the database, with the first admin where somebody is there to ask. Where that fails, it
+/// leaves none that was not there before.
+async fn new_database(init: &Init, asks: bool) -> Result<(), CliError> {
     let folder = &init.folder;
-    let failed = |what: &Path, error: std::io::Error| {
-        CliError::Failed(format!("cannot write {}: {error}", what.display()))
-    };
-    // With any umask: nobody else may write what decides.
-    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
-    made.map_err(|error| failed(folder, error))?;
     let unsafe_folder =
         |why| CliError::Failed(format!("cannot set up in {}: {why}", folder.display()));
     trusted_file::check_writers(folder).map_err(unsafe_folder)?;
     let database = folder.join("countersign.db");
+    let there = database.exists();
     let operator = Operator::new(Store::open(&database).await?, Clock::system());
+    let done = first_admin(init, &operator, asks).await;
+    operator.close().await;
+    if done.is_err() && !there {
+        fs::remove_file(&database)?;
+    }
+    done
+}
+
+async fn first_admin(init: &Init, operator: &Operator, asks: bool) -> Result<(), CliError> {
     if !operator.people().await?.is_empty() {
         return Err(CliError::Failed(format!(
-            "{} is set up already: it knows people; nothing was changed",
-            database.display()
+            "{} is set up already: its database knows people; nothing was changed",
+            init.folder.display()
         )));
     }
-    // Nobody there to ask: the server's set-up page asks instead.
-    let asks = init.password.has_file() || std::io::stdin().is_terminal();
     if asks {
         let (password, role) = (init.password.read()?, Role::Admin);
         let (name, password) = (init.admin.as_str(), password.as_str());
         let admin = NewPerson { name, role, password, must_change: false, mail: None };
         operator.add_person(&Actor::CommandLine, admin).await?;
     }
-    operator.close().await;
+    Ok(())
+}
+
+pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
+    let folder = &init.folder;
+    let failed = |what: &Path, error: std::io::Error| {
+        CliError::Failed(format!("cannot write {}: {error}", what.display()))
+    };
+    let there = folder.exists();
+    // With any umask: nobody else may write what decides.
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.map_err(|error| failed(folder, error))?;
+    // Nobody there to ask: the server's set-up page asks instead.
+    let asks = init.password.has_file() || std::io::stdin().is_terminal();
+    if let Err(error) = new_database(&init, asks).await {
+        // One that was not there before holds nothing now.
+        let _kept = there || fs::remove_dir(folder).is_err();
+        return Err(error);
+    }
     let configuration = folder.join("countersign.toml");
     new_file(&configuration, config::TEMPLATE).map_err(|error| failed(&configuration, error))?;
     for name in ["manager.password", "indexer.password"] {

@@ -5,4 +5,5 @@ mod commands;
 mod logging;
 mod policies;
 mod protected;
+mod set_up;
 mod stdio;
