@@ -14,6 +14,7 @@ use crate::{
     },
     config::Config,
     domain::{endpoint::EndpointId, evidence::FoundCall},
+    store::Store,
 };
 
 /// Who, and why.
@@ -36,6 +37,8 @@ pub(super) struct RecoverArgs {
 pub(super) async fn run(out: Out, config: &Path, args: RecoverArgs) -> Result<(), CliError> {
     let config = Config::load(config, std::env::vars())?;
     must_exist(&config.server.database)?;
+    // Before anybody types a password for nothing.
+    Store::check_no_server(&config.server.database)?;
     let [first, second] = args.people.as_slice() else {
         let text = format!("--person: {} given. Allowed: two, of two people.", args.people.len());
         return Err(CliError::Use(text));

@@ -168,6 +168,12 @@ impl Store {
         Ok(Self::of(path, writer, readers))
     }
 
+    /// Fails where a server has this database.
+    pub fn check_no_server(path: &Path) -> Result<(), StoreError> {
+        check_regular(path)?;
+        lock::lock(path).map(drop)
+    }
+
     /// Closes all connections. The last process that does writes what is in the write-ahead log into
     /// the database.
     pub async fn disconnect(&self) {

@@ -1,4 +1,4 @@
-//! What `init` leaves.
+//! What `init` and `recover` leave, and when they ask.
 
 use crate::harness::{PASSWORD, program::Program};
 
@@ -29,4 +29,15 @@ fn init_again_changes_nothing() {
     assert_eq!(code, 1);
     assert!(said.contains("is set up already"), "{said}");
     assert_eq!(stored(), before);
+}
+
+#[test]
+fn recover_names_running_server_before_it_asks() {
+    let program = Program::new();
+    program.set_up("http://127.0.0.1:9");
+    let _server = program.serve();
+    let people = ["--person", "alice", "--person", "bob"];
+    let (code, said) = program.refused(&[&["recover"], &people[..], &["--reason", "x"]].concat());
+    assert_eq!(code, 1);
+    assert!(said.contains("another countersign process is serving"), "{said}");
 }
