@@ -34,7 +34,7 @@ pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,
     is_signing_secret,
 };
-pub use readiness::readiness;
+pub use readiness::{Readiness, readiness};
 pub use relay::Relay;
 pub use share::asked_by;
 pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};

@@ -21,7 +21,7 @@ use cedar_policy::{Authorizer, Decision as CedarDecision, Entities, Policy, Poli
 use strum::IntoStaticStr;
 
 use crate::domain::{
-    decision::{Authorization, Decision, Reason},
+    decision::{Authorization, Decision, Reason, Tally},
     digest::Digest,
     facts::{PolicyQuestion, Principal, Resource, Verb},
 };
@@ -176,6 +176,16 @@ impl Engine {
         let mut shipped = starter::shipped_ids();
         shipped.retain(|(_, id)| self.policies().iter().all(|policy| policy.id != *id));
         shipped
+    }
+
+    /// The policies that wait for more votes than this crew can give, each with the least votes that
+    /// it waits for, in the order of [`Engine::policies`].
+    pub fn missing_votes(&self, crew: Tally) -> Vec<(&str, Tally)> {
+        let missing = |policy: &PolicyText| self.0.votes(&policy.id).missing(policy.effect, crew);
+        self.policies()
+            .iter()
+            .filter_map(|policy| Some((policy.id.as_str(), missing(policy)?)))
+            .collect()
     }
 
     /// The policies, in the order of files and of places within them.

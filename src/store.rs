@@ -77,6 +77,16 @@ pub enum StoreError {
         /// What the system says.
         why: String,
     },
+    /// The file is damaged, or lacks a part.
+    #[error("cannot use the database {}: {why}; {remedy}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A migration failed: the database is as it was before it.
     #[error("cannot bring the database up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

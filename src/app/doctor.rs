@@ -8,10 +8,7 @@ use std::{
 
 use super::{data_folder, notifications, only_ours, settings};
 use crate::{
-    broker::admin::{
-        operator::Operator,
-        policies::{folder, kept_set, load_and_test},
-    },
+    broker::admin::policies::{folder, kept_set, load_and_test},
     clock::Clock,
     config::{AlertFieldsConfig, Config},
     connector::{Connector, Network, SystemNetwork},
@@ -20,12 +17,14 @@ use crate::{
         endpoint::Selection,
         len_u64,
     },
-    policy::Engine,
-    store::{MarkState, Store, StoreError},
+    policy::{Engine, PolicyFiles},
+    store::{Store, StoreError},
 };
 
+mod approvals;
 mod certificate;
 mod clock;
+mod database;
 mod disk;
 mod limits;
 mod running;
@@ -52,12 +51,16 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
         }
     }
     let database_file = &config.server.database;
+    // Before it is opened.
+    let served = Store::is_served(database_file);
+    let store = Store::read(database_file).await;
     findings.push(match data_folder(database_file) {
         Ok(()) => Diagnosis::good("files", "nobody else may write the configuration and the data"),
         Err(error) => Diagnosis::bad("files", error.to_string(), "do what it says"),
     });
-    findings.extend(stored(config, &clock).await);
-    findings.push(running::running(&config.server).await);
+    findings.extend(stored(config, &store, &clock).await);
+    let store = store.ok();
+    findings.push(running::running(&config.server, served, store.as_ref(), &clock).await);
     findings.extend(certificate::certificate(config, clock.now()));
     findings.extend(policies(&config.server.policies));
     findings.extend(alert_fields(&config.alert_fields));
@@ -158,74 +161,28 @@ async fn own_addresses(hosts: &BTreeSet<String>, network: &dyn Network) -> Diagn
 }
 
 /// What the database tells, which is opened once, and its disk.
-async fn stored(config: &Config, clock: &Clock) -> Vec<Diagnosis> {
+async fn stored(
+    config: &Config,
+    store: &Result<Store, StoreError>,
+    clock: &Clock,
+) -> Vec<Diagnosis> {
     let server = &config.server;
-    let store = Store::read(&server.database).await;
-    let mut findings = vec![database(&server.database, &store, clock).await];
-    let store = store.ok();
-    findings.extend(high_water_mark(store.as_ref(), server.high_water_mark.as_deref()).await);
+    let mut findings = vec![database::database(&server.database, store, clock).await];
+    let store = store.as_ref().ok();
+    findings.extend(database::high_water_mark(store, server.high_water_mark.as_deref()).await);
     findings.extend(disk::disk(&server.database));
-    findings.extend(clock::clock(store.as_ref(), clock).await);
-    findings.extend(active_policies(store.as_ref(), &server.policies).await);
+    findings.extend(clock::clock(store, clock).await);
+    let active = active_set(store).await;
+    findings.extend(active_policies(active.as_ref(), &server.policies));
+    let engine = active.and_then(|files| Engine::new(files).ok());
+    let engine = engine.or_else(|| Engine::load(&server.policies).ok());
+    findings.extend(approvals::approvals(store, engine.as_ref(), clock).await);
     findings
 }
 
-async fn database(path: &Path, store: &Result<Store, StoreError>, clock: &Clock) -> Diagnosis {
-    const ADVICE: &str = "run `countersign init`; if it is there, look at its rights and the disk";
-    if !path.exists() {
-        return Diagnosis::bad("database", format!("{} does not exist", path.display()), ADVICE);
-    }
-    let store = match store {
-        Ok(store) => store.clone(),
-        Err(error) => return Diagnosis::bad("database", error.to_string(), ADVICE),
-    };
-    let looked = async {
-        let operator = Operator::new(store, clock.clone());
-        let (people, agents) = (operator.people().await?, operator.agents().await?);
-        Ok::<_, super::AppError>((people, agents, operator.verify_audit().await?))
-    };
-    let (people, agents, audit) = match looked.await {
-        Ok(found) => found,
-        Err(error) => return Diagnosis::bad("database", error.to_string(), ADVICE),
-    };
-    if let Some((seq, why)) = audit.broken {
-        let found = format!("audit entry {seq} is bad: {why}");
-        return Diagnosis::bad("database", found, "find out who wrote to the file");
-    }
-    let voters = people.iter().filter(|p| !p.disabled && p.role.vote_rank().is_some()).count();
-    let active = agents.iter().filter(|agent| !agent.revoked).count();
-    let found = format!(
-        "audit entries: {} sound; {}; {}",
-        audit.rows,
-        with_count(len_u64(voters), "voter"),
-        with_count(len_u64(active), "agent"),
-    );
-    if people.is_empty() {
-        const FIRST: &str = "run `countersign serve` and make the first admin on the page it names";
-        return Diagnosis::bad("database", found, FIRST);
-    }
-    if voters < 2 {
-        return Diagnosis::bad("database", found, "add people: an agent's owner never approves");
-    }
-    Diagnosis::good("database", found)
-}
-
-/// Whether the database has all that the mark names. None where it has never been served, or cannot be
-/// read, which is a finding of its own.
-async fn high_water_mark(store: Option<&Store>, mark: Option<&Path>) -> Option<Diagnosis> {
-    const CHECK: &str = "high-water mark";
-    match store?.compare_with_mark(mark).await {
-        Ok(MarkState::None) => None,
-        Ok(MarkState::Kept(mark)) => {
-            Some(Diagnosis::good(CHECK, format!("it is at {}; the database has it", mark.head)))
-        }
-        Ok(MarkState::Gap(gap)) => {
-            const ADVICE: &str = "nothing is sent: put the newest copy back, or stop the broker and \
-                                  run `countersign recover`";
-            Some(Diagnosis::bad(CHECK, gap.to_string(), ADVICE))
-        }
-        Err(error) => Some(Diagnosis::bad(CHECK, error.to_string(), "look at the database")),
-    }
+/// None where no set is active yet. A database that cannot be read is a finding of its own.
+async fn active_set(store: Option<&Store>) -> Option<PolicyFiles> {
+    kept_set(store?).await.ok()?
 }
 
 /// Which groups of a manager nobody rated. None where its endpoints cannot be read, which is a
@@ -285,13 +242,11 @@ fn policies(folder: &Path) -> Vec<Diagnosis> {
 }
 
 /// Whether the folder holds the active set. None where no set is active yet.
-async fn active_policies(store: Option<&Store>, place: &Path) -> Option<Diagnosis> {
+fn active_policies(active: Option<&PolicyFiles>, place: &Path) -> Option<Diagnosis> {
     const ADVICE: &str = "the active set stays: look at what differs on the page under Policy, or \
                           with `countersign policy activate`, and activate it there, or put the \
                           folder back";
-    // A database that cannot be read is a finding of its own.
-    let active = kept_set(store?).await.ok()??;
-    Some(match folder::differs(&active, place) {
+    Some(match folder::differs(active?, place) {
         None => Diagnosis::good("policies", "the folder holds the active set"),
         Some(found) => Diagnosis::bad("policies", found, ADVICE),
     })

@@ -3,7 +3,10 @@
 
 use crate::{
     broker::{Broker, BrokerError},
-    domain::halt::{Halt, HaltCause},
+    domain::{
+        digest::Digest,
+        halt::{Halt, HaltCause},
+    },
     store::{StoreError, system},
 };
 
@@ -22,6 +25,12 @@ impl Broker {
         let unreadable =
             |error: StoreError| Halt { cause: HaltCause::Unreadable, why: error.to_string() };
         read.await.map(drop).map_err(unreadable)
+    }
+
+    /// Answers a challenge as only those can check who can read the database: see
+    /// [`installation`](crate::domain::audit::installation). None where it cannot be read now.
+    pub async fn database_proof(&self, challenge: Digest) -> Option<Digest> {
+        self.store().proof(challenge).await.ok()?
     }
 
     /// Fails while there is no room for anything new.

@@ -13,9 +13,11 @@ pub(super) async fn run(out: Out, config: &Path) -> Result<(), CliError> {
     let rows: Vec<_> = findings
         .iter()
         .map(|finding| {
-            let sign = if finding.advice.is_none() { "ok" } else { "LOOK" };
-            let advice =
-                finding.advice.as_ref().map(|advice| format!(" -> {advice}")).unwrap_or_default();
+            let (sign, advice) = match &finding.advice {
+                None => ("ok", String::new()),
+                Some(advice) if finding.fails => ("LOOK", format!(" -> {advice}")),
+                Some(advice) => ("note", format!(" -> {advice}")),
+            };
             let found = format!("{}{advice}", finding.found);
             vec![sign.to_owned(), finding.check.to_owned(), found]
         })
@@ -25,11 +27,11 @@ pub(super) async fn run(out: Out, config: &Path) -> Result<(), CliError> {
             .iter()
             .map(|finding| {
                 json!({
-                    "check": finding.check, "ok": finding.advice.is_none(),
+                    "check": finding.check, "ok": !finding.fails,
                     "found": finding.found, "advice": finding.advice,
                 })
             })
             .collect()
     })?;
-    if findings.iter().all(|finding| finding.advice.is_none()) { Ok(()) } else { Err(CliError::No) }
+    if findings.iter().any(|finding| finding.fails) { Err(CliError::No) } else { Ok(()) }
 }

@@ -214,17 +214,24 @@ pub struct Diagnosis {
     pub found: String,
     /// What to do; none where all is well.
     pub advice: Option<String>,
+    /// Whether something does not work, or can go wrong.
+    pub fails: bool,
 }
 
 impl Diagnosis {
     /// All is well.
     pub fn good(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, found: found.into(), advice: None }
+        Self { check, found: found.into(), advice: None, fails: false }
+    }
+
+    /// It works as it should, and somebody should know of it.
+    pub fn note(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, found: found.into(), advice: Some(advice.into()), fails: false }
     }
 
     /// Something is to be done.
     pub fn bad(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { check, found: found.into(), advice: Some(advice.into()) }
+        Self { check, found: found.into(), advice: Some(advice.into()), fails: true }
     }
 }
 

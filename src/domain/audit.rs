@@ -7,6 +7,7 @@ pub mod chain;
 pub mod detail;
 pub mod event;
 pub mod high_water_mark;
+pub mod installation;
 pub mod kind;
 
 pub use chain::{AuditEntry, EntryProblem, HashedColumns, UnreadableEntry};

@@ -10,7 +10,7 @@ use cedar_policy::{
     pst::{self, ActionConstraint, Clause, PrincipalConstraint, ResourceConstraint},
 };
 
-use super::{EvalError, lint};
+use super::{EvalError, PolicyEffect, lint};
 use crate::domain::decision::Tally;
 
 /// The most people that a policy can wait for.
@@ -123,6 +123,18 @@ impl VoteCondition {
             Self::Needs(these) => these,
             Self::Unknown => TallySet::ALL.without(asked),
         }
+    }
+
+    /// The least votes that a policy of this effect waits for and that this crew cannot give; none
+    /// where it can, and where the policy does not wait for people.
+    pub(super) fn missing(self, effect: PolicyEffect, crew: Tally) -> Option<Tally> {
+        let Self::Needs(these) = self else { return None };
+        let enough = match effect {
+            PolicyEffect::Permit => these,
+            PolicyEffect::Forbid => TallySet::ALL.without(these),
+        };
+        let given = tallies().any(|tally| crew.covers(tally) && enough.has(TallySet::of(tally)));
+        enough.first().filter(|_| !given)
     }
 
     /// Whether it surely holds with both tallies or with neither.

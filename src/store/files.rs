@@ -32,6 +32,9 @@ const HEADER: usize = 108;
 const LEAF: u64 = 13;
 /// `SQLite`: the file is malformed, or is no database.
 const DAMAGED: [i32; 2] = [11, 26];
+/// What to do about a damaged file.
+const RESTORE: &str = "put the newest copy back (docs/operating.md, \"Back-up and restore\"), and \
+                       keep this file to look at";
 
 /// Creates the file for its owner alone, so that no moment exists in which others can read it. One
 /// that is there is not even opened: see [`lock`].
@@ -71,18 +74,14 @@ fn has_log(database: &Path) -> bool {
 }
 
 fn damaged(path: &Path, why: &str) -> StoreError {
-    let why = format!(
-        "{why}; put the newest copy back (docs/operating.md, \"Back-up and restore\"), and keep this \
-         file to look at"
-    );
-    StoreError::File { path: path.to_owned(), why }
+    StoreError::Damaged { path: path.to_owned(), why: why.to_owned(), remedy: RESTORE }
 }
 
 /// A file in which nothing is.
 fn without_tables(path: &Path) -> StoreError {
-    let why = "it holds nothing: it was copied without the -wal beside it, or never set up; copy \
-               both files, or remove it to begin anew";
-    StoreError::File { path: path.to_owned(), why: why.to_owned() }
+    let why = "it holds nothing: it was copied without the -wal beside it, or never set up";
+    let remedy = "copy both files, or remove it to begin anew";
+    StoreError::Damaged { path: path.to_owned(), why: why.to_owned(), remedy }
 }
 
 /// Fails where a file is no database, lacks its end, or holds nothing. A new one is empty. With a write-ahead log
@@ -126,16 +125,21 @@ pub(super) fn check_whole(path: &Path) -> Result<(), StoreError> {
 
 /// Names the file that `SQLite` finds damaged.
 pub(super) fn named(path: &Path, error: StoreError) -> StoreError {
-    let (StoreError::Database(found) | StoreError::Migrate(MigrateError::Execute(found))) = &error
-    else {
-        return error;
-    };
-    let sqlx::Error::Database(found) = found else { return error };
-    let code = found.code().and_then(|code| code.parse::<i32>().ok());
-    if code.is_some_and(|code| DAMAGED.contains(&(code & 0xff))) {
-        return damaged(path, &found.to_string());
+    error.damage(path).unwrap_or(error)
+}
+
+impl StoreError {
+    /// That this database is damaged, where that is what the error says.
+    pub fn damage(&self, path: &Path) -> Option<Self> {
+        if let Self::Damaged { path, why, remedy } = self {
+            return Some(Self::Damaged { path: path.clone(), why: why.clone(), remedy });
+        }
+        let (Self::Database(found) | Self::Migrate(MigrateError::Execute(found))) = self else {
+            return None;
+        };
+        let code = found.as_database_error()?.code()?.parse::<i32>().ok()?;
+        DAMAGED.contains(&(code & 0xff)).then(|| damaged(path, &found.to_string()))
     }
-    error
 }
 
 impl Store {

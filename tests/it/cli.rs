@@ -2,6 +2,7 @@
 
 mod certificate;
 mod commands;
+mod doctor;
 mod logging;
 mod policies;
 mod protected;

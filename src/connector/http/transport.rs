@@ -18,6 +18,8 @@ use rustls::{CertificateError, OtherError};
 const UNKNOWN: &str = "the connection failed";
 /// The other side hung up, in whichever way: one end of a connection must not be told in two ways.
 const CUT: &str = "the connection ended before its answer was complete";
+/// What is said where nobody listens at an address.
+pub(in crate::connector) const REFUSED: &str = "the connection was refused; nothing listens there";
 /// How std and the HTTP client say that a name was not found; they have no kind for it.
 const NAME_NOT_FOUND: [&str; 2] = ["failed to lookup address information", "dns error"];
 
@@ -102,7 +104,7 @@ fn words(cause: &(dyn StdError + 'static)) -> Option<String> {
 /// None where the error only carries another one.
 fn of_io(error: &io::Error) -> Option<String> {
     let what = match error.kind() {
-        io::ErrorKind::ConnectionRefused => "the connection was refused; nothing listens there",
+        io::ErrorKind::ConnectionRefused => REFUSED,
         // With TLS also where it just hangs up: without a farewell, the answer may be cut.
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset

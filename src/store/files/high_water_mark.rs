@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        audit::high_water_mark::{ChainHead, Gap, HighWaterMark},
+        audit::{
+            high_water_mark::{ChainHead, Gap, HighWaterMark},
+            installation::proof,
+        },
         digest::{Canonical, Digest},
         halt::{Halt, HaltCause},
         len_u64,
@@ -309,6 +312,12 @@ impl Store {
     pub async fn compare_with_mark(&self, file: Option<&Path>) -> Result<MarkState, StoreError> {
         let file = file.map_or_else(|| beside(&self.path), Path::to_owned);
         compare(&mut self.reader().await?, &file).await
+    }
+
+    /// The answer of this database to a challenge; none where its audit is empty.
+    pub async fn proof(&self, challenge: Digest) -> Result<Option<Digest>, StoreError> {
+        let first = audit::head_at(&mut self.reader().await?, 1).await?;
+        Ok(first.map(|first| proof(first.hash, challenge)))
     }
 
     /// Why this database may lack what was sent; none where it has all.

@@ -15,7 +15,7 @@ use std::{
 use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 
-use crate::store::{StoreError, files::file_error};
+use crate::store::{Store, StoreError, files::file_error};
 
 /// Takes the lock on a database; the file must be there.
 pub(in crate::store) fn lock(path: &Path) -> Result<File, StoreError> {
@@ -26,6 +26,23 @@ pub(in crate::store) fn lock(path: &Path) -> Result<File, StoreError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(file_error(path, &error)),
+    }
+}
+
+impl Store {
+    /// Whether a server has a database now. Only before this process opens that database: see above.
+    ///
+    /// A server that starts in the very moment in which this looks takes the file for locked.
+    pub fn is_served(path: &Path) -> Result<bool, StoreError> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let file = File::open(path).map_err(|error| file_error(path, &error))?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(file_error(path, &error)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use axum::{
 use crate::{
     broker::queries::system::NamedCounts,
     domain::{
+        audit::installation::{CHALLENGE_HEADER, PROOF_LINE},
         digest::Digest,
         request::{Outcome, StateName},
     },
@@ -23,21 +24,29 @@ pub(in crate::web) async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// The process can do its work.
-pub(in crate::web) async fn ready(State(app): State<AppState>) -> Response {
-    match app.broker.readiness().await {
+/// The process can do its work. Whoever brings a challenge is shown whose database it serves, if they
+/// can read that database.
+pub(in crate::web) async fn ready(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    let (status, mut text) = match app.broker.readiness().await {
         Ok(()) if app.settings.connections.refused_lately(app.broker.clock().now()) => {
             let text = "not ready: connections are refused, all places are taken\n";
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
         }
-        Ok(()) => "ready\n".into_response(),
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(halt) => {
             tracing::warn!(error = %halt, "not ready");
             // Whoever has no session is told no more of it.
             let text = format!("not ready: {}\n", for_strangers(halt.cause));
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, text)
         }
+    };
+    let challenge = headers.get(CHALLENGE_HEADER).and_then(|given| given.to_str().ok());
+    if let Some(challenge) = challenge.and_then(Digest::parse)
+        && let Some(proof) = app.broker.database_proof(challenge).await
+    {
+        text = format!("{text}{PROOF_LINE}{proof}\n");
     }
+    (status, text).into_response()
 }
 
 /// Counts in the text format of Prometheus, for whoever has the token. They name nobody and nothing.

@@ -133,6 +133,7 @@ fn damaged_database_is_named_with_advice() {
             assert!(!output.status.success(), "{command}: {text}");
             assert!(text.contains("countersign.db: ") && text.contains(said), "{command}: {text}");
             assert!(text.contains("put the newest copy back"), "{command}: {text}");
+            assert!(!text.contains("countersign init"), "{command}: {text}");
         }
         assert_eq!(fs::read(program.path("countersign.db")).unwrap(), bytes);
     }

@@ -27,6 +27,7 @@ const OPEN: [(&str, &[&str]); 4] = [
             "halted",
             "counts",
             "readiness",
+            "database_proof",
         ],
     ),
     (

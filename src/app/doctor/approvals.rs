@@ -1,0 +1,106 @@
+//! What keeps approved requests from being sent, and requests from being approved: the kill switch,
+//! and people who are missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    broker::{BrokerError, admin::operator::Operator},
+    clock::Clock,
+    connector::Diagnosis,
+    domain::{
+        actor::{Agent, Person},
+        decision::Tally,
+        kill_switch::{Extent, Freeze, Release},
+    },
+    policy::Engine,
+    store::Store,
+};
+
+/// How many agents are named.
+const AGENTS_SHOWN_MAX: usize = 5;
+
+/// None where there is no database, or where it cannot be read, which is a finding of its own.
+pub(super) async fn approvals(
+    store: Option<&Store>,
+    engine: Option<&Engine>,
+    clock: &Clock,
+) -> Vec<Diagnosis> {
+    let Some(store) = store else { return Vec::new() };
+    let operator = Operator::new(store.clone(), clock.clone());
+    let read = async {
+        Ok::<_, BrokerError>((
+            operator.frozen().await?,
+            operator.people().await?,
+            operator.agents().await?,
+        ))
+    };
+    let Ok((frozen, people, agents)) = read.await else { return Vec::new() };
+    let switch = frozen.iter().map(|freeze| kill_switch(freeze, clock)).collect::<Vec<_>>();
+    switch.into_iter().chain(engine.and_then(|engine| voters(engine, &people, &agents))).collect()
+}
+
+/// What it stops, since when, and how that ends.
+fn kill_switch(freeze: &Freeze, clock: &Clock) -> Diagnosis {
+    let Freeze { extent, at, by, reason, .. } = freeze;
+    let at = at.format("%Y-%m-%d %H:%M:%S");
+    let found = format!("it is on for {extent} since {at} UTC: {by} threw it ({reason})");
+    let option = match extent {
+        Extent::Everything => String::new(),
+        Extent::Manager(_) | Extent::Action(_) | Extent::Agent(_) => {
+            format!(" --{} {}", extent.kind(), extent.name())
+        }
+    };
+    let first = match freeze.first(clock.now()) {
+        Some(Release { name, .. }) => format!("{name} has said so; one more person"),
+        None => "two people".to_owned(),
+    };
+    let advice = format!(
+        "nothing of it is sent until it is released, which takes two leads or admins: {first} must \
+         release it, on the page under System (`countersign unfreeze{option} --reason …` is one \
+         person)"
+    );
+    Diagnosis::note("kill switch", found, advice)
+}
+
+/// Whether there are people enough for all that the policies can require. None without an agent.
+fn voters(engine: &Engine, people: &[Person], agents: &[Agent]) -> Option<Diagnosis> {
+    const CHECK: &str = "approvals";
+    const ADVICE: &str = "add people, or change roles: what needs them waits until it expires. \
+                          Whoever owns an agent or issued its token does not count for it";
+    let mut active = agents.iter().filter(|agent| !agent.revoked).peekable();
+    active.peek()?;
+    let mut missing: BTreeMap<_, (BTreeSet<_>, BTreeSet<_>)> = BTreeMap::new();
+    for agent in active {
+        for (policy, least) in engine.missing_votes(crew(agent, people)) {
+            let (policies, agents) = missing.entry(least.to_string()).or_default();
+            policies.insert(policy);
+            agents.insert(agent.name.as_str());
+        }
+    }
+    if missing.is_empty() {
+        let found = "there are people enough for all that the policies can require";
+        return Some(Diagnosis::good(CHECK, found));
+    }
+    let said = missing.into_iter().map(|(least, (policies, agents))| {
+        let policies = policies.into_iter().collect::<Vec<_>>().join(", ");
+        format!("{least}, for what {} asks (as {policies} can require)", listed(&agents))
+    });
+    let found = format!("people are missing: {}", said.collect::<Vec<_>>().join("; "));
+    Some(Diagnosis::note(CHECK, found, ADVICE))
+}
+
+/// All whose approvals would count for what an agent asks.
+fn crew(agent: &Agent, people: &[Person]) -> Tally {
+    let counts = |person: &&Person| {
+        !person.disabled && person.id != agent.owner && agent.issuer != Some(person.id)
+    };
+    people.iter().filter(counts).fold(Tally::NONE, |tally, person| tally.and(person.role))
+}
+
+fn listed(agents: &BTreeSet<&str>) -> String {
+    let shown: Vec<_> = agents.iter().copied().take(AGENTS_SHOWN_MAX).collect();
+    match agents.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
