@@ -14,13 +14,7 @@ use super::{
 };
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter, requests::submit::Submitted},
-    domain::{
-        action::ActionKind,
-        actor::Agent,
-        halt::HaltCause,
-        id::RequestId,
-        request::{Request, StateName},
-    },
+    domain::{action::ActionKind, actor::Agent, halt::HaltCause, id::RequestId, request::Request},
     text::agent_message::{Obstacle, without_addresses},
 };
 
@@ -101,9 +95,9 @@ impl Call<'_> {
         }
     }
 
-    /// What has to be seen to by people before it can be sent.
+    /// What has to be seen to by people before it can be sent, now or once it is approved.
     async fn stopped(&self, request: &Request) -> Option<Obstacle> {
-        if !matches!(request.state.name(), StateName::Approved | StateName::Dispatching) {
+        if request.state.name().terminal() {
             return None;
         }
         if let Err(halt) = self.broker.readiness().await {

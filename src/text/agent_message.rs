@@ -67,7 +67,7 @@ impl Obstacle {
 /// `looks`: whether somebody looks for the endpoints' own alerts.
 pub(crate) fn message(request: &Request, looks: bool, obstacle: Option<Obstacle>) -> String {
     match &request.state {
-        State::Pending => pending(request),
+        State::Pending => pending(request, obstacle),
         State::Approved { .. } => format!("{}{}", approved(request, obstacle), skipped(request)),
         State::Dispatching { .. } => match obstacle {
             None => format!("It is being sent to the manager now. {WAIT}"),
@@ -107,7 +107,7 @@ pub(crate) fn already_active(kind: ActionKind, met: &[AlreadyActive]) -> Option<
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-fn pending(request: &Request) -> String {
+fn pending(request: &Request, obstacle: Option<Obstacle>) -> String {
     let needed = match request.decision.verdict {
         Verdict::Approval(least) => {
             format!(" Needed: {least}; approved so far: {}.", request.decision.tally)
@@ -116,7 +116,10 @@ fn pending(request: &Request) -> String {
     };
     let skipped = skipped(request);
     let limited = limited(request);
-    format!("Waiting for an analyst. {WAIT}{needed}{limited} Nothing was sent so far.{skipped}")
+    let stopped = obstacle.map(|obstacle| format!(" {}", obstacle.text())).unwrap_or_default();
+    format!(
+        "Waiting for an analyst. {WAIT}{needed}{limited} Nothing was sent so far.{stopped}{skipped}"
+    )
 }
 
 fn approved(request: &Request, obstacle: Option<Obstacle>) -> String {

@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     broker::{BrokerError, queries::StoreError},
-    domain::{lifecycle::Refusal, public_url::PublicUrl},
+    domain::{halt::Halt, lifecycle::Refusal, public_url::PublicUrl},
 };
 
 /// Why a page cannot be shown or a form not be taken.
@@ -108,6 +108,11 @@ impl PageError {
     }
 }
 
+/// What is said of approvals while nothing is sent.
+pub(super) fn no_approval(halt: &Halt) -> String {
+    format!("Nothing can be approved, because {halt}.")
+}
+
 impl From<BrokerError> for PageError {
     fn from(error: BrokerError) -> Self {
         let words = error.to_string();
@@ -127,7 +132,7 @@ impl From<BrokerError> for PageError {
             BrokerError::Halted(halt) => Self::new(
                 StatusCode::CONFLICT,
                 "Nothing is sent now",
-                format!("Nothing can be approved, because {halt}. Nothing was changed."),
+                format!("{} Nothing was changed.", no_approval(&halt)),
             ),
             BrokerError::SignInRefused => Self::new(
                 StatusCode::UNAUTHORIZED,

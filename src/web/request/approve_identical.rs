@@ -17,7 +17,7 @@ use crate::{
         admin::reauthenticate::{
             FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
         },
-        error::PageError,
+        error::{PageError, no_approval},
         http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
@@ -60,6 +60,11 @@ impl ApproveIdenticalPage {
     /// Which request, in which version, with which digest: what a box stands for.
     fn pick(request: &Request) -> String {
         format!("{}:{}:{}", request.id, request.version, request.digest)
+    }
+
+    /// Why nobody may approve anything now.
+    fn halted(&self) -> Option<String> {
+        self.layout.halted.as_ref().map(no_approval)
     }
 
     /// Whether the form asks for the password.

@@ -25,6 +25,7 @@ use crate::{
         decision::Verdict,
         endpoint::Platform,
         facts::Verb,
+        halt::HaltCause,
         id::{PersonId, RequestId},
         request::{NOBODY_LOOKED, Outcome, State as RequestState, StateName, Vote},
     },
@@ -37,7 +38,7 @@ use crate::{
     web::{
         AppState,
         admin::reauthenticate::FormProblem,
-        error::PageError,
+        error::{PageError, no_approval},
         http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
@@ -310,10 +311,23 @@ impl RequestPage {
         matches!(self.view.request.state.name(), StateName::Pending | StateName::Approved)
     }
 
+    /// Why nobody may now, whatever policy says.
+    fn halted(&self, verb: Verb) -> Option<String> {
+        let halt = self.layout.halted.as_ref()?;
+        if matches!(verb, Verb::Approve | Verb::BreakGlass) {
+            return Some(no_approval(halt));
+        }
+        let full = matches!(halt.cause, HaltCause::DiskFull | HaltCause::DiskLow);
+        (verb == Verb::Undo && full)
+            .then(|| format!("It cannot be taken back now, because {halt}."))
+    }
+
     pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> FormState {
+        let form =
+            |password| self.halted(verb).map_or(FormState::Form(password), FormState::Refused);
         match self.view.permission(verb) {
-            Permission::Now => FormState::Form(false),
-            Permission::WithPassword => FormState::Form(true),
+            Permission::Now => form(false),
+            Permission::WithPassword => form(true),
             Permission::Denied(_) if self.asked_by_viewer() && verb == Verb::Resolve => {
                 let why = "you asked for it yourself, so another person has to";
                 FormState::Refused(format!("You may not {what}: {why}."))

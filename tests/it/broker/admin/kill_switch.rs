@@ -101,6 +101,24 @@ async fn agent_is_told_that_kill_switch_stops_its_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agent_is_told_of_kill_switch_while_people_decide() {
+    for (what, stops) in
+        [("agent:another-bot", false), ("agent:triage-bot", true), ("everything", true)]
+    {
+        let world = World::start().await;
+        let agent = world.agent().await;
+        let id = agent.block("203.0.113.7", json!({ "agent_ids": ["002"] })).await.id();
+        throw(&world.person("bob").await, what).await;
+        let told = agent.get(&id).await;
+        assert_eq!(told.state(), "pending", "{what}");
+        let said = told.json["message"].as_str().unwrap();
+        assert!(said.starts_with("Waiting for an analyst."), "{what}: {said}");
+        let named = said.contains("The kill switch keeps it from being sent");
+        assert_eq!(named, stops, "{what}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_undo_what_stopped_agent_did() {
     let world = World::start().await;
     let id = approved(&world).await;

@@ -133,6 +133,7 @@ async fn reserve_is_released_for_outcome_and_made_again() {
     world.broker().keep_disk().await.unwrap();
     assert!(reserve(&world).metadata().unwrap().len() > 1 << 20);
     let id = approved(&world, &["001", "005"]).await;
+    let agent = world.agent().await;
     world.manager.hold("001");
     let fill_up = async {
         world.manager.until_received(1).await;
@@ -154,7 +155,7 @@ async fn reserve_is_released_for_outcome_and_made_again() {
         changes.mark_unchanged();
         world.manager.release("001");
         changes.changed().await.unwrap();
-        let answer = world.agent().await.get(&id).await;
+        let answer = agent.get(&id).await;
         assert_eq!(answer.state(), "dispatching", "{answer:?}");
         assert_eq!(world.manager.received().len(), 1);
         disk.has(1 << 40);
@@ -172,6 +173,8 @@ async fn below_floor_nothing_is_begun() {
     let id = approved(&world, &["001"]).await;
     let open = world.agent().await.block("203.0.113.8", json!({ "agent_ids": ["002"] })).await.id();
     let bob = world.person("bob").await;
+    // A page that was loaded before.
+    let fields = bob.form(&open, "approve").await;
     disk.has(FLOOR_BYTES - 1);
     let before = world.audit_kinds().await;
     let asked = world.agent().await.block("203.0.113.7", json!({ "agent_ids": ["002"] })).await;
@@ -180,7 +183,7 @@ async fn below_floor_nothing_is_begun() {
     assert_eq!(halted(&world).await, HaltCause::DiskLow);
     assert_eq!(readiness(&world).await.1, "not ready: the disk is nearly full\n");
     assert_eq!(world.audit_kinds().await, before);
-    let refused = bob.vote(&open, "approve", &[("comment", "")]).await;
+    let refused = bob.post(&format!("/requests/{open}/approve"), &fields).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     refused.shows("Nothing can be approved, because nothing is sent: the disk of the database");
     bob.reject(&open, "no").await;
@@ -199,8 +202,14 @@ async fn undo_by_person_is_refused_below_floor() {
     let id = approved(&world, &["001"]).await;
     world.work().await;
     let bob = world.person("bob").await;
+    let mut fields = bob.form(&id, "undo").await;
+    fields.insert("comment".to_owned(), "wrong one".to_owned());
     disk.has(0);
-    let refused = bob.vote(&id, "undo", &[("comment", "wrong one")]).await;
+    let undo = format!("/requests/{id}/undo");
+    let page = bob.get(&format!("/requests/{id}")).await;
+    assert!(!page.has_form(&undo), "{}", page.html);
+    page.shows("It cannot be taken back now, because nothing is sent: the disk of the database");
+    let refused = bob.post(&undo, &fields).await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.html);
     refused.shows("nearly full");
 }

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use countersign::{
-    broker::{BrokerError, execution::progress::Progress},
-    domain::halt::HaltCause,
+    broker::{BrokerError, admin::people::PersonChange, execution::progress::Progress},
+    domain::{actor::Actor, halt::HaltCause},
     store::{Read as _, StoreError},
     worker,
 };
@@ -70,10 +70,12 @@ async fn broken(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_approved_while_nothing_is_sent() {
-    let world = halted().await;
+    let world = World::start().await;
     let id = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["002"] })).await.id();
     let bob = world.person("bob").await;
+    // A page that was loaded before.
     let fields = bob.form(&id, "approve").await;
+    halt(&world).await;
     let one = format!("/requests/{id}");
     for form in [format!("{one}/approve"), format!("{one}/break-glass")] {
         let mut fields = fields.clone();
@@ -116,15 +118,70 @@ async fn every_page_says_why_nothing_is_sent() {
     broken(&world).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_offer_no_approval_while_nothing_is_sent() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let ask = async |endpoint| {
+        let more = json!({ "agent_ids": [endpoint] });
+        agent.block("203.0.113.9", more).await.id()
+    };
+    // Two that are identical, and one that one person alone cannot approve.
+    let (id, critical) = (ask("002").await, ask("003").await);
+    ask("006").await;
+    let (bob, carol) = (world.person("bob").await, world.person("carol").await);
+    let on_call = PersonChange::OnCall(true);
+    world.operator().change_person(&Actor::CommandLine, "carol", &on_call).await.unwrap();
+    let (one, other) = (format!("/requests/{id}"), format!("/requests/{critical}"));
+    let (approve, glass) = (format!("{one}/approve"), format!("{other}/break-glass"));
+    let together = format!("/together?of={id}");
+    assert!(bob.get(&one).await.has_form(&approve));
+    assert!(carol.get(&other).await.has_form(&glass));
+    bob.get(&together).await.shows("Approve the ticked requests");
+    halt(&world).await;
+    let why = "Nothing can be approved, because nothing is sent: a change could not";
+    let page = bob.get(&one).await;
+    assert!(!page.has_form(&approve) && page.has_form(&format!("{one}/reject")), "{}", page.html);
+    page.shows(why);
+    assert!(!carol.get(&other).await.has_form(&glass));
+    let page = bob.get(&together).await;
+    page.shows(why);
+    assert!(!page.html.contains("Approve the ticked requests"), "{}", page.html);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agent_is_told_of_halt_while_people_decide() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let id = agent.block("203.0.113.9", json!({ "agent_ids": ["002"] })).await.id();
+    let message = async || {
+        let told = agent.get(&id).await;
+        assert_eq!(told.state(), "pending");
+        told.json["message"].as_str().unwrap().to_owned()
+    };
+    assert!(!message().await.contains("database fails"));
+    halt(&world).await;
+    let said = message().await;
+    assert!(said.starts_with("Waiting for an analyst."), "{said}");
+    assert!(said.contains("The broker's database fails, so nothing is sent"), "{said}");
+    // The log and the page have the cause.
+    assert!(!said.contains("could not be stored"), "{said}");
+}
+
 /// A world in which a commit failed.
 async fn halted() -> World {
     let world = World::start().await;
-    let commit = commits(&world).await;
+    halt(&world).await;
+    world
+}
+
+/// Lets a commit fail.
+async fn halt(world: &World) {
+    let commit = commits(world).await;
     commit.fail_once();
     let asked = world.agent().await.block("203.0.113.8", json!({ "agent_ids": ["002"] })).await;
     assert!(asked.error, "{asked:?}");
     assert!(commit.failed());
-    world
 }
 
 /// Lets a commit fail, as on a full disk: the database itself rolls it back.
