@@ -24,6 +24,11 @@ use crate::{clock::Clock, text::visible::visible};
 
 /// A longer text is cut, in characters: a line stays short whatever is in it.
 const TEXT_CHARS_MAX: usize = 200;
+/// The fields that hold a sentence of ours, at whose end stands what to do. It may repeat a path, or
+/// words from outside that were cut where they came in.
+const SENTENCES: [&str; 3] = ["why", "error", "note"];
+/// Where one of these is cut.
+const SENTENCE_CHARS_MAX: usize = 1200;
 
 /// Writes each event as one line on standard error.
 #[derive(Debug)]
@@ -138,7 +143,9 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut start = Start::default();
+        let sentence = SENTENCES.contains(&field.name());
+        let chars_max = if sentence { SENTENCE_CHARS_MAX } else { TEXT_CHARS_MAX };
+        let mut start = Start { chars_max, ..Start::default() };
         // It fails where the text is cut.
         let _whole = write!(start, "{value:?}").is_ok();
         let cut = if start.cut { "…" } else { "" };
@@ -171,13 +178,14 @@ impl Visit for Fields {
 struct Start {
     text: String,
     chars: usize,
+    chars_max: usize,
     cut: bool,
 }
 
 impl fmt::Write for Start {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
-            if self.chars == TEXT_CHARS_MAX {
+            if self.chars == self.chars_max {
                 self.cut = true;
                 return Err(fmt::Error);
             }
@@ -244,5 +252,7 @@ mod tests {
         let [text, json] = lines(|| tracing::warn!(id = %long, number = 7, sure = true, "short"));
         assert!(text.len() < 600 && json.len() < 600, "{text}\n{json}");
         assert!(text.ends_with(" number=7 sure=true") && text.contains(" short "), "{text}");
+        let [text, json] = lines(|| tracing::warn!(why = long, "short"));
+        assert!(text.len() < 2600 && json.len() < 2600, "{text}\n{json}");
     }
 }

@@ -110,7 +110,7 @@ fn command_line_warns_where_no_policy_reads_would_shorten() {
     let program = Program::new();
     program.set_up("http://127.0.0.1:9");
     let note = "no policy reads `context.facts.would_shorten`";
-    let advice = "add `run.would-shorten` from the 20_run.cedar";
+    let advice = "add `run.would-shorten` from the 20_run.cedar that `countersign init` writes";
     let doctor = || String::from_utf8(program.run(&["doctor"]).stdout).unwrap();
     assert!(!program.done(&["policy", "check", "policies"]).contains(note));
     assert!(!doctor().contains(note));
