@@ -69,7 +69,7 @@ impl Broker {
             if busy.contains(&one.manager) {
                 let manager = &one.manager;
                 return Some(format!(
-                    "another request is being sent to the manager {manager}, one after the other"
+                    "others are being sent to the manager {manager}; it follows by itself"
                 ));
             }
             let head =

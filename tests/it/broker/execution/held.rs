@@ -158,7 +158,10 @@ async fn request_behind_another_says_so() {
         let said = told(&world, &ids).await;
         assert_eq!(said[0], "");
         for said in &said[1..] {
-            assert!(said.contains("another request is being sent to the manager test"), "{said}");
+            assert!(
+                said.contains("others are being sent to the manager test; it follows by"),
+                "{said}"
+            );
         }
         world.manager.release("001");
     };
