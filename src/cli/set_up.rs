@@ -109,7 +109,8 @@ pub(super) async fn init(out: Out, init: Init) -> Result<(), CliError> {
         "Set up in {}. Next, there:\n\
          1. write the manager's address, user and certificate into countersign.toml, its password \
          into manager.password\n\
-         2. say in [criticality] how much hangs on the endpoints of your groups\n{next}",
+         2. say in [criticality] how much hangs on the endpoints of your groups, and in [protected] what \
+         must never be blocked\n{next}",
         folder.display()
     );
     let admin = asks.then_some(init.admin);
