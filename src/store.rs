@@ -169,6 +169,12 @@ pub trait Read: Send {
 }
 
 impl Tx<'_> {
+    /// Does this once the transaction is committed, even where its caller vanished; never, where it
+    /// is undone.
+    pub fn after_commit(&mut self, follow: impl FnOnce() + Send + Sync + 'static) {
+        self.effects.then.push(writer::Then(Box::new(follow)));
+    }
+
     /// How far the machine's clock is ahead of the moments that the broker counts by.
     fn clock_off(&self) -> TimeDelta {
         self.clock.off()

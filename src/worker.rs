@@ -35,6 +35,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     for manager in broker.managers() {
         let name = manager.name().to_owned();
         let turn = Arc::new(Mutex::new(()));
+        broker.open_senders(&name);
         for _ in 0..manager.capabilities().calls_in_flight {
             let span = info_span!("send", manager = name);
             let sender = send(broker.clone(), name.clone(), Arc::clone(&turn), stop.clone());
@@ -102,7 +103,7 @@ async fn send(broker: Broker, manager: String, turn: Arc<Mutex<()>>, stop: Cance
     while !stop.is_cancelled() {
         let mut own_turn = Some(turn.lock().await);
         if stop.is_cancelled() {
-            return;
+            break;
         }
         changes.mark_unchanged();
         let (held, idle) = match broker.execute_next(&manager, || own_turn = None).await {
@@ -130,6 +131,9 @@ async fn send(broker: Broker, manager: String, turn: Arc<Mutex<()>>, stop: Cance
             () = woken => {}
             () = broker.clock().pause(if idle { TICK } else { BACK_OFF }) => {}
         }
+    }
+    if let Err(error) = broker.close_senders(&manager).await {
+        tracing::warn!(%error, "what was claimed could not be sent");
     }
 }
 

@@ -9,7 +9,7 @@ mod sign_in_attempts;
 
 pub(super) use audit_walk::AuditWalk;
 pub use audit_walk::Walked;
-pub(super) use executing::{Executing, ExecutionGuard};
+pub(super) use executing::{Claimed, Claims, Executing, ExecutionGuard};
 pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
 pub(super) use setup_code::SetupCode;

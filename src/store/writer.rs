@@ -4,7 +4,7 @@
 //! A change that fails is undone alone. Where the whole transaction is undone, each of its changes
 //! is made again in a transaction of its own. A commit whose end nobody knows halts the broker.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::{
@@ -73,6 +73,17 @@ pub(super) struct Effects {
     pub(super) head: Option<ChainHead>,
     /// Whether a request became one that the worker may send.
     pub(super) approves: bool,
+    /// What else follows.
+    pub(super) then: Vec<Then>,
+}
+
+/// What follows once a change is stored.
+pub(super) struct Then(pub(super) Box<dyn FnOnce() + Send + Sync>);
+
+impl fmt::Debug for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Then")
+    }
 }
 
 /// How a change ended, in the words of whoever made it. One that vanishes says nothing.
@@ -284,7 +295,7 @@ impl Writer {
         kept
     }
 
-    async fn commit(&self, batch: Batch) {
+    async fn commit(&self, mut batch: Batch) {
         let mut connection = batch.connection().await;
         let head = batch.done.iter().filter_map(|done| done.effects.head).next_back();
         let settled = match run(&mut connection, "COMMIT").await {
@@ -296,7 +307,7 @@ impl Writer {
                     mark.advance(head);
                 }
                 // Here, not by the caller: it may be gone.
-                batch.done.iter().for_each(|done| done.tell(&self.condition.news));
+                batch.done.iter_mut().for_each(|done| done.tell(&self.condition.news));
                 Settled::Committed
             }
             Err(error) if disk::is_full(&error) => {
@@ -330,7 +341,8 @@ impl Done {
     }
 
     /// Wakes those whom it concerns, and writes the log.
-    fn tell(&self, news: &News) {
+    fn tell(&mut self, news: &News) {
+        mem::take(&mut self.effects.then).into_iter().for_each(|Then(follow)| follow());
         let Effects { recorded, approves, .. } = &self.effects;
         recorded.iter().filter_map(|line| line.request).for_each(|id| news.of_request_changed(id));
         // What agents do is about requests.

@@ -3,6 +3,8 @@
 //! Two durable commits bracket every call to the manager: the attempt before, the outcome after.
 //! Between them nothing is written, and nothing is ever sent for an attempt that has an answer.
 
+mod at_once;
+
 use std::time::Duration;
 
 use tracing::Instrument as _;
@@ -12,7 +14,7 @@ use crate::{
         Broker, BrokerError,
         execution::{
             look::Look,
-            order::{DispatchContext, mark_reverted, not_sent, without},
+            order::{DispatchContext, mark_reverted, no_fault_of_the_manager, not_sent, without},
             progress::Progress,
             queue::QueueHead,
             recheck::{Recheck, recheck},
@@ -47,7 +49,7 @@ enum ClaimResult {
 }
 
 impl Broker {
-    /// Takes the oldest approved request of a manager, if there is one, and brings it to its end.
+    /// Takes what is claimed, or the oldest approved request of a manager, if there is one, and brings it to its end.
     /// Whatever it finds being dispatched that this process does not send was left half done.
     /// Calls `taken` as soon as it has one, so that somebody else may look for the next.
     pub async fn execute_next(
@@ -58,6 +60,11 @@ impl Broker {
         self.ensure_not_halted()?;
         let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
         self.recover(Some(manager)).await?;
+        if let Some(claimed) = self.next_claimed(manager).await {
+            taken();
+            let span = tracing::info_span!("request", request.id = %claimed.permit.request());
+            return self.execute_claimed(claimed, connector).instrument(span).await;
+        }
         let (request, _guard) = match self.next_approved(manager).await? {
             QueueHead::Next(request, guard) => (*request, guard),
             QueueHead::Stopped => return Ok(Progress::Stopped),
@@ -383,10 +390,6 @@ enum AnswerStep {
     Next(ExecutionPermit),
     Wait,
     Settled,
-}
-
-fn no_fault_of_the_manager(lack: &str) -> String {
-    format!("this machine cannot call at the moment, which is no fault of the manager: {lack}")
 }
 
 /// Surely nothing was sent, and the same is tried again.

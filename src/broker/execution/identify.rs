@@ -45,6 +45,11 @@ impl Broker {
         Ok(())
     }
 
+    /// Whether a manager has said in this process which installation it is.
+    pub(super) fn is_identified(&self, connector: &Connector) -> bool {
+        self.identity_now(connector.name()).is_some()
+    }
+
     fn identity_now(&self, name: &str) -> Option<String> {
         let known = self.identified().lock().unwrap_or_else(PoisonError::into_inner);
         known.get(name).cloned()

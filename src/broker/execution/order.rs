@@ -74,3 +74,7 @@ pub(super) fn not_sent(endpoints: &[EndpointId], why: &str) -> DispatchReport {
         confirm_within: None,
     }
 }
+
+pub(super) fn no_fault_of_the_manager(lack: &str) -> String {
+    format!("this machine cannot call at the moment, which is no fault of the manager: {lack}")
+}

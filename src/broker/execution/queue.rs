@@ -36,7 +36,7 @@ impl Broker {
         let queue = requests::queue(&mut reader).await?;
         let free = |one: &&Queued| one.manager == manager && stop(&freezes, one).is_none();
         for next in queue.iter().filter(free) {
-            let Some(guard) = self.executing().begin(next.id) else { continue };
+            let Some(guard) = self.executing().begin(manager, next.id) else { continue };
             let request = requests::load(&mut reader, next.id).await?;
             let request = request.ok_or(BrokerError::NotFound)?;
             // Whoever had it until now may have sent it.

@@ -32,6 +32,8 @@ const NAMED_MAX: usize = 5;
 #[derive(Clone)]
 pub(super) struct Draft {
     pub(super) request: Request,
+    /// The endpoints as the manager just described them.
+    pub(super) inventory: Inventory,
     /// The digest of what was proposed.
     pub(super) proposal: Digest,
     /// The digest of what was asked for, whatever the words.
@@ -45,13 +47,14 @@ impl Broker {
         &self,
         agent: &Agent,
         proposal: &Proposal,
-        inventory: Inventory,
+        inventory: &Inventory,
         (manager, alert): (&str, AlertFacts),
     ) -> Request {
         let now = self.clock().now();
         let (mut targets, mut skipped) = (Vec::new(), Vec::new());
-        for Candidate { endpoint, command, .. } in inventory.candidates {
-            match command {
+        for Candidate { endpoint, command, .. } in &inventory.candidates {
+            let endpoint = endpoint.clone();
+            match command.clone() {
                 Err(reason) => skipped.push(Skipped { endpoint, reason }),
                 Ok(command) => {
                     let criticality = criticality(self.settings(), &endpoint.groups);
@@ -127,7 +130,7 @@ impl Broker {
             idempotency_key: draft.idempotency_key.as_deref(),
         };
         requests::insert(tx, &asked, origin, now).await?;
-        Ok(asked.into_request())
+        self.claim_at_once(tx, asked.into_request(), &draft.inventory).await
     }
 }
 

@@ -79,7 +79,8 @@ impl Broker {
         let found = (connector.name(), &alert);
         self.check_term(agent, proposal, &inventory, found).await?;
         let draft = &Draft {
-            request: self.draft(agent, proposal, inventory, (connector.name(), alert)),
+            request: self.draft(agent, proposal, &inventory, (connector.name(), alert)),
+            inventory,
             proposal: proposal.digest(),
             ask: proposal.ask_digest(Some(connector.name())),
             idempotency_key: proposal.idempotency_key.clone(),
@@ -122,7 +123,7 @@ impl Broker {
         for other in &inventory.other_terms {
             let proposal = &Proposal { term: other.term, ..proposal.clone() };
             let inventory = for_term(inventory, other);
-            let mut request = self.draft(agent, proposal, inventory, (manager, alert.clone()));
+            let mut request = self.draft(agent, proposal, &inventory, (manager, alert.clone()));
             let now = request.asked_at;
             let decision = self.decide_first(&mut reader, &mut request, agent, now).await?;
             if decision.verdict != Verdict::Deny {

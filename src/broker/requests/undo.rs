@@ -152,10 +152,11 @@ impl Broker {
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
         keep_same_machines(&mut inventory, &undone);
         let alert = no_alert(connector, now).await;
-        let mut request = self.draft(&agent, &proposal, inventory, (connector.name(), alert));
+        let mut request = self.draft(&agent, &proposal, &inventory, (connector.name(), alert));
         request.undoes = Some(id);
         let same = Canonical::new(1, "undo").text(&id.to_string()).digest();
-        let draft = &Draft { request, proposal: same, ask: same, idempotency_key: None };
+        let (proposal, ask) = (same, same);
+        let draft = &Draft { request, inventory, proposal, ask, idempotency_key: None };
         let agent = &agent;
         let store = match caller {
             Caller::Person(_) => self.store().clone(),

@@ -1,5 +1,6 @@
 //! From the claim to the last outcome: what the worker and the collector do.
 
+mod at_once;
 mod disk_full;
 mod dispatch;
 mod held;

@@ -74,7 +74,13 @@ fn matrix_contains_every_failpoint() {
         }
     }
     // These have their tests elsewhere; nothing is sent to a manager around them.
-    let others = ["notice due", "before the new mark", "between two changes"];
+    let others = [
+        "notice due",
+        "before the new mark",
+        "between two changes",
+        "in the claim at once",
+        "after the claim at once",
+    ];
     let matrix = FAILPOINTS.iter().copied().chain(others);
     let matrix: BTreeSet<_> = matrix.map(str::to_owned).collect();
     assert_eq!(found, matrix);
@@ -111,6 +117,47 @@ async fn crash_within_batch_loses_no_answered_ask() {
     let more = agent.block("203.0.113.50", json!({ "agent_ids": ["001"] })).await;
     assert_eq!(more.state(), "pending");
     story.never_twice();
+}
+
+/// A block that policy lets run at once, killed at a failpoint.
+async fn killed_at_once(failpoint: &str) -> Story {
+    let story = Story::begin().await;
+    story.run_at_once();
+    let mut server = story.program.serve_until(failpoint);
+    // Whatever is asked first tells which installation the manager is.
+    let agent = AgentClient::connect(&server.url, &story.token).await;
+    let first = agent.block("203.0.113.8", json!({ "agent_ids": ["001"] })).await.id();
+    assert_eq!(story.end(&server.url, &first).await.1, ["001: sent"]);
+    let arguments = json!({ "agent_ids": ["001", "005"] });
+    let ask = tokio::spawn(async move { agent.block("203.0.113.9", arguments).await });
+    server.halted().await;
+    server.kill();
+    ask.abort();
+    story
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_in_claim_at_once_stores_nothing() {
+    let story = killed_at_once("in the claim at once").await;
+    let server = story.program.serve();
+    assert_eq!(story.manager.received().len(), 1);
+    let id = story.ask(&server.url).await;
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!((state.as_str(), outcomes), ("settled", super::sent()));
+    assert_eq!(story.manager.received().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_after_claim_at_once_leaves_unknown() {
+    let story = killed_at_once("after the claim at once").await;
+    let server = story.program.serve();
+    let agent = AgentClient::connect(&server.url, &story.token).await;
+    let listed = agent.call("list_requests", json!({})).await;
+    let id = listed.json["requests"][0]["request_id"].as_str().unwrap().to_owned();
+    let (state, outcomes) = story.end(&server.url, &id).await;
+    assert_eq!(state, "settled");
+    assert_eq!(outcomes, ["001: unknown", "005: not_sent"]);
+    assert_eq!(story.manager.received().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

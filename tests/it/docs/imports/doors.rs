@@ -51,7 +51,9 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 15] = [
+const WORKER: [&str; 17] = [
+    "open_senders",
+    "close_senders",
     "for_pages",
     "for_worker",
     "execute_next",

@@ -1,0 +1,142 @@
+//! What policy lets run at once is claimed in the transaction that decides, where a sender of its
+//! manager is free: one commit less, and nothing waits between the two.
+
+use chrono::TimeDelta;
+
+use super::FollowUp;
+use crate::{
+    broker::{
+        Broker, BrokerError,
+        execution::{
+            order::{DispatchContext, not_sent},
+            progress::Progress,
+            recheck::{Recheck, recheck},
+        },
+        in_memory::{Claimed, Claims},
+    },
+    connector::{Connector, local_lack},
+    domain::{
+        endpoint::{Inventory, Selection},
+        id::RequestId,
+        lifecycle::{Reevaluation, Refusal},
+        request::{Request, StateName},
+    },
+    failpoint,
+    store::{Tx, requests, system},
+};
+
+/// What a manager said of its endpoints spares the second look for this long.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
+
+impl Broker {
+    /// From now on the senders of a manager take what is claimed for them.
+    pub fn open_senders(&self, manager: &str) {
+        let Some(connector) = self.manager(manager) else { return };
+        self.executing().open(manager, connector.capabilities().calls_in_flight.into());
+    }
+
+    /// Nothing more is claimed for the senders of a manager; what is, is sent.
+    pub async fn close_senders(&self, manager: &str) -> Result<(), BrokerError> {
+        let Some(claims) = self.executing().claims(manager) else { return Ok(()) };
+        let connector = self.manager(manager).ok_or(BrokerError::NotFound)?;
+        loop {
+            let mut claims = claims.lock().await;
+            claims.close();
+            let Some(claimed) = claims.recv().await else { return Ok(()) };
+            drop(claims);
+            self.execute_claimed(claimed, connector).await?;
+        }
+    }
+
+    /// What is claimed for a sender of this manager.
+    pub(super) async fn next_claimed(&self, manager: &str) -> Option<Claimed> {
+        let claims: Claims = self.executing().claims(manager)?;
+        let mut claims = claims.lock().await;
+        claims.try_recv().ok()
+    }
+
+    /// Claims a request that was just stored, where it may run, nothing else waits for its manager,
+    /// and a sender of that is free. Policy was asked in the same transaction.
+    pub(in crate::broker) async fn claim_at_once(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Request,
+        inventory: &Inventory,
+    ) -> Result<Request, BrokerError> {
+        let approved = request.state.name() == StateName::Approved;
+        // Policy would be asked about fewer endpoints than it was.
+        let whole = request.decision.kept_out.is_empty();
+        let connector = self.manager(&request.manager).filter(|_| approved && whole);
+        let Some(connector) = connector else { return Ok(request) };
+        if self.halted().is_some() || local_lack().is_some() || !self.is_identified(connector) {
+            return Ok(request);
+        }
+        let Some(reserved) = self.executing().reserve(connector.name(), request.id) else {
+            return Ok(request);
+        };
+        let others = requests::approved_count(tx, connector.name()).await? > 1;
+        if others || system::stopped(tx, &request).await? {
+            return Ok(request);
+        }
+        let now = self.clock().now();
+        let ground = DispatchContext { connector, inventory: inventory.clone(), indexer: None };
+        let Some(order) = ground.order(&request, self.clock().id()) else { return Ok(request) };
+        let run = request.decision.clone();
+        let fresh = Reevaluation { run, use_by: self.use_by(now), now };
+        let (transition, permit) = match request.clone().claim(order, &[], fresh, false) {
+            Ok(claimed) => claimed,
+            Err(Refusal::TooLate { .. }) => return Ok(request),
+            Err(other) => return Err(other.into()),
+        };
+        let request = requests::advance(tx, transition, now).await?;
+        failpoint::reached("in the claim at once").await;
+        tx.after_commit(|| reserved.hand_over(permit, ground.inventory));
+        Ok(request)
+    }
+
+    /// Sends what was claimed at once.
+    pub(super) async fn execute_claimed(
+        &self,
+        claimed: Claimed,
+        connector: &Connector,
+    ) -> Result<Progress, BrokerError> {
+        let Claimed { permit, inventory, guard: _guard } = claimed;
+        let id = permit.request();
+        failpoint::reached("after the claim at once").await;
+        let ground = DispatchContext { connector, inventory, indexer: None };
+        if let Some(why) = self.look_again(id, &ground).await? {
+            let order = permit.order();
+            let report = not_sent(&order.endpoints, &why);
+            let (answer, after) = ((order.attempt, &report), FollowUp::Stop(why));
+            self.record_answer(id, answer, &after, &ground).await?;
+        } else {
+            self.send(id, permit, &ground).await?;
+        }
+        Ok(Progress::Moved(id))
+    }
+
+    /// Why it may not be sent any more, by what the manager says of the endpoints now. It is not
+    /// asked again within seconds.
+    async fn look_again(
+        &self,
+        id: RequestId,
+        ground: &DispatchContext<'_>,
+    ) -> Result<Option<String>, BrokerError> {
+        let now = self.clock().now();
+        if (TimeDelta::zero()..=FRESH).contains(&(now - ground.inventory.read_at)) {
+            return Ok(None);
+        }
+        let request = requests::load(&mut self.store().reader().await?, id).await?;
+        let request = request.ok_or(BrokerError::NotFound)?;
+        let ids = request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
+        let ids = Selection::Ids(ids);
+        let resolved = ground.connector.resolve(&ids, &request.action, request.term, now).await;
+        Ok(match resolved.map(|inventory| recheck(&request, &inventory)) {
+            Err(error) => Some(error.lasting()),
+            Ok(Recheck::Identity(why)) => Some(why),
+            Ok(Recheck::Disconnected(lost)) => {
+                lost.into_iter().next().map(|(id, why)| format!("endpoint {id}: {why}"))
+            }
+        })
+    }
+}
