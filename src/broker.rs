@@ -43,9 +43,6 @@ use in_memory::{AuditWalk, Executing, LookProblems, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
-/// At most this many asks of one agent are handled at the same time.
-const AT_ONCE_MAX: u32 = 4;
-
 /// Everything that the verbs need. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Broker {
@@ -94,13 +91,14 @@ impl Broker {
     ) -> Self {
         let began_at = clock.now();
         let store = if outside.channels.is_empty() { store.without_notices() } else { store };
+        let in_flight = Slots::new(settings.agents.at_once_max);
         let parts = Arc::new(BrokerParts {
             integrations: outside,
             engine: RwLock::new(engine),
             activation: tokio::sync::Mutex::default(),
             settings,
             known_addresses: RwLock::default(),
-            in_flight: Slots::new(AT_ONCE_MAX),
+            in_flight,
             executing: Executing::default(),
             look_problems: LookProblems::default(),
             audit_walk: AuditWalk::default(),

@@ -330,6 +330,11 @@ impl Store {
         self.condition.news.pages.count();
     }
 
+    /// How many changes wait for those before them, in the line that those of this store wait in.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting(self.lane)
+    }
+
     /// The same store, whose changes let those of people and the worker go first.
     pub fn for_agents(&self) -> Self {
         Self { lane: Lane::Agents, ..self.clone() }

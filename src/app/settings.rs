@@ -99,6 +99,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         agents: AgentLimits {
             open_requests_max: config.agents.open_requests_max.into(),
             asks_per_minute_max: config.agents.asks_per_minute_max.into(),
+            ..AgentLimits::default()
         },
     }
 }

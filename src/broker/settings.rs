@@ -52,10 +52,12 @@ pub struct AgentLimits {
     pub open_requests_max: u64,
     /// Asks of one agent within a minute, refused ones included.
     pub asks_per_minute_max: u64,
+    /// Asks of one agent that are looked into at the same time.
+    pub at_once_max: u32,
 }
 
 impl Default for AgentLimits {
     fn default() -> Self {
-        Self { open_requests_max: 20, asks_per_minute_max: 30 }
+        Self { open_requests_max: 20, asks_per_minute_max: 30, at_once_max: 4 }
     }
 }

@@ -130,17 +130,23 @@ impl Loan {
 }
 
 impl Queue {
+    pub(super) fn waiting(&self, lane: Lane) -> usize {
+        WRITERS_WAITING_MAX - self.line(lane).capacity()
+    }
+
+    const fn line(&self, lane: Lane) -> &mpsc::Sender<Ticket> {
+        if matches!(lane, Lane::First) { &self.first } else { &self.agents }
+    }
+
     /// Waits in a lane for the transaction.
     pub(super) async fn borrow(&self, lane: Lane, alone: bool) -> Result<Loan, StoreError> {
-        let line = match lane {
-            Lane::First => &self.first,
-            Lane::Agents => &self.agents,
-        };
         let (lend, lent) = oneshot::channel();
-        line.try_send(Ticket { alone, lane, lend }).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })?;
+        self.line(lane).try_send(Ticket { alone, lane, lend }).map_err(
+            |refused| match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            },
+        )?;
         let lent = timeout(WRITE_WAIT_MAX, lent).await.map_err(|_elapsed| StoreError::Busy)?;
         lent.map_err(|_gone| StoreError::Closed)?
     }
@@ -372,9 +378,7 @@ impl Batch {
 
     /// Tells all that the transaction is undone.
     fn again(&mut self) {
-        for done in self.done.drain(..) {
-            drop(done.reply.send(Settled::Again));
-        }
+        self.done.drain(..).for_each(|done| drop(done.reply.send(Settled::Again)));
     }
 }
 

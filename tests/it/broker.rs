@@ -2,5 +2,6 @@
 
 pub(crate) mod admin;
 mod execution;
+mod limits;
 pub(crate) mod notifications;
 mod requests;

@@ -29,6 +29,7 @@ pub(crate) mod agent;
 mod builder;
 pub(crate) mod fixtures;
 pub(crate) mod installation;
+pub(crate) mod line;
 pub(crate) mod network;
 pub(crate) mod page;
 mod populated;

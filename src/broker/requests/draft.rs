@@ -108,9 +108,10 @@ impl Broker {
         };
         let now = draft.request.asked_at;
         if !by_person {
-            // Others of its asks may have been stored in the meantime.
-            self.check_rate(tx, &agent, now).await?;
-            self.check_open_limit(tx, &agent, now).await?;
+            // Others of its asks may have been stored in the meantime, later ones among them.
+            let read_at = self.clock().now();
+            self.check_rate(tx, &agent, read_at).await?;
+            self.check_open_limit(tx, &agent, read_at).await?;
         }
         let mut request = draft.request.clone();
         let decision = self.decide_first(tx, &mut request, &agent, now).await?;

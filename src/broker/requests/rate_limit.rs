@@ -2,7 +2,7 @@
 //! people down until somebody clicks yes.
 
 use crate::{
-    broker::{AT_ONCE_MAX, Broker, BrokerError},
+    broker::{Broker, BrokerError},
     domain::{
         Time,
         action::ActionKind,
@@ -23,7 +23,8 @@ impl Broker {
         agent: &Agent,
     ) -> Result<Slot<AgentId>, BrokerError> {
         self.ensure_room()?;
-        let at_once = || BrokerError::RateLimited(format!("more than {AT_ONCE_MAX} asks at once"));
+        let most = self.settings().agents.at_once_max;
+        let at_once = || BrokerError::RateLimited(format!("more than {most} asks at once"));
         let place = self.in_flight().acquire(agent.id).ok_or_else(at_once)?;
         self.check_rate_now(agent).await?;
         Ok(place)

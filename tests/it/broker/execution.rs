@@ -1,6 +1,7 @@
 //! From the claim to the last outcome: what the worker and the collector do.
 
 mod at_once;
+mod batch_faults;
 mod disk_full;
 mod dispatch;
 mod held;

@@ -31,6 +31,14 @@ pub(crate) fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
 }
 
+/// The policies that ship, in one file: other tests share the set of the folder, and the count of its
+/// evaluations.
+pub(crate) fn own_set() -> String {
+    let files = fs::read_dir(policies()).unwrap().map(|entry| entry.unwrap().path());
+    let policies = files.filter(|file| file.extension().is_some_and(|end| end == "cedar"));
+    policies.map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
 /// Copies a folder with everything in it.
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -70,7 +78,11 @@ pub(crate) fn settings() -> Settings {
             hours: 8..18,
             utc_offset_minutes: 0,
         },
-        agents: AgentLimits { open_requests_max: 1000, asks_per_minute_max: 10_000 },
+        agents: AgentLimits {
+            open_requests_max: 1000,
+            asks_per_minute_max: 10_000,
+            ..AgentLimits::default()
+        },
     }
 }
 

@@ -1,19 +1,9 @@
 //! How often Cedar evaluates policies for one ask: a count, because time on a shared machine says
 //! little.
 
-use std::{fs, path::Path};
-
 use serde_json::{Value, json};
 
-use crate::harness::{ALERT, World};
-
-/// The policies that ship, in one file: other tests share the set of the folder, and its count.
-fn own_set() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let policies = files.filter(|file| file.extension().is_some_and(|end| end == "cedar"));
-    policies.map(|file| fs::read_to_string(file).unwrap()).collect()
-}
+use crate::harness::{ALERT, World, fixtures::own_set};
 
 /// Asks in a new world; the state, and how many evaluations the whole ask took. No worker runs that
 /// would ask too.

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 use crate::harness::{ALERT, AgentClient, World};
 
 async fn limited(open: u64, asks: u64) -> World {
-    let limits = AgentLimits { open_requests_max: open, asks_per_minute_max: asks };
+    let limits = AgentLimits {
+        open_requests_max: open,
+        asks_per_minute_max: asks,
+        ..AgentLimits::default()
+    };
     World::builder().with_settings(|settings| settings.agents = limits).start().await
 }
 

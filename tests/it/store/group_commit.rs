@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::World;
+use crate::harness::{World, line::count_commits};
 
 /// A database, and the number of its commits so far.
 struct Database {
@@ -117,25 +117,6 @@ impl Database {
     fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
     }
-}
-
-/// Counts the commits of a store from now on.
-async fn count_commits(store: &Store) -> Arc<AtomicUsize> {
-    let commits = Arc::new(AtomicUsize::new(0));
-    let counter = &commits;
-    let prepared = store.write_quietly(|tx| {
-        Box::pin(async move {
-            let counter = Arc::clone(counter);
-            tx.connection().lock_handle().await?.set_commit_hook(move || {
-                counter.fetch_add(1, Ordering::SeqCst);
-                true
-            });
-            Ok::<_, StoreError>(())
-        })
-    });
-    prepared.await.unwrap();
-    commits.store(0, Ordering::SeqCst);
-    commits
 }
 
 /// Begins a change, and returns when it waits in line.

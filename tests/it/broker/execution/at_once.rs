@@ -16,7 +16,7 @@ const RUN: &str = r#"
 "#;
 
 /// A world whose senders wait, and whose manager has said which installation it is.
-async fn waiting(builder: WorldBuilder) -> World {
+pub(super) async fn waiting(builder: WorldBuilder) -> World {
     let world = builder.with_only_policy(RUN).start().await;
     let first = block(&world, 1).await;
     world.work().await;

@@ -62,7 +62,7 @@ async fn claim_with_failed_commit_sends_nothing() {
 }
 
 /// The worker refuses to do anything.
-async fn broken(world: &World) {
+pub(super) async fn broken(world: &World) {
     let step = worker::step(world.broker()).await;
     let Err(BrokerError::Halted(halt)) = step else { panic!("{step:?}") };
     assert_eq!(halt.cause, HaltCause::CommitFailed);
@@ -185,19 +185,19 @@ async fn halt(world: &World) {
 }
 
 /// Lets a commit fail, as on a full disk: the database itself rolls it back.
-struct Commits(Arc<AtomicBool>);
+pub(super) struct Commits(Arc<AtomicBool>);
 
 impl Commits {
-    fn fail_once(&self) {
+    pub(super) fn fail_once(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    fn failed(&self) -> bool {
+    pub(super) fn failed(&self) -> bool {
         !self.0.load(Ordering::SeqCst)
     }
 }
 
-async fn commits(world: &World) -> Commits {
+pub(super) async fn commits(world: &World) -> Commits {
     let fail = Arc::new(AtomicBool::new(false));
     let (store, hook) = (world.store.as_ref().unwrap(), &fail);
     store

@@ -149,7 +149,8 @@ async fn active_block_is_answered_with_its_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_for_what_is_active_has_a_pace() {
-    let limits = AgentLimits { open_requests_max: 100, asks_per_minute_max: 3 };
+    let limits =
+        AgentLimits { open_requests_max: 100, asks_per_minute_max: 3, ..AgentLimits::default() };
     let world = World::builder()
         .with_simulator(|site| site.agents = web(1))
         .with_settings(|settings| settings.agents = limits)
