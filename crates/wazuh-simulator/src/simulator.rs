@@ -52,6 +52,11 @@ impl Simulator {
         }
     }
 
+    /// How many calls of the manager's API came in, answered or not, logins apart.
+    pub fn calls(&self) -> usize {
+        self.world().calls
+    }
+
     /// Every `PUT /active-response` that was accepted, in order.
     pub fn received(&self) -> Vec<Received> {
         self.world().received.clone()

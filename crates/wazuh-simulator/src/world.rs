@@ -71,6 +71,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) logins: Logins,
     pub(crate) faults: Faults,
+    /// How many calls of the manager's API came in, logins apart.
+    pub(crate) calls: usize,
     pub(crate) received: Vec<Received>,
     pub(crate) delivered: Vec<Delivered>,
     pub(crate) alerts: Vec<Stored>,
@@ -96,6 +98,7 @@ impl World {
         let mut world = Self {
             logins: Logins::default(),
             faults: Faults::default(),
+            calls: 0,
             received: Vec::new(),
             delivered: Vec::new(),
             alerts: Vec::new(),

@@ -84,6 +84,9 @@ fn lost() -> Response {
 
 async fn attend(sim: &Simulator, wire: &Wire, request: Request, next: Next) -> Response {
     let kind = Calls::of(request.method(), request.uri().path());
+    if matches!(kind, Calls::Reads | Calls::ActiveResponse) {
+        sim.world().calls += 1;
+    }
     if kind != Calls::Search && !sim.world().admits() {
         return Problem::too_many_requests().into_response();
     }
