@@ -5,4 +5,5 @@ mod audit_rows;
 mod group_commit;
 pub(crate) mod migrations;
 mod query_plans;
+mod start;
 mod whole_file;

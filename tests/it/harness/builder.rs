@@ -26,6 +26,7 @@ use ipnet::IpNet;
 use super::{
     World,
     fixtures::{connector, copy_folder, loopback, policies, settings, simulated},
+    line::limit_steps,
     network::FakeNetwork,
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct WorldBuilder {
     metrics_token: Option<&'static str>,
     calls_in_flight: u16,
     calls_per_minute: u16,
+    steps_max_at_start: Option<i32>,
 }
 
 #[derive(Clone)]
@@ -89,6 +91,7 @@ impl Default for WorldBuilder {
             metrics_token: None,
             calls_in_flight: 1,
             calls_per_minute: 300,
+            steps_max_at_start: None,
         }
     }
 }
@@ -210,6 +213,11 @@ impl WorldBuilder {
         Self { proxies: Box::new(Proxies { in_front: true, trusted }), ..self }
     }
 
+    /// Lets the start fail with a statement that takes more steps of the database.
+    pub(crate) fn with_steps_max_at_start(self, steps: i32) -> Self {
+        Self { steps_max_at_start: Some(steps), ..self }
+    }
+
     pub(crate) async fn start(self) -> World {
         World::start_as(self).await
     }
@@ -248,6 +256,9 @@ impl WorldBuilder {
             managers.push(self.connector(name, url, &clock));
         }
         let engine = Box::pin(engine(&store, policies)).await;
+        if let Some(steps) = self.steps_max_at_start {
+            limit_steps(&store, steps).await;
+        }
         let parts = AppParts {
             store,
             clock,

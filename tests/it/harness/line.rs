@@ -136,3 +136,23 @@ impl Asks {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 }
+
+/// Interrupts each statement of a store that takes more steps.
+pub(crate) async fn limit_steps(store: &Store, steps: i32) {
+    let mut readers = Vec::new();
+    for store in [store, &store.for_worker()] {
+        for _ in 0..4 {
+            readers.push(store.reader().await.unwrap());
+        }
+    }
+    for reader in &mut readers {
+        reader.connection().lock_handle().await.unwrap().set_progress_handler(steps, || false);
+    }
+    let limited = store.write_quietly(|tx| {
+        Box::pin(async move {
+            tx.connection().lock_handle().await?.set_progress_handler(steps, || false);
+            Ok::<_, StoreError>(())
+        })
+    });
+    limited.await.unwrap();
+}

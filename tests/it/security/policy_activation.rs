@@ -177,3 +177,29 @@ async fn database_without_kept_policies_takes_the_folder_once() {
     let world = world.restart().await;
     assert_unchanged(&world, &before).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_set_decides_before_open_requests_are_decided_again() {
+    let world = world().await;
+    let more = json!({ "agent_ids": ["008"] });
+    let id = world.agent().await.block("203.0.113.9", more).await.id();
+    world.person("carol").await.approve(&id).await;
+    hands_off(&world, "office");
+    // The activation is recorded, and comes no further.
+    world
+        .execute(
+            "CREATE TRIGGER fault BEFORE UPDATE ON request
+                 BEGIN SELECT RAISE(ABORT, 'a fault'); END",
+        )
+        .await;
+    let dora = world.person("dora").await;
+    let fields = dora.get("/policy").await.form("/policy/activate").unwrap();
+    let answer = dora.post("/policy/activate", &fields).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", answer.html);
+    world.execute("DROP TRIGGER fault").await;
+    let agent = world.agent().await;
+    assert_eq!(agent.get(&id).await.state(), "approved", "it still has the old set's answer");
+    world.work().await;
+    assert_eq!(agent.get(&id).await.state(), "withdrawn");
+    assert!(world.manager.received().is_empty());
+}
