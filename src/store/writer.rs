@@ -19,10 +19,7 @@ use super::{
     files::{condition::Condition, disk},
     news::News,
 };
-use crate::{
-    domain::audit::{EventKind, high_water_mark::ChainHead},
-    failpoint,
-};
+use crate::domain::audit::{EventKind, high_water_mark::ChainHead};
 
 /// How many changes of each lane may wait. One more gets [`StoreError::Busy`].
 pub const WRITERS_WAITING_MAX: usize = 256;
@@ -260,7 +257,7 @@ impl Writer {
     async fn change(&self, batch: &mut Batch, ticket: Ticket) -> bool {
         let among_others = !batch.done.is_empty();
         if among_others {
-            failpoint::reached("between two changes").await;
+            crate::failpoint::reached("between two changes").await;
         }
         let mut connection = batch.connection().await;
         if among_others && let Err(error) = run(&mut connection, "SAVEPOINT change").await {
@@ -307,7 +304,7 @@ impl Writer {
         let settled = match run(&mut connection, "COMMIT").await {
             Ok(()) => {
                 if batch.done.iter().any(Done::claims) {
-                    failpoint::reached("before the mark").await;
+                    crate::failpoint::reached("before the mark").await;
                 }
                 if let (Some(mark), Some(head)) = (self.condition.mark(), head) {
                     mark.advance(head);
@@ -348,7 +345,9 @@ impl Done {
 
     /// Wakes those whom it concerns, and writes the log.
     fn tell(&mut self, news: &News) {
-        mem::take(&mut self.effects.then).into_iter().for_each(|Then(follow)| follow());
+        for Then(follow) in mem::take(&mut self.effects.then) {
+            follow();
+        }
         let Effects { recorded, approves, .. } = &self.effects;
         recorded.iter().filter_map(|line| line.request).for_each(|id| news.of_request_changed(id));
         // What agents do is about requests.

@@ -66,7 +66,7 @@ pub(crate) async fn until_waiting(store: &Store, waiting: usize) {
             tokio::task::yield_now().await;
         }
     };
-    let in_time = timeout(Duration::from_secs(60), all_wait).await;
+    let in_time = timeout(Duration::from_mins(1), all_wait).await;
     assert!(in_time.is_ok(), "{} wait, not {waiting}", store.waiting());
 }
 

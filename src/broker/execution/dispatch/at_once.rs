@@ -32,7 +32,7 @@ impl Broker {
     /// From now on the senders of a manager take what is claimed for them.
     pub fn open_senders(&self, manager: &str) {
         let Some(connector) = self.manager(manager) else { return };
-        self.executing().open(manager, connector.capabilities().calls_in_flight.into());
+        self.executing().open(manager, connector.capabilities().calls_in_flight);
     }
 
     /// Nothing more is claimed for the senders of a manager; what is, is sent.

@@ -131,9 +131,11 @@ async fn kill_switch_stops_a_claim_that_nobody_sends_yet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoint_that_changed_since_the_claim_is_spared() {
     let world = waiting(World::builder()).await;
-    for change in [(|world| world.manager.re_enrol("001")) as fn(&World), |world| {
-        world.manager.set_status("001", Status::Disconnected)
-    }] {
+    let changes: [fn(&World); 2] = [
+        |world| world.manager.re_enrol("001"),
+        |world| world.manager.set_status("001", Status::Disconnected),
+    ];
+    for change in changes {
         let id = block(&world, 2).await;
         change(&world);
         world.pass(Duration::from_secs(6));

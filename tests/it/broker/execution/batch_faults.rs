@@ -148,7 +148,7 @@ async fn writer_that_panics_stops_everything_until_restart() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(60), halted).await.unwrap();
+    timeout(Duration::from_mins(1), halted).await.unwrap();
     assert_eq!(store.halted().unwrap().cause, HaltCause::CommitFailed);
     assert!(matches!(worker::step(world.broker()).await, Err(BrokerError::Halted(_))));
     let late = world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["002"] })).await;
