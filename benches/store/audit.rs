@@ -119,9 +119,10 @@ pub(crate) fn verify(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
     group.throughput(Throughput::Elements(ENTRIES));
     group.bench_function(BenchmarkId::from_parameter(ENTRIES), |bencher| {
+        let (_folder, store) = &*made;
         bencher.iter(|| {
             runtime.block_on(async {
-                let mut reader = made.1.reader().await.unwrap();
+                let mut reader = store.reader().await.unwrap();
                 let verified = audit::verify(&mut reader).await.unwrap();
                 assert_eq!((verified.rows, verified.broken), (ENTRIES, None));
             });
@@ -159,9 +160,10 @@ pub(crate) fn page(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("audit page");
     for (name, filter, least) in &filters {
         group.bench_function(*name, |bencher| {
+            let (_folder, store) = &*made;
             bencher.iter(|| {
                 runtime.block_on(async {
-                    let mut reader = made.1.reader().await.unwrap();
+                    let mut reader = store.reader().await.unwrap();
                     let page = audit::page(&mut reader, black_box(filter), None, 50).await.unwrap();
                     assert!(page.len() >= *least, "{name}: {}", page.len());
                 });
