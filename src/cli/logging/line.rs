@@ -252,6 +252,9 @@ mod tests {
         let [text, json] = lines(|| tracing::warn!(id = %long, number = 7, sure = true, "short"));
         assert!(text.len() < 600 && json.len() < 600, "{text}\n{json}");
         assert!(text.ends_with(" number=7 sure=true") && text.contains(" short "), "{text}");
+        let ours = format!("{} do this", "x".repeat(1000));
+        let [text, _] = lines(|| tracing::warn!(why = ours, error = %ours, note = ours, "short"));
+        assert_eq!(text.matches(" do this\"").count(), 6, "{text}");
         let [text, json] = lines(|| tracing::warn!(why = long, "short"));
         assert!(text.len() < 2600 && json.len() < 2600, "{text}\n{json}");
     }

@@ -165,5 +165,7 @@ fn command_line_says_that_a_schema_is_earlier() {
     assert!(said.contains(note), "{said}");
     let doctor = String::from_utf8(program.run(&["doctor"]).stdout).unwrap();
     assert!(doctor.contains(note), "{doctor}");
-    program.serve();
+    let log = program.serve().log();
+    // What to do stands at the end of a long sentence.
+    assert!(log.contains("and ask `context.claim has confidence` first\""), "{log}");
 }
