@@ -52,8 +52,7 @@ pub(crate) struct World {
     pub(crate) running: Running,
     pub(crate) token: String,
     pub(crate) folder: TempDir,
-    /// The folder of the policies. Tests change files in it only after
-    /// [`WorldBuilder::with_policy_copy`].
+    /// The folder of the policies, which tests may change.
     pub(crate) policies: PathBuf,
     pub(crate) store: Option<Store>,
     builder: WorldBuilder,

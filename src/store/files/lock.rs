@@ -15,7 +15,10 @@ use std::{
 use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 
-use crate::store::{Store, StoreError, files::file_error};
+use crate::store::{
+    Store, StoreError,
+    files::{check_regular, file_error},
+};
 
 /// Takes the lock on a database; the file must be there.
 pub(in crate::store) fn lock(path: &Path) -> Result<File, StoreError> {
@@ -37,6 +40,7 @@ impl Store {
         if !path.exists() {
             return Ok(false);
         }
+        check_regular(path)?;
         let file = File::open(path).map_err(|error| file_error(path, &error))?;
         match file.try_lock_shared() {
             Ok(()) => Ok(false),

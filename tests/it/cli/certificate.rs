@@ -173,7 +173,7 @@ async fn bad_certificate_leaves_old_one_in_use() {
         page.shows("not used");
         page.shows(why);
         let found = doctor(&program);
-        let line = found.lines().find(|line| line.contains("certificate")).unwrap_or_default();
+        let line = found.lines().find(|line| line.contains("  certificate  ")).unwrap_or_default();
         assert!(line.starts_with("LOOK"), "{found}");
     }
 }
@@ -189,7 +189,7 @@ async fn pipe_as_certificate_holds_up_neither_use_nor_stop() {
         assert!(line.contains(name) && line.contains("no regular file"), "{line}");
         assert!(old.is_shown(&program).await, "{name}");
         let found = doctor(&program);
-        let line = found.lines().find(|line| line.contains("certificate")).unwrap_or_default();
+        let line = found.lines().find(|line| line.contains("  certificate  ")).unwrap_or_default();
         assert!(line.starts_with("LOOK") && line.contains("no regular file"), "{found}");
         server.hang_up();
         server.terminate();

@@ -1,10 +1,10 @@
 //! The built program, started as a user starts it.
 
-use std::path::Path;
-
 use serde_json::Value;
 
-use crate::harness::{PASSWORD, installation::Installation, program::Program};
+use crate::harness::{
+    PASSWORD, fixtures::own_policies, installation::Installation, program::Program,
+};
 
 #[test]
 fn demo_produces_expected_outcomes() {
@@ -300,8 +300,8 @@ fn lists_print_json_for_programs() {
 
 #[test]
 fn shipped_policies_pass_their_cases() {
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let program = Program::new();
+    let policies = own_policies(&program.path("."));
     program.done(&["policy", "check", policies.to_str().unwrap()]);
     let text = program.done(&["policy", "test", policies.to_str().unwrap()]);
     assert!(text.contains("passes") && !text.contains("FAILS"), "{text}");

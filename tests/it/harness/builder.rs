@@ -22,10 +22,11 @@ use countersign::{
     web::Proxies,
 };
 use ipnet::IpNet;
+use tempfile::TempDir;
 
 use super::{
     World,
-    fixtures::{connector, copy_folder, loopback, policies, settings, simulated},
+    fixtures::{connector, loopback, own_policies, policies, settings, simulated},
     line::limit_steps,
     network::FakeNetwork,
 };
@@ -56,10 +57,8 @@ pub(crate) struct WorldBuilder {
 
 #[derive(Clone)]
 enum Policies {
-    /// Where they ship.
+    /// Those that ship.
     Shipped,
-    /// A copy that the test may change.
-    Copied,
     /// One policy, and no other.
     Only(String),
 }
@@ -110,11 +109,6 @@ impl WorldBuilder {
     pub(crate) fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self
-    }
-
-    /// Gives the world its own copy of the policies, which the test may change.
-    pub(crate) fn with_policy_copy(self) -> Self {
-        Self { policies: Policies::Copied, ..self }
     }
 
     /// Replaces the policies by this one.
@@ -226,8 +220,7 @@ impl WorldBuilder {
     pub(super) fn write_policies(&self, folder: &Path) -> PathBuf {
         let own = folder.join("policies");
         match &self.policies {
-            Policies::Shipped => return policies(),
-            Policies::Copied => copy_folder(&policies(), &own),
+            Policies::Shipped => return own_policies(folder),
             Policies::Only(text) => {
                 fs::create_dir(&own).unwrap();
                 let schema = "schema.cedarschema";
@@ -295,7 +288,10 @@ impl WorldBuilder {
 /// once.
 async fn engine(store: &Store, folder: &Path) -> Engine {
     static SHIPPED: OnceLock<Engine> = OnceLock::new();
-    let shipped = SHIPPED.get_or_init(|| load_and_test(&policies()).unwrap());
+    let shipped = SHIPPED.get_or_init(|| {
+        let own = TempDir::new().unwrap();
+        load_and_test(&own_policies(own.path())).unwrap()
+    });
     let kept = kept_set(store).await.unwrap();
     let files = kept.unwrap_or_else(|| PolicyFiles::read(folder).unwrap());
     if files.digest() == shipped.files().digest() {

@@ -31,6 +31,14 @@ pub(crate) fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
 }
 
+/// A copy of the policies that ship in a folder of a test: the checkout may lie where others may
+/// write.
+pub(crate) fn own_policies(folder: &Path) -> PathBuf {
+    let own = folder.join("policies");
+    copy_folder(&policies(), &own);
+    own
+}
+
 /// The policies that ship, in one file: other tests share the set of the folder, and the count of its
 /// evaluations.
 pub(crate) fn own_set() -> String {

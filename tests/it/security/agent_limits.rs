@@ -29,7 +29,7 @@ when { context.facts.refused_last_day > 10 };
 "#;
 
 async fn denying_world() -> World {
-    let world = World::builder().with_policy_copy().start().await;
+    let world = World::start().await;
     fs::write(world.policies.join("60_site.cedar"), DENIES).unwrap();
     let tests = world.policies.join("tests");
     fs::remove_dir_all(tests).unwrap();

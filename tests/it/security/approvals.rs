@@ -17,7 +17,7 @@ async fn activate(person: &PersonClient) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoint_excluded_by_new_policy_is_not_sent() {
-    let world = World::builder().with_policy_copy().start().await;
+    let world = World::start().await;
     let more = json!({ "all_agents": true });
     let id = world.agent().await.block("203.0.113.9", more).await.id();
     hands_off(&world, "office");

@@ -20,7 +20,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_request_does_not_prevent_start() {
-    let world = World::builder().with_policy_copy().start().await;
+    let world = World::start().await;
     world.agent().await.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
     hands_off(&world, "office");
     world.pass(Duration::from_hours(5));

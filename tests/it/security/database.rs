@@ -12,7 +12,7 @@ use crate::harness::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policy_set_is_never_active_without_audit_event() {
-    let world = World::builder().with_policy_copy().start().await;
+    let world = World::start().await;
     let broker = world.broker();
     let dora = world.signed_in("dora").await;
     hands_off(&world, "office");

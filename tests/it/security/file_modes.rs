@@ -292,7 +292,7 @@ fn link_within_the_folder_of_policies_is_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pipe_among_policies_fails_the_activation_at_once() {
-    let world = World::builder().with_policy_copy().start().await;
+    let world = World::start().await;
     let made = Command::new("mkfifo").arg(world.policies.join("98.cedar")).status().unwrap();
     assert!(made.success());
     let dora = world.person("dora").await;

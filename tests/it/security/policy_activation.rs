@@ -9,7 +9,7 @@ use super::fixtures::hands_off;
 use crate::harness::{World, page::Page};
 
 async fn world() -> World {
-    World::builder().with_policy_copy().start().await
+    World::start().await
 }
 
 /// A policy on a line of its own.

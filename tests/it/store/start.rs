@@ -37,7 +37,7 @@ const HISTORY: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn start_reads_no_more_with_a_long_history() {
-    let world = World::builder().with_policy_copy().start().await;
+    let world = World::start().await;
     let (agent, bob) = (world.agent().await, world.person("bob").await);
     let done = agent.block("203.0.113.1", json!({ "agent_ids": ["002"] })).await.id();
     bob.approve(&done).await;

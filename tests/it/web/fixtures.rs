@@ -33,7 +33,7 @@ impl Room {
     /// Beside the others anna, an analyst, and fred, who must change the password. web-02 needs one
     /// approval, db-01 two.
     pub(crate) async fn start() -> Self {
-        Self::of(World::builder().with_policy_copy()).await
+        Self::of(World::builder()).await
     }
 
     /// The same, but these are all the policies.

@@ -20,8 +20,9 @@ const CHANGES: [(&str, &[(&str, &str)]); 3] =
 
 /// Whether any file of the data folder holds a text.
 fn stored(world: &World, text: &str) -> bool {
-    let files = std::fs::read_dir(world.folder.path()).unwrap();
-    let mut files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let entries = std::fs::read_dir(world.folder.path()).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let mut files = files.map(|file| std::fs::read(file).unwrap());
     files.any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
 }
 

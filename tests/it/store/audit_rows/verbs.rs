@@ -54,7 +54,7 @@ struct Fixed {
     /// What stands in a detail, and what takes its place here.
     replaced: Vec<(String, String)>,
     names: Vec<(u64, &'static str)>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Fixed {
@@ -63,7 +63,8 @@ impl Fixed {
         let clock = Clock::manual(DateTime::from_timestamp(1_800_000_000, 123_456_000).unwrap());
         let store = Store::serve(&folder.path().join("countersign.db"), None).await.unwrap();
         let store = store.with_clock(clock.clone());
-        let engine = load_and_test(&harness::fixtures::policies()).unwrap();
+        let own = harness::fixtures::own_policies(folder.path());
+        let engine = load_and_test(&own).unwrap();
         let (policy_hash, policies) = (engine.hash(), engine.policies().len());
         let manager = harness::fixtures::connector("paris", "http://127.0.0.1:9", false);
         let agents = AgentLimits { asks_per_minute_max: 1, ..AgentLimits::default() };
@@ -73,7 +74,7 @@ impl Fixed {
             managers: vec![Connector::wazuh(manager).unwrap()],
             channels: Vec::new(),
             network: Arc::new(harness::network::FakeNetwork::default()),
-            policies: harness::fixtures::policies(),
+            policies: own,
             engine,
             settings: Settings { agents, ..harness::fixtures::settings() },
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -91,7 +92,7 @@ impl Fixed {
             (format!("\"{}\"", env!("CARGO_PKG_VERSION")), "\"0.0.0\"".to_owned()),
         ];
         let names = vec![(0, "the start")];
-        Self { store, clock, broker, replaced, names, _folder: folder }
+        Self { store, clock, broker, replaced, names, folder }
     }
 
     fn operator(&self) -> Operator {
@@ -289,7 +290,7 @@ async fn stored(fixed: &Fixed, mut draft: Request, triage: &Agent) -> Request {
 
 async fn policies(fixed: &mut Fixed, root: &SignedIn) {
     fixed.now("another policy set").await;
-    let (folder, engine) = (harness::fixtures::policies(), fixed.broker.engine());
+    let (folder, engine) = (fixed.folder.path().join("policies"), fixed.broker.engine());
     let shown = digest_of(engine.files(), engine.files());
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
     fixed.now("a bad policy set").await;
@@ -305,7 +306,7 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     let mut late = drafted(Verdict::Approval(Tally::NONE.and(Role::Lead)));
     (late.id, late.deadline) = (RequestId::from(Uuid::from_u128(10)), minute(0));
     stored(fixed, late, &triage).await;
-    let (folder, engine) = (harness::fixtures::policies(), fixed.broker.engine());
+    let (folder, engine) = (fixed.folder.path().join("policies"), fixed.broker.engine());
     let shown = digest_of(engine.files(), engine.files());
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
