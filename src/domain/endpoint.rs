@@ -1,6 +1,10 @@
 //! Endpoints: the machines a response acts on, and why one is left out.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
@@ -233,6 +237,13 @@ pub struct Inventory {
     pub other_terms: Vec<OtherTerm>,
     /// When this was read.
     pub read_at: Time,
+}
+
+impl Inventory {
+    /// The endpoints that exist.
+    pub fn by_id(&self) -> HashMap<&EndpointId, &Candidate> {
+        self.candidates.iter().map(|candidate| (&candidate.endpoint.id, candidate)).collect()
+    }
 }
 
 /// A term that was not asked for and would be possible.

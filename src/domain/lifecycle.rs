@@ -186,7 +186,7 @@ impl Request {
     /// The one place where an endpoint's outcome changes.
     fn set_outcome(&mut self, endpoint: &EndpointId, outcome: Outcome, learnt: OutcomeUpdate) {
         let OutcomeUpdate { now, since, confirm_within } = learnt;
-        let Some(at) = self.targets.iter().position(|t| t.endpoint.id == *endpoint) else { return };
+        let Some(at) = self.position(endpoint) else { return };
         let own_end = self.own_end(since);
         if let Some(target) = self.targets.get_mut(at) {
             if outcome.may_be_active() && target.since.is_none() {

@@ -5,7 +5,7 @@
 //! whom or why. Its text, in `text::notification`, is made of our
 //! own words alone.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use serde_json::{Value, json};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
@@ -142,6 +142,13 @@ pub struct PreviousState<'a> {
     pub state: StateName,
     /// What was known of its endpoints.
     pub targets: &'a [Target],
+}
+
+impl<'a> PreviousState<'a> {
+    /// That of a request before a transition.
+    pub const fn of(request: &'a Request) -> Self {
+        Self { state: request.state.name(), targets: request.targets.as_slice() }
+    }
 }
 
 impl Notice {
@@ -283,8 +290,9 @@ fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
     let open = |target: &Target| {
         target.outcome.as_ref().filter(|outcome| outcome.needs_person()).map(Outcome::name)
     };
+    let before: HashMap<_, _> = before.iter().map(|one| (&one.endpoint.id, one)).collect();
     request.targets.iter().any(|target| {
-        let earlier = before.iter().find(|earlier| earlier.endpoint.id == target.endpoint.id);
+        let earlier = before.get(&target.endpoint.id).copied();
         open(target).is_some() && open(target) != earlier.and_then(open)
     })
 }

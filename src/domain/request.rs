@@ -4,6 +4,8 @@ mod outcome;
 mod state;
 mod votes;
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 
 pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
@@ -287,15 +289,33 @@ impl Request {
         }
     }
 
+    /// Where an endpoint stands among those that take part. They are in the order of ids; one that was
+    /// stored in another order is found too.
+    pub(super) fn position(&self, id: &EndpointId) -> Option<usize> {
+        let found = self.targets.binary_search_by(|target| target.endpoint.id.cmp(id));
+        found.ok().or_else(|| self.targets.iter().position(|target| target.endpoint.id == *id))
+    }
+
+    /// What is known of an endpoint that takes part.
+    pub fn target(&self, id: &EndpointId) -> Option<&Target> {
+        self.position(id).and_then(|at| self.targets.get(at))
+    }
+
+    pub(super) fn target_mut(&mut self, id: &EndpointId) -> Option<&mut Target> {
+        self.position(id).and_then(|at| self.targets.get_mut(at))
+    }
+
     /// The next batch: endpoints without an outcome that share a command, at most `batch_max`.
-    /// Those in `silent` come last, each by itself.
+    /// Those in `silent` come last, each by itself; those in `left_out` not at all.
     pub fn next_batch(
         &self,
         batch_max: usize,
-        silent: &[EndpointId],
+        silent: &HashSet<&EndpointId>,
+        left_out: &HashSet<&EndpointId>,
     ) -> Option<(String, Vec<EndpointId>)> {
         let quiet = |target: &&Target| silent.contains(&target.endpoint.id);
-        let open = || self.targets.iter().filter(|target| target.outcome.is_none());
+        let takes_part = |t: &&Target| t.outcome.is_none() && !left_out.contains(&t.endpoint.id);
+        let open = || self.targets.iter().filter(takes_part);
         let Some(first) = open().find(|target| !quiet(target)) else {
             let alone = open().next()?;
             return Some((alone.command.clone(), vec![alone.endpoint.id.clone()]));

@@ -1,8 +1,6 @@
 //! Requests: inserted and advanced only by a [`Transition`], so never without its audit event and
 //! its notices.
 
-use std::collections::HashMap;
-
 use super::{
     Read, StoreError, Tx, audit, notices,
     row::{At, NewRow},
@@ -10,15 +8,15 @@ use super::{
 use crate::domain::{
     Time,
     digest::Digest,
-    endpoint::SkipReason,
     id::{PersonId, RequestId},
     lifecycle::{Change, Transition},
     notice::{Notice, PreviousState},
-    request::{Attempt, Outcome, Request, State, Target},
+    request::{Attempt, Request, State},
 };
 
 mod active;
 mod active_list;
+mod endpoints;
 mod history;
 mod list;
 mod load;
@@ -28,7 +26,7 @@ mod rule_responses;
 mod undos;
 mod watch;
 
-pub use active::{EndpointCommand, EndpointCommands, commands, overlapping};
+pub use active::{EndpointCommand, EndpointCommands, commands, commands_on, overlapping};
 pub use active_list::{
     ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
     approvers, origin,
@@ -41,7 +39,7 @@ pub use list::{
     Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching, in_queue,
     is_attempt_known, list, open, overdue, queue, reviews_due,
 };
-pub use load::load;
+pub use load::{load, reload};
 pub use pending::{Pending, pending};
 pub use reach::{automatic_since, lifted_at, reach};
 pub use rule_responses::{
@@ -109,7 +107,7 @@ pub async fn insert(
         .set("asker_role", asker.map(|asker| asker.role.name()))
         .insert(tx)
         .await?;
-    insert_endpoints(tx, request).await?;
+    endpoints::insert(tx, request).await?;
     note_policies(tx, request).await?;
     audit::append(tx, asked.event(), now).await?;
     tx.effects.approves |= matches!(request.state, State::Approved { .. });
@@ -125,12 +123,24 @@ pub async fn advance(
     transition: Transition,
     now: Time,
 ) -> Result<Request, StoreError> {
+    let id = transition.request().id;
+    let state = load::state_now(tx, id).await?;
+    let targets = load::targets(tx, id).await?;
+    let before = PreviousState { state, targets: &targets };
+    advance_from(tx, before, transition, now).await
+}
+
+/// The same, where it is known how the request stood: as [`reload`] gave it.
+pub async fn advance_from(
+    tx: &mut Tx<'_>,
+    before: PreviousState<'_>,
+    transition: Transition,
+    now: Time,
+) -> Result<Request, StoreError> {
     let request = transition.request();
     let id = request.id.to_string();
     let at = At { table: "request", id: &id };
     let ended = EndColumns::of(&request.state);
-    let state = load::state_now(tx, request.id).await?;
-    let targets = load::targets(tx, request.id).await?;
     let reviewed = request.review.as_ref().and_then(|review| review.done.as_ref());
     let done = sqlx::query(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
@@ -159,11 +169,10 @@ pub async fn advance(
         return Err(StoreError::Conflict);
     }
     write_change(tx, &transition, now).await?;
-    write_outcomes(tx, request, &targets).await?;
+    endpoints::write_outcomes(tx, request, before.targets).await?;
     note_policies(tx, request).await?;
     audit::append(tx, transition.event(), now).await?;
     tx.effects.approves |= matches!(request.state, State::Approved { .. });
-    let before = PreviousState { state, targets: &targets };
     for notice in Notice::of(Some(before), &transition, now) {
         notices::insert(tx, &notice).await?;
     }
@@ -262,79 +271,8 @@ async fn insert_attempt(
     Ok(())
 }
 
-async fn insert_endpoints(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
-    let id = request.id.to_string();
-    let at = At { table: "request_endpoint", id: &id };
-    let taking_part = request
-        .targets
-        .iter()
-        .map(|t| (&t.endpoint, Some(t.criticality), Some(t.command.as_str()), None));
-    let skipped = request.skipped.iter().map(|s| (&s.endpoint, None, None, Some(&s.reason)));
-    for (endpoint, criticality, command, skip) in taking_part.chain(skipped) {
-        NewRow::of("request_endpoint")
-            .set("request_id", &id)
-            .set("endpoint_id", endpoint.id.as_str())
-            .set("name", &endpoint.name)
-            .set("date_added", &endpoint.date_added)
-            .set("platform", endpoint.platform.name())
-            .set("endpoint_groups", at.to_json(&endpoint.groups)?)
-            .set("address", &endpoint.address)
-            .set("criticality", criticality)
-            .set("command", command)
-            .set("skip_code", skip.map(SkipReason::code))
-            .set("skip_detail", skip.map(SkipReason::detail))
-            .insert(tx)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Writes what changed on the endpoints that take part.
-async fn write_outcomes(
-    tx: &mut Tx<'_>,
-    request: &Request,
-    stored: &[Target],
-) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE request_endpoint
-         SET attempt_id = $3, outcome = $4, outcome_code = $5, outcome_detail = $6, outcome_at = $7,
-             evidence = $8, reverted_by = $9, since = $10, doubt = $11, watch_until = $12,
-             ends_at = $13, started = $14
-         WHERE request_id = $1 AND endpoint_id = $2";
-    let id = request.id.to_string();
-    let at = At { table: "request_endpoint", id: &id };
-    let stored: HashMap<_, _> = stored.iter().map(|target| (&target.endpoint.id, target)).collect();
-    let changed = |target: &&Target| stored.get(&target.endpoint.id) != Some(target);
-    for target in request.targets.iter().filter(changed) {
-        let outcome = target.outcome.as_ref();
-        let evidence = outcome.and_then(Outcome::evidence);
-        sqlx::query(SQL)
-            .bind(&id)
-            .bind(target.endpoint.id.as_str())
-            .bind(target.attempt.map(|attempt| attempt.to_string()))
-            .bind(outcome.map(Outcome::name))
-            .bind(outcome.and_then(Outcome::code))
-            .bind(outcome.map(Outcome::detail))
-            .bind(moment(target.outcome_at))
-            .bind(evidence.map(|evidence| at.to_json(evidence)).transpose()?)
-            .bind(outcome.and_then(Outcome::reverted_by).map(|by| by.to_string()))
-            .bind(moment(target.since))
-            .bind(&target.doubt)
-            .bind(moment(target.watch_until))
-            .bind(moment(ends_at(request, target)))
-            .bind(target.started)
-            .execute(tx.connection())
-            .await?;
-    }
-    Ok(())
-}
-
 fn moment(time: Option<Time>) -> Option<i64> {
     time.map(|at| at.timestamp_micros())
-}
-
-/// An undo is over when it is sent: its commands stand for nothing by themselves.
-const fn ends_at(request: &Request, target: &Target) -> Option<Time> {
-    if request.action.kind().is_undo() { target.since } else { target.ends }
 }
 
 async fn note_policies(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {

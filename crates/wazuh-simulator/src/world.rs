@@ -158,7 +158,12 @@ impl World {
     }
 
     pub(crate) fn endpoint(&self, id: &str) -> Option<&Endpoint> {
-        self.settings.agents.iter().find(|endpoint| endpoint.id == id)
+        let agents = &self.settings.agents;
+        // Large sites are in the order of ids.
+        let sought =
+            |endpoint: &Endpoint| (endpoint.id.len(), endpoint.id.as_str()).cmp(&(id.len(), id));
+        let found = agents.binary_search_by(sought).ok().and_then(|at| agents.get(at));
+        found.or_else(|| agents.iter().find(|endpoint| endpoint.id == id))
     }
 
     /// The ids of all endpoints in the order of the database.

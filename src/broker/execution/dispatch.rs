@@ -3,6 +3,7 @@
 //! Two durable commits bracket every call to the manager: the attempt before, the outcome after.
 //! Between them nothing is written, and nothing is ever sent for an attempt that has an answer.
 
+mod answer;
 mod at_once;
 
 use std::time::Duration;
@@ -14,36 +15,34 @@ use crate::{
         Broker, BrokerError,
         execution::{
             look::Look,
-            order::{DispatchContext, mark_reverted, no_fault_of_the_manager, not_sent, without},
+            order::{DispatchContext, no_fault_of_the_manager, not_sent},
             progress::Progress,
             queue::QueueHead,
             recheck::{Recheck, recheck},
         },
-        requests::active_ends::update_ends,
     },
     connector::{Connector, DispatchResult, local_lack},
     domain::{
         Time,
         endpoint::{EndpointId, Selection},
         id::{AttemptId, RequestId},
-        lifecycle::{DispatchReport, Next, Refusal},
+        lifecycle::{DispatchReport, Refusal},
+        notice::PreviousState,
         permit::ExecutionPermit,
-        request::{Outcome, Request, State},
+        request::{Outcome, Request},
     },
     failpoint,
-    store::{Tx, TxWork, requests, system},
+    store::{Tx, requests, system},
 };
 
 /// How often the same batch is tried while it is certain that nothing was sent.
 pub const TRIES_MAX: u32 = 3;
 /// How long the broker waits between two questions whether the manager answers again.
 const PROBE: Duration = Duration::from_secs(5);
-/// How often an outcome is written while the database is busy.
-const WRITE_TRIES: u32 = 30;
 
 /// What a claim came to.
 enum ClaimResult {
-    Sent(ExecutionPermit),
+    Sent(ExecutionPermit, Box<Request>),
     Moved,
     Frozen,
 }
@@ -111,12 +110,12 @@ impl Broker {
         let automatic = request.votes.is_empty() && request.asked_by.is_none();
         let indexer = if automatic { Some(connector.indexer_state(now).await) } else { None };
         let ground = DispatchContext { connector, inventory, indexer };
-        match self.claim(id, &lost, &ground).await? {
+        match self.claim(&request, &lost, &ground).await? {
             ClaimResult::Frozen => Ok(Progress::Stopped),
             ClaimResult::Moved => Ok(Progress::Moved(id)),
-            ClaimResult::Sent(permit) => {
+            ClaimResult::Sent(permit, request) => {
                 failpoint::reached("after the claim").await;
-                self.send(id, permit, &ground).await?;
+                self.send(*request, permit, &ground).await?;
                 Ok(Progress::Moved(id))
             }
         }
@@ -126,7 +125,7 @@ impl Broker {
     /// then is there a permit.
     async fn claim(
         &self,
-        id: RequestId,
+        known: &Request,
         lost: &[(EndpointId, String)],
         ground: &DispatchContext<'_>,
     ) -> Result<ClaimResult, BrokerError> {
@@ -135,22 +134,24 @@ impl Broker {
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    if let Some(lapsed) = self.lapse_votes(tx, id, now).await? {
+                    let request = reload(tx, known).await?;
+                    if let Some(lapsed) = self.lapse_votes(tx, &request, now).await? {
                         requests::advance(tx, lapsed, now).await?;
                         return Ok(ClaimResult::Moved);
                     }
-                    let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
+                    let fresh = self.recheck_policy(tx, &request, ground).await?;
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
-                    let left = without(&request, &gone);
-                    let Some(order) = ground.order(&left, attempt) else {
+                    let Some(order) = ground.order(&request, &gone, attempt) else {
                         return Ok(ClaimResult::Moved);
                     };
                     let frozen = system::stopped(tx, &request).await?;
                     match request.clone().claim(order, lost, fresh.clone(), frozen) {
                         Ok((transition, permit)) => {
-                            requests::advance(tx, transition, now).await?;
+                            let before = PreviousState::of(&request);
+                            let claimed =
+                                requests::advance_from(tx, before, transition, now).await?;
                             failpoint::reached("in the claim").await;
-                            Ok(ClaimResult::Sent(permit))
+                            Ok(ClaimResult::Sent(permit, Box::new(claimed)))
                         }
                         Err(Refusal::Frozen) => Ok(ClaimResult::Frozen),
                         // Expiry closes what is late; somebody else ended what is in another state.
@@ -180,11 +181,11 @@ impl Broker {
     /// Sends batch after batch until the request is settled.
     async fn send(
         &self,
-        id: RequestId,
+        mut request: Request,
         first: ExecutionPermit,
         ground: &DispatchContext<'_>,
     ) -> Result<(), BrokerError> {
-        let use_by = first.use_by();
+        let (id, use_by) = (request.id, first.use_by());
         let mut permit = first;
         let mut tries = 1;
         loop {
@@ -197,7 +198,10 @@ impl Broker {
                 FollowUp::Hold => tries,
                 FollowUp::Go | FollowUp::Probe | FollowUp::Stop(_) => 1,
             };
-            permit = match self.record_answer(id, (attempt, &report), &after, ground).await? {
+            let answer = (attempt, &report);
+            let (step, by_now) = self.record_answer(&request, answer, &after, ground).await?;
+            request = by_now;
+            permit = match step {
                 AnswerStep::Settled => {
                     failpoint::reached("after the end").await;
                     return Ok(());
@@ -210,7 +214,9 @@ impl Broker {
                     failpoint::reached("in a wait").await;
                     self.wait_before_next((id, use_by), &after, ground.connector).await;
                     failpoint::reached("after the wait").await;
-                    let Some(permit) = self.resume(id, ground).await? else { return Ok(()) };
+                    let (permit, by_now) = self.resume(&request, ground).await?;
+                    let Some(permit) = permit else { return Ok(()) };
+                    request = by_now;
                     failpoint::reached("after the resume").await;
                     permit
                 }
@@ -261,45 +267,6 @@ impl Broker {
         })
     }
 
-    /// The second of the two commits: the outcome, and with it the next attempt.
-    async fn record_answer(
-        &self,
-        id: RequestId,
-        (attempt, report): (AttemptId, &DispatchReport),
-        after: &FollowUp,
-        ground: &DispatchContext<'_>,
-    ) -> Result<AnswerStep, BrokerError> {
-        let next: AttemptId = self.clock().id();
-        let now = self.clock().now();
-        let known = &report.outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
-        self.write_patiently(|tx| {
-            Box::pin(async move {
-                let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
-                let order = ground.order(&without(&request, known), next);
-                let next = match (after, order) {
-                    (FollowUp::Stop(why), _) => Next::Stop { why: why.clone() },
-                    (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
-                    (FollowUp::Retry(_) | FollowUp::Hold | FollowUp::Probe, Some(_)) => Next::Wait,
-                    (FollowUp::Go, Some(order)) => {
-                        let frozen = system::stopped(tx, &request).await?;
-                        Next::Order { order, run: fresh.run, frozen }
-                    }
-                };
-                let (transition, permit) = request.answered(attempt, report, next, now)?;
-                let request = requests::advance(tx, transition, now).await?;
-                mark_reverted(tx, &request, report, now).await?;
-                update_ends(tx, &request, report.confirm_within, now).await?;
-                failpoint::reached("in the answer").await;
-                Ok(match (permit, request.state) {
-                    (Some(permit), _) => AnswerStep::Next(permit),
-                    (None, State::Dispatching { .. }) => AnswerStep::Wait,
-                    (None, _) => AnswerStep::Settled,
-                })
-            })
-        })
-        .await
-    }
-
     /// Waits before the same request goes on: a fixed time, until the manager answers again, or
     /// until this machine lacks nothing; but never longer than the use-by, and not while the kill
     /// switch is on.
@@ -327,47 +294,10 @@ impl Broker {
             self.clock().pause(PROBE).await;
         }
     }
+}
 
-    async fn resume(
-        &self,
-        id: RequestId,
-        ground: &DispatchContext<'_>,
-    ) -> Result<Option<ExecutionPermit>, BrokerError> {
-        let attempt: AttemptId = self.clock().id();
-        let now = self.clock().now();
-        self.write_patiently(|tx| {
-            Box::pin(async move {
-                let (request, fresh) = self.recheck_policy(tx, id, ground).await?;
-                let frozen = system::stopped(tx, &request).await?;
-                let next = match ground.order(&request, attempt) {
-                    Some(order) => Next::Order { order, run: fresh.run, frozen },
-                    None => Next::Stop { why: "nothing is left to send".to_owned() },
-                };
-                let (transition, permit) = request.resume(next, now)?;
-                requests::advance(tx, transition, now).await?;
-                failpoint::reached("in the resume").await;
-                Ok(permit)
-            })
-        })
-        .await
-    }
-
-    /// What is known after a call must be stored, so a busy database is asked again. When it stays
-    /// busy the error goes up, nothing more is sent, and the worker's next step closes the attempt.
-    async fn write_patiently<'a, T>(
-        &self,
-        work: impl for<'t> Fn(&'t mut Tx<'a>) -> TxWork<'t, T, BrokerError> + Send + Sync,
-    ) -> Result<T, BrokerError> {
-        for _ in 0..WRITE_TRIES {
-            match self.store().write(&work).await {
-                Err(BrokerError::Store(error)) if error.may_pass() => {
-                    self.clock().pause(Duration::from_secs(1)).await;
-                }
-                done => return done,
-            }
-        }
-        self.store().write(&work).await
-    }
+async fn reload(tx: &mut Tx<'_>, known: &Request) -> Result<Request, BrokerError> {
+    requests::reload(tx, known).await?.ok_or(BrokerError::NotFound)
 }
 
 /// What follows a call.

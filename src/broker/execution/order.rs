@@ -25,12 +25,18 @@ pub(super) struct DispatchContext<'a> {
 }
 
 impl DispatchContext<'_> {
-    /// The next call of a request, down to its bytes.
-    pub(super) fn order(&self, request: &Request, attempt: AttemptId) -> Option<Order> {
+    /// The next call of a request, down to its bytes, as if these endpoints were no part of it.
+    pub(super) fn order(
+        &self,
+        request: &Request,
+        left_out: &[EndpointId],
+        attempt: AttemptId,
+    ) -> Option<Order> {
         let silent = self.inventory.candidates.iter().filter(|candidate| candidate.silent);
-        let silent: Vec<_> = silent.map(|candidate| candidate.endpoint.id.clone()).collect();
-        let (command, endpoints) =
-            request.next_batch(self.connector.capabilities().batch_endpoints_max, &silent)?;
+        let silent = silent.map(|candidate| &candidate.endpoint.id).collect();
+        let left_out = left_out.iter().collect();
+        let most = self.connector.capabilities().batch_endpoints_max;
+        let (command, endpoints) = request.next_batch(most, &silent, &left_out)?;
         let mark = CorrelationTag { request: request.id, attempt, digest: request.digest };
         let body = self.connector.body(&command, &request.action, &mark);
         Some(Order { attempt, endpoints, body })
@@ -56,13 +62,6 @@ pub(super) async fn mark_reverted(
         requests::advance(tx, transition, now).await?;
     }
     Ok(())
-}
-
-/// The request as if these endpoints were no part of it.
-pub(super) fn without(request: &Request, endpoints: &[EndpointId]) -> Request {
-    let mut rest = request.clone();
-    rest.targets.retain(|target| !endpoints.contains(&target.endpoint.id));
-    rest
 }
 
 /// Surely nothing was sent to these, and it is not tried again.

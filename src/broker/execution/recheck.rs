@@ -8,11 +8,10 @@ use crate::{
         Time,
         active_response::AlreadyActive,
         endpoint::{Candidate, EndpointId, Inventory, SkipReason},
-        id::RequestId,
         lifecycle::{Reevaluation, Transition},
         request::{Request, StateName},
     },
-    store::{Tx, accounts, requests},
+    store::{Tx, accounts},
 };
 
 /// What changed on the endpoints since they were frozen.
@@ -24,23 +23,22 @@ pub(super) enum Recheck {
 }
 
 impl Broker {
-    /// The request, and policy's answer just now, in the transaction that uses them: about the
-    /// endpoints and the indexer as they were just before the claim.
+    /// Policy's answer about a request just now, in the transaction that uses it: about the endpoints
+    /// and the indexer as they were just before the claim.
     pub(super) async fn recheck_policy(
         &self,
         tx: &mut Tx<'_>,
-        id: RequestId,
+        request: &Request,
         ground: &DispatchContext<'_>,
-    ) -> Result<(Request, Reevaluation), BrokerError> {
-        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+    ) -> Result<Reevaluation, BrokerError> {
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let mut by_now = request.clone();
         if let Some(indexer) = &ground.indexer {
             by_now.alert.indexer = indexer.clone();
         }
+        let candidates = ground.inventory.by_id();
         for target in &mut by_now.targets {
-            let candidates = &ground.inventory.candidates;
-            let known = candidates.iter().find(|c| c.endpoint.id == target.endpoint.id);
+            let known = candidates.get(&target.endpoint.id);
             // Where the manager's row cannot be read, what is stored counts; nothing is sent there.
             let known = known.filter(|c| !matches!(c.command, Err(SkipReason::Unreadable(_))));
             if let Some(candidate) = known {
@@ -48,8 +46,7 @@ impl Broker {
                 target.endpoint.groups.clone_from(&candidate.endpoint.groups);
             }
         }
-        let fresh = self.decide(tx, &by_now, &agent, self.clock().now()).await?;
-        Ok((request, fresh))
+        Ok(self.decide(tx, &by_now, &agent, self.clock().now()).await?)
     }
 
     /// Lets approvals lapse that were given before something began which the request would now cut
@@ -57,32 +54,32 @@ impl Broker {
     pub(super) async fn lapse_votes(
         &self,
         tx: &mut Tx<'_>,
-        id: RequestId,
+        request: &Request,
         now: Time,
     ) -> Result<Option<Transition>, BrokerError> {
-        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let met = self.already_active(tx, &request, now).await?;
-        let began = met.iter().filter_map(AlreadyActive::shortens_since).max();
-        let Some(began) = began.filter(|_| request.state.name() == StateName::Approved) else {
+        if request.votes.is_empty() || request.state.name() != StateName::Approved {
+            return Ok(None);
+        }
+        let met = self.already_active(tx, request, now).await?;
+        let Some(began) = met.iter().filter_map(AlreadyActive::shortens_since).max() else {
             return Ok(None);
         };
         let left = request.clone().without_votes_before(began);
         if left.votes.len() == request.votes.len() {
             return Ok(None);
         }
+        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let fresh = self.decide(tx, &left, &agent, now).await?;
-        Ok(Some(request.lapse_votes(began, fresh)?))
+        Ok(Some(request.clone().lapse_votes(began, fresh)?))
     }
 }
 
 /// Compares what the manager says now with what was approved.
 pub(super) fn recheck(request: &Request, inventory: &Inventory) -> Recheck {
-    let mut lost = Vec::new();
+    let (mut lost, candidates) = (Vec::new(), inventory.by_id());
     for target in &request.targets {
         let id = &target.endpoint.id;
-        let now = inventory.candidates.iter().find(|c| c.endpoint.id == *id);
-        let Some(Candidate { endpoint, command, .. }) = now else {
+        let Some(Candidate { endpoint, command, .. }) = candidates.get(id) else {
             return Recheck::Identity(format!("endpoint {id} no longer exists"));
         };
         if let Err(reason @ SkipReason::Unreadable(_)) = command {

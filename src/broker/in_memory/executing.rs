@@ -8,7 +8,9 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use crate::domain::{endpoint::Inventory, id::RequestId, permit::ExecutionPermit};
+use crate::domain::{
+    endpoint::Inventory, id::RequestId, permit::ExecutionPermit, request::Request,
+};
 
 /// The requests being sent.
 #[derive(Debug, Default)]
@@ -50,6 +52,7 @@ pub(in crate::broker) struct Reserved {
 #[derive(Debug)]
 pub(in crate::broker) struct Claimed {
     pub(in crate::broker) permit: ExecutionPermit,
+    pub(in crate::broker) request: Request,
     /// The endpoints as the manager described them before the claim.
     pub(in crate::broker) inventory: Inventory,
     pub(in crate::broker) guard: ExecutionGuard,
@@ -111,8 +114,13 @@ impl InFlight {
 
 impl Reserved {
     /// Gives the claimed request to the sender.
-    pub(in crate::broker) fn hand_over(self, permit: ExecutionPermit, inventory: Inventory) {
-        drop(self.place.send(Claimed { permit, inventory, guard: self.guard }));
+    pub(in crate::broker) fn hand_over(
+        self,
+        permit: ExecutionPermit,
+        request: Request,
+        inventory: Inventory,
+    ) {
+        drop(self.place.send(Claimed { permit, request, inventory, guard: self.guard }));
     }
 }
 

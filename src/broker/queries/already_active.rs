@@ -34,12 +34,13 @@ impl Broker {
         if request.state.name().terminal() || !request.targets.iter().any(|t| open(&t)) {
             return Ok(Vec::new());
         }
-        let known = requests::commands(read, &request.action, now).await?;
+        let asked = request.targets.iter().filter(open).map(|target| &target.endpoint.id);
+        let known = requests::commands(read, &request.action, asked, now).await?;
         let rules =
             requests::standing_rule_responses(read, &request.manager, &request.action, now).await?;
         let meets = |target: &Target| {
-            let part = |on: &&EndpointCommands| on.is_on(&target.endpoint);
-            let own = known.iter().find(part).and_then(|on| meets(request, target, on, now));
+            let on = requests::commands_on(&known, &target.endpoint);
+            let own = on.and_then(|on| meets(request, target, on, now));
             let there = |rule: &&StandingRuleResponse| rule.endpoint == target.endpoint.id;
             match rules.iter().find(there).filter(|_| request.undoes.is_none()) {
                 Some(rule) => Some(with_rule_response(own, target, rule.since)),
@@ -103,7 +104,8 @@ impl Broker {
     /// or timer on its endpoints.
     pub async fn undo_also_lifts(&self, request: &Request) -> Result<Vec<RestsOn>, BrokerError> {
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
-        let known = requests::commands(&mut reader, &request.action, now).await?;
+        let asked = request.active_targets().map(|target| &target.endpoint.id);
+        let known = requests::commands(&mut reader, &request.action, asked, now).await?;
         let effect = match request.term {
             Term::Seconds(_) => CommandEffect::Expire,
             Term::Permanent => CommandEffect::Clear,
@@ -112,8 +114,7 @@ impl Broker {
         let undo = RequestId::from(uuid::Uuid::nil());
         let mut lifted: Vec<RestsOn> = Vec::new();
         for target in request.active_targets() {
-            let part = |on: &&EndpointCommands| on.is_on(&target.endpoint);
-            let Some(on) = known.iter().find(part) else { continue };
+            let Some(on) = requests::commands_on(&known, &target.endpoint) else { continue };
             for (command, _) in also_lifted((undo, request.id), on, effect, now) {
                 if !lifted.iter().any(|known| known.request == command.sent.request) {
                     lifted.push(rests_on(command));

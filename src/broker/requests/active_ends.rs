@@ -64,11 +64,24 @@ pub(in crate::broker) async fn update_ends(
     confirm_within: Option<TimeDelta>,
     now: Time,
 ) -> Result<(), StoreError> {
-    let all = requests::commands(tx, &request.action, now).await;
+    let endpoints = request.targets.iter().map(|target| &target.endpoint.id);
+    update_ends_on(tx, request, endpoints, confirm_within, now).await
+}
+
+/// The same, where only what these endpoints got has changed.
+pub(in crate::broker) async fn update_ends_on(
+    tx: &mut Tx<'_>,
+    request: &Request,
+    endpoints: impl Iterator<Item = &EndpointId>,
+    confirm_within: Option<TimeDelta>,
+    now: Time,
+) -> Result<(), StoreError> {
+    let all = requests::commands(tx, &request.action, endpoints, now).await;
     let Some(all) = readable(all)? else { return Ok(()) };
     let mut follows = Consequences::default();
-    let is_part =
-        |one: &&EndpointCommands| request.targets.iter().any(|target| one.is_on(&target.endpoint));
+    let is_part = |one: &&EndpointCommands| {
+        request.target(&one.endpoint).is_some_and(|target| one.is_on(&target.endpoint))
+    };
     for endpoint in all.iter().filter(is_part) {
         follows.add(endpoint);
     }

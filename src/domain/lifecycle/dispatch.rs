@@ -1,5 +1,7 @@
 //! Claimed, sent, settled: what the worker does, and what a restart finds.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use super::{Change, DispatchReport, Next, OutcomeUpdate, Reevaluation, Refusal, Transition};
@@ -248,11 +250,8 @@ impl Request {
     fn open_attempt(&mut self, order: &Order, now: Time) -> Result<Attempt, Refusal> {
         let number = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
         for endpoint in &order.endpoints {
-            let target = self
-                .targets
-                .iter_mut()
-                .find(|t| t.endpoint.id == *endpoint && t.outcome.is_none())
-                .ok_or(Refusal::NoSuchAttempt)?;
+            let target = self.target_mut(endpoint).filter(|target| target.outcome.is_none());
+            let target = target.ok_or(Refusal::NoSuchAttempt)?;
             target.attempt = Some(order.attempt);
         }
         let attempt = Attempt {
@@ -281,14 +280,15 @@ impl Request {
         attempt.answered_at = Some(now);
         attempt.answer = Some(report.summary.clone());
         let learnt = OutcomeUpdate { now, since: now, confirm_within: report.confirm_within };
+        let mut under_way: BTreeSet<_> = self.ensure_under_way(id).into_iter().collect();
         for (endpoint, outcome) in &report.outcomes {
-            if !self.ensure_under_way(id).contains(endpoint) {
+            if !under_way.remove(endpoint) {
                 return Err(Refusal::NoSuchAttempt);
             }
             self.set_outcome(endpoint, outcome.clone(), learnt);
         }
         if !report.outcomes.is_empty() {
-            for forgotten in self.ensure_under_way(id) {
+            for forgotten in under_way {
                 let why = "the report of the call does not mention it".to_owned();
                 self.set_outcome(&forgotten, Outcome::Unknown { why }, learnt);
             }

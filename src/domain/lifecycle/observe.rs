@@ -2,6 +2,8 @@
 //!
 //! The state does not move any more; only outcomes do, and none of them ever leads to a call.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 
 use super::{Change, Finding, OutcomeUpdate, Refusal, Transition};
@@ -39,10 +41,8 @@ impl Request {
         let mut changed = Vec::new();
         let id = self.id;
         for sighting in sightings.iter().filter(|sighting| sighting.request == id) {
-            let part = |t: &&mut Target| {
-                t.endpoint.id == sighting.endpoint && t.attempt == Some(sighting.attempt)
-            };
-            let Some(target) = self.targets.iter_mut().find(part) else { continue };
+            let part = |target: &&mut Target| target.attempt == Some(sighting.attempt);
+            let Some(target) = self.target_mut(&sighting.endpoint).filter(part) else { continue };
             let (outcome, doubt) = (outcome_shown_by(target, sighting), sighting.doubt.as_ref());
             let doubtful = doubt.is_some() && target.doubt.as_ref() != doubt;
             if doubtful {
@@ -94,11 +94,10 @@ impl Request {
         let due = |target: &&Target| late(target) || again(target);
         let ids: Vec<_> = self.targets.iter().filter(due).map(|t| t.endpoint.id.clone()).collect();
         for id in &ids {
-            let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) else {
-                continue;
-            };
-            target.watch_until = target.watch_until.filter(|until| *until > now);
-            let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else { continue };
+            if let Some(target) = self.target_mut(id) {
+                target.watch_until = target.watch_until.filter(|until| *until > now);
+            }
+            let Some(target) = self.target(id) else { continue };
             if let Some(outcome) = self.conclude(target, (confirm_within, gap), now) {
                 self.set_outcome(id, outcome, OutcomeUpdate { now, since: now, confirm_within });
             }
@@ -155,7 +154,7 @@ impl Request {
     ) -> Option<Transition> {
         let mut changed = Vec::new();
         for id in endpoints {
-            let Some(target) = self.targets.iter().find(|t| t.endpoint.id == *id) else {
+            let Some(target) = self.target(id) else {
                 continue;
             };
             if !target.outcome.as_ref().is_some_and(Outcome::may_be_active) {
@@ -207,7 +206,7 @@ impl Request {
     /// It waited on the endpoint: its time began later than thought.
     fn began_at(&mut self, endpoint: &EndpointId, since: Time) {
         let ends = self.own_end(since);
-        if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *endpoint) {
+        if let Some(target) = self.target_mut(endpoint) {
             (target.since, target.ends) = (Some(since), ends);
         }
     }
@@ -223,8 +222,8 @@ impl Request {
     ) -> Option<Transition> {
         let mut moved = Vec::new();
         for (endpoint, ends) in ends {
-            let part = |t: &&mut Target| t.endpoint.id == *endpoint && t.ends != *ends;
-            let Some(target) = self.targets.iter_mut().find(part) else { continue };
+            let moves = |target: &&mut Target| target.ends != *ends;
+            let Some(target) = self.target_mut(endpoint).filter(moves) else { continue };
             target.ends = *ends;
             if let (Some(outcome), Some(since)) = (&target.outcome, target.since) {
                 let watch = Watch { since, now, ends: *ends, confirm_within };
@@ -255,7 +254,7 @@ impl Request {
             return Err(Refusal::ReasonMissing);
         }
         let open = |id: &EndpointId| {
-            let target = self.targets.iter().find(|t| t.endpoint.id == *id);
+            let target = self.target(id);
             target.and_then(|t| t.outcome.as_ref()).is_some_and(Outcome::needs_person)
         };
         if let Some(wrong) = endpoints.iter().find(|id| !open(id)) {
@@ -273,7 +272,7 @@ impl Request {
             let watched = self.watch_until(id).filter(|_| ruling == Finding::NotDone);
             self.set_outcome(id, outcome, OutcomeUpdate::at(now));
             // The endpoint's own alert, should it still come, knows better.
-            if let Some(target) = self.targets.iter_mut().find(|t| t.endpoint.id == *id) {
+            if let Some(target) = self.target_mut(id) {
                 target.watch_until = target.watch_until.or(watched);
             }
         }
@@ -288,10 +287,11 @@ impl Request {
     }
 
     fn watch_until(&self, endpoint: &EndpointId) -> Option<Time> {
-        self.targets.iter().find(|t| t.endpoint.id == *endpoint)?.watch_until
+        self.target(endpoint)?.watch_until
     }
 
     fn outcomes_of(&self, endpoints: &[EndpointId]) -> Vec<EndpointOutcome> {
+        let endpoints: HashSet<_> = endpoints.iter().collect();
         let part = |target: &&Target| endpoints.contains(&target.endpoint.id);
         self.targets.iter().filter(part).filter_map(EndpointOutcome::with_doubt).collect()
     }

@@ -87,20 +87,33 @@ impl EndpointCommand {
     }
 }
 
-/// The commands for the target of an action that still count, whatever their managers were called:
-/// all since the oldest one that may be active, or whose timer runs or has just ended. Endpoint by
+/// What one endpoint got, of what [`commands`] found.
+pub fn commands_on<'a>(
+    found: &'a [EndpointCommands],
+    endpoint: &Endpoint,
+) -> Option<&'a EndpointCommands> {
+    let first = found.partition_point(|one| one.endpoint < endpoint.id);
+    let of_id = found.get(first..)?.iter().take_while(|one| one.endpoint == endpoint.id);
+    of_id.into_iter().find(|one| one.is_on(endpoint))
+}
+
+/// The commands for the target of an action that still count on some endpoints, whatever their
+/// managers were called: all since the oldest one that may be active, or whose timer runs or has just ended. Endpoint by
 /// endpoint, in the order in which they were sent.
 pub async fn commands(
     read: &mut impl Read,
     action: &Action,
+    endpoints: impl Iterator<Item = &EndpointId>,
     now: Time,
 ) -> Result<Vec<EndpointCommands>, StoreError> {
     const SQL: &str = "WITH sent AS (
             SELECT request.id AS id, agent_id, agent_name, asker_name, action, term_seconds,
                 endpoint_id, date_added, name, platform, command, outcome, outcome_code,
                 outcome_detail, evidence, reverted_by, since, ends_at, started
-            FROM request JOIN request_endpoint ON request.id = request_id
+            FROM request INDEXED BY request_by_target
+                CROSS JOIN request_endpoint ON request.id = request_id
             WHERE action IN ($1, $2) AND argument = $3
+              AND +endpoint_id IN (SELECT value FROM json_each($5))
               AND since IS NOT NULL AND outcome NOT IN ('refused', 'not_sent')
          ), live AS (
             SELECT endpoint_id, name, date_added, min(since) AS first FROM sent
@@ -113,11 +126,14 @@ pub async fn commands(
          WHERE since >= first
          ORDER BY length(endpoint_id), endpoint_id, name, date_added, since, id";
     let [response, undo] = action.kind().family();
+    let endpoints: Vec<_> = endpoints.collect();
+    let at = At { table: "request_endpoint", id: "" };
     let rows = sqlx::query(SQL)
         .bind(response.name())
         .bind(undo.name())
         .bind(action.argument())
         .bind((now - EVIDENCE_LATE).timestamp_micros())
+        .bind(at.to_json(&endpoints)?)
         .fetch_all(read.connection())
         .await?;
     let mut found: Vec<EndpointCommands> = Vec::new();

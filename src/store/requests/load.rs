@@ -34,6 +34,18 @@ pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>
     Ok(Some(request))
 }
 
+/// The request as it is now: a copy of the known one, where nothing changed it since.
+pub async fn reload(read: &mut impl Read, known: &Request) -> Result<Option<Request>, StoreError> {
+    let key = known.id.to_string();
+    let row = sqlx::query("SELECT version FROM request WHERE id = $1")
+        .bind(&key)
+        .fetch_optional(read.connection())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let version: u64 = At { table: "request", id: &key }.columns(&row).number("version")?;
+    if version == known.version { Ok(Some(known.clone())) } else { load(read, known.id).await }
+}
+
 fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, StoreError> {
     let (action, term) = action(row)?;
     Ok(Request {

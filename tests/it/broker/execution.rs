@@ -13,4 +13,5 @@ mod look_turns;
 mod multiple_managers;
 mod observe;
 mod races;
+mod sets;
 mod store_failures;

@@ -51,6 +51,7 @@ pub(crate) struct WorldBuilder {
     proxies: Box<Proxies>,
     metrics_token: Option<&'static str>,
     calls_in_flight: u16,
+    batch_endpoints: u16,
     calls_per_minute: u16,
     steps_max_at_start: Option<i32>,
 }
@@ -89,6 +90,7 @@ impl Default for WorldBuilder {
             proxies: Box::default(),
             metrics_token: None,
             calls_in_flight: 1,
+            batch_endpoints: 50,
             calls_per_minute: 300,
             steps_max_at_start: None,
         }
@@ -180,6 +182,10 @@ impl WorldBuilder {
     /// Sets how often each manager is called at most.
     pub(crate) fn with_calls_in_flight(self, calls_in_flight: u16) -> Self {
         Self { calls_in_flight, ..self }
+    }
+
+    pub(crate) fn with_batches_of(self, batch_endpoints: u16) -> Self {
+        Self { batch_endpoints, ..self }
     }
 
     pub(crate) fn with_calls_per_minute(self, calls_per_minute: u16) -> Self {
@@ -276,6 +282,7 @@ impl WorldBuilder {
         settings.undo_commands.clone_from(&self.undo_commands);
         settings.clock = clock.clone();
         settings.calls_in_flight = self.calls_in_flight;
+        settings.batch_endpoints_max = self.batch_endpoints;
         settings.calls_per_minute_max = self.calls_per_minute;
         if let Some(indexer) = &mut settings.indexer {
             (self.indexer_change)(indexer);

@@ -17,8 +17,8 @@ use crate::{
     connector::{Connector, local_lack},
     domain::{
         endpoint::{Inventory, Selection},
-        id::RequestId,
         lifecycle::{Reevaluation, Refusal},
+        notice::PreviousState,
         request::{Request, StateName},
     },
     failpoint,
@@ -80,7 +80,9 @@ impl Broker {
         }
         let now = self.clock().now();
         let ground = DispatchContext { connector, inventory: inventory.clone(), indexer: None };
-        let Some(order) = ground.order(&request, self.clock().id()) else { return Ok(request) };
+        let Some(order) = ground.order(&request, &[], self.clock().id()) else {
+            return Ok(request);
+        };
         let run = request.decision.clone();
         let fresh = Reevaluation { run, use_by: self.use_by(now), now };
         let (transition, permit) = match request.clone().claim(order, &[], fresh, false) {
@@ -88,10 +90,12 @@ impl Broker {
             Err(Refusal::TooLate { .. }) => return Ok(request),
             Err(other) => return Err(other.into()),
         };
-        let request = requests::advance(tx, transition, now).await?;
+        let before = PreviousState::of(&request);
+        let claimed = requests::advance_from(tx, before, transition, now).await?;
         failpoint::reached("in the claim at once").await;
-        tx.after_commit(|| reserved.hand_over(permit, ground.inventory));
-        Ok(request)
+        let (inventory, request) = (ground.inventory, claimed.clone());
+        tx.after_commit(|| reserved.hand_over(permit, request, inventory));
+        Ok(claimed)
     }
 
     /// Sends what was claimed at once.
@@ -100,17 +104,17 @@ impl Broker {
         claimed: Claimed,
         connector: &Connector,
     ) -> Result<Progress, BrokerError> {
-        let Claimed { permit, inventory, guard: _guard } = claimed;
-        let id = permit.request();
+        let Claimed { permit, request, inventory, guard: _guard } = claimed;
+        let id = request.id;
         failpoint::reached("after the claim at once").await;
         let ground = DispatchContext { connector, inventory, indexer: None };
-        if let Some(why) = self.look_again(id, &ground).await? {
+        if let Some(why) = self.look_again(&request, &ground).await? {
             let order = permit.order();
             let report = not_sent(&order.endpoints, &why);
             let (answer, after) = ((order.attempt, &report), FollowUp::Stop(why));
-            self.record_answer(id, answer, &after, &ground).await?;
+            self.record_answer(&request, answer, &after, &ground).await?;
         } else {
-            self.send(id, permit, &ground).await?;
+            self.send(request, permit, &ground).await?;
         }
         Ok(Progress::Moved(id))
     }
@@ -119,19 +123,17 @@ impl Broker {
     /// asked again within seconds.
     async fn look_again(
         &self,
-        id: RequestId,
+        request: &Request,
         ground: &DispatchContext<'_>,
     ) -> Result<Option<String>, BrokerError> {
         let now = self.clock().now();
         if (TimeDelta::zero()..=FRESH).contains(&(now - ground.inventory.read_at)) {
             return Ok(None);
         }
-        let request = requests::load(&mut self.store().reader().await?, id).await?;
-        let request = request.ok_or(BrokerError::NotFound)?;
         let ids = request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
         let ids = Selection::Ids(ids);
         let resolved = ground.connector.resolve(&ids, &request.action, request.term, now).await;
-        Ok(match resolved.map(|inventory| recheck(&request, &inventory)) {
+        Ok(match resolved.map(|inventory| recheck(request, &inventory)) {
             Err(error) => Some(error.lasting()),
             Ok(Recheck::Identity(why)) => Some(why),
             Ok(Recheck::Disconnected(lost)) => {

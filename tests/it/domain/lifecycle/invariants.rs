@@ -1,6 +1,6 @@
 //! What is promised about running: asserted over every step of the walk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use countersign::domain::{
     decision::Verdict,
@@ -303,7 +303,7 @@ fn next_batch_shares_one_command_and_skips_known_outcomes() {
     let mut request: Request = asked(Verdict::Run);
     "route-null600".clone_into(&mut request.targets[1].command);
     let batch = |request: &Request, most| {
-        let (command, ids) = request.next_batch(most, &[])?;
+        let (command, ids) = request.next_batch(most, &HashSet::new(), &HashSet::new())?;
         Some(format!(
             "{command} {}",
             ids.iter().map(EndpointId::as_str).collect::<Vec<_>>().join(",")

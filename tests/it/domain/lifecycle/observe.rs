@@ -1,6 +1,6 @@
 //! What is learnt after a call: every outcome meets everything that can be learnt of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::TimeDelta;
 use countersign::domain::{
@@ -378,8 +378,9 @@ fn resolution_requires_permission_reason_and_endpoint() {
 fn silent_endpoints_are_called_one_by_one_last() {
     let mut request = asked(Verdict::Run);
     let silent = [endpoint_id("001"), endpoint_id("003")];
+    let silent = silent.iter().collect();
     let mut calls = Vec::new();
-    while let Some((_, ids)) = request.next_batch(50, &silent) {
+    while let Some((_, ids)) = request.next_batch(50, &silent, &HashSet::new()) {
         for target in &mut request.targets {
             if ids.contains(&target.endpoint.id) {
                 target.outcome = Some(Outcome::Sent);
