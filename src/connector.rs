@@ -36,7 +36,7 @@ pub use notify::{
 };
 pub use readiness::{Readiness, readiness};
 pub use relay::Relay;
-pub use share::asked_by;
+pub use share::{asked_by, for_approved};
 pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
 
 /// What this machine lacks for one more connection, such as files; none where it lacks nothing.

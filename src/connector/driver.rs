@@ -244,6 +244,8 @@ pub struct Health {
     pub calls_last_minute: usize,
     /// The most of them.
     pub calls_per_minute_max: usize,
+    /// Whether approved requests wait until some of these calls are a minute old.
+    pub at_limit: bool,
     /// When it last answered anything; none if it never did.
     pub last_answer_at: Option<Time>,
 }

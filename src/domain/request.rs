@@ -292,8 +292,10 @@ impl Request {
     /// Where an endpoint stands among those that take part. They are in the order of ids; one that was
     /// stored in another order is found too.
     pub(super) fn position(&self, id: &EndpointId) -> Option<usize> {
-        let found = self.targets.binary_search_by(|target| target.endpoint.id.cmp(id));
-        found.ok().or_else(|| self.targets.iter().position(|target| target.endpoint.id == *id))
+        let is = |target: &Target| target.endpoint.id == *id;
+        let at = self.targets.partition_point(|target| target.endpoint.id < *id);
+        let found = self.targets.get(at).is_some_and(is).then_some(at);
+        found.or_else(|| self.targets.iter().position(is))
     }
 
     /// What is known of an endpoint that takes part.

@@ -21,7 +21,7 @@ use crate::{
             recheck::{Recheck, recheck},
         },
     },
-    connector::{Connector, DispatchResult, local_lack},
+    connector::{Connector, DispatchResult, for_approved, local_lack},
     domain::{
         Time,
         endpoint::{EndpointId, Selection},
@@ -89,7 +89,8 @@ impl Broker {
         let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
         let now = self.clock().now();
         let ids = Selection::Ids(ids);
-        let resolved = connector.resolve(&ids, &request.action, request.term, now).await;
+        let resolved = connector.resolve(&ids, &request.action, request.term, now);
+        let resolved = for_approved(resolved).await;
         let inventory = match resolved {
             Ok(inventory) => inventory,
             Err(error) => return self.hold(request, error.lasting()).await,

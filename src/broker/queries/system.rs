@@ -57,6 +57,17 @@ pub struct SystemStatus {
     pub outcomes: Vec<(String, u64)>,
 }
 
+/// What is counted.
+#[derive(Debug, Clone)]
+pub struct SystemCounts {
+    /// Requests by state.
+    pub states: NamedCounts,
+    /// Endpoints by outcome.
+    pub outcomes: NamedCounts,
+    /// Approved requests that wait for a manager's limit of calls.
+    pub over_limit: u64,
+}
+
 impl Broker {
     /// The state of the system: asks each manager and its indexer, and goes on with the walk along
     /// the audit.
@@ -128,12 +139,19 @@ impl Broker {
         outage(self.manager(manager)?, self.clock().now())
     }
 
-    /// Counts for whoever watches the broker: requests by state, endpoints by outcome. They name
-    /// nobody and nothing.
-    pub async fn counts(&self) -> Result<(NamedCounts, NamedCounts), BrokerError> {
-        let mut reader = self.store().reader().await?;
-        let states = system::counts_by_state(&mut reader).await?;
-        Ok((states, system::counts_by_outcome(&mut reader).await?))
+    /// Counts for whoever watches the broker. They name nobody and nothing.
+    pub async fn counts(&self) -> Result<SystemCounts, BrokerError> {
+        let (mut reader, mut over_limit) = (self.store().reader().await?, 0);
+        for manager in self.managers() {
+            if manager.health(self.clock().now()).at_limit {
+                over_limit += requests::approved_count(&mut reader, manager.name()).await?;
+            }
+        }
+        Ok(SystemCounts {
+            states: system::counts_by_state(&mut reader).await?,
+            outcomes: system::counts_by_outcome(&mut reader).await?,
+            over_limit,
+        })
     }
 }
 

@@ -115,7 +115,11 @@ impl SystemPage {
     }
 
     fn waiting(manager: &ManagerStatus) -> String {
-        with_count(manager.waiting, "approved request")
+        let waiting = with_count(manager.waiting, "approved request");
+        if manager.waiting > 0 && manager.health.at_limit {
+            return format!("{waiting}, over the limit of calls");
+        }
+        waiting
     }
 }
 

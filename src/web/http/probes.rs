@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    broker::queries::system::NamedCounts,
+    broker::queries::system::{NamedCounts, SystemCounts},
     domain::{
         audit::installation::{CHALLENGE_HEADER, PROOF_LINE},
         digest::Digest,
@@ -59,10 +59,11 @@ pub(in crate::web) async fn metrics(State(app): State<AppState>, headers: Header
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
     match app.broker.counts().await {
-        Ok((states, outcomes)) => {
+        Ok(SystemCounts { states, outcomes, over_limit }) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             let connections = app.settings.connections.metrics_text();
-            (kind, metrics_text(&states, &outcomes) + &connections).into_response()
+            let text = metrics_text(&states, &outcomes) + &over_limit_text(over_limit);
+            (kind, text + &connections).into_response()
         }
         Err(error) => {
             tracing::warn!(%error, "the metrics could not be counted");
@@ -73,6 +74,14 @@ pub(in crate::web) async fn metrics(State(app): State<AppState>, headers: Header
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+fn over_limit_text(waiting: u64) -> String {
+    format!(
+        "# HELP countersign_requests_over_limit How many wait for a manager's limit of calls.\n\
+         # TYPE countersign_requests_over_limit gauge\n\
+         countersign_requests_over_limit {waiting}\n"
+    )
 }
 
 fn metrics_text(states: &NamedCounts, outcomes: &NamedCounts) -> String {

@@ -21,6 +21,14 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// An alert of the simulator. It names the endpoint 001 and the address 203.0.113.7.
 pub(crate) const ALERT: &str = "1763800000.10001";
 
+/// A policy set that lets everything run at once.
+pub(crate) const RUN_AT_ONCE: &str = r#"
+@id("ask") @why("a") permit (principal, action in Countersign::Action::"ask", resource);
+@id("see") @why("a") permit (principal, action == Countersign::Action::"view", resource);
+@id("audit") @why("a") permit (principal, action == Countersign::Action::"view_audit", resource);
+@id("run") @why("a") permit (principal, action in Countersign::Action::"run", resource);
+"#;
+
 /// A free port on this machine.
 pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))

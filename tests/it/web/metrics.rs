@@ -1,11 +1,13 @@
 //! Counts for whoever watches the broker: who may read them, and what they are read from.
 
+use std::time::Duration;
+
 use countersign::store::{Read as _, Store};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::Row as _;
 
-use crate::harness::World;
+use crate::harness::{World, fixtures::RUN_AT_ONCE};
 
 const TOKEN: &str = "a-token-for-metrics";
 
@@ -127,4 +129,47 @@ async fn busy_readers_do_not_hold_up_the_worker() {
     world.work().await;
     assert_eq!(world.manager.received().len(), 1);
     drop(curious);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_over_the_managers_limit_are_counted() {
+    let world = World::builder().with_metrics_token(TOKEN).with_calls_per_minute(24);
+    let world = world.with_only_policy(RUN_AT_ONCE).start().await;
+    let agent = world.agent().await;
+    for n in 1..=11 {
+        let address = format!("203.0.113.{n}");
+        agent.block(&address, json!({ "agent_ids": ["002"] })).await.id();
+        world.pass(Duration::from_secs(30));
+    }
+    world.pass(Duration::from_mins(1));
+    assert!(counted(&world).await.contains("countersign_requests_over_limit 0\n"));
+    world.work().await;
+    let left = 11 - world.manager.received().len();
+    assert!((1..10).contains(&left), "{left} are left");
+    let text = counted(&world).await;
+    assert!(text.contains(&format!("countersign_requests_over_limit {left}\n")), "{text}");
+    let system = world.person("otto").await.get("/system").await;
+    let waiting = format!("{left} approved requests, over the limit of calls");
+    assert!(system.has(&waiting), "{waiting}: {}", system.html);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_asks_leaves_calls_for_what_is_approved() {
+    let world = World::builder().with_calls_per_minute(16).start().await;
+    let (agent, bob) = (world.agent().await, world.person("bob").await);
+    let id = agent.block("203.0.113.1", json!({ "agent_ids": ["002"] })).await.id();
+    bob.approve(&id).await;
+    world.pass(Duration::from_mins(1));
+    // Three agents ask until a question is refused.
+    for name in ["one-bot", "two-bot", "three-bot", "four-bot"] {
+        let flood = world.another_agent(name, "bob").await;
+        for n in 10..30 {
+            let address = format!("198.51.100.{n}");
+            if flood.block(&address, json!({ "agent_ids": ["001"] })).await.error {
+                break;
+            }
+        }
+    }
+    world.work().await;
+    assert_eq!(agent.get(&id).await.outcomes(), ["002: sent"]);
 }

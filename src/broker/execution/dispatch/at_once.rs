@@ -14,7 +14,7 @@ use crate::{
         },
         in_memory::{Claimed, Claims},
     },
-    connector::{Connector, local_lack},
+    connector::{Connector, for_approved, local_lack},
     domain::{
         endpoint::{Inventory, Selection},
         lifecycle::{Reevaluation, Refusal},
@@ -132,7 +132,8 @@ impl Broker {
         }
         let ids = request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
         let ids = Selection::Ids(ids);
-        let resolved = ground.connector.resolve(&ids, &request.action, request.term, now).await;
+        let resolved = ground.connector.resolve(&ids, &request.action, request.term, now);
+        let resolved = for_approved(resolved).await;
         Ok(match resolved.map(|inventory| recheck(request, &inventory)) {
             Err(error) => Some(error.lasting()),
             Ok(Recheck::Identity(why)) => Some(why),

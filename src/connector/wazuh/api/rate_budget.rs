@@ -12,7 +12,7 @@ use crate::{
     connector::{
         driver::{CircuitOpen, Health},
         http::error::ConnectorError,
-        share::asker,
+        share::{asker, is_approved},
     },
     domain::{Time, id::AgentId},
 };
@@ -27,7 +27,8 @@ const OPEN: TimeDelta = TimeDelta::seconds(30);
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::connector) enum CallPurpose {
-    /// A question: it leaves a quarter of the budget alone.
+    /// A question: it leaves a quarter of the budget alone, or an eighth where it is about what is
+    /// approved.
     Ask,
     /// A response: it may use the whole budget.
     Act,
@@ -76,6 +77,7 @@ impl RateBudget {
         }
         state.forget(now);
         let (calls, asker) = match purpose {
+            CallPurpose::Ask if is_approved() => (self.questions_of_approved_max(), None),
             CallPurpose::Ask => ((self.calls_per_minute_max * 3 / 4).max(1), asker()),
             CallPurpose::Act => (self.calls_per_minute_max, None),
         };
@@ -126,9 +128,15 @@ impl RateBudget {
         Health {
             circuit_open: state.circuit.clone(),
             calls_last_minute: state.calls.len(),
+            at_limit: state.calls.len() >= self.questions_of_approved_max(),
             calls_per_minute_max: self.calls_per_minute_max,
             last_answer_at: state.last_answer_at,
         }
+    }
+
+    /// A question about what is approved leaves an eighth of the budget to the responses themselves.
+    fn questions_of_approved_max(&self) -> usize {
+        (self.calls_per_minute_max * 7 / 8).max(1)
     }
 
     /// Whether the circuit is open and one call would be let through.

@@ -7,17 +7,11 @@ use serde_json::{Value, json};
 use wazuh_simulator::Status;
 
 use super::dispatch::outcomes;
-use crate::harness::{World, WorldBuilder};
-
-const RUN: &str = r#"
-@id("ask") @why("a") permit (principal, action in Countersign::Action::"ask", resource);
-@id("see") @why("a") permit (principal, action == Countersign::Action::"view", resource);
-@id("run") @why("a") permit (principal, action in Countersign::Action::"run", resource);
-"#;
+use crate::harness::{World, WorldBuilder, fixtures::RUN_AT_ONCE};
 
 /// A world whose senders wait, and whose manager has said which installation it is.
 pub(super) async fn waiting(builder: WorldBuilder) -> World {
-    let world = builder.with_only_policy(RUN).start().await;
+    let world = builder.with_only_policy(RUN_AT_ONCE).start().await;
     let first = block(&world, 1).await;
     world.work().await;
     assert_eq!(outcomes(&world, &first).await, ["001: sent"]);
@@ -168,7 +162,7 @@ async fn senders_that_stop_send_what_they_were_given() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn manager_that_was_not_identified_is_asked_first() {
-    let world = World::builder().with_only_policy(RUN).start().await;
+    let world = World::builder().with_only_policy(RUN_AT_ONCE).start().await;
     world.broker().open_senders("test");
     let id = block(&world, 2).await;
     assert_eq!(state(&world, &id).await, "approved");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign::{
     broker::execution::progress::Progress,
     config::Config,
+    connector::for_approved,
     domain::{
         action::{Action, ActionKind, Term},
         endpoint::Selection,
@@ -180,8 +181,8 @@ async fn each_manager_has_its_own_rate_budget() {
     let other = approved(&world, &agent, "paris/101").await;
     let [main, paris] = world.broker().managers() else { panic!("two managers") };
     let action = Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap();
-    while main.resolve(&Selection::All, &action, Term::Permanent, world.clock.now()).await.is_ok() {
-    }
+    let resolve = || main.resolve(&Selection::All, &action, Term::Permanent, world.clock.now());
+    while for_approved(resolve()).await.is_ok() {}
     assert!(matches!(next(&world, "main").await, Progress::Held(_)));
     assert!(paris.health(world.clock.now()).calls_last_minute < 100);
     assert!(matches!(next(&world, "paris").await, Progress::Moved(_)));
