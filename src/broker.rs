@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     clock::Clock,
     connector::{Channel, Connector, Network},
@@ -72,6 +74,7 @@ struct BrokerParts {
     /// The asks of agents that are being looked into.
     in_flight: Slots<AgentId>,
     executing: Executing,
+    stopping: CancellationToken,
     look_problems: LookProblems,
     audit_walk: AuditWalk,
     setup: SetupCode,
@@ -100,6 +103,7 @@ impl Broker {
             known_addresses: RwLock::default(),
             in_flight,
             executing: Executing::default(),
+            stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
             audit_walk: AuditWalk::default(),
             setup: SetupCode::default(),
@@ -238,6 +242,11 @@ impl Broker {
 
     fn executing(&self) -> &Executing {
         &self.parts.executing
+    }
+
+    /// Whether nothing more is to be waited for.
+    fn stopping(&self) -> &CancellationToken {
+        &self.parts.stopping
     }
 
     fn look_problems(&self) -> &LookProblems {

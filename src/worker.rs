@@ -28,7 +28,7 @@ const ENDPOINTS_INTERVAL: Duration = Duration::from_mins(10);
 const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 
 /// Works until told to stop, and looks for evidence at this interval. A call to a manager that is
-/// under way is finished first.
+/// under way is finished first; what waits for its next call is left to the next start.
 pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     let broker = broker.for_worker();
     let mut tasks = JoinSet::new();
@@ -56,6 +56,11 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
         channels = broker.channels().len(),
         "the worker runs"
     );
+    let (waiting, stopped) = (broker.clone(), stop.clone());
+    tasks.spawn(async move {
+        stopped.cancelled().await;
+        waiting.stop_waiting();
+    });
     tasks.spawn(keep_mark(broker.clone(), stop.clone()));
     tasks.spawn(watch_clock(broker.clone(), stop.clone()));
     tasks.spawn(keep_disk(broker.clone(), stop.clone()));

@@ -213,7 +213,14 @@ impl Broker {
                 }
                 AnswerStep::Wait => {
                     failpoint::reached("in a wait").await;
-                    self.wait_before_next((id, use_by), &after, ground.connector).await;
+                    tokio::select! {
+                        () = self.stopping().cancelled() => {}
+                        () = self.wait_before_next((id, use_by), &after, ground.connector) => {}
+                    }
+                    // No call is under way: the next start ends what is left.
+                    if self.stopping().is_cancelled() {
+                        return Ok(());
+                    }
                     failpoint::reached("after the wait").await;
                     let (permit, by_now) = self.resume(&request, ground).await?;
                     let Some(permit) = permit else { return Ok(()) };

@@ -69,7 +69,8 @@ fn chain(
         let key = format!("{section}.ca_file");
         ConnectorError::settings(key, file.display().to_string(), why)
     };
-    let read = trusted_file::read_bytes(file);
+    // It decides whom the password is sent to.
+    let read = trusted_file::check_writers(file).and_then(|()| trusted_file::read_bytes(file));
     let bytes = read.map_err(|why| wrong(format!("it cannot be read: {why}")))?;
     if let Some(mark) = byte_order_mark(&bytes) {
         return Err(wrong(format!("it begins with {mark}")));

@@ -1,6 +1,11 @@
 //! What the configuration may say, and what is told where it is wrong.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+};
 
 use chrono::TimeDelta;
 use countersign::{
@@ -83,14 +88,17 @@ fn plain_http_is_allowed_to_every_loopback_name() {
 }
 
 #[test]
-fn ca_file_must_contain_certificates() {
+fn ca_file_must_contain_certificates_and_be_ours() {
     let folder = TempDir::new().unwrap();
     let file = |name: &str, text: &str| {
         fs::write(folder.path().join(name), text).unwrap();
         folder.path().join(name)
     };
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let open = file("open.pem", broken);
+    fs::set_permissions(&open, Permissions::from_mode(0o666)).unwrap();
     let cases = [
+        (open, "everybody may write it"),
         (PathBuf::from("/no/such/file.pem"), "cannot be read"),
         (file("empty.pem", ""), "at least one certificate"),
         (file("other.pem", "hello"), "at least one certificate"),

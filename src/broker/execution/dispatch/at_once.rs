@@ -35,6 +35,11 @@ impl Broker {
         self.executing().open(manager, connector.capabilities().calls_in_flight);
     }
 
+    /// Ends what waits between two calls: nothing more is sent for it.
+    pub fn stop_waiting(&self) {
+        self.stopping().cancel();
+    }
+
     /// Nothing more is claimed for the senders of a manager; what is, is sent.
     pub async fn close_senders(&self, manager: &str) -> Result<(), BrokerError> {
         let Some(claims) = self.executing().claims(manager) else { return Ok(()) };

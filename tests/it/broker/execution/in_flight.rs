@@ -2,8 +2,9 @@
 
 use countersign::{broker::execution::progress::Progress, worker};
 use serde_json::json;
+use wazuh_simulator::{Fault, Times};
 
-use super::dispatch::outcomes;
+use super::dispatch::{approved, outcomes};
 use crate::harness::World;
 
 /// Blocks of two addresses that bob approved, on an endpoint each that does not answer yet.
@@ -78,4 +79,17 @@ async fn many_steps_send_each_request_once() {
         assert_eq!(outcomes(&world, id).await, ["001: sent"]);
     }
     assert_eq!(world.manager.received().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_ends_a_wait_and_sends_nothing_more() {
+    let world = World::start().await;
+    let id = approved(&world, &["001"]).await;
+    world.manager.misbehave(Fault::TooManyRequests, Times::Once);
+    world.broker().stop_waiting();
+    assert!(matches!(world.step().await, Progress::Moved(_)));
+    assert_eq!(world.agent().await.get(&id).await.state(), "dispatching");
+    world.work().await;
+    assert_eq!(outcomes(&world, &id).await, ["001: not_sent"]);
+    assert_eq!(world.manager.received().len(), 0);
 }

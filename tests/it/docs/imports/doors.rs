@@ -51,7 +51,8 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 17] = [
+const WORKER: [&str; 18] = [
+    "stop_waiting",
     "open_senders",
     "close_senders",
     "for_pages",
