@@ -21,10 +21,10 @@ use crate::{
             recheck::{Recheck, recheck},
         },
     },
-    connector::{Connector, DispatchResult, for_approved, local_lack},
+    connector::{Connector, ConnectorError, DispatchResult, for_approved, local_lack},
     domain::{
         Time,
-        endpoint::{EndpointId, Selection},
+        endpoint::{EndpointId, Inventory, Selection},
         id::{AttemptId, RequestId},
         lifecycle::{DispatchReport, Refusal},
         notice::PreviousState,
@@ -86,12 +86,7 @@ impl Broker {
             Look::Found(calls) => return self.end_found(id, &calls).await,
             Look::Failed(why) => return self.hold(request, why).await,
         }
-        let ids = request.targets.iter().map(|t| t.endpoint.id.clone()).collect();
-        let now = self.clock().now();
-        let ids = Selection::Ids(ids);
-        let resolved = connector.resolve(&ids, &request.action, request.term, now);
-        let resolved = for_approved(resolved).await;
-        let inventory = match resolved {
+        let inventory = match self.look_up(&request, connector).await {
             Ok(inventory) => inventory,
             Err(error) => return self.hold(request, error.lasting()).await,
         };
@@ -109,6 +104,7 @@ impl Broker {
         }
         failpoint::reached("before the claim").await;
         let automatic = request.votes.is_empty() && request.asked_by.is_none();
+        let now = self.clock().now();
         let indexer = if automatic { Some(connector.indexer_state(now).await) } else { None };
         let ground = DispatchContext { connector, inventory, indexer };
         match self.claim(&request, &lost, &ground).await? {
@@ -120,6 +116,17 @@ impl Broker {
                 Ok(Progress::Moved(id))
             }
         }
+    }
+
+    /// What the manager says now of the endpoints of an approved request.
+    async fn look_up(
+        &self,
+        request: &Request,
+        connector: &Connector,
+    ) -> Result<Inventory, ConnectorError> {
+        let ids = request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
+        let (ids, now) = (Selection::Ids(ids), self.clock().now());
+        for_approved(connector.resolve(&ids, &request.action, request.term, now)).await
     }
 
     /// The first of the two commits: policy is asked again, the attempt is recorded, and only

@@ -82,7 +82,9 @@ impl Executing {
         let (line, claims) = mpsc::channel(number.max(1));
         let claims = Arc::new(tokio::sync::Mutex::new(claims));
         let senders = Senders { number, line, claims };
-        self.lock().senders.insert(manager.to_owned(), senders);
+        // What was there is dropped without the lock, which its guards take.
+        let before = self.lock().senders.insert(manager.to_owned(), senders);
+        drop(before);
     }
 
     /// What is claimed for the senders of a manager; none where they never began.

@@ -37,9 +37,9 @@ struct Costs {
 /// An ask that people are to decide.
 const ASK: Costs = Costs { commits: 1, statements: 36, evaluations: 6, calls: 1 };
 /// What the worker does with a request that people approved.
-const EXECUTION: Costs = Costs { commits: 2, statements: 54, evaluations: 4, calls: 2 };
+const EXECUTION: Costs = Costs { commits: 2, statements: 45, evaluations: 2, calls: 2 };
 /// An ask that policy lets run at once, to its outcome, where a sender is free.
-const AT_ONCE: Costs = Costs { commits: 2, statements: 71, evaluations: 4, calls: 2 };
+const AT_ONCE: Costs = Costs { commits: 2, statements: 62, evaluations: 2, calls: 2 };
 
 /// The calls of a request from the ask to the outcome.
 const CALLS_MAX: usize = 3;

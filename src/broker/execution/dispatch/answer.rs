@@ -38,13 +38,13 @@ impl Broker {
         self.write_patiently(|tx| {
             Box::pin(async move {
                 let before = reload(tx, known).await?;
-                let fresh = self.recheck_policy(tx, &before, ground).await?;
                 let order = ground.order(&before, answered, next);
                 let next = match (after, order) {
                     (FollowUp::Stop(why), _) => Next::Stop { why: why.clone() },
                     (_, None) => Next::Stop { why: "nothing is left to send".to_owned() },
                     (FollowUp::Retry(_) | FollowUp::Hold | FollowUp::Probe, Some(_)) => Next::Wait,
                     (FollowUp::Go, Some(order)) => {
+                        let fresh = self.recheck_policy(tx, &before, ground).await?;
                         let frozen = system::stopped(tx, &before).await?;
                         Next::Order { order, run: fresh.run, frozen }
                     }

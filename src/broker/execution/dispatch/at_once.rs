@@ -14,9 +14,9 @@ use crate::{
         },
         in_memory::{Claimed, Claims},
     },
-    connector::{Connector, for_approved, local_lack},
+    connector::{Connector, local_lack},
     domain::{
-        endpoint::{Inventory, Selection},
+        endpoint::Inventory,
         lifecycle::{Reevaluation, Refusal},
         notice::PreviousState,
         request::{Request, StateName},
@@ -135,10 +135,7 @@ impl Broker {
         if (TimeDelta::zero()..=FRESH).contains(&(now - ground.inventory.read_at)) {
             return Ok(None);
         }
-        let ids = request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
-        let ids = Selection::Ids(ids);
-        let resolved = ground.connector.resolve(&ids, &request.action, request.term, now);
-        let resolved = for_approved(resolved).await;
+        let resolved = self.look_up(request, ground.connector).await;
         Ok(match resolved.map(|inventory| recheck(request, &inventory)) {
             Err(error) => Some(error.lasting()),
             Ok(Recheck::Identity(why)) => Some(why),
