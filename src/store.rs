@@ -7,16 +7,14 @@ use std::{
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use chrono::TimeDelta;
-use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
 use tokio::sync::watch;
 
 use self::{
@@ -24,8 +22,13 @@ use self::{
         condition::Condition,
         high_water_mark::{self, MarkFile},
         lock::ServerLock,
-        migrations, private_file,
+        migrations::{self, MigrationError},
+        private_file,
         readers::Readers,
+    },
+    sqlite::{
+        Connection,
+        pool::{Access, Counters, Options, Pool, Thread},
     },
     writer::{Effects, Lane, Loan, Queue, Settled},
 };
@@ -47,11 +50,11 @@ pub mod audit;
 mod files;
 pub mod known_addresses;
 pub mod managers;
-mod news;
 pub mod notices;
 pub mod requests;
 mod row;
 mod set_back;
+pub mod sqlite;
 pub mod system;
 mod writer;
 
@@ -62,10 +65,10 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 pub enum StoreError {
     /// The database said so.
     #[error("the database failed: {0}")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] sqlite::Error),
     /// A commit failed; the same for all whose changes it was to store.
     #[error("the database failed: {0}")]
-    Commit(Arc<sqlx::Error>),
+    Commit(Arc<sqlite::Error>),
     /// The store is closed.
     #[error("the database is closed")]
     Closed,
@@ -89,7 +92,7 @@ pub enum StoreError {
     },
     /// A migration failed: the database is as it was before it.
     #[error("cannot bring the database up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[source] MigrationError),
     /// Another server has the file.
     #[error("another countersign process is serving {}", path.display())]
     Locked {
@@ -131,7 +134,7 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     path: PathBuf,
-    writer: SqlitePool,
+    writer: Pool,
     queue: Queue,
     lane: Lane,
     readers: Readers,
@@ -154,18 +157,27 @@ pub struct Tx<'a> {
     borrows: PhantomData<&'a ()>,
 }
 
+/// What a database was asked for, on all connections of a store and of its copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseCounts {
+    /// Commits that stored something: each is a sync of the disk.
+    pub commits: u64,
+    /// Statements, begins and commits among them.
+    pub statements: u64,
+}
+
 /// What a transaction function returns. Boxed: the compiler cannot yet see that an async closure
 /// over a borrowed transaction may move between threads.
 pub type TxWork<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
 
 /// A connection that cannot write.
 #[derive(Debug)]
-pub struct Reader(PoolConnection<Sqlite>);
+pub struct Reader(Connection);
 
 /// Something that rows can be read through: a transaction or a reader.
 pub trait Read: Send {
     /// The connection that a query runs on.
-    fn connection(&mut self) -> &mut SqliteConnection;
+    fn connection(&mut self) -> &mut Connection;
 }
 
 impl Tx<'_> {
@@ -182,19 +194,19 @@ impl Tx<'_> {
 }
 
 impl Read for Tx<'_> {
-    fn connection(&mut self) -> &mut SqliteConnection {
+    fn connection(&mut self) -> &mut Connection {
         &mut self.loan.connection
     }
 }
 
-impl Read for PoolConnection<Sqlite> {
-    fn connection(&mut self) -> &mut SqliteConnection {
+impl Read for Connection {
+    fn connection(&mut self) -> &mut Connection {
         self
     }
 }
 
 impl Read for Reader {
-    fn connection(&mut self) -> &mut SqliteConnection {
+    fn connection(&mut self) -> &mut Connection {
         &mut self.0
     }
 }
@@ -239,27 +251,17 @@ impl Store {
     }
 
     async fn connect(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(WAIT_MAX)
-            .pragma("wal_autocheckpoint", "4000");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(WAIT_MAX)
-            .connect_with(options.clone())
-            .await?;
-        migrations::migrator().run(&writer).await?;
-        let options = options.read_only(true).pragma("query_only", "ON");
-        let readers = Readers::connect(&options).await?;
+        let options = Options { path: path.to_owned(), access: Access::Write, wait_max: WAIT_MAX };
+        let counters = Arc::default();
+        let writer = Pool::new(options.clone(), (Thread::Own, 1), Arc::clone(&counters));
+        migrations::migrate(&writer).await?;
+        let options = Options { access: Access::Read, ..options };
+        let readers = Readers::connect(&options, &counters).await?;
         Ok(Self::of(path, writer, readers))
     }
 
     /// A store on these connections; its writer is started.
-    fn of(path: &Path, writer: SqlitePool, readers: Readers) -> Self {
+    fn of(path: &Path, writer: Pool, readers: Readers) -> Self {
         let condition = Arc::new(Condition::of(path));
         Self {
             path: path.to_owned(),
@@ -328,6 +330,13 @@ impl Store {
     /// Wakes everything that waits for [`Store::changes`].
     pub fn announce(&self) {
         self.condition.news.pages.count();
+    }
+
+    /// What this database was asked for since it was opened.
+    pub fn counts(&self) -> DatabaseCounts {
+        let Counters { commits, statements } = self.writer.counters();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        DatabaseCounts { commits: read(commits), statements: read(statements) }
     }
 
     /// How many changes wait for those before them, in the line that those of this store wait in.

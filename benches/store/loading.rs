@@ -18,6 +18,7 @@ use countersign::{
     store::{
         Read as _, Store, StoreError,
         requests::{self, AskKey},
+        sqlite::query,
     },
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -107,7 +108,7 @@ async fn store(store: &Store, request: Request) {
     let stored = store.write(|tx| {
         Box::pin(async move {
             for (sql, id) in owners {
-                sqlx::query(*sql).bind(id).execute(tx.connection()).await?;
+                query(*sql).bind(id).execute(tx.connection()).await?;
             }
             requests::insert(tx, asked, origin, now()).await
         })

@@ -1,10 +1,9 @@
 //! People, their sessions, and agents. Tokens and session ids are stored as SHA-256 only.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
     Read, StoreError, Tx,
     row::{At, text},
+    sqlite::{Row, query},
 };
 use crate::domain::{
     Time,
@@ -39,7 +38,7 @@ pub async fn add_person(
     password_hash: &str,
     now: Time,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at, mail)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING",
     )
@@ -52,7 +51,7 @@ pub async fn add_person(
     .bind(&person.mail)
     .execute(tx.connection())
     .await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// A person and the hash of the password.
@@ -60,7 +59,7 @@ pub async fn person_by_name(
     read: &mut impl Read,
     name: &str,
 ) -> Result<Option<(Person, String)>, StoreError> {
-    let row = sqlx::query("SELECT * FROM person WHERE name = $1")
+    let row = query("SELECT * FROM person WHERE name = $1")
         .bind(name)
         .fetch_optional(read.connection())
         .await?;
@@ -72,7 +71,7 @@ pub async fn person_by_id(
     read: &mut impl Read,
     id: PersonId,
 ) -> Result<Option<Person>, StoreError> {
-    let row = sqlx::query("SELECT * FROM person WHERE id = $1")
+    let row = query("SELECT * FROM person WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -81,21 +80,19 @@ pub async fn person_by_id(
 
 /// All people, by name.
 pub async fn people(read: &mut impl Read) -> Result<Vec<Person>, StoreError> {
-    let rows =
-        sqlx::query("SELECT * FROM person ORDER BY name").fetch_all(read.connection()).await?;
+    let rows = query("SELECT * FROM person ORDER BY name").fetch_all(read.connection()).await?;
     rows.iter().map(person).collect()
 }
 
 /// Disables a person and ends the sessions. Whether the person was enabled.
 pub async fn disable_person(tx: &mut Tx<'_>, id: PersonId, now: Time) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("UPDATE person SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL")
-            .bind(id.to_string())
-            .bind(now.timestamp_micros())
-            .execute(tx.connection())
-            .await?;
+    let done = query("UPDATE person SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL")
+        .bind(id.to_string())
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
     end_sessions(tx, id).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Sets a password and ends the sessions.
@@ -105,16 +102,15 @@ pub async fn set_password(
     password_hash: &str,
     must_change: bool,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "UPDATE person SET password_hash = $2, must_change_password = $3 WHERE id = $1",
-    )
-    .bind(id.to_string())
-    .bind(password_hash)
-    .bind(must_change)
-    .execute(tx.connection())
-    .await?;
+    let done =
+        query("UPDATE person SET password_hash = $2, must_change_password = $3 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(password_hash)
+            .bind(must_change)
+            .execute(tx.connection())
+            .await?;
     end_sessions(tx, id).await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// Begins a session.
@@ -124,7 +120,7 @@ pub async fn begin_session(
     id: PersonId,
     now: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO session (token_hash, person_id, created_at, seen_at, authenticated_at)
          VALUES ($1, $2, $3, $3, $3)",
     )
@@ -141,7 +137,7 @@ pub async fn session(
     read: &mut impl Read,
     token: Digest,
 ) -> Result<Option<StoredSession>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at
          FROM session JOIN person ON person.id = session.person_id WHERE token_hash = $1",
     )
@@ -162,7 +158,7 @@ pub async fn session(
 
 /// Notes that a session was used.
 pub async fn touch_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<(), StoreError> {
-    sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
+    query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
         .bind(token.to_string())
         .bind(now.timestamp_micros())
         .execute(tx.connection())
@@ -172,20 +168,20 @@ pub async fn touch_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<
 
 /// Ends one session. Whether there was one.
 pub async fn end_session(tx: &mut Tx<'_>, token: Digest) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM session WHERE token_hash = $1")
+    let done = query("DELETE FROM session WHERE token_hash = $1")
         .bind(token.to_string())
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Ends all sessions of a person. How many there were.
 pub async fn end_sessions(tx: &mut Tx<'_>, id: PersonId) -> Result<u64, StoreError> {
-    let done = sqlx::query("DELETE FROM session WHERE person_id = $1")
+    let done = query("DELETE FROM session WHERE person_id = $1")
         .bind(id.to_string())
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }
 
 /// Ends the sessions that began or were last used before these moments.
@@ -194,7 +190,7 @@ pub async fn end_old_sessions(
     begun_before: Time,
     used_before: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM session WHERE created_at < $1 OR seen_at < $2")
+    query("DELETE FROM session WHERE created_at < $1 OR seen_at < $2")
         .bind(begun_before.timestamp_micros())
         .bind(used_before.timestamp_micros())
         .execute(tx.connection())
@@ -211,7 +207,7 @@ pub async fn add_agent(
 ) -> Result<(), StoreError> {
     let id = agent.id.to_string();
     let scopes = At { table: "agent", id: &id }.to_json(&agent.scopes)?;
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO agent (id, name, owner_id, issuer_id, token_hash, created_at, issued_at, scopes)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING",
     )
@@ -225,7 +221,7 @@ pub async fn add_agent(
     .bind(scopes)
     .execute(tx.connection())
     .await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// The agent of a token.
@@ -233,7 +229,7 @@ pub async fn agent_by_token(
     read: &mut impl Read,
     token: Digest,
 ) -> Result<Option<Agent>, StoreError> {
-    let row = sqlx::query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE token_hash = $1")
+    let row = query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE token_hash = $1")
         .bind(token.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -242,7 +238,7 @@ pub async fn agent_by_token(
 
 /// An agent, by id.
 pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Agent>, StoreError> {
-    let row = sqlx::query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE agent.id = $1")
+    let row = query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE agent.id = $1")
         .bind(id.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -252,13 +248,13 @@ pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Age
 /// All agents, by name.
 pub async fn agents(read: &mut impl Read) -> Result<Vec<Agent>, StoreError> {
     let rows =
-        sqlx::query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id ORDER BY agent.name").fetch_all(read.connection()).await?;
+        query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id ORDER BY agent.name").fetch_all(read.connection()).await?;
     rows.iter().map(agent).collect()
 }
 
 /// Lets refusals up to a moment no longer count against an agent.
 pub async fn lift_refusals(tx: &mut Tx<'_>, id: AgentId, now: Time) -> Result<(), StoreError> {
-    sqlx::query("UPDATE agent SET refusals_lifted_at = $2 WHERE id = $1")
+    query("UPDATE agent SET refusals_lifted_at = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(now.timestamp_micros())
         .execute(tx.connection())
@@ -268,19 +264,19 @@ pub async fn lift_refusals(tx: &mut Tx<'_>, id: AgentId, now: Time) -> Result<()
 
 /// Revokes an agent's token. Whether it opened something until now.
 pub async fn revoke_agent(tx: &mut Tx<'_>, id: AgentId, now: Time) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE agent SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+    let done = query("UPDATE agent SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
         .bind(id.to_string())
         .bind(now.timestamp_micros())
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 fn changed_one(rows: u64) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
-pub(super) fn person(row: &SqliteRow) -> Result<Person, StoreError> {
+pub(super) fn person(row: &Row) -> Result<Person, StoreError> {
     let id = text(row, "id")?;
     let row = At { table: "person", id: &id }.columns(row);
     Ok(Person {
@@ -294,7 +290,7 @@ pub(super) fn person(row: &SqliteRow) -> Result<Person, StoreError> {
     })
 }
 
-fn agent(row: &SqliteRow) -> Result<Agent, StoreError> {
+fn agent(row: &Row) -> Result<Agent, StoreError> {
     let id = text(row, "id")?;
     let row = At { table: "agent", id: &id }.columns(row);
     Ok(Agent {

@@ -1,10 +1,9 @@
 //! The audit: appended in the transaction of its cause, paged by place, verified from the first row.
 
-use sqlx::{Row as _, sqlite::SqliteRow};
-
 use super::{
     Read, StoreError, Tx,
     row::{At, integer, text},
+    sqlite::{Row, query},
 };
 use crate::domain::{
     Time,
@@ -49,7 +48,7 @@ impl Tx<'_> {
 /// the machine's clock; beside it, outside of the entry, stands the moment as the broker counts, by
 /// which asks are counted.
 pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u64, StoreError> {
-    let last = sqlx::query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    let last = query("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
         .fetch_optional(tx.connection())
         .await?;
     let last = match last {
@@ -66,7 +65,7 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
     let entry = AuditEntry::after(last, event, now + tx.clock_off());
     let entry = entry.map_err(|error| at.wrong(error.to_string()))?;
     let seq = place(entry.seq)?;
-    sqlx::query(
+    query(
         "INSERT INTO audit (seq, at, kind, actor_kind, actor_id, actor_name, request_id, action,
                             target, detail, previous, hash, steady_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -93,7 +92,7 @@ pub async fn append(tx: &mut Tx<'_>, event: &AuditEvent, now: Time) -> Result<u6
 
 /// The newest entry.
 pub async fn head(read: &mut impl Read) -> Result<Option<ChainHead>, StoreError> {
-    let row = sqlx::query("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    let row = query("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1")
         .fetch_optional(read.connection())
         .await?;
     row.as_ref().map(chain_head).transpose()
@@ -104,7 +103,7 @@ pub(super) async fn head_at(
     read: &mut impl Read,
     seq: u64,
 ) -> Result<Option<ChainHead>, StoreError> {
-    let row = sqlx::query("SELECT seq, at, hash FROM audit WHERE seq = $1")
+    let row = query("SELECT seq, at, hash FROM audit WHERE seq = $1")
         .bind(place(seq)?)
         .fetch_optional(read.connection())
         .await?;
@@ -117,7 +116,7 @@ pub(super) async fn head_by(
     read: &mut impl Read,
     at: Time,
 ) -> Result<Option<ChainHead>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT seq, at, hash FROM audit
          WHERE seq < ifnull((
              SELECT min(seq) FROM audit
@@ -134,7 +133,7 @@ pub(super) async fn head_by(
 /// The moment of the newest entry of the server as the broker counts; none where no version that
 /// notes it wrote one.
 pub async fn last_moment(read: &mut impl Read) -> Result<Option<Time>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT steady_at FROM audit WHERE actor_kind <> 'command_line' ORDER BY seq DESC LIMIT 1",
     )
     .fetch_optional(read.connection())
@@ -149,7 +148,7 @@ pub async fn head_before_gap(
     read: &mut impl Read,
     mark: Option<HighWaterMark>,
 ) -> Result<Option<ChainHead>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT min(seq) AS first FROM audit
          WHERE kind = 'broker.started'
            AND CASE WHEN json_valid(detail) THEN json_extract(detail, '$.gap') END IS NOT NULL
@@ -157,7 +156,7 @@ pub async fn head_before_gap(
     )
     .fetch_one(read.connection())
     .await?;
-    let first: Option<i64> = row.try_get("first")?;
+    let first: Option<i64> = row.get("first")?;
     let known = match first {
         Some(first) => head_at(read, u64::try_from(first - 1).unwrap_or(0)).await?,
         None => head(read).await?,
@@ -168,9 +167,9 @@ pub async fn head_before_gap(
 }
 
 /// What is damaged equals nothing: [`verify`] says what it is.
-fn chain_head(row: &SqliteRow) -> Result<ChainHead, StoreError> {
+fn chain_head(row: &Row) -> Result<ChainHead, StoreError> {
     let seq = integer(row, "seq")?;
-    let hash: Vec<u8> = row.try_get("hash")?;
+    let hash: Vec<u8> = row.get("hash")?;
     let hash = str::from_utf8(&hash).ok().and_then(Digest::parse).unwrap_or(Digest::ZERO);
     let seq = At { table: "audit", id: &seq.to_string() }.number(seq)?;
     Ok(ChainHead { seq, hash, at: moment(integer(row, "at")?) })
@@ -182,7 +181,7 @@ fn moment(micros: i64) -> Time {
 
 /// Whether a server of this database kept a high-water mark. Versions before 0.2.0 kept none.
 pub(super) async fn mark_was_kept(read: &mut impl Read) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT EXISTS(SELECT 1 FROM audit WHERE kind = 'broker.started'
                        AND CASE WHEN json_valid(detail)
                            THEN json_extract(detail, '$.high_water_mark') END IS NOT NULL) AS kept",

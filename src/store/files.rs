@@ -5,16 +5,17 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
-};
-
-use sqlx::{
-    Row as _, SqlitePool,
-    migrate::MigrateError,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+    sync::Arc,
 };
 
 use self::readers::Readers;
-use super::{Store, StoreError, WAIT_MAX};
+use super::{
+    Store, StoreError, WAIT_MAX,
+    sqlite::{
+        pool::{Access, Options, Pool, Thread},
+        query,
+    },
+};
 use crate::domain::len_u64;
 
 pub(super) mod condition;
@@ -30,8 +31,6 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 108;
 /// What the first page is where all tables fit into it.
 const LEAF: u64 = 13;
-/// `SQLite`: the file is malformed, or is no database.
-const DAMAGED: [i32; 2] = [11, 26];
 /// What to do about a damaged file.
 const RESTORE: &str = "put the newest copy back (docs/operating.md, \"Back-up and restore\"), and \
                        keep this file to look at";
@@ -134,11 +133,8 @@ impl StoreError {
         if let Self::Damaged { path, why, remedy } = self {
             return Some(Self::Damaged { path: path.clone(), why: why.clone(), remedy });
         }
-        let (Self::Database(found) | Self::Migrate(MigrateError::Execute(found))) = self else {
-            return None;
-        };
-        let code = found.as_database_error()?.code()?.parse::<i32>().ok()?;
-        DAMAGED.contains(&(code & 0xff)).then(|| damaged(path, &found.to_string()))
+        let Self::Database(found) = self else { return None };
+        found.is_damage().then(|| damaged(path, &found.to_string()))
     }
 }
 
@@ -151,13 +147,11 @@ impl Store {
         if path.metadata().is_ok_and(|file| file.len() == 0) && !has_log(path) {
             return Err(without_tables(path));
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .immutable(!beside(path, "-wal").exists())
-            .busy_timeout(WAIT_MAX)
-            .pragma("query_only", "ON");
-        let readers = Readers::connect(&options).await.map_err(|error| {
+        let log = beside(path, "-wal").exists();
+        let access = if log { Access::Read } else { Access::ReadImmutable };
+        let options = Options { path: path.to_owned(), access, wait_max: WAIT_MAX };
+        let counters = Arc::default();
+        let readers = Readers::connect(&options, &counters).await.map_err(|error| {
             if has_log(path) && !beside(path, "-shm").exists() {
                 let why = format!(
                     "it has a write-ahead log and cannot be read where it is ({error}); copy the \
@@ -168,7 +162,7 @@ impl Store {
             named(path, error.into())
         })?;
         // The writer cannot write either.
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let writer = Pool::new(options, (Thread::Own, 1), counters);
         Ok(Self::of(path, writer, readers))
     }
 
@@ -187,7 +181,7 @@ impl Store {
     }
 
     /// All of them, the writer's last.
-    pub(super) fn connections(&self) -> [SqlitePool; 5] {
+    pub(super) fn connections(&self) -> [Pool; 5] {
         let [one, two, three, four] = self.readers.pools();
         [one, two, three, four, self.writer.clone()]
     }
@@ -199,10 +193,11 @@ impl Store {
         for readers in self.readers.pools() {
             readers.close().await;
         }
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let left = sqlx::query(checkpoint).fetch_one(&self.writer).await;
+        let mut writer = self.writer.acquire().await?;
+        let left = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut writer).await;
+        drop(writer);
         self.writer.close().await;
-        let busy = left?.try_get::<i64, _>(0)?;
+        let busy: i64 = left?.get("busy")?;
         if busy != 0 {
             let why = "somebody else reads it, so its newest entries are still in its -wal";
             return Err(StoreError::File { path: self.path.clone(), why: why.to_owned() });

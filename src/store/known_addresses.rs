@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{
     Read, StoreError, Tx,
     row::{At, text},
+    sqlite::query,
 };
 use crate::domain::{
     Time,
@@ -16,7 +17,7 @@ pub type KnownAddress = (AddressOwner, IpAddr, Time);
 
 /// Everything that was learned.
 pub async fn known_addresses(read: &mut impl Read) -> Result<Vec<KnownAddress>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM known_address ORDER BY owner, name, address")
+    let rows = query("SELECT * FROM known_address ORDER BY owner, name, address")
         .fetch_all(read.connection())
         .await?;
     let known = rows.iter().map(|row| {
@@ -47,7 +48,7 @@ pub async fn store_known_addresses(
             AddressOwner::Neighbour => (NEIGHBOUR, ""),
             AddressOwner::Endpoint(manager) => (ENDPOINT, manager.as_str()),
         };
-        sqlx::query(
+        query(
             "INSERT INTO known_address VALUES ($1, $2, $3, $4)
              ON CONFLICT (owner, name, address) DO UPDATE SET seen_at = excluded.seen_at",
         )
@@ -58,7 +59,7 @@ pub async fn store_known_addresses(
         .execute(tx.connection())
         .await?;
     }
-    sqlx::query("DELETE FROM known_address WHERE owner = $1 AND seen_at <= $2")
+    query("DELETE FROM known_address WHERE owner = $1 AND seen_at <= $2")
         .bind(ENDPOINT)
         .bind((now - ENDPOINT_COUNTS).timestamp_micros())
         .execute(tx.connection())

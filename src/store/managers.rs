@@ -1,11 +1,11 @@
 //! Which installation each name of a manager stood for.
 
-use super::{Read, StoreError, Tx, row::text};
+use super::{Read, StoreError, Tx, row::text, sqlite::query};
 use crate::domain::Time;
 
 /// The installation that a name stood for last; none where nobody could tell.
 pub async fn identity(read: &mut impl Read, name: &str) -> Result<Option<String>, StoreError> {
-    let row = sqlx::query("SELECT identity FROM manager_identity WHERE name = $1")
+    let row = query("SELECT identity FROM manager_identity WHERE name = $1")
         .bind(name)
         .fetch_optional(read.connection())
         .await?;
@@ -19,7 +19,7 @@ pub async fn store_identity(
     identity: &str,
     now: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO manager_identity (name, identity) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET identity = excluded.identity, changed_at = $3",
     )
@@ -39,7 +39,7 @@ pub async fn unsettled(
     configured: &[&str],
     now: Time,
 ) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT DISTINCT request.manager AS name
          FROM request_endpoint INDEXED BY request_endpoint_active
              JOIN request ON request.id = request_id

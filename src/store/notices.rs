@@ -1,11 +1,11 @@
 //! The outbox: notices are written with what caused them, deliveries say what became of them.
 
 use chrono::TimeDelta;
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     Read, StoreError, Tx,
     row::{At, count, integer, maybe_text},
+    sqlite::{Query, Row, query},
 };
 use crate::domain::{
     Time,
@@ -70,7 +70,7 @@ pub async fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> 
     if !tx.notifies {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "INSERT INTO notice (at, kind, request_id, facts) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
     )
@@ -89,7 +89,7 @@ pub async fn pending_fan_out(
     limit: u32,
 ) -> Result<Vec<StoredNotice>, StoreError> {
     let sql = "SELECT * FROM notice WHERE spread_at IS NULL ORDER BY id LIMIT $1";
-    let rows = sqlx::query(sql).bind(limit).fetch_all(read.connection()).await?;
+    let rows = query(sql).bind(limit).fetch_all(read.connection()).await?;
     rows.iter().map(noted).collect()
 }
 
@@ -101,16 +101,16 @@ pub async fn fan_out(
     receivers: &[(String, Option<PersonId>)],
     now: Time,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE notice SET spread_at = $2 WHERE id = $1 AND spread_at IS NULL")
+    let done = query("UPDATE notice SET spread_at = $2 WHERE id = $1 AND spread_at IS NULL")
         .bind(number)
         .bind(now.timestamp_micros())
         .execute(tx.connection())
         .await?;
-    if done.rows_affected() == 0 {
+    if done == 0 {
         return Ok(());
     }
     for (channel, person) in receivers {
-        sqlx::query(
+        query(
             "INSERT INTO delivery (notice_id, channel, receiver, next_try_at)
              VALUES ($1, $2, $3, $4)",
         )
@@ -135,7 +135,7 @@ pub async fn next_deliveries(
 ) -> Result<Vec<Delivery>, StoreError> {
     let urgent = NoticeKind::ALL.into_iter().filter(|kind| kind.urgent());
     let urgent: Vec<_> = urgent.map(NoticeKind::name).collect();
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT notice.*, receiver, tries FROM delivery JOIN notice ON notice.id = notice_id
          WHERE channel = $1 AND next_try_at <= $2
            AND delivered_at IS NULL AND given_up_at IS NULL
@@ -162,7 +162,7 @@ pub async fn next_deliveries(
     Ok(due)
 }
 
-fn delivery_of(row: &SqliteRow, channel: &str) -> Result<Delivery, StoreError> {
+fn delivery_of(row: &Row, channel: &str) -> Result<Delivery, StoreError> {
     let at = At { table: "delivery", id: channel };
     let columns = at.columns(row);
     let person = columns.text("receiver")?;
@@ -224,7 +224,7 @@ pub async fn channel_activity(
     read: &mut impl Read,
     channel: &str,
 ) -> Result<ChannelActivity, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT max(delivered_at) AS delivered_at,
              count(*) FILTER (WHERE delivered_at IS NULL AND given_up_at IS NULL) AS waiting,
              count(given_up_at) AS given_up,
@@ -251,7 +251,7 @@ pub async fn near_deadline(
     now: Time,
     within: TimeDelta,
 ) -> Result<Vec<(RequestId, NoticeKind)>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "WITH near (id, at, kind) AS (
              SELECT id, deadline, 'request.deadline_near' FROM request
              WHERE state = 'pending' AND state IN ('pending', 'approved', 'dispatching')
@@ -283,25 +283,23 @@ pub async fn near_deadline(
 /// Forgets notices that got their deliveries before a moment. What is said once of a request is
 /// kept, so that it is not said again.
 pub async fn prune(tx: &mut Tx<'_>, before: Time) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "DELETE FROM notice WHERE spread_at < $1
            AND kind NOT IN ('request.deadline_near', 'review.due', 'review.overdue')",
     )
     .bind(before.timestamp_micros())
     .execute(tx.connection())
     .await?;
-    sqlx::query(
-        "DELETE FROM delivery WHERE notice_id IN (SELECT id FROM notice WHERE spread_at < $1)",
-    )
-    .bind(before.timestamp_micros())
-    .execute(tx.connection())
-    .await?;
+    query("DELETE FROM delivery WHERE notice_id IN (SELECT id FROM notice WHERE spread_at < $1)")
+        .bind(before.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
     Ok(())
 }
 
 /// Whether [`prune`] has something to do.
 pub async fn prunable(read: &mut impl Read, before: Time) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT EXISTS (SELECT 1 FROM notice
              WHERE spread_at < $1
                AND (kind NOT IN ('request.deadline_near', 'review.due', 'review.overdue')
@@ -313,21 +311,16 @@ pub async fn prunable(read: &mut impl Read, before: Time) -> Result<bool, StoreE
     Ok(integer(&row, "some")? == 1)
 }
 
-type Query<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
 /// A statement about one delivery: its first three parameters.
-fn of<'a>(sql: &'static str, delivery: &'a Delivery) -> Query<'a> {
-    sqlx::query(sql)
-        .bind(delivery.noted.number)
-        .bind(&delivery.channel)
-        .bind(receiver(delivery.person))
+fn of(sql: &'static str, delivery: &Delivery) -> Query {
+    query(sql).bind(delivery.noted.number).bind(&delivery.channel).bind(receiver(delivery.person))
 }
 
 fn receiver(person: Option<PersonId>) -> String {
     person.map(|id| id.to_string()).unwrap_or_default()
 }
 
-fn noted(row: &SqliteRow) -> Result<StoredNotice, StoreError> {
+fn noted(row: &Row) -> Result<StoredNotice, StoreError> {
     let number = integer(row, "id")?;
     let id = number.to_string();
     let at = At { table: "notice", id: &id };

@@ -4,6 +4,7 @@
 use super::{
     Read, StoreError, Tx, audit, notices,
     row::{At, NewRow},
+    sqlite::query,
 };
 use crate::domain::{
     Time,
@@ -142,7 +143,7 @@ pub async fn advance_from(
     let at = At { table: "request", id: &id };
     let ended = EndColumns::of(&request.state);
     let reviewed = request.review.as_ref().and_then(|review| review.done.as_ref());
-    let done = sqlx::query(
+    let done = query(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
              ended_by = $6, ended_reason = $7, decision = $8, held_because = $9,
              review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13,
@@ -165,7 +166,7 @@ pub async fn advance_from(
     .bind(moment(request.refused_at()))
     .execute(tx.connection())
     .await?;
-    if done.rows_affected() != 1 {
+    if done != 1 {
         return Err(StoreError::Conflict);
     }
     write_change(tx, &transition, now).await?;
@@ -194,7 +195,7 @@ async fn write_change(
             if vote.break_glass {
                 retract(tx, &id, vote.person.id, now).await?;
             }
-            sqlx::query(
+            query(
                 "INSERT INTO vote (request_id, person_id, digest, role, comment, at, break_glass)
                  VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )
@@ -218,7 +219,7 @@ async fn write_change(
         Change::Answered(answered, next) => {
             let answered = request.attempts.iter().find(|attempt| attempt.id == *answered);
             if let Some(attempt) = answered {
-                sqlx::query("UPDATE attempt SET answered_at = $2, answer = $3 WHERE id = $1")
+                query("UPDATE attempt SET answered_at = $2, answer = $3 WHERE id = $1")
                     .bind(attempt.id.to_string())
                     .bind(attempt.answered_at.map(|at| at.timestamp_micros()))
                     .bind(&attempt.answer)
@@ -240,7 +241,7 @@ async fn retract(
     person: PersonId,
     now: Time,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "UPDATE vote SET retracted_at = $3
          WHERE request_id = $1 AND person_id = $2 AND retracted_at IS NULL",
     )
@@ -257,7 +258,7 @@ async fn insert_attempt(
     request: &str,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO attempt (id, request_id, number, body_hash, started_at)
          VALUES ($1, $2, $3, $4, $5)",
     )
@@ -277,7 +278,7 @@ fn moment(time: Option<Time>) -> Option<i64> {
 
 async fn note_policies(tx: &mut Tx<'_>, request: &Request) -> Result<(), StoreError> {
     for policy in request.decision.policies() {
-        sqlx::query(
+        query(
             "INSERT INTO decision_policy (request_id, policy_id) VALUES ($1, $2)
              ON CONFLICT (policy_id, request_id) DO NOTHING",
         )

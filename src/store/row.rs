@@ -6,13 +6,11 @@
 use std::str::FromStr;
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{
-    Arguments as _, AssertSqlSafe, Encode, Row as _, Sqlite, Type,
-    error::BoxDynError,
-    sqlite::{SqliteArguments, SqliteRow},
-};
 
-use super::{Read as _, StoreError, Tx};
+use super::{
+    Read as _, StoreError, Tx,
+    sqlite::{Query, Row, Value, query},
+};
 use crate::domain::Time;
 
 #[cfg(test)]
@@ -70,7 +68,7 @@ impl<'a> At<'a> {
     }
 
     /// The columns of this row.
-    pub(super) fn columns(self, row: &'a SqliteRow) -> Columns<'a> {
+    pub(super) fn columns(self, row: &'a Row) -> Columns<'a> {
         Columns { at: self, row }
     }
 }
@@ -79,7 +77,7 @@ impl<'a> At<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Columns<'a> {
     at: At<'a>,
-    row: &'a SqliteRow,
+    row: &'a Row,
 }
 
 impl Columns<'_> {
@@ -144,25 +142,25 @@ impl Columns<'_> {
     }
 }
 
-pub(super) fn text(row: &SqliteRow, column: &str) -> Result<String, StoreError> {
-    Ok(row.try_get(column)?)
+pub(super) fn text(row: &Row, column: &str) -> Result<String, StoreError> {
+    Ok(row.get(column)?)
 }
 
-pub(super) fn maybe_text(row: &SqliteRow, column: &str) -> Result<Option<String>, StoreError> {
-    Ok(row.try_get(column)?)
+pub(super) fn maybe_text(row: &Row, column: &str) -> Result<Option<String>, StoreError> {
+    Ok(row.get(column)?)
 }
 
-pub(super) fn integer(row: &SqliteRow, column: &str) -> Result<i64, StoreError> {
-    Ok(row.try_get(column)?)
+pub(super) fn integer(row: &Row, column: &str) -> Result<i64, StoreError> {
+    Ok(row.get(column)?)
 }
 
-pub(super) fn maybe_integer(row: &SqliteRow, column: &str) -> Result<Option<i64>, StoreError> {
-    Ok(row.try_get(column)?)
+pub(super) fn maybe_integer(row: &Row, column: &str) -> Result<Option<i64>, StoreError> {
+    Ok(row.get(column)?)
 }
 
 /// A count that a query returned.
-pub(super) fn count(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
-    Ok(row.try_get(column)?)
+pub(super) fn count(row: &Row, column: &str) -> Result<u64, StoreError> {
+    Ok(row.get(column)?)
 }
 
 /// A row to be inserted: each value stands beside its column.
@@ -170,30 +168,25 @@ pub(super) fn count(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
 pub(super) struct NewRow {
     table: &'static str,
     columns: Vec<&'static str>,
-    values: Result<SqliteArguments, BoxDynError>,
+    values: Vec<Value>,
 }
 
 impl NewRow {
     pub(super) fn of(table: &'static str) -> Self {
-        Self { table, columns: Vec::new(), values: Ok(SqliteArguments::default()) }
+        Self { table, columns: Vec::new(), values: Vec::new() }
     }
 
-    pub(super) fn set<'q, T>(mut self, column: &'static str, value: T) -> Self
-    where
-        T: Encode<'q, Sqlite> + Type<Sqlite>,
-    {
+    pub(super) fn set(mut self, column: &'static str, value: impl Into<Value>) -> Self {
         self.columns.push(column);
-        self.values = self.values.and_then(|mut values| values.add(value).map(|()| values));
+        self.values.push(value.into());
         self
     }
 
     pub(super) async fn insert(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let numbers: Vec<_> = (1..=self.columns.len()).map(|number| format!("${number}")).collect();
         let (table, columns, numbers) = (self.table, self.columns.join(", "), numbers.join(", "));
-        // Safe: names of this crate's own tables and columns, and numbers.
-        let sql = AssertSqlSafe(format!("INSERT INTO {table} ({columns}) VALUES ({numbers})"));
-        let values = self.values.map_err(sqlx::Error::Encode)?;
-        sqlx::query_with(sql, values).execute(tx.connection()).await?;
+        let insert = query(format!("INSERT INTO {table} ({columns}) VALUES ({numbers})"));
+        self.values.into_iter().fold(insert, Query::bind).execute(tx.connection()).await?;
         Ok(())
     }
 }

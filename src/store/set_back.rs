@@ -1,9 +1,8 @@
 //! The clock was ahead, and was set right: what waits for a moment must not wait longer for that.
 
 use chrono::TimeDelta;
-use sqlx::AssertSqlSafe;
 
-use super::{Read as _, StoreError, Tx};
+use super::{Read as _, StoreError, Tx, sqlite::query};
 
 /// Each table with the columns that go back, and the rows that are still to come.
 const WAITING: [(&str, &[&str], &str); 9] = [
@@ -34,7 +33,7 @@ pub async fn set_back(tx: &mut Tx<'_>, by: TimeDelta) -> Result<(), StoreError> 
     for (table, columns, rows) in WAITING {
         let set: Vec<_> = columns.iter().map(|one| format!("{one} = {one} - $1")).collect();
         let sql = format!("UPDATE {table} SET {} WHERE {rows}", set.join(", "));
-        sqlx::query(AssertSqlSafe(sql)).bind(micros).execute(tx.connection()).await?;
+        query(sql).bind(micros).execute(tx.connection()).await?;
     }
     Ok(())
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
     Read, StoreError, Tx,
     row::{At, count, integer, text},
+    sqlite::{Row, query},
 };
 use crate::domain::{
     Time,
@@ -17,7 +16,7 @@ use crate::domain::{
 
 /// What the kill switch stops now, oldest first. Never cached.
 pub async fn frozen(read: &mut impl Read) -> Result<Vec<Freeze>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM kill_switch ORDER BY frozen_at, extent, name")
+    let rows = query("SELECT * FROM kill_switch ORDER BY frozen_at, extent, name")
         .fetch_all(read.connection())
         .await?;
     rows.iter().map(freeze_of).collect()
@@ -30,15 +29,15 @@ pub async fn stopped(read: &mut impl Read, request: &Request) -> Result<bool, St
 
 /// The key that signs what browsers are given: the stored one, or else this one from now on.
 pub async fn browser_key(tx: &mut Tx<'_>, new: Digest) -> Result<Digest, StoreError> {
-    sqlx::query("INSERT INTO browser_key (only, key) VALUES (1, $1) ON CONFLICT DO NOTHING")
+    query("INSERT INTO browser_key (only, key) VALUES (1, $1) ON CONFLICT DO NOTHING")
         .bind(new.to_string())
         .execute(tx.connection())
         .await?;
-    let row = sqlx::query("SELECT key FROM browser_key").fetch_one(tx.connection()).await?;
+    let row = query("SELECT key FROM browser_key").fetch_one(tx.connection()).await?;
     At { table: "browser_key", id: "1" }.read(&text(&row, "key")?, Digest::parse)
 }
 
-fn freeze_of(row: &SqliteRow) -> Result<Freeze, StoreError> {
+fn freeze_of(row: &Row) -> Result<Freeze, StoreError> {
     let name = text(row, "name")?;
     let at = At { table: "kill_switch", id: &name };
     let row = at.columns(row);
@@ -62,7 +61,7 @@ fn freeze_of(row: &SqliteRow) -> Result<Freeze, StoreError> {
 /// that a release which was begun has to begin again.
 pub async fn freeze(tx: &mut Tx<'_>, freeze: &Freeze) -> Result<bool, StoreError> {
     let (extent, name) = (freeze.extent.kind(), freeze.extent.name());
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO kill_switch (extent, name, frozen_at, frozen_by, reason)
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (extent, name) DO NOTHING",
     )
@@ -73,10 +72,10 @@ pub async fn freeze(tx: &mut Tx<'_>, freeze: &Freeze) -> Result<bool, StoreError
     .bind(&freeze.reason)
     .execute(tx.connection())
     .await?;
-    if done.rows_affected() == 0 {
+    if done == 0 {
         record_first_key(tx, &freeze.extent, None).await?;
     }
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Keeps the first word for a release, or forgets it.
@@ -85,7 +84,7 @@ pub async fn record_first_key(
     extent: &Extent,
     first: Option<&Release>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "UPDATE kill_switch SET release_by = $3, release_name = $4, release_reason = $5,
              release_at = $6
          WHERE extent = $1 AND name = $2",
@@ -103,7 +102,7 @@ pub async fn record_first_key(
 
 /// Releases the kill switch.
 pub async fn unfreeze(tx: &mut Tx<'_>, extent: &Extent) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM kill_switch WHERE extent = $1 AND name = $2")
+    query("DELETE FROM kill_switch WHERE extent = $1 AND name = $2")
         .bind(extent.kind())
         .bind(extent.name())
         .execute(tx.connection())
@@ -118,7 +117,7 @@ pub async fn keep_policy_set(
     source: &str,
     now: Time,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO policy_set (hash, source, activated_at) VALUES ($1, $2, $3)
          ON CONFLICT (hash) DO NOTHING",
     )
@@ -127,7 +126,7 @@ pub async fn keep_policy_set(
     .bind(now.timestamp_micros())
     .execute(tx.connection())
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Keeps the files of the set that becomes active, instead of those of the one before.
@@ -135,9 +134,9 @@ pub async fn keep_policy_files(
     tx: &mut Tx<'_>,
     files: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM active_policy_file").execute(tx.connection()).await?;
+    query("DELETE FROM active_policy_file").execute(tx.connection()).await?;
     for (name, text) in files {
-        sqlx::query("INSERT INTO active_policy_file (name, text) VALUES ($1, $2)")
+        query("INSERT INTO active_policy_file (name, text) VALUES ($1, $2)")
             .bind(name)
             .bind(text)
             .execute(tx.connection())
@@ -150,9 +149,8 @@ pub async fn keep_policy_files(
 pub async fn policy_files(
     read: &mut impl Read,
 ) -> Result<Option<BTreeMap<String, String>>, StoreError> {
-    let rows = sqlx::query("SELECT name, text FROM active_policy_file")
-        .fetch_all(read.connection())
-        .await?;
+    let rows =
+        query("SELECT name, text FROM active_policy_file").fetch_all(read.connection()).await?;
     let files = rows.iter().map(|row| Ok((text(row, "name")?, text(row, "text")?)));
     let files: BTreeMap<_, _> = files.collect::<Result<_, StoreError>>()?;
     Ok((!files.is_empty()).then_some(files))
@@ -160,7 +158,7 @@ pub async fn policy_files(
 
 /// The hash named by the newest `policy.activated` event.
 pub async fn active_policy(read: &mut impl Read) -> Result<Option<Digest>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT seq, target FROM audit WHERE kind = 'policy.activated' ORDER BY seq DESC LIMIT 1",
     )
     .fetch_optional(read.connection())
@@ -183,6 +181,6 @@ pub async fn counts_by_outcome(read: &mut impl Read) -> Result<Vec<(String, u64)
 
 async fn counts(read: &mut impl Read, what: &str) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = "SELECT name, number FROM counter WHERE what = $1 AND number > 0 ORDER BY name";
-    let rows = sqlx::query(sql).bind(what).fetch_all(read.connection()).await?;
+    let rows = query(sql).bind(what).fetch_all(read.connection()).await?;
     rows.iter().map(|row| Ok((text(row, "name")?, count(row, "number")?))).collect()
 }

@@ -6,20 +6,22 @@
 
 use std::{fmt, mem, sync::Arc, time::Duration};
 
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
     time::timeout,
 };
 use tracing::Span;
 
+use self::news::News;
 use super::{
     StoreError,
     audit::LogLine,
-    files::{condition::Condition, disk},
-    news::News,
+    files::condition::Condition,
+    sqlite::{self, Connection, pool::Pool},
 };
 use crate::domain::audit::{EventKind, high_water_mark::ChainHead};
+
+pub(super) mod news;
 
 /// How many changes of each lane may wait. One more gets [`StoreError::Busy`].
 pub const WRITERS_WAITING_MAX: usize = 256;
@@ -56,7 +58,7 @@ struct Ticket {
 /// The open transaction, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Loan {
-    pub(super) connection: OwnedMutexGuard<PoolConnection<Sqlite>>,
+    pub(super) connection: OwnedMutexGuard<Connection>,
     lane: Lane,
     done: oneshot::Sender<Done>,
 }
@@ -106,7 +108,7 @@ pub(super) enum Settled {
     /// All that was to be committed together is undone: it has to be made again, alone.
     Again,
     /// It could not be committed.
-    Failed(Arc<sqlx::Error>),
+    Failed(Arc<sqlite::Error>),
 }
 
 impl Loan {
@@ -150,7 +152,7 @@ impl Queue {
 }
 
 /// Starts the writer on a pool of one connection.
-pub(super) fn start(pool: SqlitePool, condition: Arc<Condition>) -> Queue {
+pub(super) fn start(pool: Pool, condition: Arc<Condition>) -> Queue {
     let (first, agents) = (mpsc::channel(WRITERS_WAITING_MAX), mpsc::channel(WRITERS_WAITING_MAX));
     let queue = Queue { first: first.0, agents: agents.0 };
     let (first, agents) = (first.1, agents.1);
@@ -166,7 +168,7 @@ pub(super) fn start(pool: SqlitePool, condition: Arc<Condition>) -> Queue {
 }
 
 struct Writer {
-    pool: SqlitePool,
+    pool: Pool,
     condition: Arc<Condition>,
     first: mpsc::Receiver<Ticket>,
     agents: mpsc::Receiver<Ticket>,
@@ -176,7 +178,7 @@ struct Writer {
 
 /// An open transaction, and the changes in it.
 struct Batch {
-    connection: Arc<Mutex<PoolConnection<Sqlite>>>,
+    connection: Arc<Mutex<Connection>>,
     done: Vec<Done>,
 }
 
@@ -236,10 +238,10 @@ impl Writer {
         self.commit(batch).await;
     }
 
-    async fn begin(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+    async fn begin(&self) -> Result<Connection, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        if let Err(error) = run(&mut connection, "BEGIN IMMEDIATE").await {
-            roll_back(&mut connection).await;
+        if let Err(error) = connection.begin().await {
+            connection.roll_back().await;
             return Err(error.into());
         }
         let checked = self.condition.disk.check_rollback(&mut connection).await;
@@ -247,7 +249,7 @@ impl Writer {
             if matches!(error, StoreError::NotRolledBack) {
                 self.condition.fail(&error);
             }
-            roll_back(&mut connection).await;
+            connection.roll_back().await;
             return Err(error);
         }
         Ok(connection)
@@ -260,8 +262,8 @@ impl Writer {
             crate::failpoint::reached("between two changes").await;
         }
         let mut connection = batch.connection().await;
-        if among_others && let Err(error) = run(&mut connection, "SAVEPOINT change").await {
-            roll_back(&mut connection).await;
+        if among_others && let Err(error) = connection.begin_change().await {
+            connection.roll_back().await;
             drop(ticket.lend.send(Err(error.into())));
             batch.again();
             return false;
@@ -273,10 +275,10 @@ impl Writer {
         let mut connection = batch.connection().await;
         let failed = match told {
             Ok(done) if !done.failed => {
-                let kept = !among_others || run(&mut connection, "RELEASE change").await.is_ok();
+                let kept = !among_others || connection.keep_change().await.is_ok();
                 batch.done.push(done);
                 if !kept {
-                    roll_back(&mut connection).await;
+                    connection.roll_back().await;
                     batch.again();
                 }
                 return kept;
@@ -284,10 +286,10 @@ impl Writer {
             Ok(done) => Some(done.reply),
             Err(_vanished) => None,
         };
-        let full = disk::was_full(&mut connection).await;
-        let kept = !full && among_others && undo_change(&mut connection).await.is_ok();
+        let full = connection.was_full();
+        let kept = !full && among_others && connection.undo_change().await.is_ok();
         if !kept {
-            roll_back(&mut connection).await;
+            connection.roll_back().await;
             batch.again();
         }
         let released = full && self.condition.filled_up(&mut connection, None);
@@ -301,7 +303,7 @@ impl Writer {
     async fn commit(&self, mut batch: Batch) {
         let mut connection = batch.connection().await;
         let head = batch.done.iter().filter_map(|done| done.effects.head).next_back();
-        let settled = match run(&mut connection, "COMMIT").await {
+        let settled = match connection.commit().await {
             Ok(()) => {
                 if batch.done.iter().any(Done::claims) {
                     crate::failpoint::reached("before the mark").await;
@@ -313,8 +315,8 @@ impl Writer {
                 batch.done.iter_mut().for_each(|done| done.tell(&self.condition.news));
                 Settled::Committed
             }
-            Err(error) if disk::is_full(&error) => {
-                roll_back(&mut connection).await;
+            Err(error) if error.is_full() => {
+                connection.roll_back().await;
                 let released = self.condition.filled_up(&mut connection, head);
                 if released || batch.done.len() > 1 {
                     Settled::Again
@@ -323,7 +325,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                roll_back(&mut connection).await;
+                connection.roll_back().await;
                 self.condition.fail(&error);
                 Settled::Failed(Arc::new(error))
             }
@@ -371,29 +373,12 @@ impl Done {
 
 impl Batch {
     /// The connection, as soon as nobody has it any more.
-    async fn connection(&self) -> OwnedMutexGuard<PoolConnection<Sqlite>> {
+    async fn connection(&self) -> OwnedMutexGuard<Connection> {
         Arc::clone(&self.connection).lock_owned().await
     }
 
     /// Tells all that the transaction is undone.
     fn again(&mut self) {
         self.done.drain(..).for_each(|done| drop(done.reply.send(Settled::Again)));
-    }
-}
-
-async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
-    sqlx::query(sql).execute(connection).await.map(drop)
-}
-
-/// Undoes the last change of several.
-async fn undo_change(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    run(connection, "ROLLBACK TO change").await?;
-    run(connection, "RELEASE change").await
-}
-
-/// Undoes all. A connection that cannot do that is not used again.
-async fn roll_back(connection: &mut PoolConnection<Sqlite>) {
-    if run(connection, "ROLLBACK").await.is_err() {
-        connection.close_on_drop();
     }
 }

@@ -14,37 +14,38 @@ use crate::{
     store::{
         Read, StoreError, Tx,
         row::{At, count, text},
+        sqlite::query,
     },
 };
 
 /// Gives a person a role. The sessions stay.
 pub async fn set_role(tx: &mut Tx<'_>, id: PersonId, role: Role) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE person SET role = $2 WHERE id = $1")
+    let done = query("UPDATE person SET role = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(role.name())
         .execute(tx.connection())
         .await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// Puts a person on call, or takes the person off.
 pub async fn set_on_call(tx: &mut Tx<'_>, id: PersonId, on_call: bool) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE person SET on_call = $2 WHERE id = $1")
+    let done = query("UPDATE person SET on_call = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(on_call)
         .execute(tx.connection())
         .await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// Sets where notices for a person are mailed; none for nowhere.
 pub async fn set_mail(tx: &mut Tx<'_>, id: PersonId, mail: Option<&str>) -> Result<(), StoreError> {
-    let done = sqlx::query("UPDATE person SET mail = $2 WHERE id = $1")
+    let done = query("UPDATE person SET mail = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(mail)
         .execute(tx.connection())
         .await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// How many sessions people have that began and were used since these moments.
@@ -53,7 +54,7 @@ pub async fn session_counts(
     begun_since: Time,
     used_since: Time,
 ) -> Result<BTreeMap<PersonId, u64>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT person_id, count(*) AS number FROM session
          WHERE created_at >= $1 AND seen_at >= $2 GROUP BY person_id",
     )
@@ -72,7 +73,7 @@ pub async fn session_counts(
 
 /// An agent, by name.
 pub async fn agent_by_name(read: &mut impl Read, name: &str) -> Result<Option<Agent>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id
          WHERE agent.name = $1",
     )
@@ -90,24 +91,23 @@ pub async fn set_scopes(
 ) -> Result<(), StoreError> {
     let id = id.to_string();
     let scopes = At { table: "agent", id: &id }.to_json(&scopes)?;
-    let done = sqlx::query("UPDATE agent SET scopes = $2 WHERE id = $1")
+    let done = query("UPDATE agent SET scopes = $2 WHERE id = $1")
         .bind(&id)
         .bind(scopes)
         .execute(tx.connection())
         .await?;
-    changed_one(done.rows_affected())
+    changed_one(done)
 }
 
 /// Gives an agent another token, with its issuer and time: the old one no longer works.
 pub async fn rotate_token(tx: &mut Tx<'_>, agent: &Agent, token: Digest) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "UPDATE agent SET token_hash = $2, issuer_id = $3, issued_at = $4 WHERE id = $1",
-    )
-    .bind(agent.id.to_string())
-    .bind(token.to_string())
-    .bind(agent.issuer.map(|id| id.to_string()))
-    .bind(agent.issued_at.timestamp_micros())
-    .execute(tx.connection())
-    .await?;
-    changed_one(done.rows_affected())
+    let done =
+        query("UPDATE agent SET token_hash = $2, issuer_id = $3, issued_at = $4 WHERE id = $1")
+            .bind(agent.id.to_string())
+            .bind(token.to_string())
+            .bind(agent.issuer.map(|id| id.to_string()))
+            .bind(agent.issued_at.timestamp_micros())
+            .execute(tx.connection())
+            .await?;
+    changed_one(done)
 }

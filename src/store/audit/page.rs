@@ -4,7 +4,7 @@
 use super::{place, stored_row::StoredRow};
 use crate::{
     domain::{Time, audit::AuditEntry},
-    store::{Read, StoreError, row::count},
+    store::{Read, StoreError, row::count, sqlite::query},
 };
 
 /// A filter that finds at least this many entries, or requests, is not the one to begin with where
@@ -209,7 +209,7 @@ impl AuditFilter {
             return Ok(only);
         }
         for (lead, value) in &set {
-            let row = sqlx::query(lead.count()).bind(value).bind(MANY);
+            let row = query(lead.count()).bind(*value).bind(MANY);
             let row = row.fetch_one(read.connection()).await?;
             if count(&row, "number")? < MANY.unsigned_abs() {
                 return Ok(*lead);
@@ -228,7 +228,7 @@ pub async fn page(
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let lead = filter.lead(read).await?;
     // Safe: texts of this file alone.
-    let rows = sqlx::query(sqlx::AssertSqlSafe(filter.statement(lead)))
+    let rows = query(filter.statement(lead))
         .bind(before.map_or(Ok(i64::MAX), place)?)
         .bind(filter.since.map(|time| time.timestamp_micros()))
         .bind(filter.until.map(|time| time.timestamp_micros()))
@@ -249,7 +249,7 @@ pub async fn of_request(
     read: &mut impl Read,
     request: &str,
 ) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM audit WHERE request_id = $1 ORDER BY seq")
+    let rows = query("SELECT * FROM audit WHERE request_id = $1 ORDER BY seq")
         .bind(request)
         .fetch_all(read.connection())
         .await?;
@@ -262,7 +262,7 @@ pub async fn after(
     seq: u64,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+    let rows = query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
         .bind(place(seq)?)
         .bind(i64::from(limit))
         .fetch_all(read.connection())

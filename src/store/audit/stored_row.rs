@@ -1,21 +1,19 @@
 //! Rows of the audit as they are stored, damaged or not.
 
-use sqlx::{Row as _, sqlite::SqliteRow};
-
 use crate::{
     domain::{audit::AuditEntry, digest::Digest},
-    store::{StoreError, row::integer},
+    store::{StoreError, row::integer, sqlite::Row},
 };
 
 /// A row that may have been damaged: what can be read of it is, so that it hides no other row.
 pub(super) struct StoredRow<'r> {
-    row: &'r SqliteRow,
+    row: &'r Row,
     damage: Option<String>,
 }
 
 impl<'r> StoredRow<'r> {
     /// The entry, and the hash that is stored with it.
-    pub(super) fn entry(row: &'r SqliteRow) -> Result<(AuditEntry, Digest), StoreError> {
+    pub(super) fn entry(row: &'r Row) -> Result<(AuditEntry, Digest), StoreError> {
         let mut stored = Self { row, damage: None };
         let entry = AuditEntry {
             seq: stored.place()?,
@@ -48,7 +46,7 @@ impl<'r> StoredRow<'r> {
     }
 
     fn maybe_text(&mut self, column: &'static str) -> Result<Option<String>, StoreError> {
-        let Some(bytes): Option<Vec<u8>> = self.row.try_get(column)? else { return Ok(None) };
+        let Some(bytes): Option<Vec<u8>> = self.row.get(column)? else { return Ok(None) };
         Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| {
             self.note(column, "it is not UTF-8");
             String::from_utf8_lossy(error.as_bytes()).into_owned()

@@ -1,14 +1,14 @@
 //! The walk along the chain.
 
-use sqlx::Row as _;
+use rusqlite::{Row, types::ValueRef};
 
 use super::stored_row::StoredRow;
 use crate::{
     domain::{audit::HashedColumns, digest::Digest},
-    store::{Read, StoreError, row::integer},
+    store::{Read, StoreError, row::integer, sqlite::query},
 };
 
-/// How many rows [`verify`] holds in memory at once.
+/// How many rows one statement walks. Other readers of the log wait for none of it.
 const BLOCK_ROWS: i64 = 1000;
 
 /// What a walk along the chain found.
@@ -64,19 +64,10 @@ pub async fn verify_block(
     Ok(false)
 }
 
-/// What stands behind each column of a block: the separator of units, which no text here should hold.
-const SEPARATOR: u8 = 0x1f;
-/// How many columns a row of a block has.
-const COLUMNS: usize = 13;
-
-/// The next rows as one value, and how many they are. A value for each column of each row would cost
-/// more than to hash them. Absent and empty texts look alike, so a number says which are absent.
-const BLOCK: &str = "SELECT count(*) AS number, CAST(group_concat(concat(
-        seq, x'1f', at, x'1f', kind, x'1f', actor_kind, x'1f', actor_id, x'1f', actor_name, x'1f',
-        request_id, x'1f', action, x'1f', target, x'1f', detail, x'1f', previous, x'1f', hash, x'1f',
-        (actor_id IS NULL) + 2 * (request_id IS NULL) + 4 * (action IS NULL) + 8 * (target IS NULL),
-        x'1f'), '') AS BLOB) AS block
-    FROM audit WHERE seq > $1 AND seq <= $2";
+/// The next rows.
+const BLOCK: &str = "SELECT seq, at, kind, actor_kind, actor_id, actor_name, request_id, action,
+        target, detail, previous, hash
+    FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
 
 /// The place and the hash of the last of the next rows, if there are some and all follow this one.
 async fn sound_block(
@@ -85,48 +76,58 @@ async fn sound_block(
     last: (u64, Digest),
 ) -> Result<Option<(u64, Digest)>, StoreError> {
     let until = super::place(last.0)?.saturating_add(BLOCK_ROWS);
-    let row = sqlx::query(BLOCK).bind(after).bind(until).fetch_one(read.connection()).await?;
-    let block: Option<&[u8]> = row.try_get("block")?;
-    let number = usize::try_from(integer(&row, "number")?).unwrap_or(0);
-    Ok(block.and_then(|block| follow(block, number, last)))
+    Ok(read.connection().run(move |raw| follow(raw, (after, until), last)).await?)
 }
 
-/// Each column adds one separator. Where there are more, a text holds one, and this cannot tell the
-/// columns apart.
-fn follow(block: &[u8], number: usize, mut last: (u64, Digest)) -> Option<(u64, Digest)> {
-    let mut columns = block.split(|byte| *byte == SEPARATOR);
-    for _ in 0..number {
-        let mut text = || str::from_utf8(columns.next()?).ok();
-        let mut row = [""; COLUMNS];
-        for column in &mut row {
-            *column = text()?;
-        }
-        let [seq, at, kind, actor_kind, actor_id, actor_name, request, action, target, .., absent] =
-            row;
-        let [.., detail, previous, hash, _] = row;
-        let absent: u8 = absent.parse().ok()?;
-        let maybe = |bit: u8, text| (absent & bit == 0).then_some(text);
-        let columns = HashedColumns {
-            seq: seq.parse().ok()?,
-            at_us: at.parse().ok()?,
-            kind,
-            actor_kind,
-            actor_id: maybe(1, actor_id),
-            actor_name,
-            request: maybe(2, request),
-            action: maybe(4, action),
-            target: maybe(8, target),
-            detail,
-            previous: Digest::parse(previous)?,
-        };
-        let stored = Digest::parse(hash)?;
+/// Hashes the rows where `SQLite` has them: to copy them first would cost more than that.
+fn follow(
+    raw: &rusqlite::Connection,
+    block: (i64, i64),
+    mut last: (u64, Digest),
+) -> rusqlite::Result<Option<(u64, Digest)>> {
+    let mut statement = raw.prepare_cached(BLOCK)?;
+    let mut rows = statement.query(block)?;
+    let mut any = false;
+    while let Some(row) = rows.next()? {
+        let Some((columns, stored)) = hashed(row)? else { return Ok(None) };
         if !columns.follows(last, stored) {
-            return None;
+            return Ok(None);
         }
-        last = (columns.seq, stored);
+        (last, any) = ((columns.seq, stored), true);
     }
-    // Behind the last separator is nothing.
-    (number > 0 && columns.next() == Some(&[]) && columns.next().is_none()).then_some(last)
+    Ok(any.then_some(last))
+}
+
+/// What is hashed of a row, and the hash that it has; none where it is damaged.
+fn hashed<'r>(row: &'r Row<'_>) -> rusqlite::Result<Option<(HashedColumns<'r>, Digest)>> {
+    let mut columns = [ValueRef::Null; 12];
+    for (place, column) in columns.iter_mut().enumerate() {
+        *column = row.get_ref(place)?;
+    }
+    Ok(read(&columns))
+}
+
+fn read<'r>(columns: &[ValueRef<'r>; 12]) -> Option<(HashedColumns<'r>, Digest)> {
+    let text =
+        |value| if let ValueRef::Text(text) = value { str::from_utf8(text).ok() } else { None };
+    let maybe = |value| if value == ValueRef::Null { Some(None) } else { text(value).map(Some) };
+    let number = |value| if let ValueRef::Integer(number) = value { Some(number) } else { None };
+    let [seq, at, kind, actor_kind, actor_id, actor_name, request, action, target, ..] = *columns;
+    let [.., detail, previous, hash] = *columns;
+    let columns = HashedColumns {
+        seq: number(seq)?.try_into().ok()?,
+        at_us: number(at)?,
+        kind: text(kind)?,
+        actor_kind: text(actor_kind)?,
+        actor_id: maybe(actor_id)?,
+        actor_name: text(actor_name)?,
+        request: maybe(request)?,
+        action: maybe(action)?,
+        target: maybe(target)?,
+        detail: text(detail)?,
+        previous: Digest::parse(text(previous)?)?,
+    };
+    Some((columns, Digest::parse(text(hash)?)?))
 }
 
 /// Walks a block row by row. Whether there was any.
@@ -135,7 +136,7 @@ async fn walk_rows(
     after: i64,
     verified: &mut Verified,
 ) -> Result<bool, StoreError> {
-    let rows = sqlx::query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+    let rows = query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
         .bind(after)
         .bind(BLOCK_ROWS)
         .fetch_all(read.connection())
@@ -153,10 +154,9 @@ async fn walk_rows(
 
 /// Whether something happened that is recorded always.
 async fn has_history(read: &mut impl Read) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT EXISTS(SELECT 1 FROM person) OR EXISTS(SELECT 1 FROM request) AS happened",
-    )
-    .fetch_one(read.connection())
-    .await?;
+    let row =
+        query("SELECT EXISTS(SELECT 1 FROM person) OR EXISTS(SELECT 1 FROM request) AS happened")
+            .fetch_one(read.connection())
+            .await?;
     Ok(integer(&row, "happened")? == 1)
 }

@@ -5,15 +5,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use sqlx::{Sqlite, pool::PoolConnection};
-
 use super::{disk::Disk, high_water_mark::MarkFile};
 use crate::{
     domain::{
         audit::high_water_mark::ChainHead,
         halt::{Halt, HaltCause},
     },
-    store::news::News,
+    store::{sqlite::Connection, writer::news::News},
 };
 
 /// The state of a database that is open.
@@ -66,11 +64,11 @@ impl Condition {
     /// whether there is room now because the reserve was released.
     pub(in crate::store) fn filled_up(
         &self,
-        connection: &mut PoolConnection<Sqlite>,
+        connection: &mut Connection,
         lost: Option<ChainHead>,
     ) -> bool {
         tracing::error!("the disk is full; nothing is sent until there is room again");
-        connection.close_on_drop();
+        connection.discard();
         let released = self.disk.filled_up(lost);
         self.news.pages.count();
         released

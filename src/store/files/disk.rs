@@ -17,7 +17,6 @@ use rustix::{
     fs::{FallocateFlags, fallocate, statvfs},
     io::Errno,
 };
-use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
 use crate::{
     domain::{
@@ -26,7 +25,12 @@ use crate::{
         audit::{AuditDetail, AuditEvent, detail::accounts::NoFacts, high_water_mark::ChainHead},
         halt::{Halt, HaltCause},
     },
-    store::{Store, StoreError, audit, files::beside, files::file_error},
+    store::{
+        Store, StoreError, audit,
+        files::beside,
+        files::file_error,
+        sqlite::{self, Connection},
+    },
 };
 
 /// So much is kept free for the outcomes of calls under way, for votes and the kill switch: below it
@@ -35,8 +39,6 @@ use crate::{
 pub const FLOOR_BYTES: u64 = 32 << 20;
 /// The size of the reserve: room for a hundred changes.
 pub(in crate::store) const RESERVE_BYTES: u64 = 8 << 20;
-/// What `SQLite` calls a full disk.
-const SQLITE_FULL: i32 = 13;
 
 /// Says how many bytes are free for the database.
 pub type FreeSpace = Arc<dyn Fn() -> io::Result<u64> + Send + Sync>;
@@ -130,7 +132,7 @@ impl Disk {
     /// what the disk has. Asked of a connection that never saw it, before that writes anything.
     pub(in crate::store) async fn check_rollback(
         &self,
-        connection: &mut PoolConnection<Sqlite>,
+        connection: &mut Connection,
     ) -> Result<(), StoreError> {
         let lost = locked(&self.full).as_ref().and_then(|full| full.lost);
         let Some(lost) = lost else { return Ok(()) };
@@ -177,21 +179,6 @@ fn fill(mut file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whether `SQLite` says that the disk is full.
-pub(in crate::store) fn is_full(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else { return false };
-    let code = error.code().and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| code & 0xff == SQLITE_FULL)
-}
-
-/// Whether the last statement of a connection failed because the disk is full.
-pub(in crate::store) async fn was_full(connection: &mut SqliteConnection) -> bool {
-    match connection.lock_handle().await {
-        Ok(mut handle) => handle.last_error().is_some_and(|error| is_full(&error.into())),
-        Err(_) => false,
-    }
-}
-
 impl Store {
     /// Measures the free space in another way than the system does.
     pub fn measure_free_space_by(&self, free: FreeSpace) {
@@ -203,7 +190,7 @@ impl Store {
     pub async fn keep_disk(&self, now: Time) -> Result<(), StoreError> {
         let disk = &self.condition.disk;
         if locked(&disk.full).is_some() {
-            let free = disk.free().map_err(|error| StoreError::from(sqlx::Error::Io(error)))?;
+            let free = disk.free().map_err(|error| StoreError::from(sqlite::Error::Io(error)))?;
             if free < FLOOR_BYTES + RESERVE_BYTES {
                 return Ok(());
             }

@@ -287,7 +287,7 @@ impl Store {
         drop(reader);
         let mark = Arc::clone(mark);
         let synced = tokio::task::spawn_blocking(move || mark.sync());
-        synced.await.map_err(|error| StoreError::Database(sqlx::Error::Io(io::Error::other(error))))
+        synced.await.map_err(|error| StoreError::Database(io::Error::other(error).into()))
     }
 
     /// Begins the mark anew at the end of this database, whatever it named before. Only

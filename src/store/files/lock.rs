@@ -12,12 +12,12 @@ use std::{
     path::Path,
 };
 
-use sqlx::SqlitePool;
 use tokio::runtime::Handle;
 
 use crate::store::{
     Store, StoreError,
     files::{check_regular, file_error},
+    sqlite::pool::Pool,
 };
 
 /// Takes the lock on a database; the file must be there.
@@ -54,11 +54,11 @@ impl Store {
 #[derive(Debug)]
 pub(in crate::store) struct ServerLock {
     file: Option<File>,
-    connections: [SqlitePool; 5],
+    connections: [Pool; 5],
 }
 
 impl ServerLock {
-    pub(in crate::store) const fn new(file: File, connections: [SqlitePool; 5]) -> Self {
+    pub(in crate::store) const fn new(file: File, connections: [Pool; 5]) -> Self {
         Self { file: Some(file), connections }
     }
 }

@@ -1,9 +1,20 @@
 //! How the database came to its present form.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use std::collections::BTreeMap;
 
-/// Version, name and text of each, in order.
-const FILES: &[(i64, &str, &str)] = &[
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use sha2::{Digest as _, Sha384};
+
+use crate::store::{
+    StoreError,
+    sqlite::{self, pool::Pool},
+};
+
+/// Version, name and text.
+type Migration = (i64, &'static str, &'static str);
+
+/// All of them, in order.
+const FILES: &[Migration] = &[
     (
         20_261_122_000_000,
         "create everything",
@@ -98,16 +109,87 @@ const FILES: &[(i64, &str, &str)] = &[
     ),
 ];
 
-/// The migrations. Built by hand: the macro that collects them doubles the build.
-pub(in crate::store) fn migrator() -> Migrator {
-    let migrations = FILES.iter().map(|(version, name, sql)| {
-        Migration::new(
-            *version,
-            (*name).into(),
-            MigrationType::Simple,
-            sqlx::SqlStr::from_static(sql),
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.collect())
+/// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.
+const APPLIED: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+)";
+
+/// Why a database could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// It is of a newer version of this program.
+    #[error("it has the migration {0}, which this version does not know; use the newer one")]
+    Newer(i64),
+    /// It was made by a program that is none of ours.
+    #[error("its migration {0} is another one than that of this program")]
+    Other(i64),
+    /// `SQLite` says so.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl From<MigrationError> for StoreError {
+    fn from(error: MigrationError) -> Self {
+        match error {
+            MigrationError::Sqlite(error) => sqlite::Error::Sqlite(error).into(),
+            MigrationError::Newer(_) | MigrationError::Other(_) => Self::Migrate(error),
+        }
+    }
+}
+
+/// Brings a database up to date: all of it, or nothing.
+pub(in crate::store) async fn migrate(writer: &Pool) -> Result<(), StoreError> {
+    let mut connection = writer.acquire().await?;
+    Ok(connection.run_blocking(|raw| Ok(apply(raw))).await??)
+}
+
+fn apply(raw: &mut Connection) -> Result<(), MigrationError> {
+    if pending(raw)?.is_empty() {
+        return Ok(());
+    }
+    let tx = raw.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(APPLIED)?;
+    // Another process may have been faster.
+    for (version, name, sql) in pending(&tx)? {
+        tx.execute_batch(sql)?;
+        tx.execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (?1, ?2, TRUE, ?3, 0)",
+            params![version, name, checksum(sql)],
+        )?;
+    }
+    Ok(tx.commit()?)
+}
+
+/// What is still to be applied.
+fn pending(raw: &Connection) -> Result<Vec<Migration>, MigrationError> {
+    let mut applied = applied(raw)?;
+    let mut pending = Vec::new();
+    for &(version, name, sql) in FILES {
+        match applied.remove(&version) {
+            None => pending.push((version, name, sql)),
+            Some(stored) if stored == checksum(sql) => {}
+            Some(_) => return Err(MigrationError::Other(version)),
+        }
+    }
+    applied.into_keys().next().map_or(Ok(pending), |version| Err(MigrationError::Newer(version)))
+}
+
+/// Version and checksum of what was applied.
+fn applied(raw: &Connection) -> rusqlite::Result<BTreeMap<i64, Vec<u8>>> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    if raw.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let mut statement = raw.prepare("SELECT version, checksum FROM _sqlx_migrations")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn checksum(sql: &str) -> Vec<u8> {
+    Sha384::digest(sql.as_bytes()).to_vec()
 }

@@ -1,13 +1,17 @@
 //! Who reads through which connections: nobody waits for what another part of the broker reads.
 
-use std::time::{Duration, Instant};
-
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use crate::store::{Reader, Store, StoreError, WAIT_MAX};
+use crate::store::{
+    Reader, Store, StoreError,
+    sqlite::{
+        self,
+        pool::{Counters, Options, Pool, Thread},
+    },
+};
 
 /// For agents, and on the command line.
 const READERS_MAX: u32 = 4;
@@ -19,13 +23,11 @@ const PAGE_READERS_MAX: u32 = 4;
 const PAGE_READ_MAX: Duration = Duration::from_secs(10);
 /// After so many steps of a statement it is asked whether its time is over.
 const DEADLINE_STEPS: i32 = 10_000;
-/// `SQLITE_INTERRUPT`: only the deadline of a page interrupts.
-const INTERRUPTED: &str = "9";
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        if code.as_deref() == Some(INTERRUPTED) { Self::TooLong } else { Self::Database(error) }
+impl From<sqlite::Error> for StoreError {
+    fn from(error: sqlite::Error) -> Self {
+        // Only the deadline of a page interrupts.
+        if error.is_interrupt() { Self::TooLong } else { Self::Database(error) }
     }
 }
 
@@ -33,36 +35,37 @@ impl From<sqlx::Error> for StoreError {
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Readers {
     /// Those that this store reads through.
-    used: SqlitePool,
+    used: Pool,
     /// How long it may read.
     read_max: Option<Duration>,
-    agents: SqlitePool,
-    worker: SqlitePool,
-    pages: SqlitePool,
+    agents: Pool,
+    worker: Pool,
+    pages: Pool,
     /// For the walk along the audit.
-    walk: SqlitePool,
+    walk: Pool,
 }
 
 impl Readers {
-    /// Connects those of the agents; the others when they are needed.
+    /// Connects one of the agents; the others when they are needed.
     pub(in crate::store) async fn connect(
-        options: &SqliteConnectOptions,
-    ) -> Result<Self, sqlx::Error> {
-        let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(WAIT_MAX);
-        let lazy = |most| pool(most).connect_lazy_with(options.clone());
-        let agents = pool(READERS_MAX).connect_with(options.clone()).await?;
+        options: &Options,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, sqlite::Error> {
+        let pool = |thread, most| Pool::new(options.clone(), (thread, most), Arc::clone(counters));
+        let agents = pool(Thread::Own, READERS_MAX);
+        drop(agents.acquire().await?);
         Ok(Self {
             used: agents.clone(),
             read_max: None,
             agents,
-            worker: lazy(WORKER_READERS_MAX),
-            pages: lazy(PAGE_READERS_MAX),
-            walk: lazy(1),
+            worker: pool(Thread::Own, WORKER_READERS_MAX),
+            pages: pool(Thread::Blocking, PAGE_READERS_MAX),
+            walk: pool(Thread::Blocking, 1),
         })
     }
 
     /// All of them.
-    pub(in crate::store) fn pools(&self) -> [SqlitePool; 4] {
+    pub(in crate::store) fn pools(&self) -> [Pool; 4] {
         [&self.agents, &self.worker, &self.pages, &self.walk].map(Clone::clone)
     }
 }
@@ -89,7 +92,7 @@ impl Store {
         self.reading_through(&self.readers.used, Some(read_max))
     }
 
-    fn reading_through(&self, used: &SqlitePool, read_max: Option<Duration>) -> Self {
+    fn reading_through(&self, used: &Pool, read_max: Option<Duration>) -> Self {
         let readers = Readers { used: used.clone(), read_max, ..self.readers.clone() };
         Self { readers, ..self.clone() }
     }
@@ -97,11 +100,8 @@ impl Store {
     /// A connection for reading. What it reads may be a moment old.
     pub async fn reader(&self) -> Result<Reader, StoreError> {
         let mut reader = self.readers.used.acquire().await?;
-        if let Some(read_max) = self.readers.read_max {
-            let end = Instant::now() + read_max;
-            let mut handle = reader.lock_handle().await?;
-            handle.set_progress_handler(DEADLINE_STEPS, move || Instant::now() < end);
-        }
+        let end = self.readers.read_max.map(|read_max| Instant::now() + read_max);
+        reader.interrupt_where(DEADLINE_STEPS, end.map(|end| move || Instant::now() >= end))?;
         Ok(Reader(reader))
     }
 }

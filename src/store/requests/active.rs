@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use sqlx::sqlite::SqliteRow;
 
 use super::load::outcome;
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
     store::{
         Read, StoreError,
         row::{At, Columns, text},
+        sqlite::{Row, query},
     },
 };
 
@@ -128,7 +128,7 @@ pub async fn commands(
     let [response, undo] = action.kind().family();
     let endpoints: Vec<_> = endpoints.collect();
     let at = At { table: "request_endpoint", id: "" };
-    let rows = sqlx::query(SQL)
+    let rows = query(SQL)
         .bind(response.name())
         .bind(undo.name())
         .bind(action.argument())
@@ -183,7 +183,7 @@ fn command(at: At<'_>, row: Columns<'_>) -> Result<EndpointCommand, StoreError> 
 /// Of requests that rest on the same target of the same endpoint, one each. Bounded by what may be
 /// active.
 pub async fn overlapping(read: &mut impl Read) -> Result<BTreeSet<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT min(request.id) AS id
          FROM request_endpoint INDEXED BY request_endpoint_active
              JOIN request ON request.id = request_id
@@ -193,7 +193,7 @@ pub async fn overlapping(read: &mut impl Read) -> Result<BTreeSet<RequestId>, St
     )
     .fetch_all(read.connection())
     .await?;
-    let one = |row: &SqliteRow| {
+    let one = |row: &Row| {
         let id = text(row, "id")?;
         At { table: "request", id: &id }.parse(&id)
     };

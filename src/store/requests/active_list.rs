@@ -1,13 +1,12 @@
 //! The list of what is active on endpoints, and who asked for it and allowed it.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::rule_responses::RULE_RESPONSE_COUNTS;
 use crate::{
     domain::{Time, action::Action, endpoint::EndpointId, id::RequestId, request::NOBODY_LOOKED},
     store::{
         Read, StoreError,
         row::{At, integer, text},
+        sqlite::{Row, query},
     },
 };
 
@@ -162,7 +161,7 @@ pub async fn active(
     (skip, limit): (u32, u32),
     now: Time,
 ) -> Result<Vec<ActiveRow>, StoreError> {
-    let rows = sqlx::query(sqlx::AssertSqlSafe(filter.statement()))
+    let rows = query(filter.statement())
         .bind(now.timestamp_micros())
         .bind(filter.search.trim().to_lowercase())
         .bind(i64::from(limit))
@@ -174,7 +173,7 @@ pub async fn active(
     rows.iter().map(active_row).collect()
 }
 
-fn active_row(row: &SqliteRow) -> Result<ActiveRow, StoreError> {
+fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
     let id = text(row, "endpoint_id")?;
     let at = At { table: "request_endpoint", id: &id };
     let row = at.columns(row);
@@ -212,7 +211,7 @@ pub struct RequestOrigin {
 /// Who asked for a request, and why.
 pub async fn origin(read: &mut impl Read, id: RequestId) -> Result<RequestOrigin, StoreError> {
     let key = id.to_string();
-    let row = sqlx::query(
+    let row = query(
         "SELECT coalesce(asker_name, agent_name) AS asked_by, reason FROM request WHERE id = $1",
     )
     .bind(&key)
@@ -228,7 +227,7 @@ pub async fn approvers(
     read: &mut impl Read,
     id: RequestId,
 ) -> Result<Vec<(String, bool)>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT person.name AS name, break_glass FROM vote JOIN person ON person.id = person_id
          WHERE request_id = $1 AND retracted_at IS NULL ORDER BY at, person.name",
     )

@@ -11,7 +11,7 @@ use crate::{
         endpoint::SkipReason,
         request::{Outcome, Request, Target},
     },
-    store::{Read as _, StoreError, Tx, row::At},
+    store::{Read as _, StoreError, Tx, row::At, sqlite::query},
 };
 
 /// Stores the endpoints of a new request.
@@ -38,7 +38,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, request: &Request) -> Result<(), Sto
             skip.map(SkipReason::detail),
         ]));
     }
-    sqlx::query(
+    query(
         "INSERT INTO request_endpoint (request_id, endpoint_id, name, date_added, platform,
              endpoint_groups, address, criticality, command, skip_code, skip_detail)
          SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
@@ -86,7 +86,7 @@ pub(super) async fn write_outcomes(
         return Ok(());
     }
     // Materialized: each row of the list is taken apart once.
-    sqlx::query(
+    query(
         "WITH news AS MATERIALIZED (
              SELECT value ->> 0 AS id, value ->> 1 AS attempt_id, value ->> 2 AS outcome,
                  value ->> 3 AS outcome_code, value ->> 4 AS outcome_detail,

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::sqlite::SqliteRow;
-
 use super::list::ids;
 use crate::{
     domain::{
@@ -18,6 +16,7 @@ use crate::{
     store::{
         Read, StoreError,
         row::{At, count, text},
+        sqlite::{Row, query},
     },
 };
 
@@ -27,7 +26,7 @@ pub async fn same_key(
     agent: AgentId,
     key: &str,
 ) -> Result<Option<(RequestId, Digest)>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT id, proposal_digest FROM request WHERE agent_id = $1 AND idempotency_key = $2",
     )
     .bind(agent.to_string())
@@ -48,7 +47,7 @@ pub async fn same_open_ask(
     agent: AgentId,
     ask: Digest,
 ) -> Result<Option<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND ask_digest = $2
            AND state IN ('pending', 'approved', 'dispatching')
@@ -86,7 +85,7 @@ async fn runs(
     except: RequestId,
     by: Time,
 ) -> Result<Vec<Time>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT max(started_at) AS at FROM attempt INDEXED BY attempt_by_start
              CROSS JOIN request ON request.id = request_id
          WHERE agent_id = $1 AND request.id <> $2 AND asker_id IS NULL
@@ -113,7 +112,7 @@ pub async fn refusals(
     agent: AgentId,
     (by, except): (Time, Option<RequestId>),
 ) -> Result<Vec<Time>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT refused_at AS at FROM request
          WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND refused_at > $3 AND refused_at <= $4
            AND refused_at > ifnull((SELECT refusals_lifted_at FROM agent
@@ -129,7 +128,7 @@ pub async fn refusals(
     times(&rows)
 }
 
-fn times(rows: &[SqliteRow]) -> Result<Vec<Time>, StoreError> {
+fn times(rows: &[Row]) -> Result<Vec<Time>, StoreError> {
     let at = At { table: "request", id: "of an agent" };
     rows.iter().map(|row| at.columns(row).time("at")).collect()
 }
@@ -142,7 +141,7 @@ pub async fn unknown_outcomes(
     action: &Action,
     except: RequestId,
 ) -> Result<BTreeSet<[String; 3]>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT DISTINCT endpoint_id, name, date_added
          FROM request INDEXED BY request_by_target
              JOIN request_endpoint ON request_id = request.id
@@ -154,9 +153,8 @@ pub async fn unknown_outcomes(
     .bind(except.to_string())
     .fetch_all(read.connection())
     .await?;
-    let machine = |row: &SqliteRow| {
-        Ok([text(row, "endpoint_id")?, text(row, "name")?, text(row, "date_added")?])
-    };
+    let machine =
+        |row: &Row| Ok([text(row, "endpoint_id")?, text(row, "name")?, text(row, "date_added")?]);
     rows.iter().map(machine).collect()
 }
 
@@ -167,7 +165,7 @@ pub async fn open_count(
     agent: AgentId,
     (by, except): (Time, Option<RequestId>),
 ) -> Result<u64, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT count(*) AS number FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND asked_at <= $2 AND ($3 IS NULL OR id <> $3) AND asker_id IS NULL
            AND state IN ('pending', 'approved', 'dispatching')",
@@ -187,7 +185,7 @@ pub async fn asks_in_minute(
     agent: AgentId,
     (by, except): (Time, Option<RequestId>),
 ) -> Result<Vec<Time>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT asked_at AS at FROM request
          WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND asker_id IS NULL
            AND asked_at > $3 AND asked_at <= $4
@@ -213,7 +211,7 @@ pub async fn noted_between(
     kind: &str,
     (since, until): (Time, Time),
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT count(*) AS number FROM audit
          WHERE kind = $1 AND actor_id = $2 AND steady_at BETWEEN $3 AND $4",
     )

@@ -3,8 +3,6 @@
 //! `SQLite` uses a partial index only for a query that repeats the index's condition: that is why many
 //! here name all open states beside the one that they look for.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::load::action;
 use crate::{
     domain::{
@@ -16,6 +14,7 @@ use crate::{
     store::{
         Read, StoreError,
         row::{At, count, integer, text},
+        sqlite::{Row, query},
     },
 };
 
@@ -137,7 +136,7 @@ pub async fn list(
 ) -> Result<Vec<RequestSummary>, StoreError> {
     // No id comes after this.
     let before = filter.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
-    let rows = sqlx::query(sqlx::AssertSqlSafe(filter.statement()))
+    let rows = query(filter.statement())
         .bind(filter.agent.map(|id| id.to_string()))
         .bind(filter.state.map(StateName::name))
         .bind(filter.action.map(ActionKind::name))
@@ -150,7 +149,7 @@ pub async fn list(
     rows.iter().map(summary).collect()
 }
 
-fn summary(row: &SqliteRow) -> Result<RequestSummary, StoreError> {
+fn summary(row: &Row) -> Result<RequestSummary, StoreError> {
     let id = text(row, "id")?;
     let columns = At { table: "request", id: &id }.columns(row);
     let (action, term) = action(columns)?;
@@ -179,7 +178,7 @@ fn summary(row: &SqliteRow) -> Result<RequestSummary, StoreError> {
 
 /// The approved requests, oldest first: the order in which the worker takes those of a manager.
 pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, manager, action, agent_name, asker_id, held_because FROM request
          WHERE state = 'approved' AND state IN ('pending', 'approved', 'dispatching')
          ORDER BY asked_at, id",
@@ -191,7 +190,7 @@ pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
 
 /// What the kill switch asks of a request, without its endpoints: there may be very many.
 pub async fn in_queue(read: &mut impl Read, id: RequestId) -> Result<Option<Queued>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT id, manager, action, agent_name, asker_id, held_because FROM request WHERE id = $1",
     )
     .bind(id.to_string())
@@ -200,7 +199,7 @@ pub async fn in_queue(read: &mut impl Read, id: RequestId) -> Result<Option<Queu
     row.as_ref().map(queued).transpose()
 }
 
-fn queued(row: &SqliteRow) -> Result<Queued, StoreError> {
+fn queued(row: &Row) -> Result<Queued, StoreError> {
     let id = text(row, "id")?;
     let row = At { table: "request", id: &id }.columns(row);
     let agent = row.text("agent_name")?;
@@ -215,7 +214,7 @@ fn queued(row: &SqliteRow) -> Result<Queued, StoreError> {
 
 /// The managers to which a request is being sent.
 pub async fn busy_managers(read: &mut impl Read) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT DISTINCT manager FROM request
          WHERE state = 'dispatching' AND state IN ('pending', 'approved', 'dispatching')",
     )
@@ -226,7 +225,7 @@ pub async fn busy_managers(read: &mut impl Read) -> Result<Vec<String>, StoreErr
 
 /// How many approved requests wait for a manager.
 pub async fn approved_count(read: &mut impl Read, manager: &str) -> Result<u64, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT count(*) AS number FROM request
          WHERE state = 'approved' AND state IN ('approved', 'dispatching') AND manager = $1",
     )
@@ -241,7 +240,7 @@ pub async fn dispatching(
     read: &mut impl Read,
     manager: Option<&str>,
 ) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id FROM request
          WHERE state = 'dispatching' AND state IN ('pending', 'approved', 'dispatching')
            AND ($1 IS NULL OR manager = $1)
@@ -258,7 +257,7 @@ pub async fn is_attempt_known(
     read: &mut impl Read,
     attempt: AttemptId,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT EXISTS(SELECT 1 FROM attempt WHERE id = $1)
              OR EXISTS(SELECT 1 FROM audit
                        WHERE kind = 'dispatch.found' AND instr(detail, $1) > 0) AS known",
@@ -272,7 +271,7 @@ pub async fn is_attempt_known(
 /// Requests that are over and wait for the post-review of a break glass, the longest due
 /// first.
 pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id FROM request
          WHERE review_due_at IS NOT NULL AND reviewed_at IS NULL AND ended_at IS NOT NULL
          ORDER BY review_due_at, id",
@@ -282,7 +281,7 @@ pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreEr
 
 /// Requests that wait for people or for the worker.
 pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id FROM request
          WHERE state IN ('pending', 'approved') AND state IN ('pending', 'approved', 'dispatching')
          ORDER BY asked_at, id",
@@ -292,7 +291,7 @@ pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
 
 /// Requests whose deadline or use-by has come.
 pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id FROM request
          WHERE state IN ('pending', 'approved', 'dispatching')
            AND ((state = 'pending' AND deadline <= $1) OR (state = 'approved' AND use_by <= $1))
@@ -304,7 +303,7 @@ pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, 
     ids(&rows)
 }
 
-pub(super) fn ids(rows: &[SqliteRow]) -> Result<Vec<RequestId>, StoreError> {
+pub(super) fn ids(rows: &[Row]) -> Result<Vec<RequestId>, StoreError> {
     let at = At { table: "request", id: "by id" };
     rows.iter().map(|row| at.columns(row).parse("id")).collect()
 }

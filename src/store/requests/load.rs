@@ -1,10 +1,9 @@
 //! One whole request out of its rows.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::super::{
     Read, StoreError, accounts,
     row::{At, Columns, text},
+    sqlite::{Row, query},
 };
 use crate::domain::{
     action::{Action, Term},
@@ -21,7 +20,7 @@ use crate::domain::{
 /// A request with its endpoints, standing votes and attempts.
 pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>, StoreError> {
     let key = id.to_string();
-    let row = sqlx::query("SELECT * FROM request WHERE id = $1")
+    let row = query("SELECT * FROM request WHERE id = $1")
         .bind(&key)
         .fetch_optional(read.connection())
         .await?;
@@ -37,7 +36,7 @@ pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>
 /// The request as it is now: a copy of the known one, where nothing changed it since.
 pub async fn reload(read: &mut impl Read, known: &Request) -> Result<Option<Request>, StoreError> {
     let key = known.id.to_string();
-    let row = sqlx::query("SELECT version FROM request WHERE id = $1")
+    let row = query("SELECT version FROM request WHERE id = $1")
         .bind(&key)
         .fetch_optional(read.connection())
         .await?;
@@ -137,7 +136,7 @@ pub(super) async fn state_now(
     id: RequestId,
 ) -> Result<StateName, StoreError> {
     let key = id.to_string();
-    let row = sqlx::query("SELECT state FROM request WHERE id = $1")
+    let row = query("SELECT state FROM request WHERE id = $1")
         .bind(&key)
         .fetch_optional(read.connection())
         .await?
@@ -158,7 +157,7 @@ async fn endpoints(
     read: &mut impl Read,
     at: At<'_>,
 ) -> Result<(Vec<Target>, Vec<Skipped>), StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT * FROM request_endpoint WHERE request_id = $1
          ORDER BY length(endpoint_id), endpoint_id",
     )
@@ -219,7 +218,7 @@ pub(super) fn outcome(at: At<'_>, name: String, row: Columns<'_>) -> Result<Outc
 }
 
 async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT person.*, vote.digest, vote.comment, vote.at, vote.break_glass
          FROM vote JOIN person ON person.id = vote.person_id
          WHERE request_id = $1 AND retracted_at IS NULL ORDER BY vote.at, person.id",
@@ -227,7 +226,7 @@ async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError
     .bind(at.id)
     .fetch_all(read.connection())
     .await?;
-    let vote = |row: &SqliteRow| {
+    let vote = |row: &Row| {
         let vote = at.columns(row);
         Ok(Vote {
             person: accounts::person(row)?,
@@ -241,11 +240,11 @@ async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError
 }
 
 async fn attempts(read: &mut impl Read, at: At<'_>) -> Result<Vec<Attempt>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM attempt WHERE request_id = $1 ORDER BY number")
+    let rows = query("SELECT * FROM attempt WHERE request_id = $1 ORDER BY number")
         .bind(at.id)
         .fetch_all(read.connection())
         .await?;
-    let attempt = |row: &SqliteRow| {
+    let attempt = |row: &Row| {
         let row = at.columns(row);
         Ok(Attempt {
             id: row.parse("id")?,

@@ -13,6 +13,7 @@ use crate::{
     store::{
         Read, StoreError, accounts,
         row::{At, Columns, text},
+        sqlite::query,
     },
 };
 
@@ -29,7 +30,7 @@ pub struct Pending {
 
 /// All that wait, earliest deadline first, as one person sees them.
 pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pending>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id, deadline, agent_id, owner_id, issuer_id, asker_id, action, argument,
              (SELECT max(criticality) FROM request_endpoint
               WHERE request_id = request.id AND command IS NOT NULL) AS criticality,

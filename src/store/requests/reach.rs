@@ -12,6 +12,7 @@ use crate::{
     store::{
         Read, StoreError,
         row::{At, count, text},
+        sqlite::query,
     },
 };
 
@@ -28,7 +29,7 @@ pub async fn reach(
     let mut all: BTreeSet<_> = own.map(Endpoint::machine).collect();
     if !request.action.kind().is_undo() {
         // Of what waits to be sent, what was asked later must not turn against this one.
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT endpoint_id, request_endpoint.name AS name, date_added
              FROM request INDEXED BY request_by_target
                  JOIN request_endpoint ON request_id = request.id
@@ -68,7 +69,7 @@ pub async fn automatic_since(
     except: RequestId,
     (since, until): (Time, Time),
 ) -> Result<u64, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT count(DISTINCT request_id) AS number
          FROM attempt INDEXED BY attempt_by_start JOIN request ON request.id = request_id
          WHERE started_at BETWEEN $1 AND $3 AND request.id <> $2 AND asker_id IS NULL
@@ -92,7 +93,7 @@ pub(super) async fn rejected_until(
     request: &Request,
     until: Time,
 ) -> Result<Option<Time>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT max(ended_at) AS at FROM request INDEXED BY request_by_target
          WHERE action = $1 AND argument = $2 AND state = 'rejected' AND ended_at BETWEEN $3 AND $4
            AND asker_id IS NULL",
@@ -115,7 +116,7 @@ pub async fn lifted_at(
     now: Time,
 ) -> Result<Option<Time>, StoreError> {
     let Some(undo) = request.action.undo() else { return Ok(None) };
-    let row = sqlx::query(
+    let row = query(
         "SELECT max(at) AS at FROM (
             SELECT ended_at AS at FROM request INDEXED BY request_by_target
             WHERE action = $2 AND argument = $3 AND state = 'settled'

@@ -12,6 +12,7 @@ use crate::{
     store::{
         Read, StoreError, Tx,
         row::{At, integer},
+        sqlite::query,
     },
 };
 
@@ -32,7 +33,7 @@ pub async fn rule_responses_read(
     read: &mut impl Read,
     manager: &str,
 ) -> Result<Option<Time>, StoreError> {
-    let row = sqlx::query("SELECT until FROM rule_responses_read WHERE manager = $1")
+    let row = query("SELECT until FROM rule_responses_read WHERE manager = $1")
         .bind(manager)
         .fetch_optional(read.connection())
         .await?;
@@ -53,7 +54,7 @@ pub async fn store_rule_responses(
         changed += store_rule_response(tx, manager, one).await?;
     }
     if let Some(until) = read.read_until {
-        sqlx::query(
+        query(
             "INSERT INTO rule_responses_read VALUES ($1, $2)
              ON CONFLICT (manager) DO UPDATE SET until = excluded.until
              WHERE excluded.until > until",
@@ -63,11 +64,11 @@ pub async fn store_rule_responses(
         .execute(tx.connection())
         .await?;
     }
-    let gone = sqlx::query("DELETE FROM rule_response WHERE since <= $1")
+    let gone = query("DELETE FROM rule_response WHERE since <= $1")
         .bind((now - RULE_RESPONSE_COUNTS).timestamp_micros())
         .execute(tx.connection())
         .await?;
-    Ok(changed + gone.rows_affected() > 0)
+    Ok(changed + gone > 0)
 }
 
 async fn store_rule_response(
@@ -89,7 +90,7 @@ async fn store_rule_response(
              ended_at = NULL, manager_time = excluded.manager_time
          WHERE excluded.manager_time > manager_time"
     };
-    let done = sqlx::query(sql)
+    let done = query(sql)
         .bind(manager)
         .bind(one.endpoint.as_str())
         .bind(one.action.kind().name())
@@ -100,7 +101,7 @@ async fn store_rule_response(
         .bind(&one.name)
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }
 
 /// What may stand for the target of an action at a manager, by endpoint.
@@ -111,7 +112,7 @@ pub async fn standing_rule_responses(
     now: Time,
 ) -> Result<Vec<StandingRuleResponse>, StoreError> {
     let [response, _undo] = action.kind().family();
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT endpoint_id, min(began) AS since FROM rule_response
          WHERE manager = $1 AND action = $2 AND argument = $3 AND ended_at IS NULL AND since > $4
          GROUP BY endpoint_id",

@@ -1,7 +1,5 @@
 //! The requests that take others back.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::list::ids;
 use crate::{
     domain::{
@@ -12,6 +10,7 @@ use crate::{
     store::{
         Read, StoreError,
         row::{At, text},
+        sqlite::{Row, query},
     },
 };
 
@@ -20,7 +19,7 @@ pub async fn open_undo(
     read: &mut impl Read,
     of: RequestId,
 ) -> Result<Option<(RequestId, StateName)>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT id, state FROM request
          WHERE undoes = $1 AND state IN ('pending', 'approved', 'dispatching')
          ORDER BY id DESC LIMIT 1",
@@ -43,7 +42,7 @@ pub async fn uncertain_undo(
     of: RequestId,
     endpoint: &EndpointId,
 ) -> Result<Option<RequestId>, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT id FROM request INDEXED BY request_by_undone
              JOIN request_endpoint ON request.id = request_id
          WHERE undoes = $1 AND endpoint_id = $2 AND outcome IN ('unknown', 'unconfirmed')
@@ -53,7 +52,7 @@ pub async fn uncertain_undo(
     .bind(endpoint.as_str())
     .fetch_optional(read.connection())
     .await?;
-    let one = |row: SqliteRow| {
+    let one = |row: Row| {
         let id = text(&row, "id")?;
         At { table: "request", id: &id }.parse(&id)
     };
@@ -66,7 +65,7 @@ pub async fn is_uncertain(
     undo: RequestId,
     endpoint: &EndpointId,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT 1 FROM request_endpoint WHERE request_id = $1 AND endpoint_id = $2
            AND outcome IN ('unknown', 'unconfirmed')",
     )
@@ -83,7 +82,7 @@ pub async fn open_undos_beside(
     request: &Request,
 ) -> Result<Vec<RequestId>, StoreError> {
     let Some(undo) = request.action.undo() else { return Ok(Vec::new()) };
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT id FROM request
          WHERE action = $1 AND argument = $2 AND manager = $3 AND undoes <> $4
            AND state IN ('pending', 'approved', 'dispatching')
@@ -103,7 +102,7 @@ pub async fn lifted_by(
     read: &mut impl Read,
     undo: RequestId,
 ) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT DISTINCT request_id AS id
          FROM request_endpoint INDEXED BY request_endpoint_by_undo
          WHERE outcome = 'reverted' AND reverted_by = $1 ORDER BY id",
@@ -116,7 +115,7 @@ pub async fn lifted_by(
 
 /// The requests that take this one back, oldest first.
 pub async fn undos(read: &mut impl Read, of: RequestId) -> Result<Vec<RequestId>, StoreError> {
-    let rows = sqlx::query("SELECT id FROM request WHERE undoes = $1 ORDER BY id")
+    let rows = query("SELECT id FROM request WHERE undoes = $1 ORDER BY id")
         .bind(of.to_string())
         .fetch_all(read.connection())
         .await?;

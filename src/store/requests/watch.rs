@@ -3,7 +3,7 @@
 use super::list::ids;
 use crate::{
     domain::id::RequestId,
-    store::{Read, StoreError, Tx, row::count},
+    store::{Read, StoreError, Tx, row::count, sqlite::query},
 };
 
 /// What is looked for in the indexer.
@@ -28,7 +28,7 @@ pub async fn watched(
     wanted: Wanted,
     limit: u32,
 ) -> Result<(Vec<RequestId>, u64), StoreError> {
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT request.id AS id, min(watch_until) AS due, count(*) OVER () AS number
          FROM request_endpoint INDEXED BY request_endpoint_watched
              CROSS JOIN request ON request.id = request_id
@@ -58,7 +58,7 @@ pub async fn watched_count(
 /// Notes that it is the turn of these. Looks are counted, so that no clock decides whose turn is next.
 pub async fn note_look(tx: &mut Tx<'_>, looked: &[RequestId]) -> Result<(), StoreError> {
     let ids: Vec<_> = looked.iter().map(RequestId::to_string).collect();
-    sqlx::query(
+    query(
         "UPDATE request SET last_look = 1 + coalesce(
              (SELECT max(last_look) FROM request WHERE last_look IS NOT NULL), 0)
          WHERE id IN (SELECT value FROM json_each($1))",

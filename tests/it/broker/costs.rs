@@ -1,24 +1,10 @@
 //! What a request costs, counted: commits, SQL statements, evaluations of policy, calls to the
 //! manager. Counts, because time on a shared machine says little.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{
-        Arc, LazyLock, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::{self, ThreadId},
-};
+use std::fmt;
 
-use countersign::store::{Read as _, Store, StoreError};
+use countersign::store::DatabaseCounts;
 use serde_json::json;
-use tracing::{Event, Metadata, Subscriber, subscriber::set_global_default};
-use tracing_subscriber::{
-    Layer,
-    layer::{Context, SubscriberExt as _},
-    registry,
-};
 
 use crate::harness::{ALERT, World, fixtures::own_set};
 
@@ -44,56 +30,20 @@ const AT_ONCE: Costs = Costs { commits: 2, statements: 62, evaluations: 2, calls
 /// The calls of a request from the ask to the outcome.
 const CALLS_MAX: usize = 3;
 
-/// The statements on each connection that somebody counts: each has a thread of its own.
-static STATEMENTS: LazyLock<Mutex<HashMap<ThreadId, usize>>> = LazyLock::new(Mutex::default);
-
-/// Hears of each statement that sqlx runs.
-struct Counter;
-
-impl<S: Subscriber> Layer<S> for Counter {
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
-        if let Some(number) = STATEMENTS.lock().unwrap().get_mut(&thread::current().id()) {
-            *number += 1;
-        }
-    }
-}
-
 /// Counts what a world spends.
 struct Meter<'a> {
     world: &'a World,
-    threads: Vec<ThreadId>,
-    commits: Arc<AtomicUsize>,
 }
 
-impl<'a> Meter<'a> {
-    async fn of(world: &'a World) -> Self {
-        static ONCE: LazyLock<()> =
-            LazyLock::new(|| set_global_default(registry().with(Counter)).unwrap());
-        LazyLock::force(&ONCE);
-        let store = world.store.as_ref().unwrap();
-        let (writer, commits) = writer(store).await;
-        let mut threads = vec![writer];
-        for store in [store, &store.for_worker(), &store.for_pages()] {
-            threads.extend(readers(store).await);
-        }
-        let meter = Self { world, threads, commits };
-        let mut counted = STATEMENTS.lock().unwrap();
-        counted.extend(meter.threads.iter().map(|thread| (*thread, 0)));
-        drop(counted);
-        meter
-    }
-
+impl Meter<'_> {
     fn now(&self) -> Costs {
-        let statements = STATEMENTS.lock().unwrap();
         let world = self.world;
+        let DatabaseCounts { commits, statements } = world.store.as_ref().unwrap().counts();
+        let evaluations = world.broker().engine().evaluations();
         Costs {
-            commits: self.commits.load(Ordering::SeqCst),
-            statements: self.threads.iter().map(|thread| statements[thread]).sum(),
-            evaluations: world.broker().engine().evaluations().try_into().unwrap(),
+            commits: commits.try_into().unwrap(),
+            statements: statements.try_into().unwrap(),
+            evaluations: evaluations.try_into().unwrap(),
             calls: world.manager.calls(),
         }
     }
@@ -137,48 +87,6 @@ impl fmt::Display for Costs {
     }
 }
 
-/// The thread of the connection that writes, and the number of its commits.
-async fn writer(store: &Store) -> (ThreadId, Arc<AtomicUsize>) {
-    let (commits, thread) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
-    let hook = (&commits, &thread);
-    let prepared = store.write_quietly(|tx| {
-        Box::pin(async move {
-            let (commits, thread) = (Arc::clone(hook.0), Arc::clone(hook.1));
-            tx.connection().lock_handle().await?.set_commit_hook(move || {
-                *thread.lock().unwrap() = Some(thread::current().id());
-                commits.fetch_add(1, Ordering::SeqCst);
-                true
-            });
-            // Only what writes is committed.
-            sqlx::query("PRAGMA user_version = 0").execute(tx.connection()).await?;
-            Ok::<_, StoreError>(())
-        })
-    });
-    prepared.await.unwrap();
-    let thread = thread.lock().unwrap().unwrap();
-    (thread, commits)
-}
-
-/// The threads of all connections that this store reads through.
-async fn readers(store: &Store) -> Vec<ThreadId> {
-    let (mut all, mut threads) = (Vec::new(), Vec::new());
-    for _ in 0..4 {
-        all.push(store.reader().await.unwrap());
-    }
-    for reader in &mut all {
-        let found = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&found);
-        reader.connection().lock_handle().await.unwrap().set_progress_handler(1, move || {
-            *told.lock().unwrap() = Some(thread::current().id());
-            true
-        });
-        sqlx::query("SELECT count(*) FROM request").execute(reader.connection()).await.unwrap();
-        reader.connection().lock_handle().await.unwrap().remove_progress_handler();
-        threads.push(found.lock().unwrap().unwrap());
-    }
-    threads
-}
-
 /// A world with its own set of policies, whose manager has said which installation it is, and how its
 /// endpoints are set: both are asked once in a while. Its agent has a history, so policy is asked what it would say
 /// without that too.
@@ -195,7 +103,7 @@ async fn world() -> World {
 async fn approved_request_stays_within_its_costs() {
     let world = world().await;
     let (agent, bob) = (world.agent().await, world.person("bob").await);
-    let meter = Meter::of(&world).await;
+    let meter = Meter { world: &world };
     let ask = agent.block("203.0.113.2", json!({ "agent_ids": ["002"] }));
     let (asked, ask) = meter.measure(ask).await;
     assert_eq!(asked.state(), "pending");
@@ -212,7 +120,7 @@ async fn request_that_runs_at_once_stays_within_its_costs() {
     let world = world().await;
     world.broker().open_senders("test");
     let agent = world.agent().await;
-    let meter = Meter::of(&world).await;
+    let meter = Meter { world: &world };
     let run = async {
         let found = json!({ "agent_ids": ["001"], "alert_id": ALERT });
         let asked = agent.block("203.0.113.7", found).await;

@@ -78,7 +78,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
 
 /// Outside crates that only some modules may touch.
 const ONLY_IN: [(&str, &[&str]); 8] = [
-    ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     ("cedar_policy", &["policy"]),
     ("reqwest", &["connector"]),
     ("askama", &["web"]),
@@ -287,12 +287,12 @@ fn crate_root_cannot_be_imported() {
 #[test]
 fn forbidden_external_crate_is_found() {
     for (text, name, homes) in [
-        ("use sqlx::Row;", "sqlx", "store"),
-        ("use ::sqlx::{Row, Sqlite};", "sqlx", "store"),
-        ("fn f() -> sqlx::Result<()> { g() }", "sqlx", "store"),
-        ("#[derive(sqlx::FromRow)] struct S;", "sqlx", "store"),
-        ("use {std::fmt, sqlx};", "sqlx", "store"),
-        ("use crate::store::sqlx::Row;", "sqlx", "store"),
+        ("use rusqlite::Row;", "rusqlite", "store"),
+        ("use ::rusqlite::{Row, Connection};", "rusqlite", "store"),
+        ("fn f() -> rusqlite::Result<()> { g() }", "rusqlite", "store"),
+        ("#[derive(rusqlite::FromRow)] struct S;", "rusqlite", "store"),
+        ("use {std::fmt, rusqlite};", "rusqlite", "store"),
+        ("use crate::store::rusqlite::Row;", "rusqlite", "store"),
         ("extern crate reqwest;", "reqwest", "connector"),
         ("use cedar_policy as cedar;", "cedar_policy", "policy"),
         ("use axum::Router;", "axum", "web, mcp, app"),
@@ -303,7 +303,7 @@ fn forbidden_external_crate_is_found() {
     ] {
         finds("broker/submit.rs", text, &format!("{name} may be used only in {homes}"));
     }
-    finds_nothing("store.rs", "use sqlx::Row;");
+    finds_nothing("store.rs", "use rusqlite::Row;");
     finds_nothing("mcp/server.rs", "use axum::Router; use rmcp::model::Tool;");
 }
 
@@ -360,9 +360,9 @@ fn allowed_imports_and_other_text_pass() {
         "use crate::domain::id; use crate::{policy, store::{self, rows}, connector, clock};",
         "use crate::broker::submit; use super::submit; use super::super::domain;",
         "//! See [`crate::web`].\n// use crate::web;\n/* use crate::web; */",
-        "const S: &str = \"use crate::web;\"; const R: &[u8] = br##\"sqlx::\"# crate::web\"##;",
+        "const S: &str = \"use crate::web;\"; const R: &[u8] = br##\"rusqlite::\"# crate::web\"##;",
         "pub(crate) fn f() {} pub(in crate::broker) fn g() {}",
-        "#[cfg(test)]\nmod tests {\n    use crate::web; fn f() { if x { sqlx::y() } }\n}",
+        "#[cfg(test)]\nmod tests {\n    use crate::web; fn f() { if x { rusqlite::y() } }\n}",
         "fn f(store: &Store) { self.axum.web(); }",
         "use serde_json::Value;",
     ] {

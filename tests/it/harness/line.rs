@@ -77,10 +77,11 @@ pub(crate) async fn count_commits(store: &Store) -> Arc<AtomicUsize> {
     let prepared = store.write_quietly(|tx| {
         Box::pin(async move {
             let counter = Arc::clone(counter);
-            tx.connection().lock_handle().await?.set_commit_hook(move || {
+            let hook = move || {
                 counter.fetch_add(1, Ordering::SeqCst);
-                true
-            });
+                false
+            };
+            tx.connection().run(move |raw| raw.commit_hook(Some(hook))).await?;
             Ok::<_, StoreError>(())
         })
     });
@@ -146,11 +147,13 @@ pub(crate) async fn limit_steps(store: &Store, steps: i32) {
         }
     }
     for reader in &mut readers {
-        reader.connection().lock_handle().await.unwrap().set_progress_handler(steps, || false);
+        let limited =
+            reader.connection().run(move |raw| raw.progress_handler(steps, Some(|| true)));
+        limited.await.unwrap();
     }
     let limited = store.write_quietly(|tx| {
         Box::pin(async move {
-            tx.connection().lock_handle().await?.set_progress_handler(steps, || false);
+            tx.connection().run(move |raw| raw.progress_handler(steps, Some(|| true))).await?;
             Ok::<_, StoreError>(())
         })
     });

@@ -15,7 +15,7 @@ use countersign::{
         audit::{AuditDetail, AuditEvent, detail::accounts::NoFacts},
         halt::HaltCause,
     },
-    store::{Read as _, Store, StoreError, WRITERS_WAITING_MAX, audit},
+    store::{Read as _, Store, StoreError, WRITERS_WAITING_MAX, audit, sqlite::query},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -74,10 +74,11 @@ impl Database {
         let prepared = store.write(|tx| {
             Box::pin(async move {
                 let (counter, fails) = (Arc::clone(hook.0), Arc::clone(hook.1));
-                tx.connection().lock_handle().await?.set_commit_hook(move || {
+                let hook = move || {
                     counter.fetch_add(1, Ordering::SeqCst);
-                    !fails.load(Ordering::SeqCst)
-                });
+                    fails.load(Ordering::SeqCst)
+                };
+                tx.connection().run(move |raw| raw.commit_hook(Some(hook))).await?;
                 Ok::<_, StoreError>(())
             })
         });
@@ -312,9 +313,9 @@ async fn changes_of_full_disk_are_made_again_alone() {
     let large = begin(async move {
         let written = store.write(|tx| {
             Box::pin(async move {
-                sqlx::query("PRAGMA max_page_count = 1").execute(tx.connection()).await?;
+                query("PRAGMA max_page_count = 1").execute(tx.connection()).await?;
                 let table = "CREATE TABLE large AS SELECT randomblob(100000) AS bytes";
-                sqlx::query(table).execute(tx.connection()).await?;
+                query(table).execute(tx.connection()).await?;
                 Ok::<_, StoreError>(())
             })
         });

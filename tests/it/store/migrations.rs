@@ -60,6 +60,27 @@ async fn first_version_is_verified_without_migration() {
 }
 
 #[tokio::test]
+async fn database_of_other_program_version_is_refused() {
+    for (change, why) in [
+        (
+            "INSERT INTO _sqlx_migrations VALUES (20990101000000, 'later', 0, TRUE, x'00', 0)",
+            "it has the migration 20990101000000, which this version does not know",
+        ),
+        (
+            "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 20261122120000",
+            "its migration 20261122120000 is another one than that of this program",
+        ),
+    ] {
+        let (_folder, path) = first_version().await;
+        drop(Store::open(&path).await.unwrap());
+        execute(&mut connect(&path).await, change.to_owned()).await;
+        let refused = Store::open(&path).await.unwrap_err().to_string();
+        assert!(refused.starts_with("cannot bring the database up to date: "), "{refused}");
+        assert!(refused.contains(why), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn possibly_sent_outcomes_get_their_time() {
     let (_folder, path) = first_version().await;
     let store = Store::open(&path).await.unwrap();

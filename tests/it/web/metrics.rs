@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use countersign::store::{Read as _, Store};
+use countersign::store::{
+    Read as _, Store,
+    sqlite::{Row, query},
+};
 use reqwest::Method;
 use serde_json::json;
-use sqlx::Row as _;
 
 use crate::harness::{World, fixtures::RUN_AT_ONCE};
 
@@ -32,14 +34,18 @@ async fn counted(world: &World) -> String {
 /// Name and number of each line of a query.
 async fn numbers(store: &Store, sql: &'static str) -> Vec<(String, String, i64)> {
     let mut reader = store.reader().await.unwrap();
-    let rows = sqlx::query(sql).fetch_all(reader.connection()).await.unwrap();
-    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+    let rows = query(sql).fetch_all(reader.connection()).await.unwrap();
+    let column = |row: &Row, name| row.get(name).unwrap();
+    rows.iter()
+        .map(|row| (column(row, "what"), column(row, "name"), row.get("number").unwrap()))
+        .collect()
 }
 
 /// The counters, and the same counted from all there is.
 async fn assert_counters_are_right(store: &Store) {
     let kept = "SELECT what, name, number FROM counter WHERE number <> 0 ORDER BY what, name";
-    let history = "SELECT 'request', state, count(*) FROM request GROUP BY state
+    let history =
+        "SELECT 'request' AS what, state AS name, count(*) AS number FROM request GROUP BY state
          UNION SELECT 'request_endpoint', outcome, count(*) FROM request_endpoint
          WHERE outcome IS NOT NULL GROUP BY outcome ORDER BY 1, 2";
     let kept = numbers(store, kept).await;

@@ -1,10 +1,18 @@
 //! What people read holds up nobody else, and the walk along the audit that System shows.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use countersign::store::{Read as _, Store, StoreError};
+use countersign::store::{Read as _, Store, StoreError, sqlite::query};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use crate::harness::World;
 
@@ -88,6 +96,9 @@ async fn entries_that_were_cut_off_are_seen_at_once() {
     assert!(system.has("Broken at row 2:"), "{}", system.html);
 }
 
+const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+                       SELECT count(*) FROM n";
+
 #[tokio::test]
 async fn page_read_ends_at_its_deadline() {
     const LONG: &str =
@@ -98,12 +109,41 @@ async fn page_read_ends_at_its_deadline() {
     let hurried = pages.clone().reading_at_most(Duration::ZERO);
     for _ in 0..2 {
         let mut reader = hurried.reader().await.unwrap();
-        let ended = sqlx::query(LONG).fetch_one(reader.connection()).await;
+        let ended = query(LONG).fetch_one(reader.connection()).await;
         let ended = StoreError::from(ended.err().unwrap());
         assert!(matches!(ended, StoreError::TooLong), "{ended}");
         drop(reader);
         // The same connection, for somebody with time.
         let mut reader = pages.reader().await.unwrap();
-        sqlx::query(LONG).fetch_one(reader.connection()).await.unwrap();
+        query(LONG).fetch_one(reader.connection()).await.unwrap();
     }
+}
+
+/// The lock on the file goes after the last connection: closing it sooner would drop SQLite's own.
+#[tokio::test]
+async fn close_waits_for_statement_whose_caller_vanished() {
+    let folder = TempDir::new().unwrap();
+    let pages = Store::open(&folder.path().join("countersign.db")).await.unwrap().for_pages();
+    let mut reader = pages.reader().await.unwrap();
+    let (begun, end) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (tell, over) = (Arc::clone(&begun), Arc::clone(&end));
+    let step = move || {
+        tell.notify_one();
+        over.load(Ordering::SeqCst)
+    };
+    reader.connection().run(move |raw| raw.progress_handler(100, Some(step))).await.unwrap();
+    let read = tokio::spawn(async move { query(ENDLESS).fetch_one(reader.connection()).await });
+    begun.notified().await;
+    read.abort();
+    assert!(read.await.unwrap_err().is_cancelled());
+    let mut close = pin!(pages.disconnect());
+    for _ in 0..100 {
+        tokio::select! {
+            biased;
+            () = &mut close => panic!("it closed under a statement"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    end.store(true, Ordering::SeqCst);
+    close.await;
 }

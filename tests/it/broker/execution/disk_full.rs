@@ -11,7 +11,7 @@ use std::{
 use countersign::{
     broker::BrokerError,
     domain::{actor::sign_in::SignInOrigin, halt::HaltCause},
-    store::{FLOOR_BYTES, Read as _, StoreError, reserve_beside},
+    store::{FLOOR_BYTES, Read as _, StoreError, reserve_beside, sqlite::query},
     worker,
 };
 use reqwest::StatusCode;
@@ -43,7 +43,7 @@ async fn fill(world: &World) {
     let store = world.store.as_ref().unwrap();
     let full = store.write(|tx| {
         Box::pin(async move {
-            sqlx::query("PRAGMA max_page_count = 1").execute(tx.connection()).await?;
+            query("PRAGMA max_page_count = 1").execute(tx.connection()).await?;
             Ok::<_, StoreError>(())
         })
     });
@@ -145,7 +145,7 @@ async fn reserve_is_released_for_outcome_and_made_again() {
         store
             .write(|tx| {
                 Box::pin(async move {
-                    sqlx::query("CREATE TABLE filled (byte)").execute(tx.connection()).await?;
+                    query("CREATE TABLE filled (byte)").execute(tx.connection()).await?;
                     Ok::<_, StoreError>(())
                 })
             })

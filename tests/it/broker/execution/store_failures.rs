@@ -204,8 +204,8 @@ pub(super) async fn commits(world: &World) -> Commits {
         .write(|tx| {
             Box::pin(async move {
                 let hook = Arc::clone(hook);
-                let mut writer = tx.connection().lock_handle().await?;
-                writer.set_commit_hook(move || !hook.swap(false, Ordering::SeqCst));
+                let fails = move || hook.swap(false, Ordering::SeqCst);
+                tx.connection().run(move |raw| raw.commit_hook(Some(fails))).await?;
                 Ok::<_, StoreError>(())
             })
         })

@@ -28,9 +28,9 @@ async fn change(room: &Room, sql: &'static str) {
 
 /// A request on db-01, which needs two people; carol, a lead, is on call.
 async fn stuck() -> (Room, Request, Browser) {
-    let room = Room::start().await;
+    let room = Box::pin(Room::start()).await;
     change(&room, ON_CALL).await;
-    let request = room.asked_with(json!({ "agent_ids": ["003"] })).await;
+    let request = Box::pin(room.asked_with(json!({ "agent_ids": ["003"] }))).await;
     let carol = room.browser_of("carol").await;
     (room, request, carol)
 }
