@@ -7,10 +7,7 @@ use std::{
     marker::PhantomData,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,7 +25,7 @@ use self::{
     },
     sqlite::{
         Connection,
-        pool::{Access, Counters, Options, Pool, Thread},
+        pool::{Access, Options, Pool, Thread},
     },
     writer::{Effects, Lane, Loan, Queue, Settled},
 };
@@ -38,7 +35,11 @@ pub use self::{
         high_water_mark::MarkState,
     },
     set_back::set_back,
-    writer::WRITERS_WAITING_MAX,
+    sqlite::pool::DatabaseCounts,
+    writer::{
+        WRITERS_WAITING_MAX,
+        versions::{Subject, Version},
+    },
 };
 use crate::{
     clock::Clock,
@@ -154,16 +155,8 @@ pub struct Tx<'a> {
     effects: Effects,
     clock: Clock,
     notifies: bool,
+    condition: Arc<Condition>,
     borrows: PhantomData<&'a ()>,
-}
-
-/// What a database was asked for, on all connections of a store and of its copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DatabaseCounts {
-    /// Commits that stored something: each is a sync of the disk.
-    pub commits: u64,
-    /// Statements, begins and commits among them.
-    pub statements: u64,
 }
 
 /// What a transaction function returns. Boxed: the compiler cannot yet see that an async closure
@@ -185,6 +178,12 @@ impl Tx<'_> {
     /// is undone.
     pub fn after_commit(&mut self, follow: impl FnOnce() + Send + Sync + 'static) {
         self.effects.then.push(writer::Then(Box::new(follow)));
+    }
+
+    /// Whether one of these moved since, be it by a change of the same batch. What this transaction
+    /// itself did does not count.
+    pub fn moved_since(&self, since: Version, subjects: &[Subject]) -> bool {
+        self.condition.versions.moved_since(since, subjects)
     }
 
     /// How far the machine's clock is ahead of the moments that the broker counts by.
@@ -316,7 +315,8 @@ impl Store {
             let loan = self.queue.borrow(self.lane, alone).await?;
             let (clock, notifies) = (self.clock.clone(), self.notifies);
             let (effects, borrows) = (Effects::default(), PhantomData);
-            let mut tx = Tx { loan, effects, clock, notifies, borrows };
+            let condition = Arc::clone(&self.condition);
+            let mut tx = Tx { loan, effects, clock, notifies, condition, borrows };
             let done = work(&mut tx).await;
             let Tx { loan, effects, .. } = tx;
             match (loan.settle(done.is_err(), effects, shown).await?, done) {
@@ -327,6 +327,11 @@ impl Store {
         }
     }
 
+    /// What is read from now on is of this version, or newer. Taken before the first read.
+    pub fn version(&self) -> Version {
+        self.condition.versions.stored()
+    }
+
     /// Wakes everything that waits for [`Store::changes`].
     pub fn announce(&self) {
         self.condition.news.pages.count();
@@ -334,9 +339,7 @@ impl Store {
 
     /// What this database was asked for since it was opened.
     pub fn counts(&self) -> DatabaseCounts {
-        let Counters { commits, statements } = self.writer.counters();
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        DatabaseCounts { commits: read(commits), statements: read(statements) }
+        self.writer.counters().read()
     }
 
     /// How many changes wait for those before them, in the line that those of this store wait in.

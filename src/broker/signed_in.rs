@@ -216,10 +216,10 @@ impl ActiveCaller {
 /// The agent as it is now. [`BrokerError::NotFound`] where its token was revoked or replaced since
 /// the door looked at it.
 pub(in crate::broker) async fn active_agent(
-    tx: &mut Tx<'_>,
+    read: &mut impl Read,
     then: &Agent,
 ) -> Result<Agent, BrokerError> {
-    let agent = accounts::agent_by_id(tx, then.id).await?;
+    let agent = accounts::agent_by_id(read, then.id).await?;
     let same = |now: &Agent| !now.revoked && now.issued_at == then.issued_at;
     agent.filter(same).ok_or(BrokerError::NotFound)
 }

@@ -1,7 +1,7 @@
 //! The audit: appended in the transaction of its cause, paged by place, verified from the first row.
 
 use super::{
-    Read, StoreError, Tx,
+    Read, StoreError, Subject, Tx,
     row::{At, integer, text},
     sqlite::{Row, query},
 };
@@ -32,9 +32,10 @@ pub(super) struct LogLine {
 }
 
 impl Tx<'_> {
-    /// Remembers an entry for the log and the high-water mark.
+    /// Remembers an entry for the log and the high-water mark, and what it touched.
     fn log_after_commit(&mut self, head: ChainHead, event: &AuditEvent) {
         self.effects.head = Some(head);
+        self.effects.touched.extend(Subject::of_event(event));
         self.effects.recorded.push(LogLine {
             seq: head.seq,
             kind: event.kind().name(),

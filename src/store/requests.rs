@@ -2,7 +2,7 @@
 //! its notices.
 
 use super::{
-    Read, StoreError, Tx, audit, notices,
+    Read, StoreError, Subject, Tx, audit, notices,
     row::{At, NewRow},
     sqlite::query,
 };
@@ -111,6 +111,7 @@ pub async fn insert(
     endpoints::insert(tx, request).await?;
     note_policies(tx, request).await?;
     audit::append(tx, asked.event(), now).await?;
+    tx.effects.touched.extend(Subject::touched_by(asked, true));
     tx.effects.approves |= matches!(request.state, State::Approved { .. });
     for notice in Notice::of(None, asked, now) {
         notices::insert(tx, &notice).await?;
@@ -173,6 +174,7 @@ pub async fn advance_from(
     endpoints::write_outcomes(tx, request, before.targets).await?;
     note_policies(tx, request).await?;
     audit::append(tx, transition.event(), now).await?;
+    tx.effects.touched.extend(Subject::touched_by(&transition, false));
     tx.effects.approves |= matches!(request.state, State::Approved { .. });
     for notice in Notice::of(Some(before), &transition, now) {
         notices::insert(tx, &notice).await?;

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Read as _, StoreError, Tx, sqlite::query};
+use super::{Read as _, StoreError, Subject, Tx, sqlite::query};
 
 /// Each table with the columns that go back, and the rows that are still to come.
 const WAITING: [(&str, &[&str], &str); 9] = [
@@ -35,5 +35,6 @@ pub async fn set_back(tx: &mut Tx<'_>, by: TimeDelta) -> Result<(), StoreError> 
         let sql = format!("UPDATE {table} SET {} WHERE {rows}", set.join(", "));
         query(sql).bind(micros).execute(tx.connection()).await?;
     }
+    tx.effects.touched.push(Subject::System);
     Ok(())
 }

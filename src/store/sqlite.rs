@@ -15,7 +15,7 @@ pub use self::{
 
 pub(super) mod pool;
 mod row;
-mod transaction;
+pub(super) mod transaction;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 //! A change that fails is undone alone. Where the whole transaction is undone, each of its changes
 //! is made again in a transaction of its own. A commit whose end nobody knows halts the broker.
 
-use std::{fmt, mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
@@ -12,16 +12,21 @@ use tokio::{
 };
 use tracing::Span;
 
-use self::news::News;
+use self::{fact_rows::FactRows, news::News};
 use super::{
     StoreError,
     audit::LogLine,
     files::condition::Condition,
     sqlite::{self, Connection, pool::Pool},
 };
-use crate::domain::audit::{EventKind, high_water_mark::ChainHead};
+use crate::domain::audit::EventKind;
 
+mod effects;
+mod fact_rows;
 pub(super) mod news;
+pub(super) mod versions;
+
+pub(super) use self::effects::{Effects, Then};
 
 /// How many changes of each lane may wait. One more gets [`StoreError::Busy`].
 pub const WRITERS_WAITING_MAX: usize = 256;
@@ -61,28 +66,6 @@ pub(super) struct Loan {
     pub(super) connection: OwnedMutexGuard<Connection>,
     lane: Lane,
     done: oneshot::Sender<Done>,
-}
-
-/// What a change did beside its rows: told once it is stored.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    /// What was appended to the audit. It goes to the log.
-    pub(super) recorded: Vec<LogLine>,
-    /// The newest entry of that.
-    pub(super) head: Option<ChainHead>,
-    /// Whether a request became one that the worker may send.
-    pub(super) approves: bool,
-    /// What else follows.
-    pub(super) then: Vec<Then>,
-}
-
-/// What follows once a change is stored.
-pub(super) struct Then(pub(super) Box<dyn FnOnce() + Send + Sync>);
-
-impl fmt::Debug for Then {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Then")
-    }
 }
 
 /// How a change ended, in the words of whoever made it. One that vanishes says nothing.
@@ -156,7 +139,14 @@ pub(super) fn start(pool: Pool, condition: Arc<Condition>) -> Queue {
     let (first, agents) = (mpsc::channel(WRITERS_WAITING_MAX), mpsc::channel(WRITERS_WAITING_MAX));
     let queue = Queue { first: first.0, agents: agents.0 };
     let (first, agents) = (first.1, agents.1);
-    let writer = Writer { pool, condition: Arc::clone(&condition), first, agents, held: None };
+    let writer = Writer {
+        pool,
+        condition: Arc::clone(&condition),
+        first,
+        agents,
+        held: None,
+        fact_rows: FactRows::default(),
+    };
     tokio::spawn(async move {
         if let Err(error) = tokio::spawn(writer.run()).await
             && error.is_panic()
@@ -174,6 +164,7 @@ struct Writer {
     agents: mpsc::Receiver<Ticket>,
     /// One that wants to be alone, and met others.
     held: Option<Ticket>,
+    fact_rows: FactRows,
 }
 
 /// An open transaction, and the changes in it.
@@ -240,12 +231,8 @@ impl Writer {
 
     async fn begin(&self) -> Result<Connection, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        if let Err(error) = connection.begin().await {
-            connection.roll_back().await;
-            return Err(error.into());
-        }
-        let checked = self.condition.disk.check_rollback(&mut connection).await;
-        if let Err(error) = checked {
+        let opened = self.open(&mut connection).await;
+        if let Err(error) = opened {
             if matches!(error, StoreError::NotRolledBack) {
                 self.condition.fail(&error);
             }
@@ -253,6 +240,14 @@ impl Writer {
             return Err(error);
         }
         Ok(connection)
+    }
+
+    async fn open(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        self.fact_rows.watch(connection).await?;
+        connection.begin().await?;
+        self.condition.disk.check_rollback(connection).await?;
+        self.condition.versions.begin(connection.data_version().await?);
+        Ok(())
     }
 
     /// Lends the transaction to one change. Says whether it is still open afterwards.
@@ -268,13 +263,17 @@ impl Writer {
             batch.again();
             return false;
         }
+        self.fact_rows.take();
         let (done, told) = oneshot::channel();
         // Whoever waits no more drops what it is lent.
         drop(ticket.lend.send(Ok(Loan { connection, lane: ticket.lane, done })));
         let told = told.await;
         let mut connection = batch.connection().await;
         let failed = match told {
-            Ok(done) if !done.failed => {
+            Ok(mut done) if !done.failed => {
+                let touched = mem::take(&mut done.effects.touched);
+                self.fact_rows.check(&touched);
+                self.condition.versions.touch(touched);
                 let kept = !among_others || connection.keep_change().await.is_ok();
                 batch.done.push(done);
                 if !kept {
@@ -305,6 +304,7 @@ impl Writer {
         let head = batch.done.iter().filter_map(|done| done.effects.head).next_back();
         let settled = match connection.commit().await {
             Ok(()) => {
+                self.condition.versions.store();
                 if batch.done.iter().any(Done::claims) {
                     crate::failpoint::reached("before the mark").await;
                 }

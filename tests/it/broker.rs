@@ -1,6 +1,7 @@
 //! The broker's verbs, driven through a running product.
 
 pub(crate) mod admin;
+mod ahead;
 mod costs;
 mod execution;
 mod limits;

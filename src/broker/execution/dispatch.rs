@@ -139,15 +139,14 @@ impl Broker {
     ) -> Result<ClaimResult, BrokerError> {
         let now = self.clock().now();
         let attempt: AttemptId = self.clock().id();
+        let ahead = &self.recheck_ahead(known, ground, now).await?;
         self.store()
             .write(|tx| {
                 Box::pin(async move {
-                    let request = reload(tx, known).await?;
-                    if let Some(lapsed) = self.lapse_votes(tx, &request, now).await? {
-                        requests::advance(tx, lapsed, now).await?;
+                    let rechecked = self.recheck_in(tx, ahead.as_ref(), (known, ground, now));
+                    let Some((request, fresh)) = rechecked.await? else {
                         return Ok(ClaimResult::Moved);
-                    }
-                    let fresh = self.recheck_policy(tx, &request, ground).await?;
+                    };
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let Some(order) = ground.order(&request, &gone, attempt) else {
                         return Ok(ClaimResult::Moved);

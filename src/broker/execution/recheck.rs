@@ -2,16 +2,19 @@
 
 use crate::{
     broker::{
-        Broker, BrokerError, execution::order::DispatchContext, requests::evaluate::criticality,
+        Broker, BrokerError,
+        execution::order::DispatchContext,
+        requests::evaluate::{ReadPoint, criticality},
     },
     domain::{
         Time,
         active_response::AlreadyActive,
         endpoint::{Candidate, EndpointId, Inventory, SkipReason},
+        facts::PolicyQuestion,
         lifecycle::{Reevaluation, Transition},
         request::{Request, StateName},
     },
-    store::{Tx, accounts},
+    store::{Read, Tx, accounts, requests},
 };
 
 /// What changed on the endpoints since they were frozen.
@@ -20,6 +23,14 @@ pub(super) enum Recheck {
     Disconnected(Vec<(EndpointId, String)>),
     /// Something is no longer what was approved.
     Identity(String),
+}
+
+/// Policy's answer about a request on a reader, ahead of the claim.
+pub(super) struct RecheckAhead {
+    since: ReadPoint,
+    request: Request,
+    question: PolicyQuestion,
+    fresh: Reevaluation,
 }
 
 impl Broker {
@@ -31,7 +42,59 @@ impl Broker {
         request: &Request,
         ground: &DispatchContext<'_>,
     ) -> Result<Reevaluation, BrokerError> {
-        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let question = self.question_before_claim(tx, request, ground).await?;
+        Ok(self.reevaluate(&question, request))
+    }
+
+    /// The same on a reader, ahead of the claim. None where approvals lapse.
+    pub(super) async fn recheck_ahead(
+        &self,
+        known: &Request,
+        ground: &DispatchContext<'_>,
+        now: Time,
+    ) -> Result<Option<RecheckAhead>, BrokerError> {
+        let since = self.read_point();
+        let mut reader = self.store().reader().await?;
+        let request = requests::reload(&mut reader, known).await?.ok_or(BrokerError::NotFound)?;
+        if self.lapse_votes(&mut reader, &request, now).await?.is_some() {
+            return Ok(None);
+        }
+        let question = self.question_before_claim(&mut reader, &request, ground).await?;
+        let fresh = self.reevaluate(&question, &request);
+        Ok(Some(RecheckAhead { since, request, question, fresh }))
+    }
+
+    /// A request as it is in the transaction of the claim, with policy's answer: what was found ahead,
+    /// where nothing moved that it rests on. None where approvals lapse, which is written.
+    pub(super) async fn recheck_in(
+        &self,
+        tx: &mut Tx<'_>,
+        ahead: Option<&RecheckAhead>,
+        (known, ground, now): (&Request, &DispatchContext<'_>, Time),
+    ) -> Result<Option<(Request, Reevaluation)>, BrokerError> {
+        if let Some(RecheckAhead { since, request, question, fresh }) = ahead
+            && self.holds_still(tx, *since, request, (question, fresh.run.policy_hash))
+            && self.moved_over_all(tx, *since, request, question).await?.is_none()
+        {
+            return Ok(Some((request.clone(), fresh.clone())));
+        }
+        let request = requests::reload(tx, known).await?.ok_or(BrokerError::NotFound)?;
+        if let Some(lapsed) = self.lapse_votes(tx, &request, now).await? {
+            requests::advance(tx, lapsed, now).await?;
+            return Ok(None);
+        }
+        let fresh = self.recheck_policy(tx, &request, ground).await?;
+        Ok(Some((request, fresh)))
+    }
+
+    async fn question_before_claim(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        ground: &DispatchContext<'_>,
+    ) -> Result<PolicyQuestion, BrokerError> {
+        let agent = accounts::agent_by_id(read, request.agent).await?;
+        let agent = agent.ok_or(BrokerError::NotFound)?;
         let mut by_now = request.clone();
         if let Some(indexer) = &ground.indexer {
             by_now.alert.indexer = indexer.clone();
@@ -46,21 +109,21 @@ impl Broker {
                 target.endpoint.groups.clone_from(&candidate.endpoint.groups);
             }
         }
-        Ok(self.decide(tx, &by_now, &agent, self.clock().now()).await?)
+        Ok(self.question_now(read, &by_now, &agent, self.clock().now()).await?)
     }
 
     /// Lets approvals lapse that were given before something began which the request would now cut
     /// short: nobody saw that. None where all still stand.
     pub(super) async fn lapse_votes(
         &self,
-        tx: &mut Tx<'_>,
+        read: &mut impl Read,
         request: &Request,
         now: Time,
     ) -> Result<Option<Transition>, BrokerError> {
         if request.votes.is_empty() || request.state.name() != StateName::Approved {
             return Ok(None);
         }
-        let met = self.already_active(tx, request, now).await?;
+        let met = self.already_active(read, request, now).await?;
         let Some(began) = met.iter().filter_map(AlreadyActive::shortens_since).max() else {
             return Ok(None);
         };
@@ -68,8 +131,9 @@ impl Broker {
         if left.votes.len() == request.votes.len() {
             return Ok(None);
         }
-        let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let fresh = self.decide(tx, &left, &agent, now).await?;
+        let agent =
+            accounts::agent_by_id(read, request.agent).await?.ok_or(BrokerError::NotFound)?;
+        let fresh = self.decide(read, &left, &agent, now).await?;
         Ok(Some(request.clone().lapse_votes(began, fresh)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::evaluate::criticality;
+use super::evaluate::{Ahead, ReadPoint, criticality};
 use crate::{
     broker::{Broker, BrokerError, signed_in::active_agent},
     domain::{
@@ -12,7 +12,7 @@ use crate::{
         decision::{Decision, NOTHING_LEFT, Reason, Tally, Verdict},
         digest::Digest,
         endpoint::{Candidate, EndpointId, Inventory, Selection, SkipReason},
-        facts::AlertFacts,
+        facts::{AlertFacts, history::AgentHistory},
         id::RequestId,
         len_u64,
         proposal::Proposal,
@@ -92,29 +92,42 @@ impl Broker {
         }
     }
 
-    /// Decides about a draft and stores it.
+    /// Decides about a draft on a reader. None where it may be no new request: the transaction says.
+    pub(super) async fn decide_ahead(
+        &self,
+        agent: &Agent,
+        draft: &Draft,
+        since: ReadPoint,
+    ) -> Result<Option<Ahead>, BrokerError> {
+        if !self.is_recent(since) {
+            return Ok(None);
+        }
+        let (request, mut reader) = (&draft.request, self.store().reader().await?);
+        let agent = active_agent(&mut reader, agent).await?;
+        // By now it is known which manager the ask is for.
+        let same = requests::same_open_ask(&mut reader, agent.id, draft.ask).await?;
+        let now = request.asked_at;
+        if same.is_some() || self.standing(&mut reader, request, now).await?.is_some() {
+            return Ok(None);
+        }
+        let first = self.decide_first(&mut reader, request, &agent, now).await?;
+        Ok(Some(Ahead { since, first }))
+    }
+
+    /// Stores a draft with the decision that was made ahead and holds, or else decides now.
     pub(super) async fn store_draft(
         &self,
         tx: &mut Tx<'_>,
         agent: &Agent,
         draft: &Draft,
+        ahead: Option<(Decision, AgentHistory)>,
     ) -> Result<Request, BrokerError> {
-        // The token may be revoked or replaced by now; what a person asks for does not rest on it.
-        let by_person = draft.request.asked_by.is_some();
-        let agent = if by_person {
-            accounts::agent_by_id(tx, agent.id).await?.ok_or(BrokerError::NotFound)?
-        } else {
-            active_agent(tx, agent).await?
+        let (decision, history) = match ahead {
+            Some(decided) => decided,
+            None => self.decide_now(tx, agent, &draft.request).await?,
         };
-        let now = draft.request.asked_at;
-        if !by_person {
-            // Others of its asks may have been stored in the meantime, later ones among them.
-            let read_at = self.clock().now();
-            self.check_rate(tx, &agent, read_at).await?;
-            self.check_open_limit(tx, &agent, read_at).await?;
-        }
-        let mut request = draft.request.clone();
-        let decision = self.decide_first(tx, &mut request, &agent, now).await?;
+        let (mut request, now) = (draft.request.clone(), draft.request.asked_at);
+        request.history = Some(history);
         exclude_denied(&mut request, &decision);
         request.decision = decision;
         if request.targets.is_empty() && request.decision.verdict != Verdict::Deny {
@@ -132,6 +145,30 @@ impl Broker {
         };
         requests::insert(tx, &asked, origin, now).await?;
         self.claim_at_once(tx, asked.into_request(), &draft.inventory).await
+    }
+
+    /// Decides about a draft in the transaction that stores it, if its agent may ask for more.
+    async fn decide_now(
+        &self,
+        tx: &mut Tx<'_>,
+        agent: &Agent,
+        request: &Request,
+    ) -> Result<(Decision, AgentHistory), BrokerError> {
+        // The token may be revoked or replaced by now; what a person asks for does not rest on it.
+        let by_person = request.asked_by.is_some();
+        let agent = if by_person {
+            accounts::agent_by_id(tx, agent.id).await?.ok_or(BrokerError::NotFound)?
+        } else {
+            active_agent(tx, agent).await?
+        };
+        if !by_person {
+            // Others of its asks may have been stored in the meantime, later ones among them.
+            let read_at = self.clock().now();
+            self.check_rate(tx, &agent, read_at).await?;
+            self.check_open_limit(tx, &agent, read_at).await?;
+        }
+        let first = self.decide_first(tx, request, &agent, request.asked_at).await?;
+        Ok((first.decision, first.history))
     }
 }
 

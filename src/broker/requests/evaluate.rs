@@ -1,5 +1,5 @@
-//! What policy is told about a request: facts of the store through the transaction, facts of the
-//! manager as they were frozen.
+//! What policy is told about a request: facts of the store through a reader or the transaction,
+//! facts of the manager as they were frozen.
 
 use std::net::IpAddr;
 
@@ -26,6 +26,21 @@ use crate::{
     store::{Read, StoreError, accounts, requests},
 };
 
+mod ahead;
+
+pub(in crate::broker) use ahead::{Ahead, ReadPoint};
+
+/// Policy's answer about a request that is not stored yet, and what it rests on.
+#[derive(Debug, Clone)]
+pub(in crate::broker) struct FirstDecision {
+    pub(in crate::broker) decision: Decision,
+    /// What the agent did before, and whether that limits it.
+    pub(in crate::broker) history: AgentHistory,
+    question: PolicyQuestion,
+    /// What the agent did before, and when that was read.
+    events: (AgentEvents, Time),
+}
+
 impl Broker {
     /// Asks policy about a stored request, just now, with the votes that stand; says what use-by
     /// would follow. Its endpoints are frozen: where policy keeps one out by now, all are denied.
@@ -37,18 +52,45 @@ impl Broker {
         agent: &Agent,
         now: Time,
     ) -> Result<Reevaluation, StoreError> {
-        let mut question = self.question(read, request, agent, now).await?;
-        let engine = self.engine();
-        let mut run = all_or_none(engine.decide(&question));
+        let question = self.question_now(read, request, agent, now).await?;
+        Ok(self.reevaluate(&question, request))
+    }
+
+    /// What policy is asked about a stored request, just now.
+    pub(in crate::broker) async fn question_now(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<PolicyQuestion, StoreError> {
+        // As it was when it was asked: what comes later must not turn against it.
+        let history = match &request.history {
+            Some(history) => history.clone(),
+            None => {
+                requests::agent_events(read, request, request.asked_at).await?.at(request.asked_at)
+            }
+        };
+        self.question(read, (request, history), agent, now).await
+    }
+
+    /// Policy's answer to a question about a stored request.
+    pub(in crate::broker) fn reevaluate(
+        &self,
+        question: &PolicyQuestion,
+        request: &Request,
+    ) -> Reevaluation {
+        let (engine, now) = (self.engine(), question.now);
+        let mut run = all_or_none(engine.decide(question));
         if let Verdict::Approval(least) = run.verdict
-            && request.break_glass_counts(agent)
+            && request.break_glass_counts(&question.agent)
         {
             let tally = question.tally;
-            question.tally = tally.or(least);
-            run = all_or_none(engine.decide(&question));
+            let broken = PolicyQuestion { tally: tally.or(least), ..question.clone() };
+            run = all_or_none(engine.decide(&broken));
             (run.tally, run.break_glass) = (tally, true);
         }
-        Ok(Reevaluation { run, use_by: self.use_by(now), now })
+        Reevaluation { run, use_by: self.use_by(now), now }
     }
 
     /// Asks policy about a request that is not stored yet, whose endpoints can still be left out.
@@ -56,26 +98,31 @@ impl Broker {
     pub(in crate::broker) async fn decide_first(
         &self,
         read: &mut impl Read,
-        request: &mut Request,
+        request: &Request,
         agent: &Agent,
         now: Time,
-    ) -> Result<Decision, StoreError> {
+    ) -> Result<FirstDecision, StoreError> {
         // Others of the agent's asks may have been stored since this one was made.
         let read_at = self.clock().now();
         let events = requests::agent_events(read, request, read_at).await?;
-        request.history = Some(events.at(read_at));
-        let question = self.question(read, request, agent, now).await?;
+        let history = events.at(read_at);
+        let question = self.question(read, (request, history), agent, now).await?;
+        Ok(self.answer(question, (events, read_at)))
+    }
+
+    /// Policy's answer to a question about a request that is not stored yet.
+    fn answer(&self, question: PolicyQuestion, events: (AgentEvents, Time)) -> FirstDecision {
         let decision = self.engine().decide(&question);
-        let limit = self.limit(question, (&events, read_at), decision.verdict);
-        request.history = request.history.take().map(|history| AgentHistory { limit, ..history });
-        Ok(decision)
+        let limit = self.limit(&question, (&events.0, events.1), decision.verdict);
+        let history = AgentHistory { limit, ..question.history.clone() };
+        FirstDecision { decision, history, question, events }
     }
 
     /// Whether what the agent did before made policy's answer stricter, and for how long it does:
     /// policy is asked what it would say had the agent done nothing, and then at later moments.
     fn limit(
         &self,
-        mut question: PolicyQuestion,
+        question: &PolicyQuestion,
         (events, now): (&AgentEvents, Time),
         answer: Verdict,
     ) -> Option<Limit> {
@@ -84,6 +131,7 @@ impl Broker {
         if answer == Verdict::Run || question.history == AgentHistory::default() {
             return None;
         }
+        let mut question = question.clone();
         let mut asked = |history: AgentHistory| {
             question.history = history;
             self.engine().decide(&question).verdict
@@ -110,20 +158,12 @@ impl Broker {
     async fn question(
         &self,
         read: &mut impl Read,
-        request: &Request,
+        (request, history): (&Request, AgentHistory),
         agent: &Agent,
         now: Time,
     ) -> Result<PolicyQuestion, StoreError> {
         let unknown = requests::unknown_outcomes(read, &request.action, request.id).await?;
-        // As it was when it was asked: what comes later must not turn against it.
-        let history = match &request.history {
-            Some(history) => history.clone(),
-            None => {
-                requests::agent_events(read, request, request.asked_at).await?.at(request.asked_at)
-            }
-        };
         let hour_ago = now - TimeDelta::hours(1);
-        let day_ago = now - TimeDelta::days(1);
         let lifted = requests::lifted_at(read, request, now).await?;
         let endpoints = request.targets.iter().map(|target| EndpointFacts {
             id: target.endpoint.id.clone(),
@@ -134,6 +174,7 @@ impl Broker {
         });
         let met = self.already_active(read, request, now).await?;
         let scope = request.targets.len() + request.skipped.len();
+        let (automatic_last_day, manager_changed) = self.over_all(read, request, now).await?;
         Ok(PolicyQuestion {
             agent: agent.clone(),
             asked_by: requester_role_now(read, request).await?,
@@ -148,14 +189,27 @@ impl Broker {
             history,
             lifted_seconds_ago: lifted.map(|at| seconds_of(now - at)),
             reach: requests::reach(read, request, (hour_ago, now)).await?,
-            automatic_last_day: requests::automatic_since(read, request.id, (day_ago, now)).await?,
+            automatic_last_day,
             already_active: met.iter().any(AlreadyActive::is_active),
             would_shorten: met.iter().any(AlreadyActive::shortens),
-            manager_changed: !self.unsettled(read).await?.is_empty(),
+            manager_changed,
             now,
             business_hours: in_business_hours(&self.settings().business_hours, now),
             tally: request.tally(agent),
         })
+    }
+
+    /// What moves with whatever anybody's requests come to: how many were sent without people in the
+    /// last 24 hours, and whether a manager is another one than something was sent to.
+    async fn over_all(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        now: Time,
+    ) -> Result<(u64, bool), StoreError> {
+        let lately = (now - TimeDelta::days(1), now);
+        let automatic = requests::automatic_since(read, request.id, lately).await?;
+        Ok((automatic, !self.unsettled(read).await?.is_empty()))
     }
 
     fn target_facts(&self, request: &Request, now: Time) -> TargetFacts {

@@ -59,6 +59,7 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Submitted, BrokerError> {
+        let since = self.read_point();
         let _place = self.acquire_slot(agent).await?;
         let proposal = &Proposal::parse(kind, arguments)?;
         let only = if let [only] = self.managers() { Some(only.name()) } else { None };
@@ -85,10 +86,20 @@ impl Broker {
             ask: proposal.ask_digest(Some(connector.name())),
             idempotency_key: proposal.idempotency_key.clone(),
         };
+        let ahead = &self.decide_ahead(agent, draft, since).await?;
         self.store()
             .for_agents()
             .write(|tx| {
                 Box::pin(async move {
+                    let decided = match ahead {
+                        Some(ahead) => self.first_decision(tx, ahead, &draft.request).await?,
+                        None => None,
+                    };
+                    // What was looked for on a reader is not there by now either.
+                    if decided.is_some() {
+                        let stored = self.store_draft(tx, agent, draft, decided).await;
+                        return stored.map(Submitted::request);
+                    }
                     // Somebody may have asked the same in the meantime.
                     if let Some(same) = find_repeated(tx, agent, (proposal, draft.ask)).await? {
                         return load(tx, same).await.map(Submitted::request);
@@ -100,7 +111,7 @@ impl Broker {
                         audit::append(tx, &proposal_refused(agent, kind, why), now).await?;
                         return Ok(Submitted { request, stands: true });
                     }
-                    self.store_draft(tx, agent, draft).await.map(Submitted::request)
+                    self.store_draft(tx, agent, draft, None).await.map(Submitted::request)
                 })
             })
             .await
@@ -123,10 +134,10 @@ impl Broker {
         for other in &inventory.other_terms {
             let proposal = &Proposal { term: other.term, ..proposal.clone() };
             let inventory = for_term(inventory, other);
-            let mut request = self.draft(agent, proposal, &inventory, (manager, alert.clone()));
+            let request = self.draft(agent, proposal, &inventory, (manager, alert.clone()));
             let now = request.asked_at;
-            let decision = self.decide_first(&mut reader, &mut request, agent, now).await?;
-            if decision.verdict != Verdict::Deny {
+            let first = self.decide_first(&mut reader, &request, agent, now).await?;
+            if first.decision.verdict != Verdict::Deny {
                 offers.push(match other.term {
                     Term::Seconds(seconds) => format!("{seconds} ({})", duration_text(seconds)),
                     Term::Permanent => "permanent: true".to_owned(),

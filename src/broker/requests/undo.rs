@@ -173,7 +173,7 @@ impl Broker {
                     }
                     let mut draft = draft.clone();
                     draft.request.asked_by = active.requester();
-                    self.store_draft(tx, agent, &draft).await
+                    self.store_draft(tx, agent, &draft, None).await
                 })
             })
             .await

@@ -11,13 +11,17 @@ use crate::{
         audit::high_water_mark::ChainHead,
         halt::{Halt, HaltCause},
     },
-    store::{sqlite::Connection, writer::news::News},
+    store::{
+        sqlite::Connection,
+        writer::{news::News, versions::Versions},
+    },
 };
 
 /// The state of a database that is open.
 #[derive(Debug)]
 pub(in crate::store) struct Condition {
     pub(in crate::store) news: News,
+    pub(in crate::store) versions: Versions,
     pub(in crate::store) disk: Disk,
     /// What the first commit that failed said.
     failed: OnceLock<String>,
@@ -29,6 +33,7 @@ impl Condition {
     pub(in crate::store) fn of(database: &Path) -> Self {
         Self {
             news: News::default(),
+            versions: Versions::default(),
             disk: Disk::of(database),
             failed: OnceLock::new(),
             mark: OnceLock::new(),

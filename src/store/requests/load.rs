@@ -33,7 +33,8 @@ pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>
     Ok(Some(request))
 }
 
-/// The request as it is now: a copy of the known one, where nothing changed it since.
+/// The request as it is now: a copy of the known one, where nothing changed it since. Whoever voted
+/// may be somebody else by now.
 pub async fn reload(read: &mut impl Read, known: &Request) -> Result<Option<Request>, StoreError> {
     let key = known.id.to_string();
     let row = query("SELECT version FROM request WHERE id = $1")
@@ -41,8 +42,13 @@ pub async fn reload(read: &mut impl Read, known: &Request) -> Result<Option<Requ
         .fetch_optional(read.connection())
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let version: u64 = At { table: "request", id: &key }.columns(&row).number("version")?;
-    if version == known.version { Ok(Some(known.clone())) } else { load(read, known.id).await }
+    let at = At { table: "request", id: &key };
+    let version: u64 = at.columns(&row).number("version")?;
+    if version != known.version {
+        return load(read, known.id).await;
+    }
+    let votes = if known.votes.is_empty() { Vec::new() } else { votes(read, at).await? };
+    Ok(Some(Request { votes, ..known.clone() }))
 }
 
 fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, StoreError> {

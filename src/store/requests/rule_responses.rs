@@ -10,7 +10,7 @@ use crate::{
         evidence::{RuleResponse, RuleResponses},
     },
     store::{
-        Read, StoreError, Tx,
+        Read, StoreError, Subject, Tx,
         row::{At, integer},
         sqlite::query,
     },
@@ -52,6 +52,7 @@ pub async fn store_rule_responses(
     let mut changed = 0;
     for one in &read.found {
         changed += store_rule_response(tx, manager, one).await?;
+        tx.effects.touched.push(Subject::Target(one.action.argument()));
     }
     if let Some(until) = read.read_until {
         query(
@@ -68,6 +69,9 @@ pub async fn store_rule_responses(
         .bind((now - RULE_RESPONSE_COUNTS).timestamp_micros())
         .execute(tx.connection())
         .await?;
+    if gone > 0 {
+        tx.effects.touched.push(Subject::System);
+    }
     Ok(changed + gone > 0)
 }
 

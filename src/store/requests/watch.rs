@@ -3,7 +3,7 @@
 use super::list::ids;
 use crate::{
     domain::id::RequestId,
-    store::{Read, StoreError, Tx, row::count, sqlite::query},
+    store::{Read, StoreError, Subject, Tx, row::count, sqlite::query},
 };
 
 /// What is looked for in the indexer.
@@ -66,5 +66,6 @@ pub async fn note_look(tx: &mut Tx<'_>, looked: &[RequestId]) -> Result<(), Stor
     .bind(serde_json::json!(ids).to_string())
     .execute(tx.connection())
     .await?;
+    tx.effects.touched.push(Subject::Progress);
     Ok(())
 }

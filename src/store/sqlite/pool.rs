@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -51,6 +51,17 @@ pub(in crate::store) enum Thread {
     Blocking,
 }
 
+/// What a database was asked for, on all connections of a store and of its copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseCounts {
+    /// Commits that stored something: each is a sync of the disk.
+    pub commits: u64,
+    /// Statements, begins and commits among them.
+    pub statements: u64,
+    /// Those of them that ran on the connection that writes: other changes waited meanwhile.
+    pub on_writer: u64,
+}
+
 /// Some connections to one database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Pool(Arc<Shared>);
@@ -61,7 +72,7 @@ struct Shared {
     thread: Thread,
     most: u32,
     places: Arc<Semaphore>,
-    idle: Mutex<Vec<rusqlite::Connection>>,
+    idle: Mutex<Vec<Open>>,
     counters: Arc<Counters>,
 }
 
@@ -69,8 +80,10 @@ struct Shared {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Counters {
     /// Those that stored something: each is a sync of the disk.
-    pub(in crate::store) commits: AtomicU64,
-    pub(in crate::store) statements: AtomicU64,
+    commits: AtomicU64,
+    statements: AtomicU64,
+    on_writer: AtomicU64,
+    opened: AtomicUsize,
 }
 
 /// A connection that is in use. It goes back to where it came from.
@@ -85,14 +98,26 @@ pub struct Connection {
 }
 
 /// The place is free only when the connection is closed or given back: see [`Pool::close`].
+#[derive(Debug)]
 struct Open {
     raw: rusqlite::Connection,
-    place: OwnedSemaphorePermit,
+    /// Which one of its store it is, counted as they were opened.
+    number: usize,
+    /// None while nobody has it.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("discarded", &self.discarded).finish_non_exhaustive()
+    }
+}
+
+impl Counters {
+    pub(in crate::store) fn read(&self) -> DatabaseCounts {
+        let [commits, statements, on_writer] = [&self.commits, &self.statements, &self.on_writer]
+            .map(|counter| counter.load(Ordering::Relaxed));
+        DatabaseCounts { commits, statements, on_writer }
     }
 }
 
@@ -108,7 +133,7 @@ impl Pool {
         Self(Arc::new(Shared { options, thread, most, places, idle, counters }))
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<rusqlite::Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Open>> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,14 +148,23 @@ impl Pool {
         let place = place.await.map_err(|_elapsed| Error::TimedOut)?;
         let place = place.map_err(|_closed| Error::Closed)?;
         let idle = self.idle().pop();
-        let open = if let Some(raw) = idle {
-            Box::new(Open { raw, place })
+        let open = if let Some(open) = idle {
+            Open { place: Some(place), ..open }
         } else {
             let (options, counters) = (self.0.options.clone(), Arc::clone(&self.0.counters));
-            blocking(move || options.open(counters).map(|raw| Box::new(Open { raw, place })))
-                .await??
+            let number = counters.opened.fetch_add(1, Ordering::Relaxed) + 1;
+            let open = move || {
+                let raw = options.open(counters)?;
+                Ok::<_, Error>(Open { raw, number, place: Some(place) })
+            };
+            blocking(open).await??
         };
-        Ok(Connection { open: Some(open), pool: self.clone(), discarded: false, code: None })
+        Ok(Connection {
+            open: Some(Box::new(open)),
+            pool: self.clone(),
+            discarded: false,
+            code: None,
+        })
     }
 
     /// Waits until all connections are given back, and closes them.
@@ -173,7 +207,9 @@ impl Connection {
     }
 
     fn note<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, Error> {
-        self.pool.0.counters.statements.fetch_add(1, Ordering::Relaxed);
+        let Shared { counters, options, .. } = &*self.pool.0;
+        counters.statements.fetch_add(1, Ordering::Relaxed);
+        counters.on_writer.fetch_add((options.access == Access::Write).into(), Ordering::Relaxed);
         let done = done.map_err(Error::Sqlite);
         self.code = done.as_ref().err().and_then(Error::code);
         done
@@ -182,6 +218,11 @@ impl Connection {
     /// Whether the last statement failed because the disk is full.
     pub(in crate::store) fn was_full(&self) -> bool {
         self.code == Some(rusqlite::ffi::SQLITE_FULL)
+    }
+
+    /// Which one of its store it is, counted as they were opened.
+    pub(super) fn number(&self) -> Result<usize, Error> {
+        self.open.as_ref().map(|open| open.number).ok_or(Error::Closed)
     }
 
     /// Closes it instead of lending it to somebody else.
@@ -203,13 +244,13 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Some(open) = self.open.take() else { return };
-        let Open { raw, place } = *open;
+        let Some(mut open) = self.open.take() else { return };
+        let place = open.place.take();
         // A transaction that is open is undone when its connection is closed.
-        if self.discarded || !raw.is_autocommit() || self.pool.0.places.is_closed() {
-            drop(raw);
+        if self.discarded || !open.raw.is_autocommit() || self.pool.0.places.is_closed() {
+            drop(open);
         } else {
-            self.pool.idle().push(raw);
+            self.pool.idle().push(*open);
         }
         drop(place);
     }

@@ -15,17 +15,21 @@ struct Costs {
     commits: usize,
     /// On all connections.
     statements: usize,
+    /// Of those, on the connection that writes: others wait meanwhile.
+    on_writer: usize,
     evaluations: usize,
     /// Logins apart.
     calls: usize,
 }
 
 /// An ask that people are to decide.
-const ASK: Costs = Costs { commits: 1, statements: 36, evaluations: 6, calls: 1 };
+const ASK: Costs = Costs { commits: 1, statements: 36, on_writer: 9, evaluations: 6, calls: 1 };
 /// What the worker does with a request that people approved.
-const EXECUTION: Costs = Costs { commits: 2, statements: 45, evaluations: 2, calls: 2 };
+const EXECUTION: Costs =
+    Costs { commits: 2, statements: 51, on_writer: 24, evaluations: 2, calls: 2 };
 /// An ask that policy lets run at once, to its outcome, where a sender is free.
-const AT_ONCE: Costs = Costs { commits: 2, statements: 62, evaluations: 2, calls: 2 };
+const AT_ONCE: Costs =
+    Costs { commits: 2, statements: 64, on_writer: 29, evaluations: 2, calls: 2 };
 
 /// The calls of a request from the ask to the outcome.
 const CALLS_MAX: usize = 3;
@@ -38,11 +42,13 @@ struct Meter<'a> {
 impl Meter<'_> {
     fn now(&self) -> Costs {
         let world = self.world;
-        let DatabaseCounts { commits, statements } = world.store.as_ref().unwrap().counts();
+        let DatabaseCounts { commits, statements, on_writer } =
+            world.store.as_ref().unwrap().counts();
         let evaluations = world.broker().engine().evaluations();
         Costs {
             commits: commits.try_into().unwrap(),
             statements: statements.try_into().unwrap(),
+            on_writer: on_writer.try_into().unwrap(),
             evaluations: evaluations.try_into().unwrap(),
             calls: world.manager.calls(),
         }
@@ -56,6 +62,7 @@ impl Meter<'_> {
         let costs = Costs {
             commits: after.commits - before.commits,
             statements: after.statements - before.statements,
+            on_writer: after.on_writer - before.on_writer,
             evaluations: after.evaluations - before.evaluations,
             calls: after.calls - before.calls,
         };
@@ -70,6 +77,7 @@ impl Costs {
         let each = [
             ("commits", self.commits, most.commits),
             ("statements", self.statements, most.statements),
+            ("statements on the writer", self.on_writer, most.on_writer),
             ("evaluations", self.evaluations, most.evaluations),
             ("calls", self.calls, most.calls),
         ];
@@ -81,9 +89,12 @@ impl Costs {
 
 impl fmt::Display for Costs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { commits, statements, evaluations, calls } = self;
-        write!(f, "{commits} commits, {statements} statements, {evaluations} evaluations, ")?;
-        write!(f, "{calls} calls")
+        let Self { commits, statements, on_writer, evaluations, calls } = self;
+        write!(
+            f,
+            "{commits} commits, {statements} statements, {on_writer} of them on the writer, "
+        )?;
+        write!(f, "{evaluations} evaluations, {calls} calls")
     }
 }
 

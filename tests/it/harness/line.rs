@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AgentClient, World, agent::Answer};
 
-/// A change of an agent that keeps all others waiting until it is told to end.
+/// A change that keeps all others waiting until it is told to end.
 pub(crate) struct Line {
     store: Store,
     end: CancellationToken,
@@ -27,11 +27,15 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Holds it.
+    /// Holds it, as an agent.
     pub(crate) async fn hold(store: &Store) -> Self {
+        Self::hold_as(store.for_agents()).await
+    }
+
+    /// Holds it, as whoever this store is for.
+    pub(crate) async fn hold_as(store: Store) -> Self {
         let (begun, end) = (Arc::new(Notify::new()), CancellationToken::new());
-        let (store, tell, wait) = (store.for_agents(), Arc::clone(&begun), end.clone());
-        let holder = store.clone();
+        let (tell, wait, holder) = (Arc::clone(&begun), end.clone(), store.clone());
         let held = tokio::spawn(async move {
             let (tell, wait) = (&tell, &wait);
             let held = holder.write_quietly(|_tx| {
@@ -47,7 +51,7 @@ impl Line {
         Self { store, end, held }
     }
 
-    /// Waits until so many changes of agents wait.
+    /// Waits until so many changes wait in its line.
     pub(crate) async fn until(&self, waiting: usize) {
         until_waiting(&self.store, waiting).await;
     }

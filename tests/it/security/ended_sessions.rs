@@ -6,12 +6,16 @@ use countersign::{
         action::ActionKind,
         actor::sign_in::SignInOrigin,
         actor::{Actor, Role},
+        audit::{AuditDetail, AuditEvent, detail::accounts::NoFacts},
         endpoint::EndpointId,
         id::RequestId,
         kill_switch::Extent,
         lifecycle::{Displayed, Finding},
     },
-    store::{accounts, audit::AuditFilter},
+    store::{
+        accounts,
+        audit::{self, AuditFilter},
+    },
 };
 use serde_json::json;
 
@@ -151,14 +155,18 @@ async fn password_given_again_needs_an_active_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_in_is_refused_when_password_changed_meanwhile() {
     let world = World::start().await;
-    let store = world.store.as_ref().unwrap();
+    let (world, store) = (&world, world.store.as_ref().unwrap());
     let bob = world.operator().person("bob").await.unwrap().id;
     let origin = SignInOrigin::program();
     // Polled in this order: the password changes while the old one is looked at. Whichever comes
     // first, no session of the old password is left.
     let (token, ()) = tokio::join!(world.broker().sign_in("bob", PASSWORD, &origin), async {
         let set = store.write(|tx| {
-            Box::pin(async move { accounts::set_password(tx, bob, "another hash", false).await })
+            Box::pin(async move {
+                accounts::set_password(tx, bob, "another hash", false).await?;
+                let event = AuditEvent::new(Actor::System, None, AuditDetail::Resumed(NoFacts {}));
+                audit::append(tx, &event, world.broker().clock().now()).await
+            })
         });
         set.await.unwrap();
     });

@@ -119,7 +119,7 @@ async fn page_read_ends_at_its_deadline() {
     }
 }
 
-/// The lock on the file goes after the last connection: closing it sooner would drop SQLite's own.
+/// The lock on the file goes after the last connection: to close it sooner drops those of `SQLite`.
 #[tokio::test]
 async fn close_waits_for_statement_whose_caller_vanished() {
     let folder = TempDir::new().unwrap();

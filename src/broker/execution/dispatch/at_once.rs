@@ -61,7 +61,7 @@ impl Broker {
     }
 
     /// Claims a request that was just stored, where it may run, nothing else waits for its manager,
-    /// and a sender of that is free. Policy was asked in the same transaction.
+    /// and a sender of that is free. Policy's answer holds in this transaction.
     pub(in crate::broker) async fn claim_at_once(
         &self,
         tx: &mut Tx<'_>,
