@@ -243,7 +243,7 @@ impl Writer {
     }
 
     async fn open(&self, connection: &mut Connection) -> Result<(), StoreError> {
-        self.fact_rows.watch(connection).await?;
+        self.fact_rows.watch(connection)?;
         connection.begin().await?;
         self.condition.disk.check_rollback(connection).await?;
         self.condition.versions.begin(connection.data_version().await?);

@@ -32,7 +32,7 @@ use crate::{
         request::{Outcome, Request},
     },
     failpoint,
-    store::{Tx, requests, system},
+    store::{requests, system},
 };
 
 /// How often the same batch is tried while it is certain that nothing was sent.
@@ -308,10 +308,6 @@ impl Broker {
             self.clock().pause(PROBE).await;
         }
     }
-}
-
-async fn reload(tx: &mut Tx<'_>, known: &Request) -> Result<Request, BrokerError> {
-    requests::reload(tx, known).await?.ok_or(BrokerError::NotFound)
 }
 
 /// What follows a call.

@@ -55,7 +55,7 @@ impl Broker {
     ) -> Result<Option<RecheckAhead>, BrokerError> {
         let since = self.read_point();
         let mut reader = self.store().reader().await?;
-        let request = requests::reload(&mut reader, known).await?.ok_or(BrokerError::NotFound)?;
+        let request = reload(&mut reader, known).await?;
         if self.lapse_votes(&mut reader, &request, now).await?.is_some() {
             return Ok(None);
         }
@@ -78,7 +78,7 @@ impl Broker {
         {
             return Ok(Some((request.clone(), fresh.clone())));
         }
-        let request = requests::reload(tx, known).await?.ok_or(BrokerError::NotFound)?;
+        let request = reload(tx, known).await?;
         if let Some(lapsed) = self.lapse_votes(tx, &request, now).await? {
             requests::advance(tx, lapsed, now).await?;
             return Ok(None);
@@ -136,6 +136,11 @@ impl Broker {
         let fresh = self.decide(read, &left, &agent, now).await?;
         Ok(Some(request.clone().lapse_votes(began, fresh)?))
     }
+}
+
+/// The request as it is now, with whoever voted.
+pub(super) async fn reload(read: &mut impl Read, known: &Request) -> Result<Request, BrokerError> {
+    requests::reload(read, known).await?.ok_or(BrokerError::NotFound)
 }
 
 /// Compares what the manager says now with what was approved.

@@ -101,7 +101,8 @@ impl Store {
     pub async fn reader(&self) -> Result<Reader, StoreError> {
         let mut reader = self.readers.used.acquire().await?;
         let end = self.readers.read_max.map(|read_max| Instant::now() + read_max);
-        reader.interrupt_where(DEADLINE_STEPS, end.map(|end| move || Instant::now() >= end))?;
+        let over = end.map(|end| move || Instant::now() >= end);
+        reader.raw()?.progress_handler(DEADLINE_STEPS, over).map_err(sqlite::Error::from)?;
         Ok(Reader(reader))
     }
 }

@@ -16,7 +16,6 @@ use tokio::{
     task::spawn_blocking,
     time::timeout,
 };
-
 use url::Url;
 
 use super::Error;
@@ -186,8 +185,7 @@ impl Connection {
         if self.pool.0.thread == Thread::Blocking {
             return self.run_blocking(work).await;
         }
-        let open = self.open.as_mut().ok_or(Error::Closed)?;
-        let done = work(&mut open.raw);
+        let done = work(self.raw()?);
         self.note(done)
     }
 
@@ -230,15 +228,9 @@ impl Connection {
         self.discarded = true;
     }
 
-    /// Asks this after every so many steps of a statement, and ends the statement where it says so;
-    /// never again with none.
-    pub(in crate::store) fn interrupt_where(
-        &mut self,
-        steps: i32,
-        over: Option<impl FnMut() -> bool + Send + 'static>,
-    ) -> Result<(), Error> {
-        let open = self.open.as_mut().ok_or(Error::Closed)?;
-        Ok(open.raw.progress_handler(steps, over)?)
+    /// For what is no statement: hooks.
+    pub(in crate::store) fn raw(&mut self) -> Result<&mut rusqlite::Connection, Error> {
+        self.open.as_mut().map(|open| &mut open.raw).ok_or(Error::Closed)
     }
 }
 

@@ -57,7 +57,7 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(i64, i32, u32, u16, u8, bool);
+integers!(i64, u32, u8, bool);
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
@@ -80,18 +80,6 @@ impl From<&String> for Value {
 impl From<&Option<String>> for Value {
     fn from(text: &Option<String>) -> Self {
         Self::from(text.as_deref())
-    }
-}
-
-impl From<&[u8]> for Value {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Blob(bytes.into())
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Blob(bytes)
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct FactRows(Arc<Mutex<Option<String>>>);
 
 impl FactRows {
     /// Notes what is written on a connection from now on.
-    pub(super) async fn watch(&self, connection: &mut Connection) -> Result<(), Error> {
+    pub(super) fn watch(&self, connection: &mut Connection) -> Result<(), Error> {
         if !cfg!(debug_assertions) {
             return Ok(());
         }
@@ -34,7 +34,7 @@ impl FactRows {
                 *written.lock().unwrap_or_else(PoisonError::into_inner) = Some(table.to_owned());
             }
         };
-        connection.run(move |raw| raw.update_hook(Some(note))).await
+        Ok(connection.raw()?.update_hook(Some(note))?)
     }
 
     /// Forgets what was written so far.

@@ -130,10 +130,19 @@ impl Subject {
 
 #[cfg(test)]
 mod tests {
-    use super::{DataVersion, SUBJECTS_MAX, Subject, Versions};
+    use super::{DataVersion, SUBJECTS_MAX, Subject, Version, Versions};
 
     fn target(n: usize) -> Subject {
         Subject::Target(n.to_string())
+    }
+
+    /// After one batch, what its connection saw, and the version then.
+    fn stored_once() -> (Versions, DataVersion, Version) {
+        let (versions, seen) = (Versions::default(), DataVersion { connection: 1, version: 7 });
+        versions.begin(seen);
+        versions.store();
+        let since = versions.stored();
+        (versions, seen, since)
     }
 
     #[test]
@@ -151,10 +160,7 @@ mod tests {
 
     #[test]
     fn batch_that_was_not_stored_moves_everything() {
-        let (versions, seen) = (Versions::default(), DataVersion { connection: 1, version: 7 });
-        versions.begin(seen);
-        versions.store();
-        let since = versions.stored();
+        let (versions, seen, since) = stored_once();
         versions.begin(seen);
         assert!(!versions.moved_since(since, &[Subject::System]));
         versions.begin(seen);
@@ -163,10 +169,7 @@ mod tests {
 
     #[test]
     fn connection_opened_anew_moves_everything() {
-        let (versions, seen) = (Versions::default(), DataVersion { connection: 1, version: 7 });
-        versions.begin(seen);
-        versions.store();
-        let since = versions.stored();
+        let (versions, seen, since) = stored_once();
         versions.begin(DataVersion { connection: 2, ..seen });
         assert!(versions.moved_since(since, &[Subject::System]));
     }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{AnswerStep, FollowUp, reload};
+use super::{AnswerStep, FollowUp};
 use crate::{
     broker::{
         Broker, BrokerError,
-        execution::order::{DispatchContext, mark_reverted},
+        execution::{
+            order::{DispatchContext, mark_reverted},
+            recheck::reload,
+        },
         requests::active_ends::update_ends_on,
     },
     domain::{
