@@ -21,6 +21,10 @@ pub(super) struct Simulate {
     /// Where it listens. Loopback only.
     #[arg(long, default_value = "127.0.0.1:55000")]
     listen: SocketAddr,
+    /// The most calls that it answers in a minute, as `max_request_per_minute` of a manager; 0 is
+    /// no limit.
+    #[arg(long, default_value_t = 300)]
+    requests_per_minute_max: u32,
 }
 
 pub(super) async fn demo(out: Out, once: bool) -> Result<(), CliError> {
@@ -87,6 +91,7 @@ pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), CliErr
     let clock = Clock::system();
     let (manager, indexer) = (clock.secret(), clock.secret());
     let simulator = Simulator::new(Settings::demo(&manager, &indexer));
+    simulator.set_rate_limit(simulate.requests_per_minute_max);
     let server = simulator.listen(simulate.listen).await.map_err(|source| {
         let what = format!("cannot listen on {}", simulate.listen);
         AppError::Io { what, source }

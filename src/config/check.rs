@@ -85,7 +85,7 @@ impl ManagerConfig {
         range(&key("batch_endpoints_max"), self.batch_endpoints_max.into(), 1, 500)?;
         range(&key("call_timeout_seconds"), self.call_timeout_seconds.into(), 1, 600)?;
         range(&key("calls_in_flight"), self.calls_in_flight.into(), 1, 64)?;
-        range(&key("calls_per_minute_max"), self.calls_per_minute_max.into(), 1, 300)?;
+        range(&key("calls_per_minute_max"), self.calls_per_minute_max.into(), 1, 30_000)?;
         let Some(indexer) = &self.indexer else { return Ok(()) };
         indexer.reach.check(&key("indexer"))?;
         known(

@@ -22,7 +22,7 @@ pub struct ManagerConfig {
     /// The most responses that are sent at once, 1 to 64.
     #[serde(default = "calls_in_flight")]
     pub calls_in_flight: u16,
-    /// The most calls in a minute, 1 to 300.
+    /// The most calls in a minute, 1 to 30,000.
     #[serde(default = "calls_per_minute_max")]
     pub calls_per_minute_max: u16,
     /// What takes back a response that does not end by itself: action, platform, and `!` with the

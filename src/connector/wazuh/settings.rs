@@ -38,8 +38,8 @@ pub struct WazuhSettings {
     /// The most responses that are sent at once, 1 to 64. A manager waits for a silent endpoint, and
     /// that holds up its other calls.
     pub calls_in_flight: u16,
-    /// The most calls to the manager in any 60 s, 1 to 300. The manager counts those of all its
-    /// clients together.
+    /// The most calls to the manager in any 60 s, 1 to 30,000. The manager counts those of all its
+    /// clients together, and allows 300 unless its `api.yaml` says otherwise.
     pub calls_per_minute_max: u16,
     /// How long a response may take. A manager asks each endpoint first, and one that is silent
     /// holds it up for a minute.
@@ -81,7 +81,7 @@ impl WazuhSettings {
         };
         range("batch_endpoints_max", self.batch_endpoints_max, 500)?;
         range("calls_in_flight", self.calls_in_flight, 64)?;
-        range("calls_per_minute_max", self.calls_per_minute_max, 300)?;
+        range("calls_per_minute_max", self.calls_per_minute_max, 30_000)?;
         for ((kind, platform), command) in &self.undo_commands {
             let key = format!("{section}.undo_commands.{kind}.{}", platform.name());
             if kind.is_undo() {
