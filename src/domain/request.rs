@@ -276,6 +276,16 @@ impl Request {
         at.filter(|_| self.asked_by.is_none())
     }
 
+    /// When it was sent, call by call.
+    pub fn sent_at(&self) -> impl Iterator<Item = Time> {
+        self.attempts.iter().map(|attempt| attempt.started_at)
+    }
+
+    /// Whether it was sent without people: its agent asked for it, and nobody's approval stands.
+    pub fn is_automatic(&self) -> bool {
+        !self.attempts.is_empty() && self.asked_by.is_none() && self.votes.is_empty()
+    }
+
     /// What policy may know of it.
     pub fn facts(&self, agent_now: &Agent) -> RequestFacts {
         RequestFacts {

@@ -148,7 +148,7 @@ pub async fn advance_from(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
              ended_by = $6, ended_reason = $7, decision = $8, held_because = $9,
              review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13,
-             refused_at = $14
+             refused_at = $14, first_sent_at = $15, last_sent_at = $16, automatic = $17
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -165,6 +165,9 @@ pub async fn advance_from(
     .bind(reviewed.map(|done| done.by.as_str()))
     .bind(reviewed.map(|done| done.finding.as_str()))
     .bind(moment(request.refused_at()))
+    .bind(moment(request.sent_at().min()))
+    .bind(moment(request.sent_at().max()))
+    .bind(request.is_automatic())
     .execute(tx.connection())
     .await?;
     if done != 1 {

@@ -107,6 +107,7 @@ const FILES: &[Migration] = &[
         "audit indexes",
         include_str!("../../../migrations/20261129100050_audit_indexes.sql"),
     ),
+    (20_261_129_120_000, "sent", include_str!("../../../migrations/20261129120000_sent.sql")),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

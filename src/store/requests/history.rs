@@ -86,11 +86,9 @@ async fn runs(
     by: Time,
 ) -> Result<Vec<Time>, StoreError> {
     let rows = query(
-        "SELECT max(started_at) AS at FROM attempt INDEXED BY attempt_by_start
-             CROSS JOIN request ON request.id = request_id
-         WHERE agent_id = $1 AND request.id <> $2 AND asker_id IS NULL
-           AND started_at > $3 AND started_at <= $4
-         GROUP BY request_id
+        "SELECT min(last_sent_at, $4) AS at FROM request INDEXED BY request_sent_by_agent
+         WHERE agent_id = $1 AND last_sent_at > $3 AND first_sent_at <= $4
+           AND id <> $2 AND asker_id IS NULL
          UNION ALL
          SELECT $4 AS at FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND id <> $2 AND asker_id IS NULL

@@ -30,23 +30,15 @@ pub async fn reach(
     if !request.action.kind().is_undo() {
         // Of what waits to be sent, what was asked later must not turn against this one.
         let rows = query(
-            "SELECT endpoint_id, request_endpoint.name AS name, date_added
+            "SELECT DISTINCT endpoint_id, request_endpoint.name AS name, date_added
              FROM request INDEXED BY request_by_target
-                 JOIN request_endpoint ON request_id = request.id
-             WHERE action = $1 AND argument = $2 AND state IN ('approved', 'dispatching')
-               AND request.id <> $3 AND command IS NOT NULL AND outcome IS NULL
-               AND (state = 'dispatching' OR asked_at <= $4)
-             UNION SELECT endpoint_id, request_endpoint.name, date_added
-             FROM request_endpoint INDEXED BY request_endpoint_since
-                 JOIN request ON request.id = request_id
-             WHERE since > $5 AND since <= $6 AND outcome NOT IN ('refused', 'not_sent')
-               AND action = $1 AND argument = $2 AND request.id <> $3
-             UNION SELECT endpoint_id, request_endpoint.name, date_added
-             FROM request_endpoint INDEXED BY request_endpoint_active
-                 JOIN request ON request.id = request_id
-             WHERE ifnull(ends_at, 9223372036854775807) > $6
-               AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
-               AND action = $1 AND argument = $2 AND request.id <> $3",
+                 CROSS JOIN request_endpoint ON request_id = request.id
+             WHERE action = $1 AND argument = $2 AND request.id <> $3
+               AND (state IN ('approved', 'dispatching') AND command IS NOT NULL AND outcome IS NULL
+                    AND (state = 'dispatching' OR asked_at <= $4)
+                 OR since > $5 AND since <= $6 AND outcome NOT IN ('refused', 'not_sent')
+                 OR ifnull(ends_at, 9223372036854775807) > $6
+                    AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed'))",
         )
         .bind(request.action.kind().name())
         .bind(request.action.argument())
@@ -70,11 +62,8 @@ pub async fn automatic_since(
     (since, until): (Time, Time),
 ) -> Result<u64, StoreError> {
     let row = query(
-        "SELECT count(DISTINCT request_id) AS number
-         FROM attempt INDEXED BY attempt_by_start JOIN request ON request.id = request_id
-         WHERE started_at BETWEEN $1 AND $3 AND request.id <> $2 AND asker_id IS NULL
-           AND NOT EXISTS (SELECT 1 FROM vote
-                           WHERE vote.request_id = request.id AND retracted_at IS NULL)",
+        "SELECT count(*) AS number FROM request INDEXED BY request_automatic
+         WHERE automatic = 1 AND last_sent_at >= $1 AND first_sent_at <= $3 AND id <> $2",
     )
     .bind(since.timestamp_micros())
     .bind(except.to_string())

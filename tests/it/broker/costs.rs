@@ -6,7 +6,7 @@ use std::fmt;
 use countersign::store::DatabaseCounts;
 use serde_json::json;
 
-use crate::harness::{ALERT, World, fixtures::own_set};
+use crate::harness::{ALERT, World, fixtures::own_set, line::limit_steps};
 
 /// What may be spent, at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,7 +102,9 @@ impl fmt::Display for Costs {
 /// endpoints are set: both are asked once in a while. Its agent has a history, so policy is asked what it would say
 /// without that too.
 async fn world() -> World {
-    let world = World::builder().with_only_policy(&own_set()).start().await;
+    // What ran without people within a day stops nothing here.
+    let set = own_set().replace("automatic_last_day < 100", "automatic_last_day < 1000000");
+    let world = World::builder().with_only_policy(&set).start().await;
     let first =
         world.agent().await.block("203.0.113.1", json!({ "agent_ids": ["001", "002"] })).await;
     world.person("bob").await.approve(&first.id()).await;
@@ -142,4 +144,51 @@ async fn request_that_runs_at_once_stays_within_its_costs() {
     let (id, costs) = Box::pin(meter.measure(run)).await;
     costs.assert_within(AT_ONCE);
     assert_eq!(agent.get(&id).await.outcomes(), ["001: sent"]);
+}
+
+/// What one agent did to two endpoints, 4,000 times: each request is a copy of one that is there, with
+/// its own target, and is active now.
+const ACTIVE: &str = "
+    CREATE TABLE copy AS
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+        SELECT request.* FROM n CROSS JOIN request;
+    UPDATE copy SET id = printf('req_%032x', rowid),
+        argument = printf('10.1.%d.%d', rowid / 250, rowid % 250);
+    INSERT INTO request SELECT * FROM copy;
+    DROP TABLE copy;
+    CREATE TABLE copy AS SELECT attempt.* FROM attempt, request WHERE request.id LIKE 'req_000%';
+    UPDATE copy SET id = printf('att_%032x', rowid), request_id = printf('req_%032x', rowid);
+    INSERT INTO attempt SELECT * FROM copy;
+    DROP TABLE copy;
+    CREATE TABLE copy AS
+        SELECT request_endpoint.*, request.id AS copied FROM request_endpoint, request
+        WHERE request.id LIKE 'req_000%';
+    UPDATE copy SET request_id = copied;
+    ALTER TABLE copy DROP COLUMN copied;
+    INSERT INTO request_endpoint SELECT * FROM copy;
+    DROP TABLE copy;
+    UPDATE request SET automatic = 1 WHERE id LIKE 'req_000%';";
+
+/// Steps of the database's virtual machine for one statement. Counting what ran without people within a
+/// day takes six for each; to read a row and look up another takes more than twice as much.
+const STEPS_MAX: i32 = 32_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_active_makes_no_statement_long() {
+    let world = world().await;
+    world.execute(ACTIVE).await;
+    let agent = world.another_agent("hunt-bot", "alice").await;
+    world.broker().open_senders("test");
+    limit_steps(world.store.as_ref().unwrap(), STEPS_MAX).await;
+    let asked = agent.block("203.0.113.2", json!({ "agent_ids": ["002"] })).await;
+    assert_eq!(asked.state(), "pending");
+    let found = json!({ "agent_ids": ["001"], "alert_id": ALERT });
+    let ran = agent.block("203.0.113.7", found).await;
+    assert_eq!(ran.state(), "dispatching", "{ran:?}");
+    world.person("bob").await.approve(&asked.id()).await;
+    world.work().await;
+    world.look().await;
+    for (id, endpoint) in [(ran.id(), "001"), (asked.id(), "002")] {
+        assert_eq!(agent.get(&id).await.outcomes(), [format!("{endpoint}: sent")]);
+    }
 }
