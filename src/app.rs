@@ -304,7 +304,7 @@ fn doors(
     let door = FrontDoor::new(clock.clone(), limits, Arc::clone(&settings.connections));
     let public_url = settings.public_url.clone();
     let agents = mcp::router(broker.clone(), public_url, stop.child_token());
-    let agents = web::guard(agents, settings.clone());
+    let agents = mcp::in_json(web::guard(agents, settings.clone()));
     let router = web::router(broker.for_pages(), settings, stop.child_token())
         .merge(agents)
         .layer(from_fn_with_state(clock, request_log::log_request))

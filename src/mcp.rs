@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, middleware};
+use axum::{Router, middleware, routing::any};
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
@@ -23,12 +23,25 @@ mod arguments;
 mod auth;
 pub mod bridge;
 mod call;
+mod door;
 mod error;
+mod reading;
 mod server;
 pub mod tools;
 
 /// The longest message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Where clients look for OAuth or for a transport of old: JSON says that there is none.
+const BESIDE: [&str; 8] = [
+    "/mcp/",
+    "/mcp/{*rest}",
+    "/.well-known/{*rest}",
+    "/register",
+    "/authorize",
+    "/token",
+    "/sse",
+    "/messages",
+];
 /// How long calls that do not wait may go on after the stop.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -48,7 +61,16 @@ pub fn router(broker: Broker, public_url: PublicUrl, stop: CancellationToken) ->
     let door = McpServer::new(broker, public_url, stop);
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(door.clone()), sessions, config);
-    Router::new().route_service("/mcp", service).route_layer(guard)
+    let door = Router::new()
+        .route_service("/mcp", service)
+        .route_layer(middleware::from_fn(door::check_message))
+        .route_layer(guard);
+    BESIDE.iter().fold(door, |all, path| all.route(path, any(door::nothing_here)))
+}
+
+/// Has everything that a door refuses, guards in front of it included, said in JSON.
+pub fn in_json(door: Router) -> Router {
+    door.layer(middleware::from_fn(door::refuse_in_json))
 }
 
 /// A token that is cancelled a little after `stop`: rmcp's own would turn a wait into an error.

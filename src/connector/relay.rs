@@ -44,6 +44,8 @@ impl Relay {
     /// certificate that the system trusts unless `tls` says otherwise.
     pub fn new(url: &str, token: Secret, tls: Option<Tls>) -> Result<Self, ConnectorError> {
         let url = url.trim_end_matches('/');
+        // `demo` prints the address of the door, and clients are told that one too.
+        let url = url.strip_suffix("/mcp").unwrap_or(url);
         let tls = match tls {
             Some(tls) => tls,
             None if url.starts_with("https://") => system_authorities(),

@@ -66,7 +66,7 @@ pub struct ToolAnswer {
 impl ToolAnswer {
     /// The same for clients that read text only.
     pub fn text(&self) -> String {
-        format!("{:#}", self.structured)
+        self.structured.to_string()
     }
 }
 

@@ -7,10 +7,18 @@ use axum::{
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
     },
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
+use serde_json::Value;
+
+use super::door;
 
 use crate::{broker::Broker, domain::actor::Agent};
+
+/// The same for every token that is not accepted: nobody learns which ones there were.
+pub(super) const OPENS_NOTHING: &str = "this token opens nothing: it is missing, wrong, was replaced or revoked. \
+                             Send `Authorization: Bearer cs_…`; an admin issues a token on the page \
+                             Agents";
 
 /// Lets an agent with a sound token in, as an extension of the request; anybody else gets the
 /// same 401.
@@ -52,16 +60,22 @@ async fn agent(broker: &Broker, token: Option<&str>) -> Result<Agent, StatusCode
 fn token(headers: &HeaderMap) -> Option<String> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let token = value.to_str().ok()?.strip_prefix("Bearer ")?;
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return None;
+    }
+    let token = token.trim_start_matches(' ');
     let secret = token.strip_prefix("cs_")?;
     let sound = secret.len() == 64 && secret.bytes().all(|b| b.is_ascii_hexdigit());
     sound.then(|| token.to_owned())
 }
 
 fn refusal(status: StatusCode) -> Response {
-    let mut response = status.into_response();
-    if status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    if status != StatusCode::UNAUTHORIZED {
+        let why = "the broker cannot look up the token at the moment; try again later";
+        return door::error(status, &Value::Null, -32_000, why);
     }
+    let mut response = door::error(status, &Value::Null, -32_001, OPENS_NOTHING);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

@@ -1,7 +1,16 @@
 //! One call of one tool by one agent.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use rmcp::{
+    Peer, RoleServer,
+    model::{ProgressNotificationParam, ProgressToken},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -22,6 +31,18 @@ use crate::{
 /// of its own writes alone.
 const RECHECK: Duration = Duration::from_secs(2);
 
+/// How often a caller hears that its call still waits.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Tells a client that its call still waits, and nothing else.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) peer: Peer<RoleServer>,
+    pub(super) token: ProgressToken,
+    /// Whether anything was told, so that a stream has begun.
+    pub(super) begun: AtomicBool,
+}
+
 /// Who calls, and what may end the call.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -30,6 +51,8 @@ pub(super) struct Call<'a> {
     pub(super) agent: &'a Agent,
     /// The broker is about to stop.
     pub(super) stop: &'a CancellationToken,
+    /// Where a caller that wants to hear of a wait hears of it.
+    pub(super) progress: Option<Progress>,
     /// The caller has hung up. Ends a wait and nothing else.
     pub(super) gone: &'a CancellationToken,
 }
@@ -165,10 +188,28 @@ impl Call<'_> {
         let time = Duration::from_secs(seconds.into());
         tokio::select! {
             waited = self.broker.wait_for(self.agent, id, time) => waited,
+            never = self.tell_progress(seconds) => match never {},
             () = self.stop.cancelled() => self.broker.request_of_agent(self.agent, id).await,
             () = self.gone.cancelled() => self.broker.request_of_agent(self.agent, id).await,
             () = self.revoked() => Err(BrokerError::NotFound),
         }
+    }
+
+    /// Says every few seconds how long the call has waited. Whether that is heard does not matter.
+    async fn tell_progress(&self, seconds: u32) -> Infallible {
+        let Some(Progress { peer, token, begun }) = &self.progress else { return pending().await };
+        let clock = self.broker.clock();
+        let begin = clock.now();
+        for step in 1.. {
+            let waited = PROGRESS * step;
+            clock.reach(begin + waited).await;
+            let note = ProgressNotificationParam::new(token.clone(), waited.as_secs_f64())
+                .with_total(seconds.into())
+                .with_message("still waiting; nothing to do");
+            begun.store(true, Ordering::Relaxed);
+            let _heard = peer.notify_progress(note).await.is_ok();
+        }
+        pending().await
     }
 
     /// Ends when the token that came with this call no longer opens anything: it was revoked, or the

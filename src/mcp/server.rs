@@ -1,6 +1,12 @@
 //! The Model Context Protocol: what the server says of itself, its tools, and who calls them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use axum::http::request::Parts;
 use rmcp::{
@@ -14,7 +20,15 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{answer::ToolAnswer, arguments::ToolArguments, call::Call, error, tools::ToolName};
+use super::{
+    answer::ToolAnswer,
+    arguments::ToolArguments,
+    auth::OPENS_NOTHING,
+    call::{Call, Progress},
+    door::ReadsStreams,
+    error, reading,
+    tools::ToolName,
+};
 use tracing::{Instrument as _, info_span};
 
 use crate::{
@@ -78,9 +92,11 @@ impl ServerHandler for McpServer {
     async fn list_tools(
         &self,
         _page: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = ToolName::all().map(ToolName::tool).collect();
+        let scopes = caller(&context)?.scopes;
+        let open = ToolName::all().filter(|tool| tool.is_open_to(&scopes));
+        let tools = open.map(ToolName::tool).collect();
         let mut result = ListToolsResult::with_all_items(tools);
         result.ttl_ms = Some(TOOLS_TTL_MS);
         result.cache_scope = Some(CacheScope::Private);
@@ -101,8 +117,10 @@ impl ServerHandler for McpServer {
             agent: &agent,
             stop: &self.stop,
             gone: &context.ct,
+            progress: progress(&context),
         };
-        let arguments = ToolArguments::new(request.arguments.unwrap_or_default());
+        let (arguments, left_out) = reading::read(tool, request.arguments.unwrap_or_default());
+        let arguments = ToolArguments::new(arguments);
         let answered = async {
             let result = match call.run(tool, arguments).await {
                 Ok(answer) => tool_result(answer),
@@ -111,7 +129,16 @@ impl ServerHandler for McpServer {
                     CallToolResult::error(vec![ContentBlock::text(text)])
                 }
             };
-            tracing::info!(is_error = result.is_error.unwrap_or(false), "tool answered");
+            // A stream has begun before its end: the bearer check, which asks again before an answer
+            // leaves, cannot turn it into a 401.
+            let begun =
+                call.progress.as_ref().is_some_and(|told| told.begun.load(Ordering::Relaxed));
+            let is_open =
+                !begun || self.broker.token_is_active(&agent).await.is_ok_and(|active| active);
+            let closed = || CallToolResult::error(vec![ContentBlock::text(OPENS_NOTHING)]);
+            let result = if is_open { result } else { closed() };
+            let is_error = result.is_error.unwrap_or(false);
+            tracing::info!(is_error, left_out, "tool answered");
             result
         };
         // The transport runs a call in a task of its own: it does not inherit the request's span.
@@ -141,6 +168,14 @@ fn tool_result(answer: ToolAnswer) -> CallToolResult {
     result.is_error = Some(answer.is_error);
     result.structured_content = Some(answer.structured);
     result
+}
+
+/// Progress goes to who asked for it and reads streams.
+fn progress(context: &RequestContext<RoleServer>) -> Option<Progress> {
+    let parts = context.extensions.get::<Parts>()?;
+    let ReadsStreams(reads) = parts.extensions.get::<ReadsStreams>()?;
+    let token = context.meta.get_progress_token().filter(|_| *reads)?;
+    Some(Progress { peer: context.peer.clone(), token, begun: AtomicBool::new(false) })
 }
 
 /// The agent whose token came with this very HTTP request.

@@ -67,7 +67,17 @@ impl ToolName {
 
     /// The tool as clients see it.
     pub fn tool(self) -> Tool {
-        let output = match self {
+        let output = output::short(self.answers());
+        Tool::new(self.name(), self.description(), object(self.fields(), self.required()))
+            .with_title(self.title())
+            .with_raw_output_schema(output.into())
+            .with_annotations(self.annotations())
+    }
+
+    /// What it answers, to the last field. What is listed is the outline of it: many clients send
+    /// the list with every call of their model.
+    pub fn answers(self) -> Map<String, Value> {
+        match self {
             Self::ListRequests => output::list(),
             Self::BlockIp
             | Self::DisableAccount
@@ -75,11 +85,19 @@ impl ToolName {
             | Self::GetRequest
             | Self::WaitForDecision
             | Self::CancelRequest => output::request(),
-        };
-        Tool::new(self.name(), self.description(), object(self.fields(), self.required()))
-            .with_title(self.title())
-            .with_raw_output_schema(output.into())
-            .with_annotations(self.annotations())
+        }
+    }
+
+    /// Whether an agent with these scopes has a use for it.
+    pub fn is_open_to(self, scopes: &[ActionKind]) -> bool {
+        match self {
+            Self::BlockIp => scopes.contains(&ActionKind::BlockIp),
+            Self::DisableAccount => scopes.contains(&ActionKind::DisableAccount),
+            Self::UndoRequest => !scopes.is_empty(),
+            Self::GetRequest | Self::WaitForDecision | Self::ListRequests | Self::CancelRequest => {
+                true
+            }
+        }
     }
 
     /// What it takes.
@@ -101,7 +119,8 @@ impl ToolName {
         }
     }
 
-    fn required(self) -> &'static [&'static str] {
+    /// What a call must have.
+    pub(super) fn required(self) -> &'static [&'static str] {
         match self {
             Self::BlockIp => &["srcip", "reason"],
             Self::DisableAccount => &["dstuser", "reason"],

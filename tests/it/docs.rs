@@ -3,6 +3,7 @@
 mod alert_fields;
 pub(crate) mod imports;
 mod log_messages;
+mod mcp;
 mod security;
 mod states;
 mod test_names;

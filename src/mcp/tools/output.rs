@@ -2,7 +2,7 @@
 //! schemas are derived from the answers themselves.
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::mcp::answer::{ListAnswer, RequestAnswer};
 
@@ -14,6 +14,22 @@ pub(super) fn request() -> Map<String, Value> {
 /// Requests in short form.
 pub(super) fn list() -> Map<String, Value> {
     schema::<ListAnswer>()
+}
+
+/// The outline of a schema: its fields and their types. What conforms to the whole one conforms to it.
+pub(super) fn short(mut schema: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for part in properties.values_mut() {
+            let kind = |schema: &Value| json!({ "type": schema.get("type") });
+            let mut kept = kind(part);
+            if let (Some(items), Value::Object(kept)) = (part.get("items"), &mut kept) {
+                kept.insert("items".to_owned(), kind(items));
+            }
+            *part = kept;
+        }
+    }
+    schema.remove("description");
+    schema
 }
 
 fn schema<T: JsonSchema>() -> Map<String, Value> {

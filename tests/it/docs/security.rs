@@ -26,7 +26,7 @@ fn threats(page: &str) -> Vec<Threat<'_>> {
 }
 
 /// The names of all test functions in `tests` and `src`.
-fn tests() -> BTreeSet<String> {
+pub(super) fn tests() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut names, mut folders) = (BTreeSet::new(), vec![root.join("tests"), root.join("src")]);
     while let Some(folder) = folders.pop() {

@@ -33,6 +33,10 @@ fn walk(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
             found.push(format!("{place}: {name} is missing"));
         }
     }
+    // An outline says nothing of what is inside.
+    if schema.get("properties").is_none() {
+        return;
+    }
     for (name, part) in value.as_object().into_iter().flatten() {
         match schema["properties"].get(name) {
             Some(schema) => walk(schema, part, &format!("{place}.{name}"), found),

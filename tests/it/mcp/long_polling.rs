@@ -6,7 +6,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::fixtures::{Scene, block};
+use super::fixtures::{Scene, block, http_client};
 
 fn wait(id: &str) -> Value {
     json!({ "request_id": id, "timeout_seconds": 50 })
@@ -78,7 +78,8 @@ async fn token_revocation_ends_its_waits_with_401() {
     scene.revoke().await;
     let response = call.await.unwrap().unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(response.text().await.unwrap(), "");
+    let said: Value = response.json().await.unwrap();
+    assert_eq!((&said["error"]["code"], &said["result"]), (&json!(-32_001), &Value::Null));
 }
 
 #[tokio::test]
@@ -89,4 +90,67 @@ async fn disconnect_ends_wait_but_not_request() {
     assert!(call.await.unwrap_err().is_cancelled());
     let list = scene.agent().await.call("list_requests", json!({})).await;
     assert_eq!(list.json["requests"][0]["state"], "pending", "{list:?}");
+}
+
+/// A call that waits, with a token for progress, of a client that takes this.
+async fn waiting_with_progress(scene: &Scene, accept: &str) -> Response {
+    let mut changes = scene.broker().changes();
+    let message = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {
+            "name": "block_ip", "arguments": block(json!({ "wait_seconds": 50 })),
+            "_meta": { "progressToken": "p1" },
+        },
+    });
+    let request = http_client()
+        .post(format!("{}/mcp", scene.url()))
+        .header("content-type", "application/json")
+        .header("accept", accept)
+        .bearer_auth(&scene.token)
+        .body(message.to_string());
+    let mut call = tokio::spawn(request.send());
+    changes.changed().await.unwrap();
+    loop {
+        tokio::select! {
+            response = &mut call => return response.unwrap().unwrap(),
+            () = tokio::task::yield_now() => scene.clock.advance(Duration::from_millis(100)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn progress_comes_while_a_call_waits() {
+    let scene = Scene::start().await;
+    let mut response = waiting_with_progress(&scene, "application/json, text/event-stream").await;
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut told = String::new();
+    while !told.contains("structuredContent") {
+        tokio::select! {
+            chunk = response.chunk() => {
+                told.push_str(&String::from_utf8_lossy(&chunk.unwrap().expect("an answer")));
+            }
+            () = tokio::task::yield_now() => scene.clock.advance(Duration::from_millis(100)),
+        }
+    }
+    assert!(told.matches("notifications/progress").count() >= 2, "{told}");
+    assert!(told.contains("\"progressToken\":\"p1\"") && told.contains("pending"), "{told}");
+}
+
+#[tokio::test]
+async fn client_without_streams_gets_one_json_answer() {
+    let scene = Scene::start().await;
+    let response = waiting_with_progress(&scene, "application/json").await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let told: Value = response.json().await.unwrap();
+    assert_eq!(told["result"]["structuredContent"]["state"], "pending", "{told}");
+}
+
+#[tokio::test]
+async fn revocation_ends_a_stream_without_the_request() {
+    let scene = Scene::start().await;
+    let response = waiting_with_progress(&scene, "application/json, text/event-stream").await;
+    scene.revoke().await;
+    let told = response.text().await.unwrap();
+    assert!(told.contains("this token opens nothing"), "{told}");
+    assert!(!told.contains("request_id"), "{told}");
 }

@@ -26,11 +26,10 @@ const PORTABLE: [&str; 13] = [
 
 fn schemas() -> Vec<(String, Value)> {
     ToolName::all()
-        .map(ToolName::tool)
-        .flat_map(|tool| {
-            let output = tool.output_schema.unwrap();
-            [("takes", tool.input_schema), ("answers", output)]
-                .map(|(part, schema)| (format!("{} {part}", tool.name), (*schema).clone().into()))
+        .flat_map(|name| {
+            let takes = (*name.tool().input_schema).clone();
+            [("takes", takes), ("answers", name.answers())]
+                .map(|(part, schema)| (format!("{} {part}", name.name()), schema.into()))
         })
         .collect()
 }
@@ -72,13 +71,34 @@ fn every_schema_is_flat_and_every_property_described() {
 
 #[test]
 fn output_schemas_are_golden() {
-    let told = |tool: ToolName| {
-        format!("{:#}\n", Value::from((*tool.tool().output_schema.unwrap()).clone()))
-    };
+    let told = |tool: ToolName| format!("{:#}\n", Value::from(tool.answers()));
     expect_file!["../../golden/mcp_output_request.json"].assert_eq(&told(ToolName::GetRequest));
     expect_file!["../../golden/mcp_output_list.json"].assert_eq(&told(ToolName::ListRequests));
     for tool in ToolName::all().filter(|tool| *tool != ToolName::ListRequests) {
         assert_eq!(told(tool), told(ToolName::GetRequest), "{tool:?}");
+    }
+}
+
+#[test]
+fn list_of_tools_stays_below_20_kb() {
+    let tools: Vec<_> = ToolName::all().map(ToolName::tool).collect();
+    let bytes = serde_json::to_string(&tools).unwrap().len();
+    assert!(bytes < 20_000, "{bytes}");
+}
+
+#[test]
+fn listed_output_schema_outlines_the_whole_one() {
+    for name in ToolName::all() {
+        let listed = Value::from((*name.tool().output_schema.unwrap()).clone());
+        let whole = Value::from(name.answers());
+        assert_eq!(listed["required"], whole["required"]);
+        assert_eq!(listed["additionalProperties"], false);
+        let (listed, whole) = (&listed["properties"], &whole["properties"]);
+        assert_eq!(listed.as_object().unwrap().len(), whole.as_object().unwrap().len());
+        for (field, part) in listed.as_object().unwrap() {
+            assert_eq!(part["type"], whole[field]["type"], "{field}");
+            assert_eq!(part["items"]["type"], whole[field]["items"]["type"], "{field}");
+        }
     }
 }
 

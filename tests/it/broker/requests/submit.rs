@@ -53,7 +53,7 @@ async fn invalid_proposal_names_field_and_stores_only_audit_event() {
         ("srcip", json!({ "srcip": "127.1", "agent_ids": ["001"] })),
         ("agent_ids", json!({})),
         ("agent_ids", json!({ "agent_ids": ["001"], "all_agents": true })),
-        ("agent_ids", json!({ "agent_ids": ["1"] })),
+        ("agent_ids", json!({ "agent_ids": ["one"] })),
         ("agent_ids", json!({ "agent_ids": ["999"] })),
         ("reason", json!({ "agent_ids": ["001"], "reason": " " })),
         ("surprise", json!({ "agent_ids": ["001"], "surprise": 1 })),

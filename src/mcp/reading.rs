@@ -1,0 +1,104 @@
+//! Reads arguments in the forms that clients of today send: what can mean only one thing becomes
+//! the form that the tool's schema declares, before anything else reads it.
+//!
+//! So the proposal, its digest and its canonical form are those of the right form. What is left as it
+//! came is refused further in, in a sentence. Nothing here makes `true` of another value: the two
+//! fields that can be true widen what is asked. `docs/mcp.md` lists every form.
+
+use serde_json::{Map, Value};
+
+use super::tools::ToolName;
+use crate::domain::endpoint::EndpointId;
+
+/// Whole numbers up to here are exact in every JSON reader.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// The arguments as the tool declares them, and how many of a workflow tool were left out.
+pub(super) fn read(tool: ToolName, mut given: Map<String, Value>) -> (Map<String, Value>, usize) {
+    let came = given.len();
+    given.retain(|name, value| !is_added_by_workflow(tool, name, value));
+    let left_out = came - given.len();
+    for (name, schema) in tool.fields() {
+        let Some(value) = given.remove(name) else { continue };
+        let value =
+            as_declared(schema.get("type").and_then(Value::as_str).unwrap_or_default(), value);
+        let is_unused = is_empty(&value) && !tool.required().contains(&name);
+        if !is_unused {
+            given.insert(name.to_owned(), value);
+        }
+    }
+    // Who must fill every field says so that it does not end.
+    let is_permanent = given.get("permanent") == Some(&Value::Bool(true));
+    if is_permanent && given.get("duration_seconds").and_then(Value::as_u64) == Some(0) {
+        given.remove("duration_seconds");
+    }
+    (given, left_out)
+}
+
+/// Whether it is one of the arguments that n8n adds to those of the model. `action` and `tool` could
+/// mean something here: only what n8n itself says there is left out.
+fn is_added_by_workflow(tool: ToolName, name: &str, value: &Value) -> bool {
+    let text = value.as_str();
+    match name {
+        "toolCallId" | "sessionId" | "chatInput" => text.is_some(),
+        "action" => text == Some("sendMessage"),
+        "tool" => text.is_some_and(|said| ToolName::parse(said).is_none_or(|named| named == tool)),
+        _ => false,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+}
+
+fn as_declared(kind: &str, value: Value) -> Value {
+    match kind {
+        "integer" => {
+            whole(&value).or_else(|| whole(&from_text(&value)?)).map_or(value, Value::from)
+        }
+        "boolean" if value == "false" => Value::Bool(false),
+        "array" => ids(value),
+        _ => value,
+    }
+}
+
+/// A number without a fraction, however it is written.
+fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| {
+        let number = value.as_f64()?;
+        let is_whole = number.fract() == 0.0 && number.abs() <= EXACT_MAX;
+        is_whole.then(|| format!("{number:.0}").parse().ok()).flatten()
+    })
+}
+
+fn from_text(value: &Value) -> Option<Value> {
+    serde_json::from_str(value.as_str()?).ok()
+}
+
+fn ids(value: Value) -> Value {
+    let list = match (from_text(&value), value) {
+        (Some(Value::Array(list)), _) | (None, Value::Array(list)) => list,
+        // `"001"` is one endpoint; a bare number could be how many.
+        (_, Value::String(one)) if is_id(&one) => vec![one.into()],
+        (_, other) => return other,
+    };
+    list.into_iter().map(with_zeros).collect()
+}
+
+fn is_id(text: &str) -> bool {
+    EndpointId::parse(text.split_once('/').map_or(text, |(_, id)| id)).is_some()
+}
+
+/// Wazuh writes an id with three digits or more, so a shorter one is that of one endpoint only.
+fn with_zeros(item: Value) -> Value {
+    if let Some(number) = whole(&item).filter(|number| *number > 0) {
+        return format!("{number:03}").into();
+    }
+    let Some(text) = item.as_str() else { return item };
+    let (manager, id) = text.rsplit_once('/').map_or(("", text), |(name, id)| (name, id));
+    if !matches!(id.len(), 1 | 2) || !id.bytes().all(|b| b.is_ascii_digit()) {
+        return item;
+    }
+    let slash = if text.contains('/') { "/" } else { "" };
+    format!("{manager}{slash}{id:0>3}").into()
+}
