@@ -193,8 +193,11 @@ pub(super) struct ListAnswer {
 struct ListItem {
     #[serde(flatten)]
     head: RequestHead,
-    /// Its endpoints by outcome.
-    counts: EndpointCounts,
+    /// How many endpoints take part.
+    selected: u64,
+    /// Its endpoints by outcome. Absent where nothing is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<EndpointCounts>,
     /// Why an approved request cannot be sent at the moment. Text from outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_because: Option<String>,
@@ -288,7 +291,8 @@ fn short(summary: &RequestSummary) -> ListItem {
             asked_at: spoken(summary.asked_at),
             expires_at: pending.then(|| spoken(summary.deadline)),
         },
-        counts: summary.counts.clone().into(),
+        selected: summary.counts.targets,
+        counts: EndpointCounts::of(&summary.counts),
         held_because: summary.held_because.as_deref().map(without_addresses),
     }
 }

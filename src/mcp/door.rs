@@ -153,13 +153,19 @@ fn check(bytes: &[u8]) -> Result<(), Response> {
         let code = if is_call { -32_602 } else { -32_600 };
         return Err(error(bad, id, code, &why));
     }
-    let arguments = message.pointer("/params/arguments").unwrap_or(&Value::Null);
-    if is_call && !(arguments.is_null() || arguments.is_object()) {
-        let why = "`arguments` must be a JSON object, such as {\"request_id\": \"req_…\"}; not text, \
-                   not a list";
-        return Err(error(bad, id, -32_602, why));
+    if !is_call {
+        return Ok(());
     }
-    Ok(())
+    // What has another form is no call to the protocol's reader: it would say that there is no such
+    // method.
+    let why = if !message.pointer("/params/name").is_some_and(Value::is_string) {
+        "`params` must be a JSON object with the tool's `name` as text"
+    } else if message.pointer("/params/arguments").is_some_and(|v| !v.is_null() && !v.is_object()) {
+        "`arguments` must be a JSON object, such as {\"request_id\": \"req_…\"}; not text, not a list"
+    } else {
+        return Ok(());
+    };
+    Err(error(bad, id, -32_602, why))
 }
 
 /// Reads any JSON and keeps the first key that is in one object twice.

@@ -1,5 +1,6 @@
 //! What the model reads when there is no request to show.
 
+use super::tools::ToolName;
 use crate::{
     broker::{BrokerError, queries::StoreError},
     clock::Clock,
@@ -12,9 +13,10 @@ const NOT_FOUND: &str = "There is no such request of yours. Allowed: a request_i
 
 /// A sentence, which hides nothing of what it repeats. The cause of a fault goes to the log, under
 /// a reference that the sentence names.
-pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
+pub(super) fn sentence(error: &BrokerError, tool: ToolName, clock: &Clock) -> String {
     let sentence = match error {
-        BrokerError::Invalid(invalid) => format!("{invalid} Nothing was stored."),
+        BrokerError::Invalid(invalid) if tool.asks() => format!("{invalid} Nothing was stored."),
+        BrokerError::Invalid(invalid) => invalid.to_string(),
         BrokerError::Refused(refusal) => format!("Nothing changed: {refusal}."),
         // In its own words: it says what is too much and what to do.
         BrokerError::RateLimited(_) => format!("{error}."),
@@ -23,8 +25,11 @@ pub(super) fn sentence(error: &BrokerError, clock: &Clock) -> String {
         BrokerError::NotAllowed(why) => format!("Policy does not allow it: {why}."),
         // Neither where it is nor what it said: that is for people.
         BrokerError::Manager(cause) => format!("Nothing was stored: {}.", cause.for_agents()),
-        BrokerError::Store(StoreError::Busy | StoreError::Conflict) => {
+        BrokerError::Store(StoreError::Busy | StoreError::Conflict) if tool.asks() => {
             "Countersign is busy. Nothing was stored; try again in a moment.".to_owned()
+        }
+        BrokerError::Store(StoreError::Busy | StoreError::Conflict) => {
+            "Countersign is busy; try again in a moment.".to_owned()
         }
         BrokerError::Store(_)
         | BrokerError::Policy(_)

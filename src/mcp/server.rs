@@ -12,9 +12,12 @@ use axum::http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-        CustomRequest, CustomResult, ErrorCode, Implementation, ListToolsResult,
-        PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
+        CompleteRequestParams, CompleteResult, ConstString, ContentBlock, CustomRequest,
+        CustomResult, ErrorCode, Implementation, ListPromptsRequestMethod, ListPromptsResult,
+        ListResourceTemplatesRequestMethod, ListResourceTemplatesResult,
+        ListResourcesRequestMethod, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ProtocolVersion, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
@@ -38,8 +41,13 @@ use crate::{
 };
 
 /// The revisions that are spoken, oldest first.
-const VERSIONS: [ProtocolVersion; 3] =
-    [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
+const VERSIONS: [ProtocolVersion; 5] = [
+    ProtocolVersion::V_2024_11_05,
+    ProtocolVersion::V_2025_03_26,
+    ProtocolVersion::V_2025_06_18,
+    ProtocolVersion::V_2025_11_25,
+    ProtocolVersion::V_2026_07_28,
+];
 /// How long a client may keep the list of tools, in milliseconds.
 const TOOLS_TTL_MS: u64 = 300_000;
 
@@ -125,7 +133,7 @@ impl ServerHandler for McpServer {
             let result = match call.run(tool, arguments).await {
                 Ok(answer) => tool_result(answer),
                 Err(error) => {
-                    let text = error::sentence(&error, self.broker.clock());
+                    let text = error::sentence(&error, tool, self.broker.clock());
                     CallToolResult::error(vec![ContentBlock::text(text)])
                 }
             };
@@ -146,6 +154,40 @@ impl ServerHandler for McpServer {
         Ok(answered.instrument(span).await.into())
     }
 
+    // rmcp answers these with empty lists unless they are refused, though they are not declared.
+
+    async fn list_prompts(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(undeclared::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(undeclared::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(undeclared::<ListResourceTemplatesRequestMethod>())
+    }
+
+    async fn complete(
+        &self,
+        _request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(undeclared::<CompleteRequestMethod>())
+    }
+
     async fn on_custom_request(
         &self,
         request: CustomRequest,
@@ -160,6 +202,10 @@ fn unknown(code: ErrorCode, what: &str, name: &str) -> ErrorData {
     tracing::warn!(code = code.0, what, name, "a message was refused");
     let name: String = name.chars().take(80).collect();
     ErrorData::new(code, format!("there is no {what} `{}`", visible(&name)), None)
+}
+
+fn undeclared<M: ConstString>() -> ErrorData {
+    unknown(ErrorCode::METHOD_NOT_FOUND, "method", M::VALUE)
 }
 
 fn tool_result(answer: ToolAnswer) -> CallToolResult {

@@ -100,6 +100,16 @@ impl ToolName {
         }
     }
 
+    /// Whether it asks for something that may be sent.
+    pub const fn asks(self) -> bool {
+        match self {
+            Self::BlockIp | Self::DisableAccount | Self::UndoRequest => true,
+            Self::GetRequest | Self::WaitForDecision | Self::ListRequests | Self::CancelRequest => {
+                false
+            }
+        }
+    }
+
     /// What it takes.
     pub fn fields(self) -> Vec<(&'static str, Value)> {
         match self {

@@ -215,8 +215,8 @@ impl Broker {
     }
 }
 
-const OF_SENT: &str = "An undo is a request of its own. It is sent like any other; that it worked \
-                       is known only when the endpoint says so.";
+const OF_SENT: &str = "An undo is a request of its own; that it worked is known only when the \
+                       endpoint says so.";
 const OF_UNKNOWN: &str = "On some endpoints nobody knows whether it was done. An undo lifts it \
                           there if it was done before the undo arrives; if it was never done, the \
                           undo may block for about a second and lift that. It does not help \

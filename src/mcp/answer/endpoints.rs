@@ -1,5 +1,7 @@
 //! The endpoints of a request, one by one or counted.
 
+use std::num::NonZeroU64;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,15 +18,14 @@ const PROVES_START: &str = "the script started on this endpoint";
 const PROVES_END: &str = "the endpoint took the response back";
 /// What the alert of another request proves, where one timer was for both.
 const PROVES_END_OF_BOTH: &str = "the endpoint took the response back, with another on its timer";
-/// The outcome of an endpoint of which nothing is known so far.
-const NO_OUTCOME: &str = "none";
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Endpoints<'a> {
     /// How many endpoints take part.
     selected: u64,
-    /// All endpoints by outcome.
-    counts: EndpointCounts,
+    /// All endpoints by outcome. Absent where nothing is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<EndpointCounts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("description" = listed("Endpoints that were asked for and take no part.")))]
     skipped: Option<Vec<SkippedAnswer<'a>>>,
@@ -35,31 +36,39 @@ pub(super) struct Endpoints<'a> {
 
 /// The description of a list that is left out where it is long.
 fn listed(what: &str) -> String {
-    format!("{what} Absent where there are more than {LISTED_ENDPOINTS_MAX}: see counts.")
+    format!("{what} Absent where there are none or more than {LISTED_ENDPOINTS_MAX}: see counts.")
 }
 
+/// What is zero is left out.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct EndpointCounts {
-    /// Endpoints that take part.
-    selected: u64,
     /// Endpoints that were asked for and take no part.
-    skipped: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<NonZeroU64>,
     /// The endpoint's own alert, or a person, says that it started.
-    confirmed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed: Option<NonZeroU64>,
     /// Its time is over.
-    ended: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<NonZeroU64>,
     /// Certainly nothing was sent.
-    not_sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_sent: Option<NonZeroU64>,
     /// The manager refused.
-    refused: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<NonZeroU64>,
     /// An undo was sent after it.
-    reverted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverted: Option<NonZeroU64>,
     /// The manager queued the command; not that it ran.
-    sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<NonZeroU64>,
     /// Sent, and the endpoint's own alert did not come in time.
-    unconfirmed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<NonZeroU64>,
     /// It may or may not have been sent.
-    unknown: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<NonZeroU64>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -88,9 +97,10 @@ struct EndpointAnswer<'a> {
     /// sent: the manager queued it, not that it ran. confirmed: it started there. unconfirmed: no
     /// alert shows that it started. refused: by the manager. `not_sent`: certainly nothing was sent.
     /// unknown: it may or may not have run, never repeat it. ended: its time is over. reverted: an
-    /// undo was sent after it. none: nothing so far.
-    #[schemars(extend("enum" = outcome_names().collect::<Vec<_>>()))]
-    outcome: &'static str,
+    /// undo was sent after it. Absent: nothing so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = Outcome::NAMES))]
+    outcome: Option<&'static str>,
     /// The manager's code of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
@@ -109,10 +119,6 @@ struct EndpointAnswer<'a> {
     /// The request that took it back there, where it is one of yours.
     #[serde(skip_serializing_if = "Option::is_none")]
     reverted_by: Option<String>,
-}
-
-fn outcome_names() -> impl Iterator<Item = &'static str> {
-    Outcome::NAMES.into_iter().chain([NO_OUTCOME])
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -144,25 +150,29 @@ impl<'a> Endpoints<'a> {
             why: reason.to_string(),
         };
         let met = |target: &'a Target| met(request, target, named(&target.endpoint), undos);
-        let counts = EndpointCounts::from(request.outcome_counts());
+        let counts = request.outcome_counts();
         let (skipped, targets) = (&request.skipped, &request.targets);
         Self {
-            selected: counts.selected,
-            counts,
-            skipped: few(skipped.len()).then(|| skipped.iter().map(left).collect()),
-            outcomes: few(targets.len()).then(|| targets.iter().map(met).collect()),
+            selected: counts.targets,
+            counts: EndpointCounts::of(&counts),
+            skipped: is_listed(skipped.len()).then(|| skipped.iter().map(left).collect()),
+            outcomes: is_listed(targets.len()).then(|| targets.iter().map(met).collect()),
         }
     }
 }
 
-impl From<Counts> for EndpointCounts {
-    fn from(counts: Counts) -> Self {
+impl EndpointCounts {
+    /// None where nothing is counted.
+    pub(super) fn of(counts: &Counts) -> Option<Self> {
+        if counts.skipped == 0 && counts.outcomes.iter().all(|count| *count == 0) {
+            return None;
+        }
         // In the order of `Outcome::NAMES`.
         let [sent, refused, not_sent, unknown, confirmed, unconfirmed, ended, reverted] =
-            counts.outcomes;
-        Self {
-            selected: counts.targets,
-            skipped: counts.skipped,
+            counts.outcomes.map(NonZeroU64::new);
+        let skipped = NonZeroU64::new(counts.skipped);
+        Some(Self {
+            skipped,
             confirmed,
             ended,
             not_sent,
@@ -171,12 +181,12 @@ impl From<Counts> for EndpointCounts {
             sent,
             unconfirmed,
             unknown,
-        }
+        })
     }
 }
 
-const fn few(number: usize) -> bool {
-    number <= LISTED_ENDPOINTS_MAX
+fn is_listed(number: usize) -> bool {
+    (1..=LISTED_ENDPOINTS_MAX).contains(&number)
 }
 
 fn met<'a>(
@@ -190,7 +200,7 @@ fn met<'a>(
         outcome.filter(|outcome| outcome.may_be_active()).and_then(|_| request.ends(target));
     EndpointAnswer {
         named,
-        outcome: outcome.map_or(NO_OUTCOME, Outcome::name),
+        outcome: outcome.map(Outcome::name),
         code: outcome.and_then(Outcome::code),
         detail: outcome.map(Outcome::detail).filter(|detail| !detail.is_empty()),
         until: until.map(spoken),

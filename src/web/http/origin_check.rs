@@ -55,6 +55,11 @@ pub(in crate::web) async fn check_program(
     next: Next,
 ) -> Response {
     let public_url = &settings.public_url;
+    // A proxy may have gone by the other one.
+    if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+        let why = "more than one `Host`: send each header once";
+        return (StatusCode::BAD_REQUEST, why).into_response();
+    }
     let is_ours = is_own_host(request.uri(), request.headers(), &settings)
         && says_nothing_foreign(request.headers(), public_url);
     if !is_ours {

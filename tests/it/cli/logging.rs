@@ -72,6 +72,20 @@ async fn log_in_json_names_request_agent_person_and_manager() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn arguments_left_out_are_counted_in_log() {
+    let scene = serve(&JSON).await;
+    let agent = AgentClient::connect(&scene.server.url, &scene.installed.token).await;
+    let added = json!({ "toolCallId": "call_1", "sessionId": "s", "limit": 1 });
+    assert!(!agent.call("list_requests", added).await.error);
+    assert!(!agent.call("list_requests", json!({})).await.error);
+    let log = scene.server.log();
+    let answered = |line: &Value| line["message"] == "tool answered";
+    let counts: Vec<_> =
+        lines(&log).iter().filter(|l| answered(l)).map(|l| l["left_out"].clone()).collect();
+    assert_eq!(counts, [2, 0], "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_http_request_gives_one_line() {
     let scene = serve(&JSON).await;
     let client = PersonClient::stranger(&scene.server.url);

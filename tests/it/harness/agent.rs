@@ -37,7 +37,13 @@ impl Answer {
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let list = self.json["endpoints"]["outcomes"].as_array().cloned().unwrap_or_default();
         list.iter()
-            .map(|o| format!("{}: {}", o["id"].as_str().unwrap(), o["outcome"].as_str().unwrap()))
+            .map(|o| {
+                format!(
+                    "{}: {}",
+                    o["id"].as_str().unwrap(),
+                    o["outcome"].as_str().unwrap_or("none")
+                )
+            })
             .collect()
     }
 

@@ -55,6 +55,21 @@ async fn request_waits_for_approval_with_old_and_new_clients() {
 }
 
 #[tokio::test]
+async fn answer_is_short_for_one_and_eleven_endpoints() {
+    let scene = Scene::start().await;
+    let agent = scene.agent().await;
+    // Three bytes are a token or less, in what such an answer holds.
+    let one = checked(&agent, "block_ip", block(json!({}))).await;
+    assert!(one.text.len() <= 900, "{} bytes: {}", one.text.len(), one.text);
+    let ids: Vec<_> = (1..=11).map(|id| format!("{id:03}")).collect();
+    let all = checked(&agent, "block_ip", block(json!({ "agent_ids": ids }))).await;
+    let listed =
+        ["outcomes", "skipped"].map(|list| all.json["endpoints"][list].as_array().unwrap().len());
+    assert_eq!(listed.iter().sum::<usize>(), 11);
+    assert!(all.text.len() <= 1800, "{} bytes: {}", all.text.len(), all.text);
+}
+
+#[tokio::test]
 async fn server_instructions_tell_model_how_to_behave() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
@@ -106,6 +121,7 @@ async fn invalid_input_names_field_value_and_allowed_values() {
         ("block_ip", block(json!({ "wait_seconds": "9s" })), ["wait_seconds", "9s", "0 to 50"]),
         ("block_ip", block(json!({ "duration_seconds": 61 })), ["duration_seconds", "61", "600"]),
         ("block_ip", block(json!({ "approve": true })), ["approve", "no such field", "srcip"]),
+        ("undo_request", request(json!({})), ["reason", "missing", "characters"]),
         ("get_request", json!({}), ["request_id", "missing", "earlier"]),
         ("get_request", request(json!({ "x": 1 })), ["x", "no such field", "request_id"]),
         (
@@ -121,6 +137,8 @@ async fn invalid_input_names_field_value_and_allowed_values() {
     ] {
         let told = agent.call(tool, arguments.clone()).await;
         assert!(told.error, "{tool} {arguments}");
+        let asks = ["block_ip", "disable_account", "undo_request"].contains(&tool);
+        assert_eq!(told.text.contains("Nothing was stored."), asks, "{tool}: {}", told.text);
         for word in words {
             assert!(told.text.contains(word), "{tool} {arguments}: {word}: {}", told.text);
         }

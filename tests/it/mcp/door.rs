@@ -1,5 +1,6 @@
 //! What is no message, and what stands beside the door: JSON says what to do.
 
+use countersign::domain::{action::ActionKind, actor::Actor};
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::{Value, json};
 
@@ -47,11 +48,33 @@ async fn malformed_message_is_400_with_its_code() {
 #[tokio::test]
 async fn arguments_that_are_no_object_are_refused() {
     let scene = Scene::start().await;
-    for arguments in ["\"{}\"", "[]", "7", "true"] {
-        let params = format!(r#"{{"name":"list_requests","arguments":{arguments}}}"#);
-        let call = format!(r#"{{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{params}}}"#);
-        let (_, said) = error(raw(&scene, call)).await;
-        assert_eq!((&said["id"], &said["error"]["code"]), (&json!(5), &json!(-32_602)), "{said}");
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    for arguments in [json!("{}"), json!([]), json!(7), json!(true)] {
+        let mut call = json!({
+            "jsonrpc": "2.0", "id": 5, "method": "tools/call",
+            "params": { "name": "list_requests", "arguments": arguments },
+        });
+        let old = raw(&scene, call.to_string());
+        call["params"]["_meta"] = meta.clone();
+        let new = raw(&scene, call.to_string())
+            .header("MCP-Protocol-Version", "2026-07-28")
+            .header("Mcp-Method", "tools/call")
+            .header("Mcp-Name", "list_requests");
+        for request in [old, new] {
+            let (status, said) = error(request).await;
+            assert_eq!((status, &said["id"]), (400, &json!(5)), "{said}");
+            assert_eq!(said["error"]["code"], -32_602, "{said}");
+            assert!(said["error"]["message"].as_str().unwrap().contains("`arguments`"), "{said}");
+        }
+    }
+    for params in [json!([]), json!({}), json!("list_requests"), json!({ "name": 7 })] {
+        let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params });
+        let (status, said) = error(raw(&scene, call.to_string())).await;
+        assert_eq!((status, &said["error"]["code"]), (400, &json!(-32_602)), "{said}");
     }
 }
 
@@ -121,11 +144,78 @@ async fn paths_beside_the_door_answer_json() {
 
 #[tokio::test]
 async fn tool_outside_of_scopes_is_not_listed() {
-    use countersign::{domain::action::ActionKind, mcp::tools::ToolName};
-    let open = |scopes: &[ActionKind]| {
-        ToolName::all().filter(|tool| tool.is_open_to(scopes)).map(ToolName::name).count()
+    let scene = Scene::start().await;
+    // Each time a new client: one keeps the list for some minutes.
+    let listed = async || {
+        let tools = scene.agent().await.0.list_all_tools().await.unwrap();
+        tools.into_iter().map(|tool| tool.name.into_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(open(&ActionKind::RESPONSES), 7);
-    assert_eq!(open(&[ActionKind::BlockIp]), 6);
-    assert_eq!(open(&[]), 4);
+    let all = listed().await;
+    let scopes = [ActionKind::BlockIp];
+    scene.operator().set_scopes(&Actor::CommandLine, "triage-bot", &scopes).await.unwrap();
+    let without: Vec<_> = all.iter().filter(|name| *name != "disable_account").cloned().collect();
+    assert_eq!((listed().await, without.len()), (without, all.len() - 1));
+    let arguments =
+        json!({ "dstuser": "alice", "agent_ids": ["002"], "permanent": true, "reason": "a test" });
+    let told = scene.agent().await.call("disable_account", arguments).await;
+    assert!(told.error, "{told:?}");
+    assert_eq!(told.state(), "denied", "{told:?}");
+    assert!(scene.manager.received().is_empty());
+}
+
+#[tokio::test]
+async fn second_host_header_is_refused() {
+    let scene = Scene::start().await;
+    for other in ["evil.example", "countersign.example"] {
+        let request = raw(&scene, LIST).header(header::HOST, "countersign.example");
+        let (status, said) = error(request.header(header::HOST, other)).await;
+        assert_eq!(status, 400, "{said}");
+        assert!(said["error"]["message"].as_str().unwrap().contains("`Host`"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn method_that_is_not_declared_is_not_found() {
+    let scene = Scene::start().await;
+    for method in [
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "completion/complete",
+        "logging/setLevel",
+        "tasks/get",
+        "no/such",
+    ] {
+        let params = json!({
+            "name": "x", "uri": "x:y", "level": "info", "taskId": "x",
+            "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "a", "value": "" },
+        });
+        let message = json!({ "jsonrpc": "2.0", "id": 5, "method": method, "params": params });
+        let response = raw(&scene, message.to_string()).send().await.unwrap();
+        let said: Value = response.json().await.unwrap();
+        assert_eq!(said["error"]["code"], -32_601, "{method}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn client_of_every_revision_is_taken() {
+    let scene = Scene::start().await;
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let client = json!({ "name": "test", "version": "1" });
+        let params =
+            json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
+        let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+        let said = raw(&scene, hello.to_string()).send().await.unwrap();
+        let said: Value = said.json().await.unwrap();
+        assert_eq!(said["result"]["protocolVersion"], version, "{said}");
+        let call = json!({
+            "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+            "params": { "name": "list_requests", "arguments": null },
+        });
+        let request = raw(&scene, call.to_string()).header("MCP-Protocol-Version", version);
+        let said: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(said["result"]["content"][0]["text"], r#"{"requests":[]}"#, "{said}");
+    }
 }

@@ -270,8 +270,8 @@ fn list_shows_undone_request_and_counts_every_outcome() {
     assert_eq!(shown["undoes"], other().to_string());
     assert_eq!(shown["effect"], "Unblock 203.0.113.9 on 36 endpoints");
     let counts = json!({
-        "selected": 36, "skipped": 0, "sent": 1, "refused": 2, "not_sent": 3, "unknown": 4,
+        "sent": 1, "refused": 2, "not_sent": 3, "unknown": 4,
         "confirmed": 5, "unconfirmed": 6, "ended": 7, "reverted": 8,
     });
-    assert_eq!(shown["counts"], counts);
+    assert_eq!((&shown["counts"], &shown["selected"]), (&counts, &json!(36)));
 }

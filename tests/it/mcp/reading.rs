@@ -50,6 +50,12 @@ async fn endpoint_id_without_zeros_asks_the_same() {
     for form in [json!(["2"]), json!(["02"]), json!([2]), json!([2.0])] {
         same(&agent, json!({ "agent_ids": form }), json!({})).await;
     }
+    let two = Scene::with_second_manager("paris").await;
+    let agent_of_two = two.agent().await;
+    for form in [json!(["test/2"]), json!(["test/02"])] {
+        let right = json!({ "agent_ids": ["test/002"] });
+        same(&agent_of_two, json!({ "agent_ids": form }), right).await;
+    }
     for form in [json!(["0"]), json!([0]), json!(["00"]), json!([-2]), json!([2.5]), json!(2)] {
         refused(&agent, json!({ "agent_ids": form }), "agent_ids: ").await;
     }

@@ -45,7 +45,7 @@ fn walk(place: &str, schema: &Value, seen: &mut usize) {
     if schema["type"] == "object" {
         assert_eq!(schema["additionalProperties"], false, "{place}");
         let properties = schema["properties"].as_object().unwrap();
-        for name in schema["required"].as_array().unwrap() {
+        for name in schema["required"].as_array().into_iter().flatten() {
             assert!(properties.contains_key(name.as_str().unwrap()), "{place}: {name}");
         }
         for (name, part) in properties {

@@ -94,8 +94,8 @@ async fn ask(agent: &AgentClient, number: usize) -> Answer {
 }
 
 fn whys(answer: &Answer, id: &str) -> Vec<String> {
-    let skipped = answer.json["endpoints"]["skipped"].as_array().unwrap();
-    let of_it = skipped.iter().filter(|skipped| skipped["id"] == id);
+    let skipped = answer.json["endpoints"]["skipped"].as_array();
+    let of_it = skipped.into_iter().flatten().filter(|skipped| skipped["id"] == id);
     of_it.map(|skipped| skipped["why"].as_str().unwrap().to_owned()).collect()
 }
 
