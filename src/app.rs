@@ -77,6 +77,9 @@ pub enum AppError {
     /// The connector's settings.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// The bridge's address or token leads to no broker.
+    #[error("{0}")]
+    Bridge(String),
     /// A verb at start-up.
     #[error(transparent)]
     Broker(#[from] BrokerError),

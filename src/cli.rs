@@ -118,7 +118,9 @@ impl From<AppError> for CliError {
                 Self::Use(error.to_string())
             }
             AppError::Policy(error) => error.into(),
-            AppError::NotOurs { .. } | AppError::ActivePolicy(_) => Self::Use(error.to_string()),
+            AppError::NotOurs { .. } | AppError::ActivePolicy(_) | AppError::Bridge(_) => {
+                Self::Use(error.to_string())
+            }
             AppError::Broker(error) => error.into(),
             AppError::Store(_) | AppError::Connector(_) | AppError::Io { .. } => {
                 Self::Failed(error.to_string())

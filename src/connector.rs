@@ -35,7 +35,7 @@ pub use notify::{
     is_signing_secret,
 };
 pub use readiness::{Readiness, readiness};
-pub use relay::Relay;
+pub use relay::{Relay, RelayAnswer};
 pub use share::{asked_by, for_approved};
 pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
 

@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct Stdio {
     /// The broker's address, such as <https://countersign.example>. Plain http:// only on loopback.
     #[arg(long, env = "COUNTERSIGN_URL")]
-    url: String,
+    url: Option<String>,
     /// PEM file of the authority that signed the broker's certificate, where the system does not
     /// know it.
     #[arg(long, env = "COUNTERSIGN_CA_FILE")]
@@ -28,9 +28,18 @@ pub(super) struct Stdio {
 }
 
 pub(super) async fn run(stdio: Stdio) -> Result<(), CliError> {
-    let token = std::env::var("COUNTERSIGN_TOKEN").map_err(|_missing| {
-        CliError::Use("COUNTERSIGN_TOKEN is not set: it holds the agent's token".to_owned())
-    })?;
+    let url = stdio.url.unwrap_or_default();
+    if url.trim().is_empty() {
+        let why = "COUNTERSIGN_URL is not set or empty. Allowed: the broker's address, such as \
+                   https://countersign.example";
+        return Err(CliError::Use(why.to_owned()));
+    }
+    let token = std::env::var("COUNTERSIGN_TOKEN").unwrap_or_default();
+    if token.trim().is_empty() {
+        let why = "COUNTERSIGN_TOKEN is not set or empty. Allowed: the agent's token, such as cs_ and \
+                   64 hexadecimal digits";
+        return Err(CliError::Use(why.to_owned()));
+    }
     let tls = match (stdio.ca_file, stdio.pin_sha256) {
         (Some(file), _) => Some(Tls::Ca { file, server_name: None }),
         (None, None) => None,
@@ -44,6 +53,6 @@ pub(super) async fn run(stdio: Stdio) -> Result<(), CliError> {
             Some(Tls::Pin { sha256: *digest.bytes() })
         }
     };
-    bridge::run(&stdio.url, token, tls).await?;
+    bridge::run(url.trim(), token.trim().to_owned(), tls).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ConnectorError, Secret, Tls,
-    http::client::{BaseUrl, Connections, HttpClient},
+    http::client::{BaseUrl, Coming, Connections, HttpClient},
 };
 
 /// Longer than the longest wait that a tool allows.
@@ -16,7 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(75);
 const ANSWER_MIB_MAX: usize = 8;
 /// The bridge has no configuration file: what an error calls a key is a variable here. The longer
 /// names first, which hold the shorter ones.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
+    ("https://host.example:55000", "https://countersign.example"),
     ("stdio.url", "COUNTERSIGN_URL"),
     ("stdio.ca_file", "COUNTERSIGN_CA_FILE"),
     ("stdio.pin_sha256", "COUNTERSIGN_PIN_SHA256"),
@@ -26,6 +27,36 @@ const VARIABLES: [(&str, &str); 5] = [
 /// Where systems keep the authorities that they trust.
 const SYSTEM_AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// What the broker answers: the head, and a body that is still to come.
+pub struct RelayAnswer {
+    http: HttpClient,
+    coming: Coming,
+}
+
+impl fmt::Debug for RelayAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayAnswer").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl RelayAnswer {
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        self.coming.status
+    }
+
+    /// `Content-Type`, where there is one.
+    pub fn content_type(&self) -> Option<String> {
+        self.coming.content_type.clone()
+    }
+
+    /// The next piece of the body, as it comes; none at its end. The error is a sentence.
+    pub async fn piece(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let piece = self.http.piece(&mut self.coming).await;
+        piece.map_err(|failure| failure_text(&failure.error))
+    }
+}
 
 /// A broker's `/mcp`, and an agent's token for it.
 pub struct Relay {
@@ -58,12 +89,12 @@ impl Relay {
         Ok(Self { http, token })
     }
 
-    /// Posts a message to `/mcp`: status, content type and body of the answer, or a sentence.
+    /// Posts a message to `/mcp`: the answer as soon as it begins, or a sentence.
     pub async fn post(
         &self,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> Result<(u16, Option<String>, String), String> {
+    ) -> Result<RelayAnswer, String> {
         let request = self
             .http
             .post("/mcp")
@@ -72,9 +103,9 @@ impl Relay {
             .header("accept", "application/json, text/event-stream");
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-        let sent = self.http.send(request.body(body), ANSWER_MIB_MAX).await;
-        let reply = sent.map_err(|failure| failure_text(&failure.error))?;
-        Ok((reply.status, reply.content_type.clone(), reply.text()))
+        let begun = self.http.begin(request.body(body), ANSWER_MIB_MAX).await;
+        let coming = begun.map_err(|failure| failure_text(&failure.error))?;
+        Ok(RelayAnswer { http: self.http.clone(), coming })
     }
 }
 

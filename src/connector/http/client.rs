@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use reqwest::{Client, RequestBuilder, Url, header::CONTENT_TYPE, redirect, retry};
+use reqwest::{Client, RequestBuilder, Response, Url, header::CONTENT_TYPE, redirect, retry};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -126,6 +126,16 @@ impl Reply {
     }
 }
 
+/// An answer whose body is still to come.
+#[derive(Debug)]
+pub(in crate::connector) struct Coming {
+    pub(in crate::connector) status: u16,
+    pub(in crate::connector) content_type: Option<String>,
+    response: Response,
+    mib_max: usize,
+    came: usize,
+}
+
 /// The start of a text from outside, in one line.
 pub(in crate::connector) fn first_chars(text: &impl ToString) -> String {
     let text = text.to_string();
@@ -206,20 +216,40 @@ impl HttpClient {
         request: RequestBuilder,
         mib_max: usize,
     ) -> Result<Reply, TransportError> {
-        let mut response = request.send().await.map_err(|error| self.failure(&error))?;
+        let mut coming = self.begin(request, mib_max).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = self.piece(&mut coming).await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(Reply { status: coming.status, content_type: coming.content_type, body })
+    }
+
+    /// Makes the call; of its answer at most `mib_max` MiB can be read.
+    pub(in crate::connector) async fn begin(
+        &self,
+        request: RequestBuilder,
+        mib_max: usize,
+    ) -> Result<Coming, TransportError> {
+        let response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > mib_max * 1024 * 1024 {
-                let (system, limit) = (self.system.clone(), format!("{mib_max} MiB"));
-                let error = ConnectorError::TooLarge { system, limit };
-                return Err(TransportError { effect: CallEffect::Possible, error });
-            }
+        Ok(Coming { status, content_type, response, mib_max, came: 0 })
+    }
+
+    /// The next piece of the body as it comes; none at its end.
+    pub(in crate::connector) async fn piece(
+        &self,
+        coming: &mut Coming,
+    ) -> Result<Option<Vec<u8>>, TransportError> {
+        let piece = coming.response.chunk().await.map_err(|error| self.failure(&error))?;
+        coming.came += piece.as_ref().map_or(0, |piece| piece.len());
+        if coming.came > coming.mib_max * 1024 * 1024 {
+            let (system, limit) = (self.system.clone(), format!("{} MiB", coming.mib_max));
+            let error = ConnectorError::TooLarge { system, limit };
+            return Err(TransportError { effect: CallEffect::Possible, error });
         }
-        Ok(Reply { status, content_type, body })
+        Ok(piece.map(Into::into))
     }
 
     /// Makes the call and reads at most `bytes_max` bytes of its answer; what comes after them, or does

@@ -1,8 +1,9 @@
 //! What the broker answers, as lines for the client.
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
-use super::{BrokerAnswer, message::Id};
+use super::{AnswerBody, BrokerAnswer, body::Messages, message::Id};
 
 /// The code of an error that is not the broker's own.
 pub(super) const FAILED: i32 = -32_000;
@@ -13,32 +14,43 @@ pub(super) fn error(id: Option<&Id>, code: i32, why: &str) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string()
 }
 
-/// The lines that answer a request. The last one has its id, whatever happened.
-pub(super) fn to_request(id: &Id, answered: Result<BrokerAnswer, String>) -> Vec<String> {
-    let answer = match answered {
-        Ok(answer) => answer,
-        Err(why) => return vec![error(Some(id), FAILED, &why)],
-    };
-    let mut lines = Vec::new();
-    for text in messages(&answer) {
+/// The line that answers a request: it has its id, whatever happened. What a stream says before that
+/// is said at once.
+pub(super) async fn to_request<B: AnswerBody>(
+    id: &Id,
+    answered: Result<BrokerAnswer<B>, String>,
+    say: &mpsc::Sender<String>,
+) -> String {
+    match answer(id, answered, say).await {
+        Ok(line) => line,
+        Err(why) => error(Some(id), FAILED, &why),
+    }
+}
+
+async fn answer<B: AnswerBody>(
+    id: &Id,
+    answered: Result<BrokerAnswer<B>, String>,
+    say: &mpsc::Sender<String>,
+) -> Result<String, String> {
+    let answer = answered?;
+    let status = answer.status;
+    let mut messages = Messages::of(answer);
+    while let Some(text) = messages.next().await? {
         let Ok(message) = serde_json::from_str::<Value>(&text) else { continue };
         if message.get("method").is_some() {
-            lines.push(one_line(&text));
+            let _heard = say.send(one_line(&text)).await.is_ok();
         } else if message.get("id") == Some(id) {
-            lines.push(one_line(&text));
-            return lines;
+            return Ok(one_line(&text));
         } else if let Some(cause) = message.get("error") {
             // The broker could not tell whose message it was; here it is known.
-            lines.push(json!({ "jsonrpc": "2.0", "id": id, "error": cause }).to_string());
-            return lines;
+            return Ok(json!({ "jsonrpc": "2.0", "id": id, "error": cause }).to_string());
         }
     }
-    lines.push(error(Some(id), FAILED, &status_text(answer.status)));
-    lines
+    Err(status_text(status))
 }
 
 /// A notification has no answer: a failure can only be logged.
-pub(super) fn to_notification(answered: Result<BrokerAnswer, String>) {
+pub(super) fn to_notification<B>(answered: Result<BrokerAnswer<B>, String>) {
     let failed = match answered {
         Ok(answer) if (200..=299).contains(&answer.status) => None,
         Ok(answer) => Some(status_text(answer.status)),
@@ -49,7 +61,7 @@ pub(super) fn to_notification(answered: Result<BrokerAnswer, String>) {
     }
 }
 
-fn status_text(status: u16) -> String {
+pub(super) fn status_text(status: u16) -> String {
     let why = match status {
         401 => "the broker does not accept the token in COUNTERSIGN_TOKEN",
         403 => {
@@ -64,27 +76,6 @@ fn status_text(status: u16) -> String {
         _ => "the broker refused the message",
     };
     format!("{why} (HTTP {status})")
-}
-
-/// The messages in a body: one, or those of an event stream.
-fn messages(answer: &BrokerAnswer) -> Vec<String> {
-    let kind = answer.content_type.as_deref().unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("text/event-stream") {
-        events(&answer.body)
-    } else {
-        vec![answer.body.clone()]
-    }
-}
-
-/// The data of each event: its `data` lines, joined.
-fn events(body: &str) -> Vec<String> {
-    let body = body.replace("\r\n", "\n").replace('\r', "\n");
-    let data = |event: &str| {
-        let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
-    };
-    body.split("\n\n").map(data).filter(|data| !data.is_empty()).collect()
 }
 
 /// JSON on one line: a line break outside of its texts is space, and within them it is escaped.

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use countersign::mcp::bridge::{BrokerAnswer, PostMessage, run};
+use countersign::mcp::bridge::{AnswerBody, BrokerAnswer, PostMessage, run};
 use reqwest::Client;
 use rmcp::{ClientLifecycleMode, model::ProtocolVersion};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use super::fixtures::{Agent, Scene, http_client};
+use super::fixtures::{Agent, Scene, block, http_client};
 
 const TOKEN: &str = "cs_secret";
 
@@ -32,12 +32,23 @@ struct OverHttp {
     token: String,
 }
 
+struct Body(reqwest::Response);
+
+impl AnswerBody for Body {
+    async fn piece(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let piece = self.0.chunk().await.map_err(|error| error.to_string())?;
+        Ok(piece.map(Into::into))
+    }
+}
+
 impl PostMessage for OverHttp {
+    type Body = Body;
+
     async fn post(
         &self,
         headers: Vec<(&'static str, String)>,
         body: String,
-    ) -> Result<BrokerAnswer, String> {
+    ) -> Result<BrokerAnswer<Body>, String> {
         let request = self
             .http
             .post(format!("{}/mcp", self.url))
@@ -48,11 +59,8 @@ impl PostMessage for OverHttp {
         let unreachable = |_| format!("there is no answer from {}", self.url);
         let response = request.body(body).send().await.map_err(unreachable)?;
         let kind = response.headers().get(header::CONTENT_TYPE);
-        Ok(BrokerAnswer {
-            status: response.status().as_u16(),
-            content_type: kind.map(|kind| kind.to_str().unwrap().to_owned()),
-            body: response.text().await.map_err(unreachable)?,
-        })
+        let content_type = kind.map(|kind| kind.to_str().unwrap().to_owned());
+        Ok(BrokerAnswer { status: response.status().as_u16(), content_type, body: Body(response) })
     }
 }
 
@@ -72,7 +80,11 @@ fn bridged(url: &str, token: &str) -> DuplexStream {
 
 impl Terminal {
     fn open(url: &str) -> Self {
-        let (output, input) = tokio::io::split(bridged(url, TOKEN));
+        Self::open_with(url, TOKEN)
+    }
+
+    fn open_with(url: &str, token: &str) -> Self {
+        let (output, input) = tokio::io::split(bridged(url, token));
         Self { output: BufReader::new(output).lines(), input }
     }
 
@@ -247,6 +259,86 @@ async fn event_stream_becomes_one_line_per_message() {
     assert_eq!(terminal.hear().await["method"], "notifications/progress");
     assert_eq!(terminal.hear().await["id"], 1);
     assert_eq!(terminal.rest().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn progress_reaches_client_while_its_call_waits() {
+    let scene = Scene::start().await;
+    let mut terminal = Terminal::open_with(&scene.url(), &scene.token);
+    let mut call = ask(1, "tools/call");
+    let arguments = block(json!({ "wait_seconds": 50 }));
+    call["params"] = json!({
+        "name": "block_ip", "arguments": arguments, "_meta": { "progressToken": "p1" },
+    });
+    terminal.say(&call).await;
+    let passing = async {
+        loop {
+            // Few steps of time for many turns of the others: what waits must not run out.
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            scene.clock.advance(Duration::from_secs(1));
+        }
+    };
+    let heard = tokio::select! {
+        heard = terminal.hear() => heard,
+        () = passing => unreachable!(),
+    };
+    assert_eq!(heard["params"]["progressToken"], "p1", "{heard}");
+    let agent = scene.agent().await;
+    let list = agent.call("list_requests", json!({})).await;
+    scene.reject("bob", list.json["requests"][0]["request_id"].as_str().unwrap(), "no need").await;
+    loop {
+        let heard = terminal.hear().await;
+        if heard["id"] == 1 {
+            assert_eq!(heard["result"]["structuredContent"]["state"], "rejected", "{heard}");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_above_limit_wait_for_their_turn() {
+    let mut server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    for id in 0..100 {
+        terminal.say(&ask(id, "slow")).await;
+    }
+    for _ in 0..64 {
+        server.saw().await;
+    }
+    let mut answered = Vec::new();
+    for _ in 0..100 {
+        server.release.notify_one();
+        answered.push(terminal.hear().await["id"].as_u64().unwrap());
+        assert!(answered.len() + 64 >= 100 || server.saw().await.1["method"] == "slow");
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn message_cancelled_while_it_waits_is_never_posted() {
+    let mut server = Server::start().await;
+    let mut terminal = Terminal::open(&server.url);
+    for id in 0..64 {
+        terminal.say(&ask(id, "slow")).await;
+    }
+    terminal.say(&ask("late", "quick")).await;
+    let params = json!({ "requestId": "late" });
+    terminal
+        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
+        .await;
+    // Once this is answered, the cancellation was read.
+    terminal.say_line("{").await;
+    assert_eq!(terminal.hear().await["error"]["code"], -32_700);
+    for _ in 0..64 {
+        assert_eq!(server.saw().await.1["method"], "slow");
+        server.release.notify_one();
+        terminal.hear().await;
+    }
+    assert_eq!(terminal.rest().await, Vec::<String>::new());
+    assert!(server.seen.try_recv().is_err());
 }
 
 #[tokio::test]
