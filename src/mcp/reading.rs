@@ -13,16 +13,24 @@ use crate::domain::endpoint::EndpointId;
 /// Whole numbers up to here are exact in every JSON reader.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// The arguments as the tool declares them, and how many of a workflow tool were left out.
+/// What models and frameworks wrap all arguments into. No tool has such a field.
+const WRAPPERS: [&str; 7] =
+    ["input", "arguments", "args", "kwargs", "params", "parameters", "properties"];
+/// Words for "no value" of languages that have one. As text they name nothing that is asked for.
+const NOTHING: [&str; 4] = ["null", "None", "none", "undefined"];
+
+/// The arguments as the tool declares them, and how many that the client added were left out.
 pub(super) fn read(tool: ToolName, mut given: Map<String, Value>) -> (Map<String, Value>, usize) {
-    let came = given.len();
-    given.retain(|name, value| !is_added_by_workflow(tool, name, value));
-    let left_out = came - given.len();
+    let mut left_out = leave_out_added(tool, &mut given);
+    if let Some(wrapped) = wrapped(&given) {
+        given = wrapped;
+        left_out += leave_out_added(tool, &mut given);
+    }
     for (name, schema) in tool.fields() {
         let Some(value) = given.remove(name) else { continue };
         let value =
             as_declared(schema.get("type").and_then(Value::as_str).unwrap_or_default(), value);
-        let is_unused = is_empty(&value) && !tool.required().contains(&name);
+        let is_unused = is_nothing(&value) && !tool.required().contains(&name);
         if !is_unused {
             given.insert(name.to_owned(), value);
         }
@@ -35,20 +43,41 @@ pub(super) fn read(tool: ToolName, mut given: Map<String, Value>) -> (Map<String
     (given, left_out)
 }
 
-/// Whether it is one of the arguments that n8n adds to those of the model. `action` and `tool` could
-/// mean something here: only what n8n itself says there is left out.
-fn is_added_by_workflow(tool: ToolName, name: &str, value: &Value) -> bool {
+fn leave_out_added(tool: ToolName, given: &mut Map<String, Value>) -> usize {
+    let came = given.len();
+    given.retain(|name, value| !is_added_by_client(tool, name, value));
+    came - given.len()
+}
+
+/// Whether it is one of the arguments that n8n and the Gemini CLI add to those of the model. `action`
+/// and `tool` could mean something here: only what n8n itself says there is left out.
+fn is_added_by_client(tool: ToolName, name: &str, value: &Value) -> bool {
     let text = value.as_str();
     match name {
         "toolCallId" | "sessionId" | "chatInput" => text.is_some(),
+        "wait_for_previous" => value.is_boolean(),
         "action" => text == Some("sendMessage"),
-        "tool" => text.is_some_and(|said| ToolName::parse(said).is_none_or(|named| named == tool)),
+        "tool" => {
+            let said = text.or_else(|| value.get("name")?.as_str());
+            said.is_some_and(|said| ToolName::parse(said).is_none_or(|named| named == tool))
+        }
         _ => false,
     }
 }
 
-fn is_empty(value: &Value) -> bool {
-    value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+/// All arguments, where they came as the one field of a wrapper.
+fn wrapped(given: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let (name, value) = given.iter().next().filter(|_| given.len() == 1)?;
+    WRAPPERS.contains(&name.as_str()).then(|| value.as_object().cloned())?
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.is_empty() || NOTHING.contains(&text.as_str()),
+        // Some clients make such a list of an absent one.
+        Value::Array(list) => list.is_empty() || list.as_slice() == ["null"],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
 }
 
 fn as_declared(kind: &str, value: Value) -> Value {
@@ -56,7 +85,7 @@ fn as_declared(kind: &str, value: Value) -> Value {
         "integer" => {
             whole(&value).or_else(|| whole(&from_text(&value)?)).map_or(value, Value::from)
         }
-        "boolean" if value == "false" => Value::Bool(false),
+        "boolean" if value == "false" || value == "False" => Value::Bool(false),
         "array" => ids(value),
         _ => value,
     }

@@ -107,9 +107,15 @@ async fn arguments_of_workflow_tools_are_left_out() {
         "action": "sendMessage", "tool": "Countersign",
     });
     same(&agent, added, json!({})).await;
+    let added = json!({
+        "tool": { "name": "block_ip", "description": "d" }, "wait_for_previous": true,
+    });
+    same(&agent, added, json!({})).await;
     for (field, value) in [
         ("action", json!("unblock")),
         ("tool", json!("undo_request")),
+        ("tool", json!({ "name": "undo_request" })),
+        ("wait_for_previous", json!("yes")),
         ("sessionId", json!({ "srcip": "203.0.113.1" })),
         ("command", json!("id")),
         ("arguments", block(json!({}))),
@@ -118,4 +124,47 @@ async fn arguments_of_workflow_tools_are_left_out() {
         more[field] = value;
         refused(&agent, more, "there is no such field").await;
     }
+}
+
+#[tokio::test]
+async fn wrapped_arguments_ask_the_same() {
+    let scene = Scene::start().await;
+    let agent = scene.agent().await;
+    let right = agent.block(json!({})).await.id();
+    for name in ["input", "arguments", "args", "kwargs", "params", "parameters", "properties"] {
+        let mut whole = json!({ "toolCallId": "call_1" });
+        whole[name] = block(json!({ "sessionId": "s" }));
+        assert_eq!(agent.call("block_ip", whole).await.id(), right, "{name}");
+    }
+    for more in [
+        json!({ "input": block(json!({})), "srcip": "198.51.100.24" }),
+        json!({ "input": block(json!({})), "args": {} }),
+        json!({ "input": { "input": block(json!({})) } }),
+        json!({ "input": "198.51.100.23" }),
+        json!({ "__arg1": block(json!({})).to_string() }),
+    ] {
+        let told = agent.call("block_ip", more.clone()).await;
+        assert!(told.error && told.text.contains("there is no such field"), "{more}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn text_for_nothing_is_left_out() {
+    let scene = Scene::start().await;
+    let agent = scene.agent().await;
+    for nothing in ["null", "None", "none", "undefined"] {
+        let filled = json!({
+            "manager": nothing, "alert_id": nothing, "idempotency_key": nothing,
+            "confidence": nothing, "all_agents": nothing, "permanent": "False",
+        });
+        same(&agent, filled, json!({})).await;
+        refused(&agent, json!({ "agent_ids": nothing }), "agent_ids: ").await;
+        refused(&agent, json!({ "duration_seconds": nothing }), "duration_seconds: ").await;
+        refused(&agent, json!({ "srcip": nothing }), "srcip: ").await;
+    }
+    let all = json!({ "agent_ids": null, "all_agents": true, "srcip": "198.51.100.24" });
+    let filled = json!({ "agent_ids": ["null"], "all_agents": true, "srcip": "198.51.100.24" });
+    same(&agent, filled, all).await;
+    refused(&agent, json!({ "agent_ids": ["null"] }), "agent_ids: ").await;
+    refused(&agent, json!({ "agent_ids": ["null", "002"] }), "agent_ids: ").await;
 }
