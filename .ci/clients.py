@@ -21,7 +21,8 @@ from mcp.client.streamable_http import streamable_http_client
 PROGRAM, NODE_MODULES = sys.argv[1:3]
 TOOLS = {
     "block_ip", "disable_account", "undo_request", "get_request", "wait_for_decision",
-    "list_requests", "cancel_request",
+    "list_requests", "cancel_request", "list_endpoints", "find_responses", "get_alert",
+    "get_limits",
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_memory::{AuditWalk, Executing, LookProblems, SetupCode};
+use in_memory::{AuditWalk, Executing, LookProblems, Lookups, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -73,6 +73,8 @@ struct BrokerParts {
     known_addresses: RwLock<KnownAddresses>,
     /// The asks of agents that are being looked into.
     in_flight: Slots<AgentId>,
+    /// How often they looked something up.
+    lookups: Lookups,
     executing: Executing,
     stopping: CancellationToken,
     look_problems: LookProblems,
@@ -102,6 +104,7 @@ impl Broker {
             settings,
             known_addresses: RwLock::default(),
             in_flight,
+            lookups: Lookups::default(),
             executing: Executing::default(),
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
@@ -238,6 +241,10 @@ impl Broker {
 
     fn in_flight(&self) -> &Slots<AgentId> {
         &self.parts.in_flight
+    }
+
+    fn lookups(&self) -> &Lookups {
+        &self.parts.lookups
     }
 
     fn executing(&self) -> &Executing {

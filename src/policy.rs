@@ -9,7 +9,7 @@
 //! let through what it forbids.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::{
         Arc,
@@ -23,6 +23,7 @@ use strum::IntoStaticStr;
 use crate::domain::{
     decision::{Authorization, Decision, Reason, Tally},
     digest::Digest,
+    endpoint::EndpointId,
     facts::{PolicyQuestion, Principal, Resource, Verb},
 };
 
@@ -207,6 +208,13 @@ impl Engine {
     /// Whether a person or an agent may do something with a request, or with the system.
     pub fn may(&self, who: &Principal, verb: Verb, on: &Resource) -> Authorization {
         authorization(self.0.may(who, verb, on))
+    }
+
+    /// The endpoints at which the agent may ask for this at all, by the first stage alone. Any error
+    /// means none.
+    pub fn may_ask_at(&self, question: &PolicyQuestion) -> BTreeSet<EndpointId> {
+        let asked = Evaluation::new(&self.0, question).and_then(|evaluation| evaluation.ask_at());
+        asked.unwrap_or_default()
     }
 
     /// The first stage alone: whether the agent may ask for this at all, at every endpoint named.

@@ -3,6 +3,7 @@
 mod audit_walk;
 mod executing;
 mod looks;
+mod lookups;
 mod password_hasher;
 mod setup_code;
 mod sign_in_attempts;
@@ -11,6 +12,7 @@ pub(super) use audit_walk::AuditWalk;
 pub use audit_walk::Walked;
 pub(super) use executing::{Claimed, Claims, Executing, ExecutionGuard};
 pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
+pub(super) use lookups::Lookups;
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
 pub(super) use setup_code::SetupCode;
 pub(super) use sign_in_attempts::{FailureKey, SignInAttempts};

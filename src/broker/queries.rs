@@ -4,6 +4,7 @@ pub mod active_responses;
 pub mod already_active;
 pub mod audit;
 pub mod audit_walk;
+pub mod for_agents;
 pub mod identical;
 pub mod inbox;
 pub mod request;

@@ -74,6 +74,14 @@ impl ActionKind {
         }
     }
 
+    /// A target of the right form, for questions that are about no target.
+    pub const fn example(self) -> &'static str {
+        match self {
+            Self::BlockIp | Self::UnblockIp => "203.0.113.7",
+            Self::DisableAccount | Self::EnableAccount => "mallory",
+        }
+    }
+
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
         name.parse().ok()

@@ -67,7 +67,7 @@ impl InvalidField {
 }
 
 const FIELDS: &str = "agent_ids, all_agents, manager, duration_seconds, permanent, reason, \
-                      alert_id, confidence, idempotency_key, wait_seconds";
+                      alert_id, confidence, idempotency_key, wait_seconds, dry_run";
 
 impl Proposal {
     /// Reads the arguments of an action tool.
@@ -82,9 +82,7 @@ impl Proposal {
             term: term(arguments)?,
             claim: Claim {
                 reason: reason(arguments)?,
-                alert_id: token(arguments, "alert_id", ALERT_ID, |b| {
-                    b.is_ascii_alphanumeric() || b"._:-".contains(&b)
-                })?,
+                alert_id: alert_id(arguments)?,
                 confidence: confidence(arguments)?,
             },
             idempotency_key: token(arguments, "idempotency_key", IDEMPOTENCY_KEY, |b| {
@@ -128,8 +126,15 @@ impl Proposal {
 /// What the name of a manager must look like.
 pub const MANAGER_GRAMMAR: &str = "1 to 32 lower-case letters, digits, `.`, `_`, `-`, of which the \
                                    first is a letter or a digit";
-const ALERT_ID: &str = "1 to 128 letters, digits, `.`, `_`, `:`, `-`";
+/// What the id of an alert must look like.
+pub const ALERT_ID: &str = "1 to 128 letters, digits, `.`, `_`, `:`, `-`";
 const IDEMPOTENCY_KEY: &str = "1 to 128 printable ASCII characters without spaces";
+
+/// The alert that arguments name, where they name one.
+pub fn alert_id(arguments: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    token(arguments, "alert_id", ALERT_ID, fits)
+}
 
 fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), InvalidField> {
     let known = |field: &str| {

@@ -15,7 +15,6 @@ use crate::{
         Time,
         action::{ActionKind, with_count},
         active_response::AlreadyActive,
-        decision::{Decision, Tally, Verdict},
         id::{AgentId, RequestId},
         request::{Outcome, Request, State, StateName},
     },
@@ -23,10 +22,15 @@ use crate::{
     text::visible::visible,
 };
 
+mod alert;
 mod already_active;
+mod decision;
 mod endpoints;
+pub(in crate::mcp) mod lookups;
 
+use alert::AlertAnswer;
 use already_active::AlreadyActiveAnswer;
+use decision::DecisionAnswer;
 use endpoints::{EndpointCounts, Endpoints};
 
 /// What an answer says beside the request itself.
@@ -40,8 +44,8 @@ pub struct AnswerContext<'a> {
     pub has_evidence: bool,
     /// The agent that asks: it hears the names of its own requests only.
     pub agent: AgentId,
-    /// The request was not asked for now: it is the one on which what was asked for rests already.
-    pub stands: bool,
+    /// How the request came to be answered.
+    pub subject: AnswerSubject,
     /// What is active already on the endpoints of a request that is not sent yet.
     pub active: Vec<AlreadyActive>,
     /// What an undo could do.
@@ -52,6 +56,17 @@ pub struct AnswerContext<'a> {
     pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
     pub outages: Vec<String>,
+}
+
+/// What a request is to the call that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerSubject {
+    /// It is what the call is about.
+    Request,
+    /// It was not asked for now: it is the one on which what was asked for rests already.
+    Standing,
+    /// It was not asked for: it is what a proposal would become.
+    DryRun,
 }
 
 /// The answer of a tool.
@@ -101,14 +116,22 @@ pub(super) struct RequestAnswer<'a> {
     /// How it ended; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndAnswer<'a>>,
-    /// The page on which analysts decide. Give it to the user.
-    approval_url: String,
+    /// The alert that it names, as Countersign found it. Absent where it names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<AlertAnswer<'a>>,
+    /// The page on which analysts decide. Give it to the user. Absent after a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_url: Option<String>,
+    /// true after a dry run: state is what the request would be, and nothing was asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct RequestHead {
-    /// The name of the request in all further calls.
-    request_id: String,
+    /// The name of the request in all further calls. Absent after a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     /// The response that was asked for.
     #[schemars(extend("enum" = ActionKind::ALL.map(ActionKind::name)))]
     action: &'static str,
@@ -130,34 +153,6 @@ struct RequestHead {
     /// When it ends by itself unless a person acts (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct DecisionAnswer<'a> {
-    /// auto runs without people; approval needs people, or had them; deny is a refusal.
-    outcome: DecisionOutcome,
-    /// Who has to approve, while that is open.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    needs: Option<String>,
-    /// The policies that decided.
-    policies: Vec<PolicyAnswer<'a>>,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum DecisionOutcome {
-    Auto,
-    Approval,
-    Deny,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct PolicyAnswer<'a> {
-    /// The policy's id.
-    id: &'a str,
-    /// The policy's reason, in plain words. Of `broker.nothing_left` it is why no endpoint is left:
-    /// text from outside.
-    why: &'a str,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -207,9 +202,10 @@ struct ListItem {
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
     let outages = outages(request, context);
     let obstacle = context.stopped.or((!outages.is_empty()).then_some(Obstacle::Outage));
+    let stored = context.subject != AnswerSubject::DryRun;
     let shown = RequestAnswer {
         head: RequestHead {
-            request_id: request.id.to_string(),
+            request_id: stored.then(|| request.id.to_string()),
             action: request.action.kind().name(),
             target: request.action.argument(),
             undoes: request.undoes.map(|undone| undone.to_string()),
@@ -221,21 +217,26 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         },
         manager: &request.manager,
         message: message(request, context, obstacle),
-        decision: ruling(&request.decision),
+        decision: DecisionAnswer::of(&request.decision),
         endpoints: Endpoints::of(request, context.several_managers, &context.undos),
         already_active: AlreadyActiveAnswer::all(&context.active, context.agent),
         undo: undoing(&context.undo),
         held_because: request.held_because.as_deref().map(without_addresses),
         troubles: Some(outages).filter(|outages| !outages.is_empty()),
         ended: ended(&request.state),
-        approval_url: format!("{}/requests/{}", context.public_url, request.id),
+        alert: AlertAnswer::of(request),
+        approval_url: stored.then(|| format!("{}/requests/{}", context.public_url, request.id)),
+        dry_run: !stored,
     };
-    ToolAnswer { structured: json(&shown), is_error: is_error(request) }
+    ToolAnswer { structured: json(&shown), is_error: stored && is_error(request) }
 }
 
 fn message(request: &Request, context: &AnswerContext<'_>, obstacle: Option<Obstacle>) -> String {
+    if context.subject == AnswerSubject::DryRun {
+        return agent_message::dry_run(request);
+    }
     let message = agent_message::message(request, context.has_evidence, obstacle);
-    if context.stands {
+    if context.subject == AnswerSubject::Standing {
         return format!("{} {message}", agent_message::STANDS);
     }
     match agent_message::already_active(request.action.kind(), &context.active) {
@@ -281,7 +282,7 @@ fn short(summary: &RequestSummary) -> ListItem {
     let is_undo = summary.action.kind().is_undo();
     ListItem {
         head: RequestHead {
-            request_id: summary.id.to_string(),
+            request_id: Some(summary.id.to_string()),
             action: summary.action.kind().name(),
             target: summary.action.argument(),
             undoes: summary.undoes.map(|undone| undone.to_string()),
@@ -320,18 +321,6 @@ fn is_error(request: &Request) -> bool {
             Some(Outcome::Refused { .. } | Outcome::NotSent { .. }) | None => false,
         }),
     }
-}
-
-fn ruling(decision: &Decision) -> DecisionAnswer<'_> {
-    let (outcome, needs) = match decision.verdict {
-        Verdict::Run if decision.tally == Tally::NONE => (DecisionOutcome::Auto, None),
-        Verdict::Run => (DecisionOutcome::Approval, None),
-        Verdict::Approval(least) => (DecisionOutcome::Approval, Some(least.to_string())),
-        Verdict::Deny => (DecisionOutcome::Deny, None),
-    };
-    let policies = decision.reasons.iter();
-    let policies = policies.map(|reason| PolicyAnswer { id: &reason.policy, why: &reason.why });
-    DecisionAnswer { outcome, needs, policies: policies.collect() }
 }
 
 fn ended(state: &State) -> Option<EndAnswer<'_>> {

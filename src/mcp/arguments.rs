@@ -10,6 +10,7 @@ use super::tools::ToolName;
 use crate::{
     broker::BrokerError,
     domain::{
+        endpoint::{EndpointId, Platform},
         id::RequestId,
         proposal::{self, InvalidField},
         request::StateName,
@@ -70,6 +71,12 @@ impl ToolArguments {
         })
     }
 
+    /// Whether something is wanted; not where it is absent.
+    pub(super) fn flag(&self, field: &str) -> Result<bool, InvalidField> {
+        let Some(value) = self.present(field) else { return Ok(false) };
+        value.as_bool().ok_or_else(|| wrong(field, value, "true or false"))
+    }
+
     /// A text; empty where it is absent.
     pub(super) fn text(&self, field: &str, chars_max: usize) -> Result<&str, InvalidField> {
         let Some(value) = self.present(field) else { return Ok("") };
@@ -77,6 +84,41 @@ impl ToolArguments {
             .as_str()
             .filter(|text| text.chars().count() <= chars_max)
             .ok_or_else(|| wrong(field, value, format!("text of at most {chars_max} characters")))
+    }
+
+    /// A text; none where it is absent.
+    pub(super) fn given(
+        &self,
+        field: &str,
+        chars_max: usize,
+    ) -> Result<Option<String>, InvalidField> {
+        let text = self.text(field, chars_max)?;
+        Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    /// The alert that a call is about.
+    pub(super) fn alert_id(&self) -> Result<String, InvalidField> {
+        let id = proposal::alert_id(&self.0)?;
+        id.ok_or_else(|| missing("alert_id", proposal::ALERT_ID))
+    }
+
+    /// The platform to list, where one is given.
+    pub(super) fn platform(&self) -> Result<Option<Platform>, InvalidField> {
+        let Some(value) = self.present("platform") else { return Ok(None) };
+        let platform = value.as_str().and_then(|name| name.parse().ok());
+        let allowed = || Platform::ALL.map(Platform::name).join(", ");
+        platform.map(Some).ok_or_else(|| wrong("platform", value, allowed()))
+    }
+
+    /// The endpoint after which a list goes on, with its manager where the answer named it.
+    pub(super) fn after(&self) -> Result<Option<(Option<String>, EndpointId)>, InvalidField> {
+        let Some(value) = self.present("after") else { return Ok(None) };
+        let place = value.as_str().and_then(|place| {
+            let (manager, id) =
+                place.rsplit_once('/').map_or((None, place), |(m, id)| (Some(m), id));
+            Some((manager.map(str::to_owned), EndpointId::parse(id)?))
+        });
+        place.map(Some).ok_or_else(|| wrong("after", value, "the `next` of an earlier answer"))
     }
 
     /// Why something is asked for.

@@ -92,7 +92,9 @@ pub async fn check<P: PostMessage>(post: &P) -> Result<(), Unfit> {
     let why = reply::status_text(answer.status);
     let said = body::Messages::of(answer).next().await.map_err(Unfit::Address)?;
     let said: Option<Value> = said.and_then(|said| serde_json::from_str(&said).ok());
-    let is_answer = said.is_some_and(|said| said["id"] == "start" && said["result"].is_object());
+    let is_answer = said.is_some_and(|said| {
+        said.get("id").is_some_and(|id| id == "start") && said.get("result").is_some()
+    });
     if is_answer { Ok(()) } else { Err(Unfit::Address(why)) }
 }
 

@@ -13,8 +13,10 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
+mod lookups;
+
 use super::{
-    answer::{self, AnswerContext, ToolAnswer},
+    answer::{self, AnswerContext, AnswerSubject, ToolAnswer},
     arguments::ToolArguments,
     tools::{
         CANCEL_REASON_CHARS_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
@@ -23,7 +25,10 @@ use super::{
 };
 use crate::{
     broker::{Broker, BrokerError, queries::RequestFilter, requests::submit::Submitted},
-    domain::{action::ActionKind, actor::Agent, halt::HaltCause, id::RequestId, request::Request},
+    domain::{
+        action::ActionKind, actor::Agent, halt::HaltCause, id::RequestId, proposal::InvalidField,
+        request::Request,
+    },
     text::agent_message::{Obstacle, without_addresses},
 };
 
@@ -31,8 +36,9 @@ use crate::{
 /// of its own writes alone.
 const RECHECK: Duration = Duration::from_secs(2);
 
-/// How often a caller hears that its call still waits.
-const PROGRESS: Duration = Duration::from_secs(5);
+/// How often a caller hears that its call still waits: some clients give up after five seconds
+/// without a word.
+const PROGRESS: Duration = Duration::from_secs(3);
 
 /// Tells a client that its call still waits, and nothing else.
 #[derive(Debug)]
@@ -63,10 +69,18 @@ impl Call<'_> {
         tool: ToolName,
         arguments: ToolArguments,
     ) -> Result<ToolAnswer, BrokerError> {
-        let mut stands = false;
-        let mut act = async |kind, arguments| {
-            let submitted = self.act(kind, arguments).await?;
-            stands = submitted.stands;
+        let mut subject = AnswerSubject::Request;
+        let mut act = async |kind, arguments: ToolArguments| {
+            let (own, rest) = arguments.split_off("dry_run");
+            if self.of_action(kind, own.flag("dry_run")).await? {
+                subject = AnswerSubject::DryRun;
+                let (_, proposal) = ToolArguments::new(rest).split_off("wait_seconds");
+                return self.broker.dry_run(self.agent, kind, &proposal).await;
+            }
+            let submitted = self.act(kind, ToolArguments::new(rest)).await?;
+            if submitted.stands {
+                subject = AnswerSubject::Standing;
+            }
             Ok::<_, BrokerError>(submitted.request)
         };
         let request = match tool {
@@ -90,16 +104,25 @@ impl Call<'_> {
                 self.broker.cancel_as_agent(self.agent, arguments.request_id()?, reason).await?
             }
             ToolName::ListRequests => return self.list(&arguments).await,
+            ToolName::ListEndpoints => return self.list_endpoints(&arguments).await,
+            ToolName::FindResponses => return self.find_responses(&arguments).await,
+            ToolName::GetAlert => return self.get_alert(&arguments).await,
+            ToolName::GetLimits => return self.get_limits(&arguments).await,
         };
-        let request = self.broker.with_hold(request).await?;
-        let context = AnswerContext { stands, ..self.answer_context(&request).await };
+        let request = match subject {
+            AnswerSubject::DryRun => request,
+            AnswerSubject::Request | AnswerSubject::Standing => {
+                self.broker.with_hold(request).await?
+            }
+        };
+        let context = AnswerContext { subject, ..self.answer_context(&request).await };
         Ok(answer::of_request(&request, &context))
     }
 
     async fn answer_context(&self, request: &Request) -> AnswerContext<'_> {
         AnswerContext {
             agent: self.agent.id,
-            stands: false,
+            subject: AnswerSubject::Request,
             // What the store cannot say now, it could say neither to policy nor at the claim.
             active: self.broker.active_before(request).await.unwrap_or_default(),
             public_url: self.public_url,
@@ -138,14 +161,22 @@ impl Call<'_> {
         arguments: ToolArguments,
     ) -> Result<Submitted, BrokerError> {
         let (own, proposal) = arguments.split_off("wait_seconds");
-        let seconds = match own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0) {
-            Ok(seconds) => seconds,
-            Err(error) => {
-                return Err(self.broker.refuse_proposal(self.agent, kind, error.into()).await);
-            }
-        };
+        let seconds = own.number("wait_seconds", 0..=WAIT_SECONDS_MAX, 0);
+        let seconds = self.of_action(kind, seconds).await?;
         let Submitted { request, stands } = self.broker.submit(self.agent, kind, &proposal).await?;
         Ok(Submitted { request: self.wait_after_ask(request, seconds).await?, stands })
+    }
+
+    /// What this door reads of an action's arguments itself is part of the proposal, too.
+    async fn of_action<T>(
+        &self,
+        kind: ActionKind,
+        read: Result<T, InvalidField>,
+    ) -> Result<T, BrokerError> {
+        match read {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.broker.refuse_proposal(self.agent, kind, error.into()).await),
+        }
     }
 
     async fn undo(&self, arguments: &ToolArguments) -> Result<Request, BrokerError> {

@@ -133,6 +133,17 @@ impl<'a> Evaluation<'a> {
         Ok(CedarAnswer { allowed, reasons: sorted(reasons) })
     }
 
+    /// The endpoints at which the first stage allows it.
+    pub(super) fn ask_at(&self) -> Result<BTreeSet<EndpointId>, EvalError> {
+        let mut open = BTreeSet::new();
+        for site in self.sites()? {
+            if site.ask()?.allowed {
+                open.extend(site.endpoints.into_iter().cloned());
+            }
+        }
+        Ok(open)
+    }
+
     /// Denied endpoints are kept out of a fleet-wide request, and deny any other; of the rest the
     /// strictest answer holds.
     fn evaluate(&self) -> Result<SiteDecision, EvalError> {

@@ -93,6 +93,26 @@ pub(crate) fn message(request: &Request, looks: bool, obstacle: Option<Obstacle>
     }
 }
 
+/// What would become of a proposal that was not asked for.
+pub(crate) fn dry_run(request: &Request) -> String {
+    let decision = &request.decision;
+    let nothing_left = decision.reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
+    let answer = match decision.verdict {
+        Verdict::Run => "Policy would let it run without people.".to_owned(),
+        Verdict::Approval(least) => format!("It would wait for people: {least}."),
+        Verdict::Deny if nothing_left => {
+            "There is no endpoint that it could run on; decision.policies says why.".to_owned()
+        }
+        Verdict::Deny => format!("Policy would refuse it: {}.", why(decision)),
+    };
+    format!(
+        "Dry run: nothing was asked, stored or sent, and it does not count as a refusal. {answer}{}{} \
+         To ask, call again without dry_run.",
+        limited(request),
+        skipped(request),
+    )
+}
+
 /// What is active already, a sentence for each of the first endpoints; none where nothing is.
 pub(crate) fn already_active(kind: ActionKind, met: &[AlreadyActive]) -> Option<String> {
     let mut sentences: Vec<String> = Vec::new();

@@ -15,6 +15,7 @@ use crate::{
         facts::{AlertFacts, history::AgentHistory},
         id::RequestId,
         len_u64,
+        lifecycle::Transition,
         proposal::Proposal,
         request::{Request, Skipped, State, Target},
     },
@@ -126,7 +127,25 @@ impl Broker {
             Some(decided) => decided,
             None => self.decide_now(tx, agent, &draft.request).await?,
         };
-        let (mut request, now) = (draft.request.clone(), draft.request.asked_at);
+        let now = draft.request.asked_at;
+        let asked = self.decided(draft.request.clone(), decision, history);
+        let origin = AskKey {
+            proposal: draft.proposal,
+            ask: draft.ask,
+            idempotency_key: draft.idempotency_key.as_deref(),
+        };
+        requests::insert(tx, &asked, origin, now).await?;
+        self.claim_at_once(tx, asked.into_request(), &draft.inventory).await
+    }
+
+    /// What becomes of a draft with this decision.
+    pub(super) fn decided(
+        &self,
+        mut request: Request,
+        decision: Decision,
+        history: AgentHistory,
+    ) -> Transition {
+        let now = request.asked_at;
         request.history = Some(history);
         exclude_denied(&mut request, &decision);
         request.decision = decision;
@@ -137,14 +156,7 @@ impl Broker {
             request.decision.reasons = vec![nothing_left(&request)];
         }
         request.digest = request.computed_digest();
-        let asked = request.submit(self.use_by(now), now);
-        let origin = AskKey {
-            proposal: draft.proposal,
-            ask: draft.ask,
-            idempotency_key: draft.idempotency_key.as_deref(),
-        };
-        requests::insert(tx, &asked, origin, now).await?;
-        self.claim_at_once(tx, asked.into_request(), &draft.inventory).await
+        request.submit(self.use_by(now), now)
     }
 
     /// Decides about a draft in the transaction that stores it, if its agent may ask for more.

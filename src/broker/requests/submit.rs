@@ -24,6 +24,11 @@ use crate::{
     store::{Read, audit, requests},
 };
 
+mod dry_run;
+mod endpoint_names;
+
+use dry_run::Survey;
+
 /// What became of a proposal.
 #[derive(Debug, Clone)]
 pub struct Submitted {
@@ -61,7 +66,7 @@ impl Broker {
     ) -> Result<Submitted, BrokerError> {
         let since = self.read_point();
         let _place = self.acquire_slot(agent).await?;
-        let proposal = &Proposal::parse(kind, arguments)?;
+        let proposal = &self.read_proposal(kind, arguments).await?;
         let only = if let [only] = self.managers() { Some(only.name()) } else { None };
         let ask = proposal.ask_digest(proposal.manager.as_deref().or(only));
         let now = self.clock().now();
@@ -71,21 +76,7 @@ impl Broker {
         }
         self.check_open_limit(&mut reader, agent, now).await?;
         drop(reader);
-        let connector = self.choose_manager(proposal).await?;
-        let inventory =
-            connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
-        check_endpoints(connector, &inventory)?;
-        let alert = find_alert(connector, proposal, now).await;
-        let alert = with_groups(connector, proposal, alert, &inventory).await;
-        let found = (connector.name(), &alert);
-        self.check_term(agent, proposal, &inventory, found).await?;
-        let draft = &Draft {
-            request: self.draft(agent, proposal, &inventory, (connector.name(), alert)),
-            inventory,
-            proposal: proposal.digest(),
-            ask: proposal.ask_digest(Some(connector.name())),
-            idempotency_key: proposal.idempotency_key.clone(),
-        };
+        let draft = &self.frozen_draft(agent, proposal, Survey::Asked).await?;
         let ahead = &self.decide_ahead(agent, draft, since).await?;
         self.store()
             .for_agents()
@@ -115,6 +106,31 @@ impl Broker {
                 })
             })
             .await
+    }
+
+    /// What would be stored for a proposal but for policy's answer, with the endpoints as their
+    /// manager describes them now.
+    async fn frozen_draft(
+        &self,
+        agent: &Agent,
+        proposal: &Proposal,
+        survey: Survey,
+    ) -> Result<Draft, BrokerError> {
+        let now = self.clock().now();
+        let connector = self.choose_manager(proposal, survey).await?;
+        let inventory = survey.of(connector, proposal, now).await?;
+        check_endpoints(connector, &inventory)?;
+        let alert = find_alert(connector, proposal, now).await;
+        let alert = with_groups(connector, proposal, alert, (&inventory, survey)).await;
+        let found = (connector.name(), &alert);
+        self.check_term(agent, proposal, &inventory, found).await?;
+        Ok(Draft {
+            request: self.draft(agent, proposal, &inventory, (connector.name(), alert)),
+            inventory,
+            proposal: proposal.digest(),
+            ask: proposal.ask_digest(Some(connector.name())),
+            idempotency_key: proposal.idempotency_key.clone(),
+        })
     }
 
     /// A time that no endpoint can keep is no sound proposal where another time is: where neither the
@@ -165,7 +181,11 @@ impl Broker {
 
     /// The manager that a proposal is for: the one it names, the only one, or the only one that
     /// has all the endpoints that it names.
-    async fn choose_manager(&self, proposal: &Proposal) -> Result<&Connector, BrokerError> {
+    async fn choose_manager(
+        &self,
+        proposal: &Proposal,
+        survey: Survey,
+    ) -> Result<&Connector, BrokerError> {
         let names = || {
             let names: Vec<_> = self.managers().iter().map(|manager| manager.name()).collect();
             names.join(", ")
@@ -188,8 +208,7 @@ impl Broker {
         };
         let (mut having, now) = (Vec::new(), self.clock().now());
         for manager in self.managers() {
-            let inventory =
-                manager.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
+            let inventory = survey.of(manager, proposal, now).await?;
             if inventory.unknown.is_empty() {
                 having.push(manager);
             }
@@ -252,7 +271,7 @@ async fn with_groups(
     connector: &Connector,
     proposal: &Proposal,
     mut alert: AlertFacts,
-    inventory: &Inventory,
+    (inventory, survey): (&Inventory, Survey),
 ) -> AlertFacts {
     let Some(mut own) = alert.endpoint.take().filter(|_| alert.names_target) else { return alert };
     let listed = |inventory: &Inventory| {
@@ -261,8 +280,9 @@ async fn with_groups(
     };
     let mut known = listed(inventory);
     if known.is_none() {
-        let (only, now) = (Selection::Ids(vec![own.id.clone()]), inventory.read_at);
-        let found = connector.resolve(&only, &proposal.action, proposal.term, now).await;
+        let selection = Selection::Ids(vec![own.id.clone()]);
+        let only = Proposal { selection, ..proposal.clone() };
+        let found = survey.of(connector, &only, inventory.read_at).await;
         // An endpoint that the manager cannot be asked about shares no group.
         known = found.ok().as_ref().and_then(listed);
     }

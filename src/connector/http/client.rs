@@ -243,7 +243,7 @@ impl HttpClient {
         coming: &mut Coming,
     ) -> Result<Option<Vec<u8>>, TransportError> {
         let piece = coming.response.chunk().await.map_err(|error| self.failure(&error))?;
-        coming.came += piece.as_ref().map_or(0, |piece| piece.len());
+        coming.came += piece.as_deref().map_or(0, <[u8]>::len);
         if coming.came > coming.mib_max * 1024 * 1024 {
             let (system, limit) = (self.system.clone(), format!("{} MiB", coming.mib_max));
             let error = ConnectorError::TooLarge { system, limit };

@@ -25,9 +25,9 @@ use dispatch::{
     OutcomesFacts, ResolutionFacts, ResumeFacts, RevertFacts,
 };
 use request::{
-    ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, EndFacts, RedecisionFacts,
-    RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts, SubmissionFacts,
-    WithdrawalFacts,
+    ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, DryRunFacts, EndFacts,
+    RedecisionFacts, RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts,
+    SubmissionFacts, WithdrawalFacts,
 };
 use system::{
     AuditReadFacts, ClockJumpFacts, ManagerFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts,
@@ -68,6 +68,7 @@ macro_rules! details {
 details! {
     ProposalRefused(RefusalFacts),
     AsksThrottled(RefusalFacts),
+    ProposalDryRun(DryRunFacts),
     RequestAsked(Box<SubmissionFacts>),
     VoteApproved(ApprovalFacts),
     GlassBroken(BreakGlassFacts),

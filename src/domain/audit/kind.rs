@@ -15,6 +15,9 @@ pub enum EventKind {
     /// An agent exceeded a limit, or nobody can be asked for it. Written at most once a minute.
     #[strum(serialize = "proposal.throttled")]
     AsksThrottled,
+    /// An agent asked what would become of a proposal. Nothing else was stored.
+    #[strum(serialize = "proposal.dry_run")]
+    ProposalDryRun,
     /// A proposal became a request: denied, pending, or approved by policy.
     #[strum(serialize = "request.asked")]
     RequestAsked,

@@ -37,14 +37,13 @@ impl<B: AnswerBody> Messages<B> {
                 let rest = String::from_utf8_lossy(&rest).into_owned();
                 return Ok(Some(rest).filter(|rest| !rest.is_empty()));
             }
-            match self.body.piece().await? {
-                Some(piece) => self.came.extend(piece),
-                None => {
-                    self.has_ended = true;
-                    // A last event may lack its end.
-                    self.came.extend(self.is_stream.then_some(*b"\n\n").into_iter().flatten());
-                }
+            if let Some(piece) = self.body.piece().await? {
+                self.came.extend(piece);
+                continue;
             }
+            self.has_ended = true;
+            // A last event may lack its end.
+            self.came.extend(self.is_stream.then_some(*b"\n\n").into_iter().flatten());
         }
     }
 

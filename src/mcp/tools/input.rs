@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use super::{
-    CANCEL_REASON_CHARS_MAX, Field, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, TIMEOUT_SECONDS_DEFAULT,
+    CANCEL_REASON_CHARS_MAX, ENDPOINTS_DEFAULT, ENDPOINTS_MAX, Field, LIST_LIMIT_DEFAULT,
+    LIST_LIMIT_MAX, NAME_CHARS_MAX, RESPONSES_DEFAULT, RESPONSES_MAX, TIMEOUT_SECONDS_DEFAULT,
     WAIT_SECONDS_MAX,
 };
 use crate::domain::{
     action::ActionKind,
+    endpoint::Platform,
     proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, REASON_CHARS_MAX},
     request::StateName,
 };
@@ -26,13 +28,20 @@ pub(super) fn action(kind: ActionKind, what: &str) -> Vec<Field> {
         "idempotency_key",
         json!({
             "type": "string",
-            "description": "Your own name for this proposal, 1 to 128 printable ASCII characters \
-                            without spaces. The same key with the same proposal always gives the \
-                            same request; with another proposal it is an error.",
+            "description": "Your own name for this proposal, without spaces. The same key with the \
+                            same proposal gives the same request; with another it is an error.",
             "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$",
         }),
     ));
     fields.push(wait_seconds());
+    fields.push((
+        "dry_run",
+        json!({
+            "type": "boolean",
+            "description": "true to hear what policy would answer, and where, without asking: \
+                            nothing is stored or sent, and a refusal does not count.",
+        }),
+    ));
     fields
 }
 
@@ -54,15 +63,12 @@ fn reach() -> [Field; 3] {
             "agent_ids",
             json!({
                 "type": "array",
-                "description": "The Wazuh agent ids of the endpoints to act on, such as [\"001\", \
-                                \"014\"]; with the manager before each, such as [\"main/001\"], \
-                                where there is more than one manager. Give either this or \
-                                all_agents: true, never both. 000 is the manager itself and cannot \
-                                be a target.",
-                "items": {
-                    "type": "string",
-                    "pattern": "^([a-z0-9][a-z0-9._-]{0,31}/)?[0-9]{3,10}$",
-                },
+                "description": "The endpoints to act on: Wazuh agent ids such as [\"001\", \"014\"], or \
+                                whole names that one endpoint has, such as [\"web-01\"]; with the \
+                                manager before each, such as [\"main/001\"], where there is more than \
+                                one. Give either this or all_agents: true, never both. 000 is the \
+                                manager itself and cannot be a target.",
+                "items": { "type": "string", "minLength": 1, "maxLength": 161 },
                 "minItems": 1, "maxItems": AGENT_IDS_MAX,
             }),
         ),
@@ -93,10 +99,9 @@ fn term() -> [Field; 2] {
             "duration_seconds",
             json!({
                 "type": "integer",
-                "description": "How long it lasts before the endpoint undoes it by itself. Only \
-                                durations that the manager has configured are possible; another \
-                                one is answered with what would be accepted on these endpoints. \
-                                Give either this or permanent: true.",
+                "description": "How long it lasts before the endpoint undoes it by itself: one of \
+                                the durations that list_endpoints shows. Give either this or \
+                                permanent: true.",
                 "minimum": 1, "maximum": DURATION_SECONDS_MAX,
             }),
         ),
@@ -209,5 +214,57 @@ pub(super) fn list() -> Vec<Field> {
                 "description": "Goes on where an earlier list ended: its `next`.",
             }),
         ),
+    ]
+}
+
+fn text(name: &'static str, description: &str) -> Field {
+    let limits = json!({
+        "type": "string", "description": description, "maxLength": NAME_CHARS_MAX,
+    });
+    (name, limits)
+}
+
+fn limit(default: u32, most: u32) -> Field {
+    let limits = json!({
+        "type": "integer", "description": "How many to list at most.",
+        "minimum": 1, "maximum": most, "default": default,
+    });
+    ("limit", limits)
+}
+
+fn manager() -> Field {
+    text("manager", "Its manager, where there is more than one.")
+}
+
+pub(super) fn endpoints() -> Vec<Field> {
+    let platforms = Platform::ALL.map(Platform::name);
+    let platform = json!({
+        "type": "string", "description": "Only endpoints of this platform.", "enum": platforms,
+    });
+    vec![
+        text("query", "Part of the id or the name, in whatever case."),
+        ("platform", platform),
+        text("group", "Only endpoints of this group."),
+        text("manager", "Only endpoints of this manager."),
+        limit(ENDPOINTS_DEFAULT, ENDPOINTS_MAX),
+        text("after", "Goes on where an earlier list ended: its `next`."),
+    ]
+}
+
+pub(super) fn responses() -> Vec<Field> {
+    vec![
+        text("target", "The address or account, in the form in which a response takes it."),
+        limit(RESPONSES_DEFAULT, RESPONSES_MAX),
+    ]
+}
+
+pub(super) fn alert() -> Vec<Field> {
+    vec![
+        text("alert_id", "The id of the alert."),
+        text(
+            "target",
+            "The address or account that you want to act on: tells whether it is named.",
+        ),
+        manager(),
     ]
 }

@@ -4,7 +4,10 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value, json};
 
-use crate::mcp::answer::{ListAnswer, RequestAnswer};
+use crate::mcp::answer::{
+    ListAnswer, RequestAnswer,
+    lookups::{AlertFound, EndpointsAnswer, LimitsAnswer, ResponsesAnswer},
+};
 
 /// One request.
 pub(super) fn request() -> Map<String, Value> {
@@ -14,6 +17,26 @@ pub(super) fn request() -> Map<String, Value> {
 /// Requests in short form.
 pub(super) fn list() -> Map<String, Value> {
     schema::<ListAnswer>()
+}
+
+/// Endpoints, and what can be asked for there.
+pub(super) fn endpoints() -> Map<String, Value> {
+    schema::<EndpointsAnswer>()
+}
+
+/// What is active for a target.
+pub(super) fn responses() -> Map<String, Value> {
+    schema::<ResponsesAnswer>()
+}
+
+/// An alert.
+pub(super) fn alert() -> Map<String, Value> {
+    schema::<AlertFound<'_>>()
+}
+
+/// What an agent may still ask.
+pub(super) fn limits() -> Map<String, Value> {
+    schema::<LimitsAnswer>()
 }
 
 /// The outline of a schema: its fields and their types. What conforms to the whole one conforms to it.

@@ -177,7 +177,7 @@ pub async fn open_count(
 }
 
 /// When an agent asked in the minute before a moment, but for one request, the oldest first: what
-/// became a request, and what was refused before.
+/// became a request, what was refused before, and dry runs.
 pub async fn asks_in_minute(
     read: &mut impl Read,
     agent: AgentId,
@@ -189,7 +189,7 @@ pub async fn asks_in_minute(
            AND asked_at > $3 AND asked_at <= $4
          UNION ALL
          SELECT steady_at FROM audit
-         WHERE kind = 'proposal.refused' AND actor_id = $1
+         WHERE kind IN ('proposal.refused', 'proposal.dry_run') AND actor_id = $1
            AND steady_at > $3 AND steady_at <= $4
          ORDER BY at",
     )

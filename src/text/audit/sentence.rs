@@ -63,6 +63,11 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             let summary = "exceeded its request limit; further requests were ignored";
             Sentence::new(summary, facts.why)
         }
+        AuditDetail::ProposalDryRun(facts) => {
+            let verdict = verdict_text(&facts.decision);
+            let summary = format!("tried without asking: {}; {verdict}", facts.effect);
+            Sentence::new(summary, facts.decision.why)
+        }
         AuditDetail::RequestAsked(facts) => {
             let verdict = verdict_text(&facts.decision);
             let summary = format!("requested: {}; {verdict}, now {}", facts.effect, facts.state);

@@ -140,6 +140,7 @@ impl TimelineBuilder {
             }
             AuditDetail::ProposalRefused(_)
             | AuditDetail::AsksThrottled(_)
+            | AuditDetail::ProposalDryRun(_)
             | AuditDetail::CommentAdded(_)
             | AuditDetail::Reviewed(_)
             | AuditDetail::VoteRefused(_)

@@ -46,7 +46,7 @@ impl Scene {
         Self::of(World::builder().without_indexer().with_second_manager(name)).await
     }
 
-    async fn of(builder: WorldBuilder) -> Self {
+    pub(crate) async fn of(builder: WorldBuilder) -> Self {
         Self(builder.with_public_url("https://countersign.example").start().await)
     }
 

@@ -14,7 +14,7 @@ use countersign::{
         request::{Outcome, Request, Skipped, State, Target},
     },
     mcp::{
-        answer::{AnswerContext, ToolAnswer, of_request},
+        answer::{AnswerContext, AnswerSubject, ToolAnswer, of_request},
         tools::ToolName,
     },
 };
@@ -192,7 +192,7 @@ pub(crate) fn all() -> Vec<(Request, bool)> {
 /// One manager, an indexer, nothing to say about an undo.
 pub(crate) fn around() -> AnswerContext<'static> {
     AnswerContext {
-        stands: false,
+        subject: AnswerSubject::Request,
         public_url: URL,
         several_managers: false,
         has_evidence: true,

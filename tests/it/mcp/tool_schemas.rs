@@ -74,7 +74,12 @@ fn output_schemas_are_golden() {
     let told = |tool: ToolName| format!("{:#}\n", Value::from(tool.answers()));
     expect_file!["../../golden/mcp_output_request.json"].assert_eq(&told(ToolName::GetRequest));
     expect_file!["../../golden/mcp_output_list.json"].assert_eq(&told(ToolName::ListRequests));
-    for tool in ToolName::all().filter(|tool| *tool != ToolName::ListRequests) {
+    let look_ups =
+        [ToolName::ListEndpoints, ToolName::FindResponses, ToolName::GetAlert, ToolName::GetLimits];
+    let all = look_ups.map(told).concat();
+    expect_file!["../../golden/mcp_output_look_ups.json"].assert_eq(&all);
+    let others = |tool: &ToolName| *tool != ToolName::ListRequests && !look_ups.contains(tool);
+    for tool in ToolName::all().filter(others) {
         assert_eq!(told(tool), told(ToolName::GetRequest), "{tool:?}");
     }
 }
@@ -115,7 +120,11 @@ fn tools_have_fixed_order_title_and_hints() {
             "get_request",
             "wait_for_decision",
             "list_requests",
-            "cancel_request"
+            "cancel_request",
+            "list_endpoints",
+            "find_responses",
+            "get_alert",
+            "get_limits"
         ]
     );
     for tool in tools {

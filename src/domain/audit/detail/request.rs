@@ -31,6 +31,17 @@ pub struct RefusalFacts {
     pub why: String,
 }
 
+/// An agent asked what would become of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRunFacts {
+    /// What it would do and where, in one line that is short for any number of endpoints.
+    pub effect: String,
+    /// The manager of the endpoints.
+    pub manager: String,
+    /// What policy said.
+    pub decision: DecisionFacts,
+}
+
 /// A proposal became a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmissionFacts {

@@ -236,7 +236,11 @@ async fn no_agent_tool_approves() {
             "block_ip",
             "cancel_request",
             "disable_account",
+            "find_responses",
+            "get_alert",
+            "get_limits",
             "get_request",
+            "list_endpoints",
             "list_requests",
             "undo_request",
             "wait_for_decision"

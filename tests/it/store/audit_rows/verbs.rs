@@ -20,7 +20,10 @@ use countersign::{
         action::ActionKind,
         actor::sign_in::{SignInOrigin, Source},
         actor::{Actor, Agent, Role},
-        audit::{AuditEntry, EventKind},
+        audit::{
+            AuditDetail, AuditEntry, AuditEvent, EventKind,
+            detail::request::{DecisionFacts, DryRunFacts},
+        },
         decision::{Tally, Verdict},
         digest::Digest,
         id::RequestId,
@@ -151,6 +154,7 @@ pub(super) async fn rows() -> Rows {
     reevaluation(&mut fixed, &root).await;
     fixed.now("an agent's limit is lifted").await;
     fixed.broker.lift_limit(&root, "triage").await.unwrap();
+    dry_run(&mut fixed).await;
     fixed.rows().await
 }
 
@@ -286,6 +290,21 @@ async fn stored(fixed: &Fixed, mut draft: Request, triage: &Agent) -> Request {
     });
     done.await.unwrap();
     asked.request().clone()
+}
+
+/// There is no manager whose endpoints it could be about.
+async fn dry_run(fixed: &mut Fixed) {
+    fixed.now("a dry run").await;
+    let draft = drafted(Verdict::Approval(Tally::NONE.and(Role::Lead)));
+    let detail = AuditDetail::ProposalDryRun(DryRunFacts {
+        effect: draft.effect(),
+        manager: "paris".to_owned(),
+        decision: DecisionFacts::from(&draft.decision),
+    });
+    let event = &AuditEvent::new(Actor::CommandLine, None, detail);
+    let at = fixed.entries().await.last().unwrap().time().unwrap();
+    let done = fixed.store.write(|tx| Box::pin(async move { audit::append(tx, event, at).await }));
+    done.await.unwrap();
 }
 
 async fn policies(fixed: &mut Fixed, root: &SignedIn) {
