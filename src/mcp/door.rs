@@ -29,6 +29,12 @@ const SENTENCE_BYTES_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadsStreams(pub(super) bool);
 
+/// An error of a message, which the log names too.
+fn refuse(status: StatusCode, id: &Value, code: i32, why: &str) -> Response {
+    tracing::warn!(code, what = "message", why, "a message was refused");
+    error(status, id, code, why)
+}
+
 /// A JSON-RPC error as a whole answer.
 pub(super) fn error(status: StatusCode, id: &Value, code: i32, message: &str) -> Response {
     let error = json!({ "code": code, "message": message });
@@ -79,17 +85,17 @@ pub(super) async fn check_message(request: Request, next: Next) -> Response {
     let Some(streams) = accepts(&head.headers) else {
         let why =
             "answers are application/json: send `Accept: application/json, text/event-stream`";
-        return error(StatusCode::NOT_ACCEPTABLE, &Value::Null, -32_600, why);
+        return refuse(StatusCode::NOT_ACCEPTABLE, &Value::Null, -32_600, why);
     };
     let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(JSON) {
         let why = "messages are JSON: send `Content-Type: application/json`";
-        return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &Value::Null, -32_600, why);
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &Value::Null, -32_600, why);
     }
     let Ok(bytes) = to_bytes(body, MESSAGE_BYTES_MAX).await else {
         let why = format!("the message did not come, or has more than {MESSAGE_BYTES_MAX} bytes");
-        return error(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, -32_600, &why);
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, -32_600, &why);
     };
     if let Err(refused) = check(&bytes) {
         return refused;
@@ -102,7 +108,7 @@ pub(super) async fn check_message(request: Request, next: Next) -> Response {
         return response;
     }
     let why = "this is no JSON-RPC 2.0 message: `jsonrpc`, `id` as text or whole number, `method`";
-    error(StatusCode::BAD_REQUEST, &Value::Null, -32_600, why)
+    refuse(StatusCode::BAD_REQUEST, &Value::Null, -32_600, why)
 }
 
 /// None where the client takes no JSON; else whether it takes event streams too. No header at all
@@ -136,12 +142,12 @@ fn check(bytes: &[u8]) -> Result<(), Response> {
     let bad = StatusCode::BAD_REQUEST;
     let message = message.map_err(|why| {
         let why = format!("this is not JSON: {why}");
-        error(bad, &Value::Null, -32_700, &visible(&why))
+        refuse(bad, &Value::Null, -32_700, &visible(&why))
     })?;
     let id = message.get("id").filter(|id| id.is_string() || id.is_i64()).unwrap_or(&Value::Null);
     if !message.is_object() {
         let why = "a message is one JSON object; batches are not taken: POST each alone";
-        return Err(error(bad, id, -32_600, why));
+        return Err(refuse(bad, id, -32_600, why));
     }
     let is_call = message.get("method").is_some_and(|method| method == "tools/call");
     if let Some(key) = twice.take() {
@@ -151,7 +157,7 @@ fn check(bytes: &[u8]) -> Result<(), Response> {
             visible(&key)
         );
         let code = if is_call { -32_602 } else { -32_600 };
-        return Err(error(bad, id, code, &why));
+        return Err(refuse(bad, id, code, &why));
     }
     if !is_call {
         return Ok(());
@@ -165,7 +171,7 @@ fn check(bytes: &[u8]) -> Result<(), Response> {
     } else {
         return Ok(());
     };
-    Err(error(bad, id, -32_602, why))
+    Err(refuse(bad, id, -32_602, why))
 }
 
 /// Reads any JSON and keeps the first key that is in one object twice.
