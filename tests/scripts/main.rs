@@ -1,0 +1,13 @@
+//! The active-response scripts, run for real: as execd runs them, on an endpoint of its own made of
+//! namespaces. The machine's own firewall, accounts and files are never touched.
+//!
+//! It takes root and the tools that `.ci/scripts` installs; without them a test says that it was
+//! skipped. With `COUNTERSIGN_SCRIPTS=required` that is a failure.
+
+// Always on here; it lets clippy see that helpers are test code too.
+#![cfg(test)]
+
+mod block;
+mod endpoint;
+mod execd;
+mod input;
