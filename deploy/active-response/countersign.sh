@@ -1,8 +1,11 @@
 # shellcheck shell=sh
 # What Countersign's active-response scripts have in common. It is sourced, never run.
 #
-# A script sets the variables of the first block, defines `check`, `argument` and `act`, and calls
-# `countersign_run "$@"`. README.md describes the messages, docs/ARCHITECTURE.md the parts.
+# A script sets
+#   SCRIPT, DO            its name, and the word for what it does
+#   UNDO_SCRIPT, UNDO     the same for its undo; both empty where nothing can be undone
+#   KEYS                  the keys of alert.data that it takes, each as $data_KEY
+# defines `check`, which sets `target` or fails, and `act`, and calls `countersign_run "$@"`.
 
 # The scripts report this version; a broker trusts the versions that it knows.
 VERSION=1
@@ -26,7 +29,7 @@ home=${bin%/active-response/bin}
 state=$home/active-response/countersign
 
 # What the report says before more is known.
-command='' tag='' request='' action=${name#countersign-} target='' extra=''
+command='' tag='' request='' action='' target='' extra=''
 
 # --- Messages --------------------------------------------------------------------------------
 
@@ -80,12 +83,19 @@ write_log() {
         conv=notrunc 2>/dev/null
 }
 
+# call COMMAND...: runs it, and keeps its first complaint in `why`.
+call() {
+    why=$("$@" 2>&1 >/dev/null </dev/null) && return
+    why="$1: ${why%%"$newline"*}"
+    return 1
+}
+
 # --- State -----------------------------------------------------------------------------------
 
 # Takes the lock of all scripts, and makes the folder of what they remember.
 open_state() {
     own_folder "$state"
-    exec 9>"$state/lock"
+    exec 9>"$state/.lock"
     flock -w 2 9 || fail 'another response still runs'
 }
 
@@ -183,7 +193,7 @@ undo_by_claim() {
         report kept true "requests that still hold it: $left"
     else
         gone || fail "${why:-"it is still in effect"}"
-        report "$result" true
+        report "$result" true "${remark-}"
     fi
 }
 
@@ -312,6 +322,7 @@ choose_firewall() {
 
 # firewall_load RULES COMMAND...: gives it the rules, and keeps its first complaint in `why`.
 firewall_load() {
+    # shellcheck disable=SC2030
     why=$(rules=$1 && shift && printf '%s\n' "$rules" | "$@" 2>&1 >/dev/null) && return
     why="$2: ${why%%"$newline"*}"
     return 1
@@ -331,10 +342,11 @@ countersign_run() {
 }
 
 work() {
-    read_request "$(message)"
-    check
     action=$DO
+    [ "$name" = "$SCRIPT" ] || action=$UNDO
+    read_request "$(message)"
     ! $undoing || action=$UNDO
+    check
     started
     report failed false 'it was cut off before its end; the same command may be run again'
     # A run that can be timed asks execd to remember it. The key holds the request: so each has its
@@ -364,9 +376,9 @@ read_request() {
     [ -n "$tag" ] || fail 'the arguments hold no tag: countersign=<request>/<attempt>/<digest>'
     undoing=false
     case $command/$name in
-    add/countersign-"$DO") ;;
-    add/countersign-"$UNDO") undoing=true ;;
-    delete/countersign-"$DO")
+    add/"$SCRIPT") ;;
+    add/"$UNDO_SCRIPT") undoing=true ;;
+    delete/"$SCRIPT")
         [ -n "$UNDO" ] || fail 'it cannot be undone'
         undoing=true undone_request=$request
         ;;
@@ -389,7 +401,7 @@ read_argument() {
         tag=$1 request=${1#countersign=} request=${request%%/*}
         ;;
     undo=*)
-        if [ "$name" != "countersign-$UNDO" ] || [ -n "$undone_request" ]; then
+        if [ "$name" != "$UNDO_SCRIPT" ] || [ -n "$undone_request" ]; then
             fail 'an argument undo= where none can stand'
         fi
         case ${1#undo=} in

@@ -3,13 +3,10 @@
 use std::fs;
 
 use crate::{
+    FIRST, SECOND, THIRD,
     endpoint::{Endpoint, Peer},
     execd::{Message, Run},
 };
-
-const FIRST: &str = "req_00000000000000000000000000000001";
-const SECOND: &str = "req_00000000000000000000000000000002";
-const THIRD: &str = "req_00000000000000000000000000000003";
 
 fn block(request: &str, address: &str) -> Message {
     Message::add("countersign-block", request, ("srcip", address))

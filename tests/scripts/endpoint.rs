@@ -174,6 +174,11 @@ impl Endpoint {
         output(&mut self.command("sh", &["-c", script]))
     }
 
+    /// The file behind a command.
+    pub(crate) fn path_of(&self, tool: &str) -> String {
+        self.sh(&format!("readlink -f \"$(command -v {tool})\"")).trim().to_owned()
+    }
+
     /// Puts a file over one of the machine's tools, on this endpoint alone.
     fn cover(&self, tool: &str, name: &str, text: &str, mode: u32) {
         let file = self.folder.path().join(name);
@@ -208,8 +213,8 @@ impl Endpoint {
         self.interrupt(0);
         for tool in tools {
             let at = self.folder.path().display();
-            let real = self.sh(&format!("readlink -f \"$(command -v {tool})\""));
-            let (real, own) = (real.trim(), format!("{at}/real{}", &real.trim()["/usr".len()..]));
+            let real = self.path_of(tool);
+            let own = format!("{at}/real{}", real.strip_prefix("/usr").unwrap());
             let point = format!(
                 "read -r left <{at}/left; if [ \"$left\" -gt 0 ]; then left=$((left - 1)); \
                  echo \"$left\" >{at}/left; [ \"$left\" -gt 0 ] || kill -9 0; fi"
@@ -218,7 +223,7 @@ impl Endpoint {
             let exec = format!(
                 "#!/bin/bash\n{point}\n(exec -a \"$0\" {own} \"$@\")\nrc=$?\n{point}\nexit $rc\n"
             );
-            self.cover(real, &format!("at-{}", tool.replace('/', "-")), &exec, 0o755);
+            self.cover(&real, &format!("at-{}", tool.replace('/', "-")), &exec, 0o755);
         }
     }
 
@@ -272,10 +277,6 @@ impl Endpoint {
 
     pub(crate) fn listen(&self, address: &str, port: u16) -> Listener {
         listen(&self.space, address, port)
-    }
-
-    pub(crate) fn connects(&self, address: &str, port: u16) -> bool {
-        connects(&self.space, address, port)
     }
 }
 

@@ -3,15 +3,15 @@
 use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Stdio};
 
 use crate::{
+    FIRST,
     endpoint::Endpoint,
     execd::{Message, Run, run},
 };
 
-const REQUEST: &str = "req_00000000000000000000000000000001";
 const SCRIPT: &str = "countersign-block";
 
 fn good() -> String {
-    Message::add(SCRIPT, REQUEST, ("srcip", "203.0.113.7")).line("add")
+    Message::add(SCRIPT, FIRST, ("srcip", "203.0.113.7")).line("add")
 }
 
 /// A message with one part exchanged.
@@ -217,10 +217,10 @@ fn arguments_are_one_tag_and_what_is_known() {
         ("countersign=a/b/c\",\"--force", "an argument that this script does not know"),
         ("countersign=a/b/c\",\"undo=a", "undo= where none can stand"),
     ] {
-        let good_tag = crate::execd::tag(REQUEST);
+        let good_tag = crate::execd::tag(FIRST);
         refused(&endpoint, &bad(&good_tag, tag), reason);
     }
-    let none = bad(&format!("\"{}\"", crate::execd::tag(REQUEST)), "");
+    let none = bad(&format!("\"{}\"", crate::execd::tag(FIRST)), "");
     refused(&endpoint, &none, "the arguments hold no tag");
 }
 
@@ -256,9 +256,9 @@ fn script_that_hangs_is_ended_and_says_so() {
 fn two_scripts_never_work_at_once() {
     let Some(endpoint) = Endpoint::start() else { return };
     start(&endpoint, good().as_bytes()).is("done");
-    let hold = format!("exec flock {}/lock cat", endpoint.state().display());
+    let hold = format!("exec flock {}/.lock cat", endpoint.state().display());
     let mut holder = endpoint.command("sh", &["-c", &hold]).stdin(Stdio::piped()).spawn().unwrap();
-    let taken = format!("while flock -n {}/lock true; do :; done", endpoint.state().display());
+    let taken = format!("while flock -n {}/.lock true; do :; done", endpoint.state().display());
     endpoint.sh(&taken);
     start(&endpoint, good().as_bytes()).failed("another response still runs");
     drop(holder.stdin.take());

@@ -7,7 +7,13 @@
 // Always on here; it lets clippy see that helpers are test code too.
 #![cfg(test)]
 
+mod account;
 mod block;
 mod endpoint;
 mod execd;
 mod input;
+
+/// Ids of requests.
+const FIRST: &str = "req_00000000000000000000000000000001";
+const SECOND: &str = "req_00000000000000000000000000000002";
+const THIRD: &str = "req_00000000000000000000000000000003";
