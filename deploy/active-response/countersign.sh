@@ -43,6 +43,12 @@ message() {
 # A text, which holds no control characters, as it stands between quotes in JSON.
 json_text() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
 
+# is_sha256 TEXT: 64 hexadecimal digits in lower case, or nothing.
+is_sha256() {
+    case $1 in *[!0-9a-f]*) return 1 ;; esac
+    [ ${#1} = 64 ] || [ -z "$1" ]
+}
+
 # --- Reports ---------------------------------------------------------------------------------
 
 # report RESULT VERIFIED [REASON]: what the log will say. The last report of a run counts.

@@ -12,6 +12,7 @@ mod block;
 mod endpoint;
 mod execd;
 mod input;
+mod kill;
 
 /// Ids of requests.
 const FIRST: &str = "req_00000000000000000000000000000001";
