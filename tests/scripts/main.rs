@@ -13,6 +13,7 @@ mod endpoint;
 mod execd;
 mod input;
 mod kill;
+mod quarantine;
 
 /// Ids of requests.
 const FIRST: &str = "req_00000000000000000000000000000001";
