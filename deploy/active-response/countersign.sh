@@ -312,6 +312,38 @@ resolve() {
     fi
 }
 
+# --- /etc/hosts ------------------------------------------------------------------------------
+
+# write_hosts MARK LINES: makes these the lines that carry the mark. They stand first, where they
+# win, so nothing of what others wrote is touched, down to the last byte.
+write_hosts() {
+    case $(stat -c %F /etc/hosts) in
+    'regular file' | 'regular empty file') ;;
+    *) why='/etc/hosts is no regular file' && return 1 ;;
+    esac
+    call cp -T --preserve=all --remove-destination /etc/hosts /etc/.hosts.countersign || return 1
+    {
+        [ -z "$2" ] || printf '%s\n' "$2" | sed "s/\$/ # $1/"
+        sed "/ # $1\$/d" /etc/hosts
+    } >/etc/.hosts.countersign || return 1
+    call mv -T /etc/.hosts.countersign /etc/hosts
+}
+
+# hosts_lines MARK: the lines that carry the mark, without it.
+hosts_lines() { sed -n "s/ # $1\$//p" /etc/hosts; }
+
+# is_domain NAME: letters, digits and hyphens in at least two labels, in lower case.
+is_domain() {
+    name_to_check=$1 awk 'BEGIN {
+        name = ENVIRON["name_to_check"]
+        n = split(name, label, ".")
+        bad = length(name) > 253 || n < 2 || label[n] ~ /^[0-9]+$/
+        for (i = 1; i <= n; i++)
+            if (label[i] !~ /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/ || length(label[i]) > 63) bad = 1
+        exit bad
+    }'
+}
+
 # --- Firewall --------------------------------------------------------------------------------
 
 # Sets `firewall` to nft, or to iptables where nft is missing or does not work.

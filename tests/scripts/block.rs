@@ -4,8 +4,9 @@ use std::fs;
 
 use crate::{
     FIRST, SECOND, THIRD,
-    endpoint::{Endpoint, Peer},
+    endpoint::Endpoint,
     execd::{Message, Run},
+    firewall::Firewall,
 };
 
 fn block(request: &str, address: &str) -> Message {
@@ -14,30 +15,6 @@ fn block(request: &str, address: &str) -> Message {
 
 fn unblock(request: &str, address: &str) -> Message {
     Message::add("countersign-unblock", request, ("srcip", address))
-}
-
-/// The firewalls that a Linux host may have.
-#[derive(Clone, Copy, Debug)]
-enum Firewall {
-    Nft,
-    IptablesNft,
-    IptablesLegacy,
-}
-
-impl Firewall {
-    fn endpoint(self) -> Option<(Endpoint, Peer)> {
-        let endpoint = Endpoint::start()?;
-        if !matches!(self, Self::Nft) {
-            endpoint.without("/usr/sbin/nft");
-        }
-        let kind = if matches!(self, Self::IptablesLegacy) { "legacy" } else { "nft" };
-        for tool in ["iptables", "iptables-restore", "ip6tables", "ip6tables-restore"] {
-            let (family, rest) = tool.split_once("tables").unwrap();
-            endpoint.choose(tool, &format!("/usr/sbin/{family}tables-{kind}{rest}"));
-        }
-        let peer = endpoint.link(77);
-        Some((endpoint, peer))
-    }
 }
 
 /// A block and its end, seen by a host that connects.
@@ -53,17 +30,7 @@ fn blocks_and_unblocks(firewall: Firewall) {
         assert!(peer.connects(mine, 8022));
         unblock(SECOND, theirs).run(&endpoint).is("already");
     }
-    assert_eq!(rules(&endpoint, firewall), "", "something is left of {firewall:?}");
-}
-
-/// What the endpoint's firewall holds of ours.
-fn rules(endpoint: &Endpoint, firewall: Firewall) -> String {
-    endpoint.sh(match firewall {
-        Firewall::Nft => "nft list ruleset",
-        Firewall::IptablesNft | Firewall::IptablesLegacy => {
-            "{ iptables -t raw -S; ip6tables -t raw -S; } 2>/dev/null | grep -v '^-P' || true"
-        }
-    })
+    assert_eq!(firewall.rules(&endpoint), "", "something is left of {firewall:?}");
 }
 
 #[test]
@@ -143,7 +110,7 @@ fn unblock_without_a_request_ends_all() {
         block(request, address).run(&endpoint).is("done");
     }
     unblock(THIRD, "10.77.0.2").run(&endpoint).is("undone");
-    let rules = rules(&endpoint, Firewall::Nft);
+    let rules = Firewall::Nft.rules(&endpoint);
     assert!(!rules.contains("10.77.0.2") && rules.contains("fd77::2"), "{rules}");
 }
 
@@ -167,7 +134,7 @@ fn block_does_nothing_without_the_answer_of_execd() {
     let Some((endpoint, _peer)) = Firewall::Nft.endpoint() else { return };
     let run: Run = block(FIRST, "10.77.0.2").unanswered().run(&endpoint);
     run.failed("neither continue nor abort");
-    assert_eq!(rules(&endpoint, Firewall::Nft), "");
+    assert_eq!(Firewall::Nft.rules(&endpoint), "");
 }
 
 #[test]
@@ -180,10 +147,10 @@ fn flushed_rules_are_made_again() {
         let Some((endpoint, _peer)) = firewall.endpoint() else { return };
         block(FIRST, "10.77.0.2").run(&endpoint).is("done");
         block(FIRST, "10.77.0.3").run(&endpoint).is("done");
-        let before = rules(&endpoint, firewall);
+        let before = firewall.rules(&endpoint);
         endpoint.sh(flush);
         block(FIRST, "10.77.0.2").run(&endpoint).is("done");
-        assert_eq!(rules(&endpoint, firewall), before);
+        assert_eq!(firewall.rules(&endpoint), before);
     }
 }
 
@@ -198,10 +165,7 @@ fn rule_of_others_never_goes_first() {
     assert!(!peer.connects("10.77.0.1", 8022));
     block(FIRST, "10.77.0.2").over().run(&endpoint).is("kept");
     block(SECOND, "10.77.0.2").over().run(&endpoint).is("undone");
-    assert_eq!(
-        rules(&endpoint, Firewall::IptablesNft),
-        "-A PREROUTING -s 10.77.0.0/24 -j ACCEPT\n"
-    );
+    assert_eq!(Firewall::IptablesNft.rules(&endpoint), "-A PREROUTING -s 10.77.0.0/24 -j ACCEPT\n");
 }
 
 #[test]
@@ -234,7 +198,7 @@ fn needed_addresses_are_never_blocked() {
     {
         block(FIRST, address).run(&endpoint).failed("no single other host");
     }
-    assert_eq!(rules(&endpoint, Firewall::Nft), "");
+    assert_eq!(Firewall::Nft.rules(&endpoint), "");
     block(FIRST, "10.77.0.7").run(&endpoint).is("done");
 }
 
@@ -303,7 +267,7 @@ fn block_that_has_no_effect_is_not_verified() {
 fn survives_interruption(firewall: Firewall, tools: &[&str]) {
     let Some((endpoint, _peer)) = firewall.endpoint() else { return };
     block(SECOND, "10.77.0.3").run(&endpoint).is("done");
-    let before = rules(&endpoint, firewall);
+    let before = firewall.rules(&endpoint);
     endpoint.make_interruptible(tools);
     let mut points = 0;
     for point in 1.. {
@@ -316,7 +280,7 @@ fn survives_interruption(firewall: Firewall, tools: &[&str]) {
         blocked.failed("cut off");
         let again = block(FIRST, "10.77.0.2").run(&endpoint).said();
         assert!(["done", "already"].contains(&again.0.as_str()) && again.1, "{point}: {again:?}");
-        assert!(rules(&endpoint, firewall).contains("10.77.0.2"));
+        assert!(firewall.rules(&endpoint).contains("10.77.0.2"));
         endpoint.interrupt(point);
         let unblocked = unblock(THIRD, "10.77.0.2").run(&endpoint);
         if endpoint.was_interrupted() {
@@ -324,7 +288,7 @@ fn survives_interruption(firewall: Firewall, tools: &[&str]) {
         }
         let again = unblock(THIRD, "10.77.0.2").run(&endpoint).said();
         assert!(["undone", "already"].contains(&again.0.as_str()) && again.1, "{point}: {again:?}");
-        assert_eq!(rules(&endpoint, firewall), before, "{point}");
+        assert_eq!(firewall.rules(&endpoint), before, "{point}");
         assert_eq!(fs::read_dir(endpoint.state().join("block")).unwrap().count(), 1);
         points = point;
     }

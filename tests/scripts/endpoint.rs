@@ -278,6 +278,10 @@ impl Endpoint {
     pub(crate) fn listen(&self, address: &str, port: u16) -> Listener {
         listen(&self.space, address, port)
     }
+
+    pub(crate) fn connects(&self, address: &str, port: u16) -> bool {
+        connects(&self.space, address, port)
+    }
 }
 
 impl Peer {

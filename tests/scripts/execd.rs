@@ -38,12 +38,17 @@ pub(crate) struct Run {
 
 impl Message {
     pub(crate) fn add(script: &'static str, request: &str, target: (&'static str, &str)) -> Self {
+        Self::without_data(script, request).and(target.0, target.1)
+    }
+
+    /// For a script whose target is the endpoint itself.
+    pub(crate) fn without_data(script: &'static str, request: &str) -> Self {
         Self {
             script,
             command: "add",
             answer: Some("continue"),
             arguments: vec![tag(request)],
-            data: vec![(target.0, target.1.to_owned())],
+            data: Vec::new(),
         }
     }
 

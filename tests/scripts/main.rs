@@ -11,7 +11,9 @@ mod account;
 mod block;
 mod endpoint;
 mod execd;
+mod firewall;
 mod input;
+mod isolate;
 mod kill;
 mod quarantine;
 
