@@ -9,6 +9,7 @@
 
 mod account;
 mod block;
+mod domain;
 mod endpoint;
 mod execd;
 mod firewall;
