@@ -55,10 +55,14 @@ fn lock_keeps_the_account_out_until_undone() {
 
 #[test]
 fn every_earlier_state_comes_back_exactly() {
+    let Some(endpoint) = with_account(HASH, "") else { return };
     let (locked, twice) = (format!("!{HASH}"), format!("!!{HASH}"));
     for password in [HASH, &locked, &twice, "!", "!!", "*", "!*", ""] {
         for expiry in ["", "1", "19000", "29000"] {
-            let Some(endpoint) = with_account(password, expiry) else { return };
+            endpoint.sh(&format!(
+                "sed -i '/^alice:/d' /etc/shadow
+                echo 'alice:{password}:19000:0:99999:7::{expiry}:' >>/etc/shadow"
+            ));
             let before = shadow(&endpoint);
             lock(FIRST, "alice").run(&endpoint).is("done");
             assert!(!gets_in(&endpoint), "{password} {expiry}");

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -14,8 +14,17 @@ use tempfile::TempDir;
 use crate::execd::output;
 
 /// What the tests take beside a bare Debian.
-const TOOLS: [&str; 7] =
-    ["unshare", "nsenter", "ip", "nft", "iptables-nft", "iptables-legacy", "python3"];
+const TOOLS: [&str; 9] = [
+    "unshare",
+    "nsenter",
+    "ip",
+    "nft",
+    "iptables-nft",
+    "iptables-legacy",
+    "gawk",
+    "xmllint",
+    "python3",
+];
 
 /// Processes in namespaces of their own, which end with it.
 pub(crate) struct Space {
@@ -110,7 +119,8 @@ impl Endpoint {
             "mount --make-rprivate /
             mount -t proc proc /proc
             mkdir {at}/real && mount --rbind /usr {at}/real
-            cp -a /etc {at}/etc && mount --bind {at}/etc /etc"
+            cp -a /etc {at}/etc && mount --bind {at}/etc /etc
+            grep -q '^wazuh:' /etc/group || echo 'wazuh:x:990:' >>/etc/group"
         );
         let space = Space::start(&["--mount", "--pid"], &setup);
         let endpoint = Self { space, folder };
@@ -118,27 +128,26 @@ impl Endpoint {
         Some(endpoint)
     }
 
-    /// As the README says.
+    /// By the commands of the README.
     fn install(&self) {
         let home = self.home();
-        let bin = home.join("active-response/bin");
-        fs::create_dir_all(&bin).unwrap();
-        for folder in ["etc", "logs"] {
-            fs::create_dir(home.join(folder)).unwrap();
+        for folder in ["active-response/bin", "etc/shared/linux", "logs"] {
+            fs::create_dir_all(home.join(folder)).unwrap();
         }
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/active-response");
-        for file in fs::read_dir(source).unwrap().map(|file| file.unwrap().path()) {
-            let name = file.file_name().unwrap();
-            if !name.to_str().unwrap().starts_with("countersign") {
-                continue;
-            }
-            if let Ok(target) = fs::read_link(&file) {
-                symlink(target, bin.join(name)).unwrap();
-                continue;
-            }
-            fs::copy(&file, bin.join(name)).unwrap();
-            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o750)).unwrap();
-        }
+        let readme = fs::read_to_string(source.join("README.md")).unwrap();
+        let command = |beginning: &str| {
+            let line = readme.lines().find(|line| line.trim().starts_with(beginning)).unwrap();
+            line.replace("/var/ossec", home.to_str().unwrap())
+        };
+        // What the manager has in the folder of a group comes into `shared` of its agents.
+        self.sh(&format!(
+            "cd {} && {}\ncd {}/etc/shared && cp linux/* . && chmod 644 countersign*\n{}",
+            source.display(),
+            command("cp -L countersign* "),
+            home.display(),
+            command("install -o root "),
+        ));
         fs::write(home.join("logs/active-responses.log"), "").unwrap();
         self.configure("<server><address>10.77.0.9</address></server>");
     }
@@ -239,8 +248,8 @@ impl Endpoint {
         left.trim() == "0"
     }
 
-    /// Another host, linked to the endpoint: the endpoint is 10.N.0.1 and fdN::1, the other one
-    /// 10.N.0.2 and fdN::2.
+    /// Another host, linked to the endpoint: on network 77 the endpoint is `10.77.0.1` and `fd77::1`,
+    /// the other one `10.77.0.2` and `fd77::2`.
     pub(crate) fn link(&self, network: u8) -> Peer {
         let peer = Peer { space: Space::start(&[], "") };
         let link = format!("link{network}");

@@ -1,5 +1,6 @@
 //! What wazuh-execd does with a script: one line on its input, which stays open; for an "add" the
-//! script's keys, and an answer to them; then it waits for the end. Source: src/os_execd/execd.c.
+//! script's keys, and an answer to them; then it waits for the end. Source: Wazuh's
+//! `src/os_execd/execd.c`.
 
 use std::{
     fmt::Write as _,

@@ -1,6 +1,10 @@
 //! What the scripts read, and what they refuse: the endpoint is the last line.
 
-use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Stdio};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    process::Stdio,
+};
 
 use crate::{
     FIRST,
@@ -302,4 +306,18 @@ fn started_line_is_of_wazuhs_own_form() {
     let sent: serde_json::Value = serde_json::from_str(&good()).unwrap();
     said["origin"]["name"] = serde_json::Value::Null;
     assert_eq!(said, sent);
+}
+
+#[test]
+fn installed_files_are_plain_text_for_root() {
+    let Some(endpoint) = Endpoint::start() else { return };
+    let bin = endpoint.home().join("active-response/bin");
+    let files: Vec<_> = fs::read_dir(bin).unwrap().map(|file| file.unwrap()).collect();
+    assert_eq!(files.len(), 13);
+    for file in files {
+        let at = file.metadata().unwrap();
+        assert_eq!((at.uid(), at.gid(), at.mode() & 0o7777), (0, 990, 0o750), "{file:?}");
+        // Wazuh takes nothing else into the folder of a group.
+        assert!(fs::read(file.path()).unwrap().is_ascii(), "{file:?}");
+    }
 }

@@ -347,7 +347,7 @@ fn survives_interruption(firewall: Firewall, tools: &[&str]) {
         }
         assert_eq!(look(), before, "{point}");
         if !in_isolate && !in_release {
-            assert!(point > 8, "only {point} points were tried");
+            assert!(point > 6, "only {point} points were tried");
             break;
         }
     }
@@ -360,5 +360,5 @@ fn isolation_survives_kill_anywhere_with_nftables() {
 
 #[test]
 fn isolation_survives_kill_anywhere_with_iptables() {
-    survives_interruption(Firewall::IptablesNft, &["mkdir", "mv", "rm", "rmdir", "cp", "iptables"]);
+    survives_interruption(Firewall::IptablesNft, &["mv", "iptables"]);
 }

@@ -17,6 +17,7 @@ mod input;
 mod isolate;
 mod kill;
 mod quarantine;
+mod ruleset;
 
 /// Ids of requests.
 const FIRST: &str = "req_00000000000000000000000000000001";
