@@ -2,9 +2,9 @@
 # What Countersign's active-response scripts have in common. It is sourced, never run.
 #
 # A script sets
-#   SCRIPT, DO            its name, and the word for what it does
-#   UNDO_SCRIPT, UNDO     the same for its undo; both empty where nothing can be undone
-#   KEYS                  the keys of alert.data that it takes, each as $data_KEY
+#   SCRIPT      its name; under that name and `-undo` it undoes
+#   DO, UNDO    the words for what it does and undoes; no UNDO where nothing can be undone
+#   KEYS        the keys of alert.data that it takes, each as $data_KEY
 # defines `check`, which sets `target` or fails, and `act`, and calls `countersign_run "$@"`.
 
 # The scripts report this version; a broker trusts the versions that it knows.
@@ -413,9 +413,10 @@ read_request() {
     [ "${program##*/}" = "$name" ] || fail 'parameters.program is another script'
     [ -n "$tag" ] || fail 'the arguments hold no tag: countersign=<request>/<attempt>/<digest>'
     undoing=false
+    [ "$name" = "$SCRIPT" ] || [ -n "$UNDO" ] || fail 'it cannot be undone'
     case $command/$name in
     add/"$SCRIPT") ;;
-    add/"$UNDO_SCRIPT") undoing=true ;;
+    add/"$SCRIPT-undo") undoing=true ;;
     delete/"$SCRIPT")
         [ -n "$UNDO" ] || fail 'it cannot be undone'
         undoing=true undone_request=$request
@@ -439,7 +440,7 @@ read_argument() {
         tag=$1 request=${1#countersign=} request=${request%%/*}
         ;;
     undo=*)
-        if [ "$name" != "$UNDO_SCRIPT" ] || [ -n "$undone_request" ]; then
+        if [ "$name" != "$SCRIPT-undo" ] || [ -n "$undone_request" ]; then
             fail 'an argument undo= where none can stand'
         fi
         case ${1#undo=} in

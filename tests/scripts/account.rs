@@ -1,4 +1,4 @@
-//! `countersign-account` and `countersign-unlock`: real accounts in an `/etc` of the test's own.
+//! `countersign-account` and `countersign-account-undo`: real accounts in an `/etc` of the test's own.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ fn lock(request: &str, account: &str) -> Message {
 }
 
 fn unlock(request: &str, account: &str) -> Message {
-    Message::add("countersign-unlock", request, ("dstuser", account))
+    Message::add("countersign-account-undo", request, ("dstuser", account))
 }
 
 /// An endpoint with the account alice, whose password and expiry stand so in `/etc/shadow`.

@@ -1,4 +1,4 @@
-//! `countersign-block` and `countersign-unblock`: real packets between network namespaces.
+//! `countersign-block` and `countersign-block-undo`: real packets between network namespaces.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn block(request: &str, address: &str) -> Message {
 }
 
 fn unblock(request: &str, address: &str) -> Message {
-    Message::add("countersign-unblock", request, ("srcip", address))
+    Message::add("countersign-block-undo", request, ("srcip", address))
 }
 
 /// A block and its end, seen by a host that connects.

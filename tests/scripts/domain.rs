@@ -1,4 +1,4 @@
-//! `countersign-domain` and `countersign-unblock-domain`: the resolver of an endpoint, with an
+//! `countersign-domain` and `countersign-domain-undo`: the resolver of an endpoint, with an
 //! `/etc/hosts` of its own.
 
 use crate::{FIRST, SECOND, THIRD, endpoint::Endpoint, execd::Message};
@@ -11,7 +11,7 @@ fn block(request: &str, domain: &str) -> Message {
 }
 
 fn unblock(request: &str, domain: &str) -> Message {
-    Message::add("countersign-unblock-domain", request, ("domain", domain))
+    Message::add("countersign-domain-undo", request, ("domain", domain))
 }
 
 fn with_hosts() -> Option<Endpoint> {

@@ -187,7 +187,7 @@ fn values_of_the_wrong_kind_are_refused() {
         ("\"extra_args\":[", "\"extra_args\":{},\"x\":[", "parameters.extra_args is no array"),
         (
             "bin/countersign-block",
-            "bin/countersign-unblock",
+            "bin/countersign-block-undo",
             "parameters.program is another script",
         ),
         (

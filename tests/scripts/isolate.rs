@@ -1,4 +1,4 @@
-//! `countersign-isolate` and `countersign-release`: an endpoint with a manager on one network and
+//! `countersign-isolate` and `countersign-isolate-undo`: an endpoint with a manager on one network and
 //! others on a second.
 
 use std::{
@@ -19,7 +19,7 @@ fn isolate(request: &str) -> Message {
 }
 
 fn release(request: &str) -> Message {
-    Message::without_data("countersign-release", request)
+    Message::without_data("countersign-isolate-undo", request)
 }
 
 /// An agent's connection to its manager, which stays open.

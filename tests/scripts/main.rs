@@ -13,6 +13,7 @@ mod domain;
 mod endpoint;
 mod execd;
 mod firewall;
+mod fuzz;
 mod input;
 mod isolate;
 mod kill;

@@ -1,4 +1,4 @@
-//! `countersign-quarantine` and `countersign-restore`: real files.
+//! `countersign-quarantine` and `countersign-quarantine-undo`: real files.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ fn quarantine(request: &str, path: &str) -> Message {
 }
 
 fn restore(request: &str, path: &str) -> Message {
-    Message::add("countersign-restore", request, ("path", path))
+    Message::add("countersign-quarantine-undo", request, ("path", path))
 }
 
 /// An endpoint with a folder `host`, in which a setuid file of another user stands.

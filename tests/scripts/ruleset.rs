@@ -103,7 +103,7 @@ fn fired(run: &Run) -> String {
 fn each_result_of_a_script_fires_its_rule() {
     let Some(endpoint) = Endpoint::start() else { return };
     let block = |request| Message::add("countersign-block", request, ("srcip", "203.0.113.7"));
-    let unblock = Message::add("countersign-unblock", THIRD, ("srcip", "203.0.113.7"));
+    let unblock = Message::add("countersign-block-undo", THIRD, ("srcip", "203.0.113.7"));
     for (message, rule) in [
         (block(FIRST), "117701"),
         (block(FIRST), "117702"),

@@ -3,7 +3,7 @@
 use super::{imports::files, security::tests_in};
 
 /// Where tests are read; a folder that is not there has none.
-const FOLDERS: [&str; 3] = ["src", "tests/it", "crates"];
+const FOLDERS: [&str; 4] = ["src", "tests/it", "tests/scripts", "crates"];
 const WORDS_MAX: usize = 9;
 
 /// The names of tests that have too many words.
