@@ -54,10 +54,11 @@ fn blocks_forwarding(firewall: Firewall) {
     let other = endpoint.link(78);
     endpoint.sh("echo 1 >/proc/sys/net/ipv4/ip_forward");
     let _listener = other.listen("10.78.0.2", 8022);
-    assert!(peer.connects("10.78.0.2", 8022));
+    assert!(peer.connects("10.78.0.2", 8022) && peer.reaches(&other, "10.78.0.2"));
     for blocked in ["10.77.0.2", "10.78.0.2"] {
         block(FIRST, blocked).run(&endpoint).is("done");
         assert!(!peer.connects("10.78.0.2", 8022), "{firewall:?} {blocked}");
+        assert!(!peer.reaches(&other, "10.78.0.2"), "{firewall:?} {blocked}: not even one way");
         block(FIRST, blocked).over().run(&endpoint).is("undone");
         assert!(peer.connects("10.78.0.2", 8022));
     }
@@ -261,6 +262,16 @@ fn block_that_has_no_effect_is_not_verified() {
     block(FIRST, "10.77.0.2").run(&endpoint).failed("it is not in effect");
     let claim = endpoint.state().join("block/10.77.0.2").join(FIRST);
     assert!(!claim.exists(), "it would keep the block of another request");
+}
+
+#[test]
+fn unblock_that_has_no_effect_is_not_verified() {
+    let Some((endpoint, peer)) = Firewall::Nft.endpoint() else { return };
+    block(FIRST, "10.77.0.2").run(&endpoint).is("done");
+    endpoint.lie_about("/usr/sbin/nft", "-f");
+    unblock(SECOND, "10.77.0.2").run(&endpoint).failed("it is still in effect");
+    let _listener = endpoint.listen("10.77.0.1", 8022);
+    assert!(!peer.connects("10.77.0.1", 8022));
 }
 
 /// Cut off anywhere and done again, it is right.

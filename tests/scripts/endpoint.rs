@@ -206,6 +206,15 @@ impl Endpoint {
         self.cover(tool, &format!("lie-{}", tool.replace('/', "-")), "#!/bin/sh\nexit 0\n", 0o755);
     }
 
+    /// The same, but only where its arguments begin so.
+    pub(crate) fn lie_about(&self, tool: &str, arguments: &str) {
+        let real =
+            format!("{}/real{}", self.folder.path().display(), tool.strip_prefix("/usr").unwrap());
+        let script =
+            format!("#!/bin/sh\ncase $* in '{arguments}'*) exit 0 ;; esac\nexec {real} \"$@\"\n");
+        self.cover(tool, &format!("lie-{}", tool.replace('/', "-")), &script, 0o755);
+    }
+
     /// The tool never ends.
     pub(crate) fn hang(&self, tool: &str) {
         let name = format!("hang-{}", tool.replace('/', "-"));
@@ -305,6 +314,21 @@ impl Peer {
 
     pub(crate) fn connects(&self, address: &str, port: u16) -> bool {
         connects(&self.space, address, port)
+    }
+
+    /// Whether a datagram to another host arrives there.
+    pub(crate) fn reaches(&self, other: &Self, address: &str) -> bool {
+        // What came for a port on which nobody listens.
+        let count = || other.sh("awk '/^Udp: [0-9]/ { print $3 }' /proc/net/snmp");
+        let before = count();
+        output(&mut self.space.command(
+            &[],
+            "bash",
+            &["-c", &format!("echo >/dev/udp/{address}/9")],
+        ));
+        // This takes longer than the datagram.
+        self.connects(address, 8022);
+        count() != before
     }
 }
 

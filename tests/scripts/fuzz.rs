@@ -30,7 +30,11 @@ impl Dice {
 
 /// A message with some bytes exchanged, doubled, removed or put in.
 fn mutated(dice: &mut Dice) -> Vec<u8> {
-    const PIECES: [&[u8]; 38] = [
+    const PIECES: [&[u8]; 42] = [
+        b",}",
+        b",]",
+        b"01",
+        b"1.",
         b"{",
         b"}",
         b"[",

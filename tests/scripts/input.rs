@@ -74,10 +74,12 @@ fn text_that_is_no_strict_json_is_refused() {
         ("}}\n", "}}}\n", "something after the JSON"),
         ("}}\n", "}} {}\n", "something after the JSON"),
         ("block\"}}\n", "block\n", "a text without an end"),
+        ("block\"}}\n", "block\",}}\n", "no text where one must stand"),
         ("203.0", "203\\x2e0", "an escape that is none of JSON"),
         ("203.0", "203\\u00g0", "an escape that is none of JSON"),
         ("203.0.113.7\"", "203\\u00\"", "an escape that is none of JSON"),
         ("\"module\"", "\"\\ud800\"", "half of a surrogate pair"),
+        ("\"module\"", "\"\\udc00\"", "half of a surrogate pair"),
         ("\"module\"", "\"\\udc00\\ud800\"", "half of a surrogate pair"),
         ("\"module\"", "\"\\ud800\\u0041\"", "half of a surrogate pair"),
     ];

@@ -99,7 +99,7 @@ fn stopped_process_is_killed() {
 #[test]
 fn process_with_a_deleted_executable_is_found() {
     let Some(endpoint) = Endpoint::start() else { return };
-    let at = endpoint.home().join("../evil (deleted)");
+    let at = endpoint.home().join("../evil for a long night (deleted)");
     let at = at.display();
     endpoint.sh(&format!("cp /bin/sleep '{at}'"));
     let sleep = hash(&endpoint, "/bin/sleep");
@@ -107,7 +107,7 @@ fn process_with_a_deleted_executable_is_found() {
     endpoint.sh(&format!("rm '{at}'"));
     let message = kill(&victim.pid).and("sha256", &sleep);
     message.clone().and("process", "sleep").run(&endpoint).failed("is another one");
-    message.and("process", "evil (deleted)").run(&endpoint).is("done");
+    message.and("process", "evil for a long night (deleted)").run(&endpoint).is("done");
 }
 
 #[test]
