@@ -13,7 +13,7 @@ VERSION=1
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
-unset IFS
+unset IFS CDPATH
 umask 077
 set -u
 
@@ -36,7 +36,8 @@ command='' tag='' request='' action='' target='' extra=''
 # Prints the items of one message of execd. It never reads to the end of the input: execd keeps it
 # open. sed reads byte by byte, so that the next message stays where it is.
 message() {
-    timeout 2 sed -u 1q | head -c $((MESSAGE_MAX + 2)) | od -An -v -tu1 |
+    # In the foreground it stays in the group of processes that the deadline ends.
+    timeout --foreground 2 sed -u 1q | head -c $((MESSAGE_MAX + 2)) | od -An -v -tu1 |
         awk -v MAX="$MESSAGE_MAX" -f "$bin/countersign-message.awk"
 }
 
@@ -308,7 +309,7 @@ resolve() {
         printf '%s
 ' "$1"
     else
-        timeout 1 getent ahosts "$1" </dev/null | awk '!seen[$1]++ { print $1 }'
+        timeout --foreground 1 getent ahosts "$1" </dev/null | awk '!seen[$1]++ { print $1 }'
     fi
 }
 
@@ -384,9 +385,11 @@ work() {
     [ "$name" = "$SCRIPT" ] || action=$UNDO
     read_request "$(message)"
     ! $undoing || action=$UNDO
+    cut_off='it was cut off before its end; the same command may be run again'
+    report failed false "$cut_off"
     check
     started
-    report failed false 'it was cut off before its end; the same command may be run again'
+    report failed false "$cut_off"
     # A run that can be timed asks execd to remember it. The key holds the request: so each has its
     # own time, and its own end.
     $undoing || [ -z "$UNDO" ] || check_keys

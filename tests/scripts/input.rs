@@ -259,6 +259,17 @@ fn script_that_hangs_is_ended_and_says_so() {
 }
 
 #[test]
+fn resolver_that_hangs_never_holds_up_execd() {
+    let Some(endpoint) = Endpoint::start() else { return };
+    endpoint.hang("/usr/bin/getent");
+    // Each is asked for a second.
+    endpoint.configure(&"<server><address>manager.example</address></server>".repeat(9));
+    let run = start(&endpoint, good().as_bytes());
+    run.failed("cut off before its end");
+    assert_eq!(run.report()["tag"], crate::execd::tag(FIRST));
+}
+
+#[test]
 fn two_scripts_never_work_at_once() {
     let Some(endpoint) = Endpoint::start() else { return };
     start(&endpoint, good().as_bytes()).is("done");

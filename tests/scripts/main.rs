@@ -19,6 +19,7 @@ mod isolate;
 mod kill;
 mod quarantine;
 mod ruleset;
+mod shells;
 
 /// Ids of requests.
 const FIRST: &str = "req_00000000000000000000000000000001";
