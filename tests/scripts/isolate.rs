@@ -243,7 +243,7 @@ fn every_manager_of_the_agent_is_kept() {
     let Some(site) = site(Firewall::IptablesNft) else { return };
     site.endpoint.configure(
         "<server><address>10.77.0.2</address><port>22</port><protocol>tcp</protocol></server>
-        <server>\n<address>fd77::2</address>\n</server>
+        <server>\n<address>FD77:0::2</address>\n</server>
         <enrollment><manager_address>10.78.0.2</manager_address><port>8443</port></enrollment>",
     );
     isolate(FIRST).run(&site.endpoint).is("done");
