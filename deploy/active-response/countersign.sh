@@ -117,13 +117,13 @@ own_folder() {
 # It is a file $state/ACTION/TARGET/REQUEST, which appears and goes at once.
 #
 # An effect that ends with the machine's run, such as a firewall rule, takes its claims with it.
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
+read -r boot_id </proc/sys/kernel/random/boot_id
 
 # claim [LINE...]: records the claim of this request, with what the script needs to know of it.
 claim() {
     own_folder "$claims"
     own_folder "$claims/$key"
-    if ! printf '%s\n' "$(boot_id)" "$@" >"$claims/$key/.new" ||
+    if ! printf '%s\n' "$boot_id" "$@" >"$claims/$key/.new" ||
         ! mv "$claims/$key/.new" "$claims/$key/$request"; then
         fail 'the claim could not be written'
     fi
@@ -148,7 +148,7 @@ forget_earlier_boots() {
     for claim_file in "$claims"/*/*; do
         [ -f "$claim_file" ] || continue
         read -r claim_boot <"$claim_file" || claim_boot=''
-        [ "$claim_boot" = "$(boot_id)" ] || rm -f "$claim_file"
+        [ "$claim_boot" = "$boot_id" ] || rm -f "$claim_file"
     done
 }
 
