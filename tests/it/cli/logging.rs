@@ -181,7 +181,7 @@ async fn hostile_text_stays_inside_its_log_line() {
         let scene = serve(&environment).await;
         attack(&scene).await;
         let log = scene.server.log();
-        assert_eq!(log.matches("a message was refused").count(), 6, "{log}");
+        assert_eq!(log.matches("a message was refused").count(), 7, "{log}");
         assert!(log.contains("/‹U+202E›‹U+2028›‹U+0085›‹U+009B›"), "{log}");
         for line in log.split_terminator('\n') {
             let start = if format == "text" { "2" } else { "{\"timestamp\":\"2" };
