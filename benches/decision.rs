@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, time::Duratio
 
 use countersign::{
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, ActionKind, Catalogue, Term},
         actor::Agent,
         decision::Tally,
         endpoint::{EndpointId, Platform},
@@ -93,11 +93,11 @@ fn question(endpoints: Vec<EndpointFacts>) -> PolicyQuestion {
             owner: PersonId::from(uuid::Uuid::from_u128(100)),
             issuer: None,
             revoked: false,
-            scopes: ActionKind::RESPONSES.to_vec(),
+            scopes: Catalogue::built_in().responses().to_vec(),
             issued_at: "2026-02-16T12:00:00Z".parse().unwrap(),
         },
         asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
+        action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.7").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: None },
         target: TargetFacts::default(),
@@ -136,7 +136,7 @@ fn shipped_set(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("shipped");
     let runs = question(fleet(1));
     let waits = PolicyQuestion { term: Term::Permanent, ..runs.clone() };
-    let private = Action::parse(ActionKind::BlockIp, "10.0.0.1").unwrap();
+    let private = Action::parse(ActionKind::parse("block_ip").unwrap(), "10.0.0.1").unwrap();
     let denied = PolicyQuestion { action: private, ..runs.clone() };
     let loaded = Engine::new(PolicyFiles::kept(
         STARTER.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),

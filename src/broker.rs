@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -217,6 +218,18 @@ impl Broker {
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
                 .is_ours(target)
+    }
+
+    /// Whether a network holds an address of ours or of an endpoint.
+    fn holds_known_address(&self, network: &IpNet) -> bool {
+        let mut own = self.own_hosts().into_iter().filter_map(|host| host.parse().ok());
+        own.any(|address: IpAddr| network.contains(&address))
+            || self
+                .parts
+                .known_addresses
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .lie_in(network)
     }
 
     /// Whether an endpoint of any manager has one of these addresses, or had it lately.

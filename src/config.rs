@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
 use crate::{
-    domain::{digest::Digest, public_url::PublicUrl},
+    domain::{digest::Digest, facts::protected::ProtectedTargets, public_url::PublicUrl},
     trusted_file,
 };
 
@@ -234,6 +234,8 @@ pub struct ProtectedConfig {
     pub privileged_accounts: Vec<String>,
     /// Accounts of systems and services, which no response may disable either.
     pub system_accounts: SystemAccountsConfig,
+    /// Paths, processes, domains, and endpoints that are never isolated.
+    pub targets: ProtectedTargets,
 }
 
 /// When the office is staffed.

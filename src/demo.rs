@@ -3,7 +3,6 @@
 //! Its secrets are random in every run, it listens on loopback only and reads no configuration.
 
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
@@ -29,10 +28,11 @@ use crate::{
         AlertFields, Connector, IndexerSettings, Secret, SystemNetwork, Tls, WazuhSettings,
     },
     domain::{
-        action::ActionKind,
+        action::Catalogue,
         actor::{Actor, Agent, Role},
         digest::Digest,
         endpoint::Platform,
+        facts::protected::ProtectedTargets,
         public_url::PublicUrl,
     },
     policy::write_starter_policies,
@@ -184,16 +184,16 @@ impl Demo {
 
     /// Lets the agent ask for a few responses, so that the inbox has something to decide.
     pub async fn ask(&self) -> Result<(), BrokerError> {
-        for (kind, arguments) in story::first_requests() {
-            self.call(kind, &arguments).await?;
+        for (action, arguments) in story::first_requests() {
+            self.call(action, &arguments).await?;
         }
         Ok(())
     }
 
     /// The agent asks. What policy or form refuses is part of the demo.
-    async fn call(&self, kind: ActionKind, arguments: &Value) -> Result<(), BrokerError> {
+    async fn call(&self, action: &str, arguments: &Value) -> Result<(), BrokerError> {
         let arguments = arguments.as_object().cloned().unwrap_or_default();
-        match self.running.broker.submit(&self.agent, kind, &arguments).await {
+        match self.running.broker.submit(&self.agent, story::kind(action)?, &arguments).await {
             Ok(_) | Err(BrokerError::Invalid(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -226,7 +226,7 @@ async fn people(
     }
     operator.change_person(&Actor::CommandLine, "carol", &PersonChange::OnCall(true)).await?;
     let new = operator
-        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", Catalogue::built_in().responses())
         .await?;
     Ok((people, new.agent, new.token))
 }
@@ -242,10 +242,10 @@ fn connector(
         user: "wazuh".to_owned(),
         password: Secret::new(manager_password),
         tls: Tls::Plain,
-        undo_commands: BTreeMap::from([(
-            (ActionKind::DisableAccount, Platform::Linux),
-            "!countersign-unlock".to_owned(),
-        )]),
+        undo_commands: story::kind(story::UNLOCKED)
+            .map(|kind| ((kind, Platform::Linux), "!countersign-unlock".to_owned()))
+            .into_iter()
+            .collect(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
         calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,
@@ -277,6 +277,7 @@ fn settings(address: SocketAddr) -> broker::Settings {
         own_networks: Vec::new(),
         protected_hosts: Vec::new(),
         protected_accounts: vec!["svc-*".to_owned()],
+        protected_targets: ProtectedTargets::default(),
         privileged_accounts: vec!["dbadmin".to_owned()],
         business_hours: BusinessHours {
             days: vec![1, 2, 3, 4, 5],

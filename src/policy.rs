@@ -21,6 +21,7 @@ use cedar_policy::{Authorizer, Decision as CedarDecision, Entities, Policy, Poli
 use strum::IntoStaticStr;
 
 use crate::domain::{
+    action::Catalogue,
     decision::{Authorization, Decision, Reason, Tally},
     digest::Digest,
     endpoint::EndpointId,
@@ -71,6 +72,7 @@ struct Set {
     /// Endpoints and groups that are not named look alike.
     named: Named,
     entities: PolicyEntities,
+    catalogue: Catalogue,
     authorizer: Authorizer,
     files: PolicyFiles,
     /// How often Cedar was asked.
@@ -153,7 +155,12 @@ impl Engine {
         &self.0.files
     }
 
-    /// Over the names and texts of the schema and all policy files.
+    /// The actions that can be asked for while this set is active.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
+    }
+
+    /// Over the names and texts of the schema, all policy files and all entries of the catalogue.
     pub fn hash(&self) -> Digest {
         self.0.hash
     }
@@ -247,7 +254,7 @@ impl Set {
     fn new(
         (texts, policies): (Vec<PolicyText>, Vec<Policy>),
         (hash, files): (Digest, PolicyFiles),
-        entities: PolicyEntities,
+        (entities, catalogue): (PolicyEntities, Catalogue),
     ) -> Result<Self, EvalError> {
         let mut reader = VoteReader::new(|tally| entities.votes_request(tally))?;
         let conditions = policies.iter().map(|policy| reader.condition(policy));
@@ -264,6 +271,7 @@ impl Set {
             texts,
             hash,
             entities,
+            catalogue,
             authorizer: Authorizer::new(),
             files,
             evaluations: AtomicU64::new(0),

@@ -256,7 +256,9 @@ impl Store {
         migrations::migrate(&writer).await?;
         let options = Options { access: Access::Read, ..options };
         let readers = Readers::connect(&options, &counters).await?;
-        Ok(Self::of(path, writer, readers))
+        let store = Self::of(path, writer, readers);
+        system::recall_entries(&mut store.reader().await?).await?;
+        Ok(store)
     }
 
     /// A store on these connections; its writer is started.

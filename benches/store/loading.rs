@@ -64,7 +64,7 @@ fn request(endpoints: usize) -> Request {
         issuer: None,
         undoes: None,
         asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
+        action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.7").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: Some(80) },
         fleet_wide: endpoints > 1,

@@ -188,8 +188,8 @@ async fn active_set(store: Option<&Store>) -> Option<PolicyFiles> {
 /// Which groups of a manager nobody rated. None where its endpoints cannot be read, which is a
 /// finding of its own.
 async fn criticality(connector: &Connector, config: &Config, clock: &Clock) -> Option<Diagnosis> {
-    // A target that exists nowhere: the question needs one.
-    let action = Action::BlockIp(IpAddr::from([203, 0, 113, 1]));
+    // Any target: the question needs one.
+    let action = Action::any()?;
     let asked = connector.resolve(&Selection::All, &action, Term::Permanent, clock.now());
     let endpoints: Vec<_> =
         asked.await.ok()?.candidates.into_iter().map(|candidate| candidate.endpoint).collect();

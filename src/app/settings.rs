@@ -13,7 +13,11 @@ use crate::{
         AlertFields, AlertForm, ConnectorError, IndexerSettings, Secret, SecretForm, Tls,
         WazuhSettings, secret_text,
     },
-    domain::{action::ActionKind, digest::Digest, endpoint::Platform},
+    domain::{
+        action::{ActionKind, Catalogue},
+        digest::Digest,
+        endpoint::Platform,
+    },
     trusted_file,
     web::Proxies,
 };
@@ -90,6 +94,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         own_networks: config.protected.networks.clone(),
         protected_hosts: protected_hosts(config),
         protected_accounts: protected_accounts(config),
+        protected_targets: config.protected.targets.clone(),
         privileged_accounts: config.protected.privileged_accounts.clone(),
         business_hours: BusinessHours {
             days: hours.days.clone(),
@@ -172,6 +177,12 @@ pub(crate) fn fingerprint(text: &str) -> Option<Digest> {
     Digest::parse(&digits.trim().replace(':', "").to_lowercase())
 }
 
+/// The names of what a configured command can take back: "`block_ip` or `disable_account`".
+fn undoable() -> String {
+    let kinds = Catalogue::built_in().responses().iter().filter(|kind| kind.undo().is_some());
+    kinds.map(|kind| kind.name()).collect::<Vec<_>>().join(" or ")
+}
+
 fn undo_commands(
     section: &str,
     configured: &BTreeMap<String, BTreeMap<String, String>>,
@@ -180,7 +191,7 @@ fn undo_commands(
     for (action, platforms) in configured {
         let key = format!("{section}.undo_commands.{action}");
         let kind = ActionKind::parse(action)
-            .ok_or_else(|| ConfigError::value(&key, &action, "block_ip or disable_account"))?;
+            .ok_or_else(|| ConfigError::value(&key, &action, undoable()))?;
         for (name, command) in platforms {
             let platform = Platform::parse(name);
             if platform == Platform::Other {

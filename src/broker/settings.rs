@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::domain::public_url::PublicUrl;
+use crate::domain::{facts::protected::ProtectedTargets, public_url::PublicUrl};
 
 /// What the broker may be told about its surroundings.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub protected_hosts: Vec<String>,
     /// Accounts that responses may not touch; a name may end in `*`.
     pub protected_accounts: Vec<String>,
+    /// What responses may not touch beside addresses and accounts.
+    pub protected_targets: ProtectedTargets,
     /// Accounts with rights that others have not; a name may end in `*`.
     pub privileged_accounts: Vec<String>,
     /// When the office is staffed.

@@ -7,16 +7,20 @@ use serde_json::{Value, json};
 
 use super::{CliError, files::must_exist, out::Out, password::PasswordFrom};
 use crate::{
-    broker::admin::{
-        agents::NewAgent,
-        operator::Operator,
-        people::{NewPerson, PersonChange},
+    broker::{
+        BrokerError,
+        admin::{
+            agents::NewAgent,
+            operator::Operator,
+            people::{NewPerson, PersonChange},
+        },
     },
     clock::Clock,
     config::Config,
     domain::{
-        action::ActionKind,
+        action::{ActionKind, Catalogue, names},
         actor::{Actor, Agent, Person, Role},
+        proposal::InvalidField,
     },
     store::Store,
 };
@@ -31,8 +35,8 @@ pub(super) enum AgentCommand {
         #[arg(long)]
         owner: String,
         /// What it may ask for, such as `block_ip`; all responses where none is named.
-        #[arg(long = "scope", value_name = "RESPONSE", value_parser = response)]
-        scopes: Vec<ActionKind>,
+        #[arg(long = "scope", value_name = "RESPONSE")]
+        scopes: Vec<String>,
     },
     /// List the agents.
     List,
@@ -41,8 +45,8 @@ pub(super) enum AgentCommand {
         /// The agent's name.
         name: String,
         /// What it may ask for, such as `block_ip`.
-        #[arg(required = true, value_name = "RESPONSE", value_parser = response)]
-        scopes: Vec<ActionKind>,
+        #[arg(required = true, value_name = "RESPONSE")]
+        scopes: Vec<String>,
     },
     /// Give an agent a new token, shown once; the old one opens nothing any more.
     Rotate {
@@ -137,12 +141,18 @@ pub(super) async fn reader(config: &Path) -> Result<Operator, CliError> {
     Ok(Operator::new(store, Clock::system()))
 }
 
-/// A response by its name.
-fn response(name: &str) -> Result<ActionKind, String> {
-    let known = ActionKind::RESPONSES;
-    known.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-        format!("`{name}` is no response; allowed: {}", known.map(ActionKind::name).join(", "))
-    })
+/// Responses by their names.
+fn responses(catalogue: &Catalogue, wanted: &[String]) -> Result<Vec<ActionKind>, BrokerError> {
+    let known = catalogue.responses();
+    let named = |name: &String| {
+        let named = known.iter().copied().find(|kind| kind.name() == name);
+        named.ok_or_else(|| InvalidField {
+            field: "scope".to_owned(),
+            problem: format!("`{name}` is no response"),
+            allowed: names(known),
+        })
+    };
+    Ok(wanted.iter().map(named).collect::<Result<_, _>>()?)
 }
 
 pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), CliError> {
@@ -160,12 +170,16 @@ async fn agent_command(
     let me = Actor::CommandLine;
     match command {
         AgentCommand::Add { name, owner, scopes } => {
-            let all = ActionKind::RESPONSES;
-            let scopes = if scopes.is_empty() { &all[..] } else { &scopes };
-            show_token(out, &operator.add_agent(&me, &name, &owner, scopes).await?)?;
+            let catalogue = operator.catalogue().await?;
+            let scopes = match scopes.as_slice() {
+                [] => catalogue.responses().to_vec(),
+                some => responses(&catalogue, some)?,
+            };
+            show_token(out, &operator.add_agent(&me, &name, &owner, &scopes).await?)?;
         }
         AgentCommand::List => list_agents(out, operator).await?,
         AgentCommand::Scopes { name, scopes } => {
+            let scopes = responses(&operator.catalogue().await?, &scopes)?;
             let done = operator.set_scopes(&me, &name, &scopes).await;
             done.map_err(|error| unknown(error, "agent", &name))?;
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
@@ -344,8 +358,8 @@ async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {
 }
 
 /// "not found" says what was looked for.
-fn unknown(error: crate::broker::BrokerError, what: &str, name: &str) -> CliError {
-    if matches!(error, crate::broker::BrokerError::NotFound) {
+fn unknown(error: BrokerError, what: &str, name: &str) -> CliError {
+    if matches!(error, BrokerError::NotFound) {
         return CliError::Use(format!("there is no {what} `{name}`"));
     }
     error.into()

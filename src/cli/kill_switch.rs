@@ -33,6 +33,7 @@ pub(super) struct KillSwitchArgs {
 }
 
 impl KillSwitchArgs {
+    /// What is named, once the database is open: it holds the entries of actions.
     fn extent(&self) -> Result<Extent, CliError> {
         let parts = [("manager", &self.manager), ("action", &self.action), ("agent", &self.agent)];
         let named = parts.into_iter().find_map(|(kind, name)| Some((kind, name.as_deref()?)));
@@ -46,8 +47,7 @@ pub(super) async fn freeze(
     config: &Path,
     because: &KillSwitchArgs,
 ) -> Result<(), CliError> {
-    let extent = because.extent()?;
-    if let Extent::Manager(name) = &extent {
+    if let Some(name) = &because.manager {
         let managers = Config::load(config, std::env::vars())?.manager;
         if !managers.contains_key(name) {
             let known: Vec<_> = managers.into_keys().collect();
@@ -57,8 +57,12 @@ pub(super) async fn freeze(
         }
     }
     let (me, reason) = (Actor::CommandLine, &because.reason);
-    with_operator(config, async |operator| Ok(operator.freeze(&me, &extent, reason).await?))
-        .await?;
+    let extent = with_operator(config, async |operator| {
+        let extent = because.extent()?;
+        operator.freeze(&me, &extent, reason).await?;
+        Ok(extent)
+    })
+    .await?;
     let text = format!("The kill switch is on for {extent}. Two people release it.");
     Ok(out.say(&text, || json!({ "frozen": true, "extent": extent.to_string() }))?)
 }
@@ -68,12 +72,13 @@ pub(super) async fn unfreeze(
     config: &Path,
     because: &KillSwitchArgs,
 ) -> Result<(), CliError> {
-    let extent = because.extent()?;
     let (me, reason) = (Actor::CommandLine, &because.reason);
     let release = async |operator: &Operator| {
-        Ok(operator.unfreeze(&me, &extent, reason, may_release).await?)
+        let extent = because.extent()?;
+        let done = operator.unfreeze(&me, &extent, reason, may_release).await?;
+        Ok((extent, done))
     };
-    let done = with_operator(config, release).await?;
+    let (extent, done) = with_operator(config, release).await?;
     let (text, frozen) = match done {
         Unfreeze::Released => (format!("The kill switch is off for {extent}."), false),
         Unfreeze::Waits(_) => {

@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::http::error::ConnectorError;
 use crate::domain::{
     Time,
-    action::{Action, Term},
+    action::{Action, TAG_PREFIX, Term},
     digest::Digest,
     endpoint::{Inventory, Platform, Selection, SkipReason},
     evidence::{FoundCalls, Observation, RuleResponses, Watched},
@@ -168,7 +168,7 @@ pub struct CorrelationTag {
 
 impl CorrelationTag {
     /// What every tag begins with.
-    pub const PREFIX: &'static str = "countersign=";
+    pub const PREFIX: &'static str = TAG_PREFIX;
 
     /// What the tags of a request begin with, or all of them.
     pub fn beginning(request: Option<RequestId>) -> String {

@@ -24,16 +24,24 @@ const STEP: Duration = Duration::from_secs(30);
 /// How often the story looks whether a step came out.
 const GLANCE: Duration = Duration::from_millis(200);
 
+/// What a script of the demo's own endpoints takes back.
+pub(super) const UNLOCKED: &str = "disable_account";
+
+/// The action that a step names.
+pub(super) fn kind(name: &str) -> Result<ActionKind, BrokerError> {
+    ActionKind::parse(name).ok_or(BrokerError::NotFound)
+}
+
 /// What the agent of the demo asks for at the start.
-pub(crate) fn first_requests() -> Vec<(ActionKind, Value)> {
+pub(crate) fn first_requests() -> Vec<(&'static str, Value)> {
     let steps = [at_once(), fleet(), privileged(), private()];
-    steps.into_iter().map(|step| (step.kind, step.arguments)).collect()
+    steps.into_iter().map(|step| (step.action, step.arguments)).collect()
 }
 
 /// One step: what is asked, who decides how, and what must come of it.
 struct DemoStep {
     title: &'static str,
-    kind: ActionKind,
+    action: &'static str,
     arguments: Value,
     people: &'static [(&'static str, DemoVote)],
     /// What goes wrong at the manager.
@@ -47,7 +55,7 @@ impl Default for DemoStep {
     fn default() -> Self {
         Self {
             title: "",
-            kind: ActionKind::BlockIp,
+            action: "block_ip",
             arguments: Value::Null,
             people: &[],
             fault: None,
@@ -101,7 +109,7 @@ fn fleet() -> DemoStep {
 fn privileged() -> DemoStep {
     DemoStep {
         title: "disabling a privileged account needs two people, one of them a lead",
-        kind: ActionKind::DisableAccount,
+        action: "disable_account",
         arguments: json!({
             "dstuser": "dbadmin", "agent_ids": ["003"], "duration_seconds": 600,
             "reason": "dbadmin signed in from two countries within five minutes",
@@ -278,7 +286,7 @@ async fn play_step(
         demo.manager.misbehave(fault.clone(), Times::Once);
     }
     let arguments: Map<_, _> = step.arguments.as_object().cloned().unwrap_or_default();
-    let mut request = broker.submit(&demo.agent, step.kind, &arguments).await?.request;
+    let mut request = broker.submit(&demo.agent, kind(step.action)?, &arguments).await?.request;
     tell(format!("   the agent asks: {}", request.effect()));
     tell(format!("   policy: {}: {}", request.state.name(), request.decision.why()));
     for (name, ballot) in step.people {

@@ -25,6 +25,8 @@ use chrono::TimeDelta;
 
 pub use forecast::{AlreadyActive, Forecast, RestsOn};
 
+pub use super::action::RuleKeeping;
+
 use super::{
     Time,
     action::{ActionKind, Term},
@@ -32,27 +34,11 @@ use super::{
     id::RequestId,
 };
 
-/// How an endpoint keeps what a script did to one target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RuleKeeping {
-    /// Each command adds a rule, and a timer's end removes one.
-    Stacked,
-    /// There is one rule, table entry or lock: a timer's end removes it, whoever added it.
-    Single,
-}
-
 impl RuleKeeping {
     /// How this response is kept on this platform. What is not known counts as the kind where one
     /// command can undo another.
-    pub const fn of(kind: ActionKind, platform: Platform) -> Self {
-        match (kind, platform) {
-            (ActionKind::BlockIp | ActionKind::UnblockIp, Platform::Linux) => Self::Stacked,
-            (
-                ActionKind::BlockIp | ActionKind::UnblockIp,
-                Platform::MacOs | Platform::Windows | Platform::Other,
-            )
-            | (ActionKind::DisableAccount | ActionKind::EnableAccount, _) => Self::Single,
-        }
+    pub fn of(kind: ActionKind, platform: Platform) -> Self {
+        kind.entry().commands.get(&platform).map_or(Self::Single, |command| command.keeps)
     }
 }
 

@@ -125,6 +125,18 @@ pub fn special_range(address: IpAddr) -> Option<&'static SpecialRange> {
     (!ordinary).then_some(range)
 }
 
+/// Whether a network holds addresses of a special or private range, or IPv6 that is assigned to nobody.
+pub fn touches_special(network: &IpNet) -> bool {
+    let ranges = SPECIAL_RANGES
+        .iter()
+        .filter(|range| range.range_use != Documentation && range.net.prefix_len() > 0);
+    let global = match network {
+        IpNet::V4(_) => true,
+        IpNet::V6(v6) => GLOBAL_UNICAST.contains(v6),
+    };
+    !global || ranges.into_iter().any(|one| one.net.contains(network) || network.contains(&one.net))
+}
+
 /// The address itself, and every IPv4 address that its form carries: what is true of one of them is
 /// true of it. Without repetition. IPv4-mapped IPv6 is that IPv4 address, and nothing else.
 pub fn forms(address: IpAddr) -> Vec<IpAddr> {

@@ -2,6 +2,7 @@
 //! is not known has its strictest value.
 
 pub mod history;
+pub mod protected;
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
@@ -77,12 +78,15 @@ pub struct TargetFacts {
     /// The address lies in one of the networks that the configuration calls own.
     pub own_network: bool,
     /// The address belongs to the manager, the indexer or this broker, or the configuration
-    /// protects it; or the account does not belong to a person but to a service.
+    /// protects it; the account does not belong to a person but to a service; or anything else that
+    /// the configuration protects.
     pub protected: bool,
     /// The address is, or was lately, that of an endpoint of a manager.
     pub of_endpoint: bool,
     /// The account has special rights.
     pub privileged: bool,
+    /// One of the endpoints is never cut off from the network.
+    pub keeps_network: bool,
 }
 
 /// An alert as the broker itself found it in the indexer.

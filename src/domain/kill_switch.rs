@@ -7,7 +7,7 @@ use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
     Time,
-    action::ActionKind,
+    action::{ActionKind, Catalogue, names},
     actor::{Actor, valid_name},
     clock_jump::ClockJump,
     id::PersonId,
@@ -70,9 +70,9 @@ impl Extent {
             }
             ExtentKind::Manager if is_manager_name(name) => Ok(Self::Manager(name.to_owned())),
             ExtentKind::Manager => Err(invalid("manager", name, MANAGER_GRAMMAR.to_owned())),
-            ExtentKind::Action => ActionKind::parse(name).map(Self::Action).ok_or_else(|| {
-                invalid("action", name, ActionKind::ALL.map(ActionKind::name).join(", "))
-            }),
+            ExtentKind::Action => ActionKind::parse(name)
+                .map(Self::Action)
+                .ok_or_else(|| invalid("action", name, names(Catalogue::built_in().all()))),
             ExtentKind::Agent if valid_name(name) => Ok(Self::Agent(name.to_owned())),
             ExtentKind::Agent => Err(invalid("agent", name, "the name of an agent".to_owned())),
         }

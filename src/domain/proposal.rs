@@ -1,10 +1,12 @@
 //! What an agent sent, read field by field. Nothing here is trusted; it only has a sound form.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    action::{Action, ActionKind, Term},
+    action::{Action, ActionKind, Parameter, Term},
     digest::{Canonical, Digest},
     endpoint::{EndpointId, Selection},
 };
@@ -66,8 +68,10 @@ impl InvalidField {
     }
 }
 
-const FIELDS: &str = "agent_ids, all_agents, manager, duration_seconds, permanent, reason, \
-                      alert_id, confidence, idempotency_key, wait_seconds, dry_run";
+/// The arguments of every action tool beside what the action acts on.
+pub(super) const PROPOSAL_FIELDS: &str = "agent_ids, all_agents, manager, duration_seconds, \
+                                          permanent, reason, alert_id, confidence, \
+                                          idempotency_key, wait_seconds, dry_run";
 
 impl Proposal {
     /// Reads the arguments of an action tool.
@@ -79,7 +83,7 @@ impl Proposal {
             action,
             manager,
             selection,
-            term: term(arguments)?,
+            term: possible(kind, term(arguments)?)?,
             claim: Claim {
                 reason: reason(arguments)?,
                 alert_id: alert_id(arguments)?,
@@ -112,6 +116,7 @@ impl Proposal {
             .number(self.term.seconds().map_or(0, u64::from))
             .maybe(self.claim.alert_id.as_deref())
             .maybe(manager);
+        let canonical = self.action.kind().add_version(canonical);
         match &self.selection {
             Selection::All => canonical.text("all"),
             Selection::Ids(ids) => {
@@ -138,25 +143,34 @@ pub fn alert_id(arguments: &Map<String, Value>) -> Result<Option<String>, Invali
 
 fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), InvalidField> {
     let known = |field: &str| {
-        field == kind.argument() || FIELDS.split(", ").any(|candidate| candidate == field)
+        kind.parameters().iter().any(|parameter| parameter.name == field)
+            || PROPOSAL_FIELDS.split(", ").any(|candidate| candidate == field)
     };
     match arguments.keys().find(|field| !known(field)) {
         None => Ok(()),
         Some(field) => {
             let field: String = field.chars().take(80).collect();
-            let allowed = format!("{}, {FIELDS}", kind.argument());
-            Err(InvalidField::new(&field, "there is no such field", allowed))
+            let own = kind.parameters().iter().map(|parameter| parameter.name.as_str());
+            let allowed: Vec<_> = own.chain([PROPOSAL_FIELDS]).collect();
+            Err(InvalidField::new(&field, "there is no such field", allowed.join(", ")))
         }
     }
 }
 
 fn action(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Action, InvalidField> {
-    let field = kind.argument();
-    let value = present(arguments, field)
-        .ok_or_else(|| InvalidField::new(field, "it is missing", kind.grammar()))?;
-    let refused = |allowed| InvalidField::value(field, value, allowed);
-    let text = value.as_str().ok_or_else(|| refused(kind.grammar()))?;
-    Action::parse(kind, text).map_err(refused)
+    let read = |parameter: &'static Parameter| {
+        let (field, grammar) = (&parameter.name, parameter.grammar.as_str());
+        let value = present(arguments, field)
+            .ok_or_else(|| InvalidField::new(field, "it is missing", grammar))?;
+        let refused = |allowed| InvalidField::value(field, value, allowed);
+        let number = value.as_u64().filter(|_| parameter.of.is_number());
+        let text = number.map(|number| number.to_string().into());
+        let text = text.or_else(|| value.as_str().map(Cow::Borrowed));
+        parameter.read(&text.ok_or_else(|| refused(grammar))?).map_err(refused)
+    };
+    let read: Result<Vec<_>, _> = kind.parameters().iter().map(read).collect();
+    let misfit = || InvalidField::new(kind.name(), "its arguments do not fit", kind.fields());
+    Action::new(kind, read?).ok_or_else(misfit)
 }
 
 /// The manager and its endpoints: one request acts on one manager.
@@ -240,6 +254,22 @@ fn another_manager(item: &Value) -> InvalidField {
     let allowed = "endpoints of one manager, because one request acts on one manager; name it in \
                    `manager`, or before each id";
     InvalidField::new("agent_ids", problem, allowed)
+}
+
+/// Whether the action has such a term.
+fn possible(kind: ActionKind, term: Term) -> Result<Term, InvalidField> {
+    let terms = kind.entry().terms;
+    match term {
+        Term::Seconds(_) if !terms.timed => {
+            let problem = "it does not end by itself";
+            Err(InvalidField::new("duration_seconds", problem, "permanent: true"))
+        }
+        Term::Permanent if !terms.permanent => {
+            let allowed = format!("duration_seconds (1 to {DURATION_SECONDS_MAX})");
+            Err(InvalidField::new("permanent", "it always ends by itself", allowed))
+        }
+        Term::Seconds(_) | Term::Permanent => Ok(term),
+    }
 }
 
 fn term(arguments: &Map<String, Value>) -> Result<Term, InvalidField> {

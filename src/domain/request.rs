@@ -232,13 +232,13 @@ impl Request {
                     .text(target.endpoint.platform.name())
                     .text(&target.command)
             });
-        match self.undoes {
+        let canonical = match self.undoes {
             None => canonical,
             Some(undone) => canonical
                 .text(&undone.to_string())
                 .maybe(self.asked_by.as_ref().map(|asker| asker.person.to_string()).as_deref()),
-        }
-        .digest()
+        };
+        self.action.kind().add_version(canonical).digest()
     }
 
     /// The highest criticality among its endpoints; 5 when it has none.
@@ -248,7 +248,7 @@ impl Request {
 
     /// How much it asks of people: by what policy requires, and once it runs by the votes it took.
     /// What does not end by itself, reaches every endpoint or a critical one is never low; what
-    /// no approval would let run is high.
+    /// no approval would let run is high. It is never below the tier of its action.
     pub fn tier(&self) -> Tier {
         let asked = match self.decision.verdict {
             Verdict::Approval(least) => least.tier(),
@@ -256,7 +256,8 @@ impl Request {
             Verdict::Deny => Tier::High,
         };
         let wide = self.term == Term::Permanent || self.fleet_wide || self.criticality() > 3;
-        if wide { asked.max(Tier::Medium) } else { asked }
+        let least = self.action.kind().entry().tier;
+        if wide { asked.max(Tier::Medium) } else { asked }.max(least)
     }
 
     /// When it was refused in a way that counts against its agent: a person rejected it, or policy

@@ -84,8 +84,7 @@ impl Call<'_> {
             Ok::<_, BrokerError>(submitted.request)
         };
         let request = match tool {
-            ToolName::BlockIp => act(ActionKind::BlockIp, arguments).await?,
-            ToolName::DisableAccount => act(ActionKind::DisableAccount, arguments).await?,
+            ToolName::Action(kind) => act(kind, arguments).await?,
             ToolName::UndoRequest => self.undo(&arguments).await?,
             ToolName::GetRequest => {
                 arguments.check_fields(tool)?;

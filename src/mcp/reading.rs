@@ -8,23 +8,27 @@
 use serde_json::{Map, Value};
 
 use super::tools::ToolName;
-use crate::domain::endpoint::EndpointId;
+use crate::domain::{action::Catalogue, endpoint::EndpointId};
 
 /// Whole numbers up to here are exact in every JSON reader.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// What models and frameworks wrap all arguments into. No tool has such a field.
+/// What models and frameworks wrap all arguments into.
 const WRAPPERS: [&str; 7] =
     ["input", "arguments", "args", "kwargs", "params", "parameters", "properties"];
 /// Words for "no value" of languages that have one. As text they name nothing that is asked for.
 const NOTHING: [&str; 4] = ["null", "None", "none", "undefined"];
 
 /// The arguments as the tool declares them, and how many that the client added were left out.
-pub(super) fn read(tool: ToolName, mut given: Map<String, Value>) -> (Map<String, Value>, usize) {
-    let mut left_out = leave_out_added(tool, &mut given);
-    if let Some(wrapped) = wrapped(&given) {
+pub(super) fn read(
+    tool: ToolName,
+    catalogue: &Catalogue,
+    mut given: Map<String, Value>,
+) -> (Map<String, Value>, usize) {
+    let mut left_out = leave_out_added((tool, catalogue), &mut given);
+    if let Some(wrapped) = wrapped(tool, &given) {
         given = wrapped;
-        left_out += leave_out_added(tool, &mut given);
+        left_out += leave_out_added((tool, catalogue), &mut given);
     }
     for (name, schema) in tool.fields() {
         let Some(value) = given.remove(name) else { continue };
@@ -43,15 +47,19 @@ pub(super) fn read(tool: ToolName, mut given: Map<String, Value>) -> (Map<String
     (given, left_out)
 }
 
-fn leave_out_added(tool: ToolName, given: &mut Map<String, Value>) -> usize {
+fn leave_out_added(of: (ToolName, &Catalogue), given: &mut Map<String, Value>) -> usize {
     let came = given.len();
-    given.retain(|name, value| !is_added_by_client(tool, name, value));
+    given.retain(|name, value| !is_added_by_client(of, name, value));
     came - given.len()
 }
 
 /// Whether it is one of the arguments that n8n and the Gemini CLI add to those of the model. `action`
 /// and `tool` could mean something here: only what n8n itself says there is left out.
-fn is_added_by_client(tool: ToolName, name: &str, value: &Value) -> bool {
+fn is_added_by_client(
+    (tool, catalogue): (ToolName, &Catalogue),
+    name: &str,
+    value: &Value,
+) -> bool {
     let text = value.as_str();
     match name {
         "toolCallId" | "sessionId" | "chatInput" => text.is_some(),
@@ -59,16 +67,17 @@ fn is_added_by_client(tool: ToolName, name: &str, value: &Value) -> bool {
         "action" => text == Some("sendMessage"),
         "tool" => {
             let said = text.or_else(|| value.get("name")?.as_str());
-            said.is_some_and(|said| ToolName::parse(said).is_none_or(|named| named == tool))
+            said.is_some_and(|said| ToolName::parse(said, catalogue).is_none_or(|of| of == tool))
         }
         _ => false,
     }
 }
 
-/// All arguments, where they came as the one field of a wrapper.
-fn wrapped(given: &Map<String, Value>) -> Option<Map<String, Value>> {
+/// All arguments, where they came as the one field of a wrapper that is no field of the tool.
+fn wrapped(tool: ToolName, given: &Map<String, Value>) -> Option<Map<String, Value>> {
     let (name, value) = given.iter().next().filter(|_| given.len() == 1)?;
-    WRAPPERS.contains(&name.as_str()).then(|| value.as_object().cloned())?
+    let is_own = tool.fields().iter().any(|(own, _)| own == name);
+    (!is_own && WRAPPERS.contains(&name.as_str())).then(|| value.as_object().cloned())?
 }
 
 fn is_nothing(value: &Value) -> bool {

@@ -105,7 +105,8 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let scopes = caller(&context)?.scopes;
-        let open = ToolName::all().filter(|tool| tool.is_open_to(&scopes));
+        let engine = self.broker.engine();
+        let open = ToolName::all(engine.catalogue()).filter(|tool| tool.is_open_to(&scopes));
         let tools = open.map(ToolName::tool).collect();
         let mut result = ListToolsResult::with_all_items(tools);
         result.ttl_ms = Some(TOOLS_TTL_MS);
@@ -119,7 +120,8 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let agent = caller(&context)?;
-        let tool = ToolName::parse(&request.name)
+        let engine = self.broker.engine();
+        let tool = ToolName::parse(&request.name, engine.catalogue())
             .ok_or_else(|| unknown(ErrorCode::INVALID_PARAMS, "tool", &request.name))?;
         let call = Call {
             broker: &self.broker,
@@ -129,7 +131,8 @@ impl ServerHandler for McpServer {
             gone: &context.ct,
             progress: progress(&context),
         };
-        let (arguments, left_out) = reading::read(tool, request.arguments.unwrap_or_default());
+        let (arguments, left_out) =
+            reading::read(tool, engine.catalogue(), request.arguments.unwrap_or_default());
         let arguments = ToolArguments::new(arguments);
         let answered = async {
             let result = match call.run(tool, arguments).await {

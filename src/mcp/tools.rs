@@ -5,11 +5,12 @@
 //! answer are derived from the answers, in words that every client understands: some clients follow
 //! no `$ref`, and know neither a list of types nor a format of our own.
 
+use std::borrow::Cow;
+
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use crate::domain::action::ActionKind;
+use crate::domain::action::{ActionKind, Catalogue};
 
 mod input;
 mod output;
@@ -40,13 +41,9 @@ type Field = (&'static str, Value);
 
 /// A tool that agents can call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[derive(EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ToolName {
-    /// Asks for an address to be blocked.
-    BlockIp,
-    /// Asks for an account to be disabled.
-    DisableAccount,
+    /// Asks for a response of the catalogue.
+    Action(ActionKind),
     /// Asks for a response to be taken back.
     UndoRequest,
     /// Shows a request.
@@ -67,26 +64,55 @@ pub enum ToolName {
     GetLimits,
 }
 
+/// The tools that are no action.
+const OTHERS: [ToolName; 9] = [
+    ToolName::UndoRequest,
+    ToolName::GetRequest,
+    ToolName::WaitForDecision,
+    ToolName::ListRequests,
+    ToolName::CancelRequest,
+    ToolName::ListEndpoints,
+    ToolName::FindResponses,
+    ToolName::GetAlert,
+    ToolName::GetLimits,
+];
+
+/// What follows what an action does.
+const POLICY_DECIDES: &str = "Policy decides: it runs at once, waits for analysts, or is refused. Answers at once with a \
+     request_id; read `message` for what to do next. Ask once: the same proposal again gives the \
+     same request while it is open.";
+
 impl ToolName {
     /// All tools, always in this order.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::VARIANTS.iter().copied()
+    pub fn all(catalogue: &Catalogue) -> impl Iterator<Item = Self> {
+        catalogue.responses().iter().copied().map(Self::Action).chain(OTHERS)
     }
 
     /// The name that clients call.
-    pub const fn name(self) -> &'static str {
-        self.into_str()
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Action(kind) => kind.name(),
+            Self::UndoRequest => "undo_request",
+            Self::GetRequest => "get_request",
+            Self::WaitForDecision => "wait_for_decision",
+            Self::ListRequests => "list_requests",
+            Self::CancelRequest => "cancel_request",
+            Self::ListEndpoints => "list_endpoints",
+            Self::FindResponses => "find_responses",
+            Self::GetAlert => "get_alert",
+            Self::GetLimits => "get_limits",
+        }
     }
 
     /// The tool of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        name.parse().ok()
+    pub fn parse(name: &str, catalogue: &Catalogue) -> Option<Self> {
+        Self::all(catalogue).find(|tool| tool.name() == name)
     }
 
     /// The tool as clients see it.
     pub fn tool(self) -> Tool {
         let output = output::short(self.answers());
-        Tool::new(self.name(), self.description(), object(self.fields(), self.required()))
+        Tool::new(self.name(), self.description(), object(self.fields(), &self.required()))
             .with_title(self.title())
             .with_raw_output_schema(output.into())
             .with_annotations(self.annotations())
@@ -101,8 +127,7 @@ impl ToolName {
             Self::FindResponses => output::responses(),
             Self::GetAlert => output::alert(),
             Self::GetLimits => output::limits(),
-            Self::BlockIp
-            | Self::DisableAccount
+            Self::Action(_)
             | Self::UndoRequest
             | Self::GetRequest
             | Self::WaitForDecision
@@ -113,8 +138,7 @@ impl ToolName {
     /// Whether an agent with these scopes has a use for it.
     pub fn is_open_to(self, scopes: &[ActionKind]) -> bool {
         match self {
-            Self::BlockIp => scopes.contains(&ActionKind::BlockIp),
-            Self::DisableAccount => scopes.contains(&ActionKind::DisableAccount),
+            Self::Action(kind) => scopes.contains(&kind),
             Self::UndoRequest | Self::ListEndpoints => !scopes.is_empty(),
             Self::GetRequest
             | Self::WaitForDecision
@@ -129,7 +153,7 @@ impl ToolName {
     /// Whether it asks for something that may be sent.
     pub const fn asks(self) -> bool {
         match self {
-            Self::BlockIp | Self::DisableAccount | Self::UndoRequest => true,
+            Self::Action(_) | Self::UndoRequest => true,
             Self::GetRequest
             | Self::WaitForDecision
             | Self::ListRequests
@@ -144,12 +168,7 @@ impl ToolName {
     /// What it takes.
     pub fn fields(self) -> Vec<(&'static str, Value)> {
         match self {
-            Self::BlockIp => {
-                input::action(ActionKind::BlockIp, "The address whose traffic is to be dropped")
-            }
-            Self::DisableAccount => {
-                input::action(ActionKind::DisableAccount, "The account that is to be locked")
-            }
+            Self::Action(kind) => input::action(kind),
             Self::UndoRequest => {
                 vec![input::request_id(), input::undo_reason(), input::wait_seconds()]
             }
@@ -165,22 +184,23 @@ impl ToolName {
     }
 
     /// What a call must have.
-    pub(super) fn required(self) -> &'static [&'static str] {
+    pub(super) fn required(self) -> Vec<&'static str> {
         match self {
-            Self::BlockIp => &["srcip", "reason"],
-            Self::DisableAccount => &["dstuser", "reason"],
-            Self::UndoRequest => &["request_id", "reason"],
-            Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => &["request_id"],
-            Self::FindResponses => &["target"],
-            Self::GetAlert => &["alert_id"],
-            Self::ListRequests | Self::ListEndpoints | Self::GetLimits => &[],
+            Self::Action(kind) => {
+                let own = kind.parameters().iter().map(|parameter| parameter.name.as_str());
+                own.chain(["reason"]).collect()
+            }
+            Self::UndoRequest => vec!["request_id", "reason"],
+            Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => vec!["request_id"],
+            Self::FindResponses => vec!["target"],
+            Self::GetAlert => vec!["alert_id"],
+            Self::ListRequests | Self::ListEndpoints | Self::GetLimits => Vec::new(),
         }
     }
 
-    const fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
-            Self::BlockIp => "Ask to block an IP address",
-            Self::DisableAccount => "Ask to disable an account",
+            Self::Action(kind) => &kind.entry().title,
             Self::UndoRequest => "Ask to undo a response",
             Self::GetRequest => "Look at a request",
             Self::WaitForDecision => "Wait for a request",
@@ -193,22 +213,16 @@ impl ToolName {
         }
     }
 
-    const fn description(self) -> &'static str {
-        match self {
-            Self::BlockIp => {
-                "Asks for all traffic from one IP address to be dropped on endpoints. Policy \
-                 decides: it runs at once, waits for analysts, or is refused. Answers at once with \
-                 a request_id; read `message` for what to do next. Ask once: the same proposal \
-                 again gives the same request while it is open. Name the endpoints (agent_ids) or \
-                 say all_agents: true; say how long (duration_seconds) or permanent: true."
-            }
-            Self::DisableAccount => {
-                "Asks for the password of one account to be locked on endpoints (Linux only). \
-                 Policy decides: it runs at once, waits for analysts, or is refused. Answers at \
-                 once with a request_id; read `message` for what to do next. Ask once: the same \
-                 proposal again gives the same request while it is open. Name the endpoints \
-                 (agent_ids) or say all_agents: true; say how long (duration_seconds) or \
-                 permanent: true."
+    fn description(self) -> Cow<'static, str> {
+        let text = match self {
+            Self::Action(kind) => {
+                let does = &kind.entry().description;
+                let term = input::term_words(kind);
+                return format!(
+                    "{does} {POLICY_DECIDES} Name the endpoints (agent_ids) or say all_agents: \
+                     true; {term}."
+                )
+                .into();
             }
             Self::UndoRequest => {
                 "Asks for one of your settled responses to be taken back on the endpoints where it \
@@ -253,7 +267,8 @@ impl ToolName {
                 "Says what you may ask for, of which managers, and how many asks and open requests are \
                  left."
             }
-        }
+        };
+        text.into()
     }
 
     fn annotations(self) -> ToolAnnotations {
@@ -266,9 +281,7 @@ impl ToolName {
         };
         match self {
             // A repetition may be a second request once the first has ended.
-            Self::BlockIp | Self::DisableAccount | Self::UndoRequest => {
-                hints(false, true, false, true)
-            }
+            Self::Action(_) | Self::UndoRequest => hints(false, true, false, true),
             Self::GetRequest
             | Self::WaitForDecision
             | Self::ListRequests

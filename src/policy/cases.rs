@@ -88,15 +88,19 @@ pub(super) fn questions(engine: &Engine) -> Vec<crate::domain::facts::PolicyQues
     let cases = engine.files().cases();
     let cases = cases.flat_map(|(_, text)| serde_json::from_str::<Vec<Case>>(text).unwrap());
     let proposals = cases.filter_map(|case| case.decide.or(case.ask));
-    proposals.map(|proposal| proposal.question().unwrap()).collect()
+    proposals.map(|proposal| proposal.question(engine.catalogue()).unwrap()).collect()
 }
 
 fn put(case: &Case, engine: &Engine) -> Result<Expected, String> {
     match (&case.ask, &case.decide, &case.may) {
-        (Some(proposal), None, None) => Ok(engine.may_ask(&proposal.question()?).into()),
-        (None, Some(proposal), None) => Ok(engine.decide(&proposal.question()?).into()),
+        (Some(proposal), None, None) => {
+            Ok(engine.may_ask(&proposal.question(engine.catalogue())?).into())
+        }
+        (None, Some(proposal), None) => {
+            Ok(engine.decide(&proposal.question(engine.catalogue())?).into())
+        }
         (None, None, Some(deed)) => {
-            let (who, verb, on) = deed.parts()?;
+            let (who, verb, on) = deed.parts(engine.catalogue())?;
             Ok(engine.may(&who, verb, &on).into())
         }
         _ => Err("it needs exactly one of `ask`, `decide`, `may`".to_owned()),

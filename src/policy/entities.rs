@@ -1,25 +1,21 @@
 //! What Cedar is told: entities and contexts, built to fit the schema and checked against it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-};
+pub(super) mod input;
+
+use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Request,
     RestrictedExpression as Value, Schema,
 };
 
+use self::input::{inputs, record};
 use super::{EvalError, schema::SchemaVersion};
 use crate::domain::{
-    action::Action,
+    action::Catalogue,
     actor::{Agent, Person, Role},
-    address::{RangeUse, forms, special_range},
     decision::Tally,
-    facts::{
-        EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
-        TargetFacts, Verb,
-    },
+    facts::{EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
     id::PersonId,
 };
 
@@ -45,8 +41,8 @@ struct Types {
 }
 
 impl PolicyEntities {
-    pub(super) fn new(version: SchemaVersion) -> Result<Self, EvalError> {
-        let (schema, _) = Schema::from_cedarschema_str(&version.text())?;
+    pub(super) fn new(version: SchemaVersion, catalogue: &Catalogue) -> Result<Self, EvalError> {
+        let (schema, _) = Schema::from_cedarschema_str(&version.text(catalogue))?;
         let named = |name: &str| -> Result<EntityTypeName, EvalError> {
             format!("Countersign::{name}").parse().map_err(|e: ParseErrors| EvalError::from(e))
         };
@@ -302,32 +298,6 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
     ])
 }
 
-fn inputs(question: &PolicyQuestion) -> Result<Vec<Value>, EvalError> {
-    let target = question.target;
-    match &question.action {
-        Action::BlockIp(address) | Action::UnblockIp(address) => {
-            forms(*address).into_iter().map(|form| address_input(form, target)).collect()
-        }
-        Action::DisableAccount(account) | Action::EnableAccount(account) => Ok(vec![record([
-            ("account", text(account.as_str())),
-            ("protected", Value::new_bool(target.protected)),
-            ("privileged", Value::new_bool(target.privileged)),
-        ])?]),
-    }
-}
-
-fn address_input(form: IpAddr, target: TargetFacts) -> Result<Value, EvalError> {
-    let range_use = special_range(form).map(|range| range.range_use);
-    record([
-        ("address", Value::new_ip(form.to_string())),
-        ("private", Value::new_bool(range_use == Some(RangeUse::Private))),
-        ("special", Value::new_bool(range_use == Some(RangeUse::Special))),
-        ("own_network", Value::new_bool(target.own_network)),
-        ("protected", Value::new_bool(target.protected)),
-        ("of_endpoint", Value::new_bool(target.of_endpoint)),
-    ])
-}
-
 /// The role that a role counts as, too.
 const fn below(role: Role) -> Option<Role> {
     match role {
@@ -349,11 +319,6 @@ fn entity<const N: usize>(
     let attributes: HashMap<_, _> =
         attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Entity::new(uid, attributes, parents)?)
-}
-
-fn record<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Result<Value, EvalError> {
-    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
-    Ok(Value::new_record(fields)?)
 }
 
 fn text(value: &str) -> Value {

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::domain::action::EntryFault;
+
 /// A folder that gives no policy set, or no test cases.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -57,6 +59,9 @@ pub enum PolicyError {
         /// Where one should be.
         folder: PathBuf,
     },
+    /// An entry of the catalogue is not as it must be.
+    #[error("{0}")]
+    Entry(#[from] EntryFault),
     /// A test case cannot be understood.
     #[error("`{file}` does not hold a list of valid test cases, `[ {{ … }}, … ]`: {detail}")]
     Case {

@@ -15,8 +15,10 @@ use crate::{
 
 const SCHEMA_FILE: &str = "schema.cedarschema";
 const CASES_FOLDER: &str = "tests/";
+/// How the names of files with entries of the catalogue end.
+const ENTRIES: &str = ".toml";
 
-/// The schema, the policies and their test cases, read once: what was looked at is what is used.
+/// The schema, the policies, their test cases and entries of the catalogue, read once: what was looked at is what is used.
 #[derive(Debug, Clone, Default)]
 pub struct PolicyFiles {
     /// Where they come from, for messages.
@@ -26,7 +28,8 @@ pub struct PolicyFiles {
 }
 
 impl PolicyFiles {
-    /// Reads `schema.cedarschema`, every `*.cedar` and every `tests/*.json` of a folder.
+    /// Reads `schema.cedarschema`, every `*.cedar`, every `*.toml` and every `tests/*.json` of a
+    /// folder.
     pub fn read(folder: &Path) -> Result<Self, PolicyError> {
         let schema = folder.join(SCHEMA_FILE);
         if !folder.is_dir() {
@@ -37,6 +40,7 @@ impl PolicyFiles {
         }
         let mut texts = BTreeMap::from([(SCHEMA_FILE.to_owned(), read(&schema)?)]);
         texts.extend(files(folder, "cedar")?);
+        texts.extend(files(folder, "toml")?);
         let cases = folder.join(CASES_FOLDER);
         if cases.is_dir() {
             let named = |(name, text)| (format!("{CASES_FOLDER}{name}"), text);
@@ -77,7 +81,15 @@ impl PolicyFiles {
     /// Name and text of every file of policies, by name.
     pub(super) fn policies(&self) -> impl Iterator<Item = (&str, &str)> {
         let texts = self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        texts.filter(|(name, _)| !name.starts_with(CASES_FOLDER) && *name != SCHEMA_FILE)
+        texts.filter(|(name, _)| {
+            !name.starts_with(CASES_FOLDER) && *name != SCHEMA_FILE && !name.ends_with(ENTRIES)
+        })
+    }
+
+    /// Name and text of every file with entries of the catalogue, by name.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        texts.filter(|(name, _)| name.ends_with(ENTRIES))
     }
 
     /// Name and text of every file of test cases, by name.

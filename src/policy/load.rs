@@ -9,7 +9,10 @@ use super::{
     lint,
     schema::SchemaVersion,
 };
-use crate::domain::digest::{Canonical, Digest};
+use crate::domain::{
+    action::Catalogue,
+    digest::{Canonical, Digest},
+};
 
 /// How far a policy may follow attributes that are entities: to those of `principal` and
 /// `resource`, which are always there, and no further. So no attribute can be missing.
@@ -21,8 +24,9 @@ pub(super) fn load(files: PolicyFiles) -> Result<Set, PolicyError> {
     let Some(version) = version else {
         return Err(PolicyError::Schema { path: files.schema_path() });
     };
+    let catalogue = Catalogue::with(files.entries())?;
     let broken = |EvalError(errors): EvalError| PolicyError::Broken { detail: errors.join("; ") };
-    let entities = PolicyEntities::new(version).map_err(broken)?;
+    let entities = PolicyEntities::new(version, &catalogue).map_err(broken)?;
     let policies = parse_all(&files, &entities)?;
     if policies.is_empty() {
         return Err(PolicyError::Empty { folder: files.place().to_owned() });
@@ -31,14 +35,14 @@ pub(super) fn load(files: PolicyFiles) -> Result<Set, PolicyError> {
     if texts.iter().all(|policy: &PolicyText| policy.effect == PolicyEffect::Forbid) {
         return Err(PolicyError::NoPermit { folder: files.place().to_owned() });
     }
-    let hash = hash(version, &files);
-    Set::new((texts, cedar), (hash, files), entities).map_err(broken)
+    let hash = hash(&version.text(&catalogue), &files);
+    Set::new((texts, cedar), (hash, files), (entities, catalogue)).map_err(broken)
 }
 
-fn hash(version: SchemaVersion, files: &PolicyFiles) -> Digest {
-    let policies: Vec<_> = files.policies().collect();
+fn hash(schema: &str, files: &PolicyFiles) -> Digest {
+    let policies: Vec<_> = files.policies().chain(files.entries()).collect();
     Canonical::new(1, "policy set")
-        .text(&version.text())
+        .text(schema)
         .list(policies.into_iter(), |canonical, (name, text)| canonical.text(name).text(text))
         .digest()
 }

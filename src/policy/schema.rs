@@ -1,9 +1,8 @@
 //! The words that policies are written in: those of this version, and those that a folder from an
 //! earlier one still holds.
 
-use std::borrow::Cow;
-
-use crate::domain::digest::Digest;
+use super::entities::input::action_declarations;
+use crate::domain::{action::Catalogue, digest::Digest};
 
 /// Entities are built in code to fit it, so a policy folder must hold this very text, or that of an
 /// earlier version.
@@ -14,6 +13,9 @@ const EARLIER: [&str; 1] = ["fb2308f104ce62ffd94e764b20289df86ef45dbbbd5a8e3c998
 
 /// How `confidence` is written, and how it was: it was 0 where the agent said nothing.
 const CONFIDENCE: (&str, &str) = ("confidence?: Long", "confidence: Long");
+
+/// Where the actions that agents ask for begin, and what follows them.
+const ACTIONS: (&str, &str) = ("  action \"ask\", ", "\n  // ---- what people do");
 
 /// Which schema a policy folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +37,12 @@ impl SchemaVersion {
         EARLIER.contains(&digest.as_str()).then_some(Self::Earlier)
     }
 
-    /// What policies are held against.
-    pub(super) fn text(self) -> Cow<'static, str> {
+    /// What policies are held against: the text of the folder, with the actions of a catalogue.
+    pub(super) fn text(self, catalogue: &Catalogue) -> String {
+        let text = with_actions(catalogue);
         match self {
-            Self::Current => SCHEMA.into(),
-            Self::Earlier => SCHEMA.replace(CONFIDENCE.0, CONFIDENCE.1).into(),
+            Self::Current => text,
+            Self::Earlier => text.replace(CONFIDENCE.0, CONFIDENCE.1),
         }
     }
 
@@ -49,5 +52,24 @@ impl SchemaVersion {
             Self::Current => None,
             Self::Earlier => Some(0),
         }
+    }
+}
+
+/// The schema that ships, with the actions of a catalogue in the place of those that are built in.
+fn with_actions(catalogue: &Catalogue) -> String {
+    let parts = SCHEMA
+        .split_once(ACTIONS.0)
+        .and_then(|(before, rest)| rest.split_once(ACTIONS.1).map(|(_, after)| (before, after)));
+    let (before, after) = parts.unwrap_or((SCHEMA, ""));
+    format!("{before}{}{}{after}", action_declarations(catalogue), ACTIONS.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schema_that_ships_has_the_built_in_actions() {
+        assert_eq!(with_actions(Catalogue::built_in()), SCHEMA);
     }
 }

@@ -12,7 +12,7 @@ use super::{
     verdict::Evaluation,
 };
 use crate::domain::{
-    action::{Action, ActionKind, Term},
+    action::{Action, ActionKind, Catalogue, Term},
     actor::{Agent, Person, Role},
     decision::{Tally, Verdict},
     digest::Digest,
@@ -37,9 +37,11 @@ const ELSEWHERE: &str = "forbid (principal, action, resource) \
 fn unchecked(policies: &str) -> Engine {
     let policies: PolicySet = policies.parse().unwrap();
     let policies = (Vec::new(), policies.policies().cloned().collect());
-    let entities = PolicyEntities::new(SchemaVersion::Current).unwrap();
+    let entities = PolicyEntities::new(SchemaVersion::Current, Catalogue::built_in()).unwrap();
     let made_of = (Digest::ZERO, PolicyFiles::default());
-    Engine(Arc::new(Set::new(policies, made_of, entities).unwrap()))
+    Engine(Arc::new(
+        Set::new(policies, made_of, (entities, Catalogue::built_in().clone())).unwrap(),
+    ))
 }
 
 fn person() -> Person {
@@ -69,11 +71,11 @@ fn question() -> PolicyQuestion {
             owner: person().id,
             issuer: None,
             revoked: false,
-            scopes: ActionKind::RESPONSES.to_vec(),
+            scopes: Catalogue::built_in().responses().to_vec(),
             issued_at: "2026-02-16T12:00:00Z".parse().unwrap(),
         },
         asked_by: None,
-        action: Action::parse(ActionKind::DisableAccount, "jdoe").unwrap(),
+        action: Action::parse(ActionKind::parse("disable_account").unwrap(), "jdoe").unwrap(),
         term: Term::Permanent,
         claim: Claim { reason: "why".to_owned(), alert_id: None, confidence: None },
         target: TargetFacts::default(),

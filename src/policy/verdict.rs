@@ -26,6 +26,8 @@ use crate::domain::{
     facts::{EndpointFacts, PolicyQuestion},
 };
 
+mod never;
+
 /// The first tally, from one on, that lets the response run at all these sites. Asking beats taking
 /// the greater of each number: it holds for any policy, however it counts.
 fn least(sites: &mut [EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, EvalError> {
@@ -43,7 +45,10 @@ fn least(sites: &mut [EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>,
 
 /// Policy's answer to a question.
 pub(super) fn decide(set: &Set, question: &PolicyQuestion) -> Decision {
-    let answer = Evaluation::new(set, question).and_then(|evaluation| evaluation.evaluate());
+    let answer = match never::never(set, question) {
+        Some(reason) => Ok(SiteDecision::new(Verdict::Deny, vec![reason])),
+        None => Evaluation::new(set, question).and_then(|evaluation| evaluation.evaluate()),
+    };
     let (decided, errors) = match answer {
         Ok(decided) => (decided, Vec::new()),
         Err(EvalError(errors)) => (SiteDecision::new(Verdict::Deny, Vec::new()), errors),

@@ -15,6 +15,7 @@ use super::{
         pool::{Access, Options, Pool, Thread},
         query,
     },
+    system,
 };
 use crate::domain::len_u64;
 
@@ -163,7 +164,9 @@ impl Store {
         })?;
         // The writer cannot write either.
         let writer = Pool::new(options, (Thread::Own, 1), counters);
-        Ok(Self::of(path, writer, readers))
+        let store = Self::of(path, writer, readers);
+        system::recall_entries(&mut store.reader().await?).await?;
+        Ok(store)
     }
 
     /// Fails where a server has this database.

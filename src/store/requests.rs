@@ -81,6 +81,7 @@ pub async fn insert(
         .set("issuer_id", request.issuer.map(|id| id.to_string()))
         .set("action", request.action.kind().name())
         .set("argument", request.action.argument())
+        .set("action_entry", request.action.kind().version().map(|hash| hash.to_string()))
         .set("term_seconds", request.term.seconds())
         .set("reason", &request.claim.reason)
         .set("alert_id", &request.claim.alert_id)

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::domain::{
     Time,
+    action::Catalogue,
     digest::Digest,
     kill_switch::{Extent, Freeze, Release},
     request::Request,
@@ -141,6 +142,42 @@ pub async fn keep_policy_files(
             .bind(text)
             .execute(tx.connection())
             .await?;
+    }
+    Ok(())
+}
+
+/// Keeps the entries of a catalogue that are not built in, for good.
+pub async fn keep_entries(tx: &mut Tx<'_>, catalogue: &Catalogue) -> Result<(), StoreError> {
+    let read = catalogue.responses().iter().map(|kind| kind.entry());
+    for entry in read.filter(|entry| !entry.built_in) {
+        query("INSERT INTO action_entry (hash, name, source) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(entry.hash.to_string())
+            .bind(&entry.name)
+            .bind(&entry.source)
+            .execute(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Reads the entries that were ever active, so that what names them can be read. A database of an
+/// earlier version has none.
+pub(super) async fn recall_entries(read: &mut impl Read) -> Result<(), StoreError> {
+    let known = query("SELECT 1 AS found FROM sqlite_schema WHERE name = 'action_entry'")
+        .fetch_optional(read.connection())
+        .await?;
+    if known.is_none() {
+        return Ok(());
+    }
+    // By rowid where there is one would be their order; of one name any may be the newest.
+    let rows = query("SELECT hash, source FROM action_entry ORDER BY name, hash")
+        .fetch_all(read.connection())
+        .await?;
+    for row in &rows {
+        let hash = text(row, "hash")?;
+        let at = At { table: "action_entry", id: &hash };
+        let digest = at.read(&hash, Digest::parse)?;
+        Catalogue::recall(digest, &text(row, "source")?).map_err(|why| at.wrong(why))?;
     }
     Ok(())
 }

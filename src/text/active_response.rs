@@ -15,11 +15,8 @@ pub(crate) fn end_text(ends: Option<Time>) -> String {
 }
 
 /// What a response leaves behind, as an adjective: "blocked".
-pub(crate) const fn condition(kind: ActionKind) -> &'static str {
-    match kind {
-        ActionKind::BlockIp | ActionKind::UnblockIp => "blocked",
-        ActionKind::DisableAccount | ActionKind::EnableAccount => "disabled",
-    }
+pub(crate) fn condition(kind: ActionKind) -> &'static str {
+    &kind.entry().state
 }
 
 /// Until when something lasts: "until 2026-11-28 10:40:00 UTC".

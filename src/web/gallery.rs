@@ -41,7 +41,7 @@ use crate::{
         requests::undo::UndoOption,
     },
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, ActionKind, Catalogue, Term},
         active_response::{AlreadyActive, Forecast, RestsOn},
         actor::Role,
         digest::Digest,
@@ -167,7 +167,7 @@ fn requests() -> RequestsPage {
         id: id::<RequestId>(number),
         agent_name: "triage-bot".to_owned(),
         undoes: None,
-        action: Action::parse(ActionKind::DisableAccount, "d.miller").unwrap(),
+        action: Action::parse(ActionKind::parse("disable_account").unwrap(), "d.miller").unwrap(),
         term: Term::Permanent,
         state: state.name(),
         asked_at: at(0),
@@ -184,7 +184,7 @@ fn requests() -> RequestsPage {
     });
     RequestsPage::new(
         layout("Requests", "/requests"),
-        requests::RequestFilters::default(),
+        (requests::RequestFilters::default(), Catalogue::built_in().all().to_vec()),
         found.collect(),
     )
 }

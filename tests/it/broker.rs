@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 mod ahead;
+mod catalogue;
 mod costs;
 mod execution;
 mod limits;

@@ -1,5 +1,6 @@
 //! The documents and the source, held against what the code does.
 
+mod actions;
 mod alert_fields;
 pub(crate) mod imports;
 mod log_messages;

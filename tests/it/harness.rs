@@ -12,7 +12,7 @@ use countersign::{
     },
     clock::Clock,
     domain::{
-        action::ActionKind,
+        action::{ActionKind, Catalogue},
         actor::sign_in::SignInOrigin,
         actor::{Actor, Role},
         digest::Digest,
@@ -188,7 +188,7 @@ impl World {
     /// Another agent that may ask for everything; its token.
     pub(crate) async fn add_agent(&self, name: &str, owner: &str) -> String {
         let operator = self.operator();
-        let responses = &ActionKind::RESPONSES;
+        let responses = Catalogue::built_in().responses();
         let new = operator.add_agent(&Actor::CommandLine, name, owner, responses).await;
         new.unwrap().token
     }
@@ -264,4 +264,9 @@ impl World {
         let entries = self.operator().audit_after(0).await.unwrap();
         entries.into_iter().map(|entry| entry.kind).collect()
     }
+}
+
+/// An action of the catalogue.
+pub(crate) fn kind(name: &str) -> ActionKind {
+    ActionKind::parse(name).unwrap()
 }

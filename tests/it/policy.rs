@@ -1,10 +1,11 @@
 //! Policy, by its own door: a folder of policies, a question, an answer.
 
+use crate::harness::kind;
 use std::{collections::BTreeSet, fs, net::IpAddr};
 
 use countersign::{
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, Argument, Catalogue, Term},
         actor::{Agent, Person, Role},
         decision::Tally,
         endpoint::{EndpointId, Platform},
@@ -23,6 +24,7 @@ use crate::harness::fixtures::own_policies;
 use uuid::Uuid;
 
 mod addresses;
+mod catalogue;
 mod confidence;
 mod decision_matrix;
 mod invalid_sets;
@@ -71,7 +73,7 @@ fn agent() -> Agent {
         owner: person(OWNER, Role::Analyst).id,
         issuer: Some(person(ISSUER, Role::Analyst).id),
         revoked: false,
-        scopes: ActionKind::RESPONSES.to_vec(),
+        scopes: Catalogue::built_in().responses().to_vec(),
         issued_at: "2026-02-16T12:00:00Z".parse().unwrap(),
     }
 }
@@ -91,7 +93,7 @@ fn question() -> PolicyQuestion {
     PolicyQuestion {
         agent: agent(),
         asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
+        action: Action::parse(kind("block_ip"), "203.0.113.7").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: None },
         target: TargetFacts::default(),
@@ -126,12 +128,13 @@ fn question() -> PolicyQuestion {
 }
 
 fn disable(account: &str) -> PolicyQuestion {
-    let action = Action::parse(ActionKind::DisableAccount, account).unwrap();
+    let action = Action::parse(kind("disable_account"), account).unwrap();
     PolicyQuestion { action, ..question() }
 }
 
 fn block(address: IpAddr) -> PolicyQuestion {
-    PolicyQuestion { action: Action::BlockIp(address), ..question() }
+    let action = Action::new(kind("block_ip"), vec![Argument::Address(address)]).unwrap();
+    PolicyQuestion { action, ..question() }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{
         Time,
-        action::ActionKind,
+        action::{ActionKind, Catalogue, names},
         actor::{Actor, Agent, Person},
         audit::{
             AuditDetail, AuditEvent,
@@ -24,7 +24,8 @@ use crate::{
         len_u64,
         proposal::InvalidField,
     },
-    store::{Tx, accounts, audit, requests},
+    policy::{PolicyError, PolicyFiles},
+    store::{Tx, accounts, audit, requests, system},
 };
 
 /// An agent, and its token in the only moment in which it is known.
@@ -113,6 +114,13 @@ impl Broker {
 }
 
 impl Unchecked {
+    /// The actions that can be asked for by the policy set that was activated last.
+    pub(in crate::broker) async fn catalogue(&self) -> Result<Catalogue, BrokerError> {
+        let files = system::policy_files(&mut self.store().reader().await?).await?;
+        let files = PolicyFiles::kept(files.unwrap_or_default());
+        Ok(Catalogue::with(files.entries()).map_err(PolicyError::from)?)
+    }
+
     /// Adds an agent that a person owns, and that may ask for these responses.
     pub(in crate::broker) async fn add_agent(
         &self,
@@ -122,7 +130,7 @@ impl Unchecked {
         scopes: &[ActionKind],
     ) -> Result<NewAgent, BrokerError> {
         let (id, now) = (self.clock().id(), self.clock().now());
-        let (agent_name, scopes) = (&check_name(name)?, &scoped(scopes)?);
+        let (agent_name, scopes) = (&check_name(name)?, &scoped(scopes, &self.catalogue().await?)?);
         let (token, digest) = self.token();
         let added = self.store().write(|tx| {
             Box::pin(async move {
@@ -165,7 +173,7 @@ impl Unchecked {
         name: &str,
         scopes: &[ActionKind],
     ) -> Result<(), BrokerError> {
-        let scopes = &scoped(scopes)?;
+        let scopes = &scoped(scopes, &self.catalogue().await?)?;
         let now = self.clock().now();
         self.store()
             .write(|tx| {
@@ -293,23 +301,18 @@ fn issuer(actor: &Actor) -> Option<PersonId> {
     }
 }
 
-/// "`block_ip`, `disable_account`".
-fn words(scopes: &[ActionKind]) -> String {
-    scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(", ")
-}
-
 /// At least one response, each once. An undo follows from its response and is not named.
-fn scoped(scopes: &[ActionKind]) -> Result<Vec<ActionKind>, InvalidField> {
-    let known = ActionKind::RESPONSES;
-    let wanted: Vec<_> = known.into_iter().filter(|kind| scopes.contains(kind)).collect();
+fn scoped(scopes: &[ActionKind], catalogue: &Catalogue) -> Result<Vec<ActionKind>, InvalidField> {
+    let known = catalogue.responses();
+    let wanted: Vec<_> = known.iter().copied().filter(|kind| scopes.contains(kind)).collect();
     if !wanted.is_empty() && scopes.iter().all(|kind| known.contains(kind)) {
         return Ok(wanted);
     }
     let problem = if scopes.is_empty() {
         "an agent that may ask for nothing is of no use; revoke it instead".to_owned()
     } else {
-        format!("`{}` is not allowed", words(scopes))
+        format!("`{}` is not allowed", names(scopes))
     };
-    let allowed = format!("one or more of {}", words(&known));
+    let allowed = format!("one or more of {}", names(known));
     Err(InvalidField { field: "scopes".to_owned(), problem, allowed })
 }

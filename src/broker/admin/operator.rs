@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     connector::Connector,
     domain::{
-        action::ActionKind,
+        action::{ActionKind, Catalogue},
         actor::{Actor, Agent, Person},
         audit::AuditEntry,
         id::PersonId,
@@ -94,6 +94,11 @@ impl Operator {
         password: &str,
     ) -> Result<(), BrokerError> {
         self.0.reset_password(Authority::Trusted(actor), name, password).await
+    }
+
+    /// The actions that can be asked for by the policy set that was activated last.
+    pub async fn catalogue(&self) -> Result<Catalogue, BrokerError> {
+        self.0.catalogue().await
     }
 
     /// Adds an agent that a person owns, and that may ask for these responses.

@@ -141,7 +141,7 @@ impl Broker {
             .join("\n");
         let policies = len_u64(engine.policies().len());
         let facts = PolicySetFacts { before, policies };
-        let texts = engine.files().texts();
+        let (texts, catalogue) = (engine.files().texts(), &engine.catalogue().clone());
         let detail = &AuditDetail::PolicyActivated(facts);
         let now = self.clock().now();
         let recorded = self.store().write(|tx| {
@@ -149,6 +149,7 @@ impl Broker {
                 let actor = by.actor(tx, now).await?;
                 system::keep_policy_set(tx, hash, source, now).await?;
                 system::keep_policy_files(tx, texts).await?;
+                system::keep_entries(tx, catalogue).await?;
                 let on = Some(hash.to_string());
                 let event = AuditEvent::new(actor.clone(), on, detail.clone());
                 audit::append(tx, &event, now).await?;

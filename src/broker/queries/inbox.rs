@@ -206,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        action::ActionKind,
+        action::{ActionKind, Catalogue},
         facts::RequestFacts,
         id::{AgentId, PersonId},
     };
@@ -219,7 +219,7 @@ mod tests {
             owner,
             issuer: None,
             revoked: false,
-            scopes: ActionKind::RESPONSES.to_vec(),
+            scopes: Catalogue::built_in().responses().to_vec(),
             issued_at: Time::UNIX_EPOCH,
         };
         let address = format!("198.51.{}.{}", target / 200, target % 200);
@@ -229,7 +229,7 @@ mod tests {
             owner_then: owner,
             issuer_then: None,
             asker: None,
-            action: Action::parse(ActionKind::BlockIp, &address).unwrap(),
+            action: Action::parse(ActionKind::parse("block_ip").unwrap(), &address).unwrap(),
             criticality: 2,
         };
         // Three share each deadline, so that the id must tell them apart.

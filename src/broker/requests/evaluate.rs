@@ -10,13 +10,14 @@ use crate::{
     broker::{Broker, BusinessHours, Settings},
     domain::{
         Time,
-        action::Action,
+        action::Argument,
         active_response::AlreadyActive,
         actor::{Agent, Person, Role},
         address::forms,
         decision::{Decision, Verdict},
         endpoint::Endpoint,
         facts::history::{AgentEvents, AgentHistory, Limit, REFUSAL_COUNTS},
+        facts::protected::matches_any,
         facts::{AlertFacts, EndpointFacts, PolicyQuestion, TargetFacts},
         len_u64,
         lifecycle::Reevaluation,
@@ -214,25 +215,50 @@ impl Broker {
 
     fn target_facts(&self, request: &Request, now: Time) -> TargetFacts {
         let settings = self.settings();
-        match &request.action {
-            Action::BlockIp(address) | Action::UnblockIp(address) => {
-                let forms = forms(*address);
-                let own = |net: &IpNet| forms.iter().any(|form| net.contains(form));
-                TargetFacts {
-                    own_network: settings.own_networks.iter().any(own),
-                    protected: self.is_own_address(&forms),
-                    of_endpoint: self.is_endpoint_address(&forms, now)
-                        || request.targets.iter().any(|target| has(&target.endpoint, &forms)),
-                    privileged: false,
+        let (mut facts, targets) = (TargetFacts::default(), &settings.protected_targets);
+        for (_, argument) in request.action.arguments() {
+            match argument {
+                Argument::Address(address) => {
+                    let forms = forms(*address);
+                    let own = |net: &IpNet| forms.iter().any(|form| net.contains(form));
+                    facts.own_network |= settings.own_networks.iter().any(own);
+                    facts.protected |= self.is_own_address(&forms);
+                    facts.of_endpoint |= self.is_endpoint_address(&forms, now)
+                        || request.targets.iter().any(|target| has(&target.endpoint, &forms));
                 }
+                Argument::Account(account) => {
+                    let account = account.as_str();
+                    facts.protected |= matches_any(&settings.protected_accounts, account);
+                    facts.privileged |= matches_any(&settings.privileged_accounts, account);
+                }
+                Argument::Network(network) => {
+                    let own = &settings.own_networks;
+                    facts.own_network |=
+                        own.iter().any(|own| own.contains(network) || network.contains(own));
+                    facts.protected |= self.holds_known_address(network);
+                }
+                Argument::Path(path) => facts.protected |= targets.has_path(path),
+                Argument::ProcessName(name) => facts.protected |= targets.has_process(name),
+                Argument::Domain(name) | Argument::HostName(name) => {
+                    facts.protected |= targets.has_domain(name, &self.own_hosts());
+                }
+                // An id says nothing about what runs: the script checks it against the name.
+                Argument::ProcessId(_)
+                | Argument::Port(_)
+                | Argument::Hash(_)
+                | Argument::Choice(_)
+                | Argument::Text(_) => {}
             }
-            Action::DisableAccount(account) | Action::EnableAccount(account) => TargetFacts {
-                own_network: false,
-                of_endpoint: false,
-                protected: matches_any(&settings.protected_accounts, account.as_str()),
-                privileged: matches_any(&settings.privileged_accounts, account.as_str()),
-            },
         }
+        if request.action.kind().entry().isolates {
+            facts.keeps_network = request.targets.iter().any(|target| {
+                let address = target.endpoint.address.as_ref().and_then(|text| text.parse().ok());
+                // Whose address is not known may be the manager.
+                address.is_none_or(|address| self.is_own_address(&forms(address)))
+                    || targets.keeps_network(&target.endpoint)
+            });
+        }
+        facts
     }
 }
 
@@ -281,16 +307,6 @@ fn all_or_none(mut run: Decision) -> Decision {
 /// How much hangs on an endpoint: the highest of its groups, 5 when none is known.
 pub(in crate::broker) fn criticality(settings: &Settings, groups: &[String]) -> u8 {
     groups.iter().filter_map(|group| settings.criticality.get(group)).copied().max().unwrap_or(5)
-}
-
-/// Whether a name is in a list whose entries may end in `*`. Case does not count: an account that
-/// differs by case alone may be the same account.
-fn matches_any(list: &[String], name: &str) -> bool {
-    let name = name.to_lowercase();
-    list.iter().any(|entry| {
-        let entry = entry.to_lowercase();
-        entry.strip_suffix('*').map_or(name == entry, |start| name.starts_with(start))
-    })
 }
 
 fn in_business_hours(hours: &BusinessHours, now: Time) -> bool {

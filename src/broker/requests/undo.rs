@@ -8,7 +8,7 @@ use crate::{
     connector::{Connector, asked_by},
     domain::{
         Time,
-        action::with_count,
+        action::{Action, with_count},
         active_response::RestsOn,
         actor::{Actor, Agent},
         digest::Canonical,
@@ -68,6 +68,20 @@ impl Broker {
         self.undo_option_beside(request, &also).await
     }
 
+    /// What takes an action back, as the catalogue says it now.
+    fn undo_of(&self, action: &Action) -> Result<Action, Refusal> {
+        let undo = action.undo().ok_or_else(|| {
+            nothing_to_undo(if action.kind().is_undo() {
+                "it takes something back itself"
+            } else {
+                "the catalogue has nothing that takes it back"
+            })
+        })?;
+        let now = self.engine().catalogue().get(undo.kind().name());
+        let now = now.and_then(|kind| Action::parse(kind, &undo.argument()).ok());
+        Ok(now.unwrap_or(undo))
+    }
+
     /// [`Broker::undo_option`], where it is known what an undo would lift beside the request.
     pub(in crate::broker) async fn undo_option_beside(
         &self,
@@ -75,7 +89,7 @@ impl Broker {
         also: &[RestsOn],
     ) -> UndoOption {
         let ended = request.state.name().terminal();
-        let Some(action) = request.action.undo() else { return UndoOption::Nothing };
+        let Ok(action) = self.undo_of(&request.action) else { return UndoOption::Nothing };
         if ended && request.active_targets().next().is_none() {
             return UndoOption::Nothing;
         }
@@ -146,7 +160,7 @@ impl Broker {
         let connector = connector.ok_or_else(|| {
             nothing_to_undo(&format!("the manager {} is no longer configured", undone.manager))
         })?;
-        let proposal = proposed(&undone, reason)?;
+        let proposal = proposed(&undone, self.undo_of(&undone.action)?, reason);
         let now = self.clock().now();
         let mut inventory =
             connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
@@ -192,9 +206,7 @@ impl Broker {
         let resource = Resource::Request(request.facts(&agent));
         self.authorize(who, Verb::View, &resource).map_err(|_hidden| BrokerError::NotFound)?;
         self.authorize(who, Verb::Undo, &resource)?;
-        if request.action.undo().is_none() {
-            return Err(nothing_to_undo("it takes something back itself").into());
-        }
+        self.undo_of(&request.action)?;
         let state = request.state.name();
         if state != StateName::Settled {
             let may = self.engine().may(who, Verb::Cancel, &resource);
@@ -230,18 +242,16 @@ async fn no_alert(connector: &Connector, now: Time) -> AlertFacts {
 }
 
 /// What takes a request back, wherever it stands.
-fn proposed(undone: &Request, reason: String) -> Result<Proposal, Refusal> {
-    let action = undone.action.undo();
-    let action = action.ok_or_else(|| nothing_to_undo("it takes something back itself"))?;
+fn proposed(undone: &Request, action: Action, reason: String) -> Proposal {
     let ids = undone.active_targets().map(|target| target.endpoint.id.clone()).collect();
-    Ok(Proposal {
+    Proposal {
         action,
         manager: None,
         selection: Selection::Ids(ids),
         term: undone.term,
         claim: Claim { reason, alert_id: None, confidence: None },
         idempotency_key: None,
-    })
+    }
 }
 
 fn nothing_to_undo(why: &str) -> Refusal {

@@ -6,14 +6,11 @@
 //! say "add": what ends a response early is a second block with a timeout of one second, or a
 //! script that the configuration names.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
-use super::{
-    command_names::CommandTable,
-    scripts::{EXPIRY_SECS, script},
-};
+use super::{command_names::CommandTable, scripts::EXPIRY_SECS};
 use crate::domain::{
-    action::{Action, ActionKind, Term, duration_text},
+    action::{Action, ActionKind, PlatformCommand, Term, UndoWay, duration_text},
     endpoint::{Platform, SkipReason},
 };
 
@@ -43,49 +40,64 @@ impl CommandRequest<'_> {
         platform: Platform,
         names: Result<&CommandTable, &str>,
     ) -> Result<String, SkipReason> {
-        match (self.action.kind(), self.term) {
-            (kind @ (ActionKind::BlockIp | ActionKind::DisableAccount), term) => {
-                self.response(script_of(kind, platform)?, term, (platform, names))
+        let kind = self.action.kind();
+        let done = done_by(kind, platform)?;
+        let Some(undo) = kind.entry().undo.as_ref().filter(|_| kind.is_undo()) else {
+            return self.response(done, (platform, names));
+        };
+        let ways = match self.term {
+            Term::Seconds(_) => undo.timed.as_slice(),
+            Term::Permanent => undo.permanent.as_slice(),
+        };
+        let mut missing = Vec::new();
+        for way in ways {
+            match self.undone_by(*way, done, (platform, names)) {
+                Ok(command) => return Ok(command),
+                Err(why) => missing.push(why),
             }
-            (ActionKind::UnblockIp, Term::Seconds(seconds)) => {
-                let script = script_of(ActionKind::BlockIp, platform)?;
-                expiry_command(script, seconds, names)
+        }
+        let several = missing.len() > 1;
+        let first = missing.into_iter().next();
+        let first = first.unwrap_or_else(|| self.not_through_wazuh(done, "there is no way"));
+        if !several {
+            return Err(first);
+        }
+        let by_hand = self.by_hand(done);
+        Err(SkipReason::NotConfigured(format!("{first}. by hand, on the endpoint: {by_hand}")))
+    }
+
+    fn undone_by(
+        &self,
+        way: UndoWay,
+        done: &PlatformCommand,
+        (platform, names): (Platform, Result<&CommandTable, &str>),
+    ) -> Result<String, SkipReason> {
+        match (way, self.term) {
+            (UndoWay::Expiry, Term::Seconds(seconds)) => {
+                expiry_command(&done.script, seconds, names)
             }
-            (ActionKind::UnblockIp, Term::Permanent) => {
-                self.undo(ActionKind::BlockIp, platform, names)
+            (UndoWay::Expiry, Term::Permanent) | (UndoWay::Configured, _) => {
+                self.configured(done, platform, names)
             }
-            // execd unlocks the account as it does when the time is over. An own script would leave
-            // its timer running, which a later request would meet.
-            (ActionKind::EnableAccount, Term::Seconds(seconds)) => {
-                let script = script_of(ActionKind::DisableAccount, platform)?;
-                expiry_command(script, seconds, names).or_else(|missing| {
-                    let own = self.undo(ActionKind::DisableAccount, platform, names);
-                    own.map_err(|_not_configured| {
-                        let by_hand = manual_steps(self.action, platform);
-                        SkipReason::NotConfigured(format!(
-                            "{missing}. by hand, on the endpoint: {by_hand}"
-                        ))
-                    })
-                })
-            }
-            (ActionKind::EnableAccount, Term::Permanent) => {
-                self.undo(ActionKind::DisableAccount, platform, names)
+            (UndoWay::Script, _) => {
+                let undo = self.action.kind().entry().undo.as_ref();
+                let script = undo.and_then(|undo| undo.scripts.get(&platform));
+                let none = || self.not_through_wazuh(done, "there is no script for it");
+                script.map(|script| format!("!{script}")).ok_or_else(none)
             }
         }
     }
 
     fn response(
         &self,
-        script: &str,
-        term: Term,
+        done: &PlatformCommand,
         (platform, names): (Platform, Result<&CommandTable, &str>),
     ) -> Result<String, SkipReason> {
-        // src/active-response/netsh.c writes `remoteip=<address>/32` whatever the address.
-        if platform == Platform::Windows && matches!(self.action, Action::BlockIp(IpAddr::V6(_))) {
-            let why = "on windows Wazuh would block a /32 around an IPv6 address";
-            return Err(SkipReason::NoCommand(why.to_owned()));
+        if let Some(why) = done.no_ipv6.as_ref().filter(|_| is_ipv6(self.action)) {
+            return Err(SkipReason::NoCommand(why.clone()));
         }
-        let Term::Seconds(seconds) = term else { return Ok(format!("!{script}")) };
+        let script = &done.script;
+        let Term::Seconds(seconds) = self.term else { return Ok(format!("!{script}")) };
         let names = names.map_err(unread)?;
         let (time, platform) = (duration_text(seconds), platform.name());
         // A timeout of 0 never ends, and 1 is the expiry command: a block with it would not help.
@@ -105,19 +117,15 @@ impl CommandRequest<'_> {
     }
 
     /// The command that the configuration names, or what to do by hand.
-    fn undo(
+    fn configured(
         &self,
-        kind: ActionKind,
+        done: &PlatformCommand,
         platform: Platform,
         names: Result<&CommandTable, &str>,
     ) -> Result<String, SkipReason> {
-        script_of(kind, platform)?;
-        let Some(command) = self.undo.get(&(kind, platform)) else {
-            return Err(SkipReason::NoCommand(format!(
-                "cannot be undone through Wazuh: no undo command is configured. by hand, on the \
-                 endpoint: {}",
-                manual_steps(self.action, platform)
-            )));
+        let response = self.action.kind().response();
+        let Some(command) = self.undo.get(&(response, platform)) else {
+            return Err(self.not_through_wazuh(done, "no undo command is configured"));
         };
         if command.starts_with('!') || names.map_err(unread)?.can_undo(command) {
             return Ok(command.clone());
@@ -128,16 +136,34 @@ impl CommandRequest<'_> {
              timeout 0, or write ! and the name of a script on the endpoint"
         )))
     }
+
+    fn not_through_wazuh(&self, done: &PlatformCommand, why: &str) -> SkipReason {
+        let by_hand = self.by_hand(done);
+        SkipReason::NoCommand(format!(
+            "cannot be undone through Wazuh: {why}. by hand, on the endpoint: {by_hand}"
+        ))
+    }
+
+    /// What a person does on the endpoint instead.
+    fn by_hand(&self, done: &PlatformCommand) -> String {
+        let of_ipv6 = done.by_hand_ipv6.as_ref().filter(|_| is_ipv6(self.action));
+        self.action.filled_in(of_ipv6.unwrap_or(&done.by_hand))
+    }
 }
 
-fn script_of(kind: ActionKind, platform: Platform) -> Result<&'static str, SkipReason> {
-    script(kind, platform).ok_or_else(|| {
+fn done_by(kind: ActionKind, platform: Platform) -> Result<&'static PlatformCommand, SkipReason> {
+    let entry = kind.entry();
+    entry.commands.get(&platform).ok_or_else(|| {
         let platform = match platform {
             Platform::Other => "an unknown platform",
             Platform::Linux | Platform::MacOs | Platform::Windows => platform.name(),
         };
-        SkipReason::NoCommand(format!("Wazuh has no command for {kind} on {platform}"))
+        SkipReason::NoCommand(format!("Wazuh has no command for {} on {platform}", entry.name))
     })
+}
+
+fn is_ipv6(action: &Action) -> bool {
+    action.address().is_some_and(|address| address.is_ipv6())
 }
 
 fn unread(why: &str) -> SkipReason {
@@ -160,34 +186,5 @@ fn expiry_command(
              block for {} with timeout {EXPIRY_SECS}, or wait until it ends by itself",
             command.unwrap_or_else(|| names.command_name(script)),
         ))),
-    }
-}
-
-/// What a person does on the endpoint instead. Sources: src/active-response/firewalls, passwd(1).
-fn manual_steps(action: &Action, platform: Platform) -> String {
-    let target = action.argument();
-    match (action, platform) {
-        (Action::BlockIp(address) | Action::UnblockIp(address), Platform::Linux) => {
-            let tool = if address.is_ipv4() { "iptables" } else { "ip6tables" };
-            format!(
-                "{tool} -D INPUT -s {target} -j DROP, and the same with FORWARD, until it says \
-                 that there is none"
-            )
-        }
-        (Action::BlockIp(_) | Action::UnblockIp(_), Platform::MacOs) => {
-            format!("pfctl -t wazuh_fwtable -T delete {target}")
-        }
-        (Action::BlockIp(_) | Action::UnblockIp(_), Platform::Windows) => format!(
-            "netsh advfirewall firewall delete rule name=\"WAZUH ACTIVE RESPONSE BLOCKED IP\" \
-             remoteip={target}/32"
-        ),
-        (Action::DisableAccount(_) | Action::EnableAccount(_), Platform::Linux) => {
-            format!("passwd -u {target}, if it was not locked before for another reason")
-        }
-        (Action::BlockIp(_) | Action::UnblockIp(_), Platform::Other)
-        | (
-            Action::DisableAccount(_) | Action::EnableAccount(_),
-            Platform::MacOs | Platform::Windows | Platform::Other,
-        ) => "nothing was done there".to_owned(),
     }
 }

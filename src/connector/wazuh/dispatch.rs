@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::{
@@ -31,7 +31,7 @@ use crate::{
     },
     domain::{
         Time,
-        action::Action,
+        action::{Action, Place},
         endpoint::EndpointId,
         lifecycle::DispatchReport,
         permit::{ExecutionPermit, Order},
@@ -55,9 +55,16 @@ const NO_SUCH_NAME: u32 = 1652;
 /// The exact body of `PUT /active-response`.
 pub(super) fn body(command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
     // In alphabetical order, which is the order of the bytes however serde_json is built.
+    let (mut data, mut arguments) = (Map::new(), vec![tag.to_string()]);
+    for (parameter, argument) in action.arguments() {
+        match &parameter.fills {
+            Place::Data(key) => drop(data.insert(key.clone(), argument.to_string().into())),
+            Place::Argument(_) => arguments.push(argument.to_string()),
+        }
+    }
     json!({
-        "alert": { "data": { action.kind().argument(): action.argument() } },
-        "arguments": [tag.to_string()],
+        "alert": { "data": data },
+        "arguments": arguments,
         "command": command,
     })
     .to_string()

@@ -190,11 +190,13 @@ fn only_earlier_end_shortens() {
 
 #[test]
 fn command_name_tells_how_it_undoes() {
-    let of = |command| CommandEffect::of(ActionKind::UnblockIp, Seconds(600), command);
+    let of = |command| {
+        CommandEffect::of(ActionKind::parse("unblock_ip").unwrap(), Seconds(600), command)
+    };
     assert_eq!(of("drop1"), Expire);
     assert_eq!(of("!lift-block"), Clear);
     assert_eq!(of("lift-block0"), Clear);
-    let add = CommandEffect::of(ActionKind::BlockIp, Seconds(600), "drop600");
+    let add = CommandEffect::of(ActionKind::parse("block_ip").unwrap(), Seconds(600), "drop600");
     assert_eq!(add, CommandEffect::Add(Seconds(600)));
 }
 

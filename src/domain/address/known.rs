@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use chrono::TimeDelta;
+use ipnet::IpNet;
 
 use super::forms;
 use crate::domain::Time;
@@ -55,6 +56,11 @@ impl KnownAddresses {
     /// Whether one of these addresses was ever that of a host, a gateway or a resolver of ours.
     pub fn is_ours(&self, forms: &[IpAddr]) -> bool {
         forms.iter().any(|form| self.ours.contains_key(form))
+    }
+
+    /// Whether a network holds an address that was ever ours or an endpoint's.
+    pub fn lie_in(&self, network: &IpNet) -> bool {
+        self.ours.keys().chain(self.endpoints.keys()).any(|known| network.contains(known))
     }
 
     /// Whether one of these addresses was that of an endpoint lately.

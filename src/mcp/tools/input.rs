@@ -8,21 +8,23 @@ use super::{
     WAIT_SECONDS_MAX,
 };
 use crate::domain::{
-    action::ActionKind,
+    action::{ActionKind, Parameter, Terms},
     endpoint::Platform,
     proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, REASON_CHARS_MAX},
     request::StateName,
 };
 
-/// The argument of an action, then what all actions share.
-pub(super) fn action(kind: ActionKind, what: &str) -> Vec<Field> {
-    let argument = format!("{what}: {}.", kind.grammar());
-    let mut fields = vec![(
-        kind.argument(),
-        json!({ "type": "string", "description": argument, "minLength": 1, "maxLength": 64 }),
-    )];
+/// What an action acts on, then what all actions share.
+pub(super) fn action(kind: ActionKind) -> Vec<Field> {
+    let mut fields: Vec<_> = kind.parameters().iter().map(parameter).collect();
     fields.extend(reach());
-    fields.extend(term());
+    let [timed, permanent] = term();
+    let terms = kind.entry().terms;
+    fields.extend(
+        [(timed, terms.timed), (permanent, terms.permanent)]
+            .into_iter()
+            .filter_map(|(field, has)| has.then_some(field)),
+    );
     fields.extend(claim());
     fields.push((
         "idempotency_key",
@@ -43,6 +45,32 @@ pub(super) fn action(kind: ActionKind, what: &str) -> Vec<Field> {
         }),
     ));
     fields
+}
+
+fn parameter(one: &'static Parameter) -> Field {
+    let description = format!("{}: {}.", one.description, one.grammar);
+    let schema = if one.of.is_number() {
+        json!({ "type": "integer", "description": description })
+    } else if one.choices.is_empty() {
+        let length = one.of.chars_max();
+        json!({
+            "type": "string", "description": description, "minLength": 1, "maxLength": length,
+        })
+    } else {
+        json!({ "type": "string", "description": description, "enum": one.choices })
+    };
+    (&one.name, schema)
+}
+
+/// How the term is said: "say how long (`duration_seconds`) or permanent: true".
+pub(super) fn term_words(kind: ActionKind) -> &'static str {
+    match kind.entry().terms {
+        Terms { timed: true, permanent: true } => {
+            "say how long (duration_seconds) or permanent: true"
+        }
+        Terms { timed: true, permanent: false } => "say how long (duration_seconds)",
+        Terms { timed: false, .. } => "say permanent: true, for it does not end by itself",
+    }
 }
 
 pub(super) fn wait_seconds() -> Field {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::alert::{AlertForm, endpoint_id};
 use crate::domain::{
     Time,
-    action::{Action, ActionKind, Term},
+    action::{Action, ActionKind, Catalogue, Term, names},
     actor::{Agent, Person, Role},
     decision::Tally,
     endpoint::Platform,
@@ -34,6 +34,7 @@ pub(super) struct ProposalForm {
     protected: bool,
     of_endpoint: bool,
     privileged: bool,
+    keeps_network: bool,
     alert: AlertForm,
     scope: Option<u64>,
     fleet_wide: bool,
@@ -62,7 +63,7 @@ pub(super) struct ProposalForm {
 impl Default for ProposalForm {
     fn default() -> Self {
         Self {
-            action: ActionKind::BlockIp.name().to_owned(),
+            action: usual_action().to_owned(),
             target: None,
             seconds: 600,
             permanent: false,
@@ -73,6 +74,7 @@ impl Default for ProposalForm {
             protected: false,
             of_endpoint: false,
             privileged: false,
+            keeps_network: false,
             alert: AlertForm::default(),
             scope: None,
             fleet_wide: false,
@@ -121,7 +123,7 @@ impl Default for EndpointForm {
 }
 
 impl ProposalForm {
-    pub(super) fn question(&self) -> Result<PolicyQuestion, String> {
+    pub(super) fn question(&self, catalogue: &Catalogue) -> Result<PolicyQuestion, String> {
         let endpoints: Vec<_> =
             self.endpoints.iter().map(EndpointForm::facts).collect::<Result<_, _>>()?;
         let mut tally = Tally::NONE;
@@ -130,9 +132,9 @@ impl ProposalForm {
         }
         let scope = self.scope.unwrap_or(len_u64(endpoints.len()));
         Ok(PolicyQuestion {
-            agent: Agent { scopes: self.scopes()?, ..agent(self.agent_revoked)? },
+            agent: Agent { scopes: self.scopes(catalogue)?, ..agent(self.agent_revoked)? },
             asked_by: self.asked_by.as_deref().map(str::parse).transpose()?,
-            action: action(&self.action, self.target.as_deref())?,
+            action: action(catalogue, &self.action, self.target.as_deref())?,
             term: if self.permanent { Term::Permanent } else { Term::Seconds(self.seconds) },
             claim: Claim {
                 reason: self.reason.clone(),
@@ -144,6 +146,7 @@ impl ProposalForm {
                 protected: self.protected,
                 of_endpoint: self.of_endpoint,
                 privileged: self.privileged,
+                keeps_network: self.keeps_network,
             },
             alert: self.alert.facts()?,
             scope,
@@ -171,11 +174,10 @@ impl ProposalForm {
 }
 
 impl ProposalForm {
-    fn scopes(&self) -> Result<Vec<ActionKind>, String> {
-        let Some(scopes) = &self.agent_scopes else { return Ok(ActionKind::RESPONSES.to_vec()) };
-        let known = |name: &String| {
-            ActionKind::parse(name).ok_or_else(|| format!("`{name}` is not an action"))
-        };
+    fn scopes(&self, catalogue: &Catalogue) -> Result<Vec<ActionKind>, String> {
+        let Some(scopes) = &self.agent_scopes else { return Ok(catalogue.responses().to_vec()) };
+        let known =
+            |name: &String| catalogue.get(name).ok_or_else(|| format!("`{name}` is not an action"));
         scopes.iter().map(known).collect()
     }
 }
@@ -264,7 +266,10 @@ impl Who {
 }
 
 impl PersonActionForm {
-    pub(super) fn parts(&self) -> Result<(Principal, Verb, Resource), String> {
+    pub(super) fn parts(
+        &self,
+        catalogue: &Catalogue,
+    ) -> Result<(Principal, Verb, Resource), String> {
         let verb = Verb::parse(&self.verb).ok_or_else(|| {
             let known = Verb::ALL.map(Verb::name).join(", ");
             format!("`{}` is not a verb; allowed: {known}", self.verb)
@@ -279,7 +284,7 @@ impl PersonActionForm {
             | Verb::Comment
             | Verb::BreakGlass
             | Verb::Review
-            | Verb::View => Resource::Request(self.request()?),
+            | Verb::View => Resource::Request(self.request(catalogue)?),
             Verb::ViewAudit
             | Verb::ActivatePolicy
             | Verb::Freeze
@@ -290,15 +295,18 @@ impl PersonActionForm {
         Ok((self.by.principal()?, verb, on))
     }
 
-    fn request(&self) -> Result<RequestFacts, String> {
-        let kind = self.action.as_deref().unwrap_or(ActionKind::BlockIp.name());
+    fn request(&self, catalogue: &Catalogue) -> Result<RequestFacts, String> {
+        let kind = match &self.action {
+            Some(name) => name,
+            None => usual_action(),
+        };
         Ok(RequestFacts {
             id: id("req", 1)?,
             agent: agent(false)?,
             owner_then: Who::FormerOwner.person()?,
             issuer_then: Some(Who::FormerIssuer.person()?),
             asker: Some(Who::Asker.person()?),
-            action: action(kind, None)?,
+            action: action(catalogue, kind, None)?,
             criticality: self.criticality,
         })
     }
@@ -337,21 +345,26 @@ fn agent(revoked: bool) -> Result<Agent, String> {
         owner: Who::Owner.person()?,
         issuer: Some(Who::Issuer.person()?),
         revoked,
-        scopes: ActionKind::RESPONSES.to_vec(),
+        scopes: Catalogue::built_in().responses().to_vec(),
         issued_at: Time::UNIX_EPOCH,
     })
 }
 
-fn action(kind: &str, target: Option<&str>) -> Result<Action, String> {
-    let known = || ActionKind::ALL.map(ActionKind::name).join(", ");
-    let kind = ActionKind::parse(kind)
+/// What is asked for where a case does not say: the first of the catalogue.
+fn usual_action() -> &'static str {
+    Catalogue::built_in().responses().first().map_or("", |kind| kind.name())
+}
+
+fn action(catalogue: &Catalogue, kind: &str, target: Option<&str>) -> Result<Action, String> {
+    let known = || names(catalogue.all());
+    let kind = catalogue
+        .get(kind)
         .ok_or_else(|| format!("`{kind}` is not an action; allowed: {}", known()))?;
-    let usual = match kind {
-        ActionKind::BlockIp | ActionKind::UnblockIp => "203.0.113.7",
-        ActionKind::DisableAccount | ActionKind::EnableAccount => "jdoe",
-    };
-    Action::parse(kind, target.unwrap_or(usual))
-        .map_err(|allowed| format!("the target of {kind} is {allowed}"))
+    match target {
+        Some(target) => Action::parse(kind, target)
+            .map_err(|allowed| format!("the target of {kind} is {allowed}")),
+        None => Action::example(kind).ok_or_else(|| format!("{kind} needs a target")),
+    }
 }
 
 fn id<T: std::str::FromStr<Err = crate::domain::id::NotAnId>>(

@@ -125,11 +125,11 @@ const RUNS: &str = "@id(\"run\") @why(\"w\") permit (principal is Countersign::A
 
 fn asked(chance: &mut Chance) -> PolicyQuestion {
     let actions = [
-        Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
+        Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.7").unwrap(),
         // An address in an address: two contexts.
-        Action::parse(ActionKind::BlockIp, "2002:cb00:7107::1").unwrap(),
-        Action::parse(ActionKind::DisableAccount, "jdoe").unwrap(),
-        Action::parse(ActionKind::UnblockIp, "203.0.113.7").unwrap(),
+        Action::parse(ActionKind::parse("block_ip").unwrap(), "2002:cb00:7107::1").unwrap(),
+        Action::parse(ActionKind::parse("disable_account").unwrap(), "jdoe").unwrap(),
+        Action::parse(ActionKind::parse("unblock_ip").unwrap(), "203.0.113.7").unwrap(),
     ];
     let group = |chance: &mut Chance| format!("g-{}", chance.below(5) + 1);
     let endpoints = (0..=chance.below(3)).map(|number| EndpointFacts {

@@ -108,6 +108,11 @@ const FILES: &[Migration] = &[
         include_str!("../../../migrations/20261129100050_audit_indexes.sql"),
     ),
     (20_261_129_120_000, "sent", include_str!("../../../migrations/20261129120000_sent.sql")),
+    (
+        20_261_129_130_000,
+        "action entries",
+        include_str!("../../../migrations/20261129130000_action_entries.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

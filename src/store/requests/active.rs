@@ -125,7 +125,8 @@ pub async fn commands(
          SELECT sent.* FROM sent JOIN live USING (endpoint_id, name, date_added)
          WHERE since >= first
          ORDER BY length(endpoint_id), endpoint_id, name, date_added, since, id";
-    let [response, undo] = action.kind().family();
+    let response = action.kind().response();
+    let undo = response.undo().unwrap_or(response);
     let endpoints: Vec<_> = endpoints.collect();
     let at = At { table: "request_endpoint", id: "" };
     let rows = query(SQL)
@@ -188,7 +189,7 @@ pub async fn overlapping(read: &mut impl Read) -> Result<BTreeSet<RequestId>, St
          FROM request_endpoint INDEXED BY request_endpoint_active
              JOIN request ON request.id = request_id
          WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
-           AND action IN ('block_ip', 'disable_account')
+           AND undoes IS NULL
          GROUP BY action, argument, endpoint_id, request_endpoint.name, date_added HAVING count(*) > 1",
     )
     .fetch_all(read.connection())

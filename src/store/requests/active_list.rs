@@ -138,7 +138,7 @@ impl ActiveFilter {
                  group_concat(request.id || ' ' || word || ' ' || ifnull(reverted_by, ''))
                      AS requests
              FROM known JOIN request ON request.id = request_id
-             WHERE action IN ('block_ip', 'disable_account')
+             WHERE undoes IS NULL
                AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
                     OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
              GROUP BY manager, action, argument, endpoint_id, date_added
@@ -177,7 +177,7 @@ fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
     let id = text(row, "endpoint_id")?;
     let at = At { table: "request_endpoint", id: &id };
     let row = at.columns(row);
-    let kind = row.parse("action")?;
+    let name = row.text("action")?;
     let mut rests_on = Vec::new();
     for part in row.maybe_text("requests")?.iter().flat_map(|requests| requests.split(',')) {
         let mut words = part.split(' ');
@@ -189,7 +189,7 @@ fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
     rests_on.sort_unstable();
     Ok(ActiveRow {
         manager: row.text("manager")?,
-        action: row.read("argument", |text| Action::parse(kind, text).ok())?,
+        action: row.read("argument", |text| Action::stored(&name, None, text))?,
         endpoint: row.read("endpoint_id", EndpointId::parse)?,
         name: row.text("place")?,
         since: row.time("began")?,

@@ -107,7 +107,7 @@ impl RequestFilter {
         let order = if self.endpoint.is_some() { "here.request_id" } else { "id" };
         format!(
             "WITH page AS (
-                 SELECT id, agent_name, undoes, action, argument, term_seconds, state, asked_at,
+                 SELECT id, agent_name, undoes, action, action_entry, argument, term_seconds, state, asked_at,
                      deadline
                  FROM {from} WHERE {conditions} ORDER BY {order} DESC LIMIT $7)
              SELECT page.*,

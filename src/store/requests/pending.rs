@@ -60,7 +60,7 @@ async fn agent_of(read: &mut impl Read, at: At<'_>, id: AgentId) -> Result<Agent
 }
 
 fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
-    let kind = row.parse("action")?;
+    let name = row.text("action")?;
     Ok(Pending {
         deadline: row.time("deadline")?,
         voted: row.flag("voted")?,
@@ -70,7 +70,7 @@ fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
             owner_then: row.parse("owner_id")?,
             issuer_then: row.maybe_parse("issuer_id")?,
             asker: row.maybe_parse("asker_id")?,
-            action: row.read("argument", |text| Action::parse(kind, text).ok())?,
+            action: row.read("argument", |text| Action::stored(&name, None, text))?,
             criticality: row.maybe_number("criticality")?.unwrap_or(5),
         },
     })

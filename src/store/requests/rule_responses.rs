@@ -115,7 +115,7 @@ pub async fn standing_rule_responses(
     action: &Action,
     now: Time,
 ) -> Result<Vec<StandingRuleResponse>, StoreError> {
-    let [response, _undo] = action.kind().family();
+    let response = action.kind().response();
     let rows = query(
         "SELECT endpoint_id, min(began) AS since FROM rule_response
          WHERE manager = $1 AND action = $2 AND argument = $3 AND ended_at IS NULL AND since > $4

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::{
-    action::ActionKind,
+    action::{ActionKind, Catalogue},
     decision::{Decision, Reason, Tally, Verdict},
     digest::Digest,
     endpoint::EndpointId,
@@ -216,12 +216,13 @@ fn scopes_and_notice_facts_are_stored_in_this_form() {
         notice::{Notice, NoticeKind, NoticeSubject},
         request::StateName,
     };
-    let scopes = AT.to_json(&ActionKind::ALL).unwrap();
+    let scopes = AT.to_json(&Catalogue::built_in().all()).unwrap();
     assert_eq!(scopes, r#"["block_ip","disable_account","unblock_ip","enable_account"]"#);
     let id = RequestId::from(Uuid::from_u128(0x12_3456_789a));
     let at = Time::from_timestamp_micros(0).unwrap();
     let facts = |about| Notice { kind: NoticeKind::Waiting, about, at }.facts().to_string();
-    let (action, tier, state) = (ActionKind::BlockIp, Tier::Medium, StateName::Pending);
+    let (action, tier, state) =
+        (ActionKind::parse("block_ip").unwrap(), Tier::Medium, StateName::Pending);
     assert_eq!(
         facts(NoticeSubject::Request { id, action, tier, state }),
         r#"{"request":"3456789a","action":"block_ip","tier":"medium","state":"pending"}"#

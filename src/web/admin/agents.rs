@@ -54,6 +54,8 @@ pub(in crate::web) struct AgentsPage {
     pub(in crate::web) name: String,
     pub(in crate::web) owner: String,
     pub(in crate::web) scopes: Vec<ActionKind>,
+    /// What can be chosen.
+    pub(in crate::web) responses: Vec<ActionKind>,
 }
 
 #[derive(Debug, Template)]
@@ -64,6 +66,8 @@ pub(in crate::web) struct AgentPage {
     pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) scopes: Vec<ActionKind>,
+    /// What can be chosen.
+    pub(in crate::web) responses: Vec<ActionKind>,
     /// How many refusals count against it, and until when the last of them does.
     pub(in crate::web) refusals: Option<(String, Time)>,
 }
@@ -94,8 +98,7 @@ pub(in crate::web) struct AgentFields {
 
 impl AgentFields {
     fn scopes(&self) -> Vec<ActionKind> {
-        let all = ActionKind::RESPONSES.into_iter();
-        all.filter(|kind| self.more.contains_key(kind.name())).collect()
+        self.more.keys().filter_map(|name| ActionKind::parse(name)).collect()
     }
 }
 
@@ -212,6 +215,7 @@ async fn agents_page(
     let agents = app.broker.agents(&session.who).await?;
     let enabled = people.iter().filter(|person| !person.disabled);
     let (status, problem) = FormProblem::split(problem);
+    let responses = app.broker.engine().catalogue().responses().to_vec();
     let shown = AgentsPage {
         layout: Layout::new(app, session, "Agents").await?.section("/agents"),
         agents: agents.into_iter().map(|agent| named(agent, &people)).collect(),
@@ -220,7 +224,8 @@ async fn agents_page(
         problem,
         name: typed.map(|typed| typed.name.clone()).unwrap_or_default(),
         owner: typed.map(|typed| typed.owner.clone()).unwrap_or_default(),
-        scopes: typed.map_or_else(|| ActionKind::RESPONSES.to_vec(), AgentFields::scopes),
+        scopes: typed.map_or_else(|| responses.clone(), AgentFields::scopes),
+        responses,
     };
     page(status, &shown)
 }
@@ -246,7 +251,8 @@ async fn agent_page(
     let refused = app.broker.agent_refusals(&session.who, shown.agent.id).await?;
     let number = with_count(len_u64(refused.len()), "refusal");
     let refusals = refused.last().map(|last| (number, *last + REFUSAL_COUNTS));
-    page(status, &AgentPage { layout, shown, manage, problem, scopes, refusals })
+    let responses = app.broker.engine().catalogue().responses().to_vec();
+    page(status, &AgentPage { layout, shown, manage, problem, scopes, responses, refusals })
 }
 
 /// With the names of its people.

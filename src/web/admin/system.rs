@@ -14,7 +14,7 @@ use crate::{
         view::Permission,
     },
     domain::{
-        action::{ActionKind, with_count},
+        action::with_count,
         certificate::CertificateStatus,
         facts::Verb,
         halt::HaltCause,
@@ -234,7 +234,7 @@ async fn system_page(
 /// What can be stopped, widest first.
 async fn parts(app: &AppState, session: &PageSession) -> Result<Vec<(String, String)>, PageError> {
     let managers = app.broker.managers().iter().map(|one| Extent::Manager(one.name().to_owned()));
-    let actions = ActionKind::ALL.into_iter().map(Extent::Action);
+    let actions = app.broker.engine().catalogue().all().to_vec().into_iter().map(Extent::Action);
     let agents = app.broker.agents(&session.who).await?.into_iter();
     let agents = agents.filter(|agent| !agent.revoked).map(|agent| Extent::Agent(agent.name));
     let all = std::iter::once(Extent::Everything).chain(managers).chain(actions).chain(agents);

@@ -29,7 +29,7 @@ pub(super) fn in_force() -> ActiveResponsesPage {
     let active = |endpoint: &str, ends: Option<Time>, requests: Vec<ActiveRequest>| {
         let row = ActiveRow {
             manager: "wazuh-1".to_owned(),
-            action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
+            action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.9").unwrap(),
             endpoint: EndpointId::parse(endpoint).unwrap(),
             name: HOSTILE.to_owned(),
             since: at(5),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     broker::queries::view::Permission,
     domain::{
-        action::ActionKind,
+        action::{ActionKind, Catalogue},
         actor::{Person, Role},
     },
     web::admin::{
@@ -61,7 +61,8 @@ fn agents(manage: Permission) -> AgentsPage {
         problem: None,
         name: HOSTILE.to_owned(),
         owner: "carol".to_owned(),
-        scopes: vec![ActionKind::BlockIp],
+        responses: Catalogue::built_in().responses().to_vec(),
+        scopes: vec![ActionKind::parse("block_ip").unwrap()],
     }
 }
 
@@ -76,7 +77,8 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         shown: named(agent(), &[]),
         manage: Permission::Now,
         problem: Some(HOSTILE.to_owned()),
-        scopes: vec![ActionKind::BlockIp],
+        responses: Catalogue::built_in().responses().to_vec(),
+        scopes: vec![ActionKind::parse("block_ip").unwrap()],
         refusals: Some(("11 refusals".to_owned(), at(30))),
     };
     let once = SecretPage {

@@ -6,7 +6,7 @@ use crate::{
     broker::queries::view::Body,
     domain::{
         Time,
-        action::{Action, ActionKind, Term},
+        action::{Action, ActionKind, Catalogue, Term},
         actor::{Actor, Agent, Person, Role},
         audit::{
             AuditDetail, AuditEntry, AuditEvent,
@@ -62,7 +62,7 @@ pub(super) fn agent() -> Agent {
         owner,
         issuer,
         revoked: false,
-        scopes: ActionKind::RESPONSES.to_vec(),
+        scopes: Catalogue::built_in().responses().to_vec(),
         issued_at: at(0),
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn request(number: u128) -> Request {
         issuer: agent().issuer,
         undoes: None,
         asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
+        action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.9").unwrap(),
         term: Term::Seconds(600),
         claim: Claim {
             reason: format!("Brute force against sshd.\n  212 failures\n\n{HOSTILE}"),
@@ -232,7 +232,8 @@ pub(super) fn undo() -> Request {
     request.undoes = Some(id(2));
     request.asked_by =
         Some(Requester { person: id(2), name: "bob".to_owned(), role: Role::Senior });
-    request.action = Action::parse(ActionKind::UnblockIp, "203.0.113.9").unwrap();
+    request.action =
+        Action::parse(ActionKind::parse("unblock_ip").unwrap(), "203.0.113.9").unwrap();
     request
 }
 

@@ -78,7 +78,7 @@ fn comment(text: &str) -> String {
 fn filter(text: &str) -> String {
     let asked = serde_json::from_value(json!({ "target": text })).unwrap();
     let layout = layout("Requests", "/requests");
-    RequestsPage::new(layout, asked, Vec::new()).render().unwrap()
+    RequestsPage::new(layout, (asked, Vec::new()), Vec::new()).render().unwrap()
 }
 
 const PLACES: [(&str, Place); 9] = [

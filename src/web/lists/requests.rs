@@ -24,6 +24,8 @@ use crate::{
 pub(in crate::web) struct RequestsPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) asked: RequestFilters,
+    /// What can be asked for now.
+    pub(in crate::web) actions: Vec<ActionKind>,
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) rows: Vec<RequestRow>,
     pub(in crate::web) older: Option<NextPage>,
@@ -54,13 +56,14 @@ pub(in crate::web) async fn show(
     QueryParams(asked): QueryParams<RequestFilters>,
 ) -> Result<Response, PageError> {
     let layout = Layout::new(&app, &session, "Requests").await?.section("/requests");
+    let actions = app.broker.engine().catalogue().all().to_vec();
     match asked.read() {
         Ok(filter) => {
             let found = app.broker.requests_of_person(&session.who, &filter).await?;
-            page(StatusCode::OK, &RequestsPage::new(layout, asked, found))
+            page(StatusCode::OK, &RequestsPage::new(layout, (asked, actions), found))
         }
         Err(problem) => {
-            let empty = RequestsPage::new(layout, asked, Vec::new());
+            let empty = RequestsPage::new(layout, (asked, actions), Vec::new());
             page(StatusCode::BAD_REQUEST, &RequestsPage { problem: Some(problem), ..empty })
         }
     }
@@ -69,7 +72,7 @@ pub(in crate::web) async fn show(
 impl RequestsPage {
     pub(in crate::web) fn new(
         layout: Layout,
-        asked: RequestFilters,
+        (asked, actions): (RequestFilters, Vec<ActionKind>),
         found: Vec<RequestSummary>,
     ) -> Self {
         let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
@@ -87,6 +90,7 @@ impl RequestsPage {
         Self {
             layout,
             asked,
+            actions,
             problem: None,
             rows: found.into_iter().map(RequestRow::new).collect(),
             older,

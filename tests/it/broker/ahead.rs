@@ -1,6 +1,7 @@
 //! Policy is asked on a reader, ahead of the transaction. Whatever moves in between is seen by the
 //! transaction; where nothing does, it asks nobody.
 
+use crate::harness::kind;
 use std::{
     fs,
     sync::{Arc, Mutex, mpsc},
@@ -12,7 +13,7 @@ use countersign::{
         Broker, BrokerError, admin::operator::Operator, execution::progress::Progress,
         requests::submit::Submitted,
     },
-    domain::{action::ActionKind, actor::Actor, kill_switch::Extent},
+    domain::{actor::Actor, kill_switch::Extent},
     store::{Read as _, Store, StoreError},
     worker,
 };
@@ -115,7 +116,7 @@ async fn begin_as_found(world: &World) -> JoinHandle<Result<Submitted, BrokerErr
                             "duration_seconds": 600 });
     let (broker, before) = (world.broker().clone(), evaluations(world.broker()));
     let asked = tokio::spawn(async move {
-        broker.submit(&agent, ActionKind::BlockIp, arguments.as_object().unwrap()).await
+        broker.submit(&agent, kind("block_ip"), arguments.as_object().unwrap()).await
     });
     while evaluations(world.broker()) == before {
         tokio::task::yield_now().await;

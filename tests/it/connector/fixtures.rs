@@ -1,5 +1,6 @@
 //! Connectors, permits and times for the tests of the connector.
 
+use crate::harness::kind;
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
@@ -11,7 +12,7 @@ use countersign::{
     },
     domain::{
         Time,
-        action::{Action, ActionKind, Term},
+        action::{Action, Term},
         decision::{Decision, Tally, Verdict},
         digest::Digest,
         endpoint::{self, EndpointId, Inventory, Platform, Selection},
@@ -39,11 +40,11 @@ pub(crate) fn later(seconds: i64) -> Time {
 }
 
 pub(crate) fn block(address: &str) -> Action {
-    Action::parse(ActionKind::BlockIp, address).unwrap()
+    Action::parse(kind("block_ip"), address).unwrap()
 }
 
 pub(crate) fn disable(account: &str) -> Action {
-    Action::parse(ActionKind::DisableAccount, account).unwrap()
+    Action::parse(kind("disable_account"), account).unwrap()
 }
 
 /// A manager with this many connected Linux machines, `0001` and on.

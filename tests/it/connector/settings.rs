@@ -1,5 +1,6 @@
 //! What the configuration may say, and what is told where it is wrong.
 
+use crate::harness::kind;
 use std::{
     collections::BTreeMap,
     fs::{self, Permissions},
@@ -10,7 +11,7 @@ use std::{
 use chrono::TimeDelta;
 use countersign::{
     connector::{Connector, ConnectorError, Tls, WazuhSettings},
-    domain::{action::ActionKind, endpoint::Platform},
+    domain::endpoint::Platform,
 };
 use tempfile::TempDir;
 
@@ -134,17 +135,17 @@ fn undo_command_must_be_a_plain_name() {
     };
     let long = format!("!{}", "x".repeat(65));
     for command in ["", "!", "!!x", "!a b", "!a/b", "!../x", "a..b", "!x\n", "!é", &long] {
-        let (key, said) = wrong(ActionKind::BlockIp, command);
+        let (key, said) = wrong(kind("block_ip"), command);
         assert_eq!(key, "manager.lab.undo_commands.block_ip.linux", "{command}");
         assert!(said.contains("such as !countersign-unblock"), "{said}");
     }
-    let (key, said) = wrong(ActionKind::UnblockIp, "!x");
+    let (key, said) = wrong(kind("unblock_ip"), "!x");
     assert_eq!(key, "manager.lab.undo_commands.unblock_ip.linux");
     assert!(said.contains("only what can be taken back"), "{said}");
     let mut right = settings("http://127.0.0.1:1");
     right.undo_commands = BTreeMap::from([
-        ((ActionKind::BlockIp, Platform::Linux), "!countersign-unblock_2.sh".to_owned()),
-        ((ActionKind::DisableAccount, Platform::Linux), "unlock0".to_owned()),
+        ((kind("block_ip"), Platform::Linux), "!countersign-unblock_2.sh".to_owned()),
+        ((kind("disable_account"), Platform::Linux), "unlock0".to_owned()),
     ]);
     Connector::wazuh(right).unwrap();
 }

@@ -162,7 +162,7 @@ pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
 }
 
 /// The files of `src` that are part of the program, unit tests inside them aside.
-fn product() -> Vec<(String, String)> {
+pub(super) fn product() -> Vec<(String, String)> {
     let mut files = files("src");
     let for_tests: Vec<_> = files
         .iter()

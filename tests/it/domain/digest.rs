@@ -1,9 +1,10 @@
 //! What people approve, to the byte.
 
+use crate::harness::kind;
 use std::collections::BTreeMap;
 
 use countersign::domain::{
-    action::{Action, ActionKind, Term},
+    action::{Action, Term},
     decision::Verdict,
     digest::Digest,
     endpoint::Platform,
@@ -25,9 +26,9 @@ const APPROVED: &[Change] = &[
     ("owner", |r| r.owner = PersonId::from(Uuid::from_u128(10))),
     ("action", |r| {
         // The same text may be the argument of both.
-        r.action = Action::parse(ActionKind::DisableAccount, "203.0.113.7").unwrap();
+        r.action = Action::parse(kind("disable_account"), "203.0.113.7").unwrap();
     }),
-    ("argument", |r| r.action = Action::parse(ActionKind::BlockIp, "203.0.113.8").unwrap()),
+    ("argument", |r| r.action = Action::parse(kind("block_ip"), "203.0.113.8").unwrap()),
     ("term", |r| r.term = Term::Seconds(601)),
     ("no end", |r| r.term = Term::Permanent),
     ("reason", |r| r.claim.reason.push('!')),

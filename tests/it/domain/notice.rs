@@ -1,8 +1,9 @@
 //! What a notice says does not depend on anything that an agent or a person wrote.
 
+use crate::harness::kind;
 use countersign::{
     domain::{
-        action::{Action, ActionKind},
+        action::Action,
         decision::Verdict,
         lifecycle::Transition,
         notice::{Notice, NoticeKind, PreviousState},
@@ -17,7 +18,7 @@ use super::lifecycle::fixtures::{
 
 /// Everything that somebody wrote, changed.
 fn rewritten(mut request: Request, text: &str, argument: &str) -> Request {
-    request.action = Action::parse(ActionKind::BlockIp, argument).unwrap();
+    request.action = Action::parse(kind("block_ip"), argument).unwrap();
     text.clone_into(&mut request.agent_name);
     text.clone_into(&mut request.claim.reason);
     request.claim.alert_id = Some(text.to_owned());

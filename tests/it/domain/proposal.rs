@@ -1,5 +1,6 @@
 //! What an agent may send: every bad value names its field and what would be right.
 
+use crate::harness::kind;
 use countersign::domain::{
     action::{ActionKind, Term},
     endpoint::{EndpointId, Selection},
@@ -15,7 +16,7 @@ fn block_ip(changes: Value) -> Result<Proposal, InvalidField> {
         "duration_seconds": 600,
         "reason": "brute force",
     });
-    propose(ActionKind::BlockIp, sound, changes)
+    propose(kind("block_ip"), sound, changes)
 }
 
 fn disable_account(changes: Value) -> Result<Proposal, InvalidField> {
@@ -25,7 +26,7 @@ fn disable_account(changes: Value) -> Result<Proposal, InvalidField> {
         "permanent": true,
         "reason": "stolen password",
     });
-    propose(ActionKind::DisableAccount, sound, changes)
+    propose(kind("disable_account"), sound, changes)
 }
 
 fn propose(kind: ActionKind, sound: Value, changes: Value) -> Result<Proposal, InvalidField> {
@@ -60,7 +61,7 @@ fn valid_proposal_is_parsed_field_by_field() {
         "wait_seconds": 10,
     }))
     .unwrap();
-    assert_eq!(proposal.action.kind(), ActionKind::BlockIp);
+    assert_eq!(proposal.action.kind(), kind("block_ip"));
     assert_eq!(proposal.action.argument(), "203.0.113.7");
     assert_eq!(proposal.selection, Selection::Ids(vec![EndpointId::parse("001").unwrap()]));
     assert_eq!(proposal.term, Term::Seconds(600));

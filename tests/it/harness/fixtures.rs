@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use countersign::domain::facts::protected::ProtectedTargets;
 use countersign::{
     broker::{AgentLimits, BusinessHours, Settings},
     clock::Clock,
@@ -88,6 +89,7 @@ pub(crate) fn settings() -> Settings {
         own_networks: vec!["192.0.2.0/24".parse().unwrap()],
         protected_hosts: vec!["198.51.100.1".to_owned()],
         protected_accounts: vec!["svc-*".to_owned()],
+        protected_targets: ProtectedTargets::default(),
         privileged_accounts: vec!["dbadmin".to_owned()],
         business_hours: BusinessHours {
             days: vec![1, 2, 3, 4, 5],

@@ -7,7 +7,7 @@ use countersign::{
     broker::admin::{operator::Operator, people::NewPerson},
     clock::Clock,
     domain::{
-        action::ActionKind,
+        action::Catalogue,
         actor::{Actor, Role},
     },
     store::Store,
@@ -65,7 +65,7 @@ pub(super) async fn populate(database: &Path, clock: &Clock) -> String {
         operator.add_person(&Actor::CommandLine, new).await.unwrap();
     }
     let new = operator
-        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &ActionKind::RESPONSES)
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", Catalogue::built_in().responses())
         .await
         .unwrap();
     new.token

@@ -22,7 +22,11 @@ pub(crate) async fn checked(agent: &Agent, tool: &'static str, arguments: Value)
     let tools = agent.0.list_all_tools().await.unwrap();
     let schema = tools.iter().find(|known| known.name == tool).unwrap().output_schema.clone();
     let listed = Value::Object((*schema.unwrap()).clone());
-    let whole = Value::Object(ToolName::parse(tool).unwrap().answers());
+    let whole = Value::Object(
+        ToolName::parse(tool, countersign::domain::action::Catalogue::built_in())
+            .unwrap()
+            .answers(),
+    );
     for schema in [listed, whole] {
         assert_eq!(faults(&schema, &told.json), Vec::<String>::new(), "{told:?}");
     }

@@ -1,9 +1,10 @@
 //! What an agent is shown of a request, in every state.
 
+use crate::harness::kind;
 use countersign::{
     broker::{queries::RequestSummary, requests::undo::UndoOption},
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, Term},
         decision::{NOTHING_LEFT, Reason, Tally, Verdict},
         endpoint::SkipReason,
         halt::HaltCause,
@@ -241,7 +242,7 @@ fn list_offers_cursor_only_when_more_remains() {
         id: RequestId::from(Uuid::from_u128(number)),
         agent_name: "triage-bot".to_owned(),
         undoes: None,
-        action: Action::parse(ActionKind::DisableAccount, "alice").unwrap(),
+        action: Action::parse(kind("disable_account"), "alice").unwrap(),
         term: Term::Permanent,
         state: StateName::Pending,
         asked_at: at(0),

@@ -1,6 +1,7 @@
 //! What is no message, and what stands beside the door: JSON says what to do.
 
-use countersign::domain::{action::ActionKind, actor::Actor};
+use crate::harness::kind;
+use countersign::domain::actor::Actor;
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::{Value, json};
 
@@ -151,7 +152,7 @@ async fn tool_outside_of_scopes_is_not_listed() {
         tools.into_iter().map(|tool| tool.name.into_owned()).collect::<Vec<_>>()
     };
     let all = listed().await;
-    let scopes = [ActionKind::BlockIp];
+    let scopes = [kind("block_ip")];
     scene.operator().set_scopes(&Actor::CommandLine, "triage-bot", &scopes).await.unwrap();
     let without: Vec<_> = all.iter().filter(|name| *name != "disable_account").cloned().collect();
     assert_eq!((listed().await, without.len()), (without, all.len() - 1));

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use countersign::{
-    broker::AgentLimits,
-    domain::{action::ActionKind, actor::Actor},
-};
+use countersign::{broker::AgentLimits, domain::actor::Actor};
 use serde_json::{Value, json};
 
 use super::{
     agent_flow::checked,
     fixtures::{Agent, Scene, Told, block},
 };
-use crate::harness::{ALERT, World};
+use crate::harness::{ALERT, World, kind};
 
 fn ids(told: &Told) -> Vec<&str> {
     let list = told.json["endpoints"].as_array().unwrap();
@@ -98,7 +95,7 @@ async fn endpoint_that_policy_closes_is_not_listed() {
     let responses = &told.json["endpoints"][0]["responses"];
     assert_eq!(responses.as_array().unwrap().len(), 1, "{told:?}");
     assert_eq!(responses[0]["action"], "disable_account");
-    let scopes = [ActionKind::BlockIp];
+    let scopes = [kind("block_ip")];
     scene.operator().set_scopes(&Actor::CommandLine, "triage-bot", &scopes).await.unwrap();
     assert_eq!(ids(&endpoints(&agent, json!({ "query": "web" })).await), Vec::<&str>::new());
 }

@@ -1,10 +1,11 @@
 //! Requests in every state, as the tests of answers build them.
 
+use crate::harness::kind;
 use countersign::{
     broker::requests::undo::UndoOption,
     domain::{
         Time,
-        action::{Action, ActionKind, Term},
+        action::{Action, Term},
         decision::{Decision, Reason, Tally, Verdict},
         digest::Digest,
         endpoint::{Endpoint, EndpointId, Platform, SkipReason},
@@ -91,7 +92,7 @@ pub(crate) fn request(state: State, decision: Decision) -> Request {
         issuer: None,
         undoes: None,
         asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap(),
+        action: Action::parse(kind("block_ip"), "203.0.113.9").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "a test asks".to_owned(), alert_id: None, confidence: None },
         fleet_wide: true,

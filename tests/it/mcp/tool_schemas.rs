@@ -1,7 +1,7 @@
 //! What clients are told of the tools.
 
 use countersign::{
-    domain::{action::ActionKind, proposal::Proposal},
+    domain::{action::Catalogue, proposal::Proposal},
     mcp::tools::ToolName,
 };
 use expect_test::expect_file;
@@ -25,7 +25,7 @@ const PORTABLE: [&str; 13] = [
 ];
 
 fn schemas() -> Vec<(String, Value)> {
-    ToolName::all()
+    ToolName::all(Catalogue::built_in())
         .flat_map(|name| {
             let takes = (*name.tool().input_schema).clone();
             [("takes", takes), ("answers", name.answers())]
@@ -79,21 +79,21 @@ fn output_schemas_are_golden() {
     let all = look_ups.map(told).concat();
     expect_file!["../../golden/mcp_output_look_ups.json"].assert_eq(&all);
     let others = |tool: &ToolName| *tool != ToolName::ListRequests && !look_ups.contains(tool);
-    for tool in ToolName::all().filter(others) {
+    for tool in ToolName::all(Catalogue::built_in()).filter(others) {
         assert_eq!(told(tool), told(ToolName::GetRequest), "{tool:?}");
     }
 }
 
 #[test]
 fn list_of_tools_stays_below_20_kb() {
-    let tools: Vec<_> = ToolName::all().map(ToolName::tool).collect();
+    let tools: Vec<_> = ToolName::all(Catalogue::built_in()).map(ToolName::tool).collect();
     let bytes = serde_json::to_string(&tools).unwrap().len();
     assert!(bytes < 20_000, "{bytes}");
 }
 
 #[test]
 fn listed_output_schema_outlines_the_whole_one() {
-    for name in ToolName::all() {
+    for name in ToolName::all(Catalogue::built_in()) {
         let listed = Value::from((*name.tool().output_schema.unwrap()).clone());
         let whole = Value::from(name.answers());
         assert_eq!(listed["required"], whole["required"]);
@@ -109,7 +109,7 @@ fn listed_output_schema_outlines_the_whole_one() {
 
 #[test]
 fn tools_have_fixed_order_title_and_hints() {
-    let tools: Vec<_> = ToolName::all().map(ToolName::tool).collect();
+    let tools: Vec<_> = ToolName::all(Catalogue::built_in()).map(ToolName::tool).collect();
     let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
     assert_eq!(
         names,
@@ -142,16 +142,20 @@ fn tools_have_fixed_order_title_and_hints() {
 
 #[test]
 fn action_tool_schema_matches_the_proposal_parser() {
-    for kind in ActionKind::ALL.into_iter().filter(|kind| kind.is_undo()) {
-        assert_eq!(ToolName::parse(kind.name()), None, "it is asked for by undo_request");
+    for kind in Catalogue::built_in().all().iter().filter(|kind| kind.is_undo()) {
+        assert_eq!(
+            ToolName::parse(kind.name(), Catalogue::built_in()),
+            None,
+            "it is asked for by undo_request"
+        );
     }
-    for kind in ActionKind::RESPONSES {
+    for kind in Catalogue::built_in().responses().iter().copied() {
         let mut all = Map::new();
-        for (name, _) in ToolName::parse(kind.name()).unwrap().fields() {
+        for (name, _) in ToolName::parse(kind.name(), Catalogue::built_in()).unwrap().fields() {
             all.insert(name.to_owned(), Value::Null);
         }
         let first = Proposal::parse(kind, &all).unwrap_err();
-        assert_eq!(first.field, kind.argument(), "no field is unknown: {first}");
+        assert_eq!(first.field, kind.fields(), "no field is unknown: {first}");
         let unknown = Map::from_iter([("nonsense".to_owned(), Value::Null)]);
         let told = Proposal::parse(kind, &unknown).unwrap_err().allowed;
         let mut told: Vec<_> = told.split(", ").collect();

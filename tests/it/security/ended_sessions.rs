@@ -1,9 +1,10 @@
 //! A session ends between the moment in which a door looked at it and the transaction of the act.
 
+use crate::harness::kind;
 use countersign::{
     broker::{Broker, BrokerError, SignedIn, admin::people::PersonChange},
     domain::{
-        action::ActionKind,
+        action::Catalogue,
         actor::sign_in::SignInOrigin,
         actor::{Actor, Role},
         audit::{AuditDetail, AuditEvent, detail::accounts::NoFacts},
@@ -103,16 +104,16 @@ async fn act_on_requests(
 async fn act_on_system(world: &World, who: &SignedIn, end: End) {
     let broker = world.broker();
     let everything = &Extent::Everything;
-    over("stop", end, &broker.freeze(who, &Extent::Action(ActionKind::BlockIp), "x").await);
+    over("stop", end, &broker.freeze(who, &Extent::Action(kind("block_ip")), "x").await);
     over("release", end, &broker.unfreeze(who, everything, "all is well").await);
     over("add a person", end, &broker.add_person(who, "mallory", Role::Lead, None).await);
     over("reset a password", end, &broker.reset_password(who, "carol").await);
     let on_call = PersonChange::OnCall(true);
     over("change a person", end, &broker.change_person(who, "carol", &on_call).await);
-    let all = &ActionKind::RESPONSES;
+    let all = Catalogue::built_in().responses();
     over("add an agent", end, &broker.add_agent(who, "evil-bot", "alice", all).await);
     over("replace a token", end, &broker.rotate_agent(who, "triage-bot").await);
-    let one = &[ActionKind::BlockIp];
+    let one = &[kind("block_ip")];
     over("set scopes", end, &broker.set_scopes(who, "triage-bot", one).await);
     over("revoke a token", end, &broker.revoke_agent(who, "triage-bot").await);
     let shown = world.policy_difference();

@@ -1,9 +1,7 @@
 //! A right that was taken away is gone at once, also in the middle of a call.
 
-use countersign::{
-    broker::BrokerError,
-    domain::{action::ActionKind, actor::Actor},
-};
+use crate::harness::kind;
+use countersign::{broker::BrokerError, domain::actor::Actor};
 use serde_json::json;
 
 use crate::harness::{ALERT, World};
@@ -36,7 +34,7 @@ async fn proposal_with_replaced_token_is_not_stored() {
         "srcip": "203.0.113.7", "duration_seconds": 600, "reason": "x", "agent_ids": ["002"],
         "alert_id": ALERT,
     });
-    let asked = broker.submit(&then, ActionKind::BlockIp, ask.as_object().unwrap()).await;
+    let asked = broker.submit(&then, kind("block_ip"), ask.as_object().unwrap()).await;
     assert!(matches!(asked, Err(BrokerError::NotFound)), "{asked:?}");
     let undo = broker.undo_as_agent(&then, id.parse().unwrap(), "a false alarm").await;
     assert!(matches!(undo, Err(BrokerError::NotFound)), "{undo:?}");

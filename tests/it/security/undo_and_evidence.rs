@@ -1,10 +1,11 @@
 //! Attacks on what comes after the call: unknown outcomes, undos, and what people say was done.
 
+use crate::harness::kind;
 use std::collections::BTreeMap;
 
 use countersign::{
     connector::Connector,
-    domain::{action::ActionKind, actor::Actor, endpoint::Platform},
+    domain::{actor::Actor, endpoint::Platform},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -91,7 +92,7 @@ fn shipped_script_cannot_be_an_undo_command() {
         ["!firewall-drop", "!netsh.exe", "!route-null", "!restart.sh", "!disable-account"]
     {
         let mut settings = connector("test", "http://127.0.0.1:1", false);
-        let of_linux = ((ActionKind::BlockIp, Platform::Linux), command.to_owned());
+        let of_linux = ((kind("block_ip"), Platform::Linux), command.to_owned());
         settings.undo_commands = BTreeMap::from([of_linux]);
         let said = Connector::wazuh(settings).unwrap_err().to_string();
         assert!(said.contains("once more"), "{said}");
@@ -103,10 +104,10 @@ async fn managers_name_for_blocking_script_cannot_be_undo_command() {
     let world = World::start().await;
     world.manager.set_names(&["firewall-drop0", "firewall-drop600"]);
     let mut settings = connector("test", world.broker().managers()[0].url(), false);
-    let of_linux = ((ActionKind::BlockIp, Platform::Linux), "firewall-drop0".to_owned());
+    let of_linux = ((kind("block_ip"), Platform::Linux), "firewall-drop0".to_owned());
     settings.undo_commands = BTreeMap::from([of_linux]);
     let manager = Connector::wazuh(settings).unwrap();
-    let action = countersign::domain::action::Action::parse(ActionKind::UnblockIp, KNOWN).unwrap();
+    let action = countersign::domain::action::Action::parse(kind("unblock_ip"), KNOWN).unwrap();
     let term = countersign::domain::action::Term::Permanent;
     let can = manager.can_run(&action, term, Platform::Linux, world.clock.now()).await;
     assert!(can.is_err(), "{can:?}");

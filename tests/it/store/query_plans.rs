@@ -1,9 +1,10 @@
 //! No statement of the store reads more as the history grows: each uses an index, or is bounded.
 
+use crate::harness::kind;
 use std::path::Path;
 
 use countersign::{
-    domain::{Time, action::ActionKind, id::AgentId, request::StateName},
+    domain::{Time, id::AgentId, request::StateName},
     store::{
         Store,
         audit::{AuditFilter, Lead},
@@ -189,7 +190,7 @@ async fn each_list_of_requests_has_its_index() {
         let filter = RequestFilter {
             agent: set(0).then(|| AgentId::from(uuid::Uuid::nil())),
             state: set(1).then_some(StateName::Pending),
-            action: set(2).then_some(ActionKind::BlockIp),
+            action: set(2).then_some(kind("block_ip")),
             argument: set(3).then(|| "x".to_owned()),
             endpoint: set(4).then(|| "001".to_owned()),
             before: None,

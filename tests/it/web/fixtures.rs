@@ -1,12 +1,12 @@
 //! The world of all tests, with two more people, a folder of policies that a test may change, and
 //! browsers.
 
+use crate::harness::kind;
 use std::ops::Deref;
 
 use countersign::{
     broker::{Settings, admin::people::NewPerson, queries::RequestFilter},
     domain::{
-        action::ActionKind,
         actor::{Actor, Agent, Role},
         request::Request,
     },
@@ -86,7 +86,7 @@ impl Room {
 
     pub(crate) async fn asked_exactly(&self, arguments: &Value) -> Request {
         let arguments = arguments.as_object().unwrap();
-        self.broker().submit(&self.agent, ActionKind::BlockIp, arguments).await.unwrap().request
+        self.broker().submit(&self.agent, kind("block_ip"), arguments).await.unwrap().request
     }
 
     pub(crate) async fn now(&self, request: &Request) -> Request {

@@ -4,12 +4,7 @@ use super::responses::target_of;
 use crate::{
     broker::{Broker, BrokerError},
     connector::asked_by,
-    domain::{
-        action::{Action, ActionKind},
-        actor::Agent,
-        facts::AlertFacts,
-        proposal::InvalidField,
-    },
+    domain::{action::Action, actor::Agent, facts::AlertFacts, proposal::InvalidField},
 };
 
 impl Broker {
@@ -22,8 +17,8 @@ impl Broker {
     ) -> Result<AlertFacts, BrokerError> {
         let _place = self.lookup_slot(agent)?;
         let action = match target {
-            Some(target) => target_of(target)?,
-            None => example(ActionKind::RESPONSES)?,
+            Some(target) => target_of(self.engine().catalogue(), target)?,
+            None => Action::any().ok_or(BrokerError::NotFound)?,
         };
         let known = match (manager, self.managers()) {
             (Some(name), _) => self.manager(name),
@@ -43,10 +38,4 @@ impl Broker {
         })?;
         Ok(asked_by(agent.id, connector.find_alert(alert_id, &action, self.clock().now())).await)
     }
-}
-
-/// An action of the first kind, for questions that are about no target.
-fn example(kinds: impl IntoIterator<Item = ActionKind>) -> Result<Action, BrokerError> {
-    let first = kinds.into_iter().find_map(|kind| Action::parse(kind, kind.example()).ok());
-    first.ok_or(BrokerError::NotFound)
 }

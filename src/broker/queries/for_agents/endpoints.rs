@@ -82,9 +82,11 @@ impl Broker {
         }
         let agent = &active_agent(&mut self.store().reader().await?, agent).await?;
         let (mut found, now) = (Found::new(), self.clock().now());
+        let mut kinds = self.engine().catalogue().responses().to_vec();
+        kinds.retain(|kind| agent.scopes.contains(kind));
         let named = |one: &&Connector| filter.manager.as_ref().is_none_or(|n| n == one.name());
         for connector in self.managers().iter().filter(named) {
-            for kind in ActionKind::RESPONSES.into_iter().filter(|k| agent.scopes.contains(k)) {
+            for &kind in &kinds {
                 let look = self.add_options(agent, (connector, kind), (filter, &mut found), now);
                 asked_by(agent.id, look).await?;
             }
@@ -99,7 +101,7 @@ impl Broker {
         (filter, found): (&EndpointFilter, &mut Found),
         now: Time,
     ) -> Result<(), BrokerError> {
-        let Ok(action) = Action::parse(kind, kind.example()) else { return Ok(()) };
+        let Some(action) = Action::example(kind) else { return Ok(()) };
         let all = connector.resolve(&Selection::All, &action, LEAST, now).await?;
         let open = self.open_to(agent, &action, &all, now);
         let undo = action.undo();

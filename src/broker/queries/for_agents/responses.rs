@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
-        action::{Action, ActionKind},
+        action::{Action, Catalogue},
         actor::Agent,
         id::RequestId,
         proposal::InvalidField,
@@ -35,7 +35,7 @@ impl Broker {
         limit: usize,
     ) -> Result<(Vec<FoundResponse>, bool), BrokerError> {
         let _place = self.lookup_slot(agent)?;
-        target_of(target)?;
+        target_of(self.engine().catalogue(), target)?;
         let search = target.to_owned();
         let filter = ActiveFilter { search, sort: ActiveSort::Target, descending: false };
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
@@ -66,8 +66,8 @@ impl Broker {
 }
 
 /// What a target is the target of. An address is no account here.
-pub(super) fn target_of(target: &str) -> Result<Action, InvalidField> {
-    let parsed = ActionKind::RESPONSES.into_iter().map(|kind| Action::parse(kind, target));
+pub(super) fn target_of(catalogue: &Catalogue, target: &str) -> Result<Action, InvalidField> {
+    let parsed = catalogue.responses().iter().map(|kind| Action::parse(*kind, target));
     let mut allowed = Vec::new();
     for parsed in parsed {
         match parsed {

@@ -1,6 +1,6 @@
 //! Which endpoints can be reached, and what cannot be read or is not known of the others.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use super::{
     super::{Wazuh, api::fields::some_of, commands::CommandRequest, inventory::Survey},
@@ -18,8 +18,8 @@ use crate::{
 impl Wazuh {
     /// Endpoints per platform, how many can be reached, and why not the others.
     pub(super) async fn endpoint_findings(&self, now: Time) -> Vec<Diagnosis> {
-        // A target that exists nowhere: the question needs one.
-        let action = Action::BlockIp(IpAddr::from([203, 0, 113, 1]));
+        // Any target: the question needs one.
+        let Some(action) = Action::any() else { return Vec::new() };
         let undo = &self.settings.undo_commands;
         let wanted = CommandRequest { action: &action, term: Term::Permanent, undo };
         let survey = match self.survey(&Selection::All, wanted, now).await {

@@ -1,14 +1,12 @@
 //! What the names of a manager's commands make possible, and how full `ar.conf` is.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
-use super::super::{
-    api::fields::some_of, command_names::CommandTable, commands::CommandRequest, scripts::script,
-};
+use super::super::{api::fields::some_of, command_names::CommandTable, commands::CommandRequest};
 use crate::{
     connector::Diagnosis,
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, ActionKind, Term, known_responses},
         endpoint::{Platform, SkipReason},
     },
 };
@@ -37,8 +35,8 @@ pub(super) fn names_of(
     let (mut found, mut advice) = (Vec::new(), Vec::new());
     for (action, platform) in sample_actions() {
         let kind = action.kind();
-        let Some(script) = script(kind, platform) else { continue };
-        let durations = names.durations(script);
+        let Some(command) = kind.entry().commands.get(&platform) else { continue };
+        let durations = names.durations(&command.script);
         let Some(first) = durations.first() else { continue };
         let taken_back = action.undo().map(|action| {
             let wanted = CommandRequest { action: &action, term: Term::Seconds(*first), undo };
@@ -82,13 +80,8 @@ pub(super) fn names_of(
     Diagnosis::bad("names", found, advice.join("; "))
 }
 
-/// Every response on every platform, on a target that exists nowhere: the question needs one.
+/// Every response on every platform, on a target that stands for any: the question needs one.
 fn sample_actions() -> impl Iterator<Item = (Action, Platform)> {
-    let address = IpAddr::from([203, 0, 113, 1]);
-    let account = Action::parse(ActionKind::DisableAccount, "nobody").ok();
-    let actions = [Some(Action::BlockIp(address)), account];
-    actions
-        .into_iter()
-        .flatten()
-        .flat_map(|action| Platform::ALL.map(|platform| (action.clone(), platform)))
+    let actions = known_responses().into_iter().filter_map(Action::example);
+    actions.flat_map(|action| Platform::ALL.map(|platform| (action.clone(), platform)))
 }

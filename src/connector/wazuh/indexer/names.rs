@@ -11,15 +11,29 @@ use super::{
 };
 use crate::{
     connector::http::client::first_chars,
-    domain::{action::Action, facts::NamedIn},
+    domain::{
+        action::{Action, Argument},
+        facts::NamedIn,
+    },
 };
 
 /// The first field that names the target; one whose name goes on in the log only where no other
 /// does. None where none of them names it.
 pub(super) fn named_in(alert: &Value, action: &Action, fields: &AlertFields) -> Option<NamedIn> {
-    let fields = match action {
-        Action::BlockIp(_) | Action::UnblockIp(_) => &fields.addresses,
-        Action::DisableAccount(_) | Action::EnableAccount(_) => &fields.accounts,
+    let fields = match action.target()? {
+        Argument::Address(_) => &fields.addresses,
+        Argument::Account(_) => &fields.accounts,
+        // No field of an alert is known to say what was done with one of these.
+        Argument::Network(_)
+        | Argument::HostName(_)
+        | Argument::Path(_)
+        | Argument::ProcessId(_)
+        | Argument::ProcessName(_)
+        | Argument::Port(_)
+        | Argument::Hash(_)
+        | Argument::Domain(_)
+        | Argument::Choice(_)
+        | Argument::Text(_) => return None,
     };
     let log = alert.get("full_log").and_then(Value::as_str).unwrap_or_default();
     let mut doubtful = None;
@@ -52,13 +66,24 @@ fn only_text(value: Option<&Value>) -> Option<&str> {
 impl AlertForm {
     /// Whether a value names exactly what the action acts on.
     fn names(self, value: &str, action: &Action) -> bool {
-        match action {
-            Action::BlockIp(target) | Action::UnblockIp(target) => {
+        match action.target() {
+            Some(Argument::Address(target)) => {
                 self == Self::Address && address(value) == Some(*target)
             }
-            Action::DisableAccount(target) | Action::EnableAccount(target) => {
-                self.names_account(value, target.as_str())
-            }
+            Some(Argument::Account(target)) => self.names_account(value, target.as_str()),
+            Some(
+                Argument::Network(_)
+                | Argument::HostName(_)
+                | Argument::Path(_)
+                | Argument::ProcessId(_)
+                | Argument::ProcessName(_)
+                | Argument::Port(_)
+                | Argument::Hash(_)
+                | Argument::Domain(_)
+                | Argument::Choice(_)
+                | Argument::Text(_),
+            )
+            | None => false,
         }
     }
 

@@ -33,8 +33,8 @@ pub(super) fn is_from_peer(
     if named.field.starts_with("data.win.") {
         return decoder == EVENT_DECODER;
     }
-    let (Action::BlockIp(target) | Action::UnblockIp(target)) = action else { return false };
-    text(alert, "full_log").is_some_and(|log| !holds_json(log) && shows_one_peer(log, *target))
+    let Some(target) = action.address() else { return false };
+    text(alert, "full_log").is_some_and(|log| !holds_json(log) && shows_one_peer(log, target))
 }
 
 /// Whether a line holds an object of JSON, perhaps after the head of a syslog line.

@@ -20,7 +20,7 @@ use crate::{
     },
     domain::{
         Time,
-        action::{Action, ActionKind},
+        action::{Action, ActionKind, Parameter, ParameterType, Place},
         endpoint::EndpointId,
         evidence::{RuleResponse, RuleResponses},
     },
@@ -115,17 +115,19 @@ fn rule_response(alert: &Value, clock: IndexerClock) -> Option<RuleResponse> {
     })
 }
 
-/// What a script acts on, as it reads it: a Windows address comes first. Source:
-/// `get_srcip_from_json` in `src/active-response/active_responses.c`.
+/// What a script acts on, as it reads it: the first field that it looks for.
 pub(super) fn target(kind: ActionKind, data: &Value) -> Option<Action> {
-    let argument = match kind {
-        ActionKind::BlockIp | ActionKind::UnblockIp => {
-            let fields = ["win.eventdata.ipAddress", "win.eventdata.destinationIp", "srcip"];
-            let named: IpAddr = fields.iter().find_map(|field| text(data, field))?.parse().ok()?;
-            // Daemons on dual-stack sockets log IPv4 addresses in their mapped form.
-            named.to_canonical().to_string()
+    let read = |parameter: &'static Parameter| {
+        let Place::Data(key) = &parameter.fills else { return None };
+        let fields = parameter.script_reads.iter().chain([key]);
+        let named = fields.into_iter().find_map(|field| text(data, field))?;
+        // Daemons on dual-stack sockets log IPv4 addresses in their mapped form.
+        let address = (parameter.of == ParameterType::Address)
+            .then(|| named.parse().map(|address: IpAddr| address.to_canonical().to_string()));
+        match address {
+            Some(canonical) => parameter.read(&canonical.ok()?).ok(),
+            None => parameter.read(named).ok(),
         }
-        ActionKind::DisableAccount | ActionKind::EnableAccount => text(data, "dstuser")?.to_owned(),
     };
-    Action::parse(kind, &argument).ok()
+    Action::new(kind, kind.parameters().iter().map(read).collect::<Option<_>>()?)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::stored_form::full_time;
 use crate::domain::{
     Time,
-    action::ActionKind,
+    action::{ActionKind, names},
     actor::Role,
     id::{AgentId, PersonId},
 };
@@ -158,8 +158,7 @@ pub struct Scopes(pub Vec<ActionKind>);
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.iter().map(|kind| kind.name()).collect();
-        f.write_str(&names.join(", "))
+        f.write_str(&names(&self.0))
     }
 }
 
@@ -173,13 +172,8 @@ impl TryFrom<String> for Scopes {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let read =
-            |name| ActionKind::parse(name).ok_or_else(|| format!("`{name}` is not an action"));
-        text.split(", ")
-            .filter(|name| !name.is_empty())
-            .map(read)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let named = text.split(", ").filter(|name| !name.is_empty());
+        named.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What policy lets run at once is claimed by the transaction that decides, for a sender that is free.
 
+use crate::harness::kind;
 use std::time::Duration;
 
-use countersign::{broker::execution::progress::Progress, domain::action::ActionKind, worker};
+use countersign::{broker::execution::progress::Progress, worker};
 use serde_json::{Value, json};
 use wazuh_simulator::Status;
 
@@ -56,7 +57,7 @@ async fn claim_is_sent_though_its_caller_vanished() {
     tokio::select! {
         biased;
         changed = changes.changed() => changed.unwrap(),
-        asked = world.broker().submit(&agent, ActionKind::BlockIp, &arguments) => {
+        asked = world.broker().submit(&agent, kind("block_ip"), &arguments) => {
             panic!("it was answered: {asked:?}");
         }
     }

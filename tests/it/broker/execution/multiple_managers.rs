@@ -1,5 +1,6 @@
 //! Two managers: each has its own endpoints, queue, budget and circuit.
 
+use crate::harness::kind;
 use std::time::Duration;
 
 use countersign::{
@@ -7,7 +8,7 @@ use countersign::{
     config::Config,
     connector::for_approved,
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, Term},
         endpoint::Selection,
     },
 };
@@ -180,7 +181,7 @@ async fn each_manager_has_its_own_rate_budget() {
     let waiting = approved(&world, &agent, "main/001").await;
     let other = approved(&world, &agent, "paris/101").await;
     let [main, paris] = world.broker().managers() else { panic!("two managers") };
-    let action = Action::parse(ActionKind::BlockIp, "203.0.113.9").unwrap();
+    let action = Action::parse(kind("block_ip"), "203.0.113.9").unwrap();
     let resolve = || main.resolve(&Selection::All, &action, Term::Permanent, world.clock.now());
     while for_approved(resolve()).await.is_ok() {}
     assert!(matches!(next(&world, "main").await, Progress::Held(_)));

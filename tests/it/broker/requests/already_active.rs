@@ -1,8 +1,9 @@
 //! What is active already: what a second request for the same target meets, and what it does.
 
+use crate::harness::kind;
 use std::time::Duration;
 
-use countersign::domain::{action::ActionKind, endpoint::Platform};
+use countersign::domain::endpoint::Platform;
 use serde_json::{Value, json};
 use wazuh_simulator::{Fault, Script, Times, Work};
 
@@ -20,8 +21,8 @@ pub(super) async fn world() -> World {
             site.scripts.push(unblock);
             site.names.push("disable-account3600".to_owned());
         })
-        .with_undo_command(ActionKind::BlockIp, Platform::Linux, "!site-unblock")
-        .with_undo_command(ActionKind::DisableAccount, Platform::Linux, "!countersign-unlock")
+        .with_undo_command(kind("block_ip"), Platform::Linux, "!site-unblock")
+        .with_undo_command(kind("disable_account"), Platform::Linux, "!countersign-unlock")
         .start()
         .await
 }

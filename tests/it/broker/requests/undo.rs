@@ -1,8 +1,9 @@
 //! Taking back: what is lifted on the endpoint, who may, and what stays as it was.
 
+use crate::harness::kind;
 use std::time::Duration;
 
-use countersign::domain::{action::ActionKind, actor::Actor, endpoint::Platform};
+use countersign::domain::{actor::Actor, endpoint::Platform};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use wazuh_simulator::{AgentError, Fault, Script, Times, Work};
@@ -56,8 +57,8 @@ pub(super) async fn world_with_scripts() -> World {
         Script { name: "site-unblock", executable: "site-unblock", lifts: Some("firewall-drop") };
     World::builder()
         .with_simulator(|site| site.scripts.push(unblock))
-        .with_undo_command(ActionKind::BlockIp, Platform::Linux, "!site-unblock")
-        .with_undo_command(ActionKind::DisableAccount, Platform::Linux, "!countersign-unlock")
+        .with_undo_command(kind("block_ip"), Platform::Linux, "!site-unblock")
+        .with_undo_command(kind("disable_account"), Platform::Linux, "!countersign-unlock")
         .start()
         .await
 }

@@ -1,11 +1,12 @@
 //! Names of commands: learned from the manager, node by node, and kept fresh.
 
+use crate::harness::kind;
 use std::{collections::BTreeMap, time::Duration};
 
 use countersign::{
     connector::{DispatchTurn, WazuhSettings as Ours},
     domain::{
-        action::{Action, ActionKind, Term},
+        action::{Action, Term},
         endpoint::{EndpointId, Inventory, OtherTerm, Platform, Selection},
     },
 };
@@ -49,9 +50,9 @@ fn three(names: &[&str]) -> Settings {
 fn with_undo(settings: &mut Ours) {
     let on = |kind, platform, command: &str| ((kind, platform), command.to_owned());
     settings.undo_commands = BTreeMap::from([
-        on(ActionKind::BlockIp, Platform::Linux, "!countersign-unblock"),
-        on(ActionKind::BlockIp, Platform::Windows, "unblock0"),
-        on(ActionKind::DisableAccount, Platform::Linux, "!countersign-unlock"),
+        on(kind("block_ip"), Platform::Linux, "!countersign-unblock"),
+        on(kind("block_ip"), Platform::Windows, "unblock0"),
+        on(kind("disable_account"), Platform::Linux, "!countersign-unlock"),
     ]);
 }
 

@@ -1,12 +1,13 @@
 //! What `countersign doctor` says about a manager and its indexer. It never sends a response.
 
+use crate::harness::kind;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use countersign::{
     clock::Clock,
     connector::{Connector, Diagnosis, Secret, Tls},
-    domain::{action::ActionKind, endpoint::Platform},
+    domain::endpoint::Platform,
 };
 use serde_json::json;
 use wazuh_simulator::{Endpoint, Os, Rights, Settings, Status, User};
@@ -167,7 +168,7 @@ async fn early_undo_is_offered_only_where_it_would_run() {
     let names = find(&lab.connector.diagnose(now()).await, "names").clone();
     assert!(names.found.contains("disable_account on linux 600 s; "), "{names:?}");
     let lab = Lab::start_with(manager, |settings| {
-        let key = (ActionKind::DisableAccount, Platform::Linux);
+        let key = (kind("disable_account"), Platform::Linux);
         settings.undo_commands.insert(key, "!countersign-unlock".to_owned());
     })
     .await;

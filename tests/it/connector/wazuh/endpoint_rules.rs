@@ -1,11 +1,12 @@
 //! The replay of commands says the same as simulated endpoints, which keep timers and rules of their
 //! own: every sequence of three commands, on every platform.
 
+use crate::harness::kind;
 use std::time::Duration;
 
 use countersign::domain::{
     Time,
-    action::{ActionKind, Term},
+    action::Term,
     active_response::{CommandEffect, RuleKeeping, SentCommand, replay},
     endpoint::Platform,
 };
@@ -44,10 +45,10 @@ fn sites() -> [Site; 4] {
         clear,
     };
     [
-        site("001", (ActionKind::BlockIp, Platform::Linux), "firewall-drop", "", "clear-rules"),
-        site("010", (ActionKind::BlockIp, Platform::MacOs), "firewall-drop", "", "clear-rules"),
-        site("005", (ActionKind::BlockIp, Platform::Windows), "netsh", ".exe", "clear-netsh"),
-        site("002", (ActionKind::DisableAccount, Platform::Linux), "disable-account", "", "unlock"),
+        site("001", (kind("block_ip"), Platform::Linux), "firewall-drop", "", "clear-rules"),
+        site("010", (kind("block_ip"), Platform::MacOs), "firewall-drop", "", "clear-rules"),
+        site("005", (kind("block_ip"), Platform::Windows), "netsh", ".exe", "clear-netsh"),
+        site("002", (kind("disable_account"), Platform::Linux), "disable-account", "", "unlock"),
     ]
 }
 

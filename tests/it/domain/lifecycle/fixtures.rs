@@ -1,9 +1,10 @@
 //! One request for three endpoints, five people, four moments.
 
+use crate::harness::kind;
 use chrono::{DateTime, TimeDelta};
 use countersign::domain::{
     Time,
-    action::{Action, ActionKind, Term},
+    action::{Action, Catalogue, Term},
     actor::{Agent, Person, Role},
     audit::AuditEvent,
     decision::{Authorization, Decision, Reason, Tally, Verdict},
@@ -92,7 +93,7 @@ pub(crate) fn agent() -> Agent {
         owner: Who::Owner.id(),
         issuer: None,
         revoked: false,
-        scopes: ActionKind::RESPONSES.to_vec(),
+        scopes: Catalogue::built_in().responses().to_vec(),
         issued_at: Time::UNIX_EPOCH,
     }
 }
@@ -147,7 +148,7 @@ pub(crate) fn drafted(verdict: Verdict) -> Request {
         issuer: None,
         undoes: None,
         asked_by: None,
-        action: Action::parse(ActionKind::BlockIp, "203.0.113.7").unwrap(),
+        action: Action::parse(kind("block_ip"), "203.0.113.7").unwrap(),
         term: Term::Seconds(600),
         claim: Claim { reason: "brute force".to_owned(), alert_id: None, confidence: Some(80) },
         fleet_wide: false,

@@ -1,6 +1,7 @@
 //! The rows that verbs of the broker write, from a broker whose clock and ids are fixed. What comes
 //! from elsewhere is replaced: hashes of the shipped policies, reasons of refusals, our version.
 
+use crate::harness::kind;
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use chrono::DateTime;
@@ -17,7 +18,7 @@ use countersign::{
     clock::Clock,
     connector::Connector,
     domain::{
-        action::ActionKind,
+        action::Catalogue,
         actor::sign_in::{SignInOrigin, Source},
         actor::{Actor, Agent, Role},
         audit::{
@@ -209,9 +210,9 @@ async fn people(fixed: &mut Fixed, root: &Actor) {
 async fn agents(fixed: &mut Fixed, root: &Actor) {
     let operator = fixed.operator();
     fixed.now("an agent is added").await;
-    operator.add_agent(root, "hunter", "alice", &ActionKind::RESPONSES).await.unwrap();
+    operator.add_agent(root, "hunter", "alice", Catalogue::built_in().responses()).await.unwrap();
     fixed.now("an agent is added by command line").await;
-    let one = [ActionKind::BlockIp];
+    let one = [kind("block_ip")];
     operator.add_agent(&Actor::CommandLine, "triage", "alice", &one).await.unwrap();
     fixed.now("other scopes").await;
     operator.set_scopes(root, "hunter", &one).await.unwrap();
@@ -240,7 +241,7 @@ async fn kill_switch(fixed: &mut Fixed) {
     for (name, extent) in [
         ("the switch for everything", Extent::Everything),
         ("the switch for a manager", Extent::Manager("paris".to_owned())),
-        ("the switch for an action", Extent::Action(ActionKind::UnblockIp)),
+        ("the switch for an action", Extent::Action(kind("unblock_ip"))),
         ("the switch for an agent", Extent::Agent("triage".to_owned())),
     ] {
         fixed.now(name).await;
@@ -258,7 +259,7 @@ async fn requests(fixed: &mut Fixed) {
     let agents = fixed.operator().agents().await.unwrap();
     let triage = agents.into_iter().find(|agent| agent.name == "triage").unwrap();
     for _ask in 0..2 {
-        let done = fixed.broker.submit(&triage, ActionKind::BlockIp, &Map::new()).await;
+        let done = fixed.broker.submit(&triage, kind("block_ip"), &Map::new()).await;
         fixed.refused(done);
     }
     fixed.now("a request is stored").await;

@@ -1,11 +1,9 @@
 //! Identical requests of the lowest tier, approved with one form.
 
+use crate::harness::kind;
 use std::time::Duration;
 
-use countersign::domain::{
-    action::ActionKind,
-    request::{Request, StateName},
-};
+use countersign::domain::request::{Request, StateName};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -188,7 +186,7 @@ async fn bulk_approval_is_offered_only_for_lowest_tier() {
         "srcip": "198.51.100.23", "permanent": true, "reason": "a test asks", "agent_ids": ["002"],
     });
     let permanent = room.asked_exactly(&arguments).await;
-    assert_eq!(permanent.action.kind(), ActionKind::BlockIp);
+    assert_eq!(permanent.action.kind(), kind("block_ip"));
     let mut bob = room.browser_of("bob").await;
     bob.open(&format!("/together?of={}", request.id)).await.shows(&request.digest.to_string());
     assert!(!bob.page.has(&critical.digest.to_string()));

@@ -1,0 +1,308 @@
+//! Entries of the catalogue beside the policies: what is refused, and what the rules of their types
+//! keep whatever policies say.
+
+use countersign::{
+    domain::{
+        action::{Action, Catalogue, Term},
+        actor::Role,
+        decision::{Tally, Verdict},
+        digest::Digest,
+        facts::{PolicyQuestion, TargetFacts},
+    },
+    mcp::tools::ToolName,
+    policy::Engine,
+};
+
+use super::{folder, load, question};
+
+const PERMIT: &str = r#"@id("a") @why("b") permit (principal, action, resource);"#;
+
+/// An entry that is as it must be. Tests change a line of it.
+const SOUND: &str = r#"
+[[action]]
+name = "quarantine_file"
+title = "Ask to quarantine a file"
+description = "Asks for one file to be moved away on endpoints."
+words = "Quarantine {path}"
+state = "quarantined"
+tier = "medium"
+terms = ["permanent"]
+
+[[action.parameter]]
+name = "path"
+type = "path"
+fills = "data.path"
+description = "The file that is to be moved away"
+
+[action.command.linux]
+script = "site-quarantine"
+by_hand = "mv it back"
+
+[action.undo]
+name = "restore_file"
+words = "Restore {path}"
+timed = ["script"]
+permanent = ["script"]
+
+[action.undo.script]
+linux = "site-restore"
+"#;
+
+fn with_entry(entry: &str) -> Result<Engine, String> {
+    load(&[("x.cedar", PERMIT), ("site.toml", entry)]).map_err(|error| error.to_string())
+}
+
+/// What loading says where one text of the entry is another.
+fn refused(line: &str, other: &str) -> String {
+    assert!(SOUND.contains(line), "{line}");
+    with_entry(&SOUND.replace(line, other)).unwrap_err()
+}
+
+#[track_caller]
+fn says(error: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+#[test]
+fn sound_entry_makes_actions_of_policies() {
+    let engine = with_entry(SOUND).unwrap();
+    let names: Vec<_> = engine.catalogue().all().iter().map(|kind| kind.name()).collect();
+    assert!(names.ends_with(&["restore_file"]) && names.contains(&"quarantine_file"), "{names:?}");
+    let policy = r#"@id("a") @why("b")
+        permit (principal, action == Countersign::Action::"run:quarantine_file", resource)
+        when { context.input.path like "/srv/*" && context.votes.people >= 1 };"#;
+    load(&[("x.cedar", policy), ("site.toml", SOUND)]).unwrap();
+    let error = load(&[("x.cedar", policy)]).unwrap_err().to_string();
+    says(&error, &["quarantine_file"]);
+}
+
+#[test]
+fn unknown_field_of_entry_is_refused_by_name() {
+    let error = refused("tier = \"medium\"", "tier = \"medium\"\nlevel = 3");
+    says(&error, &["site.toml, quarantine_file: level", "no such field", "Allowed: name, title"]);
+    let error = refused("script = \"site-quarantine\"", "script = \"site-q\"\nshell = \"x\"");
+    says(&error, &["command.linux.shell", "Allowed: script, keeps"]);
+}
+
+#[test]
+fn two_entries_with_one_name_are_refused() {
+    let error = with_entry(&format!("{SOUND}{SOUND}")).unwrap_err();
+    says(&error, &["site.toml, quarantine_file: name", "is the name of another entry"]);
+    let two = [("x.cedar", PERMIT), ("site.toml", SOUND), ("zone.toml", SOUND)];
+    says(&load(&two).unwrap_err().to_string(), &["zone.toml, quarantine_file: name"]);
+    let error = refused("name = \"restore_file\"", "name = \"quarantine_file\"");
+    says(&error, &["undo.name", "another name than that of the action"]);
+}
+
+#[test]
+fn name_of_program_or_built_in_entry_is_refused() {
+    let tools = ToolName::all(Catalogue::built_in());
+    let tools = tools.filter(|tool| !matches!(tool, ToolName::Action(_)));
+    for (name, why) in [
+        ("block_ip", "is built in"),
+        ("unblock_ip", "is built in"),
+        ("approve", "a word of the program"),
+    ]
+    .into_iter()
+    .chain(tools.map(|tool| (tool.name(), "a word of the program")))
+    {
+        let error = refused("name = \"quarantine_file\"", &format!("name = \"{name}\""));
+        says(&error, &["name", name, why, "Allowed: any other name"]);
+    }
+}
+
+#[test]
+fn parameter_that_fills_two_places_is_refused() {
+    let fills = "fills = \"data.path\"";
+    let error = refused(fills, "fills = [\"data.path\", \"data.file\"]");
+    says(&error, &["parameter.fills", "is not allowed", "data.<key>"]);
+    let second = "fills = \"data.path\"\ndescription = \"x\"\n[[action.parameter]]\nname = \"sum\"\n\
+                  type = \"hash\"\nfills = \"data.path\"";
+    says(&refused(fills, second), &["parameter.fills", "filled by one parameter"]);
+    let gap = refused(fills, "fills = \"argument 2\"");
+    says(&gap, &["parameter.fills", "no parameter fills argument 1"]);
+}
+
+#[test]
+fn undo_that_does_the_same_again_is_refused() {
+    let error = refused("linux = \"site-restore\"", "linux = \"site-quarantine\"");
+    says(&error, &["undo.script.linux", "site-quarantine", "the same script would do it again"]);
+    let error = refused("permanent = [\"script\"]", "permanent = [\"expiry\"]");
+    says(&error, &["undo.permanent", "has no timer"]);
+    let configured = SOUND.replace("[\"script\"]", "[\"configured\"]");
+    let alone = configured.replace("[action.undo.script]\nlinux = \"site-restore\"\n", "");
+    says(&with_entry(&alone).unwrap_err(), &["undo", "configured is not allowed"]);
+}
+
+#[test]
+fn tier_below_the_reach_is_refused() {
+    let error = refused("tier = \"medium\"", "tier = \"low\"");
+    says(&error, &["tier", "low is not allowed", "at least medium"]);
+    let error = refused("tier = \"medium\"", "tier = \"medium\"\nisolates = true");
+    says(&error, &["tier", "medium is not allowed", "at least high"]);
+}
+
+#[test]
+fn pattern_that_matches_everything_is_refused() {
+    let of_path =
+        |pattern: &str| refused("type = \"path\"", &format!("type = \"path\"\n{pattern}"));
+    for pattern in ["pattern = \".*\"", "pattern = \"/.+\"", "pattern = \"(?s).*|x\""] {
+        says(&of_path(pattern), &["parameter.pattern", "that does not take every path"]);
+    }
+    for pattern in ["[", "/srv/a)|(?:/home/b"] {
+        let pattern = format!("pattern = \"{pattern}\"");
+        says(&of_path(&pattern), &["parameter.pattern", "a regular expression"]);
+    }
+    let account = SOUND.replace("type = \"path\"", "type = \"account\"\npattern = \"[^/]*\"");
+    says(&with_entry(&account).unwrap_err(), &["that does not take every account"]);
+    let text = SOUND.replace("type = \"path\"", "type = \"text\"");
+    says(&with_entry(&text).unwrap_err(), &["parameter.pattern", "it is missing"]);
+    let narrow = SOUND.replace("type = \"path\"", "type = \"path\"\npattern = '/srv/[a-z/]+'");
+    let engine = with_entry(&narrow).unwrap();
+    let kind = engine.catalogue().get("quarantine_file").unwrap();
+    assert!(Action::parse(kind, "/srv/a/b").is_ok());
+    assert!(Action::parse(kind, "/home/a").unwrap_err().contains("/srv/[a-z/]+"));
+    assert!(Action::parse(kind, "/srv/a/../b").is_err());
+}
+
+#[test]
+fn free_command_and_raw_alert_are_refused() {
+    for script in ["/bin/sh", "site x", "sh -c id", "../site", "-x", "a;b", "$(id)"] {
+        let error = refused("script = \"site-quarantine\"", &format!("script = '{script}'"));
+        says(&error, &["command.linux.script", "the name of a file in active-response/bin"]);
+    }
+    for place in ["data", "alert", "data.", "data.a.b", "argument 0", "data.*", "parameters"] {
+        let error = refused("fills = \"data.path\"", &format!("fills = \"{place}\""));
+        says(&error, &["parameter.fills", "data.<key>"]);
+    }
+    let error = refused("name = \"path\"", "name = \"agent_ids\"");
+    says(&error, &["parameter.name", "no argument that every tool has"]);
+}
+
+#[test]
+fn words_must_name_each_parameter_once() {
+    for words in ["Quarantine", "Quarantine {path} {path}", "Quarantine {path} on {host}"] {
+        let error = refused("words = \"Quarantine {path}\"", &format!("words = \"{words}\""));
+        says(&error, &["words", "the start of a sentence with {path}, each once"]);
+    }
+}
+
+#[test]
+fn file_that_is_no_catalogue_is_refused() {
+    for (text, said) in [("", "there is none"), ("x = ", "site.toml"), ("[action]\na = 1", "none")]
+    {
+        says(&with_entry(text).unwrap_err(), &["site.toml", said, "[[action]]"]);
+    }
+    let file = folder(&[("x.cedar", PERMIT), ("site.toml", &format!("{SOUND}\n[other]\n"))]);
+    says(&Engine::load(file.path()).unwrap_err().to_string(), &["other", "no such field"]);
+}
+
+/// What the rules of its types answer, whatever a set permits.
+fn answer(
+    engine: &Engine,
+    target: TargetFacts,
+    change: impl FnOnce(&mut PolicyQuestion),
+) -> String {
+    let kind = engine.catalogue().get("quarantine_file").unwrap();
+    let action = Action::example(kind).unwrap();
+    let mut asked = PolicyQuestion { action, term: Term::Permanent, target, ..question() };
+    asked.agent.scopes = engine.catalogue().responses().to_vec();
+    asked.tally = Tally::NONE.and(Role::Lead).and(Role::Lead);
+    change(&mut asked);
+    let decision = engine.decide(&asked);
+    match decision.verdict {
+        Verdict::Deny => decision.policies().join(" "),
+        Verdict::Run | Verdict::Approval(_) => "allowed".to_owned(),
+    }
+}
+
+#[test]
+fn protected_path_is_denied_whatever_policies_permit() {
+    let engine = with_entry(SOUND).unwrap();
+    let protected = TargetFacts { protected: true, ..TargetFacts::default() };
+    assert_eq!(answer(&engine, TargetFacts::default(), |_| {}), "allowed");
+    assert_eq!(answer(&engine, protected, |_| {}), "never.protected-path");
+    // What was done is taken back.
+    let undo = |asked: &mut PolicyQuestion| asked.action = asked.action.undo().unwrap();
+    assert_eq!(answer(&engine, protected, undo), "allowed");
+}
+
+#[test]
+fn isolation_of_protected_endpoint_is_denied() {
+    let isolates = SOUND.replace("tier = \"medium\"", "tier = \"high\"\nisolates = true");
+    let engine = with_entry(&isolates).unwrap();
+    let kept = TargetFacts { keeps_network: true, ..TargetFacts::default() };
+    assert_eq!(answer(&engine, kept, |_| {}), "never.isolated");
+    assert_eq!(answer(&engine, TargetFacts::default(), |_| {}), "allowed");
+    assert_eq!(answer(&with_entry(SOUND).unwrap(), kept, |_| {}), "allowed");
+}
+
+#[test]
+fn agent_without_scope_is_denied_a_new_action() {
+    let engine = with_entry(SOUND).unwrap();
+    let built_in =
+        |asked: &mut PolicyQuestion| asked.agent.scopes.retain(|kind| kind.version().is_none());
+    assert_eq!(answer(&engine, TargetFacts::default(), built_in), "catalogue.scope");
+    let by_person = |asked: &mut PolicyQuestion| {
+        built_in(asked);
+        asked.asked_by = Some(Role::Senior);
+    };
+    assert_eq!(answer(&engine, TargetFacts::default(), by_person), "allowed");
+}
+
+#[test]
+fn action_of_changed_entry_is_denied() {
+    let (before, after) =
+        (with_entry(SOUND).unwrap(), with_entry(&SOUND.replace("moved", "put")).unwrap());
+    let old = Action::example(before.catalogue().get("quarantine_file").unwrap()).unwrap();
+    let asked = |asked: &mut PolicyQuestion| asked.action = old;
+    assert_eq!(answer(&after, TargetFacts::default(), asked), "catalogue.changed");
+}
+
+#[test]
+fn digest_follows_only_entries_from_files() {
+    let version = |entry: &str| {
+        with_entry(entry).unwrap().catalogue().get("quarantine_file").unwrap().version().unwrap()
+    };
+    assert_eq!(version(SOUND), version(&format!("# A comment.\n{SOUND}")));
+    assert_ne!(version(SOUND), version(&SOUND.replace("moved", "put")));
+    assert_eq!(with_entry(SOUND).unwrap().catalogue().get("block_ip").unwrap().version(), None);
+}
+
+#[test]
+fn stored_entry_is_read_only_under_its_hash() {
+    let kind = with_entry(SOUND).unwrap().catalogue().get("quarantine_file").unwrap();
+    let (hash, source) = (kind.version().unwrap(), &kind.entry().source);
+    assert_eq!(Catalogue::recall(hash, source), Ok(()));
+    let changed = source.replace("moved", "put");
+    assert!(Catalogue::recall(hash, &changed).unwrap_err().contains("its hash"));
+    let read = |version| Action::stored("quarantine_file", version, "/srv/a");
+    assert_eq!(read(Some(hash)).unwrap().kind().version(), Some(hash));
+    assert_eq!(read(Some(Digest::ZERO)), None);
+    assert_eq!(Action::stored("block_ip", Some(hash), "203.0.113.7"), None);
+}
+
+#[test]
+fn address_of_new_action_brings_its_rules() {
+    let of = |kind: &str, fills: &str| {
+        SOUND.replace("type = \"path\"", &format!("type = \"{kind}\"")).replace("data.path", fills)
+    };
+    for (kind, bad, good) in [
+        ("address", vec!["10.0.0.1", "127.0.0.1", "2002:a00:1::1", "fe80::1"], "203.0.113.7"),
+        ("network", vec!["10.0.0.0/24", "8.0.0.0/5", "fe80::/64", "4000::/16"], "203.0.113.0/24"),
+        ("account", vec!["root"], "jdoe"),
+    ] {
+        let engine = with_entry(&of(kind, "data.target")).unwrap();
+        let own = engine.catalogue().get("quarantine_file").unwrap();
+        let asked = |target: &str| {
+            let action = Action::parse(own, target).unwrap();
+            answer(&engine, TargetFacts::default(), |asked| asked.action = action)
+        };
+        for target in bad {
+            assert_eq!(asked(target), format!("never.protected-{kind}"), "{target}");
+        }
+        assert_eq!(asked(good), "allowed");
+    }
+}
