@@ -1,6 +1,6 @@
 //! The list of what is active on endpoints, and who asked for it and allowed it.
 
-use super::rule_responses::RULE_RESPONSE_COUNTS;
+use super::{load::action_alone, rule_responses::RULE_RESPONSE_COUNTS};
 use crate::{
     domain::{Time, action::Action, endpoint::EndpointId, id::RequestId, request::NOBODY_LOOKED},
     store::{
@@ -136,14 +136,15 @@ impl ActiveFilter {
                  CASE WHEN count(ends_at) = count(*) THEN max(ends_at) END AS ends,
                  max(CASE word WHEN 'unlooked' THEN substr(outcome_detail, length($6) + 1) END) AS gap,
                  group_concat(request.id || ' ' || word || ' ' || ifnull(reverted_by, ''))
-                     AS requests
+                     AS requests, max(action_entry) AS action_entry
              FROM known JOIN request ON request.id = request_id
              WHERE undoes IS NULL
                AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
                     OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
              GROUP BY manager, action, argument, endpoint_id, date_added
              UNION ALL
-             SELECT manager, action, argument, endpoint_id, max(name), min(began), NULL, NULL, NULL
+             SELECT manager, action, argument, endpoint_id, max(name), min(began), NULL, NULL, NULL,
+                 NULL
              FROM rule_response
              WHERE ended_at IS NULL AND since > $5
                AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
@@ -177,7 +178,6 @@ fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
     let id = text(row, "endpoint_id")?;
     let at = At { table: "request_endpoint", id: &id };
     let row = at.columns(row);
-    let name = row.text("action")?;
     let mut rests_on = Vec::new();
     for part in row.maybe_text("requests")?.iter().flat_map(|requests| requests.split(',')) {
         let mut words = part.split(' ');
@@ -189,7 +189,7 @@ fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
     rests_on.sort_unstable();
     Ok(ActiveRow {
         manager: row.text("manager")?,
-        action: row.read("argument", |text| Action::stored(&name, None, text))?,
+        action: action_alone(row)?,
         endpoint: row.read("endpoint_id", EndpointId::parse)?,
         name: row.text("place")?,
         since: row.time("began")?,

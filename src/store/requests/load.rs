@@ -89,14 +89,18 @@ fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, Store
 
 /// What a request does and for how long.
 pub(super) fn action(row: Columns<'_>) -> Result<(Action, Term), StoreError> {
+    let term = row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds);
+    Ok((action_alone(row)?, term))
+}
+
+/// What a request does, by the entry that it was asked with.
+pub(super) fn action_alone(row: Columns<'_>) -> Result<Action, StoreError> {
     let name = row.text("action")?;
     let version = match row.maybe_text("action_entry")? {
         None => None,
         Some(_) => Some(row.read("action_entry", Digest::parse)?),
     };
-    let action = row.read("argument", |text| Action::stored(&name, version, text))?;
-    let term = row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds);
-    Ok((action, term))
+    row.read("argument", |text| Action::stored(&name, version, text))
 }
 
 fn review(row: Columns<'_>) -> Result<Option<PostReview>, StoreError> {

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::load::action_alone;
 use crate::{
     domain::{
         Time,
-        action::Action,
         actor::Agent,
         facts::RequestFacts,
         id::{AgentId, PersonId},
@@ -31,7 +31,8 @@ pub struct Pending {
 /// All that wait, earliest deadline first, as one person sees them.
 pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pending>, StoreError> {
     let rows = query(
-        "SELECT id, deadline, agent_id, owner_id, issuer_id, asker_id, action, argument,
+        "SELECT id, deadline, agent_id, owner_id, issuer_id, asker_id, action, action_entry,
+             argument,
              (SELECT max(criticality) FROM request_endpoint
               WHERE request_id = request.id AND command IS NOT NULL) AS criticality,
              EXISTS (SELECT 1 FROM vote WHERE request_id = request.id AND person_id = $1
@@ -60,7 +61,6 @@ async fn agent_of(read: &mut impl Read, at: At<'_>, id: AgentId) -> Result<Agent
 }
 
 fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
-    let name = row.text("action")?;
     Ok(Pending {
         deadline: row.time("deadline")?,
         voted: row.flag("voted")?,
@@ -70,7 +70,7 @@ fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
             owner_then: row.parse("owner_id")?,
             issuer_then: row.maybe_parse("issuer_id")?,
             asker: row.maybe_parse("asker_id")?,
-            action: row.read("argument", |text| Action::stored(&name, None, text))?,
+            action: action_alone(row)?,
             criticality: row.maybe_number("criticality")?.unwrap_or(5),
         },
     })

@@ -6,7 +6,7 @@ use std::fs;
 use countersign::domain::actor::Actor;
 use serde_json::json;
 
-use crate::harness::{AgentClient, World};
+use crate::harness::{AgentClient, World, fixtures::QUARANTINE_ENTRY};
 
 const ENTRY: &str = r#"
 [[action]]
@@ -46,9 +46,7 @@ async fn activate(world: &World) {
 async fn with_entry(world: &World) -> AgentClient {
     fs::write(world.policies.join("site.toml"), ENTRY).unwrap();
     activate(world).await;
-    let scopes = world.broker().engine().catalogue().responses().to_vec();
-    world.operator().set_scopes(&Actor::CommandLine, "triage-bot", &scopes).await.unwrap();
-    world.agent().await
+    with_entry_again(world).await
 }
 
 async fn flush(agent: &AgentClient) -> crate::harness::agent::Answer {
@@ -162,6 +160,24 @@ async fn page_shows_entry_as_part_of_the_difference() {
     page.shows("Flush the queue of {sender} at port {port}");
 }
 
+#[tokio::test]
+async fn words_stay_those_of_the_active_entry() {
+    let world = World::start().await;
+    let agent = with_entry(&world).await;
+    let id = flush(&agent).await.id();
+    for name in ["bob", "carol"] {
+        world.person(name).await.approve(&id).await;
+    }
+    world.work().await;
+    let other = ENTRY.replace("Flush the queue of", "Look at the queue of");
+    fs::write(world.policies.join("site.toml"), other).unwrap();
+    let dora = world.person("dora").await;
+    dora.get("/policy").await.shows("Look at the queue of {sender}");
+    for page in ["/in-force", "/requests"] {
+        dora.get(page).await.shows("Flush the queue of spam@example.com at port 25");
+    }
+}
+
 const ISOLATE: &str = r#"
 [[action]]
 name = "isolate_host"
@@ -176,27 +192,6 @@ terms = ["permanent"]
 [action.command.linux]
 script = "site-isolate"
 by_hand = "ip link set up"
-"#;
-
-const QUARANTINE: &str = r#"
-[[action]]
-name = "quarantine_file"
-title = "Ask to quarantine a file"
-description = "Asks for a file to be moved away."
-words = "Quarantine {path}"
-state = "quarantined"
-tier = "medium"
-terms = ["permanent"]
-
-[[action.parameter]]
-name = "path"
-type = "path"
-fills = "data.path"
-description = "The file"
-
-[action.command.linux]
-script = "site-quarantine"
-by_hand = "mv it back"
 "#;
 
 #[tokio::test]
@@ -241,7 +236,7 @@ async fn isolation_of_a_protected_machine_is_denied() {
 #[tokio::test]
 async fn protected_path_is_denied_to_agents() {
     let world = World::start().await;
-    fs::write(world.policies.join("site.toml"), QUARANTINE).unwrap();
+    fs::write(world.policies.join("site.toml"), QUARANTINE_ENTRY).unwrap();
     activate(&world).await;
     let agent = with_entry_again(&world).await;
     for (path, state) in [

@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use countersign::domain::facts::protected::ProtectedTargets;
 use countersign::{
     broker::{AgentLimits, BusinessHours, Settings},
     clock::Clock,
     connector::{AlertFields, IndexerSettings, Secret, Tls, WazuhSettings},
-    domain::public_url::PublicUrl,
+    domain::{facts::protected::ProtectedTargets, public_url::PublicUrl},
 };
 
 /// The password of every person.
@@ -21,6 +20,37 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// An alert of the simulator. It names the endpoint 001 and the address 203.0.113.7.
 pub(crate) const ALERT: &str = "1763800000.10001";
+
+/// An entry of the catalogue that is as it must be. Tests change a line of it.
+pub(crate) const QUARANTINE_ENTRY: &str = r#"
+[[action]]
+name = "quarantine_file"
+title = "Ask to quarantine a file"
+description = "Asks for one file to be moved away on endpoints."
+words = "Quarantine {path}"
+state = "quarantined"
+tier = "medium"
+terms = ["permanent"]
+
+[[action.parameter]]
+name = "path"
+type = "path"
+fills = "data.path"
+description = "The file that is to be moved away"
+
+[action.command.linux]
+script = "site-quarantine"
+by_hand = "mv it back"
+
+[action.undo]
+name = "restore_file"
+words = "Restore {path}"
+timed = ["script"]
+permanent = ["script"]
+
+[action.undo.script]
+linux = "site-restore"
+"#;
 
 /// A policy set that lets everything run at once.
 pub(crate) const RUN_AT_ONCE: &str = r#"

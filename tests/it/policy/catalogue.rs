@@ -14,39 +14,9 @@ use countersign::{
 };
 
 use super::{folder, load, question};
+use crate::harness::fixtures::QUARANTINE_ENTRY;
 
 const PERMIT: &str = r#"@id("a") @why("b") permit (principal, action, resource);"#;
-
-/// An entry that is as it must be. Tests change a line of it.
-const SOUND: &str = r#"
-[[action]]
-name = "quarantine_file"
-title = "Ask to quarantine a file"
-description = "Asks for one file to be moved away on endpoints."
-words = "Quarantine {path}"
-state = "quarantined"
-tier = "medium"
-terms = ["permanent"]
-
-[[action.parameter]]
-name = "path"
-type = "path"
-fills = "data.path"
-description = "The file that is to be moved away"
-
-[action.command.linux]
-script = "site-quarantine"
-by_hand = "mv it back"
-
-[action.undo]
-name = "restore_file"
-words = "Restore {path}"
-timed = ["script"]
-permanent = ["script"]
-
-[action.undo.script]
-linux = "site-restore"
-"#;
 
 fn with_entry(entry: &str) -> Result<Engine, String> {
     load(&[("x.cedar", PERMIT), ("site.toml", entry)]).map_err(|error| error.to_string())
@@ -54,8 +24,8 @@ fn with_entry(entry: &str) -> Result<Engine, String> {
 
 /// What loading says where one text of the entry is another.
 fn refused(line: &str, other: &str) -> String {
-    assert!(SOUND.contains(line), "{line}");
-    with_entry(&SOUND.replace(line, other)).unwrap_err()
+    assert!(QUARANTINE_ENTRY.contains(line), "{line}");
+    with_entry(&QUARANTINE_ENTRY.replace(line, other)).unwrap_err()
 }
 
 #[track_caller]
@@ -67,13 +37,13 @@ fn says(error: &str, parts: &[&str]) {
 
 #[test]
 fn sound_entry_makes_actions_of_policies() {
-    let engine = with_entry(SOUND).unwrap();
+    let engine = with_entry(QUARANTINE_ENTRY).unwrap();
     let names: Vec<_> = engine.catalogue().all().iter().map(|kind| kind.name()).collect();
     assert!(names.ends_with(&["restore_file"]) && names.contains(&"quarantine_file"), "{names:?}");
     let policy = r#"@id("a") @why("b")
         permit (principal, action == Countersign::Action::"run:quarantine_file", resource)
         when { context.input.path like "/srv/*" && context.votes.people >= 1 };"#;
-    load(&[("x.cedar", policy), ("site.toml", SOUND)]).unwrap();
+    load(&[("x.cedar", policy), ("site.toml", QUARANTINE_ENTRY)]).unwrap();
     let error = load(&[("x.cedar", policy)]).unwrap_err().to_string();
     says(&error, &["quarantine_file"]);
 }
@@ -88,9 +58,10 @@ fn unknown_field_of_entry_is_refused_by_name() {
 
 #[test]
 fn two_entries_with_one_name_are_refused() {
-    let error = with_entry(&format!("{SOUND}{SOUND}")).unwrap_err();
+    let error = with_entry(&format!("{QUARANTINE_ENTRY}{QUARANTINE_ENTRY}")).unwrap_err();
     says(&error, &["site.toml, quarantine_file: name", "is the name of another entry"]);
-    let two = [("x.cedar", PERMIT), ("site.toml", SOUND), ("zone.toml", SOUND)];
+    let two =
+        [("x.cedar", PERMIT), ("site.toml", QUARANTINE_ENTRY), ("zone.toml", QUARANTINE_ENTRY)];
     says(&load(&two).unwrap_err().to_string(), &["zone.toml, quarantine_file: name"]);
     let error = refused("name = \"restore_file\"", "name = \"quarantine_file\"");
     says(&error, &["undo.name", "another name than that of the action"]);
@@ -131,7 +102,7 @@ fn undo_that_does_the_same_again_is_refused() {
     says(&error, &["undo.script.linux", "site-quarantine", "the same script would do it again"]);
     let error = refused("permanent = [\"script\"]", "permanent = [\"expiry\"]");
     says(&error, &["undo.permanent", "has no timer"]);
-    let configured = SOUND.replace("[\"script\"]", "[\"configured\"]");
+    let configured = QUARANTINE_ENTRY.replace("[\"script\"]", "[\"configured\"]");
     let alone = configured.replace("[action.undo.script]\nlinux = \"site-restore\"\n", "");
     says(&with_entry(&alone).unwrap_err(), &["undo", "configured is not allowed"]);
 }
@@ -155,11 +126,13 @@ fn pattern_that_matches_everything_is_refused() {
         let pattern = format!("pattern = \"{pattern}\"");
         says(&of_path(&pattern), &["parameter.pattern", "a regular expression"]);
     }
-    let account = SOUND.replace("type = \"path\"", "type = \"account\"\npattern = \"[^/]*\"");
+    let account =
+        QUARANTINE_ENTRY.replace("type = \"path\"", "type = \"account\"\npattern = \"[^/]*\"");
     says(&with_entry(&account).unwrap_err(), &["that does not take every account"]);
-    let text = SOUND.replace("type = \"path\"", "type = \"text\"");
+    let text = QUARANTINE_ENTRY.replace("type = \"path\"", "type = \"text\"");
     says(&with_entry(&text).unwrap_err(), &["parameter.pattern", "it is missing"]);
-    let narrow = SOUND.replace("type = \"path\"", "type = \"path\"\npattern = '/srv/[a-z/]+'");
+    let narrow =
+        QUARANTINE_ENTRY.replace("type = \"path\"", "type = \"path\"\npattern = '/srv/[a-z/]+'");
     let engine = with_entry(&narrow).unwrap();
     let kind = engine.catalogue().get("quarantine_file").unwrap();
     assert!(Action::parse(kind, "/srv/a/b").is_ok());
@@ -195,7 +168,8 @@ fn file_that_is_no_catalogue_is_refused() {
     {
         says(&with_entry(text).unwrap_err(), &["site.toml", said, "[[action]]"]);
     }
-    let file = folder(&[("x.cedar", PERMIT), ("site.toml", &format!("{SOUND}\n[other]\n"))]);
+    let file =
+        folder(&[("x.cedar", PERMIT), ("site.toml", &format!("{QUARANTINE_ENTRY}\n[other]\n"))]);
     says(&Engine::load(file.path()).unwrap_err().to_string(), &["other", "no such field"]);
 }
 
@@ -220,7 +194,7 @@ fn answer(
 
 #[test]
 fn protected_path_is_denied_whatever_policies_permit() {
-    let engine = with_entry(SOUND).unwrap();
+    let engine = with_entry(QUARANTINE_ENTRY).unwrap();
     let protected = TargetFacts { protected: true, ..TargetFacts::default() };
     assert_eq!(answer(&engine, TargetFacts::default(), |_| {}), "allowed");
     assert_eq!(answer(&engine, protected, |_| {}), "never.protected-path");
@@ -231,17 +205,18 @@ fn protected_path_is_denied_whatever_policies_permit() {
 
 #[test]
 fn isolation_of_protected_endpoint_is_denied() {
-    let isolates = SOUND.replace("tier = \"medium\"", "tier = \"high\"\nisolates = true");
+    let isolates =
+        QUARANTINE_ENTRY.replace("tier = \"medium\"", "tier = \"high\"\nisolates = true");
     let engine = with_entry(&isolates).unwrap();
     let kept = TargetFacts { keeps_network: true, ..TargetFacts::default() };
     assert_eq!(answer(&engine, kept, |_| {}), "never.isolated");
     assert_eq!(answer(&engine, TargetFacts::default(), |_| {}), "allowed");
-    assert_eq!(answer(&with_entry(SOUND).unwrap(), kept, |_| {}), "allowed");
+    assert_eq!(answer(&with_entry(QUARANTINE_ENTRY).unwrap(), kept, |_| {}), "allowed");
 }
 
 #[test]
 fn agent_without_scope_is_denied_a_new_action() {
-    let engine = with_entry(SOUND).unwrap();
+    let engine = with_entry(QUARANTINE_ENTRY).unwrap();
     let built_in =
         |asked: &mut PolicyQuestion| asked.agent.scopes.retain(|kind| kind.version().is_none());
     assert_eq!(answer(&engine, TargetFacts::default(), built_in), "catalogue.scope");
@@ -254,8 +229,10 @@ fn agent_without_scope_is_denied_a_new_action() {
 
 #[test]
 fn action_of_changed_entry_is_denied() {
-    let (before, after) =
-        (with_entry(SOUND).unwrap(), with_entry(&SOUND.replace("moved", "put")).unwrap());
+    let (before, after) = (
+        with_entry(QUARANTINE_ENTRY).unwrap(),
+        with_entry(&QUARANTINE_ENTRY.replace("moved", "put")).unwrap(),
+    );
     let old = Action::example(before.catalogue().get("quarantine_file").unwrap()).unwrap();
     let asked = |asked: &mut PolicyQuestion| asked.action = old;
     assert_eq!(answer(&after, TargetFacts::default(), asked), "catalogue.changed");
@@ -266,14 +243,17 @@ fn digest_follows_only_entries_from_files() {
     let version = |entry: &str| {
         with_entry(entry).unwrap().catalogue().get("quarantine_file").unwrap().version().unwrap()
     };
-    assert_eq!(version(SOUND), version(&format!("# A comment.\n{SOUND}")));
-    assert_ne!(version(SOUND), version(&SOUND.replace("moved", "put")));
-    assert_eq!(with_entry(SOUND).unwrap().catalogue().get("block_ip").unwrap().version(), None);
+    assert_eq!(version(QUARANTINE_ENTRY), version(&format!("# A comment.\n{QUARANTINE_ENTRY}")));
+    assert_ne!(version(QUARANTINE_ENTRY), version(&QUARANTINE_ENTRY.replace("moved", "put")));
+    assert_eq!(
+        with_entry(QUARANTINE_ENTRY).unwrap().catalogue().get("block_ip").unwrap().version(),
+        None
+    );
 }
 
 #[test]
 fn stored_entry_is_read_only_under_its_hash() {
-    let kind = with_entry(SOUND).unwrap().catalogue().get("quarantine_file").unwrap();
+    let kind = with_entry(QUARANTINE_ENTRY).unwrap().catalogue().get("quarantine_file").unwrap();
     let (hash, source) = (kind.version().unwrap(), &kind.entry().source);
     assert_eq!(Catalogue::recall(hash, source), Ok(()));
     let changed = source.replace("moved", "put");
@@ -287,7 +267,9 @@ fn stored_entry_is_read_only_under_its_hash() {
 #[test]
 fn address_of_new_action_brings_its_rules() {
     let of = |kind: &str, fills: &str| {
-        SOUND.replace("type = \"path\"", &format!("type = \"{kind}\"")).replace("data.path", fills)
+        QUARANTINE_ENTRY
+            .replace("type = \"path\"", &format!("type = \"{kind}\""))
+            .replace("data.path", fills)
     };
     for (kind, bad, good) in [
         ("address", vec!["10.0.0.1", "127.0.0.1", "2002:a00:1::1", "fe80::1"], "203.0.113.7"),
