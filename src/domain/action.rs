@@ -253,6 +253,11 @@ impl Action {
         if let Some(Argument::Address(address)) = self.target() { Some(*address) } else { None }
     }
 
+    /// The account that it acts on, where that is what alerts name.
+    pub fn account(&self) -> Option<&Account> {
+        if let Some(Argument::Account(account)) = self.target() { Some(account) } else { None }
+    }
+
     /// What it acts on, as text; of several arguments as a JSON list of texts, in their order.
     pub fn argument(&self) -> String {
         let mut texts = self.arguments.iter().map(Argument::to_string);

@@ -18,7 +18,8 @@ const CASES_FOLDER: &str = "tests/";
 /// How the names of files with entries of the catalogue end.
 const ENTRIES: &str = ".toml";
 
-/// The schema, the policies, their test cases and entries of the catalogue, read once: what was looked at is what is used.
+/// The schema, the policies, their test cases and entries of the catalogue, read once: what was looked
+/// at is what is used.
 #[derive(Debug, Clone, Default)]
 pub struct PolicyFiles {
     /// Where they come from, for messages.

@@ -1,5 +1,5 @@
-//! The scripts that Wazuh ships, what those of the catalogue carry out, and how long the one that ends a response early may
-//! run.
+//! The scripts that Wazuh ships, what those of the catalogue carry out, and how long the one that ends a
+//! response early may run.
 
 use crate::domain::action::{ActionKind, known_responses, without_exe};
 

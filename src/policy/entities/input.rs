@@ -80,19 +80,8 @@ fn declared(parameter: &Parameter) -> Vec<String> {
 /// whatever the address is hidden in.
 pub(super) fn inputs(question: &PolicyQuestion) -> Result<Vec<Value>, EvalError> {
     let action = &question.action;
-    let address = action.arguments().find_map(|(_, argument)| match argument {
-        Argument::Address(address) => Some(*address),
-        Argument::Network(_)
-        | Argument::Account(_)
-        | Argument::HostName(_)
-        | Argument::Path(_)
-        | Argument::ProcessId(_)
-        | Argument::ProcessName(_)
-        | Argument::Port(_)
-        | Argument::Hash(_)
-        | Argument::Domain(_)
-        | Argument::Choice(_)
-        | Argument::Text(_) => None,
+    let address = action.arguments().find_map(|(_, argument)| {
+        if let Argument::Address(address) = argument { Some(*address) } else { None }
     });
     match address {
         None => Ok(vec![input(action, None, question.target)?]),

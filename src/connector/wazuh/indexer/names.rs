@@ -11,29 +11,19 @@ use super::{
 };
 use crate::{
     connector::http::client::first_chars,
-    domain::{
-        action::{Action, Argument},
-        facts::NamedIn,
-    },
+    domain::{action::Action, facts::NamedIn},
 };
 
 /// The first field that names the target; one whose name goes on in the log only where no other
 /// does. None where none of them names it.
 pub(super) fn named_in(alert: &Value, action: &Action, fields: &AlertFields) -> Option<NamedIn> {
-    let fields = match action.target()? {
-        Argument::Address(_) => &fields.addresses,
-        Argument::Account(_) => &fields.accounts,
-        // No field of an alert is known to say what was done with one of these.
-        Argument::Network(_)
-        | Argument::HostName(_)
-        | Argument::Path(_)
-        | Argument::ProcessId(_)
-        | Argument::ProcessName(_)
-        | Argument::Port(_)
-        | Argument::Hash(_)
-        | Argument::Domain(_)
-        | Argument::Choice(_)
-        | Argument::Text(_) => return None,
+    // No field of an alert is known to say what was done with anything else.
+    let fields = if action.address().is_some() {
+        &fields.addresses
+    } else if action.account().is_some() {
+        &fields.accounts
+    } else {
+        return None;
     };
     let log = alert.get("full_log").and_then(Value::as_str).unwrap_or_default();
     let mut doubtful = None;
@@ -66,25 +56,10 @@ fn only_text(value: Option<&Value>) -> Option<&str> {
 impl AlertForm {
     /// Whether a value names exactly what the action acts on.
     fn names(self, value: &str, action: &Action) -> bool {
-        match action.target() {
-            Some(Argument::Address(target)) => {
-                self == Self::Address && address(value) == Some(*target)
-            }
-            Some(Argument::Account(target)) => self.names_account(value, target.as_str()),
-            Some(
-                Argument::Network(_)
-                | Argument::HostName(_)
-                | Argument::Path(_)
-                | Argument::ProcessId(_)
-                | Argument::ProcessName(_)
-                | Argument::Port(_)
-                | Argument::Hash(_)
-                | Argument::Domain(_)
-                | Argument::Choice(_)
-                | Argument::Text(_),
-            )
-            | None => false,
+        if let Some(target) = action.address() {
+            return self == Self::Address && address(value) == Some(target);
         }
+        action.account().is_some_and(|target| self.names_account(value, target.as_str()))
     }
 
     fn names_account(self, value: &str, target: &str) -> bool {

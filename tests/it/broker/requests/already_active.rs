@@ -1,13 +1,12 @@
 //! What is active already: what a second request for the same target meets, and what it does.
 
-use crate::harness::kind;
 use std::time::Duration;
 
 use countersign::domain::endpoint::Platform;
 use serde_json::{Value, json};
 use wazuh_simulator::{Fault, Script, Times, Work};
 
-use crate::harness::{AgentClient, World};
+use crate::harness::{AgentClient, World, kind};
 
 const NOTHING: [&str; 0] = [];
 const BLOCKED: [&str; 1] = ["firewall-drop 203.0.113.9"];
