@@ -5,7 +5,11 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering},
+        mpsc,
+    },
 };
 
 use serde_json::Value;
@@ -100,11 +104,24 @@ impl Serving {
     }
 }
 
+/// A port for one server; it gets it by name, as a user would give it. Below those that systems lend to
+/// connections (32768), so nobody takes it between two starts of the server.
+fn free_port() -> u16 {
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let place = std::process::id() % 20;
+        AtomicU16::new(10_000 + 1_000 * u16::try_from(place).unwrap())
+    });
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Program {
     pub(crate) fn new() -> Self {
-        // A port that was free a moment ago; the server gets it by name, as a user would give it.
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        Self { folder: TempDir::new().unwrap(), port: free.local_addr().unwrap().port() }
+        Self { folder: TempDir::new().unwrap(), port: free_port() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
