@@ -10,8 +10,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-
-use crate::execd::output;
+use wazuh_simulator::namespaces::{Namespaces, succeed};
 
 /// What the tests take beside a bare Debian.
 const TOOLS: [&str; 9] = [
@@ -26,20 +25,14 @@ const TOOLS: [&str; 9] = [
     "python3",
 ];
 
-/// Processes in namespaces of their own, which end with it.
-pub(crate) struct Space {
-    child: Child,
-    pid: String,
-}
-
 pub(crate) struct Endpoint {
-    space: Space,
+    space: Namespaces,
     folder: TempDir,
 }
 
 /// Another host on the endpoint's network.
 pub(crate) struct Peer {
-    space: Space,
+    space: Namespaces,
 }
 
 /// A listener that is stopped at the end.
@@ -68,41 +61,6 @@ fn missing() -> Option<String> {
     (!absent.is_empty()).then(|| format!("missing: {}", absent.join(", ")))
 }
 
-impl Space {
-    /// `setup` runs inside, in `sh`, before anything else.
-    fn start(flags: &[&str], setup: &str) -> Self {
-        // The id that the machine sees: its own /proc is mounted until the setup mounts another.
-        let script = format!(
-            "read -r pid _ </proc/self/stat\nset -e\n{setup}\nip link set lo up\necho \"$pid\"\nexec cat"
-        );
-        let mut child = Command::new("unshare")
-            .args(["--fork", "--kill-child", "--net"])
-            .args(flags)
-            .args(["sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut pid = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut pid).unwrap();
-        assert!(!pid.is_empty(), "the namespaces could not be made");
-        Self { child, pid: pid.trim().to_owned() }
-    }
-
-    fn command(&self, flags: &[&str], program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.pid, "--net"]).args(flags).arg(program).args(arguments);
-        command
-    }
-}
-
-impl Drop for Space {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ended = self.child.kill().is_ok() && self.child.wait().is_ok();
-    }
-}
-
 impl Endpoint {
     /// A new endpoint; none, after saying why, where none can be made.
     pub(crate) fn start() -> Option<Self> {
@@ -122,7 +80,7 @@ impl Endpoint {
             cp -a /etc {at}/etc && mount --bind {at}/etc /etc
             grep -q '^wazuh:' /etc/group || echo 'wazuh:x:990:' >>/etc/group"
         );
-        let space = Space::start(&["--mount", "--pid"], &setup);
+        let space = Namespaces::start(&["--mount", "--pid"], &setup).unwrap();
         let endpoint = Self { space, folder };
         endpoint.install();
         Some(endpoint)
@@ -180,7 +138,7 @@ impl Endpoint {
 
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
-        output(&mut self.command("sh", &["-c", script]))
+        succeed(&mut self.command("sh", &["-c", script])).unwrap()
     }
 
     /// The file behind a command.
@@ -260,33 +218,8 @@ impl Endpoint {
     /// Another host, linked to the endpoint: on network 77 the endpoint is `10.77.0.1` and `fd77::1`,
     /// the other one `10.77.0.2` and `fd77::2`.
     pub(crate) fn link(&self, network: u8) -> Peer {
-        let peer = Peer { space: Space::start(&[], "") };
-        let link = format!("link{network}");
-        output(&mut self.space.command(
-            &[],
-            "ip",
-            &[
-                "link",
-                "add",
-                &link,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                &link,
-                "netns",
-                &peer.space.pid,
-            ],
-        ));
-        for (space, host) in [(&self.space, 1), (&peer.space, 2)] {
-            let script = format!(
-                "set -e
-                ip address add 10.{network}.0.{host}/24 dev {link}
-                ip -6 address add fd{network}::{host}/64 dev {link} nodad
-                ip link set {link} up"
-            );
-            output(&mut space.command(&[], "sh", &["-c", &script]));
-        }
+        let peer = Peer { space: Namespaces::start(&[], "").unwrap() };
+        self.space.link(&peer.space, network).unwrap();
         peer.sh(&format!(
             "ip route add default via 10.{network}.0.1; ip -6 route add default via fd{network}::1"
         ));
@@ -305,7 +238,7 @@ impl Endpoint {
 impl Peer {
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
-        output(&mut self.space.command(&[], "sh", &["-c", script]))
+        succeed(&mut self.space.command(&[], "sh", &["-c", script])).unwrap()
     }
 
     pub(crate) fn listen(&self, address: &str, port: u16) -> Listener {
@@ -321,11 +254,8 @@ impl Peer {
         // What came for a port on which nobody listens.
         let count = || other.sh("awk '/^Udp: [0-9]/ { print $3 }' /proc/net/snmp");
         let before = count();
-        output(&mut self.space.command(
-            &[],
-            "bash",
-            &["-c", &format!("echo >/dev/udp/{address}/9")],
-        ));
+        let send = format!("echo >/dev/udp/{address}/9");
+        succeed(&mut self.space.command(&[], "bash", &["-c", &send])).unwrap();
         // This takes longer than the datagram.
         self.connects(address, 8022);
         count() != before
@@ -339,7 +269,7 @@ impl Drop for Listener {
 }
 
 /// Answers each line with the same line.
-fn listen(space: &Space, address: &str, port: u16) -> Listener {
+fn listen(space: &Namespaces, address: &str, port: u16) -> Listener {
     let program = "
 import socket, sys, threading
 family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
@@ -361,7 +291,7 @@ while True: threading.Thread(target=echo, args=server.accept()[:1], daemon=True)
 }
 
 /// Whether a connection opens, and a line comes back, within a second.
-fn connects(space: &Space, address: &str, port: u16) -> bool {
+fn connects(space: &Namespaces, address: &str, port: u16) -> bool {
     let try_it = format!(
         "exec 3<>/dev/tcp/{address}/{port} && echo ping >&3 && read -r -t 1 said <&3 && [ $said = ping ]"
     );

@@ -1,15 +1,12 @@
-//! What wazuh-execd does with a script: one line on its input, which stays open; for an "add" the
-//! script's keys, and an answer to them; then it waits for the end. Source: Wazuh's
-//! `src/os_execd/execd.c`.
+//! Messages as wazuh-execd writes them, and what came of them.
 
 use std::{
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
+use wazuh_simulator::namespaces::execute;
 
 use crate::endpoint::Endpoint;
 
@@ -111,32 +108,11 @@ pub(crate) fn run(endpoint: &Endpoint, script: &str, input: &[u8], answer: Optio
     let lines_before = endpoint.log().len();
     let started = Instant::now();
     let start = format!("cd {} && exec active-response/bin/{script}", endpoint.home().display());
-    let mut child = endpoint
-        .command("sh", &["-c", &start])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take();
-    // A script that refuses ends before it has read what is too long.
-    let _broken_pipe = stdin.as_mut().unwrap().write_all(input);
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut said = String::new();
-    stdout.read_line(&mut said).unwrap();
-    match answer {
-        Some(answer) if !said.is_empty() => {
-            stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
-        }
-        Some(_) => {}
-        None => stdin = None,
-    }
-    let mut printed = String::new();
-    while stdout.read_line(&mut printed).unwrap() > 0 {}
-    child.wait().unwrap();
-    drop(stdin);
+    let command = endpoint.command("sh", &["-c", &start]);
+    let said = execute(command, input, answer.map(str::as_bytes)).unwrap();
     assert!(started.elapsed() < LONGEST, "{script} took {:?}", started.elapsed());
     let log = endpoint.log().split_off(lines_before);
-    Run { keys: serde_json::from_str(&said).ok(), printed, log }
+    Run { keys: serde_json::from_str(&said.keys).ok(), printed: said.rest, log }
 }
 
 impl Run {
@@ -170,12 +146,4 @@ impl Run {
         assert_eq!((result.as_str(), verified), ("failed", false), "{self:#?}");
         assert!(reason.contains(words), "{reason:?} does not hold {words:?}");
     }
-}
-
-/// The output of a command; panics when it fails.
-#[track_caller]
-pub(crate) fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }

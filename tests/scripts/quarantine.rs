@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use wazuh_simulator::namespaces::succeed;
+
 use crate::{FIRST, SECOND, THIRD, endpoint::Endpoint, execd::Message};
 
 const EVIL: &[u8] = b"#!/bin/sh\necho evil\n";
@@ -157,7 +159,7 @@ fn restore_never_writes_over_anything() {
         "ln -s /etc/passwd \"$0\"",
     ];
     for make in at_place {
-        crate::execd::output(&mut endpoint.command("sh", &["-c", make, path]));
+        succeed(&mut endpoint.command("sh", &["-c", make, path])).unwrap();
         let before = endpoint.sh(&format!("stat -c '%i %F %s' {path}"));
         restore(SECOND, path).run(&endpoint).failed("something is at the place");
         assert_eq!(endpoint.sh(&format!("stat -c '%i %F %s' {path}")), before, "{make}");

@@ -18,6 +18,7 @@ mod clock;
 mod endpoint;
 mod fault;
 mod indexer;
+pub mod namespaces;
 mod rights;
 mod server;
 mod settings;
