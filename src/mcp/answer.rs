@@ -66,7 +66,10 @@ pub enum AnswerSubject {
     /// It was not asked for now: it is the one on which what was asked for rests already.
     Standing,
     /// It was not asked for: it is what a proposal would become.
-    DryRun,
+    DryRun {
+        /// The agent's open request that an ask would give in its place.
+        repeats: Option<RequestId>,
+    },
 }
 
 /// The answer of a tool.
@@ -207,7 +210,7 @@ struct ListItem {
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
     let outages = outages(request, context);
     let obstacle = context.stopped.or((!outages.is_empty()).then_some(Obstacle::Outage));
-    let stored = context.subject != AnswerSubject::DryRun;
+    let stored = !matches!(context.subject, AnswerSubject::DryRun { .. });
     let shown = RequestAnswer {
         head: RequestHead {
             request_id: stored.then(|| request.id.to_string()),
@@ -237,8 +240,8 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
 }
 
 fn message(request: &Request, context: &AnswerContext<'_>, obstacle: Option<Obstacle>) -> String {
-    if context.subject == AnswerSubject::DryRun {
-        return agent_message::dry_run(request);
+    if let AnswerSubject::DryRun { repeats } = context.subject {
+        return agent_message::dry_run(request, repeats);
     }
     let message = agent_message::message(request, context.has_evidence, obstacle);
     if context.subject == AnswerSubject::Standing {

@@ -73,9 +73,10 @@ impl Call<'_> {
         let mut act = async |kind, arguments: ToolArguments| {
             let (own, rest) = arguments.split_off("dry_run");
             if self.of_action(kind, own.flag("dry_run")).await? {
-                subject = AnswerSubject::DryRun;
                 let (_, proposal) = ToolArguments::new(rest).split_off("wait_seconds");
-                return self.broker.dry_run(self.agent, kind, &proposal).await;
+                let (request, repeats) = self.broker.dry_run(self.agent, kind, &proposal).await?;
+                subject = AnswerSubject::DryRun { repeats };
+                return Ok(request);
             }
             let submitted = self.act(kind, ToolArguments::new(rest)).await?;
             if submitted.stands {
@@ -109,7 +110,7 @@ impl Call<'_> {
             ToolName::GetLimits => return self.get_limits(&arguments).await,
         };
         let request = match subject {
-            AnswerSubject::DryRun => request,
+            AnswerSubject::DryRun { .. } => request,
             AnswerSubject::Request | AnswerSubject::Standing => {
                 self.broker.with_hold(request).await?
             }

@@ -11,6 +11,7 @@ use crate::domain::{
     decision::{Decision, NOTHING_LEFT, Tally, Verdict},
     endpoint::{EndpointId, SkipReason},
     halt::HaltCause,
+    id::RequestId,
     request::{Outcome, Proof, Request, State},
 };
 
@@ -93,8 +94,8 @@ pub(crate) fn message(request: &Request, looks: bool, obstacle: Option<Obstacle>
     }
 }
 
-/// What would become of a proposal that was not asked for.
-pub(crate) fn dry_run(request: &Request) -> String {
+/// What would become of a proposal that was not asked for, or the open request that it repeats.
+pub(crate) fn dry_run(request: &Request, repeats: Option<RequestId>) -> String {
     let decision = &request.decision;
     let nothing_left = decision.reasons.iter().any(|reason| reason.policy == NOTHING_LEFT);
     let answer = match decision.verdict {
@@ -107,9 +108,14 @@ pub(crate) fn dry_run(request: &Request) -> String {
     };
     format!(
         "Dry run: nothing was asked, stored or sent, and it does not count as a refusal. {answer}{}{} \
-         To ask, call again without dry_run.",
+         {}",
         limited(request),
         skipped(request),
+        match repeats {
+            None => "To ask, call again without dry_run.".to_owned(),
+            Some(open) =>
+                format!("You asked for this already: an ask would give you {open} again."),
+        },
     )
 }
 

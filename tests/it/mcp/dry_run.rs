@@ -45,6 +45,17 @@ async fn dry_run_tells_decision_and_asks_nothing() {
 }
 
 #[tokio::test]
+async fn dry_run_names_open_request_that_it_repeats() {
+    let scene = Scene::start().await;
+    let agent = scene.agent().await;
+    let more = json!({ "agent_ids": ["002"] });
+    let asked = checked(&agent, "block_ip", block(more.clone())).await;
+    let said = tried(&agent, more).await.json["message"].as_str().unwrap().to_owned();
+    let id = asked.json["request_id"].as_str().unwrap();
+    assert!(said.ends_with(&format!("an ask would give you {id} again.")), "{said}");
+}
+
+#[tokio::test]
 async fn dry_run_rests_on_list_of_endpoints_alone() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;

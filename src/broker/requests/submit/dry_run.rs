@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::find_repeated;
 use crate::{
     broker::{Broker, BrokerError, signed_in::active_agent},
     connector::{Connector, ConnectorError, asked_by},
@@ -14,6 +15,7 @@ use crate::{
             detail::request::{DecisionFacts, DryRunFacts},
         },
         endpoint::{EndpointId, Inventory, Selection},
+        id::RequestId,
         proposal::Proposal,
         request::Request,
     },
@@ -68,16 +70,17 @@ fn only(mut all: Inventory, ids: &[EndpointId]) -> Inventory {
 }
 
 impl Broker {
-    /// The request that a proposal would become, with policy's answer. Stores that it was tried, and
-    /// nothing else; counts as an ask within the minute, and never as a refusal.
+    /// The request that a proposal would become, with policy's answer, and the agent's open request
+    /// that it would give in its place. Stores that it was tried, and nothing else; counts as an ask
+    /// within the minute, and never as a refusal.
     pub async fn dry_run(
         &self,
         agent: &Agent,
         kind: ActionKind,
         arguments: &Map<String, Value>,
-    ) -> Result<Request, BrokerError> {
+    ) -> Result<(Request, Option<RequestId>), BrokerError> {
         match asked_by(agent.id, self.try_dry_run(agent, kind, arguments)).await {
-            Ok(request) => Ok(request),
+            Ok(tried) => Ok(tried),
             Err(error) => Err(self.refuse_proposal(agent, kind, error).await),
         }
     }
@@ -87,12 +90,13 @@ impl Broker {
         agent: &Agent,
         kind: ActionKind,
         arguments: &Map<String, Value>,
-    ) -> Result<Request, BrokerError> {
+    ) -> Result<(Request, Option<RequestId>), BrokerError> {
         let _place = self.acquire_slot(agent).await?;
         let proposal = &self.read_proposal(kind, arguments).await?;
         let draft = self.frozen_draft(agent, proposal, Survey::Listed).await?;
         let mut reader = self.store().reader().await?;
         let agent = &active_agent(&mut reader, agent).await?;
+        let repeats = find_repeated(&mut reader, agent, (proposal, draft.ask)).await?;
         let now = draft.request.asked_at;
         let first = self.decide_first(&mut reader, &draft.request, agent, now).await?;
         drop(reader);
@@ -116,6 +120,6 @@ impl Broker {
                 })
             })
             .await?;
-        Ok(request)
+        Ok((request, repeats))
     }
 }
