@@ -25,7 +25,7 @@ pub mod bridge;
 mod call;
 mod door;
 mod error;
-mod reading;
+pub mod reading;
 mod server;
 pub mod tools;
 

@@ -20,7 +20,7 @@ const WRAPPERS: [&str; 7] =
 const NOTHING: [&str; 4] = ["null", "None", "none", "undefined"];
 
 /// The arguments as the tool declares them, and how many that the client added were left out.
-pub(super) fn read(
+pub fn read(
     tool: ToolName,
     catalogue: &Catalogue,
     mut given: Map<String, Value>,

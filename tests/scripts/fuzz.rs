@@ -1,21 +1,11 @@
 //! The scripts' own reader of JSON against `serde_json`: two readers that differ are a way around a
 //! check.
 
-use std::{fmt::Write as _, fs};
+use std::fs;
 
-use serde_json::Value;
-
-use crate::{FIRST, endpoint::Endpoint, execd::Message};
+use crate::{FIRST, endpoint::Endpoint, execd::Message, reader::agrees};
 
 const CASES: u32 = 400;
-/// What the reader says of texts that are JSON, and that no script takes.
-const STRICTER: [&str; 5] = [
-    "a key that stands twice",
-    "a control character",
-    " is no ",
-    "a key of alert.data",
-    "nested too deep",
-];
 
 /// Numbers that are the same each time (PCG's step, upper half).
 struct Dice(u64);
@@ -82,33 +72,6 @@ fn mutated(dice: &mut Dice) -> Vec<u8> {
         text.splice(at..at + removed, piece.iter().copied());
     }
     text
-}
-
-/// What the reader prints for a message that `serde_json` reads so.
-fn items(message: &Value) -> String {
-    let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let mut items =
-        format!("command {}\nprogram {}\n", text("/command"), text("/parameters/program"));
-    let parameters = &message["parameters"];
-    for argument in parameters["extra_args"].as_array().into_iter().flatten() {
-        writeln!(items, "argument {}", argument.as_str().unwrap()).unwrap();
-    }
-    for (key, value) in parameters["alert"]["data"].as_object().into_iter().flatten() {
-        writeln!(items, "data {key} {}", value.as_str().unwrap()).unwrap();
-    }
-    items
-}
-
-fn agrees(input: &[u8], said: &str) {
-    let shown = String::from_utf8_lossy(input);
-    match (serde_json::from_slice::<Value>(input), said.strip_prefix("error ")) {
-        (Ok(message), None) => assert_eq!(items(&message), said, "{shown}"),
-        (Err(_), Some(_)) => {}
-        (Ok(_), Some(why)) => {
-            assert!(STRICTER.iter().any(|known| why.contains(known)), "refused, {why}: {shown}");
-        }
-        (Err(error), None) => panic!("read, but {error}: {shown}"),
-    }
 }
 
 #[test]

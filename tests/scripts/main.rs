@@ -18,6 +18,7 @@ mod input;
 mod isolate;
 mod kill;
 mod quarantine;
+mod reader;
 mod ruleset;
 mod shells;
 
