@@ -9,3 +9,4 @@ pub(crate) mod login;
 pub(crate) mod manager;
 pub(crate) mod params;
 pub(crate) mod query;
+pub(crate) mod ruleset;

@@ -1,5 +1,6 @@
 //! The machines that report to the simulated manager.
 
+pub(crate) mod companion;
 pub(crate) mod effects;
 pub(crate) mod evidence;
 pub(crate) mod rules;
@@ -93,6 +94,7 @@ impl Os {
 
 /// A machine with a Wazuh agent.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Endpoint {
     /// At least three digits. `000` is the manager itself and is always there.
     pub id: String,
@@ -120,6 +122,11 @@ pub struct Endpoint {
     pub firewall_off: bool,
     /// The error that its scripts log after they start. The scripts then have no effect.
     pub script_fails: Option<String>,
+    /// The version of Countersign's own scripts there (`deploy/active-response`); none where they are not
+    /// installed.
+    pub companions: Option<&'static str>,
+    /// Those scripts cannot read back what they did.
+    pub unverified: bool,
     /// The log of its scripts never reaches the manager, so there are no alerts.
     pub log_lost: bool,
     /// The age of its last keep-alive, if that differs from what its status implies.
@@ -143,6 +150,8 @@ impl Endpoint {
             node: None,
             firewall_off: false,
             script_fails: None,
+            companions: None,
+            unverified: false,
             log_lost: false,
             silent_for: None,
         }
@@ -210,6 +219,18 @@ impl Endpoint {
     #[must_use]
     pub fn script_fails(self, complaint: &str) -> Self {
         Self { script_fails: Some(complaint.to_owned()), ..self }
+    }
+
+    /// Installs Countersign's own scripts of this version.
+    #[must_use]
+    pub fn companions(self, version: &'static str) -> Self {
+        Self { companions: Some(version), ..self }
+    }
+
+    /// Keeps those scripts from reading back what they did.
+    #[must_use]
+    pub fn unverified(self) -> Self {
+        Self { unverified: true, ..self }
     }
 
     /// Makes the log of its scripts get lost.

@@ -24,6 +24,8 @@ impl Rights {
             .allow("cluster:read", &["node:id:*"])
             .allow("cluster:status", &["*:*"])
             .allow("security:read_config", &["*:*"])
+            .allow("rules:read", &["*:*"])
+            .allow("decoders:read", &["*:*"])
     }
 
     /// The minimum for a broker: the default policies `agents_read` and `agents_commands`.

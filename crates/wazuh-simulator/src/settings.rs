@@ -87,6 +87,8 @@ pub struct Settings {
     pub index_template: bool,
     /// Alerts that are in the indexer from the start.
     pub alerts: Vec<Value>,
+    /// Whether the decoder and the rules for Countersign's own scripts are installed (`deploy/wazuh`).
+    pub companion_rules: bool,
     /// Whether delivered commands leave alerts behind, as real agents do.
     pub evidence: bool,
 }
@@ -117,6 +119,7 @@ impl Default for Settings {
             indexer_rights: true,
             index_template: true,
             alerts: Vec::new(),
+            companion_rules: false,
             evidence: false,
         }
     }

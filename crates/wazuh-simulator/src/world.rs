@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::endpoint::Endpoint;
+use crate::endpoint::companion::Hold;
 use crate::endpoint::effects::Timer;
 use crate::endpoint::rules::Rules;
 use crate::fault::Faults;
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) timers: Vec<Timer>,
     /// What scripts left in the endpoints' operating systems.
     pub(crate) rules: Rules,
+    /// What requests hold by Countersign's own scripts.
+    pub(crate) holds: Vec<Hold>,
     pub(crate) held: HashSet<String>,
     /// The offset of the simulator's clock.
     moved: TimeDelta,
@@ -106,6 +109,7 @@ impl World {
             documents: 0,
             timers: Vec::new(),
             rules: Rules::default(),
+            holds: Vec::new(),
             held: HashSet::new(),
             moved: TimeDelta::zero(),
             followed: None,

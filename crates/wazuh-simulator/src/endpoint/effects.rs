@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::api::command::{Command, split_timeout};
 use crate::endpoint::Endpoint;
+use crate::endpoint::companion;
 use crate::endpoint::evidence;
 use crate::endpoint::run::Run;
 use crate::world::World;
@@ -43,6 +44,16 @@ pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
         (world.settings.executable(name), timeout_secs)
     };
     let run = Run::new(&world.settings, endpoint, script, command);
+    if companion::is_companion(&run) {
+        expire(world);
+        let now = world.now();
+        if let Some(key) = companion::start(world, &run, now)
+            && timeout_secs > 0
+        {
+            set_timer(world, (run, key), now + TimeDelta::seconds(i64::from(timeout_secs)));
+        }
+        return;
+    }
     if !run.exists(&world.settings) {
         // The agent drops it without a trace.
         return;
@@ -60,14 +71,22 @@ pub(crate) fn start(world: &mut World, endpoint: &Endpoint, command: &Command) {
     };
     if timeout_secs > 0 {
         let ends = now + TimeDelta::seconds(i64::from(timeout_secs));
-        let pending = world.timers.iter_mut().find(|timer| timer.is_for(&run, &target));
-        if let Some(pending) = pending {
-            pending.ends = ends;
+        if set_timer(world, (run.clone(), target.clone()), ends) {
             return;
         }
-        world.timers.push(Timer { run: run.clone(), target: target.clone(), ends });
     }
     world.rules.add(&run, &target);
+}
+
+/// Sets the agent's timer; whether one ran.
+fn set_timer(world: &mut World, (run, target): (Run, String), ends: DateTime<Utc>) -> bool {
+    let pending = world.timers.iter_mut().find(|timer| timer.is_for(&run, &target));
+    if let Some(pending) = pending {
+        pending.ends = ends;
+        return true;
+    }
+    world.timers.push(Timer { run, target, ends });
+    false
 }
 
 /// Ends every timer whose time is over, in the order of their times.
@@ -93,6 +112,10 @@ pub(crate) fn restart(world: &mut World, endpoint: &str) {
 }
 
 fn end(world: &mut World, timer: &Timer, time: DateTime<Utc>) {
+    if companion::is_companion(&timer.run) {
+        companion::end(world, &timer.run, time);
+        return;
+    }
     evidence::undone(world, &timer.run, time);
     world.rules.delete(&timer.run, &timer.target);
 }
@@ -100,5 +123,7 @@ fn end(world: &mut World, timer: &Timer, time: DateTime<Utc>) {
 /// The rules that stand on an endpoint.
 pub(crate) fn active_responses(world: &mut World, endpoint: &str) -> Vec<String> {
     expire(world);
-    world.rules.of(endpoint)
+    let held = world.holds.iter().filter(|hold| hold.endpoint == endpoint);
+    let held = held.map(|hold| format!("{} {}", hold.script, hold.target).trim_end().to_owned());
+    world.rules.of(endpoint).into_iter().chain(held).collect()
 }

@@ -15,7 +15,7 @@ use crate::world::World;
 
 /// Number, level and description of a rule. Source of the numbers and levels:
 /// ruleset/rules/0015-ossec_rules.xml; the wording is not from a capture.
-struct Rule(&'static str, u8, String);
+pub(crate) struct Rule(pub(crate) &'static str, pub(crate) u8, pub(crate) String);
 
 /// Logs that a script was started, and its errors.
 pub(crate) fn started(world: &mut World, run: &Run, time: DateTime<Utc>) {
@@ -42,7 +42,8 @@ fn program(run: &Run) -> String {
     format!("active-response/bin/{}{suffix}", run.script)
 }
 
-fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
+/// Logs the input of a script.
+pub(crate) fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
     let command = &run.command;
     let mut data = json!({
         "version": "1",
@@ -60,6 +61,16 @@ fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
         fields.insert("srcip".to_owned(), srcip.clone());
     }
     file(world, run, time, (rule(&run.script, verb), &said, Some(data)));
+}
+
+/// Logs how one of Countersign's scripts ended.
+pub(crate) fn report(
+    world: &mut World,
+    run: &Run,
+    time: DateTime<Utc>,
+    (rule, said, data): (Rule, &str, Value),
+) {
+    file(world, run, time, (rule, said, Some(data)));
 }
 
 /// Turns a log line into an alert: the rule that fires, the text, and the decoded data.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 
 use crate::api::answer::Problem;
-use crate::api::{active_response, agents, cluster, login, manager};
+use crate::api::{active_response, agents, cluster, login, manager, ruleset};
 use crate::fault::{Calls, Fault, Work};
 use crate::server::edit;
 use crate::server::wire::{Ending, Wire};
@@ -25,6 +25,8 @@ pub(crate) fn all(sim: Simulator) -> Router {
         .route("/security/users/me/policies", get(manager::my_policies))
         .route("/manager/info", get(manager::info))
         .route("/manager/configuration/analysis/{section}", get(manager::analysis))
+        .route("/rules", get(ruleset::rules))
+        .route("/decoders", get(ruleset::decoders))
         .route("/cluster/status", get(cluster::status))
         .route("/cluster/nodes", get(cluster::nodes))
         .route("/cluster/{node}/configuration/analysis/{section}", get(cluster::analysis))

@@ -1,5 +1,6 @@
 //! Active responses on endpoints, and custom scripts.
 
+mod companions;
 mod rules;
 
 use std::time::Duration;
