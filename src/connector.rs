@@ -37,7 +37,7 @@ pub use notify::{
 pub use readiness::{Readiness, readiness};
 pub use relay::{Relay, RelayAnswer};
 pub use share::{asked_by, for_approved};
-pub use wazuh::{AlertFields, AlertForm, IndexerSettings, WazuhSettings};
+pub use wazuh::{AlertFields, AlertForm, IndexerSettings, KEEP_GRAMMAR, WazuhSettings, kept_host};
 
 /// What this machine lacks for one more connection, such as files; none where it lacks nothing.
 pub fn local_lack() -> Option<String> {

@@ -226,7 +226,7 @@ async fn people(
     }
     operator.change_person(&Actor::CommandLine, "carol", &PersonChange::OnCall(true)).await?;
     let new = operator
-        .add_agent(&Actor::CommandLine, "triage-bot", "alice", Catalogue::built_in().responses())
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &Catalogue::built_in().usual())
         .await?;
     Ok((people, new.agent, new.token))
 }
@@ -246,6 +246,8 @@ fn connector(
             .map(|kind| ((kind, Platform::Linux), "!countersign-unlock".to_owned()))
             .into_iter()
             .collect(),
+        companion_groups: Vec::new(),
+        keeps: Vec::new(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
         calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,

@@ -1,6 +1,9 @@
 //! From the configuration's words to those of broker and connector.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use zeroize::Zeroizing;
 
@@ -10,13 +13,14 @@ use crate::{
     clock::Clock,
     config::{AlertFieldsConfig, Config, ConfigError, ManagerConfig, RemoteConfig},
     connector::{
-        AlertFields, AlertForm, ConnectorError, IndexerSettings, Secret, SecretForm, Tls,
-        WazuhSettings, secret_text,
+        AlertFields, AlertForm, ConnectorError, IndexerSettings, KEEP_GRAMMAR, Secret, SecretForm,
+        Tls, WazuhSettings, kept_host, secret_text,
     },
     domain::{
-        action::{ActionKind, Catalogue},
+        action::{ActionKind, Catalogue, UndoWay},
         digest::Digest,
         endpoint::Platform,
+        public_url::PublicUrl,
     },
     trusted_file,
     web::Proxies,
@@ -40,7 +44,11 @@ pub(super) fn connectors(config: &Config, clock: &Clock) -> Result<Vec<WazuhSett
     config
         .manager
         .iter()
-        .map(|(name, manager)| connector(name, manager, (&fields, clock)))
+        .map(|(name, manager)| {
+            let settings = connector(name, manager, (&fields, clock))?;
+            let keeps = keeps(name, manager, &config.server.public_url)?;
+            Ok(WazuhSettings { keeps, ..settings })
+        })
         .collect()
 }
 
@@ -71,6 +79,8 @@ fn connector(
         password: password(&section, &manager.reach)?,
         tls: tls(&section, &manager.reach)?,
         undo_commands: undo_commands(&section, &manager.undo_commands)?,
+        companion_groups: manager.companion_groups.clone(),
+        keeps: Vec::new(),
         batch_endpoints_max: manager.batch_endpoints_max,
         calls_in_flight: manager.calls_in_flight,
         calls_per_minute_max: manager.calls_per_minute_max,
@@ -79,6 +89,24 @@ fn connector(
         indexer: indexer.transpose()?,
         clock: clock.clone(),
     })
+}
+
+/// What an isolated endpoint still reaches: Countersign, where the endpoint can name it, and the hosts
+/// of the configuration.
+fn keeps(
+    name: &str,
+    manager: &ManagerConfig,
+    public_url: &PublicUrl,
+) -> Result<Vec<String>, ConfigError> {
+    let own = kept_host(&public_url.host_and_port());
+    let named = manager.isolation_keeps.iter().map(|host| {
+        let key = format!("manager.{name}.isolation_keeps");
+        kept_host(host).ok_or_else(|| ConfigError::value(&key, host, KEEP_GRAMMAR))
+    });
+    let mut keeps: Vec<_> = own.into_iter().map(Ok).chain(named).collect::<Result<_, _>>()?;
+    let mut seen = BTreeSet::new();
+    keeps.retain(|host| seen.insert(host.clone()));
+    Ok(keeps)
 }
 
 /// What the verbs are told.
@@ -179,7 +207,11 @@ pub(crate) fn fingerprint(text: &str) -> Option<Digest> {
 
 /// The names of what a configured command can take back: "`block_ip` or `disable_account`".
 fn undoable() -> String {
-    let kinds = Catalogue::built_in().responses().iter().filter(|kind| kind.undo().is_some());
+    let configured = |kind: &&ActionKind| {
+        let undo = kind.entry().undo.as_ref();
+        undo.is_some_and(|undo| undo.permanent.contains(&UndoWay::Configured))
+    };
+    let kinds = Catalogue::built_in().responses().iter().filter(configured);
     kinds.map(|kind| kind.name()).collect::<Vec<_>>().join(" or ")
 }
 

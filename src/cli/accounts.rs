@@ -34,7 +34,7 @@ pub(super) enum AgentCommand {
         /// The person who answers for it, and never approves for it.
         #[arg(long)]
         owner: String,
-        /// What it may ask for, such as `block_ip`; all responses where none is named.
+        /// What it may ask for, such as `block_ip`; `block_ip` and `disable_account` where none is named.
         #[arg(long = "scope", value_name = "RESPONSE")]
         scopes: Vec<String>,
     },
@@ -172,7 +172,7 @@ async fn agent_command(
         AgentCommand::Add { name, owner, scopes } => {
             let catalogue = operator.catalogue().await?;
             let scopes = match scopes.as_slice() {
-                [] => catalogue.responses().to_vec(),
+                [] => catalogue.usual(),
                 some => responses(&catalogue, some)?,
             };
             show_token(out, &operator.add_agent(&me, &name, &owner, &scopes).await?)?;

@@ -29,6 +29,13 @@ pub struct ManagerConfig {
     /// name of a script on the endpoints, or the name of a command of the manager.
     #[serde(default)]
     pub undo_commands: BTreeMap<String, BTreeMap<String, String>>,
+    /// The groups whose Linux endpoints have the scripts of `deploy/active-response`.
+    #[serde(default)]
+    pub companion_groups: Vec<String>,
+    /// What an isolated endpoint still reaches, beside its managers and Countersign: hosts with or
+    /// without a port, at most 16 with Countersign's own.
+    #[serde(default)]
+    pub isolation_keeps: Vec<String>,
     /// Its indexer: without one no alert is ever found, nothing runs without people, and no start
     /// of a response is confirmed.
     pub indexer: Option<IndexerConfig>,

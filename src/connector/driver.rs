@@ -16,6 +16,7 @@ use crate::domain::{
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
     permit::ExecutionPermit,
+    request::Undone,
 };
 
 /// What a method of a [`Driver`] returns: its result, later.
@@ -53,6 +54,16 @@ pub trait Driver: fmt::Debug + Send + Sync {
         &'a self,
         selection: &'a Selection,
         action: &'a Action,
+        term: Term,
+        now: Time,
+    ) -> BoxFuture<'a, Result<Inventory, ConnectorError>>;
+
+    /// The same for what takes a request back, which may be another command where that was done by a
+    /// companion script.
+    fn resolve_undo<'a>(
+        &'a self,
+        undone: &'a Undone,
+        what: (&'a Selection, &'a Action),
         term: Term,
         now: Time,
     ) -> BoxFuture<'a, Result<Inventory, ConnectorError>>;

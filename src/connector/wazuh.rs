@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use api::connection::ManagerConnection;
 use chrono::TimeDelta;
 use command_names::{CommandNames, Discovered};
-use commands::CommandRequest;
+use commands::{CommandPlace, CommandRequest};
 use fleet::Fleet;
 use indexer::{evidence::IndexerClock, search::IndexerClient};
 use response_settings::ResponseSettings;
@@ -38,10 +38,11 @@ use crate::domain::{
     facts::{AlertFacts, AlertShown, IndexerState},
     id::RequestId,
     permit::ExecutionPermit,
+    request::Undone,
 };
 
 pub use indexer::fields::{AlertFields, AlertForm};
-pub use settings::{IndexerSettings, WazuhSettings};
+pub use settings::{IndexerSettings, KEEP_GRAMMAR, WazuhSettings, kept_host};
 
 /// A Wazuh manager, and perhaps its indexer.
 #[derive(Debug)]
@@ -98,6 +99,16 @@ impl Wazuh {
 }
 
 impl Wazuh {
+    fn wanted<'a>(
+        &'a self,
+        action: &'a Action,
+        term: Term,
+        undone: Option<&'a Undone>,
+    ) -> CommandRequest<'a> {
+        let WazuhSettings { undo_commands: undo, keeps, .. } = &self.settings;
+        CommandRequest { action, term, undo, keeps, undone }
+    }
+
     /// Whether some node has a command for it; else the reason of the last one.
     fn runs_on(
         &self,
@@ -106,10 +117,12 @@ impl Wazuh {
         term: Term,
         platform: Platform,
     ) -> Result<(), SkipReason> {
-        let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
+        let wanted = self.wanted(action, term, None);
         let mut obstacle = Ok(());
         for names in discovered.nodes.values() {
-            match wanted.command(platform, names.as_deref().map_err(String::as_str)) {
+            let names = names.as_deref().map_err(String::as_str);
+            let (has_companions, kept_for) = (false, None);
+            match wanted.command(CommandPlace { platform, names, has_companions, kept_for }) {
                 Ok(_) => return Ok(()),
                 Err(why) => obstacle = Err(why),
             }
@@ -161,7 +174,20 @@ impl Driver for Wazuh {
         now: Time,
     ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
         Box::pin(async move {
-            let wanted = CommandRequest { action, term, undo: &self.settings.undo_commands };
+            let wanted = self.wanted(action, term, None);
+            Ok(self.survey(selection, wanted, now).await?.inventory)
+        })
+    }
+
+    fn resolve_undo<'a>(
+        &'a self,
+        undone: &'a Undone,
+        (selection, action): (&'a Selection, &'a Action),
+        term: Term,
+        now: Time,
+    ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
+        Box::pin(async move {
+            let wanted = self.wanted(action, term, Some(undone));
             Ok(self.survey(selection, wanted, now).await?.inventory)
         })
     }

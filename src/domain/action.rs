@@ -16,7 +16,8 @@ use super::digest::{Canonical, Digest};
 
 pub use catalogue::{Catalogue, known_responses};
 pub use entry::{
-    CatalogueEntry, PlatformCommand, RuleKeeping, Terms, UndoEntry, UndoWay, without_exe,
+    CatalogueEntry, KEEP_PREFIX, PlatformCommand, RuleKeeping, Terms, UNDO_PREFIX, UNDO_SUFFIX,
+    UndoEntry, UndoWay, without_exe,
 };
 pub use fields::EntryFault;
 pub use parameter::{Account, Argument, Parameter, ParameterType, Pattern, Place};
@@ -177,28 +178,30 @@ impl<'de> Deserialize<'de> for ActionKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Action {
     kind: ActionKind,
-    /// One for each parameter, in their order.
-    arguments: Vec<Argument>,
+    /// One for each parameter, in their order; none for an optional one that was not given.
+    arguments: Vec<Option<Argument>>,
 }
 
 impl Action {
     /// Reads the arguments of an action as [`Action::argument`] wrote them; the error is what is
     /// allowed.
     pub fn parse(kind: ActionKind, argument: &str) -> Result<Self, &'static str> {
-        const SEVERAL: &str = "a JSON list with one text for each parameter";
+        const SEVERAL: &str = "a JSON list with one text, or null, for each parameter";
         let parameters = kind.parameters();
-        let texts: Vec<String> = match parameters {
+        let texts: Vec<Option<String>> = match parameters {
             [] if argument.is_empty() => Vec::new(),
             [] => return Err("nothing"),
-            [_only] => vec![argument.to_owned()],
+            [_only] => vec![Some(argument.to_owned())],
             _ => serde_json::from_str(argument).map_err(|_other_form| SEVERAL)?,
         };
         if texts.len() != parameters.len() {
             return Err(SEVERAL);
         }
-        let read = parameters.iter().zip(&texts).map(|(parameter, text)| parameter.read(text));
-        let arguments = read.collect::<Result<_, _>>()?;
-        Ok(Self { kind, arguments })
+        let read = parameters
+            .iter()
+            .zip(&texts)
+            .map(|(parameter, text)| text.as_ref().map(|text| parameter.read(text)).transpose());
+        Self::new(kind, read.collect::<Result<_, _>>()?).ok_or(SEVERAL)
     }
 
     /// An action as the store has it: with the entry of this hash, or, where the row does not say,
@@ -210,16 +213,28 @@ impl Action {
     }
 
     /// The action with these arguments, one for each parameter of its kind, in their order; none
-    /// where they do not fit.
-    pub fn new(kind: ActionKind, arguments: Vec<Argument>) -> Option<Self> {
-        let of = arguments.iter().map(ParameterType::from);
-        let fit = of.eq(kind.parameters().iter().map(|parameter| parameter.of));
-        fit.then_some(Self { kind, arguments })
+    /// where they do not fit, or where one is missing that must be there.
+    pub fn new(kind: ActionKind, arguments: Vec<Option<Argument>>) -> Option<Self> {
+        let parameters = kind.parameters();
+        let mut both = parameters.iter().zip(&arguments);
+        let fit = both.all(|(parameter, argument)| match argument {
+            None => parameter.optional,
+            Some(argument) => ParameterType::from(argument) == parameter.of,
+        });
+        let action = Self { kind, arguments };
+        let complete = parameters.len() == action.arguments.len() && action.has_one_of();
+        (fit && complete).then_some(action)
+    }
+
+    /// Whether one of those parameters is given of which one must be.
+    fn has_one_of(&self) -> bool {
+        let one_of = &self.kind.entry().one_of;
+        one_of.is_empty() || self.arguments().any(|(given, _)| one_of.contains(&given.name))
     }
 
     /// The action with a target that stands for any, for questions that need one.
     pub fn example(kind: ActionKind) -> Option<Self> {
-        let read = |one: &'static Parameter| one.read(one.example()).ok();
+        let read = |one: &'static Parameter| one.read(one.example()).ok().map(Some);
         Self::new(kind, kind.parameters().iter().map(read).collect::<Option<_>>()?)
     }
 
@@ -238,14 +253,15 @@ impl Action {
         self.kind.undo().map(|kind| Self { kind, arguments: self.arguments.clone() })
     }
 
-    /// What it acts on, beside its endpoints.
+    /// What it acts on, beside its endpoints: the parameters that are given.
     pub fn arguments(&self) -> impl Iterator<Item = (&'static Parameter, &Argument)> {
-        self.kind.parameters().iter().zip(&self.arguments)
+        let both = self.kind.parameters().iter().zip(&self.arguments);
+        both.filter_map(|(parameter, argument)| Some((parameter, argument.as_ref()?)))
     }
 
     /// What alerts name: its first argument.
     pub fn target(&self) -> Option<&Argument> {
-        self.arguments.first()
+        self.arguments.first()?.as_ref()
     }
 
     /// The address that it acts on, where that is what alerts name.
@@ -258,11 +274,13 @@ impl Action {
         if let Some(Argument::Account(account)) = self.target() { Some(account) } else { None }
     }
 
-    /// What it acts on, as text; of several arguments as a JSON list of texts, in their order.
+    /// What it acts on, as text; of several arguments as a JSON list of texts, in their order, with
+    /// null for one that is not given.
     pub fn argument(&self) -> String {
-        let mut texts = self.arguments.iter().map(Argument::to_string);
+        let text = |one: &Option<Argument>| one.as_ref().map(Argument::to_string);
+        let mut texts = self.arguments.iter().map(text);
         match self.arguments.len() {
-            0 | 1 => texts.next().unwrap_or_default(),
+            0 | 1 => texts.next().flatten().unwrap_or_default(),
             _ => texts.collect::<serde_json::Value>().to_string(),
         }
     }
@@ -272,9 +290,19 @@ impl Action {
         self.filled_in(self.kind.words())
     }
 
-    /// A text of the catalogue, with the arguments in the place of the parameters.
+    /// A text of the catalogue, with the arguments in the place of the parameters. What stands in
+    /// brackets around an optional one is left out where that is not given.
     pub fn filled_in(&self, text: &str) -> String {
-        let mut parts = text.split('{');
+        let mut shown = text.to_owned();
+        for (parameter, argument) in self.kind.parameters().iter().zip(&self.arguments) {
+            if parameter.optional
+                && let Some((before, inside, after)) = bracketed(&shown, &parameter.name)
+            {
+                let inside = argument.as_ref().map_or("", |_| inside);
+                shown = format!("{before}{inside}{after}");
+            }
+        }
+        let mut parts = shown.split('{');
         let mut filled = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let named = part.split_once('}').and_then(|(name, rest)| {
@@ -288,6 +316,13 @@ impl Action {
         }
         filled
     }
+}
+
+/// What stands before, in and after the brackets around a parameter in braces.
+fn bracketed<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (before, after) = text.split_once(&format!("{{{name}}}"))?;
+    let (opens, closes) = (before.rfind('[')?, text.len() - after.len() + after.find(']')?);
+    Some((text.get(..opens)?, text.get(opens + 1..closes)?, text.get(closes + 1..)?))
 }
 
 #[cfg(test)]

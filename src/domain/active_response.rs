@@ -13,6 +13,7 @@
 //! | on macOS an address is in the table once | `src/active-response/firewalls/pf.c` |
 //! | on Windows it removes every rule of the address | `src/active-response/netsh.c` |
 //! | an account has one lock | `src/active-response/disable-account.c` |
+//! | a companion script keeps what each request did by itself, and has execd time each by itself | `deploy/active-response` |
 //!
 //! A command that may not have run makes two worlds: it ran in one, and not in the other. What
 //! people decided counts as active until it has ended in all of them.
@@ -29,7 +30,7 @@ pub use super::action::RuleKeeping;
 
 use super::{
     Time,
-    action::{ActionKind, Term},
+    action::{ActionKind, Term, UNDO_PREFIX},
     endpoint::Platform,
     id::RequestId,
 };
@@ -47,6 +48,10 @@ impl RuleKeeping {
 pub enum CommandEffect {
     /// It blocks or disables, for this long.
     Add(Term),
+    /// The same by a companion script: no other command ends it but its own request's undo.
+    Hold(Term),
+    /// A companion script takes back what this request holds, and nothing else.
+    Release(RequestId),
     /// It sets the timer to one second, so that execd undoes what the timer is for.
     Expire,
     /// An own script removes every rule; execd's timer does not know of it.
@@ -59,13 +64,25 @@ impl CommandEffect {
     /// The effect of a manager's command. `!x` and `x0` run a script without a timer, `x600` sets
     /// one (`src/config/active-response.c`).
     pub fn of(kind: ActionKind, term: Term, command: &str) -> Self {
+        let by_companion = kind.entry().companion_in(command).is_some();
+        let mut words = command.split(' ');
+        let undone = words.find_map(|word| word.strip_prefix(UNDO_PREFIX)?.parse().ok());
         if !kind.is_undo() {
-            Self::Add(term)
+            if by_companion { Self::Hold(term) } else { Self::Add(term) }
+        } else if let (true, Some(undone)) = (by_companion, undone) {
+            Self::Release(undone)
         } else if command.starts_with('!') || command.ends_with('0') {
             Self::Clear
         } else {
             Self::Expire
         }
+    }
+}
+
+impl CommandEffect {
+    /// Whether something is in effect because of it.
+    pub const fn adds(self) -> bool {
+        matches!(self, Self::Add(_) | Self::Hold(_))
     }
 }
 
@@ -84,7 +101,7 @@ pub struct SentCommand {
 
 impl SentCommand {
     const fn adds(&self) -> bool {
-        matches!(self.effect, CommandEffect::Add(_))
+        self.effect.adds()
     }
 
     /// When it ends where nothing else moves its end.
@@ -99,6 +116,7 @@ impl SentCommand {
             ended_by: self.request,
             only_timer: false,
             under_timer: false,
+            held: matches!(self.effect, CommandEffect::Hold(_)),
             started: self.started,
             lifted_by: None,
             seen_by: None,
@@ -108,6 +126,7 @@ impl SentCommand {
 
 /// What is left of a command that blocks or disables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct CommandState {
     /// The request that it was sent for.
     pub request: RequestId,
@@ -119,6 +138,8 @@ pub struct CommandState {
     pub only_timer: bool,
     /// Whether execd's timer ends it.
     pub under_timer: bool,
+    /// Whether its request holds it by itself, so that no other command moves its end.
+    pub held: bool,
     /// Whether it counts as run there.
     pub started: bool,
     /// The undo that took it back.
@@ -203,6 +224,11 @@ impl World {
         self.states.iter().any(|state| state.stands(at))
     }
 
+    /// Whether something stands that a timer or an own script ends.
+    fn has_rule(&self, at: Time) -> bool {
+        self.states.iter().any(|state| !state.held && state.stands(at))
+    }
+
     /// Whether any further command finds both alike.
     fn is_like(&self, other: &Self, at: Time) -> bool {
         let timer = |world: &Self| world.timer.filter(|timer| timer.ends > at);
@@ -240,6 +266,8 @@ impl World {
         }
         match command.effect {
             CommandEffect::Add(term) => world.add(command, term),
+            CommandEffect::Hold(term) => world.states.push(command.state(command.own_end(term))),
+            CommandEffect::Release(undone) => world.release(command, undone),
             CommandEffect::Expire => world.expire(command),
             CommandEffect::Clear => world.clear(command),
             CommandEffect::SeenEnd => world.seen_end(command),
@@ -250,6 +278,9 @@ impl World {
     /// Where a command that adds ran after the timer before was gone: it has its own end.
     fn after_late(&self, command: SentCommand) -> Self {
         let mut world = self.clone();
+        if let CommandEffect::Hold(term) = command.effect {
+            world.states.push(command.state(command.own_end(term)));
+        }
         let CommandEffect::Add(term) = command.effect else { return world };
         let ends = command.own_end(term);
         if let Some(ends) = ends {
@@ -265,7 +296,7 @@ impl World {
     fn add(&mut self, command: SentCommand, term: Term) {
         let only_timer = term.seconds().is_some() && self.timer.is_some();
         // The rule may be gone while its timer runs: then nothing is blocked anew.
-        let without_rule = only_timer && !self.is_active(command.at);
+        let without_rule = only_timer && !self.has_rule(command.at);
         let own_end = command.own_end(term);
         if let Some(ends) = own_end {
             self.set_timer((ends, without_rule), command);
@@ -291,12 +322,23 @@ impl World {
         }
     }
 
-    /// An own script removes everything that stands.
+    /// What one request holds is gone.
+    fn release(&mut self, undo: SentCommand, undone: RequestId) {
+        let own = |state: &&mut CommandState| state.held && state.request == undone;
+        for state in self.states.iter_mut().filter(own).filter(|state| state.stands(undo.at)) {
+            state.ends = Some(undo.at);
+            state.ended_by = undo.request;
+            state.lifted_by = Some(undo.request);
+        }
+    }
+
+    /// An own script removes everything that stands, but for what requests hold.
     fn clear(&mut self, undo: SentCommand) {
         if let Some(timer) = &mut self.timer {
             timer.without_rule = true;
         }
-        for state in self.states.iter_mut().filter(|state| state.stands(undo.at)) {
+        let ruled = |state: &&mut CommandState| !state.held && state.stands(undo.at);
+        for state in self.states.iter_mut().filter(ruled) {
             state.ends = Some(undo.at);
             state.ended_by = undo.request;
             state.lifted_by = Some(undo.request);
@@ -307,16 +349,19 @@ impl World {
     /// have started afterwards did not.
     fn seen_end(&mut self, seen: SentCommand) {
         let own = self.states.iter().find(|state| state.request == seen.request);
-        let Some(together) = own.and_then(|state| state.ends) else { return };
+        let Some((together, held)) = own.and_then(|state| Some((state.ends?, state.held))) else {
+            return;
+        };
         let ended = |state: &&mut CommandState| {
             let own = state.request == seen.request;
-            state.ends == Some(together) && (state.started || own)
+            let with_it = !held && !state.held && state.started;
+            state.ends == Some(together) && (own || with_it)
         };
         for state in self.states.iter_mut().filter(ended) {
             state.ends = Some(together.min(seen.at));
             state.seen_by = Some(seen.request);
         }
-        self.timer.take_if(|timer| timer.ends == together);
+        self.timer.take_if(|timer| !held && timer.ends == together);
     }
 
     /// Sets the timer, and with it the end of what it is for: what runs under the timer before,
@@ -328,7 +373,8 @@ impl World {
     ) -> Vec<&mut CommandState> {
         let mut moved = Vec::new();
         let timer_runs = self.timer.is_some();
-        for state in self.states.iter_mut().filter(|state| state.stands(command.at)) {
+        let ruled = |state: &&mut CommandState| !state.held && state.stands(command.at);
+        for state in self.states.iter_mut().filter(ruled) {
             if (state.under_timer && timer_runs) || self.keeping == RuleKeeping::Single {
                 (state.ends, state.ended_by) = (Some(ends), command.request);
                 state.under_timer = true;

@@ -15,7 +15,7 @@ use super::{
 /// One alert that an endpoint's own log led to.
 ///
 /// It proves that the endpoint's agent started the script, and nothing more: not that the script
-/// did its work.
+/// did its work. Where it has a version, a companion script says that it did, and has read it back.
 ///
 /// The store keeps it as JSON: another name or order of the fields is another text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Evidence {
     /// The request whose call led to it, where that is another one: one timer ended both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of_request: Option<RequestId>,
+    /// The version of the companion script that reports it, and that it has verified it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// What was seen.
@@ -39,6 +42,8 @@ pub struct Evidence {
 pub enum Sign {
     /// The script was started.
     Started,
+    /// The script did it, and has read back that it is so.
+    Verified,
     /// The endpoint took the response back.
     Ended,
 }
@@ -84,6 +89,8 @@ pub struct Watched {
     pub endpoints: Vec<EndpointId>,
     /// When it was sent: nothing older is evidence of it.
     pub since: Time,
+    /// The companion script that it called, which reports how it ended; none where it called another.
+    pub reporter: Option<String>,
 }
 
 /// A call that endpoints show by the tag that it carried.

@@ -187,7 +187,7 @@ impl Request {
     fn set_outcome(&mut self, endpoint: &EndpointId, outcome: Outcome, learnt: OutcomeUpdate) {
         let OutcomeUpdate { now, since, confirm_within } = learnt;
         let Some(at) = self.position(endpoint) else { return };
-        let own_end = self.own_end(since);
+        let (own_end, entry) = (self.own_end(since), self.action.kind().entry());
         if let Some(target) = self.targets.get_mut(at) {
             if outcome.may_be_active() && target.since.is_none() {
                 (target.since, target.ends) = (Some(since), own_end);
@@ -197,8 +197,9 @@ impl Request {
         let ends = self.targets.get(at).and_then(|target| self.ends(target));
         if let Some(target) = self.targets.get_mut(at) {
             let since = target.since.unwrap_or(since);
+            let reports = entry.companion_in(&target.command).is_some();
             target.started = match &outcome {
-                Outcome::Confirmed(_) => true,
+                Outcome::Confirmed(_) | Outcome::Verified(_) => true,
                 Outcome::Sent => confirm_within.is_none(),
                 Outcome::Refused { .. } | Outcome::NotSent { .. } => false,
                 Outcome::Ended { seen: Some(alert) } if alert.of_request.is_none() => true,
@@ -207,7 +208,8 @@ impl Request {
                 | Outcome::Ended { .. }
                 | Outcome::Reverted { .. } => target.started,
             };
-            target.watch_until = outcome.watch_until(Watch { since, now, ends, confirm_within });
+            target.watch_until =
+                outcome.watch_until(Watch { since, now, ends, confirm_within, reports });
             target.outcome = Some(outcome);
         }
     }

@@ -37,7 +37,7 @@ pub enum NoticeKind {
     /// A request was approved, or ended before anything was sent.
     #[strum(serialize = "request.decided")]
     Decided,
-    /// What became of an endpoint is unknown or unconfirmed.
+    /// What became of an endpoint is unknown or unconfirmed, or something says that it did not work.
     #[strum(serialize = "request.in_doubt")]
     Doubt,
     /// A lead let it run without the approvals that were missing.
@@ -293,7 +293,9 @@ fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
     let before: HashMap<_, _> = before.iter().map(|one| (&one.endpoint.id, one)).collect();
     request.targets.iter().any(|target| {
         let earlier = before.get(&target.endpoint.id).copied();
-        open(target).is_some() && open(target) != earlier.and_then(open)
+        let unsure = open(target).is_some() && open(target) != earlier.and_then(open);
+        let failed = target.doubt.is_some() && earlier.is_none_or(|one| one.doubt.is_none());
+        unsure || failed
     })
 }
 

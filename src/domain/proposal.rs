@@ -160,17 +160,33 @@ fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), 
 fn action(kind: ActionKind, arguments: &Map<String, Value>) -> Result<Action, InvalidField> {
     let read = |parameter: &'static Parameter| {
         let (field, grammar) = (&parameter.name, parameter.grammar.as_str());
-        let value = present(arguments, field)
-            .ok_or_else(|| InvalidField::new(field, "it is missing", grammar))?;
+        let value = match given(arguments, parameter) {
+            Some(value) => value,
+            None if parameter.optional => return Ok(None),
+            None => return Err(InvalidField::new(field, "it is missing", grammar)),
+        };
         let refused = |allowed| InvalidField::value(field, value, allowed);
         let number = value.as_u64().filter(|_| parameter.of.is_number());
         let text = number.map(|number| number.to_string().into());
         let text = text.or_else(|| value.as_str().map(Cow::Borrowed));
-        parameter.read(&text.ok_or_else(|| refused(grammar))?).map_err(refused)
+        parameter.read(&text.ok_or_else(|| refused(grammar))?).map(Some).map_err(refused)
     };
     let read: Result<Vec<_>, _> = kind.parameters().iter().map(read).collect();
-    let misfit = || InvalidField::new(kind.name(), "its arguments do not fit", kind.fields());
+    let one_of = &kind.entry().one_of;
+    let misfit = || match one_of.as_slice() {
+        [] => InvalidField::new(kind.name(), "its arguments do not fit", kind.fields()),
+        [first, ..] => {
+            let allowed = format!("at least one of {}", one_of.join(", "));
+            InvalidField::new(first, "none of these is given", allowed)
+        }
+    };
     Action::new(kind, read?).ok_or_else(misfit)
+}
+
+/// What is given of a parameter. Clients that must fill every field leave one empty that is not used.
+fn given<'a>(arguments: &'a Map<String, Value>, parameter: &Parameter) -> Option<&'a Value> {
+    let is_unused = |value: &&Value| parameter.optional && value.as_str() == Some("");
+    present(arguments, &parameter.name).filter(|value| !is_unused(value))
 }
 
 /// The manager and its endpoints: one request acts on one manager.

@@ -142,6 +142,12 @@ impl PublicUrl {
         }
     }
 
+    /// Host and port, whichever scheme.
+    pub fn host_and_port(&self) -> String {
+        let Authority { host, port } = &self.authority;
+        format!("{host}:{port}")
+    }
+
     /// The origin of its pages as browsers write it.
     pub fn origin(&self) -> String {
         format!("{}://{}", self.scheme.name(), self.host())

@@ -2,6 +2,7 @@
 
 mod outcome;
 mod state;
+mod undone;
 mod votes;
 
 use std::collections::HashSet;
@@ -10,6 +11,7 @@ use chrono::TimeDelta;
 
 pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
 pub use state::{State, StateName};
+pub use undone::Undone;
 
 use super::{
     Time,

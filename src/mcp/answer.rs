@@ -322,6 +322,7 @@ fn is_error(request: &Request) -> bool {
                 Outcome::Sent
                 | Outcome::Unknown { .. }
                 | Outcome::Confirmed(_)
+                | Outcome::Verified(_)
                 | Outcome::Unconfirmed { .. }
                 | Outcome::Ended { .. }
                 | Outcome::Reverted { .. },

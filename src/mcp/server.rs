@@ -52,8 +52,8 @@ const VERSIONS: [ProtocolVersion; 5] = [
 const TOOLS_TTL_MS: u64 = 300_000;
 
 const INSTRUCTIONS: &str = "\
-Countersign takes requests for responses on the endpoints of a Wazuh installation: block an address, \
-disable an account. Policy decides whether a request runs at once, waits for people, or is refused. \
+Countersign takes requests for responses on the endpoints of a Wazuh installation, such as to block an \
+address. Policy decides whether a request runs at once, waits for people, or is refused. \
 Every answer has a `message` that says what to do next.
 - A request in state `pending` waits for analysts, which can take hours. Never ask for the same \
 again, in the same or other words: it only gives them more to read.
@@ -65,7 +65,7 @@ and call get_request later.
 the page at approval_url. Give the user that address.
 - A refusal by policy or by a person is final. Do not retry it with changed arguments; report it.
 - `sent` means that the manager queued the command, not that it ran; `confirmed` that it started on \
-the endpoint. `unknown` means that it may or may not have run, `unconfirmed` that nobody saw it start: \
+the endpoint, `verified` that its script read back that it is so. `unknown` means that it may or may not have run, `unconfirmed` that nobody saw it start: \
 never repeat these, report them.
 - What was done is taken back by undo_request, as far as `undo` of the request says that it can be. An \
 undo is a request of its own, and policy decides about it too.

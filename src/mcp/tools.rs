@@ -5,8 +5,6 @@
 //! answer are derived from the answers, in words that every client understands: some clients follow
 //! no `$ref`, and know neither a list of types nor a format of our own.
 
-use std::borrow::Cow;
-
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
@@ -77,11 +75,6 @@ const OTHERS: [ToolName; 9] = [
     ToolName::GetLimits,
 ];
 
-/// What follows what an action does.
-const POLICY_DECIDES: &str = "Policy decides: it runs at once, waits for analysts, or is refused. Answers at once with a \
-     request_id; read `message` for what to do next. Ask once: the same proposal again gives the \
-     same request while it is open.";
-
 impl ToolName {
     /// All tools, always in this order.
     pub fn all(catalogue: &Catalogue) -> impl Iterator<Item = Self> {
@@ -111,11 +104,15 @@ impl ToolName {
 
     /// The tool as clients see it.
     pub fn tool(self) -> Tool {
-        let output = output::short(self.answers());
-        Tool::new(self.name(), self.description(), object(self.fields(), &self.required()))
-            .with_title(self.title())
-            .with_raw_output_schema(output.into())
-            .with_annotations(self.annotations())
+        let tool =
+            Tool::new(self.name(), self.description(), object(self.fields(), &self.required()))
+                .with_title(self.title())
+                .with_annotations(self.annotations());
+        // Most answer with a request: one of them shows what that looks like.
+        if self != Self::GetRequest && self.answers() == Self::GetRequest.answers() {
+            return tool;
+        }
+        tool.with_raw_output_schema(output::short(self.answers()).into())
     }
 
     /// What it answers, to the last field. What is listed is the outline of it: many clients send
@@ -187,7 +184,8 @@ impl ToolName {
     pub(super) fn required(self) -> Vec<&'static str> {
         match self {
             Self::Action(kind) => {
-                let own = kind.parameters().iter().map(|parameter| parameter.name.as_str());
+                let own = kind.parameters().iter().filter(|parameter| !parameter.optional);
+                let own = own.map(|parameter| parameter.name.as_str());
                 own.chain(["reason"]).collect()
             }
             Self::UndoRequest => vec!["request_id", "reason"],
@@ -213,34 +211,23 @@ impl ToolName {
         }
     }
 
-    fn description(self) -> Cow<'static, str> {
-        let text = match self {
-            Self::Action(kind) => {
-                let does = &kind.entry().description;
-                let term = input::term_words(kind);
-                return format!(
-                    "{does} {POLICY_DECIDES} Name the endpoints (agent_ids) or say all_agents: \
-                     true; {term}."
-                )
-                .into();
-            }
+    fn description(self) -> &'static str {
+        match self {
+            Self::Action(kind) => &kind.entry().description,
             Self::UndoRequest => {
-                "Asks for one of your settled responses to be taken back on the endpoints where it \
-                 may be in force. It is a request of its own (`undoes` names the first), with its \
-                 own decision, and it may wait for analysts. Not everything can be undone through \
-                 Wazuh; what cannot is answered with what to do by hand, as `undo` of the first \
-                 request says beforehand. Where an outcome is `unknown` it may be asked for too: it \
-                 takes back what ran, may act for a moment where nothing ran, and does not tell \
-                 which it was."
+                "Asks for one of your settled responses to be taken back where it may be in force: a \
+                 request of its own, with its own decision. What cannot be undone through Wazuh is \
+                 answered with what to do by hand. Where an outcome is `unknown`, it takes back what ran, \
+                 may act for a moment where nothing ran, and does not tell which it was."
             }
             Self::GetRequest => {
                 "Shows one of your requests as it is now: its state, what it waits for, and the \
                  outcome of each endpoint. Use it to follow a request that takes long."
             }
             Self::WaitForDecision => {
-                "Waits until nothing more will happen to one of your requests, or until \
-                 timeout_seconds have passed, and shows it. A request that is still open then is \
-                 no failure: call this again, or do other work and call get_request later."
+                "Waits until nothing more will happen to one of your requests, at most timeout_seconds, and \
+                 shows it. One that is still open then is no failure: call this again, or get_request \
+                 later."
             }
             Self::ListRequests => {
                 "Lists your own requests, newest first, in short form. Use it to find a request_id \
@@ -267,8 +254,7 @@ impl ToolName {
                 "Says what you may ask for, of which managers, and how many asks and open requests are \
                  left."
             }
-        };
-        text.into()
+        }
     }
 
     fn annotations(self) -> ToolAnnotations {

@@ -267,6 +267,9 @@ fn meaning(outcome: &Outcome, looks: bool) -> &'static str {
             "Confirmed means that the endpoint's own alert shows that the script started there, not \
              that it had its effect."
         }
+        Outcome::Verified(_) => {
+            "Verified means that the endpoint's own script did it and read back that it is so."
+        }
         Outcome::Confirmed(Proof::Person(_)) => {
             "Confirmed by a person means that somebody looked; detail has that person's words."
         }
@@ -316,6 +319,7 @@ const fn label(outcome: &Outcome) -> (u8, &'static str) {
         Outcome::Sent => (0, "sent"),
         Outcome::Confirmed(Proof::Alert(_)) => (0, "confirmed"),
         Outcome::Confirmed(Proof::Person(_)) => (0, "confirmed by a person"),
+        Outcome::Verified(_) => (0, "verified"),
         Outcome::Ended { seen: Some(_) } => (0, "ended (seen)"),
         Outcome::Ended { seen: None } => (0, "ended (not seen)"),
         Outcome::Reverted { seen: Some(_), .. } => (0, "reverted (seen)"),

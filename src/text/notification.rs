@@ -21,7 +21,7 @@ const fn event(notice: &Notice) -> &'static str {
             NoticeSubject::Request { state, .. } => decided(state),
             NoticeSubject::Switch(_) | NoticeSubject::Nothing => "A request was decided",
         },
-        NoticeKind::Doubt => "An outcome is unknown or unconfirmed",
+        NoticeKind::Doubt => "An outcome is unknown, unconfirmed or in doubt",
         NoticeKind::GlassBroken => "Somebody broke the glass",
         NoticeKind::ReviewDue => "A break-glass review is due soon",
         NoticeKind::ReviewOverdue => "A break-glass review is overdue",

@@ -151,6 +151,7 @@ const fn outcome_word(outcome: &Outcome) -> &'static str {
         Outcome::Sent
         | Outcome::Unknown { .. }
         | Outcome::Confirmed(_)
+        | Outcome::Verified(_)
         | Outcome::Unconfirmed { .. }
         | Outcome::Ended { .. } => outcome.name(),
     }

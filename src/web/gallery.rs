@@ -173,7 +173,7 @@ fn requests() -> RequestsPage {
         asked_at: at(0),
         deadline: at(30),
         approvals: 1,
-        counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0] },
+        counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0, 0] },
         held_because: (number == 1).then(|| "the manager paris does not answer".to_owned()),
     };
     let found = (1..=50).map(|number| match number % 3 {

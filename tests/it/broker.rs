@@ -3,8 +3,9 @@
 pub(crate) mod admin;
 mod ahead;
 mod catalogue;
+mod companions;
 mod costs;
 mod execution;
 mod limits;
 pub(crate) mod notifications;
-mod requests;
+pub(crate) mod requests;

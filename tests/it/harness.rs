@@ -188,7 +188,7 @@ impl World {
     /// Another agent that may ask for everything; its token.
     pub(crate) async fn add_agent(&self, name: &str, owner: &str) -> String {
         let operator = self.operator();
-        let responses = Catalogue::built_in().responses();
+        let responses = &Catalogue::built_in().usual();
         let new = operator.add_agent(&Actor::CommandLine, name, owner, responses).await;
         new.unwrap().token
     }

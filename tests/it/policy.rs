@@ -133,7 +133,7 @@ fn disable(account: &str) -> PolicyQuestion {
 }
 
 fn block(address: IpAddr) -> PolicyQuestion {
-    let action = Action::new(kind("block_ip"), vec![Argument::Address(address)]).unwrap();
+    let action = Action::new(kind("block_ip"), vec![Some(Argument::Address(address))]).unwrap();
     PolicyQuestion { action, ..question() }
 }
 

@@ -126,7 +126,11 @@ impl Broker {
     ) -> Result<Inventory, ConnectorError> {
         let ids = request.targets.iter().map(|target| target.endpoint.id.clone()).collect();
         let (ids, now) = (Selection::Ids(ids), self.clock().now());
-        for_approved(connector.resolve(&ids, &request.action, request.term, now)).await
+        let (action, term) = (&request.action, request.term);
+        if request.undoes.is_none() {
+            return for_approved(connector.resolve(&ids, action, term, now)).await;
+        }
+        for_approved(connector.resolve_undo(&request.undone(), (&ids, action), term, now)).await
     }
 
     /// The first of the two commits: policy is asked again, the attempt is recorded, and only

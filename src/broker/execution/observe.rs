@@ -155,6 +155,7 @@ impl Broker {
 
 /// The calls of a request whose evidence is still waited for.
 fn watched_calls(request: &Request) -> Vec<Watched> {
+    let entry = request.action.kind().entry();
     let mut by_attempt: BTreeMap<AttemptId, Watched> = BTreeMap::new();
     for target in request.targets.iter().filter(|target| target.watch_until.is_some()) {
         let Some(attempt) = target.attempt else { continue };
@@ -164,6 +165,8 @@ fn watched_calls(request: &Request) -> Vec<Watched> {
             digest: request.digest,
             endpoints: Vec::new(),
             since: attempt_started(request, attempt),
+            // The endpoints of one call have one command.
+            reporter: entry.companion_in(&target.command).map(str::to_owned),
         });
         watched.endpoints.push(target.endpoint.id.clone());
     }

@@ -93,7 +93,10 @@ impl Broker {
         let surely = |wanted: &Target| {
             standing.iter().flat_map(|request| &request.targets).any(|target| {
                 target.endpoint.same_machine(&wanted.endpoint)
-                    && matches!(target.outcome, Some(Outcome::Sent | Outcome::Confirmed(_)))
+                    && matches!(
+                        target.outcome,
+                        Some(Outcome::Sent | Outcome::Confirmed(_) | Outcome::Verified(_))
+                    )
             })
         };
         let all = draft.targets.iter().all(surely);
@@ -106,7 +109,11 @@ impl Broker {
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
         let asked = request.active_targets().map(|target| &target.endpoint.id);
         let known = requests::commands(&mut reader, &request.action, asked, now).await?;
-        let effect = match request.term {
+        let entry = request.action.kind().entry();
+        let effect = |target: &Target| match request.term {
+            _ if entry.companion_in(&target.command).is_some() => {
+                CommandEffect::Release(request.id)
+            }
             Term::Seconds(_) => CommandEffect::Expire,
             Term::Permanent => CommandEffect::Clear,
         };
@@ -115,7 +122,7 @@ impl Broker {
         let mut lifted: Vec<RestsOn> = Vec::new();
         for target in request.active_targets() {
             let Some(on) = requests::commands_on(&known, &target.endpoint) else { continue };
-            for (command, _) in also_lifted((undo, request.id), on, effect, now) {
+            for (command, _) in also_lifted((undo, request.id), on, effect(target), now) {
                 if !lifted.iter().any(|known| known.request == command.sent.request) {
                     lifted.push(rests_on(command));
                 }
@@ -138,12 +145,15 @@ fn meets(
     let kind = request.action.kind();
     let effect = CommandEffect::of(kind, request.term, &target.command);
     let (forecast, forecast_since, relevant) = match effect {
-        CommandEffect::Add(term) => {
+        CommandEffect::Add(_) | CommandEffect::Hold(_) => {
             let (sent, asked) = (on.sent(), (request.id, now));
-            let forecast = Forecast::of(on.keeping, &sent, term, asked)?;
-            (Some(forecast), forecast.since(on.keeping, &sent, term, asked), standing)
+            let forecast = Forecast::of(on.keeping, &sent, effect, asked)?;
+            (Some(forecast), forecast.since(on.keeping, &sent, effect, asked), standing)
         }
-        CommandEffect::Expire | CommandEffect::Clear | CommandEffect::SeenEnd => {
+        CommandEffect::Release(_)
+        | CommandEffect::Expire
+        | CommandEffect::Clear
+        | CommandEffect::SeenEnd => {
             let undone = request.undoes.unwrap_or(request.id);
             let lifted = also_lifted((request.id, undone), on, effect, now);
             (None, lifted.iter().map(|(command, _)| command.sent.at).max(), lifted)
@@ -207,6 +217,6 @@ fn rests_on(command: &EndpointCommand) -> RestsOn {
         agent: command.agent,
         asked_by: command.asked_by.clone(),
         since: command.sent.at,
-        certain: matches!(command.outcome, Outcome::Confirmed(_)),
+        certain: matches!(command.outcome, Outcome::Confirmed(_) | Outcome::Verified(_)),
     }
 }

@@ -8,11 +8,12 @@ use crate::{
     broker::{Broker, BrokerError},
     domain::{
         Time,
+        active_response::CommandEffect,
         endpoint::EndpointId,
         evidence::{Evidence, Sighting, Sign},
         id::RequestId,
         lifecycle::Transition,
-        request::Request,
+        request::{Outcome, Request},
     },
     store::{
         StoreError, Tx,
@@ -134,6 +135,7 @@ fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 
 impl Consequences {
     fn add(&mut self, on: &EndpointCommands) {
+        self.add_verified_undos(on);
         for (command, state) in on.states() {
             let (id, endpoint) = (command.sent.request, on.endpoint.clone());
             let unseen = command.outcome.evidence_of_end().is_none();
@@ -154,6 +156,28 @@ impl Consequences {
             if let Some(alert) = evidence.and_then(|one| one.ended()) {
                 let alert = Evidence { of_request, ..alert.clone() };
                 self.ended.entry(id).or_default().push((endpoint, alert));
+            }
+        }
+    }
+}
+
+impl Consequences {
+    /// A companion's undo that is verified shows the end of what it took back.
+    fn add_verified_undos(&mut self, on: &EndpointCommands) {
+        for undo in &on.commands {
+            let (CommandEffect::Release(undone), Outcome::Verified(alert)) =
+                (undo.sent.effect, &undo.outcome)
+            else {
+                continue;
+            };
+            let unseen = on
+                .commands
+                .iter()
+                .any(|one| one.sent.request == undone && one.outcome.evidence_of_end().is_none());
+            if unseen {
+                let of_request = Some(undo.sent.request);
+                let alert = Evidence { of_request, ..alert.clone() };
+                self.ended.entry(undone).or_default().push((on.endpoint.clone(), alert));
             }
         }
     }

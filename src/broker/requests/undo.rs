@@ -101,8 +101,12 @@ impl Broker {
             let why = format!("the manager {} is no longer configured", request.manager);
             return UndoOption::Impossible { why };
         };
+        // What a companion script did, its own undo takes back.
+        let companion =
+            |target: &Target| action.kind().entry().companion_in(&target.command).is_some();
         let open = |target: &&Target| {
-            !ended || target.outcome.as_ref().is_some_and(Outcome::may_be_active)
+            (!ended || target.outcome.as_ref().is_some_and(Outcome::may_be_active))
+                && !companion(target)
         };
         let platforms: BTreeSet<_> =
             request.targets.iter().filter(open).map(|target| target.endpoint.platform).collect();
@@ -162,8 +166,8 @@ impl Broker {
         })?;
         let proposal = proposed(&undone, self.undo_of(&undone.action)?, reason);
         let now = self.clock().now();
-        let mut inventory =
-            connector.resolve(&proposal.selection, &proposal.action, proposal.term, now).await?;
+        let (what, of) = ((&proposal.selection, &proposal.action), undone.undone());
+        let mut inventory = connector.resolve_undo(&of, what, proposal.term, now).await?;
         keep_same_machines(&mut inventory, &undone);
         let alert = no_alert(connector, now).await;
         let mut request = self.draft(&agent, &proposal, &inventory, (connector.name(), alert));

@@ -59,6 +59,14 @@ impl CommandTable {
         fitting.find(|name| self.has(name, EXPIRY_SECS)).or(first)
     }
 
+    /// The same for a companion script: its command has its name, so that what was sent says by itself
+    /// what ran.
+    pub(super) fn own_command(&self, script: &str, seconds: u32) -> Option<&str> {
+        let (name, command) = self.names.get_key_value(script)?;
+        let fits = command.executable == script && command.timeouts.contains(&seconds);
+        fits.then_some(name.as_str())
+    }
+
     /// The name of the command that runs a script, for advice: Wazuh's own where it is not known.
     pub(super) fn command_name<'a>(&'a self, script: &'a str) -> &'a str {
         let named = self.names.iter().find(|(_, command)| command.executable == script);

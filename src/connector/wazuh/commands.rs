@@ -5,13 +5,21 @@
 //! of an `<active-response>` block, and the endpoint ends it after 600 seconds. The API can only
 //! say "add": what ends a response early is a second block with a timeout of one second, or a
 //! script that the configuration names.
+//!
+//! Where the companion scripts of `deploy/active-response` are installed they go first. Words that
+//! follow the name of their command become arguments: `!countersign-block-undo undo=<request>`. So
+//! they are part of what people see and approve.
 
 use std::collections::BTreeMap;
 
 use super::{command_names::CommandTable, scripts::EXPIRY_SECS};
 use crate::domain::{
-    action::{Action, ActionKind, PlatformCommand, Term, UndoWay, duration_text},
-    endpoint::{Platform, SkipReason},
+    action::{
+        Action, ActionKind, PlatformCommand, Term, UNDO_PREFIX, UNDO_SUFFIX, UndoWay, duration_text,
+    },
+    endpoint::{EndpointId, Platform, SkipReason},
+    id::RequestId,
+    request::Undone,
 };
 
 /// What endpoints would have to run.
@@ -21,6 +29,22 @@ pub(super) struct CommandRequest<'a> {
     pub(super) term: Term,
     /// The configured commands that take something back.
     pub(super) undo: &'a BTreeMap<(ActionKind, Platform), String>,
+    /// The arguments that name what an isolated endpoint still reaches.
+    pub(super) keeps: &'a [String],
+    /// What an undo takes back, where that is known.
+    pub(super) undone: Option<&'a Undone>,
+}
+
+/// Where a command is to run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CommandPlace<'a> {
+    pub(super) platform: Platform,
+    /// The names of the endpoint's node, or why they are not known.
+    pub(super) names: Result<&'a CommandTable, &'a str>,
+    /// Whether the companion scripts are there.
+    pub(super) has_companions: bool,
+    /// The request whose effect a companion script keeps there and an undo takes back.
+    pub(super) kept_for: Option<RequestId>,
 }
 
 impl CommandRequest<'_> {
@@ -33,18 +57,23 @@ impl CommandRequest<'_> {
         self.term != Term::Permanent || self.action.kind().is_undo()
     }
 
-    /// The command on a platform, or why there is none. `names` are those of the endpoint's node,
-    /// or why they are not known.
-    pub(super) fn command(
-        &self,
-        platform: Platform,
-        names: Result<&CommandTable, &str>,
-    ) -> Result<String, SkipReason> {
+    /// The request whose effect on an endpoint is taken back by a companion script.
+    pub(super) fn kept_for(&self, endpoint: &EndpointId) -> Option<RequestId> {
+        let undone = self.undone.filter(|undone| undone.by_companion.contains(endpoint))?;
+        Some(undone.request)
+    }
+
+    /// The command at a place, or why there is none.
+    pub(super) fn command(&self, place: CommandPlace<'_>) -> Result<String, SkipReason> {
+        let CommandPlace { platform, names, .. } = place;
         let kind = self.action.kind();
         let done = done_by(kind, platform)?;
         let Some(undo) = kind.entry().undo.as_ref().filter(|_| kind.is_undo()) else {
-            return self.response(done, (platform, names));
+            return self.response(done, place);
         };
+        if let (Some(script), Some(request)) = (&done.companion, place.kept_for) {
+            return Ok(format!("!{script}{UNDO_SUFFIX} {UNDO_PREFIX}{request}"));
+        }
         let ways = match self.term {
             Term::Seconds(_) => undo.timed.as_slice(),
             Term::Permanent => undo.permanent.as_slice(),
@@ -74,7 +103,8 @@ impl CommandRequest<'_> {
     ) -> Result<String, SkipReason> {
         match (way, self.term) {
             (UndoWay::Expiry, Term::Seconds(seconds)) => {
-                expiry_command(&done.script, seconds, names)
+                let script = done.script.as_deref().unwrap_or_default();
+                expiry_command(script, seconds, names)
             }
             (UndoWay::Expiry, Term::Permanent) | (UndoWay::Configured, _) => {
                 self.configured(done, platform, names)
@@ -91,12 +121,43 @@ impl CommandRequest<'_> {
     fn response(
         &self,
         done: &PlatformCommand,
-        (platform, names): (Platform, Result<&CommandTable, &str>),
+        place: CommandPlace<'_>,
     ) -> Result<String, SkipReason> {
+        if let Some(script) = done.companion.as_ref().filter(|_| place.has_companions) {
+            match self.companion(script, place) {
+                Err(_) if done.script.is_some() => {}
+                command => return command,
+            }
+        }
+        let Some(script) = &done.script else {
+            return Err(SkipReason::NotConfigured(format!(
+                "nothing that Wazuh ships does this: install the script {} there \
+                 (deploy/active-response/README.md), and name a group of the endpoint in \
+                 companion_groups of its manager",
+                done.companion.as_deref().unwrap_or_default()
+            )));
+        };
         if let Some(why) = done.no_ipv6.as_ref().filter(|_| is_ipv6(self.action)) {
             return Err(SkipReason::NoCommand(why.clone()));
         }
-        let script = &done.script;
+        self.run(script, place, CommandTable::command)
+    }
+
+    /// A companion script with what it is told beside the target.
+    fn companion(&self, script: &str, place: CommandPlace<'_>) -> Result<String, SkipReason> {
+        let command = self.run(script, place, CommandTable::own_command)?;
+        let isolates = self.action.kind().entry().isolates;
+        let keeps = self.keeps.iter().filter(|_| isolates).map(String::as_str);
+        Ok([command.as_str()].into_iter().chain(keeps).collect::<Vec<_>>().join(" "))
+    }
+
+    /// The command that runs a script for the time that is asked for.
+    fn run(
+        &self,
+        script: &str,
+        CommandPlace { platform, names, .. }: CommandPlace<'_>,
+        named: for<'t> fn(&'t CommandTable, &str, u32) -> Option<&'t str>,
+    ) -> Result<String, SkipReason> {
         let Term::Seconds(seconds) = self.term else { return Ok(format!("!{script}")) };
         let names = names.map_err(unread)?;
         let (time, platform) = (duration_text(seconds), platform.name());
@@ -107,7 +168,7 @@ impl CommandRequest<'_> {
                  {EXPIRY_SECS} is what ends another early, so use a longer <active-response> block"
             )));
         }
-        names.command(script, seconds).map(|name| format!("{name}{seconds}")).ok_or_else(|| {
+        named(names, script, seconds).map(|name| format!("{name}{seconds}")).ok_or_else(|| {
             let command = names.command_name(script);
             SkipReason::NotConfigured(format!(
                 "the manager has no command that ends after {time} for {platform}: add an \

@@ -56,12 +56,15 @@ const NO_SUCH_NAME: u32 = 1652;
 pub(super) fn body(command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {
     // In alphabetical order, which is the order of the bytes however serde_json is built.
     let (mut data, mut arguments) = (Map::new(), vec![tag.to_string()]);
+    let mut words = command.split(' ');
+    let command = words.next().unwrap_or_default();
     for (parameter, argument) in action.arguments() {
         match &parameter.fills {
             Place::Data(key) => drop(data.insert(key.clone(), argument.to_string().into())),
             Place::Argument(_) => arguments.push(argument.to_string()),
         }
     }
+    arguments.extend(words.map(str::to_owned));
     json!({
         "alert": { "data": data },
         "arguments": arguments,

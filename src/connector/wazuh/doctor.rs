@@ -1,5 +1,6 @@
 //! Everything that a first installation gets wrong. It reads and asks; it never sends a response.
 
+mod companions;
 mod endpoints;
 mod names;
 
@@ -122,6 +123,7 @@ impl Wazuh {
             }
         }
         findings.extend(self.endpoint_findings(now).await);
+        findings.extend(self.companion_findings(now).await);
     }
 
     /// The nodes of a cluster, by name.
@@ -174,6 +176,7 @@ impl Wazuh {
             .iter()
             .copied()
             .filter(|right| !NEEDED.contains(right) && !useful.contains(right))
+            .filter(|right| !companions::USEFUL.contains(right))
             .collect();
         let black = rights.get("rbac_mode").and_then(Value::as_str) == Some("black");
         let (mut found, mut advice) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use super::{
     Wazuh,
     api::connection::version,
     command_names::Discovered,
-    commands::CommandRequest,
+    commands::{CommandPlace, CommandRequest},
     fleet::{ApiAgent, Listed},
 };
 use crate::{
@@ -75,7 +75,10 @@ impl Wazuh {
         }
         let candidates = agents
             .iter()
-            .map(|(id, agent)| agent.candidate(id, &heard, (wanted, &discovered)))
+            .map(|(id, agent)| {
+                let companions = self.settings.has_companions(&agent.groups);
+                agent.candidate(id, (&heard, companions), (wanted, &discovered))
+            })
             .collect();
         let mut inventory = Inventory { candidates, unknown, other_terms: Vec::new(), read_at };
         if let Some(why) = without_id.first() {
@@ -86,9 +89,40 @@ impl Wazuh {
         }
         if !inventory.candidates.iter().any(|candidate| candidate.command.is_ok()) {
             inventory.other_terms =
-                other_terms(&inventory.candidates, agents, (wanted, &discovered));
+                self.other_terms(&inventory.candidates, agents, (wanted, &discovered));
         }
         Ok(Survey { inventory, without_id: without_id.clone(), unknown_platforms })
+    }
+
+    /// How long a response could last instead: every timeout that is configured somewhere, asked of
+    /// every endpoint that nothing but the manager's configuration keeps from running it.
+    fn other_terms(
+        &self,
+        candidates: &[Candidate],
+        agents: &BTreeMap<EndpointId, ApiAgent>,
+        (wanted, discovered): (CommandRequest<'_>, &Discovered),
+    ) -> Vec<OtherTerm> {
+        // An undo is for what stands, however long that lasts.
+        let open = |candidate: &&Candidate| {
+            matches!(candidate.command, Err(SkipReason::NotConfigured(_)))
+                && !wanted.kind().is_undo()
+        };
+        let ids = candidates.iter().filter(open).map(|candidate| &candidate.endpoint.id);
+        let agents: Vec<_> = ids.filter_map(|id| agents.get_key_value(id)).collect();
+        let possible = |term| {
+            let wanted = CommandRequest { term, ..wanted };
+            let command = |(id, agent): &(&EndpointId, &ApiAgent)| {
+                let companions = self.settings.has_companions(&agent.groups);
+                Some((
+                    EndpointId::clone(id),
+                    agent.command(id, companions, (wanted, discovered)).ok()?,
+                ))
+            };
+            let commands: BTreeMap<_, _> = agents.iter().filter_map(command).collect();
+            (!commands.is_empty()).then_some(OtherTerm { term, commands })
+        };
+        let terms = discovered.timeouts().into_iter().map(Term::Seconds).chain([Term::Permanent]);
+        terms.filter_map(possible).collect()
     }
 
     /// The times at which an endpoint counts as heard of lately.
@@ -111,11 +145,12 @@ impl ApiAgent {
     fn candidate(
         &self,
         id: &EndpointId,
-        lately: &RangeInclusive<Time>,
+        (lately, has_companions): (&RangeInclusive<Time>, bool),
         (wanted, discovered): (CommandRequest<'_>, &Discovered),
     ) -> Candidate {
         let silent = self.active() && self.seen.is_none_or(|seen| !lately.contains(&seen));
-        let command = self.fit(id).and_then(|()| self.command(wanted, discovered));
+        let command =
+            self.fit(id).and_then(|()| self.command(id, has_companions, (wanted, discovered)));
         let endpoint = Endpoint {
             id: id.clone(),
             name: self.name.clone().unwrap_or_default(),
@@ -130,12 +165,18 @@ impl ApiAgent {
     /// What it would be sent, if it can take a response at all.
     fn command(
         &self,
-        wanted: CommandRequest<'_>,
-        discovered: &Discovered,
+        id: &EndpointId,
+        has_companions: bool,
+        (wanted, discovered): (CommandRequest<'_>, &Discovered),
     ) -> Result<String, SkipReason> {
         match self.system.unknown(wanted.kind()) {
             Some(why) => Err(SkipReason::NoCommand(why)),
-            None => wanted.command(self.system.platform, discovered.on(self.node_name.as_deref())),
+            None => wanted.command(CommandPlace {
+                platform: self.system.platform,
+                names: discovered.on(self.node_name.as_deref()),
+                has_companions,
+                kept_for: wanted.kept_for(id),
+            }),
         }
     }
 
@@ -169,31 +210,6 @@ impl ApiAgent {
             (Some(_), Some(_)) => Ok(()),
         }
     }
-}
-
-/// How long a response could last instead: every timeout that is configured somewhere, asked of
-/// every endpoint that nothing but the manager's configuration keeps from running it.
-fn other_terms(
-    candidates: &[Candidate],
-    agents: &BTreeMap<EndpointId, ApiAgent>,
-    (wanted, discovered): (CommandRequest<'_>, &Discovered),
-) -> Vec<OtherTerm> {
-    // An undo is for what stands, however long that lasts.
-    let open = |candidate: &&Candidate| {
-        matches!(candidate.command, Err(SkipReason::NotConfigured(_))) && !wanted.kind().is_undo()
-    };
-    let ids = candidates.iter().filter(open).map(|candidate| &candidate.endpoint.id);
-    let agents: Vec<_> = ids.filter_map(|id| agents.get_key_value(id)).collect();
-    let possible = |term| {
-        let wanted = CommandRequest { term, ..wanted };
-        let command = |(id, agent): &(&EndpointId, &ApiAgent)| {
-            Some((EndpointId::clone(id), agent.command(wanted, discovered).ok()?))
-        };
-        let commands: BTreeMap<_, _> = agents.iter().filter_map(command).collect();
-        (!commands.is_empty()).then_some(OtherTerm { term, commands })
-    };
-    let terms = discovered.timeouts().into_iter().map(Term::Seconds).chain([Term::Permanent]);
-    terms.filter_map(possible).collect()
 }
 
 impl Inventory {

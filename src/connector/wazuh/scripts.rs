@@ -25,6 +25,14 @@ const SHIPPED: [&str; 15] = [
     "wazuh-slack",
 ];
 
+/// How the words of the companion scripts for what they undo begin: `unblock_domain`.
+const UNDOES: [&str; 4] = ["unblock", "unlock", "release", "restore"];
+
+/// Whether a companion script says with this word that it undid something.
+pub(super) fn says_undone(action: &str) -> bool {
+    UNDOES.iter().any(|word| action.starts_with(word))
+}
+
 /// The script that a path leads to, and the response that it carries out; none for those that carry
 /// out no response of the catalogue.
 pub(super) fn response_of(path: &str) -> Option<(&str, ActionKind)> {

@@ -1,6 +1,6 @@
 //! What the configuration says about a Wazuh manager, and the clock.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use super::{indexer::fields::AlertFields, scripts::is_shipped_script};
 use crate::{
@@ -9,7 +9,11 @@ use crate::{
         error::ConnectorError,
         secret::{Secret, Tls},
     },
-    domain::{action::ActionKind, endpoint::Platform},
+    domain::{
+        action::{ActionKind, KEEP_PREFIX},
+        endpoint::Platform,
+        public_url::is_host_name,
+    },
 };
 
 /// The longest name of an undo command.
@@ -33,6 +37,11 @@ pub struct WazuhSettings {
     /// back and the platform: `!name` of a script on the endpoints, or the name of a command that
     /// the manager has without a timeout, such as `unblock0`.
     pub undo_commands: BTreeMap<(ActionKind, Platform), String>,
+    /// The groups whose Linux endpoints have the scripts of `deploy/active-response`.
+    pub companion_groups: Vec<String>,
+    /// What an isolated endpoint still reaches beside its managers, as arguments of the script: at most
+    /// [`WazuhSettings::KEEPS_MAX`].
+    pub keeps: Vec<String>,
     /// The most endpoints in one call, 1 to 500.
     pub batch_endpoints_max: u16,
     /// The most responses that are sent at once, 1 to 64. A manager waits for a silent endpoint, and
@@ -54,6 +63,8 @@ pub struct WazuhSettings {
 }
 
 impl WazuhSettings {
+    /// What one isolation names at most.
+    pub const KEEPS_MAX: usize = 16;
     /// The usual [`WazuhSettings::batch_endpoints_max`].
     pub const BATCH_ENDPOINTS_MAX: u16 = 50;
     /// The usual [`WazuhSettings::calls_in_flight`].
@@ -64,6 +75,11 @@ impl WazuhSettings {
     pub const CALL_DEADLINE: Duration = Duration::from_secs(75);
     /// The usual [`WazuhSettings::read_deadline`].
     pub const READ_DEADLINE: Duration = Duration::from_secs(15);
+
+    /// Whether an endpoint of these groups has the companion scripts.
+    pub(super) fn has_companions(&self, groups: &[String]) -> bool {
+        groups.iter().any(|group| self.companion_groups.contains(group))
+    }
 
     /// The section of the configuration that these come from.
     pub(super) fn section(&self) -> String {
@@ -82,6 +98,12 @@ impl WazuhSettings {
         range("batch_endpoints_max", self.batch_endpoints_max, 500)?;
         range("calls_in_flight", self.calls_in_flight, 64)?;
         range("calls_per_minute_max", self.calls_per_minute_max, 30_000)?;
+        if self.keeps.len() > Self::KEEPS_MAX {
+            let key = format!("{section}.isolation_keeps");
+            let value = format!("{} hosts, with Countersign's own", self.keeps.len());
+            let allowed = format!("at most {}", Self::KEEPS_MAX);
+            return Err(ConnectorError::settings(key, value, allowed));
+        }
         for ((kind, platform), command) in &self.undo_commands {
             let key = format!("{section}.undo_commands.{kind}.{}", platform.name());
             if kind.is_undo() {
@@ -108,6 +130,43 @@ impl WazuhSettings {
 pub(super) fn is_valid_name(name: &str) -> bool {
     let sound = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     (1..=NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(sound) && !name.contains("..")
+}
+
+/// What a kept host must look like, for people.
+pub const KEEP_GRAMMAR: &str = "an address in its canonical form, or a name in lower case with at \
+                                least one dot; perhaps with a port, such as dns.example:53 or \
+                                [2001:db8::7]:53; no loopback, link-local or multicast address";
+
+/// The argument `keep=HOST` or `keep=HOST:PORT` of the companion script for a host of [`KEEP_GRAMMAR`]; none for anything else.
+pub fn kept_host(text: &str) -> Option<String> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once("]:").map(|(host, port)| (host, Some(port)))?,
+        None => match text.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            Some(_) | None => (text, None),
+        },
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0 && n.to_string() == port);
+    let in_brackets = text.starts_with('[');
+    let is_host = if let Ok(address) = host.parse::<IpAddr>() {
+        let brackets = address.is_ipv6() && port.is_some();
+        is_one_host(address) && address.to_string() == host && in_brackets == brackets
+    } else {
+        let lower = !host.bytes().any(|b| b.is_ascii_uppercase());
+        !in_brackets && lower && host.contains('.') && is_host_name(host)
+    };
+    (is_host && port.is_none_or(is_port)).then(|| format!("{KEEP_PREFIX}{text}"))
+}
+
+/// Whether it stands for a single other host: the script refuses what does not.
+fn is_one_host(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !matches!(v4.octets(), [0 | 127 | 224..=255, ..]),
+        IpAddr::V6(v6) => {
+            let local = v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local();
+            !local && !v6.is_multicast() && v6.to_ipv4_mapped().is_none()
+        }
+    }
 }
 
 /// An indexer: `OpenSearch`, or what Wazuh makes of it.

@@ -8,12 +8,16 @@ use super::{
     fields::EntryFault,
     form,
 };
-use crate::domain::{digest::Digest, facts::Verb};
+use crate::domain::{decision::Tier, digest::Digest, facts::Verb};
 
 /// The files that are built in, in the order in which their actions are listed.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("block_ip.toml", include_str!("../../../catalogue/block_ip.toml")),
     ("disable_account.toml", include_str!("../../../catalogue/disable_account.toml")),
+    ("isolate_host.toml", include_str!("../../../catalogue/isolate_host.toml")),
+    ("kill_process.toml", include_str!("../../../catalogue/kill_process.toml")),
+    ("quarantine_file.toml", include_str!("../../../catalogue/quarantine_file.toml")),
+    ("block_domain.toml", include_str!("../../../catalogue/block_domain.toml")),
 ];
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(built_in);
@@ -122,6 +126,13 @@ impl Catalogue {
     /// Those that are asked for by name; the others are asked for as the undo of a request.
     pub fn responses(&self) -> &[ActionKind] {
         self.all.get(..self.responses).unwrap_or_default()
+    }
+
+    /// Those that an agent may ask for where nobody says what: what is built in and reaches little.
+    pub fn usual(&self) -> Vec<ActionKind> {
+        let little =
+            |kind: &&ActionKind| kind.version().is_none() && kind.entry().tier == Tier::Low;
+        self.responses().iter().filter(little).copied().collect()
     }
 
     /// The action of that name.

@@ -28,6 +28,9 @@ pub struct CatalogueEntry {
     pub terms: Terms,
     /// What it acts on, beside its endpoints; the first is what alerts name.
     pub parameters: Vec<Parameter>,
+    /// The names of optional parameters of which at least one is given; empty where all may be left
+    /// out.
+    pub one_of: Vec<String>,
     /// How it is done, by platform.
     pub commands: BTreeMap<Platform, PlatformCommand>,
     /// Further scripts that do the same: their alerts show it, too.
@@ -95,11 +98,14 @@ pub struct Terms {
     pub permanent: bool,
 }
 
-/// How a response is done on one platform.
+/// How a response is done on one platform. It has a script, a companion or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformCommand {
-    /// The file in `active-response/bin` of the endpoint.
-    pub script: String,
+    /// The file in `active-response/bin` of every endpoint; none where only the companion does it.
+    pub script: Option<String>,
+    /// The script of `deploy/active-response` that does it where those are installed. It keeps what
+    /// each request did by itself.
+    pub companion: Option<String>,
     /// How the endpoint keeps what the script did.
     pub keeps: RuleKeeping,
     /// Why it does not take IPv6 addresses; none where it does.
@@ -133,10 +139,31 @@ impl RuleKeeping {
 impl CatalogueEntry {
     /// Every script that does it, without `.exe`.
     pub fn scripts(&self) -> impl Iterator<Item = &str> {
-        let own = self.commands.values().map(|command| command.script.as_str());
-        own.chain(self.other_scripts.iter().map(String::as_str)).map(without_exe)
+        let both = self.commands.values().map(|command| (&command.script, &command.companion));
+        let own = both.flat_map(|(script, companion)| script.iter().chain(companion));
+        own.chain(&self.other_scripts).map(|script| without_exe(script))
+    }
+
+    /// The companion script that a manager's command runs: that of the response, or its undo. None where
+    /// it runs another.
+    pub fn companion_in<'a>(&self, command: &'a str) -> Option<&'a str> {
+        let name = command.split(' ').next().unwrap_or_default();
+        let name = match name.strip_prefix('!') {
+            Some(script) => script,
+            None => name.trim_end_matches(|c: char| c.is_ascii_digit()),
+        };
+        let done_by = Some(name.strip_suffix(UNDO_SUFFIX).unwrap_or(name));
+        let own = self.commands.values().any(|command| command.companion.as_deref() == done_by);
+        own.then_some(name)
     }
 }
+
+/// What the name of a companion script ends in, where it takes back.
+pub const UNDO_SUFFIX: &str = "-undo";
+/// What begins the word of a command that names the request whose effect alone is taken back.
+pub const UNDO_PREFIX: &str = "undo=";
+/// The same for what stays reachable of an isolated endpoint.
+pub const KEEP_PREFIX: &str = "keep=";
 
 /// The name of a script's file, as on platforms that do not end it in `.exe`.
 pub fn without_exe(file: &str) -> &str {

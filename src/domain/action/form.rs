@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::{
+    bracketed,
     entry::{CatalogueEntry, PlatformCommand, RuleKeeping, Terms, UndoEntry, UndoWay, without_exe},
     fields::{EntryFault, EntryFields, is_name, is_text},
     parameter::{Parameter, ParameterType},
@@ -18,7 +19,7 @@ const SCRIPT: &str = "the name of a file in active-response/bin on the endpoint:
 const TEXT: &str = "a text of 1 to 1000 printable characters";
 const TIER: &str = "low, medium, high";
 const ENTRY: &str = "name, title, description, words, state, tier, isolates, terms, parameter, \
-                     command, other_scripts, undo";
+                     one_of, command, other_scripts, undo";
 const COMMAND: &str = "script, keeps, no_ipv6, by_hand, by_hand_ipv6";
 const UNDO: &str = "name, words, timed, permanent, script";
 const PLATFORMS: &str = "linux, macos, windows";
@@ -60,12 +61,13 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
     let title = fields.read("title", TEXT, is_text)?;
     let description = fields.read("description", TEXT, is_text)?;
     let parameters = parameter_form::parameters(&mut fields)?;
+    let one_of = parameter_form::one_of(&mut fields, &parameters)?;
     let words = words(&mut fields, &parameters)?;
     let state = fields.read("state", TEXT, is_text)?;
     let isolates = fields.flag("isolates")?;
     let tier = tier(&mut fields, isolates, &parameters)?;
     let terms = terms(&mut fields)?;
-    let commands = commands(&mut fields, &parameters)?;
+    let commands = commands(&mut fields, &parameters, built_in)?;
     let other_scripts = fields.list("other_scripts", SCRIPT, is_script)?.unwrap_or_default();
     let undo = fields.table("undo")?;
     let undo = undo.map(|table| undo_entry(table, (&name, &parameters, &commands))).transpose()?;
@@ -80,6 +82,7 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
         isolates,
         terms,
         parameters,
+        one_of,
         commands,
         other_scripts,
         undo,
@@ -95,18 +98,29 @@ fn alone(entry: &Table) -> String {
     Table::from_iter([("action".to_owned(), actions)]).to_string()
 }
 
-/// Words with every parameter in braces, and nothing else in braces.
+/// Words with every parameter in braces, and nothing else in braces. An optional one stands in
+/// brackets with what goes with it.
 fn words(fields: &mut EntryFields<'_>, parameters: &[Parameter]) -> Result<String, EntryFault> {
     let names: Vec<_> = parameters.iter().map(|one| format!("{{{}}}", one.name)).collect();
     let allowed = match names.as_slice() {
         [] => "the start of a sentence without braces, such as \"Isolate\"".to_owned(),
-        _ => format!("the start of a sentence with {}, each once", names.join(", ")),
+        _ => format!(
+            "the start of a sentence with {}, each once; an optional one in brackets, such as \
+             \"[ named {{process}}]\"",
+            names.join(", ")
+        ),
     };
     fields.read("words", &allowed, |text| {
         let braces = |c: char| text.matches(c).count();
         let each = names.iter().all(|name| text.matches(name.as_str()).count() == 1);
         let none_else = braces('{') == names.len() && braces('}') == names.len();
-        is_text(text).filter(|_| each && none_else)
+        let mut optional = parameters.iter().filter(|one| one.optional);
+        let alone = |inside: &str| inside.matches(['{', '[']).count() == 1;
+        let sound = each
+            && none_else
+            && optional
+                .all(|one| bracketed(text, &one.name).is_some_and(|(_, inside, _)| alone(inside)));
+        is_text(text).filter(|_| sound)
     })
 }
 
@@ -141,6 +155,7 @@ fn terms(fields: &mut EntryFields<'_>) -> Result<Terms, EntryFault> {
 fn commands(
     fields: &mut EntryFields<'_>,
     parameters: &[Parameter],
+    built_in: bool,
 ) -> Result<BTreeMap<Platform, PlatformCommand>, EntryFault> {
     let mut platforms = fields
         .table("command")?
@@ -149,7 +164,7 @@ fn commands(
     for name in platforms.names() {
         let platform = platform(&platforms, &name)?;
         if let Some(command) = platforms.table(&name)? {
-            commands.insert(platform, command_form(command, parameters)?);
+            commands.insert(platform, command_form(command, parameters, built_in)?);
         }
     }
     if commands.is_empty() {
@@ -168,8 +183,15 @@ fn platform(fields: &EntryFields<'_>, name: &str) -> Result<Platform, EntryFault
 fn command_form(
     mut fields: EntryFields<'_>,
     parameters: &[Parameter],
+    built_in: bool,
 ) -> Result<PlatformCommand, EntryFault> {
-    let script = fields.read("script", SCRIPT, is_script)?;
+    // Of the program's own scripts it is known what they do, whatever their version.
+    let companion =
+        if built_in { fields.maybe_read("companion", SCRIPT, is_script)? } else { None };
+    let script = match companion {
+        None => Some(fields.read("script", SCRIPT, is_script)?),
+        Some(_) => fields.maybe_read("script", SCRIPT, is_script)?,
+    };
     let keeps = fields.maybe_read("keeps", "stacked, single", |word| word.parse().ok())?;
     let no_ipv6 = fields.maybe_read("no_ipv6", TEXT, is_text)?;
     let by_hand = fields.read("by_hand", TEXT, is_text)?;
@@ -182,7 +204,7 @@ fn command_form(
     }
     fields.end(COMMAND)?;
     let keeps = keeps.unwrap_or(RuleKeeping::Single);
-    Ok(PlatformCommand { script, keeps, no_ipv6, by_hand, by_hand_ipv6 })
+    Ok(PlatformCommand { script, companion, keeps, no_ipv6, by_hand, by_hand_ipv6 })
 }
 
 /// What takes a response back. The API of Wazuh can only say "add", so the script that does it
@@ -197,7 +219,12 @@ fn undo_entry(
     }
     let words = words(&mut fields, parameters)?;
     let known = || UndoWay::ALL.map(UndoWay::name).join(", ");
+    // A companion takes back what it did itself.
+    let by_companion = commands.values().all(|command| command.script.is_none());
     let mut ways = |field: &str| {
+        if by_companion {
+            return Ok(Vec::new());
+        }
         let read = fields.list(field, &known(), |word| word.parse().ok())?;
         let read: Option<Vec<UndoWay>> = read.filter(|ways: &Vec<_>| !ways.is_empty());
         read.ok_or_else(|| {
@@ -228,7 +255,9 @@ fn undo_scripts(
     for name in platforms.names() {
         let platform = platform(&platforms, &name)?;
         let script = platforms.read(&name, SCRIPT, is_script)?;
-        let same = |command: &PlatformCommand| without_exe(&command.script) == without_exe(&script);
+        let same = |command: &PlatformCommand| {
+            command.script.as_deref().map(without_exe) == Some(without_exe(&script))
+        };
         if commands.values().any(same) {
             let allowed = "another script than those that do it: the manager can only say \"add\", \
                            so the same script would do it again";

@@ -312,6 +312,8 @@ pub struct Parameter {
     pub choices: Vec<String>,
     /// What an argument must look like, for people and models.
     pub grammar: String,
+    /// Whether it may be left out.
+    pub optional: bool,
 }
 
 impl Parameter {

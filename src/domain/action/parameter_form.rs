@@ -16,7 +16,7 @@ const FILLS: &str = "data.<key> with a key of 1 to 40 lower-case letters, digits
 const READS: &str = "names of fields under `data`, such as win.eventdata.ipAddress";
 const CHOICES: &str =
     "1 to 32 different words of 1 to 64 lower-case letters, digits, `_`, `.`, `-`";
-const FIELDS: &str = "name, type, fills, description, script_reads, pattern, choices";
+const FIELDS: &str = "name, type, fills, description, script_reads, pattern, choices, optional";
 /// The attributes that an address and an account bring: policies see them in `context.input`.
 const TAKEN: [&str; 8] = [
     "address",
@@ -51,6 +51,11 @@ pub(super) fn parameters(fields: &mut EntryFields<'_>) -> Result<Vec<Parameter>,
         }
         table.end(FIELDS)?;
         parameters.push(parameter);
+    }
+    // What alerts, lists and the page name a response by.
+    if let Some(first) = parameters.first().filter(|first| first.optional) {
+        let allowed = "the first parameter is always given";
+        return Err(fields.fault("parameter.optional", format!("{} has it", first.name), allowed));
     }
     if parameters.len() > PARAMETERS_MAX {
         let allowed = format!("at most {PARAMETERS_MAX}");
@@ -92,7 +97,45 @@ fn parameter(fields: &mut EntryFields<'_>) -> Result<Parameter, EntryFault> {
             format!("{}; as a whole it matches {}", of.grammar(), pattern.source)
         }
     };
-    Ok(Parameter { name, of, description, fills, script_reads, pattern, choices, grammar })
+    let optional = optional(fields, (of, &fills))?;
+    Ok(Parameter {
+        name,
+        of,
+        description,
+        fills,
+        script_reads,
+        pattern,
+        choices,
+        grammar,
+        optional,
+    })
+}
+
+/// Arguments are told apart by their places alone, and policies see every address and account.
+fn optional(
+    fields: &mut EntryFields<'_>,
+    (of, fills): (ParameterType, &Place),
+) -> Result<bool, EntryFault> {
+    let optional = fields.flag("optional")?;
+    let always = matches!(of, ParameterType::Address | ParameterType::Account)
+        || matches!(fills, Place::Argument(_));
+    if optional && always {
+        let allowed = "false: an address, an account and what fills an argument are always given";
+        return Err(fields.refused("optional", &optional, allowed));
+    }
+    Ok(optional)
+}
+
+/// The optional parameters of which one must be given.
+pub(super) fn one_of(
+    fields: &mut EntryFields<'_>,
+    parameters: &[Parameter],
+) -> Result<Vec<String>, EntryFault> {
+    let optional = || parameters.iter().filter(|one| one.optional).map(|one| one.name.as_str());
+    let allowed = optional().collect::<Vec<_>>().join(", ");
+    let known = |name: &str| optional().any(|one| one == name).then(|| name.to_owned());
+    let listed = fields.list("one_of", &format!("optional parameters: {allowed}"), known)?;
+    Ok(listed.unwrap_or_default())
 }
 
 fn place(text: &str) -> Option<Place> {

@@ -48,12 +48,12 @@ impl Forecast {
     pub fn of(
         keeping: RuleKeeping,
         commands: &[SentCommand],
-        term: Term,
+        effect: CommandEffect,
         (request, at): (RequestId, Time),
     ) -> Option<Self> {
-        let new = SentCommand { request, at, effect: CommandEffect::Add(term), started: true };
+        let new = SentCommand { request, at, effect, started: true };
         let worlds = worlds(keeping, commands);
-        let mut all = worlds.iter().filter_map(|world| Self::in_world(world, new, term));
+        let mut all = worlds.iter().filter_map(|world| Self::in_world(world, new));
         let first = all.next()?;
         if first.shortens() { Some(first) } else { all.find(|one| one.shortens()).or(Some(first)) }
     }
@@ -63,18 +63,22 @@ impl Forecast {
         self,
         keeping: RuleKeeping,
         commands: &[SentCommand],
-        term: Term,
+        effect: CommandEffect,
         asked: (RequestId, Time),
     ) -> Option<Time> {
         let differs = |count: &usize| {
             let before = commands.get(..*count).unwrap_or_default();
-            Self::of(keeping, before, term, asked) != Some(self)
+            Self::of(keeping, before, effect, asked) != Some(self)
         };
         let last = (0..commands.len()).rev().find(differs)?;
         commands.get(last).map(|command| command.at)
     }
 
-    fn in_world(world: &World, new: SentCommand, term: Term) -> Option<Self> {
+    fn in_world(world: &World, new: SentCommand) -> Option<Self> {
+        let effect = new.effect;
+        if matches!(effect, CommandEffect::Hold(_)) {
+            return world.is_active(new.at).then_some(Self::AddsRule);
+        }
         let (before, now) = (&world.states, new.at);
         let (keeping, after) = (world.keeping, world.after(new).states);
         let new = after.last()?;
@@ -95,7 +99,9 @@ impl Forecast {
             }
             (Some((CommandState { ends: None, .. }, _)), Some(at)) => Self::EndsPermanent { at },
             _ if new.only_timer => Self::ChangesNothing,
-            (_, Some(at)) if term == Term::Permanent => Self::EndsWithTimer { at },
+            (_, Some(at)) if effect == CommandEffect::Add(Term::Permanent) => {
+                Self::EndsWithTimer { at }
+            }
             _ if keeping == RuleKeeping::Stacked => Self::AddsRule,
             _ => Self::ChangesNothing,
         })

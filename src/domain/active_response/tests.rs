@@ -140,7 +140,8 @@ fn timed_command_does_not_start_while_old_timer_runs() {
     for keeping in [Single, Stacked] {
         let again: Vec<_> = undone.into_iter().chain([add(3, 100, Seconds(60))]).collect();
         assert_eq!(ends(keeping, &again), [Some(50), Some(100)]);
-        let forecast = |term| Forecast::of(keeping, &undone, term, (request(3), at(100)));
+        let forecast =
+            |term| Forecast::of(keeping, &undone, CommandEffect::Add(term), (request(3), at(100)));
         let blocked = Forecast::DoesNotStart { until: at(600) };
         assert_eq!(forecast(Seconds(60)), Some(blocked));
         assert_eq!(forecast(Permanent), Some(Forecast::EndsWithTimer { at: at(600) }));
@@ -150,7 +151,7 @@ fn timed_command_does_not_start_while_old_timer_runs() {
 #[test]
 fn forecast_says_what_another_command_changes() {
     let forecast = |keeping, commands: &[SentCommand], term| {
-        Forecast::of(keeping, commands, term, (request(9), at(100)))
+        Forecast::of(keeping, commands, CommandEffect::Add(term), (request(9), at(100)))
     };
     let timed = [add(1, 0, Seconds(600))];
     let permanent = [add(1, 0, Permanent)];
@@ -175,6 +176,57 @@ fn forecast_says_what_another_command_changes() {
         forecast(Single, &permanent, Seconds(60)),
         Some(Forecast::EndsPermanent { at: at(160) })
     );
+}
+
+#[test]
+fn what_a_request_holds_ends_by_its_own_undo() {
+    let hold = |number, seconds, term| SentCommand {
+        effect: CommandEffect::Hold(term),
+        ..add(number, seconds, term)
+    };
+    let other = |effect, number, seconds| SentCommand { effect, ..add(number, seconds, Permanent) };
+    for keeping in [Single, Stacked] {
+        let sent = [
+            hold(1, 0, Permanent),
+            hold(2, 10, Seconds(600)),
+            add(3, 20, Seconds(60)),
+            other(CommandEffect::Release(request(1)), 4, 30),
+        ];
+        let ends: Vec<_> = replay(keeping, &sent).iter().map(|state| state.ends).collect();
+        assert_eq!(ends, [Some(at(30)), Some(at(610)), Some(at(80))], "{keeping:?}");
+        // Neither a timer nor a script that clears ends it, nor the end that was seen of another.
+        for effect in [Expire, Clear] {
+            let sent = [hold(1, 0, Permanent), add(3, 20, Permanent), other(effect, 4, 30)];
+            assert_eq!(replay(keeping, &sent)[0].ends, None, "{keeping:?} {effect:?}");
+        }
+        let seen = [
+            hold(1, 0, Seconds(80)),
+            add(3, 20, Seconds(60)),
+            other(CommandEffect::SeenEnd, 3, 70),
+        ];
+        assert_eq!(replay(keeping, &seen)[0].ends, Some(at(80)), "{keeping:?}");
+        let forecast = |commands: &[SentCommand], effect| {
+            Forecast::of(keeping, commands, effect, (request(9), at(40)))
+        };
+        let held = CommandEffect::Hold(Seconds(60));
+        assert_eq!(forecast(&[], held), None);
+        assert_eq!(forecast(&[add(3, 20, Permanent)], held), Some(Forecast::AddsRule));
+        assert_eq!(forecast(&[add(3, 0, Seconds(600)), other(Clear, 4, 30)], held), None);
+    }
+}
+
+#[test]
+fn companion_command_tells_what_it_holds() {
+    let of = |name, command: &str| {
+        CommandEffect::of(ActionKind::parse(name).unwrap(), Seconds(600), command)
+    };
+    let held = CommandEffect::Hold(Seconds(600));
+    assert_eq!(of("block_ip", "countersign-block600"), held);
+    assert_eq!(of("isolate_host", "!countersign-isolate keep=10.0.0.53:53"), held);
+    let undo = format!("!countersign-block-undo undo={}", request(7));
+    assert_eq!(of("unblock_ip", &undo), CommandEffect::Release(request(7)));
+    assert_eq!(of("unblock_ip", "!countersign-unblock"), Clear);
+    assert_eq!(of("block_ip", "countersign-kill600"), CommandEffect::Add(Seconds(600)));
 }
 
 #[test]

@@ -49,8 +49,10 @@ impl Request {
                 target.doubt = doubt.cloned();
             }
             let mut late = None;
-            if let (Some(Outcome::Unconfirmed { .. }), Some(Outcome::Confirmed(_))) =
-                (&target.outcome, &outcome)
+            if let (
+                Some(Outcome::Unconfirmed { .. }),
+                Some(Outcome::Confirmed(_) | Outcome::Verified(_)),
+            ) = (&target.outcome, &outcome)
             {
                 late = target.since.max(Some(sighting.evidence.at));
             }
@@ -129,7 +131,8 @@ impl Request {
             {
                 Some(Outcome::Unconfirmed { why: wait_text(window) })
             }
-            (Outcome::Sent, None) | (Outcome::Confirmed(_) | Outcome::Unconfirmed { .. }, _) => {
+            (Outcome::Sent, None)
+            | (Outcome::Confirmed(_) | Outcome::Verified(_) | Outcome::Unconfirmed { .. }, _) => {
                 self.ends(target).map(|_| Outcome::Ended { seen: None })
             }
             (
@@ -220,13 +223,14 @@ impl Request {
         confirm_within: Option<TimeDelta>,
         now: Time,
     ) -> Option<Transition> {
-        let mut moved = Vec::new();
+        let (mut moved, entry) = (Vec::new(), self.action.kind().entry());
         for (endpoint, ends) in ends {
             let moves = |target: &&mut Target| target.ends != *ends;
             let Some(target) = self.target_mut(endpoint).filter(moves) else { continue };
             target.ends = *ends;
             if let (Some(outcome), Some(since)) = (&target.outcome, target.since) {
-                let watch = Watch { since, now, ends: *ends, confirm_within };
+                let reports = entry.companion_in(&target.command).is_some();
+                let watch = Watch { since, now, ends: *ends, confirm_within, reports };
                 target.watch_until = outcome.watch_until(watch);
             }
             moved.push(EndpointEnd { endpoint: endpoint.clone(), ends: *ends });
@@ -314,6 +318,15 @@ fn outcome_shown_by(target: &Target, sighting: &Sighting) -> Option<Outcome> {
             | Outcome::Unknown { .. }
             | Outcome::Unconfirmed { .. }
             | Outcome::Confirmed(_)
+            | Outcome::Refused { code: None, .. },
+            Sign::Verified,
+        ) => Some(Outcome::Verified(evidence())),
+        (
+            Outcome::Sent
+            | Outcome::Unknown { .. }
+            | Outcome::Unconfirmed { .. }
+            | Outcome::Confirmed(_)
+            | Outcome::Verified(_)
             | Outcome::Refused { code: None, .. }
             | Outcome::Ended { seen: None },
             Sign::Ended,
@@ -321,9 +334,10 @@ fn outcome_shown_by(target: &Target, sighting: &Sighting) -> Option<Outcome> {
         (Outcome::Reverted { by, seen: None }, Sign::Ended) => {
             Some(Outcome::Reverted { by: *by, seen: Some(evidence()) })
         }
-        (
-            Outcome::Confirmed(_) | Outcome::Ended { .. } | Outcome::Reverted { .. },
-            Sign::Started,
+        (Outcome::Confirmed(_), Sign::Started)
+        | (
+            Outcome::Verified(_) | Outcome::Ended { .. } | Outcome::Reverted { .. },
+            Sign::Started | Sign::Verified,
         )
         | (
             Outcome::Refused { code: Some(_), .. }

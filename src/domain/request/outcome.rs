@@ -44,6 +44,8 @@ pub enum Outcome {
     },
     /// It started on the endpoint.
     Confirmed(Proof),
+    /// The endpoint's script did it, and has read back that it is so: its own alert, with a version.
+    Verified(Evidence),
     /// It was sent, and the endpoint's own alert did not come, or nobody could look for it.
     Unconfirmed {
         /// How long was waited, and for what; or, after [`NOBODY_LOOKED`], why nobody could look.
@@ -81,6 +83,22 @@ impl Outcome {
         self.into_str()
     }
 
+    /// The word under which the store keeps it: what is verified is confirmed, and its evidence says
+    /// more.
+    pub const fn stored_name(&self) -> &'static str {
+        match self {
+            Self::Verified(_) => "confirmed",
+            Self::Sent
+            | Self::Refused { .. }
+            | Self::NotSent { .. }
+            | Self::Unknown { .. }
+            | Self::Confirmed(_)
+            | Self::Unconfirmed { .. }
+            | Self::Ended { .. }
+            | Self::Reverted { .. } => self.name(),
+        }
+    }
+
     /// The manager's code of a refusal.
     pub const fn code(&self) -> Option<u32> {
         match self {
@@ -89,6 +107,7 @@ impl Outcome {
             | Self::NotSent { .. }
             | Self::Unknown { .. }
             | Self::Confirmed(_)
+            | Self::Verified(_)
             | Self::Unconfirmed { .. }
             | Self::Ended { .. }
             | Self::Reverted { .. } => None,
@@ -103,6 +122,7 @@ impl Outcome {
             Self::Confirmed(Proof::Person(words)) => words,
             Self::Sent
             | Self::Confirmed(Proof::Alert(_))
+            | Self::Verified(_)
             | Self::Ended { .. }
             | Self::Reverted { .. } => "",
         }
@@ -132,7 +152,7 @@ impl Outcome {
     /// The endpoint's own alert.
     pub const fn evidence(&self) -> Option<&Evidence> {
         match self {
-            Self::Confirmed(Proof::Alert(evidence)) => Some(evidence),
+            Self::Confirmed(Proof::Alert(evidence)) | Self::Verified(evidence) => Some(evidence),
             Self::Ended { seen } | Self::Reverted { seen, .. } => seen.as_ref(),
             Self::Sent
             | Self::Refused { .. }
@@ -157,6 +177,7 @@ impl Outcome {
             | Self::NotSent { .. }
             | Self::Unknown { .. }
             | Self::Confirmed(_)
+            | Self::Verified(_)
             | Self::Unconfirmed { .. }
             | Self::Ended { .. } => None,
         }
@@ -165,9 +186,11 @@ impl Outcome {
     /// Whether the response may be active on the endpoint, its time aside.
     pub const fn may_be_active(&self) -> bool {
         match self {
-            Self::Sent | Self::Unknown { .. } | Self::Confirmed(_) | Self::Unconfirmed { .. } => {
-                true
-            }
+            Self::Sent
+            | Self::Unknown { .. }
+            | Self::Confirmed(_)
+            | Self::Verified(_)
+            | Self::Unconfirmed { .. } => true,
             Self::Refused { .. }
             | Self::NotSent { .. }
             | Self::Ended { .. }
@@ -183,12 +206,16 @@ impl Outcome {
     /// Until when the collector waits for evidence before it draws its conclusion; none where there
     /// is nothing to wait for.
     pub fn watch_until(&self, watch: Watch) -> Option<Time> {
-        let Watch { since, now, ends, confirm_within } = watch;
+        let Watch { since, now, ends, confirm_within, reports } = watch;
         let grace = confirm_within.unwrap_or_default();
         let late = confirm_within.map(|_| since + TimeDelta::minutes(LATE_MINUTES));
         match self {
             Self::Sent => confirm_within.map(|window| since + window).or(ends),
-            Self::Confirmed(_) => ends.map(|end| end + grace),
+            // The report of how it ended comes after the alert of its start.
+            Self::Confirmed(Proof::Alert(_)) if reports && ends.is_none() => {
+                confirm_within.map(|window| since + window)
+            }
+            Self::Confirmed(_) | Self::Verified(_) => ends.map(|end| end + grace),
             Self::Unconfirmed { .. } => ends.map(|end| end + grace).or(late),
             Self::Unknown { .. } => ends.map(|end| end + grace).max(late),
             Self::Reverted { seen: None, .. } => confirm_within.map(|window| now + window),
@@ -207,10 +234,12 @@ impl Outcome {
             OutcomeName::Refused => Self::Refused { code, message: detail },
             OutcomeName::NotSent => Self::NotSent { why: detail },
             OutcomeName::Unknown => Self::Unknown { why: detail },
-            OutcomeName::Confirmed => Self::Confirmed(match evidence.clone() {
-                Some(alert) => Proof::Alert(alert),
-                None => Proof::Person(detail),
-            }),
+            // The store keeps what is verified among what is confirmed: evidence tells them apart.
+            OutcomeName::Confirmed | OutcomeName::Verified => match evidence.clone() {
+                Some(alert) if alert.version.is_some() => Self::Verified(alert),
+                Some(alert) => Self::Confirmed(Proof::Alert(alert)),
+                None => Self::Confirmed(Proof::Person(detail)),
+            },
             OutcomeName::Unconfirmed => Self::Unconfirmed { why: detail },
             OutcomeName::Ended => Self::Ended { seen: evidence.clone() },
             OutcomeName::Reverted => Self::Reverted { by: reverted_by?, seen: evidence.clone() },
@@ -278,4 +307,6 @@ pub struct Watch {
     pub ends: Option<Time>,
     /// How long the endpoint's own alert may take; none without a source of evidence.
     pub confirm_within: Option<TimeDelta>,
+    /// Whether the script reports how it ended.
+    pub reports: bool,
 }

@@ -14,6 +14,8 @@ use crate::domain::{
 
 /// What an endpoint's own alert proves of a response that started there, and not more.
 const PROVES_START: &str = "the script started on this endpoint";
+/// What the report of a companion script proves.
+const PROVES_EFFECT: &str = "the script did it on this endpoint, and read back that it is so";
 /// What it proves of one that ended there.
 const PROVES_END: &str = "the endpoint took the response back";
 /// What the alert of another request proves, where one timer was for both.
@@ -69,6 +71,9 @@ pub(super) struct EndpointCounts {
     /// It may or may not have been sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<NonZeroU64>,
+    /// The endpoint's script read back that it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<NonZeroU64>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -94,7 +99,8 @@ struct SkippedAnswer<'a> {
 struct EndpointAnswer<'a> {
     #[serde(flatten)]
     named: EndpointHead<'a>,
-    /// sent: the manager queued it, not that it ran. confirmed: it started there. unconfirmed: no
+    /// sent: the manager queued it, not that it ran. confirmed: it started there. verified: its script
+    /// read back that it is so. unconfirmed: no
     /// alert shows that it started. refused: by the manager. `not_sent`: certainly nothing was sent.
     /// unknown: it may or may not have run, never repeat it. ended: its time is over. reverted: an
     /// undo was sent after it. Absent: nothing so far.
@@ -132,7 +138,7 @@ struct EvidenceAnswer<'a> {
     /// When the endpoint did it (RFC 3339, UTC).
     at: String,
     /// What the alert proves, and not more.
-    #[schemars(extend("enum" = [PROVES_START, PROVES_END, PROVES_END_OF_BOTH]))]
+    #[schemars(extend("enum" = [PROVES_START, PROVES_EFFECT, PROVES_END, PROVES_END_OF_BOTH]))]
     proves: &'static str,
 }
 
@@ -168,7 +174,7 @@ impl EndpointCounts {
             return None;
         }
         // In the order of `Outcome::NAMES`.
-        let [sent, refused, not_sent, unknown, confirmed, unconfirmed, ended, reverted] =
+        let [sent, refused, not_sent, unknown, confirmed, verified, unconfirmed, ended, reverted] =
             counts.outcomes.map(NonZeroU64::new);
         let skipped = NonZeroU64::new(counts.skipped);
         Some(Self {
@@ -181,6 +187,7 @@ impl EndpointCounts {
             sent,
             unconfirmed,
             unknown,
+            verified,
         })
     }
 }
@@ -216,6 +223,7 @@ fn met<'a>(
 fn proven(outcome: &Outcome) -> Option<EvidenceAnswer<'_>> {
     let (evidence, proves) = match outcome {
         Outcome::Confirmed(Proof::Alert(evidence)) => (evidence, PROVES_START),
+        Outcome::Verified(evidence) => (evidence, PROVES_EFFECT),
         Outcome::Ended { seen } | Outcome::Reverted { seen, .. } => {
             let alert = seen.as_ref()?;
             (alert, alert.of_request.map_or(PROVES_END, |_| PROVES_END_OF_BOTH))

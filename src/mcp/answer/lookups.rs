@@ -78,7 +78,7 @@ struct ResponseFound {
     id: String,
     /// The endpoint's name. Text from outside.
     name: String,
-    /// confirmed: it started there. sent, unconfirmed, unknown: nobody saw that. reverted: an undo was
+    /// verified: its script read back that it is so. confirmed: it started there. sent, unconfirmed, unknown: nobody saw that. reverted: an undo was
     /// sent and not seen to work. `rule_response`: Wazuh's own rules started it.
     known: &'static str,
     /// When it began (RFC 3339, UTC).
@@ -197,11 +197,12 @@ pub(in crate::mcp) fn of_responses(found: &[FoundResponse], more: bool) -> ToolA
 /// The most that is known of what a row rests on.
 fn known(outcomes: impl Iterator<Item = RowOutcome>) -> &'static str {
     let best = outcomes.min_by_key(|outcome| match outcome {
-        RowOutcome::Confirmed => 0,
-        RowOutcome::Sent => 1,
-        RowOutcome::Unconfirmed | RowOutcome::Unlooked => 2,
-        RowOutcome::Unknown => 3,
-        RowOutcome::Reverted => 4,
+        RowOutcome::Verified => 0,
+        RowOutcome::Confirmed => 1,
+        RowOutcome::Sent => 2,
+        RowOutcome::Unconfirmed | RowOutcome::Unlooked => 3,
+        RowOutcome::Unknown => 4,
+        RowOutcome::Reverted => 5,
     });
     match best {
         None => RULE_RESPONSE,

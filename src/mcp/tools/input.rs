@@ -8,7 +8,7 @@ use super::{
     WAIT_SECONDS_MAX,
 };
 use crate::domain::{
-    action::{ActionKind, Parameter, Terms},
+    action::{ActionKind, Parameter},
     endpoint::Platform,
     proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, REASON_CHARS_MAX},
     request::StateName,
@@ -30,9 +30,7 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
         "idempotency_key",
         json!({
             "type": "string",
-            "description": "Your own name for this proposal, without spaces. The same key with the \
-                            same proposal gives the same request; with another it is an error.",
-            "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$",
+            "description": "Your name for the proposal: the same key gives the same request.",
         }),
     ));
     fields.push(wait_seconds());
@@ -40,8 +38,7 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
         "dry_run",
         json!({
             "type": "boolean",
-            "description": "true to hear what policy would answer, and where, without asking: \
-                            nothing is stored or sent, and a refusal does not count.",
+            "description": "true to hear policy's answer alone; nothing is sent.",
         }),
     ));
     fields
@@ -54,7 +51,7 @@ fn parameter(one: &'static Parameter) -> Field {
     } else if one.choices.is_empty() {
         let length = one.of.chars_max();
         json!({
-            "type": "string", "description": description, "minLength": 1, "maxLength": length,
+            "type": "string", "description": description, "maxLength": length,
         })
     } else {
         json!({ "type": "string", "description": description, "enum": one.choices })
@@ -62,24 +59,12 @@ fn parameter(one: &'static Parameter) -> Field {
     (&one.name, schema)
 }
 
-/// How the term is said: "say how long (`duration_seconds`) or permanent: true".
-pub(super) fn term_words(kind: ActionKind) -> &'static str {
-    match kind.entry().terms {
-        Terms { timed: true, permanent: true } => {
-            "say how long (duration_seconds) or permanent: true"
-        }
-        Terms { timed: true, permanent: false } => "say how long (duration_seconds)",
-        Terms { timed: false, .. } => "say permanent: true, for it does not end by itself",
-    }
-}
-
 pub(super) fn wait_seconds() -> Field {
     (
         "wait_seconds",
         json!({
             "type": "integer",
-            "description": "How long to wait for the end of the request before answering. 0, the \
-                            default, answers at once.",
+            "description": "How long to wait for the end before answering.",
             "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
         }),
     )
@@ -91,31 +76,22 @@ fn reach() -> [Field; 3] {
             "agent_ids",
             json!({
                 "type": "array",
-                "description": "The endpoints to act on: Wazuh agent ids such as [\"001\", \"014\"], or \
-                                whole names that one endpoint has, such as [\"web-01\"]; with the \
-                                manager before each, such as [\"main/001\"], where there is more than \
-                                one. Give either this or all_agents: true, never both. 000 is the \
-                                manager itself and cannot be a target.",
-                "items": { "type": "string", "minLength": 1, "maxLength": 161 },
-                "minItems": 1, "maxItems": AGENT_IDS_MAX,
+                "description": "Endpoints: ids such as \"001\" or whole names; with several managers \"main/001\". This or all_agents.",
+                "items": { "type": "string" }, "maxItems": AGENT_IDS_MAX,
             }),
         ),
         (
             "all_agents",
             json!({
                 "type": "boolean",
-                "description": "true to act on all endpoints. Endpoints that cannot be reached or \
-                                that policy keeps out are skipped and named in the answer. Give \
-                                either this or agent_ids.",
+                "description": "true for all endpoints.",
             }),
         ),
         (
             "manager",
             json!({
                 "type": "string",
-                "description": "The manager whose endpoints are meant, where there is more than \
-                                one. One request acts on one manager: ask once for each.",
-                "pattern": "^[a-z0-9][a-z0-9._-]{0,31}$",
+                "description": "The manager, where there are several.",
             }),
         ),
     ]
@@ -127,9 +103,7 @@ fn term() -> [Field; 2] {
             "duration_seconds",
             json!({
                 "type": "integer",
-                "description": "How long it lasts before the endpoint undoes it by itself: one of \
-                                the durations that list_endpoints shows. Give either this or \
-                                permanent: true.",
+                "description": "How long: one of those that list_endpoints shows. This or permanent.",
                 "minimum": 1, "maximum": DURATION_SECONDS_MAX,
             }),
         ),
@@ -137,8 +111,7 @@ fn term() -> [Field; 2] {
             "permanent",
             json!({
                 "type": "boolean",
-                "description": "true to let it last until somebody undoes it by hand. Prefer \
-                                duration_seconds where it is possible.",
+                "description": "true to let it last until it is undone.",
             }),
         ),
     ]
@@ -158,26 +131,19 @@ pub(super) fn undo_reason() -> Field {
 
 fn claim() -> [Field; 3] {
     [
-        reason(
-            "Why this is needed, for the analyst who decides: what you saw, where, and what you \
-             conclude.",
-        ),
+        reason("Why: what you saw, where, what you conclude."),
         (
             "alert_id",
             json!({
                 "type": "string",
-                "description": "The id of the Wazuh alert that you react to. Countersign looks it \
-                                up itself; an alert that it finds can spare the wait for people.",
-                "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._:-]+$",
+                "description": "The Wazuh alert that you react to.",
             }),
         ),
         (
             "confidence",
             json!({
                 "type": "integer",
-                "description": "How sure you are, from 0 to 100. Leave it out if you cannot say: \
-                                that is not the same as 0. Analysts see it; nothing runs because \
-                                of it.",
+                "description": "How sure you are; left out if you cannot say.",
                 "minimum": 0, "maximum": 100,
             }),
         ),

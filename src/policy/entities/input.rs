@@ -60,7 +60,8 @@ fn input_type(kind: ActionKind) -> String {
 /// What a parameter declares.
 fn declared(parameter: &Parameter) -> Vec<String> {
     let list = |attributes: &str| attributes.split(", ").map(str::to_owned).collect();
-    let own = |of: &str| format!("{}: {of}", parameter.name);
+    let maybe = if parameter.optional { "?" } else { "" };
+    let own = |of: &str| format!("{}{maybe}: {of}", parameter.name);
     match parameter.of {
         ParameterType::Address => list(ADDRESS),
         ParameterType::Account => list(ACCOUNT),

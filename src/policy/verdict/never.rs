@@ -1,12 +1,12 @@
 //! What no policy can allow: an action that is not the one that was asked for, and what the types of
 //! its parameters protect.
 //!
-//! The policies that ship speak of what is built in by name. An entry from a file has no policy of its
-//! own until somebody writes one, so code says for every entry what must hold whatever is written.
+//! The policies that ship speak of two actions by name. Any other entry has no policy of its own until
+//! somebody writes one, so code says for every entry what must hold whatever is written.
 
 use crate::{
     domain::{
-        action::{Argument, ParameterType},
+        action::{ActionKind, Argument, ParameterType},
         address::{RangeUse, forms, special_range, touches_special},
         decision::Reason,
         facts::PolicyQuestion,
@@ -22,7 +22,7 @@ pub(super) fn never(set: &Set, question: &PolicyQuestion) -> Option<Reason> {
                     it would do now, nobody has approved";
         return Some(reason("catalogue.changed", gone));
     }
-    if kind.version().is_some()
+    if !is_held_by_policies(kind)
         && question.asked_by.is_none()
         && !question.agent.scopes.contains(&kind.response())
     {
@@ -38,6 +38,15 @@ pub(super) fn never(set: &Set, question: &PolicyQuestion) -> Option<Reason> {
     untouched(question)
 }
 
+/// Whether the policies that ship say who may ask for it, and what it never touches: what is built in
+/// and acts on an address or an account.
+fn is_held_by_policies(kind: ActionKind) -> bool {
+    let held = |of| matches!(of, ParameterType::Address | ParameterType::Account);
+    let parameters = kind.parameters();
+    let all = !parameters.is_empty() && parameters.iter().all(|one| held(one.of));
+    kind.version().is_none() && all
+}
+
 fn untouched(question: &PolicyQuestion) -> Option<Reason> {
     let (kind, facts) = (question.action.kind(), question.target);
     if kind.entry().isolates && facts.keeps_network {
@@ -45,13 +54,11 @@ fn untouched(question: &PolicyQuestion) -> Option<Reason> {
                    configuration names is among the endpoints, and is never isolated";
         return Some(reason("never.isolated", why));
     }
-    // The policies that ship hold these two for what is built in.
-    let by_policy = |of: ParameterType| {
-        kind.version().is_none() && matches!(of, ParameterType::Address | ParameterType::Account)
-    };
+    if is_held_by_policies(kind) {
+        return None;
+    }
     let protected = facts.protected || facts.own_network;
-    let mut ruled = question.action.arguments().filter(|(parameter, _)| !by_policy(parameter.of));
-    let (parameter, _) = ruled.find(|(parameter, argument)| {
+    let (parameter, _) = question.action.arguments().find(|(parameter, argument)| {
         let special = match argument {
             Argument::Address(address) => {
                 let uses = forms(*address).into_iter().filter_map(special_range);

@@ -60,7 +60,7 @@ impl EndpointCommands {
 
     /// What is left of each command that adds.
     pub fn states(&self) -> impl Iterator<Item = (&EndpointCommand, CommandState)> {
-        let adds = |one: &&EndpointCommand| matches!(one.sent.effect, CommandEffect::Add(_));
+        let adds = |one: &&EndpointCommand| one.sent.effect.adds();
         self.commands.iter().filter(adds).zip(replay(self.keeping, &self.sent()))
     }
 }

@@ -82,6 +82,8 @@ pub enum RowOutcome {
     Unknown,
     /// It started there.
     Confirmed,
+    /// Its script has read back that it is so.
+    Verified,
     /// It was sent, and nothing shows that it started.
     Unconfirmed,
     /// It was sent, and nobody could look whether it started.
@@ -127,6 +129,8 @@ impl ActiveFilter {
                  SELECT *, CASE
                      WHEN outcome = 'unconfirmed'
                          AND substr(outcome_detail, 1, length($6)) = $6 THEN 'unlooked'
+                     WHEN outcome = 'confirmed' AND evidence ->> '$.version' IS NOT NULL
+                         THEN 'verified'
                      ELSE outcome END AS word
                  FROM part
              )

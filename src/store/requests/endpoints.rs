@@ -69,7 +69,7 @@ pub(super) async fn write_outcomes(
         rows.push(json!([
             target.endpoint.id.as_str(),
             target.attempt.map(|attempt| attempt.to_string()),
-            outcome.map(Outcome::name),
+            outcome.map(Outcome::stored_name),
             outcome.and_then(Outcome::code),
             outcome.map(Outcome::detail),
             moment(target.outcome_at),

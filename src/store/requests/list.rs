@@ -118,7 +118,10 @@ impl RequestFilter {
                  count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
                  count(CASE WHEN outcome = 'not_sent' THEN 1 END) AS not_sent,
                  count(CASE WHEN outcome = 'unknown' THEN 1 END) AS unknown,
-                 count(CASE WHEN outcome = 'confirmed' THEN 1 END) AS confirmed,
+                 count(CASE WHEN outcome = 'confirmed' AND evidence ->> '$.version' IS NULL
+                     THEN 1 END) AS confirmed,
+                 count(CASE WHEN outcome = 'confirmed' AND evidence ->> '$.version' IS NOT NULL
+                     THEN 1 END) AS verified,
                  count(CASE WHEN outcome = 'unconfirmed' THEN 1 END) AS unconfirmed,
                  count(CASE WHEN outcome = 'ended' THEN 1 END) AS ended,
                  count(CASE WHEN outcome = 'reverted' THEN 1 END) AS reverted

@@ -57,6 +57,10 @@ pub(super) fn outcome_text(source: Source<'_>, outcome: &Outcome) -> (String, Se
             let what = "its own alert shows that the script started on this endpoint";
             (what.to_owned(), Severity::Good)
         }
+        Outcome::Verified(_) => {
+            let what = "its own alert shows that the script did it and read back that it is so";
+            (what.to_owned(), Severity::Good)
+        }
         Outcome::Confirmed(Proof::Person(_)) => {
             (format!("{} checked: it was done", source.checker()), Severity::Good)
         }

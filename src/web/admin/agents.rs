@@ -215,7 +215,9 @@ async fn agents_page(
     let agents = app.broker.agents(&session.who).await?;
     let enabled = people.iter().filter(|person| !person.disabled);
     let (status, problem) = FormProblem::split(problem);
-    let responses = app.broker.engine().catalogue().responses().to_vec();
+    let engine = app.broker.engine();
+    let catalogue = engine.catalogue();
+    let (responses, usual) = (catalogue.responses().to_vec(), catalogue.usual());
     let shown = AgentsPage {
         layout: Layout::new(app, session, "Agents").await?.section("/agents"),
         agents: agents.into_iter().map(|agent| named(agent, &people)).collect(),
@@ -224,7 +226,7 @@ async fn agents_page(
         problem,
         name: typed.map(|typed| typed.name.clone()).unwrap_or_default(),
         owner: typed.map(|typed| typed.owner.clone()).unwrap_or_default(),
-        scopes: typed.map_or_else(|| responses.clone(), AgentFields::scopes),
+        scopes: typed.map_or(usual, AgentFields::scopes),
         responses,
     };
     page(status, &shown)

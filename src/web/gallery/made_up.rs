@@ -199,6 +199,7 @@ pub(super) fn settled() -> Request {
             7 => Outcome::Ended { seen: Some(evidence()) },
             8 => Outcome::Ended { seen: None },
             9 => Outcome::Reverted { by: id(9), seen: None },
+            10 => Outcome::Verified(Evidence { version: Some("1".to_owned()), ..evidence() }),
             _ => Outcome::Sent,
         });
         target.since = Some(at(5));
@@ -223,6 +224,7 @@ pub(super) fn evidence() -> Evidence {
         rule: "651".to_owned(),
         at: at(6),
         of_request: None,
+        version: None,
     }
 }
 

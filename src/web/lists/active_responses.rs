@@ -219,6 +219,7 @@ fn known(outcome: RowOutcome) -> (&'static str, &'static str, &'static str) {
         RowOutcome::Sent => ("sent", "sent", ""),
         RowOutcome::Unknown => ("unknown", "unknown", "it may or may not have been sent"),
         RowOutcome::Confirmed => ("confirmed", "confirmed", ""),
+        RowOutcome::Verified => ("verified", "verified", ""),
         RowOutcome::Unconfirmed => ("unconfirmed", "unconfirmed", "nothing shows that it started"),
         RowOutcome::Unlooked => {
             ("unconfirmed", "unconfirmed", "nobody could look whether it started")

@@ -104,6 +104,9 @@ fn known(request: &Request, target: &Target, now: Time) -> (&'static str, &'stat
         Outcome::Confirmed(Proof::Alert(_)) => {
             ("confirmed", "the script started on this endpoint; whether it worked is not known")
         }
+        Outcome::Verified(_) => {
+            ("verified", "the endpoint's script did it, and read back that it is so")
+        }
         Outcome::Confirmed(Proof::Person(_)) => ("confirmed", "a person checked: it was done"),
         Outcome::Unconfirmed { .. } if outcome.nobody_looked() => {
             ("unconfirmed", "sent, but nobody could look whether it started")

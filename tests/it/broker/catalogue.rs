@@ -180,7 +180,7 @@ async fn words_stay_those_of_the_active_entry() {
 
 const ISOLATE: &str = r#"
 [[action]]
-name = "isolate_host"
+name = "cut_off"
 title = "Ask to isolate an endpoint"
 description = "Asks for endpoints to be cut off from the network."
 words = "Isolate"
@@ -207,7 +207,7 @@ async fn isolation_spares_manager_controllers_and_named_endpoints() {
     let agent = with_entry_again(&world).await;
     let isolate = async |ids: serde_json::Value| {
         let arguments = json!({ "agent_ids": ids, "permanent": true, "reason": "a test asks" });
-        agent.call("isolate_host", arguments).await
+        agent.call("cut_off", arguments).await
     };
     let asked = isolate(json!(["001"])).await;
     assert_eq!(asked.state(), "pending", "{}", asked.text);
@@ -229,7 +229,7 @@ async fn isolation_of_a_protected_machine_is_denied() {
     activate(&world).await;
     let agent = with_entry_again(&world).await;
     let arguments = json!({ "agent_ids": ["001"], "permanent": true, "reason": "a test asks" });
-    let denied = agent.call("isolate_host", arguments).await;
+    let denied = agent.call("cut_off", arguments).await;
     assert_eq!(denied.state(), "denied", "{}", denied.text);
 }
 
@@ -249,7 +249,7 @@ async fn protected_path_is_denied_to_agents() {
         let arguments = json!({
             "path": path, "agent_ids": ["001"], "permanent": true, "reason": "a test asks",
         });
-        let asked = agent.call("quarantine_file", arguments).await;
+        let asked = agent.call("hide_file", arguments).await;
         assert_eq!(asked.state(), state, "{path}: {}", asked.text);
     }
 }

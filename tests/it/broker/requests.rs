@@ -7,6 +7,6 @@ mod own_addresses;
 mod rule_responses;
 mod submit;
 mod uncertain;
-mod undo;
+pub(super) mod undo;
 mod undo_pages;
 mod vote;

@@ -72,6 +72,8 @@ pub(crate) fn settings(url: &str) -> WazuhSettings {
         password: Secret::new("wazuh"),
         tls: Tls::Plain,
         undo_commands: BTreeMap::new(),
+        companion_groups: Vec::new(),
+        keeps: Vec::new(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
         calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: WazuhSettings::CALLS_PER_MINUTE_MAX,

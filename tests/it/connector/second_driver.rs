@@ -17,7 +17,7 @@ use countersign::{
         id::RequestId,
         lifecycle::DispatchReport,
         permit::ExecutionPermit,
-        request::Outcome,
+        request::{Outcome, Undone},
     },
 };
 
@@ -86,6 +86,16 @@ impl Driver for InMemory {
         ready(Ok(Inventory { candidates, unknown, other_terms, read_at: now }))
     }
 
+    fn resolve_undo<'a>(
+        &'a self,
+        _: &'a Undone,
+        (selection, action): (&'a Selection, &'a Action),
+        term: Term,
+        now: Time,
+    ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
+        self.resolve(selection, action, term, now)
+    }
+
     fn can_run<'a>(
         &'a self,
         _: &'a Action,
@@ -129,6 +139,7 @@ impl Driver for InMemory {
             rule: "1".to_owned(),
             at,
             of_request: None,
+            version: None,
         };
         let sighting = |one: &Watched| Sighting {
             request: one.request,
@@ -206,7 +217,14 @@ async fn second_manager_kind_fits_in_one_file() {
     assert_eq!(outcomes(&dispatched), ["001 sent"]);
     let mark = mark();
     let (request, attempt, digest) = (mark.request, mark.attempt, mark.digest);
-    let watched = Watched { request, attempt, digest, endpoints: ids(&["001"]), since: now() };
+    let watched = Watched {
+        request,
+        attempt,
+        digest,
+        endpoints: ids(&["001"]),
+        since: now(),
+        reporter: None,
+    };
     assert_eq!(connector.observe(&[watched], now()).await.unwrap().sightings.len(), 1);
     assert_eq!(connector.probe(now()).await.unwrap(), "memory 1");
     assert_eq!(connector.diagnose(now()).await.len(), 1);

@@ -10,7 +10,7 @@ use std::{
 
 use chrono::TimeDelta;
 use countersign::{
-    connector::{Connector, ConnectorError, Tls, WazuhSettings},
+    connector::{Connector, ConnectorError, Tls, WazuhSettings, kept_host},
     domain::endpoint::Platform,
 };
 use tempfile::TempDir;
@@ -148,6 +148,58 @@ fn undo_command_must_be_a_plain_name() {
         ((kind("disable_account"), Platform::Linux), "unlock0".to_owned()),
     ]);
     Connector::wazuh(right).unwrap();
+}
+
+#[test]
+fn more_hosts_than_isolation_names_are_refused() {
+    let many = |count| vec!["keep=10.0.0.1".to_owned(); count];
+    let (key, said) = wrong(|settings| settings.keeps = many(17));
+    assert_eq!(key, "manager.lab.isolation_keeps");
+    assert!(said.contains("at most 16"), "{said}");
+    let mut right = settings("http://127.0.0.1:1");
+    right.keeps = many(16);
+    Connector::wazuh(right).unwrap();
+}
+
+#[test]
+fn kept_host_must_be_one_that_script_takes() {
+    for good in [
+        "10.0.0.53",
+        "10.0.0.53:53",
+        "dns.example",
+        "dns.example:53",
+        "2001:db8::7",
+        "[2001:db8::7]:53",
+    ] {
+        assert_eq!(kept_host(good), Some(format!("keep={good}")));
+    }
+    for bad in [
+        "",
+        "dns",
+        "DNS.example",
+        "dns.example:",
+        "dns.example:0",
+        "dns.example:053",
+        "dns.example:99999",
+        "127.0.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "fe80::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "2001:DB8::7",
+        "[2001:db8::7]",
+        "[10.0.0.1]:53",
+        "10.0.0.1:53:54",
+        "a b.example",
+        "10.0.0.1 keep=10.0.0.2",
+        "10.0.0.0/24",
+        "dns_1.example",
+        "keep=10.0.0.1",
+    ] {
+        assert_eq!(kept_host(bad), None, "{bad}");
+    }
 }
 
 #[test]

@@ -17,7 +17,11 @@ fn row(kind: ActionKind) -> String {
     let acts_on: Vec<_> =
         entry.parameters.iter().map(|one| format!("`{}`: {}", one.name, one.of.name())).collect();
     let script = |platform| match entry.commands.get(&platform) {
-        Some(command) => format!(" `{}` |", command.script),
+        Some(command) => {
+            let scripts = command.companion.iter().chain(&command.script);
+            let scripts: Vec<_> = scripts.map(|script| format!("`{script}`")).collect();
+            format!(" {} |", scripts.join(", else "))
+        }
         None => " |".to_owned(),
     };
     let scripts = [Platform::Linux, Platform::MacOs, Platform::Windows].map(script).concat();

@@ -44,6 +44,8 @@ pub(crate) struct WorldBuilder {
     manager: &'static str,
     pub(super) second_manager: Option<&'static str>,
     undo_commands: BTreeMap<(ActionKind, Platform), String>,
+    companion_groups: Vec<String>,
+    keeps: Vec<String>,
     public_url: Option<String>,
     channels: Vec<Channel>,
     network: Arc<dyn Network>,
@@ -83,6 +85,8 @@ impl Default for WorldBuilder {
             manager: "test",
             second_manager: None,
             undo_commands: BTreeMap::new(),
+            companion_groups: Vec::new(),
+            keeps: Vec::new(),
             public_url: None,
             channels: Vec::new(),
             network: Arc::new(FakeNetwork::default()),
@@ -162,6 +166,23 @@ impl WorldBuilder {
     ) -> Self {
         self.undo_commands.insert((action, platform), command.to_owned());
         self
+    }
+
+    /// Has the scripts of `deploy/active-response`, of version 1, on the endpoints of a group, and their
+    /// rules on the manager.
+    pub(crate) fn with_companions(mut self, group: &str) -> Self {
+        self.simulator.companion_rules = true;
+        for endpoint in &mut self.simulator.agents {
+            if endpoint.groups.iter().any(|of| of == group) {
+                endpoint.companions = Some("1");
+            }
+        }
+        Self { companion_groups: vec![group.to_owned()], ..self }
+    }
+
+    /// Sets what an isolated endpoint still reaches.
+    pub(crate) fn with_keeps(self, keeps: &[&str]) -> Self {
+        Self { keeps: keeps.iter().map(|keep| (*keep).to_owned()).collect(), ..self }
     }
 
     /// Sets the address that people type, where it is not the listener's.
@@ -280,6 +301,8 @@ impl WorldBuilder {
     fn connector(&self, name: &str, url: &str, clock: &Clock) -> Connector {
         let mut settings = connector(name, url, self.indexer);
         settings.undo_commands.clone_from(&self.undo_commands);
+        settings.companion_groups.clone_from(&self.companion_groups);
+        settings.keeps.clone_from(&self.keeps);
         settings.clock = clock.clone();
         settings.calls_in_flight = self.calls_in_flight;
         settings.batch_endpoints_max = self.batch_endpoints;

@@ -24,7 +24,7 @@ pub(crate) const ALERT: &str = "1763800000.10001";
 /// An entry of the catalogue that is as it must be. Tests change a line of it.
 pub(crate) const QUARANTINE_ENTRY: &str = r#"
 [[action]]
-name = "quarantine_file"
+name = "hide_file"
 title = "Ask to quarantine a file"
 description = "Asks for one file to be moved away on endpoints."
 words = "Quarantine {path}"
@@ -43,7 +43,7 @@ script = "site-quarantine"
 by_hand = "mv it back"
 
 [action.undo]
-name = "restore_file"
+name = "show_file"
 words = "Restore {path}"
 timed = ["script"]
 permanent = ["script"]
@@ -143,6 +143,8 @@ pub(crate) fn connector(name: &str, url: &str, indexer: bool) -> WazuhSettings {
         password: Secret::new("manager-pw"),
         tls: Tls::Plain,
         undo_commands: BTreeMap::new(),
+        companion_groups: Vec::new(),
+        keeps: Vec::new(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
         calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,
         calls_per_minute_max: 300,

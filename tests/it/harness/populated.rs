@@ -65,7 +65,7 @@ pub(super) async fn populate(database: &Path, clock: &Clock) -> String {
         operator.add_person(&Actor::CommandLine, new).await.unwrap();
     }
     let new = operator
-        .add_agent(&Actor::CommandLine, "triage-bot", "alice", Catalogue::built_in().responses())
+        .add_agent(&Actor::CommandLine, "triage-bot", "alice", &Catalogue::built_in().usual())
         .await
         .unwrap();
     new.token

@@ -21,13 +21,14 @@ pub(crate) async fn checked(agent: &Agent, tool: &'static str, arguments: Value)
     let told = agent.call(tool, arguments).await;
     let tools = agent.0.list_all_tools().await.unwrap();
     let schema = tools.iter().find(|known| known.name == tool).unwrap().output_schema.clone();
-    let listed = Value::Object((*schema.unwrap()).clone());
+    // One tool that answers with a request shows what that looks like.
+    let listed = schema.map(|schema| Value::Object((*schema).clone()));
     let whole = Value::Object(
         ToolName::parse(tool, countersign::domain::action::Catalogue::built_in())
             .unwrap()
             .answers(),
     );
-    for schema in [listed, whole] {
+    for schema in listed.into_iter().chain([whole]) {
         assert_eq!(faults(&schema, &told.json), Vec::<String>::new(), "{told:?}");
     }
     told

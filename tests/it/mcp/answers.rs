@@ -68,6 +68,7 @@ fn messages_never_repeat_external_text() {
                 Outcome::NotSent { .. } => Outcome::NotSent { why: EVIL.to_owned() },
                 Outcome::Unconfirmed { .. } => Outcome::Unconfirmed { why: EVIL.to_owned() },
                 other @ (Outcome::Confirmed(_)
+                | Outcome::Verified(_)
                 | Outcome::Ended { .. }
                 | Outcome::Reverted { .. }) => other,
                 Outcome::Unknown { .. } => Outcome::Unknown { why: EVIL.to_owned() },

@@ -32,6 +32,7 @@ fn alert() -> Evidence {
         rule: "651".to_owned(),
         at: at(6),
         of_request: None,
+        version: None,
     }
 }
 
@@ -260,7 +261,7 @@ fn list_shows_undone_request_and_counts_every_outcome() {
         asked_at: undo.asked_at,
         deadline: undo.deadline,
         approvals: 0,
-        counts: Counts { targets: 36, skipped: 0, outcomes: [1, 2, 3, 4, 5, 6, 7, 8] },
+        counts: Counts { targets: 36, skipped: 0, outcomes: [1, 2, 3, 4, 5, 9, 6, 7, 8] },
         held_because: None,
     };
     let shown = of_list(&[summary], 5).structured;
@@ -271,7 +272,7 @@ fn list_shows_undone_request_and_counts_every_outcome() {
     assert_eq!(shown["effect"], "Unblock 203.0.113.9 on 36 endpoints");
     let counts = json!({
         "sent": 1, "refused": 2, "not_sent": 3, "unknown": 4,
-        "confirmed": 5, "unconfirmed": 6, "ended": 7, "reverted": 8,
+        "confirmed": 5, "verified": 9, "unconfirmed": 6, "ended": 7, "reverted": 8,
     });
     assert_eq!((&shown["counts"], &shown["selected"]), (&counts, &json!(36)));
 }

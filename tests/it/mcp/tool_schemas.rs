@@ -88,13 +88,21 @@ fn output_schemas_are_golden() {
 fn list_of_tools_stays_below_20_kb() {
     let tools: Vec<_> = ToolName::all(Catalogue::built_in()).map(ToolName::tool).collect();
     let bytes = serde_json::to_string(&tools).unwrap().len();
-    assert!(bytes < 20_000, "{bytes}");
+    let size = |tool: &rmcp::model::Tool| {
+        format!("{} {}", tool.name, serde_json::to_string(tool).unwrap().len())
+    };
+    let sizes: Vec<_> = tools.iter().map(size).collect();
+    assert!(bytes < 20_000, "{bytes}: {sizes:?}");
 }
 
 #[test]
 fn listed_output_schema_outlines_the_whole_one() {
     for name in ToolName::all(Catalogue::built_in()) {
-        let listed = Value::from((*name.tool().output_schema.unwrap()).clone());
+        let Some(listed) = name.tool().output_schema else {
+            assert_eq!(name.answers(), ToolName::GetRequest.answers(), "{name:?}");
+            continue;
+        };
+        let listed = Value::from((*listed).clone());
         let whole = Value::from(name.answers());
         assert_eq!(listed["required"], whole["required"]);
         assert_eq!(listed["additionalProperties"], false);
@@ -116,6 +124,10 @@ fn tools_have_fixed_order_title_and_hints() {
         [
             "block_ip",
             "disable_account",
+            "isolate_host",
+            "kill_process",
+            "quarantine_file",
+            "block_domain",
             "undo_request",
             "get_request",
             "wait_for_decision",
@@ -155,11 +167,13 @@ fn action_tool_schema_matches_the_proposal_parser() {
             all.insert(name.to_owned(), Value::Null);
         }
         let first = Proposal::parse(kind, &all).unwrap_err();
-        assert_eq!(first.field, kind.fields(), "no field is unknown: {first}");
+        let wanted = kind.parameters().first().map_or("agent_ids", |one| &one.name);
+        assert_eq!(first.field, wanted, "no field is unknown: {first}");
         let unknown = Map::from_iter([("nonsense".to_owned(), Value::Null)]);
         let told = Proposal::parse(kind, &unknown).unwrap_err().allowed;
         let mut told: Vec<_> = told.split(", ").collect();
         let mut declared: Vec<_> = all.keys().map(String::as_str).collect();
+        told.retain(|field| *field != "duration_seconds" || kind.entry().terms.timed);
         told.sort_unstable();
         declared.sort_unstable();
         assert_eq!(told, declared);

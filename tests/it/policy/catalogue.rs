@@ -39,19 +39,19 @@ fn says(error: &str, parts: &[&str]) {
 fn sound_entry_makes_actions_of_policies() {
     let engine = with_entry(QUARANTINE_ENTRY).unwrap();
     let names: Vec<_> = engine.catalogue().all().iter().map(|kind| kind.name()).collect();
-    assert!(names.ends_with(&["restore_file"]) && names.contains(&"quarantine_file"), "{names:?}");
+    assert!(names.ends_with(&["show_file"]) && names.contains(&"hide_file"), "{names:?}");
     let policy = r#"@id("a") @why("b")
-        permit (principal, action == Countersign::Action::"run:quarantine_file", resource)
+        permit (principal, action == Countersign::Action::"run:hide_file", resource)
         when { context.input.path like "/srv/*" && context.votes.people >= 1 };"#;
     load(&[("x.cedar", policy), ("site.toml", QUARANTINE_ENTRY)]).unwrap();
     let error = load(&[("x.cedar", policy)]).unwrap_err().to_string();
-    says(&error, &["quarantine_file"]);
+    says(&error, &["hide_file"]);
 }
 
 #[test]
 fn unknown_field_of_entry_is_refused_by_name() {
     let error = refused("tier = \"medium\"", "tier = \"medium\"\nlevel = 3");
-    says(&error, &["site.toml, quarantine_file: level", "no such field", "Allowed: name, title"]);
+    says(&error, &["site.toml, hide_file: level", "no such field", "Allowed: name, title"]);
     let error = refused("script = \"site-quarantine\"", "script = \"site-q\"\nshell = \"x\"");
     says(&error, &["command.linux.shell", "Allowed: script, keeps"]);
 }
@@ -59,11 +59,11 @@ fn unknown_field_of_entry_is_refused_by_name() {
 #[test]
 fn two_entries_with_one_name_are_refused() {
     let error = with_entry(&format!("{QUARANTINE_ENTRY}{QUARANTINE_ENTRY}")).unwrap_err();
-    says(&error, &["site.toml, quarantine_file: name", "is the name of another entry"]);
+    says(&error, &["site.toml, hide_file: name", "is the name of another entry"]);
     let two =
         [("x.cedar", PERMIT), ("site.toml", QUARANTINE_ENTRY), ("zone.toml", QUARANTINE_ENTRY)];
-    says(&load(&two).unwrap_err().to_string(), &["zone.toml, quarantine_file: name"]);
-    let error = refused("name = \"restore_file\"", "name = \"quarantine_file\"");
+    says(&load(&two).unwrap_err().to_string(), &["zone.toml, hide_file: name"]);
+    let error = refused("name = \"show_file\"", "name = \"hide_file\"");
     says(&error, &["undo.name", "another name than that of the action"]);
 }
 
@@ -79,7 +79,7 @@ fn name_of_program_or_built_in_entry_is_refused() {
     .into_iter()
     .chain(tools.map(|tool| (tool.name(), "a word of the program")))
     {
-        let error = refused("name = \"quarantine_file\"", &format!("name = \"{name}\""));
+        let error = refused("name = \"hide_file\"", &format!("name = \"{name}\""));
         says(&error, &["name", name, why, "Allowed: any other name"]);
     }
 }
@@ -94,6 +94,34 @@ fn parameter_that_fills_two_places_is_refused() {
     says(&refused(fills, second), &["parameter.fills", "filled by one parameter"]);
     let gap = refused(fills, "fills = \"argument 2\"");
     says(&gap, &["parameter.fills", "no parameter fills argument 1"]);
+}
+
+const OPTIONAL: &str = "fills = \"data.path\"\ndescription = \"x\"\n[[action.parameter]]\n\
+                        name = \"sum\"\ntype = \"hash\"\noptional = true\nfills = \"data.sum\"";
+
+#[test]
+fn optional_parameter_outside_brackets_is_refused() {
+    let fills = "fills = \"data.path\"";
+    says(&refused(fills, OPTIONAL), &["words", "{sum}", "in brackets"]);
+    let bracketed =
+        QUARANTINE_ENTRY.replace(fills, OPTIONAL).replace("{path}", "{path}[ with {sum}]");
+    with_entry(&bracketed).unwrap();
+    let both = bracketed.replace("[ with {sum}]", "[{path} with {sum}]").replace("{path}[", "[");
+    says(&with_entry(&both).unwrap_err(), &["words"]);
+    let first = QUARANTINE_ENTRY.replace(fills, "optional = true\nfills = \"data.path\"");
+    let first = first.replace("{path}", "[{path}]");
+    says(&with_entry(&first).unwrap_err(), &["parameter.optional", "always given"]);
+    let placed = bracketed.replace("data.sum", "argument 1");
+    says(&with_entry(&placed).unwrap_err(), &["parameter.optional", "true is not allowed"]);
+    let needed = bracketed.replace("tier =", "one_of = [\"path\"]\ntier =");
+    says(&with_entry(&needed).unwrap_err(), &["one_of", "path", "optional parameters: sum"]);
+}
+
+#[test]
+fn companion_in_an_entry_of_a_file_is_refused() {
+    let script = "script = \"site-quarantine\"";
+    let error = refused(script, &format!("{script}\ncompanion = \"countersign-quarantine\""));
+    says(&error, &["command.linux.companion", "no such field"]);
 }
 
 #[test]
@@ -134,7 +162,7 @@ fn pattern_that_matches_everything_is_refused() {
     let narrow =
         QUARANTINE_ENTRY.replace("type = \"path\"", "type = \"path\"\npattern = '/srv/[a-z/]+'");
     let engine = with_entry(&narrow).unwrap();
-    let kind = engine.catalogue().get("quarantine_file").unwrap();
+    let kind = engine.catalogue().get("hide_file").unwrap();
     assert!(Action::parse(kind, "/srv/a/b").is_ok());
     assert!(Action::parse(kind, "/home/a").unwrap_err().contains("/srv/[a-z/]+"));
     assert!(Action::parse(kind, "/srv/a/../b").is_err());
@@ -179,7 +207,7 @@ fn answer(
     target: TargetFacts,
     change: impl FnOnce(&mut PolicyQuestion),
 ) -> String {
-    let kind = engine.catalogue().get("quarantine_file").unwrap();
+    let kind = engine.catalogue().get("hide_file").unwrap();
     let action = Action::example(kind).unwrap();
     let mut asked = PolicyQuestion { action, term: Term::Permanent, target, ..question() };
     asked.agent.scopes = engine.catalogue().responses().to_vec();
@@ -233,7 +261,7 @@ fn action_of_changed_entry_is_denied() {
         with_entry(QUARANTINE_ENTRY).unwrap(),
         with_entry(&QUARANTINE_ENTRY.replace("moved", "put")).unwrap(),
     );
-    let old = Action::example(before.catalogue().get("quarantine_file").unwrap()).unwrap();
+    let old = Action::example(before.catalogue().get("hide_file").unwrap()).unwrap();
     let asked = |asked: &mut PolicyQuestion| asked.action = old;
     assert_eq!(answer(&after, TargetFacts::default(), asked), "catalogue.changed");
 }
@@ -241,7 +269,7 @@ fn action_of_changed_entry_is_denied() {
 #[test]
 fn digest_follows_only_entries_from_files() {
     let version = |entry: &str| {
-        with_entry(entry).unwrap().catalogue().get("quarantine_file").unwrap().version().unwrap()
+        with_entry(entry).unwrap().catalogue().get("hide_file").unwrap().version().unwrap()
     };
     assert_eq!(version(QUARANTINE_ENTRY), version(&format!("# A comment.\n{QUARANTINE_ENTRY}")));
     assert_ne!(version(QUARANTINE_ENTRY), version(&QUARANTINE_ENTRY.replace("moved", "put")));
@@ -253,12 +281,12 @@ fn digest_follows_only_entries_from_files() {
 
 #[test]
 fn stored_entry_is_read_only_under_its_hash() {
-    let kind = with_entry(QUARANTINE_ENTRY).unwrap().catalogue().get("quarantine_file").unwrap();
+    let kind = with_entry(QUARANTINE_ENTRY).unwrap().catalogue().get("hide_file").unwrap();
     let (hash, source) = (kind.version().unwrap(), &kind.entry().source);
     assert_eq!(Catalogue::recall(hash, source), Ok(()));
     let changed = source.replace("moved", "put");
     assert!(Catalogue::recall(hash, &changed).unwrap_err().contains("its hash"));
-    let read = |version| Action::stored("quarantine_file", version, "/srv/a");
+    let read = |version| Action::stored("hide_file", version, "/srv/a");
     assert_eq!(read(Some(hash)).unwrap().kind().version(), Some(hash));
     assert_eq!(read(Some(Digest::ZERO)), None);
     assert_eq!(Action::stored("block_ip", Some(hash), "203.0.113.7"), None);
@@ -277,7 +305,7 @@ fn address_of_new_action_brings_its_rules() {
         ("account", vec!["root"], "jdoe"),
     ] {
         let engine = with_entry(&of(kind, "data.target")).unwrap();
-        let own = engine.catalogue().get("quarantine_file").unwrap();
+        let own = engine.catalogue().get("hide_file").unwrap();
         let asked = |target: &str| {
             let action = Action::parse(own, target).unwrap();
             answer(&engine, TargetFacts::default(), |asked| asked.action = action)

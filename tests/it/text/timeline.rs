@@ -95,6 +95,7 @@ impl Journey {
             rule: "651".to_owned(),
             at: minute(3),
             of_request: None,
+            version: None,
         };
         let sighting = Sighting {
             request: self.request.id,

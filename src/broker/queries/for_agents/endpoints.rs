@@ -120,11 +120,20 @@ impl Broker {
             });
             let there =
                 all.other_terms.iter().filter(|one| one.commands.contains_key(&endpoint.id));
-            let terms: Vec<_> = there.map(|one| one.term).collect();
+            let there: Vec<_> = there.collect();
+            let terms: Vec<_> = there.iter().map(|one| one.term).collect();
             if terms.is_empty() {
                 continue;
             }
+            let by_companion = |term| {
+                let of_term = there.iter().find(|one| one.term == term);
+                let command = of_term.and_then(|one| one.commands.get(&endpoint.id));
+                command.is_some_and(|command| kind.entry().companion_in(command).is_some())
+            };
             let mut can_undo = async |term| {
+                if by_companion(term) {
+                    return undo.is_some();
+                }
                 let key = (endpoint.platform, term == Term::Permanent);
                 if let (Some(action), None) = (&undo, undoes.get(&key)) {
                     let can = connector.can_run(action, term, endpoint.platform, now).await.is_ok();

@@ -67,7 +67,8 @@ impl Broker {
 
 /// What a target is the target of. An address is no account here.
 pub(super) fn target_of(catalogue: &Catalogue, target: &str) -> Result<Action, InvalidField> {
-    let parsed = catalogue.responses().iter().map(|kind| Action::parse(*kind, target));
+    let one = catalogue.responses().iter().filter(|kind| kind.parameters().len() == 1);
+    let parsed = one.map(|kind| Action::parse(*kind, target));
     let mut allowed = Vec::new();
     for parsed in parsed {
         match parsed {

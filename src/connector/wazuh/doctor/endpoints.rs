@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{Wazuh, api::fields::some_of, commands::CommandRequest, inventory::Survey},
+    super::{Wazuh, api::fields::some_of, inventory::Survey},
     failed,
 };
 use crate::{
@@ -20,8 +20,7 @@ impl Wazuh {
     pub(super) async fn endpoint_findings(&self, now: Time) -> Vec<Diagnosis> {
         // Any target: the question needs one.
         let Some(action) = Action::any() else { return Vec::new() };
-        let undo = &self.settings.undo_commands;
-        let wanted = CommandRequest { action: &action, term: Term::Permanent, undo };
+        let wanted = self.wanted(&action, Term::Permanent, None);
         let survey = match self.survey(&Selection::All, wanted, now).await {
             Ok(survey) => survey,
             Err(error) => return vec![failed("endpoints", &error)],

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{api::fields::some_of, command_names::CommandTable, commands::CommandRequest};
+use super::super::{
+    api::fields::some_of,
+    command_names::CommandTable,
+    commands::{CommandPlace, CommandRequest},
+};
 use crate::{
     connector::Diagnosis,
     domain::{
@@ -36,13 +40,17 @@ pub(super) fn names_of(
     for (action, platform) in sample_actions() {
         let kind = action.kind();
         let Some(command) = kind.entry().commands.get(&platform) else { continue };
-        let durations = names.durations(&command.script);
+        let Some(script) = command.script.as_ref().or(command.companion.as_ref()) else { continue };
+        let durations = names.durations(script);
         let Some(first) = durations.first() else { continue };
         let taken_back = action.undo().map(|action| {
-            let wanted = CommandRequest { action: &action, term: Term::Seconds(*first), undo };
-            wanted.command(platform, Ok(names))
+            let term = Term::Seconds(*first);
+            let wanted = CommandRequest { action: &action, term, undo, keeps: &[], undone: None };
+            let (names, has_companions, kept_for) = (Ok(names), false, None);
+            wanted.command(CommandPlace { platform, names, has_companions, kept_for })
         });
         let early = match taken_back {
+            _ if command.script.is_none() => "",
             Some(Ok(_)) => "",
             Some(Err(SkipReason::NotConfigured(why))) => {
                 advice.push(why);

@@ -6,6 +6,8 @@
 //! more: evidence of another call, another endpoint or another time confirms nothing. Source of the
 //! rules: `ruleset/rules/0015-ossec_rules.xml`.
 
+pub(in crate::connector::wazuh) mod report;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{SecondsFormat, TimeDelta};
@@ -88,6 +90,11 @@ impl Wazuh {
         }
         let doubt_gap = indexer.doubt(&mut found, clock).await?;
         let mut sightings: Vec<_> = found.into_iter().map(|found| found.sighting).collect();
+        for watched in watched.chunks(MARKS_MAX) {
+            let (reports, part) = indexer.reports(watched, clock).await?;
+            sightings.extend(reports);
+            gap = gap.or(part);
+        }
         sightings.sort_by_key(|sighting| sighting.evidence.at);
         if gap.is_none() && is_any_unseen(watched, &sightings) {
             gap = indexer.state(self.there(now)).await.behind().map(str::to_owned);
@@ -253,7 +260,8 @@ fn sighted(watched: &Watched, hit: &Hit, clock: IndexerClock) -> Option<FoundEvi
     };
     let at = clock.ours(alert).filter(|at| *at >= watched.since - SLACK)?;
     let (index, rule) = (hit.index.clone(), rule.to_owned());
-    let evidence = Evidence { index, alert: hit.id.clone(), rule, at, of_request: None };
+    let evidence =
+        Evidence { index, alert: hit.id.clone(), rule, at, of_request: None, version: None };
     let (request, attempt) = (watched.request, watched.attempt);
     let program = text(alert, "data.parameters.program").map(str::to_owned);
     let sighting = Sighting { request, attempt, endpoint, seen, evidence, doubt: None };

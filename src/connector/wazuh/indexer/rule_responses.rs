@@ -119,14 +119,17 @@ fn rule_response(alert: &Value, clock: IndexerClock) -> Option<RuleResponse> {
 pub(super) fn target(kind: ActionKind, data: &Value) -> Option<Action> {
     let read = |parameter: &'static Parameter| {
         let Place::Data(key) = &parameter.fills else { return None };
+        if parameter.optional && data.get(key).is_none() {
+            return Some(None);
+        }
         let fields = parameter.script_reads.iter().chain([key]);
         let named = fields.into_iter().find_map(|field| text(data, field))?;
         // Daemons on dual-stack sockets log IPv4 addresses in their mapped form.
         let address = (parameter.of == ParameterType::Address)
             .then(|| named.parse().map(|address: IpAddr| address.to_canonical().to_string()));
         match address {
-            Some(canonical) => parameter.read(&canonical.ok()?).ok(),
-            None => parameter.read(named).ok(),
+            Some(canonical) => parameter.read(&canonical.ok()?).ok().map(Some),
+            None => parameter.read(named).ok().map(Some),
         }
     };
     Action::new(kind, kind.parameters().iter().map(read).collect::<Option<_>>()?)

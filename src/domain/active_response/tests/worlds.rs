@@ -181,7 +181,8 @@ fn forecast_warns_of_what_shortens_in_any_world() {
                     effect: CommandEffect::Add(term),
                     started: true,
                 };
-                let forecast = Forecast::of(keeping, &commands, term, (request(9), now));
+                let forecast =
+                    Forecast::of(keeping, &commands, CommandEffect::Add(term), (request(9), now));
                 let warned = forecast.is_some_and(Forecast::shortens);
                 let shortens = worlds(&commands)
                     .iter()

@@ -62,6 +62,8 @@ struct StoredEvidence {
     at: Time,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     of_request: Option<RequestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 impl From<EndpointOutcome> for StoredOutcome {
@@ -93,13 +95,15 @@ impl TryFrom<StoredOutcome> for EndpointOutcome {
 }
 
 impl From<Evidence> for StoredEvidence {
-    fn from(Evidence { index, alert, rule, at, of_request }: Evidence) -> Self {
-        Self { index, alert, rule, at, of_request }
+    fn from(Evidence { index, alert, rule, at, of_request, version }: Evidence) -> Self {
+        Self { index, alert, rule, at, of_request, version }
     }
 }
 
 impl From<StoredEvidence> for Evidence {
-    fn from(StoredEvidence { index, alert, rule, at, of_request }: StoredEvidence) -> Self {
-        Self { index, alert, rule, at, of_request }
+    fn from(
+        StoredEvidence { index, alert, rule, at, of_request, version }: StoredEvidence,
+    ) -> Self {
+        Self { index, alert, rule, at, of_request, version }
     }
 }

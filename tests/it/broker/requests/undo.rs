@@ -21,7 +21,7 @@ pub(super) async fn sent(world: &World, agent: &AgentClient, endpoints: &[&str])
 }
 
 /// These approve it, and it is sent.
-pub(super) async fn approve(world: &World, id: &str, names: &[&str]) {
+pub(crate) async fn approve(world: &World, id: &str, names: &[&str]) {
     for name in names {
         world.person(name).await.approve(id).await;
     }
@@ -29,7 +29,7 @@ pub(super) async fn approve(world: &World, id: &str, names: &[&str]) {
 }
 
 /// Somebody asks on the page for it to be taken back; the id of the undo.
-pub(super) async fn lift(world: &World, name: &str, id: &str) -> String {
+pub(crate) async fn lift(world: &World, name: &str, id: &str) -> String {
     let page = world.person(name).await.vote(id, "undo", &[("comment", "our scanner")]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
     page.location.unwrap().rsplit_once('/').unwrap().1.to_owned()

@@ -59,7 +59,7 @@ fn assert_bad(findings: &[Diagnosis], check: &str, found: &str, advice: &str) {
 #[tokio::test]
 async fn sound_manager_needs_no_fixes() {
     let findings = examine(sound()).await;
-    let bad: Vec<_> = findings.iter().filter(|finding| finding.advice.is_some()).collect();
+    let bad: Vec<_> = findings.iter().filter(|finding| finding.fails).collect();
     assert!(bad.is_empty(), "{bad:#?}");
     let checks: Vec<_> = findings.iter().map(|finding| finding.check).collect();
     let expected = [
@@ -71,6 +71,7 @@ async fn sound_manager_needs_no_fixes() {
         "rights",
         "names",
         "endpoints",
+        "companions",
         "indexer",
         "indexer certificate",
         "alerts",
@@ -80,6 +81,63 @@ async fn sound_manager_needs_no_fixes() {
     assert!(names.contains("block_ip on linux 600 s; "), "{names}");
     assert!(names.contains("10 of 64 entries in ar.conf"), "{names}");
     assert_eq!(find(&findings, "endpoints").found, "linux: 2 of 2; windows: 1 of 1");
+}
+
+const README: &str = include_str!("../../../../deploy/active-response/README.md");
+
+/// What is found where the scripts are on the group `linux`, and the user has these rights beside.
+async fn companions(more: &[&str], change: impl FnOnce(&mut Settings)) -> Vec<Diagnosis> {
+    let rights = more.iter().fold(right_rights(), |rights, right| rights.allow(right, &["*:*"]));
+    let mut manager = sound().only_user(User::new("wazuh", "wazuh", rights));
+    change(&mut manager);
+    let groups = vec!["linux".to_owned()];
+    let lab = Lab::start_with(manager, |settings| settings.companion_groups = groups).await;
+    let findings = lab.connector.diagnose(Clock::system().now()).await;
+    findings.into_iter().filter(|finding| finding.check == "companions").collect()
+}
+
+const RULESET: [&str; 2] = ["rules:read", "decoders:read"];
+
+#[tokio::test]
+async fn missing_rules_are_reported_with_commands_that_install() {
+    let findings = companions(&RULESET, |_| {}).await;
+    assert_bad(&findings, "companions", "lacks the decoder", "in deploy/wazuh: cp countersign_");
+    let advice = findings[0].advice.clone().unwrap();
+    assert!(
+        advice.contains("cp -L countersign*") && advice.contains("install -o root"),
+        "{advice}"
+    );
+    for command in advice.split("; ").map(|part| part.split_once(": ").unwrap().1) {
+        assert!(README.contains(command), "the manual has no {command}");
+    }
+    let there = companions(&RULESET, |manager| manager.companion_rules = true).await;
+    assert_eq!(there[0].found, "groups linux; decoder and rules are there");
+    assert_eq!((there[0].fails, &*there[1].found), (false, "no script has reported so far"));
+}
+
+#[tokio::test]
+async fn rules_that_may_not_be_read_are_said() {
+    let findings = companions(&[], |manager| manager.companion_rules = true).await;
+    assert_bad(&findings, "companions", "may not be read", "the right rules:read");
+    assert!(!findings[0].fails);
+}
+
+#[tokio::test]
+async fn version_that_reported_and_is_unknown_is_said() {
+    let report = |id: &str, version: &str| {
+        json!({
+            "id": format!("1.{id}"), "rule": {"id": "117701"}, "agent": {"id": id},
+            "location": "/var/ossec/logs/active-responses.log",
+            "data": {"countersign": {"version": version}},
+        })
+    };
+    let findings = companions(&RULESET, |manager| {
+        manager.companion_rules = true;
+        manager.alerts.extend([report("001", "1"), report("002", "7")]);
+    });
+    let findings = findings.await;
+    assert_eq!(findings[1].found, "reports of version 1 on 001; version 7 on 002");
+    assert!(findings[1].fails && findings[1].advice.as_ref().unwrap().contains("version 1"));
 }
 
 #[tokio::test]

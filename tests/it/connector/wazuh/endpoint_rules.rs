@@ -73,6 +73,7 @@ impl Site {
             CommandEffect::Add(Term::Permanent) => format!("!{}{}", self.script, self.suffix),
             CommandEffect::Add(Term::Seconds(seconds)) => format!("{}{seconds}", self.script),
             CommandEffect::Expire => format!("{}1", self.script),
+            CommandEffect::Hold(_) | CommandEffect::Release(_) => unreachable!("not one of these"),
             CommandEffect::Clear | CommandEffect::SeenEnd => format!("!{}", self.clear),
         }
     }

@@ -35,7 +35,14 @@ fn watched(named: &[&str]) -> Watched {
     let mark = mark();
     let (request, attempt) = (mark.request, mark.attempt);
     // The digest of the request that the permits of these tests come from.
-    Watched { request, attempt, digest: mark.digest, endpoints: ids(named), since: now() }
+    Watched {
+        request,
+        attempt,
+        digest: mark.digest,
+        endpoints: ids(named),
+        since: now(),
+        reporter: None,
+    }
 }
 
 async fn observe(lab: &Lab, named: &[&str]) -> Vec<Sighting> {

@@ -41,6 +41,7 @@ async fn look(lab: &Lab, named: &[&str]) -> Observation {
         digest: mark.digest,
         endpoints: ids(named),
         since: now(),
+        reporter: None,
     };
     lab.connector.observe(&[watched], later(10)).await.unwrap()
 }

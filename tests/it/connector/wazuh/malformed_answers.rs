@@ -38,8 +38,14 @@ async fn all_of(calls: Calls, fault: Fault) -> (Lab, Vec<String>) {
     said.extend(outcomes(&dispatched));
     let mark = mark();
     let (request, attempt) = (mark.request, mark.attempt);
-    let watched =
-        Watched { request, attempt, digest: mark.digest, endpoints: ids(&["001"]), since: now() };
+    let watched = Watched {
+        request,
+        attempt,
+        digest: mark.digest,
+        endpoints: ids(&["001"]),
+        since: now(),
+        reporter: None,
+    };
     if let Ok(seen) = lab.connector.observe(&[watched], now()).await {
         assert_eq!(seen.sightings, [], "nothing was done, so nothing is confirmed");
     }

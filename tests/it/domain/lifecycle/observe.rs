@@ -51,6 +51,7 @@ fn evidence(at: Time) -> Evidence {
         rule: "651".to_owned(),
         at,
         of_request: None,
+        version: None,
     }
 }
 
@@ -83,6 +84,7 @@ fn every_outcome() -> Vec<Outcome> {
         Outcome::Unknown { why: "no answer".to_owned() },
         Outcome::Confirmed(Proof::Alert(evidence(minute(3)))),
         Outcome::Confirmed(Proof::Person("bob: I looked".to_owned())),
+        Outcome::Verified(evidence(minute(3))),
         Outcome::Unconfirmed { why: "no alert".to_owned() },
         Outcome::Ended { seen: None },
         Outcome::Ended { seen: alert() },
@@ -115,6 +117,7 @@ fn happenings(request: &Request) -> Vec<Option<Request>> {
     started.targets[0].started = true;
     [
         looked(Sign::Started),
+        looked(Sign::Verified),
         looked(Sign::Ended),
         started.undo_failed(undo(), &ids, Some(WINDOW), minute(6)),
         request.clone().evidence_missed(Some(WINDOW), None, minute(ENDS)),

@@ -303,6 +303,7 @@ fn sighting(request: &Request, endpoint: &str, seen: Sign, doubt: Option<&str>) 
         rule: "651".to_owned(),
         at: minute(3) + TimeDelta::microseconds(123_456),
         of_request: None,
+        version: None,
     };
     Sighting {
         request: request.id,

@@ -210,7 +210,7 @@ async fn people(fixed: &mut Fixed, root: &Actor) {
 async fn agents(fixed: &mut Fixed, root: &Actor) {
     let operator = fixed.operator();
     fixed.now("an agent is added").await;
-    operator.add_agent(root, "hunter", "alice", Catalogue::built_in().responses()).await.unwrap();
+    operator.add_agent(root, "hunter", "alice", &Catalogue::built_in().usual()).await.unwrap();
     fixed.now("an agent is added by command line").await;
     let one = [kind("block_ip")];
     operator.add_agent(&Actor::CommandLine, "triage", "alice", &one).await.unwrap();
