@@ -116,6 +116,7 @@ fn question(endpoints: Vec<EndpointFacts>) -> PolicyQuestion {
             ..AlertFacts::default()
         },
         scope,
+        when_back: false,
         fleet_wide: endpoints.len() > 1,
         endpoints,
         history: AgentHistory::default(),

@@ -195,11 +195,17 @@ pub struct RequestsConfig {
     pub decide_within_minutes: u32,
     /// An approval is used within this many minutes, or never.
     pub use_approval_within_minutes: u32,
+    /// Endpoints that are away are waited for so many hours after a response was asked for.
+    pub wait_for_endpoints_hours: u32,
 }
 
 impl Default for RequestsConfig {
     fn default() -> Self {
-        Self { decide_within_minutes: 240, use_approval_within_minutes: 10 }
+        Self {
+            decide_within_minutes: 240,
+            use_approval_within_minutes: 10,
+            wait_for_endpoints_hours: 24,
+        }
     }
 }
 

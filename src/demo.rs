@@ -274,6 +274,7 @@ fn settings(address: SocketAddr) -> broker::Settings {
         public_url: PublicUrl::of_listener(address),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
+        wait_within: Duration::from_hours(24),
         remind_before: Duration::from_mins(30),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: Vec::new(),

@@ -61,6 +61,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
     Router::new()
         .route("/", get(lists::inbox::show))
         .route("/in-force", get(lists::active_responses::show))
+        .route("/missed", get(lists::missed::show))
         .route("/requests", get(lists::requests::show))
         .route("/requests/{id}", get(request::page::show))
         .route("/requests/{id}/approve", post(request::decide::approve))

@@ -24,6 +24,8 @@ pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 const LOOK_UP_INTERVAL: Duration = Duration::from_mins(1);
 /// How often the managers are asked for the addresses of their endpoints.
 const ENDPOINTS_INTERVAL: Duration = Duration::from_mins(10);
+/// How often it is looked whether endpoints that are waited for are back; nobody is asked while none is.
+const RETURN_INTERVAL: Duration = Duration::from_secs(15);
 /// The pause after that failed. A password that is refused again and again locks its user out.
 const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 
@@ -41,10 +43,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
             let sender = send(broker.clone(), name.clone(), Arc::clone(&turn), stop.clone());
             tasks.spawn(sender.instrument(span));
         }
-        let span = info_span!("observe", manager = name);
-        tasks.spawn(observe(broker.clone(), name.clone(), every, stop.clone()).instrument(span));
-        let span = info_span!("endpoints", manager = name);
-        tasks.spawn(read_endpoints(broker.clone(), name, stop.clone()).instrument(span));
+        look_after(&mut tasks, (&broker, &name), every, &stop);
     }
     for channel in broker.channels() {
         let name = channel.name().to_owned();
@@ -72,6 +71,25 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
         }
     }
     tracing::info!("the worker stopped");
+}
+
+/// Starts what watches one manager and its endpoints.
+fn look_after(
+    tasks: &mut JoinSet<()>,
+    (broker, name): (&Broker, &str),
+    every: Duration,
+    stop: &CancellationToken,
+) {
+    let parts = || (broker.clone(), name.to_owned(), stop.clone());
+    let (own, manager, end) = parts();
+    let span = info_span!("observe", manager = name);
+    tasks.spawn(observe(own, manager, every, end).instrument(span));
+    let (own, manager, end) = parts();
+    let span = info_span!("endpoints", manager = name);
+    tasks.spawn(read_endpoints(own, manager, end).instrument(span));
+    let (own, manager, end) = parts();
+    let span = info_span!("return", manager = name);
+    tasks.spawn(look_for_returned(own, manager, end).instrument(span));
 }
 
 /// Warns when something goes wrong, and again when it goes wrong otherwise, but not each time.
@@ -223,6 +241,24 @@ async fn read_endpoints(broker: Broker, manager: String, stop: CancellationToken
             Err(error) => {
                 complaint.warn("addresses of endpoints cannot be read", &error.to_string());
                 LOOK_UP_INTERVAL
+            }
+        };
+        wait(&broker, pause, &stop).await;
+    }
+}
+
+/// Looks again and again whether endpoints of a manager that are waited for are back.
+async fn look_for_returned(broker: Broker, manager: String, stop: CancellationToken) {
+    let mut complaint = Complaint::default();
+    while !stop.is_cancelled() {
+        let pause = match broker.look_for_returned(&manager).await {
+            Ok(_) => {
+                complaint.clear("endpoints that are away are looked for again");
+                RETURN_INTERVAL
+            }
+            Err(error) => {
+                complaint.warn("endpoints that are away cannot be looked for", &error.to_string());
+                OBSERVE_BACK_OFF
             }
         };
         wait(&broker, pause, &stop).await;

@@ -82,6 +82,7 @@ fn request(endpoints: usize) -> Request {
         history: None,
         held_because: None,
         review: None,
+        wait: None,
     };
     request.digest = request.computed_digest();
     request

@@ -117,6 +117,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         public_url: config.server.public_url.clone(),
         decide_within: minutes(config.requests.decide_within_minutes),
         use_approval_within: minutes(config.requests.use_approval_within_minutes),
+        wait_within: minutes(config.requests.wait_for_endpoints_hours * 60),
         remind_before: minutes(config.notify.remind_before_minutes),
         criticality: config.criticality.clone(),
         own_networks: config.protected.networks.clone(),

@@ -23,8 +23,8 @@ pub use crate::{
         audit::{AuditFilter, Verified},
         notices::ChannelActivity,
         requests::{
-            ActiveFilter, ActiveRow, ActiveSort, RequestFilter, RequestOrigin, RequestSummary,
-            RowOutcome,
+            ActiveFilter, ActiveRow, ActiveSort, ChildSummary, MissedEndpoint, RequestFilter,
+            RequestOrigin, RequestSummary, RowOutcome,
         },
     },
 };

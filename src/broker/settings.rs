@@ -15,6 +15,8 @@ pub struct Settings {
     pub decide_within: Duration,
     /// How long an approval may wait for the worker.
     pub use_approval_within: Duration,
+    /// How long after it was asked a response waits for endpoints that are away.
+    pub wait_within: Duration,
     /// How long before a deadline people are reminded of it.
     pub remind_before: Duration,
     /// How much hangs on the endpoints of a group, 1 to 5.

@@ -36,6 +36,8 @@ impl Config {
         range("requests.decide_within_minutes", requests.decide_within_minutes, 1, 43_200)?;
         let use_within = requests.use_approval_within_minutes;
         range("requests.use_approval_within_minutes", use_within, 1, 1440)?;
+        let hours = requests.wait_for_endpoints_hours;
+        range("requests.wait_for_endpoints_hours", hours, 1, 168)?;
         for (group, criticality) in &self.criticality {
             range(&format!("criticality.{group}"), (*criticality).into(), 1, 5)?;
         }

@@ -1,6 +1,6 @@
 //! What a kind of manager must be able to do, and what it says of itself.
 
-use std::{fmt, net::IpAddr, pin::Pin, time::Duration};
+use std::{collections::BTreeSet, fmt, net::IpAddr, pin::Pin, time::Duration};
 
 use chrono::TimeDelta;
 use tokio::sync::OwnedSemaphorePermit;
@@ -10,7 +10,7 @@ use crate::domain::{
     Time,
     action::{Action, TAG_PREFIX, Term},
     digest::Digest,
-    endpoint::{Inventory, Platform, Selection, SkipReason},
+    endpoint::{EndpointId, Inventory, Platform, Selection, SkipReason},
     evidence::{FoundCalls, Observation, RuleResponses, Watched},
     facts::{AlertFacts, AlertShown, IndexerState},
     id::{AttemptId, RequestId},
@@ -43,6 +43,13 @@ pub trait Driver: fmt::Debug + Send + Sync {
 
     /// The addresses of all its endpoints, as far as it knows them.
     fn endpoint_addresses(&self, now: Time) -> BoxFuture<'_, Result<Vec<IpAddr>, ConnectorError>>;
+
+    /// Which of these endpoints are connected: one look for all of them.
+    fn connected(
+        &self,
+        ids: Vec<EndpointId>,
+        now: Time,
+    ) -> BoxFuture<'_, Result<BTreeSet<EndpointId>, ConnectorError>>;
 
     /// The exact bytes that carry a command.
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8>;

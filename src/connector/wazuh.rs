@@ -33,7 +33,7 @@ use super::{
 use crate::domain::{
     Time,
     action::{Action, Term},
-    endpoint::{Inventory, Platform, Selection, SkipReason},
+    endpoint::{EndpointId, Inventory, Platform, Selection, SkipReason},
     evidence::{FoundCalls, Observation, RuleResponses, Watched},
     facts::{AlertFacts, AlertShown, IndexerState},
     id::RequestId,
@@ -160,6 +160,14 @@ impl Driver for Wazuh {
 
     fn endpoint_addresses(&self, now: Time) -> BoxFuture<'_, Result<Vec<IpAddr>, ConnectorError>> {
         Box::pin(self.manager.endpoint_addresses(now))
+    }
+
+    fn connected(
+        &self,
+        ids: Vec<EndpointId>,
+        now: Time,
+    ) -> BoxFuture<'_, Result<BTreeSet<EndpointId>, ConnectorError>> {
+        Box::pin(self.manager.connected(ids, now))
     }
 
     fn body(&self, command: &str, action: &Action, tag: &CorrelationTag) -> Vec<u8> {

@@ -167,6 +167,10 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// How [`SkipReason::NotActive`] begins in words, and what a connector writes before the words of a
+    /// manager that refused because an endpoint was not connected.
+    pub const NOT_ACTIVE: &str = "not active";
+
     /// A short stable word, for the store and for programs.
     pub const fn code(&self) -> &'static str {
         self.into_str()
@@ -202,7 +206,7 @@ impl SkipReason {
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotActive(status) => write!(f, "not active ({status})"),
+            Self::NotActive(status) => write!(f, "{} ({status})", Self::NOT_ACTIVE),
             Self::TooOld(version) => write!(f, "agent {version} is too old for responses"),
             Self::Unreadable(why)
             | Self::SwitchedOff(why)
@@ -223,6 +227,9 @@ pub struct Candidate {
     /// It counts as connected but has not been heard of for a while. A call that names it may
     /// take long and end without an answer, so it gets one of its own.
     pub silent: bool,
+    /// What it would be sent once it is connected again; none where it is connected, was never
+    /// connected, or nobody can say.
+    pub when_back: Option<String>,
 }
 
 /// What the manager knows of the endpoints asked for, and when it said so.

@@ -42,6 +42,8 @@ pub struct PolicyQuestion {
     /// Whether the agent asked for all endpoints. Then a denied endpoint is kept out; a named one
     /// denies the request.
     pub fleet_wide: bool,
+    /// Whether endpoints that are away get it once they are back.
+    pub when_back: bool,
     /// Where it would run.
     pub endpoints: Vec<EndpointFacts>,
     /// What this agent did before it asked.

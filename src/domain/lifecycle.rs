@@ -2,8 +2,8 @@
 //! together with its audit event, or a refusal that a person can read.
 //!
 //! `decide` holds what comes before the claim, `break_glass` what a lead on call does without the
-//! others and the review of it, `dispatch` the claim and the calls, `observe` what is learnt after
-//! that.
+//! others and the review of it, `dispatch` the claim and the calls, `wait` what happens while endpoints
+//! are away, `observe` what is learnt after that.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
@@ -28,6 +28,7 @@ mod break_glass;
 mod decide;
 mod dispatch;
 mod observe;
+mod wait;
 
 /// What changes beside the state.
 #[derive(Debug, Clone, PartialEq, Eq)]

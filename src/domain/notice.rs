@@ -167,7 +167,10 @@ impl Notice {
             | StateName::Withdrawn => Some(NoticeKind::Decided),
             // An agent that is denied again and again must not flood anybody; and what became of
             // what was sent is told by its outcomes.
-            StateName::Denied | StateName::Dispatching | StateName::Settled => None,
+            StateName::Denied
+            | StateName::Dispatching
+            | StateName::Waiting
+            | StateName::Settled => None,
         };
         let glass = transition.event().kind() == EventKind::GlassBroken;
         let doubt = newly_doubtful(request, before.map_or(&[], |before| before.targets));

@@ -27,6 +27,8 @@ pub struct Proposal {
     pub manager: Option<String>,
     /// The endpoints that the agent asks for.
     pub selection: Selection,
+    /// Whether endpoints that are away get it once they are back.
+    pub when_back: bool,
     /// How long the response should last.
     pub term: Term,
     /// What the agent says about it.
@@ -69,8 +71,8 @@ impl InvalidField {
 }
 
 /// The arguments of every action tool beside what the action acts on.
-pub(super) const PROPOSAL_FIELDS: &str = "agent_ids, all_agents, manager, duration_seconds, \
-                                          permanent, reason, alert_id, confidence, \
+pub(super) const PROPOSAL_FIELDS: &str = "agent_ids, all_agents, manager, when_back, \
+                                          duration_seconds, permanent, reason, alert_id, confidence, \
                                           idempotency_key, wait_seconds, dry_run";
 
 impl Proposal {
@@ -83,6 +85,7 @@ impl Proposal {
             action,
             manager,
             selection,
+            when_back: flag(arguments, "when_back")?,
             term: possible(kind, term(arguments)?)?,
             claim: Claim {
                 reason: reason(arguments)?,
@@ -117,6 +120,7 @@ impl Proposal {
             .maybe(self.claim.alert_id.as_deref())
             .maybe(manager);
         let canonical = self.action.kind().add_version(canonical);
+        let canonical = if self.when_back { canonical.text("when_back") } else { canonical };
         match &self.selection {
             Selection::All => canonical.text("all"),
             Selection::Ids(ids) => {
@@ -193,17 +197,19 @@ fn given<'a>(arguments: &'a Map<String, Value>, parameter: &Parameter) -> Option
 fn reach(arguments: &Map<String, Value>) -> Result<(Option<String>, Selection), InvalidField> {
     const ALLOWED: &str = "exactly one of agent_ids (a list of endpoint ids) and all_agents: true";
     let manager = manager(arguments)?;
-    let all = match present(arguments, "all_agents") {
-        None | Some(Value::Bool(false)) => false,
-        Some(Value::Bool(true)) => true,
-        Some(other) => return Err(InvalidField::value("all_agents", other, "true or false")),
-    };
+    let all = flag(arguments, "all_agents")?;
     match (present(arguments, "agent_ids"), all) {
         (None, false) => Err(InvalidField::new("agent_ids", "no endpoint is named", ALLOWED)),
         (Some(_), true) => Err(InvalidField::new("agent_ids", "it comes with all_agents", ALLOWED)),
         (None, true) => Ok((manager, Selection::All)),
         (Some(value), false) => agent_ids(value, manager.as_deref()),
     }
+}
+
+/// What is true or false, and false where it is absent.
+fn flag(arguments: &Map<String, Value>, field: &str) -> Result<bool, InvalidField> {
+    let Some(value) = present(arguments, field) else { return Ok(false) };
+    value.as_bool().ok_or_else(|| InvalidField::value(field, value, "true or false"))
 }
 
 fn manager(arguments: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
@@ -292,11 +298,7 @@ fn term(arguments: &Map<String, Value>) -> Result<Term, InvalidField> {
     let allowed = format!(
         "exactly one of duration_seconds (1 to {DURATION_SECONDS_MAX}) and permanent: true"
     );
-    let permanent = match present(arguments, "permanent") {
-        None | Some(Value::Bool(false)) => false,
-        Some(Value::Bool(true)) => true,
-        Some(other) => return Err(InvalidField::value("permanent", other, "true or false")),
-    };
+    let permanent = flag(arguments, "permanent")?;
     match (present(arguments, "duration_seconds"), permanent) {
         (None, true) => Ok(Term::Permanent),
         (None, false) => {

@@ -4,6 +4,7 @@ mod outcome;
 mod state;
 mod undone;
 mod votes;
+mod wait;
 
 use std::collections::HashSet;
 
@@ -12,6 +13,7 @@ use chrono::TimeDelta;
 pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
 pub use state::{State, StateName};
 pub use undone::Undone;
+pub use wait::{Parent, Wait};
 
 use super::{
     Time,
@@ -39,6 +41,8 @@ pub struct Target {
     pub criticality: u8,
     /// The manager's command name for it.
     pub command: String,
+    /// Whether it was away when it was asked for.
+    pub away: bool,
     /// The attempt that was, or is, meant for it.
     pub attempt: Option<AttemptId>,
     /// What is known; none until something is.
@@ -66,6 +70,7 @@ impl Target {
             endpoint,
             criticality,
             command,
+            away: false,
             attempt: None,
             outcome: None,
             outcome_at: None,
@@ -205,6 +210,8 @@ pub struct Request {
     pub held_because: Option<String>,
     /// The review that a break glass requires; none without break glass.
     pub review: Option<PostReview>,
+    /// The wait for endpoints that are away; none where nothing waits for them.
+    pub wait: Option<Wait>,
 }
 
 impl Request {
@@ -217,8 +224,10 @@ impl Request {
 
     /// The digest of all that people approve, computed again from the fields.
     pub fn computed_digest(&self) -> Digest {
-        let canonical = Canonical::new(DIGEST_VERSION, "request")
-            .text(&self.id.to_string())
+        // The id of a child is made from its digest.
+        let (kind, id) = self.parent().map_or(("request", self.id), |parent| ("child", parent.id));
+        let canonical = Canonical::new(DIGEST_VERSION, kind)
+            .text(&id.to_string())
             .text(&self.agent.to_string())
             .text(&self.owner.to_string())
             .text(self.action.kind().name())
@@ -240,7 +249,7 @@ impl Request {
                 .text(&undone.to_string())
                 .maybe(self.asked_by.as_ref().map(|asker| asker.person.to_string()).as_deref()),
         };
-        self.action.kind().add_version(canonical).digest()
+        self.add_wait(self.action.kind().add_version(canonical)).digest()
     }
 
     /// The highest criticality among its endpoints; 5 when it has none.
@@ -276,7 +285,7 @@ impl Request {
         } else {
             None
         };
-        at.filter(|_| self.asked_by.is_none())
+        at.filter(|_| self.asked_by.is_none() && self.parent().is_none())
     }
 
     /// When it was sent, call by call.

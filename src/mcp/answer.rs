@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{queries::RequestSummary, requests::undo::UndoOption},
+    broker::{
+        queries::{ChildSummary, RequestSummary},
+        requests::undo::UndoOption,
+    },
     domain::{
         Time,
         action::{Catalogue, with_count},
@@ -27,11 +30,13 @@ mod already_active;
 mod decision;
 mod endpoints;
 pub(in crate::mcp) mod lookups;
+mod when_back;
 
 use alert::AlertAnswer;
 use already_active::AlreadyActiveAnswer;
 use decision::DecisionAnswer;
 use endpoints::{EndpointCounts, Endpoints};
+use when_back::WhenBackAnswer;
 
 /// What an answer says beside the request itself.
 #[derive(Debug, Clone)]
@@ -52,6 +57,8 @@ pub struct AnswerContext<'a> {
     pub undo: UndoOption,
     /// The requests that took it back, as far as the agent may see them.
     pub undos: Vec<RequestId>,
+    /// The requests that wait for its endpoints that were away.
+    pub children: Vec<ChildSummary>,
     /// What keeps it from being sent until people have seen to it.
     pub stopped: Option<Obstacle>,
     /// What keeps the broker from working at the moment, in sentences.
@@ -102,6 +109,9 @@ pub(super) struct RequestAnswer<'a> {
     decision: DecisionAnswer<'a>,
     /// Where it acts and how that went.
     endpoints: Endpoints<'a>,
+    /// What is done about endpoints that are away. Absent where nothing waits for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when_back: Option<WhenBackAnswer>,
     /// What is active there already, before this request is sent, and what sending it would do to
     /// that. Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -150,8 +160,8 @@ struct RequestHead {
     undoes: Option<String>,
     /// What it does, where and for how long, in one line.
     effect: String,
-    /// pending waits for people; approved and dispatching are under way; settled has an outcome for
-    /// each endpoint; all others ended without anything being sent.
+    /// pending waits for people; approved and dispatching are under way; waiting has an outcome for each
+    /// endpoint that was connected and waits for the others; settled has one for each endpoint; all others ended without anything being sent.
     #[schemars(extend("enum" = StateName::ALL.map(StateName::name)))]
     state: &'static str,
     /// Whether nothing further will be sent.
@@ -227,6 +237,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         message: message(request, context, obstacle),
         decision: DecisionAnswer::of(&request.decision),
         endpoints: Endpoints::of(request, context.several_managers, &context.undos),
+        when_back: WhenBackAnswer::of(request, &context.children),
         already_active: AlreadyActiveAnswer::all(&context.active, context.agent),
         undo: undoing(&context.undo),
         held_because: request.held_because.as_deref().map(without_addresses),
@@ -258,6 +269,7 @@ fn outages<'a>(request: &Request, context: &'a AnswerContext<'_>) -> &'a [String
     match request.state {
         State::Approved { .. } | State::Dispatching { .. } => &context.outages,
         State::Pending
+        | State::Waiting { .. }
         | State::Settled { .. }
         | State::Denied { .. }
         | State::Rejected { .. }
@@ -316,6 +328,7 @@ fn is_error(request: &Request) -> bool {
         State::Pending
         | State::Approved { .. }
         | State::Dispatching { .. }
+        | State::Waiting { .. }
         | State::Cancelled { .. } => false,
         State::Settled { .. } => !request.targets.iter().any(|target| match target.outcome {
             Some(
@@ -334,7 +347,10 @@ fn is_error(request: &Request) -> bool {
 
 fn ended(state: &State) -> Option<EndAnswer<'_>> {
     match state {
-        State::Pending | State::Approved { .. } | State::Dispatching { .. } => None,
+        State::Pending
+        | State::Approved { .. }
+        | State::Dispatching { .. }
+        | State::Waiting { .. } => None,
         State::Settled { at } | State::Denied { at } => {
             Some(EndAnswer { at: spoken(*at), by: None, reason: None })
         }
@@ -351,7 +367,9 @@ fn ended(state: &State) -> Option<EndAnswer<'_>> {
 fn expires_at(request: &Request) -> Option<String> {
     match &request.state {
         State::Pending => Some(spoken(request.deadline)),
-        State::Approved { use_by } | State::Dispatching { use_by } => Some(spoken(*use_by)),
+        State::Approved { use_by: last }
+        | State::Dispatching { use_by: last }
+        | State::Waiting { until: last } => Some(spoken(*last)),
         State::Settled { .. }
         | State::Denied { .. }
         | State::Rejected { .. }

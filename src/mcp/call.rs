@@ -128,6 +128,7 @@ impl Call<'_> {
             public_url: self.public_url,
             several_managers: self.broker.several_managers(),
             has_evidence: self.broker.confirm_within(&request.manager).is_some(),
+            children: self.broker.children_of(request).await,
             undo: self.broker.undo_option(request).await,
             undos: self.broker.undos_of_agent(self.agent, request).await,
             stopped: self.stopped(request).await,

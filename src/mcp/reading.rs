@@ -2,7 +2,7 @@
 //! the form that the tool's schema declares, before anything else reads it.
 //!
 //! So the proposal, its digest and its canonical form are those of the right form. What is left as it
-//! came is refused further in, in a sentence. Nothing here makes `true` of another value: the two
+//! came is refused further in, in a sentence. Nothing here makes `true` of another value: the
 //! fields that can be true widen what is asked. `docs/mcp.md` lists every form.
 
 use serde_json::{Map, Value};

@@ -270,6 +270,7 @@ fn facts(question: &PolicyQuestion) -> Result<Value, EvalError> {
         ("asked_by", text(question.asked_by.map_or("agent", Role::name))),
         ("scope", long(question.scope)),
         ("fleet_wide", Value::new_bool(question.fleet_wide)),
+        ("when_back", Value::new_bool(question.when_back)),
         ("permanent", Value::new_bool(term.is_none())),
         ("term_seconds", long(term.map_or(u64::MAX, u64::from))),
         ("alert_found", Value::new_bool(alert.found)),

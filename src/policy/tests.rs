@@ -82,6 +82,7 @@ fn question() -> PolicyQuestion {
         alert: AlertFacts::default(),
         scope: 2,
         fleet_wide: true,
+        when_back: false,
         endpoints: vec![endpoint("001", 1), endpoint("002", 5)],
         history: AgentHistory { ran_last_hour: u64::MAX, ..AgentHistory::default() },
         lifted_seconds_ago: None,

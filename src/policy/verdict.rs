@@ -28,6 +28,11 @@ use crate::domain::{
 
 mod never;
 
+/// The id in decisions where no policy lets a response wait.
+const MAY_NOT_WAIT: &str = "broker.may_not_wait";
+const NOBODY_PERMITS: &str = "no policy lets this wait for endpoints that are away: ask without \
+                              when_back";
+
 /// The first tally, from one on, that lets the response run at all these sites. Asking beats taking
 /// the greater of each number: it holds for any policy, however it counts.
 fn least(sites: &mut [EvaluationSite<'_>], from: Tally) -> Result<Option<Tally>, EvalError> {
@@ -91,8 +96,9 @@ pub(super) struct Evaluation<'a> {
     set: &'a Set,
     question: &'a PolicyQuestion,
     agent: Entity,
-    /// Cedar's actions of the two stages.
+    /// Cedar's actions of the stages.
     ask: EntityUid,
+    wait: EntityUid,
     run: EntityUid,
     contexts: Contexts,
     asking: Vec<Context>,
@@ -108,6 +114,7 @@ impl<'a> Evaluation<'a> {
             question,
             agent: set.entities.agent(&question.agent)?,
             ask: set.entities.action_uid(&action("ask")),
+            wait: set.entities.action_uid(&action("wait")),
             run: set.entities.action_uid(&action("run")),
             asking: contexts.ask()?,
             contexts,
@@ -241,9 +248,14 @@ impl<'a> EvaluationSite<'a> {
         if !asked.allowed {
             return Ok(SiteDecision::new(Verdict::Deny, asked.reasons));
         }
+        let waits = self.may_wait()?;
+        if !waits.allowed {
+            return Ok(SiteDecision::new(Verdict::Deny, waits.reasons));
+        }
         let now = self.run(given)?;
         if now.allowed {
-            return Ok(SiteDecision::new(Verdict::Run, now.reasons));
+            let reasons = now.reasons.into_iter().chain(waits.reasons).collect();
+            return Ok(SiteDecision::new(Verdict::Run, reasons));
         }
         let Some(tally) = least(slice::from_mut(self), Tally::NONE)? else {
             // Where votes cannot matter, everybody's would change nothing.
@@ -265,6 +277,20 @@ impl<'a> EvaluationSite<'a> {
     fn ask(&self) -> Result<CedarAnswer, EvalError> {
         let answers = self.query(&self.evaluation.ask, &self.evaluation.asking)?.1;
         Ok(CedarAnswer::all(answers))
+    }
+
+    /// Whether it may wait for endpoints that are away, where it is to: only what a policy permits may.
+    fn may_wait(&self) -> Result<CedarAnswer, EvalError> {
+        if !self.evaluation.question.when_back {
+            return Ok(CedarAnswer { allowed: true, reasons: Vec::new() });
+        }
+        let answers = self.query(&self.evaluation.wait, &self.evaluation.asking)?.1;
+        let mut answer = CedarAnswer::all(answers);
+        if !answer.allowed && answer.reasons.is_empty() {
+            let (policy, why) = (MAY_NOT_WAIT.to_owned(), NOBODY_PERMITS.to_owned());
+            answer.reasons = vec![Reason { policy, why }];
+        }
+        Ok(answer)
     }
 
     /// Cedar's answer with a tally; what else it tells is kept.

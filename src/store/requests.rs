@@ -17,6 +17,7 @@ use crate::domain::{
 
 mod active;
 mod active_list;
+mod children;
 mod endpoints;
 mod history;
 mod list;
@@ -32,6 +33,7 @@ pub use active_list::{
     ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
     approvers, origin,
 };
+pub use children::{ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting};
 pub use history::{
     agent_events, asks_in_minute, noted_between, open_count, refusals, same_key, same_open_ask,
     unknown_outcomes,
@@ -107,6 +109,9 @@ pub async fn insert(
         .set("asker_id", asker.map(|asker| asker.person.to_string()))
         .set("asker_name", asker.map(|asker| asker.name.as_str()))
         .set("asker_role", asker.map(|asker| asker.role.name()))
+        .set("wait_seconds", request.wait.map(|wait| wait.seconds))
+        .set("parent", id_text(request.parent().map(|parent| parent.id)))
+        .set("parent_digest", request.parent().map(|parent| parent.digest.to_string()))
         .insert(tx)
         .await?;
     endpoints::insert(tx, request).await?;
@@ -185,6 +190,7 @@ pub async fn advance_from(
     }
     let mut request = transition.into_request();
     request.version += 1;
+    children::follow(tx, &request, before.state, now).await?;
     Ok(request)
 }
 
@@ -306,9 +312,10 @@ struct EndColumns<'a> {
 impl<'a> EndColumns<'a> {
     fn of(state: &'a State) -> Self {
         let (at, by, reason) = match state {
-            State::Pending | State::Approved { .. } | State::Dispatching { .. } => {
-                (None, None, None)
-            }
+            State::Pending
+            | State::Approved { .. }
+            | State::Dispatching { .. }
+            | State::Waiting { .. } => (None, None, None),
             State::Settled { at } | State::Denied { at } => (Some(*at), None, None),
             State::Rejected { at, by, reason } | State::Cancelled { at, by, reason } => {
                 (Some(*at), Some(by.as_str()), Some(reason.as_str()))
@@ -323,9 +330,9 @@ impl<'a> EndColumns<'a> {
 
 fn use_by(state: &State) -> Option<i64> {
     match state {
-        State::Approved { use_by } | State::Dispatching { use_by } => {
-            Some(use_by.timestamp_micros())
-        }
+        State::Approved { use_by: last }
+        | State::Dispatching { use_by: last }
+        | State::Waiting { until: last } => Some(last.timestamp_micros()),
         State::Pending
         | State::Settled { .. }
         | State::Denied { .. }

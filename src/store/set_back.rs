@@ -9,14 +9,14 @@ const WAITING: [(&str, &[&str], &str); 9] = [
     (
         "request",
         &["asked_at", "deadline", "use_by"],
-        "state IN ('pending', 'approved', 'dispatching')",
+        "state IN ('pending', 'approved', 'dispatching', 'waiting')",
     ),
     ("request", &["review_due_at"], "review_due_at IS NOT NULL AND reviewed_at IS NULL"),
     (
         "vote",
         &["at"],
         "request_id IN (SELECT id FROM request
-                        WHERE state IN ('pending', 'approved', 'dispatching'))",
+                        WHERE state IN ('pending', 'approved', 'dispatching', 'waiting'))",
     ),
     // Ends are counted by the endpoint, which did not jump.
     ("request_endpoint", &["since", "ends_at", "watch_until"], "since IS NOT NULL"),

@@ -21,6 +21,10 @@ pub const LISTED_ENDPOINTS_MAX: usize = 50;
 const SAID_MAX: usize = 3;
 const WAIT: &str = "Do not ask again; call wait_for_decision.";
 
+const AWAY: &str = "Endpoints that were away get it once they are back, until expires_at; when_back \
+                    names the request of each.";
+const LATER: &str = "Do not ask again and do not wait; tell the user, and call get_request later.";
+
 /// What comes before the message of a request that was answered for another ask.
 pub(crate) const STANDS: &str = "What you ask for is active already and rests on this earlier \
                                  request of yours. Nothing was stored or sent now: it would add \
@@ -77,6 +81,11 @@ pub(crate) fn message(request: &Request, looks: bool, obstacle: Option<Obstacle>
                 obstacle.text()
             ),
         },
+        State::Waiting { .. } if request.parent().is_some() => format!(
+            "Its endpoint is away. Once it is back, policy is asked again and it is sent, until \
+             expires_at. {LATER}"
+        ),
+        State::Waiting { .. } => format!("{} {AWAY} {LATER}", settled(request, looks)),
         State::Settled { .. } => settled(request, looks),
         State::Denied { .. } => denied(request),
         State::Rejected { .. } => "An analyst rejected it; ended.reason has the analyst's words. \

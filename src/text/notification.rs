@@ -59,8 +59,10 @@ const fn decided(state: StateName) -> &'static str {
         StateName::Cancelled => "A request was cancelled",
         StateName::Expired => "A request expired",
         StateName::Withdrawn => "A request was withdrawn",
-        StateName::Pending | StateName::Dispatching | StateName::Settled | StateName::Denied => {
-            "A request was decided"
-        }
+        StateName::Pending
+        | StateName::Dispatching
+        | StateName::Waiting
+        | StateName::Settled
+        | StateName::Denied => "A request was decided",
     }
 }

@@ -36,6 +36,14 @@ pub(crate) fn status(request: &Request) -> String {
             "It may run and is waiting for the worker. Nothing has been sent.".to_owned()
         }
         State::Dispatching { .. } => "It is being sent to the manager.".to_owned(),
+        State::Waiting { .. } if request.parent().is_some() => {
+            "Its endpoint is away. It is decided again, and sent, once the endpoint is back."
+                .to_owned()
+        }
+        State::Waiting { .. } => format!(
+            "Some endpoints were away; a request for each waits until they are back. {}.",
+            outcomes(request.targets.iter().map(known))
+        ),
         State::Settled { .. } => {
             format!(
                 "Nothing further will be sent. {}.",
@@ -58,6 +66,7 @@ pub(crate) fn ending(state: &State) -> &str {
         State::Pending
         | State::Approved { .. }
         | State::Dispatching { .. }
+        | State::Waiting { .. }
         | State::Settled { .. }
         | State::Denied { .. } => "",
         State::Rejected { reason, .. }
@@ -70,7 +79,10 @@ pub(crate) fn ending(state: &State) -> &str {
 /// When it came into a state that ends it, or until when it may stay in this one.
 pub(crate) fn ended_at(state: &State) -> Option<Time> {
     match state {
-        State::Pending | State::Approved { .. } | State::Dispatching { .. } => None,
+        State::Pending
+        | State::Approved { .. }
+        | State::Dispatching { .. }
+        | State::Waiting { .. } => None,
         State::Settled { at }
         | State::Denied { at }
         | State::Rejected { at, .. }

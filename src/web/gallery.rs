@@ -95,6 +95,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         undo,
         undo_also_lifts: if settled { vec![rests_on()] } else { Vec::new() },
         undos,
+        children: Vec::new(),
         alert_url,
     }
 }

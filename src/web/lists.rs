@@ -3,4 +3,5 @@
 pub(super) mod active_responses;
 pub(super) mod audit;
 pub(super) mod inbox;
+pub(super) mod missed;
 pub(super) mod requests;

@@ -11,6 +11,7 @@ mod high_water_mark;
 #[cfg(feature = "failpoints")]
 mod matrix;
 mod recovery;
+mod waiting;
 
 /// bob's, once he has chosen his own.
 const NEW_PASSWORD: &str = "another good passphrase";

@@ -216,6 +216,14 @@ impl World {
         }
     }
 
+    /// Looks once whether endpoints that are waited for are back.
+    pub(crate) async fn look_for_returned(&self) {
+        let broker = self.broker().for_worker();
+        for manager in broker.managers() {
+            broker.look_for_returned(manager.name()).await.unwrap();
+        }
+    }
+
     /// Throws the kill switch for everything.
     pub(crate) async fn freeze(&self, reason: &str) {
         let operator = self.operator();

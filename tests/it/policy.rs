@@ -113,6 +113,7 @@ fn question() -> PolicyQuestion {
         },
         scope: 1,
         fleet_wide: false,
+        when_back: false,
         endpoints: vec![endpoint("001", 1)],
         history: AgentHistory::default(),
         lifted_seconds_ago: None,

@@ -57,9 +57,12 @@ pub(super) async fn mark_reverted(
         .filter(|(_, outcome)| *outcome == Outcome::Sent)
         .map(|(id, _)| id.clone())
         .collect();
-    let Some(undone) = requests::load(tx, undone).await? else { return Ok(()) };
-    if let Some(transition) = undone.reverted(undo.id, &sent, report.confirm_within, now) {
-        requests::advance(tx, transition, now).await?;
+    let children = requests::children(tx, undone).await?;
+    for id in [undone].into_iter().chain(children.iter().map(|child| child.id)) {
+        let Some(undone) = requests::load(tx, id).await? else { continue };
+        if let Some(transition) = undone.reverted(undo.id, &sent, report.confirm_within, now) {
+            requests::advance(tx, transition, now).await?;
+        }
     }
     Ok(())
 }

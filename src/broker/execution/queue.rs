@@ -1,5 +1,7 @@
 //! The queue of approved requests: the next one, and the ways to leave it unsent.
 
+mod returning;
+
 use std::collections::BTreeMap;
 
 use super::progress::Progress;

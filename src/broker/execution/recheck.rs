@@ -12,7 +12,7 @@ use crate::{
         endpoint::{Candidate, EndpointId, Inventory, SkipReason},
         facts::PolicyQuestion,
         lifecycle::{Reevaluation, Transition},
-        request::{Request, StateName},
+        request::{Request, StateName, Target},
     },
     store::{Read, Tx, accounts, requests},
 };
@@ -148,7 +148,7 @@ pub(super) fn recheck(request: &Request, inventory: &Inventory) -> Recheck {
     let (mut lost, candidates) = (Vec::new(), inventory.by_id());
     for target in &request.targets {
         let id = &target.endpoint.id;
-        let Some(Candidate { endpoint, command, .. }) = candidates.get(id) else {
+        let Some(Candidate { endpoint, command, when_back, .. }) = candidates.get(id) else {
             return Recheck::Identity(format!("endpoint {id} no longer exists"));
         };
         if let Err(reason @ SkipReason::Unreadable(_)) = command {
@@ -160,6 +160,11 @@ pub(super) fn recheck(request: &Request, inventory: &Inventory) -> Recheck {
         }
         match command {
             Ok(command) if *command == target.command => {}
+            Err(SkipReason::NotActive(_)) if is_other(when_back.as_ref(), target) => {
+                return Recheck::Identity(format!(
+                    "endpoint {id} would now be sent something else"
+                ));
+            }
             Err(reason @ (SkipReason::NotActive(_) | SkipReason::SwitchedOff(_))) => {
                 lost.push((id.clone(), reason.to_string()));
             }
@@ -173,4 +178,9 @@ pub(super) fn recheck(request: &Request, inventory: &Inventory) -> Recheck {
         }
     }
     Recheck::Disconnected(lost)
+}
+
+/// Whether an endpoint that is away would be sent something else than was approved.
+fn is_other(when_back: Option<&String>, target: &Target) -> bool {
+    when_back.is_some_and(|command| *command != target.command)
 }

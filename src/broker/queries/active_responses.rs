@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use super::view::PAGE_ROWS;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
-    domain::{facts::Verb, id::RequestId, request::StateName},
+    domain::{endpoint::EndpointId, facts::Verb, id::RequestId, request::StateName},
     store::{
         Read, StoreError,
-        requests::{self, ActiveFilter, ActiveRow, RequestOrigin, RowOutcome},
+        requests::{self, ActiveFilter, ActiveRow, MissedEndpoint, RequestOrigin, RowOutcome},
     },
 };
 
@@ -47,6 +47,18 @@ pub enum UndoState {
 }
 
 impl Broker {
+    /// A page of the endpoints that missed responses for an address, an account or what else is acted on.
+    pub async fn missed(
+        &self,
+        who: &SignedIn,
+        argument: &str,
+        after: Option<(RequestId, EndpointId)>,
+    ) -> Result<Vec<MissedEndpoint>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        let mut reader = self.store().reader().await?;
+        Ok(requests::missed(&mut reader, argument, after, PAGE_ROWS).await?)
+    }
+
     /// A page of what may be active now: at most [`PAGE_ROWS`] rows, after those of `page` pages
     /// before it. The second part says whether there are more.
     pub async fn active_responses(

@@ -13,11 +13,11 @@ use crate::{
         actor::Agent,
         facts::{Principal, Resource, Verb},
         id::{AttemptId, RequestId},
-        request::{Outcome, Request},
+        request::{Outcome, Request, StateName},
     },
     store::{
         accounts, audit,
-        requests::{self, RequestFilter, RequestSummary},
+        requests::{self, ChildSummary, RequestFilter, RequestSummary},
     },
 };
 
@@ -66,7 +66,18 @@ impl Broker {
         undos
     }
 
-    /// [`Broker::request_of_agent`], but waits until nothing further will be sent, at most so long.
+    /// The requests that wait for endpoints of this one, for whoever may see it; none where they cannot
+    /// be read now.
+    pub async fn children_of(&self, request: &Request) -> Vec<ChildSummary> {
+        if request.wait.is_none() {
+            return Vec::new();
+        }
+        let Ok(mut reader) = self.store().reader().await else { return Vec::new() };
+        requests::children(&mut reader, request.id).await.unwrap_or_default()
+    }
+
+    /// [`Broker::request_of_agent`], but waits until nothing further will be sent, or only to endpoints
+    /// that are away, at most so long.
     pub async fn wait_for(
         &self,
         agent: &Agent,
@@ -79,7 +90,8 @@ impl Broker {
             // Marked as seen before looking, so that no change between the two is missed.
             changes.mark_unchanged();
             let request = self.request_of_agent(agent, id).await?;
-            if request.state.name().terminal() || self.clock().now() >= until {
+            let waits = request.state.name() == StateName::Waiting;
+            if waits || request.state.name().terminal() || self.clock().now() >= until {
                 return Ok(request);
             }
             tokio::select! {
@@ -134,13 +146,20 @@ impl Broker {
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
         let permissions = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
+        let children = match request.wait {
+            Some(_) => requests::children(&mut reader, id).await?,
+            None => Vec::new(),
+        };
         let undos = self.undos_around(&mut reader, &request, self.clock().now()).await?;
         // The manager may be slow, and there are few readers.
         drop(reader);
         let request = self.with_hold(request).await?;
         let active = self.active_before(&request).await?;
         let undo_also_lifts = self.undo_also_lifts(&request).await?;
-        let undo = self.undo_option_beside(&request, &undo_also_lifts).await;
+        let undo = match request.wait {
+            Some(_) => self.undo_option(&request).await,
+            None => self.undo_option_beside(&request, &undo_also_lifts).await,
+        };
         let alert = request.alert.shown.as_ref();
         let alert_url = alert.and_then(|alert| self.manager(&request.manager)?.alert_url(alert));
         Ok(RequestView {
@@ -154,6 +173,7 @@ impl Broker {
             undo,
             undo_also_lifts,
             undos,
+            children,
             alert_url,
         })
     }

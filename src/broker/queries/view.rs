@@ -11,6 +11,7 @@ use crate::{
         id::AttemptId,
         request::Request,
     },
+    store::requests::ChildSummary,
 };
 
 /// How many rows a list shows.
@@ -39,6 +40,8 @@ pub struct RequestView {
     pub undo_also_lifts: Vec<RestsOn>,
     /// The undos around it.
     pub undos: UndoView,
+    /// The requests that wait, or waited, for its endpoints that were away.
+    pub children: Vec<ChildSummary>,
     /// Where people can look at the alert that the agent named; none where nobody knows.
     pub alert_url: Option<String>,
 }

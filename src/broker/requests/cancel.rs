@@ -1,5 +1,7 @@
 //! The agent that asked, or its owner, takes a request back.
 
+pub(super) mod children;
+
 use crate::{
     broker::{Broker, BrokerError, Caller, SignedIn},
     domain::{
@@ -54,7 +56,9 @@ impl Broker {
                         .map_err(|_hidden| BrokerError::NotFound)?;
                     let may = self.engine().may(who, Verb::Cancel, &resource);
                     let transition = request.cancel(active.actor(), reason, &may, now)?;
-                    Ok(requests::advance(tx, transition, now).await?)
+                    let cancelled = requests::advance(tx, transition, now).await?;
+                    let cancel = |child: Request| child.cancel(active.actor(), reason, &may, now);
+                    self.end_children(tx, cancelled, now, cancel).await
                 })
             })
             .await

@@ -17,7 +17,7 @@ use crate::{
         len_u64,
         lifecycle::Transition,
         proposal::Proposal,
-        request::{Request, Skipped, State, Target},
+        request::{Request, Skipped, State, Target, Wait},
     },
     store::{
         Read, StoreError, Tx, accounts,
@@ -53,13 +53,14 @@ impl Broker {
     ) -> Request {
         let now = self.clock().now();
         let (mut targets, mut skipped) = (Vec::new(), Vec::new());
-        for Candidate { endpoint, command, .. } in &inventory.candidates {
-            let endpoint = endpoint.clone();
-            match command.clone() {
+        for Candidate { endpoint, command, when_back, .. } in &inventory.candidates {
+            let (endpoint, away) = (endpoint.clone(), command.is_err());
+            let later = when_back.clone().filter(|_| proposal.when_back);
+            match command.clone().or_else(|reason| later.ok_or(reason)) {
                 Err(reason) => skipped.push(Skipped { endpoint, reason }),
                 Ok(command) => {
                     let criticality = criticality(self.settings(), &endpoint.groups);
-                    targets.push(Target::new(endpoint, criticality, command));
+                    targets.push(Target { away, ..Target::new(endpoint, criticality, command) });
                 }
             }
         }
@@ -90,7 +91,13 @@ impl Broker {
             attempts: Vec::new(),
             held_because: None,
             review: None,
+            wait: proposal.when_back.then(|| self.wait()),
         }
+    }
+
+    fn wait(&self) -> Wait {
+        let seconds = self.settings().wait_within.as_secs();
+        Wait { seconds: u32::try_from(seconds).unwrap_or(u32::MAX), parent: None }
     }
 
     /// Decides about a draft on a reader. None where it may be no new request: the transaction says.

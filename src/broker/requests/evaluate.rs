@@ -174,7 +174,10 @@ impl Broker {
             unknown_outcome: unknown.contains(&target.endpoint.machine()),
         });
         let met = self.already_active(read, request, now).await?;
-        let scope = request.targets.len() + request.skipped.len();
+        let mut scope = len_u64(request.targets.len() + request.skipped.len());
+        if let Some(parent) = request.parent() {
+            scope = requests::scope(read, parent.id).await?;
+        }
         let (automatic_last_day, manager_changed) = self.over_all(read, request, now).await?;
         Ok(PolicyQuestion {
             agent: agent.clone(),
@@ -184,8 +187,9 @@ impl Broker {
             claim: request.claim.clone(),
             target: self.target_facts(request, now),
             alert: with_age(request.alert.clone(), now - request.asked_at),
-            scope: len_u64(scope),
+            scope,
             fleet_wide: request.fleet_wide,
+            when_back: request.wait.is_some(),
             endpoints: endpoints.collect(),
             history,
             lifted_seconds_ago: lifted.map(|at| seconds_of(now - at)),

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::draft::{Draft, load};
+use super::{
+    cancel::children::with_children,
+    draft::{Draft, load},
+};
 use crate::{
-    broker::{Broker, BrokerError, Caller, SignedIn},
+    broker::{Broker, BrokerError, Caller, SignedIn, signed_in::ActiveCaller},
     connector::{Connector, asked_by},
     domain::{
         Time,
         action::{Action, with_count},
         active_response::RestsOn,
         actor::{Actor, Agent},
+        decision::Authorization,
         digest::Canonical,
         endpoint::{Candidate, Inventory, Selection, SkipReason},
         facts::{AlertFacts, Principal, Resource, Verb},
@@ -20,7 +24,7 @@ use crate::{
         proposal::{Claim, Proposal, check_reason},
         request::{Outcome, Request, StateName, Target},
     },
-    store::{Read, accounts, requests},
+    store::{Read, Tx, accounts, requests},
 };
 
 /// What can be said beforehand about taking a request back.
@@ -65,6 +69,13 @@ impl Broker {
     pub async fn undo_option(&self, request: &Request) -> UndoOption {
         // What cannot be read now is read again when the undo is asked for.
         let also = self.undo_also_lifts(request).await.unwrap_or_default();
+        if request.wait.is_some()
+            && let Ok(mut reader) = self.store().reader().await
+            && let Ok(whole) = with_children(&mut reader, request.clone()).await
+        {
+            drop(reader);
+            return self.undo_option_beside(&whole, &also).await;
+        }
         self.undo_option_beside(request, &also).await
     }
 
@@ -185,16 +196,39 @@ impl Broker {
                 Box::pin(async move {
                     // The world may have moved while the manager was asked.
                     let active = caller.active(tx, now).await?;
-                    self.load_undoable(tx, &active.principal(now), id).await?;
+                    let undone = self.load_undoable(tx, &active.principal(now), id).await?;
                     if let Some(open) = open_undo(tx, id).await? {
                         return load(tx, open).await;
                     }
                     let mut draft = draft.clone();
                     draft.request.asked_by = active.requester();
-                    self.store_draft(tx, agent, &draft, None).await
+                    Box::pin(self.store_undo(tx, (undone, active), agent, &draft)).await
                 })
             })
             .await
+    }
+
+    /// Stores an undo. What still waits for endpoints of what it takes back ends with that.
+    async fn store_undo(
+        &self,
+        tx: &mut Tx<'_>,
+        (undone, active): (Request, ActiveCaller),
+        agent: &Agent,
+        draft: &Draft,
+    ) -> Result<Request, BrokerError> {
+        let now = draft.request.asked_at;
+        let undo = self.store_draft(tx, agent, draft, None).await?;
+        if undo.state.name() != StateName::Denied {
+            let may = self.may_undo(&active.principal(now), &undone, agent);
+            let why = format!("it is taken back by {}", undo.id);
+            let cancel = |child: Request| child.cancel(active.actor(), &why, &may, now);
+            self.end_children(tx, undone, now, cancel).await?;
+        }
+        Ok(undo)
+    }
+
+    fn may_undo(&self, who: &Principal, undone: &Request, agent: &Agent) -> Authorization {
+        self.engine().may(who, Verb::Undo, &Resource::Request(undone.facts(agent)))
     }
 
     /// The request, if this one may take it back and there is something to take back.
@@ -211,8 +245,9 @@ impl Broker {
         self.authorize(who, Verb::View, &resource).map_err(|_hidden| BrokerError::NotFound)?;
         self.authorize(who, Verb::Undo, &resource)?;
         self.undo_of(&request.action)?;
+        let request = with_children(read, request).await?;
         let state = request.state.name();
-        if state != StateName::Settled {
+        if !request.may_be_undone() {
             let may = self.engine().may(who, Verb::Cancel, &resource);
             let cancelled = request.cancel(Actor::System, "", &may, self.clock().now());
             let hint = if cancelled.is_ok() {
@@ -225,7 +260,9 @@ impl Broker {
             return Err(nothing_to_undo(&format!("it is {state}; {hint}")).into());
         }
         if request.active_targets().next().is_none() {
-            return Err(nothing_to_undo("it stands on no endpoint any more").into());
+            let hint =
+                if state == StateName::Waiting { " yet; cancel it instead" } else { " any more" };
+            return Err(nothing_to_undo(&format!("it stands on no endpoint{hint}")).into());
         }
         Ok(request)
     }
@@ -252,6 +289,7 @@ fn proposed(undone: &Request, action: Action, reason: String) -> Proposal {
         action,
         manager: None,
         selection: Selection::Ids(ids),
+        when_back: false,
         term: undone.term,
         claim: Claim { reason, alert_id: None, confidence: None },
         idempotency_key: None,
@@ -287,6 +325,7 @@ fn keep_same_machines(inventory: &mut Inventory, undone: &Request) {
                 endpoint: then.clone(),
                 command: left_out("the manager no longer knows it"),
                 silent: false,
+                when_back: None,
             }),
         }
     }

@@ -66,8 +66,13 @@ impl Broker {
                 let VoteContext { request, may, person, .. } =
                     self.vote_context(tx, who, id, (Verb::Reject, now)).await?;
                 let ballot = Ballot { person, shown, comment: reason.to_owned() };
-                let transition = request.reject(ballot, &may, now)?;
-                Ok(requests::advance(tx, transition, now).await?)
+                let transition = request.reject(ballot.clone(), &may, now)?;
+                let rejected = requests::advance(tx, transition, now).await?;
+                let reject = |child: Request| {
+                    let shown = Displayed { version: child.version, digest: child.digest };
+                    child.reject(Ballot { shown, ..ballot.clone() }, &may, now)
+                };
+                self.end_children(tx, rejected, now, reject).await
             })
         });
         self.record_refused_vote(who, id, Verb::Reject, done.await).await

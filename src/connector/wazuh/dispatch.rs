@@ -32,7 +32,7 @@ use crate::{
     domain::{
         Time,
         action::{Action, Place},
-        endpoint::EndpointId,
+        endpoint::{EndpointId, SkipReason},
         lifecycle::DispatchReport,
         permit::{ExecutionPermit, Order},
         request::Outcome,
@@ -281,6 +281,9 @@ impl DispatchAnswer {
     }
 }
 
+/// The code where an endpoint was not connected.
+const NOT_ACTIVE: u32 = 1707;
+
 /// Why the manager did not do it for the endpoints of a failed item.
 fn failure(item: &Value) -> Outcome {
     let mut error = Fields::of(item);
@@ -289,6 +292,10 @@ fn failure(item: &Value) -> Outcome {
     let message = error.needed_text_of("error.message", usize::MAX).unwrap_or_default();
     let message = first_chars(&message);
     match (code, unread) {
+        (Some(Ok(NOT_ACTIVE)), _) => {
+            let message = format!("{}: {message}", SkipReason::NOT_ACTIVE);
+            Outcome::Refused { code: Some(NOT_ACTIVE), message }
+        }
         (Some(Ok(code)), _) => Outcome::Refused { code: Some(code), message },
         (_, odd) => {
             let odd = odd.unwrap_or_else(|| "`error.code` is no code of Wazuh's".to_owned());

@@ -123,6 +123,17 @@ impl ManagerConnection {
         Ok(addresses.collect())
     }
 
+    /// Which of these endpoints are connected.
+    pub(super) async fn connected(
+        &self,
+        ids: Vec<EndpointId>,
+        now: Time,
+    ) -> Result<BTreeSet<EndpointId>, ConnectorError> {
+        let listed = self.agents(&Selection::Ids(ids), now).await?;
+        let active = listed.agents.into_iter().filter(|(_, agent)| agent.active());
+        Ok(active.map(|(id, _)| id).collect())
+    }
+
     /// Reads named endpoints in the fewest calls: some at once by their names, or for many of a fleet
     /// all of it by pages.
     async fn collect_named(
@@ -235,5 +246,10 @@ impl ApiAgent {
     /// Whether it is connected, by the manager's word.
     pub(super) fn active(&self) -> bool {
         self.status.as_deref() == Some("active")
+    }
+
+    /// Whether it was connected and may come back, by the manager's word.
+    pub(super) fn away(&self) -> bool {
+        self.status.as_deref() == Some("disconnected")
     }
 }

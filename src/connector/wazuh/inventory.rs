@@ -53,7 +53,10 @@ impl Wazuh {
         let (read_at, listed) = self.listed(selection, now).await?;
         let Listed { agents, without_id } = &*listed;
         let active = || agents.values().filter(|agent| agent.active() && agent.odd.is_none());
-        let nodes = active().filter_map(|agent| agent.node_name.clone()).collect();
+        let known = || agents.values().filter(|agent| agent.odd.is_none());
+        // An endpoint that is away gets the command of the node that it reported to.
+        let nodes = known().filter(|agent| agent.active() || agent.away());
+        let nodes = nodes.filter_map(|agent| agent.node_name.clone()).collect();
         let discovered = match self.names.discover(&self.manager, &nodes, now).await {
             Err(error) if !wanted.needs_names() => Discovered::nothing(&error, now),
             discovered => discovered?,
@@ -149,8 +152,9 @@ impl ApiAgent {
         (wanted, discovered): (CommandRequest<'_>, &Discovered),
     ) -> Candidate {
         let silent = self.active() && self.seen.is_none_or(|seen| !lately.contains(&seen));
-        let command =
-            self.fit(id).and_then(|()| self.command(id, has_companions, (wanted, discovered)));
+        let command = || self.command(id, has_companions, (wanted, discovered));
+        let when_back = self.away().then(|| self.ready(id).and_then(|()| command()).ok()).flatten();
+        let command = self.fit(id).and_then(|()| command());
         let endpoint = Endpoint {
             id: id.clone(),
             name: self.name.clone().unwrap_or_default(),
@@ -159,7 +163,7 @@ impl ApiAgent {
             groups: self.groups.clone(),
             address: self.ip.clone(),
         };
-        Candidate { endpoint, command, silent }
+        Candidate { endpoint, command, silent, when_back }
     }
 
     /// What it would be sent, if it can take a response at all.
@@ -190,6 +194,14 @@ impl ApiAgent {
         };
         if !self.active() {
             return Err(SkipReason::NotActive(status.clone()));
+        }
+        self.ready(id)
+    }
+
+    /// Whether it could take a response, were it connected.
+    fn ready(&self, id: &EndpointId) -> Result<(), SkipReason> {
+        if let Some(odd) = &self.odd {
+            return Err(unreadable(id, odd));
         }
         let unknown_version = |why: &str| {
             let why = format!("the agent of {id} is of unknown version: `version` is {why}");
@@ -226,7 +238,7 @@ impl Inventory {
                 address: None,
             };
             let command = Err(SkipReason::Unreadable(why));
-            self.candidates.push(Candidate { endpoint, command, silent: false });
+            self.candidates.push(Candidate { endpoint, command, silent: false, when_back: None });
         }
         self.candidates.sort_by(|one, other| one.endpoint.id.cmp(&other.endpoint.id));
     }

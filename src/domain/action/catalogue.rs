@@ -148,9 +148,10 @@ impl Catalogue {
 
 /// The words that mean something else, beside the verbs: tools that are no action, and what policy is
 /// asked first.
-const TAKEN: [&str; 11] = [
+const TAKEN: [&str; 12] = [
     "ask",
     "run",
+    "wait",
     "undo_request",
     "get_request",
     "wait_for_decision",

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod request;
 mod stored_form;
 pub mod system;
+pub mod wait;
 
 use accounts::{
     DisabledPersonFacts, LiftedFacts, MailFacts, NewAgentFacts, NewPersonFacts, NoFacts,
@@ -33,6 +34,7 @@ use system::{
     AuditReadFacts, ClockJumpFacts, ManagerFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts,
     StartFacts, SwitchFacts,
 };
+use wait::{ReturnFacts, WaitFacts, WaitOverFacts};
 
 /// Each kind of event with the type of its facts.
 macro_rules! details {
@@ -87,6 +89,9 @@ details! {
     DispatchResumed(ResumeFacts),
     DispatchRecovered(OutcomesFacts),
     CallsFound(FoundCallsFacts),
+    WaitBegan(WaitFacts),
+    EndpointReturned(ReturnFacts),
+    WaitOver(WaitOverFacts),
     EvidenceSeen(OutcomesFacts),
     EvidenceMissed(EvidenceMissedFacts),
     ResponseReverted(RevertFacts),

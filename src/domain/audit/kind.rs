@@ -72,6 +72,15 @@ pub enum EventKind {
     /// Calls were found that this database does not know: a newer copy of it made them.
     #[strum(serialize = "dispatch.found")]
     CallsFound,
+    /// An endpoint was away: a request of its own waits for it.
+    #[strum(serialize = "wait.began")]
+    WaitBegan,
+    /// An endpoint that was waited for is back, and policy was asked again.
+    #[strum(serialize = "wait.returned")]
+    EndpointReturned,
+    /// The last request that waited for an endpoint of another ended.
+    #[strum(serialize = "wait.over")]
+    WaitOver,
     /// Evidence of a response was seen on endpoints.
     #[strum(serialize = "evidence.seen")]
     EvidenceSeen,

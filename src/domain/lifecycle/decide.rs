@@ -80,7 +80,8 @@ impl Request {
         Ok(self.moved(Change::Approved(vote), actor, detail))
     }
 
-    /// A person rejects, with the comment as the reason: the end.
+    /// A person rejects, with the comment as the reason: the end. What waits for its children
+    /// waits on: whoever rejects it rejects them, and ends it with the last of them.
     pub fn reject(
         mut self,
         ballot: Ballot,
@@ -93,7 +94,9 @@ impl Request {
             return Err(Refusal::ReasonMissing);
         }
         let by = person.name.clone();
-        self.state = State::Rejected { at: now, by, reason: reason.clone() };
+        if !self.waits_for_children() {
+            self.state = State::Rejected { at: now, by, reason: reason.clone() };
+        }
         let detail = AuditDetail::RequestRejected(RejectionFacts {
             role: person.role,
             reason,
@@ -112,6 +115,9 @@ impl Request {
         fresh: Reevaluation,
     ) -> Result<Transition, Refusal> {
         self.open("be retracted", may)?;
+        if self.state.name() == StateName::Waiting {
+            return Err(Refusal::wrong_state(&self, "be retracted"));
+        }
         self.ensure_in_time(fresh.now)?;
         let votes = self.votes.len();
         self.votes.retain(|vote| vote.person.id != person.id);
@@ -130,7 +136,8 @@ impl Request {
         Ok(self.moved(Change::Retracted(person.id), Actor::from(person), detail))
     }
 
-    /// The agent that asked, or its owner, takes it back: the end.
+    /// The agent that asked, or its owner, takes it back: the end; of what waits for its children,
+    /// as by [`Request::reject`].
     pub fn cancel(
         mut self,
         actor: Actor,
@@ -140,7 +147,9 @@ impl Request {
     ) -> Result<Transition, Refusal> {
         self.open("be cancelled", may)?;
         let by = actor.name().to_owned();
-        self.state = State::Cancelled { at: now, by, reason: reason.to_owned() };
+        if !self.waits_for_children() {
+            self.state = State::Cancelled { at: now, by, reason: reason.to_owned() };
+        }
         let (reason, allowed_by) = (reason.to_owned(), AllowedBy::from(may));
         let facts = CancellationFacts { reason, allowed_by, state: self.state.name() };
         Ok(self.moved(Change::State, actor, AuditDetail::RequestCancelled(facts)))
@@ -151,7 +160,11 @@ impl Request {
         let (limit, reason) = match self.state {
             State::Pending => (self.deadline, "nobody decided in time"),
             State::Approved { use_by } => (use_by, "it was approved but not sent in time"),
+            State::Waiting { until } if self.parent().is_some() => {
+                (until, "the endpoint did not come back in time")
+            }
             State::Dispatching { .. }
+            | State::Waiting { .. }
             | State::Settled { .. }
             | State::Denied { .. }
             | State::Rejected { .. }
@@ -204,8 +217,12 @@ impl Request {
     /// another set.
     pub fn redecide(self, fresh: Reevaluation, cause: &str) -> Result<Option<Transition>, Refusal> {
         let before = self.state.name();
-        if !matches!(before, StateName::Pending | StateName::Approved) {
+        if !self.is_open() || self.waits_for_children() {
             return Err(Refusal::wrong_state(&self, "be decided"));
+        }
+        // Its endpoint is still away: only an answer that ends it says anything.
+        if before == StateName::Waiting && fresh.run.verdict == Verdict::Run {
+            return Ok(None);
         }
         self.ensure_in_time(fresh.now)?;
         let same = self.decision.verdict == fresh.run.verdict
@@ -230,7 +247,7 @@ impl Request {
 
     /// The facts it rests on changed: the end.
     pub fn withdraw(mut self, reason: String, now: Time) -> Result<Transition, Refusal> {
-        if !matches!(self.state.name(), StateName::Pending | StateName::Approved) {
+        if !self.is_open() || self.waits_for_children() {
             return Err(Refusal::wrong_state(&self, "be withdrawn"));
         }
         let from = self.state.name();
@@ -265,7 +282,7 @@ impl Request {
     }
 
     fn open(&self, verb: &'static str, may: &Authorization) -> Result<(), Refusal> {
-        if !matches!(self.state.name(), StateName::Pending | StateName::Approved) {
+        if !self.is_open() {
             return Err(Refusal::wrong_state(self, verb));
         }
         if !may.allowed {
@@ -274,12 +291,21 @@ impl Request {
         Ok(())
     }
 
+    /// Whether people and policy can still end it: it is not under way and not over.
+    fn is_open(&self) -> bool {
+        matches!(self.state.name(), StateName::Pending | StateName::Approved | StateName::Waiting)
+    }
+
     pub(super) fn decide(&mut self, Reevaluation { run, use_by, now }: Reevaluation) {
         self.state = match (run.verdict, &self.state) {
             (Verdict::Run, State::Approved { use_by }) => State::Approved { use_by: *use_by },
+            (Verdict::Run, State::Waiting { until }) => State::Approved { use_by: *until },
             (Verdict::Run, _) => State::Approved { use_by },
-            (Verdict::Approval(_), _) => State::Pending,
-            (Verdict::Deny, _) => State::Withdrawn { at: now, reason: run.why() },
+            // Nobody can add to the approvals of a child.
+            (Verdict::Approval(_), _) if self.parent().is_none() => State::Pending,
+            (Verdict::Approval(_) | Verdict::Deny, _) => {
+                State::Withdrawn { at: now, reason: run.why() }
+            }
         };
         if self.state.name() != StateName::Approved {
             self.held_because = None;

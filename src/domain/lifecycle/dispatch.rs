@@ -77,7 +77,7 @@ impl Request {
         Ok((self.moved(Change::Attempt(attempt), Actor::System, detail), permit))
     }
 
-    /// All endpoints were lost before the claim: settled with nothing sent.
+    /// All endpoints were lost before the claim: settled with nothing sent, or waiting for them.
     pub fn end_disconnected(
         mut self,
         lost: &[(EndpointId, String)],
@@ -160,7 +160,7 @@ impl Request {
         let reported = |(endpoint, outcome): &(EndpointId, Outcome)| {
             EndpointOutcome::new(endpoint.clone(), outcome.clone())
         };
-        let settled = matches!(self.state, State::Settled { .. });
+        let settled = self.state.name() == StateName::Settled || self.waits_for_children();
         let facts = AnswerFacts::Call(AnsweredCallFacts {
             attempt,
             answer: report.summary.clone(),
@@ -307,7 +307,7 @@ impl Request {
             target.outcome = Some(Outcome::NotSent { why: rest.to_owned() });
             target.outcome_at = Some(now);
         }
-        self.state = State::Settled { at: now };
+        self.state = self.rest(now);
         self.held_because = None;
     }
 

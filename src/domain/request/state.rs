@@ -22,6 +22,11 @@ pub enum State {
         /// The last moment at which a batch may be sent.
         use_by: Time,
     },
+    /// It waits for endpoints that are away: a child for its own, its parent for all children.
+    Waiting {
+        /// The last moment at which it waits, and with it the last at which a child may be sent.
+        until: Time,
+    },
     /// Nothing further will be sent; each endpoint has an outcome.
     Settled {
         /// When the last outcome was known.
@@ -78,6 +83,8 @@ pub enum StateName {
     Approved,
     /// See [`State::Dispatching`].
     Dispatching,
+    /// See [`State::Waiting`].
+    Waiting,
     /// See [`State::Settled`].
     Settled,
     /// See [`State::Denied`].
@@ -109,7 +116,7 @@ impl StateName {
     /// Whether nothing further will be sent.
     pub const fn terminal(self) -> bool {
         match self {
-            Self::Pending | Self::Approved | Self::Dispatching => false,
+            Self::Pending | Self::Approved | Self::Dispatching | Self::Waiting => false,
             Self::Settled
             | Self::Denied
             | Self::Rejected
@@ -133,6 +140,7 @@ impl State {
             Self::Pending => StateName::Pending,
             Self::Approved { .. } => StateName::Approved,
             Self::Dispatching { .. } => StateName::Dispatching,
+            Self::Waiting { .. } => StateName::Waiting,
             Self::Settled { .. } => StateName::Settled,
             Self::Denied { .. } => StateName::Denied,
             Self::Rejected { .. } => StateName::Rejected,

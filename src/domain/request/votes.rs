@@ -23,7 +23,7 @@ impl Request {
     /// Why an approval does not count; none where it does.
     pub fn why_not_counted(&self, vote: &Vote, agent_now: &Agent) -> Option<&'static str> {
         let (person, id) = (&vote.person, Some(vote.person.id));
-        if vote.digest != self.digest {
+        if vote.digest != self.approved_digest() {
             Some("it is for another digest")
         } else if person.disabled {
             Some("this person is disabled")

@@ -18,6 +18,7 @@ use crate::domain::{
 pub(super) fn action(kind: ActionKind) -> Vec<Field> {
     let mut fields: Vec<_> = kind.parameters().iter().map(parameter).collect();
     fields.extend(reach());
+    fields.push(when_back());
     let [timed, permanent] = term();
     let terms = kind.entry().terms;
     fields.extend(
@@ -66,6 +67,16 @@ pub(super) fn wait_seconds() -> Field {
             "type": "integer",
             "description": "How long to wait for the end before answering.",
             "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
+        }),
+    )
+}
+
+fn when_back() -> Field {
+    (
+        "when_back",
+        json!({
+            "type": "boolean",
+            "description": "true: endpoints that are away get it once back.",
         }),
     )
 }

@@ -38,6 +38,7 @@ pub(super) struct ProposalForm {
     alert: AlertForm,
     scope: Option<u64>,
     fleet_wide: bool,
+    when_back: bool,
     endpoints: Vec<EndpointForm>,
     ran_last_hour: u64,
     refused_last_day: u64,
@@ -78,6 +79,7 @@ impl Default for ProposalForm {
             alert: AlertForm::default(),
             scope: None,
             fleet_wide: false,
+            when_back: false,
             endpoints: vec![EndpointForm::default()],
             ran_last_hour: 0,
             refused_last_day: 0,
@@ -151,6 +153,7 @@ impl ProposalForm {
             alert: self.alert.facts()?,
             scope,
             fleet_wide: self.fleet_wide,
+            when_back: self.when_back,
             endpoints,
             history: AgentHistory {
                 ran_last_hour: self.ran_last_hour,

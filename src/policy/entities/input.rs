@@ -25,14 +25,18 @@ const ACCOUNT: &str = "account: String, protected: Bool, privileged: Bool";
 /// The actions of the schema that agents ask for.
 pub(in crate::policy) fn action_declarations(catalogue: &Catalogue) -> String {
     let all: Vec<_> = catalogue.all().iter().map(|kind| format!("\"{kind}\"")).collect();
-    let mut text = format!("  action \"ask\", \"run\", {};\n\n", all.join(", "));
+    let mut text = format!("  action \"ask\", \"wait\", \"run\", {};\n\n", all.join(", "));
     let undo_begins = catalogue.responses().len();
     for (place, kind) in catalogue.all().iter().enumerate() {
         if place == undo_begins {
             text.push('\n');
         }
         let input = input_type(*kind);
-        for (step, votes) in [("ask", ""), ("run", ", votes: Votes")] {
+        let steps = [("ask", ""), ("wait", ""), ("run", ", votes: Votes")];
+        // What takes a response back does not wait.
+        for (step, votes) in
+            steps.into_iter().filter(|(step, _)| *step != "wait" || !kind.is_undo())
+        {
             let declaration = format!(
                 "  action \"{step}:{kind}\" in [\"{step}\", \"{kind}\"] appliesTo {{\n    principal: \
                  Agent, resource: Endpoint,\n    context: {{ claim: Claim, facts: Facts, input: \

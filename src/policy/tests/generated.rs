@@ -146,8 +146,10 @@ fn asked(chance: &mut Chance) -> PolicyQuestion {
     asked.tally = Tally { people, analyst: people, senior, lead };
     asked.alert.found = chance.below(2) == 0;
     asked.alert.indexer = IndexerState::Current;
+    let action = chance.one(&actions);
     PolicyQuestion {
-        action: chance.one(&actions),
+        when_back: !action.kind().is_undo() && chance.below(4) == 0,
+        action,
         term: chance.one(&[Term::Permanent, Term::Seconds(600)]),
         target: TargetFacts { privileged: chance.below(4) == 0, ..TargetFacts::default() },
         fleet_wide: chance.below(2) == 0,

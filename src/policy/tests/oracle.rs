@@ -80,9 +80,15 @@ impl Site<'_> {
         if !may_ask {
             return (Verdict::Deny, ids);
         }
+        let (may_wait, waits) =
+            if self.question.when_back { self.stage("wait", None) } else { (true, Vec::new()) };
+        if !may_wait {
+            let nobody = vec!["broker.may_not_wait".to_owned()];
+            return (Verdict::Deny, if waits.is_empty() { nobody } else { waits });
+        }
         let (now, ids) = self.run(self.question.tally);
         if now {
-            return (Verdict::Run, ids);
+            return (Verdict::Run, sorted(ids.into_iter().chain(waits).collect()));
         }
         match tallies().find(|tally| self.run(*tally).0) {
             None => (Verdict::Deny, self.run(EVERYBODY).1),

@@ -21,10 +21,10 @@ pub(super) async fn insert(tx: &mut Tx<'_>, request: &Request) -> Result<(), Sto
     let taking_part = request
         .targets
         .iter()
-        .map(|t| (&t.endpoint, Some(t.criticality), Some(t.command.as_str()), None));
-    let skipped = request.skipped.iter().map(|s| (&s.endpoint, None, None, Some(&s.reason)));
+        .map(|t| (&t.endpoint, Some(t.criticality), Some(t.command.as_str()), None, t.away));
+    let skipped = request.skipped.iter().map(|s| (&s.endpoint, None, None, Some(&s.reason), false));
     let mut rows = Vec::new();
-    for (endpoint, criticality, command, skip) in taking_part.chain(skipped) {
+    for (endpoint, criticality, command, skip, away) in taking_part.chain(skipped) {
         rows.push(json!([
             endpoint.id.as_str(),
             endpoint.name,
@@ -36,13 +36,14 @@ pub(super) async fn insert(tx: &mut Tx<'_>, request: &Request) -> Result<(), Sto
             command,
             skip.map(SkipReason::code),
             skip.map(SkipReason::detail),
+            u8::from(away),
         ]));
     }
     query(
         "INSERT INTO request_endpoint (request_id, endpoint_id, name, date_added, platform,
-             endpoint_groups, address, criticality, command, skip_code, skip_detail)
+             endpoint_groups, address, criticality, command, skip_code, skip_detail, away)
          SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-             value ->> 6, value ->> 7, value ->> 8, value ->> 9
+             value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10
          FROM json_each($2)",
     )
     .bind(&id)

@@ -51,6 +51,9 @@ pub async fn same_open_ask(
         "SELECT id FROM request INDEXED BY request_open_by_agent
          WHERE agent_id = $1 AND ask_digest = $2
            AND state IN ('pending', 'approved', 'dispatching')
+         UNION ALL
+         SELECT id FROM request INDEXED BY request_asked_that_waits
+         WHERE agent_id = $1 AND ask_digest = $2 AND state = 'waiting'
          ORDER BY id DESC LIMIT 1",
     )
     .bind(agent.to_string())
@@ -157,16 +160,21 @@ pub async fn unknown_outcomes(
 }
 
 /// How many requests that an agent had asked by a moment are open, but for one: they wait for
-/// people, for the worker or for an answer. What people asked for does not count.
+/// people, for the worker, for an answer or for endpoints. What people asked for does not count, nor
+/// do children beside their parent.
 pub async fn open_count(
     read: &mut impl Read,
     agent: AgentId,
     (by, except): (Time, Option<RequestId>),
 ) -> Result<u64, StoreError> {
     let row = query(
-        "SELECT count(*) AS number FROM request INDEXED BY request_open_by_agent
-         WHERE agent_id = $1 AND asked_at <= $2 AND ($3 IS NULL OR id <> $3) AND asker_id IS NULL
-           AND state IN ('pending', 'approved', 'dispatching')",
+        "SELECT (SELECT count(*) FROM request INDEXED BY request_open_by_agent
+             WHERE agent_id = $1 AND asked_at <= $2 AND ($3 IS NULL OR id <> $3)
+               AND asker_id IS NULL AND parent IS NULL
+               AND state IN ('pending', 'approved', 'dispatching'))
+           + (SELECT count(*) FROM request INDEXED BY request_asked_that_waits
+             WHERE agent_id = $1 AND asked_at <= $2 AND ($3 IS NULL OR id <> $3)
+               AND parent IS NULL AND state = 'waiting') AS number",
     )
     .bind(agent.to_string())
     .bind(by.timestamp_micros())
@@ -185,7 +193,7 @@ pub async fn asks_in_minute(
 ) -> Result<Vec<Time>, StoreError> {
     let rows = query(
         "SELECT asked_at AS at FROM request
-         WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND asker_id IS NULL
+         WHERE agent_id = $1 AND ($2 IS NULL OR id <> $2) AND asker_id IS NULL AND parent IS NULL
            AND asked_at > $3 AND asked_at <= $4
          UNION ALL
          SELECT steady_at FROM audit

@@ -282,22 +282,27 @@ pub async fn reviews_due(read: &mut impl Read) -> Result<Vec<RequestId>, StoreEr
     ids(&rows.fetch_all(read.connection()).await?)
 }
 
-/// Requests that wait for people or for the worker.
+/// Requests that wait for people, for the worker or for their endpoint.
 pub async fn open(read: &mut impl Read) -> Result<Vec<RequestId>, StoreError> {
     let rows = query(
-        "SELECT id FROM request
+        "SELECT id, asked_at FROM request
          WHERE state IN ('pending', 'approved') AND state IN ('pending', 'approved', 'dispatching')
+         UNION ALL
+         SELECT id, asked_at FROM request WHERE state = 'waiting' AND parent IS NOT NULL
          ORDER BY asked_at, id",
     );
     ids(&rows.fetch_all(read.connection()).await?)
 }
 
-/// Requests whose deadline or use-by has come.
+/// Requests whose deadline or use-by has come, or that have waited for their endpoint long enough.
 pub async fn overdue(read: &mut impl Read, now: Time) -> Result<Vec<RequestId>, StoreError> {
     let rows = query(
-        "SELECT id FROM request
+        "SELECT id, asked_at FROM request
          WHERE state IN ('pending', 'approved', 'dispatching')
            AND ((state = 'pending' AND deadline <= $1) OR (state = 'approved' AND use_by <= $1))
+         UNION ALL
+         SELECT id, asked_at FROM request
+         WHERE state = 'waiting' AND parent IS NOT NULL AND use_by <= $1
          ORDER BY asked_at, id",
     )
     .bind(now.timestamp_micros())

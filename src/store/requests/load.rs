@@ -12,8 +12,8 @@ use crate::domain::{
     id::RequestId,
     proposal::Claim,
     request::{
-        Attempt, Outcome, OutcomeParts, PostReview, Request, Requester, Reviewed, Skipped, State,
-        StateName, Target, Vote,
+        Attempt, Outcome, OutcomeParts, Parent, PostReview, Request, Requester, Reviewed, Skipped,
+        State, StateName, Target, Vote, Wait,
     },
 };
 
@@ -28,7 +28,7 @@ pub async fn load(read: &mut impl Read, id: RequestId) -> Result<Option<Request>
     let at = At { table: "request", id: &key };
     let mut request = request(at, id, at.columns(&row))?;
     (request.targets, request.skipped) = endpoints(read, at).await?;
-    request.votes = votes(read, at).await?;
+    request.votes = votes(read, &request).await?;
     request.attempts = attempts(read, at).await?;
     Ok(Some(request))
 }
@@ -47,7 +47,7 @@ pub async fn reload(read: &mut impl Read, known: &Request) -> Result<Option<Requ
     if version != known.version {
         return load(read, known.id).await;
     }
-    let votes = if known.votes.is_empty() { Vec::new() } else { votes(read, at).await? };
+    let votes = if known.votes.is_empty() { Vec::new() } else { votes(read, known).await? };
     Ok(Some(Request { votes, ..known.clone() }))
 }
 
@@ -84,6 +84,7 @@ fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, Store
         attempts: Vec::new(),
         held_because: row.maybe_text("held_because")?,
         review: review(row)?,
+        wait: wait(row)?,
     })
 }
 
@@ -116,6 +117,15 @@ fn review(row: Columns<'_>) -> Result<Option<PostReview>, StoreError> {
     Ok(Some(PostReview { due_at, done }))
 }
 
+fn wait(row: Columns<'_>) -> Result<Option<Wait>, StoreError> {
+    let Some(seconds) = row.maybe_number("wait_seconds")? else { return Ok(None) };
+    let parent = match row.maybe_parse("parent")? {
+        None => None,
+        Some(id) => Some(Parent { id, digest: row.read("parent_digest", Digest::parse)? }),
+    };
+    Ok(Some(Wait { seconds, parent }))
+}
+
 fn asker(row: Columns<'_>) -> Result<Option<Requester>, StoreError> {
     let Some(person) = row.maybe_parse("asker_id")? else { return Ok(None) };
     let (name, role) = (row.text("asker_name")?, row.parse("asker_role")?);
@@ -133,6 +143,7 @@ fn state(at: At<'_>, row: Columns<'_>) -> Result<State, StoreError> {
             StateName::Pending => State::Pending,
             StateName::Approved => State::Approved { use_by: use_by? },
             StateName::Dispatching => State::Dispatching { use_by: use_by? },
+            StateName::Waiting => State::Waiting { until: use_by? },
             StateName::Settled => State::Settled { at: ended? },
             StateName::Denied => State::Denied { at: ended? },
             StateName::Rejected => State::Rejected { at: ended?, by: by?, reason: reason? },
@@ -207,6 +218,7 @@ fn endpoint(row: Columns<'_>) -> Result<Endpoint, StoreError> {
 
 fn target(at: At<'_>, endpoint: Endpoint, row: Columns<'_>) -> Result<Target, StoreError> {
     Ok(Target {
+        away: row.flag("away")?,
         attempt: row.maybe_parse("attempt_id")?,
         outcome: row.maybe_text("outcome")?.map(|name| outcome(at, name, row)).transpose()?,
         outcome_at: row.maybe_time("outcome_at")?,
@@ -231,7 +243,10 @@ pub(super) fn outcome(at: At<'_>, name: String, row: Columns<'_>) -> Result<Outc
     Outcome::from_parts(parts).ok_or(wrong)
 }
 
-async fn votes(read: &mut impl Read, at: At<'_>) -> Result<Vec<Vote>, StoreError> {
+/// The approvals that stand; those of a child are its parent's.
+async fn votes(read: &mut impl Read, request: &Request) -> Result<Vec<Vote>, StoreError> {
+    let id = request.parent().map_or(request.id, |parent| parent.id).to_string();
+    let at = At { table: "vote", id: &id };
     let rows = query(
         "SELECT person.*, vote.digest, vote.comment, vote.at, vote.break_glass
          FROM vote JOIN person ON person.id = vote.person_id

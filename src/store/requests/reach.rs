@@ -34,8 +34,8 @@ pub async fn reach(
              FROM request INDEXED BY request_by_target
                  CROSS JOIN request_endpoint ON request_id = request.id
              WHERE action = $1 AND argument = $2 AND request.id <> $3
-               AND (state IN ('approved', 'dispatching') AND command IS NOT NULL AND outcome IS NULL
-                    AND (state = 'dispatching' OR asked_at <= $4)
+               AND (state IN ('approved', 'dispatching', 'waiting') AND command IS NOT NULL
+                    AND outcome IS NULL AND (state <> 'approved' OR asked_at <= $4)
                  OR since > $5 AND since <= $6 AND outcome NOT IN ('refused', 'not_sent')
                  OR ifnull(ends_at, 9223372036854775807) > $6
                     AND outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed'))",

@@ -18,7 +18,7 @@ use crate::{
         endpoint::EndpointId,
         facts::Verb,
         len_u64,
-        request::Outcome,
+        request::{Outcome, StateName},
     },
     text::active_response::end_text,
 };
@@ -52,6 +52,12 @@ impl From<String> for Sentence {
     }
 }
 
+/// A request that waits for its children ends with them alone.
+fn ended_text(how: &str, state: StateName) -> String {
+    let what = if state == StateName::Waiting { "what still waits" } else { "it" };
+    format!("{how} {what}")
+}
+
 /// Puts what happened into words.
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
 pub(super) fn sentence(detail: AuditDetail) -> Sentence {
@@ -79,7 +85,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::GlassBroken(facts) => {
             Sentence::new(format!("broke the glass, now {}", facts.state), facts.reason)
         }
-        AuditDetail::RequestRejected(facts) => Sentence::new("rejected it", facts.reason),
+        AuditDetail::RequestRejected(facts) => {
+            Sentence::new(ended_text("rejected", facts.state), facts.reason)
+        }
         AuditDetail::VoteRetracted(facts) => {
             format!("took their approval back, now {}", facts.state).into()
         }
@@ -92,7 +100,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::Reviewed(facts) => {
             Sentence::new("reviewed the break-glass approval", facts.finding)
         }
-        AuditDetail::RequestCancelled(facts) => Sentence::new("cancelled it", facts.reason),
+        AuditDetail::RequestCancelled(facts) => {
+            Sentence::new(ended_text("cancelled", facts.state), facts.reason)
+        }
         AuditDetail::RequestExpired(facts) => {
             Sentence::new("closed it because its time ran out", facts.reason)
         }
@@ -137,6 +147,17 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             let known = list(&facts.outcomes);
             format!("found {calls} that this database does not know{known}").into()
         }
+        AuditDetail::WaitBegan(facts) => {
+            let (endpoint, parent) = (facts.endpoint, facts.parent);
+            format!("waits for the endpoint {endpoint}, which was away when {parent} was sent")
+                .into()
+        }
+        AuditDetail::EndpointReturned(facts) => {
+            let verdict = verdict_text(&facts.decision);
+            let summary = format!("found the endpoint back: {verdict}, now {}", facts.state);
+            Sentence::new(summary, facts.decision.why)
+        }
+        AuditDetail::WaitOver(_) => "waits for no endpoint any more".into(),
         AuditDetail::EvidenceSeen(facts) => {
             format!("found evidence{}", list(&facts.outcomes)).into()
         }

@@ -17,7 +17,7 @@ use crate::{
         },
         endpoint::Endpoint,
         id::{AttemptId, RequestId},
-        request::Outcome,
+        request::{Outcome, StateName},
     },
     text::{active_response::end_text, audit::verdict_text},
 };
@@ -76,8 +76,12 @@ impl TimelineBuilder {
                     format!("{actor} took their approval back, now {}", facts.state),
                 );
             }
-            AuditDetail::RequestRejected(_) => self.add_end(at, &format!("{actor} rejected it")),
-            AuditDetail::RequestCancelled(_) => self.add_end(at, &format!("{actor} cancelled it")),
+            AuditDetail::RequestRejected(facts) if facts.state != StateName::Waiting => {
+                self.add_end(at, &format!("{actor} rejected it"));
+            }
+            AuditDetail::RequestCancelled(facts) if facts.state != StateName::Waiting => {
+                self.add_end(at, &format!("{actor} cancelled it"));
+            }
             AuditDetail::RequestExpired(_) => self.add_end(at, "its time ran out"),
             AuditDetail::RequestWithdrawn(_) => {
                 self.add_end(at, "policy or facts no longer allow it");
@@ -109,6 +113,14 @@ impl TimelineBuilder {
             AuditDetail::CallsFound(facts) => {
                 self.add_outcomes(at, &facts.outcomes, Source::Broker);
             }
+            AuditDetail::WaitBegan(facts) => {
+                let parent = facts.parent;
+                self.add_plain(at, format!("away when {parent} was sent; it is waited for"));
+            }
+            AuditDetail::EndpointReturned(facts) => {
+                let verdict = verdict_text(&facts.decision);
+                self.add_plain(at, format!("back: {verdict}, now {}", facts.state));
+            }
             AuditDetail::EvidenceSeen(facts) => {
                 self.add_evidence(at, &facts.outcomes, Source::Broker);
             }
@@ -138,7 +150,11 @@ impl TimelineBuilder {
                 let source = Source::Person { name: actor, role, reason };
                 self.add_evidence(at, &facts.outcomes, source);
             }
-            AuditDetail::ProposalRefused(_)
+            // What waits for others ends with them.
+            AuditDetail::RequestRejected(_)
+            | AuditDetail::RequestCancelled(_)
+            | AuditDetail::WaitOver(_)
+            | AuditDetail::ProposalRefused(_)
             | AuditDetail::AsksThrottled(_)
             | AuditDetail::ProposalDryRun(_)
             | AuditDetail::CommentAdded(_)

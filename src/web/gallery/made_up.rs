@@ -132,6 +132,7 @@ pub(super) fn request(number: u128) -> Request {
         history: None,
         held_because: None,
         review: None,
+        wait: None,
     };
     let digest = asked.computed_digest();
     let comment = "Seen it in the proxy log as well.".to_owned();

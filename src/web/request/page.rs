@@ -210,6 +210,7 @@ impl RequestPage {
             RequestState::Pending => Some(("to decide, until", self.view.request.deadline)),
             RequestState::Approved { use_by } => Some(("to start sending, until", use_by)),
             RequestState::Dispatching { use_by } => Some(("to make calls, until", use_by)),
+            RequestState::Waiting { until } => Some(("to wait, until", until)),
             RequestState::Settled { .. }
             | RequestState::Denied { .. }
             | RequestState::Rejected { .. }
@@ -311,6 +312,10 @@ impl RequestPage {
         matches!(self.view.request.state.name(), StateName::Pending | StateName::Approved)
     }
 
+    fn may_be_ended(&self) -> bool {
+        self.is_open() || self.view.request.state.name() == StateName::Waiting
+    }
+
     /// Why nobody may now, whatever policy says.
     fn halted(&self, verb: Verb) -> Option<String> {
         let halt = self.layout.halted.as_ref()?;
@@ -345,7 +350,7 @@ impl RequestPage {
     }
 
     fn reject(&self) -> FormState {
-        if self.is_open() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
+        if self.may_be_ended() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
     }
 
     fn retract(&self) -> FormState {
@@ -357,7 +362,7 @@ impl RequestPage {
 
     fn cancel(&self) -> FormState {
         match self.offer(Verb::Cancel, "cancel it") {
-            form @ FormState::Form(_) if self.is_open() => form,
+            form @ FormState::Form(_) if self.may_be_ended() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
             FormState::Form(_) | FormState::Refused(_) | FormState::Nothing => FormState::Nothing,
         }
@@ -365,7 +370,7 @@ impl RequestPage {
 
     fn undo(&self) -> FormState {
         match self.view.undo {
-            UndoOption::Possible { .. } if self.view.request.state.name() == StateName::Settled => {
+            UndoOption::Possible { .. } if self.view.request.may_be_undone() => {
                 self.offer(Verb::Undo, "take it back")
             }
             UndoOption::Possible { .. } => {

@@ -59,6 +59,13 @@ impl RequestPage {
         !Self::is_folded(self.view.request.skipped.len()) || self.shown.endpoints.number > 1
     }
 
+    /// The endpoints that were away when it was asked for.
+    pub(super) fn away(&self) -> String {
+        let away = self.view.request.targets.iter().filter(|target| target.away);
+        let away: Vec<_> = away.map(|target| target.endpoint.id.as_str()).collect();
+        away.join(", ")
+    }
+
     pub(super) fn endpoint_rows(&self) -> Vec<EndpointRow<'_>> {
         endpoint_rows(&self.view.request, &self.shown, &self.timelines, self.now)
     }

@@ -15,3 +15,4 @@ mod observe;
 mod races;
 mod sets;
 mod store_failures;
+mod waiting;

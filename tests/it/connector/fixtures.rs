@@ -225,6 +225,7 @@ fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
         history: None,
         held_because: None,
         review: None,
+        wait: None,
     };
     request.digest = request.computed_digest();
     request
@@ -242,6 +243,7 @@ fn target(id: &EndpointId) -> Target {
         },
         criticality: 3,
         command: "!firewall-drop".to_owned(),
+        away: false,
         attempt: None,
         outcome: None,
         outcome_at: None,

@@ -1,6 +1,6 @@
 //! A second kind of manager, in a file of its own: it lives in memory, and knows no HTTP.
 
-use std::{net::IpAddr, sync::Mutex};
+use std::{collections::BTreeSet, net::IpAddr, sync::Mutex};
 
 use chrono::TimeDelta;
 use countersign::{
@@ -11,7 +11,7 @@ use countersign::{
     domain::{
         Time,
         action::{Action, Term},
-        endpoint::{Candidate, Endpoint, Inventory, Platform, Selection, SkipReason},
+        endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
         evidence::{Evidence, FoundCalls, Observation, RuleResponses, Sighting, Sign, Watched},
         facts::{AlertFacts, AlertShown, IndexerState},
         id::RequestId,
@@ -57,6 +57,14 @@ impl Driver for InMemory {
         ready(Ok(Vec::new()))
     }
 
+    fn connected(
+        &self,
+        ids: Vec<EndpointId>,
+        _: Time,
+    ) -> BoxFuture<'_, Result<BTreeSet<EndpointId>, ConnectorError>> {
+        ready(Ok(ids.into_iter().collect()))
+    }
+
     fn body(&self, command: &str, action: &Action, mark: &CorrelationTag) -> Vec<u8> {
         format!("{command} {} {mark}", action.argument()).into_bytes()
     }
@@ -69,7 +77,7 @@ impl Driver for InMemory {
         now: Time,
     ) -> BoxFuture<'a, Result<Inventory, ConnectorError>> {
         let Selection::Ids(ids) = selection else { panic!("only named ones") };
-        let candidate = |id: &countersign::domain::endpoint::EndpointId| Candidate {
+        let candidate = |id: &EndpointId| Candidate {
             endpoint: Endpoint {
                 id: id.clone(),
                 name: "m".to_owned(),
@@ -80,6 +88,7 @@ impl Driver for InMemory {
             },
             command: Ok("drop".to_owned()),
             silent: false,
+            when_back: None,
         };
         let candidates = ids.iter().map(candidate).collect();
         let (unknown, other_terms) = (Vec::new(), Vec::new());

@@ -14,7 +14,8 @@ use countersign::domain::{
 use uuid::Uuid;
 
 use super::lifecycle::fixtures::{
-    TWO_PEOPLE, asked, attempt_id, claimed, decision, drafted, endpoint_id, minute,
+    TWO_PEOPLE, asked, attempt_id, child, claimed, decision, drafted, drafted_to_wait, endpoint_id,
+    minute,
 };
 
 /// A change of one thing in a request.
@@ -81,4 +82,37 @@ fn digest_of_format_1_never_changes() {
     // Stored votes carry it. Another format needs another `DIGEST_VERSION`.
     let pinned = "8931c604368a6ac6f1e86e0c4badc837b77dd2430440fd220162f98229fa55a7";
     assert_eq!(Some(drafted(TWO_PEOPLE).digest), Digest::parse(pinned));
+}
+
+#[test]
+fn digest_of_child_covers_parent_endpoint_command_and_time() {
+    let child = child().into_request();
+    assert_eq!(child.computed_digest(), child.digest);
+    let changes: [Change; 9] = [
+        ("parent", |r| {
+            r.wait.as_mut().unwrap().parent.as_mut().unwrap().id =
+                RequestId::from(Uuid::from_u128(1))
+        }),
+        ("parent's digest", |r| {
+            r.wait.as_mut().unwrap().parent.as_mut().unwrap().digest = Digest::ZERO
+        }),
+        ("time", |r| r.wait.as_mut().unwrap().seconds += 1),
+        ("endpoint", |r| r.targets[0].endpoint.date_added.push('1')),
+        ("name", |r| r.targets[0].endpoint.name.push('1')),
+        ("command", |r| r.targets[0].command.push('1')),
+        ("action", |r| r.action = Action::parse(kind("block_ip"), "203.0.113.8").unwrap()),
+        ("manager", |r| r.manager.push('1')),
+        ("no child", |r| r.wait.as_mut().unwrap().parent = None),
+    ];
+    let mut seen = BTreeMap::from([(child.digest, "nothing")]);
+    for (what, change) in changes {
+        let mut changed = child.clone();
+        change(&mut changed);
+        let other = seen.insert(changed.computed_digest(), what);
+        assert_eq!(other, None, "{what}");
+    }
+    let (mut longer, plain) = (drafted_to_wait(TWO_PEOPLE), drafted(TWO_PEOPLE));
+    assert_ne!(longer.digest, plain.digest);
+    longer.wait.as_mut().unwrap().seconds += 1;
+    assert_ne!(longer.computed_digest(), longer.digest);
 }

@@ -114,6 +114,7 @@ pub(crate) fn settings() -> Settings {
         public_url: PublicUrl::of_listener(loopback()),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
+        wait_within: Duration::from_hours(24),
         remind_before: Duration::from_mins(30),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: vec!["192.0.2.0/24".parse().unwrap()],

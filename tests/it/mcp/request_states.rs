@@ -12,7 +12,7 @@ use countersign::{
         facts::AlertFacts,
         id::{AgentId, PersonId, RequestId},
         proposal::Claim,
-        request::{Outcome, Request, Skipped, State, Target},
+        request::{Outcome, Request, Skipped, State, Target, Wait},
     },
     mcp::{
         answer::{AnswerContext, AnswerSubject, ToolAnswer, of_request},
@@ -46,6 +46,7 @@ pub(crate) fn target(id: &str, outcome: Option<Outcome>) -> Target {
         endpoint: endpoint(id),
         criticality: 2,
         command: "firewall-drop600".to_owned(),
+        away: false,
         attempt: None,
         outcome,
         outcome_at,
@@ -110,6 +111,7 @@ pub(crate) fn request(state: State, decision: Decision) -> Request {
         history: None,
         held_because: None,
         review: None,
+        wait: None,
     }
 }
 
@@ -159,6 +161,13 @@ pub(crate) fn denied() -> Request {
     request(State::Denied { at: at(0) }, decision(Verdict::Deny, Tally::NONE))
 }
 
+/// 009 was away when it was sent.
+pub(crate) fn waiting() -> Request {
+    let away = Outcome::NotSent { why: "not active (disconnected)".to_owned() };
+    let wait = Some(Wait { seconds: 3600, parent: None });
+    Request { state: State::Waiting { until: at(59) }, wait, ..settled([Outcome::Sent, away]) }
+}
+
 /// Every state, and every kind of settled one; whether it is an error.
 pub(crate) fn all() -> Vec<(Request, bool)> {
     let use_by = at(15);
@@ -172,6 +181,7 @@ pub(crate) fn all() -> Vec<(Request, bool)> {
         (request(State::Approved { use_by }, decision(Verdict::Run, Tally::NONE)), false),
         (held, false),
         (request(State::Dispatching { use_by }, ran()), false),
+        (waiting(), false),
         (settled([Outcome::Sent, Outcome::Sent]), false),
         (settled([Outcome::Sent, refused()]), false),
         (settled([refused(), unknown()]), false),
@@ -193,6 +203,7 @@ pub(crate) fn all() -> Vec<(Request, bool)> {
 /// One manager, an indexer, nothing to say about an undo.
 pub(crate) fn around() -> AnswerContext<'static> {
     AnswerContext {
+        children: Vec::new(),
         subject: AnswerSubject::Request,
         public_url: URL,
         several_managers: false,

@@ -22,11 +22,13 @@ const GROWING: [&str; 7] =
     ["request", "request_endpoint", "attempt", "audit", "notice", "vote", "decision_policy"];
 
 /// Indexes that hold only what is open, active or looked for: to read them whole is bounded.
-const BOUNDED_INDEXES: [&str; 6] = [
+const BOUNDED_INDEXES: [&str; 8] = [
     "notice_to_spread",
     "request_open",
     "request_open_by_agent",
     "request_waiting",
+    "request_that_waits",
+    "request_asked_that_waits",
     "request_endpoint_active",
     "request_endpoint_watched",
 ];

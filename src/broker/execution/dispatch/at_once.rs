@@ -69,8 +69,8 @@ impl Broker {
         inventory: &Inventory,
     ) -> Result<Request, BrokerError> {
         let approved = request.state.name() == StateName::Approved;
-        // Policy would be asked about fewer endpoints than it was.
-        let whole = request.decision.kept_out.is_empty();
+        // Policy would be asked about fewer endpoints than it was, or some may be away.
+        let whole = request.decision.kept_out.is_empty() && request.wait.is_none();
         let connector = self.manager(&request.manager).filter(|_| approved && whole);
         let Some(connector) = connector else { return Ok(request) };
         if self.halted().is_some() || local_lack().is_some() || !self.is_identified(connector) {

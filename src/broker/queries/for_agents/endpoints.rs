@@ -183,6 +183,7 @@ impl Broker {
             target: TargetFacts::default(),
             alert: AlertFacts::default(),
             scope: len_u64(endpoints.len()),
+            when_back: false,
             fleet_wide: true,
             reach: len_u64(endpoints.len()),
             endpoints,

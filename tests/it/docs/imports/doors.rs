@@ -32,7 +32,14 @@ const OPEN: [(&str, &[&str]); 4] = [
     ),
     (
         "it follows from a request that the door has read already",
-        &["undo_option", "active_before", "undo_also_lifts", "confirm_within", "with_hold"],
+        &[
+            "undo_option",
+            "active_before",
+            "undo_also_lifts",
+            "confirm_within",
+            "with_hold",
+            "children_of",
+        ],
     ),
 ];
 
@@ -51,7 +58,7 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 18] = [
+const WORKER: [&str; 19] = [
     "stop_waiting",
     "open_senders",
     "close_senders",
@@ -62,6 +69,7 @@ const WORKER: [&str; 18] = [
     "observe_rule_responses",
     "look_up_own_addresses",
     "read_endpoint_addresses",
+    "look_for_returned",
     "expire_overdue",
     "notify",
     "deliver_next",

@@ -21,6 +21,8 @@ pub(super) fn every_input() -> Vec<Input> {
             inputs.extend([true, false].map(|by_owner| Input::Cancel { by_owner, may, now }));
         }
         inputs.extend(redecisions(now));
+        inputs.extend(VERDICTS.map(|verdict| Input::Return { verdict, now }));
+        inputs.push(Input::EndWait { now });
         inputs.extend([Input::Expire { now }, Input::Withdraw { now }, Input::Recover { now }]);
         inputs.push(Input::Find { on: &["001"], now });
         inputs.extend(LOST.map(|lost| Input::LoseAll { lost, now }));

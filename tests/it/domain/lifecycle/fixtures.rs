@@ -15,7 +15,7 @@ use countersign::domain::{
     lifecycle::{Ballot, DispatchReport, Displayed, Reevaluation, Transition},
     permit::{ExecutionPermit, Order},
     proposal::Claim,
-    request::{Outcome, Request, State, Target},
+    request::{Outcome, Request, State, Target, Wait},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -166,6 +166,7 @@ pub(crate) fn drafted(verdict: Verdict) -> Request {
         history: None,
         held_because: None,
         review: None,
+        wait: None,
     };
     request.digest = request.computed_digest();
     request
@@ -181,6 +182,23 @@ fn target(id: &str) -> Target {
         address: None,
     };
     Target::new(endpoint, 2, "firewall-drop600".to_owned())
+}
+
+/// The same, of which endpoints that are away are waited for.
+pub(crate) fn drafted_to_wait(verdict: Verdict) -> Request {
+    let seconds = u32::try_from(USE_BY * 60).unwrap();
+    let mut request = drafted(verdict);
+    request.wait = Some(Wait { seconds, parent: None });
+    request.digest = request.computed_digest();
+    request
+}
+
+/// A child for 003 that has just begun to wait.
+pub(crate) fn child() -> Transition {
+    let parent = drafted_to_wait(Verdict::Run).submit(minute(USE_BY), minute(0)).into_request();
+    let lost = ["001", "002", "003"].map(|id| (endpoint_id(id), "not active (gone)".to_owned()));
+    let waiting = parent.end_disconnected(&lost, minute(1)).unwrap().into_request();
+    waiting.begin_children(minute(1)).pop().unwrap()
 }
 
 /// A request just asked, of which policy has said this.

@@ -52,6 +52,8 @@ pub(super) enum Said {
     AllSent,
     Mixed,
     AllUnknown,
+    /// The endpoints were not connected.
+    AllAway,
     /// Surely nothing was sent.
     Nothing,
     /// The report forgets all endpoints but the first.
@@ -87,6 +89,8 @@ pub(super) enum Input {
     Resume { next: Then, now: i64 },
     Recover { now: i64 },
     Find { on: Ids, now: i64 },
+    Return { verdict: Verdict, now: i64 },
+    EndWait { now: i64 },
 }
 
 /// A request that moved.
@@ -116,6 +120,8 @@ impl Input {
             Self::Resume { .. } => "resume",
             Self::Recover { .. } => "recover",
             Self::Find { .. } => "calls_found",
+            Self::Return { .. } => "returned",
+            Self::EndWait { .. } => "end_wait",
         }
     }
 
@@ -136,7 +142,9 @@ impl Input {
             | Self::Answer { now, .. }
             | Self::Resume { now, .. }
             | Self::Recover { now }
-            | Self::Find { now, .. } => Some(now),
+            | Self::Find { now, .. }
+            | Self::Return { now, .. }
+            | Self::EndWait { now } => Some(now),
             Self::Hold => None,
         }
     }
@@ -149,6 +157,7 @@ impl Input {
             | Self::Retract { verdict, .. }
             | Self::Redecide { verdict, .. }
             | Self::LapseVotes { verdict, .. }
+            | Self::Return { verdict, .. }
             | Self::Claim { verdict, .. }
             | Self::Answer { next: Then::Order { verdict, .. }, .. }
             | Self::Resume { next: Then::Order { verdict, .. }, .. } => Some(verdict),
@@ -161,6 +170,7 @@ impl Input {
             | Self::Answer { next: Then::Later | Then::Stop, .. }
             | Self::Resume { next: Then::Later | Then::Stop, .. }
             | Self::Recover { .. }
+            | Self::EndWait { .. }
             | Self::Find { .. } => None,
         }
     }
@@ -222,6 +232,8 @@ impl Input {
             }
             Self::LoseAll { lost, now } => request.end_disconnected(&gone(lost), minute(now))?,
             Self::Recover { now } => request.recover(None, minute(now))?,
+            Self::Return { verdict, now } => request.returned(fresh(verdict, now))?,
+            Self::EndWait { now } => request.end_wait(minute(now))?,
             Self::Find { on, now } => {
                 let calls = [found_call(&request, on, now)];
                 request.calls_found(&calls, minute(now))?
@@ -293,13 +305,21 @@ impl Which {
 }
 
 impl Said {
-    pub(super) const ALL: [Self; 6] =
-        [Self::AllSent, Self::Mixed, Self::AllUnknown, Self::Nothing, Self::Partly, Self::Stranger];
+    pub(super) const ALL: [Self; 7] = [
+        Self::AllSent,
+        Self::Mixed,
+        Self::AllUnknown,
+        Self::AllAway,
+        Self::Nothing,
+        Self::Partly,
+        Self::Stranger,
+    ];
 
     fn about(self, request: &Request, attempt: AttemptId) -> DispatchReport {
         let endpoints = request.targets.iter().filter(|target| target.attempt == Some(attempt));
         let outcome = |place| match (self, place) {
-            (Self::Mixed, 1) => Some(refused()),
+            (Self::Mixed, 1) => Some(refused("no such command")),
+            (Self::AllAway, _) => Some(refused("not active: gone")),
             (Self::Mixed, 2) => Some(Outcome::NotSent { why: "not in the answer".to_owned() }),
             (Self::AllUnknown, _) => Some(Outcome::Unknown { why: "timeout".to_owned() }),
             (Self::Nothing, _) | (Self::Partly, 1..) => None,
@@ -316,8 +336,8 @@ impl Said {
     }
 }
 
-fn refused() -> Outcome {
-    Outcome::Refused { code: Some(1652), message: "no such command".to_owned() }
+fn refused(message: &str) -> Outcome {
+    Outcome::Refused { code: Some(1652), message: message.to_owned() }
 }
 
 impl Then {
@@ -344,5 +364,5 @@ pub(super) fn found_call(request: &Request, on: Ids, now: i64) -> FoundCall {
 }
 
 fn gone(ids: Ids) -> Vec<(EndpointId, String)> {
-    ids.iter().map(|id| (endpoint_id(id), "no longer connected".to_owned())).collect()
+    ids.iter().map(|id| (endpoint_id(id), "not active (disconnected)".to_owned())).collect()
 }

@@ -48,7 +48,8 @@ fn dispatching_request_never_returns_to_approved() {
     for (step, moved) in walk().moves() {
         let to = moved.transition.request().state.name();
         if step.state() == StateName::Dispatching {
-            assert!(matches!(to, StateName::Dispatching | StateName::Settled), "{step:?}");
+            let waits = to == StateName::Waiting && step.before.request.wait.is_some();
+            assert!(waits || matches!(to, StateName::Dispatching | StateName::Settled), "{step:?}");
         }
     }
 }
@@ -84,6 +85,10 @@ fn state_follows_latest_policy_verdict() {
         );
         match step.input.verdict().filter(|_| asked_again) {
             Some(Verdict::Run) => assert_eq!(to, StateName::Approved, "{step:?}"),
+            // Nobody can approve a child.
+            Some(Verdict::Approval(_)) if step.before.request.parent().is_some() => {
+                assert_eq!(to, StateName::Withdrawn, "{step:?}");
+            }
             Some(Verdict::Approval(_)) => assert_eq!(to, StateName::Pending, "{step:?}"),
             Some(Verdict::Deny) => assert_eq!(to, StateName::Withdrawn, "{step:?}"),
             None => {}
@@ -316,4 +321,32 @@ fn next_batch_shares_one_command_and_skips_known_outcomes() {
     request.targets[1].outcome = Some(Outcome::Sent);
     request.targets[2].outcome = Some(Outcome::Sent);
     assert_eq!(batch(&request, 9), None);
+}
+
+#[test]
+fn only_child_leaves_wait_for_approved() {
+    for (step, moved) in walk().moves() {
+        let to = moved.transition.request().state.name();
+        let child = step.before.request.parent().is_some();
+        if step.state() == StateName::Waiting && to == StateName::Approved {
+            assert!(child && matches!(step.input, Input::Return { .. }), "{step:?}");
+        }
+        if step.state() == StateName::Waiting && !child {
+            assert!(matches!(to, StateName::Waiting | StateName::Settled), "{step:?}");
+        }
+    }
+}
+
+#[test]
+fn child_waits_again_only_where_nothing_was_sent() {
+    let mut again = 0;
+    for (step, moved) in walk().moves() {
+        let request = moved.transition.request();
+        let child = request.parent().is_some() && request.state.name() == StateName::Waiting;
+        if child && step.state() == StateName::Dispatching {
+            again += 1;
+            assert!(step.before.maybe_sent_knowing(step.input).is_empty(), "{step:?}");
+        }
+    }
+    assert!(again > 0);
 }

@@ -49,11 +49,15 @@ fn audit_event_kind_matches_the_transition() {
             Input::Resume { .. } => EventKind::DispatchResumed,
             Input::Recover { .. } => EventKind::DispatchRecovered,
             Input::Find { .. } => EventKind::CallsFound,
+            Input::Return { .. } => EventKind::EndpointReturned,
+            Input::EndWait { .. } => EventKind::WaitOver,
         };
         assert_eq!(moved.transition.event().kind(), expected, "{step:?}");
     }
     for beginning in &walk().beginnings {
-        assert_eq!(beginning.event().kind(), EventKind::RequestAsked);
+        let child = beginning.request().parent().is_some();
+        let expected = if child { EventKind::WaitBegan } else { EventKind::RequestAsked };
+        assert_eq!(beginning.event().kind(), expected);
     }
 }
 
@@ -77,12 +81,16 @@ fn audit_event_names_the_actor() {
             | Input::Answer { .. }
             | Input::Resume { .. }
             | Input::Recover { .. }
+            | Input::Return { .. }
+            | Input::EndWait { .. }
             | Input::Find { .. } => "countersign".to_owned(),
         };
         assert_eq!(moved.transition.event().actor.name(), expected, "{step:?}");
     }
     for beginning in &walk().beginnings {
-        assert_eq!(beginning.event().actor.name(), "triage");
+        let child = beginning.request().parent().is_some();
+        let expected = if child { "countersign" } else { "triage" };
+        assert_eq!(beginning.event().actor.name(), expected);
     }
 }
 
@@ -118,7 +126,9 @@ fn settled_request_has_outcome_for_every_endpoint() {
 fn settled_event_names_outcome_of_every_endpoint() {
     for transition in walk().transitions() {
         let request = transition.request();
-        if request.state.name() != StateName::Settled {
+        // The end of a wait says nothing of endpoints: they are those of the children.
+        let waited = transition.event().kind() == EventKind::WaitOver;
+        if request.state.name() != StateName::Settled || waited {
             continue;
         }
         let detail = stored(transition.event());
@@ -135,7 +145,10 @@ fn settled_event_names_outcome_of_every_endpoint() {
 fn dispatch_outcome_never_changes_once_known() {
     for (step, moved) in walk().moves() {
         let pairs = step.before.request.targets.iter().zip(&moved.transition.request().targets);
-        for (before, after) in pairs.filter(|(before, _)| before.outcome.is_some()) {
+        // What certainly was not sent to a child is forgotten when it waits again.
+        let again = moved.transition.request().state.name() == StateName::Waiting
+            && step.before.request.parent().is_some();
+        for (before, after) in pairs.filter(|(before, _)| before.outcome.is_some() && !again) {
             assert_eq!(before, after, "{step:?}");
         }
     }
@@ -154,6 +167,10 @@ fn outcome_equals_the_report() {
                 (Said::Mixed, 1) => assert_eq!(name, Some("refused"), "{step:?}"),
                 (Said::AllSent | Said::Mixed, _) | (Said::Partly, 0) => {
                     assert_eq!(name, Some("sent"), "{step:?}");
+                }
+                (Said::AllAway, _) => {
+                    let again = step.before.request.parent().is_some() && name.is_none();
+                    assert!(again || name == Some("refused"), "{step:?}");
                 }
                 (Said::AllUnknown | Said::Partly, _) => {
                     assert_eq!(name, Some("unknown"), "{step:?}");
@@ -269,6 +286,8 @@ fn transition_names_attempts_to_store() {
             | Input::Hold
             | Input::LoseAll { .. }
             | Input::Recover { .. }
+            | Input::Return { .. }
+            | Input::EndWait { .. }
             | Input::Find { .. } => continue,
         };
         assert_eq!(*moved.transition.change(), expected, "{step:?}");
@@ -329,6 +348,11 @@ fn unchanged_redecision_is_not_audited() {
             (step.input, &step.result)
         {
             let old = &step.before.request.decision;
+            // A child hears only of what ends its wait.
+            if step.state() == StateName::Waiting && verdict == Verdict::Run {
+                assert!(moved.is_none(), "{step:?}");
+                continue;
+            }
             let other = old.verdict != verdict
                 || (old.reasons == decision(verdict).reasons) == other_policies;
             assert_eq!(moved.is_some(), other, "{step:?}");

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Every function with every refusal it has.
-const REFUSALS: [(&str, &str); 14] = [
+const REFUSALS: [(&str, &str); 16] = [
     ("approve", "AlreadyVoted DigestChanged NotAllowed TooLate VersionChanged WrongState"),
     (
         "break_glass",
@@ -37,6 +37,8 @@ const REFUSALS: [(&str, &str); 14] = [
     ("answered", "NoSuchAttempt WrongState"),
     ("resume", "NoSuchAttempt TooEarly WrongState"),
     ("recover", "WrongState"),
+    ("returned", "TooLate WrongState"),
+    ("end_wait", "WrongState"),
 ];
 
 const fn variant(refusal: &Refusal) -> &'static str {

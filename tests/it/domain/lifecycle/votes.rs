@@ -168,6 +168,8 @@ fn only_voting_and_retraction_change_votes() {
             | Input::Answer { .. }
             | Input::Resume { .. }
             | Input::Recover { .. }
+            | Input::Return { .. }
+            | Input::EndWait { .. }
             | Input::Find { .. } => {}
         }
         assert_eq!(moved.transition.request().votes, expected, "{step:?}");
@@ -197,6 +199,8 @@ fn transition_names_vote_to_store_or_remove() {
             | Input::Withdraw { .. }
             | Input::Hold
             | Input::Find { .. }
+            | Input::Return { .. }
+            | Input::EndWait { .. }
             | Input::LoseAll { .. } => assert_eq!(*change, Change::State, "{step:?}"),
             Input::Claim { .. }
             | Input::Answer { .. }
@@ -228,6 +232,8 @@ fn every_move_requires_policy_permission() {
             | Input::Answer { .. }
             | Input::Resume { .. }
             | Input::Recover { .. }
+            | Input::Return { .. }
+            | Input::EndWait { .. }
             | Input::Find { .. } => true,
         };
         assert!(allowed, "{step:?}");

@@ -17,7 +17,7 @@ use countersign::domain::{
 
 use super::{
     every_input::every_input,
-    fixtures::{USE_BY, VERDICTS, drafted, minute},
+    fixtures::{USE_BY, VERDICTS, child, drafted, drafted_to_wait, minute},
     input::{Input, Moved, Said, Which},
 };
 
@@ -85,7 +85,10 @@ impl Walk {
 
     /// Every move, without repetition.
     pub(crate) fn edges(&self) -> BTreeSet<Edge> {
-        let begun = self.beginnings.iter().map(|transition| (None, "asked", to(transition)));
+        let begun = self.beginnings.iter().map(|transition| {
+            let child = transition.request().parent().is_some();
+            (None, if child { "begin_children" } else { "asked" }, to(transition))
+        });
         let moved = self.moves().map(|(step, moved)| {
             (Some(step.state()), step.input.function(), to(&moved.transition))
         });
@@ -101,7 +104,9 @@ fn to(transition: &Transition) -> StateName {
 pub(crate) fn walk() -> &'static Walk {
     static WALK: OnceLock<Walk> = OnceLock::new();
     WALK.get_or_init(|| {
-        let beginnings: Vec<_> = VERDICTS.map(ask).into_iter().collect();
+        let mut beginnings: Vec<_> = VERDICTS.map(ask).into_iter().collect();
+        let waits = drafted_to_wait(Verdict::Run).submit(minute(USE_BY), minute(0));
+        beginnings.extend([waits, child()]);
         let steps = explore(&beginnings);
         Walk { beginnings, steps }
     })
@@ -155,7 +160,9 @@ impl Situation {
 
     /// Where something may have been sent, once the report in the input is known.
     pub(super) fn maybe_sent_knowing(&self, input: Input) -> BTreeSet<EndpointId> {
-        let Input::Answer { attempt: Which::Open, report: Said::Nothing, .. } = input else {
+        let (Input::Answer { attempt: Which::Open, report: Said::Nothing, .. }
+        | Input::Answer { attempt: Which::Open, report: Said::AllAway, .. }) = input
+        else {
             return self.maybe_sent.clone();
         };
         let open = self.request.attempts.iter().find(|attempt| attempt.answered_at.is_none());
@@ -173,6 +180,7 @@ impl Situation {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Likeness {
     state: StateName,
+    wait: Option<(u32, bool)>,
     use_by: Option<Time>,
     approved_by: BTreeSet<PersonId>,
     glass_broken: bool,
@@ -187,6 +195,7 @@ fn likeness(situation: &Situation) -> Likeness {
     let request = &situation.request;
     let use_by = match request.state {
         State::Approved { use_by } | State::Dispatching { use_by } => Some(use_by),
+        State::Waiting { until } => Some(until),
         State::Pending
         | State::Settled { .. }
         | State::Denied { .. }
@@ -202,6 +211,7 @@ fn likeness(situation: &Situation) -> Likeness {
     };
     Likeness {
         state: request.state.name(),
+        wait: request.wait.map(|wait| (wait.seconds, wait.parent.is_some())),
         use_by,
         approved_by: votes.map(|vote| vote.person.id).collect(),
         glass_broken: votes_matter && request.review.is_some(),

@@ -20,6 +20,7 @@ async fn lived_in() -> Room {
     room.pass(Duration::from_hours(5));
     room.work().await;
     sent(&room).await;
+    waiting(&room).await;
     ended(&room).await;
     let dispatching = asked(&room, 16, "001").await;
     approve(&room, &dispatching).await;
@@ -45,6 +46,14 @@ async fn sent(room: &Room) {
     approve(room, &unknown).await;
     room.manager.hold_evidence();
     room.manager.misbehave(Fault::Drop(Work::Done), Times::Once);
+    room.work().await;
+}
+
+/// One that waits for an endpoint that is away, and its child.
+async fn waiting(room: &Room) {
+    let ask = json!({ "srcip": "198.51.100.20", "agent_ids": ["002", "011"], "when_back": true });
+    let away = room.asked_with(ask).await;
+    approve(room, &away).await;
     room.work().await;
 }
 

@@ -27,8 +27,8 @@ use uuid::Uuid;
 
 use super::Rows;
 use crate::domain::lifecycle::fixtures::{
-    TWO_PEOPLE, Who, agent, all_sent, answer, asked, attempt_id, ballot, claimed, decision,
-    drafted, endpoint_id, fresh, minute, order,
+    TWO_PEOPLE, Who, agent, all_sent, answer, asked, attempt_id, ballot, child, claimed, decision,
+    drafted, drafted_to_wait, endpoint_id, fresh, minute, order,
 };
 
 const WINDOW: TimeDelta = TimeDelta::seconds(60);
@@ -59,6 +59,7 @@ pub(super) fn rows() -> Rows {
     manager_identified(&mut rows);
     clock_jumped(&mut rows);
     database_resumed(&mut rows);
+    away(&mut rows);
     rows
 }
 
@@ -373,4 +374,16 @@ fn rows_of_transitions_keep_their_bytes() {
     // The request's digest is part of the rows: it is fixed, too.
     assert_ne!(asked(Verdict::Run).digest, Digest::ZERO);
     expect_file!["../../../golden/audit_transitions.txt"].assert_eq(&rows().text());
+}
+
+fn away(rows: &mut Rows) {
+    let child = rows.moved("a child that waits", child());
+    let back = child.clone().returned(fresh(Verdict::Run, 2)).unwrap();
+    rows.moved("an endpoint that is back", back);
+    let short = child.returned(fresh(TWO_PEOPLE, 2)).unwrap();
+    rows.moved("an endpoint that is back, and approvals that no longer suffice", short);
+    let parent = drafted_to_wait(Verdict::Run).submit(minute(75), minute(0)).into_request();
+    let lost = [(endpoint_id("003"), "not active (disconnected)".to_owned())];
+    let waiting = rows.moved("away", parent.end_disconnected(&lost, minute(1)).unwrap());
+    rows.moved("the last child ended", waiting.end_wait(minute(3)).unwrap());
 }

@@ -1,0 +1,52 @@
+//! Requests that wait for endpoints of another, as that one is dealt with.
+
+use crate::{
+    broker::{Broker, BrokerError},
+    domain::{
+        Time,
+        lifecycle::{Refusal, Transition},
+        request::{Request, Target},
+    },
+    store::{Read, StoreError, Tx, requests},
+};
+
+impl Broker {
+    /// Ends what still waits for endpoints of a request, each in its own transition, and gives the
+    /// request as it is then. What is being sent goes on.
+    pub(in crate::broker::requests) async fn end_children(
+        &self,
+        tx: &mut Tx<'_>,
+        parent: Request,
+        now: Time,
+        end: impl Fn(Request) -> Result<Transition, Refusal> + Send,
+    ) -> Result<Request, BrokerError> {
+        if parent.wait.is_none() || parent.parent().is_some() {
+            return Ok(parent);
+        }
+        for id in requests::open_children(tx, parent.id).await? {
+            let child = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+            requests::advance(tx, end(child)?, now).await?;
+        }
+        requests::load(tx, parent.id).await?.ok_or(BrokerError::NotFound)
+    }
+}
+
+/// A request with what is known of the endpoints that were away: that of its children.
+pub(in crate::broker::requests) async fn with_children(
+    read: &mut impl Read,
+    mut request: Request,
+) -> Result<Request, StoreError> {
+    if request.wait.is_none() || request.parent().is_some() {
+        return Ok(request);
+    }
+    for child in requests::children(read, request.id).await? {
+        let Some(child) = requests::load(read, child.id).await? else { continue };
+        for own in child.targets {
+            let same = |target: &&mut Target| target.endpoint.id == own.endpoint.id;
+            if let Some(target) = request.targets.iter_mut().find(same) {
+                *target = own;
+            }
+        }
+    }
+    Ok(request)
+}
