@@ -23,6 +23,7 @@ pub mod kill_switch;
 pub mod lifecycle;
 pub mod notice;
 pub mod permit;
+pub mod plan;
 pub mod proposal;
 pub mod public_url;
 pub mod refusal;

@@ -7,6 +7,7 @@ pub mod agent_message;
 pub mod audit;
 pub mod halt;
 pub mod notification;
+pub(crate) mod plan;
 pub mod request;
 pub mod requirement;
 pub mod timeline;

@@ -77,6 +77,8 @@ fn session_routes(app: &AppState) -> Router<AppState> {
             "/together",
             get(request::approve_identical::show).post(request::approve_identical::approve),
         )
+        .route("/plans/{id}", get(request::plan::show))
+        .route("/plans/{id}/approve", post(request::plan::approve))
         .route("/audit", get(lists::audit::show))
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))

@@ -63,6 +63,7 @@ fn request(endpoints: usize) -> Request {
         owner: PersonId::from(Uuid::from_u128(4)),
         issuer: None,
         undoes: None,
+        plan: None,
         asked_by: None,
         action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.7").unwrap(),
         term: Term::Seconds(600),

@@ -74,6 +74,10 @@ id!(
     /// An LLM client.
     AgentId, "agt"
 );
+id!(
+    /// Several requests under one heading, in an order.
+    PlanId, "pln"
+);
 
 #[cfg(test)]
 mod tests {

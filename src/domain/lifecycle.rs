@@ -3,7 +3,7 @@
 //!
 //! `decide` holds what comes before the claim, `break_glass` what a lead on call does without the
 //! others and the review of it, `dispatch` the claim and the calls, `wait` what happens while endpoints
-//! are away, `observe` what is learnt after that.
+//! are away, `turn` what a step of a plan waits for, `observe` what is learnt after that.
 //!
 //! Deliberately absent: a way back into `approved` from `dispatching`.
 
@@ -28,6 +28,7 @@ mod break_glass;
 mod decide;
 mod dispatch;
 mod observe;
+mod turn;
 mod wait;
 
 /// What changes beside the state.

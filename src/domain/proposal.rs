@@ -61,11 +61,11 @@ pub struct InvalidField {
 }
 
 impl InvalidField {
-    fn new(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
+    pub(super) fn new(field: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
         Self { field: field.to_owned(), problem: problem.into(), allowed: allowed.into() }
     }
 
-    fn value(field: &str, value: &Value, allowed: impl Into<String>) -> Self {
+    pub(super) fn value(field: &str, value: &Value, allowed: impl Into<String>) -> Self {
         Self::new(field, format!("{} is not allowed", abbreviate(value)), allowed)
     }
 }
@@ -92,9 +92,7 @@ impl Proposal {
                 alert_id: alert_id(arguments)?,
                 confidence: confidence(arguments)?,
             },
-            idempotency_key: token(arguments, "idempotency_key", IDEMPOTENCY_KEY, |b| {
-                b.is_ascii_graphic()
-            })?,
+            idempotency_key: key(arguments)?,
         })
     }
 
@@ -143,6 +141,10 @@ const IDEMPOTENCY_KEY: &str = "1 to 128 printable ASCII characters without space
 pub fn alert_id(arguments: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
     token(arguments, "alert_id", ALERT_ID, fits)
+}
+
+pub(super) fn key(arguments: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
+    token(arguments, "idempotency_key", IDEMPOTENCY_KEY, |b| b.is_ascii_graphic())
 }
 
 fn known_fields(kind: ActionKind, arguments: &Map<String, Value>) -> Result<(), InvalidField> {
@@ -372,7 +374,7 @@ fn token(
 }
 
 /// A field that is there; `null` counts as absent, as some clients send it for one left out.
-fn present<'a>(arguments: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+pub(super) fn present<'a>(arguments: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     arguments.get(field).filter(|value| !value.is_null())
 }
 

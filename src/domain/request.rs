@@ -1,7 +1,9 @@
 //! A validated proposal with a frozen list of endpoints, and everything that became of it.
 
+mod effect;
 mod outcome;
 mod state;
+mod step;
 mod undone;
 mod votes;
 mod wait;
@@ -12,12 +14,13 @@ use chrono::TimeDelta;
 
 pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
 pub use state::{State, StateName};
+pub use step::{FailureRule, PlanStep};
 pub use undone::Undone;
 pub use wait::{Parent, Wait};
 
 use super::{
     Time,
-    action::{Action, Term, with_count},
+    action::{Action, Term},
     actor::{Agent, Person, Role},
     decision::{Decision, NOTHING_LEFT, Tier, Verdict},
     digest::{Canonical, Digest},
@@ -172,6 +175,8 @@ pub struct Request {
     pub issuer: Option<PersonId>,
     /// The request that this one takes back.
     pub undoes: Option<RequestId>,
+    /// The plan that it is a step of; none where it was asked by itself.
+    pub plan: Option<PlanStep>,
     /// The person who asked, where it was not the agent.
     pub asked_by: Option<Requester>,
     /// The response and what it acts on.
@@ -248,6 +253,11 @@ impl Request {
             Some(undone) => canonical
                 .text(&undone.to_string())
                 .maybe(self.asked_by.as_ref().map(|asker| asker.person.to_string()).as_deref()),
+        };
+        // Out of its plan it would run out of its order.
+        let canonical = match self.plan {
+            None => canonical,
+            Some(step) => canonical.text(&step.plan.to_string()).number(step.number.into()),
         };
         self.add_wait(self.action.kind().add_version(canonical)).digest()
     }
@@ -375,28 +385,5 @@ impl Request {
     pub fn active_targets(&self) -> impl Iterator<Item = &Target> {
         let stands = |target: &&Target| target.outcome.as_ref().is_some_and(Outcome::may_be_active);
         self.targets.iter().filter(stands)
-    }
-
-    /// What it does and how far it reaches: "Block 203.0.113.9 on 12 endpoints for 10 minutes".
-    pub fn effect(&self) -> String {
-        self.effect_among(false)
-    }
-
-    /// [`Request::effect`]; where there are several managers, it says which: "on paris/001".
-    pub fn effect_among(&self, several_managers: bool) -> String {
-        let reach = match (self.targets.as_slice(), several_managers) {
-            ([only], false) => format!("on {}", only.endpoint.id),
-            ([only], true) => format!("on {}/{}", self.manager, only.endpoint.id),
-            (targets, several) => {
-                let count = len_u64(targets.len());
-                let of = if several { format!(" of {}", self.manager) } else { String::new() };
-                format!("on {}{of}", with_count(count, "endpoint"))
-            }
-        };
-        let phrase = self.action.phrase();
-        if self.action.kind().is_undo() {
-            return format!("{phrase} {reach}");
-        }
-        format!("{phrase} {reach} {}", self.term)
     }
 }

@@ -10,13 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    broker::{
-        queries::{ChildSummary, RequestSummary},
-        requests::undo::UndoOption,
-    },
+    broker::{queries::ChildSummary, requests::undo::UndoOption},
     domain::{
         Time,
-        action::{Catalogue, with_count},
+        action::Catalogue,
         active_response::AlreadyActive,
         id::{AgentId, RequestId},
         request::{Outcome, Request, State, StateName},
@@ -29,13 +26,17 @@ mod alert;
 mod already_active;
 mod decision;
 mod endpoints;
+pub(super) mod list;
 pub(in crate::mcp) mod lookups;
+pub(in crate::mcp) mod plan;
 mod when_back;
+
+pub use list::of_list;
 
 use alert::AlertAnswer;
 use already_active::AlreadyActiveAnswer;
 use decision::DecisionAnswer;
-use endpoints::{EndpointCounts, Endpoints};
+use endpoints::Endpoints;
 use when_back::WhenBackAnswer;
 
 /// What an answer says beside the request itself.
@@ -135,6 +136,9 @@ pub(super) struct RequestAnswer<'a> {
     /// The page on which analysts decide. Give it to the user. Absent after a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_url: Option<String>,
+    /// The plan that it is a step of; absent where it was asked alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_id: Option<String>,
     /// true after a dry run: state is what the request would be, and nothing was asked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
@@ -193,29 +197,6 @@ struct EndAnswer<'a> {
     reason: Option<&'a str>,
 }
 
-#[derive(Serialize, JsonSchema)]
-pub(super) struct ListAnswer {
-    /// Your requests, newest first.
-    requests: Vec<ListItem>,
-    /// Present when there are more: pass it as `before` to go on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct ListItem {
-    #[serde(flatten)]
-    head: RequestHead,
-    /// How many endpoints take part.
-    selected: u64,
-    /// Its endpoints by outcome. Absent where nothing is counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counts: Option<EndpointCounts>,
-    /// Why an approved request cannot be sent at the moment. Text from outside.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    held_because: Option<String>,
-}
-
 /// One request.
 pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer {
     let outages = outages(request, context);
@@ -245,6 +226,7 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         ended: ended(&request.state),
         alert: AlertAnswer::of(request),
         approval_url: stored.then(|| format!("{}/requests/{}", context.public_url, request.id)),
+        plan_id: request.plan.map(|step| step.plan.to_string()),
         dry_run: !stored,
     };
     ToolAnswer { structured: json(&shown), is_error: stored && is_error(request) }
@@ -284,37 +266,6 @@ fn undoing(undo: &UndoOption) -> Option<UndoAnswer<'_>> {
         UndoOption::Possible { note } => Some(UndoAnswer { possible: true, note }),
         UndoOption::Impossible { why } => Some(UndoAnswer { possible: false, note: why }),
         UndoOption::Nothing => None,
-    }
-}
-
-/// The first `limit` requests of a list; `next` where it has more.
-pub fn of_list(found: &[RequestSummary], limit: u32) -> ToolAnswer {
-    let shown = usize::try_from(limit).ok().and_then(|limit| found.get(..limit)).unwrap_or(found);
-    let next = shown.last().filter(|_| shown.len() < found.len()).map(|last| last.id.to_string());
-    let list = ListAnswer { requests: shown.iter().map(short).collect(), next };
-    ToolAnswer { structured: json(&list), is_error: false }
-}
-
-fn short(summary: &RequestSummary) -> ListItem {
-    let reach = with_count(summary.counts.targets, "endpoint");
-    let pending = summary.state == StateName::Pending;
-    let effect = format!("{} on {reach}", summary.action.phrase());
-    let is_undo = summary.action.kind().is_undo();
-    ListItem {
-        head: RequestHead {
-            request_id: Some(summary.id.to_string()),
-            action: summary.action.kind().name(),
-            target: summary.action.argument(),
-            undoes: summary.undoes.map(|undone| undone.to_string()),
-            effect: if is_undo { effect } else { format!("{effect} {}", summary.term) },
-            state: summary.state.name(),
-            terminal: summary.state.terminal(),
-            asked_at: spoken(summary.asked_at),
-            expires_at: pending.then(|| spoken(summary.deadline)),
-        },
-        selected: summary.counts.targets,
-        counts: EndpointCounts::of(&summary.counts),
-        held_because: summary.held_because.as_deref().map(without_addresses),
     }
 }
 

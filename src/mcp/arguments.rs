@@ -11,7 +11,7 @@ use crate::{
     broker::BrokerError,
     domain::{
         endpoint::{EndpointId, Platform},
-        id::RequestId,
+        id::{PlanId, RequestId},
         proposal::{self, InvalidField},
         request::StateName,
     },
@@ -54,6 +54,18 @@ impl ToolArguments {
         let allowed = "the request_id of an earlier answer";
         let value = self.present("request_id").ok_or_else(|| missing("request_id", allowed))?;
         value.as_str().and_then(|id| id.parse().ok()).ok_or(BrokerError::NotFound)
+    }
+
+    /// The plan that a call is about; see [`ToolArguments::request_id`].
+    pub(super) fn plan_id(&self) -> Result<PlanId, BrokerError> {
+        let allowed = "the plan_id of an earlier answer";
+        let value = self.present("plan_id").ok_or_else(|| missing("plan_id", allowed))?;
+        value.as_str().and_then(|id| id.parse().ok()).ok_or(BrokerError::NotFound)
+    }
+
+    /// All fields, for the domain.
+    pub(super) const fn fields(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// A whole number.

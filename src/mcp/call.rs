@@ -14,6 +14,7 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 mod lookups;
+mod plans;
 
 use super::{
     answer::{self, AnswerContext, AnswerSubject, ToolAnswer},
@@ -104,6 +105,9 @@ impl Call<'_> {
                 self.broker.cancel_as_agent(self.agent, arguments.request_id()?, reason).await?
             }
             ToolName::ListRequests => return self.list(&arguments).await,
+            ToolName::ProposePlan => return self.propose_plan(arguments).await,
+            ToolName::GetPlan => return self.get_plan(&arguments).await,
+            ToolName::CancelPlan => return self.cancel_plan(&arguments).await,
             ToolName::ListEndpoints => return self.list_endpoints(&arguments).await,
             ToolName::FindResponses => return self.find_responses(&arguments).await,
             ToolName::GetAlert => return self.get_alert(&arguments).await,

@@ -11,6 +11,9 @@ use crate::{
 const NOT_FOUND: &str = "There is no such request of yours. Allowed: a request_id that an earlier \
                          answer gave you; list_requests shows them.";
 
+const NO_PLAN: &str = "There is no such plan of yours. Allowed: a plan_id that an earlier answer gave \
+                       you; get_request of one of its steps has it.";
+
 /// A sentence, which hides nothing of what it repeats. The cause of a fault goes to the log, under
 /// a reference that the sentence names.
 pub(super) fn sentence(error: &BrokerError, tool: ToolName, clock: &Clock) -> String {
@@ -21,6 +24,9 @@ pub(super) fn sentence(error: &BrokerError, tool: ToolName, clock: &Clock) -> St
         // In its own words: it says what is too much and what to do.
         BrokerError::RateLimited(_) => format!("{error}."),
         BrokerError::Halted(halt) => for_agents(halt.cause).to_owned(),
+        BrokerError::NotFound if matches!(tool, ToolName::GetPlan | ToolName::CancelPlan) => {
+            NO_PLAN.to_owned()
+        }
         BrokerError::NotFound => NOT_FOUND.to_owned(),
         BrokerError::NotAllowed(why) => format!("Policy does not allow it: {why}."),
         // Neither where it is nor what it said: that is for people.

@@ -32,8 +32,11 @@ pub fn read(
     }
     for (name, schema) in tool.fields() {
         let Some(value) = given.remove(name) else { continue };
-        let value =
-            as_declared(schema.get("type").and_then(Value::as_str).unwrap_or_default(), value);
+        let kind = schema.get("type").and_then(Value::as_str).unwrap_or_default();
+        let value = match (tool, name) {
+            (ToolName::ProposePlan, "steps") => steps(catalogue, value),
+            _ => as_declared(kind, value),
+        };
         let is_unused = is_nothing(&value) && !tool.required().contains(&name);
         if !is_unused {
             given.insert(name.to_owned(), value);
@@ -121,6 +124,36 @@ fn ids(value: Value) -> Value {
         (_, other) => return other,
     };
     list.into_iter().map(with_zeros).collect()
+}
+
+/// The steps of a plan, the arguments of each in the form that its own tool declares.
+fn steps(catalogue: &Catalogue, value: Value) -> Value {
+    let whole = from_text(&value).unwrap_or(value);
+    let Value::Array(list) = whole else { return whole };
+    list.into_iter().map(|item| step(catalogue, item)).collect()
+}
+
+fn step(catalogue: &Catalogue, item: Value) -> Value {
+    let mut item = from_text(&item).unwrap_or(item);
+    let Value::Object(fields) = &mut item else { return item };
+    let action = fields.get("action").and_then(Value::as_str);
+    let tool = action.and_then(|name| ToolName::parse(name, catalogue));
+    let (Some(tool @ ToolName::Action(_)), Some(arguments)) = (tool, fields.get_mut("arguments"))
+    else {
+        return item;
+    };
+    let whole = from_text(arguments).unwrap_or_else(|| arguments.take());
+    *arguments = if let Value::Object(given) = whole {
+        let (mut given, _) = read(tool, catalogue, given);
+        // The plan has one.
+        if given.get("reason").is_some_and(is_nothing) {
+            given.remove("reason");
+        }
+        given.into()
+    } else {
+        whole
+    };
+    item
 }
 
 fn is_id(text: &str) -> bool {

@@ -59,6 +59,7 @@ Every answer has a `message` that says what to do next.
 again, in the same or other words: it only gives them more to read.
 - Look before you ask: list_endpoints, find_responses, get_alert, get_limits, and dry_run: true of an \
 action disturb nobody.
+- What belongs together in an order goes into one propose_plan.
 - To wait, call wait_for_decision with the request_id, several times if need be, or do other work \
 and call get_request later.
 - You cannot approve a request, and neither can anybody through this protocol: analysts do it on \

@@ -1,5 +1,5 @@
 //! The tools: one for each response, one that takes a response back, four to follow what became of a
-//! request, and four to look something up beforehand.
+//! request, three for plans, and four to look something up beforehand.
 //!
 //! The schemas of what they take are written out: their texts are the product. Those of what they
 //! answer are derived from the answers, in words that every client understands: some clients follow
@@ -52,6 +52,12 @@ pub enum ToolName {
     ListRequests,
     /// Takes a request back.
     CancelRequest,
+    /// Asks for several responses in an order.
+    ProposePlan,
+    /// Shows a plan, or waits for it.
+    GetPlan,
+    /// Takes a plan back.
+    CancelPlan,
     /// Lists endpoints and what can be asked for there.
     ListEndpoints,
     /// Says where something is active for a target.
@@ -63,17 +69,25 @@ pub enum ToolName {
 }
 
 /// The tools that are no action.
-const OTHERS: [ToolName; 9] = [
+const OTHERS: [ToolName; 12] = [
     ToolName::UndoRequest,
     ToolName::GetRequest,
     ToolName::WaitForDecision,
     ToolName::ListRequests,
     ToolName::CancelRequest,
+    ToolName::ProposePlan,
+    ToolName::GetPlan,
+    ToolName::CancelPlan,
     ToolName::ListEndpoints,
     ToolName::FindResponses,
     ToolName::GetAlert,
     ToolName::GetLimits,
 ];
+
+/// What a plan is.
+const PLAN: &str = "Asks for 2 to 10 responses that belong together, in an order: all are stored, or none. Each step is a \
+     request of its own, decided and approved as if asked alone. A step starts when the one before was sent \
+     on all its endpoints.";
 
 impl ToolName {
     /// All tools, always in this order.
@@ -90,6 +104,9 @@ impl ToolName {
             Self::WaitForDecision => "wait_for_decision",
             Self::ListRequests => "list_requests",
             Self::CancelRequest => "cancel_request",
+            Self::ProposePlan => "propose_plan",
+            Self::GetPlan => "get_plan",
+            Self::CancelPlan => "cancel_plan",
             Self::ListEndpoints => "list_endpoints",
             Self::FindResponses => "find_responses",
             Self::GetAlert => "get_alert",
@@ -108,8 +125,9 @@ impl ToolName {
             Tool::new(self.name(), self.description(), object(self.fields(), &self.required()))
                 .with_title(self.title())
                 .with_annotations(self.annotations());
-        // Most answer with a request: one of them shows what that looks like.
-        if self != Self::GetRequest && self.answers() == Self::GetRequest.answers() {
+        // Most answer with a request or a plan: one of them shows what that looks like.
+        let shown = [Self::GetRequest, Self::GetPlan];
+        if shown.iter().any(|shown| self != *shown && self.answers() == shown.answers()) {
             return tool;
         }
         tool.with_raw_output_schema(output::short(self.answers()).into())
@@ -124,6 +142,7 @@ impl ToolName {
             Self::FindResponses => output::responses(),
             Self::GetAlert => output::alert(),
             Self::GetLimits => output::limits(),
+            Self::ProposePlan | Self::GetPlan | Self::CancelPlan => output::plan(),
             Self::Action(_)
             | Self::UndoRequest
             | Self::GetRequest
@@ -136,11 +155,13 @@ impl ToolName {
     pub fn is_open_to(self, scopes: &[ActionKind]) -> bool {
         match self {
             Self::Action(kind) => scopes.contains(&kind),
-            Self::UndoRequest | Self::ListEndpoints => !scopes.is_empty(),
+            Self::UndoRequest | Self::ProposePlan | Self::ListEndpoints => !scopes.is_empty(),
             Self::GetRequest
             | Self::WaitForDecision
             | Self::ListRequests
             | Self::CancelRequest
+            | Self::GetPlan
+            | Self::CancelPlan
             | Self::FindResponses
             | Self::GetAlert
             | Self::GetLimits => true,
@@ -150,11 +171,13 @@ impl ToolName {
     /// Whether it asks for something that may be sent.
     pub const fn asks(self) -> bool {
         match self {
-            Self::Action(_) | Self::UndoRequest => true,
+            Self::Action(_) | Self::UndoRequest | Self::ProposePlan => true,
             Self::GetRequest
             | Self::WaitForDecision
             | Self::ListRequests
             | Self::CancelRequest
+            | Self::GetPlan
+            | Self::CancelPlan
             | Self::ListEndpoints
             | Self::FindResponses
             | Self::GetAlert
@@ -173,6 +196,9 @@ impl ToolName {
             Self::WaitForDecision => vec![input::request_id(), input::timeout()],
             Self::ListRequests => input::list(),
             Self::CancelRequest => vec![input::request_id(), input::cancel_reason()],
+            Self::ProposePlan => input::plan(),
+            Self::GetPlan => vec![input::plan_id(), input::plan_timeout()],
+            Self::CancelPlan => vec![input::plan_id(), input::cancel_reason()],
             Self::ListEndpoints => input::endpoints(),
             Self::FindResponses => input::responses(),
             Self::GetAlert => input::alert(),
@@ -190,6 +216,8 @@ impl ToolName {
             }
             Self::UndoRequest => vec!["request_id", "reason"],
             Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => vec!["request_id"],
+            Self::ProposePlan => vec!["heading", "reason", "on_failure", "steps"],
+            Self::GetPlan | Self::CancelPlan => vec!["plan_id"],
             Self::FindResponses => vec!["target"],
             Self::GetAlert => vec!["alert_id"],
             Self::ListRequests | Self::ListEndpoints | Self::GetLimits => Vec::new(),
@@ -204,6 +232,9 @@ impl ToolName {
             Self::WaitForDecision => "Wait for a request",
             Self::ListRequests => "List your requests",
             Self::CancelRequest => "Cancel a request",
+            Self::ProposePlan => "Ask for several responses",
+            Self::GetPlan => "Look at a plan",
+            Self::CancelPlan => "Cancel a plan",
             Self::ListEndpoints => "List endpoints",
             Self::FindResponses => "Find active responses",
             Self::GetAlert => "Look at an alert",
@@ -217,8 +248,7 @@ impl ToolName {
             Self::UndoRequest => {
                 "Asks for one of your settled responses to be taken back where it may be in force: a \
                  request of its own, with its own decision. What cannot be undone through Wazuh is \
-                 answered with what to do by hand. Where an outcome is `unknown`, it takes back what ran, \
-                 may act for a moment where nothing ran, and does not tell which it was."
+                 answered with what to do by hand. Where an outcome is `unknown`, it takes back what ran."
             }
             Self::GetRequest => {
                 "Shows one of your requests as it is now: its state, what it waits for, and the \
@@ -237,6 +267,11 @@ impl ToolName {
                 "Takes one of your requests back. Possible until it is being sent; what was sent is \
                  taken back by undo_request."
             }
+            Self::ProposePlan => PLAN,
+            Self::GetPlan => {
+                "Shows one of your plans; with timeout_seconds, waits for its end for so long."
+            }
+            Self::CancelPlan => "Takes back every step of a plan that is not being sent yet.",
             Self::ListEndpoints => {
                 "Lists endpoints at which policy lets you ask for something: id, name, platform, groups, \
                  status, and what can be asked for there, for how long, and whether it can be undone. \
@@ -267,14 +302,17 @@ impl ToolName {
         };
         match self {
             // A repetition may be a second request once the first has ended.
-            Self::Action(_) | Self::UndoRequest => hints(false, true, false, true),
+            Self::Action(_) | Self::UndoRequest | Self::ProposePlan => {
+                hints(false, true, false, true)
+            }
             Self::GetRequest
+            | Self::GetPlan
             | Self::WaitForDecision
             | Self::ListRequests
             | Self::FindResponses
             | Self::GetLimits => hints(true, false, true, false),
             Self::ListEndpoints | Self::GetAlert => hints(true, false, true, true),
-            Self::CancelRequest => hints(false, false, true, false),
+            Self::CancelRequest | Self::CancelPlan => hints(false, false, true, false),
         }
     }
 }

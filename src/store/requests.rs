@@ -16,24 +16,25 @@ use crate::domain::{
 };
 
 mod active;
-mod active_list;
 mod children;
 mod endpoints;
 mod history;
 mod list;
 mod load;
 mod pending;
+pub mod plans;
 mod reach;
 mod rule_responses;
 mod undos;
 mod watch;
 
-pub use active::{EndpointCommand, EndpointCommands, commands, commands_on, overlapping};
-pub use active_list::{
-    ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
-    approvers, origin,
+pub use active::{
+    ActiveFilter, ActiveRow, ActiveSort, EndpointCommand, EndpointCommands, RequestOrigin,
+    RestingRequest, RowOutcome, active, approvers, commands, commands_on, origin, overlapping,
 };
-pub use children::{ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting};
+pub use children::{
+    ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting, with_children,
+};
 pub use history::{
     agent_events, asks_in_minute, noted_between, open_count, refusals, same_key, same_open_ask,
     unknown_outcomes,
@@ -106,6 +107,8 @@ pub async fn insert(
         .set("ended_reason", ended.reason)
         .set("decision", at.to_json(&request.decision)?)
         .set("undoes", id_text(request.undoes))
+        .set("plan_id", request.plan.map(|step| step.plan.to_string()))
+        .set("plan_step", request.plan.map(|step| step.number))
         .set("asker_id", asker.map(|asker| asker.person.to_string()))
         .set("asker_name", asker.map(|asker| asker.name.as_str()))
         .set("asker_role", asker.map(|asker| asker.role.name()))
@@ -138,8 +141,43 @@ pub async fn advance(
     advance_from(tx, before, transition, now).await
 }
 
-/// The same, where it is known how the request stood: as [`reload`] gave it.
+/// The same, where it is known how the request stood: as [`reload`] gave it. What follows for the other
+/// steps of its plan is stored with it.
 pub async fn advance_from(
+    tx: &mut Tx<'_>,
+    before: PreviousState<'_>,
+    transition: Transition,
+    now: Time,
+) -> Result<Request, StoreError> {
+    let was_open = !before.state.terminal();
+    // Every future that stores a transition would be as large as this one.
+    let request = Box::pin(write(tx, before, transition, now)).await?;
+    if request.state.name().terminal() {
+        Box::pin(follow(tx, &request, (was_open, now))).await?;
+    }
+    Ok(request)
+}
+
+/// Stores what follows for the other steps of a plan from what became of one. `over`: it just ended.
+pub async fn follow(
+    tx: &mut Tx<'_>,
+    ended: &Request,
+    (over, now): (bool, Time),
+) -> Result<(), StoreError> {
+    let Some(step) = ended.plan else { return Ok(()) };
+    if !plans::is_followed(tx, step).await? {
+        return Ok(());
+    }
+    let plan = plans::load_plan(tx, step.plan).await?.ok_or(StoreError::Conflict)?;
+    for transition in plan.what_follows(ended.id, (over, now)) {
+        let id = transition.request().id;
+        let before = plan.steps.iter().find(|step| step.id == id).ok_or(StoreError::Conflict)?;
+        write(tx, PreviousState::of(before), transition, now).await?;
+    }
+    Ok(())
+}
+
+async fn write(
     tx: &mut Tx<'_>,
     before: PreviousState<'_>,
     transition: Transition,

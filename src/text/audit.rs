@@ -8,6 +8,7 @@ use crate::domain::{
     audit::{AuditEntry, UnreadableEntry},
 };
 
+mod endpoints;
 mod sentence;
 
 pub(crate) use sentence::verdict_text;

@@ -155,7 +155,7 @@ fn inbox() -> InboxTemplate {
     };
     let pile = |members: Vec<_>, more| InboxSection {
         number: u64::try_from(members.len() + more).unwrap(),
-        groups: vec![InboxGroup { members, more }],
+        groups: vec![InboxGroup { plan: None, members, more }],
         next: None,
     };
     let mine = pile(vec![waiting(1, Permission::WithPassword), waiting(2, Permission::Now)], 3);

@@ -1,7 +1,15 @@
 //! The lists: what is pending, what was asked, what is active, what was recorded.
 
+use url::form_urlencoded;
+
 pub(super) mod active_responses;
 pub(super) mod audit;
 pub(super) mod inbox;
 pub(super) mod missed;
 pub(super) mod requests;
+
+/// A link whose address ends in a question and its value: "/missed?target".
+fn link(question: &str, value: &str) -> String {
+    let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    format!("{question}={value}")
+}

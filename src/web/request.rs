@@ -8,6 +8,7 @@ pub(super) mod decide;
 pub(super) mod endpoint;
 mod form;
 pub(super) mod page;
+pub(super) mod plan;
 pub(super) mod resolve;
 mod sections;
 pub(super) mod shown;

@@ -8,4 +8,5 @@ mod costs;
 mod execution;
 mod limits;
 pub(crate) mod notifications;
+pub(crate) mod plans;
 pub(crate) mod requests;

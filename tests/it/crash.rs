@@ -10,6 +10,8 @@ mod descriptors;
 mod high_water_mark;
 #[cfg(feature = "failpoints")]
 mod matrix;
+#[cfg(feature = "failpoints")]
+mod plans;
 mod recovery;
 mod waiting;
 

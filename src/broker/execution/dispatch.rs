@@ -5,6 +5,7 @@
 
 mod answer;
 mod at_once;
+mod turn;
 
 use std::time::Duration;
 
@@ -148,9 +149,12 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     let rechecked = self.recheck_in(tx, ahead.as_ref(), (known, ground, now));
-                    let Some((request, fresh)) = rechecked.await? else {
+                    let Some((request, fresh)) = Box::pin(rechecked).await? else {
                         return Ok(ClaimResult::Moved);
                     };
+                    if !self.is_its_turn(tx, &request, now).await? {
+                        return Ok(ClaimResult::Moved);
+                    }
                     let gone: Vec<_> = lost.iter().map(|(id, _)| id.clone()).collect();
                     let Some(order) = ground.order(&request, &gone, attempt) else {
                         return Ok(ClaimResult::Moved);

@@ -36,6 +36,7 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         let freezes = system::frozen(&mut reader).await?;
         let queue = requests::queue(&mut reader).await?;
+        let queue: Vec<_> = queue.into_iter().filter(|one| one.waits_for_step.is_none()).collect();
         let free = |one: &&Queued| one.manager == manager && stop(&freezes, one).is_none();
         for next in queue.iter().filter(free) {
             let Some(guard) = self.executing().begin(manager, next.id) else { continue };
@@ -68,14 +69,20 @@ impl Broker {
             if let Some(extent) = stop(&freezes, one) {
                 return Some(format!("the kill switch stops {extent}"));
             }
+            if let Some(step) = one.waits_for_step {
+                return Some(format!("it waits for step {step} of its plan"));
+            }
             if busy.contains(&one.manager) {
                 let manager = &one.manager;
                 return Some(format!(
                     "others are being sent to the manager {manager}; it follows by itself"
                 ));
             }
-            let head =
-                |other: &&Queued| other.manager == one.manager && stop(&freezes, other).is_none();
+            let head = |other: &&Queued| {
+                other.manager == one.manager
+                    && other.waits_for_step.is_none()
+                    && stop(&freezes, other).is_none()
+            };
             queue.iter().find(head)?.held_because.clone()
         };
         Ok(queue.iter().filter_map(|one| Some((one.id, why(one)?))).collect())

@@ -14,7 +14,7 @@ use crate::{
         active_response::AlreadyActive,
         actor::Agent,
         facts::{Resource, Verb},
-        id::RequestId,
+        id::{PlanId, RequestId},
         len_u64,
         request::Request,
     },
@@ -49,9 +49,12 @@ pub struct InboxSection {
     pub next: Option<Cursor>,
 }
 
-/// Requests for the same action on the same target, whoever asked and on whatever endpoints.
+/// The steps of a plan, or requests for the same action on the same target, whoever asked and on
+/// whatever endpoints.
 #[derive(Debug, Clone)]
 pub struct InboxGroup {
+    /// The plan of which these are steps, and its heading.
+    pub plan: Option<(PlanId, String)>,
     /// The first of them, earliest deadline first.
     pub members: Vec<PendingItem>,
     /// How many there are beside these.
@@ -147,7 +150,7 @@ impl Broker {
         let number = len_u64(asked.len());
         let (heaps, next) = take_page(group_rows(asked), after);
         let mut groups = Vec::with_capacity(heaps.len());
-        for RowGroup { members, .. } in heaps {
+        for RowGroup { members, plan, .. } in heaps {
             let more = members.len().saturating_sub(MEMBERS_MAX);
             let mut filled = Vec::new();
             for (Pending { facts, voted, .. }, approve) in members.into_iter().take(MEMBERS_MAX) {
@@ -162,7 +165,7 @@ impl Broker {
                     });
                 }
             }
-            groups.push(InboxGroup { members: filled, more });
+            groups.push(InboxGroup { plan, members: filled, more });
         }
         Ok(InboxSection { number, groups, next })
     }
@@ -181,20 +184,23 @@ fn take_page(heaps: Vec<RowGroup>, after: Option<Cursor>) -> (Vec<RowGroup>, Opt
 /// A group before it is filled.
 struct RowGroup {
     place: Cursor,
+    plan: Option<(PlanId, String)>,
     members: Vec<PendingRow>,
 }
 
 /// Puts together what belongs together, at the place of the earliest deadline.
 fn group_rows(asked: Vec<PendingRow>) -> Vec<RowGroup> {
-    let mut index: HashMap<Action, usize> = HashMap::new();
+    let mut index: HashMap<Result<PlanId, Action>, usize> = HashMap::new();
     let mut heaps: Vec<RowGroup> = Vec::new();
     for (pending, approve) in asked {
         let next = heaps.len();
-        let at = *index.entry(pending.facts.action.clone()).or_insert(next);
+        let plan = pending.plan.clone();
+        let of = plan.as_ref().map(|(id, _)| *id).ok_or_else(|| pending.facts.action.clone());
+        let at = *index.entry(of).or_insert(next);
         let place = Cursor(pending.deadline, pending.facts.id);
         match heaps.get_mut(at) {
             Some(heap) => heap.members.push((pending, approve)),
-            None => heaps.push(RowGroup { place, members: vec![(pending, approve)] }),
+            None => heaps.push(RowGroup { place, plan, members: vec![(pending, approve)] }),
         }
     }
     heaps
@@ -235,7 +241,7 @@ mod tests {
         // Three share each deadline, so that the id must tell them apart.
         let deadline =
             Time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
-        (Pending { deadline, facts, voted: false }, Permission::Now)
+        (Pending { deadline, facts, voted: false, plan: None }, Permission::Now)
     }
 
     #[test]

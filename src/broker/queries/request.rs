@@ -1,5 +1,7 @@
 //! One request, and lists of them.
 
+pub mod plan;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,

@@ -16,6 +16,8 @@ use crate::{
     store::Tx,
 };
 
+pub mod plan;
+
 /// One form approves at most this many requests.
 pub const TOGETHER_MAX: usize = 10;
 
@@ -37,7 +39,7 @@ impl Broker {
                     let moment = self.vote_context(tx, who, *id, (Verb::Approve, now)).await?;
                     let like = first.get_or_insert_with(|| moment.request.clone());
                     if !identical(&moment.request, like) {
-                        return Err(not_identical(
+                        return Err(not_together(
                             *id,
                             "it does not ask for the same as the others",
                         ));
@@ -71,7 +73,7 @@ impl Broker {
         if (Request { decision, ..request.clone() }).tier() == Tier::Low {
             return Ok(());
         }
-        Err(not_identical(
+        Err(not_together(
             request.id,
             "it asks for more than one person's approval, so it is looked at by itself",
         ))
@@ -97,7 +99,7 @@ fn check_picked(picked: &[(RequestId, Displayed)]) -> Result<(), InvalidField> {
     Err(InvalidField { field: "requests".to_owned(), problem, allowed })
 }
 
-fn not_identical(request: RequestId, why: &str) -> BrokerError {
+fn not_together(request: RequestId, why: &str) -> BrokerError {
     Refusal::NotTogether { request, why: why.to_owned() }.into()
 }
 
@@ -106,7 +108,7 @@ fn with_request_id(request: RequestId, error: BrokerError) -> BrokerError {
     if let BrokerError::Refused(Refusal::NotAllowed { why }) = error {
         Refusal::NotAllowed { why: format!("{request}: {why}") }.into()
     } else if let BrokerError::Refused(why) = &error {
-        not_identical(request, &why.to_string())
+        not_together(request, &why.to_string())
     } else {
         error
     }

@@ -72,6 +72,7 @@ impl Broker {
             owner: agent.owner,
             issuer: agent.issuer,
             undoes: None,
+            plan: None,
             asked_by: None,
             action: proposal.action.clone(),
             term: proposal.term,
@@ -163,7 +164,13 @@ impl Broker {
             request.decision.reasons = vec![nothing_left(&request)];
         }
         request.digest = request.computed_digest();
-        request.submit(self.use_by(now), now)
+        let use_by = match request.plan {
+            Some(step) if step.number > 1 => {
+                request.latest_use_by(self.settings().use_approval_within)
+            }
+            Some(_) | None => self.use_by(now),
+        };
+        request.submit(use_by, now)
     }
 
     /// Decides about a draft in the transaction that stores it, if its agent may ask for more.

@@ -54,7 +54,14 @@ impl Broker {
         now: Time,
     ) -> Result<Reevaluation, StoreError> {
         let question = self.question_now(read, request, agent, now).await?;
-        Ok(self.reevaluate(&question, request))
+        let fresh = self.reevaluate(&question, request);
+        match request.plan {
+            Some(step) if !requests::plans::is_due(read, step).await? => {
+                let use_by = request.latest_use_by(self.settings().use_approval_within);
+                Ok(Reevaluation { use_by, ..fresh })
+            }
+            Some(_) | None => Ok(fresh),
+        }
     }
 
     /// What policy is asked about a stored request, just now.

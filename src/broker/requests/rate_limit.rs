@@ -97,13 +97,14 @@ impl Broker {
     }
 
     /// Writes down that an agent's proposal was refused before it became a request, and gives the
-    /// reason back.
+    /// reason back. A plan is of no one action.
     pub async fn refuse_proposal(
         &self,
         agent: &Agent,
-        kind: ActionKind,
+        kind: impl Into<Option<ActionKind>>,
         why: BrokerError,
     ) -> BrokerError {
+        let kind = kind.into();
         if matches!(why, BrokerError::Halted(_)) {
             return why;
         }
@@ -128,9 +129,13 @@ impl Broker {
 }
 
 /// An agent's proposal did not become a request.
-pub(super) fn proposal_refused(agent: &Agent, kind: ActionKind, why: String) -> AuditEvent {
+pub(super) fn proposal_refused(
+    agent: &Agent,
+    kind: impl Into<Option<ActionKind>>,
+    why: String,
+) -> AuditEvent {
     let detail = AuditDetail::ProposalRefused(RefusalFacts { why });
     let mut event = AuditEvent::new(Actor::from(agent), None, detail);
-    event.action = Some(kind.name().to_owned());
+    event.action = kind.into().map(|kind| kind.name().to_owned());
     event
 }

@@ -26,6 +26,7 @@ use crate::{
 
 mod dry_run;
 mod endpoint_names;
+pub mod plan;
 
 use dry_run::Survey;
 

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    cancel::children::with_children,
-    draft::{Draft, load},
-};
+use super::draft::{Draft, load};
 use crate::{
     broker::{Broker, BrokerError, Caller, SignedIn, signed_in::ActiveCaller},
     connector::{Connector, asked_by},
@@ -71,7 +68,7 @@ impl Broker {
         let also = self.undo_also_lifts(request).await.unwrap_or_default();
         if request.wait.is_some()
             && let Ok(mut reader) = self.store().reader().await
-            && let Ok(whole) = with_children(&mut reader, request.clone()).await
+            && let Ok(whole) = requests::with_children(&mut reader, request.clone()).await
         {
             drop(reader);
             return self.undo_option_beside(&whole, &also).await;
@@ -245,7 +242,7 @@ impl Broker {
         self.authorize(who, Verb::View, &resource).map_err(|_hidden| BrokerError::NotFound)?;
         self.authorize(who, Verb::Undo, &resource)?;
         self.undo_of(&request.action)?;
-        let request = with_children(read, request).await?;
+        let request = requests::with_children(read, request).await?;
         let state = request.state.name();
         if !request.may_be_undone() {
             let may = self.engine().may(who, Verb::Cancel, &resource);

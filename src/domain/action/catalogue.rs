@@ -148,7 +148,7 @@ impl Catalogue {
 
 /// The words that mean something else, beside the verbs: tools that are no action, and what policy is
 /// asked first.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 15] = [
     "ask",
     "run",
     "wait",
@@ -157,6 +157,9 @@ const TAKEN: [&str; 12] = [
     "wait_for_decision",
     "list_requests",
     "cancel_request",
+    "propose_plan",
+    "get_plan",
+    "cancel_plan",
     "list_endpoints",
     "find_responses",
     "get_alert",

@@ -11,6 +11,7 @@ use super::kind::EventKind;
 pub mod accounts;
 pub mod dispatch;
 pub mod outcome;
+pub mod plan;
 pub mod request;
 mod stored_form;
 pub mod system;
@@ -25,6 +26,7 @@ use dispatch::{
     AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
     OutcomesFacts, ResolutionFacts, ResumeFacts, RevertFacts,
 };
+use plan::{PlanFacts, TurnFacts};
 use request::{
     ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, DryRunFacts, EndFacts,
     RedecisionFacts, RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts,
@@ -72,6 +74,8 @@ details! {
     AsksThrottled(RefusalFacts),
     ProposalDryRun(DryRunFacts),
     RequestAsked(Box<SubmissionFacts>),
+    PlanAsked(PlanFacts),
+    TurnCame(TurnFacts),
     VoteApproved(ApprovalFacts),
     GlassBroken(BreakGlassFacts),
     RequestRejected(RejectionFacts),

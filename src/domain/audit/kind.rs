@@ -21,6 +21,12 @@ pub enum EventKind {
     /// A proposal became a request: denied, pending, or approved by policy.
     #[strum(serialize = "request.asked")]
     RequestAsked,
+    /// An agent asked for several requests in an order, each of which has its own events.
+    #[strum(serialize = "plan.asked")]
+    PlanAsked,
+    /// The steps before it are over: the use-by of an approved step runs.
+    #[strum(serialize = "plan.turn_came")]
+    TurnCame,
     /// A person approved.
     #[strum(serialize = "vote.approved")]
     VoteApproved,

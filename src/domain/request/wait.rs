@@ -105,6 +105,8 @@ impl Request {
                 attempts: Vec::new(),
                 held_because: None,
                 review: None,
+                // The turn of the step was its parent's, and is over only with this one.
+                plan: None,
                 wait: Some(Wait { parent: Some(parent), ..wait }),
                 ..self.clone()
             };

@@ -10,8 +10,9 @@ use super::{
 use crate::domain::{
     action::{ActionKind, Parameter},
     endpoint::Platform,
-    proposal::{AGENT_IDS_MAX, DURATION_SECONDS_MAX, REASON_CHARS_MAX},
-    request::StateName,
+    plan::{HEADING_CHARS_MAX, STEPS_MAX, STEPS_MIN},
+    proposal::REASON_CHARS_MAX,
+    request::{FailureRule, StateName},
 };
 
 /// What an action acts on, then what all actions share.
@@ -27,19 +28,13 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
             .filter_map(|(field, has)| has.then_some(field)),
     );
     fields.extend(claim());
-    fields.push((
-        "idempotency_key",
-        json!({
-            "type": "string",
-            "description": "Your name for the proposal: the same key gives the same request.",
-        }),
-    ));
+    fields.push(key("Same key, same request."));
     fields.push(wait_seconds());
     fields.push((
         "dry_run",
         json!({
             "type": "boolean",
-            "description": "true to hear policy's answer alone; nothing is sent.",
+            "description": "true: only what policy would answer.",
         }),
     ));
     fields
@@ -50,10 +45,7 @@ fn parameter(one: &'static Parameter) -> Field {
     let schema = if one.of.is_number() {
         json!({ "type": "integer", "description": description })
     } else if one.choices.is_empty() {
-        let length = one.of.chars_max();
-        json!({
-            "type": "string", "description": description, "maxLength": length,
-        })
+        json!({ "type": "string", "description": description })
     } else {
         json!({ "type": "string", "description": description, "enum": one.choices })
     };
@@ -65,8 +57,8 @@ pub(super) fn wait_seconds() -> Field {
         "wait_seconds",
         json!({
             "type": "integer",
-            "description": "How long to wait for the end before answering.",
-            "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
+            "description": "How long to wait for the end.",
+            "minimum": 0, "maximum": WAIT_SECONDS_MAX,
         }),
     )
 }
@@ -76,7 +68,7 @@ fn when_back() -> Field {
         "when_back",
         json!({
             "type": "boolean",
-            "description": "true: endpoints that are away get it once back.",
+            "description": "true: those away get it once back.",
         }),
     )
 }
@@ -87,8 +79,8 @@ fn reach() -> [Field; 3] {
             "agent_ids",
             json!({
                 "type": "array",
-                "description": "Endpoints: ids such as \"001\" or whole names; with several managers \"main/001\". This or all_agents.",
-                "items": { "type": "string" }, "maxItems": AGENT_IDS_MAX,
+                "description": "Endpoint ids (\"001\") or whole names.",
+                "items": { "type": "string" },
             }),
         ),
         (
@@ -102,7 +94,7 @@ fn reach() -> [Field; 3] {
             "manager",
             json!({
                 "type": "string",
-                "description": "The manager, where there are several.",
+                "description": "Where there are several.",
             }),
         ),
     ]
@@ -114,15 +106,14 @@ fn term() -> [Field; 2] {
             "duration_seconds",
             json!({
                 "type": "integer",
-                "description": "How long: one of those that list_endpoints shows. This or permanent.",
-                "minimum": 1, "maximum": DURATION_SECONDS_MAX,
+                "description": "One of those that list_endpoints shows; or permanent.",
             }),
         ),
         (
             "permanent",
             json!({
                 "type": "boolean",
-                "description": "true to let it last until it is undone.",
+                "description": "true: until it is undone.",
             }),
         ),
     ]
@@ -131,7 +122,7 @@ fn term() -> [Field; 2] {
 fn reason(description: &str) -> Field {
     let limits = json!({
         "type": "string", "description": description,
-        "minLength": 1, "maxLength": REASON_CHARS_MAX,
+        "maxLength": REASON_CHARS_MAX,
     });
     ("reason", limits)
 }
@@ -147,14 +138,14 @@ fn claim() -> [Field; 3] {
             "alert_id",
             json!({
                 "type": "string",
-                "description": "The Wazuh alert that you react to.",
+                "description": "The Wazuh alert.",
             }),
         ),
         (
             "confidence",
             json!({
                 "type": "integer",
-                "description": "How sure you are; left out if you cannot say.",
+                "description": "How sure you are, in percent.",
                 "minimum": 0, "maximum": 100,
             }),
         ),
@@ -170,6 +161,73 @@ pub(super) fn request_id() -> Field {
                             req_0192f0c1a2b37c4d8e5f60718293a4b5.",
         }),
     )
+}
+
+pub(super) fn plan_id() -> Field {
+    ("plan_id", json!({ "type": "string", "description": "The plan_id of an earlier answer." }))
+}
+
+pub(super) fn plan_timeout() -> Field {
+    (
+        "timeout_seconds",
+        json!({
+            "type": "integer",
+            "description": "How long to wait for its end at most. 0, the default, answers at once.",
+            "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
+        }),
+    )
+}
+
+pub(super) fn plan() -> Vec<Field> {
+    let step = json!({
+        "type": "object",
+        "properties": {
+            "action": {
+                "type": "string",
+                "description": "The tool that asks for the response.",
+            },
+            "arguments": {
+                "type": "object",
+                "description": "What that tool takes. Without a reason it has that of the plan.",
+            },
+        },
+        "required": ["action", "arguments"],
+        "additionalProperties": false,
+    });
+    vec![
+        (
+            "heading",
+            json!({
+                "type": "string", "description": "What the plan is about, in a few words.",
+                "minLength": 1, "maxLength": HEADING_CHARS_MAX,
+            }),
+        ),
+        reason("Why this is needed, for the analysts who decide."),
+        (
+            "on_failure",
+            json!({
+                "type": "string",
+                "description": "After a step that was not sent everywhere, or whose outcome is unknown: \
+                                stop withdraws the steps after it, continue goes on.",
+                "enum": FailureRule::ALL.map(FailureRule::name),
+            }),
+        ),
+        (
+            "steps",
+            json!({
+                "type": "array", "description": "The steps, in their order.", "items": step,
+                "minItems": STEPS_MIN, "maxItems": STEPS_MAX,
+            }),
+        ),
+        key(
+            "Your own name for this plan, without spaces. The same key with the same plan gives the \
+             same plan.",
+        ),
+    ]
+}
+
+fn key(description: &str) -> Field {
+    ("idempotency_key", json!({ "type": "string", "description": description }))
 }
 
 pub(super) fn timeout() -> Field {

@@ -5,8 +5,10 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::Recursiv
 use serde_json::{Map, Value, json};
 
 use crate::mcp::answer::{
-    ListAnswer, RequestAnswer,
+    RequestAnswer,
+    list::ListAnswer,
     lookups::{AlertFound, EndpointsAnswer, LimitsAnswer, ResponsesAnswer},
+    plan::PlanAnswer,
 };
 
 /// One request.
@@ -17,6 +19,11 @@ pub(super) fn request() -> Map<String, Value> {
 /// Requests in short form.
 pub(super) fn list() -> Map<String, Value> {
     schema::<ListAnswer>()
+}
+
+/// A plan.
+pub(super) fn plan() -> Map<String, Value> {
+    schema::<PlanAnswer>()
 }
 
 /// Endpoints, and what can be asked for there.
@@ -39,9 +46,14 @@ pub(super) fn limits() -> Map<String, Value> {
     schema::<LimitsAnswer>()
 }
 
-/// The outline of a schema: its fields and their types. What conforms to the whole one conforms to it.
+/// The outline of a schema: the fields that every answer has, and their types. What conforms to the whole
+/// one conforms to it.
 pub(super) fn short(mut schema: Map<String, Value>) -> Map<String, Value> {
+    let always = schema.remove("required").unwrap_or_default();
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        let is_always =
+            |name: &String| always.as_array().is_some_and(|all| all.contains(&json!(name)));
+        properties.retain(|name, _| is_always(name));
         for part in properties.values_mut() {
             let kind = |schema: &Value| json!({ "type": schema.get("type") });
             let mut kept = kind(part);
@@ -51,7 +63,10 @@ pub(super) fn short(mut schema: Map<String, Value>) -> Map<String, Value> {
             *part = kept;
         }
     }
-    schema.remove("description");
+    // MCP's own dialect is the one of the generator.
+    for word in ["$schema", "description", "additionalProperties"] {
+        schema.remove(word);
+    }
     schema
 }
 

@@ -114,6 +114,7 @@ const FILES: &[Migration] = &[
         include_str!("../../../migrations/20261129130000_action_entries.sql"),
     ),
     (20_261_129_150_000, "waiting", include_str!("../../../migrations/20261129150000_waiting.sql")),
+    (20_261_129_160_000, "plans", include_str!("../../../migrations/20261129160000_plans.sql")),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -1,5 +1,7 @@
 //! The commands that endpoints got for one target.
 
+mod list;
+
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
@@ -20,6 +22,11 @@ use crate::{
         row::{At, Columns, text},
         sqlite::{Row, query},
     },
+};
+
+pub use list::{
+    ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
+    approvers, origin,
 };
 
 /// How long after its end a command still counts, because evidence of the end may come late.

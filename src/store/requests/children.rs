@@ -7,7 +7,7 @@ use crate::{
         action::Action,
         endpoint::EndpointId,
         id::RequestId,
-        request::{Request, StateName},
+        request::{Request, StateName, Target},
     },
     store::{
         Read, StoreError, Tx,
@@ -213,4 +213,24 @@ fn missed_row(row: &Row) -> Result<MissedEndpoint, StoreError> {
         endpoint: row.read("endpoint_id", EndpointId::parse)?,
         name: row.text("name")?,
     })
+}
+
+/// A request with what is known of the endpoints that were away: that of its children.
+pub async fn with_children(
+    read: &mut impl Read,
+    mut request: Request,
+) -> Result<Request, StoreError> {
+    if request.wait.is_none() || request.parent().is_some() {
+        return Ok(request);
+    }
+    for child in children(read, request.id).await? {
+        let Some(child) = load(read, child.id).await? else { continue };
+        for own in child.targets {
+            let same = |target: &&mut Target| target.endpoint.id == own.endpoint.id;
+            if let Some(target) = request.targets.iter_mut().find(same) {
+                *target = own;
+            }
+        }
+    }
+    Ok(request)
 }

@@ -77,6 +77,8 @@ pub struct Queued {
     pub agent: Option<String>,
     /// What kept it from being claimed, when it was last tried.
     pub held_because: Option<String>,
+    /// Of a step of a plan, which step before it is not over; none where its turn has come.
+    pub waits_for_step: Option<u8>,
 }
 
 impl RequestFilter {
@@ -182,7 +184,11 @@ fn summary(row: &Row) -> Result<RequestSummary, StoreError> {
 /// The approved requests, oldest first: the order in which the worker takes those of a manager.
 pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
     let rows = query(
-        "SELECT id, manager, action, agent_name, asker_id, held_because FROM request
+        "SELECT id, manager, action, agent_name, asker_id, held_because,
+             (SELECT min(earlier.plan_step) FROM request AS earlier
+              WHERE earlier.plan_id = request.plan_id AND earlier.plan_step < request.plan_step
+                AND earlier.ended_at IS NULL) AS waits_for_step
+         FROM request
          WHERE state = 'approved' AND state IN ('pending', 'approved', 'dispatching')
          ORDER BY asked_at, id",
     )
@@ -194,7 +200,8 @@ pub async fn queue(read: &mut impl Read) -> Result<Vec<Queued>, StoreError> {
 /// What the kill switch asks of a request, without its endpoints: there may be very many.
 pub async fn in_queue(read: &mut impl Read, id: RequestId) -> Result<Option<Queued>, StoreError> {
     let row = query(
-        "SELECT id, manager, action, agent_name, asker_id, held_because FROM request WHERE id = $1",
+        "SELECT id, manager, action, agent_name, asker_id, held_because, NULL AS waits_for_step
+         FROM request WHERE id = $1",
     )
     .bind(id.to_string())
     .fetch_optional(read.connection())
@@ -212,6 +219,7 @@ fn queued(row: &Row) -> Result<Queued, StoreError> {
         action: row.parse("action")?,
         agent: row.maybe_text("asker_id")?.is_none().then_some(agent),
         held_because: row.maybe_text("held_because")?,
+        waits_for_step: row.maybe_number("waits_for_step")?,
     })
 }
 
@@ -226,11 +234,15 @@ pub async fn busy_managers(read: &mut impl Read) -> Result<Vec<String>, StoreErr
     rows.iter().map(|row| text(row, "manager")).collect()
 }
 
-/// How many approved requests wait for a manager.
+/// How many approved requests wait for a manager; steps that wait for a step before them do not.
 pub async fn approved_count(read: &mut impl Read, manager: &str) -> Result<u64, StoreError> {
     let row = query(
         "SELECT count(*) AS number FROM request
-         WHERE state = 'approved' AND state IN ('approved', 'dispatching') AND manager = $1",
+         WHERE state = 'approved' AND state IN ('approved', 'dispatching') AND manager = $1
+           AND NOT EXISTS (
+               SELECT 1 FROM request AS earlier
+               WHERE earlier.plan_id = request.plan_id AND earlier.plan_step < request.plan_step
+                 AND earlier.ended_at IS NULL)",
     )
     .bind(manager)
     .fetch_one(read.connection())

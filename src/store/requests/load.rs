@@ -12,8 +12,8 @@ use crate::domain::{
     id::RequestId,
     proposal::Claim,
     request::{
-        Attempt, Outcome, OutcomeParts, Parent, PostReview, Request, Requester, Reviewed, Skipped,
-        State, StateName, Target, Vote, Wait,
+        Attempt, Outcome, OutcomeParts, Parent, PlanStep, PostReview, Request, Requester, Reviewed,
+        Skipped, State, StateName, Target, Vote, Wait,
     },
 };
 
@@ -61,6 +61,7 @@ fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, Store
         owner: row.parse("owner_id")?,
         issuer: row.maybe_parse("issuer_id")?,
         undoes: row.maybe_parse("undoes")?,
+        plan: plan_step(row)?,
         asked_by: asker(row)?,
         action,
         term,
@@ -115,6 +116,11 @@ fn review(row: Columns<'_>) -> Result<Option<PostReview>, StoreError> {
         }),
     };
     Ok(Some(PostReview { due_at, done }))
+}
+
+fn plan_step(row: Columns<'_>) -> Result<Option<PlanStep>, StoreError> {
+    let Some(plan) = row.maybe_parse("plan_id")? else { return Ok(None) };
+    Ok(Some(PlanStep { plan, number: row.number("plan_step")? }))
 }
 
 fn wait(row: Columns<'_>) -> Result<Option<Wait>, StoreError> {

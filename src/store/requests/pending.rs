@@ -8,7 +8,7 @@ use crate::{
         Time,
         actor::Agent,
         facts::RequestFacts,
-        id::{AgentId, PersonId},
+        id::{AgentId, PersonId, PlanId},
     },
     store::{
         Read, StoreError, accounts,
@@ -26,13 +26,15 @@ pub struct Pending {
     pub facts: RequestFacts,
     /// Whether the person who looks has approved it already.
     pub voted: bool,
+    /// The plan that it is a step of, and the heading of that.
+    pub plan: Option<(PlanId, String)>,
 }
 
 /// All that wait, earliest deadline first, as one person sees them.
 pub async fn pending(read: &mut impl Read, person: PersonId) -> Result<Vec<Pending>, StoreError> {
     let rows = query(
         "SELECT id, deadline, agent_id, owner_id, issuer_id, asker_id, action, action_entry,
-             argument,
+             argument, plan_id, (SELECT heading FROM plan WHERE plan.id = plan_id) AS heading,
              (SELECT max(criticality) FROM request_endpoint
               WHERE request_id = request.id AND command IS NOT NULL) AS criticality,
              EXISTS (SELECT 1 FROM vote WHERE request_id = request.id AND person_id = $1
@@ -64,6 +66,7 @@ fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
     Ok(Pending {
         deadline: row.time("deadline")?,
         voted: row.flag("voted")?,
+        plan: row.maybe_parse("plan_id")?.zip(row.maybe_text("heading")?),
         facts: RequestFacts {
             id: row.parse("id")?,
             agent,

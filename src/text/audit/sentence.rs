@@ -23,8 +23,7 @@ use crate::{
     text::active_response::end_text,
 };
 
-/// Up to this many endpoints are named; more are counted.
-const NAMED_MAX: usize = 12;
+use super::endpoints::{list, named};
 
 /// What happened, in our words, and what somebody wrote of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +77,15 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             let verdict = verdict_text(&facts.decision);
             let summary = format!("requested: {}; {verdict}, now {}", facts.effect, facts.state);
             Sentence::new(summary, facts.decision.why)
+        }
+        AuditDetail::PlanAsked(facts) => {
+            let steps = with_count(len_u64(facts.steps.len()), "step");
+            let rule = facts.on_failure.name();
+            let summary = format!("asked for a plan of {steps}; after a failure: {rule}");
+            Sentence::new(summary, facts.heading)
+        }
+        AuditDetail::TurnCame(facts) => {
+            format!("step {} is next in its plan, now {}", facts.step, facts.state).into()
         }
         AuditDetail::VoteApproved(facts) => {
             Sentence::new(format!("approved, now {}", facts.state), facts.comment)
@@ -298,13 +306,6 @@ fn answer_text(outcomes: &[EndpointOutcome]) -> &'static str {
     }
 }
 
-fn named(ids: &[&EndpointId]) -> String {
-    if ids.len() <= NAMED_MAX {
-        return ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-    }
-    with_count(u64::try_from(ids.len()).unwrap_or(0), "endpoint")
-}
-
 /// Which request moved the end, and to when on which endpoints.
 fn end_moved(facts: &EndMovedFacts) -> String {
     let mut groups: Vec<(Option<Time>, Vec<&EndpointId>)> = Vec::new();
@@ -325,24 +326,6 @@ fn end_moved(facts: &EndMovedFacts) -> String {
 /// " from 203.0.113.9".
 fn from(source: &str) -> String {
     if source.is_empty() { String::new() } else { format!(" from {source}") }
-}
-
-/// ": 001, 002 sent; 014 refused (1750)".
-fn list(outcomes: &[EndpointOutcome]) -> String {
-    let mut groups: Vec<(String, Vec<&EndpointId>)> = Vec::new();
-    for EndpointOutcome { endpoint, outcome, .. } in outcomes {
-        let mut name = outcome.name().replace('_', " ");
-        if let Some(code) = outcome.code() {
-            name = format!("{name} ({code})");
-        }
-        match groups.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, ids)) => ids.push(endpoint),
-            None => groups.push((name, vec![endpoint])),
-        }
-    }
-    let parts = groups.iter().map(|(outcome, ids)| format!("{} {outcome}", named(ids)));
-    let parts = parts.collect::<Vec<_>>().join("; ");
-    if parts.is_empty() { parts } else { format!(": {parts}") }
 }
 
 #[cfg(test)]

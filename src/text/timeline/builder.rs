@@ -90,6 +90,9 @@ impl TimelineBuilder {
                 let verdict = verdict_text(&facts.decision);
                 self.add_plain(at, format!("evaluated again: {verdict}, now {}", facts.state));
             }
+            AuditDetail::TurnCame(facts) => {
+                self.add_plain(at, format!("step {} is next in its plan", facts.step));
+            }
             AuditDetail::DispatchHeld(facts) => {
                 let summary = "it could not be sent yet".to_owned();
                 self.add(at, summary, facts.why.clone(), Severity::Plain);
@@ -157,6 +160,7 @@ impl TimelineBuilder {
             | AuditDetail::ProposalRefused(_)
             | AuditDetail::AsksThrottled(_)
             | AuditDetail::ProposalDryRun(_)
+            | AuditDetail::PlanAsked(_)
             | AuditDetail::CommentAdded(_)
             | AuditDetail::Reviewed(_)
             | AuditDetail::VoteRefused(_)

@@ -96,6 +96,7 @@ pub(super) fn request(number: u128) -> Request {
         owner: agent().owner,
         issuer: agent().issuer,
         undoes: None,
+        plan: None,
         asked_by: None,
         action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.9").unwrap(),
         term: Term::Seconds(600),
@@ -135,11 +136,10 @@ pub(super) fn request(number: u128) -> Request {
         wait: None,
     };
     let digest = asked.computed_digest();
-    let comment = "Seen it in the proxy log as well.".to_owned();
     let vote = Vote {
         person: person(1, "alice", Role::Analyst),
         digest,
-        comment,
+        comment: "Seen it in the proxy log as well.".to_owned(),
         at: at(4),
         break_glass: false,
     };

@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::requests::read;
+use super::{link, requests::read};
 use crate::{
     broker::queries::{
         ActiveFilter, ActiveSort, RowOutcome,
@@ -101,6 +101,11 @@ pub(in crate::web) async fn show(
 }
 
 impl ActiveResponsesPage {
+    /// The endpoints that missed a response to what is searched for.
+    fn missed(&self) -> String {
+        link("/missed?target", &self.asked.search)
+    }
+
     pub(in crate::web) fn new(
         layout: Layout,
         asked: ActiveResponsesQuery,

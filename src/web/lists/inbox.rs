@@ -45,9 +45,11 @@ pub(in crate::web) struct InboxSectionView {
     next: Option<String>,
 }
 
-/// One request, or several for the same action on the same target.
+/// One request, several for the same action on the same target, or the steps of a plan.
 #[derive(Debug)]
 pub(in crate::web) struct InboxCard {
+    /// The plan, and its heading in the agent's words.
+    plan: Option<(String, String)>,
     items: Vec<InboxItem>,
     /// How many there are beside these.
     more: usize,
@@ -135,13 +137,15 @@ impl InboxSectionView {
 impl InboxCard {
     fn new(group: &InboxGroup, several: bool, now: Time) -> Option<Self> {
         let action = &group.members.first()?.request.action;
+        let plan = group.plan.as_ref();
         Some(Self {
+            plan: plan.map(|(id, heading)| (id.to_string(), heading.clone())),
             items: group.members.iter().map(|one| InboxItem::new(one, several, now)).collect(),
             more: group.more,
             phrase: action.phrase(),
             kind: action.kind(),
             target: action.argument(),
-            together: group.approvable_with().map(|id| id.to_string()),
+            together: group.approvable_with().filter(|_| plan.is_none()).map(|id| id.to_string()),
         })
     }
 

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::requests::read;
+use super::{link, requests::read};
 use crate::{
     broker::queries::{MissedEndpoint, view::PAGE_ROWS},
     domain::{endpoint::EndpointId, id::RequestId},
@@ -59,6 +59,13 @@ pub(in crate::web) async fn show(
         before: format!("{}/{}", last.request, last.endpoint),
     });
     page(status, &MissedPage { layout, asked, problem, several_managers, rows, older })
+}
+
+impl MissedPage {
+    /// The active responses to the same target.
+    fn in_force(&self) -> String {
+        link("/in-force?search", &self.asked.target)
+    }
 }
 
 fn place(text: &str) -> Option<(RequestId, EndpointId)> {

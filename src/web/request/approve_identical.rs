@@ -57,9 +57,8 @@ impl ApproveIdenticalPage {
         request::time_left(request.deadline, self.now)
     }
 
-    /// Which request, in which version, with which digest: what a box stands for.
     fn pick(request: &Request) -> String {
-        format!("{}:{}:{}", request.id, request.version, request.digest)
+        pick(request)
     }
 
     /// Why nobody may approve anything now.
@@ -73,8 +72,13 @@ impl ApproveIdenticalPage {
     }
 }
 
+/// Which request, in which version, with which digest: what a box stands for.
+pub(super) fn pick(request: &Request) -> String {
+    format!("{}:{}:{}", request.id, request.version, request.digest)
+}
+
 /// What was ticked, with what was displayed of it.
-fn read_pick(text: &str) -> Option<(RequestId, Displayed)> {
+pub(super) fn read_pick(text: &str) -> Option<(RequestId, Displayed)> {
     let mut parts = text.split(':');
     let (id, version, digest) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {

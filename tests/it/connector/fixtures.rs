@@ -206,6 +206,7 @@ fn request(endpoints: &[EndpointId], use_by: Time) -> Request {
         owner: person,
         issuer: None,
         undoes: None,
+        plan: None,
         asked_by: None,
         action: block("203.0.113.7"),
         term: Term::Permanent,

@@ -80,6 +80,7 @@ fn matrix_contains_every_failpoint() {
         "between two changes",
         "in the claim at once",
         "after the claim at once",
+        "in the claim of a step",
         "in the return",
     ];
     let matrix = FAILPOINTS.iter().copied().chain(others);

@@ -91,10 +91,10 @@ fn digest_of_child_covers_parent_endpoint_command_and_time() {
     let changes: [Change; 9] = [
         ("parent", |r| {
             r.wait.as_mut().unwrap().parent.as_mut().unwrap().id =
-                RequestId::from(Uuid::from_u128(1))
+                RequestId::from(Uuid::from_u128(1));
         }),
         ("parent's digest", |r| {
-            r.wait.as_mut().unwrap().parent.as_mut().unwrap().digest = Digest::ZERO
+            r.wait.as_mut().unwrap().parent.as_mut().unwrap().digest = Digest::ZERO;
         }),
         ("time", |r| r.wait.as_mut().unwrap().seconds += 1),
         ("endpoint", |r| r.targets[0].endpoint.date_added.push('1')),

@@ -323,7 +323,7 @@ async fn unmodified_old_and_new_clients_work_through_bridge() {
         scene.clock.advance(Duration::from_mins(31));
         let stream = bridged(&scene.url(), &scene.token);
         let agent = Agent::over(tokio::io::split(stream), mode).await;
-        assert_eq!(agent.0.list_all_tools().await.unwrap().len(), 11);
+        assert_eq!(agent.0.list_all_tools().await.unwrap().len(), 14);
         let id = agent.block(json!({})).await.id();
         let wait = json!({ "request_id": id, "timeout_seconds": 50 });
         let (waited, ()) = tokio::join!(

@@ -40,7 +40,10 @@ fn walk(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
     for (name, part) in value.as_object().into_iter().flatten() {
         match schema["properties"].get(name) {
             Some(schema) => walk(schema, part, &format!("{place}.{name}"), found),
-            None => found.push(format!("{place}: {name} is not declared")),
+            None if schema["additionalProperties"] == false => {
+                found.push(format!("{place}: {name} is not declared"));
+            }
+            None => {}
         }
     }
 }

@@ -92,6 +92,7 @@ pub(crate) fn request(state: State, decision: Decision) -> Request {
         owner: PersonId::from(Uuid::from_u128(2)),
         issuer: None,
         undoes: None,
+        plan: None,
         asked_by: None,
         action: Action::parse(kind("block_ip"), "203.0.113.9").unwrap(),
         term: Term::Seconds(600),

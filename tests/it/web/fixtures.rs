@@ -76,6 +76,22 @@ impl Room {
         self.asked_with(json!({ "agent_ids": ["002"] })).await
     }
 
+    /// The same as the first step of a plan of two.
+    pub(crate) async fn asked_step(&self) -> Request {
+        let step = |endpoint| {
+            json!({ "action": "block_ip", "arguments": {
+                "srcip": "198.51.100.23", "duration_seconds": 600, "agent_ids": [endpoint],
+            } })
+        };
+        let arguments = json!({
+            "heading": "a test", "reason": "a test asks", "on_failure": "stop",
+            "steps": [step("002"), step("001")],
+        });
+        let arguments = arguments.as_object().unwrap();
+        let plan = self.broker().propose_plan(&self.agent, arguments).await.unwrap();
+        plan.steps.into_iter().next().unwrap()
+    }
+
     pub(crate) async fn asked_with(&self, more: Value) -> Request {
         let mut arguments = json!({
             "srcip": "198.51.100.23", "duration_seconds": 600, "reason": "a test asks",

@@ -71,7 +71,9 @@ impl Broker {
         let approved = request.state.name() == StateName::Approved;
         // Policy would be asked about fewer endpoints than it was, or some may be away.
         let whole = request.decision.kept_out.is_empty() && request.wait.is_none();
-        let connector = self.manager(&request.manager).filter(|_| approved && whole);
+        // Whether it is its turn is asked at one place, where the worker claims.
+        let alone = request.plan.is_none();
+        let connector = self.manager(&request.manager).filter(|_| approved && whole && alone);
         let Some(connector) = connector else { return Ok(request) };
         if self.halted().is_some() || local_lack().is_some() || !self.is_identified(connector) {
             return Ok(request);

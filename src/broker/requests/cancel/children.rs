@@ -5,9 +5,9 @@ use crate::{
     domain::{
         Time,
         lifecycle::{Refusal, Transition},
-        request::{Request, Target},
+        request::Request,
     },
-    store::{Read, StoreError, Tx, requests},
+    store::{Tx, requests},
 };
 
 impl Broker {
@@ -29,24 +29,4 @@ impl Broker {
         }
         requests::load(tx, parent.id).await?.ok_or(BrokerError::NotFound)
     }
-}
-
-/// A request with what is known of the endpoints that were away: that of its children.
-pub(in crate::broker::requests) async fn with_children(
-    read: &mut impl Read,
-    mut request: Request,
-) -> Result<Request, StoreError> {
-    if request.wait.is_none() || request.parent().is_some() {
-        return Ok(request);
-    }
-    for child in requests::children(read, request.id).await? {
-        let Some(child) = requests::load(read, child.id).await? else { continue };
-        for own in child.targets {
-            let same = |target: &&mut Target| target.endpoint.id == own.endpoint.id;
-            if let Some(target) = request.targets.iter_mut().find(same) {
-                *target = own;
-            }
-        }
-    }
-    Ok(request)
 }

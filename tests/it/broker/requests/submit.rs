@@ -234,14 +234,17 @@ async fn no_agent_tool_approves() {
         tools,
         [
             "block_ip",
+            "cancel_plan",
             "cancel_request",
             "disable_account",
             "find_responses",
             "get_alert",
             "get_limits",
+            "get_plan",
             "get_request",
             "list_endpoints",
             "list_requests",
+            "propose_plan",
             "undo_request",
             "wait_for_decision"
         ]

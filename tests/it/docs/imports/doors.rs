@@ -38,6 +38,7 @@ const OPEN: [(&str, &[&str]); 4] = [
             "undo_also_lifts",
             "confirm_within",
             "with_hold",
+            "plan_with_holds",
             "children_of",
         ],
     ),

@@ -24,6 +24,7 @@ pub(super) fn every_input() -> Vec<Input> {
         inputs.extend(VERDICTS.map(|verdict| Input::Return { verdict, now }));
         inputs.push(Input::EndWait { now });
         inputs.extend([Input::Expire { now }, Input::Withdraw { now }, Input::Recover { now }]);
+        inputs.push(Input::BeginTurn { now });
         inputs.push(Input::Find { on: &["001"], now });
         inputs.extend(LOST.map(|lost| Input::LoseAll { lost, now }));
         inputs.extend(claims(now));

@@ -147,6 +147,7 @@ pub(crate) fn drafted(verdict: Verdict) -> Request {
         owner: Who::Owner.id(),
         issuer: None,
         undoes: None,
+        plan: None,
         asked_by: None,
         action: Action::parse(kind("block_ip"), "203.0.113.7").unwrap(),
         term: Term::Seconds(600),

@@ -82,6 +82,7 @@ pub(super) enum Input {
     Redecide { verdict: Verdict, other_policies: bool, now: i64 },
     LapseVotes { verdict: Verdict, now: i64 },
     Withdraw { now: i64 },
+    BeginTurn { now: i64 },
     Hold,
     Claim { batch: Ids, lost: Ids, verdict: Verdict, frozen: bool, now: i64 },
     LoseAll { lost: Ids, now: i64 },
@@ -113,6 +114,7 @@ impl Input {
             Self::Redecide { .. } => "redecide",
             Self::LapseVotes { .. } => "lapse_votes",
             Self::Withdraw { .. } => "withdraw",
+            Self::BeginTurn { .. } => "begin_turn",
             Self::Hold => "hold",
             Self::Claim { .. } => "claim",
             Self::LoseAll { .. } => "lose_all",
@@ -137,6 +139,7 @@ impl Input {
             | Self::Redecide { now, .. }
             | Self::LapseVotes { now, .. }
             | Self::Withdraw { now }
+            | Self::BeginTurn { now }
             | Self::Claim { now, .. }
             | Self::LoseAll { now, .. }
             | Self::Answer { now, .. }
@@ -165,6 +168,7 @@ impl Input {
             | Self::Cancel { .. }
             | Self::Expire { .. }
             | Self::Withdraw { .. }
+            | Self::BeginTurn { .. }
             | Self::Hold
             | Self::LoseAll { .. }
             | Self::Answer { next: Then::Later | Then::Stop, .. }
@@ -224,6 +228,10 @@ impl Input {
             }
             Self::Withdraw { now } => {
                 request.withdraw("another machine".to_owned(), minute(now))?
+            }
+            Self::BeginTurn { now } => {
+                let begun = request.begin_turn(fresh(Verdict::Run, now).use_by);
+                return Ok(begun.map(Moved::without_permit));
             }
             Self::Hold => {
                 return Ok(request

@@ -43,6 +43,7 @@ fn audit_event_kind_matches_the_transition() {
             }
             Input::Redecide { .. } | Input::LapseVotes { .. } => EventKind::RequestRedecided,
             Input::Withdraw { .. } => EventKind::RequestWithdrawn,
+            Input::BeginTurn { .. } => EventKind::TurnCame,
             Input::Hold => EventKind::DispatchHeld,
             Input::Claim { .. } => EventKind::DispatchClaimed,
             Input::LoseAll { .. } | Input::Answer { .. } => EventKind::DispatchAnswered,
@@ -75,6 +76,7 @@ fn audit_event_names_the_actor() {
             | Input::Redecide { .. }
             | Input::LapseVotes { .. }
             | Input::Withdraw { .. }
+            | Input::BeginTurn { .. }
             | Input::Hold
             | Input::Claim { .. }
             | Input::LoseAll { .. }
@@ -283,6 +285,7 @@ fn transition_names_attempts_to_store() {
             | Input::Redecide { .. }
             | Input::LapseVotes { .. }
             | Input::Withdraw { .. }
+            | Input::BeginTurn { .. }
             | Input::Hold
             | Input::LoseAll { .. }
             | Input::Recover { .. }

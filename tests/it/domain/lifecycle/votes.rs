@@ -162,6 +162,7 @@ fn only_voting_and_retraction_change_votes() {
             | Input::Expire { .. }
             | Input::Redecide { .. }
             | Input::Withdraw { .. }
+            | Input::BeginTurn { .. }
             | Input::Hold
             | Input::Claim { .. }
             | Input::LoseAll { .. }
@@ -197,6 +198,7 @@ fn transition_names_vote_to_store_or_remove() {
             | Input::Expire { .. }
             | Input::Redecide { .. }
             | Input::Withdraw { .. }
+            | Input::BeginTurn { .. }
             | Input::Hold
             | Input::Find { .. }
             | Input::Return { .. }
@@ -226,6 +228,7 @@ fn every_move_requires_policy_permission() {
             | Input::Redecide { .. }
             | Input::LapseVotes { .. }
             | Input::Withdraw { .. }
+            | Input::BeginTurn { .. }
             | Input::Hold
             | Input::Claim { .. }
             | Input::LoseAll { .. }

@@ -10,10 +10,11 @@ use countersign::domain::{
     Time,
     decision::Verdict,
     endpoint::EndpointId,
-    id::{AttemptId, PersonId},
+    id::{AttemptId, PersonId, PlanId},
     lifecycle::{Refusal, Transition},
-    request::{Request, State, StateName},
+    request::{PlanStep, Request, State, StateName},
 };
+use uuid::Uuid;
 
 use super::{
     every_input::every_input,
@@ -112,8 +113,12 @@ pub(crate) fn walk() -> &'static Walk {
     })
 }
 
+/// A step of a plan, which can do all that a request can.
 fn ask(verdict: Verdict) -> Transition {
-    drafted(verdict).submit(minute(USE_BY), minute(0))
+    let mut step = drafted(verdict);
+    step.plan = Some(PlanStep { plan: PlanId::from(Uuid::from_u128(12)), number: 2 });
+    step.digest = step.computed_digest();
+    step.submit(minute(USE_BY), minute(0))
 }
 
 fn explore(beginnings: &[Transition]) -> Vec<Step> {

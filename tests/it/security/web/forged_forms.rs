@@ -14,7 +14,7 @@ use crate::{
 #[tokio::test]
 async fn forged_form_changes_nothing_on_any_route() {
     let room = Room::start().await;
-    let request = room.asked().await;
+    let request = room.asked_step().await;
     let mut anna = room.browser_of("anna").await;
     let of_anna = anna.open("/password").await.form_token();
     for name in ["carol", "dora"] {
@@ -77,7 +77,7 @@ fn elsewhere(own: &str) -> Vec<Vec<(&'static str, String)>> {
 #[tokio::test]
 async fn form_sent_as_get_changes_nothing_on_any_route() {
     let room = Room::start().await;
-    let request = room.asked().await;
+    let request = room.asked_step().await;
     let all = routes();
     for name in ["carol", "dora"] {
         let mut browser = room.browser_of(name).await;

@@ -144,6 +144,6 @@ async fn crawl(room: &Room, role: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn inbox_links_to_its_request() {
     let room = Room::start().await;
-    let request = room.asked().await;
+    let request = room.asked_step().await;
     assert!(crawl(&room, "bob").await.contains(&path(&request)));
 }

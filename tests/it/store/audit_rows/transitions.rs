@@ -9,6 +9,7 @@ use countersign::domain::{
         detail::{
             accounts::NoFacts,
             dispatch::{FoundCallFacts, FoundCallsFacts},
+            plan::PlanFacts,
             system::{ClockJumpFacts, LookFacts, ManagerFacts, RecoveryFacts},
         },
         high_water_mark::{ChainHead, Gap},
@@ -18,9 +19,9 @@ use countersign::domain::{
     digest::Digest,
     endpoint::{EndpointId, SkipReason},
     evidence::{Evidence, FoundCall, Sighting, Sign},
-    id::RequestId,
+    id::{PlanId, RequestId},
     lifecycle::{DispatchReport, Finding, Next, Reevaluation, Transition},
-    request::{Outcome, Request, Requester, Skipped, State},
+    request::{FailureRule, Outcome, PlanStep, Request, Requester, Skipped, State},
 };
 use expect_test::expect_file;
 use uuid::Uuid;
@@ -59,8 +60,27 @@ pub(super) fn rows() -> Rows {
     manager_identified(&mut rows);
     clock_jumped(&mut rows);
     database_resumed(&mut rows);
+    planned(&mut rows);
     away(&mut rows);
     rows
+}
+
+fn planned(rows: &mut Rows) {
+    let plan = PlanId::from(Uuid::from_u128(12));
+    let step = Request { plan: Some(PlanStep { plan, number: 2 }), ..asked(Verdict::Run) };
+    for on_failure in FailureRule::ALL {
+        let facts = PlanFacts {
+            plan,
+            heading: SPECIAL.to_owned(),
+            reason: "brute force".to_owned(),
+            on_failure,
+            steps: vec![RequestId::from(Uuid::from_u128(8)), step.id],
+            digest: Digest::of(b"plan"),
+        };
+        let event = AuditEvent::new(Actor::from(&agent()), None, AuditDetail::PlanAsked(facts));
+        rows.add(&format!("plan, {}", on_failure.name()), &event, minute(204));
+    }
+    rows.moved("next in its plan", step.begin_turn(minute(9)).unwrap());
 }
 
 fn found(rows: &mut Rows) {

@@ -1,10 +1,10 @@
 //! The list of what is active on endpoints, and who asked for it and allowed it.
 
-use super::{load::action_alone, rule_responses::RULE_RESPONSE_COUNTS};
 use crate::{
     domain::{Time, action::Action, endpoint::EndpointId, id::RequestId, request::NOBODY_LOOKED},
     store::{
         Read, StoreError,
+        requests::{load::action_alone, rule_responses::RULE_RESPONSE_COUNTS},
         row::{At, integer, text},
         sqlite::{Row, query},
     },

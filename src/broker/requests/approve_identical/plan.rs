@@ -1,0 +1,77 @@
+//! What is low in a plan is approved with one form.
+
+use super::{check_picked, not_together, with_request_id};
+use crate::{
+    broker::{Broker, BrokerError, SignedIn},
+    domain::{
+        Time,
+        digest::Digest,
+        facts::Verb,
+        id::{PlanId, RequestId},
+        lifecycle::{Displayed, Refusal},
+        plan::Plan,
+    },
+    store::{Tx, requests::plans},
+};
+
+impl Broker {
+    /// Approves steps of the lowest tier of a plan, all that are picked or none. The plan must be the one
+    /// that was displayed, as must each step.
+    pub async fn approve_plan(
+        &self,
+        who: &SignedIn,
+        (id, shown): (PlanId, Digest),
+        picked: &[(RequestId, Displayed)],
+        comment: &str,
+    ) -> Result<(), BrokerError> {
+        self.ensure_not_halted()?;
+        check_picked(picked)?;
+        let now = self.clock().now();
+        let done = self.store().write(|tx| {
+            Box::pin(async move {
+                let plan = plans::load_plan(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                self.check_voter(tx, who, (&plan, now)).await?;
+                if plan.digest != shown || plan.computed_digest() != shown {
+                    return Err(Refusal::DigestChanged.into());
+                }
+                for (step, displayed) in picked {
+                    if !plan.steps.iter().any(|one| one.id == *step) {
+                        return Err(not_together(*step, "it is no step of this plan"));
+                    }
+                    let moment = self.vote_context(tx, who, *step, (Verb::Approve, now)).await?;
+                    self.ensure_lowest_tier(tx, &moment, now).await?;
+                    let approved = self.approve_now(tx, moment, (*displayed, comment), now).await;
+                    approved.map_err(|error| with_request_id(*step, error))?;
+                }
+                Ok::<_, BrokerError>(())
+            })
+        });
+        let done = done.await;
+        if let Err(BrokerError::Refused(refusal)) = &done
+            && let Some((first, _)) = picked.first()
+        {
+            let named =
+                if let Refusal::NotTogether { request, .. } = refusal { request } else { first };
+            self.note_refused_vote(who, *named, Verb::Approve, refusal).await?;
+        }
+        done
+    }
+
+    /// Who may approve no step of it learns nothing of what was displayed.
+    async fn check_voter(
+        &self,
+        tx: &mut Tx<'_>,
+        who: &SignedIn,
+        (plan, now): (&Plan, Time),
+    ) -> Result<(), BrokerError> {
+        let mut why = String::new();
+        for step in &plan.steps {
+            let moment = self.vote_context(tx, who, step.id, (Verb::Approve, now)).await?;
+            if moment.may.allowed {
+                return Ok(());
+            }
+            why = moment.may.why();
+        }
+        Err(Refusal::NotAllowed { why }.into())
+    }
+}

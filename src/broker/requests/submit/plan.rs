@@ -1,0 +1,183 @@
+//! An agent proposes several asks in an order: all of them become requests, or none.
+
+use serde_json::{Map, Value};
+
+use super::Survey;
+use crate::{
+    broker::{Broker, BrokerError, requests::draft::Draft},
+    connector::asked_by,
+    domain::{
+        actor::{Actor, Agent},
+        audit::{AuditDetail, AuditEvent, detail::plan::PlanFacts},
+        digest::Digest,
+        id::PlanId,
+        plan::{
+            Plan,
+            proposal::{PlanProposal, ProposedStep, in_arguments, in_step, repeated},
+        },
+        proposal::InvalidField,
+        request::{PlanStep, Request},
+    },
+    store::{
+        Read, Tx, audit,
+        requests::{
+            self,
+            plans::{self, PlanKey},
+        },
+    },
+};
+
+impl Broker {
+    /// Takes the arguments of a plan and answers with the plan that is stored for them.
+    pub async fn propose_plan(
+        &self,
+        agent: &Agent,
+        arguments: &Map<String, Value>,
+    ) -> Result<Plan, BrokerError> {
+        match asked_by(agent.id, self.try_propose_plan(agent, arguments)).await {
+            Ok(plan) => Ok(plan),
+            Err(error) => Err(self.refuse_proposal(agent, None, error).await),
+        }
+    }
+
+    async fn try_propose_plan(
+        &self,
+        agent: &Agent,
+        arguments: &Map<String, Value>,
+    ) -> Result<Plan, BrokerError> {
+        let _place = self.acquire_slot(agent).await?;
+        let open: Vec<_> = self.engine().catalogue().responses().to_vec();
+        let open: Vec<_> = open.into_iter().filter(|kind| agent.scopes.contains(kind)).collect();
+        let proposal = &PlanProposal::parse(&open, arguments)?;
+        let mut drafts = Vec::with_capacity(proposal.steps.len());
+        for (at, step) in proposal.steps.iter().enumerate() {
+            let draft = self.draft_of_step(agent, step).await;
+            drafts.push(draft.map_err(|error| of_arguments(at, error))?);
+        }
+        let asks: Vec<_> = drafts.iter().map(|draft| draft.ask).collect();
+        if let Some(twice) = repeated(&asks) {
+            return Err(twice.into());
+        }
+        let (drafts, ask) = (&drafts, proposal.ask_digest(&asks));
+        self.store()
+            .for_agents()
+            .write(|tx| {
+                Box::pin(async move {
+                    match find_repeated_plan(tx, agent, (proposal, ask)).await? {
+                        Some(same) => Ok(plans::load_plan(tx, same).await?),
+                        None => self.store_plan(tx, agent, (proposal, ask), drafts).await.map(Some),
+                    }
+                })
+            })
+            .await?
+            .ok_or(BrokerError::NotFound)
+    }
+
+    async fn draft_of_step(
+        &self,
+        agent: &Agent,
+        step: &ProposedStep,
+    ) -> Result<Draft, BrokerError> {
+        let proposal = self.read_proposal(step.kind, &step.arguments).await?;
+        self.frozen_draft(agent, &proposal, Survey::Asked).await
+    }
+
+    /// Stores the steps one after the other, so that each is decided and counted as if those before it
+    /// had been asked for alone, and then the plan over them.
+    async fn store_plan(
+        &self,
+        tx: &mut Tx<'_>,
+        agent: &Agent,
+        (proposal, ask): (&PlanProposal, Digest),
+        drafts: &[Draft],
+    ) -> Result<Plan, BrokerError> {
+        let (id, now): (PlanId, _) = (self.clock().id(), self.clock().now());
+        let mut steps = Vec::with_capacity(drafts.len());
+        for (at, (draft, number)) in drafts.iter().zip(1..).enumerate() {
+            self.check_new(tx, agent, (at, draft)).await?;
+            let plan = Some(PlanStep { plan: id, number });
+            let request = Request { plan, ..draft.request.clone() };
+            let draft = Draft { request, ..draft.clone() };
+            steps.push(self.store_draft(tx, agent, &draft, None).await?);
+        }
+        let mut plan = Plan {
+            id,
+            agent: agent.id,
+            agent_name: agent.name.clone(),
+            heading: proposal.heading.clone(),
+            reason: proposal.reason.clone(),
+            on_failure: proposal.on_failure,
+            digest: Digest::ZERO,
+            asked_at: now,
+            use_within: self.settings().use_approval_within,
+            steps,
+        };
+        plan.digest = plan.computed_digest();
+        let key = PlanKey { ask, idempotency_key: proposal.idempotency_key.as_deref() };
+        plans::insert(tx, &plan, key).await?;
+        audit::append(tx, &asked(&plan, agent), now).await?;
+        for step in plan.steps.iter().filter(|step| step.state.name().terminal()) {
+            requests::follow(tx, step, (true, now)).await?;
+        }
+        let stored = plans::load_plan(tx, id).await?;
+        stored.ok_or(BrokerError::NotFound)
+    }
+
+    /// Refuses a step that would be no new request: the answer of a plan has one for each step.
+    async fn check_new(
+        &self,
+        tx: &mut Tx<'_>,
+        agent: &Agent,
+        (at, draft): (usize, &Draft),
+    ) -> Result<(), BrokerError> {
+        let same = requests::same_open_ask(tx, agent.id, draft.ask).await?;
+        let problem = if let Some(id) = same {
+            Some(format!("you have asked for it: {id} is open"))
+        } else {
+            let standing = self.standing(tx, &draft.request, self.clock().now()).await?;
+            standing.map(|one| format!("it is active already and rests on {}", one.id))
+        };
+        let Some(problem) = problem else { return Ok(()) };
+        let (field, allowed) = (String::new(), "a plan without this step".to_owned());
+        Err(in_step(at, InvalidField { field, problem, allowed }).into())
+    }
+}
+
+/// The agent's plan of the same key, or its open plan that asks for the same.
+async fn find_repeated_plan(
+    read: &mut impl Read,
+    agent: &Agent,
+    (proposal, ask): (&PlanProposal, Digest),
+) -> Result<Option<PlanId>, BrokerError> {
+    if let Some(key) = &proposal.idempotency_key
+        && let Some((id, of_key)) = plans::plan_of_key(read, agent.id, key).await?
+    {
+        if of_key == ask {
+            return Ok(Some(id));
+        }
+        return Err(InvalidField {
+            field: "idempotency_key".to_owned(),
+            problem: format!("`{key}` is the key of {id}, which asks for something else"),
+            allowed: "a new key for a new plan".to_owned(),
+        }
+        .into());
+    }
+    Ok(plans::same_open_plan(read, agent.id, ask).await?)
+}
+
+fn asked(plan: &Plan, agent: &Agent) -> AuditEvent {
+    let detail = AuditDetail::PlanAsked(PlanFacts {
+        plan: plan.id,
+        heading: plan.heading.clone(),
+        reason: plan.reason.clone(),
+        on_failure: plan.on_failure,
+        steps: plan.steps.iter().map(|step| step.id).collect(),
+        digest: plan.digest,
+    });
+    AuditEvent::new(Actor::from(agent), None, detail)
+}
+
+/// Says of which step an error is.
+fn of_arguments(at: usize, error: BrokerError) -> BrokerError {
+    if let BrokerError::Invalid(wrong) = error { in_arguments(at, wrong).into() } else { error }
+}

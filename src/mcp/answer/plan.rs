@@ -1,0 +1,97 @@
+//! What an agent is shown of a plan: short, because `get_request` shows each step whole.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{ToolAnswer, json};
+use crate::{
+    domain::{
+        decision::Verdict,
+        plan::{Plan, StepStanding},
+        request::{Request, State, StateName},
+    },
+    text::plan::plan_message,
+};
+
+#[derive(Serialize, JsonSchema)]
+pub(in crate::mcp) struct PlanAnswer {
+    /// The name of the plan in all further calls.
+    plan_id: String,
+    /// Whether nothing further will be sent for any step.
+    terminal: bool,
+    /// What happened and what you should do next. Follow it.
+    message: String,
+    /// The steps, in their order.
+    steps: Vec<StepAnswer>,
+    /// The page on which analysts decide about it. Give it to the user.
+    approval_url: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct StepAnswer {
+    /// The request that the step is.
+    request_id: String,
+    /// What it does, where and for how long, in one line.
+    effect: String,
+    /// Its state.
+    #[schemars(extend("enum" = StateName::ALL.map(StateName::name)))]
+    state: &'static str,
+    /// Who has to approve it. Absent where nobody has to any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs: Option<String>,
+    /// What it waits for, or why nothing or not all of it was done. May hold text from outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// One plan.
+pub(in crate::mcp) fn of_plan(plan: &Plan, public_url: &str, several_managers: bool) -> ToolAnswer {
+    let shown = PlanAnswer {
+        plan_id: plan.id.to_string(),
+        terminal: plan.is_over(),
+        message: plan_message(plan),
+        steps: plan.steps.iter().map(|step| StepAnswer::of(step, several_managers)).collect(),
+        approval_url: format!("{public_url}/plans/{}", plan.id),
+    };
+    let came_to_something = |step: &Request| step.standing() == StepStanding::Done;
+    let is_error = plan.is_over() && !plan.steps.iter().any(came_to_something);
+    ToolAnswer { structured: json(&shown), is_error }
+}
+
+impl StepAnswer {
+    fn of(step: &Request, several_managers: bool) -> Self {
+        let needs = match (&step.state, step.decision.verdict) {
+            (State::Pending, Verdict::Approval(least)) => Some(least.to_string()),
+            _ => None,
+        };
+        Self {
+            request_id: step.id.to_string(),
+            effect: step.effect_among(several_managers),
+            state: step.state.name().name(),
+            needs,
+            why: why(step),
+        }
+    }
+}
+
+fn why(step: &Request) -> Option<String> {
+    match (&step.state, step.standing()) {
+        (State::Approved { .. }, _) => step.held_because.clone(),
+        (State::Denied { .. }, _) => Some(step.decision.why()),
+        (
+            State::Rejected { reason, .. }
+            | State::Cancelled { reason, .. }
+            | State::Expired { reason, .. }
+            | State::Withdrawn { reason, .. },
+            _,
+        ) => Some(reason.clone()).filter(|reason| !reason.is_empty()),
+        (State::Settled { .. }, StepStanding::Failed(why)) => Some(format!("it {why}")),
+        (
+            State::Pending
+            | State::Dispatching { .. }
+            | State::Waiting { .. }
+            | State::Settled { .. },
+            _,
+        ) => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! One plan: what its steps are, where each stands, and one form for all that need one person.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    approve_identical::{pick, read_pick},
+    form::check_comment,
+};
+use crate::{
+    broker::queries::{
+        request::plan::{PlanView, StepView},
+        view::Permission,
+    },
+    domain::{
+        Time,
+        digest::Digest,
+        id::{PlanId, RequestId},
+        lifecycle::Displayed,
+        request::{FailureRule, StateName},
+    },
+    text::{active_response::cuts_short, request},
+    web::{
+        AppState,
+        admin::reauthenticate::{
+            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
+        },
+        error::{PageError, no_approval},
+        http::session::PageSession,
+        layout::{
+            escape::Fenced as _,
+            page::{Layout, page},
+        },
+    },
+};
+
+#[derive(Debug, Template)]
+#[template(path = "pages/plan.html")]
+pub(in crate::web) struct PlanPage {
+    pub(in crate::web) layout: Layout,
+    pub(in crate::web) view: PlanView,
+    pub(in crate::web) several: bool,
+    pub(in crate::web) now: Time,
+    pub(in crate::web) problem: Option<String>,
+    pub(in crate::web) comment: String,
+}
+
+impl PlanPage {
+    fn rule(&self) -> &'static str {
+        match self.view.plan.on_failure {
+            FailureRule::Stop => "After a step that fails, the steps after it are withdrawn.",
+            FailureRule::Continue => "After a step that fails, the steps after it go on.",
+        }
+    }
+
+    fn effect(&self, step: &StepView) -> String {
+        step.request.effect_among(self.several)
+    }
+
+    fn status(step: &StepView) -> String {
+        request::status(&step.request)
+    }
+
+    fn ending(step: &StepView) -> &str {
+        request::ending(&step.request.state)
+    }
+
+    /// Why an approved step is not being sent.
+    fn held(&self, step: &StepView) -> Option<&str> {
+        let held = self.view.plan.steps.iter().find(|one| one.id == step.request.id)?;
+        held.held_because.as_deref()
+    }
+
+    /// Who is missing, while it waits for people.
+    fn needed(step: &StepView) -> Option<String> {
+        let StepView { request, agent, .. } = step;
+        let counted = request.votes.iter().filter(|vote| request.counts(vote, agent));
+        let names: Vec<_> = counted.map(|vote| vote.person.name.as_str()).collect();
+        let pending = request.state.name() == StateName::Pending;
+        pending.then(|| request::needed(&request.decision, &names))
+    }
+
+    fn left(&self, step: &StepView) -> Option<(String, Time)> {
+        let deadline = step.request.deadline;
+        let pending = step.request.state.name() == StateName::Pending;
+        pending.then(|| (request::time_left(deadline, self.now), deadline))
+    }
+
+    fn cuts_short(step: &StepView) -> bool {
+        step.active.iter().any(cuts_short)
+    }
+
+    /// What the form approves: the steps that need one person, and that this person may approve.
+    fn low(&self) -> Vec<&StepView> {
+        self.view.steps.iter().filter(|step| step.is_approvable_together()).collect()
+    }
+
+    fn pick(step: &StepView) -> String {
+        pick(&step.request)
+    }
+
+    /// "Approve steps 1 and 2".
+    fn approve_label(&self) -> String {
+        let numbers: Vec<_> = self.low().iter().map(|step| step.number().to_string()).collect();
+        match numbers.as_slice() {
+            [only] => format!("Approve step {only}"),
+            several => format!("Approve steps {}", several.join(", ")),
+        }
+    }
+
+    /// Why nobody may approve anything now.
+    fn halted(&self) -> Option<String> {
+        self.layout.halted.as_ref().map(no_approval)
+    }
+
+    /// Whether the form asks for the password.
+    fn password(&self) -> bool {
+        self.low().iter().any(|step| step.approve == Permission::WithPassword)
+    }
+}
+
+pub(in crate::web) async fn show(
+    State(app): State<AppState>,
+    session: PageSession,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    plan_page(&app, &session, plan_id(&id)?, None, String::new()).await
+}
+
+fn plan_id(text: &str) -> Result<PlanId, PageError> {
+    text.parse().map_err(|_no_id| PageError::not_found())
+}
+
+async fn plan_page(
+    app: &AppState,
+    session: &PageSession,
+    id: PlanId,
+    problem: Option<FormProblem>,
+    comment: String,
+) -> Result<Response, PageError> {
+    let view = app.broker.plan_of_person(&session.who, id).await?;
+    let layout = Layout::new(app, session, "Plan").await?.section("/");
+    let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
+    let (status, problem) = FormProblem::split(problem);
+    page(status, &PlanPage { layout, view, several, now, problem, comment })
+}
+
+/// The plan and the steps that were displayed.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<(String, String)>")]
+pub(in crate::web) struct PlanFields {
+    digest: Digest,
+    picked: Vec<(RequestId, Displayed)>,
+    comment: String,
+    password: String,
+}
+
+impl TryFrom<Vec<(String, String)>> for PlanFields {
+    type Error = &'static str;
+
+    /// One field for each step has the same name, so the fields come as a list.
+    fn try_from(fields: Vec<(String, String)>) -> Result<Self, Self::Error> {
+        let one = |name: &str| {
+            let field = fields.iter().find(|(other, _)| other == name);
+            field.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let picked = fields.iter().filter(|(name, _)| name == "pick");
+        let picked = picked.map(|(_, value)| read_pick(value)).collect::<Option<_>>();
+        Ok(Self {
+            digest: Digest::parse(&one("digest")).ok_or("the digest cannot be read")?,
+            picked: picked.ok_or("a step cannot be read")?,
+            comment: one("comment"),
+            password: one("password"),
+        })
+    }
+}
+
+impl PasswordFields for PlanFields {
+    fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+/// Approves the steps that the form names: all of them or none.
+pub(in crate::web) async fn approve(
+    Path(id): Path<String>,
+    form: SessionForm<PlanFields>,
+) -> Result<Response, PageError> {
+    let id = plan_id(&id)?;
+    match approve_low(&form, id).await {
+        Ok(()) => Ok(Redirect::to(&format!("/plans/{id}")).into_response()),
+        Err(error) => {
+            let SessionForm { app, session, fields } = &form;
+            let (problem, comment) = (Some(error.for_page()?), fields.comment.clone());
+            plan_page(app, session, id, problem, comment).await
+        }
+    }
+}
+
+async fn approve_low(form: &SessionForm<PlanFields>, id: PlanId) -> FormResult<()> {
+    let SessionForm { app, session, fields } = form;
+    check_comment(&fields.comment)?;
+    let view = app.broker.plan_of_person(&session.who, id).await?;
+    let low = view.steps.iter().filter(|step| step.is_approvable_together());
+    let needs = low
+        .map(|step| step.approve.clone())
+        .max_by_key(|permission| matches!(permission, Permission::WithPassword));
+    let permission = needs.unwrap_or(Permission::Now);
+    let who = require_recent_password(app, session, &permission, fields.password()).await?;
+    let (shown, comment) = ((id, fields.digest), fields.comment.trim());
+    Ok(app.broker.approve_plan(&who, shown, &fields.picked, comment).await?)
+}

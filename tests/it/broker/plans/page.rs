@@ -1,0 +1,163 @@
+//! The page of a plan.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use super::{Asked, CORE, WEB, block, called, plan, propose, states};
+use crate::{
+    harness::World,
+    web::{browser::Browser, fixtures::Room},
+};
+
+async fn asked(world: &World) -> Asked {
+    let steps = [block(WEB), block(CORE), block("002")];
+    let asked = propose(&world.agent().await, "stop", &steps).await;
+    assert_eq!(states(&asked), ["pending", "pending", "pending"]);
+    Asked::of(&asked)
+}
+
+fn form_of(plan: &Asked) -> String {
+    format!("/plans/{}/approve", plan.id)
+}
+
+async fn post(who: &mut Browser, plan: &Asked, fields: &[(String, String)]) -> StatusCode {
+    who.post(&form_of(plan), fields).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inbox_shows_a_plan_as_one_card() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open("/").await.shows("A plan: <bdi>contain web-01</bdi>");
+    assert_eq!(bob.page.html.matches("<li class=\"card\">").count(), 1);
+    assert!(bob.page.links().contains(&format!("/plans/{}", plan.id)));
+    for step in &plan.steps {
+        assert!(bob.page.links().contains(&format!("/requests/{step}")));
+        bob.open(&format!("/requests/{step}")).await;
+        assert!(bob.page.links().contains(&format!("/plans/{}", plan.id)));
+        bob.open("/").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn low_steps_are_approved_together_and_high_one_alone() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await.shows("contain web-01");
+    bob.page.shows("Approve steps 1, 3");
+    bob.page.shows("Decide about this step by itself");
+    let fields = bob.page.hidden_fields(&form_of(&plan));
+    assert_eq!(post(&mut bob, &plan, &fields).await, 303);
+    assert_eq!(plan.states(&room).await, ["approved", "pending", "approved"]);
+    room.work().await;
+    assert_eq!(called(&room), [WEB]);
+    for name in ["bob", "carol"] {
+        room.person(name).await.approve(&plan.steps[1]).await;
+    }
+    room.work().await;
+    assert_eq!(called(&room), [WEB, CORE, "002"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_or_outdated_plan_form_changes_nothing() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let other = room.asked().await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await;
+    let sound = bob.page.hidden_fields(&form_of(&plan));
+    let forged = |name: &str, change: &dyn Fn(&str) -> String| {
+        let mut fields = sound.clone();
+        let field = fields.iter_mut().find(|(one, _)| one == name).unwrap();
+        field.1 = change(&field.1);
+        fields
+    };
+    let flip = |text: &str| {
+        let last = if text.ends_with('0') { '1' } else { '0' };
+        let mut text = text.to_owned();
+        text.pop();
+        text.push(last);
+        text
+    };
+    let stranger = format!("{}:{}:{}", other.id, other.version, other.digest);
+    for fields in [
+        forged("digest", &flip),
+        forged("pick", &flip),
+        forged("pick", &|pick| pick.replace(":1:", ":2:")),
+        forged("pick", &|_| stranger.clone()),
+        forged("pick", &|pick| {
+            let critical = pick.replace(&plan.steps[0], &plan.steps[1]);
+            assert_ne!(critical, pick);
+            critical
+        }),
+    ] {
+        assert_eq!(post(&mut bob, &plan, &fields).await, 409, "{fields:?}");
+        assert_eq!(plan.states(&room).await, ["pending", "pending", "pending"], "{fields:?}");
+    }
+    assert!(room.audit_kinds().await.contains(&"vote.refused".to_owned()));
+    assert_eq!(post(&mut bob, &plan, &sound).await, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn critical_step_cannot_be_approved_with_the_low_ones() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let critical = room.request(&plan.steps[1]).await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await;
+    let mut fields = bob.page.hidden_fields(&form_of(&plan));
+    let pick = format!("{}:{}:{}", critical.id, critical.version, critical.digest);
+    fields.push(("pick".to_owned(), pick));
+    assert_eq!(post(&mut bob, &plan, &fields).await, 409);
+    bob.page.shows("it asks for more than one person");
+    assert_eq!(plan.states(&room).await, ["pending", "pending", "pending"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_plan_cannot_be_approved() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await;
+    let fields = bob.page.hidden_fields(&form_of(&plan));
+    room.execute("UPDATE plan SET on_failure = 'continue'").await;
+    assert_eq!(post(&mut bob, &plan, &fields).await, 409);
+    assert_eq!(plan.states(&room).await, ["pending", "pending", "pending"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owner_of_the_agent_is_offered_no_plan_form() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let (mut alice, mut bob) = (room.browser_of("alice").await, room.browser_of("bob").await);
+    alice.open(&format!("/plans/{}", plan.id)).await.shows("You may not approve it");
+    assert!(!alice.page.has_form(&form_of(&plan)));
+    bob.open(&format!("/plans/{}", plan.id)).await;
+    let mut fields = bob.page.hidden_fields(&form_of(&plan));
+    for (name, value) in &mut fields {
+        if name == "form_token" {
+            *value = alice.page.form_token();
+        }
+    }
+    let status = post(&mut alice, &plan, &fields).await;
+    assert!(status.is_client_error(), "{status}");
+    assert_eq!(plan.states(&room).await, ["pending", "pending", "pending"]);
+    let unknown = json!("pln_00000000000000000000000000000000");
+    let page = bob.open(&format!("/plans/{}", unknown.as_str().unwrap())).await;
+    assert_eq!(page.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_heading_of_a_plan_stays_text() {
+    let room = Room::start().await;
+    let mut arguments = plan("stop", &[block(WEB), block("002")]);
+    arguments["heading"] = json!("<script>alert(1)</script>\u{202E}");
+    let asked = Asked::of(&room.agent().await.call("propose_plan", arguments).await);
+    let mut bob = room.browser_of("bob").await;
+    for path in ["/".to_owned(), format!("/plans/{}", asked.id), "/audit".to_owned()] {
+        bob.open(&path).await.shows("&lt;script&gt;alert(1)");
+        assert!(!bob.page.has("<script>alert") && !bob.page.has("\u{202E}"), "{path}");
+    }
+}
