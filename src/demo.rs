@@ -39,6 +39,7 @@ use crate::{
     store::Store,
 };
 
+mod machine;
 pub mod story;
 
 /// The port of the page, unless it is taken.
@@ -87,8 +88,8 @@ impl Demo {
             .tempdir()
             .map_err(|error| io("cannot make a temporary folder", error))?;
         let (manager_password, indexer_password) = (clock.secret(), clock.secret());
-        let manager =
-            Simulator::new(simulator::Settings::demo(&manager_password, &indexer_password));
+        let simulated = simulator::Settings::demo(&manager_password, &indexer_password);
+        let manager = Simulator::new(simulator::Settings { companion_rules: true, ..simulated });
         let server = manager
             .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .await
@@ -246,7 +247,7 @@ fn connector(
             .map(|kind| ((kind, Platform::Linux), "!countersign-unlock".to_owned()))
             .into_iter()
             .collect(),
-        companion_groups: Vec::new(),
+        companion_groups: vec![story::machine::COMPANIONS.to_owned()],
         keeps: Vec::new(),
         batch_endpoints_max: WazuhSettings::BATCH_ENDPOINTS_MAX,
         calls_in_flight: WazuhSettings::CALLS_IN_FLIGHT,

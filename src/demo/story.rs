@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use wazuh_simulator::{Fault, Outage, Times, Work};
+use serde_json::{Map, Value};
+use wazuh_simulator::Times;
 
 use super::Demo;
 use crate::{
@@ -14,9 +14,18 @@ use crate::{
         evidence::Evidence,
         id::RequestId,
         lifecycle::{Displayed, Finding},
-        request::Request,
+        request::{Request, StateName},
     },
     text::active_response::already_text,
+};
+
+pub(super) mod machine;
+mod order;
+mod steps;
+
+use steps::{
+    DemoStep, DemoVote, Then, at_once, ends, fleet, lost, partial, private, privileged, rejected,
+    taken_back, twin,
 };
 
 /// How long a step may take until its end is seen, on a machine that is busy.
@@ -36,168 +45,6 @@ pub(super) fn kind(name: &str) -> Result<ActionKind, BrokerError> {
 pub(crate) fn first_requests() -> Vec<(&'static str, Value)> {
     let steps = [at_once(), fleet(), privileged(), private()];
     steps.into_iter().map(|step| (step.action, step.arguments)).collect()
-}
-
-/// One step: what is asked, who decides how, and what must come of it.
-struct DemoStep {
-    title: &'static str,
-    action: &'static str,
-    arguments: Value,
-    people: &'static [(&'static str, DemoVote)],
-    /// What goes wrong at the manager.
-    fault: Option<Fault>,
-    expected: &'static str,
-    /// What a person does when it came out, and what comes of that.
-    then: Option<(Then, &'static str)>,
-}
-
-impl Default for DemoStep {
-    fn default() -> Self {
-        Self {
-            title: "",
-            action: "block_ip",
-            arguments: Value::Null,
-            people: &[],
-            fault: None,
-            expected: "",
-            then: None,
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Then {
-    /// bob, a senior, takes it back.
-    Undo,
-    /// bob looked, and says that nothing was done.
-    NotDone,
-}
-
-#[derive(Clone, Copy)]
-enum DemoVote {
-    Approve,
-    Reject(&'static str),
-}
-
-fn at_once() -> DemoStep {
-    DemoStep {
-        title: "a small block with an alert that the broker finds runs at once",
-        arguments: json!({
-            "srcip": "203.0.113.7", "agent_ids": ["001"], "duration_seconds": 600,
-            "reason": "ssh brute force from this address on web-01",
-            "alert_id": "1763800000.10001", "confidence": 95,
-        }),
-        expected: "settled: 001 confirmed",
-        ..DemoStep::default()
-    }
-}
-
-fn fleet() -> DemoStep {
-    DemoStep {
-        title: "a block on all endpoints, inactive ones among them, waits for a person",
-        arguments: json!({
-            "srcip": "198.51.100.23", "all_agents": true, "duration_seconds": 600,
-            "reason": "the address scans the whole network and tries known exploits",
-        }),
-        people: &[("bob", DemoVote::Approve)],
-        expected: "settled: 001, 002, 003, 004, 005, 006, 007, 008, 009, 010 confirmed; 014 refused; \
-                   011, 012, 013 skipped",
-        ..DemoStep::default()
-    }
-}
-
-fn privileged() -> DemoStep {
-    DemoStep {
-        title: "disabling a privileged account needs two people, one of them a lead",
-        action: "disable_account",
-        arguments: json!({
-            "dstuser": "dbadmin", "agent_ids": ["003"], "duration_seconds": 600,
-            "reason": "dbadmin signed in from two countries within five minutes",
-        }),
-        people: &[("bob", DemoVote::Approve), ("carol", DemoVote::Approve)],
-        expected: "settled: 003 confirmed",
-        ..DemoStep::default()
-    }
-}
-
-fn rejected() -> DemoStep {
-    DemoStep {
-        title: "a person rejects what makes no sense",
-        arguments: json!({
-            "srcip": "198.51.100.99", "agent_ids": ["002"], "duration_seconds": 3600,
-            "reason": "many requests per second from this address",
-        }),
-        people: &[("bob", DemoVote::Reject("that is our own load test"))],
-        expected: "rejected",
-        ..DemoStep::default()
-    }
-}
-
-fn private() -> DemoStep {
-    DemoStep {
-        title: "a private address is refused by policy",
-        arguments: json!({
-            "srcip": "10.0.0.5", "agent_ids": ["001"], "duration_seconds": 600,
-            "reason": "lateral movement from this address",
-        }),
-        expected: "denied",
-        ..DemoStep::default()
-    }
-}
-
-fn partial() -> DemoStep {
-    DemoStep {
-        title: "one endpoint of two has responses switched off: it is left out beforehand",
-        arguments: json!({
-            "srcip": "198.51.100.77", "agent_ids": ["002", "014"], "duration_seconds": 600,
-            "reason": "credential stuffing against the portal and the VPN",
-        }),
-        people: &[("bob", DemoVote::Approve)],
-        expected: "settled: 002 confirmed; 014 skipped",
-        ..DemoStep::default()
-    }
-}
-
-fn lost() -> DemoStep {
-    DemoStep {
-        title: "the manager's answer is lost: nobody knows, until somebody looks",
-        arguments: json!({
-            "srcip": "198.51.100.88", "agent_ids": ["006"], "duration_seconds": 600,
-            "reason": "password spraying against the mail server",
-        }),
-        people: &[("carol", DemoVote::Approve)],
-        fault: Some(Fault::Fail(Outage::Timeout, Work::NotDone)),
-        expected: "settled: 006 unknown",
-        then: Some((Then::NotDone, "settled: 006 refused")),
-        ..DemoStep::default()
-    }
-}
-
-fn taken_back() -> DemoStep {
-    DemoStep {
-        title: "a block that turns out to be wrong is taken back",
-        arguments: json!({
-            "srcip": "198.51.100.44", "agent_ids": ["007"], "duration_seconds": 3600,
-            "reason": "a new address downloads the customer list",
-        }),
-        people: &[("bob", DemoVote::Approve)],
-        expected: "settled: 007 confirmed",
-        then: Some((Then::Undo, "settled: 007 reverted")),
-        ..DemoStep::default()
-    }
-}
-
-fn ends() -> DemoStep {
-    DemoStep {
-        title: "a short block ends by itself, and the endpoint says so",
-        arguments: json!({
-            "srcip": "198.51.100.55", "agent_ids": ["003"], "duration_seconds": 5,
-            "reason": "a single burst of requests",
-        }),
-        people: &[("bob", DemoVote::Approve)],
-        expected: "settled: 003 ended",
-        ..DemoStep::default()
-    }
 }
 
 /// Plays the whole story. `tell` gets each line; the result is whether every step came out as
@@ -232,6 +79,17 @@ pub async fn play(demo: &Demo, mut tell: impl FnMut(String)) -> Result<bool, Bro
     tell(String::new());
     all += came.len();
     good += came.into_iter().filter(|right| *right).count();
+    tell("11. the scripts of Countersign's say what they did".to_owned());
+    let mut came = machine::play(demo, &mut tell).await?;
+    tell(String::new());
+    tell("12. a plan of three steps runs in its order".to_owned());
+    came.extend(order::play_plan(demo, &mut tell).await?);
+    tell(String::new());
+    tell("13. an endpoint that was away gets it once it is back".to_owned());
+    came.extend(order::play_return(demo, &mut tell).await?);
+    tell(String::new());
+    all += came.len();
+    good += came.into_iter().filter(|right| *right).count();
     let calls = demo.manager.received().len();
     let verified = demo.operator.verify_audit().await?;
     tell(format!("The manager received {calls} calls."));
@@ -262,17 +120,6 @@ async fn play_twins(demo: &Demo, tell: &mut impl FnMut(String)) -> Result<Vec<bo
         came.push(came_out(demo, id, "settled: 002 reverted", tell).await?);
     }
     Ok(came)
-}
-
-fn twin(seconds: u32) -> DemoStep {
-    DemoStep {
-        arguments: json!({
-            "srcip": "198.51.100.66", "agent_ids": ["002"], "duration_seconds": seconds,
-            "reason": "the address tries one password after the other",
-        }),
-        people: &[("bob", DemoVote::Approve)],
-        ..DemoStep::default()
-    }
 }
 
 /// The agent asks, and people decide.
@@ -313,6 +160,7 @@ async fn act(
         Then::Undo => {
             let undo = broker.undo_as_person(&bob, request.id, "it is our own backup").await?;
             tell(format!("   bob takes it back: {}: {}", undo.effect(), undo.state.name()));
+            approve(demo, undo, &["carol"], tell).await?;
         }
         Then::NotDone => {
             let reason = "the endpoint has no such rule";
@@ -321,6 +169,24 @@ async fn act(
             broker.resolve(&bob, request.id, &endpoints, (Finding::NotDone, reason)).await?;
             tell(format!("   bob looks and says that it was not done: {reason}"));
         }
+    }
+    Ok(())
+}
+
+/// These people approve, one after the other, while approvals are missing.
+async fn approve(
+    demo: &Demo,
+    mut request: Request,
+    people: &[&str],
+    tell: &mut impl FnMut(String),
+) -> Result<(), BrokerError> {
+    for name in people {
+        if request.state.name() != StateName::Pending {
+            return Ok(());
+        }
+        let who = sign_in(demo, name).await?;
+        request = vote(&demo.running.broker, &who, &request, DemoVote::Approve).await?;
+        tell(format!("   {name} approves: {}", request.state.name()));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod logins;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -55,6 +55,9 @@ pub enum Message {
     Legacy(String),
 }
 
+/// Runs a script of Countersign's by its name, with a message of execd, and gives what it reported.
+pub(crate) type Machine = Box<dyn FnMut(&str, &Value) -> Vec<Value> + Send>;
+
 /// A document in the indexer.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
@@ -85,6 +88,8 @@ pub(crate) struct World {
     pub(crate) timers: Vec<Timer>,
     /// What scripts left in the endpoints' operating systems.
     pub(crate) rules: Rules,
+    /// Machines that stand for endpoints, by id.
+    pub(crate) machines: HashMap<String, Machine>,
     /// What requests hold by Countersign's own scripts.
     pub(crate) holds: Vec<Hold>,
     pub(crate) held: HashSet<String>,
@@ -109,6 +114,7 @@ impl World {
             documents: 0,
             timers: Vec::new(),
             rules: Rules::default(),
+            machines: HashMap::new(),
             holds: Vec::new(),
             held: HashSet::new(),
             moved: TimeDelta::zero(),

@@ -63,11 +63,17 @@ pub(crate) fn start(world: &mut World, run: &Run, time: DateTime<Utc>) -> Option
         }
     };
     evidence::write(world, run, "add", time);
-    let outcome = match &run.endpoint.script_fails {
-        Some(complaint) => Outcome::failed(complaint),
-        None => act(world, run, companion, &message),
-    };
-    report(world, run, time, (companion, undoes, &message.target, outcome));
+    if let Some(said) = on_machine(world, run, "add") {
+        for said in &said {
+            file(world, run, time, said);
+        }
+    } else {
+        let outcome = match &run.endpoint.script_fails {
+            Some(complaint) => Outcome::failed(complaint),
+            None => act(world, run, companion, &message),
+        };
+        report(world, run, time, (companion, undoes, &message.target, outcome));
+    }
     Some(format!("{} {}", message.target, message.request))
 }
 
@@ -76,6 +82,12 @@ pub(crate) fn end(world: &mut World, run: &Run, time: DateTime<Utc>) {
     let Some((companion, _)) = Companion::of(run) else { return };
     let Ok(message) = Message::read(companion, false, run) else { return };
     evidence::undone(world, run, time);
+    if let Some(said) = on_machine(world, run, "delete") {
+        for said in &said {
+            file(world, run, time, said);
+        }
+        return;
+    }
     let own = Some(message.request.clone());
     let outcome = release(world, run, companion, &Message { undone: own, ..message.clone() });
     report(world, run, time, (companion, true, &message.target, outcome));
@@ -192,29 +204,43 @@ fn report(
     let Companion(_, does, undo, _) = companion;
     let verified = result != "failed" && !run.endpoint.unverified;
     let tag = run.command.arguments.iter().find(|one| one.starts_with("countersign="));
+    let said = json!({ "countersign": {
+        "script": run.script,
+        "version": run.endpoint.companions,
+        "tag": tag,
+        "action": undo.filter(|_| undoes).unwrap_or(does),
+        "target": target,
+        "result": result,
+        "verified": verified,
+        "reason": reason,
+    } });
+    file(world, run, time, &said);
+}
+
+/// The reports of the script on a machine that stands for the endpoint; none where there is no such
+/// machine.
+fn on_machine(world: &mut World, run: &Run, verb: &str) -> Option<Vec<Value>> {
+    let message = evidence::message(world, run, verb);
+    let machine = world.machines.get_mut(&run.endpoint.id)?;
+    Some(machine(&run.script, &message))
+}
+
+/// Makes an alert of a report, where the rules are installed.
+fn file(world: &mut World, run: &Run, time: DateTime<Utc>, said: &Value) {
     if !world.settings.companion_rules {
         return;
     }
-    let says = |verified: Value| {
-        json!({ "countersign": {
-            "script": run.script,
-            "version": run.endpoint.companions,
-            "tag": tag,
-            "action": undo.filter(|_| undoes).unwrap_or(does),
-            "target": target,
-            "result": result,
-            "verified": verified,
-            "reason": reason,
-        } })
-    };
-    // The decoder makes text of it.
-    let (said, data) = (says(verified.into()), says(verified.to_string().into()));
+    let field = |name: &str| said.get("countersign").and_then(|report| report.get(name));
+    let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or_default();
+    let (result, target) = (text("result"), text("target"));
+    let verified = field("verified").and_then(Value::as_bool).unwrap_or_default();
     let (id, level) = rule(result, verified);
     let rule = Rule(id, level, format!("Countersign: {} {target}: {result}", run.script));
-    evidence::report(
-        world,
-        run,
-        time + TimeDelta::milliseconds(1),
-        (rule, &said.to_string(), data),
-    );
+    // The decoder makes text of it.
+    let mut data = said.clone();
+    if let Some(field) = data.pointer_mut("/countersign/verified") {
+        *field = json!(verified.to_string());
+    }
+    let later = time + TimeDelta::milliseconds(1);
+    evidence::report(world, run, later, (rule, &said.to_string(), data));
 }

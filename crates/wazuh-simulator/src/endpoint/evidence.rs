@@ -42,10 +42,10 @@ fn program(run: &Run) -> String {
     format!("active-response/bin/{}{suffix}", run.script)
 }
 
-/// Logs the input of a script.
-pub(crate) fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
+/// What execd writes to a script, as the script logs it.
+pub(crate) fn message(world: &World, run: &Run, verb: &str) -> Value {
     let command = &run.command;
-    let mut data = json!({
+    json!({
         "version": "1",
         "origin": {"name": world.origin(&run.endpoint), "module": "wazuh-execd"},
         "command": verb,
@@ -54,9 +54,14 @@ pub(crate) fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc
             "alert": command.alert,
             "program": program(run),
         },
-    });
+    })
+}
+
+/// Logs the input of a script.
+pub(crate) fn write(world: &mut World, run: &Run, verb: &str, time: DateTime<Utc>) {
+    let mut data = message(world, run, verb);
     let said = data.to_string();
-    let srcip = dotted(&command.alert, "data.srcip").filter(|value| value.is_string());
+    let srcip = dotted(&run.command.alert, "data.srcip").filter(|value| value.is_string());
     if let (Some(srcip), Some(fields)) = (srcip, data.as_object_mut()) {
         fields.insert("srcip".to_owned(), srcip.clone());
     }
