@@ -21,6 +21,7 @@ mod quarantine;
 mod reader;
 mod ruleset;
 mod shells;
+mod tutorial;
 
 /// Ids of requests.
 const FIRST: &str = "req_00000000000000000000000000000001";
