@@ -21,8 +21,8 @@ from mcp.client.streamable_http import streamable_http_client
 PROGRAM, NODE_MODULES = sys.argv[1:3]
 TOOLS = {
     "block_ip", "disable_account", "undo_request", "get_request", "wait_for_decision",
-    "list_requests", "cancel_request", "list_endpoints", "find_responses", "get_alert",
-    "get_limits",
+    "list_requests", "cancel_request", "propose_plan", "get_plan", "cancel_plan",
+    "list_endpoints", "find_responses", "get_alert", "get_limits",
 }  # fmt: skip
 
 
