@@ -2,6 +2,7 @@
 
 mod certificate;
 mod commands;
+mod demo;
 mod doctor;
 mod logging;
 mod policies;

@@ -77,8 +77,19 @@ pub(super) fn pick(request: &Request) -> String {
     format!("{}:{}:{}", request.id, request.version, request.digest)
 }
 
-/// What was ticked, with what was displayed of it.
-pub(super) fn read_pick(text: &str) -> Option<(RequestId, Displayed)> {
+/// A field that stands once in a form; empty where it does not.
+pub(super) fn field(fields: &[(String, String)], name: &str) -> String {
+    let field = fields.iter().find(|(other, _)| other == name);
+    field.map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+/// What was ticked, with what was displayed of each; none where a box cannot be read.
+pub(super) fn picked(fields: &[(String, String)]) -> Option<Vec<(RequestId, Displayed)>> {
+    let boxes = fields.iter().filter(|(name, _)| name == "pick");
+    boxes.map(|(_, value)| read_pick(value)).collect()
+}
+
+fn read_pick(text: &str) -> Option<(RequestId, Displayed)> {
     let mut parts = text.split(':');
     let (id, version, digest) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
@@ -125,17 +136,11 @@ impl TryFrom<Vec<(String, String)>> for IdenticalFields {
 
     /// One box for each request has the same name, so the fields come as a list.
     fn try_from(fields: Vec<(String, String)>) -> Result<Self, Self::Error> {
-        let one = |name: &str| {
-            let field = fields.iter().find(|(other, _)| other == name);
-            field.map(|(_, value)| value.clone()).unwrap_or_default()
-        };
-        let picked = fields.iter().filter(|(name, _)| name == "pick");
-        let picked = picked.map(|(_, value)| read_pick(value)).collect::<Option<_>>();
         Ok(Self {
-            of: one("of"),
-            picked: picked.ok_or("a box cannot be read")?,
-            comment: one("comment"),
-            password: one("password"),
+            of: field(&fields, "of"),
+            picked: picked(&fields).ok_or("a box cannot be read")?,
+            comment: field(&fields, "comment"),
+            password: field(&fields, "password"),
         })
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    approve_identical::{pick, read_pick},
+    approve_identical::{field, pick, picked},
     form::check_comment,
 };
 use crate::{
@@ -164,17 +164,12 @@ impl TryFrom<Vec<(String, String)>> for PlanFields {
 
     /// One field for each step has the same name, so the fields come as a list.
     fn try_from(fields: Vec<(String, String)>) -> Result<Self, Self::Error> {
-        let one = |name: &str| {
-            let field = fields.iter().find(|(other, _)| other == name);
-            field.map(|(_, value)| value.clone()).unwrap_or_default()
-        };
-        let picked = fields.iter().filter(|(name, _)| name == "pick");
-        let picked = picked.map(|(_, value)| read_pick(value)).collect::<Option<_>>();
+        let digest = Digest::parse(&field(&fields, "digest"));
         Ok(Self {
-            digest: Digest::parse(&one("digest")).ok_or("the digest cannot be read")?,
-            picked: picked.ok_or("a step cannot be read")?,
-            comment: one("comment"),
-            password: one("password"),
+            digest: digest.ok_or("the digest cannot be read")?,
+            picked: picked(&fields).ok_or("a step cannot be read")?,
+            comment: field(&fields, "comment"),
+            password: field(&fields, "password"),
         })
     }
 }

@@ -13,6 +13,14 @@ pub(crate) const WEB: &str = "001";
 /// Two people must.
 pub(crate) const CORE: &str = "003";
 
+/// Runs where the target is active on at most two endpoints; else people must approve.
+pub(crate) const REACH_TWO: &str = r#"
+@id("ask") @why("a") permit (principal, action in Countersign::Action::"ask", resource);
+@id("see") @why("a") permit (principal, action == Countersign::Action::"view", resource);
+@id("run") @why("a") permit (principal, action in Countersign::Action::"run", resource)
+when { context.facts.reach <= 2 || context.votes.analyst >= 1 };
+"#;
+
 /// A block of ten minutes on one endpoint.
 pub(crate) fn block(endpoint: &str) -> Value {
     let arguments = json!({

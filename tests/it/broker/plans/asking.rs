@@ -3,7 +3,7 @@
 use countersign::{broker::AgentLimits, domain::actor::Actor, mcp::tools::ToolName};
 use serde_json::{Value, json};
 
-use super::{Asked, WEB, block, plan, propose, states, why};
+use super::{Asked, REACH_TWO, WEB, block, plan, propose, states, why};
 use crate::harness::{AgentClient, World, fixtures::RUN_AT_ONCE};
 
 async fn requests(agent: &AgentClient) -> usize {
@@ -178,14 +178,6 @@ async fn every_step_counts_against_the_limits() {
     refused(&agent, plan("stop", &three), "2 open requests are the most").await;
     assert_eq!(states(&propose(&agent, "stop", &three[..2]).await).len(), 2);
 }
-
-/// Runs where the target is active on at most two endpoints.
-const REACH_TWO: &str = r#"
-@id("ask") @why("a") permit (principal, action in Countersign::Action::"ask", resource);
-@id("see") @why("a") permit (principal, action == Countersign::Action::"view", resource);
-@id("run") @why("a") permit (principal, action in Countersign::Action::"run", resource)
-when { context.facts.reach <= 2 || context.votes.analyst >= 1 };
-"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reach_counts_all_steps_together() {

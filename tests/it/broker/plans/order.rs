@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use wazuh_simulator::{Fault, Times, Work};
 
-use super::{Asked, CORE, WEB, block, called, propose, states, why};
+use super::{Asked, CORE, REACH_TWO, WEB, block, called, propose, states, why};
 use crate::harness::{World, fixtures::RUN_AT_ONCE};
 
 /// More than a use-by, less than a deadline.
@@ -281,17 +281,9 @@ async fn steps_go_to_several_managers_in_order() {
     assert!(place("dispatch.answered") < place("plan.turn_came"));
 }
 
-/// People must approve what reaches more than two endpoints.
-const WIDE_WAITS: &str = r#"
-@id("ask") @why("a") permit (principal, action in Countersign::Action::"ask", resource);
-@id("see") @why("a") permit (principal, action == Countersign::Action::"view", resource);
-@id("run") @why("a") permit (principal, action in Countersign::Action::"run", resource)
-when { context.facts.reach <= 2 || context.votes.analyst >= 1 };
-"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_step_leaves_senders_to_others() {
-    let world = World::builder().with_only_policy(WIDE_WAITS).start().await;
+    let world = World::builder().with_only_policy(REACH_TWO).start().await;
     let agent = world.agent().await;
     let one = json!({ "agent_ids": ["001"] });
     agent.block("203.0.113.70", one.clone()).await;

@@ -9,7 +9,6 @@ use countersign::domain::{
         detail::{
             accounts::NoFacts,
             dispatch::{FoundCallFacts, FoundCallsFacts},
-            plan::PlanFacts,
             system::{ClockJumpFacts, LookFacts, ManagerFacts, RecoveryFacts},
         },
         high_water_mark::{ChainHead, Gap},
@@ -19,18 +18,20 @@ use countersign::domain::{
     digest::Digest,
     endpoint::{EndpointId, SkipReason},
     evidence::{Evidence, FoundCall, Sighting, Sign},
-    id::{PlanId, RequestId},
+    id::RequestId,
     lifecycle::{DispatchReport, Finding, Next, Reevaluation, Transition},
-    request::{FailureRule, Outcome, PlanStep, Request, Requester, Skipped, State},
+    request::{Outcome, Request, Requester, Skipped, State},
 };
 use expect_test::expect_file;
 use uuid::Uuid;
 
 use super::Rows;
 use crate::domain::lifecycle::fixtures::{
-    TWO_PEOPLE, Who, agent, all_sent, answer, asked, attempt_id, ballot, child, claimed, decision,
-    drafted, drafted_to_wait, endpoint_id, fresh, minute, order,
+    TWO_PEOPLE, Who, agent, all_sent, answer, asked, attempt_id, ballot, claimed, decision,
+    drafted, endpoint_id, fresh, minute, order,
 };
+
+mod linked;
 
 const WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// A reviewer is late after this many minutes.
@@ -60,27 +61,9 @@ pub(super) fn rows() -> Rows {
     manager_identified(&mut rows);
     clock_jumped(&mut rows);
     database_resumed(&mut rows);
-    planned(&mut rows);
-    away(&mut rows);
+    linked::planned(&mut rows);
+    linked::away(&mut rows);
     rows
-}
-
-fn planned(rows: &mut Rows) {
-    let plan = PlanId::from(Uuid::from_u128(12));
-    let step = Request { plan: Some(PlanStep { plan, number: 2 }), ..asked(Verdict::Run) };
-    for on_failure in FailureRule::ALL {
-        let facts = PlanFacts {
-            plan,
-            heading: SPECIAL.to_owned(),
-            reason: "brute force".to_owned(),
-            on_failure,
-            steps: vec![RequestId::from(Uuid::from_u128(8)), step.id],
-            digest: Digest::of(b"plan"),
-        };
-        let event = AuditEvent::new(Actor::from(&agent()), None, AuditDetail::PlanAsked(facts));
-        rows.add(&format!("plan, {}", on_failure.name()), &event, minute(204));
-    }
-    rows.moved("next in its plan", step.begin_turn(minute(9)).unwrap());
 }
 
 fn found(rows: &mut Rows) {
@@ -394,16 +377,4 @@ fn rows_of_transitions_keep_their_bytes() {
     // The request's digest is part of the rows: it is fixed, too.
     assert_ne!(asked(Verdict::Run).digest, Digest::ZERO);
     expect_file!["../../../golden/audit_transitions.txt"].assert_eq(&rows().text());
-}
-
-fn away(rows: &mut Rows) {
-    let child = rows.moved("a child that waits", child());
-    let back = child.clone().returned(fresh(Verdict::Run, 2)).unwrap();
-    rows.moved("an endpoint that is back", back);
-    let short = child.returned(fresh(TWO_PEOPLE, 2)).unwrap();
-    rows.moved("an endpoint that is back, and approvals that no longer suffice", short);
-    let parent = drafted_to_wait(Verdict::Run).submit(minute(75), minute(0)).into_request();
-    let lost = [(endpoint_id("003"), "not active (disconnected)".to_owned())];
-    let waiting = rows.moved("away", parent.end_disconnected(&lost, minute(1)).unwrap());
-    rows.moved("the last child ended", waiting.end_wait(minute(3)).unwrap());
 }
