@@ -186,9 +186,10 @@ impl Request {
     }
 
     /// The latest use-by of a step whose turn has not come: each step before it ends by a time of its
-    /// own, so its turn comes before that or never.
-    pub fn latest_use_by(&self, use_within: Duration) -> Time {
+    /// own, so its turn comes before that or never. Any of them may wait for endpoints that are away,
+    /// for as long as `wait_within`.
+    pub fn latest_use_by(&self, use_within: Duration, wait_within: Duration) -> Time {
         let number = self.plan.map_or(1, |step| step.number);
-        self.deadline + use_within * u32::from(number)
+        self.deadline.max(self.asked_at + wait_within) + use_within * u32::from(number)
     }
 }

@@ -165,9 +165,7 @@ impl Broker {
         }
         request.digest = request.computed_digest();
         let use_by = match request.plan {
-            Some(step) if step.number > 1 => {
-                request.latest_use_by(self.settings().use_approval_within)
-            }
+            Some(step) if step.number > 1 => self.latest_use_by(&request),
             Some(_) | None => self.use_by(now),
         };
         request.submit(use_by, now)

@@ -57,11 +57,16 @@ impl Broker {
         let fresh = self.reevaluate(&question, request);
         match request.plan {
             Some(step) if !requests::plans::is_due(read, step).await? => {
-                let use_by = request.latest_use_by(self.settings().use_approval_within);
-                Ok(Reevaluation { use_by, ..fresh })
+                Ok(Reevaluation { use_by: self.latest_use_by(request), ..fresh })
             }
             Some(_) | None => Ok(fresh),
         }
+    }
+
+    /// The use-by of a step whose turn has not come.
+    pub(super) fn latest_use_by(&self, request: &Request) -> Time {
+        let settings = self.settings();
+        request.latest_use_by(settings.use_approval_within, settings.wait_within)
     }
 
     /// What policy is asked about a stored request, just now.

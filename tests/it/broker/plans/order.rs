@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use wazuh_simulator::{Fault, Times, Work};
+use wazuh_simulator::{Fault, Status, Times, Work};
 
 use super::{Asked, CORE, REACH_TWO, WEB, block, called, propose, states, why};
 use crate::harness::{World, fixtures::RUN_AT_ONCE};
@@ -147,6 +147,27 @@ async fn use_by_runs_from_the_step_before() {
     assert_eq!(plan.states(&world).await, ["settled", "expired"]);
     world.work().await;
     assert_eq!(called(&world), ["001"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approval_lasts_while_an_earlier_step_waits() {
+    let world = World::start().await;
+    world.manager.set_status("002", Status::Disconnected);
+    let mut first = block("002");
+    first["arguments"]["when_back"] = json!(true);
+    let plan = Asked::of(&propose(&world.agent().await, "stop", &[first, block("001")]).await);
+    for step in &plan.steps {
+        world.person("bob").await.approve(step).await;
+    }
+    world.work().await;
+    world.pass(Duration::from_hours(23));
+    world.broker().expire_overdue().await.unwrap();
+    assert_eq!(plan.states(&world).await, ["waiting", "approved"]);
+    world.manager.set_status("002", Status::Active);
+    world.look_for_returned().await;
+    world.work().await;
+    assert_eq!(plan.states(&world).await, ["settled", "settled"]);
+    assert_eq!(called(&world), ["002", "001"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
