@@ -203,7 +203,7 @@ impl Demo {
     /// Stops everything and removes the folder.
     pub async fn stop(self) {
         self.running.stop().await;
-        self.server.stop().await;
+        drop(self.server.stop().await);
         drop(self.folder);
     }
 }

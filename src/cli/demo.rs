@@ -108,6 +108,6 @@ pub(super) async fn simulate(out: Out, simulate: &Simulate) -> Result<(), CliErr
                 "indexer_user": "admin", "indexer_password": indexer })
     })?;
     stopped().await?;
-    server.stop().await;
+    drop(server.stop().await);
     Ok(())
 }

@@ -23,6 +23,7 @@ use countersign::{
     worker,
 };
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 use wazuh_simulator::Simulator;
 
 pub(crate) mod agent;
@@ -57,6 +58,8 @@ pub(crate) struct World {
     pub(crate) store: Option<Store>,
     builder: WorldBuilder,
     server: Mutex<Option<wazuh_simulator::Server>>,
+    /// The port of the manager that was stopped: no test beside this one may listen there.
+    closed_port: Mutex<Option<TcpSocket>>,
     second_server: Option<wazuh_simulator::Server>,
 }
 
@@ -109,6 +112,7 @@ impl World {
             store: Some(store),
             builder,
             server: Mutex::new(Some(server)),
+            closed_port: Mutex::default(),
             second_server,
         }
     }
@@ -116,7 +120,8 @@ impl World {
     /// The manager's machine is switched off.
     pub(crate) async fn stop_manager(&self) {
         let server = self.server.lock().unwrap().take();
-        server.expect("it runs").stop().await;
+        let closed = server.expect("it runs").stop().await.unwrap();
+        *self.closed_port.lock().unwrap() = Some(closed);
     }
 
     /// Stops the broker, as a machine that is switched off would, and starts it again on the same

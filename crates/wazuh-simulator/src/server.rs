@@ -7,7 +7,7 @@ pub(crate) mod wire;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -48,10 +48,19 @@ impl Server {
         self.address
     }
 
-    /// Closes the port and drops the connections of running calls, like a manager that crashes.
-    pub async fn stop(self) {
+    /// Closes the port and drops the connections of running calls, like a manager that crashes. While the
+    /// socket lives nobody answers on the port, and no other program takes it.
+    pub async fn stop(self) -> io::Result<TcpSocket> {
         drop(self.down);
         // Our own token ends the server, so there is no result to report.
         self.task.await.ok();
+        let socket = match self.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Connections that were dropped a moment ago do not keep the address.
+        socket.set_reuseaddr(true)?;
+        socket.bind(self.address)?;
+        Ok(socket)
     }
 }

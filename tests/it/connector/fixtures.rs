@@ -24,6 +24,7 @@ use countersign::{
         request::{Outcome, Request, State, Target},
     },
 };
+use tokio::net::TcpSocket;
 use uuid::Uuid;
 use wazuh_simulator::{Endpoint, Os, Server, Simulator};
 
@@ -128,10 +129,10 @@ impl Lab {
         Self::start(wazuh_simulator::Settings::captured()).await
     }
 
-    /// Takes the manager away; what is left is a connector that knows it.
-    pub(crate) async fn gone(self) -> Connector {
-        self.server.stop().await;
-        self.connector
+    /// Takes the manager away; what is left is a connector that knows it, and its port.
+    pub(crate) async fn gone(self) -> (Connector, TcpSocket) {
+        let closed = self.server.stop().await.unwrap();
+        (self.connector, closed)
     }
 
     pub(crate) async fn resolve(&self, named: &[&str]) -> Inventory {

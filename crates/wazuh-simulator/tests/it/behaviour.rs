@@ -144,7 +144,7 @@ async fn stopped_server_drops_running_calls_and_refuses_new_ones() {
     let (sim, server) = (caller.sim, caller.server);
     let (running, ()) = tokio::join!(answer(request), async {
         sim.until_received(1).await;
-        server.stop().await;
+        server.stop().await.unwrap();
     });
     let error = running.unwrap_err();
     assert!(!error.is_connect(), "{error:?}");

@@ -97,7 +97,10 @@ fn left_out() -> Fault {
 /// Drives a row; none when there is no such row.
 async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
     Some(match row {
-        "connection refused" => send(&lab(kind).await.gone().await, &["001", "002"]).await,
+        "connection refused" => {
+            let (connector, _closed) = lab(kind).await.gone().await;
+            send(&connector, &["001", "002"]).await
+        }
         "certificate not trusted" => distrusted().await,
         "no connection in time" => mute().await,
         "login refused" => {

@@ -50,7 +50,7 @@ async fn flood_continues_while_client_reads() {
     }
     assert_eq!(reached(&caller), 0);
     assert_eq!(caller.get(AGENTS).await.status, 200, "others are served meanwhile");
-    caller.server.stop().await;
+    caller.server.stop().await.unwrap();
     assert!(breaks(&mut last.unwrap()).await);
 }
 
@@ -71,7 +71,7 @@ async fn drip_starts_an_answer_and_never_ends_it() {
     }
     assert_eq!(reached(&caller), 0);
     assert_eq!(caller.get(AGENTS).await.status, 200, "others are served meanwhile");
-    caller.server.stop().await;
+    caller.server.stop().await.unwrap();
     assert!(breaks(&mut last.unwrap()).await);
 }
 
