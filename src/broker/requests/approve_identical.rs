@@ -44,9 +44,7 @@ impl Broker {
                             "it does not ask for the same as the others",
                         ));
                     }
-                    self.ensure_lowest_tier(tx, &moment, now).await?;
-                    let approved = self.approve_now(tx, moment, (*shown, comment), now).await;
-                    approved.map_err(|error| with_request_id(*id, error))?;
+                    self.approve_lowest(tx, moment, (*shown, comment), now).await?;
                 }
                 Ok::<_, BrokerError>(())
             })
@@ -56,6 +54,20 @@ impl Broker {
             self.note_refused_vote(who, *request, Verb::Approve, refusal).await?;
         }
         done
+    }
+
+    /// Approves one of several, if it is of the lowest tier by now.
+    async fn approve_lowest(
+        &self,
+        tx: &mut Tx<'_>,
+        moment: VoteContext,
+        (shown, comment): (Displayed, &str),
+        now: Time,
+    ) -> Result<(), BrokerError> {
+        let id = moment.request.id;
+        self.ensure_lowest_tier(tx, &moment, now).await?;
+        let approved = self.approve_now(tx, moment, (shown, comment), now).await;
+        approved.map(drop).map_err(|error| with_request_id(id, error))
     }
 
     /// Fails where a request that waits is not of the lowest tier by now.

@@ -1,6 +1,6 @@
 //! What is low in a plan is approved with one form.
 
-use super::{check_picked, not_together, with_request_id};
+use super::{check_picked, not_together};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -39,9 +39,7 @@ impl Broker {
                         return Err(not_together(*step, "it is no step of this plan"));
                     }
                     let moment = self.vote_context(tx, who, *step, (Verb::Approve, now)).await?;
-                    self.ensure_lowest_tier(tx, &moment, now).await?;
-                    let approved = self.approve_now(tx, moment, (*displayed, comment), now).await;
-                    approved.map_err(|error| with_request_id(*step, error))?;
+                    self.approve_lowest(tx, moment, (*displayed, comment), now).await?;
                 }
                 Ok::<_, BrokerError>(())
             })
