@@ -68,7 +68,8 @@ impl Broker {
         Ok(plan)
     }
 
-    /// [`Broker::plan_of_agent`], but waits until nothing further will be sent, at most so long.
+    /// [`Broker::plan_of_agent`], but waits until nothing further will be sent, or only once endpoints
+    /// are back, at most so long.
     pub async fn wait_for_plan(
         &self,
         agent: &Agent,
@@ -80,6 +81,8 @@ impl Broker {
             let plan = self.plan_of_agent(agent, id).await?;
             let left = (until - self.clock().now()).to_std().unwrap_or_default();
             let open = plan.steps.iter().find(|step| !step.state.name().terminal());
+            // An endpoint may be away for a day, and the next step with it.
+            let open = open.filter(|step| step.state.name() != StateName::Waiting);
             let Some(open) = open.filter(|_| !left.is_zero()) else { return Ok(plan) };
             self.wait_for(agent, open.id, left).await?;
         }

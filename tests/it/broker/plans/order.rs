@@ -171,6 +171,21 @@ async fn approval_lasts_while_an_earlier_step_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn wait_for_plan_does_not_hang_on_waiting() {
+    let world = World::start().await;
+    world.manager.set_status("002", Status::Disconnected);
+    let mut first = block("002");
+    first["arguments"]["when_back"] = json!(true);
+    let agent = world.agent().await;
+    let plan = Asked::of(&propose(&agent, "stop", &[first, block("001")]).await);
+    world.person("bob").await.approve(&plan.steps[0]).await;
+    world.work().await;
+    // No time passes here: only an answer at once ends it.
+    let wait = json!({ "plan_id": plan.id, "timeout_seconds": 50 });
+    assert_eq!(states(&agent.call("get_plan", wait).await), ["waiting", "pending"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn use_by_of_a_late_approval_runs_from_it() {
     let (world, plan) = waiting("stop", &["001", "002"]).await;
     let bob = world.person("bob").await;
