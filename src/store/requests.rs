@@ -284,14 +284,15 @@ async fn write_change(
     Ok(())
 }
 
-/// Takes a person's standing vote away, if there is one.
+/// Takes a person's standing vote away. A vote that was not there stands elsewhere, or never did: then
+/// nothing may be said to have been taken back.
 async fn retract(
     tx: &mut Tx<'_>,
     request: &str,
     person: PersonId,
     now: Time,
 ) -> Result<(), StoreError> {
-    query(
+    let taken = query(
         "UPDATE vote SET retracted_at = $3
          WHERE request_id = $1 AND person_id = $2 AND retracted_at IS NULL",
     )
@@ -300,7 +301,7 @@ async fn retract(
     .bind(now.timestamp_micros())
     .execute(tx.connection())
     .await?;
-    Ok(())
+    if taken == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 async fn insert_attempt(

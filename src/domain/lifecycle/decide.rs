@@ -115,7 +115,9 @@ impl Request {
         fresh: Reevaluation,
     ) -> Result<Transition, Refusal> {
         self.open("be retracted", may)?;
-        if self.state.name() == StateName::Waiting {
+        // The approvals of a child are its parent's, and those of its siblings. Whoever no longer wants
+        // it rejects it.
+        if self.state.name() == StateName::Waiting || self.parent().is_some() {
             return Err(Refusal::wrong_state(&self, "be retracted"));
         }
         self.ensure_in_time(fresh.now)?;
@@ -197,7 +199,8 @@ impl Request {
     }
 
     /// The approvals that were given before this moment lapse: what the request would now cut short
-    /// began then, and nobody who approved saw that. `fresh` is policy's answer without them.
+    /// began then, and nobody who approved saw that. `fresh` is policy's answer without them. The
+    /// approvals of a child are not its own, and nobody can renew them: it ends.
     pub fn lapse_votes(self, moment: Time, fresh: Reevaluation) -> Result<Transition, Refusal> {
         if self.state.name() != StateName::Approved {
             return Err(Refusal::wrong_state(&self, "lose approvals"));
@@ -210,6 +213,9 @@ impl Request {
         }
         let names = names.join(", ");
         let cause = format!("{LAPSED}{names}");
+        if self.parent().is_some() {
+            return self.withdraw(cause, fresh.now);
+        }
         Ok(self.without_votes_before(moment).redecided(fresh, Change::Lapsed(ids), cause))
     }
 

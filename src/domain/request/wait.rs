@@ -52,6 +52,11 @@ impl Target {
 }
 
 impl Request {
+    /// The endpoints that were away when it was asked for, and are waited for.
+    pub fn targets_away(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| target.away)
+    }
+
     /// The request that it was approved with; none where it is no child.
     pub fn parent(&self) -> Option<Parent> {
         self.wait.and_then(|wait| wait.parent)
@@ -83,9 +88,14 @@ impl Request {
     }
 
     /// Until when it goes on to wait after its last call: while some endpoint was away, and time is
-    /// left.
+    /// left. A child that is being sent has no time left once its parent was ended.
     pub(in crate::domain) fn goes_on_waiting(&self, now: Time) -> Option<Time> {
-        let until = self.wait_until()?;
+        let wait = self.wait_until()?;
+        let until = if let (State::Dispatching { use_by }, Some(_)) = (&self.state, self.parent()) {
+            wait.min(*use_by)
+        } else {
+            wait
+        };
         (now < until && self.targets.iter().any(Target::is_away)).then_some(until)
     }
 

@@ -80,14 +80,14 @@ pub async fn scope(read: &mut impl Read, id: RequestId) -> Result<u64, StoreErro
     count(&row, "number")
 }
 
-/// The children of a request that have not come to an end and are not being sent.
+/// The children of a request that have not come to an end.
 pub async fn open_children(
     read: &mut impl Read,
     parent: RequestId,
 ) -> Result<Vec<RequestId>, StoreError> {
     let rows = query(
         "SELECT id FROM request INDEXED BY request_by_parent
-         WHERE parent = $1 AND state IN ('approved', 'waiting') ORDER BY id",
+         WHERE parent = $1 AND state IN ('approved', 'dispatching', 'waiting') ORDER BY id",
     )
     .bind(parent.to_string())
     .fetch_all(read.connection())

@@ -355,7 +355,9 @@ impl RequestPage {
 
     fn retract(&self) -> FormState {
         match self.mine() {
-            Some(_) if self.is_open() => self.offer(Verb::Retract, "take your approval back"),
+            Some(_) if self.is_open() && self.view.request.parent().is_none() => {
+                self.offer(Verb::Retract, "take your approval back")
+            }
             Some(_) | None => FormState::Nothing,
         }
     }

@@ -61,7 +61,7 @@ impl RequestPage {
 
     /// The endpoints that were away when it was asked for.
     pub(super) fn away(&self) -> String {
-        let away = self.view.request.targets.iter().filter(|target| target.away);
+        let away = self.view.request.targets_away();
         let away: Vec<_> = away.map(|target| target.endpoint.id.as_str()).collect();
         away.join(", ")
     }

@@ -5,14 +5,14 @@ use crate::{
     domain::{
         Time,
         lifecycle::{Refusal, Transition},
-        request::Request,
+        request::{Request, StateName},
     },
     store::{Tx, requests},
 };
 
 impl Broker {
     /// Ends what still waits for endpoints of a request, each in its own transition, and gives the
-    /// request as it is then. What is being sent goes on.
+    /// request as it is then. A call that is under way goes on, and no other follows it.
     pub(in crate::broker::requests) async fn end_children(
         &self,
         tx: &mut Tx<'_>,
@@ -25,7 +25,9 @@ impl Broker {
         }
         for id in requests::open_children(tx, parent.id).await? {
             let child = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-            requests::advance(tx, end(child)?, now).await?;
+            let sent = child.state.name() == StateName::Dispatching;
+            let ended = if sent { child.end_wait(now)? } else { end(child)? };
+            requests::advance(tx, ended, now).await?;
         }
         requests::load(tx, parent.id).await?.ok_or(BrokerError::NotFound)
     }

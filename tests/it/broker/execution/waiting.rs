@@ -11,6 +11,8 @@ use wazuh_simulator::{AgentError, Fault, Status, Times, Work};
 
 use crate::harness::{AgentClient, World, agent::Answer};
 
+mod ended;
+
 const ADDRESS: &str = "203.0.113.9";
 const HOUR: Duration = Duration::from_hours(1);
 
