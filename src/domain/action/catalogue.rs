@@ -4,7 +4,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::{
     ActionKind,
-    entry::{CatalogueEntry, UndoWay},
+    entry::{CatalogueEntry, UNDO_SUFFIX, UndoWay, without_exe},
     fields::EntryFault,
     form,
 };
@@ -92,6 +92,7 @@ impl Catalogue {
         for (file, text) in files {
             for entry in form::entries(file, text, false)? {
                 check_names(file, &entry, &entries)?;
+                check_scripts(file, &entry)?;
                 entries.push(keep(entry));
             }
         }
@@ -204,4 +205,32 @@ fn check_names(
         }
     }
     Ok(())
+}
+
+/// What a built-in script acts on has the rules of its types: protected addresses and accounts, hosts that
+/// are never isolated. Under another name, with other types, it would have none of them.
+fn check_scripts(file: &str, entry: &CatalogueEntry) -> Result<(), EntryFault> {
+    let base = |name: &str| without_exe(name).trim_end_matches(UNDO_SUFFIX).to_ascii_lowercase();
+    let undo = entry.undo.iter().flat_map(|undo| undo.scripts.values()).map(String::as_str);
+    let mut named = entry.scripts().chain(undo);
+    let built_in = |name: &&str| {
+        CATALOGUE.responses().iter().any(|kind| {
+            let undo = kind.entry().undo.iter().flat_map(|undo| undo.scripts.values());
+            let mut own = kind.entry().scripts().chain(undo.map(String::as_str));
+            own.any(|script| base(script) == base(name))
+        })
+    };
+    match named.find(built_in) {
+        None => Ok(()),
+        Some(name) => Err(EntryFault {
+            file: file.to_owned(),
+            entry: entry.name.clone(),
+            field: "script".to_owned(),
+            problem: format!("{name} is the script of an action that is built in"),
+            allowed:
+                "a script of your own: that action's rules of what is never touched would not \
+                      hold here"
+                    .to_owned(),
+        }),
+    }
 }

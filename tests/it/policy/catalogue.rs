@@ -57,6 +57,19 @@ fn unknown_field_of_entry_is_refused_by_name() {
 }
 
 #[test]
+fn entry_with_script_of_built_in_action_is_refused() {
+    for script in
+        ["firewall-drop", "firewall-drop.exe", "Disable-Account", "countersign-isolate", "pf"]
+    {
+        let other = format!("script = \"{script}\"");
+        let error = refused("script = \"site-quarantine\"", &other);
+        says(&error, &["site.toml, hide_file: script", "built in", "a script of your own"]);
+    }
+    let undo = refused("site-restore", "countersign-block-undo");
+    says(&undo, &["hide_file: script", "countersign-block-undo is the script of an action"]);
+}
+
+#[test]
 fn two_entries_with_one_name_are_refused() {
     let error = with_entry(&format!("{QUARANTINE_ENTRY}{QUARANTINE_ENTRY}")).unwrap_err();
     says(&error, &["site.toml, hide_file: name", "is the name of another entry"]);
