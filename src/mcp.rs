@@ -23,6 +23,7 @@ mod arguments;
 mod auth;
 pub mod bridge;
 mod call;
+mod distinct_keys;
 mod door;
 mod error;
 pub mod reading;

@@ -1,7 +1,5 @@
 //! What a message must be before the protocol reads it, and answers in JSON whatever went wrong.
 
-use std::{cell::Cell, fmt};
-
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
@@ -12,10 +10,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
-use super::MESSAGE_BYTES_MAX;
+use super::{MESSAGE_BYTES_MAX, distinct_keys::repeated_key};
 use crate::text::visible::visible;
 
 const JSON: &str = "application/json";
@@ -133,14 +130,11 @@ fn accepts(headers: &HeaderMap) -> Option<bool> {
 
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn check(bytes: &[u8]) -> Result<(), Response> {
-    let twice = Cell::new(None);
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let read = serde::de::DeserializeSeed::deserialize(Distinct(&twice), &mut reader);
-    let whole = read.and_then(|()| reader.end());
-    // Keys are no longer told apart here; what came twice is refused below.
-    let message = whole.and_then(|()| serde_json::from_slice::<Value>(bytes));
+    // Keys are no longer told apart in the message; what came twice is refused below.
+    let both =
+        repeated_key(bytes).and_then(|twice| Ok((serde_json::from_slice::<Value>(bytes)?, twice)));
     let bad = StatusCode::BAD_REQUEST;
-    let message = message.map_err(|why| {
+    let (message, twice) = both.map_err(|why| {
         let why = format!("this is not JSON: {why}");
         refuse(bad, &Value::Null, -32_700, &visible(&why))
     })?;
@@ -150,7 +144,7 @@ fn check(bytes: &[u8]) -> Result<(), Response> {
         return Err(refuse(bad, id, -32_600, why));
     }
     let is_call = message.get("method").is_some_and(|method| method == "tools/call");
-    if let Some(key) = twice.take() {
+    if let Some(key) = twice {
         let key: String = key.chars().take(80).collect();
         let why = format!(
             "`{}` is there twice, and which one counts is unclear: send each key once",
@@ -172,63 +166,4 @@ fn check(bytes: &[u8]) -> Result<(), Response> {
         return Ok(());
     };
     Err(refuse(bad, id, -32_602, why))
-}
-
-/// Reads any JSON and keeps the first key that is in one object twice.
-struct Distinct<'a>(&'a Cell<Option<String>>);
-
-impl<'de> serde::de::DeserializeSeed<'de> for Distinct<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Distinct<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Distinct(self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let mut keys = std::collections::HashSet::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            entries.next_value_seed(Distinct(self.0))?;
-            if !keys.insert(key.clone()) {
-                self.0.set(Some(key));
-            }
-        }
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::tools::ToolName;
+use super::{distinct_keys::repeated_key, tools::ToolName};
 use crate::domain::{action::Catalogue, endpoint::EndpointId};
 
 /// Whole numbers up to here are exact in every JSON reader.
@@ -112,8 +112,12 @@ fn whole(value: &Value) -> Option<i64> {
     })
 }
 
+/// None where it has a key twice: then it stays text, which is refused where it is no text that is
+/// meant.
 fn from_text(value: &Value) -> Option<Value> {
-    serde_json::from_str(value.as_str()?).ok()
+    let text = value.as_str()?;
+    let distinct = repeated_key(text.as_bytes()).ok()?.is_none();
+    distinct.then(|| serde_json::from_str(text).ok())?
 }
 
 fn ids(value: Value) -> Value {

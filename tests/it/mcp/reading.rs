@@ -44,6 +44,24 @@ async fn list_as_json_text_asks_the_same() {
 }
 
 #[tokio::test]
+async fn key_twice_within_json_text_is_refused() {
+    let scene = Scene::start().await;
+    let agent = scene.agent().await;
+    let step = |arguments: &str| format!(r#"{{"action":"block_ip","arguments":{{{arguments}}}}}"#);
+    let once = r#""srcip":"203.0.113.1","agent_ids":["001"],"duration_seconds":600"#;
+    let twice = format!(r#"{once},"agent_ids":["002"]"#);
+    let plan = async |steps: String| {
+        let why = json!({ "heading": "h", "reason": "r", "on_failure": "stop", "steps": steps });
+        agent.call("propose_plan", why).await
+    };
+    let other = step(&once.replace("001", "002"));
+    let told = plan(format!("[{},{other}]", step(&twice))).await;
+    assert!(told.error && told.text.contains("steps"), "{told:?}");
+    let told = plan(format!("[{},{other}]", step(once))).await;
+    assert!(!told.error, "{told:?}");
+}
+
+#[tokio::test]
 async fn endpoint_id_without_zeros_asks_the_same() {
     let scene = Scene::start().await;
     let agent = scene.agent().await;
