@@ -10,6 +10,7 @@ use crate::{
         id::{PlanId, RequestId},
         lifecycle::{Displayed, Refusal},
         plan::Plan,
+        request::Request,
     },
     store::{Tx, requests::plans},
 };
@@ -45,14 +46,35 @@ impl Broker {
             })
         });
         let done = done.await;
-        if let Err(BrokerError::Refused(refusal)) = &done
-            && let Some((first, _)) = picked.first()
-        {
-            let named =
-                if let Refusal::NotTogether { request, .. } = refusal { request } else { first };
-            self.note_refused_vote(who, *named, Verb::Approve, refusal).await?;
+        if let Err(BrokerError::Refused(refusal)) = &done {
+            let first = picked.first().map(|(first, _)| *first);
+            let named = if let Refusal::NotTogether { request, .. } = refusal {
+                Some(*request)
+            } else {
+                first
+            };
+            self.note_refused_step(who, id, named, refusal).await?;
         }
         done
+    }
+
+    /// Records a refused vote of the step that it was for, or of the first: what a form names may be no
+    /// step.
+    async fn note_refused_step(
+        &self,
+        who: &SignedIn,
+        id: PlanId,
+        named: Option<RequestId>,
+        refusal: &Refusal,
+    ) -> Result<(), BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let plan = plans::load_plan(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
+        drop(reader);
+        let is_named = |step: &&Request| Some(step.id) == named;
+        let Some(step) = plan.steps.iter().find(is_named).or_else(|| plan.steps.first()) else {
+            return Ok(());
+        };
+        self.note_refused_vote(who, step.id, Verb::Approve, refusal).await
     }
 
     /// Who may approve no step of it learns nothing of what was displayed.

@@ -101,6 +101,23 @@ async fn forged_or_outdated_plan_form_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_form_is_recorded_of_a_step_only() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await;
+    let mut fields = bob.page.hidden_fields(&form_of(&plan));
+    let made_up = "req_019ad0b1a7c67a2fb1d4f2c5d9d3a111";
+    let pick = fields.iter_mut().find(|(name, _)| name == "pick").unwrap();
+    pick.1 = pick.1.replace(&plan.steps[0], made_up);
+    assert_eq!(post(&mut bob, &plan, &fields).await, 409);
+    let entries = room.operator().audit_after(0).await.unwrap();
+    let refused: Vec<_> = entries.iter().filter(|entry| entry.kind == "vote.refused").collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].request.as_ref().map(ToString::to_string).as_ref(), Some(&plan.steps[0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn critical_step_cannot_be_approved_with_the_low_ones() {
     let room = Room::start().await;
     let plan = asked(&room).await;
