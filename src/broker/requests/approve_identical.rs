@@ -92,9 +92,11 @@ impl Broker {
     }
 }
 
-/// Whether two requests ask for the same thing, wherever.
+/// Whether two requests ask for the same thing, wherever. One that waits for endpoints is sent later.
 pub(in crate::broker) fn identical(one: &Request, other: &Request) -> bool {
-    one.action == other.action && one.term == other.term
+    one.action == other.action
+        && one.term == other.term
+        && one.wait.is_some() == other.wait.is_some()
 }
 
 fn check_picked(picked: &[(RequestId, Displayed)]) -> Result<(), InvalidField> {

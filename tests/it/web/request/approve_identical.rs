@@ -125,6 +125,23 @@ async fn unsuitable_request_refuses_whole_bulk_approval_and_is_named() {
 }
 
 #[tokio::test]
+async fn request_that_waits_for_endpoints_is_not_identical() {
+    let room = Room::start().await;
+    let requests = asked(&room, 2).await;
+    room.manager.set_status("006", wazuh_simulator::Status::Disconnected);
+    let waits = room.asked_with(json!({ "agent_ids": ["006"], "when_back": true })).await;
+    let mut bob = room.browser_of("bob").await;
+    let both = [pick(&requests[0]), pick(&waits)];
+    assert_eq!(tick(&mut bob, &requests[0], &both).await, 409);
+    bob.page.shows("it does not ask for the same as the others");
+    room.asked_with(json!({ "agent_ids": ["007"], "when_back": true })).await;
+    bob.open(&format!("/together?of={}", waits.id)).await;
+    bob.page.shows("gets it once it is back, until");
+    bob.page.shows("Away when it was asked: 006");
+    bob.page.shows("The agent names no alert");
+}
+
+#[tokio::test]
 async fn bulk_approval_refuses_none_duplicates_and_over_ten() {
     let room = Room::start().await;
     let requests = asked(&room, 12).await;
