@@ -94,13 +94,16 @@ fn left_out() -> Fault {
     Fault::LeaveOut(vec!["001".to_owned(), "002".to_owned()], Work::NotDone)
 }
 
+/// Nobody listens on the manager's port.
+async fn refused(kind: Kind) -> DispatchResult {
+    let (connector, _closed) = lab(kind).await.gone().await;
+    send(&connector, &["001", "002"]).await
+}
+
 /// Drives a row; none when there is no such row.
 async fn drive(row: &str, kind: Kind) -> Option<DispatchResult> {
     Some(match row {
-        "connection refused" => {
-            let (connector, _closed) = lab(kind).await.gone().await;
-            send(&connector, &["001", "002"]).await
-        }
+        "connection refused" => refused(kind).await,
         "certificate not trusted" => distrusted().await,
         "no connection in time" => mute().await,
         "login refused" => {

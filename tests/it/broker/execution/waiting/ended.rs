@@ -34,16 +34,17 @@ async fn ended_while_sent(end: impl AsyncFnOnce(&World, &str) -> Answer) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reject_of_parent_ends_child_being_sent() {
-    ended_while_sent(async |world, parent| {
+    Box::pin(ended_while_sent(async |world, parent| {
         world.person("carol").await.reject(parent, "not any more").await;
         world.agent().await.get(parent).await
-    })
+    }))
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancel_of_parent_ends_child_being_sent() {
-    ended_while_sent(async |world, parent| world.agent().await.cancel(parent).await).await;
+    let cancel = async |world: &World, parent: &str| world.agent().await.cancel(parent).await;
+    Box::pin(ended_while_sent(cancel)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
