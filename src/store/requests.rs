@@ -243,7 +243,8 @@ async fn write_change(
         Change::Asked | Change::State => {}
         Change::Approved(vote) => {
             if vote.break_glass {
-                retract(tx, &id, vote.person.id, now).await?;
+                // It takes the place of an earlier one, if there is one.
+                take_vote(tx, &id, vote.person.id, now).await?;
             }
             query(
                 "INSERT INTO vote (request_id, person_id, digest, role, comment, at, break_glass)
@@ -284,14 +285,24 @@ async fn write_change(
     Ok(())
 }
 
-/// Takes a person's standing vote away. A vote that was not there stands elsewhere, or never did: then
-/// nothing may be said to have been taken back.
+/// Takes a person's standing vote away. Of one that is not there nothing may be said to be taken back.
 async fn retract(
     tx: &mut Tx<'_>,
     request: &str,
     person: PersonId,
     now: Time,
 ) -> Result<(), StoreError> {
+    let taken = take_vote(tx, request, person, now).await?;
+    if taken { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Takes a person's standing vote away; whether there was one.
+async fn take_vote(
+    tx: &mut Tx<'_>,
+    request: &str,
+    person: PersonId,
+    now: Time,
+) -> Result<bool, StoreError> {
     let taken = query(
         "UPDATE vote SET retracted_at = $3
          WHERE request_id = $1 AND person_id = $2 AND retracted_at IS NULL",
@@ -301,7 +312,7 @@ async fn retract(
     .bind(now.timestamp_micros())
     .execute(tx.connection())
     .await?;
-    if taken == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    Ok(taken == 1)
 }
 
 async fn insert_attempt(
