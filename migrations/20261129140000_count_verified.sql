@@ -22,3 +22,10 @@ CREATE TRIGGER outcome_recounted AFTER UPDATE OF outcome, evidence ON request_en
         WHERE NEW.outcome IS NOT NULL
         ON CONFLICT (what, name) DO UPDATE SET number = number + 1;
 END;
+
+INSERT INTO counter SELECT 'request_endpoint', 'verified', count(*) FROM request_endpoint
+    WHERE outcome = 'confirmed' AND evidence ->> '$.version' IS NOT NULL
+    ON CONFLICT (what, name) DO UPDATE SET number = excluded.number;
+UPDATE counter SET number = number - (SELECT number FROM counter AS verified
+        WHERE verified.what = 'request_endpoint' AND verified.name = 'verified')
+    WHERE what = 'request_endpoint' AND name = 'confirmed';

@@ -8,7 +8,7 @@ mod parameter;
 mod parameter_form;
 mod term;
 
-use std::{cmp::Ordering, fmt, hash, net::IpAddr, str::FromStr};
+use std::{cmp::Ordering, fmt, hash, iter, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -236,6 +236,16 @@ impl Action {
     pub fn example(kind: ActionKind) -> Option<Self> {
         let read = |one: &'static Parameter| one.read(one.example()).ok().map(Some);
         Self::new(kind, kind.parameters().iter().map(read).collect::<Option<_>>()?)
+    }
+
+    /// The action on this target, without what else it acts on, for questions about the target alone.
+    /// None where it acts on its endpoints alone, or its first argument is another; the error is what
+    /// is allowed.
+    pub fn on_target(kind: ActionKind, target: &str) -> Result<Option<Self>, &'static str> {
+        let Some((first, others)) = kind.parameters().split_first() else { return Ok(None) };
+        let first = first.read(target)?;
+        let arguments = iter::once(Some(first)).chain(others.iter().map(|_| None));
+        Ok(Some(Self { kind, arguments: arguments.collect() }))
     }
 
     /// The first response that is built in, with a target that stands for any.

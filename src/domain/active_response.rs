@@ -67,7 +67,9 @@ impl CommandEffect {
         let by_companion = kind.entry().companion_in(command).is_some();
         let mut words = command.split(' ');
         let undone = words.find_map(|word| word.strip_prefix(UNDO_PREFIX)?.parse().ok());
-        if !kind.is_undo() {
+        if !kind.is_undo() && kind.entry().once {
+            Self::Hold(Term::Seconds(0))
+        } else if !kind.is_undo() {
             if by_companion { Self::Hold(term) } else { Self::Add(term) }
         } else if let (true, Some(undone)) = (by_companion, undone) {
             Self::Release(undone)

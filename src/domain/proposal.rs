@@ -1,5 +1,7 @@
 //! What an agent sent, read field by field. Nothing here is trusted; it only has a sound form.
 
+mod reach;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
@@ -8,8 +10,12 @@ use serde_json::{Map, Value};
 use super::{
     action::{Action, ActionKind, Parameter, Term},
     digest::{Canonical, Digest},
-    endpoint::{EndpointId, Selection},
+    endpoint::Selection,
 };
+
+pub use reach::endpoints;
+
+use reach::reach;
 
 /// The longest reason, in characters.
 pub const REASON_CHARS_MAX: usize = 2000;
@@ -195,32 +201,10 @@ fn given<'a>(arguments: &'a Map<String, Value>, parameter: &Parameter) -> Option
     present(arguments, &parameter.name).filter(|value| !is_unused(value))
 }
 
-/// The manager and its endpoints: one request acts on one manager.
-fn reach(arguments: &Map<String, Value>) -> Result<(Option<String>, Selection), InvalidField> {
-    const ALLOWED: &str = "exactly one of agent_ids (a list of endpoint ids) and all_agents: true";
-    let manager = manager(arguments)?;
-    let all = flag(arguments, "all_agents")?;
-    match (present(arguments, "agent_ids"), all) {
-        (None, false) => Err(InvalidField::new("agent_ids", "no endpoint is named", ALLOWED)),
-        (Some(_), true) => Err(InvalidField::new("agent_ids", "it comes with all_agents", ALLOWED)),
-        (None, true) => Ok((manager, Selection::All)),
-        (Some(value), false) => agent_ids(value, manager.as_deref()),
-    }
-}
-
 /// What is true or false, and false where it is absent.
 fn flag(arguments: &Map<String, Value>, field: &str) -> Result<bool, InvalidField> {
     let Some(value) = present(arguments, field) else { return Ok(false) };
     value.as_bool().ok_or_else(|| InvalidField::value(field, value, "true or false"))
-}
-
-fn manager(arguments: &Map<String, Value>) -> Result<Option<String>, InvalidField> {
-    let Some(value) = present(arguments, "manager") else { return Ok(None) };
-    value
-        .as_str()
-        .filter(|name| is_manager_name(name))
-        .map(|name| Some(name.to_owned()))
-        .ok_or_else(|| InvalidField::value("manager", value, MANAGER_GRAMMAR))
 }
 
 /// Whether a manager may be called that.
@@ -229,55 +213,6 @@ pub fn is_manager_name(name: &str) -> bool {
     name.len() <= 32
         && name.bytes().next().is_some_and(plain)
         && name.bytes().all(|b| plain(b) || b"._-".contains(&b))
-}
-
-fn agent_ids(
-    value: &Value,
-    argument: Option<&str>,
-) -> Result<(Option<String>, Selection), InvalidField> {
-    let allowed = format!(
-        "a list of 1 to {AGENT_IDS_MAX} endpoint ids, each text of {}, or with its manager before \
-         it, such as main/001; 000 is the manager itself and cannot be a target",
-        EndpointId::GRAMMAR
-    );
-    let refused = |value: &Value| InvalidField::value("agent_ids", value, allowed.clone());
-    let list = value.as_array().ok_or_else(|| refused(value))?;
-    if list.is_empty() || list.len() > AGENT_IDS_MAX {
-        let problem = format!("it holds {} ids", list.len());
-        return Err(InvalidField::new("agent_ids", problem, allowed));
-    }
-    let mut ids = Vec::with_capacity(list.len());
-    // Outside: the first id has not been read. Inside: it names no manager, nor does the argument.
-    let mut manager = argument.map(Some);
-    for item in list {
-        let (named, id) = item.as_str().and_then(endpoint).ok_or_else(|| refused(item))?;
-        let named = named.or(argument);
-        // An id without a manager among others with one could mean a machine of any manager.
-        if *manager.get_or_insert(named) != named {
-            return Err(another_manager(item));
-        }
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    Ok((manager.flatten().map(str::to_owned), Selection::Ids(ids)))
-}
-
-/// Reads `001` or `main/001`.
-fn endpoint(text: &str) -> Option<(Option<&str>, EndpointId)> {
-    let (manager, id) = match text.split_once('/') {
-        None => (None, text),
-        Some((manager, id)) => (Some(manager), id),
-    };
-    let sound = manager.is_none_or(is_manager_name) && id.bytes().any(|digit| digit != b'0');
-    EndpointId::parse(id).filter(|_| sound).map(|id| (manager, id))
-}
-
-fn another_manager(item: &Value) -> InvalidField {
-    let problem = format!("{} does not name the manager that the rest names", abbreviate(item));
-    let allowed = "endpoints of one manager, because one request acts on one manager; name it in \
-                   `manager`, or before each id";
-    InvalidField::new("agent_ids", problem, allowed)
 }
 
 /// Whether the action has such a term.

@@ -362,10 +362,11 @@ impl Request {
         Some((first.command.clone(), ids))
     }
 
-    /// When a response ends by itself on an endpoint; none where it does not, was not sent, or
-    /// takes another back.
+    /// When a response ends by itself on an endpoint; none where it does not, was not sent, takes
+    /// another back, or leaves nothing that could end.
     pub fn ends(&self, target: &Target) -> Option<Time> {
-        target.ends.filter(|_| !self.action.kind().is_undo())
+        let kind = self.action.kind();
+        target.ends.filter(|_| !kind.is_undo() && !kind.entry().once)
     }
 
     /// When a command that was sent at this moment ends by itself, if no other touches its target.

@@ -29,8 +29,10 @@ pub const ENDPOINTS_DEFAULT: u32 = 20;
 pub const RESPONSES_MAX: u32 = 50;
 /// How many active responses an answer has unless the call says otherwise.
 pub const RESPONSES_DEFAULT: u32 = 20;
-/// The longest name, target or id that is looked for, in characters.
+/// The longest name or id that is looked for, in characters.
 pub const NAME_CHARS_MAX: usize = 128;
+/// The longest target that is looked for, in characters: no path is longer.
+pub const TARGET_CHARS_MAX: usize = 4096;
 /// The longest reason of a cancellation, in characters.
 pub const CANCEL_REASON_CHARS_MAX: usize = 500;
 
@@ -60,7 +62,7 @@ pub enum ToolName {
     CancelPlan,
     /// Lists endpoints and what can be asked for there.
     ListEndpoints,
-    /// Says where something is active for a target.
+    /// Says what is active for a target, on endpoints, or of an action.
     FindResponses,
     /// Shows an alert as the broker finds it.
     GetAlert,
@@ -218,9 +220,10 @@ impl ToolName {
             Self::GetRequest | Self::WaitForDecision | Self::CancelRequest => vec!["request_id"],
             Self::ProposePlan => vec!["heading", "reason", "on_failure", "steps"],
             Self::GetPlan | Self::CancelPlan => vec!["plan_id"],
-            Self::FindResponses => vec!["target"],
             Self::GetAlert => vec!["alert_id"],
-            Self::ListRequests | Self::ListEndpoints | Self::GetLimits => Vec::new(),
+            Self::ListRequests | Self::ListEndpoints | Self::FindResponses | Self::GetLimits => {
+                Vec::new()
+            }
         }
     }
 
@@ -278,8 +281,8 @@ impl ToolName {
                  Use it before you ask."
             }
             Self::FindResponses => {
-                "Says where an address is blocked or an account disabled at the moment, since when and \
-                 until when, whoever asked for it."
+                "Says what is active now on a target, on endpoints, or of an action, since when and until \
+                 when, whoever asked for it."
             }
             Self::GetAlert => {
                 "Shows what Countersign itself finds of a Wazuh alert: the facts that policy uses. All \

@@ -29,8 +29,9 @@ mod undos;
 mod watch;
 
 pub use active::{
-    ActiveFilter, ActiveRow, ActiveSort, EndpointCommand, EndpointCommands, RequestOrigin,
-    RestingRequest, RowOutcome, active, approvers, commands, commands_on, origin, overlapping,
+    ActiveFilter, ActiveRow, ActiveSearch, ActiveSort, EndpointCommand, EndpointCommands,
+    RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget, active, approvers,
+    commands, commands_on, find_active, origin, overlapping,
 };
 pub use children::{
     ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting, with_children,

@@ -24,6 +24,8 @@ pub struct CatalogueEntry {
     pub tier: Tier,
     /// Whether it cuts its endpoints off from the network.
     pub isolates: bool,
+    /// Whether it is over as soon as it is done: nothing of it stays active, and nothing takes it back.
+    pub once: bool,
     /// Which terms it has.
     pub terms: Terms,
     /// What it acts on, beside its endpoints; the first is what alerts name.

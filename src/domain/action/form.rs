@@ -18,7 +18,7 @@ const SCRIPT: &str = "the name of a file in active-response/bin on the endpoint:
                       digits, `_`, `.`, `-`, no `..`; no path, no arguments";
 const TEXT: &str = "a text of 1 to 1000 printable characters";
 const TIER: &str = "low, medium, high";
-const ENTRY: &str = "name, title, description, words, state, tier, isolates, terms, parameter, \
+const ENTRY: &str = "name, title, description, words, state, tier, isolates, once, terms, parameter, \
                      one_of, command, other_scripts, undo";
 const COMMAND: &str = "script, keeps, no_ipv6, by_hand, by_hand_ipv6";
 const UNDO: &str = "name, words, timed, permanent, script";
@@ -65,12 +65,18 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
     let words = words(&mut fields, &parameters)?;
     let state = fields.read("state", TEXT, is_text)?;
     let isolates = fields.flag("isolates")?;
+    let once = fields.flag("once")?;
     let tier = tier(&mut fields, isolates, &parameters)?;
     let terms = terms(&mut fields)?;
     let commands = commands(&mut fields, &parameters, built_in)?;
     let other_scripts = fields.list("other_scripts", SCRIPT, is_script)?.unwrap_or_default();
     let undo = fields.table("undo")?;
     let undo = undo.map(|table| undo_entry(table, (&name, &parameters, &commands))).transpose()?;
+    if once && (terms.timed || undo.is_some()) {
+        let allowed = "terms = [\"permanent\"] and no undo beside it: nothing of it stays that could \
+                       end or be taken back";
+        return Err(fields.refused("once", &once, allowed));
+    }
     fields.end(ENTRY)?;
     Ok(CatalogueEntry {
         name,
@@ -80,6 +86,7 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
         state,
         tier,
         isolates,
+        once,
         terms,
         parameters,
         one_of,

@@ -60,8 +60,8 @@ struct ResponseItem {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::mcp) struct ResponsesAnswer {
-    /// Where something is active for the target, or may be. Empty: nothing is, as far as
-    /// Countersign knows.
+    /// What is active, or may be. Empty: nothing is, as far as Countersign knows. What is over as soon as it
+    /// is done, such as the end of a process, is never active.
     responses: Vec<ResponseFound>,
     /// true when there are more than `limit`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -72,6 +72,9 @@ pub(in crate::mcp) struct ResponsesAnswer {
 struct ResponseFound {
     /// What is active.
     action: &'static str,
+    /// What it acts on, as a request has it. Absent where that is the endpoint alone.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    target: String,
     /// The manager of the endpoint.
     manager: String,
     /// The endpoint's id.
@@ -183,6 +186,7 @@ fn response(option: &ResponseOption) -> ResponseItem {
 pub(in crate::mcp) fn of_responses(found: &[FoundResponse], more: bool) -> ToolAnswer {
     let item = |FoundResponse { row, own }: &FoundResponse| ResponseFound {
         action: row.action.kind().name(),
+        target: row.action.argument(),
         manager: row.manager.clone(),
         id: row.endpoint.to_string(),
         name: row.name.clone(),

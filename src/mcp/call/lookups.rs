@@ -4,7 +4,10 @@ use super::Call;
 use crate::{
     broker::{
         BrokerError,
-        queries::for_agents::endpoints::{EndpointFilter, EndpointOption},
+        queries::for_agents::{
+            endpoints::{EndpointFilter, EndpointOption},
+            responses::ResponseQuery,
+        },
     },
     domain::endpoint::EndpointId,
     mcp::{
@@ -12,7 +15,7 @@ use crate::{
         arguments::ToolArguments,
         tools::{
             ENDPOINTS_DEFAULT, ENDPOINTS_MAX, NAME_CHARS_MAX, RESPONSES_DEFAULT, RESPONSES_MAX,
-            ToolName,
+            TARGET_CHARS_MAX, ToolName,
         },
     },
 };
@@ -45,9 +48,11 @@ impl Call<'_> {
     ) -> Result<ToolAnswer, BrokerError> {
         arguments.check_fields(ToolName::FindResponses)?;
         let limit = arguments.number("limit", 1..=RESPONSES_MAX, RESPONSES_DEFAULT)?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let target = arguments.text("target", NAME_CHARS_MAX)?;
-        let (found, more) = self.broker.responses_to(self.agent, target, limit).await?;
+        let target = arguments.given("target", TARGET_CHARS_MAX)?;
+        let action = arguments.given("action", NAME_CHARS_MAX)?;
+        let (target, action) = (target.as_deref(), action.as_deref());
+        let wanted = ResponseQuery { target, action, arguments: arguments.fields(), limit };
+        let (found, more) = self.broker.active_for_agent(self.agent, wanted).await?;
         Ok(lookups::of_responses(&found, more))
     }
 
@@ -57,7 +62,7 @@ impl Call<'_> {
     ) -> Result<ToolAnswer, BrokerError> {
         arguments.check_fields(ToolName::GetAlert)?;
         let alert = arguments.alert_id()?;
-        let target = arguments.given("target", NAME_CHARS_MAX)?;
+        let target = arguments.given("target", TARGET_CHARS_MAX)?;
         let manager = arguments.given("manager", NAME_CHARS_MAX)?;
         let named = (&*alert, target.as_deref(), manager.as_deref());
         let alert = self.broker.alert_for_agent(self.agent, named).await?;

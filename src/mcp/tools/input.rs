@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{
     CANCEL_REASON_CHARS_MAX, ENDPOINTS_DEFAULT, ENDPOINTS_MAX, Field, LIST_LIMIT_DEFAULT,
-    LIST_LIMIT_MAX, NAME_CHARS_MAX, RESPONSES_DEFAULT, RESPONSES_MAX, TIMEOUT_SECONDS_DEFAULT,
-    WAIT_SECONDS_MAX,
+    LIST_LIMIT_MAX, NAME_CHARS_MAX, RESPONSES_DEFAULT, RESPONSES_MAX, TARGET_CHARS_MAX,
+    TIMEOUT_SECONDS_DEFAULT, WAIT_SECONDS_MAX,
 };
 use crate::domain::{
     action::{ActionKind, Parameter},
@@ -157,8 +157,7 @@ pub(super) fn request_id() -> Field {
         "request_id",
         json!({
             "type": "string",
-            "description": "The request_id that an earlier answer gave you, such as \
-                            req_0192f0c1a2b37c4d8e5f60718293a4b5.",
+            "description": "The request_id of an earlier answer.",
         }),
     )
 }
@@ -172,7 +171,7 @@ pub(super) fn plan_timeout() -> Field {
         "timeout_seconds",
         json!({
             "type": "integer",
-            "description": "How long to wait for its end at most. 0, the default, answers at once.",
+            "description": "How long to wait for its end.",
             "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0,
         }),
     )
@@ -219,10 +218,7 @@ pub(super) fn plan() -> Vec<Field> {
                 "minItems": STEPS_MIN, "maxItems": STEPS_MAX,
             }),
         ),
-        key(
-            "Your own name for this plan, without spaces. The same key with the same plan gives the \
-             same plan.",
-        ),
+        key("Same key, same plan."),
     ]
 }
 
@@ -287,6 +283,13 @@ fn text(name: &'static str, description: &str) -> Field {
     (name, limits)
 }
 
+fn target(description: &str) -> Field {
+    let limits = json!({
+        "type": "string", "description": description, "maxLength": TARGET_CHARS_MAX,
+    });
+    ("target", limits)
+}
+
 fn limit(default: u32, most: u32) -> Field {
     let limits = json!({
         "type": "integer", "description": "How many to list at most.",
@@ -315,8 +318,11 @@ pub(super) fn endpoints() -> Vec<Field> {
 }
 
 pub(super) fn responses() -> Vec<Field> {
+    let [ids, ..] = reach();
     vec![
-        text("target", "The address or account, in the form in which a response takes it."),
+        target("What is acted on: an address, an account, a file, a domain."),
+        text("action", "Only this action. Alone: one that acts on its endpoints alone."),
+        ids,
         limit(RESPONSES_DEFAULT, RESPONSES_MAX),
     ]
 }
@@ -324,10 +330,7 @@ pub(super) fn responses() -> Vec<Field> {
 pub(super) fn alert() -> Vec<Field> {
     vec![
         text("alert_id", "The id of the alert."),
-        text(
-            "target",
-            "The address or account that you want to act on: tells whether it is named.",
-        ),
+        target("The address, account or what else you want to act on: tells whether it is named."),
         manager(),
     ]
 }

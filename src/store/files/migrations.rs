@@ -113,8 +113,18 @@ const FILES: &[Migration] = &[
         "action entries",
         include_str!("../../../migrations/20261129130000_action_entries.sql"),
     ),
+    (
+        20_261_129_140_000,
+        "count verified",
+        include_str!("../../../migrations/20261129140000_count_verified.sql"),
+    ),
     (20_261_129_150_000, "waiting", include_str!("../../../migrations/20261129150000_waiting.sql")),
     (20_261_129_160_000, "plans", include_str!("../../../migrations/20261129160000_plans.sql")),
+    (
+        20_261_129_170_000,
+        "find active",
+        include_str!("../../../migrations/20261129170000_find_active.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

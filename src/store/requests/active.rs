@@ -1,5 +1,6 @@
 //! The commands that endpoints got for one target.
 
+mod find;
 mod list;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use crate::{
     },
 };
 
+pub use find::{ActiveSearch, WantedEndpoint, WantedTarget, find_active};
 pub use list::{
     ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
     approvers, origin,

@@ -111,7 +111,9 @@ pub(super) async fn write_outcomes(
     Ok(())
 }
 
-/// An undo is over when it is sent: its commands stand for nothing by themselves.
+/// An undo is over when it is sent, and so is what is done once: their commands stand for nothing by
+/// themselves.
 const fn ends_at(request: &Request, target: &Target) -> Option<Time> {
-    if request.action.kind().is_undo() { target.since } else { target.ends }
+    let kind = request.action.kind();
+    if kind.is_undo() || kind.entry().once { target.since } else { target.ends }
 }

@@ -10,6 +10,7 @@ use wazuh_simulator::{Endpoint, Os};
 use super::requests::undo::lift;
 use crate::harness::{AgentClient, World, WorldBuilder, agent::Answer};
 
+mod find;
 mod verified;
 
 const NOTHING: [&str; 0] = [];

@@ -182,6 +182,12 @@ async fn what_is_active_makes_no_statement_long() {
     limit_steps(world.store.as_ref().unwrap(), STEPS_MAX).await;
     let asked = agent.block("203.0.113.2", json!({ "agent_ids": ["002"] })).await;
     assert_eq!(asked.state(), "pending");
+    for active in
+        [json!({ "target": "10.1.0.7" }), json!({ "target": "10.1.0.7", "agent_ids": ["002"] })]
+    {
+        let found = agent.call("find_responses", active).await;
+        assert!(!found.json["responses"].as_array().unwrap().is_empty(), "{found:?}");
+    }
     let found = json!({ "agent_ids": ["001"], "alert_id": ALERT });
     let ran = agent.block("203.0.113.7", found).await;
     assert_eq!(ran.state(), "dispatching", "{ran:?}");

@@ -131,6 +131,7 @@ async fn active_responses_of_target_are_found() {
     assert_eq!(found[0]["until"], seen.json["endpoints"]["outcomes"][0]["until"]);
     for (field, value) in [
         ("action", json!("block_ip")),
+        ("target", json!("198.51.100.23")),
         ("manager", json!("test")),
         ("id", json!("002")),
         ("name", json!("web-02")),
@@ -161,6 +162,10 @@ async fn alert_shows_what_the_broker_found() {
     assert_eq!((&other["found"], &other["names_target"]), (&json!(true), &json!(false)));
     let without = get(json!({ "alert_id": ALERT })).await;
     assert_eq!(without.get("names_target"), None, "{without}");
+    for target in ["/tmp/x", "4711", "bad.example"] {
+        let other = get(json!({ "alert_id": ALERT, "target": target })).await;
+        assert_eq!((&other["found"], &other["names_target"]), (&json!(true), &json!(false)));
+    }
     let none = get(json!({ "alert_id": "1.2" })).await;
     assert_eq!(none["found"], false, "{none}");
     assert!(none["summary"].as_str().unwrap().len() > 5, "{none}");
@@ -200,7 +205,26 @@ async fn unsound_look_up_names_field_and_allowed_values() {
         ("list_endpoints", json!({ "manager": "x" }), ["manager: ", "test"]),
         ("list_endpoints", json!({ "after": "web" }), ["after: ", "`next`"]),
         ("list_endpoints", json!({ "limit": 51 }), ["limit: ", "1 to 50"]),
-        ("find_responses", json!({}), ["target: ", "IPv4"]),
+        ("find_responses", json!({}), ["target: it is missing", "IPv4"]),
+        ("find_responses", json!({ "action": "block_ip" }), ["target: it is missing", "agent_ids"]),
+        ("find_responses", json!({ "action": "reboot" }), ["action: \"reboot\"", "block_ip"]),
+        (
+            "find_responses",
+            json!({ "action": "unblock_ip" }),
+            ["action: \"unblock_ip\"", "block_ip"],
+        ),
+        ("find_responses", json!({ "agent_ids": ["nowhere"] }), ["agent_ids: ", "`nowhere`"]),
+        ("find_responses", json!({ "agent_ids": 5 }), ["agent_ids: 5", "endpoint ids"]),
+        (
+            "find_responses",
+            json!({ "target": "/tmp/x", "action": "block_ip" }),
+            ["target: \"/tmp/x\"", "IPv4"],
+        ),
+        (
+            "find_responses",
+            json!({ "target": "001", "action": "isolate_host" }),
+            ["target: \"001\"", "its endpoints alone"],
+        ),
         ("find_responses", json!({ "target": "10.0.0.0/8" }), ["target: ", "10.0.0.0/8"]),
         ("get_alert", json!({}), ["alert_id: ", "missing"]),
         ("get_alert", json!({ "alert_id": "a b" }), ["alert_id: ", "letters"]),

@@ -50,6 +50,23 @@ async fn every_row_of_first_version_is_kept() {
 }
 
 #[tokio::test]
+async fn every_file_of_migrations_is_applied() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.unwrap().file_name().into_string().unwrap()
+    };
+    let version = |name: String| name.split_once('_').unwrap().0.parse::<i64>().unwrap();
+    let files: BTreeSet<_> = std::fs::read_dir(folder).unwrap().map(name).map(version).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("countersign.db");
+    drop(Store::open(&path).await.unwrap());
+    let mut database = connect(&path).await;
+    let rows = sqlx::query("SELECT version FROM _sqlx_migrations").fetch_all(&mut database).await;
+    let applied: BTreeSet<i64> = rows.unwrap().iter().map(|row| row.get("version")).collect();
+    assert_eq!(applied, files);
+}
+
+#[tokio::test]
 async fn first_version_is_verified_without_migration() {
     let (_folder, path) = first_version().await;
     let before = std::fs::read(&path).unwrap();

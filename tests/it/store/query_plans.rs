@@ -4,11 +4,13 @@ use crate::harness::kind;
 use std::path::Path;
 
 use countersign::{
-    domain::{Time, id::AgentId, request::StateName},
+    domain::{Time, action::Action, endpoint::EndpointId, id::AgentId, request::StateName},
     store::{
         Store,
         audit::{AuditFilter, Lead},
-        requests::{ActiveFilter, ActiveSort, RequestFilter},
+        requests::{
+            ActiveFilter, ActiveSearch, ActiveSort, RequestFilter, WantedEndpoint, WantedTarget,
+        },
     },
 };
 use sqlx::{
@@ -22,7 +24,7 @@ const GROWING: [&str; 7] =
     ["request", "request_endpoint", "attempt", "audit", "notice", "vote", "decision_policy"];
 
 /// Indexes that hold only what is open, active or looked for: to read them whole is bounded.
-const BOUNDED_INDEXES: [&str; 8] = [
+const BOUNDED_INDEXES: [&str; 10] = [
     "notice_to_spread",
     "request_open",
     "request_open_by_agent",
@@ -30,6 +32,8 @@ const BOUNDED_INDEXES: [&str; 8] = [
     "request_that_waits",
     "request_asked_that_waits",
     "request_endpoint_active",
+    "request_endpoint_active_there",
+    "request_endpoint_reverted_there",
     "request_endpoint_watched",
 ];
 
@@ -211,5 +215,33 @@ async fn list_of_active_responses_reads_active_alone() {
             let sql = filter.statement();
             assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
         }
+    }
+}
+
+#[tokio::test]
+async fn search_for_active_responses_reads_what_it_names() {
+    let (_folder, mut database) = empty().await;
+    let action = Action::parse(kind("block_ip"), "203.0.113.9").unwrap();
+    let target = WantedTarget::of(action.kind(), action.target().unwrap());
+    let isolated = WantedTarget::any(kind("isolate_host"));
+    let blocked = WantedTarget::any(kind("block_ip"));
+    let there = WantedEndpoint { manager: None, id: EndpointId::parse("001").unwrap() };
+    let (by_target, by_endpoint) = ("request_by_target (action=?", "active_there (endpoint_id=?");
+    for (targets, endpoints, index) in [
+        (vec![&target], vec![], by_target),
+        (vec![&target], vec![&there], by_target),
+        (vec![&isolated], vec![], by_target),
+        (vec![&isolated], vec![&there], by_endpoint),
+        (vec![&blocked], vec![&there], by_endpoint),
+        (vec![], vec![&there], by_endpoint),
+    ] {
+        let targets = targets.into_iter().cloned().collect();
+        let endpoints = endpoints.into_iter().cloned().collect();
+        let sql = ActiveSearch { targets, endpoints }.statement();
+        assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
+        let plan = plan(&mut database, &sql).await;
+        assert!(plan.iter().any(|step| step.contains(index)), "{plan:#?}");
+        let whole = plan.iter().find(|step| step.starts_with("SCAN rule_response"));
+        assert_eq!(whole, None, "{plan:#?}");
     }
 }

@@ -1,6 +1,6 @@
 //! What the broker finds of an alert that an agent names.
 
-use super::responses::target_of;
+use super::responses::actions_on;
 use crate::{
     broker::{Broker, BrokerError},
     connector::asked_by,
@@ -17,9 +17,12 @@ impl Broker {
     ) -> Result<AlertFacts, BrokerError> {
         let _place = self.lookup_slot(agent)?;
         let action = match target {
-            Some(target) => target_of(self.engine().catalogue(), target)?,
-            None => Action::any().ok_or(BrokerError::NotFound)?,
+            Some(target) => {
+                actions_on(self.engine().catalogue().responses(), target)?.into_iter().next()
+            }
+            None => Action::any(),
         };
+        let action = action.ok_or(BrokerError::NotFound)?;
         let known = match (manager, self.managers()) {
             (Some(name), _) => self.manager(name),
             (None, [only]) => Some(only),

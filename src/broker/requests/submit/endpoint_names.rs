@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     broker::{Broker, BrokerError},
     domain::{
-        action::ActionKind,
+        action::{Action, ActionKind, Term},
         endpoint::{EndpointId, Selection},
         proposal::{AGENT_IDS_MAX, InvalidField, Proposal},
     },
@@ -27,12 +27,14 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Proposal, BrokerError> {
-        Ok(Proposal::parse(kind, &*self.with_ids(kind, arguments).await?)?)
+        Ok(Proposal::parse(kind, &*self.with_ids(Some(kind), arguments).await?)?)
     }
 
-    async fn with_ids<'a>(
+    /// The arguments with ids in the place of names. Without an action, endpoints of any manager can be
+    /// meant.
+    pub(in crate::broker) async fn with_ids<'a>(
         &self,
-        kind: ActionKind,
+        kind: Option<ActionKind>,
         arguments: &'a Map<String, Value>,
     ) -> Result<Cow<'a, Map<String, Value>>, BrokerError> {
         let items = arguments.get(FIELD).and_then(Value::as_array);
@@ -57,19 +59,25 @@ impl Broker {
     /// proposal that is unsound otherwise.
     async fn names(
         &self,
-        kind: ActionKind,
+        kind: Option<ActionKind>,
         arguments: &Map<String, Value>,
     ) -> Result<ByName, BrokerError> {
-        let mut of_all = arguments.clone();
-        of_all.remove(FIELD);
-        of_all.insert("all_agents".to_owned(), true.into());
-        let of_all = Proposal::parse(kind, &of_all)?;
+        let (of_manager, action, term) = match kind {
+            Some(kind) => {
+                let mut of_all = arguments.clone();
+                of_all.remove(FIELD);
+                of_all.insert("all_agents".to_owned(), true.into());
+                let of_all = Proposal::parse(kind, &of_all)?;
+                (of_all.manager, of_all.action, of_all.term)
+            }
+            None => (None, Action::any().ok_or(BrokerError::NotFound)?, Term::Permanent),
+        };
         let (mut known, now) = (ByName::new(), self.clock().now());
         for manager in self.managers() {
-            if of_all.manager.as_ref().is_some_and(|named| named != manager.name()) {
+            if of_manager.as_ref().is_some_and(|named| named != manager.name()) {
                 continue;
             }
-            let all = manager.resolve(&Selection::All, &of_all.action, of_all.term, now).await?;
+            let all = manager.resolve(&Selection::All, &action, term, now).await?;
             for candidate in all.candidates {
                 let place = (manager.name().to_owned(), candidate.endpoint.id);
                 known.entry(candidate.endpoint.name).or_default().push(place);

@@ -109,16 +109,31 @@ const fn order_of(filter: &ActiveFilter) -> &'static str {
 impl ActiveFilter {
     /// The statement that lists them. It reads what is active or may be, alone.
     pub fn statement(&self) -> String {
-        let order = order_of(self);
-        format!(
-            "WITH part AS (
+        let parts = "part AS (
                  SELECT * FROM request_endpoint INDEXED BY request_endpoint_active
                  WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
                    AND ifnull(ends_at, 9223372036854775807) > $1
                  UNION ALL
                  SELECT * FROM request_endpoint AS lifted INDEXED BY request_endpoint_by_outcome
-                 WHERE outcome = 'reverted' AND evidence IS NULL
-                   AND ifnull(ends_at, 9223372036854775807) > $1
+                 WHERE ifnull(ends_at, 9223372036854775807) > $1 AND ";
+        let of_request = "($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
+                    OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))";
+        let rules = "rule_response
+             WHERE ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
+                    OR instr(endpoint_id, $2))";
+        let order = order_of(self);
+        let order =
+            format!("{order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4");
+        listing(parts, (of_request, rules), &order)
+    }
+}
+
+/// A statement about active responses: `$1` is the time, `$5` since when responses of others count,
+/// `$6` how an outcome begins at which nobody could look. `parts` begins the rows that may be active
+/// and ends where those follow of which it is not known that an undo worked.
+pub(super) fn listing(parts: &str, (of_request, rules): (&str, &str), order: &str) -> String {
+    format!(
+        "WITH {parts} outcome = 'reverted' AND evidence IS NULL
                    AND EXISTS (
                        SELECT 1 FROM request_endpoint AS undo
                        WHERE undo.request_id = lifted.reverted_by
@@ -141,22 +156,16 @@ impl ActiveFilter {
                  max(CASE word WHEN 'unlooked' THEN substr(outcome_detail, length($6) + 1) END) AS gap,
                  group_concat(request.id || ' ' || word || ' ' || ifnull(reverted_by, ''))
                      AS requests, max(action_entry) AS action_entry
-             FROM known JOIN request ON request.id = request_id
-             WHERE undoes IS NULL
-               AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
-                    OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
+             FROM known CROSS JOIN request ON request.id = request_id
+             WHERE undoes IS NULL AND {of_request}
              GROUP BY manager, action, argument, endpoint_id, date_added
              UNION ALL
              SELECT manager, action, argument, endpoint_id, max(name), min(began), NULL, NULL, NULL,
                  NULL
-             FROM rule_response
-             WHERE ended_at IS NULL AND since > $5
-               AND ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
-                    OR instr(endpoint_id, $2))
+             FROM {rules} AND ended_at IS NULL AND since > $5
              GROUP BY manager, action, argument, endpoint_id
-             ) ORDER BY {order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4"
-        )
-    }
+             ) ORDER BY {order}"
+    )
 }
 
 /// Active responses that match, at most `limit`, after the first `skip`.
@@ -178,7 +187,7 @@ pub async fn active(
     rows.iter().map(active_row).collect()
 }
 
-fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
+pub(super) fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {
     let id = text(row, "endpoint_id")?;
     let at = At { table: "request_endpoint", id: &id };
     let row = at.columns(row);
