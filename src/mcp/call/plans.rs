@@ -7,7 +7,10 @@ use crate::{
     broker::BrokerError,
     domain::{id::PlanId, plan::Plan},
     mcp::{
-        answer::{ToolAnswer, plan::of_plan},
+        answer::{
+            ToolAnswer,
+            plan::{of_dry_run, of_plan},
+        },
         arguments::ToolArguments,
         tools::{CANCEL_REASON_CHARS_MAX, ToolName, WAIT_SECONDS_MAX},
     },
@@ -18,8 +21,13 @@ impl Call<'_> {
         &self,
         arguments: ToolArguments,
     ) -> Result<ToolAnswer, BrokerError> {
-        let plan = match arguments.check_fields(ToolName::ProposePlan) {
-            Ok(()) => self.broker.propose_plan(self.agent, arguments.fields()).await?,
+        let dry_run = arguments.check_fields(ToolName::ProposePlan);
+        let plan = match dry_run.and_then(|()| arguments.flag("dry_run")) {
+            Ok(true) => {
+                let tried = self.broker.dry_run_plan(self.agent, arguments.fields()).await?;
+                return Ok(of_dry_run(&tried.0, tried.1, self.broker.several_managers()));
+            }
+            Ok(false) => self.broker.propose_plan(self.agent, arguments.fields()).await?,
             Err(wrong) => {
                 return Err(self.broker.refuse_proposal(self.agent, None, wrong.into()).await);
             }

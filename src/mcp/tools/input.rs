@@ -30,14 +30,14 @@ pub(super) fn action(kind: ActionKind) -> Vec<Field> {
     fields.extend(claim());
     fields.push(key("Same key, same request."));
     fields.push(wait_seconds());
-    fields.push((
-        "dry_run",
-        json!({
-            "type": "boolean",
-            "description": "true: only what policy would answer.",
-        }),
-    ));
+    fields.push(dry_run());
     fields
+}
+
+fn dry_run() -> Field {
+    let schema =
+        json!({ "type": "boolean", "description": "true: only what policy would answer." });
+    ("dry_run", schema)
 }
 
 fn parameter(one: &'static Parameter) -> Field {
@@ -219,6 +219,7 @@ pub(super) fn plan() -> Vec<Field> {
             }),
         ),
         key("Same key, same plan."),
+        dry_run(),
     ]
 }
 

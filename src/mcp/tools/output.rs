@@ -23,7 +23,7 @@ pub(super) fn list() -> Map<String, Value> {
 
 /// A plan.
 pub(super) fn plan() -> Map<String, Value> {
-    schema::<PlanAnswer>()
+    schema::<PlanAnswer<'_>>()
 }
 
 /// Endpoints, and what can be asked for there.

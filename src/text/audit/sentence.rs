@@ -70,7 +70,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         }
         AuditDetail::ProposalDryRun(facts) => {
             let verdict = verdict_text(&facts.decision);
-            let summary = format!("tried without asking: {}; {verdict}", facts.effect);
+            let step = facts.step.map(|number| format!("step {number} of a plan, "));
+            let step = step.unwrap_or_default();
+            let summary = format!("tried without asking: {step}{}; {verdict}", facts.effect);
             Sentence::new(summary, facts.decision.why)
         }
         AuditDetail::RequestAsked(facts) => {

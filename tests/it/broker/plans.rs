@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{AgentClient, World, agent::Answer};
 
 mod asking;
+mod dry_run;
 mod order;
 mod page;
 

@@ -105,6 +105,7 @@ impl Broker {
             effect: request.effect(),
             manager: request.manager.clone(),
             decision: DecisionFacts::from(&request.decision),
+            step: None,
         });
         let mut event = AuditEvent::new(Actor::from(agent), None, detail);
         event.action = Some(kind.name().to_owned());

@@ -1,5 +1,7 @@
 //! An agent proposes several asks in an order: all of them become requests, or none.
 
+mod dry_run;
+
 use serde_json::{Map, Value};
 
 use super::Survey;
@@ -46,26 +48,27 @@ impl Broker {
         arguments: &Map<String, Value>,
     ) -> Result<Plan, BrokerError> {
         let _place = self.acquire_slot(agent).await?;
-        let open: Vec<_> = self.engine().catalogue().responses().to_vec();
-        let open: Vec<_> = open.into_iter().filter(|kind| agent.scopes.contains(kind)).collect();
-        let proposal = &PlanProposal::parse(&open, arguments)?;
-        let mut drafts = Vec::with_capacity(proposal.steps.len());
-        for (at, step) in proposal.steps.iter().enumerate() {
-            let draft = self.draft_of_step(agent, step).await;
-            drafts.push(draft.map_err(|error| of_arguments(at, error))?);
-        }
-        let asks: Vec<_> = drafts.iter().map(|draft| draft.ask).collect();
-        if let Some(twice) = repeated(&asks) {
-            return Err(twice.into());
-        }
-        let (drafts, ask) = (&drafts, proposal.ask_digest(&asks));
+        let (proposal, drafts, ask) = &self.drafts(agent, arguments, Survey::Asked).await?;
+        let ask = *ask;
         self.store()
             .for_agents()
             .write(|tx| {
                 Box::pin(async move {
                     match find_repeated_plan(tx, agent, (proposal, ask)).await? {
                         Some(same) => Ok(plans::load_plan(tx, same).await?),
-                        None => self.store_plan(tx, agent, (proposal, ask), drafts).await.map(Some),
+                        None => {
+                            let mut steps = Vec::with_capacity(drafts.len());
+                            let id = self.clock().id();
+                            for (place, draft) in (0..).zip(drafts) {
+                                self.check_new(tx, agent, (place, draft)).await?;
+                                let draft = of_plan(id, (place, draft));
+                                steps.push(self.store_draft(tx, agent, &draft, None).await?);
+                            }
+                            let key = proposal.idempotency_key.as_deref();
+                            let key = PlanKey { ask, idempotency_key: key };
+                            let plan = self.plan_of(agent, proposal, (id, steps));
+                            self.store_plan(tx, agent, plan, key).await.map(Some)
+                        }
                     }
                 })
             })
@@ -73,33 +76,48 @@ impl Broker {
             .ok_or(BrokerError::NotFound)
     }
 
+    /// A plan as it was sent, what would be stored for its steps but for policy's answers, and what the
+    /// whole asks for.
+    async fn drafts(
+        &self,
+        agent: &Agent,
+        arguments: &Map<String, Value>,
+        survey: Survey,
+    ) -> Result<(PlanProposal, Vec<Draft>, Digest), BrokerError> {
+        let open: Vec<_> = self.engine().catalogue().responses().to_vec();
+        let open: Vec<_> = open.into_iter().filter(|kind| agent.scopes.contains(kind)).collect();
+        let proposal = PlanProposal::parse(&open, arguments)?;
+        let mut drafts = Vec::with_capacity(proposal.steps.len());
+        for (at, step) in proposal.steps.iter().enumerate() {
+            let draft = self.draft_of_step(agent, step, survey).await;
+            drafts.push(draft.map_err(|error| of_arguments(at, error))?);
+        }
+        let asks: Vec<_> = drafts.iter().map(|draft| draft.ask).collect();
+        if let Some(twice) = repeated(&asks) {
+            return Err(twice.into());
+        }
+        let ask = proposal.ask_digest(&asks);
+        Ok((proposal, drafts, ask))
+    }
+
     async fn draft_of_step(
         &self,
         agent: &Agent,
         step: &ProposedStep,
+        survey: Survey,
     ) -> Result<Draft, BrokerError> {
         let proposal = self.read_proposal(step.kind, &step.arguments).await?;
-        self.frozen_draft(agent, &proposal, Survey::Asked).await
+        self.frozen_draft(agent, &proposal, survey).await
     }
 
-    /// Stores the steps one after the other, so that each is decided and counted as if those before it
-    /// had been asked for alone, and then the plan over them.
-    async fn store_plan(
+    /// The plan over steps that were stored one after the other, so that each was decided and counted
+    /// as if those before it had been asked for alone.
+    fn plan_of(
         &self,
-        tx: &mut Tx<'_>,
         agent: &Agent,
-        (proposal, ask): (&PlanProposal, Digest),
-        drafts: &[Draft],
-    ) -> Result<Plan, BrokerError> {
-        let (id, now): (PlanId, _) = (self.clock().id(), self.clock().now());
-        let mut steps = Vec::with_capacity(drafts.len());
-        for (at, (draft, number)) in drafts.iter().zip(1..).enumerate() {
-            self.check_new(tx, agent, (at, draft)).await?;
-            let plan = Some(PlanStep { plan: id, number });
-            let request = Request { plan, ..draft.request.clone() };
-            let draft = Draft { request, ..draft.clone() };
-            steps.push(self.store_draft(tx, agent, &draft, None).await?);
-        }
+        proposal: &PlanProposal,
+        (id, steps): (PlanId, Vec<Request>),
+    ) -> Plan {
         let mut plan = Plan {
             id,
             agent: agent.id,
@@ -108,18 +126,29 @@ impl Broker {
             reason: proposal.reason.clone(),
             on_failure: proposal.on_failure,
             digest: Digest::ZERO,
-            asked_at: now,
+            asked_at: self.clock().now(),
             use_within: self.settings().use_approval_within,
             steps,
         };
         plan.digest = plan.computed_digest();
-        let key = PlanKey { ask, idempotency_key: proposal.idempotency_key.as_deref() };
+        plan
+    }
+
+    /// Stores a plan whose steps are stored, and what follows from those that are over already.
+    async fn store_plan(
+        &self,
+        tx: &mut Tx<'_>,
+        agent: &Agent,
+        plan: Plan,
+        key: PlanKey<'_>,
+    ) -> Result<Plan, BrokerError> {
+        let now = plan.asked_at;
         plans::insert(tx, &plan, key).await?;
         audit::append(tx, &asked(&plan, agent), now).await?;
         for step in plan.steps.iter().filter(|step| step.state.name().terminal()) {
             requests::follow(tx, step, (true, now)).await?;
         }
-        let stored = plans::load_plan(tx, id).await?;
+        let stored = plans::load_plan(tx, plan.id).await?;
         stored.ok_or(BrokerError::NotFound)
     }
 
@@ -141,6 +170,13 @@ impl Broker {
         let (field, allowed) = (String::new(), "a plan without this step".to_owned());
         Err(in_step(at, InvalidField { field, problem, allowed }).into())
     }
+}
+
+/// A draft as the step of a plan: the first has the place 0.
+fn of_plan(plan: PlanId, (place, draft): (usize, &Draft)) -> Draft {
+    let number = u8::try_from(place + 1).unwrap_or(u8::MAX);
+    let request = Request { plan: Some(PlanStep { plan, number }), ..draft.request.clone() };
+    Draft { request, ..draft.clone() }
 }
 
 /// The agent's plan of the same key, or its open plan that asks for the same.

@@ -40,6 +40,9 @@ pub struct DryRunFacts {
     pub manager: String,
     /// What policy said.
     pub decision: DecisionFacts,
+    /// Which step of a plan it would be, 1 for the first; none where it was tried alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u8>,
 }
 
 /// A proposal became a request.

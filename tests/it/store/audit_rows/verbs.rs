@@ -301,6 +301,7 @@ async fn dry_run(fixed: &mut Fixed) {
         effect: draft.effect(),
         manager: "paris".to_owned(),
         decision: DecisionFacts::from(&draft.decision),
+        step: None,
     });
     let event = &AuditEvent::new(Actor::CommandLine, None, detail);
     let at = fixed.entries().await.last().unwrap().time().unwrap();
