@@ -14,7 +14,7 @@ use crate::{
         facts::{Principal, Resource, Verb},
         id::{PersonId, RequestId},
         len_u64,
-        notice::{Notice, NoticeId, NoticeKind, NoticeSubject},
+        notice::{Notice, NoticeId, NoticeKind, NoticeSubject, plan_path},
         public_url::PublicUrl,
         request::{Request, StateName},
     },
@@ -22,7 +22,7 @@ use crate::{
     store::{
         Read, StoreError, accounts,
         notices::{self, ChannelActivity, Delivery},
-        requests,
+        requests::{self, plans},
     },
 };
 
@@ -224,7 +224,13 @@ impl Broker {
             receiver = format!("{receiver}+{}", delivery.noted.number);
         }
         let more = len_u64(due.len().saturating_sub(1));
-        let path = if more == 0 { notice.path() } else { "/".to_owned() };
+        let plan = notice.plan();
+        let of_plan = |delivery: &Delivery| delivery.noted.notice.plan() == plan;
+        let path = match plan.filter(|_| due.iter().all(of_plan)) {
+            _ if more == 0 => notice.path(),
+            Some(plan) => plan_path(plan),
+            None => "/".to_owned(),
+        };
         Message {
             id: NoticeId::new(first.noted.number, notice.at, &first.channel, &receiver),
             notice,
@@ -263,7 +269,17 @@ impl Broker {
                 people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
             }
             Some(id) => {
-                let wanted = self.recipients_for_request(read, id, notice.kind, &people).await?;
+                let mut about = vec![id];
+                if let NoticeSubject::Plan { id, .. } = notice.about {
+                    let plan = plans::load_plan(read, id).await?.ok_or(BrokerError::NotFound)?;
+                    let waits = |step: &&Request| step.state.name() == StateName::Pending;
+                    about = plan.steps.iter().filter(waits).map(|step| step.id).collect();
+                }
+                let mut wanted = Vec::new();
+                for id in about {
+                    let of = self.recipients_for_request(read, id, notice.kind, &people).await?;
+                    wanted.extend(of);
+                }
                 let reached = people.iter().filter(reachable).map(|person| person.id);
                 reached.filter(|id| wanted.contains(id)).collect()
             }
@@ -289,9 +305,10 @@ impl Broker {
             may.map(|person| person.id).filter(|person| !voted(*person)).collect()
         };
         Ok(match kind {
-            NoticeKind::Waiting | NoticeKind::DeadlineNear | NoticeKind::GlassBroken => {
-                may(Verb::Approve)
-            }
+            NoticeKind::Waiting
+            | NoticeKind::PlanWaiting
+            | NoticeKind::DeadlineNear
+            | NoticeKind::GlassBroken => may(Verb::Approve),
             NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => may(Verb::Review),
             NoticeKind::Decided
             | NoticeKind::Doubt
@@ -320,6 +337,7 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         NoticeKind::DeadlineNear => request.state.name() == StateName::Pending,
         NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => review,
         NoticeKind::Waiting
+        | NoticeKind::PlanWaiting
         | NoticeKind::Decided
         | NoticeKind::Doubt
         | NoticeKind::GlassBroken

@@ -17,10 +17,11 @@ use super::{
     audit::EventKind,
     decision::Tier,
     digest::Canonical,
-    id::RequestId,
+    id::{PlanId, RequestId},
     kill_switch::Extent,
     lifecycle::Transition,
-    request::{Outcome, Request, StateName, Target},
+    plan::Plan,
+    request::{Outcome, PlanStep, Request, StateName, Target},
 };
 
 /// What a notice reports.
@@ -31,6 +32,9 @@ pub enum NoticeKind {
     /// A request has come to wait for people.
     #[strum(serialize = "request.waiting")]
     Waiting,
+    /// A plan was asked for, and some of its steps wait for people.
+    #[strum(serialize = "plan.waiting")]
+    PlanWaiting,
     /// A request still waits, and its deadline is near.
     #[strum(serialize = "request.deadline_near")]
     DeadlineNear,
@@ -89,6 +93,7 @@ impl NoticeKind {
             | Self::ReviewOverdue
             | Self::Frozen => true,
             Self::Waiting
+            | Self::PlanWaiting
             | Self::Decided
             | Self::ReviewDue
             | Self::ReleaseAsked
@@ -117,6 +122,21 @@ pub enum NoticeSubject {
         tier: Tier,
         /// Where it stood then.
         state: StateName,
+        /// The plan that it is a step of, and which.
+        plan: Option<PlanStep>,
+    },
+    /// A plan, which its link leads to.
+    Plan {
+        /// The plan.
+        id: PlanId,
+        /// The first of its steps that waits for people.
+        first: RequestId,
+        /// How many steps it has.
+        steps: u8,
+        /// How many of them wait for people.
+        waiting: u8,
+        /// The highest tier of those.
+        tier: Tier,
     },
     /// The kill switch: one of [`Extent::KINDS`].
     Switch(&'static str),
@@ -158,6 +178,8 @@ impl Notice {
         let state = request.state.name();
         let moved = before.is_none_or(|before| before.state != state);
         let decided = match state {
+            // Its plan is told of as a whole.
+            StateName::Pending if before.is_none() && request.plan.is_some() => None,
             // It came back: the votes no longer suffice.
             StateName::Pending => Some(NoticeKind::Waiting),
             StateName::Approved
@@ -192,8 +214,23 @@ impl Notice {
             action: request.action.kind(),
             tier: request.tier(),
             state: request.state.name(),
+            plan: request.plan,
         };
         Self { kind, about, at }
+    }
+
+    /// That a plan was asked for; none where none of its steps waits for people.
+    pub fn of_plan(plan: &Plan, at: Time) -> Option<Self> {
+        let waiting = || plan.steps.iter().filter(|step| step.state.name() == StateName::Pending);
+        let count = |steps: usize| u8::try_from(steps).unwrap_or(u8::MAX);
+        let about = NoticeSubject::Plan {
+            id: plan.id,
+            first: waiting().next()?.id,
+            steps: count(plan.steps.len()),
+            waiting: count(waiting().count()),
+            tier: waiting().map(Request::tier).max()?,
+        };
+        Some(Self { kind: NoticeKind::PlanWaiting, about, at })
     }
 
     /// What an event says of the kill switch; none for other events.
@@ -207,11 +244,22 @@ impl Notice {
         Some(Self { kind, about: NoticeSubject::Switch(extent.kind()), at })
     }
 
-    /// The request it is about.
+    /// The request it is about; of a plan, the first step that waits.
     pub const fn request(&self) -> Option<RequestId> {
         match self.about {
-            NoticeSubject::Request { id, .. } => Some(id),
+            NoticeSubject::Request { id, .. } | NoticeSubject::Plan { first: id, .. } => Some(id),
             NoticeSubject::Switch(_) | NoticeSubject::Nothing => None,
+        }
+    }
+
+    /// The plan that it is about, or a step of it.
+    pub const fn plan(&self) -> Option<PlanId> {
+        match self.about {
+            NoticeSubject::Request { plan: Some(PlanStep { plan: id, .. }), .. }
+            | NoticeSubject::Plan { id, .. } => Some(id),
+            NoticeSubject::Request { plan: None, .. }
+            | NoticeSubject::Switch(_)
+            | NoticeSubject::Nothing => None,
         }
     }
 
@@ -219,6 +267,7 @@ impl Notice {
     pub fn path(&self) -> String {
         match self.about {
             NoticeSubject::Request { id, .. } => format!("/requests/{id}"),
+            NoticeSubject::Plan { id, .. } => plan_path(id),
             NoticeSubject::Switch(_) => "/system".to_owned(),
             NoticeSubject::Nothing if self.kind == NoticeKind::SignInsThrottled => {
                 "/system".to_owned()
@@ -230,9 +279,19 @@ impl Notice {
     /// What is known beside kind and time, for the store and for webhooks.
     pub fn facts(&self) -> Value {
         match self.about {
-            NoticeSubject::Request { id, action, tier, state } => json!({
-                "request": short_id(id), "action": action.name(), "tier": tier.name(),
-                "state": state.name(),
+            NoticeSubject::Request { id, action, tier, state, plan } => {
+                let mut facts = json!({
+                    "request": short_id(id), "action": action.name(), "tier": tier.name(),
+                    "state": state.name(),
+                });
+                if let (Some(step), Some(facts)) = (plan, facts.as_object_mut()) {
+                    facts.insert("plan".to_owned(), json!(step.plan.to_string()));
+                    facts.insert("step".to_owned(), json!(step.number));
+                }
+                facts
+            }
+            NoticeSubject::Plan { id, first: _, steps, waiting, tier } => json!({
+                "plan": id.to_string(), "steps": steps, "waiting": waiting, "tier": tier.name(),
             }),
             NoticeSubject::Switch(extent) => json!({ "extent": extent }),
             NoticeSubject::Nothing => json!({}),
@@ -247,21 +306,41 @@ impl Notice {
         at: Time,
     ) -> Option<Self> {
         let word = |name: &str| facts.get(name)?.as_str();
-        let about = match (request, word("extent")) {
-            (Some(id), None) => NoticeSubject::Request {
+        let number = |name: &str| u8::try_from(facts.get(name)?.as_u64()?).ok();
+        let plan = word("plan").map(str::parse::<PlanId>).transpose().ok()?;
+        let about = match (request, word("extent"), plan) {
+            (Some(first), None, Some(id)) if kind == NoticeKind::PlanWaiting => {
+                NoticeSubject::Plan {
+                    id,
+                    first,
+                    steps: number("steps")?,
+                    waiting: number("waiting")?,
+                    tier: Tier::parse(word("tier")?)?,
+                }
+            }
+            (Some(id), None, plan) => NoticeSubject::Request {
                 id,
                 action: ActionKind::parse(word("action")?)?,
                 tier: Tier::parse(word("tier")?)?,
                 state: StateName::parse(word("state")?)?,
+                plan: match plan {
+                    Some(plan) => Some(PlanStep { plan, number: number("step")? }),
+                    None => None,
+                },
             },
-            (None, Some(extent)) => {
+            (None, Some(extent), None) => {
                 NoticeSubject::Switch(Extent::KINDS.iter().find(|kind| **kind == extent)?)
             }
-            (None, None) => NoticeSubject::Nothing,
-            (Some(_), Some(_)) => return None,
+            (None, None, None) => NoticeSubject::Nothing,
+            (Some(_), Some(_), _) | (None, _, Some(_)) => return None,
         };
         Some(Self { kind, about, at })
     }
+}
+
+/// The page of a plan, behind the address of the page.
+pub fn plan_path(id: PlanId) -> String {
+    format!("/plans/{id}")
 }
 
 /// The name of one notice to one receiver: the same each time it is tried, and in no other case.
@@ -303,7 +382,7 @@ fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
 }
 
 /// The last eight hexadecimal digits: the first ones are the time, and alike for all of a minute.
-pub fn short_id(id: RequestId) -> String {
+pub fn short_id(id: impl fmt::Display) -> String {
     let id = id.to_string();
     id.chars().skip(id.chars().count().saturating_sub(8)).collect()
 }

@@ -136,9 +136,6 @@ pub(super) struct RequestAnswer<'a> {
     /// The page on which analysts decide. Give it to the user. Absent after a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_url: Option<String>,
-    /// The plan that it is a step of; absent where it was asked alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan_id: Option<String>,
     /// true after a dry run: state is what the request would be, and nothing was asked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
@@ -162,6 +159,12 @@ struct RequestHead {
     /// The request that it takes back; absent where it takes none back.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoes: Option<String>,
+    /// The plan that it is a step of; absent where it was asked alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_id: Option<String>,
+    /// Which step of that plan it is, 1 for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_step: Option<u8>,
     /// What it does, where and for how long, in one line.
     effect: String,
     /// pending waits for people; approved and dispatching are under way; waiting has an outcome for each
@@ -208,6 +211,8 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
             action: request.action.kind().name(),
             target: request.action.argument(),
             undoes: request.undoes.map(|undone| undone.to_string()),
+            plan_id: request.plan.map(|step| step.plan.to_string()),
+            plan_step: request.plan.map(|step| step.number),
             effect: request.effect_among(context.several_managers),
             state: request.state.name().name(),
             terminal: request.state.name().terminal(),
@@ -226,7 +231,6 @@ pub fn of_request(request: &Request, context: &AnswerContext<'_>) -> ToolAnswer 
         ended: ended(&request.state),
         alert: AlertAnswer::of(request),
         approval_url: stored.then(|| format!("{}/requests/{}", context.public_url, request.id)),
-        plan_id: request.plan.map(|step| step.plan.to_string()),
         dry_run: !stored,
     };
     ToolAnswer { structured: json(&shown), is_error: stored && is_error(request) }

@@ -11,6 +11,7 @@ use crate::domain::{
     Time,
     id::{PersonId, RequestId},
     notice::{Notice, NoticeKind, NoticeSubject},
+    request::StateName,
 };
 
 /// A notice with its number.
@@ -45,6 +46,7 @@ impl Delivery {
     fn goes_with(&self, other: &Self) -> bool {
         let says = |delivery: &Self| match delivery.noted.notice.about {
             NoticeSubject::Request { state, .. } => Some((delivery.noted.notice.kind, state)),
+            NoticeSubject::Plan { .. } => Some((delivery.noted.notice.kind, StateName::Pending)),
             NoticeSubject::Switch(_) | NoticeSubject::Nothing => None,
         };
         let same = self.noted.number == other.noted.number;

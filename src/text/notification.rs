@@ -2,7 +2,7 @@
 
 use crate::domain::{
     notice::{Notice, NoticeKind, NoticeSubject, short_id},
-    request::StateName,
+    request::{PlanStep, StateName},
 };
 
 /// One line that says what happened: "A request waits for approval", and perhaps "and 39 more".
@@ -16,10 +16,13 @@ pub fn title(notice: &Notice, more: u64) -> String {
 const fn event(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Waiting => "A request waits for approval",
+        NoticeKind::PlanWaiting => "A plan waits for approval",
         NoticeKind::DeadlineNear => "A request still waits, and its deadline is near",
         NoticeKind::Decided => match notice.about {
             NoticeSubject::Request { state, .. } => decided(state),
-            NoticeSubject::Switch(_) | NoticeSubject::Nothing => "A request was decided",
+            NoticeSubject::Plan { .. } | NoticeSubject::Switch(_) | NoticeSubject::Nothing => {
+                "A request was decided"
+            }
         },
         NoticeKind::Doubt => "An outcome is unknown, unconfirmed or in doubt",
         NoticeKind::GlassBroken => "Somebody broke the glass",
@@ -36,11 +39,21 @@ const fn event(notice: &Notice) -> &'static str {
 /// Kind, facts and time as pairs of a label and a value, and the number of others.
 pub fn lines(notice: &Notice, more: u64) -> Vec<(&'static str, String)> {
     let mut lines = match notice.about {
-        NoticeSubject::Request { id, action, tier, state } => vec![
-            ("Action", action.name().to_owned()),
+        NoticeSubject::Request { id, action, tier, state, plan } => {
+            let mut lines = vec![
+                ("Action", action.name().to_owned()),
+                ("Tier", tier.name().to_owned()),
+                ("Request", short_id(id)),
+                ("State", state.name().to_owned()),
+            ];
+            let step = |of: PlanStep| format!("{}, step {}", short_id(of.plan), of.number);
+            lines.extend(plan.map(|plan| ("Plan", step(plan))));
+            lines
+        }
+        NoticeSubject::Plan { id, first: _, steps, waiting, tier } => vec![
+            ("Plan", short_id(id)),
+            ("Steps", format!("{steps}, of which {waiting} wait for approval")),
             ("Tier", tier.name().to_owned()),
-            ("Request", short_id(id)),
-            ("State", state.name().to_owned()),
         ],
         NoticeSubject::Switch(extent) => vec![("Extent", extent.to_owned())],
         NoticeSubject::Nothing => Vec::new(),

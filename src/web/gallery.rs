@@ -167,6 +167,7 @@ fn requests() -> RequestsPage {
     let summary = |number, state: State| RequestSummary {
         id: id::<RequestId>(number),
         agent_name: "triage-bot".to_owned(),
+        plan: None,
         undoes: None,
         action: Action::parse(ActionKind::parse("disable_account").unwrap(), "d.miller").unwrap(),
         term: Term::Permanent,

@@ -52,6 +52,8 @@ fn short(summary: &RequestSummary) -> ListItem {
             action: summary.action.kind().name(),
             target: summary.action.argument(),
             undoes: summary.undoes.map(|undone| undone.to_string()),
+            plan_id: summary.plan.map(|step| step.plan.to_string()),
+            plan_step: summary.plan.map(|step| step.number),
             effect: if is_undo { effect } else { format!("{effect} {}", summary.term) },
             state: summary.state.name(),
             terminal: summary.state.terminal(),

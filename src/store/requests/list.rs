@@ -3,13 +3,13 @@
 //! `SQLite` uses a partial index only for a query that repeats the index's condition: that is why many
 //! here name all open states beside the one that they look for.
 
-use super::load::action;
+use super::load::{action, plan_step};
 use crate::{
     domain::{
         Time,
         action::{Action, ActionKind, Term},
         id::{AgentId, AttemptId, RequestId},
-        request::{Counts, Outcome, StateName},
+        request::{Counts, Outcome, PlanStep, StateName},
     },
     store::{
         Read, StoreError,
@@ -45,6 +45,8 @@ pub struct RequestSummary {
     pub agent_name: String,
     /// The request that it takes back.
     pub undoes: Option<RequestId>,
+    /// The plan that it is a step of, and which.
+    pub plan: Option<PlanStep>,
     /// The response and what it acts on.
     pub action: Action,
     /// For how long.
@@ -110,7 +112,7 @@ impl RequestFilter {
         format!(
             "WITH page AS (
                  SELECT id, agent_name, undoes, action, action_entry, argument, term_seconds, state, asked_at,
-                     deadline
+                     deadline, plan_id, plan_step
                  FROM {from} WHERE {conditions} ORDER BY {order} DESC LIMIT $7)
              SELECT page.*,
                  (SELECT count(*) FROM vote WHERE request_id = page.id AND retracted_at IS NULL)
@@ -170,6 +172,7 @@ fn summary(row: &Row) -> Result<RequestSummary, StoreError> {
         id: columns.parse("id")?,
         agent_name: columns.text("agent_name")?,
         undoes: columns.maybe_parse("undoes")?,
+        plan: plan_step(columns)?,
         action,
         term,
         state: columns.parse("state")?,

@@ -118,7 +118,7 @@ fn review(row: Columns<'_>) -> Result<Option<PostReview>, StoreError> {
     Ok(Some(PostReview { due_at, done }))
 }
 
-fn plan_step(row: Columns<'_>) -> Result<Option<PlanStep>, StoreError> {
+pub(super) fn plan_step(row: Columns<'_>) -> Result<Option<PlanStep>, StoreError> {
     let Some(plan) = row.maybe_parse("plan_id")? else { return Ok(None) };
     Ok(Some(PlanStep { plan, number: row.number("plan_step")? }))
 }

@@ -225,7 +225,7 @@ fn scopes_and_notice_facts_are_stored_in_this_form() {
     let (action, tier, state) =
         (ActionKind::parse("block_ip").unwrap(), Tier::Medium, StateName::Pending);
     assert_eq!(
-        facts(NoticeSubject::Request { id, action, tier, state }),
+        facts(NoticeSubject::Request { id, action, tier, state, plan: None }),
         r#"{"request":"3456789a","action":"block_ip","tier":"medium","state":"pending"}"#
     );
     assert_eq!(facts(NoticeSubject::Switch("manager")), r#"{"extent":"manager"}"#);

@@ -21,6 +21,7 @@ mod content;
 mod crash;
 mod delivery;
 mod fake_mail_server;
+mod plans;
 mod storm;
 
 /// 24 bytes and more, in base64.
@@ -77,7 +78,7 @@ fn kinds(tap: &Tap) -> Vec<String> {
     let kind = |heard: &Heard| {
         let json: Value = serde_json::from_str(&heard.body).unwrap();
         let data = &json["data"];
-        let more = data["state"].as_str().or(data["extent"].as_str()).unwrap();
+        let more = data["state"].as_str().or(data["extent"].as_str()).unwrap_or("plan");
         format!("{} {more}", json["type"].as_str().unwrap())
     };
     tap.heard("POST").iter().map(kind).collect()

@@ -240,6 +240,7 @@ fn many_endpoints_are_counted_and_exceptions_named() {
 #[test]
 fn list_offers_cursor_only_when_more_remains() {
     let summary = |number| RequestSummary {
+        plan: None,
         id: RequestId::from(Uuid::from_u128(number)),
         agent_name: "triage-bot".to_owned(),
         undoes: None,

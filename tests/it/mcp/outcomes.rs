@@ -252,6 +252,7 @@ fn endpoints_name_their_manager_only_with_several_managers() {
 fn list_shows_undone_request_and_counts_every_outcome() {
     let undo = undo_of_another(pending());
     let summary = RequestSummary {
+        plan: None,
         id: undo.id,
         agent_name: undo.agent_name,
         undoes: undo.undoes,

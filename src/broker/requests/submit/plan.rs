@@ -13,6 +13,7 @@ use crate::{
         audit::{AuditDetail, AuditEvent, detail::plan::PlanFacts},
         digest::Digest,
         id::PlanId,
+        notice::Notice,
         plan::{
             Plan,
             proposal::{PlanProposal, ProposedStep, in_arguments, in_step, repeated},
@@ -21,7 +22,7 @@ use crate::{
         request::{PlanStep, Request},
     },
     store::{
-        Read, Tx, audit,
+        Read, Tx, audit, notices,
         requests::{
             self,
             plans::{self, PlanKey},
@@ -54,22 +55,19 @@ impl Broker {
             .for_agents()
             .write(|tx| {
                 Box::pin(async move {
-                    match find_repeated_plan(tx, agent, (proposal, ask)).await? {
-                        Some(same) => Ok(plans::load_plan(tx, same).await?),
-                        None => {
-                            let mut steps = Vec::with_capacity(drafts.len());
-                            let id = self.clock().id();
-                            for (place, draft) in (0..).zip(drafts) {
-                                self.check_new(tx, agent, (place, draft)).await?;
-                                let draft = of_plan(id, (place, draft));
-                                steps.push(self.store_draft(tx, agent, &draft, None).await?);
-                            }
-                            let key = proposal.idempotency_key.as_deref();
-                            let key = PlanKey { ask, idempotency_key: key };
-                            let plan = self.plan_of(agent, proposal, (id, steps));
-                            self.store_plan(tx, agent, plan, key).await.map(Some)
-                        }
+                    let same = find_repeated_plan(tx, agent, (proposal, ask)).await?;
+                    if let Some(same) = same {
+                        return Ok(plans::load_plan(tx, same).await?);
                     }
+                    let (id, mut steps) = (self.clock().id(), Vec::with_capacity(drafts.len()));
+                    for (place, draft) in (0..).zip(drafts) {
+                        self.check_new(tx, agent, (place, draft)).await?;
+                        let draft = of_plan(id, (place, draft));
+                        steps.push(self.store_draft(tx, agent, &draft, None).await?);
+                    }
+                    let key = PlanKey { ask, idempotency_key: proposal.idempotency_key.as_deref() };
+                    let plan = self.plan_of(agent, proposal, (id, steps));
+                    self.store_plan(tx, agent, plan, key).await.map(Some)
                 })
             })
             .await?
@@ -148,8 +146,11 @@ impl Broker {
         for step in plan.steps.iter().filter(|step| step.state.name().terminal()) {
             requests::follow(tx, step, (true, now)).await?;
         }
-        let stored = plans::load_plan(tx, plan.id).await?;
-        stored.ok_or(BrokerError::NotFound)
+        let stored = plans::load_plan(tx, plan.id).await?.ok_or(BrokerError::NotFound)?;
+        if let Some(notice) = Notice::of_plan(&stored, now) {
+            notices::insert(tx, &notice).await?;
+        }
+        Ok(stored)
     }
 
     /// Refuses a step that would be no new request: the answer of a plan has one for each step.

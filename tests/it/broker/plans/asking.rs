@@ -212,8 +212,28 @@ async fn plan_of_another_agent_is_not_found() {
         assert!(told.error && told.text.contains("no such plan of yours"), "{told:?}");
     }
     assert_eq!(asked.states(&world).await, ["pending", "pending"]);
-    let step = world.agent().await.get(&asked.steps[1]).await;
-    assert_eq!(step.json["plan_id"], asked.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn step_names_its_plan_and_number_wherever_shown() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let alone = agent.block("203.0.113.77", json!({ "agent_ids": [WEB] })).await;
+    let asked = Asked::of(&propose(&agent, "stop", &[block("001"), block("002")]).await);
+    let listed = agent.call("list_requests", json!({})).await.json["requests"].clone();
+    let listed = listed.as_array().unwrap();
+    let place = |shown: &Value| (shown["plan_id"].clone(), shown["plan_step"].clone());
+    for (number, id) in [(1, &asked.steps[0]), (2, &asked.steps[1])] {
+        let whole = agent.get(id).await.json;
+        let short = listed.iter().find(|one| one["request_id"] == **id);
+        for shown in [&whole, short.unwrap()] {
+            assert_eq!(place(shown), (json!(asked.id), json!(number)), "{shown}");
+        }
+    }
+    let short = listed.iter().find(|one| one["request_id"] == alone.id());
+    for shown in [&alone.json, short.unwrap()] {
+        assert_eq!(place(shown), (Value::Null, Value::Null), "{shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
