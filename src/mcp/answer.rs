@@ -13,7 +13,6 @@ use crate::{
     broker::{queries::ChildSummary, requests::undo::UndoOption},
     domain::{
         Time,
-        action::Catalogue,
         active_response::AlreadyActive,
         id::{AgentId, RequestId},
         request::{Outcome, Request, State, StateName},
@@ -141,18 +140,12 @@ pub(super) struct RequestAnswer<'a> {
     dry_run: bool,
 }
 
-/// What can be asked for, and what takes it back.
-fn action_names() -> Vec<&'static str> {
-    Catalogue::built_in().all().iter().map(|kind| kind.name()).collect()
-}
-
 #[derive(Serialize, JsonSchema)]
 struct RequestHead {
     /// The name of the request in all further calls. Absent after a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     /// The response that was asked for.
-    #[schemars(extend("enum" = action_names()))]
     action: &'static str,
     /// The address or account that it acts on.
     target: String,

@@ -129,17 +129,18 @@ impl ToolName {
                 .with_annotations(self.annotations());
         // Most answer with a request or a plan: one of them shows what that looks like.
         let shown = [Self::GetRequest, Self::GetPlan];
-        if shown.iter().any(|shown| self != *shown && self.answers() == shown.answers()) {
+        let answers = self.answers(&[]);
+        if shown.iter().any(|shown| self != *shown && answers == shown.answers(&[])) {
             return tool;
         }
-        tool.with_raw_output_schema(output::short(self.answers()).into())
+        tool.with_raw_output_schema(output::short(answers).into())
     }
 
-    /// What it answers, to the last field. What is listed is the outline of it: many clients send
-    /// the list with every call of their model.
-    pub fn answers(self) -> Map<String, Value> {
+    /// What it answers about requests of these actions, to the last field. What is listed is the outline
+    /// of it, which names no action: many clients send the list with every call of their model.
+    pub fn answers(self, actions: &[ActionKind]) -> Map<String, Value> {
         match self {
-            Self::ListRequests => output::list(),
+            Self::ListRequests => output::list(actions),
             Self::ListEndpoints => output::endpoints(),
             Self::FindResponses => output::responses(),
             Self::GetAlert => output::alert(),
@@ -149,7 +150,7 @@ impl ToolName {
             | Self::UndoRequest
             | Self::GetRequest
             | Self::WaitForDecision
-            | Self::CancelRequest => output::request(),
+            | Self::CancelRequest => output::request(actions),
         }
     }
 

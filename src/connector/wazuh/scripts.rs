@@ -25,8 +25,8 @@ const SHIPPED: [&str; 15] = [
     "wazuh-slack",
 ];
 
-/// How the words of the companion scripts for what they undo begin: `unblock_domain`.
-const UNDOES: [&str; 4] = ["unblock", "unlock", "release", "restore"];
+/// How the words of companion scripts for what they undo begin: `unblock_domain`.
+const UNDOES: [&str; 5] = ["unblock", "unlock", "release", "restore", "undo"];
 
 /// Whether a companion script says with this word that it undid something.
 pub(super) fn says_undone(action: &str) -> bool {

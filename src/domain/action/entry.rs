@@ -105,8 +105,8 @@ pub struct Terms {
 pub struct PlatformCommand {
     /// The file in `active-response/bin` of every endpoint; none where only the companion does it.
     pub script: Option<String>,
-    /// The script of `deploy/active-response` that does it where those are installed. It keeps what
-    /// each request did by itself.
+    /// The script that does it where companion scripts are installed: one of `deploy/active-response`, or
+    /// one that reports as they do. It keeps what each request did by itself.
     pub companion: Option<String>,
     /// How the endpoint keeps what the script did.
     pub keeps: RuleKeeping,

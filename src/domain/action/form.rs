@@ -6,7 +6,10 @@ use toml::{Table, Value};
 
 use super::{
     bracketed,
-    entry::{CatalogueEntry, PlatformCommand, RuleKeeping, Terms, UndoEntry, UndoWay, without_exe},
+    entry::{
+        CatalogueEntry, PlatformCommand, RuleKeeping, Terms, UNDO_SUFFIX, UndoEntry, UndoWay,
+        without_exe,
+    },
     fields::{EntryFault, EntryFields, is_name, is_text},
     parameter::{Parameter, ParameterType},
     parameter_form,
@@ -20,7 +23,9 @@ const TEXT: &str = "a text of 1 to 1000 printable characters";
 const TIER: &str = "low, medium, high";
 const ENTRY: &str = "name, title, description, words, state, tier, isolates, once, terms, parameter, \
                      one_of, command, other_scripts, undo";
-const COMMAND: &str = "script, keeps, no_ipv6, by_hand, by_hand_ipv6";
+const COMMAND: &str = "script, keeps, companion, no_ipv6, by_hand, by_hand_ipv6";
+const COMPANION: &str = "the name of a companion script on linux: `countersign-`, then lower-case letters and `-`, \
+                         64 in all; its undo is called by the same name and `-undo`";
 const UNDO: &str = "name, words, timed, permanent, script";
 const PLATFORMS: &str = "linux, macos, windows";
 
@@ -68,7 +73,7 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
     let once = fields.flag("once")?;
     let tier = tier(&mut fields, isolates, &parameters)?;
     let terms = terms(&mut fields)?;
-    let commands = commands(&mut fields, &parameters, built_in)?;
+    let commands = commands(&mut fields, &parameters)?;
     let other_scripts = fields.list("other_scripts", SCRIPT, is_script)?.unwrap_or_default();
     let undo = fields.table("undo")?;
     let undo = undo.map(|table| undo_entry(table, (&name, &parameters, &commands))).transpose()?;
@@ -162,7 +167,6 @@ fn terms(fields: &mut EntryFields<'_>) -> Result<Terms, EntryFault> {
 fn commands(
     fields: &mut EntryFields<'_>,
     parameters: &[Parameter],
-    built_in: bool,
 ) -> Result<BTreeMap<Platform, PlatformCommand>, EntryFault> {
     let mut platforms = fields
         .table("command")?
@@ -171,7 +175,7 @@ fn commands(
     for name in platforms.names() {
         let platform = platform(&platforms, &name)?;
         if let Some(command) = platforms.table(&name)? {
-            commands.insert(platform, command_form(command, parameters, built_in)?);
+            commands.insert(platform, command_form(command, parameters, platform)?);
         }
     }
     if commands.is_empty() {
@@ -190,11 +194,11 @@ fn platform(fields: &EntryFields<'_>, name: &str) -> Result<Platform, EntryFault
 fn command_form(
     mut fields: EntryFields<'_>,
     parameters: &[Parameter],
-    built_in: bool,
+    platform: Platform,
 ) -> Result<PlatformCommand, EntryFault> {
-    // Of the program's own scripts it is known what they do, whatever their version.
-    let companion =
-        if built_in { fields.maybe_read("companion", SCRIPT, is_script)? } else { None };
+    let companion = fields.maybe_read("companion", COMPANION, |name| {
+        is_companion(name).filter(|_| platform == Platform::Linux)
+    })?;
     let script = match companion {
         None => Some(fields.read("script", SCRIPT, is_script)?),
         Some(_) => fields.maybe_read("script", SCRIPT, is_script)?,
@@ -286,6 +290,16 @@ fn is_script(text: &str) -> Option<String> {
         && !text.contains("..")
         && !text.starts_with(['-', '.']);
     fits.then(|| text.to_owned())
+}
+
+/// What the decoder of the reports reads, and what no command for a time or of an undo looks like.
+fn is_companion(text: &str) -> Option<String> {
+    let name = text.strip_prefix("countersign-")?;
+    let sound = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        && !text.ends_with(UNDO_SUFFIX)
+        && !text.ends_with('-');
+    is_script(text).filter(|_| sound)
 }
 
 /// The same for the same fields, in whatever order and layout.

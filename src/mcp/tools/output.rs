@@ -4,21 +4,39 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value, json};
 
-use crate::mcp::answer::{
-    RequestAnswer,
-    list::ListAnswer,
-    lookups::{AlertFound, EndpointsAnswer, LimitsAnswer, ResponsesAnswer},
-    plan::PlanAnswer,
+use crate::{
+    domain::action::ActionKind,
+    mcp::answer::{
+        RequestAnswer,
+        list::ListAnswer,
+        lookups::{AlertFound, EndpointsAnswer, LimitsAnswer, ResponsesAnswer},
+        plan::PlanAnswer,
+    },
 };
 
-/// One request.
-pub(super) fn request() -> Map<String, Value> {
-    schema::<RequestAnswer<'_>>()
+/// One request, of one of these actions.
+pub(super) fn request(actions: &[ActionKind]) -> Map<String, Value> {
+    let mut schema = schema::<RequestAnswer<'_>>();
+    name_actions(schema.get_mut("properties"), actions);
+    schema
 }
 
-/// Requests in short form.
-pub(super) fn list() -> Map<String, Value> {
-    schema::<ListAnswer>()
+/// Requests in short form, of these actions.
+pub(super) fn list(actions: &[ActionKind]) -> Map<String, Value> {
+    let mut schema = schema::<ListAnswer>();
+    let requests = schema.get_mut("properties").and_then(|fields| fields.get_mut("requests"));
+    let one = requests.and_then(|list| list.get_mut("items"));
+    name_actions(one.and_then(|item| item.get_mut("properties")), actions);
+    schema
+}
+
+/// What can be asked for is known once the catalogue is.
+fn name_actions(fields: Option<&mut Value>, actions: &[ActionKind]) {
+    let action = fields.and_then(|fields| fields.get_mut("action")).and_then(Value::as_object_mut);
+    if let Some(action) = action {
+        let names: Vec<_> = actions.iter().map(|kind| kind.name()).collect();
+        action.insert("enum".to_owned(), json!(names));
+    }
 }
 
 /// A plan.

@@ -11,6 +11,7 @@ use super::requests::undo::lift;
 use crate::harness::{AgentClient, World, WorldBuilder, agent::Answer};
 
 mod find;
+mod own;
 mod verified;
 
 const NOTHING: [&str; 0] = [];

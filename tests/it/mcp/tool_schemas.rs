@@ -7,6 +7,8 @@ use countersign::{
 use expect_test::expect_file;
 use serde_json::{Map, Value};
 
+use crate::harness::fixtures::QUARANTINE_ENTRY;
+
 /// Words of JSON Schema that every client understands.
 const PORTABLE: [&str; 13] = [
     "type",
@@ -24,11 +26,16 @@ const PORTABLE: [&str; 13] = [
     "maxLength",
 ];
 
+/// What it answers about what is built in.
+fn answers(tool: ToolName) -> Map<String, Value> {
+    tool.answers(Catalogue::built_in().all())
+}
+
 fn schemas() -> Vec<(String, Value)> {
     ToolName::all(Catalogue::built_in())
         .flat_map(|name| {
             let takes = (*name.tool().input_schema).clone();
-            [("takes", takes), ("answers", name.answers())]
+            [("takes", takes), ("answers", answers(name))]
                 .map(|(part, schema)| (format!("{} {part}", name.name()), schema.into()))
         })
         .collect()
@@ -72,7 +79,7 @@ fn every_schema_is_flat_and_every_property_described() {
 
 #[test]
 fn output_schemas_are_golden() {
-    let told = |tool: ToolName| format!("{:#}\n", Value::from(tool.answers()));
+    let told = |tool: ToolName| format!("{:#}\n", Value::from(answers(tool)));
     expect_file!["../../golden/mcp_output_request.json"].assert_eq(&told(ToolName::GetRequest));
     expect_file!["../../golden/mcp_output_list.json"].assert_eq(&told(ToolName::ListRequests));
     let look_ups =
@@ -106,12 +113,12 @@ fn list_of_tools_stays_below_20_kb() {
 fn listed_output_schema_outlines_the_whole_one() {
     for name in ToolName::all(Catalogue::built_in()) {
         let Some(listed) = name.tool().output_schema else {
-            let shown = [ToolName::GetRequest, ToolName::GetPlan].map(ToolName::answers);
-            assert!(shown.contains(&name.answers()), "{name:?}");
+            let shown = [ToolName::GetRequest, ToolName::GetPlan].map(answers);
+            assert!(shown.contains(&answers(name)), "{name:?}");
             continue;
         };
         let listed = Value::from((*listed).clone());
-        let whole = Value::from(name.answers());
+        let whole = Value::from(answers(name));
         // What it does not name is allowed, so that every answer conforms to it.
         assert_eq!(listed.as_object().unwrap().len(), 2, "{listed}");
         let always: Vec<_> = whole["required"].as_array().into_iter().flatten().collect();
@@ -190,5 +197,22 @@ fn action_tool_schema_matches_the_proposal_parser() {
         told.sort_unstable();
         declared.sort_unstable();
         assert_eq!(told, declared);
+    }
+}
+
+#[test]
+fn entry_of_a_file_stands_in_output_schemas() {
+    let own = Catalogue::with([("site.toml", QUARANTINE_ENTRY)].into_iter()).unwrap();
+    let names: Vec<_> = own.all().iter().map(|kind| kind.name()).collect();
+    assert!(names.contains(&"hide_file") && names.contains(&"show_file"), "{names:?}");
+    let request = Value::from(ToolName::GetRequest.answers(own.all()));
+    assert_eq!(request["properties"]["action"]["enum"], serde_json::json!(names));
+    let list = Value::from(ToolName::ListRequests.answers(own.all()));
+    let one = &list["properties"]["requests"]["items"]["properties"];
+    assert_eq!(one["action"]["enum"], serde_json::json!(names));
+    for tool in ToolName::all(&own) {
+        if let Some(listed) = tool.tool().output_schema {
+            assert!(!Value::from((*listed).clone()).to_string().contains("enum"), "{tool:?}");
+        }
     }
 }

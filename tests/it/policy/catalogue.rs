@@ -131,10 +131,25 @@ fn optional_parameter_outside_brackets_is_refused() {
 }
 
 #[test]
-fn companion_in_an_entry_of_a_file_is_refused() {
+fn unsound_companion_of_an_entry_is_refused() {
     let script = "script = \"site-quarantine\"";
-    let error = refused(script, &format!("{script}\ncompanion = \"countersign-quarantine\""));
-    says(&error, &["command.linux.companion", "no such field"]);
+    let with = |name: &str| format!("{script}\ncompanion = \"{name}\"");
+    for name in [
+        "site-quarantine",
+        "countersign-",
+        "countersign-hide-undo",
+        "countersign-hide2",
+        "countersign-hide-",
+        "countersign-hide file",
+        "../countersign-hide",
+    ] {
+        let error = refused(script, &with(name));
+        says(&error, &["command.linux.companion", name, "is not allowed", "companion script"]);
+    }
+    with_entry(&QUARANTINE_ENTRY.replace(script, &with("countersign-hide"))).unwrap();
+    let on_macos =
+        format!("{script}\nby_hand = \"x\"\n[action.command.macos]\n{}", with("countersign-hide"));
+    says(&refused(script, &on_macos), &["command.macos.companion", "on linux"]);
 }
 
 #[test]

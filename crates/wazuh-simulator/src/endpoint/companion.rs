@@ -15,13 +15,15 @@ use crate::world::World;
 /// takes, of which the first is its target.
 struct Companion(&'static str, &'static str, Option<&'static str>, &'static [&'static str]);
 
-const COMPANIONS: [Companion; 6] = [
+const COMPANIONS: [Companion; 7] = [
     Companion("countersign-block", "block", Some("unblock"), &["srcip"]),
     Companion("countersign-account", "lock", Some("unlock"), &["dstuser"]),
     Companion("countersign-isolate", "isolate", Some("release"), &[]),
     Companion("countersign-kill", "kill", None, &["pid", "process", "sha256"]),
     Companion("countersign-quarantine", "quarantine", Some("restore"), &["path", "sha256"]),
     Companion("countersign-domain", "block_domain", Some("unblock_domain"), &["domain"]),
+    // A script of the site's own, which reports as these do.
+    Companion("countersign-hold-mail", "hold_mail", Some("undo_hold_mail"), &["mailbox"]),
 ];
 
 /// What one request holds on an endpoint.
