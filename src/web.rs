@@ -79,6 +79,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         )
         .route("/plans/{id}", get(request::plan::show))
         .route("/plans/{id}/approve", post(request::plan::approve))
+        .route("/plans/{id}/cancel", post(request::plan::cancel))
         .route("/audit", get(lists::audit::show))
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))

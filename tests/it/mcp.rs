@@ -9,7 +9,7 @@ mod dry_run;
 mod endpoint_names;
 mod evaluations;
 mod fixtures;
-mod json_schema;
+pub(crate) mod json_schema;
 mod long_polling;
 mod lookups;
 mod outcomes;

@@ -48,7 +48,26 @@ impl Broker {
         id: PlanId,
         reason: &str,
     ) -> Result<Plan, BrokerError> {
-        let (caller, now) = (Caller::Agent(agent), self.clock().now());
+        self.cancel_plan(Caller::Agent(agent), id, reason).await
+    }
+
+    /// The agent's owner takes a plan back, as the agent can.
+    pub async fn cancel_plan_as_person(
+        &self,
+        who: &SignedIn,
+        id: PlanId,
+        reason: &str,
+    ) -> Result<Plan, BrokerError> {
+        self.cancel_plan(Caller::Person(who), id, reason).await
+    }
+
+    async fn cancel_plan(
+        &self,
+        caller: Caller<'_>,
+        id: PlanId,
+        reason: &str,
+    ) -> Result<Plan, BrokerError> {
+        let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {

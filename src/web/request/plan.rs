@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{
     approve_identical::{field, pick, picked},
+    decide::ReasonFields,
     form::check_comment,
 };
 use crate::{
@@ -46,7 +47,16 @@ pub(in crate::web) struct PlanPage {
     pub(in crate::web) several: bool,
     pub(in crate::web) now: Time,
     pub(in crate::web) problem: Option<String>,
-    pub(in crate::web) comment: String,
+    pub(in crate::web) typed: PlanInput,
+}
+
+/// What a person typed into a form that was refused.
+#[derive(Debug, Default)]
+pub(in crate::web) struct PlanInput {
+    /// The comment of an approval.
+    comment: String,
+    /// The reason of a cancellation.
+    cancel: String,
 }
 
 impl PlanPage {
@@ -103,13 +113,20 @@ impl PlanPage {
         pick(&step.request)
     }
 
-    /// "Approve steps 1 and 2".
+    /// "Approve steps 1, 2".
     fn approve_label(&self) -> String {
-        let numbers: Vec<_> = self.low().iter().map(|step| step.number().to_string()).collect();
-        match numbers.as_slice() {
-            [only] => format!("Approve step {only}"),
-            several => format!("Approve steps {}", several.join(", ")),
-        }
+        format!("Approve {}", numbered(&self.low()))
+    }
+
+    /// "steps 1, 2": what a cancellation ends.
+    fn cancelled(&self) -> Option<String> {
+        let steps = self.view.cancellable();
+        (!steps.is_empty()).then(|| numbered(&steps))
+    }
+
+    /// Whether the cancellation asks for the password.
+    fn cancel_password(&self) -> bool {
+        cancel_permission(&self.view) == Permission::WithPassword
     }
 
     /// Why nobody may approve anything now.
@@ -123,12 +140,25 @@ impl PlanPage {
     }
 }
 
+/// "step 2", "steps 1, 2".
+fn numbered(steps: &[&StepView]) -> String {
+    let numbers: Vec<_> = steps.iter().map(|step| step.number().to_string()).collect();
+    let word = if numbers.len() == 1 { "step" } else { "steps" };
+    format!("{word} {}", numbers.join(", "))
+}
+
+fn cancel_permission(view: &PlanView) -> Permission {
+    let steps = view.cancellable().into_iter().map(|step| step.cancel.clone());
+    let strictest = steps.max_by_key(|one| matches!(one, Permission::WithPassword));
+    strictest.unwrap_or(Permission::Now)
+}
+
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    plan_page(&app, &session, plan_id(&id)?, None, String::new()).await
+    plan_page(&app, &session, plan_id(&id)?, None, PlanInput::default()).await
 }
 
 fn plan_id(text: &str) -> Result<PlanId, PageError> {
@@ -140,13 +170,13 @@ async fn plan_page(
     session: &PageSession,
     id: PlanId,
     problem: Option<FormProblem>,
-    comment: String,
+    typed: PlanInput,
 ) -> Result<Response, PageError> {
     let view = app.broker.plan_of_person(&session.who, id).await?;
     let layout = Layout::new(app, session, "Plan").await?.section("/");
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
     let (status, problem) = FormProblem::split(problem);
-    page(status, &PlanPage { layout, view, several, now, problem, comment })
+    page(status, &PlanPage { layout, view, several, now, problem, typed })
 }
 
 /// The plan and the steps that were displayed.
@@ -190,10 +220,36 @@ pub(in crate::web) async fn approve(
         Ok(()) => Ok(Redirect::to(&format!("/plans/{id}")).into_response()),
         Err(error) => {
             let SessionForm { app, session, fields } = &form;
-            let (problem, comment) = (Some(error.for_page()?), fields.comment.clone());
-            plan_page(app, session, id, problem, comment).await
+            let typed = PlanInput { comment: fields.comment.clone(), ..PlanInput::default() };
+            plan_page(app, session, id, Some(error.for_page()?), typed).await
         }
     }
+}
+
+/// Takes the plan back, as the owner of the agent that asked: every step that is not being sent yet.
+pub(in crate::web) async fn cancel(
+    Path(id): Path<String>,
+    form: SessionForm<ReasonFields>,
+) -> Result<Response, PageError> {
+    let id = plan_id(&id)?;
+    match cancel_open(&form, id).await {
+        Ok(()) => Ok(Redirect::to(&format!("/plans/{id}")).into_response()),
+        Err(error) => {
+            let SessionForm { app, session, fields } = &form;
+            let typed = PlanInput { cancel: fields.comment.clone(), ..PlanInput::default() };
+            plan_page(app, session, id, Some(error.for_page()?), typed).await
+        }
+    }
+}
+
+async fn cancel_open(form: &SessionForm<ReasonFields>, id: PlanId) -> FormResult<()> {
+    let SessionForm { app, session, fields } = form;
+    check_comment(&fields.comment)?;
+    let view = app.broker.plan_of_person(&session.who, id).await?;
+    let permission = cancel_permission(&view);
+    let who = require_recent_password(app, session, &permission, fields.password()).await?;
+    app.broker.cancel_plan_as_person(&who, id, fields.comment.trim()).await?;
+    Ok(())
 }
 
 async fn approve_low(form: &SessionForm<PlanFields>, id: PlanId) -> FormResult<()> {

@@ -34,13 +34,38 @@ pub struct StepView {
     pub agent: Agent,
     /// Whether the person may approve it, earlier votes aside.
     pub approve: Permission,
+    /// Whether the person may cancel it, its state aside.
+    pub cancel: Permission,
     /// Whether the person has approved it.
     pub voted: bool,
     /// What is active already on its endpoints.
     pub active: Vec<AlreadyActive>,
 }
 
+impl PlanView {
+    /// The steps that a cancellation of the plan ends; none where the person may not end one of them.
+    pub fn cancellable(&self) -> Vec<&StepView> {
+        let open: Vec<_> = self.steps.iter().filter(|step| step.can_be_cancelled()).collect();
+        let may = |step: &&StepView| step.cancel.why_not().is_none();
+        if open.iter().all(may) { open } else { Vec::new() }
+    }
+}
+
 impl StepView {
+    /// Whether its state lets somebody cancel it.
+    fn can_be_cancelled(&self) -> bool {
+        match self.request.state.name() {
+            StateName::Pending | StateName::Approved | StateName::Waiting => true,
+            StateName::Dispatching
+            | StateName::Settled
+            | StateName::Denied
+            | StateName::Rejected
+            | StateName::Cancelled
+            | StateName::Expired
+            | StateName::Withdrawn => false,
+        }
+    }
+
     /// 1 for the first.
     pub fn number(&self) -> u8 {
         self.request.plan.map_or(0, |step| step.number)
@@ -120,6 +145,7 @@ impl Broker {
                 request: request.clone(),
                 agent: agent.clone(),
                 approve: self.permission(who, Verb::Approve, &resource),
+                cancel: self.permission(who, Verb::Cancel, &resource),
                 voted: request.votes.iter().any(|vote| vote.person.id == who.id()),
                 active,
             });

@@ -178,3 +178,65 @@ async fn hostile_heading_of_a_plan_stays_text() {
         assert!(!bob.page.has("<script>alert") && !bob.page.has("\u{202E}"), "{path}");
     }
 }
+
+fn cancel_of(plan: &Asked) -> String {
+    format!("/plans/{}/cancel", plan.id)
+}
+
+/// The owner sends the form for cancelling, with a reason.
+async fn cancel(who: &mut Browser, plan: &Asked) -> StatusCode {
+    let to = cancel_of(plan);
+    let mut fields = who.page.hidden_fields(&to);
+    fields.push(("comment".to_owned(), "a false alarm".to_owned()));
+    who.post(&to, &fields).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owner_cancels_whole_plan_with_one_form() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    room.person("bob").await.approve(&plan.steps[0]).await;
+    room.work().await;
+    let mut alice = room.browser_of("alice").await;
+    alice.open(&format!("/plans/{}", plan.id)).await.shows("Cancelling the plan ends steps 2, 3.");
+    assert_eq!(cancel(&mut alice, &plan).await, 303);
+    assert_eq!(plan.states(&room).await, ["settled", "cancelled", "cancelled"]);
+    assert_eq!(super::why(&plan.now(&room).await, 3), "a false alarm");
+    let cancelled = room.audit_kinds().await.into_iter().filter(|kind| kind == "request.cancelled");
+    assert_eq!(cancelled.count(), 2);
+    alice.open(&format!("/plans/{}", plan.id)).await;
+    assert!(!alice.page.has_form(&cancel_of(&plan)));
+    room.work().await;
+    assert_eq!(called(&room), [WEB]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_that_is_over_cannot_be_cancelled() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let mut alice = room.browser_of("alice").await;
+    alice.open(&format!("/plans/{}", plan.id)).await;
+    room.person("bob").await.reject(&plan.steps[0], "no").await;
+    assert_eq!(cancel(&mut alice, &plan).await, 409);
+    alice.page.shows("can no longer be cancelled");
+    assert_eq!(plan.states(&room).await, ["rejected", "withdrawn", "withdrawn"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_owner_of_the_agent_cancels_its_plan() {
+    let room = Room::start().await;
+    let plan = asked(&room).await;
+    let mut alice = room.browser_of("alice").await;
+    alice.open(&format!("/plans/{}", plan.id)).await;
+    let sound = alice.page.hidden_fields(&cancel_of(&plan));
+    for name in ["bob", "carol", "dora"] {
+        let mut other = room.browser_of(name).await;
+        other.open(&format!("/plans/{}", plan.id)).await;
+        assert!(!other.page.has_form(&cancel_of(&plan)), "{name}");
+        let token = other.open("/password").await.form_token();
+        let own = [("form_token".to_owned(), token)];
+        assert_eq!(other.post(&cancel_of(&plan), &own).await.status, 403, "{name}");
+        assert!(other.post(&cancel_of(&plan), &sound).await.status.is_client_error(), "{name}");
+    }
+    assert_eq!(plan.states(&room).await, ["pending", "pending", "pending"]);
+}
