@@ -197,6 +197,7 @@ impl Broker {
                     if let Some(open) = open_undo(tx, id).await? {
                         return load(tx, open).await;
                     }
+                    ensure_covers(&draft.request, &undone)?;
                     let mut draft = draft.clone();
                     draft.request.asked_by = active.requester();
                     Box::pin(self.store_undo(tx, (undone, active), agent, &draft)).await
@@ -256,6 +257,11 @@ impl Broker {
             };
             return Err(nothing_to_undo(&format!("it is {state}; {hint}")).into());
         }
+        let children = requests::children(read, id).await?;
+        if let Some(sent) = children.iter().find(|child| child.state == StateName::Dispatching) {
+            let why = format!("it is being sent to {}; ask again in a moment", sent.endpoint);
+            return Err(nothing_to_undo(&why).into());
+        }
         if request.active_targets().next().is_none() {
             let hint =
                 if state == StateName::Waiting { " yet; cancel it instead" } else { " any more" };
@@ -295,6 +301,20 @@ fn proposed(undone: &Request, action: Action, reason: String) -> Proposal {
 
 fn nothing_to_undo(why: &str) -> Refusal {
     Refusal::NothingToUndo { why: why.to_owned() }
+}
+
+/// Fails where a child was sent since the manager was asked: an undo takes all of it back.
+fn ensure_covers(undo: &Request, undone: &Request) -> Result<(), Refusal> {
+    let taken = undo.targets.iter().map(|target| &target.endpoint.id);
+    let left_out = undo.skipped.iter().map(|skipped| &skipped.endpoint.id);
+    let known: BTreeSet<_> = taken.chain(left_out).collect();
+    match undone.active_targets().find(|target| !known.contains(&target.endpoint.id)) {
+        None => Ok(()),
+        Some(target) => {
+            let why = format!("it was sent to {} just now; ask again", target.endpoint.id);
+            Err(nothing_to_undo(&why))
+        }
+    }
 }
 
 /// An undo of this request that is still open.

@@ -27,6 +27,7 @@ pub(crate) struct Program {
 }
 
 /// A server that is killed when the test ends, one way or the other.
+#[derive(Debug)]
 pub(crate) struct Serving {
     child: Child,
     pub(crate) url: String,
@@ -106,7 +107,7 @@ impl Serving {
 
 /// A port for one server; it gets it by name, as a user would give it. Below those that systems lend to
 /// connections (32768), so nobody takes it between two starts of the server.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
         let place = std::process::id() % 20;
         AtomicU16::new(10_000 + 1_000 * u16::try_from(place).unwrap())
@@ -213,6 +214,13 @@ impl Program {
         let mut command = self.command();
         // Nobody reads the log of most tests, and a full pipe would stop the server.
         command.env("COUNTERSIGN_LOG", "warn").envs(environment.iter().copied());
+        Self::start(command).unwrap_or_else(|said| panic!("it does not serve: {said}"))
+    }
+
+    /// A server with the configuration of this file, or what it said as it ended.
+    pub(crate) fn try_serve(&self, configuration: &str) -> Result<Serving, String> {
+        let mut command = self.command();
+        command.env("COUNTERSIGN_LOG", "warn").args(["--config", configuration]);
         Self::start(command)
     }
 
@@ -233,7 +241,7 @@ impl Program {
         running.kill();
     }
 
-    fn start(mut command: Command) -> Serving {
+    fn start(mut command: Command) -> Result<Serving, String> {
         let mut child = command
             .args(["--json", "serve"])
             .stdout(Stdio::piped())
@@ -245,10 +253,12 @@ impl Program {
         if line.is_empty() {
             let mut said = String::new();
             child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("it does not serve: {said}");
+            child.wait().unwrap();
+            return Err(said);
         }
         let said: Value = serde_json::from_str(&line).unwrap();
-        Serving { child, url: format!("http://{}", said["listening"].as_str().unwrap()), said }
+        let url = format!("http://{}", said["listening"].as_str().unwrap());
+        Ok(Serving { child, url, said })
     }
 
     pub(crate) fn configuration(&self, manager: &str) -> String {

@@ -12,6 +12,7 @@ use wazuh_simulator::{AgentError, Fault, Status, Times, Work};
 use crate::harness::{AgentClient, World, agent::Answer};
 
 mod ended;
+mod undo;
 
 const ADDRESS: &str = "203.0.113.9";
 const HOUR: Duration = Duration::from_hours(1);
@@ -279,33 +280,6 @@ async fn person_rejects_what_waits() {
     assert_eq!(agent.get(&parent).await.state(), "settled");
     back(&world).await;
     assert!(world.manager.delivered_to("002").is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn undo_ends_wait_and_takes_back_the_rest() {
-    let world = world().await;
-    let (agent, parent, child) = waiting(&world).await;
-    let undo = agent.undo(&parent).await;
-    assert_eq!(undo.json["undoes"], Value::from(parent.clone()), "{undo:?}");
-    assert_eq!(agent.get(&child).await.state(), "cancelled");
-    world.person("bob").await.approve(&undo.id()).await;
-    back(&world).await;
-    assert_eq!(agent.get(&parent).await.outcomes(), ["001: reverted", "002: not_sent"]);
-    assert!(world.manager.delivered_to("002").is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn undo_takes_back_what_came_later() {
-    let world = world().await;
-    let (agent, parent, child) = waiting(&world).await;
-    back(&world).await;
-    world.pass_for_all(Duration::from_secs(2));
-    let undo = agent.undo(&parent).await;
-    world.person("bob").await.approve(&undo.id()).await;
-    look(&world).await;
-    assert_eq!(agent.get(&undo.id()).await.outcomes(), ["001: sent", "002: sent"]);
-    assert_eq!(agent.get(&child).await.outcomes(), ["002: reverted"]);
-    assert_eq!(agent.get(&parent).await.outcomes(), ["001: reverted", "002: not_sent"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
