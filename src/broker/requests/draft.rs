@@ -188,8 +188,8 @@ impl Broker {
         if !by_person {
             // Others of its asks may have been stored in the meantime, later ones among them.
             let read_at = self.clock().now();
-            self.check_rate(tx, &agent, read_at).await?;
-            self.check_open_limit(tx, &agent, read_at).await?;
+            self.check_rate(tx, &agent, (1, read_at)).await?;
+            self.check_open_limit(tx, &agent, (1, read_at)).await?;
         }
         let first = self.decide_first(tx, request, &agent, request.asked_at).await?;
         Ok((first.decision, first.history))

@@ -10,6 +10,7 @@ use crate::{
         audit::{AuditDetail, AuditEvent, detail::request::RefusalFacts},
         facts::history::ASK_COUNTS,
         id::AgentId,
+        len_u64,
     },
     slots::Slot,
     store::{Read, StoreError, audit, requests},
@@ -33,36 +34,41 @@ impl Broker {
     /// Fails when the agent asked as often by now as it may.
     pub(in crate::broker) async fn check_rate_now(&self, agent: &Agent) -> Result<(), BrokerError> {
         let mut reader = self.store().reader().await?;
-        self.check_rate(&mut reader, agent, self.clock().now()).await
+        self.check_rate(&mut reader, agent, (1, self.clock().now())).await
     }
 
-    /// Fails when the agent asked as often within the last minute as it may.
+    /// Fails when the agent asked as often within the last minute as it may, with so many more.
     pub(in crate::broker) async fn check_rate(
         &self,
         read: &mut impl Read,
         agent: &Agent,
-        now: Time,
+        (more, now): (usize, Time),
     ) -> Result<(), BrokerError> {
         let most = self.settings().agents.asks_per_minute_max;
         let asks = requests::asks_in_minute(read, agent.id, (now, None)).await?;
+        let Some(room) = usize::try_from(most).unwrap_or(usize::MAX).checked_sub(more) else {
+            return Err(BrokerError::RateLimited(format!(
+                "{most} asks within a minute are the most, and these are {more}"
+            )));
+        };
         // The agent may ask again once this one no longer counts.
-        let last = usize::try_from(most).ok().and_then(|most| asks.iter().rev().nth(most - 1));
-        let Some(last) = last else { return Ok(()) };
+        let Some(last) = asks.iter().rev().nth(room) else { return Ok(()) };
         let ends = (*last + ASK_COUNTS).format("%H:%M:%S%.3f UTC");
         Err(BrokerError::RateLimited(format!(
             "{most} asks within a minute are the most, and there is room again at {ends}"
         )))
     }
 
-    /// Fails when the agent has as much open as it may.
+    /// Fails when the agent has as much open as it may, with so many more.
     pub(in crate::broker) async fn check_open_limit(
         &self,
         read: &mut impl Read,
         agent: &Agent,
-        now: Time,
+        (more, now): (usize, Time),
     ) -> Result<(), BrokerError> {
         let most = self.settings().agents.open_requests_max;
-        if requests::open_count(read, agent.id, (now, None)).await? < most {
+        let open = requests::open_count(read, agent.id, (now, None)).await?;
+        if open.saturating_add(len_u64(more)) <= most {
             return Ok(());
         }
         Err(BrokerError::RateLimited(format!(

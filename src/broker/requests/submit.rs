@@ -75,7 +75,7 @@ impl Broker {
         if let Some(same) = find_repeated(&mut reader, agent, (proposal, ask)).await? {
             return load(&mut reader, same).await.map(Submitted::request);
         }
-        self.check_open_limit(&mut reader, agent, now).await?;
+        self.check_open_limit(&mut reader, agent, (1, now)).await?;
         drop(reader);
         let draft = &self.frozen_draft(agent, proposal, Survey::Asked).await?;
         let ahead = &self.decide_ahead(agent, draft, since).await?;
@@ -98,7 +98,7 @@ impl Broker {
                     }
                     if let Some(request) = self.standing(tx, &draft.request, now).await? {
                         // It counts as an ask: the manager was asked about its endpoints.
-                        self.check_rate(tx, agent, now).await?;
+                        self.check_rate(tx, agent, (1, now)).await?;
                         let why = format!("it is active already and rests on {}", request.id);
                         audit::append(tx, &proposal_refused(agent, kind, why), now).await?;
                         return Ok(Submitted { request, stands: true });

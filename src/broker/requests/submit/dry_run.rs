@@ -115,7 +115,7 @@ impl Broker {
             .write(|tx| {
                 Box::pin(async move {
                     // Others of its asks may have been stored in the meantime.
-                    self.check_rate(tx, agent, self.clock().now()).await?;
+                    self.check_rate(tx, agent, (1, self.clock().now())).await?;
                     audit::append(tx, event, now).await?;
                     Ok::<_, BrokerError>(())
                 })

@@ -18,7 +18,7 @@ use crate::{
             Plan,
             proposal::{PlanProposal, ProposedStep, in_arguments, in_step, repeated},
         },
-        proposal::InvalidField,
+        proposal::{InvalidField, Proposal},
         request::{PlanStep, Request},
     },
     store::{
@@ -29,6 +29,12 @@ use crate::{
         },
     },
 };
+
+/// A plan as an agent sent it, and each of its steps.
+struct AskedPlan {
+    proposal: PlanProposal,
+    steps: Vec<Proposal>,
+}
 
 impl Broker {
     /// Takes the arguments of a plan and answers with the plan that is stored for them.
@@ -49,8 +55,12 @@ impl Broker {
         arguments: &Map<String, Value>,
     ) -> Result<Plan, BrokerError> {
         let _place = self.acquire_slot(agent).await?;
-        let (proposal, drafts, ask) = &self.drafts(agent, arguments, Survey::Asked).await?;
-        let ask = *ask;
+        let asked = self.read_plan(agent, arguments).await?;
+        if let Some(same) = self.known_plan(agent, &asked).await? {
+            return Ok(same);
+        }
+        let (drafts, ask) = &self.drafts(agent, &asked, Survey::Asked).await?;
+        let (proposal, ask) = (&asked.proposal, *ask);
         self.store()
             .for_agents()
             .write(|tx| {
@@ -74,38 +84,61 @@ impl Broker {
             .ok_or(BrokerError::NotFound)
     }
 
-    /// A plan as it was sent, what would be stored for its steps but for policy's answers, and what the
-    /// whole asks for.
-    async fn drafts(
+    /// A plan as it was sent.
+    async fn read_plan(
         &self,
         agent: &Agent,
         arguments: &Map<String, Value>,
-        survey: Survey,
-    ) -> Result<(PlanProposal, Vec<Draft>, Digest), BrokerError> {
+    ) -> Result<AskedPlan, BrokerError> {
         let open: Vec<_> = self.engine().catalogue().responses().to_vec();
         let open: Vec<_> = open.into_iter().filter(|kind| agent.scopes.contains(kind)).collect();
         let proposal = PlanProposal::parse(&open, arguments)?;
-        let mut drafts = Vec::with_capacity(proposal.steps.len());
-        for (at, step) in proposal.steps.iter().enumerate() {
-            let draft = self.draft_of_step(agent, step, survey).await;
+        let mut steps = Vec::with_capacity(proposal.steps.len());
+        for (at, ProposedStep { kind, arguments }) in proposal.steps.iter().enumerate() {
+            let step = self.read_proposal(*kind, arguments).await;
+            steps.push(step.map_err(|error| of_arguments(at, error))?);
+        }
+        Ok(AskedPlan { proposal, steps })
+    }
+
+    /// The plan that was asked for before, as far as that is known before the manager is asked. Fails
+    /// where there is no room for all steps: what is over a limit costs the manager nothing.
+    async fn known_plan(
+        &self,
+        agent: &Agent,
+        AskedPlan { proposal, steps }: &AskedPlan,
+    ) -> Result<Option<Plan>, BrokerError> {
+        let only = if let [only] = self.managers() { Some(only.name()) } else { None };
+        let asks: Vec<_> =
+            steps.iter().map(|step| step.ask_digest(step.manager.as_deref().or(only))).collect();
+        let mut reader = self.store().reader().await?;
+        let ask = proposal.ask_digest(&asks);
+        if let Some(same) = find_repeated_plan(&mut reader, agent, (proposal, ask)).await? {
+            return Ok(plans::load_plan(&mut reader, same).await?);
+        }
+        let (number, now) = (steps.len(), self.clock().now());
+        self.check_open_limit(&mut reader, agent, (number, now)).await?;
+        self.check_rate(&mut reader, agent, (number, now)).await?;
+        Ok(None)
+    }
+
+    /// What would be stored for the steps but for policy's answers, and what the whole asks for.
+    async fn drafts(
+        &self,
+        agent: &Agent,
+        AskedPlan { proposal, steps }: &AskedPlan,
+        survey: Survey,
+    ) -> Result<(Vec<Draft>, Digest), BrokerError> {
+        let mut drafts = Vec::with_capacity(steps.len());
+        for (at, step) in steps.iter().enumerate() {
+            let draft = self.frozen_draft(agent, step, survey).await;
             drafts.push(draft.map_err(|error| of_arguments(at, error))?);
         }
         let asks: Vec<_> = drafts.iter().map(|draft| draft.ask).collect();
         if let Some(twice) = repeated(&asks) {
             return Err(twice.into());
         }
-        let ask = proposal.ask_digest(&asks);
-        Ok((proposal, drafts, ask))
-    }
-
-    async fn draft_of_step(
-        &self,
-        agent: &Agent,
-        step: &ProposedStep,
-        survey: Survey,
-    ) -> Result<Draft, BrokerError> {
-        let proposal = self.read_proposal(step.kind, &step.arguments).await?;
-        self.frozen_draft(agent, &proposal, survey).await
+        Ok((drafts, proposal.ask_digest(&asks)))
     }
 
     /// The plan over steps that were stored one after the other, so that each was decided and counted

@@ -1,5 +1,7 @@
 //! What a plan must be, and what it cannot do that its steps could not do alone.
 
+use std::time::Duration;
+
 use countersign::{broker::AgentLimits, domain::actor::Actor, mcp::tools::ToolName};
 use serde_json::{Value, json};
 
@@ -177,6 +179,32 @@ async fn every_step_counts_against_the_limits() {
     let agent = world.agent().await;
     refused(&agent, plan("stop", &three), "2 open requests are the most").await;
     assert_eq!(states(&propose(&agent, "stop", &three[..2]).await).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_without_room_costs_the_manager_nothing() {
+    let three = [block("001"), block("002"), block("006")];
+    let narrow = AgentLimits { open_requests_max: 2, ..AgentLimits::default() };
+    let few = AgentLimits { asks_per_minute_max: 2, ..AgentLimits::default() };
+    for limits in [narrow, few] {
+        let world = limited(limits).start().await;
+        let agent = world.agent().await;
+        let before = world.manager.calls();
+        refused(&agent, plan("stop", &three), " are the most").await;
+        assert_eq!(world.manager.calls(), before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_asked_again_costs_the_manager_nothing() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let two = [block("001"), block("002")];
+    let first = Asked::of(&propose(&agent, "stop", &two).await);
+    world.pass_for_all(Duration::from_mins(1));
+    let before = world.manager.calls();
+    assert_eq!(Asked::of(&propose(&agent, "stop", &two).await).id, first.id);
+    assert_eq!(world.manager.calls(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

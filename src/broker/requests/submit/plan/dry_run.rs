@@ -61,8 +61,9 @@ impl Broker {
         arguments: &Map<String, Value>,
     ) -> Result<(Plan, Option<PlanId>), BrokerError> {
         let _place = self.acquire_slot(agent).await?;
-        let (proposal, drafts, ask) = &self.drafts(agent, arguments, Survey::Listed).await?;
-        let wanted = (proposal, *ask);
+        let asked = self.read_plan(agent, arguments).await?;
+        let (drafts, ask) = &self.drafts(agent, &asked, Survey::Listed).await?;
+        let wanted = (&asked.proposal, *ask);
         let store = self.store().for_agents();
         let played: Result<(), Rehearsal> = store
             .write_quietly(|tx| {
@@ -80,7 +81,7 @@ impl Broker {
                 Box::pin(async move {
                     let now = self.clock().now();
                     for event in events {
-                        self.check_rate(tx, agent, now).await?;
+                        self.check_rate(tx, agent, (1, now)).await?;
                         audit::append(tx, event, now).await?;
                     }
                     Ok::<_, BrokerError>(())
