@@ -113,9 +113,11 @@ impl PlanPage {
         pick(&step.request)
     }
 
-    /// "Approve steps 1, 2".
-    fn approve_label(&self) -> String {
-        format!("Approve {}", numbered(&self.low()))
+    /// "Steps 1, 2 need": what the form can approve.
+    fn low_words(&self) -> String {
+        let low = self.low();
+        let (word, verb) = if low.len() == 1 { ("Step", "needs") } else { ("Steps", "need") };
+        format!("{word} {} {verb}", numbers(&low))
     }
 
     /// "steps 1, 2": what a cancellation ends.
@@ -142,9 +144,12 @@ impl PlanPage {
 
 /// "step 2", "steps 1, 2".
 fn numbered(steps: &[&StepView]) -> String {
-    let numbers: Vec<_> = steps.iter().map(|step| step.number().to_string()).collect();
-    let word = if numbers.len() == 1 { "step" } else { "steps" };
-    format!("{word} {}", numbers.join(", "))
+    let word = if steps.len() == 1 { "step" } else { "steps" };
+    format!("{word} {}", numbers(steps))
+}
+
+fn numbers(steps: &[&StepView]) -> String {
+    steps.iter().map(|step| step.number().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn cancel_permission(view: &PlanView) -> Permission {

@@ -20,6 +20,15 @@ fn form_of(plan: &Asked) -> String {
     format!("/plans/{}/approve", plan.id)
 }
 
+/// The fields of the form with the boxes of all steps ticked that have one.
+fn ticked(who: &Browser, plan: &Asked) -> Vec<(String, String)> {
+    let mut fields = who.page.hidden_fields(&form_of(plan));
+    let box_of = |part: &str| Some(part.split_once("value=\"")?.1.split_once('"')?.0.to_owned());
+    let boxes = who.page.html.split("name=\"pick\"").skip(1).filter_map(box_of);
+    fields.extend(boxes.map(|value| ("pick".to_owned(), value)));
+    fields
+}
+
 async fn post(who: &mut Browser, plan: &Asked, fields: &[(String, String)]) -> StatusCode {
     who.post(&form_of(plan), fields).await.status
 }
@@ -46,9 +55,9 @@ async fn low_steps_are_approved_together_and_high_one_alone() {
     let plan = asked(&room).await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&format!("/plans/{}", plan.id)).await.shows("contain web-01");
-    bob.page.shows("Approve steps 1, 3");
+    bob.page.shows("Steps 1, 3 need one person each. Tick those");
     bob.page.shows("Decide about this step by itself");
-    let fields = bob.page.hidden_fields(&form_of(&plan));
+    let fields = ticked(&bob, &plan);
     assert_eq!(post(&mut bob, &plan, &fields).await, 303);
     assert_eq!(plan.states(&room).await, ["approved", "pending", "approved"]);
     room.work().await;
@@ -67,7 +76,7 @@ async fn forged_or_outdated_plan_form_changes_nothing() {
     let other = room.asked().await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&format!("/plans/{}", plan.id)).await;
-    let sound = bob.page.hidden_fields(&form_of(&plan));
+    let sound = ticked(&bob, &plan);
     let forged = |name: &str, change: &dyn Fn(&str) -> String| {
         let mut fields = sound.clone();
         let field = fields.iter_mut().find(|(one, _)| one == name).unwrap();
@@ -106,7 +115,7 @@ async fn refused_form_is_recorded_of_a_step_only() {
     let plan = asked(&room).await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&format!("/plans/{}", plan.id)).await;
-    let mut fields = bob.page.hidden_fields(&form_of(&plan));
+    let mut fields = ticked(&bob, &plan);
     let made_up = "req_019ad0b1a7c67a2fb1d4f2c5d9d3a111";
     let pick = fields.iter_mut().find(|(name, _)| name == "pick").unwrap();
     pick.1 = pick.1.replace(&plan.steps[0], made_up);
@@ -118,13 +127,34 @@ async fn refused_form_is_recorded_of_a_step_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn step_shows_its_own_reason_alert_and_wait() {
+    let room = Room::start().await;
+    room.manager.set_status("002", wazuh_simulator::Status::Disconnected);
+    let mut second = block("002");
+    for (name, value) in [
+        ("reason", json!("words of its own")),
+        ("alert_id", json!("1700000000.1")),
+        ("confidence", json!(3)),
+        ("when_back", json!(true)),
+    ] {
+        second["arguments"][name] = value;
+    }
+    let plan = Asked::of(&propose(&room.agent().await, "stop", &[block(WEB), second]).await);
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await.shows("words of its own");
+    bob.page.shows("Away when it was asked: 002");
+    bob.page.shows("did not find the alert that the agent names");
+    bob.page.shows("3% sure");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn critical_step_cannot_be_approved_with_the_low_ones() {
     let room = Room::start().await;
     let plan = asked(&room).await;
     let critical = room.request(&plan.steps[1]).await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&format!("/plans/{}", plan.id)).await;
-    let mut fields = bob.page.hidden_fields(&form_of(&plan));
+    let mut fields = ticked(&bob, &plan);
     let pick = format!("{}:{}:{}", critical.id, critical.version, critical.digest);
     fields.push(("pick".to_owned(), pick));
     assert_eq!(post(&mut bob, &plan, &fields).await, 409);
@@ -138,7 +168,7 @@ async fn changed_plan_cannot_be_approved() {
     let plan = asked(&room).await;
     let mut bob = room.browser_of("bob").await;
     bob.open(&format!("/plans/{}", plan.id)).await;
-    let fields = bob.page.hidden_fields(&form_of(&plan));
+    let fields = ticked(&bob, &plan);
     room.execute("UPDATE plan SET on_failure = 'continue'").await;
     assert_eq!(post(&mut bob, &plan, &fields).await, 409);
     assert_eq!(plan.states(&room).await, ["pending", "pending", "pending"]);
@@ -152,7 +182,7 @@ async fn owner_of_the_agent_is_offered_no_plan_form() {
     alice.open(&format!("/plans/{}", plan.id)).await.shows("You may not approve it");
     assert!(!alice.page.has_form(&form_of(&plan)));
     bob.open(&format!("/plans/{}", plan.id)).await;
-    let mut fields = bob.page.hidden_fields(&form_of(&plan));
+    let mut fields = ticked(&bob, &plan);
     for (name, value) in &mut fields {
         if name == "form_token" {
             *value = alice.page.form_token();
