@@ -27,12 +27,14 @@ pub(super) struct EntryFields<'a> {
     place: (&'a str, &'a str),
     /// The tables that it is in, each with a dot.
     path: String,
+    /// Which of several tables of one path it is.
+    of: Option<String>,
     rest: Table,
 }
 
 impl<'a> EntryFields<'a> {
     pub(super) const fn new(place: (&'a str, &'a str), table: Table) -> Self {
-        Self { place, path: String::new(), rest: table }
+        Self { place, path: String::new(), of: None, rest: table }
     }
 
     pub(super) fn fault(
@@ -42,10 +44,11 @@ impl<'a> EntryFields<'a> {
         allowed: impl Into<String>,
     ) -> EntryFault {
         let (file, entry) = self.place;
+        let of = self.of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
         EntryFault {
             file: file.to_owned(),
             entry: entry.to_owned(),
-            field: format!("{}{field}", self.path),
+            field: format!("{}{field}{of}", self.path),
             problem: problem.into(),
             allowed: allowed.into(),
         }
@@ -143,16 +146,23 @@ impl<'a> EntryFields<'a> {
         self.rest.keys().cloned().collect()
     }
 
-    /// Fails where a field is left that nobody knows.
-    pub(super) fn end(self, known: &str) -> Result<(), EntryFault> {
-        match self.rest.keys().next() {
+    /// Fails where there is a field that nobody knows. It comes before all fields are read: a misspelt
+    /// one is named, not what is missing for it.
+    pub(super) fn only(&self, known: &str) -> Result<(), EntryFault> {
+        match self.rest.keys().find(|field| known.split(", ").all(|one| one != *field)) {
             None => Ok(()),
             Some(field) => Err(self.fault(field, "there is no such field", known)),
         }
     }
 
+    /// Faults say from here on which of several tables it is, where it has a name.
+    pub(super) fn told_apart(&mut self) {
+        self.of = self.rest.get("name").and_then(Value::as_str).and_then(is_name);
+    }
+
     fn below(&self, field: &str, table: Table) -> Self {
-        Self { place: self.place, path: format!("{}{field}.", self.path), rest: table }
+        let path = format!("{}{field}.", self.path);
+        Self { place: self.place, path, of: None, rest: table }
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn entries(
     let Some(Value::Array(actions)) = table.remove("action") else {
         return Err(whole("there is none".to_owned()));
     };
-    EntryFields::new((file, "the file"), table).end("[[action]]")?;
+    EntryFields::new((file, "the file"), table).only("[[action]]")?;
     let one = |(place, value): (usize, Value)| {
         let Value::Table(table) = value else { return Err(whole("it is no table".to_owned())) };
         let named = table.get("name").and_then(Value::as_str);
@@ -62,6 +62,7 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
     let hash = canonical(Canonical::new(1, "action"), &Value::Table(table.clone())).digest();
     let source = alone(&table);
     let mut fields = EntryFields::new(place, table);
+    fields.only(ENTRY)?;
     let name = fields.read("name", NAME, is_name)?;
     let title = fields.read("title", TEXT, is_text)?;
     let description = fields.read("description", TEXT, is_text)?;
@@ -76,13 +77,13 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
     let commands = commands(&mut fields, &parameters)?;
     let other_scripts = fields.list("other_scripts", SCRIPT, is_script)?.unwrap_or_default();
     let undo = fields.table("undo")?;
-    let undo = undo.map(|table| undo_entry(table, (&name, &parameters, &commands))).transpose()?;
+    let of = (name.as_str(), terms, parameters.as_slice(), &commands);
+    let undo = undo.map(|table| undo_entry(table, of)).transpose()?;
     if once && (terms.timed || undo.is_some()) {
         let allowed = "terms = [\"permanent\"] and no undo beside it: nothing of it stays that could \
                        end or be taken back";
         return Err(fields.refused("once", &once, allowed));
     }
-    fields.end(ENTRY)?;
     Ok(CatalogueEntry {
         name,
         title,
@@ -196,6 +197,7 @@ fn command_form(
     parameters: &[Parameter],
     platform: Platform,
 ) -> Result<PlatformCommand, EntryFault> {
+    fields.only(COMMAND)?;
     let companion = fields.maybe_read("companion", COMPANION, |name| {
         is_companion(name).filter(|_| platform == Platform::Linux)
     })?;
@@ -213,7 +215,6 @@ fn command_form(
             return Err(fields.fault(field, "no parameter is an address", "leave it out"));
         }
     }
-    fields.end(COMMAND)?;
     let keeps = keeps.unwrap_or(RuleKeeping::Single);
     Ok(PlatformCommand { script, companion, keeps, no_ipv6, by_hand, by_hand_ipv6 })
 }
@@ -222,8 +223,14 @@ fn command_form(
 /// cannot take it back as well.
 fn undo_entry(
     mut fields: EntryFields<'_>,
-    (of, parameters, commands): (&str, &[Parameter], &BTreeMap<Platform, PlatformCommand>),
+    (of, terms, parameters, commands): (
+        &str,
+        Terms,
+        &[Parameter],
+        &BTreeMap<Platform, PlatformCommand>,
+    ),
 ) -> Result<UndoEntry, EntryFault> {
+    fields.only(UNDO)?;
     let name = fields.read("name", NAME, is_name)?;
     if name == of {
         return Err(fields.refused("name", &name, "another name than that of the action"));
@@ -232,17 +239,17 @@ fn undo_entry(
     let known = || UndoWay::ALL.map(UndoWay::name).join(", ");
     // A companion takes back what it did itself.
     let by_companion = commands.values().all(|command| command.script.is_none());
-    let mut ways = |field: &str| {
-        if by_companion {
-            return Ok(Vec::new());
-        }
+    let mut ways = |field: &str, needed: bool| {
         let read = fields.list(field, &known(), |word| word.parse().ok())?;
-        let read: Option<Vec<UndoWay>> = read.filter(|ways: &Vec<_>| !ways.is_empty());
-        read.ok_or_else(|| {
-            fields.fault(field, "it is missing", format!("one or more of {}", known()))
-        })
+        let read: Vec<UndoWay> = read.unwrap_or_default();
+        if read.is_empty() && needed {
+            let allowed = format!("one or more of {}", known());
+            return Err(fields.fault(field, "it is missing", allowed));
+        }
+        Ok(read)
     };
-    let (timed, permanent) = (ways("timed")?, ways("permanent")?);
+    let timed = ways("timed", terms.timed && !by_companion)?;
+    let permanent = ways("permanent", terms.permanent && !by_companion)?;
     if permanent.contains(&UndoWay::Expiry) {
         let allowed = "configured, script: what does not end by itself has no timer";
         return Err(fields.refused("permanent", &UndoWay::Expiry.name(), allowed));
@@ -253,7 +260,6 @@ fn undo_entry(
         let allowed = "a script for each platform where a way is \"script\", and none elsewhere";
         return Err(fields.fault("script", "it does not fit the ways", allowed));
     }
-    fields.end(UNDO)?;
     Ok(UndoEntry { name, words, timed, permanent, scripts })
 }
 

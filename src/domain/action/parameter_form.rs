@@ -36,6 +36,8 @@ const PATTERN_BYTES_MAX: usize = 200;
 pub(super) fn parameters(fields: &mut EntryFields<'_>) -> Result<Vec<Parameter>, EntryFault> {
     let mut parameters: Vec<Parameter> = Vec::new();
     for mut table in fields.tables("parameter")? {
+        table.told_apart();
+        table.only(FIELDS)?;
         let parameter = parameter(&mut table)?;
         if parameters.iter().any(|other| other.name == parameter.name) {
             return Err(table.refused("name", &parameter.name, "each name once"));
@@ -49,7 +51,6 @@ pub(super) fn parameters(fields: &mut EntryFields<'_>) -> Result<Vec<Parameter>,
             let allowed = "one parameter of a type that has rules of what is never touched";
             return Err(table.refused("type", &parameter.of.name(), allowed));
         }
-        table.end(FIELDS)?;
         parameters.push(parameter);
     }
     // What alerts, lists and the page name a response by.

@@ -54,6 +54,15 @@ fn unknown_field_of_entry_is_refused_by_name() {
     says(&error, &["site.toml, hide_file: level", "no such field", "Allowed: name, title"]);
     let error = refused("script = \"site-quarantine\"", "script = \"site-q\"\nshell = \"x\"");
     says(&error, &["command.linux.shell", "Allowed: script, keeps"]);
+    for (line, misspelt, field) in [
+        ("tier =", "teir =", "teir"),
+        ("fills =", "filsl =", "parameter.filsl of path"),
+        ("by_hand =", "byhand =", "command.linux.byhand"),
+        ("permanent =", "permanant =", "undo.permanant"),
+    ] {
+        let error = refused(line, misspelt);
+        says(&error, &[&format!("hide_file: {field}: there is no such field. Allowed: ")]);
+    }
 }
 
 #[test]
@@ -161,6 +170,18 @@ fn undo_that_does_the_same_again_is_refused() {
     let configured = QUARANTINE_ENTRY.replace("[\"script\"]", "[\"configured\"]");
     let alone = configured.replace("[action.undo.script]\nlinux = \"site-restore\"\n", "");
     says(&with_entry(&alone).unwrap_err(), &["undo", "configured is not allowed"]);
+}
+
+#[test]
+fn undo_needs_ways_for_the_terms_of_its_action() {
+    let (timed, permanent) = ("timed = [\"script\"]\n", "permanent = [\"script\"]\n");
+    with_entry(&QUARANTINE_ENTRY.replace(timed, "")).unwrap();
+    says(
+        &refused(permanent, ""),
+        &["undo.permanent", "it is missing", "expiry, configured, script"],
+    );
+    let both = QUARANTINE_ENTRY.replace("terms = [\"permanent\"]\n", "");
+    says(&with_entry(&both.replace(timed, "")).unwrap_err(), &["undo.timed", "it is missing"]);
 }
 
 #[test]
