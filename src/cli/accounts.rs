@@ -148,8 +148,12 @@ fn responses(catalogue: &Catalogue, wanted: &[String]) -> Result<Vec<ActionKind>
         let named = known.iter().copied().find(|kind| kind.name() == name);
         named.ok_or_else(|| InvalidField {
             field: "scope".to_owned(),
-            problem: format!("`{name}` is no response"),
-            allowed: names(known),
+            problem: format!("`{name}` is no response of the active set"),
+            allowed: format!(
+                "{}; what a file adds, once `countersign policy activate` or the first start made it \
+                 active",
+                names(known)
+            ),
         })
     };
     Ok(wanted.iter().map(named).collect::<Result<_, _>>()?)

@@ -320,7 +320,10 @@ fn command_line_explains_invalid_agent_commands() {
             &["agent", "add", "x", "--owner", "bob", "--scope", "format"],
             "block_ip, disable_account",
         ),
-        (&["agent", "add", "x", "--owner", "bob", "--scope", "unblock_ip"], "is no response"),
+        (
+            &["agent", "add", "x", "--owner", "bob", "--scope", "unblock_ip"],
+            "is no response of the active set",
+        ),
         (&["agent", "scopes", "nobody", "block_ip"], "there is no agent `nobody`"),
         (&["agent", "scopes", "triage-bot"], "RESPONSE"),
         (&["agent", "scopes", "triage-bot", "block_ip"], "is revoked, and stays so"),
