@@ -16,6 +16,8 @@ const FILES: [(&str, &str); 4] = [
     ("countersign-block", include_str!("../../deploy/active-response/countersign-block")),
     ("countersign-isolate", include_str!("../../deploy/active-response/countersign-isolate")),
 ];
+/// Whether there is a firewall that the scripts use, as they look for it.
+const FIREWALL: &str = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; nft list tables || iptables -w 2 -S";
 /// The networks of the other hosts.
 const NEIGHBOUR: u8 = 77;
 const MANAGER: u8 = 78;
@@ -57,6 +59,9 @@ impl Machine {
             cp -a /etc {at}/etc && mount --bind {at}/etc /etc"
         );
         let space = Namespaces::start(&["--mount", "--pid"], &setup)?;
+        if succeed(&mut space.command(&[], "sh", &["-c", FIREWALL])).is_err() {
+            return Err(io::Error::other("it takes nft (Debian's nftables) or iptables"));
+        }
         let (neighbour, manager) = (Namespaces::start(&[], "")?, Namespaces::start(&[], "")?);
         space.link(&neighbour, NEIGHBOUR)?;
         space.link(&manager, MANAGER)?;
