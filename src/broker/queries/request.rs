@@ -92,8 +92,7 @@ impl Broker {
             // Marked as seen before looking, so that no change between the two is missed.
             changes.mark_unchanged();
             let request = self.request_of_agent(agent, id).await?;
-            let waits = request.state.name() == StateName::Waiting;
-            if waits || request.state.name().terminal() || self.clock().now() >= until {
+            if !is_waited_for(&request) || self.clock().now() >= until {
                 return Ok(request);
             }
             tokio::select! {
@@ -209,4 +208,11 @@ impl Broker {
         self.authorize_read(who, Verb::View)?;
         self.list(filter, PAGE_ROWS).await
     }
+}
+
+/// Whether an agent's call waits for what becomes of it: not once it is over, nor while it waits for
+/// endpoints, which may be away for a day.
+fn is_waited_for(request: &Request) -> bool {
+    let state = request.state.name();
+    !state.terminal() && state != StateName::Waiting
 }

@@ -4,7 +4,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use super::{
     ActionKind,
-    entry::{CatalogueEntry, UNDO_SUFFIX, UndoWay, without_exe},
+    entry::{CatalogueEntry, UNDO_SUFFIX, UndoWay},
     fields::EntryFault,
     form,
 };
@@ -210,27 +210,19 @@ fn check_names(
 /// What a built-in script acts on has the rules of its types: protected addresses and accounts, hosts that
 /// are never isolated. Under another name, with other types, it would have none of them.
 fn check_scripts(file: &str, entry: &CatalogueEntry) -> Result<(), EntryFault> {
-    let base = |name: &str| without_exe(name).trim_end_matches(UNDO_SUFFIX).to_ascii_lowercase();
-    let undo = entry.undo.iter().flat_map(|undo| undo.scripts.values()).map(String::as_str);
-    let mut named = entry.scripts().chain(undo);
+    let base = |name: &str| name.trim_end_matches(UNDO_SUFFIX).to_ascii_lowercase();
     let built_in = |name: &&str| {
-        CATALOGUE.responses().iter().any(|kind| {
-            let undo = kind.entry().undo.iter().flat_map(|undo| undo.scripts.values());
-            let mut own = kind.entry().scripts().chain(undo.map(String::as_str));
-            own.any(|script| base(script) == base(name))
-        })
+        let mut known = CATALOGUE.responses().iter().flat_map(|kind| kind.entry().all_scripts());
+        known.any(|script| base(script) == base(name))
     };
-    match named.find(built_in) {
-        None => Ok(()),
-        Some(name) => Err(EntryFault {
-            file: file.to_owned(),
-            entry: entry.name.clone(),
-            field: "script".to_owned(),
-            problem: format!("{name} is the script of an action that is built in"),
-            allowed:
-                "a script of your own: that action's rules of what is never touched would not \
-                      hold here"
-                    .to_owned(),
-        }),
-    }
+    let Some(name) = entry.all_scripts().find(built_in) else { return Ok(()) };
+    let allowed =
+        "a script of your own: that action's rules of what is never touched would not hold here";
+    Err(EntryFault {
+        file: file.to_owned(),
+        entry: entry.name.clone(),
+        field: "script".to_owned(),
+        problem: format!("{name} is the script of an action that is built in"),
+        allowed: allowed.to_owned(),
+    })
 }

@@ -146,6 +146,12 @@ impl CatalogueEntry {
         own.chain(&self.other_scripts).map(|script| without_exe(script))
     }
 
+    /// [`CatalogueEntry::scripts`], and those that take it back.
+    pub(super) fn all_scripts(&self) -> impl Iterator<Item = &str> {
+        let undo = self.undo.iter().flat_map(|undo| undo.scripts.values());
+        self.scripts().chain(undo.map(|script| without_exe(script)))
+    }
+
     /// The companion script that a manager's command runs: that of the response, or its undo. None where
     /// it runs another.
     pub fn companion_in<'a>(&self, command: &'a str) -> Option<&'a str> {

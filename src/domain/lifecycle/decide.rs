@@ -298,7 +298,7 @@ impl Request {
     }
 
     /// Whether people and policy can still end it: it is not under way and not over.
-    fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         matches!(self.state.name(), StateName::Pending | StateName::Approved | StateName::Waiting)
     }
 

@@ -49,22 +49,14 @@ impl Request {
     /// The last child of a request has ended: nothing further is sent. Or a child is being sent, and its
     /// parent was ended: whatever comes of this call, no other follows.
     pub fn end_wait(mut self, now: Time) -> Result<Transition, Refusal> {
-        self.state = match self.state {
-            State::Waiting { .. } if self.parent().is_none() => State::Settled { at: now },
+        let is_sent = self.state.name() == StateName::Dispatching && self.parent().is_some();
+        self.state = if self.waits_for_children() {
+            State::Settled { at: now }
+        } else if is_sent {
             // Over, whatever the clock does by the time that the call is answered.
-            State::Dispatching { .. } if self.parent().is_some() => {
-                State::Dispatching { use_by: self.asked_at }
-            }
-            State::Pending
-            | State::Approved { .. }
-            | State::Dispatching { .. }
-            | State::Waiting { .. }
-            | State::Settled { .. }
-            | State::Denied { .. }
-            | State::Rejected { .. }
-            | State::Cancelled { .. }
-            | State::Expired { .. }
-            | State::Withdrawn { .. } => return Err(Refusal::wrong_state(&self, "stop waiting")),
+            State::Dispatching { use_by: self.asked_at }
+        } else {
+            return Err(Refusal::wrong_state(&self, "stop waiting"));
         };
         let facts = WaitOverFacts { state: self.state.name() };
         Ok(self.moved(Change::State, Actor::System, AuditDetail::WaitOver(facts)))

@@ -242,7 +242,7 @@ impl RequestPage {
 
     /// Why an approval does not count, while that matters: what has run has run with it.
     fn why_not_counted(&self, vote: &Vote) -> Option<&'static str> {
-        self.view.request.why_not_counted(vote, &self.view.agent).filter(|_| self.is_open())
+        self.view.request.why_not_counted(vote, &self.view.agent).filter(|_| self.is_before_claim())
     }
 
     /// What people said about it without voting, oldest first.
@@ -308,12 +308,8 @@ impl RequestPage {
         Some(request::duration(std::time::Duration::from_secs(age)))
     }
 
-    fn is_open(&self) -> bool {
+    fn is_before_claim(&self) -> bool {
         matches!(self.view.request.state.name(), StateName::Pending | StateName::Approved)
-    }
-
-    fn may_be_ended(&self) -> bool {
-        self.is_open() || self.view.request.state.name() == StateName::Waiting
     }
 
     /// Why nobody may now, whatever policy says.
@@ -350,12 +346,16 @@ impl RequestPage {
     }
 
     fn reject(&self) -> FormState {
-        if self.may_be_ended() { self.offer(Verb::Reject, "reject it") } else { FormState::Nothing }
+        if self.view.request.is_open() {
+            self.offer(Verb::Reject, "reject it")
+        } else {
+            FormState::Nothing
+        }
     }
 
     fn retract(&self) -> FormState {
         match self.mine() {
-            Some(_) if self.is_open() && self.view.request.parent().is_none() => {
+            Some(_) if self.is_before_claim() && self.view.request.parent().is_none() => {
                 self.offer(Verb::Retract, "take your approval back")
             }
             Some(_) | None => FormState::Nothing,
@@ -364,7 +364,7 @@ impl RequestPage {
 
     fn cancel(&self) -> FormState {
         match self.offer(Verb::Cancel, "cancel it") {
-            form @ FormState::Form(_) if self.may_be_ended() => form,
+            form @ FormState::Form(_) if self.view.request.is_open() => form,
             // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
             FormState::Form(_) | FormState::Refused(_) | FormState::Nothing => FormState::Nothing,
         }

@@ -153,7 +153,11 @@ fn numbers(steps: &[&StepView]) -> String {
 }
 
 fn cancel_permission(view: &PlanView) -> Permission {
-    let steps = view.cancellable().into_iter().map(|step| step.cancel.clone());
+    strictest(view.cancellable().into_iter().map(|step| step.cancel.clone()))
+}
+
+/// With the password where one step wants it.
+fn strictest(steps: impl Iterator<Item = Permission>) -> Permission {
     let strictest = steps.max_by_key(|one| matches!(one, Permission::WithPassword));
     strictest.unwrap_or(Permission::Now)
 }
@@ -221,14 +225,8 @@ pub(in crate::web) async fn approve(
     form: SessionForm<PlanFields>,
 ) -> Result<Response, PageError> {
     let id = plan_id(&id)?;
-    match approve_low(&form, id).await {
-        Ok(()) => Ok(Redirect::to(&format!("/plans/{id}")).into_response()),
-        Err(error) => {
-            let SessionForm { app, session, fields } = &form;
-            let typed = PlanInput { comment: fields.comment.clone(), ..PlanInput::default() };
-            plan_page(app, session, id, Some(error.for_page()?), typed).await
-        }
-    }
+    let typed = PlanInput { comment: form.fields.comment.clone(), ..PlanInput::default() };
+    answer(&form, id, approve_low(&form, id).await, typed).await
 }
 
 /// Takes the plan back, as the owner of the agent that asked: every step that is not being sent yet.
@@ -237,13 +235,20 @@ pub(in crate::web) async fn cancel(
     form: SessionForm<ReasonFields>,
 ) -> Result<Response, PageError> {
     let id = plan_id(&id)?;
-    match cancel_open(&form, id).await {
+    let typed = PlanInput { cancel: form.fields.comment.clone(), ..PlanInput::default() };
+    answer(&form, id, cancel_open(&form, id).await, typed).await
+}
+
+/// Leads back to the plan, or shows it with the reason why nothing was changed and what was typed.
+async fn answer<F>(
+    SessionForm { app, session, .. }: &SessionForm<F>,
+    id: PlanId,
+    done: FormResult<()>,
+    typed: PlanInput,
+) -> Result<Response, PageError> {
+    match done {
         Ok(()) => Ok(Redirect::to(&format!("/plans/{id}")).into_response()),
-        Err(error) => {
-            let SessionForm { app, session, fields } = &form;
-            let typed = PlanInput { cancel: fields.comment.clone(), ..PlanInput::default() };
-            plan_page(app, session, id, Some(error.for_page()?), typed).await
-        }
+        Err(error) => plan_page(app, session, id, Some(error.for_page()?), typed).await,
     }
 }
 
@@ -262,10 +267,7 @@ async fn approve_low(form: &SessionForm<PlanFields>, id: PlanId) -> FormResult<(
     check_comment(&fields.comment)?;
     let view = app.broker.plan_of_person(&session.who, id).await?;
     let low = view.steps.iter().filter(|step| step.is_approvable_together());
-    let needs = low
-        .map(|step| step.approve.clone())
-        .max_by_key(|permission| matches!(permission, Permission::WithPassword));
-    let permission = needs.unwrap_or(Permission::Now);
+    let permission = strictest(low.map(|step| step.approve.clone()));
     let who = require_recent_password(app, session, &permission, fields.password()).await?;
     let (shown, comment) = ((id, fields.digest), fields.comment.trim());
     Ok(app.broker.approve_plan(&who, shown, &fields.picked, comment).await?)

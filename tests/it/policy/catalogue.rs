@@ -79,6 +79,18 @@ fn entry_with_script_of_built_in_action_is_refused() {
 }
 
 #[test]
+fn entry_done_once_takes_no_undo_and_no_time() {
+    let terms = "terms = [\"permanent\"]";
+    let error = refused(terms, &format!("{terms}\nonce = true"));
+    says(&error, &["site.toml, hide_file: once", "no undo beside it"]);
+    let without_undo = QUARANTINE_ENTRY.split("[action.undo]").next().unwrap();
+    let entry = without_undo.replace(terms, &format!("{terms}\nonce = true"));
+    with_entry(&entry).unwrap();
+    let timed = without_undo.replace(terms, "once = true");
+    says(&with_entry(&timed).unwrap_err(), &["hide_file: once", "terms = [\"permanent\"]"]);
+}
+
+#[test]
 fn two_entries_with_one_name_are_refused() {
     let error = with_entry(&format!("{QUARANTINE_ENTRY}{QUARANTINE_ENTRY}")).unwrap_err();
     says(&error, &["site.toml, hide_file: name", "is the name of another entry"]);

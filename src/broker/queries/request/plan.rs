@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::is_waited_for;
 use crate::{
     broker::{Broker, BrokerError, SignedIn, queries::view::Permission},
     domain::{
@@ -45,27 +46,13 @@ pub struct StepView {
 impl PlanView {
     /// The steps that a cancellation of the plan ends; none where the person may not end one of them.
     pub fn cancellable(&self) -> Vec<&StepView> {
-        let open: Vec<_> = self.steps.iter().filter(|step| step.can_be_cancelled()).collect();
+        let open: Vec<_> = self.steps.iter().filter(|step| step.request.is_open()).collect();
         let may = |step: &&StepView| step.cancel.why_not().is_none();
         if open.iter().all(may) { open } else { Vec::new() }
     }
 }
 
 impl StepView {
-    /// Whether its state lets somebody cancel it.
-    fn can_be_cancelled(&self) -> bool {
-        match self.request.state.name() {
-            StateName::Pending | StateName::Approved | StateName::Waiting => true,
-            StateName::Dispatching
-            | StateName::Settled
-            | StateName::Denied
-            | StateName::Rejected
-            | StateName::Cancelled
-            | StateName::Expired
-            | StateName::Withdrawn => false,
-        }
-    }
-
     /// 1 for the first.
     pub fn number(&self) -> u8 {
         self.request.plan.map_or(0, |step| step.number)
@@ -106,9 +93,9 @@ impl Broker {
             let plan = self.plan_of_agent(agent, id).await?;
             let left = (until - self.clock().now()).to_std().unwrap_or_default();
             let open = plan.steps.iter().find(|step| !step.state.name().terminal());
-            // An endpoint may be away for a day, and the next step with it.
-            let open = open.filter(|step| step.state.name() != StateName::Waiting);
-            let Some(open) = open.filter(|_| !left.is_zero()) else { return Ok(plan) };
+            // While a step waits for endpoints, so do those after it.
+            let open = open.filter(|step| is_waited_for(step) && !left.is_zero());
+            let Some(open) = open else { return Ok(plan) };
             self.wait_for(agent, open.id, left).await?;
         }
     }

@@ -29,6 +29,16 @@ async fn waiting(on_failure: &str, endpoints: &[&str]) -> (World, Asked) {
     (world, asked)
 }
 
+/// The first step waits for its endpoint, which is away.
+async fn first_away() -> (World, Asked) {
+    let world = World::start().await;
+    world.manager.set_status("002", Status::Disconnected);
+    let mut first = block("002");
+    first["arguments"]["when_back"] = json!(true);
+    let asked = propose(&world.agent().await, "stop", &[first, block("001")]).await;
+    (world, Asked::of(&asked))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_of_a_plan_run_in_order() {
     let (world, plan) = at_once("stop").await;
@@ -151,11 +161,7 @@ async fn use_by_runs_from_the_step_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approval_lasts_while_an_earlier_step_waits() {
-    let world = World::start().await;
-    world.manager.set_status("002", Status::Disconnected);
-    let mut first = block("002");
-    first["arguments"]["when_back"] = json!(true);
-    let plan = Asked::of(&propose(&world.agent().await, "stop", &[first, block("001")]).await);
+    let (world, plan) = first_away().await;
     for step in &plan.steps {
         world.person("bob").await.approve(step).await;
     }
@@ -172,17 +178,13 @@ async fn approval_lasts_while_an_earlier_step_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wait_for_plan_does_not_hang_on_waiting() {
-    let world = World::start().await;
-    world.manager.set_status("002", Status::Disconnected);
-    let mut first = block("002");
-    first["arguments"]["when_back"] = json!(true);
-    let agent = world.agent().await;
-    let plan = Asked::of(&propose(&agent, "stop", &[first, block("001")]).await);
+    let (world, plan) = first_away().await;
     world.person("bob").await.approve(&plan.steps[0]).await;
     world.work().await;
     // No time passes here: only an answer at once ends it.
     let wait = json!({ "plan_id": plan.id, "timeout_seconds": 50 });
-    assert_eq!(states(&agent.call("get_plan", wait).await), ["waiting", "pending"]);
+    let told = world.agent().await.call("get_plan", wait).await;
+    assert_eq!(states(&told), ["waiting", "pending"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,16 @@ use countersign::worker;
 use serde_json::{Value, json};
 
 use super::{back, look, waiting, world};
+use crate::harness::{AgentClient, World, agent::Answer};
+
+/// A moment later it is taken back: the undo once it was sent, and as it was asked for.
+async fn taken_back(world: &World, agent: &AgentClient, id: &str) -> (Answer, Answer) {
+    world.pass_for_all(Duration::from_secs(2));
+    let asked = agent.undo(id).await;
+    world.person("bob").await.approve(&asked.id()).await;
+    look(world).await;
+    (agent.get(&asked.id()).await, asked)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_ends_wait_and_takes_back_the_rest() {
@@ -25,11 +35,8 @@ async fn undo_takes_back_what_came_later() {
     let world = world().await;
     let (agent, parent, child) = waiting(&world).await;
     back(&world).await;
-    world.pass_for_all(Duration::from_secs(2));
-    let undo = agent.undo(&parent).await;
-    world.person("bob").await.approve(&undo.id()).await;
-    look(&world).await;
-    assert_eq!(agent.get(&undo.id()).await.outcomes(), ["001: sent", "002: sent"]);
+    let (undo, _) = taken_back(&world, &agent, &parent).await;
+    assert_eq!(undo.outcomes(), ["001: sent", "002: sent"]);
     assert_eq!(agent.get(&child).await.outcomes(), ["002: reverted"]);
     assert_eq!(agent.get(&parent).await.outcomes(), ["001: reverted", "002: not_sent"]);
 }
@@ -39,20 +46,14 @@ async fn undo_of_child_leaves_its_parent() {
     let world = world().await;
     let (agent, parent, child) = waiting(&world).await;
     back(&world).await;
-    world.pass_for_all(Duration::from_secs(2));
-    let undo = agent.undo(&child).await;
-    assert_eq!(undo.json["undoes"], Value::from(child.clone()), "{undo:?}");
-    world.person("bob").await.approve(&undo.id()).await;
-    look(&world).await;
-    assert_eq!(agent.get(&undo.id()).await.outcomes(), ["002: sent"]);
+    let (undo, asked) = taken_back(&world, &agent, &child).await;
+    assert_eq!(asked.json["undoes"], Value::from(child.clone()), "{asked:?}");
+    assert_eq!(undo.outcomes(), ["002: sent"]);
     assert_eq!(agent.get(&child).await.outcomes(), ["002: reverted"]);
     assert_eq!(agent.get(&parent).await.outcomes(), ["001: sent", "002: not_sent"]);
     // What is left of the parent is 001.
-    world.pass_for_all(Duration::from_secs(2));
-    let rest = agent.undo(&parent).await;
-    world.person("bob").await.approve(&rest.id()).await;
-    look(&world).await;
-    assert_eq!(agent.get(&rest.id()).await.outcomes(), ["001: sent"]);
+    let (rest, _) = taken_back(&world, &agent, &parent).await;
+    assert_eq!(rest.outcomes(), ["001: sent"]);
     assert_eq!(agent.get(&parent).await.outcomes(), ["001: reverted", "002: not_sent"]);
 }
 
@@ -94,10 +95,7 @@ async fn undo_while_child_is_sent_is_refused() {
     assert!(world.audit_kinds().await.len() > before);
     assert_eq!(agent.get(&child).await.outcomes(), ["002: sent"]);
     // Asked again, it takes everything back.
-    world.pass_for_all(Duration::from_secs(2));
-    let undo = agent.undo(&parent).await;
-    world.person("bob").await.approve(&undo.id()).await;
-    look(&world).await;
-    assert_eq!(agent.get(&undo.id()).await.outcomes(), ["001: sent", "002: sent"]);
+    let (undo, _) = taken_back(&world, &agent, &parent).await;
+    assert_eq!(undo.outcomes(), ["001: sent", "002: sent"]);
     assert_eq!(agent.get(&child).await.outcomes(), ["002: reverted"]);
 }
