@@ -5,6 +5,7 @@
 pub(crate) mod active_response;
 pub mod agent_message;
 pub mod audit;
+pub mod endpoint;
 pub mod halt;
 pub mod notification;
 pub(crate) mod plan;

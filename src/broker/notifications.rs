@@ -152,6 +152,13 @@ impl Broker {
         let due = &notices::next_deliveries(&mut reader, channel.name(), now).await?;
         let Some(first) = due.first() else { return Ok(DeliveryResult::Nothing) };
         let address = mail_address(&mut reader, first).await?;
+        let targets = match (first.noted.notice.about, due.as_slice()) {
+            (NoticeSubject::Request { id, .. }, [_only]) => {
+                let request = requests::load(&mut reader, id).await?;
+                request.map(|request| request.targets).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
         drop(reader);
         failpoint::reached("notice due").await;
         let next_try_at = now + self.back_off(first.tries);
@@ -167,7 +174,8 @@ impl Broker {
         let sent = match (first.person, &address) {
             (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
             (Some(_), Some(_)) | (None, _) => {
-                channel.deliver(&self.message(first, due, address.clone())).await
+                let message = self.message(first, due, address.clone());
+                channel.deliver(&Message { targets, ..message }).await
             }
         };
         let hopeless = first.person.is_some() && address.is_none();
@@ -234,6 +242,7 @@ impl Broker {
         Message {
             id: NoticeId::new(first.noted.number, notice.at, &first.channel, &receiver),
             notice,
+            targets: Vec::new(),
             more,
             link: format!("{}{path}", self.settings().public_url),
             to,
@@ -370,6 +379,7 @@ pub fn test_message(
     Message {
         id: NoticeId::new(0, now, channel.name(), ""),
         notice,
+        targets: Vec::new(),
         more: 0,
         link: format!("{public_url}{}", notice.path()),
         to,

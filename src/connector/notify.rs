@@ -1,4 +1,5 @@
-//! Channels to people: webhooks and mail. Each carries a [`Message`], whose words are all our own.
+//! Channels to people: webhooks and mail. Each carries a [`Message`], whose words are our own, but for
+//! the plain names of endpoints.
 //!
 //! Each message has a connection of its own, no redirect is followed and no proxy of the
 //! environment is obeyed. What a receiver says is kept as far as 300 characters, and only where it
@@ -15,6 +16,7 @@ use super::http::error::ConnectorError;
 use crate::domain::{
     Time,
     notice::{Notice, NoticeId},
+    request::Target,
 };
 
 pub use format::WebhookFormat;
@@ -31,6 +33,8 @@ pub struct Message {
     pub id: NoticeId,
     /// The notice that it carries.
     pub notice: Notice,
+    /// The endpoints that it concerns; none where it concerns several requests.
+    pub targets: Vec<Target>,
     /// How many others of its kind it stands for.
     pub more: u64,
     /// Where to look.

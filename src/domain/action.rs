@@ -100,6 +100,11 @@ impl ActionKind {
         names.join(", ")
     }
 
+    /// What it does, without what it acts on: "Block", "Disable account".
+    pub fn verb(self) -> &'static str {
+        self.words().split(['{', '[']).next().unwrap_or_default().trim_end()
+    }
+
     fn words(self) -> &'static str {
         self.undo_entry().map_or(&self.entry.words, |undo| &undo.words)
     }

@@ -1,9 +1,9 @@
 //! Notices: what people learn outside the page, by webhooks and mail.
 //!
 //! A notice goes to systems that others run, and is shown on locked phones. So it says what kind of
-//! thing happened to what class of response, and where to look; never what was acted on, where, by
-//! whom or why. Its text, in `text::notification`, is made of our
-//! own words alone.
+//! thing happened to what class of response, and where to look; never what was acted on, by whom or
+//! why. Its text, in `text::notification`, is made of our own words, and of plain names of endpoints
+//! that are looked up when it is sent: a notice itself holds none.
 
 use std::{collections::HashMap, fmt};
 

@@ -1,4 +1,5 @@
-//! A notice in words. All of them are ours: nothing that an agent or a manager wrote.
+//! A notice in words. All of them are ours, but the names of endpoints, which are bounded and of
+//! plain letters ([`super::endpoint::notice_names`]): nothing that an agent wrote.
 
 use crate::domain::{
     notice::{Notice, NoticeKind, NoticeSubject, short_id},
@@ -36,8 +37,9 @@ const fn event(notice: &Notice) -> &'static str {
     }
 }
 
-/// Kind, facts and time as pairs of a label and a value, and the number of others.
-pub fn lines(notice: &Notice, more: u64) -> Vec<(&'static str, String)> {
+/// Facts, places and time as pairs of a label and a value, and the number of others. `places` names
+/// the endpoints, and is empty where none are to be named.
+pub fn lines(notice: &Notice, places: &str, more: u64) -> Vec<(&'static str, String)> {
     let mut lines = match notice.about {
         NoticeSubject::Request { id, action, tier, state, plan } => {
             let mut lines = vec![
@@ -58,6 +60,9 @@ pub fn lines(notice: &Notice, more: u64) -> Vec<(&'static str, String)> {
         NoticeSubject::Switch(extent) => vec![("Extent", extent.to_owned())],
         NoticeSubject::Nothing => Vec::new(),
     };
+    if !places.is_empty() {
+        lines.insert(1.min(lines.len()), ("Where", places.to_owned()));
+    }
     lines.push(("Time", notice.at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
     if more > 0 {
         lines.push(("More", format!("{more} others like it; the page lists them")));

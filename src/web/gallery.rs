@@ -52,6 +52,7 @@ use crate::{
         kill_switch::{Extent, Freeze, Release},
         request::{Counts, Outcome, Request, State, StateName},
     },
+    text::endpoint,
 };
 
 fn view(request: Request, approve: Permission) -> RequestView {
@@ -133,7 +134,7 @@ fn layout(title: &str, here: &'static str) -> Layout {
 }
 
 fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
-    let layout = layout(&request.effect(), "/requests");
+    let layout = layout(&endpoint::effect(&request, false), "/requests");
     let viewer = Viewer { id: me, role: Role::Senior };
     let view = view(request, approve);
     let query = ShownQuery::default();

@@ -174,6 +174,11 @@ impl Simulator {
         self.world().settings.agents.retain(|endpoint| endpoint.id != id);
     }
 
+    /// Gives an endpoint another name, as a new registration may.
+    pub fn rename(&self, id: &str, name: &str) {
+        self.change(id, |endpoint| name.clone_into(&mut endpoint.name));
+    }
+
     /// Changes an endpoint's connection status.
     pub fn set_status(&self, id: &str, status: Status) {
         self.change(id, |endpoint| endpoint.status = status);

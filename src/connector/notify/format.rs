@@ -6,7 +6,10 @@ use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use super::Message;
 use crate::domain::all_variants;
-use crate::text::notification::{self, title};
+use crate::text::{
+    endpoint::notice_names,
+    notification::{self, title},
+};
 
 /// The form in which a webhook takes a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +101,9 @@ fn own(message: &Message) -> Value {
     if let Some(data) = data.as_object_mut() {
         data.insert("title".to_owned(), json!(title(notice, message.more)));
         data.insert("link".to_owned(), json!(message.link));
+        if !message.targets.is_empty() {
+            data.insert("where".to_owned(), json!(notice_names(&message.targets)));
+        }
         if message.more > 0 {
             data.insert("more".to_owned(), json!(message.more));
         }
@@ -110,7 +116,7 @@ fn own(message: &Message) -> Value {
 }
 
 fn card(message: &Message) -> Value {
-    let facts: Vec<_> = notification::lines(&message.notice, message.more)
+    let facts: Vec<_> = pairs(message)
         .into_iter()
         .map(|(title, value)| json!({ "title": title, "value": value }))
         .collect();
@@ -134,7 +140,11 @@ fn card(message: &Message) -> Value {
     })
 }
 
+fn pairs(message: &Message) -> Vec<(&'static str, String)> {
+    notification::lines(&message.notice, &notice_names(&message.targets), message.more)
+}
+
 fn lines(message: &Message) -> String {
-    let lines = notification::lines(&message.notice, message.more).into_iter();
+    let lines = pairs(message).into_iter();
     lines.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
 }

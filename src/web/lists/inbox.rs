@@ -15,7 +15,7 @@ use crate::{
         action::{ActionKind, with_count},
         request::Request,
     },
-    text::{active_response::cuts_short, request},
+    text::{active_response::cuts_short, endpoint, request},
     web::{
         AppState,
         error::PageError,
@@ -68,8 +68,6 @@ pub(in crate::web) struct InboxItem {
     effect: String,
     /// What only this one of several would do: on what, for how long.
     reach: String,
-    /// The names of the endpoints, or of the first few.
-    places: String,
     /// Who asked: "agent triage-bot", or a person.
     asker: (&'static str, String),
     skipped: String,
@@ -169,12 +167,11 @@ impl InboxItem {
             Permission::Now | Permission::WithPassword => String::new(),
             Permission::Denied(why) => format!("You may not approve it: {why}."),
         };
-        let effect = request.effect_among(several);
+        let effect = endpoint::effect(request, several);
         let reach = effect.strip_prefix(&request.action.phrase()).unwrap_or(&effect);
         Self {
             id: request.id.to_string(),
             reach: reach.trim_start().to_owned(),
-            places: request::some(request.targets.iter().map(|t| t.endpoint.name.as_str())),
             asker: asker(request),
             skipped: match request.skipped.len() {
                 0 => String::new(),

@@ -9,7 +9,7 @@ use crate::{
     },
     text::{
         active_response::{RULE_RESPONSE, condition, cuts_short, effect_text},
-        request,
+        endpoint, request,
     },
 };
 
@@ -32,20 +32,21 @@ pub(in crate::web) struct ActiveGroup {
 
 /// The groups, in the order of their first endpoints.
 pub(in crate::web) fn groups(kind: ActionKind, active: &[AlreadyActive]) -> Vec<ActiveGroup> {
-    let mut groups: Vec<(&AlreadyActive, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<(&AlreadyActive, Vec<String>)> = Vec::new();
     for met in active {
+        let name = endpoint::name_and_id(&met.name, &met.endpoint);
         match groups.iter_mut().find(|(first, _)| same(first, met)) {
-            Some((_, names)) => names.push(&met.name),
-            None => groups.push((met, vec![&met.name])),
+            Some((_, names)) => names.push(name),
+            None => groups.push((met, vec![name])),
         }
     }
-    let shown = |(met, names): (&AlreadyActive, Vec<&str>)| {
+    let shown = |(met, names): (&AlreadyActive, Vec<String>)| {
         let only_rule = met.rule_response.is_some() && met.rests_on.is_empty();
         let certain = only_rule || met.rests_on.iter().any(|one| one.certain);
         let perhaps = if certain { "Already" } else { "Perhaps already" };
         let by = if only_rule { format!(" by {RULE_RESPONSE}") } else { String::new() };
         ActiveGroup {
-            names: request::some(names.into_iter()),
+            names: request::some(names.iter().map(String::as_str)),
             condition: format!("{perhaps} {}{by}", condition(kind)),
             since: met.since,
             ends: met.ends,

@@ -11,7 +11,7 @@ use super::{form::check_comment, page::id_of};
 use crate::{
     broker::queries::{inbox::PendingItem, view::Permission},
     domain::{Time, digest::Digest, id::RequestId, lifecycle::Displayed, request::Request},
-    text::{active_response::cuts_short, request},
+    text::{active_response::cuts_short, endpoint, request},
     web::{
         AppState,
         admin::reauthenticate::{
@@ -46,7 +46,7 @@ pub(in crate::web) struct ApproveIdenticalPage {
 
 impl ApproveIdenticalPage {
     fn effect(&self, request: &Request) -> String {
-        request.effect_among(self.several)
+        endpoint::effect(request, self.several)
     }
 
     fn cuts_short(waiting: &PendingItem) -> bool {

@@ -15,7 +15,7 @@ use crate::{
         id::RequestId,
         request::{PostReview, Request, StateName},
     },
-    text::request,
+    text::{endpoint, request},
     web::{AppState, error::PageError, http::session::PageSession},
 };
 
@@ -40,7 +40,7 @@ pub(in crate::web) async fn reviews(
         let until = request.review_due()?.due_at;
         Some(DueReview {
             id: request.id,
-            effect: request.effect_among(several),
+            effect: endpoint::effect(request, several),
             until,
             overdue: now > until,
             left: request::time_left(until, now),

@@ -31,7 +31,7 @@ use crate::{
     },
     text::{
         audit::{AuditText, EventText, describe},
-        request,
+        endpoint, request,
         requirement::{Requirement, requirement},
         timeline::EndpointTimeline,
     },
@@ -138,7 +138,7 @@ pub(in crate::web) async fn request_page(
 ) -> Result<Response, PageError> {
     let session = &session.refreshed(app);
     let view = app.broker.request_of_person(&session.who, id).await?;
-    let effect = view.request.effect_among(app.broker.several_managers());
+    let effect = endpoint::effect(&view.request, app.broker.several_managers());
     let again = typed.shown.url(id);
     let layout = Layout::new(app, session, effect).await?.section("/requests").refresh_url(again);
     let (status, problem) = FormProblem::split(problem);

@@ -24,7 +24,7 @@ use crate::{
         lifecycle::Displayed,
         request::{FailureRule, StateName},
     },
-    text::{active_response::cuts_short, request},
+    text::{active_response::cuts_short, endpoint, request},
     web::{
         AppState,
         admin::reauthenticate::{
@@ -68,7 +68,7 @@ impl PlanPage {
     }
 
     fn effect(&self, step: &StepView) -> String {
-        step.request.effect_among(self.several)
+        endpoint::effect(&step.request, self.several)
     }
 
     fn status(step: &StepView) -> String {

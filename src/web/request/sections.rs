@@ -23,6 +23,7 @@ use crate::{
     text::{
         active_response::condition,
         audit::AuditText,
+        endpoint,
         request::{known, outcomes, some},
     },
 };
@@ -62,7 +63,7 @@ impl RequestPage {
     /// The endpoints that were away when it was asked for.
     pub(super) fn away(&self) -> String {
         let away = self.view.request.targets_away();
-        let away: Vec<_> = away.map(|target| target.endpoint.id.as_str()).collect();
+        let away: Vec<_> = away.map(|target| endpoint::named(&target.endpoint)).collect();
         away.join(", ")
     }
 
@@ -125,7 +126,7 @@ impl RequestPage {
     /// earlier than asked, and on which endpoints.
     pub(super) fn moved_ends(&self) -> Vec<(Option<Time>, bool, String)> {
         let request = &self.view.request;
-        let mut moved: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        let mut moved: BTreeMap<_, Vec<String>> = BTreeMap::new();
         let active = request.active_targets().filter(|_| !request.action.kind().is_undo());
         for (target, since) in active.filter_map(|target| Some((target, target.since?))) {
             let own = request.term.seconds().map(|s| since + TimeDelta::seconds(s.into()));
@@ -134,11 +135,15 @@ impl RequestPage {
                     (Some(ends), Some(own)) => ends < own,
                     (ends, _) => ends.is_some(),
                 };
-                moved.entry((target.ends, earlier)).or_default().push(target.endpoint.id.as_str());
+                moved
+                    .entry((target.ends, earlier))
+                    .or_default()
+                    .push(endpoint::named(&target.endpoint));
             }
         }
-        let words =
-            |((ends, earlier), on): ((_, _), Vec<&str>)| (ends, earlier, some(on.into_iter()));
+        let words = |((ends, earlier), on): ((_, _), Vec<String>)| {
+            (ends, earlier, some(on.iter().map(String::as_str)))
+        };
         moved.into_iter().map(words).collect()
     }
 
@@ -156,12 +161,15 @@ impl RequestPage {
     }
 
     /// On which endpoints an undo of it was sent without a sign that it was done, by the undo.
-    pub(super) fn unseen_undos(&self) -> BTreeMap<RequestId, Vec<&str>> {
-        let mut by_undo: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (endpoint, undo) in &self.view.undos.uncertain {
-            by_undo.entry(*undo).or_default().push(endpoint.as_str());
+    pub(super) fn unseen_undos(&self) -> BTreeMap<RequestId, String> {
+        let mut by_undo: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for (id, undo) in &self.view.undos.uncertain {
+            let target = self.view.request.target(id);
+            let name = target.map_or_else(|| id.to_string(), |one| endpoint::named(&one.endpoint));
+            by_undo.entry(*undo).or_default().push(name);
         }
-        by_undo
+        let words = |names: Vec<String>| some(names.iter().map(String::as_str));
+        by_undo.into_iter().map(|(undo, names)| (undo, words(names))).collect()
     }
 
     /// On how many endpoints a person found that its undo was not done.

@@ -79,7 +79,7 @@ fn notices_do_not_depend_on_arguments_reasons_or_names() {
             let words = format!(
                 "{}{:?}{}{}",
                 notification::title(&notice, 0),
-                notification::lines(&notice, 0),
+                notification::lines(&notice, "", 0),
                 notice.facts(),
                 notice.path()
             );

@@ -36,7 +36,7 @@ async fn repeated_proposals_form_one_card_at_earliest_deadline() {
     let [first, again, between] = links.each_ref().map(String::as_str);
     in_this_order(&bob, &["Block 203.0.113.8", "2 requests", first, again, "</ul>", between]);
     assert!(!bob.page.has("URGENT"));
-    in_this_order(&bob, &["on 002 for 10 minutes", "web-02", "on 001 for 10 minutes", "web-01"]);
+    in_this_order(&bob, &["on web-02 (002) for 10 minutes", "on web-01 (001) for 10 minutes"]);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn webhook_receives_signed_notification_of_new_request() {
     let (_, short) = id.split_at(id.len() - 8);
     let data = json!({
         "action": "block_ip", "tier": "low", "request": short, "state": "pending",
-        "title": "A request waits for approval", "link": link,
+        "where": "web-01 (001)", "title": "A request waits for approval", "link": link,
     });
     assert_eq!((&json["type"], &json["data"]), (&json!("request.waiting"), &data));
     let timestamp = header(&heard[0], "webhook-timestamp");
@@ -225,7 +225,7 @@ async fn break_glass_is_notified_to_skipped_approvers() {
 }
 
 /// Signs of everything that no notice may hold.
-const HIDDEN: [&str; 13] = [
+const HIDDEN: [&str; 12] = [
     "203.0.113.99",
     "198.51.100.77",
     "j.doe-hidden",
@@ -238,11 +238,10 @@ const HIDDEN: [&str; 13] = [
     "bob",
     "carol",
     "dora",
-    "web-01",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notifications_contain_no_arguments_reasons_names_or_agent_text() {
+async fn notifications_contain_no_arguments_reasons_people_or_agent_text() {
     let (taps, mail) = (four_receivers().await, MailServer::start(Speaks::Plain).await);
     let mut channels: Vec<_> = taps.iter().map(|(channel, _)| channel.clone()).collect();
     channels.push(mail.channel());
@@ -288,6 +287,36 @@ async fn notifications_contain_no_arguments_reasons_names_or_agent_text() {
     }
 }
 
+/// How many channels told of a request for the endpoint 001, and named it so.
+async fn named_as(name: &str) -> usize {
+    let (taps, mail) = (four_receivers().await, MailServer::start(Speaks::Plain).await);
+    let mut channels: Vec<_> = taps.iter().map(|(channel, _)| channel.clone()).collect();
+    channels.push(mail.channel());
+    let world = world_with(channels).await;
+    give_addresses(&world).await;
+    world.manager.rename("001", name);
+    pending(&world).await;
+    tell(&world).await;
+    let mut texts: Vec<_> = taps.iter().map(|(_, tap)| tap.heard("POST").remove(0).body).collect();
+    texts.push(mail.mails().remove(0).text);
+    assert!(texts.iter().all(String::is_ascii), "{texts:?}");
+    let first = name.split(['.', ' ', '>']).next().unwrap();
+    let names = |text: &&String| text.contains(first) && text.contains(&format!("{first} (001)"));
+    let leaks = |text: &&String| text.contains(first) || text.contains("evil");
+    let (named, leaking) = (texts.iter().filter(names).count(), texts.iter().filter(leaks).count());
+    assert_eq!(named, leaking, "{texts:?}");
+    assert!(texts.iter().all(|text| text.contains("001")), "{texts:?}");
+    named
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notice_names_endpoints_only_in_plain_letters() {
+    assert_eq!(named_as("dc-07.corp.evil.example").await, 5);
+    for odd in ["<!channel>evil", "<http://evil.example|x>", "\u{202E}evil", "*evil* \r\nX: y"] {
+        assert_eq!(named_as(odd).await, 0, "{odd}");
+    }
+}
+
 async fn four_receivers() -> Vec<(Channel, crate::connector::fake_server::Tap)> {
     let mut all = Vec::new();
     for format in WebhookFormat::ALL {
@@ -310,7 +339,11 @@ async fn slack_teams_and_ntfy_receive_their_own_format() {
     let json = |place| serde_json::from_str::<Value>(&heard(place).body).unwrap();
     let link = format!("{}/requests/{id}", world.url());
     let slack = json(1)["text"].as_str().unwrap().to_owned();
-    assert!(slack.starts_with("*A request waits for approval*\nAction: block_ip\n"), "{slack}");
+    assert!(
+        slack
+            .starts_with("*A request waits for approval*\nAction: block_ip\nWhere: web-01 (001)\n"),
+        "{slack}"
+    );
     assert!(slack.ends_with(&format!("<{link}|Open it>")), "{slack}");
     let teams = json(2);
     assert_eq!(teams["type"], "message");
@@ -323,7 +356,11 @@ async fn slack_teams_and_ntfy_receive_their_own_format() {
     assert_eq!(header(&ntfy, "click"), link.to_lowercase());
     assert_eq!(header(&ntfy, "priority"), "default");
     assert_eq!(header(&ntfy, "authorization"), "bearer tk_token");
-    assert!(ntfy.body.starts_with("Action: block_ip\nTier: low\nRequest: "), "{}", ntfy.body);
+    assert!(
+        ntfy.body.starts_with("Action: block_ip\nWhere: web-01 (001)\nTier: low\nRequest: "),
+        "{}",
+        ntfy.body
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ async fn person_approves_shown_request_and_sees_outcome() {
     let request = room.asked().await;
     let mut bob = room.browser_of("bob").await;
     bob.open("/").await.shows("(1) Inbox");
-    bob.page.shows("Block 198.51.100.23 on 002 for 10 minutes");
+    bob.page.shows("Block 198.51.100.23 on web-02 (002) for 10 minutes");
     bob.open(&path(&request)).await.shows("Needs 1 person; has none yet.");
     bob.page.shows(&request.digest.prefix());
     bob.page.shows("firewall-drop600");
