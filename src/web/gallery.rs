@@ -2,6 +2,7 @@
 //! `COUNTERSIGN_GALLERY` names a folder, files to look at in a browser.
 
 mod active;
+mod charts;
 mod kept;
 mod made_up;
 mod policies;
@@ -297,6 +298,7 @@ fn pages() -> Vec<(&'static str, String)> {
     ]
     .into_iter()
     .chain(kept::pages())
+    .chain(charts::pages())
     .map(|(name, html)| (name, html.unwrap()))
     .collect()
 }

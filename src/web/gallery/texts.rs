@@ -15,7 +15,7 @@ use self::{
     hostile_texts::{corpus, near_misses},
     visible_checks::{Distinct, assert_clean_page, seen},
 };
-use super::{Permission, RequestsPage, id, layout, made_up, request, request_page};
+use super::{Permission, RequestsPage, charts, id, layout, made_up, request, request_page};
 use crate::domain::facts::{AlertShown, IndexerState, NamedIn};
 
 /// A place on a page that takes text from outside.
@@ -81,7 +81,11 @@ fn filter(text: &str) -> String {
     RequestsPage::new(layout, (asked, Vec::new()), Vec::new()).render().unwrap()
 }
 
-const PLACES: [(&str, Place); 9] = [
+fn name_in_a_chart(text: &str) -> String {
+    charts::named(text).unwrap()
+}
+
+const PLACES: [(&str, Place); 10] = [
     ("the alert's log line", log_line),
     ("a group of the alert's rule", group_of_a_rule),
     ("a name that goes on in the log", name_that_goes_on),
@@ -91,6 +95,7 @@ const PLACES: [(&str, Place); 9] = [
     ("the name of a group", name_of_a_group),
     ("a comment", comment),
     ("a filter", filter),
+    ("a name in a chart", name_in_a_chart),
 ];
 
 #[test]
