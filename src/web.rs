@@ -22,6 +22,7 @@ use crate::{broker::Broker, slots::Slots};
 
 mod admin;
 mod connections;
+mod drafts;
 mod error;
 #[cfg(test)]
 mod gallery;
@@ -38,7 +39,8 @@ pub use state::{Proxies, WebSettings};
 /// Everything but `/mcp`. What waits for news ends with `stop`.
 pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {
     let listeners = Slots::new(LISTENERS_MAX);
-    let app = AppState { broker, settings: Arc::new(settings), listeners, stop };
+    let drafts = drafts::Drafts::default();
+    let app = AppState { broker, settings: Arc::new(settings), listeners, drafts, stop };
     session_routes(&app)
         .merge(open_routes())
         .fallback(layout::error_page::not_found)
@@ -62,6 +64,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/", get(lists::inbox::show))
         .route("/in-force", get(lists::active_responses::show))
         .route("/missed", get(lists::missed::show))
+        .route("/next", get(request::page::next))
         .route("/requests", get(lists::requests::show))
         .route("/requests/{id}", get(request::page::show))
         .route("/requests/{id}/approve", post(request::decide::approve))

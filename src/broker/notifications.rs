@@ -152,13 +152,14 @@ impl Broker {
         let due = &notices::next_deliveries(&mut reader, channel.name(), now).await?;
         let Some(first) = due.first() else { return Ok(DeliveryResult::Nothing) };
         let address = mail_address(&mut reader, first).await?;
-        let targets = match (first.noted.notice.about, due.as_slice()) {
-            (NoticeSubject::Request { id, .. }, [_only]) => {
+        let alone = due.len() == 1;
+        let targets =
+            if let (true, NoticeSubject::Request { id, .. }) = (alone, first.noted.notice.about) {
                 let request = requests::load(&mut reader, id).await?;
                 request.map(|request| request.targets).unwrap_or_default()
-            }
-            _ => Vec::new(),
-        };
+            } else {
+                Vec::new()
+            };
         drop(reader);
         failpoint::reached("notice due").await;
         let next_try_at = now + self.back_off(first.tries);

@@ -98,6 +98,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         undo_also_lifts: if settled { vec![rests_on()] } else { Vec::new() },
         undos,
         children: Vec::new(),
+        before: Vec::new(),
         alert_url,
     }
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connections::ConnectionCounts;
+use super::{connections::ConnectionCounts, drafts::Drafts};
 use crate::{
     broker::Broker,
     domain::{
@@ -63,5 +63,7 @@ pub(super) struct AppState {
     pub(super) settings: Arc<WebSettings>,
     /// The pages of each session that wait for news, by the hash of its token.
     pub(super) listeners: Slots<Digest>,
+    /// What was typed into forms that were not carried out.
+    pub(super) drafts: Drafts,
     pub(super) stop: CancellationToken,
 }

@@ -98,8 +98,8 @@ test("one person stops an agent, two in two browsers let it go on", async () => 
   await bob.locator(".frozen", { hasText: "no request by the agent triage-bot is sent" }).waitFor();
   await bob.locator(".stop", { hasText: "You may not release it" }).waitFor();
   await scene.open(bob, place);
-  await bob.click("button.approve");
-  await badge(bob, "approved");
+  await bob.locator(".bar", { hasText: "Release first" }).waitFor();
+  await shows(bob.locator("button.approve"), 0);
 
   const release = async (page, words) => {
     await scene.open(page, "/system");
@@ -109,10 +109,12 @@ test("one person stops an agent, two in two browsers let it go on", async () => 
   await release(carol, "first of two");
   await carol.locator(".stop", { hasText: "A second person must confirm" }).waitFor();
   await shows(carol.locator(".stop form"), 0);
-  assert.equal(await scene.state(id), "approved");
+  assert.equal(await scene.state(id), "pending");
   await release(dora, "second of two");
   await dora.locator("section", { hasText: "Off. Approved requests are sent." }).waitFor();
   await shows(dora.locator(".frozen"), 0);
+  await scene.open(bob, place);
+  await bob.click("button.approve");
   await badge(bob, "settled");
 });
 

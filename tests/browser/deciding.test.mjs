@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, shows, stage } from "./stage.mjs";
+import { badge, shows, stage, reject } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -50,12 +50,12 @@ test("a rejection wants a reason, shows it, and nothing is sent", async () => {
   const { id, place } = await scene.ask();
   const bob = await scene.person("bob");
   await scene.open(bob, place);
-  await bob.click("button.danger:has-text('Reject')");
+  await bob.click("summary.danger");
+  await bob.click("button.danger:has-text('Reject it')");
   // The browser itself holds back a form without its reason.
   assert.equal(await bob.evaluate(() => document.activeElement.id), "reject-comment");
   assert.equal(await scene.state(id), "pending");
-  await bob.fill("#reject-comment", "that is our own scanner");
-  await bob.click("button.danger:has-text('Reject')");
+  await reject(bob, "that is our own scanner");
   await badge(bob, "rejected");
   await bob.locator(".standing", { hasText: "that is our own scanner" }).waitFor();
   assert.equal(await scene.state(id), "rejected");

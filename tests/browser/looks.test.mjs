@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { DARK, LIGHT, PHONE, badge, confirmed, overflow, shows, stage, unscripted, unset, violations } from "./stage.mjs";
+import { DARK, LIGHT, PHONE, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
 const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, plain: LIGHT };
@@ -47,8 +47,7 @@ before(async () => {
   pages.set("request-undo", new URL(bob.url()).pathname);
   const rejected = await scene.ask({ srcip: "198.51.100.99", agent_ids: ["002"] });
   await scene.open(bob, rejected.place);
-  await bob.fill("#reject-comment", "that is our own load test");
-  await bob.click("button.danger:has-text('Reject')");
+  await reject(bob, "that is our own load test");
   await badge(bob, "rejected");
   pages.set("request-rejected", rejected.place);
   pages.set("request-denied", (await scene.ask({ srcip: "10.0.0.9" })).place);
@@ -120,8 +119,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await dora.locator("#secret").waitFor();
     await t.test("token", () => sound(dora, look, "token"));
     await scene.open(bob, pages.get("request"));
-    await bob.fill("#reject-comment", "  ");
-    await bob.click("button.danger:has-text('Reject')");
+    await reject(bob, "  ");
     await bob.locator("[role=alert]").waitFor();
     await t.test("form-problem", () => sound(bob, look, "form-problem"));
   });

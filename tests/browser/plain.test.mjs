@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { PLAIN, badge, stage } from "./stage.mjs";
+import { PLAIN, badge, stage, reject } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -25,12 +25,10 @@ test("without scripts somebody rejects, and a form without a reason says what is
   const { id, place } = await scene.ask();
   const bob = await scene.person("bob", PLAIN);
   await scene.open(bob, place);
-  await bob.fill("#reject-comment", "  ");
-  await bob.click("button.danger:has-text('Reject')");
+  await reject(bob, "  ");
   await bob.locator("[role=alert]", { hasText: "a reason is required" }).waitFor();
   assert.equal(await scene.state(id), "pending");
-  await bob.fill("#reject-comment", "our own scanner");
-  await bob.click("button.danger:has-text('Reject')");
+  await reject(bob, "our own scanner");
   await badge(bob, "rejected");
 });
 

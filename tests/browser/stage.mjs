@@ -184,6 +184,13 @@ export async function steady(ask) {
   }
 }
 
+/** Rejects with a reason, by the form that is behind "Reject". */
+export async function reject(page, reason) {
+  if (!(await page.locator("#reject-comment").isVisible())) await page.click("summary.danger");
+  await page.fill("#reject-comment", reason);
+  await page.click("button.danger:has-text('Reject it')");
+}
+
 /** Waits until the page shows the request in a state. */
 export const badge = (page, state) => page.locator(`header.effect .badge.${state}`).waitFor();
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, shows, stage } from "./stage.mjs";
+import { badge, shows, stage, reject } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -13,8 +13,7 @@ after(() => scene.close());
 async function rejects(name, place) {
   const page = await scene.person(name);
   await scene.open(page, place);
-  await page.fill("#reject-comment", "a test rejects");
-  await page.click("button.danger:has-text('Reject')");
+  await reject(page, "a test rejects");
   await badge(page, "rejected");
 }
 
@@ -67,6 +66,7 @@ test("what was begun in a form is not thrown away when something changes", async
   const { place } = await scene.ask();
   const bob = await scene.person("bob");
   await scene.open(bob, place);
+  await bob.click("summary.danger");
   await bob.fill("#reject-comment", "half a thought");
   await rejects("carol", place);
   await bob.locator("#news").waitFor();
@@ -79,8 +79,7 @@ test("looking again after a form that was not taken leads back to the request", 
   const { place } = await scene.ask();
   const bob = await scene.person("bob");
   await scene.open(bob, place);
-  await bob.fill("#reject-comment", "   ");
-  await bob.click("button.danger:has-text('Reject')");
+  await reject(bob, "   ");
   await bob.locator("[role=alert]", { hasText: "Nothing was changed" }).waitFor();
   await rejects("carol", place);
   await bob.click("#news a");

@@ -123,6 +123,21 @@ impl Broker {
         Ok(len_u64(mine.len()))
     }
 
+    /// The request that waits for this person after another one, by deadline; the first where that
+    /// one waits no more, or none is named.
+    pub async fn next_pending(
+        &self,
+        who: &SignedIn,
+        after: Option<RequestId>,
+    ) -> Result<Option<RequestId>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        let (mine, _) = self.pending_by_deadline(&mut self.store().reader().await?, who).await?;
+        let ids: Vec<_> = mine.into_iter().map(|(pending, _)| pending.facts.id).collect();
+        let place = ids.iter().position(|id| Some(*id) == after);
+        let later = place.and_then(|place| ids.get(place + 1));
+        Ok(later.or_else(|| ids.iter().find(|id| Some(**id) != after)).copied())
+    }
+
     /// All that waits and that the person may see: what waits for the person, and the rest.
     async fn pending_by_deadline(
         &self,

@@ -18,10 +18,27 @@ use crate::{
         request::{Outcome, Request, StateName},
     },
     store::{
-        accounts, audit,
+        Read, StoreError, accounts, audit,
         requests::{self, ChildSummary, RequestFilter, RequestSummary},
     },
 };
+
+/// So many earlier requests for the same are looked at.
+const BEFORE_MAX: u32 = 20;
+
+/// The requests for the same action on the same target that were asked before, the newest first.
+async fn asked_before(
+    read: &mut impl Read,
+    request: &Request,
+) -> Result<Vec<RequestSummary>, StoreError> {
+    let filter = RequestFilter {
+        action: Some(request.action.kind()),
+        argument: Some(request.action.argument()),
+        before: Some(request.id),
+        ..RequestFilter::default()
+    };
+    requests::list(read, &filter, BEFORE_MAX).await
+}
 
 /// What a person may do with a request.
 const VERBS: [Verb; 9] = [
@@ -147,6 +164,7 @@ impl Broker {
         self.authorize(&who.principal(self.clock().now()), Verb::View, &resource)?;
         let permissions = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
+        let before = asked_before(&mut reader, &request).await?;
         let children = match request.wait {
             Some(_) => requests::children(&mut reader, id).await?,
             None => Vec::new(),
@@ -176,6 +194,7 @@ impl Broker {
             undos,
             children,
             alert_url,
+            before,
         })
     }
 

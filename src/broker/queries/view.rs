@@ -11,7 +11,7 @@ use crate::{
         id::AttemptId,
         request::Request,
     },
-    store::requests::ChildSummary,
+    store::requests::{ChildSummary, RequestSummary},
 };
 
 /// How many rows a list shows.
@@ -44,6 +44,9 @@ pub struct RequestView {
     pub children: Vec<ChildSummary>,
     /// Where people can look at the alert that the agent named; none where nobody knows.
     pub alert_url: Option<String>,
+    /// The requests for the same action on the same target that were asked before, the newest first
+    /// and at most 20.
+    pub before: Vec<RequestSummary>,
 }
 
 /// Whether a person may do something.

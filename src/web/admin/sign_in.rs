@@ -67,6 +67,9 @@ pub(in crate::web) async fn show(
     }
     let notice = match around.after.as_str() {
         "password" => Some("Your password was changed. Sign in with the new one."),
+        "ended" => Some(
+            "Your session has ended. Nothing was changed. What you typed is kept: sign in to go on.",
+        ),
         "sign-out" => Some("You are signed out."),
         "set-up" => Some("You are the first admin. Sign in, then add people and agents."),
         _ => None,

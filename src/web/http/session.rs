@@ -14,7 +14,11 @@ use subtle::ConstantTimeEq as _;
 use crate::{
     broker::SignedIn,
     domain::digest::Digest,
-    web::{AppState, BODY_BYTES_MAX, WebSettings, error::PageError},
+    web::{
+        AppState, BODY_BYTES_MAX, WebSettings,
+        drafts::{Draft, DraftKey},
+        error::PageError,
+    },
 };
 
 /// A person who is signed in, on one HTTP request.
@@ -32,16 +36,16 @@ impl PageSession {
     /// What every form of this session carries: follows from the session's token, and does not
     /// tell it.
     pub(in crate::web) fn form_token(&self) -> String {
-        Digest::of(format!("countersign form token\n{}", self.token).as_bytes()).to_string()
+        form_token_of(&self.token)
     }
 
-    /// For a page that answers a form: what the form itself wrote down is no news to it.
-    pub(in crate::web) fn refreshed(&self, app: &AppState) -> Self {
-        Self { seen: *app.broker.changes().borrow(), ..self.clone() }
+    /// The hash of the session's token, which names the session and opens nothing.
+    pub(in crate::web) fn token_hash(&self) -> Digest {
+        Digest::of(self.token.as_bytes())
     }
 
     fn owns_token(&self, form_token: &str) -> bool {
-        self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
+        is_token_of(&self.token, form_token)
     }
 }
 
@@ -54,7 +58,7 @@ pub(in crate::web) async fn require_session(
     let change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let session = match find(&app, request.headers()).await {
         Ok(Some(session)) => session,
-        Ok(None) if change => return PageError::signed_out().into_response(),
+        Ok(None) if change => return after_session(&app, request).await,
         Ok(None) => return to_sign_in(request.uri()).into_response(),
         Err(failure) => return failure.into_response(),
     };
@@ -71,6 +75,52 @@ pub(in crate::web) async fn require_session(
     }
     request.extensions_mut().insert(session.clone());
     with_session(next.run(request).await, session)
+}
+
+/// What somebody typed while the session ended is kept for that person, who signs in and goes on. Only
+/// a form of that very session counts.
+async fn after_session(app: &AppState, request: Request) -> Response {
+    let signed_out = || PageError::signed_out().into_response();
+    let path = request.uri().path().to_owned();
+    let mut parts = path.strip_prefix("/requests/").unwrap_or_default().split('/');
+    let (id, form) = (parts.next().and_then(|id| id.parse().ok()), parts.next());
+    let (Some(id), Some(form), None) = (id, form, parts.next()) else { return signed_out() };
+    if !form.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
+        return signed_out();
+    }
+    let Some(token) = token(request.headers(), &app.settings) else { return signed_out() };
+    let person = app.drafts.person_of(Digest::of(token.as_bytes()));
+    let fields = Form::<EndedFields>::from_request(request, &()).await;
+    let (Some(person), Ok(Form(fields))) = (person, fields) else { return signed_out() };
+    if !is_token_of(&token, &fields.form_token) {
+        return signed_out();
+    }
+    let draft = Draft {
+        text: fields.comment,
+        displayed: None,
+        status: StatusCode::CONFLICT,
+        problem: "Your session had ended. Nothing was changed; what you typed is here.".to_owned(),
+        at: app.broker.clock().now(),
+    };
+    app.drafts.keep(DraftKey { person, request: id, form: form.to_owned() }, draft);
+    let next = format!("/requests/{id}%3Fform%3D{form}");
+    Redirect::to(&format!("/sign-in?after=ended&next={next}")).into_response()
+}
+
+/// What is read of a form whose session is over.
+#[derive(Deserialize)]
+struct EndedFields {
+    form_token: String,
+    #[serde(default)]
+    comment: String,
+}
+
+fn form_token_of(token: &str) -> String {
+    Digest::of(format!("countersign form token\n{token}").as_bytes()).to_string()
+}
+
+fn is_token_of(token: &str, form_token: &str) -> bool {
+    form_token_of(token).as_bytes().ct_eq(form_token.as_bytes()).into()
 }
 
 /// People who must change their password can do that and nothing else.

@@ -115,6 +115,14 @@ impl Layout {
         Self { seen: None, ..self }
     }
 
+    /// Whether the kill switch stops more than some agents and actions.
+    pub(in crate::web) fn stops_everything(&self) -> bool {
+        self.freezes.iter().any(|freeze| match &freeze.extent {
+            Extent::Everything | Extent::Manager(_) => true,
+            Extent::Action(_) | Extent::Agent(_) => false,
+        })
+    }
+
     /// "nothing is sent", "nothing is sent to the manager paris".
     pub(in crate::web) fn freeze_text(freeze: &Freeze) -> String {
         match &freeze.extent {

@@ -49,6 +49,10 @@ impl RequestFields for VoteFields {
     fn comment(&self) -> &str {
         &self.comment
     }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.version)
+    }
 }
 
 impl DisplayedFields for VoteFields {

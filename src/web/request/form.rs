@@ -10,10 +10,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{
-    page::{FormInput, id_of, request_page},
-    shown::ShownQuery,
-};
+use super::{page::id_of, shown::ShownQuery};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -28,6 +25,7 @@ use crate::{
             FormError, FormProblem, FormResult, PasswordFields, SessionForm,
             require_recent_password,
         },
+        drafts::{Draft, DraftKey},
         error::PageError,
     },
 };
@@ -39,6 +37,11 @@ const COMMENT_CHARS_MAX: usize = 2000;
 pub(in crate::web) trait RequestFields: PasswordFields {
     /// The comment or the reason, which the page shows again where nothing was changed.
     fn comment(&self) -> &str;
+
+    /// The version of the request that was on the screen; none where the form does not say it.
+    fn version(&self) -> Option<u64> {
+        None
+    }
 
     /// The part of the page that the form stood on, which is shown again with it.
     fn shown(&self) -> ShownQuery {
@@ -78,8 +81,8 @@ impl<F: DeserializeOwned> FromRequest<AppState> for RequestForm<F> {
 }
 
 impl<F: RequestFields> RequestForm<F> {
-    /// Carries the form out. Leads back to the page of the request, or shows it with the reason
-    /// why nothing was changed.
+    /// Carries the form out. Leads back to the page of the request in any case, so that no answer is
+    /// that to a form; where nothing was changed it says why, and what was typed is kept.
     pub(in crate::web) async fn run(
         self,
         verb: Verb,
@@ -96,6 +99,9 @@ impl<F: RequestFields> RequestForm<F> {
     ) -> Result<Response, PageError> {
         let Self { form: SessionForm { app, session, fields }, id } = self;
         let (comment, shown) = (fields.comment().to_owned(), fields.shown());
+        let on_screen = fields.version();
+        let (person, form) = (session.who.id(), form_of(verb));
+        let key = DraftKey { person, request: id, form: form.to_owned() };
         let done = async {
             check_comment(&comment)?;
             let view = app.broker.request_of_person(&session.who, id).await?;
@@ -105,14 +111,28 @@ impl<F: RequestFields> RequestForm<F> {
             let broker = app.broker.clone();
             Ok::<_, FormError>(act(Checked { broker, who, id, fields }).await?)
         };
-        match done.await {
-            Ok(request) => Ok(Redirect::to(&format!("/requests/{}", request.id)).into_response()),
-            Err(error) => {
-                let problem = error.for_page()?;
-                let typed = FormInput { shown, ..FormInput::of(verb, comment) };
-                request_page(&app, &session, id, Some(problem), typed).await
+        let error = match done.await {
+            Ok(request) => {
+                app.drafts.forget(&key);
+                return Ok(Redirect::to(&format!("/requests/{}", request.id)).into_response());
             }
-        }
+            Err(error) => error,
+        };
+        let (problem, page) = match error {
+            FormError::Problem(problem) => (problem, None),
+            FormError::Page(page) => {
+                (FormProblem::new(page.status, page.sentence.clone()), Some(page))
+            }
+        };
+        let draft = Draft {
+            text: comment,
+            displayed: on_screen,
+            status: problem.status,
+            problem: problem.sentence,
+            at: app.broker.clock().now(),
+        };
+        app.drafts.keep(key, draft);
+        page.map_or_else(|| Ok(Redirect::to(&shown.refused_url(id, form)).into_response()), Err)
     }
 }
 
@@ -128,28 +148,25 @@ impl<F: DisplayedFields> RequestForm<F> {
     }
 }
 
-impl FormInput {
-    /// What was typed, in the field that it was typed into.
-    fn of(verb: Verb, comment: String) -> Self {
-        let none = Self::default();
-        match verb {
-            Verb::Approve => Self { comment, ..none },
-            Verb::Reject => Self { reject: comment, ..none },
-            Verb::Cancel => Self { cancel: comment, ..none },
-            Verb::Undo => Self { undo: comment, ..none },
-            Verb::Resolve => Self { resolve: comment, ..none },
-            Verb::BreakGlass => Self { glass: comment, ..none },
-            Verb::Review => Self { review: comment, ..none },
-            Verb::Comment => Self { note: comment, ..none },
-            Verb::Retract
-            | Verb::ManagePeople
-            | Verb::ManageAgents
-            | Verb::View
-            | Verb::ViewAudit
-            | Verb::ActivatePolicy
-            | Verb::Freeze
-            | Verb::Unfreeze => none,
-        }
+/// The last part of the address of a verb's form.
+const fn form_of(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Approve => "approve",
+        Verb::Reject => "reject",
+        Verb::Retract => "retract",
+        Verb::Cancel => "cancel",
+        Verb::Undo => "undo",
+        Verb::Resolve => "resolve",
+        Verb::BreakGlass => "break-glass",
+        Verb::Review => "review",
+        Verb::Comment => "comment",
+        Verb::ManagePeople
+        | Verb::ManageAgents
+        | Verb::View
+        | Verb::ViewAudit
+        | Verb::ActivatePolicy
+        | Verb::Freeze
+        | Verb::Unfreeze => "",
     }
 }
 

@@ -1,11 +1,23 @@
 //! One request: everything that a person must know before deciding, and everything that became of
 //! it.
 
+mod bar;
+mod figure;
+mod offers;
+mod refused;
+mod signs;
+
+use std::ops::Range;
+
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    response::Response,
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
 };
+use serde::Deserialize;
+
+use refused::{FormInput, FormRefusal, RefusedQuery};
 
 use super::{
     alert::{AlertName, level_text},
@@ -13,10 +25,7 @@ use super::{
     shown::{Shown, ShownQuery},
 };
 use crate::{
-    broker::{
-        queries::view::{Permission, RequestView},
-        requests::undo::UndoOption,
-    },
+    broker::{queries::view::RequestView, requests::undo::UndoOption},
     domain::{
         Time,
         action::with_count,
@@ -25,7 +34,6 @@ use crate::{
         decision::Verdict,
         endpoint::Platform,
         facts::Verb,
-        halt::HaltCause,
         id::{PersonId, RequestId},
         request::{NOBODY_LOOKED, Outcome, State as RequestState, StateName, Vote},
     },
@@ -37,8 +45,7 @@ use crate::{
     },
     web::{
         AppState,
-        admin::reauthenticate::FormProblem,
-        error::{PageError, no_approval},
+        error::PageError,
         http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
@@ -66,8 +73,12 @@ pub(in crate::web) struct RequestPage {
     /// Whether this person may throw the kill switch.
     pub(in crate::web) may_stop: bool,
     pub(in crate::web) now: Time,
+    /// Whether there is more than one manager, so that each is named.
+    pub(in crate::web) several: bool,
     /// What went wrong with the form that was just sent.
-    pub(in crate::web) problem: Option<String>,
+    pub(in crate::web) problem: Option<FormRefusal>,
+    /// The places of the events since that form had been opened.
+    pub(in crate::web) changed_since: Range<usize>,
     /// What was typed into it, so that it is not lost.
     pub(in crate::web) typed: FormInput,
 }
@@ -79,27 +90,11 @@ pub(in crate::web) struct Viewer {
     pub(in crate::web) role: Role,
 }
 
-/// What was typed into a form that could not be carried out.
-#[derive(Debug, Default)]
-pub(in crate::web) struct FormInput {
-    /// The comment of an approval.
-    pub(in crate::web) comment: String,
-    /// The reason of a rejection.
-    pub(in crate::web) reject: String,
-    /// The reason of a cancellation.
-    pub(in crate::web) cancel: String,
-    /// The reason of an undo.
-    pub(in crate::web) undo: String,
-    /// What a person saw on the endpoint.
-    pub(in crate::web) resolve: String,
-    /// The reason to break the glass.
-    pub(in crate::web) glass: String,
-    /// The finding of the review.
-    pub(in crate::web) review: String,
-    /// A comment without a vote.
-    pub(in crate::web) note: String,
-    /// The part of the page that the form stood on.
-    pub(in crate::web) shown: ShownQuery,
+/// The request after which the next one is wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct NextRequest {
+    after: String,
 }
 
 /// Whether a form is offered.
@@ -118,9 +113,20 @@ pub(in crate::web) async fn show(
     session: PageSession,
     Path(id): Path<String>,
     QueryParams(shown): QueryParams<ShownQuery>,
+    QueryParams(refused): QueryParams<RefusedQuery>,
 ) -> Result<Response, PageError> {
-    let typed = FormInput { shown, ..FormInput::default() };
-    request_page(&app, &session, id_of(&id)?, None, typed).await
+    request_page(&app, &session, id_of(&id)?, shown, &refused.form).await
+}
+
+/// Leads to the request that waits for this person after another one.
+pub(in crate::web) async fn next(
+    State(app): State<AppState>,
+    session: PageSession,
+    QueryParams(NextRequest { after }): QueryParams<NextRequest>,
+) -> Result<Response, PageError> {
+    let next = app.broker.next_pending(&session.who, after.parse().ok()).await?;
+    let place = next.map_or_else(|| "/".to_owned(), |id| format!("/requests/{id}"));
+    Ok(Redirect::to(&place).into_response())
 }
 
 /// Reads the id in an address.
@@ -128,29 +134,45 @@ pub(in crate::web) fn id_of(text: &str) -> Result<RequestId, PageError> {
     text.parse().map_err(|_no_id| PageError::not_found())
 }
 
-/// The page as it is now; after a form that was not carried out, with the reason why.
-pub(in crate::web) async fn request_page(
+/// The page as it is now; after a form that was not carried out, with the reason why. Whatever was
+/// typed and not carried out stands in its field again.
+async fn request_page(
     app: &AppState,
     session: &PageSession,
     id: RequestId,
-    problem: Option<FormProblem>,
-    typed: FormInput,
+    query: ShownQuery,
+    refused: &str,
 ) -> Result<Response, PageError> {
-    let session = &session.refreshed(app);
+    let (me, now) = (session.who.id(), app.broker.clock().now());
+    app.drafts.note_session(session.token_hash(), me);
     let view = app.broker.request_of_person(&session.who, id).await?;
-    let effect = endpoint::effect(&view.request, app.broker.several_managers());
-    let again = typed.shown.url(id);
-    let layout = Layout::new(app, session, effect).await?.section("/requests").refresh_url(again);
-    let (status, problem) = FormProblem::split(problem);
-    let viewer = Viewer { id: session.who.id(), role: session.who.profile().role };
+    let several = app.broker.several_managers();
+    let effect = endpoint::effect(&view.request, several);
+    let layout = Layout::new(app, session, effect).await?.section("/requests");
+    let layout = layout.refresh_url(query.url(id));
+    let viewer = Viewer { id: me, role: session.who.profile().role };
     let waits = view.request.state.name() == StateName::Pending;
     let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };
     let may_stop = app.broker.system_permission(&session.who, Verb::Freeze).why_not().is_none();
-    let shown = Shown::of(&view.request, view.timeline.len(), &typed.shown);
+    let (version, events) = (view.request.version, view.timeline.len());
+    let shown = Shown::of(&view.request, events, &query);
     let shown = shown.ok_or_else(PageError::not_found)?;
-    let blank = RequestPage::new(layout, view, shown, (viewer, app.broker.clock().now()));
-    page(status, &RequestPage { identical, may_stop, problem, typed, ..blank })
+    let blank = RequestPage::new(layout, view, shown, (viewer, now));
+    let drafts = app.drafts.of((me, id), now);
+    let of = drafts.iter().find(|(form, _)| form == refused).map(|(_, draft)| draft);
+    let displayed = of.and_then(|draft| draft.displayed);
+    let changed_since = bar::changed_since(displayed, version, events);
+    let problem = of.map(|draft| FormRefusal {
+        form: refused.to_owned(),
+        status: draft.status,
+        sentence: draft.problem.clone(),
+    });
+    let typed = FormInput::of(drafts);
+    let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
+    let page_now =
+        RequestPage { identical, may_stop, several, problem, changed_since, typed, ..blank };
+    page(status, &page_now)
 }
 
 impl RequestPage {
@@ -163,7 +185,8 @@ impl RequestPage {
         let timelines = shown.timelines(&view.request, &view.timeline);
         let required = requirement(&view.timeline);
         let entries = std::mem::take(&mut view.timeline).into_iter().map(describe).collect();
-        let (identical, may_stop, problem, typed) = (0, false, None, FormInput::default());
+        let (identical, may_stop, several, problem) = (0, false, false, None);
+        let (changed_since, typed) = (0..0, FormInput::default());
         let active = groups(view.request.action.kind(), &view.active);
         Self {
             layout,
@@ -177,7 +200,9 @@ impl RequestPage {
             identical,
             may_stop,
             now,
+            several,
             problem,
+            changed_since,
             typed,
         }
     }
@@ -218,13 +243,6 @@ impl RequestPage {
             | RequestState::Expired { .. }
             | RequestState::Withdrawn { .. } => None,
         }
-    }
-
-    /// Whether it may run and the kill switch alone keeps it from being sent.
-    fn held_by_kill_switch(&self) -> bool {
-        let request = &self.view.request;
-        let may = matches!(request.state.name(), StateName::Approved | StateName::Dispatching);
-        may && self.layout.freezes.iter().any(|freeze| freeze.extent.stops(request))
     }
 
     fn time_left(&self, until: &Time) -> String {
@@ -308,90 +326,7 @@ impl RequestPage {
         Some(request::duration(std::time::Duration::from_secs(age)))
     }
 
-    fn is_before_claim(&self) -> bool {
+    pub(super) fn is_before_claim(&self) -> bool {
         matches!(self.view.request.state.name(), StateName::Pending | StateName::Approved)
-    }
-
-    /// Why nobody may now, whatever policy says.
-    fn halted(&self, verb: Verb) -> Option<String> {
-        let halt = self.layout.halted.as_ref()?;
-        if matches!(verb, Verb::Approve | Verb::BreakGlass) {
-            return Some(no_approval(halt));
-        }
-        let full = matches!(halt.cause, HaltCause::DiskFull | HaltCause::DiskLow);
-        (verb == Verb::Undo && full)
-            .then(|| format!("It cannot be taken back now, because {halt}."))
-    }
-
-    pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> FormState {
-        let form =
-            |password| self.halted(verb).map_or(FormState::Form(password), FormState::Refused);
-        match self.view.permission(verb) {
-            Permission::Now => form(false),
-            Permission::WithPassword => form(true),
-            Permission::Denied(_) if self.asked_by_viewer() && verb == Verb::Resolve => {
-                let why = "you asked for it yourself, so another person has to";
-                FormState::Refused(format!("You may not {what}: {why}."))
-            }
-            Permission::Denied(why) => FormState::Refused(format!("You may not {what}: {why}.")),
-        }
-    }
-
-    fn approve(&self) -> FormState {
-        let pending = self.view.request.state.name() == StateName::Pending;
-        match self.mine() {
-            None if pending => self.offer(Verb::Approve, "approve it"),
-            None | Some(_) => FormState::Nothing,
-        }
-    }
-
-    fn reject(&self) -> FormState {
-        if self.view.request.is_open() {
-            self.offer(Verb::Reject, "reject it")
-        } else {
-            FormState::Nothing
-        }
-    }
-
-    fn retract(&self) -> FormState {
-        match self.mine() {
-            Some(_) if self.is_before_claim() && self.view.request.parent().is_none() => {
-                self.offer(Verb::Retract, "take your approval back")
-            }
-            Some(_) | None => FormState::Nothing,
-        }
-    }
-
-    fn cancel(&self) -> FormState {
-        match self.offer(Verb::Cancel, "cancel it") {
-            form @ FormState::Form(_) if self.view.request.is_open() => form,
-            // Cancelling is for the agent's side: to everybody else it is no offer that is missing.
-            FormState::Form(_) | FormState::Refused(_) | FormState::Nothing => FormState::Nothing,
-        }
-    }
-
-    fn undo(&self) -> FormState {
-        match self.view.undo {
-            UndoOption::Possible { .. } if self.view.request.may_be_undone() => {
-                self.offer(Verb::Undo, "take it back")
-            }
-            UndoOption::Possible { .. } => {
-                FormState::Refused("It can be taken back once it has been sent.".to_owned())
-            }
-            UndoOption::Impossible { .. } | UndoOption::Nothing => FormState::Nothing,
-        }
-    }
-
-    fn asked_by_viewer(&self) -> bool {
-        let asker = self.view.request.asked_by.as_ref();
-        asker.is_some_and(|asker| asker.person == self.viewer.id)
-    }
-
-    fn resolve(&self) -> FormState {
-        if self.needing_attention().is_empty() {
-            FormState::Nothing
-        } else {
-            self.offer(Verb::Resolve, "record what happened")
-        }
     }
 }

@@ -78,6 +78,10 @@ impl RequestFields for ResolveFields {
         &self.reason
     }
 
+    fn version(&self) -> Option<u64> {
+        Some(self.displayed.version)
+    }
+
     fn shown(&self) -> ShownQuery {
         ShownQuery { endpoints: self.page.clone(), ..ShownQuery::default() }
     }

@@ -43,6 +43,16 @@ impl ShownQuery {
     }
 }
 
+impl ShownQuery {
+    /// The same after a form that was not carried out: which one, by the last part of its address.
+    pub(in crate::web) fn refused_url(&self, id: RequestId, form: &str) -> String {
+        // What a form says of itself is any text.
+        let page = self.endpoints.parse::<usize>().ok();
+        let page = page.map(|page| format!("&endpoints={page}")).unwrap_or_default();
+        format!("/requests/{id}?form={form}{page}#problem")
+    }
+}
+
 /// One page of a list, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::web) struct PageNumber {

@@ -189,7 +189,15 @@ impl PersonClient {
 
     /// Posts fields as a form of our own page would.
     pub(crate) async fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> Page {
-        Page::of(self.send_form(path, fields).await).await
+        self.refused(Page::of(self.send_form(path, fields).await).await).await
+    }
+
+    /// The page that an answer leads to where it is that of a form which was not carried out.
+    pub(crate) async fn refused(&self, page: Page) -> Page {
+        match page.location.as_deref().filter(|place| place.contains("?form=")) {
+            Some(place) => self.get(place.split('#').next().unwrap()).await,
+            None => page,
+        }
     }
 
     async fn send_form(&self, path: &str, fields: &BTreeMap<String, String>) -> Response {
@@ -202,7 +210,11 @@ impl PersonClient {
     pub(crate) async fn form(&self, id: &str, verb: &str) -> BTreeMap<String, String> {
         let page = self.get(&format!("/requests/{id}")).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
-        page.form(&format!("/{verb}")).unwrap_or_else(|| panic!("no form to {verb}: {}", page.html))
+        // As it was before the kill switch was thrown: the fields are those of the other form.
+        let stopped =
+            (verb == "approve" && page.has("Release first")).then(|| page.form("/reject"));
+        let form = page.form(&format!("/{verb}")).or_else(|| stopped.flatten());
+        form.unwrap_or_else(|| panic!("no form to {verb}: {}", page.html))
     }
 
     /// Whether the request page offers a form.

@@ -45,6 +45,7 @@ impl Browser {
         let request = self.request(Method::POST, action).header(header::ORIGIN, &self.person.url);
         let answer = form(request, fields).send().await.unwrap();
         self.take(answer).await;
+        self.page = self.person.refused(std::mem::take(&mut self.page)).await;
         &self.page
     }
 

@@ -5,5 +5,8 @@ mod approve_identical;
 mod break_glass;
 mod comment;
 mod decide;
+mod glance;
 mod many_endpoints;
 mod outcomes;
+mod signs;
+mod typed;

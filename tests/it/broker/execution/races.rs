@@ -299,6 +299,9 @@ async fn nothing_is_sent_after_kill_switch_unless_claimed_before() {
         let bob = track.person("bob").await;
         let id = track.asked(round, "001").await;
         bob.approve(&id).await;
+        // Once it is on, the page offers its release instead.
+        let next = track.asked(round + 50, "001").await;
+        let form = Form::open(&bob, &next, "approve").await;
         let mut fields = bob.get("/system").await.form("/freeze").unwrap();
         fields.insert("reason".to_owned(), "stop it".to_owned());
         fields.insert("what".to_owned(), "everything".to_owned());
@@ -316,8 +319,7 @@ async fn nothing_is_sent_after_kill_switch_unless_claimed_before() {
         assert!(claimed.is_none() || before, "round {round}: claimed while it was on");
         assert!(calls == 0 || before, "round {round}: sent without an earlier claim");
         // What comes after it stays.
-        let next = track.asked(round + 50, "001").await;
-        bob.approve(&next).await;
+        assert!(won(&form.send().await, "bob"), "round {round}");
         track.world.work().await;
         assert_eq!(track.state(&next).await, "approved", "round {round}");
         assert_eq!(track.agree(round + 50, &next).await, 0, "round {round}");

@@ -337,7 +337,7 @@ async fn page_shows_what_waits_and_until_when() {
     let agent = world.agent().await;
     let asked = ask(&agent, &["001", "002"]).await.id();
     let bob = world.person("bob").await;
-    bob.get(&format!("/requests/{asked}")).await.shows("Away when it was asked: 002");
+    bob.get(&format!("/requests/{asked}")).await.shows("Away when it was asked: <bdi>web-02 (002)");
     bob.approve(&asked).await;
     look(&world).await;
     let child = child(&agent.get(&asked).await);

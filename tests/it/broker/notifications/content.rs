@@ -299,7 +299,7 @@ async fn named_as(name: &str) -> usize {
     tell(&world).await;
     let mut texts: Vec<_> = taps.iter().map(|(_, tap)| tap.heard("POST").remove(0).body).collect();
     texts.push(mail.mails().remove(0).text);
-    assert!(texts.iter().all(String::is_ascii), "{texts:?}");
+    assert!(texts.iter().all(|text| text.is_ascii()), "{texts:?}");
     let first = name.split(['.', ' ', '>']).next().unwrap();
     let names = |text: &&String| text.contains(first) && text.contains(&format!("{first} (001)"));
     let leaks = |text: &&String| text.contains(first) || text.contains("evil");

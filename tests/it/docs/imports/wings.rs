@@ -62,7 +62,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
     (
         "web",
         &[
-            wing("base", &["connections", "error", "state"], &[]),
+            wing("base", &["connections", "drafts", "error", "state"], &[]),
             wing("http", &["http"], &["base"]),
             wing("layout", &["layout"], &["base", "http"]),
             // A verb that requires the password again asks for it as the admin pages do.

@@ -73,7 +73,8 @@ async fn identical_requests_are_shown_and_approved_together() {
     for request in &requests {
         bob.page.shows(&request.id.to_string());
         bob.page.shows(&request.digest.to_string());
-        bob.page.shows(&request.effect());
+        let only = &request.targets[0].endpoint;
+        bob.page.shows(&format!("on {} ({}) for 10 minutes", only.name, only.id));
         bob.page.shows(&format!("version {}", request.version));
     }
     assert!(

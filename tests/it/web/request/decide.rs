@@ -112,6 +112,7 @@ async fn outdated_form_changes_nothing_and_explains() {
     answer.shows("has 1 (anna).");
     assert_eq!(room.now(&request).await.votes.len(), 1);
     let other = "0".repeat(64);
+    bob.open(&path(&request)).await;
     let answer = bob.submit(&approve, &[("digest", &other)]).await;
     assert_eq!(answer.status, 409);
     answer.shows("what you were shown differs from what is stored");

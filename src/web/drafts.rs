@@ -1,0 +1,181 @@
+//! What people typed into forms that were not carried out, kept until they are: in memory, for the
+//! person who typed it, bounded and for an hour. It never stands in an address, and no password is
+//! ever kept.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+
+use crate::domain::{
+    Time,
+    digest::Digest,
+    id::{PersonId, RequestId},
+};
+
+/// How long a text is kept.
+const KEEP: TimeDelta = TimeDelta::hours(1);
+/// How many texts one person has at most; the oldest goes first.
+const PER_PERSON_MAX: usize = 20;
+/// How many bytes all texts have at most; the oldest goes first.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How many sessions are remembered with their persons.
+const SESSIONS_MAX: usize = 2000;
+
+/// Which form on which request was filled in, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DraftKey {
+    pub(super) person: PersonId,
+    pub(super) request: RequestId,
+    /// The last part of the form's address.
+    pub(super) form: String,
+}
+
+/// What was typed, and why the form was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Draft {
+    pub(super) text: String,
+    /// The version that was on the screen, where the form says it.
+    pub(super) displayed: Option<u64>,
+    pub(super) status: StatusCode,
+    /// In a sentence for the page.
+    pub(super) problem: String,
+    pub(super) at: Time,
+}
+
+/// All that is kept. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Drafts(Arc<Mutex<KeptDrafts>>);
+
+#[derive(Debug, Default)]
+struct KeptDrafts {
+    texts: BTreeMap<DraftKey, Draft>,
+    /// Whose a session is or was, by the hash of its token, the latest last.
+    sessions: Vec<(Digest, PersonId)>,
+}
+
+impl Drafts {
+    fn kept(&self) -> MutexGuard<'_, KeptDrafts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a text in the place of an earlier one of the same form.
+    pub(super) fn keep(&self, key: DraftKey, draft: Draft) {
+        let mut kept = self.kept();
+        let (now, person) = (draft.at, key.person);
+        kept.texts.retain(|_, draft| now - draft.at < KEEP);
+        kept.texts.insert(key, draft);
+        while kept.texts.keys().filter(|key| key.person == person).count() > PER_PERSON_MAX {
+            kept.remove_oldest(Some(person));
+        }
+        while kept.texts.values().map(|draft| draft.text.len()).sum::<usize>() > BYTES_MAX {
+            kept.remove_oldest(None);
+        }
+    }
+
+    /// Forgets the text of a form that was carried out.
+    pub(super) fn forget(&self, key: &DraftKey) {
+        self.kept().texts.remove(key);
+    }
+
+    /// The texts of one person for one request, each with its form.
+    pub(super) fn of(
+        &self,
+        (person, request): (PersonId, RequestId),
+        now: Time,
+    ) -> Vec<(String, Draft)> {
+        let kept = self.kept();
+        let own = kept.texts.iter().filter(|(key, draft)| {
+            key.person == person && key.request == request && now - draft.at < KEEP
+        });
+        own.map(|(key, draft)| (key.form.clone(), draft.clone())).collect()
+    }
+
+    /// Remembers whose a session is: when it is over, what was typed in it is that person's.
+    pub(super) fn note_session(&self, session: Digest, person: PersonId) {
+        let mut kept = self.kept();
+        kept.sessions.retain(|(other, _)| *other != session);
+        kept.sessions.push((session, person));
+        if kept.sessions.len() > SESSIONS_MAX {
+            kept.sessions.remove(0);
+        }
+    }
+
+    /// Whose a session was.
+    pub(super) fn person_of(&self, session: Digest) -> Option<PersonId> {
+        let kept = self.kept();
+        kept.sessions.iter().find(|(other, _)| *other == session).map(|(_, person)| *person)
+    }
+}
+
+impl KeptDrafts {
+    fn remove_oldest(&mut self, of: Option<PersonId>) {
+        let own = self.texts.iter().filter(|(key, _)| of.is_none_or(|of| key.person == of));
+        let oldest = own.min_by_key(|(_, draft)| draft.at).map(|(key, _)| key.clone());
+        match oldest {
+            Some(key) => drop(self.texts.remove(&key)),
+            None => self.texts.clear(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key(person: u128, request: u128) -> DraftKey {
+        DraftKey {
+            person: PersonId::from(Uuid::from_u128(person)),
+            request: RequestId::from(Uuid::from_u128(request)),
+            form: "reject".to_owned(),
+        }
+    }
+
+    fn draft(text: &str, minutes: i64) -> Draft {
+        Draft {
+            text: text.to_owned(),
+            displayed: None,
+            status: StatusCode::CONFLICT,
+            problem: String::new(),
+            at: Time::UNIX_EPOCH + TimeDelta::minutes(minutes),
+        }
+    }
+
+    fn texts(drafts: &Drafts, key: &DraftKey, minutes: i64) -> Vec<String> {
+        let found = drafts.of((key.person, key.request), draft("", minutes).at);
+        found.into_iter().map(|(_, draft)| draft.text).collect()
+    }
+
+    #[test]
+    fn draft_is_for_its_person_and_an_hour() {
+        let drafts = Drafts::default();
+        drafts.keep(key(1, 7), draft("ours", 0));
+        assert_eq!(texts(&drafts, &key(1, 7), 59), ["ours"]);
+        assert!(texts(&drafts, &key(1, 7), 60).is_empty());
+        assert!(
+            texts(&drafts, &key(2, 7), 1).is_empty() && texts(&drafts, &key(1, 8), 1).is_empty()
+        );
+        drafts.forget(&key(1, 7));
+        assert!(texts(&drafts, &key(1, 7), 1).is_empty());
+    }
+
+    #[test]
+    fn drafts_are_bounded_and_oldest_goes_first() {
+        let drafts = Drafts::default();
+        for number in 0..30 {
+            drafts.keep(key(1, number), draft("one", i64::try_from(number).unwrap()));
+        }
+        assert!(texts(&drafts, &key(1, 9), 30).is_empty());
+        assert_eq!(texts(&drafts, &key(1, 10), 30), ["one"]);
+        for number in 0..100 {
+            drafts.keep(key(100 + number, 1), draft(&"x".repeat(64 * 1024), 31));
+        }
+        let kept = drafts.kept().texts.values().map(|draft| draft.text.len()).sum::<usize>();
+        assert!(kept <= BYTES_MAX, "{kept}");
+    }
+}
