@@ -34,8 +34,8 @@ pub use self::{
         disk::{FLOOR_BYTES, FreeSpace, free_bytes, reserve_beside},
         high_water_mark::MarkState,
     },
-    set_back::set_back,
     sqlite::pool::DatabaseCounts,
+    system::set_back::set_back,
     writer::{
         WRITERS_WAITING_MAX,
         versions::{Subject, Version},
@@ -52,9 +52,9 @@ mod files;
 pub mod known_addresses;
 pub mod managers;
 pub mod notices;
+pub mod record;
 pub mod requests;
 mod row;
-mod set_back;
 pub mod sqlite;
 pub mod system;
 mod writer;

@@ -29,6 +29,7 @@ mod gallery;
 mod http;
 pub(crate) mod layout;
 mod lists;
+mod profiles;
 mod request;
 mod state;
 
@@ -84,6 +85,9 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/plans/{id}/approve", post(request::plan::approve))
         .route("/plans/{id}/cancel", post(request::plan::cancel))
         .route("/audit", get(lists::audit::show))
+        .route("/overview", get(profiles::overview::show))
+        .route("/endpoints/{manager}/{id}", get(profiles::endpoint::show))
+        .route("/targets", get(profiles::target::show))
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))
         .route("/system", get(admin::system::show))

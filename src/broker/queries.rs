@@ -22,6 +22,7 @@ pub use crate::{
         StoreError,
         audit::{AuditFilter, Verified},
         notices::ChannelActivity,
+        record::{Record, RecordEntry, RecordOf, TimeToDecide},
         requests::{
             ActiveFilter, ActiveRow, ActiveSort, ChildSummary, MissedEndpoint, RequestFilter,
             RequestOrigin, RequestSummary, RowOutcome,

@@ -1,6 +1,7 @@
 //! A validated proposal with a frozen list of endpoints, and everything that became of it.
 
 mod effect;
+mod fate;
 mod outcome;
 mod state;
 mod step;
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 
 use chrono::TimeDelta;
 
+pub use fate::Fate;
 pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
 pub use state::{State, StateName};
 pub use step::{FailureRule, PlanStep};

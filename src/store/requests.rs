@@ -12,7 +12,7 @@ use crate::domain::{
     id::{PersonId, RequestId},
     lifecycle::{Change, Transition},
     notice::{Notice, PreviousState},
-    request::{Attempt, Request, State},
+    request::{Request, State},
 };
 
 mod active;
@@ -107,6 +107,7 @@ pub async fn insert(
         .set("ended_by", ended.by)
         .set("ended_reason", ended.reason)
         .set("decision", at.to_json(&request.decision)?)
+        .set("tier", request.tier().name())
         .set("undoes", id_text(request.undoes))
         .set("plan_id", request.plan.map(|step| step.plan.to_string()))
         .set("plan_step", request.plan.map(|step| step.number))
@@ -193,7 +194,9 @@ async fn write(
         "UPDATE request SET version = version + 1, state = $3, use_by = $4, ended_at = $5,
              ended_by = $6, ended_reason = $7, decision = $8, held_because = $9,
              review_due_at = $10, reviewed_at = $11, reviewed_by = $12, review_finding = $13,
-             refused_at = $14, first_sent_at = $15, last_sent_at = $16, automatic = $17
+             refused_at = $14, first_sent_at = $15, last_sent_at = $16, automatic = $17, tier = $18,
+             decided_at = CASE $3 WHEN 'pending' THEN NULL WHEN 'rejected' THEN $5
+                 ELSE ifnull($19, decided_at) END
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -213,6 +216,8 @@ async fn write(
     .bind(moment(request.sent_at().min()))
     .bind(moment(request.sent_at().max()))
     .bind(request.is_automatic())
+    .bind(request.tier().name())
+    .bind(moment(request.decided_at()))
     .execute(tx.connection())
     .await?;
     if done != 1 {
@@ -267,7 +272,7 @@ async fn write_change(
                 retract(tx, &id, *person, now).await?;
             }
         }
-        Change::Attempt(attempt) => insert_attempt(tx, &id, attempt).await?,
+        Change::Attempt(attempt) => endpoints::insert_attempt(tx, &id, attempt).await?,
         Change::Answered(answered, next) => {
             let answered = request.attempts.iter().find(|attempt| attempt.id == *answered);
             if let Some(attempt) = answered {
@@ -279,7 +284,7 @@ async fn write_change(
                     .await?;
             }
             if let Some(attempt) = next {
-                insert_attempt(tx, &id, attempt).await?;
+                endpoints::insert_attempt(tx, &id, attempt).await?;
             }
         }
     }
@@ -314,25 +319,6 @@ async fn take_vote(
     .execute(tx.connection())
     .await?;
     Ok(taken == 1)
-}
-
-async fn insert_attempt(
-    tx: &mut Tx<'_>,
-    request: &str,
-    attempt: &Attempt,
-) -> Result<(), StoreError> {
-    query(
-        "INSERT INTO attempt (id, request_id, number, body_hash, started_at)
-         VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(attempt.id.to_string())
-    .bind(request)
-    .bind(attempt.number)
-    .bind(attempt.body_hash.to_string())
-    .bind(attempt.started_at.timestamp_micros())
-    .execute(tx.connection())
-    .await?;
-    Ok(())
 }
 
 fn moment(time: Option<Time>) -> Option<i64> {

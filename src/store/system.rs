@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub(super) mod set_back;
+
 use super::{
     Read, StoreError, Tx,
     row::{At, count, integer, text},

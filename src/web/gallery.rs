@@ -6,6 +6,7 @@ mod charts;
 mod kept;
 mod made_up;
 mod policies;
+mod profiles;
 mod texts;
 
 use askama::Template;
@@ -300,6 +301,7 @@ fn pages() -> Vec<(&'static str, String)> {
     .into_iter()
     .chain(kept::pages())
     .chain(charts::pages())
+    .chain(profiles::pages())
     .map(|(name, html)| (name, html.unwrap()))
     .collect()
 }

@@ -16,6 +16,7 @@ let scene;
 const pages = new Map([
   ["inbox", "/"], ["in-force", "/in-force"], ["requests", "/requests"], ["requests-none", "/requests?target=nobody"],
   ["audit", "/audit"], ["policy", "/policy"], ["system", "/system"], ["people", "/people"], ["agents", "/agents"],
+  ["overview", "/overview"], ["agent-record", "/agents/triage-bot"], ["person-record", "/people/bob"],
   ["password", "/password"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
 ]);
 /** What only dora, an admin, sees. */
@@ -55,6 +56,8 @@ before(async () => {
   await scene.open(bob, privileged);
   await bob.click("button.approve");
   await bob.locator(".votes", { hasText: "bob" }).waitFor();
+  pages.set("target", "/targets?is=198.51.100.99");
+  pages.set("endpoint", "/endpoints/demo/002");
   // A lead breaks the glass, and nobody has looked back at it yet.
   const urgent = await scene.call("disable_account", {
     dstuser: "dbadmin", agent_ids: ["002"], duration_seconds: 600, reason: "it opens shells on every server",

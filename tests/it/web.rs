@@ -9,5 +9,6 @@ mod kill_switch_and_policy;
 mod lists;
 mod metrics;
 mod page_readers;
+mod profiles;
 mod request;
 mod sign_in;

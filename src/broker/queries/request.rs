@@ -1,6 +1,7 @@
 //! One request, and lists of them.
 
 pub mod plan;
+pub mod record;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -125,6 +125,11 @@ const FILES: &[Migration] = &[
         "find active",
         include_str!("../../../migrations/20261129170000_find_active.sql"),
     ),
+    (
+        20_261_129_180_000,
+        "profiles",
+        include_str!("../../../migrations/20261129180000_profiles.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -1,4 +1,4 @@
-//! The endpoints of a request, written by one statement however many they are.
+//! The endpoints of a request, written by one statement however many they are, and the calls to them.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::{
     domain::{
         Time,
         endpoint::SkipReason,
-        request::{Outcome, Request, Target},
+        request::{Attempt, Outcome, Request, Target},
     },
     store::{Read as _, StoreError, Tx, row::At, sqlite::query},
 };
@@ -116,4 +116,24 @@ pub(super) async fn write_outcomes(
 const fn ends_at(request: &Request, target: &Target) -> Option<Time> {
     let kind = request.action.kind();
     if kind.is_undo() || kind.entry().once { target.since } else { target.ends }
+}
+
+/// Stores a call before it is made.
+pub(super) async fn insert_attempt(
+    tx: &mut Tx<'_>,
+    request: &str,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    query(
+        "INSERT INTO attempt (id, request_id, number, body_hash, started_at)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(attempt.id.to_string())
+    .bind(request)
+    .bind(attempt.number)
+    .bind(attempt.body_hash.to_string())
+    .bind(attempt.started_at.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
 }

@@ -15,7 +15,10 @@ use super::{
     reauthenticate::{FormProblem, PasswordFields, SessionForm},
 };
 use crate::{
-    broker::{BrokerError, admin::agents::NewAgent, queries::view::Permission},
+    broker::{
+        admin::agents::NewAgent,
+        queries::{RecordOf, view::Permission},
+    },
     domain::{
         Time,
         action::{ActionKind, with_count},
@@ -27,8 +30,12 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::PageSession,
-        layout::page::{Layout, page},
+        http::session::{PageSession, QueryParams},
+        layout::{
+            address,
+            page::{Layout, page},
+        },
+        profiles::record::{DaysQuery, RecordPart},
     },
 };
 
@@ -70,6 +77,8 @@ pub(in crate::web) struct AgentPage {
     pub(in crate::web) responses: Vec<ActionKind>,
     /// How many refusals count against it, and until when the last of them does.
     pub(in crate::web) refusals: Option<(String, Time)>,
+    /// What it asked for, and what became of that.
+    pub(in crate::web) record: RecordPart,
 }
 
 const TOKEN: &str = "Put it in the configuration of the agent's client. It gives access to /mcp \
@@ -124,17 +133,19 @@ pub(in crate::web) async fn add(form: SessionForm<AgentFields>) -> Result<Respon
 pub(in crate::web) async fn show_add(
     State(app): State<AppState>,
     session: PageSession,
+    QueryParams(days): QueryParams<DaysQuery>,
 ) -> Result<Response, PageError> {
-    agent_page(&app, &session, "add", None, None).await
+    agent_page((&app, &session), "add", &days, None, None).await
 }
 
-/// One agent, for people who may change something about it.
+/// One agent: what it did, and forms for people who may change something about it.
 pub(in crate::web) async fn show_one(
     State(app): State<AppState>,
     session: PageSession,
     Path(name): Path<String>,
+    QueryParams(days): QueryParams<DaysQuery>,
 ) -> Result<Response, PageError> {
-    agent_page(&app, &session, &name, None, None).await
+    agent_page((&app, &session), &name, &days, None, None).await
 }
 
 /// Sets what it may ask for.
@@ -148,7 +159,7 @@ pub(in crate::web) async fn scopes(
         form.run(Verb::ManageAgents, async |who| app.broker.set_scopes(&who, &name, &scopes).await);
     match set.await {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
-        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), Some(scopes)).await,
+        Err(error) => again(app, session, &name, error.for_page()?, Some(scopes)).await,
     }
 }
 
@@ -162,7 +173,7 @@ pub(in crate::web) async fn rotate(
         form.run(Verb::ManageAgents, async |who| app.broker.rotate_agent(&who, &name).await);
     match rotated.await {
         Ok(new) => show_token(app, session, new).await,
-        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), None).await,
+        Err(error) => again(app, session, &name, error.for_page()?, None).await,
     }
 }
 
@@ -176,7 +187,7 @@ pub(in crate::web) async fn revoke(
         form.run(Verb::ManageAgents, async |who| app.broker.revoke_agent(&who, &name).await);
     match revoked.await {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
-        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), None).await,
+        Err(error) => again(app, session, &name, error.for_page()?, None).await,
     }
 }
 
@@ -189,8 +200,19 @@ pub(in crate::web) async fn lift(
     let lifted = form.run(Verb::ManageAgents, async |who| app.broker.lift_limit(&who, &name).await);
     match lifted.await {
         Ok(()) => Ok(Redirect::to(&format!("/agents/{name}")).into_response()),
-        Err(error) => agent_page(app, session, &name, Some(error.for_page()?), None).await,
+        Err(error) => again(app, session, &name, error.for_page()?, None).await,
     }
+}
+
+/// The page after a form that could not be taken.
+async fn again(
+    app: &AppState,
+    session: &PageSession,
+    name: &str,
+    problem: FormProblem,
+    scopes: Option<Vec<ActionKind>>,
+) -> Result<Response, PageError> {
+    agent_page((app, session), name, &DaysQuery::default(), Some(problem), scopes).await
 }
 
 async fn show_token(
@@ -233,16 +255,13 @@ async fn agents_page(
 }
 
 async fn agent_page(
-    app: &AppState,
-    session: &PageSession,
+    (app, session): (&AppState, &PageSession),
     name: &str,
+    days: &DaysQuery,
     problem: Option<FormProblem>,
     scopes: Option<Vec<ActionKind>>,
 ) -> Result<Response, PageError> {
     let manage = app.broker.system_permission(&session.who, Verb::ManageAgents);
-    if let Some(why) = manage.why_not() {
-        return Err(BrokerError::NotAllowed(why.to_owned()).into());
-    }
     let people = app.broker.people(&session.who).await?;
     let agents = app.broker.agents(&session.who).await?;
     let agent = agents.into_iter().find(|agent| agent.name == name);
@@ -254,7 +273,9 @@ async fn agent_page(
     let number = with_count(len_u64(refused.len()), "refusal");
     let refusals = refused.last().map(|last| (number, *last + REFUSAL_COUNTS));
     let responses = app.broker.engine().catalogue().responses().to_vec();
-    page(status, &AgentPage { layout, shown, manage, problem, scopes, responses, refusals })
+    let (of, base) = (RecordOf::Agent(shown.agent.id), address::agent(name));
+    let record = RecordPart::load(app, session, &of, (days, base)).await?;
+    page(status, &AgentPage { layout, shown, manage, problem, scopes, responses, refusals, record })
 }
 
 /// With the names of its people.

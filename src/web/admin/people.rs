@@ -10,7 +10,10 @@ use serde::Deserialize;
 
 use super::reauthenticate::{FormProblem, PasswordFields, SessionForm};
 use crate::{
-    broker::{BrokerError, admin::people::PersonChange, queries::view::Permission},
+    broker::{
+        admin::people::PersonChange,
+        queries::{RecordOf, view::Permission},
+    },
     domain::{
         actor::{Person, Role},
         facts::Verb,
@@ -21,8 +24,12 @@ use crate::{
     web::{
         AppState,
         error::PageError,
-        http::session::PageSession,
-        layout::page::{Layout, page},
+        http::session::{PageSession, QueryParams},
+        layout::{
+            address,
+            page::{Layout, page},
+        },
+        profiles::record::{DaysQuery, RecordPart},
     },
 };
 
@@ -53,6 +60,8 @@ pub(in crate::web) struct PersonPage {
     /// What was chosen and typed, so that it is not lost.
     pub(in crate::web) role: String,
     pub(in crate::web) mail: String,
+    /// What the person decided and asked for.
+    pub(in crate::web) record: RecordPart,
 }
 
 /// A secret, shown once: the broker keeps only its hash.
@@ -122,17 +131,19 @@ pub(in crate::web) async fn add(form: SessionForm<NewPersonFields>) -> Result<Re
 pub(in crate::web) async fn show_add(
     State(app): State<AppState>,
     session: PageSession,
+    QueryParams(days): QueryParams<DaysQuery>,
 ) -> Result<Response, PageError> {
-    person_page(&app, &session, "add", None, &PersonFields::default()).await
+    person_page((&app, &session), "add", &days, None, &PersonFields::default()).await
 }
 
-/// One person, for people who may change something about them.
+/// One person: what they did, and forms for people who may change something about them.
 pub(in crate::web) async fn show_one(
     State(app): State<AppState>,
     session: PageSession,
     Path(name): Path<String>,
+    QueryParams(days): QueryParams<DaysQuery>,
 ) -> Result<Response, PageError> {
-    person_page(&app, &session, &name, None, &PersonFields::default()).await
+    person_page((&app, &session), &name, &days, None, &PersonFields::default()).await
 }
 
 /// What is changed about a person; each form has its own part of it.
@@ -203,12 +214,12 @@ pub(in crate::web) async fn password(
     Path(name): Path<String>,
     form: SessionForm<PersonFields>,
 ) -> Result<Response, PageError> {
-    let SessionForm { app, session, fields } = &form;
+    let SessionForm { app, session, .. } = &form;
     let reset =
         form.run(Verb::ManagePeople, async |who| app.broker.reset_password(&who, &name).await);
     match reset.await {
         Ok(password) => show_password(app, session, &name, password).await,
-        Err(error) => person_page(app, session, &name, Some(error.for_page()?), fields).await,
+        Err(error) => again(&form, &name, error.for_page()?).await,
     }
 }
 
@@ -217,12 +228,12 @@ async fn change_person(
     name: &str,
     change: Result<PersonChange, InvalidField>,
 ) -> Result<Response, PageError> {
-    let SessionForm { app, session, fields } = form;
+    let SessionForm { app, .. } = form;
     let changed = form
         .run(Verb::ManagePeople, async |who| app.broker.change_person(&who, name, &change?).await);
     match changed.await {
         Ok(()) => Ok(Redirect::to(&format!("/people/{name}")).into_response()),
-        Err(error) => person_page(app, session, name, Some(error.for_page()?), fields).await,
+        Err(error) => again(form, name, error.for_page()?).await,
     }
 }
 
@@ -271,20 +282,29 @@ async fn people_page(
     page(status, &shown)
 }
 
-async fn person_page(
-    app: &AppState,
-    session: &PageSession,
+/// The page after a form that could not be taken.
+async fn again(
+    form: &SessionForm<PersonFields>,
     name: &str,
+    problem: FormProblem,
+) -> Result<Response, PageError> {
+    let SessionForm { app, session, fields } = form;
+    person_page((app, session), name, &DaysQuery::default(), Some(problem), fields).await
+}
+
+async fn person_page(
+    (app, session): (&AppState, &PageSession),
+    name: &str,
+    days: &DaysQuery,
     problem: Option<FormProblem>,
     typed: &PersonFields,
 ) -> Result<Response, PageError> {
     let manage = app.broker.system_permission(&session.who, Verb::ManagePeople);
-    if let Some(why) = manage.why_not() {
-        return Err(BrokerError::NotAllowed(why.to_owned()).into());
-    }
     let (people, sessions) = app.broker.people_and_sessions(&session.who).await?;
     let person = people.into_iter().find(|person| person.name == name);
     let person = person.ok_or_else(PageError::not_found)?;
+    let (of, base) = (RecordOf::Person(person.id, person.name.clone()), address::person(name));
+    let record = RecordPart::load(app, session, &of, (days, base)).await?;
     let (status, problem) = FormProblem::split(problem);
     let or = |typed: &str, stored: &str| if typed.is_empty() { stored } else { typed }.to_owned();
     let shown = PersonPage {
@@ -295,6 +315,7 @@ async fn person_page(
         problem,
         role: or(&typed.role, person.role.name()),
         mail: or(&typed.mail, person.mail.as_deref().unwrap_or_default()),
+        record,
         person,
     };
     page(status, &shown)

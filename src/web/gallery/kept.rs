@@ -5,9 +5,10 @@ use askama::Template as _;
 use super::{
     Layout, layout,
     made_up::{HOSTILE, agent, at, id, person},
+    profiles::record,
 };
 use crate::{
-    broker::queries::view::Permission,
+    broker::queries::{RecordOf, view::Permission},
     domain::{
         action::{ActionKind, Catalogue},
         actor::{Person, Role},
@@ -48,6 +49,7 @@ fn one(person: Person, manage: Permission) -> PersonPage {
         problem: None,
         role: person.role.name().to_owned(),
         mail: HOSTILE.to_owned(),
+        record: record(&RecordOf::Person(person.id, person.name.clone()), "/people/carol", HOSTILE),
         person,
     }
 }
@@ -80,6 +82,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         responses: Catalogue::built_in().responses().to_vec(),
         scopes: vec![ActionKind::parse("block_ip").unwrap()],
         refusals: Some(("11 refusals".to_owned(), at(30))),
+        record: record(&RecordOf::Agent(id(50)), "/agents/triage-bot", HOSTILE),
     };
     let once = SecretPage {
         layout: layout("New token", "/agents"),

@@ -37,6 +37,9 @@ pub(super) fn id<Id: From<Uuid>>(number: u128) -> Id {
     Id::from(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + number))
 }
 
+/// The first of the days that records are made up for.
+pub(super) const DAY: Time = Time::from_timestamp(1_792_713_600, 0).unwrap();
+
 pub(super) fn at(minutes: i64) -> Time {
     Time::from_timestamp(1_795_343_587 + minutes * 60, 0).unwrap()
 }

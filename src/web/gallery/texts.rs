@@ -15,7 +15,9 @@ use self::{
     hostile_texts::{corpus, near_misses},
     visible_checks::{Distinct, assert_clean_page, seen},
 };
-use super::{Permission, RequestsPage, charts, id, layout, made_up, request, request_page};
+use super::{
+    Permission, RequestsPage, charts, id, layout, made_up, profiles, request, request_page,
+};
 use crate::domain::facts::{AlertShown, IndexerState, NamedIn};
 
 /// A place on a page that takes text from outside.
@@ -85,7 +87,19 @@ fn name_in_a_chart(text: &str) -> String {
     charts::named(text).unwrap()
 }
 
-const PLACES: [(&str, Place); 10] = [
+fn endpoint_with_record(text: &str) -> String {
+    profiles::endpoint(text).unwrap()
+}
+
+fn target_with_record(text: &str) -> String {
+    profiles::target(text).unwrap()
+}
+
+fn overview(text: &str) -> String {
+    profiles::overview(text).unwrap()
+}
+
+const PLACES: [(&str, Place); 13] = [
     ("the alert's log line", log_line),
     ("a group of the alert's rule", group_of_a_rule),
     ("a name that goes on in the log", name_that_goes_on),
@@ -96,6 +110,9 @@ const PLACES: [(&str, Place); 10] = [
     ("a comment", comment),
     ("a filter", filter),
     ("a name in a chart", name_in_a_chart),
+    ("the name of an endpoint with a record", endpoint_with_record),
+    ("a target with a record", target_with_record),
+    ("a name in the overview", overview),
 ];
 
 #[test]

@@ -9,12 +9,13 @@ use chrono::TimeDelta;
 
 use crate::domain::{Time, action::with_count, len_u64};
 
-/// The width of one column in the SVG's own units. Its bar is narrower.
-const COLUMN: u64 = 10;
-/// How much of a column its bar leaves free on each side.
-const GAP: u64 = 1;
+/// About the width of the SVG, in its own units: near to what it has on a screen, so that patterns are
+/// not drawn out.
+const WIDTH: u64 = 1000;
 /// The height of the SVG in its own units.
 const HEIGHT: u64 = 100;
+/// So few columns are each named below their bar.
+const NAMED_MAX: usize = 5;
 
 /// The least height of what is there at all.
 const LEAST: u64 = 2;
@@ -63,6 +64,10 @@ impl BarChart {
     }
 
     /// Bars for so many hours from the one that this moment belongs to.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the request page counts by hour, after this")
+    )]
     pub(in crate::web) fn by_hour(
         id: &'static str,
         (title, unit): (String, &'static str),
@@ -110,7 +115,17 @@ impl BarChart {
 
     /// The box that the bars are drawn in.
     pub(in crate::web) fn view_box(&self) -> String {
-        format!("0 0 {} {HEIGHT}", COLUMN.saturating_mul(len_u64(self.labels.len())))
+        format!("0 0 {} {HEIGHT}", self.column().saturating_mul(len_u64(self.labels.len())))
+    }
+
+    /// The width of one column. Its bar is narrower.
+    fn column(&self) -> u64 {
+        WIDTH.checked_div(len_u64(self.labels.len())).unwrap_or(WIDTH).max(10)
+    }
+
+    /// What stands below the bars: each column by name where there are few.
+    pub(in crate::web) fn is_each_named(&self) -> bool {
+        self.labels.len() <= NAMED_MAX
     }
 
     /// What is drawn: the look of a series, and the shape of all its bars as one path, so that a page
@@ -142,17 +157,19 @@ impl BarChart {
 
     fn path(&self, series: usize) -> String {
         let (below, up_to) = (self.series.get(..series), self.series.get(..=series));
-        let mut bars = Vec::new();
-        let mut left = GAP;
+        let (mut bars, wide) = (Vec::new(), self.column());
+        // What a bar leaves free on each side of it.
+        let gap = wide / 10;
+        let mut left = gap;
         for column in 0..self.labels.len() {
             let height =
                 |parts: Option<&[Series]>| self.height(parts.map_or(0, |parts| sum(parts, column)));
             let (from, to) = (height(below), height(up_to));
             if to > from {
-                let (top, width, tall) = (HEIGHT - to, COLUMN - 2 * GAP, to - from);
+                let (top, width, tall) = (HEIGHT - to, wide - 2 * gap, to - from);
                 bars.push(format!("M{left} {top}h{width}v{tall}h-{width}z"));
             }
-            left += COLUMN;
+            left += wide;
         }
         bars.concat()
     }
@@ -214,15 +231,15 @@ mod tests {
     fn bars_stack_to_highest_column() {
         let bars = two_days(vec![series("approved", &[1, 3]), series("rejected", &[1, 1])]);
         assert_eq!((bars.totals(), bars.largest(), bars.sum()), (vec![2, 4], 4, 6));
-        assert_eq!(bars.path(0), "M1 75h8v25h-8zM11 25h8v75h-8z");
-        assert_eq!(bars.path(1), "M1 50h8v25h-8zM11 0h8v25h-8z");
-        assert_eq!(bars.view_box(), "0 0 20 100");
+        assert_eq!(bars.path(0), "M50 75h400v25h-400zM550 25h400v75h-400z");
+        assert_eq!(bars.path(1), "M50 50h400v25h-400zM550 0h400v25h-400z");
+        assert_eq!(bars.view_box(), "0 0 1000 100");
     }
 
     #[test]
     fn smallest_number_is_still_seen() {
         let bars = two_days(vec![series("asked", &[1, 10_000])]);
-        assert_eq!(bars.path(0), "M1 98h8v2h-8zM11 0h8v100h-8z");
+        assert_eq!(bars.path(0), "M50 98h400v2h-400zM550 0h400v100h-400z");
     }
 
     #[test]

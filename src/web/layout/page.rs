@@ -8,7 +8,7 @@ use axum::{
 
 use crate::{
     domain::{
-        actor::Person,
+        actor::{Person, Role},
         halt::Halt,
         kill_switch::{Extent, Freeze},
     },
@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// The pages that lead to all others: address and name.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("/", "Inbox"),
+    ("/overview", "Overview"),
     ("/in-force", "Active responses"),
     ("/requests", "Requests"),
     ("/audit", "Audit"),
@@ -143,6 +144,10 @@ impl Layout {
 
     pub(in crate::web) fn sections(&self) -> &'static [(&'static str, &'static str)] {
         match &self.person {
+            // Nothing ever waits for an auditor, whose home is the audit.
+            Some(Person { role: Role::Auditor, must_change_password: false, .. }) => {
+                SECTIONS.get(1..).unwrap_or_default()
+            }
             Some(person) if !person.must_change_password => &SECTIONS,
             Some(_) | None => &[],
         }

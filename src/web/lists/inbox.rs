@@ -1,7 +1,11 @@
 //! The inbox: what waits for people, earliest deadline first.
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
 use serde::Deserialize;
 
 use super::requests::read;
@@ -13,6 +17,7 @@ use crate::{
     domain::{
         Time,
         action::{ActionKind, with_count},
+        actor::Role,
         request::Request,
     },
     text::{active_response::cuts_short, endpoint, request},
@@ -95,6 +100,10 @@ pub(in crate::web) async fn show(
     session: PageSession,
     QueryParams(pages): QueryParams<InboxQuery>,
 ) -> Result<Response, PageError> {
+    // Nothing ever waits for an auditor.
+    if session.who.profile().role == Role::Auditor {
+        return Ok(Redirect::to("/audit").into_response());
+    }
     let place = |text: &str| {
         read(text, "page", |key| key.parse().ok()).map_err(|_unreadable| PageError::not_found())
     };

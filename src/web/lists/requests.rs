@@ -36,6 +36,7 @@ pub(in crate::web) struct RequestsPage {
 #[serde(default)]
 pub(in crate::web) struct RequestFilters {
     state: String,
+    agent: String,
     action: String,
     target: String,
     endpoint: String,
@@ -57,7 +58,16 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, PageError> {
     let layout = Layout::new(&app, &session, "Requests").await?.section("/requests");
     let actions = app.broker.engine().catalogue().all().to_vec();
-    match asked.read() {
+    let agent = match non_empty(&asked.agent) {
+        None => Ok(None),
+        Some(name) => {
+            let mut agents = app.broker.agents(&session.who).await?.into_iter();
+            let found = agents.find(|agent| agent.name == name).map(|agent| Some(agent.id));
+            found.ok_or_else(|| format!("There is no agent “{name}”."))
+        }
+    };
+    let filter = agent.and_then(|agent| Ok(RequestFilter { agent, ..asked.read()? }));
+    match filter {
         Ok(filter) => {
             let found = app.broker.requests_of_person(&session.who, &filter).await?;
             page(StatusCode::OK, &RequestsPage::new(layout, (asked, actions), found))
@@ -81,6 +91,7 @@ impl RequestsPage {
             action: "/requests",
             fields: vec![
                 ("state", asked.state.clone()),
+                ("agent", asked.agent.clone()),
                 ("action", asked.action.clone()),
                 ("target", asked.target.clone()),
                 ("endpoint", asked.endpoint.clone()),

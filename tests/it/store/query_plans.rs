@@ -4,10 +4,17 @@ use crate::harness::kind;
 use std::path::Path;
 
 use countersign::{
-    domain::{Time, action::Action, endpoint::EndpointId, id::AgentId, request::StateName},
+    domain::{
+        Time,
+        action::Action,
+        endpoint::EndpointId,
+        id::{AgentId, PersonId},
+        request::StateName,
+    },
     store::{
         Store,
         audit::{AuditFilter, Lead},
+        record::RecordOf,
         requests::{
             ActiveFilter, ActiveSearch, ActiveSort, RequestFilter, WantedEndpoint, WantedTarget,
         },
@@ -24,9 +31,10 @@ const GROWING: [&str; 7] =
     ["request", "request_endpoint", "attempt", "audit", "notice", "vote", "decision_policy"];
 
 /// Indexes that hold only what is open, active or looked for: to read them whole is bounded.
-const BOUNDED_INDEXES: [&str; 10] = [
+const BOUNDED_INDEXES: [&str; 11] = [
     "notice_to_spread",
     "request_open",
+    "request_pending",
     "request_open_by_agent",
     "request_waiting",
     "request_that_waits",
@@ -243,5 +251,46 @@ async fn search_for_active_responses_reads_what_it_names() {
         assert!(plan.iter().any(|step| step.contains(index)), "{plan:#?}");
         let whole = plan.iter().find(|step| step.starts_with("SCAN rule_response"));
         assert_eq!(whole, None, "{plan:#?}");
+    }
+}
+
+/// What each record reads first: a range of an index that begins with the first of its days.
+const RECORD_RANGES: [&str; 7] = [
+    "request_by_agent_and_id (agent_id=? AND id>?)",
+    "request_endpoint_by_endpoint (endpoint_id=? AND request_id>?)",
+    "request_by_argument (argument=? AND id>?)",
+    "request_facts (id>?)",
+    "vote_by_person (person_id=? AND at>?)",
+    "request_by_rejecter (ended_by=? AND ended_at>?)",
+    "request_by_asker (asker_id=? AND id>?)",
+];
+
+#[tokio::test]
+async fn each_record_reads_its_days_from_indexes() {
+    let (_folder, mut database) = empty().await;
+    let nobody = uuid::Uuid::nil();
+    for of in [
+        RecordOf::Agent(AgentId::from(nobody)),
+        RecordOf::Person(PersonId::from(nobody), "x".to_owned()),
+        RecordOf::Endpoint("x".to_owned(), EndpointId::parse("001").unwrap()),
+        RecordOf::Target("x".to_owned()),
+        RecordOf::All,
+    ] {
+        for sql in [of.counts(), of.newest()] {
+            let plan = plan(&mut database, &sql).await;
+            for step in &plan {
+                let index = step.split(" INDEX ").nth(1).unwrap_or_default();
+                let bounded = RECORD_RANGES.contains(&index)
+                    || index.starts_with("request_facts (id=?")
+                    || index.starts_with("sqlite_autoindex");
+                let of_rows = ["record", "waits", "newest", "acted", "(subquery"];
+                let own = step.starts_with("SCAN")
+                    && of_rows.iter().any(|rows| step[4..].trim_start().starts_with(rows));
+                let reads = step.starts_with("SCAN") || step.starts_with("SEARCH");
+                assert!(!reads || bounded || own, "{of:?}: {step}: {plan:#?}");
+            }
+            let ranges = plan.iter().any(|step| RECORD_RANGES.iter().any(|r| step.contains(r)));
+            assert!(ranges, "{of:?}: {plan:#?}");
+        }
     }
 }

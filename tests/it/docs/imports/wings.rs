@@ -65,12 +65,17 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing("base", &["connections", "drafts", "error", "state"], &[]),
             wing("http", &["http"], &["base"]),
             wing("layout", &["layout"], &["base", "http"]),
+            wing("profiles", &["profiles"], &["base", "http", "layout"]),
             // A verb that requires the password again asks for it as the admin pages do.
-            wing("admin", &["admin"], &["base", "http", "layout"]),
+            wing("admin", &["admin"], &["base", "http", "layout", "profiles"]),
             wing("request", &["request"], &["base", "http", "layout", "admin"]),
             wing("lists", &["lists"], &["base", "http", "layout", "request"]),
             // The routes.
-            wing("web", &[""], &["base", "http", "layout", "admin", "request", "lists"]),
+            wing(
+                "web",
+                &[""],
+                &["base", "http", "layout", "profiles", "admin", "request", "lists"],
+            ),
         ],
     ),
 ];

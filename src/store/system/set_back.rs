@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 
-use super::{Read as _, StoreError, Subject, Tx, sqlite::query};
+use crate::store::{Read as _, StoreError, Subject, Tx, sqlite::query};
 
 /// Each table with the columns that go back, and the rows that are still to come.
 const WAITING: [(&str, &[&str], &str); 9] = [
     (
         "request",
-        &["asked_at", "deadline", "use_by"],
+        &["asked_at", "deadline", "use_by", "decided_at"],
         "state IN ('pending', 'approved', 'dispatching', 'waiting')",
     ),
     ("request", &["review_due_at"], "review_due_at IS NOT NULL AND reviewed_at IS NULL"),

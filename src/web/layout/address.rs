@@ -1,0 +1,64 @@
+//! Where the page of a thing is. Names and targets may hold anything: each is written so that it stays
+//! one part of the address.
+
+use std::fmt::Write as _;
+
+/// The page of an agent, by name.
+pub(in crate::web) fn agent(name: &str) -> String {
+    format!("/agents/{}", part(name))
+}
+
+/// The page of a person, by name.
+pub(in crate::web) fn person(name: &str) -> String {
+    format!("/people/{}", part(name))
+}
+
+/// The page of an endpoint, by its manager and its id there.
+pub(in crate::web) fn endpoint(manager: &str, id: &str) -> String {
+    format!("/endpoints/{}/{}", part(manager), part(id))
+}
+
+/// The page of an address, an account or whatever else is acted on, as the store writes it.
+pub(in crate::web) fn target(argument: &str) -> String {
+    format!("/targets?is={}", part(argument))
+}
+
+/// Letters and digits of ASCII and three signs as they are, every other byte by its number (RFC 3986,
+/// 2.1). A part that is only dots would be taken away from a path: it gets numbers as well.
+pub(in crate::web) fn part(text: &str) -> String {
+    let only_dots = text.bytes().all(|byte| byte == b'.');
+    let mut written = String::new();
+    for byte in text.bytes() {
+        let plain = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_')
+            || (byte == b'.' && !only_dots);
+        if plain {
+            written.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _done: std::fmt::Result = write!(written, "%{byte:02X}");
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_stays_one_part_of_address() {
+        for (name, written) in [
+            ("triage-bot", "/agents/triage-bot"),
+            ("a.b_c", "/agents/a.b_c"),
+            ("../system?x=1#y", "/agents/..%2Fsystem%3Fx%3D1%23y"),
+            ("..", "/agents/%2E%2E"),
+            ("\u{202E}\"<", "/agents/%E2%80%AE%22%3C"),
+        ] {
+            assert_eq!(agent(name), written);
+        }
+        assert_eq!(endpoint("paris/1", "001"), "/endpoints/paris%2F1/001");
+        assert_eq!(target("/tmp/a b&is=c"), "/targets?is=%2Ftmp%2Fa%20b%26is%3Dc");
+        assert_eq!(person("anna"), "/people/anna");
+    }
+}
