@@ -39,7 +39,7 @@ mod signed_in;
 mod unchecked;
 
 pub use error::BrokerError;
-pub use settings::{AgentLimits, BusinessHours, Settings};
+pub use settings::{AgentLimits, BusinessHours, Escalation, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
 use in_memory::{AuditWalk, Executing, LookProblems, Lookups, SetupCode};

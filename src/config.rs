@@ -28,7 +28,7 @@ mod notify;
 pub use accounts::{SystemAccountsConfig, TEMPLATE};
 pub use indexer::{AlertFieldsConfig, IndexerConfig};
 pub use manager::ManagerConfig;
-pub use notify::{MailConfig, NotifyConfig, WebhookConfig};
+pub use notify::{EscalationConfig, MailConfig, NotifyConfig, ON_CALL, WebhookConfig};
 
 /// A configuration that cannot be used: which key, what it holds, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

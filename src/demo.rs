@@ -3,6 +3,7 @@
 //! Its secrets are random in every run, it listens on loopback only and reads no configuration.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
@@ -277,6 +278,7 @@ fn settings(address: SocketAddr) -> broker::Settings {
         use_approval_within: Duration::from_mins(10),
         wait_within: Duration::from_hours(24),
         remind_before: Duration::from_mins(30),
+        escalate: BTreeMap::new(),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: Vec::new(),
         protected_hosts: Vec::new(),

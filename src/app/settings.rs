@@ -9,15 +9,19 @@ use zeroize::Zeroizing;
 
 use super::{AppError, ConnectionLimits};
 use crate::{
-    broker::{self, AgentLimits, BusinessHours},
+    broker::{self, AgentLimits, BusinessHours, Escalation},
     clock::Clock,
-    config::{AlertFieldsConfig, Config, ConfigError, ManagerConfig, RemoteConfig},
+    config::{
+        AlertFieldsConfig, Config, ConfigError, EscalationConfig, ManagerConfig, ON_CALL,
+        RemoteConfig,
+    },
     connector::{
         AlertFields, AlertForm, ConnectorError, IndexerSettings, KEEP_GRAMMAR, Secret, SecretForm,
         Tls, WazuhSettings, kept_host, secret_text,
     },
     domain::{
         action::{ActionKind, Catalogue, UndoWay},
+        decision::Tier,
         digest::Digest,
         endpoint::Platform,
         public_url::PublicUrl,
@@ -109,6 +113,16 @@ fn keeps(
     Ok(keeps)
 }
 
+/// Who is told next, by tier.
+fn escalation((tier, config): (&String, &EscalationConfig)) -> Option<(Tier, Escalation)> {
+    let escalation = Escalation {
+        after: Duration::from_secs(u64::from(config.after_minutes) * 60),
+        roles: config.to.iter().filter_map(|word| word.parse().ok()).collect(),
+        on_call: config.to.iter().any(|word| word == ON_CALL),
+    };
+    Some((Tier::parse(tier)?, escalation))
+}
+
 /// What the verbs are told.
 pub(super) fn broker(config: &Config) -> broker::Settings {
     let minutes = |minutes: u32| Duration::from_secs(u64::from(minutes) * 60);
@@ -119,6 +133,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
         use_approval_within: minutes(config.requests.use_approval_within_minutes),
         wait_within: minutes(config.requests.wait_for_endpoints_hours * 60),
         remind_before: minutes(config.notify.remind_before_minutes),
+        escalate: config.notify.escalate.iter().filter_map(escalation).collect(),
         criticality: config.criticality.clone(),
         own_networks: config.protected.networks.clone(),
         protected_hosts: protected_hosts(config),

@@ -1,6 +1,8 @@
 //! Telling people: who gets a notice, and bringing it there. What is told was recorded with
 //! its cause; here it goes out, at least once, and nothing else waits for it.
 
+mod escalation;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -62,6 +64,7 @@ impl Broker {
     pub async fn notify(&self) -> Result<(), BrokerError> {
         if !self.channels().is_empty() {
             self.remind().await?;
+            self.escalate().await?;
         }
         self.fan_out().await
     }
@@ -278,6 +281,10 @@ impl Broker {
                 };
                 people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
             }
+            Some(_) if notice.kind == NoticeKind::Escalated => {
+                let told = |person: &&Person| self.is_told_next(person, notice);
+                people.iter().filter(reachable).filter(told).map(|person| person.id).collect()
+            }
             Some(id) => {
                 let mut about = vec![id];
                 if let NoticeSubject::Plan { id, .. } = notice.about {
@@ -321,6 +328,7 @@ impl Broker {
             | NoticeKind::GlassBroken => may(Verb::Approve),
             NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => may(Verb::Review),
             NoticeKind::Decided
+            | NoticeKind::Escalated
             | NoticeKind::Doubt
             | NoticeKind::Frozen
             | NoticeKind::ReleaseAsked
@@ -344,7 +352,9 @@ impl Broker {
 fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
     let review = request.review.as_ref().is_some_and(|review| review.done.is_none());
     match kind {
-        NoticeKind::DeadlineNear => request.state.name() == StateName::Pending,
+        NoticeKind::DeadlineNear | NoticeKind::Escalated => {
+            request.state.name() == StateName::Pending
+        }
         NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => review,
         NoticeKind::Waiting
         | NoticeKind::PlanWaiting

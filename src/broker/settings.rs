@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::domain::{facts::protected::ProtectedTargets, public_url::PublicUrl};
+use crate::domain::{
+    actor::{Person, Role},
+    decision::Tier,
+    facts::protected::ProtectedTargets,
+    public_url::PublicUrl,
+};
 
 /// What the broker may be told about its surroundings.
 #[derive(Debug, Clone)]
@@ -19,6 +24,8 @@ pub struct Settings {
     pub wait_within: Duration,
     /// How long before a deadline people are reminded of it.
     pub remind_before: Duration,
+    /// Who is told next where nobody decides.
+    pub escalate: BTreeMap<Tier, Escalation>,
     /// How much hangs on the endpoints of a group, 1 to 5.
     pub criticality: BTreeMap<String, u8>,
     /// Networks that responses may not touch.
@@ -36,6 +43,24 @@ pub struct Settings {
     pub business_hours: BusinessHours,
     /// How much an agent may ask for.
     pub agents: AgentLimits,
+}
+
+/// Who is told next of a request that nobody decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// How long after it began to wait.
+    pub after: Duration,
+    /// The roles of those who are told.
+    pub roles: Vec<Role>,
+    /// Whether everybody who is on call is told, too.
+    pub on_call: bool,
+}
+
+impl Escalation {
+    /// Whether that person is told.
+    pub fn tells(&self, person: &Person) -> bool {
+        self.roles.contains(&person.role) || (self.on_call && person.on_call)
+    }
 }
 
 /// When the office is staffed.

@@ -63,7 +63,7 @@ impl Config {
         let agents = &self.agents;
         range("agents.open_requests_max", agents.open_requests_max.into(), 1, 1000)?;
         range("agents.asks_per_minute_max", agents.asks_per_minute_max.into(), 1, 1000)?;
-        self.notify.check()?;
+        self.notify.check(requests.decide_within_minutes)?;
         let hours = &self.business_hours;
         range("business_hours.from_hour", hours.from_hour.into(), 0, 23)?;
         range("business_hours.until_hour", hours.until_hour.into(), 1, 24)?;

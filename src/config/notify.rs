@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 use serde::Deserialize;
 
 use super::{ConfigError, check::range};
-use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
+use crate::domain::{
+    actor::Role,
+    decision::Tier,
+    proposal::{MANAGER_GRAMMAR, is_manager_name},
+};
 
 /// How people are notified outside the page.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,6 +17,8 @@ use crate::domain::proposal::{MANAGER_GRAMMAR, is_manager_name};
 pub struct NotifyConfig {
     /// How many minutes before a deadline people are reminded of it.
     pub remind_before_minutes: u32,
+    /// Who is told next where nobody decides, by tier: `low`, `medium`, `high`.
+    pub escalate: BTreeMap<String, EscalationConfig>,
     /// Webhooks, by name.
     pub webhook: BTreeMap<String, WebhookConfig>,
     /// Mail, to people who have an address.
@@ -21,7 +27,51 @@ pub struct NotifyConfig {
 
 impl Default for NotifyConfig {
     fn default() -> Self {
-        Self { remind_before_minutes: 30, webhook: BTreeMap::new(), mail: None }
+        Self {
+            remind_before_minutes: 30,
+            escalate: BTreeMap::new(),
+            webhook: BTreeMap::new(),
+            mail: None,
+        }
+    }
+}
+
+/// Who is told next where nobody decides.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EscalationConfig {
+    /// How many minutes after it began to wait; fewer than people have to decide.
+    pub after_minutes: u32,
+    /// Roles, and [`ON_CALL`].
+    pub to: Vec<String>,
+}
+
+/// The word for everybody who is on call.
+pub const ON_CALL: &str = "on_call";
+
+impl EscalationConfig {
+    fn check(&self, tier: &str, decide_within: u32) -> Result<(), ConfigError> {
+        let key = |key: &str| format!("notify.escalate.{tier}.{key}");
+        if Tier::parse(tier).is_none() {
+            return Err(ConfigError::value("notify.escalate", &tier, "low, medium, high"));
+        }
+        range(&key("after_minutes"), self.after_minutes, 1, 43_200)?;
+        // Later there would be nothing to decide any more.
+        if self.after_minutes >= decide_within {
+            let allowed = format!("less than requests.decide_within_minutes: {decide_within}");
+            return Err(ConfigError::value(&key("after_minutes"), &self.after_minutes, allowed));
+        }
+        let known = |word: &str| word == ON_CALL || word.parse::<Role>().is_ok();
+        let wrong = self.to.iter().map(String::as_str).find(|word| !known(word));
+        let missing = self.to.is_empty().then_some("[]");
+        match wrong.or(missing) {
+            None => Ok(()),
+            Some(word) => {
+                let allowed =
+                    format!("one or more of {}, {ON_CALL}", Role::ALL.map(Role::name).join(", "));
+                Err(ConfigError::value(&key("to"), &word, allowed))
+            }
+        }
     }
 }
 
@@ -78,8 +128,12 @@ fn starttls() -> String {
 }
 
 impl NotifyConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// `decide_within`: how long people have, in minutes.
+    pub(super) fn check(&self, decide_within: u32) -> Result<(), ConfigError> {
         range("notify.remind_before_minutes", self.remind_before_minutes, 1, 1440)?;
+        for (tier, escalation) in &self.escalate {
+            escalation.check(tier, decide_within)?;
+        }
         for (name, webhook) in &self.webhook {
             if !is_manager_name(name) {
                 return Err(ConfigError::value("notify.webhook", name, MANAGER_GRAMMAR));

@@ -38,6 +38,9 @@ pub enum NoticeKind {
     /// A request still waits, and its deadline is near.
     #[strum(serialize = "request.deadline_near")]
     DeadlineNear,
+    /// A request still waits, and others are told of it.
+    #[strum(serialize = "request.escalated")]
+    Escalated,
     /// A request was approved, or ended before anything was sent.
     #[strum(serialize = "request.decided")]
     Decided,
@@ -88,6 +91,7 @@ impl NoticeKind {
     pub const fn urgent(self) -> bool {
         match self {
             Self::DeadlineNear
+            | Self::Escalated
             | Self::Doubt
             | Self::GlassBroken
             | Self::ReviewOverdue
@@ -105,7 +109,7 @@ impl NoticeKind {
 
     /// Whether it is said once only of a request, because time and no transition causes it.
     pub const fn once(self) -> bool {
-        matches!(self, Self::DeadlineNear | Self::ReviewDue | Self::ReviewOverdue)
+        matches!(self, Self::DeadlineNear | Self::Escalated | Self::ReviewDue | Self::ReviewOverdue)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::domain::{
     Time,
+    decision::Tier,
     id::{PersonId, RequestId},
     notice::{Notice, NoticeKind, NoticeSubject},
     request::StateName,
@@ -266,7 +267,7 @@ pub async fn near_deadline(
          SELECT id, kind FROM near
          WHERE NOT EXISTS (SELECT 1 FROM notice
              WHERE notice.request_id = near.id AND notice.kind = near.kind
-               AND notice.kind IN ('request.deadline_near', 'review.due', 'review.overdue'))
+               AND notice.kind IN ('request.deadline_near', 'request.escalated', 'review.due', 'review.overdue'))
          ORDER BY at, id LIMIT 100",
     )
     .bind(now.timestamp_micros())
@@ -282,12 +283,41 @@ pub async fn near_deadline(
         .collect()
 }
 
+/// Requests that wait and of which others are to be told, unless they were: those of a tier that began to
+/// wait at `since` or before, by tier.
+pub async fn to_escalate(
+    read: &mut impl Read,
+    since: &[(Tier, Time)],
+) -> Result<Vec<RequestId>, StoreError> {
+    let since =
+        since.iter().map(|(tier, at)| (tier.name().to_owned(), at.timestamp_micros().into()));
+    let since: serde_json::Map<String, serde_json::Value> = since.collect();
+    let rows = query(
+        "SELECT request.id FROM request JOIN json_each($1) AS tier
+         WHERE state = 'pending' AND state IN ('pending', 'approved', 'dispatching')
+           AND asked_at <= tier.value
+           AND EXISTS (SELECT 1 FROM notice AS waiting
+               WHERE waiting.request_id = request.id AND waiting.kind = 'request.waiting'
+                 AND waiting.at <= tier.value AND waiting.facts ->> 'tier' = tier.key)
+           AND NOT EXISTS (SELECT 1 FROM notice AS told
+               WHERE told.request_id = request.id AND told.kind = 'request.escalated'
+                 AND told.kind IN
+                     ('request.deadline_near', 'request.escalated', 'review.due', 'review.overdue'))
+         ORDER BY asked_at, request.id LIMIT 100",
+    )
+    .bind(serde_json::Value::Object(since).to_string())
+    .fetch_all(read.connection())
+    .await?;
+    let at = At { table: "notice", id: "by time" };
+    rows.iter().map(|row| at.columns(row).parse("id")).collect()
+}
+
 /// Forgets notices that got their deliveries before a moment. What is said once of a request is
 /// kept, so that it is not said again.
 pub async fn prune(tx: &mut Tx<'_>, before: Time) -> Result<(), StoreError> {
     query(
         "DELETE FROM notice WHERE spread_at < $1
-           AND kind NOT IN ('request.deadline_near', 'review.due', 'review.overdue')",
+           AND kind NOT IN ('request.deadline_near', 'request.escalated', 'review.due', 'review.overdue')",
     )
     .bind(before.timestamp_micros())
     .execute(tx.connection())
@@ -304,7 +334,7 @@ pub async fn prunable(read: &mut impl Read, before: Time) -> Result<bool, StoreE
     let row = query(
         "SELECT EXISTS (SELECT 1 FROM notice
              WHERE spread_at < $1
-               AND (kind NOT IN ('request.deadline_near', 'review.due', 'review.overdue')
+               AND (kind NOT IN ('request.deadline_near', 'request.escalated', 'review.due', 'review.overdue')
                     OR EXISTS (SELECT 1 FROM delivery WHERE notice_id = notice.id))) AS some",
     )
     .bind(before.timestamp_micros())

@@ -19,6 +19,7 @@ const fn event(notice: &Notice) -> &'static str {
         NoticeKind::Waiting => "A request waits for approval",
         NoticeKind::PlanWaiting => "A plan waits for approval",
         NoticeKind::DeadlineNear => "A request still waits, and its deadline is near",
+        NoticeKind::Escalated => "A request still waits, and nobody has decided",
         NoticeKind::Decided => match notice.about {
             NoticeSubject::Request { state, .. } => decided(state),
             NoticeSubject::Plan { .. } | NoticeSubject::Switch(_) | NoticeSubject::Nothing => {

@@ -130,6 +130,11 @@ const FILES: &[Migration] = &[
         "profiles",
         include_str!("../../../migrations/20261129180000_profiles.sql"),
     ),
+    (
+        20_261_129_181_000,
+        "escalate",
+        include_str!("../../../migrations/20261129181000_escalate.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

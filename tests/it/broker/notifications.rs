@@ -20,6 +20,7 @@ mod content;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod delivery;
+mod escalation;
 mod fake_mail_server;
 mod plans;
 mod storm;

@@ -116,6 +116,7 @@ pub(crate) fn settings() -> Settings {
         use_approval_within: Duration::from_mins(10),
         wait_within: Duration::from_hours(24),
         remind_before: Duration::from_mins(30),
+        escalate: BTreeMap::new(),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: vec!["192.0.2.0/24".parse().unwrap()],
         protected_hosts: vec!["198.51.100.1".to_owned()],
