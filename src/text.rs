@@ -4,6 +4,7 @@
 
 pub(crate) mod active_response;
 pub mod agent_message;
+pub mod agent_setup;
 pub mod audit;
 pub mod endpoint;
 pub mod halt;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ mod drafts;
 mod error;
 #[cfg(test)]
 mod gallery;
+mod help;
 mod http;
 pub(crate) mod layout;
 mod lists;
@@ -49,7 +50,10 @@ pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) ->
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(app.clone(), http::origin_check::check))
         .layer(from_fn_with_state(app.clone(), layout::error_page::render))
+        .layer(from_fn_with_state(app.clone(), layout::moment::remember))
         .layer(from_fn_with_state(app.clone(), http::origin_check::add_headers))
+        .layer(http::compression::layer())
+        .layer(from_fn(http::compression::only_what_is_read))
         .with_state(app)
 }
 
@@ -88,6 +92,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/overview", get(profiles::overview::show))
         .route("/endpoints/{manager}/{id}", get(profiles::endpoint::show))
         .route("/targets", get(profiles::target::show))
+        .route("/help", get(help::show))
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))
         .route("/system", get(admin::system::show))

@@ -21,8 +21,10 @@ use crate::{
         action::{ActionKind, Catalogue, names},
         actor::{Actor, Agent, Person, Role},
         proposal::InvalidField,
+        public_url::PublicUrl,
     },
     store::Store,
+    text::agent_setup::client_setups,
 };
 
 #[derive(Debug, Subcommand)]
@@ -161,15 +163,17 @@ fn responses(catalogue: &Catalogue, wanted: &[String]) -> Result<Vec<ActionKind>
 
 pub(super) async fn agent(out: Out, config: &Path, command: AgentCommand) -> Result<(), CliError> {
     if matches!(command, AgentCommand::List) {
-        return agent_command(out, &reader(config).await?, command).await;
+        return list_agents(out, &reader(config).await?).await;
     }
-    with_operator(config, async |operator| agent_command(out, operator, command).await).await
+    let url = Config::load(config, std::env::vars())?.server.public_url;
+    with_operator(config, async |operator| agent_command(out, operator, command, &url).await).await
 }
 
 async fn agent_command(
     out: Out,
     operator: &Operator,
     command: AgentCommand,
+    url: &PublicUrl,
 ) -> Result<(), CliError> {
     let me = Actor::CommandLine;
     match command {
@@ -179,7 +183,7 @@ async fn agent_command(
                 [] => catalogue.usual(),
                 some => responses(&catalogue, some)?,
             };
-            show_token(out, &operator.add_agent(&me, &name, &owner, &scopes).await?)?;
+            show_token(out, &operator.add_agent(&me, &name, &owner, &scopes).await?, url)?;
         }
         AgentCommand::List => list_agents(out, operator).await?,
         AgentCommand::Scopes { name, scopes } => {
@@ -192,7 +196,7 @@ async fn agent_command(
         }
         AgentCommand::Rotate { name } => {
             let new = operator.rotate_agent(&me, &name).await;
-            show_token(out, &new.map_err(|error| unknown(error, "agent", &name))?)?;
+            show_token(out, &new.map_err(|error| unknown(error, "agent", &name))?, url)?;
         }
         AgentCommand::Revoke { name } => {
             let done = operator.revoke_agent(&me, &name).await;
@@ -204,13 +208,22 @@ async fn agent_command(
     Ok(())
 }
 
-fn show_token(out: Out, new: &NewAgent) -> Result<(), CliError> {
-    let text = format!(
+/// The token, and what clients are told with it, ready to be pasted.
+fn show_token(out: Out, new: &NewAgent, url: &PublicUrl) -> Result<(), CliError> {
+    let setups = client_setups(url, &new.token);
+    let mut text = format!(
         "{}\n\nThis token is shown once and stored hashed. \
          Put it into the configuration of the agent's client.",
         new.token
     );
-    Ok(out.lines(text.lines(), || json!({ "agent": new.agent.name, "token": new.token }))?)
+    for setup in &setups {
+        text = format!("{text}\n\n{}:\n\n{}", setup.place, setup.text);
+    }
+    let clients = || setups.iter().map(|one| (one.key.to_owned(), one.text.clone().into()));
+    Ok(out.lines(text.lines(), || {
+        let clients: serde_json::Map<String, Value> = clients().collect();
+        json!({ "agent": new.agent.name, "token": new.token, "clients": clients })
+    })?)
 }
 
 async fn list_agents(out: Out, operator: &Operator) -> Result<(), CliError> {

@@ -4,6 +4,7 @@ mod catalogue;
 mod entry;
 mod fields;
 mod form;
+mod icon;
 mod parameter;
 mod parameter_form;
 mod term;
@@ -20,6 +21,7 @@ pub use entry::{
     UndoEntry, UndoWay, without_exe,
 };
 pub use fields::EntryFault;
+pub use icon::Icon;
 pub use parameter::{Account, Argument, Parameter, ParameterType, Pattern, Place};
 pub use term::{Term, duration_text, with_count};
 

@@ -17,6 +17,7 @@ use policies::policy;
 
 use super::{
     admin::system::SystemPage,
+    help::HelpPage,
     http::assets,
     layout::page::Layout,
     lists::{
@@ -56,6 +57,9 @@ use crate::{
     },
     text::endpoint,
 };
+
+/// The largest that a page may be, before it is compressed.
+const PAGE_BYTES_MAX: usize = 100 * 1024;
 
 fn view(request: Request, approve: Permission) -> RequestView {
     let permissions = vec![
@@ -297,6 +301,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("audit", audit.render()),
         ("policy", policy().render()),
         ("system", system().render()),
+        ("help", HelpPage::new(layout("Help", "/help")).render()),
     ]
     .into_iter()
     .chain(kept::pages())
@@ -311,6 +316,7 @@ fn every_page_renders_and_hostile_text_stays_visible() {
     let folder = std::env::var_os("COUNTERSIGN_GALLERY").map(std::path::PathBuf::from);
     for (name, html) in pages() {
         assert!(!html.contains("<script>alert"), "{name}");
+        assert!(html.len() <= PAGE_BYTES_MAX, "{name}: {} bytes", html.len());
         for hidden in ['\u{202E}', '\u{200B}', '\u{1B}'] {
             assert!(!html.contains(hidden), "{name}");
         }
@@ -321,6 +327,7 @@ fn every_page_renders_and_hostile_text_stays_visible() {
             let (style, script) =
                 (assets::address(&assets::STYLE), assets::address(&assets::SCRIPT));
             let html = html.replace(&style, "style.css").replace(&script, "page.js");
+            let html = html.replace(Layout::icons(), "icons.svg");
             std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
         }
     }

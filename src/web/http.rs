@@ -2,7 +2,9 @@
 
 pub(super) mod assets;
 pub(super) mod client;
+pub(super) mod compression;
 pub(super) mod events;
+pub(super) mod form_token;
 mod forwarded;
 pub(super) mod origin_check;
 pub(super) mod probes;

@@ -4,4 +4,5 @@ pub(in crate::web) mod address;
 pub(in crate::web) mod chart;
 pub(in crate::web) mod error_page;
 pub(crate) mod escape;
+pub(super) mod moment;
 pub(super) mod page;

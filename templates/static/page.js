@@ -88,26 +88,151 @@
   count();
   setInterval(count, 1000);
 
-  // The reader's own zone, with the exact UTC beside it: the day too, where it is another one.
+  // Times once, in the reader's own zone or in UTC: near ones as "4 min ago", the exact one on focus.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const two = (number) => String(number).padStart(2, "0");
-  document.querySelectorAll("time").forEach((time) => {
+  const chosen = (name) => { try { return localStorage.getItem(name) === "yes"; } catch { return false; } };
+  const choose = (name, yes) => { try { localStorage.setItem(name, yes ? "yes" : "no"); } catch { /* It lasts for this page. */ } };
+  let utc = chosen("utc");
+  /** What a clock in the zone of the page shows at a moment, as if that were UTC. */
+  const shifted = (at) => new Date(at.getTime() - (utc ? 0 : at.getTimezoneOffset() * 60_000));
+  const day = (at) => shifted(at).toISOString().slice(0, 10);
+  const clock = (at, end) => shifted(at).toISOString().slice(11, end);
+  const offset = (at) => {
+    const minutes = utc ? 0 : -at.getTimezoneOffset();
+    const size = Math.abs(minutes);
+    return minutes === 0 ? "UTC" : `UTC${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  };
+  const exact = (at) => `${day(at)} ${clock(at, 19)} ${offset(at)}`;
+  const near = (at) => {
+    const minutes = Math.trunc((Date.now() - at.getTime()) / 60_000);
+    if (minutes === 0) return "just now";
+    if (Math.abs(minutes) >= 60) return null;
+    return minutes > 0 ? `${minutes} min ago` : `in ${-minutes} min`;
+  };
+  const brief = (at) => (day(at) === day(new Date()) ? "" : day(at) + " ") + clock(at, 16);
+  const said = (time, at) => {
+    const { classList } = time;
+    return (classList.contains("ago") && near(at)) || (classList.contains("when") ? "at " : "") + brief(at);
+  };
+  const tell = (time) => {
     const at = new Date(time.dateTime);
-    if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) return;
-    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    const hour = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    const [utcDay, utcHour] = time.dateTime.slice(0, -1).split("T");
-    const short = time.className === "clock";
-    const own = document.createElement("span");
-    own.textContent = short ? hour : `${day} ${hour}:${two(at.getSeconds())}`;
-    const utc = document.createElement("small");
-    utc.textContent = (day === utcDay ? "" : utcDay + " ") + (short ? utcHour.slice(0, 5) : utcHour) + " UTC";
-    time.title = `${zone}; ${utcDay} ${utcHour} UTC`;
-    time.replaceChildren(own, " ", utc);
+    if (Number.isNaN(at.getTime())) return;
+    const text = time === document.activeElement ? exact(at) : said(time, at);
+    if (time.textContent !== text) time.textContent = text;
+    time.title = exact(at);
+  };
+  const times = () => document.querySelectorAll("main time, .frozen time");
+  const tellAll = () => times().forEach(tell);
+  // Filters speak of the zone that the page speaks of; what is sent is UTC.
+  const fields = document.querySelectorAll("input[type=datetime-local][name]");
+  const show = (field, at) => { field.value = at ? shifted(at).toISOString().slice(0, 16) : ""; };
+  const read = (field) => {
+    const at = new Date(field.value + (utc ? "Z" : ""));
+    return field.value && !Number.isNaN(at.getTime()) ? at : null;
+  };
+  const switchTo = (to) => {
+    const typed = [...fields].map(read);
+    utc = to;
+    fields.forEach((field, index) => show(field, typed[index]));
+    document.querySelectorAll(".zone").forEach((name) => { name.textContent = utc ? "UTC" : zone; });
+    tellAll();
+  };
+  fields.forEach((field) => {
+    const at = field.value ? new Date(field.value + "Z") : null;
+    show(field, at && !Number.isNaN(at.getTime()) ? at : null);
+    field.form.addEventListener("formdata", (event) => {
+      const at = read(field);
+      event.formData.set(field.name, at ? at.toISOString().slice(0, 16) : "");
+    });
   });
+  times().forEach((time) => { if (!time.closest("a, button, summary, label")) time.tabIndex = 0; });
+  switchTo(utc);
+  addEventListener("pageshow", (event) => { if (event.persisted) tellAll(); });
+  const turn = (event) => { if (event.target.matches("time")) tell(event.target); };
+  document.addEventListener("focusin", turn);
+  // The focus has gone only after this event.
+  document.addEventListener("focusout", (event) => setTimeout(turn, 0, event));
+  setInterval(tellAll, 20_000);
   const told = document.getElementById("zone");
-  if (told && document.querySelector("time small")) {
-    told.textContent = `Times are in ${zone}, with UTC beside them.`;
+  const always = [0, 6].every((month) => new Date(2026, month, 1).getTimezoneOffset() === 0);
+  if (told && !always && (times().length > 0 || fields.length > 0)) {
+    const words = document.createElement("span");
+    const change = document.createElement("button");
+    change.className = "quiet";
+    const label = () => {
+      words.textContent = `Times are in ${utc ? "UTC" : zone}.`;
+      change.textContent = `Show them in ${utc ? zone : "UTC"}`;
+    };
+    change.addEventListener("click", () => { switchTo(!utc); choose("utc", utc); label(); });
+    label();
+    told.append(words, " ", change);
     told.hidden = false;
   }
+
+  // Keys lead to places and fields. None of them decides: that takes the button.
+  const dialog = document.getElementById("keys");
+  const off = document.getElementById("keys-off");
+  const items = () => [...document.querySelectorAll("main .cards h2 a, main .cards h3 a, main tbody th a")]
+    .filter((link) => link.checkVisibility());
+  const step = (by) => {
+    const all = items();
+    const here = all.indexOf(document.activeElement);
+    const next = all[here < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(here + by, 0), all.length - 1)];
+    if (next) next.focus({ focusVisible: true });
+  };
+  const form = (verb) => {
+    const found = document.querySelector(`main form[action$="/${verb}"]`);
+    if (!found) return;
+    for (let part = found.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+    const fields = [...found.querySelectorAll("textarea, input:not([type=hidden])")];
+    const field = fields.find((one) => one.checkVisibility()) ?? found.querySelector("button");
+    field.focus({ focusVisible: true });
+    field.scrollIntoView({ block: "nearest" });
+  };
+  const search = () => {
+    const field = document.querySelector("form[role=search] input:not([type=hidden]), form[role=search] select");
+    if (field) field.focus(); else location.assign("/requests");
+  };
+  const keys = {
+    j: () => step(1), k: () => step(-1), a: () => form("approve"), r: () => form("reject"), "/": search, "?": () => dialog.showModal(),
+  };
+  const places = { i: "/", a: "/in-force", r: "/requests" };
+  let going = 0;
+  if (dialog) {
+    off.checked = chosen("keys-off");
+    off.addEventListener("change", () => choose("keys-off", off.checked));
+    document.addEventListener("keydown", (event) => {
+      const { key, target } = event;
+      const typing = target.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing || dialog.open) return;
+      if (off.checked && key !== "?") return;
+      const went = Date.now() - going < 1500;
+      going = key === "g" ? Date.now() : 0;
+      const place = went ? places[key] : undefined;
+      if (place) { event.preventDefault(); location.assign(place); return; }
+      if (!event.repeat || key === "j" || key === "k") {
+        const act = Object.hasOwn(keys, key) ? keys[key] : null;
+        if (act) { event.preventDefault(); act(); }
+      }
+    });
+  }
+
+  // What somebody typed blind they may look at.
+  document.querySelectorAll("input[type=password]").forEach((field) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "reveal";
+    button.setAttribute("aria-controls", field.id);
+    const label = () => {
+      button.textContent = field.type === "password" ? "Show password" : "Hide password";
+    };
+    button.addEventListener("click", () => {
+      field.type = field.type === "password" ? "text" : "password";
+      label();
+    });
+    field.form?.addEventListener("submit", () => { field.type = "password"; });
+    label();
+    field.after(button);
+  });
 })();

@@ -22,7 +22,7 @@ test("a wrong password says so and does not open the door", async () => {
   await scene.open(page, "/sign-in");
   await page.fill("#name", "carol");
   await page.fill("#password", "not the password");
-  await page.click("main button");
+  await page.click("main button.main");
   await page.locator("[role=alert]", { hasText: "wrong" }).waitFor();
   assert.equal(await page.inputValue("#name"), "carol");
   await scene.open(page, "/");

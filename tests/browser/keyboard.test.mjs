@@ -67,14 +67,84 @@ test("no single key approves or rejects", async () => {
   await scene.open(bob, place);
   const sent = [];
   bob.on("request", (request) => { if (request.method() !== "GET") sent.push(request.url()); });
-  const keys = [..."abcdefghijklmnopqrstuvwxyz0123456789", "Enter", "Space", "Delete", "Backspace", "Escape"];
+  const keys = [..."abcdefghijklmnopqrstuvwxyz0123456789/?", "Enter", "Space", "Delete", "Backspace", "Escape"];
   for (const key of keys) {
-    await bob.keyboard.press(key);
-    await bob.keyboard.press(`Shift+${key}`);
-    await bob.keyboard.press(`Control+${key}`).catch(() => {});
-    assert.ok(await focused(bob, "body"), key);
+    for (const press of [key, `Shift+${key}`, `Control+${key}`]) {
+      await bob.keyboard.press(press).catch(() => {});
+      await steady(() => bob.evaluate(() => {
+        document.querySelector("dialog[open]")?.close();
+        document.activeElement.blur();
+      }));
+      if (new URL(bob.url()).pathname !== place) await scene.open(bob, place);
+    }
   }
   assert.deepEqual(sent, []);
   assert.equal(await scene.state(id), "pending");
   await shows(bob.locator("button.approve"), 1);
+});
+
+test("a and r lead to their forms, where letters are letters", async () => {
+  const { id, place } = await scene.ask();
+  const bob = await scene.person("bob");
+  await scene.open(bob, place);
+  await bob.keyboard.press("a");
+  assert.ok(await focused(bob, "form[action$='/approve'] *"));
+  await bob.locator("h1").click();
+  await bob.keyboard.press("r");
+  assert.ok(await focused(bob, "#reject-comment"));
+  await bob.keyboard.type("a rerun, /jk?");
+  assert.equal(await bob.inputValue("#reject-comment"), "a rerun, /jk?");
+  assert.equal(await scene.state(id), "pending");
+});
+
+test("j and k go along a list, and Enter opens what has the focus", async () => {
+  await scene.ask();
+  await scene.ask();
+  const bob = await scene.person("bob");
+  await scene.open(bob, "/requests");
+  const links = await bob.locator("main tbody th a").evaluateAll((all) => all.map((link) => link.pathname));
+  const here = () => steady(() => bob.evaluate(() => document.activeElement.pathname));
+  await bob.keyboard.press("j");
+  assert.equal(await here(), links[0]);
+  await bob.keyboard.press("j");
+  assert.equal(await here(), links[1]);
+  await bob.keyboard.press("k");
+  await bob.keyboard.press("k");
+  assert.equal(await here(), links[0], "it stays at the end");
+  await bob.keyboard.press("Enter");
+  await bob.waitForURL(`**${links[0]}`);
+});
+
+test("/ leads to the filter, g i to the inbox, ? to the list of keys", async () => {
+  const bob = await scene.person("bob");
+  await scene.open(bob, "/requests");
+  await bob.keyboard.press("/");
+  assert.ok(await focused(bob, "form[role=search] *"));
+  await bob.locator("h1").click();
+  await bob.keyboard.press("?");
+  await bob.locator("dialog#keys", { hasText: "no key decides" }).waitFor();
+  await bob.keyboard.press("j");
+  assert.ok(await focused(bob, "dialog *"), "keys rest while the list is open");
+  await bob.keyboard.press("Escape");
+  await bob.locator("dialog#keys").waitFor({ state: "hidden" });
+  await bob.keyboard.press("g");
+  await bob.keyboard.press("i");
+  await bob.locator("h1", { hasText: "Inbox" }).waitFor();
+});
+
+test("whoever wants no keys switches them off", async () => {
+  const bob = await scene.person("bob");
+  await scene.open(bob, "/requests");
+  await bob.keyboard.press("?");
+  await bob.check("#keys-off");
+  await bob.keyboard.press("Escape");
+  await bob.locator("dialog#keys").waitFor({ state: "hidden" });
+  await scene.open(bob, "/requests");
+  await bob.keyboard.press("j");
+  assert.ok(await focused(bob, "body"));
+  await bob.keyboard.press("?");
+  await bob.uncheck("#keys-off");
+  await bob.keyboard.press("Escape");
+  await bob.keyboard.press("j");
+  assert.ok(await focused(bob, "main tbody th a"));
 });

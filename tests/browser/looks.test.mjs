@@ -6,10 +6,12 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { DARK, LIGHT, PHONE, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
+import { DARK, FORCED, LIGHT, NARROW, PHONE, ZOOMED, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
-const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, plain: LIGHT };
+const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, narrow: NARROW, forced: FORCED, zoomed: ZOOMED, plain: LIGHT };
+/** The most that a page may take on the wire, with its files, in bytes. */
+const PAGE_BYTES_MAX = 100 * 1024;
 
 let scene;
 /** What bob, a senior, sees: address by name. */
@@ -17,7 +19,7 @@ const pages = new Map([
   ["inbox", "/"], ["in-force", "/in-force"], ["requests", "/requests"], ["requests-none", "/requests?target=nobody"],
   ["audit", "/audit"], ["policy", "/policy"], ["system", "/system"], ["people", "/people"], ["agents", "/agents"],
   ["overview", "/overview"], ["agent-record", "/agents/triage-bot"], ["person-record", "/people/bob"],
-  ["password", "/password"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
+  ["password", "/password"], ["help", "/help"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
 ]);
 /** What only dora, an admin, sees. */
 const admin = new Map([
@@ -139,6 +141,57 @@ async function sound(page, look, name) {
   assert.equal(await overflow(page), 0, "it is wider than the window");
 }
 
+test("a page with its files takes less than 100 KiB on the wire", async () => {
+  for (const [name, place] of pages) {
+    const bob = await scene.person("bob");
+    const session = await bob.context().newCDPSession(bob);
+    await session.send("Network.enable");
+    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+    const files = new Map();
+    session.on("Network.responseReceived", ({ requestId, response }) => {
+      if (!response.url.includes("/events")) files.set(requestId, { ...response, size: 0 });
+    });
+    session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+      const file = files.get(requestId);
+      if (file) file.size = encodedDataLength;
+    });
+    await scene.open(bob, place);
+    const icons = [...files.values()].filter(({ url }) => url.includes("/icons.svg"));
+    assert.ok(icons.every(({ status }) => status === 200), name);
+    const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
+    assert.ok(size > 0 && size < PAGE_BYTES_MAX, `${name}: ${size} bytes`);
+    await bob.context().close();
+  }
+});
+
+test("where the reader chooses the colours, badges and the current page keep their borders", async () => {
+  const bob = await scene.person("bob", FORCED);
+  await scene.open(bob, "/requests");
+  const border = (selector, side) =>
+    bob.locator(selector).first().evaluate((one, side) => {
+      const style = getComputedStyle(one);
+      return [style[`border${side}Style`], Number.parseFloat(style[`border${side}Width`]), style[`border${side}Color`] !== getComputedStyle(document.body).backgroundColor];
+    }, side);
+  for (const [selector, side] of [["main .badge", "Top"], ["nav a[aria-current]", "Bottom"], ["nav .number", "Left"]]) {
+    const [style, width, differs] = await border(selector, side);
+    assert.ok(style !== "none" && width >= 1 && differs, selector);
+  }
+  const [, , others] = await border("nav a:not([aria-current])", "Bottom");
+  assert.ok(!others, "only the current page has one");
+});
+
+test("every sign before an action or section is drawn", async () => {
+  const bob = await scene.person("bob");
+  for (const place of ["/", "/requests", "/in-force", pages.get("request")]) {
+    await scene.open(bob, place);
+    const empty = await bob.locator("svg.icon use").evaluateAll((all) => all.filter((use) => {
+      const box = use.getBBox();
+      return use.checkVisibility() && box.width === 0 && box.height === 0;
+    }).map((use) => use.getAttribute("href")));
+    assert.deepEqual(empty, [], place);
+  }
+});
+
 test("the number of waiting requests is in the title of every page", async () => {
   const bob = await scene.person("bob");
   const waiting = await bob.locator(".lead", { hasText: "waiting for you" }).textContent();
@@ -191,11 +244,11 @@ test("the first admin makes themself, and the pages before and after are sound",
     const [root] = pages;
     const fields = { code: fresh.facts.code, name: "root", new: "a long enough secret", again: "a long enough secret" };
     for (const [field, value] of Object.entries(fields)) await root.fill(`#${field}`, value);
-    await root.click("button.main");
+    await root.click("main button.main");
     await root.locator("h1", { hasText: "Sign in" }).waitFor();
     await root.fill("#name", fields.name);
     await root.fill("#password", fields.new);
-    await root.click("main button");
+    await root.click("main button.main");
     await root.locator("h1", { hasText: "Inbox" }).waitFor();
     for (const [name, place] of [["inbox-empty", "/"], ["agents-empty", "/agents"], ["system-unreachable", "/system"]]) {
       for (const [look, options] of looks.slice(0, 3)) {

@@ -28,6 +28,11 @@ const AGAIN = /ERR_ABORTED|interrupted by another|context was destroyed/;
 export const LIGHT = { viewport: { width: 1200, height: 900 }, colorScheme: "light" };
 export const DARK = { ...LIGHT, colorScheme: "dark" };
 export const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "light", hasTouch: true };
+export const FORCED = { ...LIGHT, forcedColors: "active" };
+/** 200 % zoom of a window of 1200 pixels. */
+export const ZOOMED = { ...LIGHT, viewport: { width: 600, height: 450 }, deviceScaleFactor: 2 };
+/** The narrowest phone. */
+export const NARROW = { ...PHONE, viewport: { width: 360, height: 740 } };
 export const PLAIN = { ...LIGHT, javaScriptEnabled: false };
 
 /** A folder as `init` makes it where nobody can be asked: it knows no person and one receiver that never answers. */
@@ -112,7 +117,7 @@ export async function stage(args = ["demo", "--json"]) {
     await open(theirs, "/sign-in");
     await theirs.fill("#name", name);
     await theirs.fill("#password", password(name));
-    await theirs.click("main button");
+    await theirs.click("main button.main");
     await theirs.locator("h1", { hasText: "Inbox" }).waitFor();
     await theirs.waitForLoadState();
     return theirs;

@@ -6,6 +6,7 @@ mod error_pages;
 mod filters_and_audit;
 pub(crate) mod fixtures;
 mod kill_switch_and_policy;
+mod layout;
 mod lists;
 mod metrics;
 mod page_readers;

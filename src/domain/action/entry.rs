@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
-use super::parameter::Parameter;
+use super::{icon::Icon, parameter::Parameter};
 use crate::domain::{all_variants, decision::Tier, digest::Digest, endpoint::Platform};
 
 /// A response, and what takes it back.
@@ -26,6 +26,8 @@ pub struct CatalogueEntry {
     pub isolates: bool,
     /// Whether it is over as soon as it is done: nothing of it stays active, and nothing takes it back.
     pub once: bool,
+    /// The sign before it on the page; none for the usual one.
+    pub icon: Option<Icon>,
     /// Which terms it has.
     pub terms: Terms,
     /// What it acts on, beside its endpoints; the first is what alerts name.

@@ -11,6 +11,7 @@ use super::{
         without_exe,
     },
     fields::{EntryFault, EntryFields, is_name, is_text},
+    icon::Icon,
     parameter::{Parameter, ParameterType},
     parameter_form,
 };
@@ -21,7 +22,7 @@ const SCRIPT: &str = "the name of a file in active-response/bin on the endpoint:
                       digits, `_`, `.`, `-`, no `..`; no path, no arguments";
 const TEXT: &str = "a text of 1 to 1000 printable characters";
 const TIER: &str = "low, medium, high";
-const ENTRY: &str = "name, title, description, words, state, tier, isolates, once, terms, parameter, \
+const ENTRY: &str = "name, title, description, words, state, tier, isolates, once, icon, terms, parameter, \
                      one_of, command, other_scripts, undo";
 const COMMAND: &str = "script, keeps, companion, no_ipv6, by_hand, by_hand_ipv6";
 const COMPANION: &str = "the name of a companion script on linux: `countersign-`, then lower-case letters and `-`, \
@@ -72,6 +73,8 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
     let state = fields.read("state", TEXT, is_text)?;
     let isolates = fields.flag("isolates")?;
     let once = fields.flag("once")?;
+    let icons = || Icon::ALL.map(Icon::name).join(", ");
+    let icon = fields.maybe_read("icon", &icons(), |word| word.parse().ok())?;
     let tier = tier(&mut fields, isolates, &parameters)?;
     let terms = terms(&mut fields)?;
     let commands = commands(&mut fields, &parameters)?;
@@ -93,6 +96,7 @@ fn entry(place: (&str, &str), table: Table, built_in: bool) -> Result<CatalogueE
         tier,
         isolates,
         once,
+        icon,
         terms,
         parameters,
         one_of,

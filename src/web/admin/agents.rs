@@ -27,6 +27,7 @@ use crate::{
         facts::history::REFUSAL_COUNTS,
         len_u64,
     },
+    text::agent_setup::client_setups,
     web::{
         AppState,
         error::PageError,
@@ -223,8 +224,9 @@ async fn show_token(
     let NewAgent { agent: Agent { name, .. }, token: secret } = new;
     let layout = Layout::new(app, session, "New token").await?.section("/agents").without_refresh();
     let what = format!("The token of {name}");
+    let setups = client_setups(&app.settings.public_url, &secret).into();
     let onward = (format!("/agents/{name}"), format!("I have saved it: go to {name}"));
-    page(StatusCode::OK, &SecretPage { layout, what, secret, then: TOKEN, onward })
+    page(StatusCode::OK, &SecretPage { layout, what, secret, then: TOKEN, setups, onward })
 }
 
 async fn agents_page(

@@ -20,6 +20,7 @@ use crate::{
         id::PersonId,
         proposal::InvalidField,
     },
+    text::agent_setup::ClientSetup,
     text::request::non_empty,
     web::{
         AppState,
@@ -27,6 +28,7 @@ use crate::{
         http::session::{PageSession, QueryParams},
         layout::{
             address,
+            escape::Fenced as _,
             page::{Layout, page},
         },
         profiles::record::{DaysQuery, RecordPart},
@@ -74,6 +76,8 @@ pub(in crate::web) struct SecretPage {
     pub(in crate::web) secret: String,
     /// What to do with it.
     pub(in crate::web) then: &'static str,
+    /// What clients are told with it.
+    pub(in crate::web) setups: Vec<ClientSetup>,
     /// The address and the words of the way onward.
     pub(in crate::web) onward: (String, String),
 }
@@ -255,7 +259,10 @@ async fn show_password(
         Layout::new(app, session, "One-time password").await?.section("/people").without_refresh();
     let what = format!("The one-time password of {name}");
     let onward = (format!("/people/{name}"), format!("I have saved it: go to {name}"));
-    page(StatusCode::OK, &SecretPage { layout, what, secret, then: ONE_TIME, onward })
+    page(
+        StatusCode::OK,
+        &SecretPage { layout, what, secret, then: ONE_TIME, setups: Vec::new(), onward },
+    )
 }
 
 async fn people_page(

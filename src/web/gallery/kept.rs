@@ -12,7 +12,9 @@ use crate::{
     domain::{
         action::{ActionKind, Catalogue},
         actor::{Person, Role},
+        public_url::PublicUrl,
     },
+    text::agent_setup::client_setups,
     web::admin::{
         agents::{AgentPage, AgentsPage, named},
         people::{PeoplePage, PersonPage, SecretPage},
@@ -89,6 +91,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         what: "The token of triage-bot".to_owned(),
         secret: format!("cs_{}", "0123456789abcdef".repeat(4)),
         then: "Put it in the configuration of the agent's client.",
+        setups: client_setups(&PublicUrl::parse("https://c.example").unwrap(), HOSTILE).into(),
         onward: ("/agents/triage-bot".to_owned(), "I have saved it".to_owned()),
     };
     let set_up = SetupPage {

@@ -1,4 +1,4 @@
-//! The stylesheet, the script and the icon, part of the program.
+//! The stylesheet, the script and the icons, part of the program.
 
 use axum::{
     extract::Path,
@@ -37,6 +37,13 @@ pub(in crate::web) const ICON: Asset = Asset {
     text: include_str!("../../../templates/static/icon.svg"),
 };
 
+/// The signs before actions and pages, each under its name.
+pub(in crate::web) const ICONS: Asset = Asset {
+    name: "icons.svg",
+    kind: "image/svg+xml",
+    text: include_str!("../../../templates/static/icons.svg"),
+};
+
 /// Where a file is. The address changes with the file, so browsers may keep it for good.
 pub(in crate::web) fn address(asset: &Asset) -> String {
     format!("/static/{}?{}", asset.name, Digest::of(asset.text.as_bytes()).prefix())
@@ -44,9 +51,24 @@ pub(in crate::web) fn address(asset: &Asset) -> String {
 
 /// Hands out a file.
 pub(in crate::web) async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
-    let asset = [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.name == name);
+    let asset = [STYLE, SCRIPT, ICON, ICONS].into_iter().find(|asset| asset.name == name);
     let asset = asset.ok_or_else(PageError::not_found)?;
     let keep = "public, max-age=31536000, immutable";
     let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, keep)];
     Ok((headers, asset.text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::Icon;
+
+    #[test]
+    fn every_icon_of_the_catalogue_is_in_the_file() {
+        let (actions, _pages) = ICONS.text.split_once("<!-- For pages. -->").unwrap();
+        let names: Vec<_> = Icon::ALL.iter().map(|icon| icon.name()).collect();
+        let found = actions.split("<symbol id=\"").skip(1);
+        let found: Vec<_> = found.map(|rest| rest.split('"').next().unwrap()).collect();
+        assert_eq!(found, names);
+    }
 }

@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use subtle::ConstantTimeEq as _;
 
 use crate::{
     broker::SignedIn,
@@ -18,6 +17,7 @@ use crate::{
         AppState, BODY_BYTES_MAX, WebSettings,
         drafts::{Draft, DraftKey},
         error::PageError,
+        http::form_token::{self, Salt},
     },
 };
 
@@ -34,9 +34,9 @@ pub(in crate::web) struct PageSession {
 
 impl PageSession {
     /// What every form of this session carries: follows from the session's token, and does not
-    /// tell it.
-    pub(in crate::web) fn form_token(&self) -> String {
-        form_token_of(&self.token)
+    /// tell it. `salt` is another for each page, so that nothing of it repeats: pages are compressed.
+    pub(in crate::web) fn form_token(&self, salt: Salt) -> String {
+        form_token::make(&self.token, salt)
     }
 
     /// The hash of the session's token, which names the session and opens nothing.
@@ -45,7 +45,7 @@ impl PageSession {
     }
 
     fn owns_token(&self, form_token: &str) -> bool {
-        is_token_of(&self.token, form_token)
+        form_token::is_of(&self.token, form_token)
     }
 }
 
@@ -92,7 +92,7 @@ async fn after_session(app: &AppState, request: Request) -> Response {
     let person = app.drafts.person_of(Digest::of(token.as_bytes()));
     let fields = Form::<EndedFields>::from_request(request, &()).await;
     let (Some(person), Ok(Form(fields))) = (person, fields) else { return signed_out() };
-    if !is_token_of(&token, &fields.form_token) {
+    if !form_token::is_of(&token, &fields.form_token) {
         return signed_out();
     }
     let draft = Draft {
@@ -113,14 +113,6 @@ struct EndedFields {
     form_token: String,
     #[serde(default)]
     comment: String,
-}
-
-fn form_token_of(token: &str) -> String {
-    Digest::of(format!("countersign form token\n{token}").as_bytes()).to_string()
-}
-
-fn is_token_of(token: &str, form_token: &str) -> bool {
-    form_token_of(token).as_bytes().ct_eq(form_token.as_bytes()).into()
 }
 
 /// People who must change their password can do that and nothing else.
@@ -281,29 +273,6 @@ mod tests {
         }
     }
 
-    fn session(token: &str) -> PageSession {
-        let person = Person {
-            id: PersonId::from(Uuid::from_u128(1)),
-            name: "alice".to_owned(),
-            role: Role::Analyst,
-            must_change_password: true,
-            disabled: false,
-            on_call: false,
-            mail: None,
-        };
-        PageSession { who: SignedIn::made_up(person), seen: 0, token: token.to_owned() }
-    }
-
-    #[test]
-    fn form_token_belongs_to_its_own_session() {
-        let (one, other) = (session("one"), session("other"));
-        assert!(one.owns_token(&one.form_token()));
-        assert!(!one.owns_token(&other.form_token()));
-        assert!(!one.owns_token(""));
-        assert_ne!(one.form_token(), Digest::of(b"one").to_string());
-        assert!(!one.form_token().contains("one"));
-    }
-
     #[test]
     fn cookie_is_bound_to_host_when_tls_is_on() {
         let cookie = |url| cookie("abc", &settings(url)).unwrap();
@@ -327,7 +296,17 @@ mod tests {
 
     #[test]
     fn person_with_reset_password_can_do_nothing_else() {
-        let session = session("one");
+        let person = Person {
+            id: PersonId::from(Uuid::from_u128(1)),
+            name: "alice".to_owned(),
+            role: Role::Analyst,
+            must_change_password: true,
+            disabled: false,
+            on_call: false,
+            mail: None,
+        };
+        let session =
+            PageSession { who: SignedIn::made_up(person), seen: 0, token: "one".to_owned() };
         assert!(admit(&session, "/password", true).is_ok());
         assert!(admit(&session, "/sign-out", true).is_ok());
         let get = admit(&session, "/", false).unwrap_err();

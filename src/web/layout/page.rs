@@ -1,5 +1,7 @@
 //! What surrounds every page: its title, the way around, who is signed in, the kill switch.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use axum::{
     http::StatusCode,
@@ -8,6 +10,7 @@ use axum::{
 
 use crate::{
     domain::{
+        Time,
         actor::{Person, Role},
         halt::Halt,
         kill_switch::{Extent, Freeze},
@@ -16,20 +19,42 @@ use crate::{
         AppState,
         error::PageError,
         http::{assets, session::PageSession},
+        layout::moment,
     },
 };
 
-/// The pages that lead to all others: address and name.
-const SECTIONS: [(&str, &str); 9] = [
-    ("/", "Inbox"),
-    ("/overview", "Overview"),
-    ("/in-force", "Active responses"),
-    ("/requests", "Requests"),
-    ("/audit", "Audit"),
-    ("/policy", "Policy"),
-    ("/system", "System"),
-    ("/people", "People"),
-    ("/agents", "Agents"),
+/// A page that leads to others.
+#[derive(Debug)]
+pub(in crate::web) struct Section {
+    /// Its address.
+    pub(in crate::web) href: &'static str,
+    /// Its name.
+    pub(in crate::web) name: &'static str,
+    /// The sign before it.
+    pub(in crate::web) icon: &'static str,
+}
+
+const fn section(href: &'static str, name: &'static str, icon: &'static str) -> Section {
+    Section { href, name, icon }
+}
+
+/// The pages that are used every hour. On a phone they are the bar at the bottom, which has room for
+/// four.
+const OFTEN: [Section; 4] = [
+    section("/", "Inbox", "inbox"),
+    section("/in-force", "Active responses", "shield-check"),
+    section("/requests", "Requests", "list-checks"),
+    section("/audit", "Audit", "scroll-text"),
+];
+
+/// The others.
+const SELDOM: [Section; 6] = [
+    section("/overview", "Overview", "layout-dashboard"),
+    section("/policy", "Policy", "scale"),
+    section("/system", "System", "server"),
+    section("/people", "People", "users"),
+    section("/agents", "Agents", "bot"),
+    section("/help", "Help", "circle-question-mark"),
 ];
 
 /// What surrounds a page.
@@ -37,7 +62,7 @@ const SECTIONS: [(&str, &str); 9] = [
 pub(in crate::web) struct Layout {
     /// The page's name.
     pub(in crate::web) title: String,
-    /// The entry of [`SECTIONS`] that the page belongs to.
+    /// The address of the section that the page belongs to.
     pub(in crate::web) section: &'static str,
     /// Who is signed in.
     pub(in crate::web) person: Option<Person>,
@@ -59,7 +84,7 @@ pub(in crate::web) struct Layout {
     pub(in crate::web) style: String,
     /// Where the script is.
     pub(in crate::web) script: String,
-    /// Where the icon is.
+    /// Where the icon of the tab is.
     pub(in crate::web) icon: String,
 }
 
@@ -73,7 +98,7 @@ impl Layout {
         Ok(Self {
             waiting: app.broker.pending_count(&session.who).await?,
             person: Some(session.who.profile().clone()),
-            form_token: session.form_token(),
+            form_token: session.form_token(app.broker.clock().random()),
             freezes: app.broker.frozen().await?,
             halted: app.broker.halted(),
             troubles: app.broker.outages(),
@@ -124,6 +149,22 @@ impl Layout {
         })
     }
 
+    /// Where the signs before actions and pages are.
+    pub(in crate::web) fn icons() -> &'static str {
+        static ADDRESS: LazyLock<String> = LazyLock::new(|| assets::address(&assets::ICONS));
+        &ADDRESS
+    }
+
+    /// "4 min ago"; none for what is not near.
+    pub(in crate::web) fn near(time: Time) -> Option<String> {
+        moment::near(time)
+    }
+
+    /// "14:02:31 UTC", with the day where it is not today.
+    pub(in crate::web) fn exact(time: Time) -> String {
+        moment::exact(time)
+    }
+
     /// "nothing is sent", "nothing is sent to the manager paris".
     pub(in crate::web) fn freeze_text(freeze: &Freeze) -> String {
         match &freeze.extent {
@@ -142,15 +183,21 @@ impl Layout {
         }
     }
 
-    pub(in crate::web) fn sections(&self) -> &'static [(&'static str, &'static str)] {
+    /// The pages that are used every hour, and the others.
+    pub(in crate::web) fn sections(&self) -> Option<(&'static [Section], &'static [Section])> {
         match &self.person {
             // Nothing ever waits for an auditor, whose home is the audit.
             Some(Person { role: Role::Auditor, must_change_password: false, .. }) => {
-                SECTIONS.get(1..).unwrap_or_default()
+                Some((OFTEN.get(1..).unwrap_or_default(), &SELDOM))
             }
-            Some(person) if !person.must_change_password => &SECTIONS,
-            Some(_) | None => &[],
+            Some(person) if !person.must_change_password => Some((&OFTEN, &SELDOM)),
+            Some(_) | None => None,
         }
+    }
+
+    /// Whether the page belongs to one of these.
+    pub(in crate::web) fn is_in(&self, sections: &[Section]) -> bool {
+        sections.iter().any(|one| one.href == self.section)
     }
 }
 

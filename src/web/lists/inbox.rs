@@ -16,7 +16,7 @@ use crate::{
     },
     domain::{
         Time,
-        action::{ActionKind, with_count},
+        action::{ActionKind, Icon, with_count},
         actor::Role,
         request::Request,
     },
@@ -70,6 +70,7 @@ pub(in crate::web) struct InboxCard {
 #[derive(Debug)]
 pub(in crate::web) struct InboxItem {
     id: String,
+    icon: Icon,
     effect: String,
     /// What only this one of several would do: on what, for how long.
     reach: String,
@@ -180,6 +181,7 @@ impl InboxItem {
         let reach = effect.strip_prefix(&request.action.phrase()).unwrap_or(&effect);
         Self {
             id: request.id.to_string(),
+            icon: request.action.kind().icon(),
             reach: reach.trim_start().to_owned(),
             asker: asker(request),
             skipped: match request.skipped.len() {

@@ -91,6 +91,19 @@ fn entry_done_once_takes_no_undo_and_no_time() {
 }
 
 #[test]
+fn unknown_icon_is_refused_and_known_one_taken() {
+    let error = refused("tier = \"medium\"", "tier = \"medium\"\nicon = \"skull\"");
+    says(&error, &["site.toml, hide_file: icon", "skull is not allowed", "Allowed: ban, bell"]);
+    let icon = |text: &str| with_entry(text).unwrap().catalogue().get("hide_file").unwrap().icon();
+    assert_eq!(icon(QUARANTINE_ENTRY).name(), "file-lock");
+    let chosen = QUARANTINE_ENTRY
+        .replace("hide_file", "hide_well")
+        .replace("tier = \"medium\"", "tier = \"medium\"\nicon = \"file-x\"");
+    let engine = with_entry(&chosen).unwrap();
+    assert_eq!(engine.catalogue().get("hide_well").unwrap().icon().name(), "file-x");
+}
+
+#[test]
 fn two_entries_with_one_name_are_refused() {
     let error = with_entry(&format!("{QUARANTINE_ENTRY}{QUARANTINE_ENTRY}")).unwrap_err();
     says(&error, &["site.toml, hide_file: name", "is the name of another entry"]);
