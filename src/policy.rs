@@ -25,7 +25,7 @@ use crate::domain::{
     decision::{Authorization, Decision, Reason, Tally},
     digest::Digest,
     endpoint::EndpointId,
-    facts::{PolicyQuestion, Principal, Resource, Verb},
+    facts::{PolicyQuestion, Principal, RequestFacts, Resource, Verb},
 };
 
 pub mod cases;
@@ -44,6 +44,7 @@ mod votes;
 pub(crate) use self::difference::difference;
 pub use self::{
     difference::{ChangeKind, PolicyChange},
+    entities::RequestLook,
     error::{PolicyError, PolicyFault},
     files::PolicyFiles,
     starter::{STARTER, write_starter_policies},
@@ -71,6 +72,8 @@ struct Set {
     hash: Digest,
     /// Endpoints and groups that are not named look alike.
     named: Named,
+    /// Whether a policy names a request.
+    names_request: bool,
     entities: PolicyEntities,
     catalogue: Catalogue,
     authorizer: Authorizer,
@@ -217,6 +220,12 @@ impl Engine {
         authorization(self.0.may(who, verb, on))
     }
 
+    /// What policy is told of a request, its id apart: [`Engine::may`] answers the same for all that
+    /// look so. None where a policy names a request, so that each is asked for by itself.
+    pub fn look(&self, facts: &RequestFacts) -> Option<RequestLook> {
+        (!self.0.names_request).then(|| RequestLook::of(facts))
+    }
+
     /// The endpoints at which the agent may ask for this at all, by the first stage alone. Any error
     /// means none.
     pub fn may_ask_at(&self, question: &PolicyQuestion) -> BTreeSet<EndpointId> {
@@ -266,6 +275,7 @@ impl Set {
         Ok(Self {
             index: PolicyIndex::new(&indexed, entities.schema())?,
             by_id: ids.map(|(id, votes)| (id.clone(), (why(&id), votes))).collect(),
+            names_request: entities.has_request(policies.iter().flat_map(Policy::entity_literals)),
             named: entities.named(policies.iter().flat_map(Policy::entity_literals)),
             cedar: PolicySet::from_policies(policies)?,
             texts,

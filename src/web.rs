@@ -67,6 +67,10 @@ pub fn guard(door: Router, settings: WebSettings) -> Router {
 fn session_routes(app: &AppState) -> Router<AppState> {
     Router::new()
         .route("/", get(lists::inbox::show))
+        .route("/inbox", post(lists::inbox::bulk::act))
+        .route("/reject", get(lists::reject::show).post(lists::reject::reject))
+        .route("/views/save", post(lists::views::save))
+        .route("/views/delete", post(lists::views::delete))
         .route("/in-force", get(lists::active_responses::show))
         .route("/missed", get(lists::missed::show))
         .route("/next", get(request::page::next))

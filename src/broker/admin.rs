@@ -9,6 +9,7 @@ mod password;
 pub mod people;
 pub mod policies;
 pub mod recover;
+pub mod saved_views;
 pub mod sessions;
 pub mod setup;
 

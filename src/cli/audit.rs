@@ -76,6 +76,7 @@ async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError
         target: query.target,
         request: query.request,
         policy: query.policy,
+        ..AuditFilter::default()
     };
     let operator = reader(config).await?;
     let entries = operator.audit(&filter, query.before, query.limit).await?;

@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use self::RangeUse::{Documentation, Private, Special};
 
 pub mod known;
+pub mod pattern;
 
 /// What a special-purpose range is used for, as far as blocking one of its addresses goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

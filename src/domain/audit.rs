@@ -13,4 +13,4 @@ pub mod kind;
 pub use chain::{AuditEntry, EntryProblem, HashedColumns, UnreadableEntry};
 pub use detail::AuditDetail;
 pub use event::AuditEvent;
-pub use kind::EventKind;
+pub use kind::{EventGroup, EventKind};

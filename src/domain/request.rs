@@ -22,9 +22,9 @@ pub use wait::{Parent, Wait};
 
 use super::{
     Time,
-    action::{Action, Term},
+    action::{Action, ActionKind, Term},
     actor::{Agent, Person, Role},
-    decision::{Decision, NOTHING_LEFT, Tier, Verdict},
+    decision::{Decision, NOTHING_LEFT, Tally, Tier, Verdict},
     digest::{Canonical, Digest},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::history::AgentHistory,
@@ -273,14 +273,9 @@ impl Request {
     /// What does not end by itself, reaches every endpoint or a critical one is never low; what
     /// no approval would let run is high. It is never below the tier of its action.
     pub fn tier(&self) -> Tier {
-        let asked = match self.decision.verdict {
-            Verdict::Approval(least) => least.tier(),
-            Verdict::Run => self.decision.tally.tier(),
-            Verdict::Deny => Tier::High,
-        };
-        let wide = self.term == Term::Permanent || self.fleet_wide || self.criticality() > 3;
-        let least = self.action.kind().entry().tier;
-        if wide { asked.max(Tier::Medium) } else { asked }.max(least)
+        let Decision { verdict, tally, .. } = self.decision;
+        let reach = (self.term, self.fleet_wide, self.criticality());
+        tier(self.action.kind(), (verdict, tally), reach)
     }
 
     /// When it was refused in a way that counts against its agent: a person rejected it, or policy
@@ -389,4 +384,20 @@ impl Request {
         let stands = |target: &&Target| target.outcome.as_ref().is_some_and(Outcome::may_be_active);
         self.targets.iter().filter(stands)
     }
+}
+
+/// [`Request::tier`] of an action, of what policy answered to which votes, and of how long and how
+/// far it reaches: its term, whether all endpoints were asked for, the highest criticality.
+pub fn tier(
+    kind: ActionKind,
+    (verdict, tally): (Verdict, Tally),
+    (term, fleet_wide, criticality): (Term, bool, u8),
+) -> Tier {
+    let asked = match verdict {
+        Verdict::Approval(least) => least.tier(),
+        Verdict::Run => tally.tier(),
+        Verdict::Deny => Tier::High,
+    };
+    let wide = term == Term::Permanent || fleet_wide || criticality > 3;
+    if wide { asked.max(Tier::Medium) } else { asked }.max(kind.entry().tier)
 }

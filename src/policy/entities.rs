@@ -16,7 +16,7 @@ use crate::domain::{
     actor::{Agent, Person, Role},
     decision::Tally,
     facts::{EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
-    id::PersonId,
+    id::{AgentId, PersonId},
 };
 
 /// The schema, and what is there whatever is asked: the actions and the roles.
@@ -174,21 +174,50 @@ impl PolicyEntities {
     }
 
     fn request(&self, facts: &RequestFacts) -> Result<Entity, EvalError> {
-        let owners = [facts.owner_then, facts.agent.owner];
-        let issuers = [facts.issuer_then, facts.agent.issuer];
-        let barred = owners.into_iter().chain(issuers.into_iter().flatten()).chain(facts.asker);
+        let RequestLook { agent, owners, barred, action, criticality } = RequestLook::of(facts);
         let attributes = [
-            ("agent", Value::new_entity_uid(uid(&self.types.agent, &facts.agent.id))),
-            ("owners", Value::new_set(owners.map(|person| self.person_value(person)))),
-            ("barred", Value::new_set(barred.map(|person| self.person_value(person)))),
-            ("action", text(facts.action.kind().name())),
-            ("criticality", long(facts.criticality)),
+            ("agent", Value::new_entity_uid(uid(&self.types.agent, &agent))),
+            ("owners", Value::new_set(owners.into_iter().map(|person| self.person_value(person)))),
+            ("barred", Value::new_set(barred.into_iter().map(|person| self.person_value(person)))),
+            ("action", text(action)),
+            ("criticality", long(criticality)),
         ];
         entity(uid(&self.types.request, &facts.id), attributes, HashSet::new())
     }
 
+    /// Whether one of these is a request: then two that look alike may be told apart.
+    pub(super) fn has_request(&self, mut literals: impl Iterator<Item = EntityUid>) -> bool {
+        literals.any(|literal| *literal.type_name() == self.types.request)
+    }
+
     fn person_value(&self, person: PersonId) -> Value {
         Value::new_entity_uid(uid(&self.types.person, &person))
+    }
+}
+
+/// All that policy is told of a stored request, its id apart. Two that are equal get the same answer,
+/// unless a policy names a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestLook {
+    agent: AgentId,
+    owners: [PersonId; 2],
+    barred: Vec<PersonId>,
+    action: &'static str,
+    criticality: u8,
+}
+
+impl RequestLook {
+    pub(super) fn of(facts: &RequestFacts) -> Self {
+        let owners = [facts.owner_then, facts.agent.owner];
+        let issuers = [facts.issuer_then, facts.agent.issuer];
+        let barred = owners.into_iter().chain(issuers.into_iter().flatten()).chain(facts.asker);
+        Self {
+            agent: facts.agent.id,
+            owners,
+            barred: barred.collect(),
+            action: facts.action.kind().name(),
+            criticality: facts.criticality,
+        }
     }
 }
 

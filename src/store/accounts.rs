@@ -13,10 +13,12 @@ use crate::domain::{
 };
 
 mod keep;
+mod views;
 
 pub use keep::{
     agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
 };
+pub use views::{SavedView, delete_view, save_view, saved_views};
 
 /// A signed-in person.
 #[derive(Debug, Clone, PartialEq, Eq)]

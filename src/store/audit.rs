@@ -19,7 +19,7 @@ mod page;
 mod stored_row;
 mod verify;
 
-pub use page::{AuditFilter, Lead, after, of_request, page};
+pub use page::{AuditFilter, Lead, after, first_of_newest, is_target, of_request, page, targets};
 pub use verify::{Verified, is_at, verify, verify_block};
 
 /// An audit entry as the log names it: no text that somebody wrote.

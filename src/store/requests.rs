@@ -30,8 +30,9 @@ mod watch;
 
 pub use active::{
     ActiveFilter, ActiveRow, ActiveSearch, ActiveSort, EndpointCommand, EndpointCommands,
-    RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget, active, approvers,
-    commands, commands_on, find_active, origin, overlapping,
+    RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget, active,
+    active_targets, approvers, commands, commands_on, find_active, origin, overlapping,
+    targets_statement,
 };
 pub use children::{
     ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting, with_children,
@@ -43,9 +44,12 @@ pub use history::{
 pub use list::{
     Queued, RequestFilter, RequestSummary, approved_count, busy_managers, dispatching, in_queue,
     is_attempt_known, list, open, overdue, queue, reviews_due,
+    search::{FoundRequests, RequestSearch, finds, is_target, search, targets},
 };
 pub use load::{load, reload};
-pub use pending::{Pending, pending};
+pub use pending::{
+    Pending, PendingKind, PendingPlaces, assign, open_of_agent, pending, pending_kinds, snooze,
+};
 pub use reach::{automatic_since, lifted_at, reach};
 pub use rule_responses::{
     RULE_RESPONSE_COUNTS, StandingRuleResponse, rule_responses_read, standing_rule_responses,

@@ -6,7 +6,7 @@ use crate::domain::{
     Time,
     action::with_count,
     decision::{Decision, Verdict},
-    request::{Counts, Outcome, Request, State, Target},
+    request::{Counts, Outcome, Request, State, StateName, Target},
 };
 
 /// How long something takes: "43 seconds", "12 minutes", "2 h 5 min", "3 days".
@@ -57,6 +57,22 @@ pub(crate) fn status(request: &Request) -> String {
         State::Withdrawn { .. } => {
             "Policy or facts changed and no longer allow it. Nothing was sent.".to_owned()
         }
+    }
+}
+
+/// A state in a word or two.
+pub(crate) const fn state_words(state: StateName) -> &'static str {
+    match state {
+        StateName::Pending => "waits for people",
+        StateName::Approved => "approved, not sent yet",
+        StateName::Dispatching => "being sent",
+        StateName::Waiting => "waits for endpoints",
+        StateName::Settled => "done",
+        StateName::Denied => "denied by policy",
+        StateName::Rejected => "rejected",
+        StateName::Cancelled => "taken back",
+        StateName::Expired => "time ran out",
+        StateName::Withdrawn => "no longer allowed",
     }
 }
 

@@ -4,6 +4,7 @@
 mod active;
 mod charts;
 mod kept;
+mod lists;
 mod made_up;
 mod policies;
 mod profiles;
@@ -22,7 +23,7 @@ use super::{
     layout::page::Layout,
     lists::{
         audit::{AuditFilters, AuditPage},
-        inbox::InboxTemplate,
+        inbox::{InboxTemplate, query::InboxQuery},
         requests::{self, RequestsPage},
     },
     request::{
@@ -35,8 +36,10 @@ use crate::{
         notifications::ChannelState,
         queries::{
             ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
+            audit::AuditFound,
             audit_walk::Walked,
-            inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
+            inbox::{InboxGroup, InboxPage, InboxSection, InboxView, PendingItem},
+            request::search::RequestsFound,
             system::{ManagerStatus, SystemStatus},
             undos::{UndoSummary, UndoView},
             view::{Permission, RequestView},
@@ -160,6 +163,8 @@ fn inbox() -> InboxTemplate {
         approve,
         voted: false,
         active: if number == 1 { vec![met()] } else { Vec::new() },
+        assignee: (number == 2).then(|| HOSTILE.to_owned()),
+        snoozed_until: None,
     };
     let pile = |members: Vec<_>, more| InboxSection {
         number: u64::try_from(members.len() + more).unwrap(),
@@ -167,8 +172,12 @@ fn inbox() -> InboxTemplate {
         next: None,
     };
     let mine = pile(vec![waiting(1, Permission::WithPassword), waiting(2, Permission::Now)], 3);
-    let inbox = InboxPage { mine, others: pile(vec![waiting(3, own_agent())], 0) };
-    InboxTemplate::new(layout("Inbox", "/"), &inbox, false, at(8))
+    let (others, agents) = (pile(vec![waiting(3, own_agent())], 0), vec![HOSTILE.to_owned()]);
+    let inbox = InboxPage { mine, others, all: [5, 1], agents, ..InboxPage::default() };
+    let asked = InboxQuery { agent: HOSTILE.to_owned(), ..InboxQuery::default() };
+    let actions = Catalogue::built_in().all().to_vec();
+    let empty = InboxTemplate::empty(layout("Inbox", "/"), asked, actions);
+    empty.filled(&inbox, &InboxView::default(), (false, at(8)))
 }
 
 fn requests() -> RequestsPage {
@@ -183,6 +192,7 @@ fn requests() -> RequestsPage {
         asked_at: at(0),
         deadline: at(30),
         approvals: 1,
+        approvers: "bob".to_owned(),
         counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0, 0] },
         held_because: (number == 1).then(|| "the manager paris does not answer".to_owned()),
     };
@@ -195,7 +205,7 @@ fn requests() -> RequestsPage {
     RequestsPage::new(
         layout("Requests", "/requests"),
         (requests::RequestFilters::default(), Catalogue::built_in().all().to_vec()),
-        found.collect(),
+        RequestsFound { rows: found.collect(), ..RequestsFound::default() },
     )
 }
 
@@ -273,8 +283,8 @@ fn walked() -> Walked {
 }
 
 fn pages() -> Vec<(&'static str, String)> {
-    let audit =
-        AuditPage::new(layout("Audit", "/audit"), AuditFilters::default(), audit(&request(1)));
+    let audit = AuditFound { rows: audit(&request(1)), ..AuditFound::default() };
+    let audit = AuditPage::new(layout("Audit", "/audit"), AuditFilters::default(), audit);
     let pending = request_page(request(1), Permission::WithPassword, id(2));
     let voted = request_page(request(1), Permission::Now, id(1));
     let barred = request_page(request(1), own_agent(), id(3));
@@ -307,6 +317,7 @@ fn pages() -> Vec<(&'static str, String)> {
     .chain(kept::pages())
     .chain(charts::pages())
     .chain(profiles::pages())
+    .chain(lists::pages())
     .map(|(name, html)| (name, html.unwrap()))
     .collect()
 }

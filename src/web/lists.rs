@@ -3,10 +3,13 @@
 use url::form_urlencoded;
 
 pub(super) mod active_responses;
+pub(super) mod address;
 pub(super) mod audit;
 pub(super) mod inbox;
 pub(super) mod missed;
+pub(super) mod reject;
 pub(super) mod requests;
+pub(super) mod views;
 
 /// A link whose address ends in a question and its value: "/missed?target".
 fn link(question: &str, value: &str) -> String {

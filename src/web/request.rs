@@ -6,7 +6,7 @@ pub(super) mod approve_identical;
 pub(super) mod break_glass;
 pub(super) mod decide;
 pub(super) mod endpoint;
-mod form;
+pub(super) mod form;
 pub(super) mod page;
 pub(super) mod plan;
 pub(super) mod resolve;

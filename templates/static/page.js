@@ -34,8 +34,39 @@
     clearTimeout(lost);
     source = lost = null;
   };
+  // A list is replaced in its place, unless that would move what is under the pointer or in use:
+  // then it says how many are new.
+  const fresh = document.getElementById("fresh");
+  let next = null;
+  const boxes = (root, which = "") => [...root.querySelectorAll(`#live [name="pick"]${which}`)];
+  const replace = () => {
+    if (!next) return;
+    const ticked = new Set(boxes(document, ":checked").map((box) => box.value));
+    document.getElementById("live").replaceWith(document.adoptNode(next.getElementById("live")));
+    boxes(document).forEach((box) => { box.checked = ticked.has(box.value); });
+    document.title = next.title;
+    const [old, now] = [document, next].map((root) => root.querySelector("nav .number"));
+    if (old && now) old.replaceWith(document.adoptNode(now));
+    fresh.hidden = true;
+    next = null;
+    count();
+  };
+  const update = async () => {
+    const answer = await fetch(location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!answer.ok || !page.getElementById("live")) throw new Error("no list");
+    next = page;
+    const live = document.getElementById("live");
+    const known = new Set(boxes(document).map((box) => box.value));
+    const number = boxes(page).filter((box) => !known.has(box.value)).length;
+    if (!live.matches(":hover") && !live.contains(document.activeElement)) return replace();
+    fresh.firstElementChild.textContent = number > 0 ? `${number} new: show` : "Something has changed: show";
+    fresh.hidden = false;
+  };
+  fresh?.firstElementChild.addEventListener("click", replace);
   const changed = (event) => {
     document.body.dataset.seen = event.lastEventId;
+    if (fresh && !away()) { update().catch(() => { news.hidden = false; close(); }); return; }
     if (busy() || away()) { news.hidden = false; close(); } else { loading = true; location.reload(); }
   };
   // The page that comes has not arrived yet, and somebody begins on this one.

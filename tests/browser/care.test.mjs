@@ -70,7 +70,7 @@ test("a request alone offers nothing to look at together", async () => {
   await scene.ask({ srcip: "192.0.2.55", agent_ids: ["001"], duration_seconds: 3600 });
   const bob = await scene.person("bob");
   const card = bob.locator(".card", { hasText: "Block 192.0.2.55" });
-  await shows(card.locator("h3"), 2);
+  await shows(card.locator(".row"), 2);
   await shows(card.locator("a:has-text('together')"), 0);
 });
 

@@ -14,7 +14,7 @@ const focused = (page, selector) =>
 
 /** Goes on by Tab until something has the focus. */
 async function tab(page, selector) {
-  for (let steps = 0; steps < 200; steps += 1) {
+  for (let steps = 0; steps < 400; steps += 1) {
     await page.keyboard.press("Tab");
     if (await focused(page, selector)) return;
   }

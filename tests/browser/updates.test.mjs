@@ -33,6 +33,30 @@ test("a new request appears in the inbox, and its number in the title, by itself
   assert.equal(await bob.title(), `(${before + 1}) Inbox · Countersign`);
 });
 
+test("a list that is pointed at says how many are new, and shows them when asked", async () => {
+  const bob = await scene.person("bob");
+  await bob.locator("#live .row").first().hover();
+  const { place } = await scene.ask();
+  await bob.locator("#fresh button", { hasText: "1 new: show" }).waitFor();
+  await shows(bob.locator(`a[href="${place}"]`), 0);
+  await bob.click("#fresh button");
+  await bob.locator(`a[href="${place}"]`).waitFor();
+  await bob.locator("#fresh").waitFor({ state: "hidden" });
+});
+
+test("what is ticked in a list stays ticked when it is replaced", async () => {
+  const { id } = await scene.ask();
+  const bob = await scene.person("bob");
+  await bob.locator(`input[value="${id}"]`).check();
+  await bob.mouse.move(0, 0);
+  await bob.locator("h1").click();
+  await bob.evaluate(() => document.activeElement.blur());
+  const { place } = await scene.ask();
+  await bob.locator(`a[href="${place}"], #fresh:not([hidden])`).first().waitFor();
+  await bob.evaluate(() => document.querySelector("#fresh button")?.click());
+  await shows(bob.locator(`input[value="${id}"]:checked`), 1);
+});
+
 test("a page says that the connection is lost, and catches up when it is back", async () => {
   const { place } = await scene.ask();
   const bob = await scene.person("bob");

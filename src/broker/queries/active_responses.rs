@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use super::view::PAGE_ROWS;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
-    domain::{endpoint::EndpointId, facts::Verb, id::RequestId, request::StateName},
+    domain::{
+        Time, address::pattern::TargetPattern, endpoint::EndpointId, facts::Verb, id::RequestId,
+        request::StateName,
+    },
     store::{
         Read, StoreError,
         requests::{self, ActiveFilter, ActiveRow, MissedEndpoint, RequestOrigin, RowOutcome},
@@ -69,6 +72,7 @@ impl Broker {
     ) -> Result<(Vec<ActiveResponse>, bool), BrokerError> {
         self.authorize_read(who, Verb::View)?;
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let filter = &with_network(&mut reader, filter, now).await?;
         let window = (page.saturating_mul(PAGE_ROWS), PAGE_ROWS + 1);
         let mut rows = requests::active(&mut reader, filter, window, now).await?;
         let shown = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
@@ -99,6 +103,21 @@ impl Broker {
             found.push(ActiveResponse { row, requests });
         }
         Ok((found, more))
+    }
+}
+
+/// A network that is searched for is looked for among the targets.
+async fn with_network(
+    read: &mut impl Read,
+    filter: &ActiveFilter,
+    now: Time,
+) -> Result<ActiveFilter, StoreError> {
+    match TargetPattern::parse(filter.search.trim()) {
+        Some(network @ TargetPattern::Network(_)) => {
+            let targets = Some(requests::active_targets(read, &network, now).await?);
+            Ok(ActiveFilter { search: String::new(), targets, ..filter.clone() })
+        }
+        Some(TargetPattern::Part(_)) | None => Ok(filter.clone()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         facts::{Resource, Verb},
         id::RequestId,
     },
-    store::requests::{self, Pending},
+    store::requests::{self, Pending, PendingPlaces},
 };
 
 impl Broker {
@@ -26,7 +26,9 @@ impl Broker {
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
         let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
         let mut alike = Vec::new();
-        for Pending { facts, voted, .. } in requests::pending(&mut reader, who.id()).await? {
+        let all =
+            requests::pending(&mut reader, (who.id(), now), &PendingPlaces::default()).await?;
+        for Pending { facts, voted, assignee, snoozed_until, .. } in all {
             let approve = self.permission(who, Verb::Approve, &Resource::Request(facts.clone()));
             if voted || facts.action != like.action || approve.why_not().is_some() {
                 continue;
@@ -34,7 +36,15 @@ impl Broker {
             let Some(request) = requests::load(&mut reader, facts.id).await? else { continue };
             if identical(&request, &like) && request.tier() == Tier::Low {
                 let active = self.already_active(&mut reader, &request, now).await?;
-                alike.push(PendingItem { request, agent: facts.agent, approve, voted, active });
+                alike.push(PendingItem {
+                    request,
+                    agent: facts.agent,
+                    approve,
+                    voted,
+                    active,
+                    assignee,
+                    snoozed_until,
+                });
             }
         }
         alike.truncate(TOGETHER_MAX);

@@ -1,19 +1,19 @@
 //! What waits for people: for whom, in which order, and what belongs together.
 //!
-//! Everything that waits is looked at every time, and only then cut into pages. So the number in
-//! the title is right on every page, and what belongs together is never torn apart.
+//! Everything that waits is looked at every time, and only then filtered and cut into pages. So the
+//! number in the title is right on every page, what belongs together is never torn apart, and a
+//! filter that finds nothing can say what each of its parts keeps out.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use super::view::Permission;
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
         Time,
-        action::Action,
         active_response::AlreadyActive,
         actor::Agent,
-        facts::{Resource, Verb},
+        facts::Verb,
         id::{PlanId, RequestId},
         len_u64,
         request::Request,
@@ -24,10 +24,42 @@ use crate::{
     },
 };
 
-/// How many groups a section of a page shows.
-const PAGE_GROUPS: usize = 50;
-/// How many requests of one card are shown.
-pub const MEMBERS_MAX: usize = 10;
+mod filter;
+mod order;
+mod rejectable;
+mod rights;
+mod risk;
+
+pub use self::{
+    filter::{Assigned, InboxFilter, InboxPart},
+    order::{Cursor, InboxGrouping, InboxSort, MEMBERS_MAX},
+    rejectable::{RejectChoice, Rejectable},
+    risk::{RiskLevel, risk},
+};
+use self::{
+    order::{group_rows, take_page},
+    rights::ApproveRights,
+};
+
+/// How many requests a page shows of those that wait for the person, and for others: a page weighs
+/// less than 100 kilobytes.
+const ROWS_MINE: usize = 40;
+const ROWS_OTHERS: usize = 15;
+/// How many agents are named, of those whose requests wait.
+const AGENTS_MAX: usize = 50;
+
+/// What of the inbox to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboxView {
+    /// Which requests.
+    pub filter: InboxFilter,
+    /// What comes first.
+    pub sort: InboxSort,
+    /// What stands together.
+    pub grouping: InboxGrouping,
+    /// The place after which each section begins: the person's own, and that of others.
+    pub after: [Option<Cursor>; 2],
+}
 
 /// What waits for people, as one person sees it.
 #[derive(Debug, Clone, Default)]
@@ -36,9 +68,19 @@ pub struct InboxPage {
     pub mine: InboxSection,
     /// What waits for others.
     pub others: InboxSection,
+    /// How many there are without the filter: for this person, and for others.
+    pub all: [u64; 2],
+    /// How many wait for this person, what is snoozed apart.
+    pub waiting: u64,
+    /// How many of this person's own are snoozed.
+    pub snoozed: u64,
+    /// How many more each part of the filter keeps out by itself.
+    pub without: Vec<(InboxPart, u64)>,
+    /// Who asked for what waits, by name, at most fifty.
+    pub agents: Vec<String>,
 }
 
-/// One page of groups, the one with the earliest deadline first.
+/// One page of groups, in the order that was asked for.
 #[derive(Debug, Clone, Default)]
 pub struct InboxSection {
     /// How many requests there are, on this page and all others.
@@ -49,13 +91,12 @@ pub struct InboxSection {
     pub next: Option<Cursor>,
 }
 
-/// The steps of a plan, or requests for the same action on the same target, whoever asked and on
-/// whatever endpoints.
+/// Requests that stand together.
 #[derive(Debug, Clone)]
 pub struct InboxGroup {
     /// The plan of which these are steps, and its heading.
     pub plan: Option<(PlanId, String)>,
-    /// The first of them, earliest deadline first.
+    /// The first of them.
     pub members: Vec<PendingItem>,
     /// How many there are beside these.
     pub more: usize,
@@ -74,216 +115,152 @@ pub struct PendingItem {
     pub voted: bool,
     /// What is active already on its endpoints.
     pub active: Vec<AlreadyActive>,
-}
-
-/// A place in the order of the inbox: after this deadline and id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor(Time, RequestId);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0.timestamp_micros(), self.1)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (deadline, id) = text.split_once('.').ok_or(())?;
-        let micros = deadline.parse().map_err(|_no_number| ())?;
-        let deadline = Time::from_timestamp_micros(micros).ok_or(())?;
-        Ok(Self(deadline, id.parse().map_err(|_no_id| ())?))
-    }
+    /// The name of the person to whom it is assigned.
+    pub assignee: Option<String>,
+    /// Until when the person who looks snoozed it.
+    pub snoozed_until: Option<Time>,
 }
 
 /// What waits, and whether the person who looks may approve it.
 type PendingRow = (Pending, Permission);
 
 impl Broker {
-    /// What waits for people, earliest deadline first: of each pile the page after a place.
-    pub async fn inbox(
-        &self,
-        who: &SignedIn,
-        mine: Option<Cursor>,
-        others: Option<Cursor>,
-    ) -> Result<InboxPage, BrokerError> {
+    /// What waits for people: of each section the page after a place.
+    pub async fn inbox(&self, who: &SignedIn, view: &InboxView) -> Result<InboxPage, BrokerError> {
         self.authorize_read(who, Verb::View)?;
         let mut reader = self.store().reader().await?;
-        let (of_mine, of_others) = self.pending_by_deadline(&mut reader, who).await?;
+        let (snoozed, awake) = self.pending_rows(&mut reader, who, view).await?;
+        let number_snoozed = len_u64(snoozed.len());
+        let waiting = len_u64(awake.iter().filter(|row| is_mine(row)).count());
+        let rows = if view.filter.snoozed { snoozed } else { awake };
+        let me = who.profile();
+        let agents: BTreeSet<_> = rows.iter().map(|(one, _)| one.asked_by.clone()).collect();
+        let of_me = rows.iter().filter(|row| is_mine(row)).count();
+        let all = [len_u64(of_me), len_u64(rows.len() - of_me)];
+        let without = view.filter.without(&rows, me);
+        let found = rows.into_iter().filter(|row| view.filter.finds(row, me));
+        let (mine, others): (Vec<_>, Vec<_>) = found.partition(is_mine);
+        let [after_mine, after_others] = view.after;
         Ok(InboxPage {
-            mine: self.section(&mut reader, of_mine, mine).await?,
-            others: self.section(&mut reader, of_others, others).await?,
+            mine: self.section(&mut reader, (mine, view), after_mine, ROWS_MINE).await?,
+            others: self.section(&mut reader, (others, view), after_others, ROWS_OTHERS).await?,
+            all,
+            waiting,
+            snoozed: number_snoozed,
+            without,
+            agents: agents.into_iter().take(AGENTS_MAX).collect(),
         })
     }
 
     /// How many requests wait for this person.
     pub async fn pending_count(&self, who: &SignedIn) -> Result<u64, BrokerError> {
-        let (mine, _) = self.pending_by_deadline(&mut self.store().reader().await?, who).await?;
-        Ok(len_u64(mine.len()))
+        let mut reader = self.store().reader().await?;
+        let mut rights = ApproveRights::new(self, who);
+        let approvable =
+            |approve: Option<Permission>| approve.is_some_and(|one| one.why_not().is_none());
+        let kinds = requests::pending_kinds(&mut reader, (who.id(), self.clock().now())).await?;
+        let told_apart = kinds.iter().any(|one| self.engine().look(&one.facts).is_none());
+        if told_apart {
+            let (_, rows) = self.pending_rows(&mut reader, who, &InboxView::default()).await?;
+            return Ok(len_u64(rows.iter().filter(|row| is_mine(row)).count()));
+        }
+        let mine = kinds.iter().filter(|one| approvable(rights.of(&one.facts)));
+        Ok(mine.map(|one| one.number).sum())
     }
 
-    /// The request that waits for this person after another one, by deadline; the first where that
-    /// one waits no more, or none is named.
+    /// The request that waits for this person after another one, in the order of the inbox; the first
+    /// where that one waits no more, or none is named.
     pub async fn next_pending(
         &self,
         who: &SignedIn,
         after: Option<RequestId>,
     ) -> Result<Option<RequestId>, BrokerError> {
         self.authorize_read(who, Verb::View)?;
-        let (mine, _) = self.pending_by_deadline(&mut self.store().reader().await?, who).await?;
-        let ids: Vec<_> = mine.into_iter().map(|(pending, _)| pending.facts.id).collect();
+        let view = InboxView::default();
+        let mut reader = self.store().reader().await?;
+        let (_, awake) = self.pending_rows(&mut reader, who, &view).await?;
+        let mine = awake.into_iter().filter(is_mine).collect();
+        let groups = group_rows(mine, view.sort, view.grouping).into_iter();
+        let members = groups.flat_map(|group| group.members);
+        let ids: Vec<_> = members.map(|(pending, _)| pending.facts.id).collect();
         let place = ids.iter().position(|id| Some(*id) == after);
         let later = place.and_then(|place| ids.get(place + 1));
         Ok(later.or_else(|| ids.iter().find(|id| Some(**id) != after)).copied())
     }
 
-    /// All that waits and that the person may see: what waits for the person, and the rest.
-    async fn pending_by_deadline(
+    /// The ids of what waits and the view finds, in its order, at most so many, and how many there are.
+    async fn inbox_ids(
+        &self,
+        who: &SignedIn,
+        view: &InboxView,
+        most: usize,
+    ) -> Result<(Vec<RequestId>, u64), BrokerError> {
+        let mut reader = self.store().reader().await?;
+        let (snoozed, awake) = self.pending_rows(&mut reader, who, view).await?;
+        let rows = if view.filter.snoozed { snoozed } else { awake };
+        let found = rows.into_iter().filter(|row| view.filter.finds(row, who.profile()));
+        let found: Vec<_> = found.collect();
+        let number = len_u64(found.len());
+        let groups = group_rows(found, view.sort, view.grouping).into_iter();
+        let ids = groups.flat_map(|group| group.members).map(|(one, _)| one.facts.id);
+        Ok((ids.take(most).collect(), number))
+    }
+
+    /// All that waits and that the person may see: what waits for the person but is to be shown
+    /// later, and the rest.
+    async fn pending_rows(
         &self,
         reader: &mut impl Read,
         who: &SignedIn,
+        view: &InboxView,
     ) -> Result<(Vec<PendingRow>, Vec<PendingRow>), BrokerError> {
-        let principal = who.principal(self.clock().now());
-        let pending = requests::pending(reader, who.id()).await?.into_iter();
-        let seen = pending.filter_map(|pending| {
-            let resource = Resource::Request(pending.facts.clone());
-            self.authorize(&principal, Verb::View, &resource).ok()?;
-            Some((pending, self.permission(who, Verb::Approve, &resource)))
-        });
-        Ok(seen.partition(|(pending, approve)| !pending.voted && approve.why_not().is_none()))
+        let places = view.filter.places(view.grouping == InboxGrouping::Host);
+        let pending = requests::pending(reader, (who.id(), self.clock().now()), &places);
+        let pending = pending.await?.into_iter();
+        let mut rights = ApproveRights::new(self, who);
+        let seen = pending.filter_map(|one| rights.of(&one.facts).map(|approve| (one, approve)));
+        Ok(seen.partition(|row| is_mine(row) && row.0.snoozed_until.is_some()))
     }
 
     /// Cuts a page and fills it.
     async fn section(
         &self,
         reader: &mut impl Read,
-        asked: Vec<PendingRow>,
+        (asked, view): (Vec<PendingRow>, &InboxView),
         after: Option<Cursor>,
+        rows_max: usize,
     ) -> Result<InboxSection, BrokerError> {
         let now = self.clock().now();
         let number = len_u64(asked.len());
-        let (heaps, next) = take_page(group_rows(asked), after);
+        let heaps = group_rows(asked, view.sort, view.grouping);
+        let (heaps, next) = take_page(heaps, after, rows_max);
         let mut groups = Vec::with_capacity(heaps.len());
-        for RowGroup { members, plan, .. } in heaps {
-            let more = members.len().saturating_sub(MEMBERS_MAX);
-            let mut filled = Vec::new();
-            for (Pending { facts, voted, .. }, approve) in members.into_iter().take(MEMBERS_MAX) {
+        for group in heaps {
+            let more = group.members.len().saturating_sub(MEMBERS_MAX);
+            let mut members = Vec::new();
+            for (pending, approve) in group.members.into_iter().take(MEMBERS_MAX) {
+                let Pending { facts, voted, assignee, snoozed_until, .. } = pending;
                 if let Some(request) = requests::load(reader, facts.id).await? {
                     let active = self.already_active(reader, &request, now).await?;
-                    filled.push(PendingItem {
+                    let agent = facts.agent;
+                    members.push(PendingItem {
                         request,
-                        agent: facts.agent,
+                        agent,
                         approve,
                         voted,
                         active,
+                        assignee,
+                        snoozed_until,
                     });
                 }
             }
-            groups.push(InboxGroup { plan, members: filled, more });
+            groups.push(InboxGroup { plan: group.plan, members, more });
         }
         Ok(InboxSection { number, groups, next })
     }
 }
 
-/// The page after a place, and where the next one begins.
-fn take_page(heaps: Vec<RowGroup>, after: Option<Cursor>) -> (Vec<RowGroup>, Option<Cursor>) {
-    let later = |heap: &RowGroup| after.is_none_or(|after| heap.place > after);
-    let mut page: Vec<_> = heaps.into_iter().filter(later).collect();
-    let more = page.len() > PAGE_GROUPS;
-    page.truncate(PAGE_GROUPS);
-    let next = page.last().filter(|_| more).map(|heap| heap.place);
-    (page, next)
-}
-
-/// A group before it is filled.
-struct RowGroup {
-    place: Cursor,
-    plan: Option<(PlanId, String)>,
-    members: Vec<PendingRow>,
-}
-
-/// Puts together what belongs together, at the place of the earliest deadline.
-fn group_rows(asked: Vec<PendingRow>) -> Vec<RowGroup> {
-    let mut index: HashMap<Result<PlanId, Action>, usize> = HashMap::new();
-    let mut heaps: Vec<RowGroup> = Vec::new();
-    for (pending, approve) in asked {
-        let next = heaps.len();
-        let plan = pending.plan.clone();
-        let of = plan.as_ref().map(|(id, _)| *id).ok_or_else(|| pending.facts.action.clone());
-        let at = *index.entry(of).or_insert(next);
-        let place = Cursor(pending.deadline, pending.facts.id);
-        match heaps.get_mut(at) {
-            Some(heap) => heap.members.push((pending, approve)),
-            None => heaps.push(RowGroup { place, plan, members: vec![(pending, approve)] }),
-        }
-    }
-    heaps
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::{
-        action::{ActionKind, Catalogue},
-        facts::RequestFacts,
-        id::{AgentId, PersonId},
-    };
-
-    fn asked(number: u128, target: u32) -> PendingRow {
-        let owner = PersonId::from(Uuid::from_u128(1));
-        let agent = Agent {
-            id: AgentId::from(Uuid::from_u128(2)),
-            name: "triage-bot".to_owned(),
-            owner,
-            issuer: None,
-            revoked: false,
-            scopes: Catalogue::built_in().responses().to_vec(),
-            issued_at: Time::UNIX_EPOCH,
-        };
-        let address = format!("198.51.{}.{}", target / 200, target % 200);
-        let facts = RequestFacts {
-            id: RequestId::from(Uuid::from_u128(number)),
-            agent,
-            owner_then: owner,
-            issuer_then: None,
-            asker: None,
-            action: Action::parse(ActionKind::parse("block_ip").unwrap(), &address).unwrap(),
-            criticality: 2,
-        };
-        // Three share each deadline, so that the id must tell them apart.
-        let deadline =
-            Time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
-        (Pending { deadline, facts, voted: false, plan: None }, Permission::Now)
-    }
-
-    #[test]
-    fn inbox_pages_show_every_group_once_despite_decisions() {
-        let all = || (0..130).map(|number| asked(number, u32::try_from(number).unwrap()));
-        let (mut seen, mut after) = (Vec::new(), None);
-        loop {
-            // What was shown is decided before the next page is asked for.
-            let left = all().filter(|(one, _)| !seen.contains(&one.facts.id));
-            let (page, next) = take_page(group_rows(left.collect()), after);
-            assert!(page.len() <= 50);
-            seen.extend(page.iter().map(|heap| heap.place.1));
-            let Some(next) = next else { break };
-            assert_eq!(next.to_string().parse(), Ok(next));
-            after = Some(next);
-        }
-        let ids: Vec<_> = all().map(|(one, _)| one.facts.id).collect();
-        assert_eq!(seen, ids);
-    }
-
-    #[test]
-    fn inbox_page_never_splits_a_group() {
-        // The first and the last hundred ask for the same.
-        let all = (0..200).map(|number| asked(number, u32::try_from(number % 100).unwrap()));
-        let (page, next) = take_page(group_rows(all.collect()), None);
-        assert!(page.iter().all(|heap| heap.members.len() == 2));
-        let (rest, end) = take_page(page, next);
-        assert_eq!((rest.len(), end), (0, None));
-    }
+/// Whether it waits for the person who looks.
+fn is_mine((pending, approve): &PendingRow) -> bool {
+    !pending.voted && approve.why_not().is_none()
 }

@@ -2,13 +2,14 @@
 
 pub mod plan;
 pub mod record;
+pub mod search;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use super::view::{Body, PAGE_ROWS, RequestView};
+use super::view::{Body, RequestView};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     connector::CorrelationTag,
@@ -217,16 +218,6 @@ impl Broker {
             Some(Body { command: command.to_owned(), attempt, endpoints, text })
         };
         parts.into_iter().filter_map(body).collect()
-    }
-
-    /// Requests, for a person.
-    pub async fn requests_of_person(
-        &self,
-        who: &SignedIn,
-        filter: &RequestFilter,
-    ) -> Result<Vec<RequestSummary>, BrokerError> {
-        self.authorize_read(who, Verb::View)?;
-        self.list(filter, PAGE_ROWS).await
     }
 }
 

@@ -15,6 +15,8 @@ use crate::{
     store::audit,
 };
 
+pub mod triage;
+
 impl Broker {
     /// Writes a comment down beside the request, which stays as it is, whatever its state. Agents
     /// never see it.

@@ -16,6 +16,8 @@ use crate::{
     store::{Tx, accounts, requests},
 };
 
+pub mod reject_many;
+
 impl Broker {
     /// Approves what was shown; not while nothing is sent: an approval has a use-by.
     pub async fn approve(

@@ -28,9 +28,9 @@ use dispatch::{
 };
 use plan::{PlanFacts, TurnFacts};
 use request::{
-    ApprovalFacts, BreakGlassFacts, CancellationFacts, CommentFacts, DryRunFacts, EndFacts,
-    RedecisionFacts, RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts, ReviewFacts,
-    SubmissionFacts, WithdrawalFacts,
+    ApprovalFacts, AssignmentFacts, BreakGlassFacts, CancellationFacts, CommentFacts, DryRunFacts,
+    EndFacts, RedecisionFacts, RefusalFacts, RefusedVoteFacts, RejectionFacts, RetractionFacts,
+    ReviewFacts, SnoozeFacts, SubmissionFacts, WithdrawalFacts,
 };
 use system::{
     AuditReadFacts, ClockJumpFacts, ManagerFacts, PolicySetFacts, RecoveryFacts, ReevaluationFacts,
@@ -82,6 +82,8 @@ details! {
     VoteRetracted(RetractionFacts),
     VoteRefused(RefusedVoteFacts),
     CommentAdded(CommentFacts),
+    RequestAssigned(AssignmentFacts),
+    RequestSnoozed(SnoozeFacts),
     Reviewed(ReviewFacts),
     RequestCancelled(CancellationFacts),
     RequestExpired(EndFacts),

@@ -4,6 +4,10 @@ use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
 use crate::domain::all_variants;
 
+mod group;
+
+pub use group::EventGroup;
+
 /// Everything that can be written to the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[derive(EnumCount, EnumString, IntoStaticStr, VariantArray)]
@@ -45,6 +49,12 @@ pub enum EventKind {
     /// A person commented without voting.
     #[strum(serialize = "request.commented")]
     CommentAdded,
+    /// A person assigned it to themselves, or to nobody.
+    #[strum(serialize = "request.assigned")]
+    RequestAssigned,
+    /// A person does not want to see it before a moment, or wants to again.
+    #[strum(serialize = "request.snoozed")]
+    RequestSnoozed,
     /// A person reviewed a break-glass approval.
     #[strum(serialize = "request.reviewed")]
     Reviewed,

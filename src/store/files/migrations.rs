@@ -135,6 +135,7 @@ const FILES: &[Migration] = &[
         "escalate",
         include_str!("../../../migrations/20261129181000_escalate.sql"),
     ),
+    (20_261_129_182_000, "lists", include_str!("../../../migrations/20261129182000_lists.sql")),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -3,6 +3,9 @@
 //! `SQLite` uses a partial index only for a query that repeats the index's condition: that is why many
 //! here name all open states beside the one that they look for.
 
+pub(super) mod search;
+
+use self::search::{LOOKED_AT_MAX, RequestSearch};
 use super::load::{action, plan_step};
 use crate::{
     domain::{
@@ -34,6 +37,10 @@ pub struct RequestFilter {
     pub endpoint: Option<String>,
     /// Only those asked before this one: the key of the next page.
     pub before: Option<RequestId>,
+    /// Only those asked at this moment or later.
+    pub since: Option<Time>,
+    /// What no index knows.
+    pub search: Option<RequestSearch>,
 }
 
 /// A request in a list.
@@ -59,6 +66,8 @@ pub struct RequestSummary {
     pub deadline: Time,
     /// How many people approved.
     pub approvals: u64,
+    /// Their names, in the order of their votes; empty where nobody did.
+    pub approvers: String,
     /// How many of its endpoints have each outcome.
     pub counts: Counts,
     /// Why it is not being sent at the moment, though it is approved. The broker knows it, the
@@ -84,39 +93,72 @@ pub struct Queued {
 }
 
 impl RequestFilter {
-    /// The statement that finds a page. One text for each set of filters: the plan is made before the
-    /// values are known. Counts are made for the page alone.
-    pub fn statement(&self) -> String {
-        // The plus keeps `SQLite` from an index whose order is not that of the page. An endpoint
-        // leads where there is one.
-        let (from, plus) = match self.endpoint {
-            Some(_) => ("request_endpoint AS here CROSS JOIN request ON id = here.request_id", "+"),
-            None => ("request", ""),
-        };
+    /// No id comes after this.
+    fn before_key(&self) -> String {
+        self.before.map_or_else(|| "~".to_owned(), |id| id.to_string())
+    }
+
+    /// No id of a request that was asked since comes before this. Ids begin with the millisecond.
+    fn since_key(&self) -> String {
+        let millis = self.since.map_or(0, |since| since.timestamp_millis().max(0));
+        format!("req_{millis:012x}")
+    }
+
+    /// The conditions of a row. With `plus`, no index serves those of `request`.
+    fn conditions(&self, plus: &str) -> String {
+        let at_endpoint = "here.endpoint_id = substr($5, instr($5, '/') + 1)
+             AND here.request_id < $6 AND here.request_id >= $8
+             AND (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1))";
+        let on_endpoint = "EXISTS (
+                 SELECT 1 FROM request_endpoint AS here WHERE here.request_id = request.id
+                   AND here.endpoint_id = substr($5, instr($5, '/') + 1))
+             AND (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1))";
         let asked = [
             (format!("{plus}agent_id = $1"), self.agent.is_some()),
             (format!("{plus}state = $2"), self.state.is_some()),
             ("+action = $3".to_owned(), self.action.is_some()),
             (format!("{plus}argument = $4"), self.argument.is_some()),
             (
-                "here.endpoint_id = substr($5, instr($5, '/') + 1) AND here.request_id < $6
-                 AND (instr($5, '/') = 0 OR manager = substr($5, 1, instr($5, '/') - 1))"
-                    .to_owned(),
+                if self.search.is_some() { on_endpoint } else { at_endpoint }.to_owned(),
                 self.endpoint.is_some(),
             ),
         ];
         let asked = asked.into_iter().filter(|(_, asked)| *asked).map(|(sql, _)| sql);
-        let conditions: Vec<_> = asked.chain([format!("{plus}id < $6")]).collect();
-        let conditions = conditions.join(" AND ");
-        let order = if self.endpoint.is_some() { "here.request_id" } else { "id" };
+        let page = [format!("{plus}request.id < $6 AND {plus}request.id >= $8")];
+        let searched = self.search.iter().flat_map(RequestSearch::conditions);
+        asked.chain(page).chain(searched).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The statement that finds a page. One text for each set of filters: the plan is made before the
+    /// values are known. Counts are made for the page alone.
+    pub fn statement(&self) -> String {
+        // The plus keeps `SQLite` from an index whose order is not that of the page. An endpoint
+        // leads where there is one.
+        let looked = "(SELECT id FROM request WHERE id < $6 AND id >= $8 ORDER BY id DESC LIMIT $9)
+             AS looked CROSS JOIN request ON request.id = looked.id";
+        let (from, plus) = match self.endpoint {
+            _ if self.search.is_some() => (looked, "+"),
+            Some(_) => ("request_endpoint AS here CROSS JOIN request ON id = here.request_id", "+"),
+            None => ("request", ""),
+        };
+        let conditions = self.conditions(plus);
+        let order = match (&self.search, &self.endpoint) {
+            (Some(_), _) => "looked.id",
+            (None, Some(_)) => "here.request_id",
+            (None, None) => "request.id",
+        };
         format!(
             "WITH page AS (
-                 SELECT id, agent_name, undoes, action, action_entry, argument, term_seconds, state, asked_at,
+                 SELECT request.id AS id, agent_name, undoes, action, action_entry, argument, term_seconds, state, asked_at,
                      deadline, plan_id, plan_step
                  FROM {from} WHERE {conditions} ORDER BY {order} DESC LIMIT $7)
              SELECT page.*,
                  (SELECT count(*) FROM vote WHERE request_id = page.id AND retracted_at IS NULL)
                      AS approvals,
+                 (SELECT group_concat(name, ', ') FROM (
+                     SELECT name FROM vote JOIN person ON person.id = person_id
+                     WHERE request_id = page.id AND retracted_at IS NULL ORDER BY at, name))
+                     AS approvers,
                  count(command) AS targets, count(skip_code) AS skipped,
                  count(CASE WHEN outcome = 'sent' THEN 1 END) AS sent,
                  count(CASE WHEN outcome = 'refused' THEN 1 END) AS refused,
@@ -141,16 +183,23 @@ pub async fn list(
     filter: &RequestFilter,
     limit: u32,
 ) -> Result<Vec<RequestSummary>, StoreError> {
-    // No id comes after this.
-    let before = filter.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
+    let search = filter.search.as_ref();
+    let at = At { table: "request", id: "by target" };
+    let targets = search.and_then(|search| search.targets.as_ref());
+    let targets = targets.map(|targets| at.to_json(targets)).transpose()?;
     let rows = query(filter.statement())
         .bind(filter.agent.map(|id| id.to_string()))
         .bind(filter.state.map(StateName::name))
         .bind(filter.action.map(ActionKind::name))
         .bind(&filter.argument)
         .bind(&filter.endpoint)
-        .bind(before)
+        .bind(filter.before_key())
         .bind(i64::from(limit))
+        .bind(filter.since_key())
+        .bind(i64::from(LOOKED_AT_MAX))
+        .bind(targets)
+        .bind(search.and_then(|search| search.name.clone()))
+        .bind(search.and_then(|search| search.alert))
         .fetch_all(read.connection())
         .await?;
     rows.iter().map(summary).collect()
@@ -179,6 +228,7 @@ fn summary(row: &Row) -> Result<RequestSummary, StoreError> {
         asked_at: columns.time("asked_at")?,
         deadline: columns.time("deadline")?,
         approvals: count(row, "approvals")?,
+        approvers: columns.maybe_text("approvers")?.unwrap_or_default(),
         counts,
         held_because: None,
     })

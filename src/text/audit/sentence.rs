@@ -107,6 +107,16 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             Sentence::new(format!("tried to {tried} and was refused"), facts.why)
         }
         AuditDetail::CommentAdded(facts) => Sentence::new("commented", facts.comment),
+        AuditDetail::RequestAssigned(facts) => match facts.to {
+            Some(_) => "assigned it to themselves".into(),
+            None => "assigned it to nobody".into(),
+        },
+        AuditDetail::RequestSnoozed(facts) => match facts.until {
+            Some(until) => {
+                format!("snoozed it until {}", until.format("%Y-%m-%d %H:%M:%S UTC")).into()
+            }
+            None => "wants to see it in their inbox again".into(),
+        },
         AuditDetail::Reviewed(facts) => {
             Sentence::new("reviewed the break-glass approval", facts.finding)
         }

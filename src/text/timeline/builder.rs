@@ -162,6 +162,8 @@ impl TimelineBuilder {
             | AuditDetail::ProposalDryRun(_)
             | AuditDetail::PlanAsked(_)
             | AuditDetail::CommentAdded(_)
+            | AuditDetail::RequestAssigned(_)
+            | AuditDetail::RequestSnoozed(_)
             | AuditDetail::Reviewed(_)
             | AuditDetail::VoteRefused(_)
             | AuditDetail::ClockJumped(_)

@@ -18,7 +18,10 @@ use self::{
 use super::{
     Permission, RequestsPage, charts, id, layout, made_up, profiles, request, request_page,
 };
-use crate::domain::facts::{AlertShown, IndexerState, NamedIn};
+use crate::{
+    broker::queries::request::search::RequestsFound,
+    domain::facts::{AlertShown, IndexerState, NamedIn},
+};
 
 /// A place on a page that takes text from outside.
 type Place = fn(&str) -> String;
@@ -80,7 +83,7 @@ fn comment(text: &str) -> String {
 fn filter(text: &str) -> String {
     let asked = serde_json::from_value(json!({ "target": text })).unwrap();
     let layout = layout("Requests", "/requests");
-    RequestsPage::new(layout, (asked, Vec::new()), Vec::new()).render().unwrap()
+    RequestsPage::new(layout, (asked, Vec::new()), RequestsFound::default()).render().unwrap()
 }
 
 fn name_in_a_chart(text: &str) -> String {

@@ -95,8 +95,19 @@ impl Layout {
         session: &PageSession,
         title: impl Into<String>,
     ) -> Result<Self, PageError> {
+        let waiting = app.broker.pending_count(&session.who).await?;
+        Self::counted(app, session, title, waiting).await
+    }
+
+    /// The same where it is known already how many requests wait for that person.
+    pub(in crate::web) async fn counted(
+        app: &AppState,
+        session: &PageSession,
+        title: impl Into<String>,
+        waiting: u64,
+    ) -> Result<Self, PageError> {
         Ok(Self {
-            waiting: app.broker.pending_count(&session.who).await?,
+            waiting,
             person: Some(session.who.profile().clone()),
             form_token: session.form_token(app.broker.clock().random()),
             freezes: app.broker.frozen().await?,

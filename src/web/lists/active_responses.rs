@@ -5,13 +5,18 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{link, requests::read};
+use super::{
+    address::{Fields, address, bounded, choice, read},
+    link,
+    requests::at_most,
+    views::ViewsBar,
+};
 use crate::{
     broker::queries::{
         ActiveFilter, ActiveSort, RowOutcome,
         active_responses::{ActiveRequest, ActiveResponse, UndoState},
     },
-    domain::Time,
+    domain::{Time, action::ActionKind, len_u64},
     text::{active_response::RULE_RESPONSE, request},
     web::{
         AppState,
@@ -33,6 +38,12 @@ pub(in crate::web) struct ActiveResponsesPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) asked: ActiveResponsesQuery,
     pub(in crate::web) problem: Option<String>,
+    /// The actions that responses have.
+    pub(in crate::web) actions: Vec<ActionKind>,
+    /// The views that this person keeps.
+    pub(in crate::web) views: ViewsBar,
+    /// Where nothing matches: how many there are without a part, its words, and the address.
+    pub(in crate::web) without: Vec<(&'static str, String, String)>,
     pub(in crate::web) rows: Vec<ActiveResponseRow>,
     pub(in crate::web) next: Option<NextPage>,
 }
@@ -73,6 +84,7 @@ struct ActiveRequestCell {
 #[serde(default)]
 pub(in crate::web) struct ActiveResponsesQuery {
     search: String,
+    action: String,
     /// [`ActiveSort`]'s name, and `-` before it for the other way round.
     sort: String,
     /// How many pages come before this one. The name that all lists use.
@@ -96,8 +108,19 @@ pub(in crate::web) async fn show(
     let (found, more) = app.broker.active_responses(&session.who, &filter, pages).await?;
     let next = more.then(|| asked.next(pages));
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
+    let mut without = Vec::new();
+    for (words, less) in asked.less().into_iter().filter(|_| found.is_empty() && pages == 0) {
+        let Ok((filter, _)) = less.read() else { continue };
+        let (other, _) = app.broker.active_responses(&session.who, &filter, 0).await?;
+        let number = len_u64(other.len());
+        let url = address("/in-force", &less.fields());
+        without.extend((number > 0).then(|| (words, at_most(number, "response"), url)));
+    }
+    let views = ViewsBar::new(&app, &session, address("/in-force", &asked.fields())).await?;
+    let actions = app.broker.engine().catalogue().responses().to_vec();
     let empty = ActiveResponsesPage::new(layout, asked, next);
-    page(StatusCode::OK, &ActiveResponsesPage { rows: rows(&found, several, now), ..empty })
+    let rows = rows(&found, several, now);
+    page(StatusCode::OK, &ActiveResponsesPage { rows, views, without, actions, ..empty })
 }
 
 impl ActiveResponsesPage {
@@ -111,7 +134,8 @@ impl ActiveResponsesPage {
         asked: ActiveResponsesQuery,
         next: Option<NextPage>,
     ) -> Self {
-        Self { layout, asked, problem: None, rows: Vec::new(), next }
+        let (actions, views, without) = (Vec::new(), ViewsBar::default(), Vec::new());
+        Self { layout, asked, problem: None, actions, views, without, rows: Vec::new(), next }
     }
 
     /// On how many of the rows nobody could look, and why on the first of them.
@@ -140,7 +164,11 @@ impl ActiveResponsesPage {
             let turned = if sorts_now && !descending { "-" } else { "" };
             let sort_by = format!("{turned}{name}");
             let mut query = form_urlencoded::Serializer::for_suffix("/in-force?".to_owned(), 10);
-            query.append_pair("search", &self.asked.search).append_pair("sort", &sort_by);
+            query.append_pair("search", &self.asked.search);
+            if !self.asked.action.is_empty() {
+                query.append_pair("action", &self.asked.action);
+            }
+            query.append_pair("sort", &sort_by);
             let order = match (sorts_now, descending) {
                 (false, _) => "none",
                 (true, false) => "ascending",
@@ -154,11 +182,24 @@ impl ActiveResponsesPage {
 impl ActiveResponsesQuery {
     fn read(&self) -> Result<(ActiveFilter, u32), String> {
         let sort = self.sort.trim().trim_start_matches('-');
-        read(sort, "order", |name| name.parse::<ActiveSort>().ok())?;
+        let sorts = ["target", "where", "since", "ends"];
+        choice(sort, "order", |name| name.parse::<ActiveSort>().ok(), &sorts)?;
         let pages = |text: &str| text.parse().ok().filter(|pages| *pages <= PAGES_MAX);
         let pages = read(&self.before, "page", pages)?.unwrap_or(0);
         let (sort, descending) = self.order();
-        Ok((ActiveFilter { search: self.search.clone(), sort, descending }, pages))
+        let search = bounded(&self.search, "search")?.unwrap_or_default();
+        let action = read(&self.action, "action", ActionKind::parse)?;
+        Ok((ActiveFilter { search, action, sort, descending, targets: None }, pages))
+    }
+
+    /// The same without each part that is asked for.
+    fn less(&self) -> Vec<(&'static str, Self)> {
+        let parts = [
+            ("the search", Self { search: String::new(), ..self.clone() }),
+            ("the action", Self { action: String::new(), ..self.clone() }),
+        ];
+        let same = |less: &Self| less.search == self.search && less.action == self.action;
+        parts.into_iter().filter(|(_, less)| !same(less)).collect()
     }
 
     /// By what it is sorted, and whether the other way round: the newest first where nothing is said.
@@ -168,10 +209,18 @@ impl ActiveResponsesQuery {
         (sort, text.is_empty() || text.starts_with('-'))
     }
 
+    fn fields(&self) -> Fields {
+        vec![
+            ("search", self.search.clone()),
+            ("action", self.action.clone()),
+            ("sort", self.sort.clone()),
+        ]
+    }
+
     fn next(&self, pages: u32) -> NextPage {
         NextPage {
             action: "/in-force",
-            fields: vec![("search", self.search.clone()), ("sort", self.sort.clone())],
+            fields: self.fields(),
             before: pages.saturating_add(1).to_string(),
         }
     }

@@ -6,16 +6,24 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::NaiveDateTime;
 use serde::Deserialize;
 
-use super::requests::read;
+use super::{
+    address::{Fields, address, bounded, changed, read},
+    requests::{RANGES, at_most, range},
+    views::ViewsBar,
+};
 use crate::{
-    broker::queries::{AuditFilter, view::PAGE_ROWS},
+    broker::queries::{
+        AuditFilter,
+        audit::{AuditFound, AuditPart},
+        view::PAGE_ROWS,
+    },
     domain::{
         Time,
-        audit::{AuditEntry, EventKind},
+        audit::{EventGroup, EventKind},
     },
     text::{
         audit::{AuditText, describe},
-        request::{non_empty, start},
+        request::start,
     },
     web::{
         AppState,
@@ -37,6 +45,12 @@ pub(in crate::web) struct AuditPage {
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) rows: Vec<AuditText>,
     pub(in crate::web) older: Option<NextPage>,
+    /// Whether the search can go on further back.
+    pub(in crate::web) looked: bool,
+    /// What each part keeps out: its words, how many, and the address without it.
+    pub(in crate::web) without: Vec<(&'static str, String, String)>,
+    /// The views that this person keeps.
+    pub(in crate::web) views: ViewsBar,
     /// Whether it is the page of one entry, which shows all of it.
     whole: bool,
 }
@@ -51,6 +65,8 @@ pub(in crate::web) struct AuditFilters {
     target: String,
     request: String,
     policy: String,
+    /// A name of [`RANGES`], in place of a beginning.
+    range: String,
     since: String,
     until: String,
     before: String,
@@ -64,35 +80,49 @@ pub(in crate::web) async fn show(
     QueryParams(asked): QueryParams<AuditFilters>,
 ) -> Result<Response, PageError> {
     let layout = Layout::new(&app, &session, "Audit").await?.section("/audit").without_refresh();
-    match asked.read() {
+    match asked.read(app.broker.clock().now()) {
         Ok(AuditRequest::Entry(seq)) => {
             let found = app.broker.audit_entry(&session.who, seq).await?;
-            let shown = AuditPage::new(layout, asked, found.into_iter().collect());
+            let rows = found.into_iter().collect();
+            let shown = AuditPage::new(layout, asked, AuditFound { rows, ..AuditFound::default() });
             page(StatusCode::OK, &AuditPage { whole: true, ..shown })
         }
         Ok(AuditRequest::List(filter, before)) => {
             let found = app.broker.audit(&session.who, &filter, before).await?;
-            page(StatusCode::OK, &AuditPage::new(layout, asked, found))
+            let views = ViewsBar::new(&app, &session, asked.url()).await?;
+            let shown = AuditPage::new(layout, asked, found);
+            page(StatusCode::OK, &AuditPage { views, ..shown })
         }
         Err(problem) => {
-            let empty = AuditPage::new(layout, asked, Vec::new());
+            let empty = AuditPage::new(layout, asked, AuditFound::default());
             page(StatusCode::BAD_REQUEST, &AuditPage { problem: Some(problem), ..empty })
         }
     }
 }
 
 impl AuditPage {
-    pub(in crate::web) fn new(layout: Layout, asked: AuditFilters, found: Vec<AuditEntry>) -> Self {
-        let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
-        let last = found.last().filter(|_| full).map(|last| last.seq.to_string());
-        let older =
-            last.map(|before| NextPage { action: "/audit", fields: asked.fields(), before });
+    pub(in crate::web) fn new(layout: Layout, asked: AuditFilters, found: AuditFound) -> Self {
+        let AuditFound { rows, looked_until, without } = found;
+        let full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
+        let last = rows.last().filter(|_| full).map(|last| last.seq);
+        let older = last.or(looked_until).map(|before| NextPage {
+            action: "/audit",
+            fields: asked.fields(),
+            before: before.to_string(),
+        });
+        let without = without.into_iter().map(|(part, number)| {
+            let (words, url) = asked.without(part);
+            (words, at_most(number, "event"), url)
+        });
         Self {
+            without: without.collect(),
             layout,
             asked,
             problem: None,
-            rows: found.into_iter().map(describe).collect(),
+            rows: rows.into_iter().map(describe).collect(),
             older,
+            looked: looked_until.is_some(),
+            views: ViewsBar::default(),
             whole: false,
         }
     }
@@ -102,18 +132,24 @@ impl AuditPage {
         if self.whole { (text, false) } else { start(text, SHOWN_CHARS_MAX) }
     }
 
-    /// Every kind of event, and before each family the family as a whole.
-    fn kinds() -> Vec<&'static str> {
-        let mut kinds = Vec::new();
-        for name in EventKind::ALL.map(EventKind::name) {
-            let family = name.split('.').next().unwrap_or(name);
-            if !kinds.contains(&family) {
-                kinds.push(family);
-            }
-            kinds.push(name);
-        }
-        kinds.sort_unstable();
-        kinds
+    /// The six groups in words, and their kinds.
+    fn groups() -> [(&'static str, &'static str, Vec<&'static str>); EventGroup::ALL.len()] {
+        EventGroup::ALL.map(|group| {
+            let words = match group {
+                EventGroup::Asked => "What agents asked",
+                EventGroup::Decided => "What was decided",
+                EventGroup::Sent => "What was sent, and came of it",
+                EventGroup::Accounts => "People, agents, sign-ins",
+                EventGroup::Rules => "Policies and kill switch",
+                EventGroup::System => "Broker, managers, reading",
+            };
+            (group.name(), words, group.kinds().map(EventKind::name).collect())
+        })
+    }
+
+    /// "vote.broke_glass" as it is read: "vote: broke glass".
+    fn kind_words(kind: &str) -> String {
+        kind.replacen('.', ": ", 1).replace('_', " ")
     }
 }
 
@@ -126,25 +162,73 @@ enum AuditRequest {
 }
 
 impl AuditFilters {
-    fn read(&self) -> Result<AuditRequest, String> {
+    fn read(&self, now: Time) -> Result<AuditRequest, String> {
         if let Some(seq) = read(&self.entry, "entry", |seq| seq.parse().ok())? {
             return Ok(AuditRequest::Entry(seq));
         }
         let before = read(&self.before, "page", |seq| seq.parse().ok())?;
+        let since = range(&self.range, now)?;
+        let (kind, group) = self.kind()?;
         let filter = AuditFilter {
-            since: read(&self.since, "time", moment)?,
+            since: since.or(read(&self.since, "time", moment)?),
             until: read(&self.until, "time", moment)?,
-            kind: non_empty(&self.kind),
-            actor: non_empty(&self.actor),
-            endpoint: non_empty(&self.endpoint),
-            target: non_empty(&self.target),
-            request: non_empty(&self.request),
-            policy: non_empty(&self.policy),
+            kind,
+            group,
+            actor: bounded(&self.actor, "name")?,
+            endpoint: bounded(&self.endpoint, "endpoint")?,
+            target: bounded(&self.target, "target")?,
+            request: bounded(&self.request, "request")?,
+            policy: bounded(&self.policy, "policy")?,
+            targets: None,
         };
         Ok(AuditRequest::List(filter, before))
     }
 
-    fn fields(&self) -> Vec<(&'static str, String)> {
+    /// A group, a kind, or a family of kinds: the part before the dot.
+    fn kind(&self) -> Result<(Option<String>, Option<EventGroup>), String> {
+        if let Ok(group) = self.kind.trim().parse::<EventGroup>() {
+            return Ok((None, Some(group)));
+        }
+        let of_kind = |name: &str, text: &str| {
+            name == text || name.split('.').next().is_some_and(|family| family == text)
+        };
+        let known = |text: &str| {
+            let mut names = EventKind::ALL.map(EventKind::name).into_iter();
+            names.any(|name| of_kind(name, text)).then(|| text.to_owned())
+        };
+        let groups = EventGroup::ALL.map(EventGroup::name).join(", ");
+        let read = read(&self.kind, "kind", known);
+        Ok((read.map_err(|wrong| format!("{wrong} Allowed: {groups}, or a kind of one."))?, None))
+    }
+
+    fn url(&self) -> String {
+        address("/audit", &self.fields())
+    }
+
+    /// The address with another range.
+    fn with_range(&self, range: &str) -> String {
+        address(
+            "/audit",
+            &changed(&self.fields(), &[("range", range), ("since", ""), ("until", "")]),
+        )
+    }
+
+    /// A part of the filter in words, and the address without it.
+    fn without(&self, part: AuditPart) -> (&'static str, String) {
+        let (words, names): (_, &[&'static str]) = match part {
+            AuditPart::Kind => ("the kind", &["kind"]),
+            AuditPart::Actor => ("the name", &["actor"]),
+            AuditPart::Endpoint => ("the endpoint", &["endpoint"]),
+            AuditPart::Target => ("the target", &["target"]),
+            AuditPart::Request => ("the request", &["request"]),
+            AuditPart::Policy => ("the policy", &["policy"]),
+            AuditPart::Time => ("the time", &["range", "since", "until"]),
+        };
+        let none: Vec<_> = names.iter().map(|name| (*name, "")).collect();
+        (words, address("/audit", &changed(&self.fields(), &none)))
+    }
+
+    fn fields(&self) -> Fields {
         vec![
             ("kind", self.kind.clone()),
             ("actor", self.actor.clone()),
@@ -152,6 +236,7 @@ impl AuditFilters {
             ("target", self.target.clone()),
             ("request", self.request.clone()),
             ("policy", self.policy.clone()),
+            ("range", self.range.clone()),
             ("since", self.since.clone()),
             ("until", self.until.clone()),
         ]
@@ -179,8 +264,11 @@ mod tests {
     }
 
     #[test]
-    fn audit_kinds_are_offered_by_family_too() {
-        let kinds = AuditPage::kinds();
-        assert_eq!(kinds[..3], ["agent", "agent.added", "agent.limit_lifted"]);
+    fn each_audit_kind_is_offered_in_one_group() {
+        let groups = AuditPage::groups();
+        let offered: usize = groups.iter().map(|(.., kinds)| kinds.len()).sum();
+        assert_eq!(offered, EventKind::ALL.len());
+        assert!(groups.iter().all(|(.., kinds)| !kinds.is_empty()));
+        assert_eq!(AuditPage::kind_words("vote.broke_glass"), "vote: broke glass");
     }
 }

@@ -1,4 +1,4 @@
-//! The inbox: what waits for people, earliest deadline first.
+//! The inbox: what waits for people, the greatest risk first.
 
 use askama::Template;
 use axum::{
@@ -6,203 +6,217 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
-use serde::Deserialize;
 
-use super::requests::read;
+use self::{
+    beside::RequestBeside,
+    query::{InboxQuery, QueryProblem},
+    row::InboxCard,
+};
 use crate::{
-    broker::queries::{
-        inbox::{InboxGroup, InboxPage, InboxSection, PendingItem},
-        view::Permission,
-    },
+    broker::queries::inbox::{InboxGrouping, InboxPage, InboxSection, InboxSort, InboxView},
     domain::{
         Time,
-        action::{ActionKind, Icon, with_count},
+        action::{ActionKind, with_count},
         actor::Role,
-        request::Request,
     },
-    text::{active_response::cuts_short, endpoint, request},
     web::{
         AppState,
         error::PageError,
         http::session::{PageSession, QueryParams},
-        layout::page::{Layout, page},
+        layout::{
+            escape::Fenced as _,
+            page::{Layout, page},
+        },
+        lists::{address::address, views::ViewsBar},
         request::break_glass::{DueReview, reviews},
     },
 };
+
+pub(in crate::web) mod beside;
+pub(in crate::web) mod bulk;
+pub(in crate::web) mod query;
+pub(in crate::web) mod row;
 
 #[derive(Debug, Template)]
 #[template(path = "pages/inbox.html")]
 pub(in crate::web) struct InboxTemplate {
     pub(in crate::web) layout: Layout,
+    pub(in crate::web) asked: InboxQuery,
+    pub(in crate::web) problem: Option<String>,
+    /// What can be asked for now.
+    pub(in crate::web) actions: Vec<ActionKind>,
+    /// How many of this person's own are snoozed.
+    pub(in crate::web) snoozed: u64,
+    /// The request beside the list.
+    pub(in crate::web) beside: Option<RequestBeside>,
+    /// The views that this person keeps.
+    pub(in crate::web) views: ViewsBar,
+    /// Who asked for what waits.
+    pub(in crate::web) agents: Vec<String>,
     pub(in crate::web) mine: InboxSectionView,
     pub(in crate::web) others: InboxSectionView,
+    /// What each part of the filter keeps out by itself: its words, how many, and the address without it.
+    pub(in crate::web) without: Vec<(&'static str, String, String)>,
     /// The break-glass reviews that this person may make.
     pub(in crate::web) reviews: Vec<DueReview>,
 }
 
 /// What waits for this person, or for others: one page of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::web) struct InboxSectionView {
-    /// How many requests there are, on this page and all others.
+    /// How many requests match, on this page and all others.
     number: u64,
+    /// How many there are without the filter.
+    all: u64,
     cards: Vec<InboxCard>,
     /// The key of the next page.
     next: Option<String>,
 }
 
-/// One request, several for the same action on the same target, or the steps of a plan.
-#[derive(Debug)]
-pub(in crate::web) struct InboxCard {
-    /// The plan, and its heading in the agent's words.
-    plan: Option<(String, String)>,
-    items: Vec<InboxItem>,
-    /// How many there are beside these.
-    more: usize,
-    /// What they all would do, where there are several.
-    phrase: String,
-    kind: ActionKind,
-    target: String,
-    /// One of several that can be approved together.
-    together: Option<String>,
-}
-
-/// A request that waits.
-#[derive(Debug)]
-pub(in crate::web) struct InboxItem {
-    id: String,
-    icon: Icon,
-    effect: String,
-    /// What only this one of several would do: on what, for how long.
-    reach: String,
-    /// Who asked: "agent triage-bot", or a person.
-    asker: (&'static str, String),
-    skipped: String,
-    criticality: u8,
-    needed: String,
-    asked_at: Time,
-    deadline: Time,
-    left: String,
-    /// Whether approving it ends earlier what others decided.
-    cuts_short: bool,
-    /// Why it does not wait for this person.
-    why_not: String,
-}
-
-/// Which page of each section.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::web) struct InboxQuery {
-    after: String,
-    others_after: String,
-}
-
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
-    QueryParams(pages): QueryParams<InboxQuery>,
+    QueryParams(asked): QueryParams<InboxQuery>,
 ) -> Result<Response, PageError> {
     // Nothing ever waits for an auditor.
     if session.who.profile().role == Role::Auditor {
         return Ok(Redirect::to("/audit").into_response());
     }
-    let place = |text: &str| {
-        read(text, "page", |key| key.parse().ok()).map_err(|_unreadable| PageError::not_found())
+    let read = asked.opened().and_then(|open| Ok((asked.read()?, open)));
+    let (view, open) = match read {
+        Ok(read) => read,
+        Err(QueryProblem::NoPage) => return Err(PageError::not_found()),
+        Err(QueryProblem::Field(problem)) => {
+            let layout = Layout::new(&app, &session, "Inbox").await?.section("/");
+            let (asked, actions) = (asked, app.broker.engine().catalogue().all().to_vec());
+            let empty = InboxTemplate::empty(layout, asked, actions);
+            return page(
+                StatusCode::BAD_REQUEST,
+                &InboxTemplate { problem: Some(problem), ..empty },
+            );
+        }
     };
-    let (mine, others) = (place(&pages.after)?, place(&pages.others_after)?);
-    let inbox = app.broker.inbox(&session.who, mine, others).await?;
+    let inbox = app.broker.inbox(&session.who, &view).await?;
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
-    let layout = Layout::new(&app, &session, "Inbox").await?.section("/");
+    let layout = Layout::counted(&app, &session, "Inbox", inbox.waiting).await?.section("/");
     let reviews = reviews(&app, &session).await?;
+    let actions = app.broker.engine().catalogue().all().to_vec();
+    let beside = match open {
+        None => None,
+        Some(id) => {
+            let view = app.broker.request_of_person(&session.who, id).await?;
+            Some(RequestBeside::new(&view, several, now))
+        }
+    };
+    let views = ViewsBar::new(&app, &session, asked.url()).await?;
+    let empty = InboxTemplate::empty(layout, asked, actions);
     page(
         StatusCode::OK,
-        &InboxTemplate { reviews, ..InboxTemplate::new(layout, &inbox, several, now) },
+        &InboxTemplate { reviews, views, beside, ..empty.filled(&inbox, &view, (several, now)) },
     )
 }
 
 impl InboxTemplate {
+    pub(in crate::web) fn empty(
+        layout: Layout,
+        asked: InboxQuery,
+        actions: Vec<ActionKind>,
+    ) -> Self {
+        Self {
+            layout,
+            asked,
+            problem: None,
+            actions,
+            snoozed: 0,
+            beside: None,
+            views: ViewsBar::default(),
+            agents: Vec::new(),
+            mine: InboxSectionView::default(),
+            others: InboxSectionView::default(),
+            without: Vec::new(),
+            reviews: Vec::new(),
+        }
+    }
+
     /// `several`: there is more than one manager, so each is named.
-    pub(in crate::web) fn new(layout: Layout, inbox: &InboxPage, several: bool, now: Time) -> Self {
-        let section = |pile: &InboxSection| InboxSectionView {
+    pub(in crate::web) fn filled(
+        self,
+        inbox: &InboxPage,
+        view: &InboxView,
+        (several, now): (bool, Time),
+    ) -> Self {
+        let asked = (&self.asked, view.grouping);
+        let section = |pile: &InboxSection, all| InboxSectionView {
             number: pile.number,
+            all,
             cards: pile
                 .groups
                 .iter()
-                .filter_map(|group| InboxCard::new(group, several, now))
+                .filter_map(|group| InboxCard::new(group, asked, (several, now)))
                 .collect(),
             next: pile.next.map(|place| place.to_string()),
         };
-        let (mine, others) = (section(&inbox.mine), section(&inbox.others));
-        Self { layout, mine, others, reviews: Vec::new() }
+        let [all_mine, all_others] = inbox.all;
+        let without = inbox.without.iter().map(|(part, number)| {
+            let (words, url) = self.asked.without(*part);
+            (words, with_count(*number, "request"), url)
+        });
+        Self {
+            mine: section(&inbox.mine, all_mine),
+            others: section(&inbox.others, all_others),
+            snoozed: inbox.snoozed,
+            agents: inbox.agents.clone(),
+            without: without.collect(),
+            ..self
+        }
+    }
+
+    /// Whether nothing was found because of the filter.
+    fn filtered_away(&self) -> bool {
+        self.problem.is_none()
+            && self.mine.number + self.others.number == 0
+            && self.mine.all + self.others.all > 0
+    }
+
+    fn sorts() -> [(&'static str, &'static str); 4] {
+        InboxSort::ALL.map(|sort| {
+            let words = match sort {
+                InboxSort::Risk => "greatest risk first",
+                InboxSort::Deadline => "earliest deadline first",
+                InboxSort::Newest => "newest first",
+                InboxSort::Oldest => "oldest first",
+            };
+            (sort.name(), words)
+        })
+    }
+
+    fn groupings() -> [(&'static str, &'static str); 4] {
+        InboxGrouping::ALL.map(|grouping| {
+            let words = match grouping {
+                InboxGrouping::Target => "by action and target",
+                InboxGrouping::Agent => "by agent",
+                InboxGrouping::Host => "by host",
+                InboxGrouping::None => "each by itself",
+            };
+            (grouping.name(), words)
+        })
+    }
+
+    /// Where all that match can be rejected.
+    fn reject_all(&self) -> String {
+        address("/reject", &self.asked.fields())
+    }
+
+    /// "greatest risk first".
+    fn order(&self) -> &'static str {
+        let sorts = Self::sorts();
+        let named = sorts.iter().find(|(name, _)| *name == self.asked.sort);
+        named.or(sorts.first()).map_or("", |(_, words)| words)
     }
 }
 
 impl InboxSectionView {
     fn requests(&self) -> String {
         with_count(self.number, "request")
-    }
-}
-
-impl InboxCard {
-    fn new(group: &InboxGroup, several: bool, now: Time) -> Option<Self> {
-        let action = &group.members.first()?.request.action;
-        let plan = group.plan.as_ref();
-        Some(Self {
-            plan: plan.map(|(id, heading)| (id.to_string(), heading.clone())),
-            items: group.members.iter().map(|one| InboxItem::new(one, several, now)).collect(),
-            more: group.more,
-            phrase: action.phrase(),
-            kind: action.kind(),
-            target: action.argument(),
-            together: group.approvable_with().filter(|_| plan.is_none()).map(|id| id.to_string()),
-        })
-    }
-
-    /// How many requests: "3 requests".
-    fn number(&self) -> String {
-        with_count(u64::try_from(self.items.len() + self.more).unwrap_or(0), "request")
-    }
-}
-
-impl InboxItem {
-    fn new(waiting: &PendingItem, several: bool, now: Time) -> Self {
-        let PendingItem { request, agent, approve, voted, active } = waiting;
-        let names: Vec<_> = request
-            .votes
-            .iter()
-            .filter(|vote| request.counts(vote, agent))
-            .map(|vote| vote.person.name.as_str())
-            .collect();
-        let why_not = match approve {
-            _ if *voted => "You have approved it; it is waiting for others.".to_owned(),
-            Permission::Now | Permission::WithPassword => String::new(),
-            Permission::Denied(why) => format!("You may not approve it: {why}."),
-        };
-        let effect = endpoint::effect(request, several);
-        let reach = effect.strip_prefix(&request.action.phrase()).unwrap_or(&effect);
-        Self {
-            id: request.id.to_string(),
-            icon: request.action.kind().icon(),
-            reach: reach.trim_start().to_owned(),
-            asker: asker(request),
-            skipped: match request.skipped.len() {
-                0 => String::new(),
-                n => format!("{} left out", with_count(u64::try_from(n).unwrap_or(0), "endpoint")),
-            },
-            criticality: request.targets.iter().map(|t| t.criticality).max().unwrap_or(5),
-            needed: request::needed(&request.decision, &names),
-            asked_at: request.asked_at,
-            deadline: request.deadline,
-            left: request::time_left(request.deadline, now),
-            cuts_short: active.iter().any(cuts_short),
-            effect,
-            why_not,
-        }
-    }
-}
-
-fn asker(request: &Request) -> (&'static str, String) {
-    match &request.asked_by {
-        None => ("agent", request.agent_name.clone()),
-        Some(asker) => (asker.role.name(), asker.name.clone()),
     }
 }

@@ -2,15 +2,26 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
+use chrono::TimeDelta;
 use serde::Deserialize;
 
+use super::{
+    address::{Fields, address, bounded, changed, choice, read, ticked},
+    views::ViewsBar,
+};
 use crate::{
-    broker::queries::{RequestFilter, RequestSummary, view::PAGE_ROWS},
+    broker::queries::{
+        RequestSummary,
+        request::search::{RequestPart, RequestQuery, RequestsFound},
+        view::PAGE_ROWS,
+    },
     domain::{
+        Time,
         action::{ActionKind, with_count},
+        address::pattern::TargetPattern,
         request::StateName,
     },
-    text::request::{non_empty, outcome_counts},
+    text::request::{outcome_counts, state_words},
     web::{
         AppState,
         error::PageError,
@@ -18,6 +29,13 @@ use crate::{
         layout::page::{Layout, NextPage, page},
     },
 };
+
+/// The ranges that are offered: the word in the address, what is read, and how long it is.
+pub(in crate::web) const RANGES: [(&str, &str, TimeDelta); 3] = [
+    ("24h", "last 24 hours", TimeDelta::hours(24)),
+    ("7d", "last 7 days", TimeDelta::days(7)),
+    ("30d", "last 30 days", TimeDelta::days(30)),
+];
 
 #[derive(Debug, Template)]
 #[template(path = "pages/requests.html")]
@@ -27,8 +45,14 @@ pub(in crate::web) struct RequestsPage {
     /// What can be asked for now.
     pub(in crate::web) actions: Vec<ActionKind>,
     pub(in crate::web) problem: Option<String>,
+    /// The views that this person keeps.
+    pub(in crate::web) views: ViewsBar,
     pub(in crate::web) rows: Vec<RequestRow>,
     pub(in crate::web) older: Option<NextPage>,
+    /// Whether the search can go on further back.
+    pub(in crate::web) looked: bool,
+    /// What each part keeps out: its words, how many, and the address without it.
+    pub(in crate::web) without: Vec<(&'static str, String, String)>,
 }
 
 /// The filter as it was typed.
@@ -40,6 +64,12 @@ pub(in crate::web) struct RequestFilters {
     action: String,
     target: String,
     endpoint: String,
+    /// A name of [`RANGES`].
+    range: String,
+    /// `yes`: only what does not end by itself.
+    permanent: String,
+    /// `found`, `none`.
+    alert: String,
     before: String,
 }
 
@@ -58,22 +88,15 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, PageError> {
     let layout = Layout::new(&app, &session, "Requests").await?.section("/requests");
     let actions = app.broker.engine().catalogue().all().to_vec();
-    let agent = match non_empty(&asked.agent) {
-        None => Ok(None),
-        Some(name) => {
-            let mut agents = app.broker.agents(&session.who).await?.into_iter();
-            let found = agents.find(|agent| agent.name == name).map(|agent| Some(agent.id));
-            found.ok_or_else(|| format!("There is no agent “{name}”."))
-        }
-    };
-    let filter = agent.and_then(|agent| Ok(RequestFilter { agent, ..asked.read()? }));
-    match filter {
-        Ok(filter) => {
-            let found = app.broker.requests_of_person(&session.who, &filter).await?;
-            page(StatusCode::OK, &RequestsPage::new(layout, (asked, actions), found))
+    match asked.read(app.broker.clock().now()) {
+        Ok(query) => {
+            let found = app.broker.find_requests(&session.who, &query).await?;
+            let views = ViewsBar::new(&app, &session, asked.url()).await?;
+            let shown = RequestsPage::new(layout, (asked, actions), found);
+            page(StatusCode::OK, &RequestsPage { views, ..shown })
         }
         Err(problem) => {
-            let empty = RequestsPage::new(layout, (asked, actions), Vec::new());
+            let empty = RequestsPage::new(layout, (asked, actions), RequestsFound::default());
             page(StatusCode::BAD_REQUEST, &RequestsPage { problem: Some(problem), ..empty })
         }
     }
@@ -83,51 +106,116 @@ impl RequestsPage {
     pub(in crate::web) fn new(
         layout: Layout,
         (asked, actions): (RequestFilters, Vec<ActionKind>),
-        found: Vec<RequestSummary>,
+        found: RequestsFound,
     ) -> Self {
-        let full = u32::try_from(found.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
-        let last = found.last().filter(|_| full).map(|last| last.id.to_string());
-        let older = last.map(|before| NextPage {
+        let RequestsFound { rows, looked_until, without } = found;
+        let full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= PAGE_ROWS);
+        let last = rows.last().filter(|_| full).map(|last| last.id);
+        let older = last.or(looked_until).map(|before| NextPage {
             action: "/requests",
-            fields: vec![
-                ("state", asked.state.clone()),
-                ("agent", asked.agent.clone()),
-                ("action", asked.action.clone()),
-                ("target", asked.target.clone()),
-                ("endpoint", asked.endpoint.clone()),
-            ],
-            before,
+            fields: asked.fields(),
+            before: before.to_string(),
+        });
+        let without = without.into_iter().map(|(part, number)| {
+            let (words, url) = asked.without(part);
+            (words, at_most(number, "request"), url)
         });
         Self {
+            without: without.collect(),
             layout,
-            asked,
             actions,
             problem: None,
-            rows: found.into_iter().map(RequestRow::new).collect(),
+            views: ViewsBar::default(),
+            rows: rows.into_iter().map(RequestRow::new).collect(),
             older,
+            looked: looked_until.is_some(),
+            asked,
         }
     }
+
+    /// The states, by name and in words.
+    fn states() -> [(&'static str, &'static str); StateName::ALL.len()] {
+        StateName::ALL.map(|state| (state.name(), state_words(state)))
+    }
+}
+
+/// "12 requests"; a full page is "50 requests or more".
+pub(in crate::web) fn at_most(number: u64, what: &str) -> String {
+    let more = if number >= u64::from(PAGE_ROWS) { " or more" } else { "" };
+    format!("{}{more}", with_count(number, what))
+}
+
+/// When a range begins.
+pub(in crate::web) fn range(text: &str, now: Time) -> Result<Option<Time>, String> {
+    let named = |name: &str| RANGES.iter().find(|(other, ..)| *other == name);
+    let names = RANGES.map(|(name, ..)| name);
+    let range = choice(text, "range", |name| named(name).map(|(.., time)| *time), &names)?;
+    Ok(range.and_then(|time| now.checked_sub_signed(time)))
+}
+
+/// "found", "none".
+pub(in crate::web) fn alert(text: &str) -> Result<Option<bool>, String> {
+    let alert = |text: &str| match text {
+        "found" => Some(true),
+        "none" => Some(false),
+        _ => None,
+    };
+    choice(text, "alert", alert, &["found", "none"])
 }
 
 impl RequestFilters {
-    fn read(&self) -> Result<RequestFilter, String> {
-        let state = read(&self.state, "state", StateName::parse)?;
-        let action = read(&self.action, "action", ActionKind::parse)?;
-        let before = read(&self.before, "page", |id| id.parse().ok())?;
-        let (argument, endpoint) = (non_empty(&self.target), non_empty(&self.endpoint));
-        Ok(RequestFilter { state, action, argument, endpoint, before, ..RequestFilter::default() })
+    fn read(&self, now: Time) -> Result<RequestQuery, String> {
+        let states = StateName::ALL.map(StateName::name);
+        let target = bounded(&self.target, "target")?;
+        read(&self.target, "target", TargetPattern::parse)?;
+        Ok(RequestQuery {
+            agent: bounded(&self.agent, "agent")?,
+            state: choice(&self.state, "state", StateName::parse, &states)?,
+            action: read(&self.action, "action", ActionKind::parse)?,
+            target,
+            endpoint: bounded(&self.endpoint, "endpoint")?,
+            since: range(&self.range, now)?,
+            permanent: ticked(&self.permanent, "choice of “permanent”")?,
+            alert: alert(&self.alert)?,
+            before: read(&self.before, "page", |id| id.parse().ok())?,
+        })
     }
-}
 
-/// Reads a field that may be left out.
-pub(in crate::web) fn read<T>(
-    text: &str,
-    what: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, String> {
-    match non_empty(text) {
-        None => Ok(None),
-        Some(text) => parse(&text).map(Some).ok_or_else(|| format!("There is no {what} “{text}”.")),
+    fn fields(&self) -> Fields {
+        vec![
+            ("agent", self.agent.clone()),
+            ("state", self.state.clone()),
+            ("action", self.action.clone()),
+            ("target", self.target.clone()),
+            ("endpoint", self.endpoint.clone()),
+            ("range", self.range.clone()),
+            ("permanent", self.permanent.clone()),
+            ("alert", self.alert.clone()),
+        ]
+    }
+
+    fn url(&self) -> String {
+        address("/requests", &self.fields())
+    }
+
+    /// The address with another range.
+    fn with_range(&self, range: &str) -> String {
+        address("/requests", &changed(&self.fields(), &[("range", range)]))
+    }
+
+    /// A part of the filter in words, and the address without it.
+    fn without(&self, part: RequestPart) -> (&'static str, String) {
+        let (words, name) = match part {
+            RequestPart::Agent => ("the agent", "agent"),
+            RequestPart::State => ("the state", "state"),
+            RequestPart::Action => ("the action", "action"),
+            RequestPart::Target => ("the target", "target"),
+            RequestPart::Endpoint => ("the endpoint", "endpoint"),
+            RequestPart::Since => ("the range", "range"),
+            RequestPart::Permanent => ("“permanent”", "permanent"),
+            RequestPart::Alert => ("the alert", "alert"),
+        };
+        (words, address("/requests", &changed(&self.fields(), &[(name, "")])))
     }
 }
 
@@ -142,5 +230,10 @@ impl RequestRow {
         };
         let outcomes = outcome_counts(&summary.counts);
         Self { summary, effect, outcomes }
+    }
+
+    /// Where it stands, in words.
+    fn state(&self) -> &'static str {
+        state_words(self.summary.state)
     }
 }

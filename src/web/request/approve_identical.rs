@@ -73,18 +73,18 @@ impl ApproveIdenticalPage {
 }
 
 /// Which request, in which version, with which digest: what a box stands for.
-pub(super) fn pick(request: &Request) -> String {
+pub(in crate::web) fn pick(request: &Request) -> String {
     format!("{}:{}:{}", request.id, request.version, request.digest)
 }
 
 /// A field that stands once in a form; empty where it does not.
-pub(super) fn field(fields: &[(String, String)], name: &str) -> String {
+pub(in crate::web) fn field(fields: &[(String, String)], name: &str) -> String {
     let field = fields.iter().find(|(other, _)| other == name);
     field.map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 /// What was ticked, with what was displayed of each; none where a box cannot be read.
-pub(super) fn picked(fields: &[(String, String)]) -> Option<Vec<(RequestId, Displayed)>> {
+pub(in crate::web) fn picked(fields: &[(String, String)]) -> Option<Vec<(RequestId, Displayed)>> {
     let boxes = fields.iter().filter(|(name, _)| name == "pick");
     boxes.map(|(_, value)| read_pick(value)).collect()
 }

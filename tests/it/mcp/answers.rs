@@ -250,6 +250,7 @@ fn list_offers_cursor_only_when_more_remains() {
         asked_at: at(0),
         deadline: at(30),
         approvals: 0,
+        approvers: String::new(),
         counts: Counts { targets: 3, skipped: 1, ..Counts::default() },
         held_because: None,
     };

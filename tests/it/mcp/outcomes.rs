@@ -262,6 +262,7 @@ fn list_shows_undone_request_and_counts_every_outcome() {
         asked_at: undo.asked_at,
         deadline: undo.deadline,
         approvals: 0,
+        approvers: String::new(),
         counts: Counts { targets: 36, skipped: 0, outcomes: [1, 2, 3, 4, 5, 9, 6, 7, 8] },
         held_because: None,
     };

@@ -7,6 +7,7 @@ use countersign::{
     domain::{
         Time,
         action::Action,
+        audit::EventGroup,
         endpoint::EndpointId,
         id::{AgentId, PersonId},
         request::StateName,
@@ -16,7 +17,8 @@ use countersign::{
         audit::{AuditFilter, Lead},
         record::RecordOf,
         requests::{
-            ActiveFilter, ActiveSearch, ActiveSort, RequestFilter, WantedEndpoint, WantedTarget,
+            ActiveFilter, ActiveSearch, ActiveSort, RequestFilter, RequestSearch, WantedEndpoint,
+            WantedTarget, targets_statement,
         },
     },
 };
@@ -150,7 +152,7 @@ const fn index_of(lead: Lead) -> &'static str {
         Lead::Request | Lead::Endpoint | Lead::Policy => "INDEX audit_by_request (request_id=?",
         Lead::Target => "INDEX audit_by_target (target=?",
         Lead::Actor => "INDEX audit_by_actor_id (actor_id=?",
-        Lead::Kind | Lead::KindGroup => "INDEX audit_by_kind (kind=?",
+        Lead::Kind | Lead::KindGroup | Lead::Kinds => "INDEX audit_by_kind (kind=?",
         Lead::Place => "INTEGER PRIMARY KEY (rowid",
     }
 }
@@ -170,6 +172,8 @@ async fn each_set_of_audit_filters_has_its_index() {
                 target: text().filter(|_| set(5)),
                 request: text().filter(|_| set(6)),
                 policy: text().filter(|_| set(7)),
+                group: (set(2) && kind == "x").then_some(EventGroup::Sent),
+                targets: (set(5) && kind == "x").then(Vec::new),
             };
             for lead in filter.leads() {
                 let sql = filter.statement(lead);
@@ -200,7 +204,7 @@ const fn lead_is_in_order(lead: Lead) -> bool {
 #[tokio::test]
 async fn each_list_of_requests_has_its_index() {
     let (_folder, mut database) = empty().await;
-    for set in sets(6) {
+    for set in sets(8) {
         let filter = RequestFilter {
             agent: set(0).then(|| AgentId::from(uuid::Uuid::nil())),
             state: set(1).then_some(StateName::Pending),
@@ -208,6 +212,13 @@ async fn each_list_of_requests_has_its_index() {
             argument: set(3).then(|| "x".to_owned()),
             endpoint: set(4).then(|| "001".to_owned()),
             before: None,
+            since: set(5).then_some(Time::UNIX_EPOCH),
+            search: set(6).then(|| RequestSearch {
+                targets: set(7).then(Vec::new),
+                name: Some("x".to_owned()),
+                permanent: set(5),
+                alert: Some(true),
+            }),
         };
         let sql = filter.statement();
         assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
@@ -224,6 +235,8 @@ async fn list_of_active_responses_reads_active_alone() {
             assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
         }
     }
+    let sql = targets_statement();
+    assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
 }
 
 #[tokio::test]

@@ -218,6 +218,21 @@ pub struct CommentFacts {
     pub comment: String,
 }
 
+/// To whom a request is assigned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignmentFacts {
+    /// The name of the person; none where it is nobody.
+    pub to: Option<String>,
+}
+
+/// Until when a person snoozed a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnoozeFacts {
+    /// Until when, in microseconds since 1970; none where it is shown again.
+    #[serde(with = "chrono::serde::ts_microseconds_option")]
+    pub until: Option<Time>,
+}
+
 /// A person reviewed a break-glass approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewFacts {

@@ -1,10 +1,17 @@
 //! The list of what is active on endpoints, and who asked for it and allowed it.
 
 use crate::{
-    domain::{Time, action::Action, endpoint::EndpointId, id::RequestId, request::NOBODY_LOOKED},
+    domain::{
+        Time,
+        action::{Action, ActionKind},
+        address::pattern::TargetPattern,
+        endpoint::EndpointId,
+        id::RequestId,
+        request::NOBODY_LOOKED,
+    },
     store::{
         Read, StoreError,
-        requests::{load::action_alone, rule_responses::RULE_RESPONSE_COUNTS},
+        requests::{list::search::finds, load::action_alone, rule_responses::RULE_RESPONSE_COUNTS},
         row::{At, integer, text},
         sqlite::{Row, query},
     },
@@ -15,6 +22,10 @@ use crate::{
 pub struct ActiveFilter {
     /// Part of the target, of the endpoint's id or name, or of who asked.
     pub search: String,
+    /// Only of this action.
+    pub action: Option<ActionKind>,
+    /// Only on these targets, as they are stored.
+    pub targets: Option<Vec<String>>,
     /// By what they are sorted.
     pub sort: ActiveSort,
     /// The other way round.
@@ -92,6 +103,24 @@ pub enum RowOutcome {
     Reverted,
 }
 
+/// What may be active, at `$1`, up to the condition of [`LIFTED`].
+const PARTS: &str = "part AS (
+                 SELECT * FROM request_endpoint INDEXED BY request_endpoint_active
+                 WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
+                   AND ifnull(ends_at, 9223372036854775807) > $1
+                 UNION ALL
+                 SELECT * FROM request_endpoint AS lifted INDEXED BY request_endpoint_by_outcome
+                 WHERE ifnull(ends_at, 9223372036854775807) > $1 AND";
+
+/// That it is not known whether an undo worked.
+const LIFTED: &str = "outcome = 'reverted' AND evidence IS NULL
+                   AND EXISTS (
+                       SELECT 1 FROM request_endpoint AS undo
+                       WHERE undo.request_id = lifted.reverted_by
+                         AND undo.endpoint_id = lifted.endpoint_id
+                         AND (undo.outcome IN ('unknown', 'unconfirmed')
+                              OR undo.outcome = 'sent' AND undo.watch_until IS NOT NULL))";
+
 /// What the rows are sorted by, in SQL. What does not end by itself ends last.
 const fn order_of(filter: &ActiveFilter) -> &'static str {
     match (filter.sort, filter.descending) {
@@ -109,22 +138,19 @@ const fn order_of(filter: &ActiveFilter) -> &'static str {
 impl ActiveFilter {
     /// The statement that lists them. It reads what is active or may be, alone.
     pub fn statement(&self) -> String {
-        let parts = "part AS (
-                 SELECT * FROM request_endpoint INDEXED BY request_endpoint_active
-                 WHERE outcome IN ('sent', 'unknown', 'confirmed', 'unconfirmed')
-                   AND ifnull(ends_at, 9223372036854775807) > $1
-                 UNION ALL
-                 SELECT * FROM request_endpoint AS lifted INDEXED BY request_endpoint_by_outcome
-                 WHERE ifnull(ends_at, 9223372036854775807) > $1 AND ";
         let of_request = "($2 = '' OR instr(lower(argument), $2) OR instr(lower(known.name), $2)
-                    OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))";
+                    OR instr(endpoint_id, $2) OR instr(lower(agent_name), $2))
+               AND ($7 IS NULL OR action = $7)
+               AND ($8 IS NULL OR argument IN (SELECT value FROM json_each($8)))";
         let rules = "rule_response
              WHERE ($2 = '' OR instr(lower(argument), $2) OR instr(lower(name), $2)
-                    OR instr(endpoint_id, $2))";
+                    OR instr(endpoint_id, $2))
+               AND ($7 IS NULL OR action = $7)
+               AND ($8 IS NULL OR argument IN (SELECT value FROM json_each($8)))";
         let order = order_of(self);
         let order =
             format!("{order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4");
-        listing(parts, (of_request, rules), &order)
+        listing(PARTS, (of_request, rules), &order)
     }
 }
 
@@ -133,13 +159,7 @@ impl ActiveFilter {
 /// and ends where those follow of which it is not known that an undo worked.
 pub(super) fn listing(parts: &str, (of_request, rules): (&str, &str), order: &str) -> String {
     format!(
-        "WITH {parts} outcome = 'reverted' AND evidence IS NULL
-                   AND EXISTS (
-                       SELECT 1 FROM request_endpoint AS undo
-                       WHERE undo.request_id = lifted.reverted_by
-                         AND undo.endpoint_id = lifted.endpoint_id
-                         AND (undo.outcome IN ('unknown', 'unconfirmed')
-                              OR undo.outcome = 'sent' AND undo.watch_until IS NOT NULL))
+        "WITH {parts} {LIFTED}
              ), known AS (
                  SELECT *, CASE
                      WHEN outcome = 'unconfirmed'
@@ -175,6 +195,8 @@ pub async fn active(
     (skip, limit): (u32, u32),
     now: Time,
 ) -> Result<Vec<ActiveRow>, StoreError> {
+    let at = At { table: "request", id: "by target" };
+    let targets = filter.targets.as_ref().map(|targets| at.to_json(targets)).transpose()?;
     let rows = query(filter.statement())
         .bind(now.timestamp_micros())
         .bind(filter.search.trim().to_lowercase())
@@ -182,9 +204,36 @@ pub async fn active(
         .bind(i64::from(skip))
         .bind((now - RULE_RESPONSE_COUNTS).timestamp_micros())
         .bind(NOBODY_LOOKED)
+        .bind(filter.action.map(ActionKind::name))
+        .bind(targets)
         .fetch_all(read.connection())
         .await?;
     rows.iter().map(active_row).collect()
+}
+
+/// The statement that lists the targets of what is active or may be.
+pub fn targets_statement() -> String {
+    format!(
+        "WITH {PARTS} {LIFTED})
+         SELECT argument FROM part JOIN request ON request.id = request_id
+         UNION
+         SELECT argument FROM rule_response WHERE ended_at IS NULL AND since > $2"
+    )
+}
+
+/// The targets of what is active, or may be, that a pattern finds.
+pub async fn active_targets(
+    read: &mut impl Read,
+    pattern: &TargetPattern,
+    now: Time,
+) -> Result<Vec<String>, StoreError> {
+    let rows = query(targets_statement())
+        .bind(now.timestamp_micros())
+        .bind((now - RULE_RESPONSE_COUNTS).timestamp_micros())
+        .fetch_all(read.connection())
+        .await?;
+    let all = rows.iter().map(|row| text(row, "argument")).collect::<Result<Vec<_>, _>>()?;
+    Ok(all.into_iter().filter(|stored| finds(pattern, stored)).collect())
 }
 
 pub(super) fn active_row(row: &Row) -> Result<ActiveRow, StoreError> {

@@ -69,7 +69,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
             // A verb that requires the password again asks for it as the admin pages do.
             wing("admin", &["admin"], &["base", "http", "layout", "profiles"]),
             wing("request", &["request"], &["base", "http", "layout", "admin"]),
-            wing("lists", &["lists"], &["base", "http", "layout", "request"]),
+            wing("lists", &["lists"], &["base", "http", "layout", "admin", "request"]),
             // The routes.
             wing(
                 "web",

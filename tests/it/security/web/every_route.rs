@@ -27,7 +27,9 @@ const OPEN: [(&str, &str, &str); 9] = [
 /// the counts.
 pub(super) const NOBODY: [&str; 4] = ["/set-up", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
-const OWN: [(&str, &str, &str); 3] = [
+const OWN: [(&str, &str, &str); 5] = [
+    ("POST", "/views/save", "one's own views of lists"),
+    ("POST", "/views/delete", "one's own views of lists"),
     ("GET", "/password", "one's own password"),
     ("POST", "/password", "one's own password"),
     ("POST", "/sign-out", "one's own session"),
@@ -111,6 +113,9 @@ pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String
         ("mail", "somebody@example.net"),
         ("block_ip", "on"),
         ("comment", "because"),
+        ("act", "take"),
+        ("view", "mine"),
+        ("address", "/?sort=newest"),
         ("reason", "because"),
         ("endpoint", "002"),
         ("ruling", "done"),

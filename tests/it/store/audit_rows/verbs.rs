@@ -23,7 +23,7 @@ use countersign::{
         actor::{Actor, Agent, Role},
         audit::{
             AuditDetail, AuditEntry, AuditEvent, EventKind,
-            detail::request::{DecisionFacts, DryRunFacts},
+            detail::request::{AssignmentFacts, DecisionFacts, DryRunFacts, SnoozeFacts},
         },
         decision::{Tally, Verdict},
         digest::Digest,
@@ -156,6 +156,7 @@ pub(super) async fn rows() -> Rows {
     fixed.now("an agent's limit is lifted").await;
     fixed.broker.lift_limit(&root, "triage").await.unwrap();
     dry_run(&mut fixed).await;
+    triage(&mut fixed).await;
     fixed.rows().await
 }
 
@@ -332,6 +333,24 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
 
+/// To whom a request is assigned, and until when it is snoozed.
+async fn triage(fixed: &mut Fixed) {
+    fixed.now("a request is assigned, and snoozed").await;
+    let at = fixed.entries().await.last().unwrap().time().unwrap();
+    let bob = Actor::from(&fixed.operator().person("bob").await.unwrap());
+    for detail in [
+        AuditDetail::RequestAssigned(AssignmentFacts { to: Some("bob".to_owned()) }),
+        AuditDetail::RequestAssigned(AssignmentFacts { to: None }),
+        AuditDetail::RequestSnoozed(SnoozeFacts { until: Some(minute(15)) }),
+        AuditDetail::RequestSnoozed(SnoozeFacts { until: None }),
+    ] {
+        let event = &AuditEvent::new(bob.clone(), None, detail);
+        let done =
+            fixed.store.write(|tx| Box::pin(async move { audit::append(tx, event, at).await }));
+        done.await.unwrap();
+    }
+}
+
 async fn reading(fixed: &mut Fixed, root: &SignedIn) {
     fixed.now("the audit is read").await;
     let word = || Some("x".to_owned());
@@ -344,6 +363,7 @@ async fn reading(fixed: &mut Fixed, root: &SignedIn) {
         target: word(),
         request: word(),
         policy: word(),
+        ..AuditFilter::default()
     };
     for filter in [AuditFilter::default(), filter] {
         fixed.broker.audit(root, &filter, None).await.unwrap();
