@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use ipnet::IpNet;
@@ -14,8 +14,12 @@ use crate::{
     connector::{Channel, Connector, Network},
     domain::{
         Time,
+        action::{Action, Argument},
         actor::Actor,
-        address::{forms, known::KnownAddresses},
+        address::{
+            forms,
+            known::{KnownAddresses, network_of},
+        },
         audit::AuditEvent,
         facts::{Principal, Resource, Verb},
         id::AgentId,
@@ -203,6 +207,10 @@ impl Broker {
         self.settings().protected_hosts.iter().cloned().chain([public]).chain(managers).collect()
     }
 
+    fn known_addresses(&self) -> RwLockReadGuard<'_, KnownAddresses> {
+        self.parts.known_addresses.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known_addresses_mut(&self) -> RwLockWriteGuard<'_, KnownAddresses> {
         self.parts.known_addresses.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,30 +220,33 @@ impl Broker {
         let literal = |host: String| host.parse().ok();
         let mut own = self.own_hosts().into_iter().filter_map(literal).flat_map(forms);
         own.any(|form| target.contains(&form))
-            || self
-                .parts
-                .known_addresses
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_ours(target)
+            || self.known_addresses().is_ours(target)
+    }
+
+    /// A protected address in the network of one that a request acts on: a slip of one digit would hit
+    /// it.
+    fn protected_neighbour(&self, action: &Action) -> Option<IpAddr> {
+        let address =
+            |of: &Argument| if let Argument::Address(address) = of { Some(*address) } else { None };
+        let mut addresses = action.arguments().filter_map(|(_, argument)| address(argument));
+        addresses.find_map(|address| {
+            let network = network_of(address)?;
+            let own = self.own_hosts().into_iter().filter_map(|host| host.parse().ok());
+            let mut near = own.filter(|own| *own != address && network.contains(own));
+            near.next().or_else(|| self.known_addresses().neighbour(address))
+        })
     }
 
     /// Whether a network holds an address of ours or of an endpoint.
     fn holds_known_address(&self, network: &IpNet) -> bool {
         let mut own = self.own_hosts().into_iter().filter_map(|host| host.parse().ok());
         own.any(|address: IpAddr| network.contains(&address))
-            || self
-                .parts
-                .known_addresses
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .lie_in(network)
+            || self.known_addresses().lie_in(network)
     }
 
     /// Whether an endpoint of any manager has one of these addresses, or had it lately.
     fn is_endpoint_address(&self, target: &[IpAddr], now: Time) -> bool {
-        let known = self.parts.known_addresses.read().unwrap_or_else(PoisonError::into_inner);
-        known.is_endpoints(target, now)
+        self.known_addresses().is_endpoints(target, now)
     }
 
     /// Whether ids of endpoints alone may mean more than one machine.

@@ -106,6 +106,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         undo_also_lifts: if settled { vec![rests_on()] } else { Vec::new() },
         undos,
         children: Vec::new(),
+        protected_neighbour: Some([192, 0, 2, 1].into()),
         before: Vec::new(),
         alert_url,
     }

@@ -183,6 +183,7 @@ impl Broker {
         };
         let alert = request.alert.shown.as_ref();
         let alert_url = alert.and_then(|alert| self.manager(&request.manager)?.alert_url(alert));
+        let protected_neighbour = self.protected_neighbour(&request.action);
         Ok(RequestView {
             request,
             agent,
@@ -196,6 +197,7 @@ impl Broker {
             undos,
             children,
             alert_url,
+            protected_neighbour,
             before,
         })
     }

@@ -1,5 +1,7 @@
 //! A request as a person sees it, and what that person may do with it.
 
+use std::net::IpAddr;
+
 use super::undos::UndoView;
 use crate::{
     broker::{Broker, BrokerError, SignedIn, requests::undo::UndoOption},
@@ -44,6 +46,8 @@ pub struct RequestView {
     pub children: Vec<ChildSummary>,
     /// Where people can look at the alert that the agent named; none where nobody knows.
     pub alert_url: Option<String>,
+    /// A protected address in the network of the one that it acts on.
+    pub protected_neighbour: Option<IpAddr>,
     /// The requests for the same action on the same target that were asked before, the newest first
     /// and at most 20.
     pub before: Vec<RequestSummary>,

@@ -34,6 +34,13 @@ pub struct KnownAddresses {
     endpoints: BTreeMap<IpAddr, Time>,
 }
 
+/// The network in which addresses are neighbours: the smallest that is routed on the Internet, a /24 of
+/// IPv4 (RIPE-399), and the /64 of one link of IPv6 (RFC 4291, 2.5.4).
+pub fn network_of(address: IpAddr) -> Option<IpNet> {
+    let bits = if address.is_ipv4() { 24 } else { 64 };
+    IpNet::new(address, bits).ok().map(|network| network.trunc())
+}
+
 impl KnownAddresses {
     /// Learns that this is the address of somebody. Whether that is worth storing.
     pub fn learn(&mut self, owner: &AddressOwner, address: IpAddr, at: Time) -> bool {
@@ -56,6 +63,14 @@ impl KnownAddresses {
     /// Whether one of these addresses was ever that of a host, a gateway or a resolver of ours.
     pub fn is_ours(&self, forms: &[IpAddr]) -> bool {
         forms.iter().any(|form| self.ours.contains_key(form))
+    }
+
+    /// Of addresses that were ever ours, one in the network of this address; not the address itself.
+    pub fn neighbour(&self, address: IpAddr) -> Option<IpAddr> {
+        let network = network_of(address)?;
+        let first = self.ours.range(network.network()..).map(|(known, _)| *known);
+        let mut inside = first.take_while(|known| network.contains(known));
+        inside.find(|known| *known != address)
     }
 
     /// Whether a network holds an address that was ever ours or an endpoint's.

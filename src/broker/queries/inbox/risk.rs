@@ -43,7 +43,7 @@ impl RiskFacts {
     fn signs(&self) -> Vec<(RiskLevel, &'static str)> {
         let all = [
             (!self.undo && self.term == Term::Permanent, RiskLevel::High, "permanent"),
-            (self.fleet_wide, RiskLevel::High, "all endpoints"),
+            (self.fleet_wide, RiskLevel::High, "fleet-wide"),
             (self.criticality == 5, RiskLevel::High, "criticality 5"),
             (self.tier == Tier::High, RiskLevel::High, "tier high"),
             (self.criticality == 4, RiskLevel::Medium, "criticality 4"),

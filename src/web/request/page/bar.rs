@@ -47,7 +47,7 @@ impl RequestPage {
     }
 
     /// What makes it risky, a few words each.
-    pub(in crate::web::request) fn risks(&self) -> Vec<&'static str> {
+    pub(in crate::web::request) fn risks(&self) -> Vec<String> {
         let asked = &self.view.request;
         if asked.action.kind().is_undo() {
             return Vec::new();
@@ -58,7 +58,10 @@ impl RequestPage {
             (asked.action.kind().undo().is_none(), "not reversible"),
             (self.cuts_short(), "cuts short what is there"),
         ];
-        all.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
+        let near = self.view.protected_neighbour;
+        let near = near.map(|own| format!("next to {own}, which is protected"));
+        let known = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned());
+        known.chain(near).collect()
     }
 
     /// The start of what was written, where that is long.

@@ -53,6 +53,23 @@ async fn alert_of_another_machine_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn address_next_to_protected_one_looks_risky() {
+    let hosts = ["198.51.100.7", "2001:db8::1"].map(str::to_owned);
+    let builder = World::builder().with_settings(|settings| settings.protected_hosts = hosts.into());
+    let world = builder.start().await;
+    let says = "next to 198.51.100.7, which is protected";
+    let page_of = async |target: &str| {
+        let asked = world.agent().await.block(target, json!({ "agent_ids": ["001"] })).await;
+        world.person("bob").await.get(&format!("/requests/{}", asked.id())).await
+    };
+    page_of("198.51.100.71").await.shows(says);
+    page_of("2001:db8::2").await.shows("next to 2001:db8::1, which is protected");
+    for far in ["198.51.101.7", "2001:db8:0:1::1"] {
+        assert!(!page_of(far).await.has("which is protected"), "{far}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn request_without_alert_says_so() {
     let world = World::start().await;
     let page = page_of(&world, json!({ "agent_ids": ["002"] })).await;
