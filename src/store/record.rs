@@ -29,6 +29,8 @@ pub use overview::{AGES_MINUTES, active_by_day, decided_by_day, policies_since, 
 
 /// How many targets, and how many of the newest requests, are named.
 pub const NAMED_MAX: u32 = 25;
+/// Longer reasons are cut, in characters.
+const REASON_CHARS_MAX: u32 = 160;
 /// An id is never so much older than the moment of asking: a clock that was set back moves moments.
 const ID_BEFORE: TimeDelta = TimeDelta::days(1);
 
@@ -99,6 +101,10 @@ pub struct RecordEntry {
     pub action: Action,
     /// Where it stands.
     pub state: StateName,
+    /// The start of the reason: text from outside.
+    pub reason: String,
+    /// Who approved it, or rejected it; empty where nobody did.
+    pub decided_by: String,
 }
 
 /// What became of a request, as SQL.
@@ -181,7 +187,12 @@ impl RecordOf {
     pub fn newest(&self) -> String {
         format!(
             "WITH newest AS MATERIALIZED ({} ORDER BY {} DESC LIMIT {NAMED_MAX})
-             SELECT newest.id, at, fate, agent_name, action, action_entry, request.argument, state
+             SELECT newest.id, at, fate, agent_name, action, action_entry, request.argument, state,
+                 substr(reason, 1, {REASON_CHARS_MAX}) AS reason,
+                 coalesce((SELECT group_concat(name, ', ') FROM (
+                     SELECT name FROM vote JOIN person ON person.id = person_id
+                     WHERE request_id = newest.id AND retracted_at IS NULL ORDER BY vote.at, name)),
+                     CASE state WHEN 'rejected' THEN ended_by END, '') AS decided_by
              FROM newest CROSS JOIN request ON request.id = newest.id
              ORDER BY at DESC, newest.id DESC",
             self.rows(),
@@ -305,6 +316,8 @@ fn entry(row: &Row) -> Result<RecordEntry, StoreError> {
         agent: text(row, "agent_name")?,
         action: columns.read("action", |name| Action::stored(name, version, &argument))?,
         state: columns.parse("state")?,
+        reason: text(row, "reason")?,
+        decided_by: text(row, "decided_by")?,
     })
 }
 

@@ -57,6 +57,8 @@ fn newest(name: &str) -> Vec<RecordEntry> {
         agent: name.to_owned(),
         action: Action::parse(ActionKind::parse("block_ip").unwrap(), "203.0.113.9").unwrap(),
         state: StateName::Settled,
+        reason: name.to_owned(),
+        decided_by: "bob, carol".to_owned(),
     };
     fates.map(entry).collect()
 }
@@ -85,6 +87,8 @@ pub(super) fn target(argument: &str) -> askama::Result<String> {
     let page = TargetPage {
         layout: layout("a target", "/requests"),
         argument: argument.to_owned(),
+        rows: super::active::in_force().rows,
+        more: true,
         record: record(&of, "/targets?is=x", argument),
     };
     page.render()

@@ -22,7 +22,10 @@ use crate::{
         AppState,
         error::PageError,
         http::session::{PageSession, QueryParams},
-        layout::page::{Layout, NextPage, page},
+        layout::{
+            address as page_address,
+            page::{Layout, NextPage, page},
+        },
     },
 };
 
@@ -51,32 +54,35 @@ pub(in crate::web) struct ActiveResponsesPage {
 /// What is active for one target on one endpoint.
 #[derive(Debug)]
 pub(in crate::web) struct ActiveResponseRow {
-    /// The manager, where there is more than one.
-    manager: Option<String>,
-    what: String,
-    endpoint: String,
-    name: String,
-    since: Time,
+    manager: String,
+    /// Whether there is more than one manager, so that each is named.
+    several: bool,
+    pub(in crate::web) what: String,
+    /// What it acts on, as the store writes it; empty where that is the endpoint alone.
+    pub(in crate::web) target: String,
+    pub(in crate::web) endpoint: String,
+    pub(in crate::web) name: String,
+    pub(in crate::web) since: Time,
     /// When it ends, and how long that is from now.
-    ends: Option<(Time, String)>,
+    pub(in crate::web) ends: Option<(Time, String)>,
     /// Why nobody could look whether it started.
     gap: Option<String>,
     /// The requests that it rests on; none of a response that is not ours.
-    requests: Vec<ActiveRequestCell>,
+    pub(in crate::web) requests: Vec<ActiveRequestCell>,
 }
 
 /// A request that it rests on.
 #[derive(Debug)]
-struct ActiveRequestCell {
-    id: String,
+pub(in crate::web) struct ActiveRequestCell {
+    pub(in crate::web) id: String,
     /// What is known of it there: a word for the badge, its look, and what it means.
-    known: (&'static str, &'static str, &'static str),
-    asked_by: String,
-    reason: String,
+    pub(in crate::web) known: (&'static str, &'static str, &'static str),
+    pub(in crate::web) asked_by: String,
+    pub(in crate::web) reason: String,
     /// The names of those who approved it or broke the glass; empty where no approval was required.
-    approvers: String,
+    pub(in crate::web) approvers: String,
     /// The request that lifts it: what is said of it, and its state where it is open.
-    undo: Option<(String, &'static str, Option<&'static str>)>,
+    pub(in crate::web) undo: Option<(String, &'static str, Option<&'static str>)>,
 }
 
 /// The search, order and page as they were typed.
@@ -143,11 +149,6 @@ impl ActiveResponsesPage {
         let mut gaps = self.rows.iter().filter_map(|row| row.gap.as_deref());
         let first = gaps.next()?;
         Some((gaps.count() + 1, first))
-    }
-
-    /// Who is behind a row without requests.
-    const fn rule_response() -> &'static str {
-        RULE_RESPONSE
     }
 
     /// The columns that sort: the head, the address that sorts by it, and how it sorts now.
@@ -233,8 +234,10 @@ pub(in crate::web) fn rows(
     now: Time,
 ) -> Vec<ActiveResponseRow> {
     let row = |one: &ActiveResponse| ActiveResponseRow {
-        manager: several.then(|| one.row.manager.clone()),
+        manager: one.row.manager.clone(),
+        several,
         what: one.row.action.phrase(),
+        target: one.row.action.argument(),
         endpoint: one.row.endpoint.to_string(),
         name: one.row.name.clone(),
         since: one.row.since,
@@ -247,8 +250,24 @@ pub(in crate::web) fn rows(
 
 impl ActiveResponseRow {
     /// How many lines of the table it takes.
-    fn lines(&self) -> usize {
+    pub(in crate::web) fn lines(&self) -> usize {
         self.requests.len().max(1)
+    }
+
+    /// The id of its endpoint, with the manager where there are several.
+    pub(in crate::web) fn named_place(&self) -> String {
+        let Self { manager, endpoint, .. } = self;
+        if self.several { format!("{manager}/{endpoint}") } else { endpoint.clone() }
+    }
+
+    /// The page of its endpoint.
+    pub(in crate::web) fn place(&self) -> String {
+        page_address::endpoint(&self.manager, &self.endpoint)
+    }
+
+    /// Who is behind a row without requests.
+    pub(in crate::web) fn asked_by_rule(&self) -> &'static str {
+        RULE_RESPONSE
     }
 }
 

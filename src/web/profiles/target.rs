@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::record::{DaysQuery, RecordPart};
 use crate::{
-    broker::queries::RecordOf,
+    broker::queries::{ActiveFilter, RecordOf},
     web::{
         AppState,
         error::PageError,
@@ -15,6 +15,7 @@ use crate::{
             address,
             page::{Layout, page},
         },
+        lists::active_responses::{ActiveResponseRow, rows},
     },
 };
 
@@ -23,6 +24,9 @@ use crate::{
 pub(in crate::web) struct TargetPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) argument: String,
+    /// Where it is active now: the first page of it, and whether there is more.
+    pub(in crate::web) rows: Vec<ActiveResponseRow>,
+    pub(in crate::web) more: bool,
     pub(in crate::web) record: RecordPart,
 }
 
@@ -43,11 +47,14 @@ pub(in crate::web) async fn show(
     let of = RecordOf::Target(argument.clone());
     let asked = (&DaysQuery { days }, address::target(&argument));
     let record = RecordPart::load(&app, &session, &of, asked).await?;
+    let filter = ActiveFilter { targets: Some(vec![argument.clone()]), ..ActiveFilter::default() };
+    let (found, more) = app.broker.active_responses(&session.who, &filter, 0).await?;
+    let rows = rows(&found, app.broker.several_managers(), app.broker.clock().now());
     let layout = Layout::new(&app, &session, argument.as_str())
         .await?
         .section("/requests")
         .without_refresh();
-    page(StatusCode::OK, &TargetPage { layout, argument, record })
+    page(StatusCode::OK, &TargetPage { layout, argument, rows, more, record })
 }
 
 impl TargetPage {

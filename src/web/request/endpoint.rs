@@ -9,6 +9,7 @@ use crate::{
         request::{Outcome, Proof, Request, Skipped, Target},
     },
     text::{request, timeline::EndpointTimeline},
+    web::layout::address,
 };
 
 /// Up to this many endpoints are shown with their timelines open.
@@ -30,6 +31,8 @@ pub(in crate::web) struct EndpointRow<'a> {
     pub(in crate::web) until: Option<Countdown>,
     /// Whether its timeline is shown at once.
     pub(in crate::web) open: bool,
+    /// The address of the endpoint's own page.
+    pub(in crate::web) page: String,
 }
 
 /// When a response ends by itself.
@@ -59,7 +62,8 @@ pub(in crate::web) fn endpoint_rows<'a>(
         let ends = request.ends(target).filter(|_| target.outcome.as_ref().is_some_and(stands));
         let until = ends.map(|at| Countdown { at, left: request::time_left(at, now) });
         let open = few || needs_attention(target) || target.doubt.is_some();
-        EndpointRow { target, timeline, word, means, until, open }
+        let page = address::endpoint(&request.manager, target.endpoint.id.as_str());
+        EndpointRow { target, timeline, word, means, until, open, page }
     };
     let targets = shown.targets.iter().filter_map(|place| request.targets.get(*place));
     targets.zip(timelines).map(part).collect()
