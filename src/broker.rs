@@ -219,8 +219,7 @@ impl Broker {
     fn is_own_address(&self, target: &[IpAddr]) -> bool {
         let literal = |host: String| host.parse().ok();
         let mut own = self.own_hosts().into_iter().filter_map(literal).flat_map(forms);
-        own.any(|form| target.contains(&form))
-            || self.known_addresses().is_ours(target)
+        own.any(|form| target.contains(&form)) || self.known_addresses().is_ours(target)
     }
 
     /// A protected address in the network of one that a request acts on: a slip of one digit would hit

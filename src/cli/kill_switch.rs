@@ -1,6 +1,6 @@
 //! The kill switch, from the command line: it counts as one person.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
 use serde_json::json;
@@ -76,10 +76,12 @@ pub(super) async fn unfreeze(
     let release = async |operator: &Operator| {
         let extent = because.extent()?;
         let done = operator.unfreeze(&me, &extent, reason, may_release).await?;
-        Ok((extent, done))
+        let others = operator.frozen().await?.into_iter().map(|freeze| freeze.extent);
+        let others: Vec<_> = others.filter(|other| *other != extent).map(|e| e.to_string()).collect();
+        Ok((extent, done, others))
     };
-    let (extent, done) = with_operator(config, release).await?;
-    let (text, frozen) = match done {
+    let (extent, done, others) = with_operator(config, release).await?;
+    let (mut text, frozen) = match done {
         Unfreeze::Released => (format!("The kill switch is off for {extent}."), false),
         Unfreeze::Waits(_) => {
             let text = "It is still on: a second person must release it too, on the page under \
@@ -87,7 +89,13 @@ pub(super) async fn unfreeze(
             (text.to_owned(), true)
         }
     };
-    Ok(out.say(&text, || json!({ "frozen": frozen, "extent": extent.to_string() }))?)
+    if !others.is_empty() {
+        // Writing to a string never fails.
+        let _written = write!(text, " Still stopped: {}.", others.join(", "));
+    }
+    Ok(out.say(&text, || {
+        json!({ "frozen": frozen, "extent": extent.to_string(), "still_stopped": others })
+    })?)
 }
 
 /// The command line loads no policy; these are the roles of the one that ships.

@@ -13,14 +13,16 @@ use crate::{
         Time,
         active_response::AlreadyActive,
         actor::Agent,
-        facts::Verb,
+        facts::{RequestFacts, Verb},
         id::{PlanId, RequestId},
+        kill_switch::Freeze,
         len_u64,
         request::Request,
     },
     store::{
         Read,
-        requests::{self, Pending},
+        requests::{self, Pending, PendingKind},
+        system,
     },
 };
 
@@ -42,7 +44,7 @@ use self::{
 };
 
 /// How many requests a page shows of those that wait for the person, and for others: a page weighs
-/// less than 100 kilobytes.
+/// less than 100 kilobytes. What is stopped is read as that of others is.
 const ROWS_MINE: usize = 40;
 const ROWS_OTHERS: usize = 15;
 /// How many agents are named, of those whose requests wait.
@@ -57,8 +59,8 @@ pub struct InboxView {
     pub sort: InboxSort,
     /// What stands together.
     pub grouping: InboxGrouping,
-    /// The place after which each section begins: the person's own, and that of others.
-    pub after: [Option<Cursor>; 2],
+    /// The place after which each section begins: the person's own, that of others, what is stopped.
+    pub after: [Option<Cursor>; 3],
 }
 
 /// What waits for people, as one person sees it.
@@ -68,8 +70,10 @@ pub struct InboxPage {
     pub mine: InboxSection,
     /// What waits for others.
     pub others: InboxSection,
-    /// How many there are without the filter: for this person, and for others.
-    pub all: [u64; 2],
+    /// What the kill switch stops: nobody can approve it before it is released.
+    pub stopped: InboxSection,
+    /// How many there are without the filter: for this person, for others, and stopped.
+    pub all: [u64; 3],
     /// How many wait for this person, what is snoozed apart.
     pub waiting: u64,
     /// How many of this person's own are snoozed.
@@ -135,15 +139,18 @@ impl Broker {
         let rows = if view.filter.snoozed { snoozed } else { awake };
         let me = who.profile();
         let agents: BTreeSet<_> = rows.iter().map(|(one, _)| one.asked_by.clone()).collect();
-        let of_me = rows.iter().filter(|row| is_mine(row)).count();
-        let all = [len_u64(of_me), len_u64(rows.len() - of_me)];
+        let of_me = len_u64(rows.iter().filter(|row| is_mine(row)).count());
+        let of_nobody = len_u64(rows.iter().filter(|row| row.0.stopped).count());
+        let all = [of_me, len_u64(rows.len()) - of_me - of_nobody, of_nobody];
         let without = view.filter.without(&rows, me);
         let found = rows.into_iter().filter(|row| view.filter.finds(row, me));
-        let (mine, others): (Vec<_>, Vec<_>) = found.partition(is_mine);
-        let [after_mine, after_others] = view.after;
+        let (stopped, going): (Vec<_>, Vec<_>) = found.partition(|row| row.0.stopped);
+        let (mine, others): (Vec<_>, Vec<_>) = going.into_iter().partition(is_mine);
+        let [after_mine, after_others, after_stopped] = view.after;
         Ok(InboxPage {
             mine: self.section(&mut reader, (mine, view), after_mine, ROWS_MINE).await?,
             others: self.section(&mut reader, (others, view), after_others, ROWS_OTHERS).await?,
+            stopped: self.section(&mut reader, (stopped, view), after_stopped, ROWS_OTHERS).await?,
             all,
             waiting,
             snoozed: number_snoozed,
@@ -159,12 +166,14 @@ impl Broker {
         let approvable =
             |approve: Option<Permission>| approve.is_some_and(|one| one.why_not().is_none());
         let kinds = requests::pending_kinds(&mut reader, (who.id(), self.clock().now())).await?;
+        let freezes = system::frozen(&mut reader).await?;
         let told_apart = kinds.iter().any(|one| self.engine().look(&one.facts).is_none());
         if told_apart {
             let (_, rows) = self.pending_rows(&mut reader, who, &InboxView::default()).await?;
             return Ok(len_u64(rows.iter().filter(|row| is_mine(row)).count()));
         }
-        let mine = kinds.iter().filter(|one| approvable(rights.of(&one.facts)));
+        let goes = |one: &&PendingKind| !stops(&freezes, &one.manager, &one.facts);
+        let mine = kinds.iter().filter(goes).filter(|one| approvable(rights.of(&one.facts)));
         Ok(mine.map(|one| one.number).sum())
     }
 
@@ -216,7 +225,11 @@ impl Broker {
     ) -> Result<(Vec<PendingRow>, Vec<PendingRow>), BrokerError> {
         let places = view.filter.places(view.grouping == InboxGrouping::Host);
         let pending = requests::pending(reader, (who.id(), self.clock().now()), &places);
-        let pending = pending.await?.into_iter();
+        let freezes = system::frozen(reader).await?;
+        let pending = pending.await?.into_iter().map(|mut one| {
+            one.stopped = stops(&freezes, &one.manager, &one.facts);
+            one
+        });
         let mut rights = ApproveRights::new(self, who);
         let seen = pending.filter_map(|one| rights.of(&one.facts).map(|approve| (one, approve)));
         Ok(seen.partition(|row| is_mine(row) && row.0.snoozed_until.is_some()))
@@ -262,5 +275,12 @@ impl Broker {
 
 /// Whether it waits for the person who looks.
 fn is_mine((pending, approve): &PendingRow) -> bool {
-    !pending.voted && approve.why_not().is_none()
+    !pending.stopped && !pending.voted && approve.why_not().is_none()
+}
+
+/// Whether the kill switch stops what waits.
+fn stops(freezes: &[Freeze], manager: &str, facts: &RequestFacts) -> bool {
+    let agent = facts.asker.is_none().then_some(facts.agent.name.as_str());
+    let kind = facts.action.kind();
+    freezes.iter().any(|freeze| freeze.extent.covers(manager, kind, agent))
 }

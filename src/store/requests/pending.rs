@@ -39,6 +39,8 @@ pub struct PendingPlaces {
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pending {
+    /// The manager that it goes to.
+    pub manager: String,
     /// Until when people may decide.
     pub deadline: Time,
     /// When it was asked.
@@ -71,11 +73,15 @@ pub struct Pending {
     pub assignee: Option<String>,
     /// The plan that it is a step of, and the heading of that.
     pub plan: Option<(PlanId, String)>,
+    /// Whether the kill switch stops it. The broker knows it, the store does not.
+    pub stopped: bool,
 }
 
 /// Requests that wait and look alike to policy, their ids apart.
 #[derive(Debug, Clone)]
 pub struct PendingKind {
+    /// The manager that they go to.
+    pub manager: String,
     /// What policy may know of one of them.
     pub facts: RequestFacts,
     /// How many the person who looks has not approved.
@@ -89,7 +95,7 @@ pub async fn pending(
     places: &PendingPlaces,
 ) -> Result<Vec<Pending>, StoreError> {
     let rows = query(
-        "SELECT id, deadline, asked_at, coalesce(asker_name, agent_name) AS asked_by, agent_id,
+        "SELECT id, manager, deadline, asked_at, coalesce(asker_name, agent_name) AS asked_by, agent_id,
              owner_id, issuer_id, asker_id, action, action_entry, argument, term_seconds,
              fleet_wide, plan_id, (SELECT heading FROM plan WHERE plan.id = plan_id) AS heading,
              json_object('verdict', decision -> '$.verdict', 'least', decision -> '$.least')
@@ -143,9 +149,9 @@ pub async fn pending_kinds(
     (person, now): (PersonId, Time),
 ) -> Result<Vec<PendingKind>, StoreError> {
     let rows = query(
-        "SELECT min(id) AS id, agent_id, owner_id, issuer_id, asker_id, action, action_entry,
+        "SELECT min(id) AS id, manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry,
              min(argument) AS argument, criticality, count(*) AS number
-         FROM (SELECT id, agent_id, owner_id, issuer_id, asker_id, action, action_entry, argument,
+         FROM (SELECT id, manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry, argument,
                    (SELECT max(criticality) FROM request_endpoint
                     WHERE request_id = request.id AND command IS NOT NULL) AS criticality
                FROM request
@@ -154,7 +160,7 @@ pub async fn pending_kinds(
                                  AND person_id = $1 AND retracted_at IS NULL)
                  AND NOT EXISTS (SELECT 1 FROM request_snooze WHERE person_id = $1
                                  AND request_id = request.id AND until > $2))
-         GROUP BY agent_id, owner_id, issuer_id, asker_id, action, action_entry, criticality",
+         GROUP BY manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry, criticality",
     )
     .bind(person.to_string())
     .bind(now.timestamp_micros())
@@ -166,7 +172,11 @@ pub async fn pending_kinds(
         let at = At { table: "request", id: &id };
         let columns = at.columns(row);
         let agent = agents.of(read, at, columns.parse("agent_id")?).await?;
-        found.push(PendingKind { facts: facts(columns, agent)?, number: count(row, "number")? });
+        found.push(PendingKind {
+            manager: columns.text("manager")?,
+            facts: facts(columns, agent)?,
+            number: count(row, "number")?,
+        });
     }
     Ok(found)
 }
@@ -194,6 +204,7 @@ impl Agents {
 
 fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
     Ok(Pending {
+        manager: row.text("manager")?,
         deadline: row.time("deadline")?,
         asked_at: row.time("asked_at")?,
         asked_by: row.text("asked_by")?,
@@ -209,6 +220,7 @@ fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
         snoozed_until: row.maybe_time("snoozed_until")?,
         assignee: row.maybe_text("assignee")?,
         plan: row.maybe_parse("plan_id")?.zip(row.maybe_text("heading")?),
+        stopped: false,
         facts: facts(row, agent)?,
     })
 }

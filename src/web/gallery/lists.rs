@@ -24,7 +24,7 @@ fn nothing() -> InboxTemplate {
     let target = HOSTILE.to_owned();
     let asked = InboxQuery { target, tier: "low".to_owned(), ..InboxQuery::default() };
     let without = vec![(InboxPart::Target, 3), (InboxPart::Tier, 1)];
-    let inbox = InboxPage { all: [7, 2], snoozed: 1, without, ..InboxPage::default() };
+    let inbox = InboxPage { all: [7, 2, 1], snoozed: 1, without, ..InboxPage::default() };
     let empty =
         InboxTemplate::empty(layout("Inbox", "/"), asked, Catalogue::built_in().all().to_vec());
     let views = ViewsBar {

@@ -55,6 +55,8 @@ pub(in crate::web) struct InboxTemplate {
     pub(in crate::web) agents: Vec<String>,
     pub(in crate::web) mine: InboxSectionView,
     pub(in crate::web) others: InboxSectionView,
+    /// What the kill switch stops.
+    pub(in crate::web) stopped: InboxSectionView,
     /// What each part of the filter keeps out by itself: its words, how many, and the address without it.
     pub(in crate::web) without: Vec<(&'static str, String, String)>,
     /// The break-glass reviews that this person may make.
@@ -133,6 +135,7 @@ impl InboxTemplate {
             agents: Vec::new(),
             mine: InboxSectionView::default(),
             others: InboxSectionView::default(),
+            stopped: InboxSectionView::default(),
             without: Vec::new(),
             reviews: Vec::new(),
         }
@@ -156,7 +159,7 @@ impl InboxTemplate {
                 .collect(),
             next: pile.next.map(|place| place.to_string()),
         };
-        let [all_mine, all_others] = inbox.all;
+        let [all_mine, all_others, all_stopped] = inbox.all;
         let without = inbox.without.iter().map(|(part, number)| {
             let (words, url) = self.asked.without(*part);
             (words, with_count(*number, "request"), url)
@@ -164,6 +167,7 @@ impl InboxTemplate {
         Self {
             mine: section(&inbox.mine, all_mine),
             others: section(&inbox.others, all_others),
+            stopped: section(&inbox.stopped, all_stopped),
             snoozed: inbox.snoozed,
             agents: inbox.agents.clone(),
             without: without.collect(),
@@ -174,8 +178,8 @@ impl InboxTemplate {
     /// Whether nothing was found because of the filter.
     fn filtered_away(&self) -> bool {
         self.problem.is_none()
-            && self.mine.number + self.others.number == 0
-            && self.mine.all + self.others.all > 0
+            && self.mine.number + self.others.number + self.stopped.number == 0
+            && self.mine.all + self.others.all + self.stopped.all > 0
     }
 
     fn sorts() -> [(&'static str, &'static str); 4] {

@@ -36,6 +36,7 @@ pub(in crate::web) struct InboxQuery {
     /// Where each section begins.
     pub(in crate::web) after: String,
     pub(in crate::web) others_after: String,
+    pub(in crate::web) stopped_after: String,
     /// The request that stands beside the list.
     pub(in crate::web) open: String,
 }
@@ -67,7 +68,11 @@ impl InboxQuery {
             filter: self.filter()?,
             sort: sort.unwrap_or_default(),
             grouping: grouping.unwrap_or_default(),
-            after: [place(&self.after)?, place(&self.others_after)?],
+            after: [
+                place(&self.after)?,
+                place(&self.others_after)?,
+                place(&self.stopped_after)?,
+            ],
         })
     }
 

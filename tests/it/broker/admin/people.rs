@@ -134,14 +134,13 @@ async fn non_admin_sees_people_without_forms_and_is_refused() {
     let before = world.operator().people().await.unwrap();
     for name in ["alice", "bob", "carol", "otto"] {
         let person = world.person(name).await;
-        for list in ["/people", "/agents"] {
-            let page = person.get(list).await;
+        for read in ["/people", "/agents", "/people/bob", "/agents/triage-bot"] {
+            let page = person.get(read).await;
             assert_eq!(page.status, StatusCode::OK);
             let posts: BTreeSet<_> = page.html.split("action=\"").skip(1).collect();
             assert_eq!(posts.len(), 1, "{name} is offered more than to sign out: {posts:?}");
-            assert!(!page.html.contains(&format!("href=\"{list}/")), "{name}: {list}");
         }
-        for page in ["/people/bob", "/people/add", "/agents/triage-bot", "/agents/add"] {
+        for page in ["/people/add", "/agents/add"] {
             assert_eq!(person.get(page).await.status, StatusCode::FORBIDDEN, "{name}: {page}");
         }
         let add = [("name", "mallory"), ("role", "admin")];

@@ -98,8 +98,17 @@ async fn every_role_may_read_every_page() {
     let id = pending(&world, WEB).await;
     for name in ["alice", "bob", "carol", "dora", "otto"] {
         let person = world.person(name).await;
+        let home = person.get("/").await;
+        // Nothing ever waits for an auditor.
+        let leads = if name == "otto" { StatusCode::SEE_OTHER } else { StatusCode::OK };
+        assert_eq!(home.status, leads, "{name}");
         for path in [
-            "/",
+            "/overview",
+            "/help",
+            "/targets?is=203.0.113.9",
+            "/endpoints/test/001",
+            "/people/bob",
+            "/agents/triage-bot",
             "/in-force",
             "/requests",
             "/audit",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign::domain::{actor::Actor, kill_switch::Extent};
 use serde_json::json;
 
 use super::{
@@ -235,4 +236,22 @@ async fn opened_request_stands_beside_list_without_forms() {
     bob.page.shows("There is no request “req_1”.");
     let gone = request.id.to_string().replace("req_0", "req_f");
     assert_eq!(bob.open(&format!("/?open={gone}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn stopped_requests_stand_apart_and_do_not_wait() {
+    let room = Room::start().await;
+    let request = room.asked().await;
+    let mut bob = room.browser_of("bob").await;
+    bob.open("/").await.shows("<title>(1) Inbox");
+    let (by, all) = (Actor::CommandLine, Extent::Agent("another".to_owned()));
+    room.add_agent("another", "bob").await;
+    room.operator().freeze(&by, &all, "a drill").await.unwrap();
+    bob.open("/").await.shows("1 request waiting for you");
+    assert!(!bob.page.has("Stopped by the kill switch"));
+    let all = Extent::Agent("triage-bot".to_owned());
+    room.operator().freeze(&by, &all, "a drill").await.unwrap();
+    bob.open("/").await.shows("Stopped by the kill switch <span class=\"reach\">1 request</span>");
+    in_this_order(&bob, &["<title>Inbox", "Nothing is waiting for you.", &path(&request)]);
+    bob.open("/next").await.shows("Nothing is waiting for you.");
 }

@@ -55,7 +55,8 @@ async fn alert_of_another_machine_is_a_warning() {
 #[tokio::test(flavor = "multi_thread")]
 async fn address_next_to_protected_one_looks_risky() {
     let hosts = ["198.51.100.7", "2001:db8::1"].map(str::to_owned);
-    let builder = World::builder().with_settings(|settings| settings.protected_hosts = hosts.into());
+    let builder =
+        World::builder().with_settings(|settings| settings.protected_hosts = hosts.into());
     let world = builder.start().await;
     let says = "next to 198.51.100.7, which is protected";
     let page_of = async |target: &str| {
