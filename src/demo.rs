@@ -281,7 +281,8 @@ fn settings(address: SocketAddr) -> broker::Settings {
         escalate: BTreeMap::new(),
         criticality: groups.map(|(group, level)| (group.to_owned(), level)).into(),
         own_networks: Vec::new(),
-        protected_hosts: Vec::new(),
+        // The resolver of the office.
+        protected_hosts: vec!["9.9.9.9".to_owned()],
         protected_accounts: vec!["svc-*".to_owned()],
         protected_targets: ProtectedTargets::default(),
         privileged_accounts: vec!["dbadmin".to_owned()],

@@ -77,7 +77,8 @@ pub(super) async fn unfreeze(
         let extent = because.extent()?;
         let done = operator.unfreeze(&me, &extent, reason, may_release).await?;
         let others = operator.frozen().await?.into_iter().map(|freeze| freeze.extent);
-        let others: Vec<_> = others.filter(|other| *other != extent).map(|e| e.to_string()).collect();
+        let others: Vec<_> =
+            others.filter(|other| *other != extent).map(|e| e.to_string()).collect();
         Ok((extent, done, others))
     };
     let (extent, done, others) = with_operator(config, release).await?;
@@ -93,9 +94,10 @@ pub(super) async fn unfreeze(
         // Writing to a string never fails.
         let _written = write!(text, " Still stopped: {}.", others.join(", "));
     }
-    Ok(out.say(&text, || {
-        json!({ "frozen": frozen, "extent": extent.to_string(), "still_stopped": others })
-    })?)
+    Ok(out.say(
+        &text,
+        || json!({ "frozen": frozen, "extent": extent.to_string(), "still_stopped": others }),
+    )?)
 }
 
 /// The command line loads no policy; these are the roles of the one that ships.

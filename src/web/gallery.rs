@@ -174,7 +174,14 @@ fn inbox() -> InboxTemplate {
     };
     let mine = pile(vec![waiting(1, Permission::WithPassword), waiting(2, Permission::Now)], 3);
     let (others, agents) = (pile(vec![waiting(3, own_agent())], 0), vec![HOSTILE.to_owned()]);
-    let inbox = InboxPage { mine, others, stopped: others.clone(), all: [5, 1, 1], agents, ..InboxPage::default() };
+    let inbox = InboxPage {
+        mine,
+        others,
+        stopped: others.clone(),
+        all: [5, 1, 1],
+        agents,
+        ..InboxPage::default()
+    };
     let asked = InboxQuery { agent: HOSTILE.to_owned(), ..InboxQuery::default() };
     let actions = Catalogue::built_in().all().to_vec();
     let empty = InboxTemplate::empty(layout("Inbox", "/"), asked, actions);

@@ -68,11 +68,7 @@ impl InboxQuery {
             filter: self.filter()?,
             sort: sort.unwrap_or_default(),
             grouping: grouping.unwrap_or_default(),
-            after: [
-                place(&self.after)?,
-                place(&self.others_after)?,
-                place(&self.stopped_after)?,
-            ],
+            after: [place(&self.after)?, place(&self.others_after)?, place(&self.stopped_after)?],
         })
     }
 

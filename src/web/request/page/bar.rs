@@ -10,7 +10,11 @@ use crate::{
         decision::Verdict,
         request::{State, StateName},
     },
-    text::{audit::AuditText, endpoint, request},
+    text::{
+        audit::AuditText,
+        endpoint, request,
+        visible::{VisibleChar, characters},
+    },
     web::layout::escape::Fenced as _,
 };
 
@@ -61,7 +65,9 @@ impl RequestPage {
         let near = self.view.protected_neighbour;
         let near = near.map(|own| format!("next to {own}, which is protected"));
         let known = all.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned());
-        known.chain(near).collect()
+        let hidden = hides(&asked.claim.reason);
+        let hidden = hidden.then(|| "hidden characters in what was written".to_owned());
+        known.chain(near).chain(hidden).collect()
     }
 
     /// The start of what was written, where that is long.
@@ -105,6 +111,15 @@ impl RequestPage {
     pub(in crate::web::request) fn changes(&self) -> &[AuditText] {
         self.entries.get(self.changed_since.clone()).unwrap_or_default()
     }
+}
+
+/// Whether a text has characters that do not print, or that move others about. Spaces are common.
+fn hides(text: &str) -> bool {
+    let escaped = |shown: VisibleChar| match shown {
+        VisibleChar::Escape(c) => !c.is_whitespace(),
+        VisibleChar::Plain(_) => false,
+    };
+    text.lines().flat_map(characters).any(escaped)
 }
 
 /// The places of the events after a version, where the request is in another now.

@@ -43,7 +43,10 @@ async fn new_token_is_shown_once_and_stored_hashed() {
     assert!(stored(&world, "hunter"), "the search finds what is there");
     assert!(!stored(&world, &token) && !stored(&world, token.trim_start_matches("cs_")));
     let page = dora.get("/agents/hunter").await.html;
-    assert!(page.contains("<dd><a href=\"/people/bob\">bob</a></dd>") && page.contains("by dora"), "{page}");
+    assert!(
+        page.contains("<dd><a href=\"/people/bob\">bob</a></dd>") && page.contains("by dora"),
+        "{page}"
+    );
 
     let agent = AgentClient::connect(&world.url(), &token).await;
     assert_eq!(

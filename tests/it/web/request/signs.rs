@@ -71,6 +71,19 @@ async fn address_next_to_protected_one_looks_risky() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hidden_characters_in_reason_look_risky() {
+    let world = World::start().await;
+    let says = "hidden characters in what was written";
+    let reason = "two lines,\n\n  indented\tand more";
+    let plain = json!({ "agent_ids": ["001"], "reason": reason });
+    assert!(!page_of(&world, plain).await.has(says));
+    for (endpoint, hidden) in [("002", "a\u{202E}b"), ("003", "a\u{200B}b"), ("004", "a\u{1B}[2J")]
+    {
+        page_of(&world, json!({ "agent_ids": [endpoint], "reason": hidden })).await.shows(says);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn request_without_alert_says_so() {
     let world = World::start().await;
     let page = page_of(&world, json!({ "agent_ids": ["002"] })).await;
