@@ -95,7 +95,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/audit", get(lists::audit::show))
         .route("/overview", get(profiles::overview::show))
         .route("/endpoints/{manager}/{id}", get(profiles::endpoint::show))
-        .route("/targets", get(profiles::target::show))
+        .route("/targets", get(lists::target::show))
         .route("/help", get(help::show))
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))

@@ -5,6 +5,7 @@ mod fate;
 mod outcome;
 mod state;
 mod step;
+mod tier;
 mod undone;
 mod votes;
 mod wait;
@@ -17,14 +18,15 @@ pub use fate::Fate;
 pub use outcome::{Counts, NOBODY_LOOKED, Outcome, OutcomeParts, Proof, UNDO_FAILED, Watch};
 pub use state::{State, StateName};
 pub use step::{FailureRule, PlanStep};
+pub use tier::tier;
 pub use undone::Undone;
 pub use wait::{Parent, Wait};
 
 use super::{
     Time,
-    action::{Action, ActionKind, Term},
+    action::{Action, Term},
     actor::{Agent, Person, Role},
-    decision::{Decision, NOTHING_LEFT, Tally, Tier, Verdict},
+    decision::{Decision, NOTHING_LEFT, Verdict},
     digest::{Canonical, Digest},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::history::AgentHistory,
@@ -269,15 +271,6 @@ impl Request {
         self.targets.iter().map(|target| target.criticality).max().unwrap_or(5)
     }
 
-    /// How much it asks of people: by what policy requires, and once it runs by the votes it took.
-    /// What does not end by itself, reaches every endpoint or a critical one is never low; what
-    /// no approval would let run is high. It is never below the tier of its action.
-    pub fn tier(&self) -> Tier {
-        let Decision { verdict, tally, .. } = self.decision;
-        let reach = (self.term, self.fleet_wide, self.criticality());
-        tier(self.action.kind(), (verdict, tally), reach)
-    }
-
     /// When it was refused in a way that counts against its agent: a person rejected it, or policy
     /// denied what was asked. None where a limit on the agent itself, a failed evaluation or the
     /// broker denied it: else a limit would feed itself, and faults would feed it.
@@ -384,20 +377,4 @@ impl Request {
         let stands = |target: &&Target| target.outcome.as_ref().is_some_and(Outcome::may_be_active);
         self.targets.iter().filter(stands)
     }
-}
-
-/// [`Request::tier`] of an action, of what policy answered to which votes, and of how long and how
-/// far it reaches: its term, whether all endpoints were asked for, the highest criticality.
-pub fn tier(
-    kind: ActionKind,
-    (verdict, tally): (Verdict, Tally),
-    (term, fleet_wide, criticality): (Term, bool, u8),
-) -> Tier {
-    let asked = match verdict {
-        Verdict::Approval(least) => least.tier(),
-        Verdict::Run => tally.tier(),
-        Verdict::Deny => Tier::High,
-    };
-    let wide = term == Term::Permanent || fleet_wide || criticality > 3;
-    if wide { asked.max(Tier::Medium) } else { asked }.max(kind.entry().tier)
 }

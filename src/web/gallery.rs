@@ -21,11 +21,7 @@ use super::{
     help::HelpPage,
     http::assets,
     layout::page::Layout,
-    lists::{
-        audit::{AuditFilters, AuditPage},
-        inbox::{InboxTemplate, query::InboxQuery},
-        requests::{self, RequestsPage},
-    },
+    lists::audit::{AuditFilters, AuditPage},
     request::{
         page::{RequestPage, Viewer},
         shown::{Shown, ShownQuery},
@@ -35,11 +31,9 @@ use crate::{
     broker::{
         notifications::ChannelState,
         queries::{
-            ChannelActivity, Health, RequestOrigin, RequestSummary, Verified,
+            ChannelActivity, Health, RequestOrigin, Verified,
             audit::AuditFound,
             audit_walk::Walked,
-            inbox::{InboxGroup, InboxPage, InboxSection, InboxView, PendingItem},
-            request::search::RequestsFound,
             system::{ManagerStatus, SystemStatus},
             undos::{UndoSummary, UndoView},
             view::{Permission, RequestView},
@@ -47,16 +41,15 @@ use crate::{
         requests::undo::UndoOption,
     },
     domain::{
-        action::{Action, ActionKind, Catalogue, Term},
         active_response::{AlreadyActive, Forecast, RestsOn},
         actor::Role,
         digest::Digest,
         endpoint::EndpointId,
         facts::{IndexerState, Verb},
         halt::{Halt, HaltCause},
-        id::{PersonId, RequestId},
+        id::PersonId,
         kill_switch::{Extent, Freeze, Release},
-        request::{Counts, Outcome, Request, State, StateName},
+        request::{Outcome, Request, StateName},
     },
     text::endpoint,
 };
@@ -157,66 +150,6 @@ fn own_agent() -> Permission {
     Permission::Denied("nobody approves for an agent they own".to_owned())
 }
 
-fn inbox() -> InboxTemplate {
-    let waiting = |number, approve| PendingItem {
-        request: request(number),
-        agent: agent(),
-        approve,
-        voted: false,
-        active: if number == 1 { vec![met()] } else { Vec::new() },
-        assignee: (number == 2).then(|| HOSTILE.to_owned()),
-        snoozed_until: None,
-    };
-    let pile = |members: Vec<_>, more| InboxSection {
-        number: u64::try_from(members.len() + more).unwrap(),
-        groups: vec![InboxGroup { plan: None, members, more }],
-        next: None,
-    };
-    let mine = pile(vec![waiting(1, Permission::WithPassword), waiting(2, Permission::Now)], 3);
-    let (others, agents) = (pile(vec![waiting(3, own_agent())], 0), vec![HOSTILE.to_owned()]);
-    let inbox = InboxPage {
-        mine,
-        others,
-        stopped: others.clone(),
-        all: [5, 1, 1],
-        agents,
-        ..InboxPage::default()
-    };
-    let asked = InboxQuery { agent: HOSTILE.to_owned(), ..InboxQuery::default() };
-    let actions = Catalogue::built_in().all().to_vec();
-    let empty = InboxTemplate::empty(layout("Inbox", "/"), asked, actions);
-    empty.filled(&inbox, &InboxView::default(), (false, at(8)))
-}
-
-fn requests() -> RequestsPage {
-    let summary = |number, state: State| RequestSummary {
-        id: id::<RequestId>(number),
-        agent_name: "triage-bot".to_owned(),
-        plan: None,
-        undoes: None,
-        action: Action::parse(ActionKind::parse("disable_account").unwrap(), "d.miller").unwrap(),
-        term: Term::Permanent,
-        state: state.name(),
-        asked_at: at(0),
-        deadline: at(30),
-        approvals: 1,
-        approvers: "bob".to_owned(),
-        counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0, 0] },
-        held_because: (number == 1).then(|| "the manager paris does not answer".to_owned()),
-    };
-    let found = (1..=50).map(|number| match number % 3 {
-        _ if number == 1 => summary(number, State::Approved { use_by: at(40) }),
-        0 => summary(number, State::Settled { at: at(1) }),
-        1 => summary(number, State::Pending),
-        _ => summary(number, State::Denied { at: at(1) }),
-    });
-    RequestsPage::new(
-        layout("Requests", "/requests"),
-        (requests::RequestFilters::default(), Catalogue::built_in().all().to_vec()),
-        RequestsFound { rows: found.collect(), ..RequestsFound::default() },
-    )
-}
-
 fn manager(
     name: &str,
     answer: Result<String, String>,
@@ -306,7 +239,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let settled = request_page(settled(), Permission::Now, id(2));
     let undo = request_page(undo(), Permission::Now, id(3));
     [
-        ("inbox", inbox().render()),
+        ("inbox", lists::inbox().render()),
         ("request", pending.render()),
         ("request-voted", voted.render()),
         ("request-barred", barred.render()),
@@ -314,7 +247,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("request-many", many.render()),
         ("request-undo", undo.render()),
         ("request-impossible", impossible.render()),
-        ("requests", requests().render()),
+        ("requests", lists::requests().render()),
         ("in-force", in_force().render()),
         ("audit", audit.render()),
         ("policy", policy().render()),

@@ -224,9 +224,9 @@ impl Broker {
         view: &InboxView,
     ) -> Result<(Vec<PendingRow>, Vec<PendingRow>), BrokerError> {
         let places = view.filter.places(view.grouping == InboxGrouping::Host);
-        let pending = requests::pending(reader, (who.id(), self.clock().now()), &places);
         let freezes = system::frozen(reader).await?;
-        let pending = pending.await?.into_iter().map(|mut one| {
+        let pending = requests::pending(reader, (who.id(), self.clock().now()), &places).await?;
+        let pending = pending.into_iter().map(|mut one| {
             one.stopped = stops(&freezes, &one.manager, &one.facts);
             one
         });

@@ -141,6 +141,16 @@ impl RuleKeeping {
 }
 
 impl CatalogueEntry {
+    /// Its sign: the one that it chooses, else the usual one for what it acts on.
+    pub fn icon(&self) -> Icon {
+        match (self.icon, self.parameters.first()) {
+            (Some(chosen), _) => chosen,
+            (None, _) if self.isolates => Icon::Unplug,
+            (None, None) => Icon::Zap,
+            (None, Some(first)) => Icon::of(first.of),
+        }
+    }
+
     /// Every script that does it, without `.exe`.
     pub fn scripts(&self) -> impl Iterator<Item = &str> {
         let both = self.commands.values().map(|command| (&command.script, &command.companion));

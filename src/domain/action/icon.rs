@@ -3,7 +3,7 @@
 
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
-use super::{ActionKind, entry::CatalogueEntry, parameter::ParameterType};
+use super::{ActionKind, parameter::ParameterType};
 use crate::domain::all_variants;
 
 /// A sign of the set that the page has.
@@ -80,35 +80,27 @@ impl Icon {
     pub const fn name(self) -> &'static str {
         self.into_str()
     }
+
+    /// The usual one for what acts on this.
+    pub(super) const fn of(acted_on: ParameterType) -> Self {
+        match acted_on {
+            ParameterType::Address => Self::Ban,
+            ParameterType::Network => Self::Network,
+            ParameterType::Account => Self::UserX,
+            ParameterType::HostName => Self::ServerOff,
+            ParameterType::Path => Self::FileLock,
+            ParameterType::ProcessId | ParameterType::ProcessName => Self::OctagonX,
+            ParameterType::Port => Self::DoorClosed,
+            ParameterType::Hash => Self::FileX,
+            ParameterType::Domain => Self::GlobeLock,
+            ParameterType::Choice | ParameterType::Text => Self::Zap,
+        }
+    }
 }
 
 impl ActionKind {
-    /// The sign of the action: that of its entry, else the usual one for what it acts on.
+    /// The sign of the action.
     pub fn icon(self) -> Icon {
-        if self.is_undo() { Icon::Undo } else { of_entry(self.entry()) }
-    }
-}
-
-fn of_entry(entry: &CatalogueEntry) -> Icon {
-    match (entry.icon, entry.parameters.first()) {
-        (Some(chosen), _) => chosen,
-        (None, _) if entry.isolates => Icon::Unplug,
-        (None, None) => Icon::Zap,
-        (None, Some(first)) => usual(first.of),
-    }
-}
-
-const fn usual(of: ParameterType) -> Icon {
-    match of {
-        ParameterType::Address => Icon::Ban,
-        ParameterType::Network => Icon::Network,
-        ParameterType::Account => Icon::UserX,
-        ParameterType::HostName => Icon::ServerOff,
-        ParameterType::Path => Icon::FileLock,
-        ParameterType::ProcessId | ParameterType::ProcessName => Icon::OctagonX,
-        ParameterType::Port => Icon::DoorClosed,
-        ParameterType::Hash => Icon::FileX,
-        ParameterType::Domain => Icon::GlobeLock,
-        ParameterType::Choice | ParameterType::Text => Icon::Zap,
+        if self.is_undo() { Icon::Undo } else { self.entry().icon() }
     }
 }

@@ -4,20 +4,90 @@ use askama::Template as _;
 
 use super::{
     layout,
-    made_up::{HOSTILE, request},
+    made_up::{HOSTILE, agent, at, id, request},
+    met, own_agent,
 };
 use crate::{
     broker::queries::{
-        inbox::{InboxPage, InboxPart, InboxView, Rejectable},
+        RequestSummary,
+        inbox::{
+            InboxGroup, InboxPage, InboxPart, InboxSection, InboxView, PendingItem, Rejectable,
+        },
+        request::search::RequestsFound,
         view::Permission,
     },
-    domain::action::Catalogue,
+    domain::{
+        action::{Action, ActionKind, Catalogue, Term},
+        id::RequestId,
+        request::{Counts, State},
+    },
     web::lists::{
         inbox::{InboxTemplate, query::InboxQuery},
         reject::RejectPage,
+        requests::{self, RequestsPage},
         views::ViewsBar,
     },
 };
+
+pub(super) fn inbox() -> InboxTemplate {
+    let waiting = |number, approve| PendingItem {
+        request: request(number),
+        agent: agent(),
+        approve,
+        voted: false,
+        active: if number == 1 { vec![met()] } else { Vec::new() },
+        assignee: (number == 2).then(|| HOSTILE.to_owned()),
+        snoozed_until: None,
+    };
+    let pile = |members: Vec<_>, more| InboxSection {
+        number: u64::try_from(members.len() + more).unwrap(),
+        groups: vec![InboxGroup { plan: None, members, more }],
+        next: None,
+    };
+    let mine = pile(vec![waiting(1, Permission::WithPassword), waiting(2, Permission::Now)], 3);
+    let (others, agents) = (pile(vec![waiting(3, own_agent())], 0), vec![HOSTILE.to_owned()]);
+    let inbox = InboxPage {
+        mine,
+        others,
+        stopped: others.clone(),
+        all: [5, 1, 1],
+        agents,
+        ..InboxPage::default()
+    };
+    let asked = InboxQuery { agent: HOSTILE.to_owned(), ..InboxQuery::default() };
+    let actions = Catalogue::built_in().all().to_vec();
+    let empty = InboxTemplate::empty(layout("Inbox", "/"), asked, actions);
+    empty.filled(&inbox, &InboxView::default(), (false, at(8)))
+}
+
+pub(super) fn requests() -> RequestsPage {
+    let summary = |number, state: State| RequestSummary {
+        id: id::<RequestId>(number),
+        agent_name: "triage-bot".to_owned(),
+        plan: None,
+        undoes: None,
+        action: Action::parse(ActionKind::parse("disable_account").unwrap(), "d.miller").unwrap(),
+        term: Term::Permanent,
+        state: state.name(),
+        asked_at: at(0),
+        deadline: at(30),
+        approvals: 1,
+        approvers: "bob".to_owned(),
+        counts: Counts { targets: 3, skipped: 1, outcomes: [2, 0, 0, 1, 0, 0, 0, 0, 0] },
+        held_because: (number == 1).then(|| "the manager paris does not answer".to_owned()),
+    };
+    let found = (1..=50).map(|number| match number % 3 {
+        _ if number == 1 => summary(number, State::Approved { use_by: at(40) }),
+        0 => summary(number, State::Settled { at: at(1) }),
+        1 => summary(number, State::Pending),
+        _ => summary(number, State::Denied { at: at(1) }),
+    });
+    RequestsPage::new(
+        layout("Requests", "/requests"),
+        (requests::RequestFilters::default(), Catalogue::built_in().all().to_vec()),
+        RequestsFound { rows: found.collect(), ..RequestsFound::default() },
+    )
+}
 
 /// A filter that finds nothing.
 fn nothing() -> InboxTemplate {
@@ -32,7 +102,7 @@ fn nothing() -> InboxTemplate {
         here: "/?sort=newest".to_owned(),
         can_save: true,
     };
-    InboxTemplate { views, ..empty.filled(&inbox, &InboxView::default(), (false, super::at(8))) }
+    InboxTemplate { views, ..empty.filled(&inbox, &InboxView::default(), (false, at(8))) }
 }
 
 fn reject() -> RejectPage {

@@ -19,9 +19,8 @@ use crate::{
         endpoint::EndpointId,
         request::{Fate, StateName},
     },
-    web::profiles::{
-        endpoint::EndpointPage, overview::OverviewPage, record::RecordPart, target::TargetPage,
-    },
+    web::lists::target::TargetPage,
+    web::profiles::{endpoint::EndpointPage, overview::OverviewPage, record::RecordPart},
 };
 
 const DAYS: RecordDays = RecordDays { since: super::made_up::DAY, days: 30 };

@@ -15,12 +15,11 @@ use self::{
     hostile_texts::{corpus, near_misses},
     visible_checks::{Distinct, assert_clean_page, seen},
 };
-use super::{
-    Permission, RequestsPage, charts, id, layout, made_up, profiles, request, request_page,
-};
+use super::{Permission, charts, id, layout, made_up, profiles, request, request_page};
 use crate::{
     broker::queries::request::search::RequestsFound,
     domain::facts::{AlertShown, IndexerState, NamedIn},
+    web::lists::requests::RequestsPage,
 };
 
 /// A place on a page that takes text from outside.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::{
-    address::{Fields, address, bounded, choice, read},
+    fields::{Fields, address, bounded, choice, read},
     link,
     requests::at_most,
     views::ViewsBar,

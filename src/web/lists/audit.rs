@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 use super::{
-    address::{Fields, address, bounded, changed, read},
+    fields::{Fields, address, bounded, changed, read},
     requests::{RANGES, at_most, range},
     views::ViewsBar,
 };

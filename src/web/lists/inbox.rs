@@ -27,7 +27,7 @@ use crate::{
             escape::Fenced as _,
             page::{Layout, page},
         },
-        lists::{address::address, views::ViewsBar},
+        lists::{fields::address, views::ViewsBar},
         request::break_glass::{DueReview, reviews},
     },
 };

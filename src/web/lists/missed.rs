@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::{address::read, link};
+use super::{fields::read, link};
 use crate::{
     broker::queries::{MissedEndpoint, view::PAGE_ROWS},
     domain::{endpoint::EndpointId, id::RequestId},

@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, de::value::MapDeserializer};
 
 use super::{
-    address::{Fields, address, bounded},
+    fields::{Fields, address, bounded},
     inbox::{
         query::{InboxQuery, QueryProblem},
         row::{asker, first_line},

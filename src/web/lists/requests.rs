@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::{
-    address::{Fields, address, bounded, changed, choice, read, ticked},
+    fields::{Fields, address, bounded, changed, choice, read, ticked},
     views::ViewsBar,
 };
 use crate::{

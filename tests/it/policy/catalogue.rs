@@ -93,7 +93,7 @@ fn entry_done_once_takes_no_undo_and_no_time() {
 #[test]
 fn unknown_icon_is_refused_and_known_one_taken() {
     let error = refused("tier = \"medium\"", "tier = \"medium\"\nicon = \"skull\"");
-    says(&error, &["site.toml, hide_file: icon", "skull is not allowed", "Allowed: ban, bell"]);
+    says(&error, &["site.toml, hide_file: icon", "\"skull\" is not allowed", "Allowed: ban, bell"]);
     let icon = |text: &str| with_entry(text).unwrap().catalogue().get("hide_file").unwrap().icon();
     assert_eq!(icon(QUARANTINE_ENTRY).name(), "file-lock");
     let chosen = QUARANTINE_ENTRY

@@ -15,7 +15,7 @@ async fn encoding(room: &Room, method: Method, place: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn pages_and_files_are_compressed_answers_to_forms_are_not() {
+async fn answers_to_forms_are_not_compressed_but_pages_are() {
     let room = Room::start().await;
     let gzip = Some("gzip".to_owned());
     for place in ["/", "/requests", "/help", "/nowhere", "/static/style.css", "/static/icons.svg"] {

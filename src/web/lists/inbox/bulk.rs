@@ -8,7 +8,7 @@ use crate::{
     broker::{BrokerError, requests::comment::triage::Triage},
     domain::{id::RequestId, proposal::InvalidField},
     web::{
-        admin::reauthenticate::SessionForm, error::PageError, lists::address::address,
+        admin::reauthenticate::SessionForm, error::PageError, lists::fields::address,
         request::approve_identical::field,
     },
 };

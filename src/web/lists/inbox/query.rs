@@ -7,7 +7,7 @@ use crate::{
         Assigned, InboxFilter, InboxGrouping, InboxPart, InboxSort, InboxView,
     },
     domain::{action::ActionKind, address::pattern::TargetPattern, decision::Tier, id::RequestId},
-    web::lists::address::{Fields, address, bounded, changed, choice, read, ticked},
+    web::lists::fields::{Fields, address, bounded, changed, choice, read, ticked},
 };
 
 /// What was asked for, as it was typed.

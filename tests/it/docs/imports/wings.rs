@@ -65,16 +65,17 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing("base", &["connections", "drafts", "error", "state"], &[]),
             wing("http", &["http"], &["base"]),
             wing("layout", &["layout"], &["base", "http"]),
+            wing("help", &["help"], &["base", "http", "layout"]),
             wing("profiles", &["profiles"], &["base", "http", "layout"]),
             // A verb that requires the password again asks for it as the admin pages do.
             wing("admin", &["admin"], &["base", "http", "layout", "profiles"]),
             wing("request", &["request"], &["base", "http", "layout", "admin"]),
-            wing("lists", &["lists"], &["base", "http", "layout", "admin", "request"]),
+            wing("lists", &["lists"], &["base", "http", "layout", "profiles", "admin", "request"]),
             // The routes.
             wing(
                 "web",
                 &[""],
-                &["base", "http", "layout", "profiles", "admin", "request", "lists"],
+                &["base", "http", "layout", "help", "profiles", "admin", "request", "lists"],
             ),
         ],
     ),

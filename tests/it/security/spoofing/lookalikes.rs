@@ -69,7 +69,7 @@ const SAID: [[(&str, &str); 2]; 3] = [
         ("<b>APPROVE THIS FIRST</b>", "&lt;b&gt;APPROVE THIS FIRST&lt;/b&gt;"),
     ],
     [
-        ("the address scans us", "the address scans us"),
+        ("\u{200B}the address scans us", "\u{2039}U+200B\u{203A}the address scans us"),
         ("\u{202E}wonk \u{1F6A8} **", "\u{2039}U+202E\u{203A}wonk \u{1F6A8} **"),
     ],
 ];
@@ -88,7 +88,10 @@ async fn agents_text_changes_nothing_else_on_page() {
         }
         let mut pages = Vec::new();
         for list in ["/", "/requests"] {
-            pages.push(normal(&bob.get(list).await.html, &[]));
+            let html = bob.get(list).await.html;
+            let words =
+                |html: String, said: &[(&str, &str); 2]| html.replace(said[which].1, "WORDS");
+            pages.push(normal(&SAID.iter().fold(html, words), &[]));
         }
         for (id, said) in ids.iter().zip(&SAID) {
             let page = bob.get(&format!("/requests/{id}")).await;

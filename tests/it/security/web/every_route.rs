@@ -113,7 +113,7 @@ pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String
         ("mail", "somebody@example.net"),
         ("block_ip", "on"),
         ("comment", "because"),
-        ("act", "take"),
+        ("act", "assign"),
         ("view", "mine"),
         ("address", "/?sort=newest"),
         ("reason", "because"),

@@ -111,7 +111,7 @@ async fn inbox_groups_by_agent_and_host() {
 }
 
 #[tokio::test]
-async fn forged_inbox_address_names_field_value_and_what_is_allowed() {
+async fn forged_inbox_address_names_field_value_and_allowed_values() {
     let room = Room::start().await;
     room.asked().await;
     let mut bob = room.browser_of("bob").await;

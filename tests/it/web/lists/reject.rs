@@ -108,7 +108,7 @@ async fn one_form_rejects_fifty_and_counts_the_rest() {
 }
 
 #[tokio::test]
-async fn open_requests_of_an_agent_are_rejected_from_its_page() {
+async fn open_requests_of_agent_are_rejected_from_its_page() {
     let room = Room::start().await;
     let waits = asked(&room, 1, "003").await;
     let approved = asked(&room, 2, "002").await;
@@ -148,7 +148,7 @@ async fn rejection_of_many_needs_a_reason_and_boxes() {
     let digest = one.digest;
     many.extend((0..51).map(|_| ("pick".to_owned(), format!("{}:1:{digest}", one.id))));
     assert_eq!(bob.post("/reject", &many).await.status, 400);
-    bob.page.shows("51 are ticked");
+    bob.page.shows("51 requests are ticked");
     let mut broken = none;
     broken.push(("pick".to_owned(), "x:1:2".to_owned()));
     assert_eq!(bob.post("/reject", &broken).await.status, 400);

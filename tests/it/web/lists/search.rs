@@ -125,7 +125,7 @@ async fn audit_is_found_by_group_part_and_network() {
 }
 
 #[tokio::test]
-async fn forged_list_address_names_field_value_and_what_is_allowed() {
+async fn forged_list_address_names_field_value_and_allowed_values() {
     let room = Room::start().await;
     let mut otto = room.browser_of("otto").await;
     let long = "x".repeat(257);

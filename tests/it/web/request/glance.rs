@@ -10,7 +10,7 @@ async fn glance_shows_reach_approvals_and_life() {
     let request = room.asked_with(json!({ "agent_ids": ["002", "003"] })).await;
     let mut anna = room.browser_of("anna").await;
     let page = anna.open(&path(&request)).await;
-    page.shows("<h1>Block 198.51.100.23 on db-01 and web-02 for 10 minutes</h1>");
+    page.shows("Block 198.51.100.23 on db-01 and web-02 for 10 minutes</h1>");
     page.shows("class=\"square c5\"");
     let places = ["db-01 (003)</bdi>, criticality 5", "web-02 (002)</bdi>"];
     let places = places.map(|name| page.html.find(name).unwrap());
@@ -37,7 +37,7 @@ async fn settled_request_tells_its_decision_and_prints() {
     room.work().await;
     let page = bob.open(&path(&request)).await;
     page.shows(
-        "<p class=\"decided\"><b>bob</b> <span class=\"role\">senior</span> approved it at ",
+        "<p class=\"decided\"><b>bob</b> <span class=\"role\">senior</span> approved it <time",
     );
     page.shows("Evidence sheet");
     page.shows(&request.digest.to_string());

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
-use super::record::{DaysQuery, RecordPart};
+use super::active_responses::{ActiveResponseRow, rows};
 use crate::{
     broker::queries::{ActiveFilter, RecordOf},
     web::{
@@ -15,7 +15,7 @@ use crate::{
             address,
             page::{Layout, page},
         },
-        lists::active_responses::{ActiveResponseRow, rows},
+        profiles::record::{DaysQuery, RecordPart},
     },
 };
 
