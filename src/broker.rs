@@ -46,7 +46,7 @@ pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Escalation, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_memory::{AuditWalk, Executing, LookProblems, Lookups, SetupCode};
+use in_memory::{AlertCounts, AuditWalk, Executing, LookProblems, Lookups, SetupCode};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -80,6 +80,7 @@ struct BrokerParts {
     in_flight: Slots<AgentId>,
     /// How often they looked something up.
     lookups: Lookups,
+    alert_counts: AlertCounts,
     executing: Executing,
     stopping: CancellationToken,
     look_problems: LookProblems,
@@ -110,6 +111,7 @@ impl Broker {
             known_addresses: RwLock::default(),
             in_flight,
             lookups: Lookups::default(),
+            alert_counts: AlertCounts::default(),
             executing: Executing::default(),
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
@@ -268,6 +270,10 @@ impl Broker {
 
     fn lookups(&self) -> &Lookups {
         &self.parts.lookups
+    }
+
+    fn alert_counts(&self) -> &AlertCounts {
+        &self.parts.alert_counts
     }
 
     fn executing(&self) -> &Executing {

@@ -1,5 +1,6 @@
 //! What the broker knows until it stops.
 
+mod alert_counts;
 mod audit_walk;
 mod executing;
 mod looks;
@@ -8,6 +9,8 @@ mod password_hasher;
 mod setup_code;
 mod sign_in_attempts;
 
+pub use alert_counts::AlertCount;
+pub(super) use alert_counts::{AlertCounts, CountKey};
 pub(super) use audit_walk::AuditWalk;
 pub use audit_walk::Walked;
 pub(super) use executing::{Claimed, Claims, Executing, ExecutionGuard};

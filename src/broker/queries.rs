@@ -16,13 +16,14 @@ pub mod view;
 // What the doors need to name of what they may not import: rows of the store, a policy's text, what
 // a connector knows of its manager.
 pub use crate::{
+    broker::in_memory::AlertCount,
     connector::Health,
     policy::{ChangeKind, PolicyChange, PolicyText},
     store::{
         StoreError,
         audit::{AuditFilter, Verified},
         notices::ChannelActivity,
-        record::{Record, RecordEntry, RecordOf, TimeToDecide},
+        record::{Record, RecordEntry, RecordOf, SUMMED_MAX as RECORD_SUMMED_MAX, TimeToDecide},
         requests::{
             ActiveFilter, ActiveRow, ActiveSort, ChildSummary, MissedEndpoint, RequestFilter,
             RequestOrigin, RequestSummary, RowOutcome,

@@ -11,7 +11,7 @@ use crate::domain::{
     action::{Action, TAG_PREFIX, Term},
     digest::Digest,
     endpoint::{EndpointId, Inventory, Platform, Selection, SkipReason},
-    evidence::{FoundCalls, Observation, RuleResponses, Watched},
+    evidence::{FoundCalls, Observation, RuleResponses, TargetAlerts, Watched},
     facts::{AlertFacts, AlertShown, IndexerState},
     id::{AttemptId, RequestId},
     lifecycle::DispatchReport,
@@ -140,6 +140,14 @@ pub trait Driver: fmt::Debug + Send + Sync {
         action: &'a Action,
         now: Time,
     ) -> BoxFuture<'a, AlertFacts>;
+
+    /// How often alerts of the last 24 hours name what an action acts on, and where. None where
+    /// nothing holds alerts, and where they name nothing of the kind.
+    fn alerts_naming<'a>(
+        &'a self,
+        action: &'a Action,
+        now: Time,
+    ) -> BoxFuture<'a, Result<Option<TargetAlerts>, ConnectorError>>;
 
     /// Asks it who it is: kind, version and machine.
     fn probe(&self, now: Time) -> BoxFuture<'_, Result<String, ConnectorError>>;

@@ -34,7 +34,7 @@ use crate::domain::{
     Time,
     action::{Action, Term},
     endpoint::{EndpointId, Inventory, Platform, Selection, SkipReason},
-    evidence::{FoundCalls, Observation, RuleResponses, Watched},
+    evidence::{FoundCalls, Observation, RuleResponses, TargetAlerts, Watched},
     facts::{AlertFacts, AlertShown, IndexerState},
     id::RequestId,
     permit::ExecutionPermit,
@@ -285,6 +285,19 @@ impl Driver for Wazuh {
                 Some(indexer) => indexer.find(alert_id, action, self.indexer_clock(now)).await,
             };
             found.unwrap_or_else(|summary| AlertFacts { summary, ..AlertFacts::default() })
+        })
+    }
+
+    fn alerts_naming<'a>(
+        &'a self,
+        action: &'a Action,
+        now: Time,
+    ) -> BoxFuture<'a, Result<Option<TargetAlerts>, ConnectorError>> {
+        Box::pin(async move {
+            match &self.indexer {
+                None => Ok(None),
+                Some(indexer) => indexer.alerts_naming(action, self.indexer_clock(now)).await,
+            }
         })
     }
 

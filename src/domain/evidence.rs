@@ -145,3 +145,31 @@ pub struct RuleResponses {
     /// Where the next search begins, by our clock; none where this one found nothing at all.
     pub read_until: Option<Time>,
 }
+
+/// How often alerts of the last 24 hours name what an action acts on, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetAlerts {
+    /// All of them.
+    pub total: u64,
+    /// The beginning of the first hour that the 24 hours take part in, by the manager's clock.
+    pub first: Time,
+    /// How many in each hour, from the first to the one that goes on.
+    pub hours: Vec<u64>,
+    /// The endpoints with the most of them, those first.
+    pub places: Vec<AlertPlace>,
+    /// How many were made about other endpoints, or none.
+    pub elsewhere: u64,
+    /// Why newer alerts may be missing; none where what holds the alerts keeps up.
+    pub behind: Option<String>,
+}
+
+/// An endpoint that alerts were made about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertPlace {
+    /// Its id at the manager.
+    pub id: EndpointId,
+    /// Its name: text from outside.
+    pub name: String,
+    /// How many.
+    pub alerts: u64,
+}

@@ -31,6 +31,8 @@ pub use overview::{AGES_MINUTES, active_by_day, decided_by_day, policies_since, 
 pub const NAMED_MAX: u32 = 25;
 /// Longer reasons are cut, in characters.
 const REASON_CHARS_MAX: u32 = 160;
+/// How many of the newest requests are counted where only their sum is shown.
+pub const SUMMED_MAX: u32 = 10_000;
 /// An id is never so much older than the moment of asking: a clock that was set back moves moments.
 const ID_BEFORE: TimeDelta = TimeDelta::days(1);
 
@@ -200,6 +202,16 @@ impl RecordOf {
         )
     }
 
+    /// The statement that counts what became of the newest, all days together.
+    pub fn fates(&self) -> String {
+        format!(
+            "WITH newest AS MATERIALIZED ({} ORDER BY {} DESC LIMIT {SUMMED_MAX})
+             SELECT fate, count(*) AS number FROM newest GROUP BY fate",
+            self.rows(),
+            self.order()
+        )
+    }
+
     fn bind(&self, sql: String, since: Time) -> Query {
         let (key, more) = match self {
             Self::Agent(id) => (id.to_string(), String::new()),
@@ -276,6 +288,18 @@ pub async fn record(
         }
     }
     Ok(record)
+}
+
+/// What became of the newest since the beginning of a day, at most [`SUMMED_MAX`] of them.
+pub async fn fates(
+    read: &mut impl Read,
+    of: &RecordOf,
+    since: Time,
+) -> Result<BTreeMap<Fate, u64>, StoreError> {
+    let rows = of.bind(of.fates(), since).fetch_all(read.connection()).await?;
+    let at = At { table: "request", id: "of a record" };
+    let read = |row: &Row| Ok((fate(&text(row, "fate")?, at)?, count(row, "number")?));
+    rows.iter().map(read).collect()
 }
 
 fn fate(name: &str, at: At<'_>) -> Result<Fate, StoreError> {

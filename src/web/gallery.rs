@@ -3,6 +3,7 @@
 
 mod active;
 mod charts;
+mod evidence;
 mod kept;
 mod lists;
 mod made_up;
@@ -49,7 +50,7 @@ use crate::{
         halt::{Halt, HaltCause},
         id::PersonId,
         kill_switch::{Extent, Freeze, Release},
-        request::{Outcome, Request, StateName},
+        request::{Fate, Outcome, Request, StateName},
     },
     text::endpoint,
 };
@@ -101,6 +102,7 @@ fn view(request: Request, approve: Permission) -> RequestView {
         children: Vec::new(),
         protected_neighbour: Some([192, 0, 2, 1].into()),
         before: Vec::new(),
+        of_agent: [(Fate::Approved, 3), (Fate::Rejected, 1)].into(),
         alert_url,
     }
 }
@@ -257,6 +259,7 @@ fn pages() -> Vec<(&'static str, String)> {
     .into_iter()
     .chain(kept::pages())
     .chain(charts::pages())
+    .chain(evidence::pages())
     .chain(profiles::pages())
     .chain(lists::pages())
     .map(|(name, html)| (name, html.unwrap()))

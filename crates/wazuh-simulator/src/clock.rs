@@ -27,6 +27,11 @@ pub(crate) fn alert_form(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.3f%z").to_string()
 }
 
+/// The format of dates in the indexer's own answers: `2026-11-22T07:00:00.000Z`.
+pub(crate) fn indexer_form(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 /// Parses every format that alerts and queries use.
 pub(crate) fn read(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)

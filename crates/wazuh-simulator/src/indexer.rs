@@ -3,6 +3,7 @@
 //! Any other query is refused with 400: a test must not pass because a condition was silently
 //! ignored.
 
+mod aggregate;
 pub(crate) mod search;
 
 use axum::Json;
@@ -16,7 +17,7 @@ use crate::api::answer::Refusal;
 use crate::api::login;
 use crate::endpoint::effects;
 use crate::fault::Fault;
-use crate::indexer::search::Search;
+use crate::indexer::search::{Found, Search};
 use crate::world::Stored;
 
 /// More than any query needs.
@@ -62,17 +63,21 @@ pub(crate) async fn search(
     let whole = |stored: &&Stored| !broken.is_some_and(|broken| is_named(&stored.index, broken));
     let named = || world.alerts.iter().filter(|stored| is_named(&stored.index, &index));
     if let (false, Some(first)) = (world.settings.index_template, named().next()) {
-        search.sorts_by_keyword(&first.index)?;
+        search.needs_no_keyword(&first.index)?;
     }
     let timed_out = fault == Some(Fault::SearchTimesOut);
-    let (total, hits) =
-        if timed_out { (0, Vec::new()) } else { search.run(named().filter(whole))? };
-    Ok(Json(json!({
+    let searched = named().filter(|stored| !timed_out && whole(stored));
+    let Found { total, hits, aggregations } = search.run(searched)?;
+    let mut answer = json!({
         "took": 1,
         "timed_out": timed_out,
         "_shards": shards(broken),
         "hits": {"total": {"value": total, "relation": "eq"}, "max_score": null, "hits": hits},
-    })))
+    });
+    if let (Some(counted), Some(fields)) = (aggregations, answer.as_object_mut()) {
+        fields.insert("aggregations".to_owned(), counted);
+    }
+    Ok(Json(answer))
 }
 
 /// What an answer says of its shards: all are well, or one of three is broken. The reason is not

@@ -57,6 +57,18 @@ impl Simulator {
         self.world().calls
     }
 
+    /// How many searches of the indexer came in, answered or not.
+    pub fn searches(&self) -> usize {
+        self.world().searches
+    }
+
+    /// Waits until this many searches of the indexer came in, answered or not.
+    pub async fn until_searched(&self, count: usize) {
+        let enough = |_: &usize| self.world().searches >= count;
+        // A search that comes in is work, which wakes this up.
+        self.inner.busy.subscribe().wait_for(enough).await.ok();
+    }
+
     /// Every `PUT /active-response` that was accepted, in order.
     pub fn received(&self) -> Vec<Received> {
         self.world().received.clone()

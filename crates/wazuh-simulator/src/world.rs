@@ -77,6 +77,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// How many calls of the manager's API came in, logins apart.
     pub(crate) calls: usize,
+    /// How many searches of the indexer came in.
+    pub(crate) searches: usize,
     pub(crate) received: Vec<Received>,
     pub(crate) delivered: Vec<Delivered>,
     pub(crate) alerts: Vec<Stored>,
@@ -107,6 +109,7 @@ impl World {
             logins: Logins::default(),
             faults: Faults::default(),
             calls: 0,
+            searches: 0,
             received: Vec::new(),
             delivered: Vec::new(),
             alerts: Vec::new(),

@@ -3,12 +3,14 @@
 pub mod plan;
 pub mod record;
 pub mod search;
+pub mod target_alerts;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use self::record::RecordDays;
 use super::view::{Body, RequestView};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
@@ -21,6 +23,7 @@ use crate::{
     },
     store::{
         Read, StoreError, accounts, audit,
+        record::{RecordOf, fates},
         requests::{self, ChildSummary, RequestFilter, RequestSummary},
     },
 };
@@ -167,6 +170,8 @@ impl Broker {
         let permissions = VERBS.map(|verb| (verb, self.permission(who, verb, &resource)));
         let bodies = self.bodies(&request);
         let before = asked_before(&mut reader, &request).await?;
+        let month = RecordDays::of("", self.clock().now()).map_err(BrokerError::from)?;
+        let of_agent = fates(&mut reader, &RecordOf::Agent(agent.id), month.since).await?;
         let children = match request.wait {
             Some(_) => requests::children(&mut reader, id).await?,
             None => Vec::new(),
@@ -199,6 +204,7 @@ impl Broker {
             alert_url,
             protected_neighbour,
             before,
+            of_agent,
         })
     }
 

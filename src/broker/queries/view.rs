@@ -1,6 +1,6 @@
 //! A request as a person sees it, and what that person may do with it.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::undos::UndoView;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         audit::AuditEntry,
         facts::{Resource, Verb},
         id::AttemptId,
-        request::Request,
+        request::{Fate, Request},
     },
     store::requests::{ChildSummary, RequestSummary},
 };
@@ -51,6 +51,8 @@ pub struct RequestView {
     /// The requests for the same action on the same target that were asked before, the newest first
     /// and at most 20.
     pub before: Vec<RequestSummary>,
+    /// What became of what the agent asked for itself in the last 30 days, of the newest 10,000.
+    pub of_agent: BTreeMap<Fate, u64>,
 }
 
 /// Whether a person may do something.

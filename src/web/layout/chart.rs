@@ -64,10 +64,6 @@ impl BarChart {
     }
 
     /// Bars for so many hours from the one that this moment belongs to.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the request page counts by hour, after this")
-    )]
     pub(in crate::web) fn by_hour(
         id: &'static str,
         (title, unit): (String, &'static str),

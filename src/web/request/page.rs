@@ -2,6 +2,7 @@
 //! it.
 
 mod bar;
+pub(in crate::web) mod evidence;
 mod figure;
 mod offers;
 mod refused;
@@ -17,6 +18,7 @@ use axum::{
 };
 use serde::Deserialize;
 
+use evidence::SeenPart;
 use refused::{FormInput, FormRefusal, RefusedQuery};
 
 use super::{
@@ -68,6 +70,8 @@ pub(in crate::web) struct RequestPage {
     pub(in crate::web) viewer: Viewer,
     /// What is active already on its endpoints.
     pub(in crate::web) active: Vec<ActiveGroup>,
+    /// How often alerts name its target; none where it is no longer open, or they name nothing of the kind.
+    pub(in crate::web) seen: Option<SeenPart>,
     /// How many identical requests this person may approve together, this one among them.
     pub(in crate::web) identical: usize,
     /// Whether this person may throw the kill switch.
@@ -154,6 +158,7 @@ async fn request_page(
     let waits = view.request.state.name() == StateName::Pending;
     let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };
+    let seen = app.broker.target_alerts(&session.who, &view.request).await?.map(SeenPart::new);
     let may_stop = app.broker.system_permission(&session.who, Verb::Freeze).why_not().is_none();
     let (version, events) = (view.request.version, view.timeline.len());
     let shown = Shown::of(&view.request, events, &query);
@@ -171,7 +176,7 @@ async fn request_page(
     let typed = FormInput::of(drafts);
     let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
     let page_now =
-        RequestPage { identical, may_stop, several, problem, changed_since, typed, ..blank };
+        RequestPage { seen, identical, may_stop, several, problem, changed_since, typed, ..blank };
     page(status, &page_now)
 }
 
@@ -197,6 +202,7 @@ impl RequestPage {
             required,
             viewer,
             active,
+            seen: None,
             identical,
             may_stop,
             now,

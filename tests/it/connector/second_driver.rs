@@ -12,7 +12,9 @@ use countersign::{
         Time,
         action::{Action, Term},
         endpoint::{Candidate, Endpoint, EndpointId, Inventory, Platform, Selection, SkipReason},
-        evidence::{Evidence, FoundCalls, Observation, RuleResponses, Sighting, Sign, Watched},
+        evidence::{
+            Evidence, FoundCalls, Observation, RuleResponses, Sighting, Sign, TargetAlerts, Watched,
+        },
         facts::{AlertFacts, AlertShown, IndexerState},
         id::RequestId,
         lifecycle::DispatchReport,
@@ -181,6 +183,14 @@ impl Driver for InMemory {
 
     fn find_alert<'a>(&'a self, _: &'a str, _: &'a Action, _: Time) -> BoxFuture<'a, AlertFacts> {
         ready(AlertFacts::default())
+    }
+
+    fn alerts_naming<'a>(
+        &'a self,
+        _: &'a Action,
+        _: Time,
+    ) -> BoxFuture<'a, Result<Option<TargetAlerts>, ConnectorError>> {
+        ready(Ok(None))
     }
 
     fn indexer_state(&self, _: Time) -> BoxFuture<'_, IndexerState> {

@@ -289,7 +289,7 @@ async fn each_record_reads_its_days_from_indexes() {
         RecordOf::Target("x".to_owned()),
         RecordOf::All,
     ] {
-        for sql in [of.counts(), of.newest()] {
+        for sql in [of.counts(), of.newest(), of.fates()] {
             let plan = plan(&mut database, &sql).await;
             for step in &plan {
                 let index = step.split(" INDEX ").nth(1).unwrap_or_default();

@@ -8,5 +8,6 @@ mod decide;
 mod glance;
 mod many_endpoints;
 mod outcomes;
+mod seen;
 mod signs;
 mod typed;

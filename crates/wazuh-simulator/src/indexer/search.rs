@@ -1,4 +1,5 @@
-//! A parsed search: which alerts, in which order, after which position, and which fields.
+//! A parsed search: which alerts, in which order, after which position, which fields, and what is
+//! counted over all of them.
 //!
 //! Sort values are those of `OpenSearch`: dates in milliseconds, missing values last.
 
@@ -8,12 +9,26 @@ use serde_json::{Map, Value, json};
 
 use crate::api::answer::{Refusal, refused};
 use crate::clock;
+use crate::indexer::aggregate::Aggregations;
 use crate::world::Stored;
 
 /// The number of hits if a search gives no size.
 const HITS: usize = 10;
 /// `index.max_result_window`.
 const HITS_MAX: usize = 10_000;
+
+/// What a search may say. Searches here are never out of time by themselves.
+const KNOWN: [&str; 9] = [
+    "query",
+    "size",
+    "sort",
+    "search_after",
+    "_source",
+    "track_total_hits",
+    "timeout",
+    "aggs",
+    "aggregations",
+];
 
 /// A valid search.
 pub(crate) struct Search<'a> {
@@ -23,6 +38,18 @@ pub(crate) struct Search<'a> {
     after: Option<Vec<Value>>,
     source: Source<'a>,
     size: usize,
+    counted: Aggregations<'a>,
+}
+
+/// What a search found.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The number of matching alerts.
+    pub(crate) total: usize,
+    /// The hits on this page.
+    pub(crate) hits: Vec<Value>,
+    /// What was counted over all matching alerts; none where nothing was to be.
+    pub(crate) aggregations: Option<Value>,
 }
 
 /// One sort key.
@@ -41,9 +68,11 @@ enum Source<'a> {
 impl<'a> Search<'a> {
     pub(crate) fn read(body: &'a Value) -> Result<Self, Refusal> {
         let fields = body.as_object().ok_or_else(|| refused("a search is an object"))?;
-        let known = ["query", "size", "sort", "search_after", "_source", "track_total_hits"];
-        if let Some(other) = fields.keys().find(|name| !known.contains(&name.as_str())) {
+        if let Some(other) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
             return Err(refused(&format!("unknown key [{other}]")));
+        }
+        if body.get("timeout").is_some_and(|limit| !limit.is_string()) {
+            return Err(refused("timeout is a text"));
         }
         let order = body.get("sort").map_or(Ok(Vec::new()), |order| {
             flat(order).iter().map(Key::read).collect::<Result<Vec<_>, _>>()
@@ -62,30 +91,28 @@ impl<'a> Search<'a> {
             after: after.map(|after| after.iter().map(comparable).collect()),
             source: Source::read(body.get("_source"))?,
             size,
+            counted: Aggregations::read(body)?,
         })
     }
 
-    /// Fails as an index without a template does, where fields are text, which cannot be sorted by.
-    pub(crate) fn sorts_by_keyword(&self, index: &str) -> Result<(), Refusal> {
-        let Some(key) = self.order.iter().find(|key| !key.field.starts_with('_')) else {
-            return Ok(());
-        };
+    /// Fails as an index without a template does, where fields are text, which can neither be sorted
+    /// by nor counted.
+    pub(crate) fn needs_no_keyword(&self, index: &str) -> Result<(), Refusal> {
+        let sorted = self.order.iter().map(|key| key.field.as_str());
+        let mut fields =
+            sorted.filter(|field| !field.starts_with('_')).chain(self.counted.fields());
+        let Some(field) = fields.next() else { return Ok(()) };
         let reason = format!(
             "Text fields are not optimised for operations that require per-document field data \
              like aggregations and sorting, so these operations are disabled by default. Please \
-             use a keyword field instead. Alternatively, set fielddata=true on [{}] in order to \
-             load field data by uninverting the inverted index. Note that this can use \
-             significant memory.",
-            key.field
+             use a keyword field instead. Alternatively, set fielddata=true on [{field}] in order \
+             to load field data by uninverting the inverted index. Note that this can use \
+             significant memory."
         );
         Err(Refusal::Shards { index: index.to_owned(), reason })
     }
 
-    /// The number of matching alerts, and the hits on this page.
-    pub(crate) fn run(
-        &self,
-        alerts: impl Iterator<Item = &'a Stored>,
-    ) -> Result<(usize, Vec<Value>), Refusal> {
+    pub(crate) fn run(&self, alerts: impl Iterator<Item = &'a Stored>) -> Result<Found, Refusal> {
         let matching =
             |stored: &Stored| self.query.map_or(Ok(true), |query| matches(query, stored));
         // An invalid query is refused even if there are no alerts.
@@ -98,12 +125,16 @@ impl<'a> Search<'a> {
             }
         }
         let total = found.len();
+        let counted: Vec<_> = found.iter().map(|(_, stored)| *stored).collect();
+        let counts = !self.counted.is_empty();
+        let aggregations = counts.then(|| self.counted.run(&counted)).transpose()?;
         found.sort_by(|(one, _), (other, _)| self.compare(one, other));
         if let Some(after) = &self.after {
             found.retain(|(place, _)| self.compare(place, after).is_gt());
         }
         found.truncate(self.size);
-        Ok((total, found.into_iter().map(|(place, stored)| self.hit(place, stored)).collect()))
+        let hits = found.into_iter().map(|(place, stored)| self.hit(place, stored)).collect();
+        Ok(Found { total, hits, aggregations })
     }
 
     fn compare(&self, one: &[Value], other: &[Value]) -> Ordering {
@@ -208,8 +239,9 @@ fn matches(query: &Value, stored: &Stored) -> Result<bool, Refusal> {
         "ids" => Ok(list(inner, "values")?.iter().any(|id| *id == stored.id.as_str())),
         "term" => {
             let (field, wanted) = only_entry(inner)?;
-            let wanted = wanted.get("value").unwrap_or(wanted);
-            Ok(values(stored, field).iter().any(|value| same(value, wanted)))
+            let (wanted, folded) = value_and_case(wanted)?;
+            let wanted = folded(text(wanted));
+            Ok(values(stored, field).iter().any(|value| folded(text(value)) == wanted))
         }
         "terms" => {
             let (field, wanted) = only_entry(inner)?;
@@ -219,9 +251,10 @@ fn matches(query: &Value, stored: &Stored) -> Result<bool, Refusal> {
         }
         "prefix" => {
             let (field, wanted) = only_entry(inner)?;
-            let wanted = wanted.get("value").unwrap_or(wanted).as_str();
-            let wanted = wanted.ok_or_else(|| refused("prefix requires a text"))?;
-            Ok(values(stored, field).iter().any(|value| text(value).starts_with(wanted)))
+            let (wanted, folded) = value_and_case(wanted)?;
+            let wanted = wanted.as_str().ok_or_else(|| refused("prefix requires a text"))?;
+            let wanted = folded(wanted.to_owned());
+            Ok(values(stored, field).iter().any(|value| folded(text(value)).starts_with(&wanted)))
         }
         "range" => {
             let (field, bounds) = only_entry(inner)?;
@@ -231,6 +264,21 @@ fn matches(query: &Value, stored: &Stored) -> Result<bool, Refusal> {
         }
         other => Err(refused(&format!("unknown query [{other}]"))),
     }
+}
+
+/// What both sides of a comparison become first.
+type Fold = fn(String) -> String;
+
+/// What a term or a prefix looks for, and what both sides become first: ASCII case does not count
+/// where `case_insensitive` says so.
+fn value_and_case(wanted: &Value) -> Result<(&Value, Fold), Refusal> {
+    let known = |name: &String| ["value", "case_insensitive"].contains(&name.as_str());
+    if let Some(how) = wanted.as_object().filter(|how| !how.keys().all(known)) {
+        return Err(refused(&format!("unknown way to look for a value in {}", json!(how))));
+    }
+    let folds = wanted.get("case_insensitive").and_then(Value::as_bool).unwrap_or(false);
+    let folded: Fold = if folds { |text: String| text.to_ascii_lowercase() } else { |text| text };
+    Ok((wanted.get("value").unwrap_or(wanted), folded))
 }
 
 fn bool_matches(clauses: &Value, stored: &Stored) -> Result<bool, Refusal> {
@@ -259,7 +307,7 @@ fn bool_matches(clauses: &Value, stored: &Stored) -> Result<bool, Refusal> {
 }
 
 /// One end of a range.
-struct Bound {
+pub(crate) struct Bound {
     limit: Value,
     holds: fn(Ordering) -> bool,
 }
@@ -270,7 +318,7 @@ impl Bound {
         bounds.iter().map(|(bound, limit)| Self::read(field, bound, limit)).collect()
     }
 
-    fn read(field: &str, bound: &str, limit: &Value) -> Result<Self, Refusal> {
+    pub(crate) fn read(field: &str, bound: &str, limit: &Value) -> Result<Self, Refusal> {
         let holds = match bound {
             "gte" => Ordering::is_ge,
             "gt" => Ordering::is_gt,
@@ -286,7 +334,7 @@ impl Bound {
         Ok(Self { limit, holds })
     }
 
-    fn holds(&self, value: &Value) -> bool {
+    pub(crate) fn holds(&self, value: &Value) -> bool {
         (self.holds)(compare(&comparable(value), &self.limit))
     }
 }
@@ -304,7 +352,7 @@ fn compare(one: &Value, other: &Value) -> Ordering {
     }
 }
 
-fn time_ms(value: &Value) -> Option<i64> {
+pub(crate) fn time_ms(value: &Value) -> Option<i64> {
     value.as_str().and_then(clock::read).map(|time| time.timestamp_millis())
 }
 
@@ -313,12 +361,12 @@ fn same(one: &Value, other: &Value) -> bool {
     text(one) == text(other)
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// All values of a dotted field, with arrays flattened.
-fn values<'a>(stored: &'a Stored, field: &str) -> Vec<&'a Value> {
+pub(crate) fn values<'a>(stored: &'a Stored, field: &str) -> Vec<&'a Value> {
     let mut level = vec![&stored.source];
     for name in field.split('.') {
         level = level.into_iter().filter_map(|value| value.get(name)).flat_map(flat).collect();
@@ -345,7 +393,7 @@ fn list<'a>(value: &'a Value, name: &str) -> Result<&'a Vec<Value>, Refusal> {
         .ok_or_else(|| refused(&format!("[{name}] is missing")))
 }
 
-fn whole(value: &Value, name: &str) -> Result<Option<usize>, Refusal> {
+pub(crate) fn whole(value: &Value, name: &str) -> Result<Option<usize>, Refusal> {
     let Some(number) = value.get(name) else { return Ok(None) };
     let number = number.as_u64().and_then(|number| usize::try_from(number).ok());
     number.map(Some).ok_or_else(|| refused(&format!("[{name}] is not a number")))

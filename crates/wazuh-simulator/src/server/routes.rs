@@ -59,6 +59,10 @@ async fn conduct(
     next: Next,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // Before the work begins, which wakes up whoever waits for the number.
+    if Calls::of(&method, &path) == Calls::Search {
+        sim.world().searches += 1;
+    }
     let busy = sim.begin();
     let call = tokio::spawn({
         let wire = wire.clone();

@@ -1,5 +1,7 @@
 //! Alerts, looked up in the indexer: whether what an agent claims is there.
 
+mod naming;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 

@@ -49,8 +49,9 @@ struct SearchAnswer {
     hits: Hits,
 }
 
+/// How many parts of an index took part.
 #[derive(Deserialize, Default)]
-struct Shards {
+pub(super) struct Shards {
     #[serde(default)]
     total: u64,
     #[serde(default)]
@@ -145,17 +146,10 @@ impl IndexerClient {
 
     /// What a search finds, and whether that may be a part only.
     pub(super) async fn search(&self, query: &Value) -> Result<Page, ConnectorError> {
-        let mut reply = self.search_once(query).await?;
-        if reply.status == 401 && self.password.renew()? {
-            reply = self.search_once(query).await?;
-        }
-        if reply.status != 200 {
-            let right = format!("indices:data/read/search on {}", self.alert_index);
-            return Err(refusal(&self.http, &reply, &right));
-        }
+        let reply = self.ask(query, ANSWER_MIB_MAX).await?;
         let answer: SearchAnswer =
             reply.json().map_err(|detail| self.http.malformed(&reply, detail))?;
-        let gap = answer.gap();
+        let gap = gap(answer.timed_out, &answer.shards);
         let documents = answer.hits.hits;
         let end = documents.last().and_then(|last| last.get("sort")).cloned();
         let count = documents.len();
@@ -163,29 +157,41 @@ impl IndexerClient {
         Ok(Page { hits, count, end, gap })
     }
 
-    async fn search_once(&self, query: &Value) -> Result<Reply, ConnectorError> {
+    /// The answer to a search, of at most so many MiB; the error where it was refused.
+    pub(super) async fn ask(&self, query: &Value, mib_max: usize) -> Result<Reply, ConnectorError> {
+        let mut reply = self.ask_once(query, mib_max).await?;
+        if reply.status == 401 && self.password.renew()? {
+            reply = self.ask_once(query, mib_max).await?;
+        }
+        if reply.status != 200 {
+            let right = format!("indices:data/read/search on {}", self.alert_index);
+            return Err(refusal(&self.http, &reply, &right));
+        }
+        Ok(reply)
+    }
+
+    async fn ask_once(&self, query: &Value, mib_max: usize) -> Result<Reply, ConnectorError> {
         let request = self
             .http
             .post(&format!("/{}/_search", self.alert_index))
             .basic_auth(&self.user, Some(self.password.get().expose()))
             .header("content-type", "application/json")
             .body(query.to_string());
-        Ok(self.http.send(request, ANSWER_MIB_MAX).await?)
+        Ok(self.http.send(request, mib_max).await?)
     }
 }
 
-impl SearchAnswer {
-    fn gap(&self) -> Option<String> {
-        let Shards { total, failed, failures } = &self.shards;
-        let part = "could search a part of its alerts only";
-        match (failed, self.timed_out) {
-            (0, false) => None,
-            (0, true) => Some(format!("{part}: it ran out of time")),
-            (failed, _) => {
-                let why = first_chars(&shard_failures(failures));
-                let why = if why.is_empty() { why } else { format!(" ({why})") };
-                Some(format!("{part}: {failed} of {total} shards failed{why}"))
-            }
+/// Why an answer is that of a part only, after the word "indexer"; none where everything was searched.
+pub(super) fn gap(timed_out: bool, shards: &Shards) -> Option<String> {
+    let Shards { total, failed, failures } = shards;
+    let part = "could search a part of its alerts only";
+    match (failed, timed_out) {
+        (0, false) => None,
+        (0, true) => Some(format!("{part}: it ran out of time")),
+        (failed, _) => {
+            let why = first_chars(&shard_failures(failures));
+            let why = if why.is_empty() { why } else { format!(" ({why})") };
+            Some(format!("{part}: {failed} of {total} shards failed{why}"))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::RequestPage;
+use super::{RequestPage, evidence::BEFORE_MAX};
 use crate::{
     domain::{
         action::with_count,
@@ -17,9 +17,6 @@ use crate::{
 const FRESH_SECONDS: u64 = 60 * 60;
 /// An older one is of another day.
 const STALE_SECONDS: u64 = 24 * 60 * 60;
-/// So many earlier requests are looked at.
-const BEFORE_MAX: usize = 20;
-
 /// What a sign means for the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::web::request) enum Tone {

@@ -117,11 +117,94 @@ async fn time_ranges_and_value_lists_filter() {
 }
 
 #[tokio::test]
+async fn alerts_are_counted_by_value_and_hour() {
+    let caller = start().await;
+    for (id, hour, place) in
+        [("f", "03", "x"), ("g", "05", "y"), ("h", "05", "x"), ("i", "09", "z")]
+    {
+        let timestamp = format!("2026-01-02T{hour}:59:00.000+0000");
+        let agent = json!({"id": place, "name": format!("name-{place}")});
+        caller.sim.add_alert(json!({"id": id, "timestamp": timestamp, "agent": agent}));
+    }
+    let bounds = json!({"min": "2026-01-02T03:00:00Z", "max": "2026-01-02T06:00:00Z"});
+    let hours = json!({"field": "timestamp", "fixed_interval": "1h", "hard_bounds": bounds});
+    let names = json!({"name": {"terms": {"field": "agent.name", "size": 1}}});
+    let body = json!({
+        "size": 0,
+        "timeout": "2s",
+        "track_total_hits": true,
+        "query": {"range": {"timestamp": {"gte": "2026-01-02T03:02:30Z"}}},
+        "aggs": {
+            "hours": {"date_histogram": hours},
+            "places": {"terms": {"field": "agent.id", "size": 2}, "aggs": names},
+        },
+    });
+    let answer = caller.search(INDEX, body).await.json();
+    assert_eq!(
+        (&answer["hits"]["total"]["value"], &answer["hits"]["hits"]),
+        (&json!(5), &json!([]))
+    );
+    let name = |name| {
+        json!({
+            "doc_count_error_upper_bound": 0, "sum_other_doc_count": 0,
+            "buckets": [{"key": name, "doc_count": if name == "name-x" { 2 } else { 1 }}],
+        })
+    };
+    assert_eq!(
+        answer["aggregations"],
+        json!({
+            // 06:00 is out of bounds, and so is what came at 09:59.
+            "hours": {"buckets": [
+                {"key": 1_767_322_800_000_i64, "key_as_string": "2026-01-02T03:00:00.000Z", "doc_count": 2},
+                {"key": 1_767_326_400_000_i64, "key_as_string": "2026-01-02T04:00:00.000Z", "doc_count": 0},
+                {"key": 1_767_330_000_000_i64, "key_as_string": "2026-01-02T05:00:00.000Z", "doc_count": 2},
+            ]},
+            "places": {
+                "doc_count_error_upper_bound": 0, "sum_other_doc_count": 1,
+                "buckets": [
+                    {"key": "x", "doc_count": 2, "name": name("name-x")},
+                    {"key": "y", "doc_count": 1, "name": name("name-y")},
+                ],
+            },
+        })
+    );
+}
+
+#[tokio::test]
+async fn case_counts_unless_search_says_otherwise() {
+    let caller = start().await;
+    for (id, name) in [("f", "Alice"), ("g", "ALICE@corp"), ("h", "alice")] {
+        caller.sim.add_alert(json!({"id": id, "name": name}));
+    }
+    for (query, wanted) in [
+        (json!({"term": {"name": "alice"}}), "h"),
+        (json!({"term": {"name": {"value": "alice", "case_insensitive": true}}}), "fh"),
+        (json!({"prefix": {"name": {"value": "alice@", "case_insensitive": true}}}), "g"),
+        (json!({"prefix": {"name": {"value": "alice@", "case_insensitive": false}}}), ""),
+    ] {
+        assert_eq!(ids(&caller, json!({"query": query, "sort": ["id"]})).await, wanted, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn search_refuses_unknown_syntax() {
     for caller in [start().await, Caller::start(Settings::default()).await] {
         for body in [
             json!([]),
-            json!({"aggs": {}}),
+            json!({"aggs": []}),
+            json!({"aggs": {"a": {}}}),
+            json!({"aggs": {"a": {"max": {"field": "id"}}}}),
+            json!({"aggs": {"a": {"terms": {"field": "id"}, "max": {"field": "id"}}}}),
+            json!({"aggs": {"a": {"terms": {"size": 5}}}}),
+            json!({"aggs": {"a": {"terms": {"field": "id", "order": {"_key": "asc"}}}}}),
+            json!({"aggs": {"a": {"terms": {"field": "id"}, "aggs": {"b": {"sum": {}}}}}}),
+            json!({"aggs": {"a": {"date_histogram": {"field": "timestamp"}}}}),
+            json!({"aggs": {"a": {"date_histogram": {"field": "timestamp", "fixed_interval": "1w"}}}}),
+            json!({"aggs": {"a": {"date_histogram": {
+                "field": "timestamp", "fixed_interval": "1h", "hard_bounds": {"min": "now-1d"},
+            }}}}),
+            json!({"timeout": 2}),
+            json!({"query": {"term": {"id": {"value": "a", "boost": 2}}}}),
             json!({"from": 5}),
             json!({"size": -1}),
             json!({"size": 10_001}),
@@ -183,6 +266,8 @@ async fn sorting_without_template_fails_in_opensearch_words() {
     assert_eq!(caller.search(INDEX, sorted()).await.status, 200, "there is no index yet");
     caller.sim.add_alert(json!({"id": "a"}));
     assert_eq!(caller.search(INDEX, json!({})).await.status, 200);
+    let counted = json!({"aggs": {"a": {"terms": {"field": "agent.id"}}}});
+    assert_eq!(caller.search(INDEX, counted).await.status, 400);
     let answer = caller.search(INDEX, sorted()).await;
     assert_eq!(answer.status, 400);
     let error = &answer.json()["error"];
