@@ -175,14 +175,13 @@ impl Broker {
             })
         });
         recorded.await?;
-        let sent = match (first.person, &address) {
-            (Some(_), None) => Err("the person is disabled or has no mail address".to_owned()),
-            (Some(_), Some(_)) | (None, _) => {
-                let message = self.message(first, due, address.clone());
-                channel.deliver(&Message { targets, ..message }).await
-            }
-        };
         let hopeless = first.person.is_some() && address.is_none();
+        let sent = if hopeless {
+            Err("the person is disabled or has no mail address".to_owned())
+        } else {
+            let message = self.message(first, due, address);
+            channel.deliver(&Message { targets, ..message }).await
+        };
         self.record_delivery(due, &sent, hopeless).await?;
         Ok(if sent.is_ok() { DeliveryResult::Arrived } else { DeliveryResult::Failed })
     }

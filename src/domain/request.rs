@@ -26,7 +26,7 @@ use super::{
     Time,
     action::{Action, Term},
     actor::{Agent, Person, Role},
-    decision::{Decision, NOTHING_LEFT, Verdict},
+    decision::{Decision, NOTHING_LEFT},
     digest::{Canonical, Digest},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::history::AgentHistory,

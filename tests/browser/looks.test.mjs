@@ -6,10 +6,10 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { DARK, FORCED, LIGHT, NARROW, PHONE, ZOOMED, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
+import { DARK, FORCED, LIGHT, PHONE, ZOOMED, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
-const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, narrow: NARROW, forced: FORCED, zoomed: ZOOMED, plain: LIGHT };
+const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, forced: FORCED, zoomed: ZOOMED, plain: LIGHT };
 /** The most that a page may take on the wire, with its files, in bytes. */
 const PAGE_BYTES_MAX = 100 * 1024;
 

@@ -12,7 +12,7 @@ const IMAGES = process.env.COUNTERSIGN_IMAGES;
 const IMAGE_BYTES_MAX = 250_000;
 const LOOKS = { light: LIGHT, dark: DARK, "forced colours": FORCED, phone: PHONE, "200 % zoom": ZOOMED };
 /** How high each look stands in a picture, in pixels. */
-const HIGH = 520;
+const HIGH = 440;
 
 let scene;
 const skip = !IMAGES;
@@ -59,11 +59,11 @@ test("the pictures of the README are small", { skip }, async () => {
       shots.push(`<figure><img src="data:image/png;base64,${shot}"><figcaption>${look}</figcaption></figure>`);
     }
     await sheet.setContent(`<style>
-      body { margin: 0; padding: 8px; width: 1640px; display: flex; flex-wrap: wrap; gap: 8px; background: #888; font: 16px sans-serif }
+      body { margin: 0; padding: 8px; width: 1400px; display: flex; flex-wrap: wrap; gap: 8px; background: #888; font: 16px sans-serif }
       figure { margin: 0 } img { display: block; height: ${HIGH}px; border: 1px solid #444 } figcaption { color: #fff }
     </style>${shots.join("")}`);
     const file = path.join(IMAGES, "pages", `${name}.jpg`);
-    await sheet.locator("body").screenshot({ path: file, type: "jpeg", quality: 70 });
+    await sheet.locator("body").screenshot({ path: file, type: "jpeg", quality: 50 });
     small(file);
   }
 });

@@ -22,7 +22,7 @@ export async function night(scene) {
     clean("203.0.113.22", "scans port 22 of the whole subnet"),
     [{ srcip: "203.0.113.31", permanent: true, duration_seconds: undefined, reason: "keeps coming back" }, "permanent"],
     clean("203.0.113.23", "tries known exploits against the portal"),
-    [{ srcip: "198.51.100.141", duration_seconds: 60, reason: "credential stuffing against the portal" }, "cuts short what is there"],
+    [{ srcip: "198.51.100.141", duration_seconds: 600, reason: "credential stuffing against the portal" }, "cuts short what is there"],
     [{ srcip: "9.9.9.10", reason: "answers with forged records" }, "next to 9.9.9.9, which is protected"],
     clean("203.0.113.24", "sends mail with a known dropper"),
     [{ srcip: "203.0.113.41", reason: HOSTILE }, "hidden characters in what was written"],

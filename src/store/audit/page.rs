@@ -306,12 +306,11 @@ pub async fn page(
 
 /// The first of the newest 20,000 places before one.
 pub async fn first_of_newest(read: &mut impl Read, before: Option<u64>) -> Result<u64, StoreError> {
-    let before = match before {
-        Some(before) => before,
-        None => {
-            let row = query("SELECT ifnull(max(seq), 0) AS number FROM audit");
-            count(&row.fetch_one(read.connection()).await?, "number")? + 1
-        }
+    let before = if let Some(before) = before {
+        before
+    } else {
+        let row = query("SELECT ifnull(max(seq), 0) AS number FROM audit");
+        count(&row.fetch_one(read.connection()).await?, "number")? + 1
     };
     Ok(before.saturating_sub(LOOKED_AT_MAX.into()))
 }

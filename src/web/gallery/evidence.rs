@@ -12,6 +12,7 @@ use super::{
 use crate::{
     broker::queries::AlertCount,
     domain::{
+        Time,
         endpoint::EndpointId,
         evidence::{AlertPlace, TargetAlerts},
     },
@@ -25,7 +26,7 @@ fn seen(found: Result<AlertCount, String>) -> askama::Result<String> {
     page.render()
 }
 
-fn counted() -> AlertCount {
+fn counted() -> (Time, Arc<TargetAlerts>) {
     let place = |number: u64, name: &str, alerts| AlertPlace {
         id: EndpointId::parse(&format!("{number:03}")).unwrap(),
         name: name.to_owned(),
@@ -40,12 +41,12 @@ fn counted() -> AlertCount {
         elsewhere: 9,
         behind: Some(HOSTILE.to_owned()),
     };
-    Some((at(8), Arc::new(alerts)))
+    (at(8), Arc::new(alerts))
 }
 
 pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     vec![
-        ("request-seen", seen(Ok(counted()))),
+        ("request-seen", seen(Ok(Some(counted())))),
         ("request-unseen", seen(Err(HOSTILE.to_owned()))),
         ("request-no-indexer", seen(Ok(None))),
     ]
@@ -60,4 +61,11 @@ fn colour_of_unchecked_text_marks_nothing_else() {
     for rule in uses {
         assert!(rule.starts_with(".agent {") || rule.starts_with("q.said {"), "{rule}");
     }
+}
+
+#[test]
+fn stylesheet_closes_what_it_opens() {
+    let style = include_str!("../../../templates/static/style.css");
+    let number = |brace: char| style.matches(brace).count();
+    assert_eq!(number('{'), number('}'), "what stays open holds for a medium alone");
 }

@@ -48,8 +48,8 @@ pub(super) fn inbox() -> InboxTemplate {
     let (others, agents) = (pile(vec![waiting(3, own_agent())], 0), vec![HOSTILE.to_owned()]);
     let inbox = InboxPage {
         mine,
-        others,
         stopped: others.clone(),
+        others,
         all: [5, 1, 1],
         agents,
         ..InboxPage::default()

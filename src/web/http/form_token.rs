@@ -13,7 +13,7 @@ pub(in crate::web) type Salt = [u8; SALT_BYTES];
 
 /// The form token of the session with this token.
 pub(super) fn make(session_token: &str, salt: Salt) -> String {
-    let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+    let salt = format!("{:016x}", u64::from_be_bytes(salt));
     let text = format!("countersign form token\n{salt}\n{session_token}");
     format!("{salt}{}", Digest::of(text.as_bytes()))
 }

@@ -160,6 +160,19 @@ impl Layout {
         })
     }
 
+    /// Whether the person who looks decides nothing.
+    pub(in crate::web) fn reads_only(&self) -> bool {
+        self.person.as_ref().is_none_or(|person| person.role == Role::Auditor)
+    }
+
+    /// The agent that is stopped, where that is all.
+    pub(in crate::web) fn agent_of(freeze: &Freeze) -> Option<&str> {
+        match &freeze.extent {
+            Extent::Agent(name) => Some(name),
+            Extent::Everything | Extent::Manager(_) | Extent::Action(_) => None,
+        }
+    }
+
     /// Where the signs before actions and pages are.
     pub(in crate::web) fn icons() -> &'static str {
         static ADDRESS: LazyLock<String> = LazyLock::new(|| assets::address(&assets::ICONS));

@@ -126,7 +126,7 @@ pub(in crate::web) async fn show(
     let actions = app.broker.engine().catalogue().responses().to_vec();
     let empty = ActiveResponsesPage::new(layout, asked, next);
     let rows = rows(&found, several, now);
-    page(StatusCode::OK, &ActiveResponsesPage { rows, views, without, actions, ..empty })
+    page(StatusCode::OK, &ActiveResponsesPage { actions, views, without, rows, ..empty })
 }
 
 impl ActiveResponsesPage {
@@ -266,7 +266,7 @@ impl ActiveResponseRow {
     }
 
     /// Who is behind a row without requests.
-    pub(in crate::web) fn asked_by_rule(&self) -> &'static str {
+    pub(in crate::web) const fn asked_by_rule() -> &'static str {
         RULE_RESPONSE
     }
 }

@@ -147,7 +147,7 @@ impl AuditPage {
         })
     }
 
-    /// "vote.broke_glass" as it is read: "vote: broke glass".
+    /// `vote.broke_glass` as it is read: "vote: broke glass".
     fn kind_words(kind: &str) -> String {
         kind.replacen('.', ": ", 1).replace('_', " ")
     }
@@ -158,7 +158,7 @@ enum AuditRequest {
     /// One entry, by its place.
     Entry(u64),
     /// Those that match, older than a place.
-    List(AuditFilter, Option<u64>),
+    List(Box<AuditFilter>, Option<u64>),
 }
 
 impl AuditFilters {
@@ -181,7 +181,7 @@ impl AuditFilters {
             policy: bounded(&self.policy, "policy")?,
             targets: None,
         };
-        Ok(AuditRequest::List(filter, before))
+        Ok(AuditRequest::List(Box::new(filter), before))
     }
 
     /// A group, a kind, or a family of kinds: the part before the dot.

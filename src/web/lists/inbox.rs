@@ -114,7 +114,7 @@ pub(in crate::web) async fn show(
     let empty = InboxTemplate::empty(layout, asked, actions);
     page(
         StatusCode::OK,
-        &InboxTemplate { reviews, views, beside, ..empty.filled(&inbox, &view, (several, now)) },
+        &InboxTemplate { beside, views, reviews, ..empty.filled(&inbox, &view, (several, now)) },
     )
 }
 

@@ -68,7 +68,7 @@ async fn page_says_how_long_ago_something_was() {
     room.pass(std::time::Duration::from_mins(4));
     let mut anna = room.browser_of("anna").await;
     anna.open("/requests").await.shows(">4 min ago <small>");
-    room.pass(std::time::Duration::from_mins(60));
+    room.pass(std::time::Duration::from_hours(1));
     assert!(!anna.open("/requests").await.has("min ago"), "{}", anna.page.html);
 }
 

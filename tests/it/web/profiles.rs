@@ -23,7 +23,8 @@ fn shows_figure(page: &Page, words: &str, number: &str) {
 /// The numbers of a row of a table: of its first cell and what follows.
 #[track_caller]
 fn shows_row(page: &Page, first: &str, numbers: &[u64]) {
-    let cells: String = numbers.iter().map(|number| format!("<td>{number}</td>")).collect();
+    let cell = |all: String, number| all + &format!("<td>{number}</td>");
+    let cells = numbers.iter().fold(String::new(), cell);
     page.shows(&format!("{first}</th>{cells}</tr>"));
 }
 

@@ -153,12 +153,11 @@ pub(super) fn group_rows(
     for (place, row) in placed {
         let next = heaps.len();
         let at = *index.entry(GroupKey::of(&row.0, grouping)).or_insert(next);
-        match heaps.get_mut(at) {
-            Some(heap) => heap.members.push(row),
-            None => {
-                let plan = row.0.plan.clone().filter(|_| grouping == InboxGrouping::Target);
-                heaps.push(RowGroup { place, plan, members: vec![row] });
-            }
+        if let Some(heap) = heaps.get_mut(at) {
+            heap.members.push(row);
+        } else {
+            let plan = row.0.plan.clone().filter(|_| grouping == InboxGrouping::Target);
+            heaps.push(RowGroup { place, plan, members: vec![row] });
         }
     }
     heaps
@@ -227,6 +226,8 @@ mod tests {
         let deadline =
             Time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(number / 3).unwrap());
         let pending = Pending {
+            manager: "main".to_owned(),
+            stopped: false,
             deadline,
             asked_at: deadline,
             asked_by: "triage-bot".to_owned(),

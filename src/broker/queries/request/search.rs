@@ -126,7 +126,7 @@ impl Broker {
 
 async fn find(read: &mut impl Read, asked: &RequestQuery) -> Result<FoundRequests, BrokerError> {
     let RequestQuery { state, action, since, before, permanent, alert, .. } = asked.clone();
-    let mut filter = RequestFilter { state, action, since, before, ..RequestFilter::default() };
+    let mut filter = RequestFilter { state, action, before, since, ..RequestFilter::default() };
     if let Some(name) = &asked.agent {
         let agent = accounts::agent_by_name(read, name).await?;
         let Some(agent) = agent else { return Ok(FoundRequests::default()) };

@@ -61,7 +61,7 @@ impl InboxQuery {
         let place = |text: &str| {
             read(text, "page", |key| key.parse().ok()).map_err(|_no_page| QueryProblem::NoPage)
         };
-        let (sorts, groupings) = (InboxSort::ALL.map(InboxSort::name), self.groupings());
+        let (sorts, groupings) = (InboxSort::ALL.map(InboxSort::name), Self::groupings());
         let sort = choice(&self.sort, "order", |name| name.parse().ok(), &sorts)?;
         let grouping = choice(&self.by, "grouping", |name| name.parse().ok(), &groupings)?;
         Ok(InboxView {
@@ -99,7 +99,7 @@ impl InboxQuery {
         })
     }
 
-    fn groupings(&self) -> [&'static str; InboxGrouping::ALL.len()] {
+    fn groupings() -> [&'static str; InboxGrouping::ALL.len()] {
         InboxGrouping::ALL.map(InboxGrouping::name)
     }
 

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::{FormState, RequestPage};
+use super::{FormState, RequestPage, signs::Tone};
 use crate::{
     domain::{
         action::Term,
@@ -68,6 +68,12 @@ impl RequestPage {
         let hidden = hides(&asked.claim.reason);
         let hidden = hidden.then(|| "hidden characters in what was written".to_owned());
         known.chain(near).chain(hidden).collect()
+    }
+
+    /// What makes it risky, and what was found that speaks against it.
+    pub(in crate::web::request) fn warnings(&self) -> Vec<String> {
+        let bad = self.signs().into_iter().filter(|sign| sign.tone == Tone::Bad);
+        self.risks().into_iter().chain(bad.map(|sign| sign.words)).collect()
     }
 
     /// The start of what was written, where that is long.

@@ -133,7 +133,7 @@ impl RequestPage {
     /// On how many of its endpoints something is active for the target.
     pub(in crate::web::request) fn active_words(&self) -> Option<String> {
         let request = &self.view.request;
-        if !self.is_open() || request.action.kind().is_undo() {
+        if !self.is_before_claim() || request.action.kind().is_undo() {
             return None;
         }
         let all = with_count(len_u64(request.targets.len()), "endpoint");

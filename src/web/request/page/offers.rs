@@ -24,11 +24,11 @@ impl RequestPage {
 
     /// Why nobody may now, whatever policy says.
     fn halted(&self, verb: Verb) -> Option<String> {
-        if matches!(verb, Verb::Approve | Verb::BreakGlass) {
-            if let Some(stop) = self.stopped() {
-                let what = Layout::freeze_text(stop);
-                return Some(format!("It is stopped: {what}. Release the kill switch first."));
-            }
+        if matches!(verb, Verb::Approve | Verb::BreakGlass)
+            && let Some(stop) = self.stopped()
+        {
+            let what = Layout::freeze_text(stop);
+            return Some(format!("It is stopped: {what}. Release the kill switch first."));
         }
         if matches!(verb, Verb::Approve | Verb::Reject | Verb::BreakGlass)
             && !self.changed_since.is_empty()

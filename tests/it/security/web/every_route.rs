@@ -27,7 +27,8 @@ const OPEN: [(&str, &str, &str); 9] = [
 /// the counts.
 pub(super) const NOBODY: [&str; 4] = ["/set-up", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
-const OWN: [(&str, &str, &str); 5] = [
+const OWN: [(&str, &str, &str); 6] = [
+    ("GET", "/help", "what words mean, the same for everybody"),
     ("POST", "/views/save", "one's own views of lists"),
     ("POST", "/views/delete", "one's own views of lists"),
     ("GET", "/password", "one's own password"),

@@ -326,6 +326,8 @@ async fn facts_tell_record_of_agent_and_target() {
     let second = asked(&world, TARGET).await;
     bob.approve(second.trim_start_matches("/requests/")).await;
     world.work().await;
+    // Of what is asked in one millisecond nobody knows the order.
+    world.pass_for_all(Duration::from_secs(1));
     let more = json!({ "agent_ids": ["002", "003"], "duration_seconds": 3600 });
     let third = world.agent().await.block(TARGET, more).await;
     let page = bob.get(&format!("/requests/{}", third.id())).await;

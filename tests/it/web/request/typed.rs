@@ -157,5 +157,5 @@ async fn stopped_request_offers_release_instead_of_approval() {
     assert!(!bob.page.has_form(&approve));
     assert!(bob.page.has_form(&format!("{}/reject", path(&request))));
     room.unfreeze().await;
-    assert!(bob.open(&path(&request)).await.has(&"Approve: block on web-02 (002)".to_owned()));
+    assert!(bob.open(&path(&request)).await.has("Approve: block on web-02 (002)"));
 }
