@@ -1,4 +1,4 @@
-//! How much hangs on a request.
+//! How much hangs on a request, and whether its alert is of another machine.
 
 use super::Request;
 use crate::domain::{
@@ -7,6 +7,11 @@ use crate::domain::{
 };
 
 impl Request {
+    /// Whether its alert was made about an endpoint on which it does not act.
+    pub fn alert_elsewhere(&self) -> bool {
+        self.alert.endpoint.as_ref().is_some_and(|own| self.target(&own.id).is_none())
+    }
+
     /// How much it asks of people: by what policy requires, and once it runs by the votes it took.
     /// What does not end by itself, reaches every endpoint or a critical one is never low; what
     /// no approval would let run is high. It is never below the tier of its action.

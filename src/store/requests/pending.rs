@@ -57,6 +57,8 @@ pub struct Pending {
     pub tally: Tally,
     /// Whether the alert that it names was found.
     pub alert_found: bool,
+    /// Whether that alert was made about an endpoint on which it does not act.
+    pub alert_elsewhere: bool,
     /// Whether it takes part on the endpoint that is looked for.
     pub on_endpoint: bool,
     /// Whether it takes part in the group that is looked for.
@@ -101,6 +103,10 @@ pub async fn pending(
              json_object('verdict', decision -> '$.verdict', 'least', decision -> '$.least')
                  AS verdict,
              decision -> '$.tally' AS tally, ifnull(alert ->> '$.found', 0) AS alert_found,
+             alert ->> '$.endpoint.id' IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM request_endpoint
+                 WHERE request_id = request.id AND command IS NOT NULL
+                   AND endpoint_id = request.alert ->> '$.endpoint.id') AS alert_elsewhere,
              (SELECT max(criticality) FROM request_endpoint
               WHERE request_id = request.id AND command IS NOT NULL) AS criticality,
              $2 IS NULL OR EXISTS (
@@ -213,6 +219,7 @@ fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
         verdict: row.json("verdict")?,
         tally: row.json("tally")?,
         alert_found: row.flag("alert_found")?,
+        alert_elsewhere: row.flag("alert_elsewhere")?,
         on_endpoint: row.flag("on_endpoint")?,
         in_group: row.flag("in_group")?,
         host: row.maybe_text("host")?,

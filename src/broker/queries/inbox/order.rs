@@ -236,6 +236,7 @@ mod tests {
             verdict: Verdict::Approval(Tally { people: 1, ..Tally::NONE }),
             tally: Tally::NONE,
             alert_found: true,
+            alert_elsewhere: false,
             on_endpoint: true,
             in_group: true,
             host: None,

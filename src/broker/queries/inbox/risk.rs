@@ -17,7 +17,8 @@ pub enum RiskLevel {
     Low,
     /// More people are asked, the endpoint matters, or no alert speaks for it.
     Medium,
-    /// It does not end by itself, reaches all endpoints or one of the most critical, or needs a lead.
+    /// It does not end by itself, reaches all endpoints or one of the most critical, needs a lead, or its
+    /// alert is of another machine.
     High,
 }
 
@@ -29,6 +30,7 @@ impl RiskLevel {
 }
 
 /// What risk is told of a request.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct RiskFacts {
     undo: bool,
     term: Term,
@@ -36,6 +38,7 @@ struct RiskFacts {
     criticality: u8,
     tier: Tier,
     alert_found: bool,
+    alert_elsewhere: bool,
 }
 
 impl RiskFacts {
@@ -46,6 +49,7 @@ impl RiskFacts {
             (self.fleet_wide, RiskLevel::High, "fleet-wide"),
             (self.criticality == 5, RiskLevel::High, "criticality 5"),
             (self.tier == Tier::High, RiskLevel::High, "tier high"),
+            (self.alert_elsewhere, RiskLevel::High, "alert of another machine"),
             (self.criticality == 4, RiskLevel::Medium, "criticality 4"),
             (self.tier == Tier::Medium, RiskLevel::Medium, "tier medium"),
             (!self.undo && !self.alert_found, RiskLevel::Medium, "no alert found"),
@@ -67,6 +71,7 @@ pub fn risk(request: &Request) -> (RiskLevel, Vec<&'static str>) {
         criticality: request.criticality(),
         tier: request.tier(),
         alert_found: request.alert.found,
+        alert_elsewhere: request.alert_elsewhere(),
     };
     (facts.level(), facts.signs().into_iter().map(|(_, why)| why).collect())
 }
@@ -80,6 +85,7 @@ pub(super) fn risk_of(pending: &Pending) -> RiskLevel {
         criticality: pending.facts.criticality,
         tier: tier_of(pending),
         alert_found: pending.alert_found,
+        alert_elsewhere: pending.alert_elsewhere,
     };
     facts.level()
 }

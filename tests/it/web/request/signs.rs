@@ -50,6 +50,8 @@ async fn alert_of_another_machine_is_a_warning() {
     add(&world, "001", "web-01");
     let page = page_of(&world, json!({ "agent_ids": ["003"], "alert_id": ID })).await;
     shows(&page, "bad", "seen on web-01 (001), not on db-01 (003)");
+    let inbox = world.person("bob").await.get("/").await;
+    inbox.shows("alert of another machine");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,6 +120,6 @@ async fn permanent_request_looks_risky() {
     let id = world.agent().await.call("block_ip", asked).await.id();
     let page = world.person("bob").await.get(&format!("/requests/{id}")).await;
     page.shows("<span class=\"unseen\">risk: </span>permanent");
-    page.shows("<span class=\"badge risk\">permanent</span>");
+    page.shows("<span class=\"badge risk\"><bdi>permanent</bdi></span>");
     page.shows("<button class=\"approve cuts\">Approve: block on web-02 (002)</button>");
 }
