@@ -98,7 +98,7 @@ test("one person stops an agent, two in two browsers let it go on", async () => 
   await bob.locator(".frozen", { hasText: "no request by the agent triage-bot is sent" }).waitFor();
   await bob.locator(".stop", { hasText: "You may not release it" }).waitFor();
   await scene.open(bob, place);
-  await bob.locator(".bar", { hasText: "Release first" }).waitFor();
+  await bob.locator(".decision-bar", { hasText: "Release first" }).waitFor();
   await shows(bob.locator("button.approve"), 0);
 
   const release = async (page, words) => {

@@ -17,7 +17,7 @@ let scene;
 /** What bob, a senior, sees: address by name. */
 const pages = new Map([
   ["inbox", "/"], ["in-force", "/in-force"], ["requests", "/requests"], ["requests-none", "/requests?target=nobody"],
-  ["inbox-by-host", "/?by=host&sort=newest"], ["inbox-none", "/?agent=nobody&tier=low"], ["reject", "/reject"],
+  ["inbox-by-host", "/?by=host&sort=newest"], ["inbox-none", "/?agent=nobody&tier=low"], ["reject", "/reject?all=yes"],
   ["audit-none", "/audit?kind=rules&target=nobody&range=24h"],
   ["audit", "/audit"], ["policy", "/policy"], ["system", "/system"], ["people", "/people"], ["agents", "/agents"],
   ["overview", "/overview"], ["agent-record", "/agents/triage-bot"], ["person-record", "/people/bob"],

@@ -69,11 +69,11 @@ test("a tap anywhere on a card leads to its request", async () => {
   const { place } = await scene.ask({ srcip: "198.51.100.201" });
   const bob = await scene.person("bob", PHONE);
   const card = bob.locator(".card", { has: bob.locator(`a[href="${place}"]`) });
-  await card.locator(".facts b").first().tap({ force: true });
+  await card.locator(".second b").first().tap({ force: true });
   await bob.waitForURL(`**${place}`);
   await scene.open(bob, "/requests");
   const row = bob.locator("tbody tr", { has: bob.locator(`a[href="${place}"]`) });
-  await row.locator("td[data-is='Agent']").tap({ force: true });
+  await row.locator("td[data-is='State']").tap({ force: true });
   await bob.waitForURL(`**${place}`);
 });
 

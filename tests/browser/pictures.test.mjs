@@ -40,7 +40,7 @@ test("the pictures of the README are small", { skip }, async () => {
   await badge(bob, "settled");
   await confirmed(bob);
   const pages = {
-    inbox: "/", request: requests[1].place, "request-settled": done.place, reject: "/reject",
+    inbox: "/", request: requests[1].place, "request-settled": done.place, reject: "/reject?all=yes",
     "active-responses": "/in-force", requests: "/requests", audit: "/audit", target: "/targets?is=203.0.113.9",
     agent: "/agents/triage-bot", person: "/people/bob", endpoint: "/endpoints/demo/001", overview: "/overview",
     policy: "/policy", system: "/system", people: "/people", agents: "/agents", help: "/help", "sign-in": "/sign-in",
