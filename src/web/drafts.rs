@@ -54,7 +54,7 @@ pub(super) struct Drafts(Arc<Mutex<KeptDrafts>>);
 struct KeptDrafts {
     texts: BTreeMap<DraftKey, Draft>,
     /// Whose a session is or was, by the hash of its token, the latest last.
-    sessions: Vec<(Digest, PersonId)>,
+    sessions: Vec<(Digest, PersonId, Time)>,
 }
 
 impl Drafts {
@@ -94,20 +94,26 @@ impl Drafts {
         own.map(|(key, draft)| (key.form.clone(), draft.clone())).collect()
     }
 
-    /// Remembers whose a session is: when it is over, what was typed in it is that person's.
-    pub(super) fn note_session(&self, session: Digest, person: PersonId) {
+    /// Remembers whose a session is, for an hour: when it is over, what was typed in it is that person's.
+    pub(super) fn note_session(&self, session: Digest, person: PersonId, now: Time) {
         let mut kept = self.kept();
-        kept.sessions.retain(|(other, _)| *other != session);
-        kept.sessions.push((session, person));
+        kept.sessions.retain(|(other, _, at)| *other != session && now - *at < KEEP);
+        kept.sessions.push((session, person, now));
         if kept.sessions.len() > SESSIONS_MAX {
             kept.sessions.remove(0);
         }
     }
 
+    /// Forgets a session that its person ended.
+    pub(super) fn forget_session(&self, session: Digest) {
+        self.kept().sessions.retain(|(other, ..)| *other != session);
+    }
+
     /// Whose a session was.
-    pub(super) fn person_of(&self, session: Digest) -> Option<PersonId> {
+    pub(super) fn person_of(&self, session: Digest, now: Time) -> Option<PersonId> {
         let kept = self.kept();
-        kept.sessions.iter().find(|(other, _)| *other == session).map(|(_, person)| *person)
+        let mut found = kept.sessions.iter().filter(|(_, _, at)| now - *at < KEEP);
+        found.find(|(other, ..)| *other == session).map(|(_, person, _)| *person)
     }
 }
 

@@ -30,12 +30,17 @@ const REST: TimeDelta = TimeDelta::seconds(30);
 /// What was counted, and when; none where nothing holds alerts.
 pub type AlertCount = Option<(Time, Arc<TargetAlerts>)>;
 
+/// A manager whose indexer is left alone, or one question to it.
+type Slow = (String, Option<CountKey>);
+/// Until when, and why.
+type Rest = (Time, String);
+
 /// The answers by manager and what the alerts name.
 #[derive(Debug)]
 pub(in crate::broker) struct AlertCounts {
     kept: Mutex<BTreeMap<CountKey, Kept>>,
-    /// Until when a manager's indexer is asked nothing, and why.
-    resting: Mutex<BTreeMap<String, (Time, String)>>,
+    /// Until when a manager's indexer is asked nothing, or not one question, and why.
+    resting: Mutex<BTreeMap<Slow, Rest>>,
     asking: Slots<String>,
 }
 
@@ -72,11 +77,11 @@ impl AlertCounts {
         clock: &Clock,
         ask: impl Future<Output = Result<Option<TargetAlerts>, E>> + Send,
     ) -> Result<AlertCount, String> {
-        let manager = key.manager.clone();
+        let (manager, asked_for) = (key.manager.clone(), key.clone());
         let answer = self.place(key, clock.now());
         let asked = answer.get_or_try_init(|| async {
             let now = clock.now();
-            if let Some(why) = self.rests(&manager, now) {
+            if let Some(why) = self.rests(&asked_for, now) {
                 return Err(why);
             }
             let Some(_slot) = self.asking.acquire(manager.clone()) else {
@@ -84,19 +89,16 @@ impl AlertCounts {
             };
             let found = tokio::select! {
                 biased;
-                found = ask => found.map_err(|error| error.to_string()),
+                found = ask => found.map_err(|error| (None, error.to_string())),
                 () = clock.reach(now + WAIT) => {
-                    Err(format!("it did not answer within {} s", WAIT.as_secs()))
+                    let why = format!("it did not answer within {} s", WAIT.as_secs());
+                    Err((Some(asked_for.clone()), why))
                 }
             };
-            match found {
-                Ok(found) => Ok(found.map(|found| (now, Arc::new(found)))),
-                Err(why) => {
-                    let until = clock.now() + REST;
-                    locked(&self.resting).insert(manager.clone(), (until, why.clone()));
-                    Err(why)
-                }
-            }
+            found.map(|found| found.map(|found| (now, Arc::new(found)))).map_err(|(slow, why)| {
+                self.rest(&manager, slow, (clock.now() + REST, why.clone()));
+                why
+            })
         });
         asked.await.cloned()
     }
@@ -113,10 +115,21 @@ impl AlertCounts {
         Arc::clone(&kept.entry(key).or_insert_with(new).answer)
     }
 
-    fn rests(&self, manager: &str, now: Time) -> Option<String> {
+    /// What was too slow is left alone by itself: one heavy target must not hide the others. Where a
+    /// second one is slow, too, the indexer is.
+    fn rest(&self, manager: &str, slow: Option<CountKey>, until: Rest) {
+        let mut resting = locked(&self.resting);
+        let of_manager = |(other, one): &Slow| other == manager && *one != slow;
+        let second = resting.keys().any(of_manager);
+        let slow = slow.filter(|_| !second);
+        resting.insert((manager.to_owned(), slow), until);
+    }
+
+    fn rests(&self, key: &CountKey, now: Time) -> Option<String> {
         let mut resting = locked(&self.resting);
         resting.retain(|_, (until, _)| now < *until);
-        resting.get(manager).map(|(_, why)| why.clone())
+        let of = |slow| resting.get(&(key.manager.clone(), slow));
+        of(None).or_else(|| of(Some(key.clone()))).map(|(_, why)| why.clone())
     }
 }
 

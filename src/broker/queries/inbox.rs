@@ -70,7 +70,7 @@ pub struct InboxPage {
     pub mine: InboxSection,
     /// What waits for others.
     pub others: InboxSection,
-    /// What the kill switch stops: nobody can approve it before it is released.
+    /// What the kill switch stops: no page offers its approval before it is released.
     pub stopped: InboxSection,
     /// How many there are without the filter: for this person, for others, and stopped.
     pub all: [u64; 3],

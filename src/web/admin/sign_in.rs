@@ -124,6 +124,7 @@ pub(in crate::web) async fn sign_out(
     session: PageSession,
 ) -> Result<Response, PageError> {
     app.broker.sign_out(&session.who).await?;
+    app.drafts.forget_session(session.token_hash());
     Ok(with_cookie(&app, "", "/sign-in?after=sign-out"))
 }
 

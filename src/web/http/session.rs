@@ -89,7 +89,7 @@ async fn after_session(app: &AppState, request: Request) -> Response {
         return signed_out();
     }
     let Some(token) = token(request.headers(), &app.settings) else { return signed_out() };
-    let person = app.drafts.person_of(Digest::of(token.as_bytes()));
+    let person = app.drafts.person_of(Digest::of(token.as_bytes()), app.broker.clock().now());
     let fields = Form::<EndedFields>::from_request(request, &()).await;
     let (Some(person), Ok(Form(fields))) = (person, fields) else { return signed_out() };
     if !form_token::is_of(&token, &fields.form_token) {

@@ -14,10 +14,11 @@ use crate::{
         actor::{Person, Role},
         halt::Halt,
         kill_switch::{Extent, Freeze},
+        request::Request,
     },
     web::{
         AppState,
-        error::PageError,
+        error::{PageError, no_approval},
         http::{assets, session::PageSession},
         layout::moment,
     },
@@ -158,6 +159,25 @@ impl Layout {
             Extent::Everything | Extent::Manager(_) => true,
             Extent::Action(_) | Extent::Agent(_) => false,
         })
+    }
+
+    /// What of the kill switch stops a request.
+    pub(in crate::web) fn stop_of(&self, request: &Request) -> Option<&Freeze> {
+        self.freezes.iter().find(|freeze| freeze.extent.stops(request))
+    }
+
+    /// Why nobody may approve any of these now, whatever policy says.
+    pub(in crate::web) fn no_approval<'a>(
+        &self,
+        mut requests: impl Iterator<Item = &'a Request>,
+    ) -> Option<String> {
+        let halted = self.halted.as_ref().map(no_approval);
+        halted.or_else(|| requests.find_map(|one| self.stop_of(one)).map(Self::stopped_text))
+    }
+
+    /// "It is stopped: nothing is sent. Release the kill switch first."
+    pub(in crate::web) fn stopped_text(freeze: &Freeze) -> String {
+        format!("It is stopped: {}. Release the kill switch first.", Self::freeze_text(freeze))
     }
 
     /// Whether the person who looks decides nothing.

@@ -153,6 +153,11 @@ impl AuditPage {
     }
 }
 
+/// The place of an entry: the store counts no further.
+fn place(text: &str) -> Option<u64> {
+    text.parse::<i64>().ok()?.try_into().ok()
+}
+
 /// What is asked for.
 enum AuditRequest {
     /// One entry, by its place.
@@ -163,10 +168,10 @@ enum AuditRequest {
 
 impl AuditFilters {
     fn read(&self, now: Time) -> Result<AuditRequest, String> {
-        if let Some(seq) = read(&self.entry, "entry", |seq| seq.parse().ok())? {
+        if let Some(seq) = read(&self.entry, "entry", place)? {
             return Ok(AuditRequest::Entry(seq));
         }
-        let before = read(&self.before, "page", |seq| seq.parse().ok())?;
+        let before = read(&self.before, "page", place)?;
         let since = range(&self.range, now)?;
         let (kind, group) = self.kind()?;
         let filter = AuditFilter {

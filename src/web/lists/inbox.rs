@@ -208,7 +208,8 @@ impl InboxTemplate {
 
     /// Where all that match can be rejected.
     fn reject_all(&self) -> String {
-        address("/reject", &self.asked.fields())
+        let all = ("all", "yes".to_owned());
+        address("/reject", &self.asked.fields().into_iter().chain([all]).collect::<Vec<_>>())
     }
 
     /// "greatest risk first".

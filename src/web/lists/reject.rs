@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, de::value::MapDeserializer};
 
 use super::{
-    fields::{Fields, address, bounded},
+    fields::{Fields, address, bounded, ticked},
     inbox::{
         query::{InboxQuery, QueryProblem},
         row::{asker, first_line},
@@ -91,7 +91,11 @@ pub(in crate::web) struct RejectRow {
 pub(in crate::web) struct RejectQuery {
     inbox: InboxQuery,
     open_of: String,
+    /// `yes`: all that the inbox finds, where nothing narrows it.
+    all: String,
     ticked: Vec<String>,
+    /// What was ticked in the inbox: all that this form is about, whatever is ticked in it by now.
+    of: Vec<String>,
     was: Vec<String>,
 }
 
@@ -104,31 +108,44 @@ impl TryFrom<Vec<(String, String)>> for RejectQuery {
             let named = fields.iter().filter(|(other, _)| other == name);
             named.map(|(_, value)| value.clone()).collect()
         };
-        let one = fields.iter().filter(|(name, _)| !["pick", "was"].contains(&name.as_str()));
+        let one = fields.iter().filter(|(name, _)| !["pick", "of", "was"].contains(&name.as_str()));
         let one = one.map(|(name, value)| (name.as_str(), value.as_str()));
         Ok(Self {
             inbox: InboxQuery::deserialize(MapDeserializer::new(one))?,
             open_of: field(&fields, "open_of"),
+            all: field(&fields, "all"),
             ticked: all("pick"),
+            of: all("of"),
             was: all("was"),
         })
     }
 }
 
 impl RejectQuery {
+    /// A few that were ticked never become all that there are.
     fn choice(&self) -> Result<RejectChoice, QueryProblem> {
-        if !self.ticked.is_empty() {
-            return Ok(RejectChoice::Ticked(ids(&self.ticked)?));
+        let few = if self.of.is_empty() { &self.ticked } else { &self.of };
+        if !few.is_empty() {
+            return Ok(RejectChoice::Ticked(ids(few)?));
         }
         if let Some(name) = bounded(&self.open_of, "agent")? {
             return Ok(RejectChoice::OpenOf(name));
         }
-        Ok(RejectChoice::Inbox(Box::new(self.inbox.read()?)))
+        let all = ticked(&self.all, "choice of all")? || self.inbox.is_filtered();
+        let view = self.inbox.read()?;
+        Ok(if all { RejectChoice::Inbox(Box::new(view)) } else { RejectChoice::Nothing })
     }
 
     fn fields(&self) -> Fields {
-        let own = [("open_of", self.open_of.clone())];
+        let own = [("open_of", self.open_of.clone()), ("all", self.all.clone())];
         self.inbox.fields().into_iter().chain(own).collect()
+    }
+
+    /// The same, and the few that were ticked.
+    fn hidden_fields(&self) -> Fields {
+        let few = if self.of.is_empty() { &self.ticked } else { &self.of };
+        let id = |text: &String| text.split(':').next().unwrap_or_default().to_owned();
+        self.fields().into_iter().chain(few.iter().map(|one| ("of", id(one)))).collect()
     }
 }
 
@@ -177,7 +194,7 @@ pub(in crate::web) async fn reject_page(
         (status, said) = (StatusCode::BAD_REQUEST, Some(wrong));
     }
     let (rejected, left) = outcome(app, session, &asked, several).await?;
-    let shown = RejectPage::new(layout, asked.fields(), &found, several);
+    let shown = RejectPage::new(layout, asked.hidden_fields(), &found, several);
     page(status, &RejectPage { problem: said, rejected, left, comment, ..shown })
 }
 

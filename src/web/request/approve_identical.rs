@@ -17,7 +17,7 @@ use crate::{
         admin::reauthenticate::{
             FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
         },
-        error::{PageError, no_approval},
+        error::PageError,
         http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
@@ -63,7 +63,7 @@ impl ApproveIdenticalPage {
 
     /// Why nobody may approve anything now.
     fn halted(&self) -> Option<String> {
-        self.layout.halted.as_ref().map(no_approval)
+        self.layout.no_approval(self.alike.iter().map(|waiting| &waiting.request))
     }
 
     /// Whether the form asks for the password.

@@ -148,7 +148,7 @@ async fn request_page(
     refused: &str,
 ) -> Result<Response, PageError> {
     let (me, now) = (session.who.id(), app.broker.clock().now());
-    app.drafts.note_session(session.token_hash(), me);
+    app.drafts.note_session(session.token_hash(), me, now);
     let view = app.broker.request_of_person(&session.who, id).await?;
     let several = app.broker.several_managers();
     let effect = endpoint::effect(&view.request, several);

@@ -30,7 +30,7 @@ use crate::{
         admin::reauthenticate::{
             FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
         },
-        error::{PageError, no_approval},
+        error::PageError,
         http::session::PageSession,
         layout::{
             escape::Fenced as _,
@@ -133,7 +133,7 @@ impl PlanPage {
 
     /// Why nobody may approve anything now.
     fn halted(&self) -> Option<String> {
-        self.layout.halted.as_ref().map(no_approval)
+        self.layout.no_approval(self.view.steps.iter().map(|step| &step.request))
     }
 
     /// Whether the form asks for the password.

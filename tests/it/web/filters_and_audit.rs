@@ -65,6 +65,9 @@ async fn audit_is_filtered_and_its_reading_is_audited() {
     otto.open("/audit?policy=run.one-approval").await.shows("triage-bot");
     otto.open("/audit?until=2001-01-01T00:00").await.shows("No entries match.");
     assert_eq!(otto.open("/audit?since=yesterday").await.status, 400);
+    for beyond in ["entry=9223372036854775808", "before=18446744073709551615", "entry=-1"] {
+        assert_eq!(otto.open(&format!("/audit?{beyond}")).await.status, 400, "{beyond}");
+    }
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ use crate::{
 /// Which requests a person wants to reject.
 #[derive(Debug, Clone)]
 pub enum RejectChoice {
+    /// None.
+    Nothing,
     /// These.
     Ticked(Vec<RequestId>),
     /// Those that the inbox finds.
@@ -48,6 +50,7 @@ impl Broker {
         let mut reader = self.store().reader().await?;
         let limit = u32::try_from(REJECT_MAX).unwrap_or(u32::MAX);
         let (ids, all) = match choice {
+            RejectChoice::Nothing => (Vec::new(), 0),
             RejectChoice::Ticked(ids) => (check_number(ids)?, len_u64(ids.len())),
             RejectChoice::Inbox(view) => self.inbox_ids(who, view, REJECT_MAX).await?,
             RejectChoice::OpenOf(name) => {

@@ -4,7 +4,10 @@
 use chrono::TimeDelta;
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, requests::vote::VoteContext},
+    broker::{
+        Broker, BrokerError, SignedIn,
+        requests::vote::{VoteContext, reject_many::check_number},
+    },
     domain::{
         Time,
         actor::Actor,
@@ -23,8 +26,6 @@ use crate::{
 
 /// For how many minutes requests can be snoozed.
 pub const SNOOZE_MINUTES: [u32; 3] = [15, 60, 240];
-/// One form takes at most this many requests.
-pub const TRIAGE_MAX: usize = 50;
 
 /// What a person does with requests that wait for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,14 +115,6 @@ impl Broker {
             return Err(not_here(problem, "requests whose reminder is still to come"));
         }
         Ok(reminder.min(now + TimeDelta::minutes(minutes.into())))
-    }
-}
-
-fn check_number(ids: &[RequestId]) -> Result<(), InvalidField> {
-    match ids.len() {
-        1..=TRIAGE_MAX => Ok(()),
-        0 => Err(not_here("none is ticked".to_owned(), "1 to 50 requests")),
-        many => Err(not_here(format!("{many} are ticked"), "1 to 50 requests")),
     }
 }
 

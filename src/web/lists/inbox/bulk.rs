@@ -5,7 +5,10 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use crate::{
-    broker::{BrokerError, requests::comment::triage::Triage},
+    broker::{
+        BrokerError,
+        requests::{comment::triage::Triage, vote::reject_many::REJECT_MAX},
+    },
     domain::{id::RequestId, proposal::InvalidField},
     web::{
         admin::reauthenticate::SessionForm, error::PageError, lists::fields::address,
@@ -49,6 +52,11 @@ pub(in crate::web) async fn act(form: SessionForm<BulkFields>) -> Result<Respons
             let picked: Vec<_> = picked.collect();
             if picked.is_empty() {
                 return Err(wrong("requests", "none is ticked", "tick what you want to reject"));
+            }
+            if picked.len() > REJECT_MAX {
+                let problem = format!("{} are ticked", picked.len());
+                let allowed = format!("1 to {REJECT_MAX} requests in one form");
+                return Err(wrong("requests", &problem, &allowed));
             }
             return Ok(Redirect::to(&address("/reject", &picked)).into_response());
         }

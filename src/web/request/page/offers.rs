@@ -12,8 +12,7 @@ impl RequestPage {
     pub(in crate::web::request) fn stopped(&self) -> Option<&Freeze> {
         let request = &self.view.request;
         let open = !request.state.name().terminal();
-        let stops = |freeze: &&Freeze| freeze.extent.stops(request);
-        self.layout.freezes.iter().find(stops).filter(|_| open)
+        self.layout.stop_of(request).filter(|_| open)
     }
 
     /// Whether it may run and the kill switch alone keeps it from being sent.
@@ -27,8 +26,7 @@ impl RequestPage {
         if matches!(verb, Verb::Approve | Verb::BreakGlass)
             && let Some(stop) = self.stopped()
         {
-            let what = Layout::freeze_text(stop);
-            return Some(format!("It is stopped: {what}. Release the kill switch first."));
+            return Some(Layout::stopped_text(stop));
         }
         if matches!(verb, Verb::Approve | Verb::Reject | Verb::BreakGlass)
             && !self.changed_since.is_empty()

@@ -34,7 +34,7 @@ async fn requests_of_filter_are_rejected_with_one_reason() {
     let (one, two, other) =
         (asked(&room, 1, "002").await, asked(&room, 2, "002").await, asked(&room, 3, "003").await);
     let mut bob = room.browser_of("bob").await;
-    bob.open("/?endpoint=002").await.shows("href=\"/reject?endpoint=002\"");
+    bob.open("/?endpoint=002").await.shows("href=\"/reject?endpoint=002&amp;all=yes\"");
     bob.open("/reject?endpoint=002").await.shows("Block 203.0.113.1 on web-02 (002)");
     assert!(!bob.page.has("203.0.113.3"));
     let fields = ticked(&bob, "our own scanner");
@@ -57,7 +57,7 @@ async fn changed_requests_are_named_and_left_alone() {
     let (one, two, gone) =
         (asked(&room, 1, "002").await, asked(&room, 2, "003").await, asked(&room, 3, "002").await);
     let mut bob = room.browser_of("bob").await;
-    bob.open("/reject").await;
+    bob.open("/reject?all=yes").await;
     let fields = ticked(&bob, "no");
     for (name, request, verb) in [("anna", &two, "approve"), ("anna", &gone, "approve")] {
         let mut person = room.browser_of(name).await;
@@ -134,11 +134,11 @@ async fn rejection_of_many_needs_a_reason_and_boxes() {
     let room = Room::start().await;
     let one = asked(&room, 1, "002").await;
     let mut bob = room.browser_of("bob").await;
-    bob.open("/reject").await;
+    bob.open("/reject?all=yes").await;
     let blank = ticked(&bob, " ");
     assert_eq!(bob.post("/reject", &blank).await.status, 400);
     bob.page.shows("a reason is required");
-    bob.open("/reject").await;
+    bob.open("/reject?all=yes").await;
     let mut none = ticked(&bob, "kept words");
     none.retain(|(name, _)| name != "pick");
     assert_eq!(bob.post("/reject", &none).await.status, 400);
@@ -160,7 +160,7 @@ async fn auditor_cannot_reject_many() {
     let room = Room::start().await;
     let one = asked(&room, 1, "002").await;
     let mut otto = room.browser_of("otto").await;
-    otto.open("/reject").await.shows("You may not reject it");
+    otto.open("/reject?all=yes").await.shows("You may not reject it");
     let mut fields = otto.page.hidden_fields("/reject");
     fields.push(("pick".to_owned(), format!("{}:{}:{}", one.id, one.version, one.digest)));
     fields.push(("comment".to_owned(), "no".to_owned()));
@@ -183,4 +183,24 @@ async fn outcome_of_rejections_is_read_from_requests_not_address() {
     assert_eq!(bob.open(&long).await.status, 400);
     let many = "&pick=req_01c08fvk400007000000000001".repeat(51);
     assert!(matches!(bob.open(&format!("/reject?{many}")).await.status.as_u16(), 400 | 404));
+}
+
+#[tokio::test]
+async fn few_that_were_ticked_never_become_all() {
+    let room = Room::start().await;
+    let (one, other) = (asked(&room, 1, "002").await, asked(&room, 2, "002").await);
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/reject?pick={}", one.id)).await.shows(&one.id.to_string());
+    let mut none = ticked(&bob, "kept words");
+    none.retain(|(name, _)| name != "pick");
+    assert_eq!(bob.post("/reject", &none).await.status, 400);
+    bob.page.shows("kept words");
+    bob.page.shows(&one.id.to_string());
+    assert!(!bob.page.has(&other.id.to_string()));
+    let fields = ticked(&bob, "no");
+    bob.post("/reject", &fields).await;
+    follow(&mut bob).await;
+    bob.page.shows("You rejected 1 request");
+    assert!(!bob.page.has(&other.id.to_string()));
+    bob.open("/reject").await.shows("There is nothing to reject.");
 }

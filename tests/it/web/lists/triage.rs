@@ -87,6 +87,8 @@ async fn triage_of_several_is_all_or_nothing() {
         assert_eq!(act(&mut bob, what, &[&one]).await, 400);
         bob.page.shows(said);
     }
+    assert_eq!(act(&mut bob, "assign", &[&one, &one]).await, 400);
+    bob.page.shows("one is there twice");
     assert_eq!(act(&mut bob, "assign", &[]).await, 400);
     bob.page.shows("none is ticked");
 }

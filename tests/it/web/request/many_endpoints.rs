@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The most that a page may weigh, in bytes.
-const WEIGHT_MAX: usize = 100_000;
+const WEIGHT_MAX: usize = 100 * 1024;
 
 /// A site of that many connected machines and 20 others, a tenth of them in a second group.
 async fn site(connected: usize) -> World {

@@ -159,3 +159,15 @@ async fn stopped_request_offers_release_instead_of_approval() {
     room.unfreeze().await;
     assert!(bob.open(&path(&request)).await.has("Approve: block on web-02 (002)"));
 }
+
+#[tokio::test]
+async fn stopped_requests_are_not_approved_together() {
+    let room = Room::start().await;
+    let request = room.asked_with(json!({ "agent_ids": ["001"] })).await;
+    let together = format!("/together?of={}", request.id);
+    let mut bob = room.browser_of("bob").await;
+    assert!(bob.open(&together).await.has_form("/together"));
+    room.freeze("a drill").await;
+    bob.open(&together).await.shows("Release the kill switch first.");
+    assert!(!bob.page.has("Approve the ticked"));
+}
