@@ -76,17 +76,7 @@ impl Broker {
         let within = TimeDelta::from_std(self.settings().remind_before).unwrap_or(TimeDelta::MAX);
         let near = notices::near_deadline(&mut self.store().reader().await?, now, within).await?;
         for (id, kind) in near {
-            self.store()
-                .write_quietly(|tx| {
-                    Box::pin(async move {
-                        let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-                        if reminder_due(kind, &request) {
-                            notices::insert(tx, &Notice::for_request(kind, &request, now)).await?;
-                        }
-                        Ok::<_, BrokerError>(())
-                    })
-                })
-                .await?;
+            self.note_if_due(id, kind, now).await?;
         }
         Ok(())
     }

@@ -16,6 +16,26 @@ use crate::{
 };
 
 impl Broker {
+    /// Notes what is said of a request while it waits, unless it was decided meanwhile.
+    pub(super) async fn note_if_due(
+        &self,
+        id: RequestId,
+        kind: NoticeKind,
+        now: Time,
+    ) -> Result<(), BrokerError> {
+        self.store()
+            .write_quietly(|tx| {
+                Box::pin(async move {
+                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
+                    if reminder_due(kind, &request) {
+                        notices::insert(tx, &Notice::for_request(kind, &request, now)).await?;
+                    }
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await
+    }
+
     /// Notes which requests have waited so long that others are told.
     pub(super) async fn escalate(&self) -> Result<(), BrokerError> {
         let now = self.clock().now();
@@ -29,24 +49,9 @@ impl Broker {
         }
         let found = notices::to_escalate(&mut self.store().reader().await?, &since).await?;
         for id in found {
-            self.note_escalation(id, now).await?;
+            self.note_if_due(id, NoticeKind::Escalated, now).await?;
         }
         Ok(())
-    }
-
-    async fn note_escalation(&self, id: RequestId, now: Time) -> Result<(), BrokerError> {
-        let kind = NoticeKind::Escalated;
-        self.store()
-            .write_quietly(|tx| {
-                Box::pin(async move {
-                    let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
-                    if reminder_due(kind, &request) {
-                        notices::insert(tx, &Notice::for_request(kind, &request, now)).await?;
-                    }
-                    Ok::<_, BrokerError>(())
-                })
-            })
-            .await
     }
 
     /// Whether a person is among those who are told next.
