@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, suite, test } from "node:test";
 
 import { DARK, FORCED, LIGHT, PHONE, ZOOMED, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
 
@@ -93,44 +93,47 @@ before(async () => {
 });
 after(() => scene.close());
 
-for (const [look, options] of Object.entries(LOOKS)) {
-  test(`every page is sound in the look "${look}"`, async (t) => {
-    const person = async (name) => {
-      const page = await scene.person(name, options);
-      if (look === "plain") await unscripted(page);
-      return page;
-    };
-    const stranger = await scene.page(options);
-    await t.test("sign-in", () => check(stranger, look, "sign-in", "/sign-in"));
-    const bob = await person("bob");
-    for (const [name, place] of pages) {
-      await t.test(name, () => check(bob, look, name, place));
-    }
-    const alice = await person("alice");
-    await t.test("request-barred", () => check(alice, look, "request-barred", pages.get("request")));
-    const carol = await person("carol");
-    await t.test("inbox-lead", () => check(carol, look, "inbox-lead", "/"));
-    const other = await scene.call("disable_account", {
-      dstuser: "dbadmin", agent_ids: ["001"], duration_seconds: 600, reason: `one for the look ${look}`,
+// Two at a time, for two cores.
+suite("looks", { concurrency: 2 }, () => {
+  for (const [look, options] of Object.entries(LOOKS)) {
+    test(`every page is sound in the look "${look}"`, async (t) => {
+      const person = async (name) => {
+        const page = await scene.person(name, options);
+        if (look === "plain") await unscripted(page);
+        return page;
+      };
+      const stranger = await scene.page(options);
+      await t.test("sign-in", () => check(stranger, look, "sign-in", "/sign-in"));
+      const bob = await person("bob");
+      for (const [name, place] of pages) {
+        await t.test(name, () => check(bob, look, name, place));
+      }
+      const alice = await person("alice");
+      await t.test("request-barred", () => check(alice, look, "request-barred", pages.get("request")));
+      const carol = await person("carol");
+      await t.test("inbox-lead", () => check(carol, look, "inbox-lead", "/"));
+      const other = await scene.call("disable_account", {
+        dstuser: "dbadmin", agent_ids: ["001"], duration_seconds: 600, reason: `one for the look ${look}`,
+      });
+      await t.test("request-glass", () => check(carol, look, "request-glass", `/requests/${other.request_id}`));
+      await carol.click("summary:has-text('Break the glass')");
+      await t.test("request-glass-unfolded", () => sound(carol, look, "request-glass-unfolded"));
+      const dora = await person("dora");
+      for (const [name, place] of admin) {
+        await t.test(name, () => check(dora, look, name, place));
+      }
+      await scene.open(dora, "/agents");
+      await dora.fill("#name", `bot-${look}`);
+      await dora.click("button:has-text('Add, and show its token')");
+      await dora.locator("#secret").waitFor();
+      await t.test("token", () => sound(dora, look, "token"));
+      await scene.open(bob, pages.get("request"));
+      await reject(bob, "  ");
+      await bob.locator("[role=alert]").waitFor();
+      await t.test("form-problem", () => sound(bob, look, "form-problem"));
     });
-    await t.test("request-glass", () => check(carol, look, "request-glass", `/requests/${other.request_id}`));
-    await carol.click("summary:has-text('Break the glass')");
-    await t.test("request-glass-unfolded", () => sound(carol, look, "request-glass-unfolded"));
-    const dora = await person("dora");
-    for (const [name, place] of admin) {
-      await t.test(name, () => check(dora, look, name, place));
-    }
-    await scene.open(dora, "/agents");
-    await dora.fill("#name", `bot-${look}`);
-    await dora.click("button:has-text('Add, and show its token')");
-    await dora.locator("#secret").waitFor();
-    await t.test("token", () => sound(dora, look, "token"));
-    await scene.open(bob, pages.get("request"));
-    await reject(bob, "  ");
-    await bob.locator("[role=alert]").waitFor();
-    await t.test("form-problem", () => sound(bob, look, "form-problem"));
-  });
-}
+  }
+});
 
 async function check(page, look, name, place, at = scene) {
   await at.open(page, place);

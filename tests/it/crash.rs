@@ -3,14 +3,13 @@
 use std::ops::Deref;
 
 use serde_json::json;
+use wazuh_simulator::{Calls, Fault, Outage, Times, Work};
 
 use crate::harness::{AgentClient, PASSWORD, PersonClient, installation::Installation};
 
 mod descriptors;
 mod high_water_mark;
-#[cfg(feature = "failpoints")]
 mod matrix;
-#[cfg(feature = "failpoints")]
 mod plans;
 mod recovery;
 mod waiting;
@@ -35,7 +34,6 @@ impl Story {
     }
 
     /// Policy lets everything run at once.
-    #[cfg(feature = "failpoints")]
     fn run_at_once(&self) {
         let policies = self.program.path("policies");
         std::fs::remove_dir_all(policies.join("tests")).unwrap();
@@ -69,6 +67,18 @@ impl Story {
     /// bob's approval, once he has his own password.
     async fn approve_again(url: &str, id: &str) {
         PersonClient::sign_in(url, "bob", NEW_PASSWORD).await.approve(id).await;
+    }
+
+    /// A request that is approved and then stopped by the kill switch; its id.
+    async fn approved_and_stopped(&self, url: &str) -> String {
+        let id = self.ask(url).await;
+        // Nothing can be claimed before the kill switch is on.
+        let down = Fault::Fail(Outage::Restarting, Work::NotDone);
+        self.manager.misbehave_on(Calls::Reads, down, Times::UntilCleared);
+        self.approve(url, &id).await;
+        self.program.done(&["freeze", "--reason", "a test"]);
+        self.manager.behave();
+        id
     }
 
     async fn end(&self, url: &str, id: &str) -> (String, Vec<String>) {
@@ -113,11 +123,8 @@ async fn crash_after_proposal_leaves_request_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_after_approval_still_sends_once() {
     let story = Story::begin().await;
-    // The kill switch keeps the worker from claiming before the kill.
     let server = story.program.serve();
-    story.program.done(&["freeze", "--reason", "a test"]);
-    let id = story.ask(&server.url).await;
-    story.approve(&server.url, &id).await;
+    let id = story.approved_and_stopped(&server.url).await;
     server.kill();
     let server = story.program.serve();
     story.unfreeze(&server.url).await;

@@ -17,7 +17,6 @@ use crate::{
 
 mod channels;
 mod content;
-#[cfg(feature = "failpoints")]
 mod crash;
 mod delivery;
 mod escalation;

@@ -8,6 +8,7 @@ use std::{
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use wazuh_simulator::{Calls, Fault, Outage, Times, Work};
 
 use crate::harness::{
     AgentClient, PASSWORD, PersonClient,
@@ -233,14 +234,16 @@ fn unknown_log_level_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_switch_that_holds_requests_is_logged() {
     let Scene { mut server, installed } = serve(&JSON).await;
-    installed.program.done(&["freeze", "--reason", "a test"]);
     let agent = AgentClient::connect(&server.url, &installed.token).await;
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let down = Fault::Fail(Outage::Restarting, Work::NotDone);
+    installed.manager.misbehave_on(Calls::Reads, down, Times::UntilCleared);
     let mut bob = PersonClient::stranger(&server.url);
     bob.try_sign_in("bob", PASSWORD).await;
     bob.choose_password(PASSWORD, "another good passphrase").await;
     PersonClient::sign_in(&server.url, "bob", "another good passphrase").await.approve(&id).await;
-    let line = server.logged("approved requests wait").await;
+    installed.program.done(&["freeze", "--reason", "a test"]);
+    let line = server.logged("the kill switch is on").await;
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&line["level"], &line["why"]), (&json!("WARN"), &json!("the kill switch is on")));
 }

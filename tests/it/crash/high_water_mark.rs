@@ -14,9 +14,7 @@ pub(super) const MARK: &str = "countersign.db.mark";
 /// sent after that. The request's id; no server runs.
 pub(super) async fn sent_after_copy(story: &Story) -> String {
     let server = story.program.serve();
-    story.program.done(&["freeze", "--reason", "a test"]);
-    let id = story.ask(&server.url).await;
-    story.approve(&server.url, &id).await;
+    let id = story.approved_and_stopped(&server.url).await;
     server.kill();
     story.program.copy_database("copy");
     let server = story.program.serve();
@@ -92,9 +90,7 @@ async fn rolled_back_snapshot_finds_what_was_sent() {
     let story = Story::begin().await;
     story.configure_indexer();
     let server = story.program.serve();
-    story.program.done(&["freeze", "--reason", "a test"]);
-    let id = story.ask(&server.url).await;
-    story.approve(&server.url, &id).await;
+    let id = story.approved_and_stopped(&server.url).await;
     server.kill();
     story.program.copy_database("copy");
     let mark = fs::read(story.program.path(MARK)).unwrap();

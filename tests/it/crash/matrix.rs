@@ -25,6 +25,7 @@ macro_rules! matrix {
 
         $(
             #[tokio::test(flavor = "multi_thread")]
+            #[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
             async fn $name() {
                 killed($failpoint, $fault).await.came_to([$first, $second], $calls);
             }
@@ -89,6 +90,7 @@ fn matrix_contains_every_failpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_within_batch_loses_no_answered_ask() {
     let story = Story::begin().await;
     let mut server = story.program.serve_until("between two changes");
@@ -153,6 +155,7 @@ async fn killed_at_once(failpoint: &str) -> (Story, usize, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_in_claim_at_once_stores_nothing() {
     let (story, stored, newest) = killed_at_once("in the claim at once").await;
     assert_eq!(story.manager.received().len(), 2 * stored);
@@ -160,6 +163,7 @@ async fn crash_in_claim_at_once_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_after_claim_at_once_leaves_unknown() {
     let (story, stored, newest) = killed_at_once("after the claim at once").await;
     assert_eq!(newest, ["001: unknown", "005: not_sent"]);
@@ -167,6 +171,7 @@ async fn crash_after_claim_at_once_leaves_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_of_undo_before_stored_answer_reverts_nothing() {
     for failpoint in ["after the answer", "in the answer"] {
         let (block, undo) = undo_killed(failpoint).await;
@@ -176,6 +181,7 @@ async fn crash_of_undo_before_stored_answer_reverts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_of_undo_between_calls_reverts_only_sent_ones() {
     let (block, undo) = undo_killed("between two calls").await;
     assert_eq!(undo.outcomes, ["001: sent", "005: unknown"]);

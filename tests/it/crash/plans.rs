@@ -26,6 +26,7 @@ async fn killed(failpoint: &str) -> (Story, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_between_steps_keeps_order_and_repeats_nothing() {
     for failpoint in ["after the end", "in the claim of a step"] {
         let (story, states) = killed(failpoint).await;
@@ -38,6 +39,7 @@ async fn crash_between_steps_keeps_order_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_that_leaves_unknown_stops_the_plan() {
     for failpoint in ["after the claim", "in the answer"] {
         let (story, states) = killed(failpoint).await;

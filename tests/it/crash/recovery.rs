@@ -185,8 +185,8 @@ async fn recovery_stops_where_indexer_cannot_be_searched() {
     assert_eq!(story.program.done(&kinds).lines().count(), 2);
 }
 
-#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn crash_in_recovery_is_recovered_from_once_more() {
     let story = Story::begin().await;
     story.configure_indexer();

@@ -98,7 +98,6 @@ impl Serving {
         self.child.wait().unwrap();
     }
 
-    #[cfg(feature = "failpoints")]
     /// Waits until the program says that it stands still at its failpoint.
     pub(crate) async fn halted(&mut self) {
         self.logged("halted at a failpoint").await;
@@ -224,13 +223,11 @@ impl Program {
         Self::start(command)
     }
 
-    #[cfg(feature = "failpoints")]
     /// A server that stands still at a failpoint: see [`Serving::halted`].
     pub(crate) fn serve_until(&self, failpoint: &str) -> Serving {
         self.serve_with(&[("COUNTERSIGN_FAILPOINT", failpoint)])
     }
 
-    #[cfg(feature = "failpoints")]
     /// Runs a command until it stands still at a failpoint, and kills it there.
     pub(crate) async fn run_until(&self, failpoint: &str, arguments: &[&str]) {
         let mut command = self.command();

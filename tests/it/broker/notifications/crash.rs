@@ -8,6 +8,7 @@ use super::{kinds, receiver};
 use crate::harness::{AgentClient, installation::Installation};
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(feature = "failpoints"), ignore = "needs a build with failpoints")]
 async fn notification_is_delivered_after_kill_and_restart() {
     let tap = receiver().await;
     let installed = Installation::new().await;
