@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{broker::Broker, slots::Slots};
 
+mod address;
 mod admin;
 mod connections;
 mod drafts;

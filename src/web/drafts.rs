@@ -10,11 +10,7 @@ use std::{
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 
-use crate::domain::{
-    Time,
-    digest::Digest,
-    id::{PersonId, RequestId},
-};
+use crate::domain::{Time, digest::Digest, id::PersonId};
 
 /// How long a text is kept.
 const KEEP: TimeDelta = TimeDelta::hours(1);
@@ -25,11 +21,12 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many sessions are remembered with their persons.
 const SESSIONS_MAX: usize = 2000;
 
-/// Which form on which request was filled in, and by whom.
+/// Which form on which page was filled in, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DraftKey {
     pub(super) person: PersonId,
-    pub(super) request: RequestId,
+    /// The address of the page that the form is on.
+    pub(super) page: String,
     /// The last part of the form's address.
     pub(super) form: String,
 }
@@ -71,7 +68,7 @@ impl Drafts {
         while kept.texts.keys().filter(|key| key.person == person).count() > PER_PERSON_MAX {
             kept.remove_oldest(Some(person));
         }
-        while kept.texts.values().map(|draft| draft.text.len()).sum::<usize>() > BYTES_MAX {
+        while kept.bytes() > BYTES_MAX {
             kept.remove_oldest(None);
         }
     }
@@ -81,15 +78,11 @@ impl Drafts {
         self.kept().texts.remove(key);
     }
 
-    /// The texts of one person for one request, each with its form.
-    pub(super) fn of(
-        &self,
-        (person, request): (PersonId, RequestId),
-        now: Time,
-    ) -> Vec<(String, Draft)> {
+    /// The texts of one person on one page, each with its form.
+    pub(super) fn of(&self, person: PersonId, page: &str, now: Time) -> Vec<(String, Draft)> {
         let kept = self.kept();
         let own = kept.texts.iter().filter(|(key, draft)| {
-            key.person == person && key.request == request && now - draft.at < KEEP
+            key.person == person && key.page == page && now - draft.at < KEEP
         });
         own.map(|(key, draft)| (key.form.clone(), draft.clone())).collect()
     }
@@ -118,6 +111,10 @@ impl Drafts {
 }
 
 impl KeptDrafts {
+    fn bytes(&self) -> usize {
+        self.texts.iter().map(|(key, draft)| key.page.len() + draft.text.len()).sum()
+    }
+
     fn remove_oldest(&mut self, of: Option<PersonId>) {
         let own = self.texts.iter().filter(|(key, _)| of.is_none_or(|of| key.person == of));
         let oldest = own.min_by_key(|(_, draft)| draft.at).map(|(key, _)| key.clone());
@@ -134,10 +131,10 @@ mod tests {
 
     use super::*;
 
-    fn key(person: u128, request: u128) -> DraftKey {
+    fn key(person: u128, page: u128) -> DraftKey {
         DraftKey {
             person: PersonId::from(Uuid::from_u128(person)),
-            request: RequestId::from(Uuid::from_u128(request)),
+            page: format!("/plans/{page}"),
             form: "reject".to_owned(),
         }
     }
@@ -153,7 +150,7 @@ mod tests {
     }
 
     fn texts(drafts: &Drafts, key: &DraftKey, minutes: i64) -> Vec<String> {
-        let found = drafts.of((key.person, key.request), draft("", minutes).at);
+        let found = drafts.of(key.person, &key.page, draft("", minutes).at);
         found.into_iter().map(|(_, draft)| draft.text).collect()
     }
 
@@ -181,7 +178,6 @@ mod tests {
         for number in 0..100 {
             drafts.keep(key(100 + number, 1), draft(&"x".repeat(64 * 1024), 31));
         }
-        let kept = drafts.kept().texts.values().map(|draft| draft.text.len()).sum::<usize>();
-        assert!(kept <= BYTES_MAX, "{kept}");
+        assert!(drafts.kept().bytes() <= BYTES_MAX);
     }
 }

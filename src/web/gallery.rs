@@ -179,6 +179,7 @@ fn system() -> SystemPage {
     ];
     let troubles = vec![format!("the manager wazuh-1 does not answer: {HOSTILE}")];
     SystemPage {
+        release_reason: HOSTILE.to_owned(),
         layout: Layout { freezes, troubles, ..layout("System", "/system") },
         policies: Some(format!("The policy folder cannot be read: {HOSTILE}.")),
         system: SystemStatus {

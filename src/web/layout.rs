@@ -1,6 +1,5 @@
 //! What surrounds the content of every page, and how text from outside becomes HTML.
 
-pub(in crate::web) mod address;
 pub(in crate::web) mod chart;
 pub(in crate::web) mod error_page;
 pub(crate) mod escape;

@@ -29,13 +29,10 @@ use crate::{
     },
     text::agent_setup::client_setups,
     web::{
-        AppState,
+        AppState, address,
         error::PageError,
         http::session::{PageSession, QueryParams},
-        layout::{
-            address,
-            page::{Layout, page},
-        },
+        layout::page::{Layout, page},
         profiles::record::{DaysQuery, RecordPart},
     },
 };

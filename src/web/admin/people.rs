@@ -23,11 +23,10 @@ use crate::{
     text::agent_setup::ClientSetup,
     text::request::non_empty,
     web::{
-        AppState,
+        AppState, address,
         error::PageError,
         http::session::{PageSession, QueryParams},
         layout::{
-            address,
             escape::Fenced as _,
             page::{Layout, page},
         },

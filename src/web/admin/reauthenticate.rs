@@ -1,9 +1,11 @@
 //! Forms that people send: who sent one, whether the password was entered recently enough for what
-//! it asks for, and what to say where it cannot be carried out.
+//! it asks for, and what to say where it cannot be carried out. The answer to a form is a redirect:
+//! its page says why nothing was changed, and has what was typed.
 
 use axum::{
     extract::{FromRequest, FromRequestParts as _, Request},
     http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
 };
 use serde::de::DeserializeOwned;
 
@@ -13,6 +15,8 @@ use crate::{
     domain::{facts::Verb, lifecycle::Refusal, proposal::InvalidField},
     web::{
         AppState,
+        address::with_form,
+        drafts::{Draft, DraftKey},
         error::{PageError, status_of},
         http::session::{FormBody, PageSession},
     },
@@ -157,6 +161,65 @@ impl<F: DeserializeOwned> FromRequest<AppState> for SessionForm<F> {
         let request = Request::from_parts(parts, body);
         let FormBody(fields) = FormBody::from_request(request, app).await?;
         Ok(Self { app: app.clone(), session, fields })
+    }
+}
+
+/// Keeps what was typed into a form that was not carried out, and the version that was on the screen.
+/// Fails where a page of its own says why.
+pub(in crate::web) fn keep_typed(
+    app: &AppState,
+    key: DraftKey,
+    (text, displayed): (String, Option<u64>),
+    error: FormError,
+) -> Result<(), PageError> {
+    let (problem, page) = match error {
+        FormError::Problem(problem) => (problem, None),
+        FormError::Page(page) => (FormProblem::new(page.status, page.sentence.clone()), Some(page)),
+    };
+    let FormProblem { status, sentence } = problem;
+    let at = app.broker.clock().now();
+    app.drafts.keep(key, Draft { text, displayed, status, problem: sentence, at });
+    page.map_or(Ok(()), Err)
+}
+
+/// What was typed into a form of this page and not carried out, and, where that form was `just` sent,
+/// why.
+pub(in crate::web) fn typed_in(
+    app: &AppState,
+    session: &PageSession,
+    (page, form): (&str, &str),
+    just: &str,
+) -> (Option<FormProblem>, String) {
+    let all = app.drafts.of(session.who.id(), page, app.broker.clock().now());
+    let Some((_, draft)) = all.into_iter().find(|(other, _)| other == form) else {
+        return (None, String::new());
+    };
+    let problem = (just == form).then(|| FormProblem::new(draft.status, draft.problem));
+    (problem, draft.text)
+}
+
+impl<F> SessionForm<F> {
+    /// Leads on once it was carried out; or back to `page`, which has the text and says why not.
+    pub(in crate::web) fn lead(
+        &self,
+        (page, form): (&str, &str),
+        text: &str,
+        done: FormResult<String>,
+    ) -> Result<Response, PageError> {
+        let Self { app, session, .. } = self;
+        let key =
+            DraftKey { person: session.who.id(), page: page.to_owned(), form: form.to_owned() };
+        let next = match done {
+            Ok(next) => {
+                app.drafts.forget(&key);
+                next
+            }
+            Err(error) => {
+                keep_typed(app, key, (text.to_owned(), None), error)?;
+                with_form(page, form)
+            }
+        };
+        Ok(Redirect::to(&next).into_response())
     }
 }
 

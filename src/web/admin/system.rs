@@ -1,13 +1,10 @@
 //! The state of the system, and the kill switch.
 
 use askama::Template;
-use axum::{
-    extract::State,
-    response::{IntoResponse as _, Redirect, Response},
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
-use super::reauthenticate::{FormProblem, FormResult, PasswordFields, SessionForm};
+use super::reauthenticate::{FormProblem, PasswordFields, SessionForm, typed_in};
 use crate::{
     broker::queries::{
         system::{ManagerStatus, SystemStatus},
@@ -25,6 +22,7 @@ use crate::{
     },
     web::{
         AppState,
+        address::with_fields,
         error::PageError,
         http::session::{PageSession, QueryParams},
         layout::page::{Layout, page},
@@ -51,6 +49,8 @@ pub(in crate::web) struct SystemPage {
     /// What was chosen and typed, so that it is not lost.
     pub(in crate::web) what: String,
     pub(in crate::web) reason: String,
+    /// The same, of the release of `what`.
+    pub(in crate::web) release_reason: String,
 }
 
 /// Whether the person can turn a key of the release.
@@ -91,6 +91,11 @@ impl SystemPage {
         value(&stop.extent)
     }
 
+    /// What was typed into the form of this release.
+    fn typed_for(&self, stop: &Freeze) -> &str {
+        if value(&stop.extent) == self.what { &self.release_reason } else { "" }
+    }
+
     /// What is wrong with the high-water mark; other reasons to send nothing are none of its own.
     fn mark_problem(&self) -> Option<&str> {
         let halt = self.system.halted.as_ref()?;
@@ -123,24 +128,52 @@ impl SystemPage {
     }
 }
 
-/// What a link proposes to stop.
+/// What a link proposes to stop, and the form that was just sent and not carried out.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(in crate::web) struct SystemQuery {
     what: String,
+    form: String,
 }
 
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
-    QueryParams(SystemQuery { what }): QueryParams<SystemQuery>,
+    QueryParams(SystemQuery { what, form }): QueryParams<SystemQuery>,
 ) -> Result<Response, PageError> {
-    let fields = SwitchFields { what, ..SwitchFields::default() };
-    system_page(&app, &session, None, fields).await
+    let typed = |name| typed_in(&app, &session, (&url(&what), name), &form);
+    let ((not_thrown, reason), (not_released, release_reason)) =
+        (typed("freeze"), typed("unfreeze"));
+    let (status, problem) = FormProblem::split(not_thrown.or(not_released));
+    let shown = SystemPage {
+        layout: Layout::new(&app, &session, "System")
+            .await?
+            .section("/system")
+            .refresh_url("/system")
+            .without_refresh(),
+        system: app.broker.system(&session.who).await?,
+        certificate: app.settings.certificate.as_ref().map(|status| status.borrow().clone()),
+        sources_known: app.settings.proxies.are_known(),
+        policies: app.broker.policy_folder_differs(&session.who, &app.settings.policies).await?,
+        freeze: app.broker.system_permission(&session.who, Verb::Freeze),
+        unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
+        me: session.who.id(),
+        parts: parts(&app, &session).await?,
+        problem,
+        what,
+        reason,
+        release_reason,
+    };
+    page(status, &shown)
+}
+
+/// Where a form for this extent is, as the form itself says it.
+fn url(what: &str) -> String {
+    with_fields("/system", &[("what", what)])
 }
 
 /// What a person stops or releases, and why.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 pub(in crate::web) struct SwitchFields {
     /// Kind and name of an [`Extent`], with a colon between them.
     what: String,
@@ -175,8 +208,8 @@ pub(in crate::web) async fn freeze(form: SessionForm<SwitchFields>) -> Result<Re
     let frozen = form.run(Verb::Freeze, async |who| {
         app.broker.freeze(&who, &extent(&fields.what)?, &fields.reason).await
     });
-    let frozen = frozen.await;
-    after_switch(form, frozen).await
+    let done = frozen.await.map(|()| url(""));
+    form.lead((&url(&fields.what), "freeze"), &fields.reason, done)
 }
 
 /// Turns one of the two keys that release the kill switch.
@@ -187,48 +220,8 @@ pub(in crate::web) async fn unfreeze(
     let released = form.run(Verb::Unfreeze, async |who| {
         app.broker.unfreeze(&who, &extent(&fields.what)?, &fields.reason).await.map(drop)
     });
-    let released = released.await;
-    after_switch(form, released).await
-}
-
-async fn after_switch(
-    form: SessionForm<SwitchFields>,
-    switched: FormResult<()>,
-) -> Result<Response, PageError> {
-    let SessionForm { app, session, fields } = form;
-    match switched {
-        Ok(()) => Ok(Redirect::to("/system").into_response()),
-        Err(error) => system_page(&app, &session, Some(error.for_page()?), fields).await,
-    }
-}
-
-/// `typed` is chosen and filled in beforehand.
-async fn system_page(
-    app: &AppState,
-    session: &PageSession,
-    problem: Option<FormProblem>,
-    typed: SwitchFields,
-) -> Result<Response, PageError> {
-    let (status, problem) = FormProblem::split(problem);
-    let shown = SystemPage {
-        layout: Layout::new(app, session, "System")
-            .await?
-            .section("/system")
-            .refresh_url("/system")
-            .without_refresh(),
-        system: app.broker.system(&session.who).await?,
-        certificate: app.settings.certificate.as_ref().map(|status| status.borrow().clone()),
-        sources_known: app.settings.proxies.are_known(),
-        policies: app.broker.policy_folder_differs(&session.who, &app.settings.policies).await?,
-        freeze: app.broker.system_permission(&session.who, Verb::Freeze),
-        unfreeze: app.broker.system_permission(&session.who, Verb::Unfreeze),
-        me: session.who.id(),
-        parts: parts(app, session).await?,
-        problem,
-        what: typed.what,
-        reason: typed.reason,
-    };
-    page(status, &shown)
+    let done = released.await.map(|()| url(""));
+    form.lead((&url(&fields.what), "unfreeze"), &fields.reason, done)
 }
 
 /// What can be stopped, widest first.

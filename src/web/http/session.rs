@@ -4,7 +4,9 @@ use axum::{
     Form,
     body::{Body, to_bytes},
     extract::{FromRequest, FromRequestParts, Query, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts, uri::PathAndQuery,
+    },
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -15,6 +17,7 @@ use crate::{
     domain::digest::Digest,
     web::{
         AppState, BODY_BYTES_MAX, WebSettings,
+        address::{with_fields, with_form},
         drafts::{Draft, DraftKey},
         error::PageError,
         http::form_token::{self, Salt},
@@ -63,6 +66,8 @@ pub(in crate::web) async fn require_session(
         Err(failure) => return failure.into_response(),
     };
     tracing::Span::current().record("person", &session.who.profile().name);
+    let (hash, now) = (session.token_hash(), app.broker.clock().now());
+    app.drafts.note_session(hash, session.who.id(), now);
     let admitted = admit(&session, request.uri().path(), change);
     if let Err(answer) = admitted {
         return with_session(answer, session);
@@ -82,37 +87,48 @@ pub(in crate::web) async fn require_session(
 async fn after_session(app: &AppState, request: Request) -> Response {
     let signed_out = || PageError::signed_out().into_response();
     let path = request.uri().path().to_owned();
-    let mut parts = path.strip_prefix("/requests/").unwrap_or_default().split('/');
-    let (id, form) = (parts.next().and_then(|id| id.parse().ok()), parts.next());
-    let (Some(id), Some(form), None) = (id, form, parts.next()) else { return signed_out() };
-    if !form.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
-        return signed_out();
-    }
     let Some(token) = token(request.headers(), &app.settings) else { return signed_out() };
-    let person = app.drafts.person_of(Digest::of(token.as_bytes()), app.broker.clock().now());
-    let fields = Form::<EndedFields>::from_request(request, &()).await;
+    let now = app.broker.clock().now();
+    let person = app.drafts.person_of(Digest::of(token.as_bytes()), now);
+    let fields = Form::<Vec<(String, String)>>::from_request(request, &()).await;
     let (Some(person), Ok(Form(fields))) = (person, fields) else { return signed_out() };
-    if !form_token::is_of(&token, &fields.form_token) {
+    let field = |name: &str| fields.iter().find(|(other, _)| other == name);
+    if !field("form_token").is_some_and(|(_, given)| form_token::is_of(&token, given)) {
         return signed_out();
     }
+    let Some((page, form)) = page_of(&path, &fields) else { return signed_out() };
+    let next = with_form(&page, form);
     let draft = Draft {
-        text: fields.comment,
+        text: TYPED.into_iter().find_map(field).map(|(_, text)| text.clone()).unwrap_or_default(),
         displayed: None,
         status: StatusCode::CONFLICT,
         problem: "Your session had ended. Nothing was changed; what you typed is here.".to_owned(),
-        at: app.broker.clock().now(),
+        at: now,
     };
-    app.drafts.keep(DraftKey { person, request: id, form: form.to_owned() }, draft);
-    let next = format!("/requests/{id}%3Fform%3D{form}");
-    Redirect::to(&format!("/sign-in?after=ended&next={next}")).into_response()
+    app.drafts.keep(DraftKey { person, page, form: form.to_owned() }, draft);
+    Redirect::to(&with_fields("/sign-in", &[("after", "ended"), ("next", &next)])).into_response()
 }
 
-/// What is read of a form whose session is over.
-#[derive(Deserialize)]
-struct EndedFields {
-    form_token: String,
-    #[serde(default)]
-    comment: String,
+/// The names of the fields that people write texts into.
+const TYPED: [&str; 2] = ["comment", "reason"];
+
+/// The address of the page that a form is on, as its handler writes it, and the last part of the form's
+/// own; none where nothing that was typed is kept.
+fn page_of<'a>(path: &'a str, fields: &[(String, String)]) -> Option<(String, &'a str)> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte);
+    let parts: Vec<_> = path.strip_prefix('/')?.split('/').collect();
+    match *parts.as_slice() {
+        _ if !path.bytes().all(plain) => None,
+        [kind @ ("requests" | "plans"), id, form] => Some((format!("/{kind}/{id}"), form)),
+        [form @ ("reject" | "together" | "freeze" | "unfreeze")] => {
+            let page = if form.ends_with("freeze") { "/system" } else { path };
+            let not = ["form_token", "password", "pick"];
+            let kept = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let kept = kept.filter(|(name, _)| !not.contains(name) && !TYPED.contains(name));
+            Some((with_fields(page, &kept.collect::<Vec<_>>()), form))
+        }
+        _ => None,
+    }
 }
 
 /// People who must change their password can do that and nothing else.
@@ -153,12 +169,8 @@ async fn find(app: &AppState, headers: &HeaderMap) -> Result<Option<PageSession>
 }
 
 fn to_sign_in(uri: &Uri) -> Redirect {
-    let next = uri.path().replace('%', "%25").replace('&', "%26").replace('+', "%2B");
-    if next == "/" {
-        Redirect::to("/sign-in")
-    } else {
-        Redirect::to(&format!("/sign-in?next={next}"))
-    }
+    let next = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    Redirect::to(&with_fields("/sign-in", &[("next", if next == "/" { "" } else { next })]))
 }
 
 #[derive(Deserialize)]

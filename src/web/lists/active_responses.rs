@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::{
-    fields::{Fields, address, bounded, choice, read},
+    fields::{Fields, bounded, choice, read},
     link,
     requests::at_most,
     views::ViewsBar,
@@ -20,12 +20,10 @@ use crate::{
     text::{active_response::RULE_RESPONSE, request},
     web::{
         AppState,
+        address::{self, with_fields},
         error::PageError,
         http::session::{PageSession, QueryParams},
-        layout::{
-            address as page_address,
-            page::{Layout, NextPage, page},
-        },
+        layout::page::{Layout, NextPage, page},
     },
 };
 
@@ -119,10 +117,10 @@ pub(in crate::web) async fn show(
         let Ok((filter, _)) = less.read() else { continue };
         let (other, _) = app.broker.active_responses(&session.who, &filter, 0).await?;
         let number = len_u64(other.len());
-        let url = address("/in-force", &less.fields());
+        let url = with_fields("/in-force", &less.fields());
         without.extend((number > 0).then(|| (words, at_most(number, "response"), url)));
     }
-    let views = ViewsBar::new(&app, &session, address("/in-force", &asked.fields())).await?;
+    let views = ViewsBar::new(&app, &session, with_fields("/in-force", &asked.fields())).await?;
     let actions = app.broker.engine().catalogue().responses().to_vec();
     let empty = ActiveResponsesPage::new(layout, asked, next);
     let rows = rows(&found, several, now);
@@ -262,7 +260,7 @@ impl ActiveResponseRow {
 
     /// The page of its endpoint.
     pub(in crate::web) fn place(&self) -> String {
-        page_address::endpoint(&self.manager, &self.endpoint)
+        address::endpoint(&self.manager, &self.endpoint)
     }
 
     /// Who is behind a row without requests.

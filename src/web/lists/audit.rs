@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 use super::{
-    fields::{Fields, address, bounded, changed, read},
+    fields::{Fields, bounded, changed, read},
     requests::{RANGES, at_most, range},
     views::ViewsBar,
 };
@@ -27,6 +27,7 @@ use crate::{
     },
     web::{
         AppState,
+        address::with_fields,
         error::PageError,
         http::session::{PageSession, QueryParams},
         layout::page::{Layout, NextPage, page},
@@ -207,12 +208,12 @@ impl AuditFilters {
     }
 
     fn url(&self) -> String {
-        address("/audit", &self.fields())
+        with_fields("/audit", &self.fields())
     }
 
     /// The address with another range.
     fn with_range(&self, range: &str) -> String {
-        address(
+        with_fields(
             "/audit",
             &changed(&self.fields(), &[("range", range), ("since", ""), ("until", "")]),
         )
@@ -230,7 +231,7 @@ impl AuditFilters {
             AuditPart::Time => ("the time", &["range", "since", "until"]),
         };
         let none: Vec<_> = names.iter().map(|name| (*name, "")).collect();
-        (words, address("/audit", &changed(&self.fields(), &none)))
+        (words, with_fields("/audit", &changed(&self.fields(), &none)))
     }
 
     fn fields(&self) -> Fields {

@@ -1,8 +1,6 @@
 //! The address of a list: what was typed into its filter, read back with a limit for each field, and
 //! written again. A view can be sent, so an address may be forged, cut, or of another version.
 
-use url::form_urlencoded;
-
 use crate::text::request::{non_empty, start};
 
 /// The longest value of a field, in characters.
@@ -54,16 +52,6 @@ fn no_such(what: &str, text: &str) -> String {
 
 /// The fields of an address that are not empty, by name.
 pub(in crate::web) type Fields = Vec<(&'static str, String)>;
-
-/// A path with these fields; the empty ones are left out.
-pub(in crate::web) fn address(path: &str, fields: &[(&'static str, String)]) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        query.append_pair(name, value);
-    }
-    let query = query.finish();
-    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
-}
 
 /// The same fields with other values in some of them.
 pub(in crate::web) fn changed(

@@ -21,13 +21,14 @@ use crate::{
     },
     web::{
         AppState,
+        address::with_fields,
         error::PageError,
         http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
             page::{Layout, page},
         },
-        lists::{fields::address, views::ViewsBar},
+        lists::views::ViewsBar,
         request::break_glass::{DueReview, reviews},
     },
 };
@@ -209,7 +210,7 @@ impl InboxTemplate {
     /// Where all that match can be rejected.
     fn reject_all(&self) -> String {
         let all = ("all", "yes".to_owned());
-        address("/reject", &self.asked.fields().into_iter().chain([all]).collect::<Vec<_>>())
+        with_fields("/reject", &self.asked.fields().into_iter().chain([all]).collect::<Vec<_>>())
     }
 
     /// "greatest risk first".

@@ -2,15 +2,11 @@
 //! all open ones of an agent. The page shows what will be rejected, and afterwards what became of it.
 
 use askama::Template;
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse as _, Redirect, Response},
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde::{Deserialize, de::value::MapDeserializer};
 
 use super::{
-    fields::{Fields, address, bounded, ticked},
+    fields::{Fields, bounded, ticked},
     inbox::{
         query::{InboxQuery, QueryProblem},
         row::{asker, first_line},
@@ -30,13 +26,14 @@ use crate::{
         id::RequestId,
         len_u64,
         lifecycle::{Displayed, Refusal},
-        request::{Request, State as RequestState},
+        request::{Request, State as RequestState, StateName},
     },
     text::{endpoint, request},
     web::{
         AppState,
+        address::with_fields,
         admin::reauthenticate::{
-            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
+            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password, typed_in,
         },
         error::PageError,
         http::session::{PageSession, QueryParams},
@@ -97,6 +94,8 @@ pub(in crate::web) struct RejectQuery {
     /// What was ticked in the inbox: all that this form is about, whatever is ticked in it by now.
     of: Vec<String>,
     was: Vec<String>,
+    /// The form that was just sent and not carried out.
+    form: String,
 }
 
 impl TryFrom<Vec<(String, String)>> for RejectQuery {
@@ -117,6 +116,7 @@ impl TryFrom<Vec<(String, String)>> for RejectQuery {
             ticked: all("pick"),
             of: all("of"),
             was: all("was"),
+            form: field(&fields, "form"),
         })
     }
 }
@@ -145,7 +145,15 @@ impl RejectQuery {
     fn hidden_fields(&self) -> Fields {
         let few = if self.of.is_empty() { &self.ticked } else { &self.of };
         let id = |text: &String| text.split(':').next().unwrap_or_default().to_owned();
-        self.fields().into_iter().chain(few.iter().map(|one| ("of", id(one)))).collect()
+        self.fields()
+            .into_iter()
+            .chain(few.iter().take(REJECT_MAX + 1).map(|one| ("of", id(one))))
+            .collect()
+    }
+
+    /// Where the form is, as the form itself says it.
+    fn url(&self) -> String {
+        with_fields("/reject", &self.hidden_fields())
     }
 }
 
@@ -169,19 +177,10 @@ pub(in crate::web) async fn show(
     session: PageSession,
     QueryParams(asked): QueryParams<RejectQuery>,
 ) -> Result<Response, PageError> {
-    reject_page(&app, &session, asked, None, String::new()).await
-}
-
-pub(in crate::web) async fn reject_page(
-    app: &AppState,
-    session: &PageSession,
-    asked: RejectQuery,
-    problem: Option<FormProblem>,
-    comment: String,
-) -> Result<Response, PageError> {
     let several = app.broker.several_managers();
-    let again = address("/reject", &asked.fields());
-    let layout = Layout::new(app, session, "Reject several").await?;
+    let again = asked.url();
+    let (problem, comment) = typed_in(&app, &session, (&again, "reject"), &asked.form);
+    let layout = Layout::new(&app, &session, "Reject several").await?;
     let layout = layout.section("/").refresh_url(again).without_refresh();
     let choice = asked.choice();
     let (found, wrong) = match choice {
@@ -193,7 +192,7 @@ pub(in crate::web) async fn reject_page(
     if let Some(wrong) = wrong {
         (status, said) = (StatusCode::BAD_REQUEST, Some(wrong));
     }
-    let (rejected, left) = outcome(app, session, &asked, several).await?;
+    let (rejected, left) = outcome(&app, &session, &asked, several).await?;
     let shown = RejectPage::new(layout, asked.hidden_fields(), &found, several);
     page(status, &RejectPage { problem: said, rejected, left, comment, ..shown })
 }
@@ -215,9 +214,13 @@ async fn outcome(
         |one: &Request| matches!(&one.state, RequestState::Rejected { by, .. } if by == name);
     let (done, left): (Vec<_>, Vec<_>) = found.shown.iter().partition(|(one, _)| by_me(one));
     let left = left.into_iter().map(|(one, may)| {
-        let now = may
-            .why_not()
-            .map_or_else(|| request::status(one), |why| format!("You may not reject it: {why}."));
+        let now = match may.why_not() {
+            Some(why) => format!("You may not reject it: {why}."),
+            None if one.state.name() == StateName::Pending => {
+                "It changed since you looked: look at it again.".to_owned()
+            }
+            None => request::status(one),
+        };
         (one.id.to_string(), endpoint::effect(one, several), now)
     });
     Ok((Some(with_count(len_u64(done.len()), "request")), left.collect()))
@@ -302,19 +305,12 @@ impl PasswordFields for RejectFields {
 
 /// Rejects what was ticked, each by itself.
 pub(in crate::web) async fn reject(form: SessionForm<RejectFields>) -> Result<Response, PageError> {
-    match reject_picked(&form).await {
-        Ok(was) => {
-            let fields = form.fields.asked.fields();
-            let was = was.into_iter().map(|id| ("was", id.to_string()));
-            let fields: Vec<_> = fields.into_iter().chain(was).collect();
-            Ok(Redirect::to(&address("/reject", &fields)).into_response())
-        }
-        Err(error) => {
-            let SessionForm { app, session, fields } = &form;
-            let problem = Some(error.for_page()?);
-            reject_page(app, session, fields.asked.clone(), problem, fields.comment.clone()).await
-        }
-    }
+    let RejectFields { asked, comment, .. } = &form.fields;
+    let done = reject_picked(&form).await.map(|was| {
+        let was = was.into_iter().map(|id| ("was", id.to_string()));
+        with_fields("/reject", &asked.fields().into_iter().chain(was).collect::<Vec<_>>())
+    });
+    form.lead((&asked.url(), "reject"), comment, done)
 }
 
 /// The ids of what was sent.

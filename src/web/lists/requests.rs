@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::{
-    fields::{Fields, address, bounded, changed, choice, read, ticked},
+    fields::{Fields, bounded, changed, choice, read, ticked},
     views::ViewsBar,
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     text::request::{outcome_counts, state_words},
     web::{
         AppState,
+        address::with_fields,
         error::PageError,
         http::session::{PageSession, QueryParams},
         layout::page::{Layout, NextPage, page},
@@ -195,12 +196,12 @@ impl RequestFilters {
     }
 
     fn url(&self) -> String {
-        address("/requests", &self.fields())
+        with_fields("/requests", &self.fields())
     }
 
     /// The address with another range.
     fn with_range(&self, range: &str) -> String {
-        address("/requests", &changed(&self.fields(), &[("range", range)]))
+        with_fields("/requests", &changed(&self.fields(), &[("range", range)]))
     }
 
     /// A part of the filter in words, and the address without it.
@@ -215,7 +216,7 @@ impl RequestFilters {
             RequestPart::Permanent => ("“permanent”", "permanent"),
             RequestPart::Alert => ("the alert", "alert"),
         };
-        (words, address("/requests", &changed(&self.fields(), &[(name, "")])))
+        (words, with_fields("/requests", &changed(&self.fields(), &[(name, "")])))
     }
 }
 

@@ -8,13 +8,10 @@ use super::active_responses::{ActiveResponseRow, rows};
 use crate::{
     broker::queries::{ActiveFilter, RecordOf},
     web::{
-        AppState,
+        AppState, address,
         error::PageError,
         http::session::{PageSession, QueryParams},
-        layout::{
-            address,
-            page::{Layout, page},
-        },
+        layout::page::{Layout, page},
         profiles::record::{DaysQuery, RecordPart},
     },
 };

@@ -12,13 +12,10 @@ use crate::{
     broker::queries::RecordOf,
     domain::endpoint::EndpointId,
     web::{
-        AppState,
+        AppState, address,
         error::PageError,
         http::session::{PageSession, QueryParams},
-        layout::{
-            address,
-            page::{Layout, page},
-        },
+        layout::page::{Layout, page},
     },
 };
 

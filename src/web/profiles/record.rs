@@ -16,13 +16,10 @@ use crate::{
     domain::{Time, action::with_count, request::Fate},
     text::request::duration,
     web::{
-        AppState,
+        AppState, address,
         error::PageError,
         http::session::PageSession,
-        layout::{
-            address,
-            chart::{BarChart, Series},
-        },
+        layout::chart::{BarChart, Series},
     },
 };
 

@@ -1,10 +1,7 @@
 //! Identical requests of the lowest tier, looked at and approved with one form.
 
 use askama::Template;
-use axum::{
-    extract::State,
-    response::{IntoResponse as _, Redirect, Response},
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 use super::{form::check_comment, page::id_of};
@@ -14,8 +11,9 @@ use crate::{
     text::{active_response::cuts_short, endpoint, request},
     web::{
         AppState,
+        address::with_fields,
         admin::reauthenticate::{
-            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
+            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password, typed_in,
         },
         error::PageError,
         http::session::{PageSession, QueryParams},
@@ -30,6 +28,9 @@ use crate::{
 #[derive(Deserialize)]
 pub(in crate::web) struct IdenticalQuery {
     of: String,
+    /// The form that was just sent and not carried out.
+    #[serde(default)]
+    form: String,
 }
 
 #[derive(Debug, Template)]
@@ -104,21 +105,18 @@ pub(in crate::web) async fn show(
     session: PageSession,
     QueryParams(like): QueryParams<IdenticalQuery>,
 ) -> Result<Response, PageError> {
-    approve_identical_page(&app, &session, id_of(&like.of)?, None, String::new()).await
-}
-
-async fn approve_identical_page(
-    app: &AppState,
-    session: &PageSession,
-    of: RequestId,
-    problem: Option<FormProblem>,
-    comment: String,
-) -> Result<Response, PageError> {
+    let of = id_of(&like.of)?;
+    let (problem, comment) = typed_in(&app, &session, (&url(of), "together"), &like.form);
     let alike = app.broker.identical_requests(&session.who, of).await?;
-    let layout = Layout::new(app, session, "Identical requests").await?.section("/");
+    let layout = Layout::new(&app, &session, "Identical requests").await?.section("/");
     let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
     let (status, problem) = FormProblem::split(problem);
     page(status, &ApproveIdenticalPage { layout, of, several, alike, now, problem, comment })
+}
+
+/// Where the form is, as the form itself says it.
+fn url(of: RequestId) -> String {
+    with_fields("/together", &[("of", of.to_string())])
 }
 
 /// Which requests were ticked.
@@ -156,14 +154,8 @@ pub(in crate::web) async fn approve(
     form: SessionForm<IdenticalFields>,
 ) -> Result<Response, PageError> {
     let of = id_of(&form.fields.of)?;
-    match approve_picked(&form, of).await {
-        Ok(()) => Ok(Redirect::to("/").into_response()),
-        Err(error) => {
-            let SessionForm { app, session, fields } = &form;
-            let (problem, comment) = (Some(error.for_page()?), fields.comment.clone());
-            approve_identical_page(app, session, of, problem, comment).await
-        }
-    }
+    let done = approve_picked(&form, of).await.map(|()| "/".to_owned());
+    form.lead((&url(of), "together"), &form.fields.comment, done)
 }
 
 async fn approve_picked(form: &SessionForm<IdenticalFields>, of: RequestId) -> FormResult<()> {

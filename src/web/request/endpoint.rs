@@ -9,7 +9,7 @@ use crate::{
         request::{Outcome, Proof, Request, Skipped, Target},
     },
     text::{request, timeline::EndpointTimeline},
-    web::layout::address,
+    web::address,
 };
 
 /// Up to this many endpoints are shown with their timelines open.

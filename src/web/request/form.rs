@@ -22,10 +22,10 @@ use crate::{
     web::{
         AppState,
         admin::reauthenticate::{
-            FormError, FormProblem, FormResult, PasswordFields, SessionForm,
+            FormError, FormProblem, FormResult, PasswordFields, SessionForm, keep_typed,
             require_recent_password,
         },
-        drafts::{Draft, DraftKey},
+        drafts::DraftKey,
         error::PageError,
     },
 };
@@ -101,7 +101,7 @@ impl<F: RequestFields> RequestForm<F> {
         let (comment, shown) = (fields.comment().to_owned(), fields.shown());
         let on_screen = fields.version();
         let (person, form) = (session.who.id(), form_of(verb));
-        let key = DraftKey { person, request: id, form: form.to_owned() };
+        let key = DraftKey { person, page: format!("/requests/{id}"), form: form.to_owned() };
         let done = async {
             check_comment(&comment)?;
             let view = app.broker.request_of_person(&session.who, id).await?;
@@ -118,21 +118,8 @@ impl<F: RequestFields> RequestForm<F> {
             }
             Err(error) => error,
         };
-        let (problem, page) = match error {
-            FormError::Problem(problem) => (problem, None),
-            FormError::Page(page) => {
-                (FormProblem::new(page.status, page.sentence.clone()), Some(page))
-            }
-        };
-        let draft = Draft {
-            text: comment,
-            displayed: on_screen,
-            status: problem.status,
-            problem: problem.sentence,
-            at: app.broker.clock().now(),
-        };
-        app.drafts.keep(key, draft);
-        page.map_or_else(|| Ok(Redirect::to(&shown.refused_url(id, form)).into_response()), Err)
+        keep_typed(&app, key, (comment, on_screen), error)?;
+        Ok(Redirect::to(&shown.refused_url(id, form)).into_response())
     }
 }
 

@@ -148,7 +148,6 @@ async fn request_page(
     refused: &str,
 ) -> Result<Response, PageError> {
     let (me, now) = (session.who.id(), app.broker.clock().now());
-    app.drafts.note_session(session.token_hash(), me, now);
     let view = app.broker.request_of_person(&session.who, id).await?;
     let several = app.broker.several_managers();
     let effect = endpoint::effect(&view.request, several);
@@ -164,7 +163,7 @@ async fn request_page(
     let shown = Shown::of(&view.request, events, &query);
     let shown = shown.ok_or_else(PageError::not_found)?;
     let blank = RequestPage::new(layout, view, shown, (viewer, now));
-    let drafts = app.drafts.of((me, id), now);
+    let drafts = app.drafts.of(me, &format!("/requests/{id}"), now);
     let of = drafts.iter().find(|(form, _)| form == refused).map(|(_, draft)| draft);
     let displayed = of.and_then(|draft| draft.displayed);
     let changed_since = bar::changed_since(displayed, version, events);

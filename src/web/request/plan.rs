@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    response::{IntoResponse as _, Redirect, Response},
+    response::Response,
 };
 use serde::Deserialize;
 
@@ -28,10 +28,10 @@ use crate::{
     web::{
         AppState,
         admin::reauthenticate::{
-            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password,
+            FormProblem, FormResult, PasswordFields, SessionForm, require_recent_password, typed_in,
         },
         error::PageError,
-        http::session::PageSession,
+        http::session::{PageSession, QueryParams},
         layout::{
             escape::Fenced as _,
             page::{Layout, page},
@@ -50,7 +50,7 @@ pub(in crate::web) struct PlanPage {
     pub(in crate::web) typed: PlanInput,
 }
 
-/// What a person typed into a form that was refused.
+/// What a person typed into forms that were not carried out.
 #[derive(Debug, Default)]
 pub(in crate::web) struct PlanInput {
     /// The comment of an approval.
@@ -166,26 +166,32 @@ pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
     Path(id): Path<String>,
+    QueryParams(PlanQuery { form }): QueryParams<PlanQuery>,
 ) -> Result<Response, PageError> {
-    plan_page(&app, &session, plan_id(&id)?, None, PlanInput::default()).await
+    let id = plan_id(&id)?;
+    let typed = |name| typed_in(&app, &session, (&url(id), name), &form);
+    let ((not_approved, comment), (not_cancelled, cancel)) = (typed("approve"), typed("cancel"));
+    let view = app.broker.plan_of_person(&session.who, id).await?;
+    let layout = Layout::new(&app, &session, "Plan").await?.section("/");
+    let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
+    let (status, problem) = FormProblem::split(not_approved.or(not_cancelled));
+    let typed = PlanInput { comment, cancel };
+    page(status, &PlanPage { layout, view, several, now, problem, typed })
+}
+
+/// The form that was just sent and not carried out.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct PlanQuery {
+    form: String,
+}
+
+fn url(id: PlanId) -> String {
+    format!("/plans/{id}")
 }
 
 fn plan_id(text: &str) -> Result<PlanId, PageError> {
     text.parse().map_err(|_no_id| PageError::not_found())
-}
-
-async fn plan_page(
-    app: &AppState,
-    session: &PageSession,
-    id: PlanId,
-    problem: Option<FormProblem>,
-    typed: PlanInput,
-) -> Result<Response, PageError> {
-    let view = app.broker.plan_of_person(&session.who, id).await?;
-    let layout = Layout::new(app, session, "Plan").await?.section("/");
-    let (several, now) = (app.broker.several_managers(), app.broker.clock().now());
-    let (status, problem) = FormProblem::split(problem);
-    page(status, &PlanPage { layout, view, several, now, problem, typed })
 }
 
 /// The plan and the steps that were displayed.
@@ -225,8 +231,8 @@ pub(in crate::web) async fn approve(
     form: SessionForm<PlanFields>,
 ) -> Result<Response, PageError> {
     let id = plan_id(&id)?;
-    let typed = PlanInput { comment: form.fields.comment.clone(), ..PlanInput::default() };
-    answer(&form, id, approve_low(&form, id).await, typed).await
+    let done = approve_low(&form, id).await.map(|()| url(id));
+    form.lead((&url(id), "approve"), &form.fields.comment, done)
 }
 
 /// Takes the plan back, as the owner of the agent that asked: every step that is not being sent yet.
@@ -235,21 +241,8 @@ pub(in crate::web) async fn cancel(
     form: SessionForm<ReasonFields>,
 ) -> Result<Response, PageError> {
     let id = plan_id(&id)?;
-    let typed = PlanInput { cancel: form.fields.comment.clone(), ..PlanInput::default() };
-    answer(&form, id, cancel_open(&form, id).await, typed).await
-}
-
-/// Leads back to the plan, or shows it with the reason why nothing was changed and what was typed.
-async fn answer<F>(
-    SessionForm { app, session, .. }: &SessionForm<F>,
-    id: PlanId,
-    done: FormResult<()>,
-    typed: PlanInput,
-) -> Result<Response, PageError> {
-    match done {
-        Ok(()) => Ok(Redirect::to(&format!("/plans/{id}")).into_response()),
-        Err(error) => plan_page(app, session, id, Some(error.for_page()?), typed).await,
-    }
+    let done = cancel_open(&form, id).await.map(|()| url(id));
+    form.lead((&url(id), "cancel"), &form.fields.comment, done)
 }
 
 async fn cancel_open(form: &SessionForm<ReasonFields>, id: PlanId) -> FormResult<()> {

@@ -108,7 +108,7 @@ fn tag(html: &str) -> &str {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
     let value = &tag[start..];
-    Some(value[..value.find('"')?].replace("&#x2F;", "/").replace("&#47;", "/"))
+    Some(value[..value.find('"')?].replace("&#47;", "/").replace("&amp;", "&"))
 }
 
 /// A client that follows no redirect and keeps no cookies: tests look at both. It is made once:
@@ -194,7 +194,7 @@ impl PersonClient {
 
     /// The page that an answer leads to where it is that of a form which was not carried out.
     pub(crate) async fn refused(&self, page: Page) -> Page {
-        match page.location.as_deref().filter(|place| place.contains("?form=")) {
+        match page.location.as_deref().filter(|place| place.ends_with("#problem")) {
             Some(place) => self.get(place.split('#').next().unwrap()).await,
             None => page,
         }

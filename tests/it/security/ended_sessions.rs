@@ -183,6 +183,6 @@ async fn session_that_ended_meanwhile_is_answered_with_sign_in() {
     let fields = bob.form(&id, "approve").await;
     change(&world, "bob", PersonChange::EndSessions).await;
     let page = bob.post(&format!("/requests/{id}/approve"), &fields).await;
-    assert!(page.leads_to().starts_with("/sign-in?after=ended&next=/requests/"), "{page:?}");
+    assert!(page.leads_to().starts_with("/sign-in?after=ended&next=%2Frequests%2F"), "{page:?}");
     bob.get(page.leads_to()).await.shows("Your session has ended. Nothing was changed.");
 }

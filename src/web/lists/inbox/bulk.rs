@@ -11,7 +11,7 @@ use crate::{
     },
     domain::{id::RequestId, proposal::InvalidField},
     web::{
-        admin::reauthenticate::SessionForm, error::PageError, lists::fields::address,
+        address::with_fields, admin::reauthenticate::SessionForm, error::PageError,
         request::approve_identical::field,
     },
 };
@@ -58,7 +58,7 @@ pub(in crate::web) async fn act(form: SessionForm<BulkFields>) -> Result<Respons
                 let allowed = format!("1 to {REJECT_MAX} requests in one form");
                 return Err(wrong("requests", &problem, &allowed));
             }
-            return Ok(Redirect::to(&address("/reject", &picked)).into_response());
+            return Ok(Redirect::to(&with_fields("/reject", &picked)).into_response());
         }
         "assign" => Triage::Assign,
         "unassign" => Triage::Unassign,

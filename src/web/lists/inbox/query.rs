@@ -7,7 +7,10 @@ use crate::{
         Assigned, InboxFilter, InboxGrouping, InboxPart, InboxSort, InboxView,
     },
     domain::{action::ActionKind, address::pattern::TargetPattern, decision::Tier, id::RequestId},
-    web::lists::fields::{Fields, address, bounded, changed, choice, read, ticked},
+    web::{
+        address::with_fields,
+        lists::fields::{Fields, bounded, changed, choice, read, ticked},
+    },
 };
 
 /// What was asked for, as it was typed.
@@ -128,12 +131,12 @@ impl InboxQuery {
 
     /// The address of this view, its first page.
     pub(in crate::web) fn url(&self) -> String {
-        address("/", &self.fields())
+        with_fields("/", &self.fields())
     }
 
     /// The address of this view with other values in some fields.
     pub(in crate::web) fn url_with(&self, changes: &[(&'static str, &str)]) -> String {
-        address("/", &changed(&self.fields(), changes))
+        with_fields("/", &changed(&self.fields(), changes))
     }
 
     /// The request beside the list.

@@ -11,9 +11,9 @@ use crate::{
         request::StateName,
     },
     text::endpoint,
-    web::layout::{
+    web::{
         address,
-        chart::{BarChart, Series},
+        layout::chart::{BarChart, Series},
     },
 };
 

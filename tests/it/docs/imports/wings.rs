@@ -62,7 +62,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
     (
         "web",
         &[
-            wing("base", &["connections", "drafts", "error", "state"], &[]),
+            wing("base", &["address", "connections", "drafts", "error", "state"], &[]),
             wing("http", &["http"], &["base"]),
             wing("layout", &["layout"], &["base", "http"]),
             wing("help", &["help"], &["base", "http", "layout"]),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign::domain::request::StateName;
 use reqwest::{Method, header};
 use serde_json::json;
 
@@ -89,13 +90,76 @@ async fn reason_survives_ended_session_for_its_person_alone() {
     room.pass(Duration::from_mins(31));
     let (status, location) = reject_bare(&bob, &place, "typed for an hour").await;
     assert_eq!(status, 303);
-    assert!(location.starts_with("/sign-in?after=ended&next=/requests/"), "{location}");
+    assert!(location.starts_with("/sign-in?after=ended&next=%2Frequests%2F"), "{location}");
     room.stranger().open(&location).await.shows("What you typed is kept");
     let mut anna = room.browser_of("anna").await;
     assert!(!anna.open(&format!("{place}?form=reject")).await.has("typed for an hour"));
     bob.sign_in("bob", PASSWORD).await;
     bob.open(&format!("{place}?form=reject")).await.shows("typed for an hour");
     bob.page.shows("Your session had ended.");
+}
+
+#[tokio::test]
+async fn reason_survives_ended_session_on_every_page() {
+    let room = Room::start().await;
+    let one = json!({ "srcip": "203.0.113.8", "agent_ids": ["001"] });
+    let (one, step) = (room.asked_with(one).await, room.asked_step().await);
+    let plan = format!("/plans/{}", step.plan.as_ref().unwrap().plan);
+    let mut bob = room.browser_of("bob").await;
+    for (page, action, name) in [
+        ("/reject?open_of=triage-bot", "/reject", "comment"),
+        (&format!("/together?of={}", one.id), "/together", "comment"),
+        (&plan, &format!("{plan}/approve"), "comment"),
+        ("/system?what=agent%3Atriage-bot", "/freeze", "reason"),
+    ] {
+        let typed = format!("typed into {action}");
+        bob.open(page).await;
+        let mut fields = bob.page.hidden_fields(action);
+        fields.push((name.to_owned(), typed.clone()));
+        fields
+            .extend((name == "reason").then(|| ("what".to_owned(), "agent:triage-bot".to_owned())));
+        room.pass(Duration::from_mins(31));
+        let sign_in = bob.post(action, &fields).await.leads_to().to_owned();
+        bob.open(&sign_in).await.shows("What you typed is kept");
+        let name_and_password = [("name", "bob"), ("password", PASSWORD)];
+        bob.submit("/sign-in", &name_and_password).await.shows("Your session had ended.");
+        bob.page.shows(&typed);
+        bob.open(page).await.shows(&typed);
+    }
+}
+
+#[tokio::test]
+async fn several_are_refused_by_redirect_that_keeps_text() {
+    let room = Room::start().await;
+    let (one, other) = (
+        room.asked().await,
+        room.asked_with(json!({ "srcip": "203.0.113.8", "agent_ids": ["001"] })).await,
+    );
+    let mut bob = room.browser_of("bob").await;
+    bob.open("/reject?all=yes").await;
+    room.pass(Duration::from_secs(301));
+    let mut fields = bob.open("/reject?all=yes").await.hidden_fields("/reject");
+    let pick = format!("{}:{}:{}", one.id, one.version, one.digest);
+    fields.extend(
+        [("pick", pick.as_str()), ("comment", "our own scanner"), ("password", "wrong")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let refused = bob.post("/reject", &fields).await;
+    assert_eq!(refused.status, 401);
+    refused.shows("our own scanner");
+    refused.shows(&one.id.to_string());
+    assert!(!refused.has(&other.id.to_string()), "what was not ticked stays out");
+    assert_eq!(room.now(&one).await.state.name(), StateName::Pending);
+}
+
+#[tokio::test]
+async fn view_that_was_sent_survives_sign_in() {
+    let room = Room::start().await;
+    let mut stranger = room.stranger();
+    let view = "/requests?state=pending&target=203.0.113.0%2F24";
+    stranger.open(view).await;
+    let name_and_password = [("name", "bob"), ("password", PASSWORD)];
+    assert_eq!(stranger.submit("/sign-in", &name_and_password).await.leads_to(), view);
 }
 
 #[tokio::test]

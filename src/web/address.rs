@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use url::form_urlencoded;
+
 /// The page of an agent, by name.
 pub(in crate::web) fn agent(name: &str) -> String {
     format!("/agents/{}", part(name))
@@ -21,6 +23,19 @@ pub(in crate::web) fn endpoint(manager: &str, id: &str) -> String {
 /// The page of an address, an account or whatever else is acted on, as the store writes it.
 pub(in crate::web) fn target(argument: &str) -> String {
     format!("/targets?is={}", part(argument))
+}
+
+/// The address of a page that says why one of its forms was not carried out.
+pub(in crate::web) fn with_form(page: &str, form: &str) -> String {
+    format!("{page}{}form={form}#problem", if page.contains('?') { '&' } else { '?' })
+}
+
+/// A path with these fields; the empty ones are left out.
+pub(in crate::web) fn with_fields<V: AsRef<str>>(path: &str, fields: &[(&str, V)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields.iter().filter(|(_, value)| !value.as_ref().is_empty()));
+    let query = query.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 /// Letters and digits of ASCII and three signs as they are, every other byte by its number (RFC 3986,
