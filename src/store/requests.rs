@@ -48,7 +48,7 @@ pub use list::{
 };
 pub use load::{load, reload};
 pub use pending::{
-    Pending, PendingKind, PendingPlaces, assign, open_of_agent, pending, pending_kinds, snooze,
+    Pending, PendingFilter, PendingKind, assign, open_of_agent, pending, pending_kinds, snooze,
 };
 pub use reach::{automatic_since, lifted_at, reach};
 pub use rule_responses::{

@@ -1,17 +1,13 @@
 //! Which requests can be approved with one form.
 
-use super::inbox::{InboxGroup, PendingItem};
+use super::inbox::{InboxGroup, PendingItem, filter::tier_of, rights::Rights};
 use crate::{
     broker::{
         Broker, BrokerError, SignedIn,
         requests::approve_identical::{TOGETHER_MAX, identical},
     },
-    domain::{
-        decision::Tier,
-        facts::{Resource, Verb},
-        id::RequestId,
-    },
-    store::requests::{self, Pending, PendingPlaces},
+    domain::{decision::Tier, facts::Verb, id::RequestId},
+    store::requests::{self, Pending, PendingFilter},
 };
 
 impl Broker {
@@ -25,13 +21,16 @@ impl Broker {
         self.authorize_read(who, Verb::View)?;
         let (mut reader, now) = (self.store().reader().await?, self.clock().now());
         let like = requests::load(&mut reader, of).await?.ok_or(BrokerError::NotFound)?;
-        let mut alike = Vec::new();
-        let all =
-            requests::pending(&mut reader, (who.id(), now), &PendingPlaces::default()).await?;
-        for Pending { facts, voted, assignee, snoozed_until, .. } in all {
-            let approve = self.permission(who, Verb::Approve, &Resource::Request(facts.clone()));
-            if voted || facts.action != like.action || approve.why_not().is_some() {
-                continue;
+        let same = PendingFilter { action: Some(like.action.clone()), ..PendingFilter::default() };
+        let mut same = requests::pending(&mut reader, (who.id(), now), &same).await?;
+        same.sort_by_key(|one| (one.deadline, one.facts.id));
+        let (mut alike, mut rights) = (Vec::new(), Rights::new(self, who, Verb::Approve));
+        same.retain(|one| !one.voted && one.term == like.term && tier_of(one) == Tier::Low);
+        for Pending { facts, voted, assignee, snoozed_until, .. } in same {
+            let approve = rights.of(&facts).filter(|approve| approve.why_not().is_none());
+            let Some(approve) = approve else { continue };
+            if alike.len() == TOGETHER_MAX {
+                break;
             }
             let Some(request) = requests::load(&mut reader, facts.id).await? else { continue };
             if identical(&request, &like) && request.tier() == Tier::Low {
@@ -47,7 +46,6 @@ impl Broker {
                 });
             }
         }
-        alike.truncate(TOGETHER_MAX);
         Ok(alike)
     }
 }

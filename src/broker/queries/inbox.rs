@@ -26,10 +26,10 @@ use crate::{
     },
 };
 
-mod filter;
+pub(super) mod filter;
 mod order;
 mod rejectable;
-mod rights;
+pub(super) mod rights;
 mod risk;
 
 pub use self::{
@@ -40,7 +40,7 @@ pub use self::{
 };
 use self::{
     order::{group_rows, take_page},
-    rights::ApproveRights,
+    rights::Rights,
 };
 
 /// How many requests a page shows of those that wait for the person, and for others: a page weighs
@@ -162,7 +162,7 @@ impl Broker {
     /// How many requests wait for this person.
     pub async fn pending_count(&self, who: &SignedIn) -> Result<u64, BrokerError> {
         let mut reader = self.store().reader().await?;
-        let mut rights = ApproveRights::new(self, who);
+        let mut rights = Rights::new(self, who, Verb::Approve);
         let approvable =
             |approve: Option<Permission>| approve.is_some_and(|one| one.why_not().is_none());
         let kinds = requests::pending_kinds(&mut reader, (who.id(), self.clock().now())).await?;
@@ -230,7 +230,7 @@ impl Broker {
             one.stopped = stops(&freezes, &one.manager, &one.facts);
             one
         });
-        let mut rights = ApproveRights::new(self, who);
+        let mut rights = Rights::new(self, who, Verb::Approve);
         let seen = pending.filter_map(|one| rights.of(&one.facts).map(|approve| (one, approve)));
         Ok(seen.partition(|row| is_mine(row) && row.0.snoozed_until.is_some()))
     }

@@ -91,8 +91,12 @@ fn request(at: At<'_>, id: RequestId, row: Columns<'_>) -> Result<Request, Store
 
 /// What a request does and for how long.
 pub(super) fn action(row: Columns<'_>) -> Result<(Action, Term), StoreError> {
-    let term = row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds);
-    Ok((action_alone(row)?, term))
+    Ok((action_alone(row)?, term(row)?))
+}
+
+/// For how long.
+pub(super) fn term(row: Columns<'_>) -> Result<Term, StoreError> {
+    Ok(row.maybe_number("term_seconds")?.map_or(Term::Permanent, Term::Seconds))
 }
 
 /// What a request does, by the entry that it was asked with.

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::load::{action, action_alone};
+use super::load::{action_alone, term};
 use crate::{
     domain::{
         Time,
-        action::Term,
+        action::{Action, Term},
         actor::Agent,
         decision::{Tally, Verdict},
         facts::RequestFacts,
@@ -15,8 +15,8 @@ use crate::{
     },
     store::{
         Read, StoreError, accounts,
-        row::{At, Columns, count, text},
-        sqlite::query,
+        row::{At, Columns, text},
+        sqlite::{Row, query},
     },
 };
 
@@ -24,15 +24,17 @@ mod triage;
 
 pub use triage::{assign, open_of_agent, snooze};
 
-/// What is looked for among the endpoints of what waits. An absent part finds everything.
+/// What is looked for in what waits. An absent part finds everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PendingPlaces {
+pub struct PendingFilter {
     /// An id, at whatever manager or as `paris/001`, or a part of a name in small letters.
     pub endpoint: Option<String>,
     /// The name of a group.
     pub group: Option<String>,
     /// Whether the most critical endpoint is asked for.
     pub host: bool,
+    /// Only what does this, for whatever time.
+    pub action: Option<Action>,
 }
 
 /// A request that waits for people.
@@ -90,11 +92,11 @@ pub struct PendingKind {
     pub number: u64,
 }
 
-/// All that wait, earliest deadline first, as one person sees them.
+/// All that wait, as one person sees them, in no order: whoever shows them has one.
 pub async fn pending(
     read: &mut impl Read,
     (person, now): (PersonId, Time),
-    places: &PendingPlaces,
+    filter: &PendingFilter,
 ) -> Result<Vec<Pending>, StoreError> {
     let rows = query(
         "SELECT id, manager, deadline, asked_at, coalesce(asker_name, agent_name) AS asked_by, agent_id,
@@ -129,24 +131,19 @@ pub async fn pending(
              (SELECT name FROM person WHERE id = (
                  SELECT person_id FROM request_assignee WHERE request_id = request.id)) AS assignee
          FROM request WHERE state = 'pending' AND state IN ('pending', 'approved', 'dispatching')
-         ORDER BY deadline, id",
+             AND ($6 IS NULL OR action = $6 AND action_entry IS $7 AND argument = $8)",
     )
     .bind(person.to_string())
-    .bind(&places.endpoint)
-    .bind(&places.group)
-    .bind(places.host)
+    .bind(&filter.endpoint)
+    .bind(&filter.group)
+    .bind(filter.host)
     .bind(now.timestamp_micros())
+    .bind(filter.action.as_ref().map(|action| action.kind().name()))
+    .bind(filter.action.as_ref().and_then(|action| action.kind().version()).map(|hash| hash.to_string()))
+    .bind(filter.action.as_ref().map(Action::argument))
     .fetch_all(read.connection())
     .await?;
-    let (mut agents, mut found) = (Agents::default(), Vec::with_capacity(rows.len()));
-    for row in &rows {
-        let id = text(row, "id")?;
-        let at = At { table: "request", id: &id };
-        let columns = at.columns(row);
-        let agent = agents.of(read, at, columns.parse("agent_id")?).await?;
-        found.push(read_row(columns, agent)?);
-    }
-    Ok(found)
+    with_agents(read, &rows, read_row).await
 }
 
 /// What waits and the person has neither approved nor snoozed, without what looks alike to policy twice.
@@ -172,40 +169,40 @@ pub async fn pending_kinds(
     .bind(now.timestamp_micros())
     .fetch_all(read.connection())
     .await?;
-    let (mut agents, mut found) = (Agents::default(), Vec::with_capacity(rows.len()));
-    for row in &rows {
+    let kind = |row: Columns<'_>, agent| {
+        Ok(PendingKind {
+            manager: row.text("manager")?,
+            number: row.number("number")?,
+            facts: facts(row, agent)?,
+        })
+    };
+    with_agents(read, &rows, kind).await
+}
+
+/// Reads every row with its agent, who is read once.
+async fn with_agents<T>(
+    read: &mut impl Read,
+    rows: &[Row],
+    read_row: impl Fn(Columns<'_>, Agent) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut agents: HashMap<AgentId, Agent> = HashMap::new();
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
         let id = text(row, "id")?;
         let at = At { table: "request", id: &id };
         let columns = at.columns(row);
-        let agent = agents.of(read, at, columns.parse("agent_id")?).await?;
-        found.push(PendingKind {
-            manager: columns.text("manager")?,
-            facts: facts(columns, agent)?,
-            number: count(row, "number")?,
-        });
+        let id = columns.parse("agent_id")?;
+        let agent = if let Some(known) = agents.get(&id) {
+            known.clone()
+        } else {
+            let agent = accounts::agent_by_id(read, id).await?;
+            let agent = agent.ok_or_else(|| at.wrong("its agent is gone"))?;
+            agents.insert(id, agent.clone());
+            agent
+        };
+        found.push(read_row(columns, agent)?);
     }
     Ok(found)
-}
-
-/// The agents of what waits, each read once.
-#[derive(Default)]
-struct Agents(HashMap<AgentId, Agent>);
-
-impl Agents {
-    async fn of(
-        &mut self,
-        read: &mut impl Read,
-        at: At<'_>,
-        id: AgentId,
-    ) -> Result<Agent, StoreError> {
-        if let Some(known) = self.0.get(&id) {
-            return Ok(known.clone());
-        }
-        let agent = accounts::agent_by_id(read, id).await?;
-        let agent = agent.ok_or_else(|| at.wrong("its agent is gone"))?;
-        self.0.insert(id, agent.clone());
-        Ok(agent)
-    }
 }
 
 fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
@@ -214,7 +211,7 @@ fn read_row(row: Columns<'_>, agent: Agent) -> Result<Pending, StoreError> {
         deadline: row.time("deadline")?,
         asked_at: row.time("asked_at")?,
         asked_by: row.text("asked_by")?,
-        term: action(row)?.1,
+        term: term(row)?,
         fleet_wide: row.flag("fleet_wide")?,
         verdict: row.json("verdict")?,
         tally: row.json("tally")?,

@@ -9,7 +9,7 @@ use crate::{
         decision::{Tier, Verdict},
         len_u64, request,
     },
-    store::requests::{Pending, PendingPlaces},
+    store::requests::{Pending, PendingFilter},
 };
 
 /// Which of what waits to show. An absent part does not restrict.
@@ -92,9 +92,9 @@ impl InboxPart {
 
 impl InboxFilter {
     /// What is looked for among endpoints, which the store knows.
-    pub(super) fn places(&self, host: bool) -> PendingPlaces {
+    pub(super) fn places(&self, host: bool) -> PendingFilter {
         let endpoint = self.endpoint.as_ref().map(|text| text.to_lowercase());
-        PendingPlaces { endpoint, group: self.group.clone(), host }
+        PendingFilter { endpoint, group: self.group.clone(), host, action: None }
     }
 
     /// Whether a part of it keeps a request out.
@@ -141,7 +141,7 @@ impl InboxFilter {
 }
 
 /// [`request::tier`] of what waits.
-pub(super) fn tier_of(pending: &Pending) -> Tier {
+pub(in crate::broker::queries) fn tier_of(pending: &Pending) -> Tier {
     let Pending { facts, term, fleet_wide, verdict, tally, .. } = pending;
     request::tier(facts.action.kind(), (*verdict, *tally), (*term, *fleet_wide, facts.criticality))
 }

@@ -1,20 +1,15 @@
 //! What a person can reject with one form: what was ticked, what the inbox finds, or what an agent
 //! asked for and was not sent.
 
-use super::InboxView;
+use super::{InboxView, rights::Rights};
 use crate::{
     broker::{
         Broker, BrokerError, SignedIn,
         queries::view::Permission,
         requests::vote::reject_many::{REJECT_MAX, check_number},
     },
-    domain::{
-        facts::{Resource, Verb},
-        id::RequestId,
-        len_u64,
-        request::Request,
-    },
-    store::{Read, accounts, requests},
+    domain::{facts::Verb, id::RequestId, len_u64, request::Request},
+    store::{accounts, requests},
 };
 
 /// Which requests a person wants to reject.
@@ -61,28 +56,15 @@ impl Broker {
         };
         let found = len_u64(ids.len());
         let mut shown = Vec::with_capacity(ids.len());
+        let mut rights = Rights::new(self, who, Verb::Reject);
         for id in ids {
-            shown.extend(self.rejectable_one(&mut reader, who, id).await?);
+            let Some(request) = requests::load(&mut reader, id).await? else { continue };
+            let agent = accounts::agent_by_id(&mut reader, request.agent).await?;
+            let Some(agent) = agent else { continue };
+            // Not for these eyes, where there is none.
+            let permission = rights.of(&request.facts(&agent));
+            shown.extend(permission.map(|permission| (request, permission)));
         }
         Ok(Rejectable { shown, more: all.saturating_sub(found) })
-    }
-
-    /// None where it is gone, or not for these eyes.
-    async fn rejectable_one(
-        &self,
-        reader: &mut impl Read,
-        who: &SignedIn,
-        id: RequestId,
-    ) -> Result<Option<(Request, Permission)>, BrokerError> {
-        let Some(request) = requests::load(reader, id).await? else { return Ok(None) };
-        let agent = accounts::agent_by_id(reader, request.agent).await?;
-        let Some(agent) = agent else { return Ok(None) };
-        let resource = Resource::Request(request.facts(&agent));
-        let principal = who.principal(self.clock().now());
-        if self.authorize(&principal, Verb::View, &resource).is_err() {
-            return Ok(None);
-        }
-        let permission = self.permission(who, Verb::Reject, &resource);
-        Ok(Some((request, permission)))
     }
 }

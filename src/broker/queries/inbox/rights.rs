@@ -9,22 +9,27 @@ use crate::{
     policy::RequestLook,
 };
 
-/// What one person may do, as far as it was asked.
-pub(super) struct ApproveRights<'a> {
+/// Which requests one person may see and do something to, as far as it was asked.
+pub(in crate::broker::queries) struct Rights<'a> {
     broker: &'a Broker,
     who: &'a SignedIn,
+    verb: Verb,
     principal: Principal,
     known: HashMap<RequestLook, Option<Permission>>,
 }
 
-impl<'a> ApproveRights<'a> {
-    pub(super) fn new(broker: &'a Broker, who: &'a SignedIn) -> Self {
+impl<'a> Rights<'a> {
+    pub(in crate::broker::queries) fn new(
+        broker: &'a Broker,
+        who: &'a SignedIn,
+        verb: Verb,
+    ) -> Self {
         let principal = who.principal(broker.clock().now());
-        Self { broker, who, principal, known: HashMap::new() }
+        Self { broker, who, verb, principal, known: HashMap::new() }
     }
 
-    /// Whether the person may approve it; none where the person may not even see it.
-    pub(super) fn of(&mut self, facts: &RequestFacts) -> Option<Permission> {
+    /// Whether the person may do it; none where the person may not even see it.
+    pub(in crate::broker::queries) fn of(&mut self, facts: &RequestFacts) -> Option<Permission> {
         let Some(look) = self.broker.engine().look(facts) else { return self.ask(facts) };
         if let Some(known) = self.known.get(&look) {
             return known.clone();
@@ -37,6 +42,6 @@ impl<'a> ApproveRights<'a> {
     fn ask(&self, facts: &RequestFacts) -> Option<Permission> {
         let resource = Resource::Request(facts.clone());
         self.broker.authorize(&self.principal, Verb::View, &resource).ok()?;
-        Some(self.broker.permission(self.who, Verb::Approve, &resource))
+        Some(self.broker.permission(self.who, self.verb, &resource))
     }
 }
