@@ -8,22 +8,21 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::{
     clock::Clock,
     domain::{Time, evidence::TargetAlerts},
-    slots::Slots,
 };
 
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::minutes(1);
 /// How many answers are kept.
 const ANSWERS_MAX: usize = 256;
-/// How long a page waits for one.
+/// How long a page waits for one, its turn included.
 const WAIT: Duration = Duration::from_secs(2);
 /// How many questions each manager's indexer is asked at once.
-const AT_ONCE_MAX: u32 = 4;
+const AT_ONCE_MAX: usize = 4;
 /// How long it is asked nothing more after it did not answer.
 const REST: TimeDelta = TimeDelta::seconds(30);
 
@@ -36,12 +35,13 @@ type Slow = (String, Option<CountKey>);
 type Rest = (Time, String);
 
 /// The answers by manager and what the alerts name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::broker) struct AlertCounts {
     kept: Mutex<BTreeMap<CountKey, Kept>>,
     /// Until when a manager's indexer is asked nothing, or not one question, and why.
     resting: Mutex<BTreeMap<Slow, Rest>>,
-    asking: Slots<String>,
+    /// Whose turn it is at each manager's indexer.
+    asking: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
 /// A manager, and what is looked for: text of our own, as the store has it.
@@ -58,13 +58,6 @@ struct Kept {
     /// When it was first asked for.
     at: Time,
     answer: Arc<OnceCell<AlertCount>>,
-}
-
-impl Default for AlertCounts {
-    fn default() -> Self {
-        let asking = Slots::new(AT_ONCE_MAX);
-        Self { kept: Mutex::default(), resting: Mutex::default(), asking }
-    }
 }
 
 impl AlertCounts {
@@ -84,13 +77,19 @@ impl AlertCounts {
             if let Some(why) = self.rests(&asked_for, now) {
                 return Err(why);
             }
-            let Some(_slot) = self.asking.acquire(manager.clone()) else {
+            let (turns, until) = (self.turns(&manager), now + WAIT);
+            let turn = tokio::select! {
+                biased;
+                turn = turns.acquire() => turn.ok(),
+                () = clock.reach(until) => None,
+            };
+            let Some(_turn) = turn else {
                 return Err("it is being asked too much at the moment".to_owned());
             };
             let found = tokio::select! {
                 biased;
                 found = ask => found.map_err(|error| (None, error.to_string())),
-                () = clock.reach(now + WAIT) => {
+                () = clock.reach(until) => {
                     let why = format!("it did not answer within {} s", WAIT.as_secs());
                     Err((Some(asked_for.clone()), why))
                 }
@@ -101,6 +100,12 @@ impl AlertCounts {
             })
         });
         asked.await.cloned()
+    }
+
+    fn turns(&self, manager: &str) -> Arc<Semaphore> {
+        let mut asking = locked(&self.asking);
+        let turns = asking.entry(manager.to_owned());
+        Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_MAX))))
     }
 
     /// Where the answer stands or will stand.
@@ -191,14 +196,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_many_questions_at_once_are_refused_in_words() {
+    async fn question_waits_for_its_turn_two_seconds() {
         let (counts, clock) = (AlertCounts::default(), Clock::manual(Clock::system().now()));
-        let most = usize::try_from(AT_ONCE_MAX).unwrap();
-        let slots: Vec<_> = (0..most).map(|_| counts.asking.acquire("m".to_owned())).collect();
+        let turns = counts.turns("m");
+        let taken = turns.acquire_many(u32::try_from(AT_ONCE_MAX).unwrap()).await.unwrap();
         let ask = || async { Ok::<_, String>(Some(alerts(1))) };
-        let why = counts.answer(key(1), &clock, ask()).await.unwrap_err();
-        assert_eq!(why, "it is being asked too much at the moment");
-        drop(slots);
-        assert_eq!(total(counts.answer(key(1), &clock, ask()).await), 1);
+        let pass = async {
+            tokio::task::yield_now().await;
+            clock.advance(WAIT);
+        };
+        let (late, ()) = tokio::join!(counts.answer(key(1), &clock, ask()), pass);
+        assert_eq!(late.unwrap_err(), "it is being asked too much at the moment");
+        let free = async {
+            tokio::task::yield_now().await;
+            drop(taken);
+        };
+        let (found, ()) = tokio::join!(counts.answer(key(1), &clock, ask()), free);
+        assert_eq!(total(found), 1);
     }
 }

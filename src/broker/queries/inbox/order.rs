@@ -124,7 +124,9 @@ pub(super) struct RowGroup {
 enum GroupKey {
     Plan(PlanId),
     Action(Action),
-    Name(String),
+    /// Whether a person asked, and the name.
+    Asker(bool, String),
+    Host(String),
     Alone(RequestId),
 }
 
@@ -133,8 +135,10 @@ impl GroupKey {
         match (grouping, &pending.plan) {
             (InboxGrouping::Target, Some((plan, _))) => Self::Plan(*plan),
             (InboxGrouping::Target, None) => Self::Action(pending.facts.action.clone()),
-            (InboxGrouping::Agent, _) => Self::Name(pending.asked_by.clone()),
-            (InboxGrouping::Host, _) => Self::Name(pending.host.clone().unwrap_or_default()),
+            (InboxGrouping::Agent, _) => {
+                Self::Asker(pending.facts.asker.is_some(), pending.asked_by.clone())
+            }
+            (InboxGrouping::Host, _) => Self::Host(pending.host.clone().unwrap_or_default()),
             (InboxGrouping::None, _) => Self::Alone(pending.facts.id),
         }
     }

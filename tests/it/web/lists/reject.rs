@@ -67,6 +67,7 @@ async fn changed_requests_are_named_and_left_alone() {
     bob.post("/reject", &fields).await;
     follow(&mut bob).await;
     bob.page.shows("You rejected 1 request. Left alone:");
+    bob.page.shows("It changed since you looked: look at it again.");
     bob.page.shows(&path(&two));
     bob.page.shows(&path(&gone));
     assert_eq!(room.now(&one).await.state.name().name(), "rejected");
