@@ -13,13 +13,14 @@ use crate::{
         lifecycle::{Ballot, Displayed, Refusal},
         request::Request,
     },
-    store::{Tx, accounts, requests},
+    store::{Tx, accounts, requests, system},
 };
 
 pub mod reject_many;
 
 impl Broker {
-    /// Approves what was shown; not while nothing is sent: an approval has a use-by.
+    /// Approves what was shown; not while nothing is sent, and not what the kill switch stops: an
+    /// approval has a use-by.
     pub async fn approve(
         &self,
         who: &SignedIn,
@@ -97,6 +98,8 @@ impl Broker {
         self.record_refused_vote(who, id, Verb::Retract, done.await).await
     }
 
+    /// What a vote rests on. What the kill switch stops is not let through: it would be sent at
+    /// the release, and nobody would look at it again.
     pub(in crate::broker) async fn vote_context(
         &self,
         tx: &mut Tx<'_>,
@@ -109,6 +112,10 @@ impl Broker {
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let facts = request.facts(&agent);
         let may = self.engine().may(&active.principal(now), verb, &Resource::Request(facts));
+        let lets_through = matches!(verb, Verb::Approve | Verb::BreakGlass) && may.allowed;
+        if lets_through && system::stopped(tx, &request).await? {
+            return Err(Refusal::Frozen.into());
+        }
         Ok(VoteContext { request, agent, may, person: active.person().clone() })
     }
 

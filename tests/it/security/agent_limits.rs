@@ -87,8 +87,8 @@ async fn later_refusals_do_not_withdraw_approved_request() {
     let world = denying_world().await;
     let agent = world.agent().await;
     let id = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
-    world.freeze("a pause").await;
     world.person("carol").await.approve(&id).await;
+    world.freeze("a pause").await;
     world.pass(Duration::from_secs(1));
     refused(&agent, 11).await;
     world.unfreeze().await;

@@ -12,9 +12,12 @@ use crate::harness::PASSWORD;
 async fn kill_switch_stops_everything_and_appears_on_every_page() {
     let room = Room::start().await;
     let request = room.asked().await;
+    let later = room.asked_with(json!({ "agent_ids": ["001"] })).await;
     let mut bob = room.browser_of("bob").await;
-    let approve = format!("{}/approve", path(&request));
-    let opened_before = bob.open(&path(&request)).await.hidden_fields(&approve);
+    bob.open(&path(&request)).await;
+    assert_eq!(bob.submit(&format!("{}/approve", path(&request)), &[]).await.status, 303);
+    let approve = format!("{}/approve", path(&later));
+    let opened_before = bob.open(&path(&later)).await.hidden_fields(&approve);
     bob.open("/system").await;
     assert_eq!(bob.submit("/freeze", &[("what", "everything"), ("reason", " ")]).await.status, 400);
     assert!(room.operator().frozen().await.unwrap().is_empty());
@@ -27,9 +30,12 @@ async fn kill_switch_stops_everything_and_appears_on_every_page() {
         page.shows("Kill switch on: nothing is sent.");
         page.shows("odd requests");
     }
-    bob.open(&path(&request)).await.shows("Release first");
+    bob.open(&path(&later)).await.shows("Release first");
     assert!(!bob.page.has_form(&approve));
-    assert_eq!(bob.post(&approve, &opened_before).await.status, 303);
+    let refused = bob.post(&approve, &opened_before).await;
+    assert_eq!(refused.status, 409);
+    refused.shows("the kill switch is on: nothing is sent");
+    assert_eq!(room.now(&later).await.state.name(), StateName::Pending);
     room.work().await;
     assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
     bob.open(&path(&request)).await.shows("The kill switch keeps it from being sent.");

@@ -103,9 +103,9 @@ async fn approval_taken_back_holds_other_agents() {
     let (agent, alert) = (world.agent().await, alert(&world, &json!({})));
     let other = world.another_agent("hunter", "alice").await;
     let asked = agent.block(super::PEER, json!({ "agent_ids": ["001"] })).await.id();
-    world.freeze("a look first").await;
     let bob = world.person("bob").await;
     bob.approve(&asked).await;
+    world.freeze("a look first").await;
     let page = bob.vote(&asked, "retract", &[("comment", "not sure")]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
     assert_eq!(ask(&other, &alert, &["002"]).await.state(), "pending");

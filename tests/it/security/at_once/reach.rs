@@ -113,11 +113,9 @@ async fn two_halves_approved_together_want_a_lead() {
         if later_first {
             halves.reverse();
         }
-        world.freeze("both wait").await;
         for half in &halves {
             bob.approve(half).await;
         }
-        world.unfreeze().await;
         world.work().await;
         let mut states = Vec::new();
         for half in &halves {

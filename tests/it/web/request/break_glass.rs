@@ -264,6 +264,18 @@ async fn kill_switch_stops_break_glass_request() {
 }
 
 #[tokio::test]
+async fn glass_is_not_broken_while_kill_switch_is_on() {
+    let (room, request, mut carol) = stuck().await;
+    carol.open(&path(&request)).await;
+    room.freeze("stop all").await;
+    let prefix = request.digest.prefix();
+    let typed = [("typed", prefix.as_str()), ("comment", "nobody answers")];
+    assert_eq!(carol.submit(&verb(&request, "break-glass"), &typed).await.status, 409);
+    carol.page.shows("the kill switch is on: nothing is sent");
+    assert_eq!(state(&room, &request).await, StateName::Pending);
+}
+
+#[tokio::test]
 async fn break_glass_replaces_leads_own_approval() {
     let (room, request, mut carol) = stuck().await;
     carol.open(&path(&request)).await;

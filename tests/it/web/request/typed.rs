@@ -230,8 +230,13 @@ async fn stopped_requests_are_not_approved_together() {
     let request = room.asked_with(json!({ "agent_ids": ["001"] })).await;
     let together = format!("/together?of={}", request.id);
     let mut bob = room.browser_of("bob").await;
-    assert!(bob.open(&together).await.has_form("/together"));
+    let mut opened_before = bob.open(&together).await.hidden_fields("/together");
+    let pick = format!("{}:{}:{}", request.id, request.version, request.digest);
+    opened_before.push(("pick".to_owned(), pick));
     room.freeze("a drill").await;
     bob.open(&together).await.shows("Release the kill switch first.");
     assert!(!bob.page.has("Approve the ticked"));
+    assert_eq!(bob.post("/together", &opened_before).await.status, 409);
+    bob.page.shows("the kill switch is on: nothing is sent");
+    assert_eq!(room.now(&request).await.state.name(), StateName::Pending);
 }
