@@ -41,7 +41,8 @@ pub fn client_setups(url: &PublicUrl, token: &str) -> [ClientSetup; 3] {
         },
         ClientSetup {
             key: "claude_desktop",
-            place: "Claude Desktop and others that start a program, in claude_desktop_config.json",
+            place: "Claude Desktop and others that start a program, in claude_desktop_config.json; \
+                    the command is where countersign is on that machine",
             text: pretty(&over_stdio),
         },
     ]

@@ -9,7 +9,7 @@ use crate::{
         action::with_count,
         decision::Verdict,
         len_u64,
-        request::{Outcome, Proof, Request, State},
+        request::{Outcome, Proof, Request, State, Target, Vote},
     },
     text::{endpoint, request},
 };
@@ -116,11 +116,14 @@ impl RequestPage {
     pub(in crate::web::request) fn seats(&self) -> Vec<Seat> {
         let asked = &self.view.request;
         let counted = asked.counted(&self.view.agent);
+        let broke_glass = |name: &str| {
+            asked.votes.iter().any(|vote| vote.break_glass && vote.person.name == name)
+        };
         let mut seats: Vec<_> = counted
             .iter()
             .map(|name| Seat {
                 initials: initials(name),
-                words: format!("{name} approved"),
+                words: format!("{name} {}", let_through(broke_glass(name))),
                 taken: true,
             })
             .collect();
@@ -166,6 +169,9 @@ impl RequestPage {
             (State::Expired { .. }, _) => (true, "expired".to_owned(), ended),
             (State::Withdrawn { .. }, _) => (true, "withdrawn".to_owned(), ended),
             (_, _) if has == 0 => (true, "no approval was needed".to_owned(), None),
+            (_, _) if asked.votes.iter().any(|vote| vote.break_glass) => {
+                (true, "glass broken".to_owned(), last)
+            }
             (_, _) => (true, format!("approved by {has}"), last),
         }
     }
@@ -182,18 +188,14 @@ impl RequestPage {
         }
     }
 
-    /// Who decided, when and why, once that is over: name, role, when and what was said.
-    pub(in crate::web::request) fn approved_by(&self) -> Vec<(&str, &'static str, Time, &str)> {
+    /// The approvals that it was sent with, once that is over, and what each person did.
+    pub(in crate::web::request) fn decided_by(
+        &self,
+    ) -> impl Iterator<Item = (&Vote, &'static str)> {
         let asked = &self.view.request;
         let sent = !asked.attempts.is_empty() || matches!(asked.state, State::Settled { .. });
-        let votes = asked.votes.iter().filter(|_| sent);
-        let one = |vote: &'_ crate::domain::request::Vote| (vote.person.role.name(), vote.at);
-        votes
-            .map(|vote| {
-                let (role, at) = one(vote);
-                (vote.person.name.as_str(), role, at, vote.comment.as_str())
-            })
-            .collect()
+        let votes = asked.votes.iter().filter(move |_| sent);
+        votes.map(|vote| (vote, let_through(vote.break_glass)))
     }
 
     /// The places of its entries in the audit: "411 to 419".
@@ -208,7 +210,12 @@ impl RequestPage {
     }
 }
 
-/// The strongest sign that was seen, and when it was first.
+/// What a person did who let it through.
+const fn let_through(break_glass: bool) -> &'static str {
+    if break_glass { "broke the glass" } else { "approved" }
+}
+
+/// The strongest sign that was seen, and when it was first; before that, the one that can be.
 fn seen_step(asked: &Request) -> (bool, String, Option<Time>) {
     let when = |is: fn(&Outcome) -> bool| {
         let seen = asked.targets.iter().filter(|one| one.outcome.as_ref().is_some_and(is));
@@ -220,7 +227,12 @@ fn seen_step(asked: &Request) -> (bool, String, Option<Time>) {
     match (verified, started) {
         (Some(at), _) => (true, "verified".to_owned(), Some(at)),
         (None, Some(at)) => (true, "confirmed".to_owned(), Some(at)),
-        (None, None) => (false, "verified".to_owned(), None),
+        (None, None) => {
+            let entry = asked.action.kind().entry();
+            let reads_back = |one: &Target| entry.companion_in(&one.command).is_some();
+            let best = if asked.targets.iter().any(reads_back) { "verified" } else { "confirmed" };
+            (false, best.to_owned(), None)
+        }
     }
 }
 

@@ -36,9 +36,7 @@ async fn settled_request_tells_its_decision_and_prints() {
     bob.submit(&format!("{}/approve", path(&request)), &why).await;
     room.work().await;
     let page = bob.open(&path(&request)).await;
-    page.shows(
-        "<p class=\"decided\"><b>bob</b> <span class=\"role\">senior</span> approved it <time",
-    );
+    page.shows("<p class=\"decided\"><b>bob</b> <span class=\"role\">senior</span> approved <time");
     page.shows("Evidence sheet");
     page.shows(&request.digest.to_string());
     let (_, sheet) = page.html.split_once("<section class=\"sheet\"").unwrap();
