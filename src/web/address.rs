@@ -38,6 +38,14 @@ pub(in crate::web) fn with_fields<V: AsRef<str>>(path: &str, fields: &[(&str, V)
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// An address within this app; anything else leads to the inbox.
+pub(in crate::web) fn local(next: &str) -> &str {
+    let within = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if within { next } else { "/" }
+}
+
 /// Letters and digits of ASCII and three signs as they are, every other byte by its number (RFC 3986,
 /// 2.1). A part that is only dots would be taken away from a path: it gets numbers as well.
 pub(in crate::web) fn part(text: &str) -> String {
@@ -75,5 +83,15 @@ mod tests {
         assert_eq!(endpoint("paris/1", "001"), "/endpoints/paris%2F1/001");
         assert_eq!(target("/tmp/a b&is=c"), "/targets?is=%2Ftmp%2Fa%20b%26is%3Dc");
         assert_eq!(person("anna"), "/people/anna");
+    }
+
+    #[test]
+    fn sign_in_redirects_only_to_local_paths() {
+        assert_eq!(local("/requests/req_1"), "/requests/req_1");
+        for elsewhere in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"]
+        {
+            assert_eq!(local(elsewhere), "/", "{elsewhere}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 
-use crate::domain::{Time, digest::Digest, id::PersonId};
+use crate::domain::{Time, id::PersonId};
 
 /// How long a text is kept.
 const KEEP: TimeDelta = TimeDelta::hours(1);
@@ -18,8 +18,9 @@ const KEEP: TimeDelta = TimeDelta::hours(1);
 const PER_PERSON_MAX: usize = 20;
 /// How many bytes all texts have at most; the oldest goes first.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How many sessions are remembered with their persons.
-const SESSIONS_MAX: usize = 2000;
+/// The longest text, and the longest address of a page, in bytes. No form takes as much.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+pub(super) const PAGE_BYTES_MAX: usize = 8 * 1024;
 
 /// Which form on which page was filled in, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,15 +32,20 @@ pub(super) struct DraftKey {
     pub(super) form: String,
 }
 
+impl DraftKey {
+    pub(super) fn new(person: PersonId, page: &str, form: &str) -> Self {
+        Self { person, page: page.to_owned(), form: form.to_owned() }
+    }
+}
+
 /// What was typed, and why the form was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) text: String,
     /// The version that was on the screen, where the form says it.
     pub(super) displayed: Option<u64>,
-    pub(super) status: StatusCode,
-    /// In a sentence for the page.
-    pub(super) problem: String,
+    /// In a sentence for the page; none once it was shown, for it is soon no longer so.
+    pub(super) problem: Option<(StatusCode, String)>,
     pub(super) at: Time,
 }
 
@@ -50,8 +56,6 @@ pub(super) struct Drafts(Arc<Mutex<KeptDrafts>>);
 #[derive(Debug, Default)]
 struct KeptDrafts {
     texts: BTreeMap<DraftKey, Draft>,
-    /// Whose a session is or was, by the hash of its token, the latest last.
-    sessions: Vec<(Digest, PersonId, Time)>,
 }
 
 impl Drafts {
@@ -59,8 +63,11 @@ impl Drafts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a text in the place of an earlier one of the same form.
-    pub(super) fn keep(&self, key: DraftKey, draft: Draft) {
+    /// Keeps a text in the place of an earlier one of the same form. False where it is too long.
+    pub(super) fn keep(&self, key: DraftKey, draft: Draft) -> bool {
+        if draft.text.len() > TEXT_BYTES_MAX || key.page.len() > PAGE_BYTES_MAX {
+            return false;
+        }
         let mut kept = self.kept();
         let (now, person) = (draft.at, key.person);
         kept.texts.retain(|_, draft| now - draft.at < KEEP);
@@ -71,6 +78,12 @@ impl Drafts {
         while kept.bytes() > BYTES_MAX {
             kept.remove_oldest(None);
         }
+        true
+    }
+
+    /// Why the form was not carried out, where nobody was told yet.
+    pub(super) fn take_problem(&self, key: &DraftKey) -> Option<(StatusCode, String)> {
+        self.kept().texts.get_mut(key)?.problem.take()
     }
 
     /// Forgets the text of a form that was carried out.
@@ -85,28 +98,6 @@ impl Drafts {
             key.person == person && key.page == page && now - draft.at < KEEP
         });
         own.map(|(key, draft)| (key.form.clone(), draft.clone())).collect()
-    }
-
-    /// Remembers whose a session is, for an hour: when it is over, what was typed in it is that person's.
-    pub(super) fn note_session(&self, session: Digest, person: PersonId, now: Time) {
-        let mut kept = self.kept();
-        kept.sessions.retain(|(other, _, at)| *other != session && now - *at < KEEP);
-        kept.sessions.push((session, person, now));
-        if kept.sessions.len() > SESSIONS_MAX {
-            kept.sessions.remove(0);
-        }
-    }
-
-    /// Forgets a session that its person ended.
-    pub(super) fn forget_session(&self, session: Digest) {
-        self.kept().sessions.retain(|(other, ..)| *other != session);
-    }
-
-    /// Whose a session was.
-    pub(super) fn person_of(&self, session: Digest, now: Time) -> Option<PersonId> {
-        let kept = self.kept();
-        let mut found = kept.sessions.iter().filter(|(_, _, at)| now - *at < KEEP);
-        found.find(|(other, ..)| *other == session).map(|(_, person, _)| *person)
     }
 }
 
@@ -143,8 +134,7 @@ mod tests {
         Draft {
             text: text.to_owned(),
             displayed: None,
-            status: StatusCode::CONFLICT,
-            problem: String::new(),
+            problem: Some((StatusCode::CONFLICT, "it changed".to_owned())),
             at: Time::UNIX_EPOCH + TimeDelta::minutes(minutes),
         }
     }
@@ -168,15 +158,33 @@ mod tests {
     }
 
     #[test]
+    fn problem_of_a_draft_is_told_once() {
+        let drafts = Drafts::default();
+        drafts.keep(key(1, 7), draft("ours", 0));
+        assert!(drafts.take_problem(&key(1, 7)).is_some_and(|(_, why)| why == "it changed"));
+        assert_eq!(drafts.take_problem(&key(1, 7)), None);
+        assert_eq!(texts(&drafts, &key(1, 7), 1), ["ours"]);
+    }
+
+    #[test]
+    fn too_long_text_or_address_is_not_kept() {
+        let drafts = Drafts::default();
+        assert!(!drafts.keep(key(1, 7), draft(&"x".repeat(TEXT_BYTES_MAX + 1), 0)));
+        let long = DraftKey { page: "x".repeat(PAGE_BYTES_MAX + 1), ..key(1, 7) };
+        assert!(!drafts.keep(long, draft("ours", 0)));
+        assert!(drafts.kept().texts.is_empty());
+    }
+
+    #[test]
     fn drafts_are_bounded_and_oldest_goes_first() {
         let drafts = Drafts::default();
         for number in 0..30 {
-            drafts.keep(key(1, number), draft("one", i64::try_from(number).unwrap()));
+            assert!(drafts.keep(key(1, number), draft("one", i64::try_from(number).unwrap())));
         }
         assert!(texts(&drafts, &key(1, 9), 30).is_empty());
         assert_eq!(texts(&drafts, &key(1, 10), 30), ["one"]);
-        for number in 0..100 {
-            drafts.keep(key(100 + number, 1), draft(&"x".repeat(64 * 1024), 31));
+        for number in 0..400 {
+            drafts.keep(key(100 + number, 1), draft(&"x".repeat(TEXT_BYTES_MAX), 31));
         }
         assert!(drafts.kept().bytes() <= BYTES_MAX);
     }

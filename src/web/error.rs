@@ -29,7 +29,11 @@ const INBOX: (&str, &str) = ("/", "Go to the inbox");
 const PASSWORDS_BUSY_SECONDS: u64 = 5;
 
 impl PageError {
-    fn new(status: StatusCode, title: &'static str, sentence: impl Into<String>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        title: &'static str,
+        sentence: impl Into<String>,
+    ) -> Self {
         let sentence = sentence.into();
         Self { status, title, sentence, cause: None, retry_after: None, onward: INBOX }
     }

@@ -18,11 +18,14 @@ use crate::{
             detail::accounts::{NoFacts, SignInFacts},
         },
         digest::Digest,
+        id::PersonId,
         notice::{Notice, NoticeKind, NoticeSubject},
     },
     store::{Read, accounts, audit, notices},
 };
 
+/// So long after it ran out a session still tells whose it was.
+const LAPSED: TimeDelta = TimeDelta::hours(1);
 /// A session's last use is stored at most this often.
 const TOUCH_SECONDS: i64 = 60;
 
@@ -54,8 +57,8 @@ impl Broker {
             source: origin.source.to_string(),
             device: origin.device.clone(),
         });
-        let oldest = now - TimeDelta::hours(SESSION_HOURS);
-        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES);
+        let oldest = now - TimeDelta::hours(SESSION_HOURS) - LAPSED;
+        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - LAPSED;
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -120,6 +123,22 @@ impl Broker {
         let now = self.clock().now();
         let found = active_session(&mut self.store().reader().await?, digest, now).await?;
         Ok(found.is_some())
+    }
+
+    /// Whose session a token was, where it ran out within the last hour. One that somebody ended, or
+    /// whose person was disabled, is nobody's.
+    pub async fn lapsed_session(&self, token: &str) -> Result<Option<PersonId>, BrokerError> {
+        let (digest, now) = (Digest::of(token.as_bytes()), self.clock().now());
+        let mut reader = self.store().reader().await?;
+        if active_session(&mut reader, digest, now).await?.is_some() {
+            return Ok(None);
+        }
+        let lapsed = accounts::session(&mut reader, digest).await?.filter(|session| {
+            !session.person.disabled
+                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES) + LAPSED
+                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS) + LAPSED
+        });
+        Ok(lapsed.map(|session| session.person.id))
     }
 
     /// Ends a session.

@@ -173,13 +173,15 @@ pub(in crate::web) fn keep_typed(
     error: FormError,
 ) -> Result<(), PageError> {
     let (problem, page) = match error {
-        FormError::Problem(problem) => (problem, None),
-        FormError::Page(page) => (FormProblem::new(page.status, page.sentence.clone()), Some(page)),
+        FormError::Problem(FormProblem { status, sentence }) => ((status, sentence), None),
+        FormError::Page(page) => ((page.status, page.sentence.clone()), Some(page)),
     };
-    let FormProblem { status, sentence } = problem;
     let at = app.broker.clock().now();
-    app.drafts.keep(key, Draft { text, displayed, status, problem: sentence, at });
-    page.map_or(Ok(()), Err)
+    let draft = Draft { text, displayed, problem: Some(problem.clone()), at };
+    if app.drafts.keep(key, draft) {
+        return page.map_or(Ok(()), Err);
+    }
+    Err(page.unwrap_or_else(|| PageError::new(problem.0, "Not done", problem.1)))
 }
 
 /// What was typed into a form of this page and not carried out, and, where that form was `just` sent,
@@ -194,8 +196,18 @@ pub(in crate::web) fn typed_in(
     let Some((_, draft)) = all.into_iter().find(|(other, _)| other == form) else {
         return (None, String::new());
     };
-    let problem = (just == form).then(|| FormProblem::new(draft.status, draft.problem));
+    let problem = if just == form { problem_of(app, session, (page, form)) } else { None };
     (problem, draft.text)
+}
+
+/// Why a form was not carried out that was just sent. It is told once.
+pub(in crate::web) fn problem_of(
+    app: &AppState,
+    session: &PageSession,
+    (page, form): (&str, &str),
+) -> Option<FormProblem> {
+    let problem = app.drafts.take_problem(&DraftKey::new(session.who.id(), page, form));
+    problem.map(|(status, sentence)| FormProblem { status, sentence })
 }
 
 impl<F> SessionForm<F> {
@@ -207,8 +219,7 @@ impl<F> SessionForm<F> {
         done: FormResult<String>,
     ) -> Result<Response, PageError> {
         let Self { app, session, .. } = self;
-        let key =
-            DraftKey { person: session.who.id(), page: page.to_owned(), form: form.to_owned() };
+        let key = DraftKey::new(session.who.id(), page, form);
         let next = match done {
             Ok(next) => {
                 app.drafts.forget(&key);

@@ -14,7 +14,6 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     broker::SignedIn,
-    domain::digest::Digest,
     web::{
         AppState, BODY_BYTES_MAX, WebSettings,
         address::{with_fields, with_form},
@@ -42,11 +41,6 @@ impl PageSession {
         form_token::make(&self.token, salt)
     }
 
-    /// The hash of the session's token, which names the session and opens nothing.
-    pub(in crate::web) fn token_hash(&self) -> Digest {
-        Digest::of(self.token.as_bytes())
-    }
-
     fn owns_token(&self, form_token: &str) -> bool {
         form_token::is_of(&self.token, form_token)
     }
@@ -66,8 +60,6 @@ pub(in crate::web) async fn require_session(
         Err(failure) => return failure.into_response(),
     };
     tracing::Span::current().record("person", &session.who.profile().name);
-    let (hash, now) = (session.token_hash(), app.broker.clock().now());
-    app.drafts.note_session(hash, session.who.id(), now);
     let admitted = admit(&session, request.uri().path(), change);
     if let Err(answer) = admitted {
         return with_session(answer, session);
@@ -82,14 +74,13 @@ pub(in crate::web) async fn require_session(
     with_session(next.run(request).await, session)
 }
 
-/// What somebody typed while the session ended is kept for that person, who signs in and goes on. Only
-/// a form of that very session counts.
+/// What somebody typed while the session ran out is kept for that person, who signs in and goes on.
+/// Only a form of that very session counts, and none where somebody ended it: it may have been stolen.
 async fn after_session(app: &AppState, request: Request) -> Response {
     let signed_out = || PageError::signed_out().into_response();
     let path = request.uri().path().to_owned();
     let Some(token) = token(request.headers(), &app.settings) else { return signed_out() };
-    let now = app.broker.clock().now();
-    let person = app.drafts.person_of(Digest::of(token.as_bytes()), now);
+    let person = app.broker.lapsed_session(&token).await.ok().flatten();
     let fields = Form::<Vec<(String, String)>>::from_request(request, &()).await;
     let (Some(person), Ok(Form(fields))) = (person, fields) else { return signed_out() };
     let field = |name: &str| fields.iter().find(|(other, _)| other == name);
@@ -98,14 +89,16 @@ async fn after_session(app: &AppState, request: Request) -> Response {
     }
     let Some((page, form)) = page_of(&path, &fields) else { return signed_out() };
     let next = with_form(&page, form);
+    let problem = "Your session had ended. Nothing was changed; what you typed is kept.".to_owned();
     let draft = Draft {
         text: TYPED.into_iter().find_map(field).map(|(_, text)| text.clone()).unwrap_or_default(),
         displayed: None,
-        status: StatusCode::CONFLICT,
-        problem: "Your session had ended. Nothing was changed; what you typed is here.".to_owned(),
-        at: now,
+        problem: Some((StatusCode::CONFLICT, problem)),
+        at: app.broker.clock().now(),
     };
-    app.drafts.keep(DraftKey { person, page, form: form.to_owned() }, draft);
+    if !app.drafts.keep(DraftKey::new(person, &page, form), draft) {
+        return signed_out();
+    }
     Redirect::to(&with_fields("/sign-in", &[("after", "ended"), ("next", &next)])).into_response()
 }
 

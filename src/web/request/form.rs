@@ -101,7 +101,7 @@ impl<F: RequestFields> RequestForm<F> {
         let (comment, shown) = (fields.comment().to_owned(), fields.shown());
         let on_screen = fields.version();
         let (person, form) = (session.who.id(), form_of(verb));
-        let key = DraftKey { person, page: format!("/requests/{id}"), form: form.to_owned() };
+        let key = DraftKey::new(person, &format!("/requests/{id}"), form);
         let done = async {
             check_comment(&comment)?;
             let view = app.broker.request_of_person(&session.who, id).await?;

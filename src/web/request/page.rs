@@ -47,6 +47,7 @@ use crate::{
     },
     web::{
         AppState,
+        admin::reauthenticate::problem_of,
         error::PageError,
         http::session::{PageSession, QueryParams},
         layout::{
@@ -163,14 +164,15 @@ async fn request_page(
     let shown = Shown::of(&view.request, events, &query);
     let shown = shown.ok_or_else(PageError::not_found)?;
     let blank = RequestPage::new(layout, view, shown, (viewer, now));
-    let drafts = app.drafts.of(me, &format!("/requests/{id}"), now);
+    let place = format!("/requests/{id}");
+    let drafts = app.drafts.of(me, &place, now);
     let of = drafts.iter().find(|(form, _)| form == refused).map(|(_, draft)| draft);
     let displayed = of.and_then(|draft| draft.displayed);
     let changed_since = bar::changed_since(displayed, version, events);
-    let problem = of.map(|draft| FormRefusal {
+    let problem = problem_of(app, session, (&place, refused)).map(|problem| FormRefusal {
         form: refused.to_owned(),
-        status: draft.status,
-        sentence: draft.problem.clone(),
+        status: problem.status,
+        sentence: problem.sentence,
     });
     let typed = FormInput::of(drafts);
     let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);

@@ -11,7 +11,9 @@ use crate::{
     },
     domain::{id::RequestId, proposal::InvalidField},
     web::{
-        address::with_fields, admin::reauthenticate::SessionForm, error::PageError,
+        address::{local, with_fields},
+        admin::reauthenticate::SessionForm,
+        error::PageError,
         request::approve_identical::field,
     },
 };
@@ -73,7 +75,7 @@ pub(in crate::web) async fn act(form: SessionForm<BulkFields>) -> Result<Respons
     };
     app.broker.triage(&session.who, &fields.picked, triage).await?;
     // Nowhere but to the inbox.
-    let back = if fields.here.starts_with("/?") { fields.here.as_str() } else { "/" };
+    let back = if fields.here.starts_with("/?") { local(&fields.here) } else { "/" };
     Ok(Redirect::to(back).into_response())
 }
 

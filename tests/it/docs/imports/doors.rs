@@ -12,7 +12,15 @@ const OPEN: [(&str, &[&str]); 4] = [
     ("set at the start", &["settings", "clock", "managers", "channels", "several_managers"]),
     (
         "this is how people and agents sign in",
-        &["sign_in", "session", "session_is_active", "setup_is_open", "set_up", "agent_by_token"],
+        &[
+            "sign_in",
+            "session",
+            "session_is_active",
+            "lapsed_session",
+            "setup_is_open",
+            "set_up",
+            "agent_by_token",
+        ],
     ),
     (
         "it changes nothing, and what it says is no secret of anybody",

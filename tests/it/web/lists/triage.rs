@@ -17,6 +17,21 @@ async fn act(browser: &mut Browser, what: &str, requests: &[&Request]) -> u16 {
 }
 
 #[tokio::test]
+async fn odd_view_leads_back_to_the_inbox() {
+    let room = Room::start().await;
+    let (one, mut bob) = (room.asked().await, room.browser_of("bob").await);
+    bob.open("/").await;
+    for here in ["/?\r\nSet-Cookie: a=b", "//evil.example", "/requests", "/?\\evil"] {
+        let token = bob.open("/").await.form_token();
+        let pick = one.id.to_string();
+        let fields =
+            [("form_token", token.as_str()), ("act", "assign"), ("pick", &pick), ("here", here)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(bob.post("/inbox", &fields).await.leads_to(), "/", "{here:?}");
+    }
+}
+
+#[tokio::test]
 async fn request_is_assigned_and_unassigned() {
     let room = Room::start().await;
     let one = room.asked().await;
