@@ -122,6 +122,8 @@ pub struct Reevaluation {
     pub run: Decision,
     /// Until when an approval that is completed now may be used.
     pub use_by: Time,
+    /// Whether the kill switch stops it: then what waits for people goes on waiting for them.
+    pub stopped: bool,
     /// Now.
     pub now: Time,
 }

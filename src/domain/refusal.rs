@@ -48,7 +48,7 @@ pub enum Refusal {
     #[error("its time has not run out yet")]
     TooEarly,
     /// The kill switch is on.
-    #[error("the kill switch is on: nothing is sent")]
+    #[error("the kill switch stops it")]
     Frozen,
     /// The same person turned both keys of the kill switch.
     #[error("you have already asked for the release; a second person must ask for it too")]

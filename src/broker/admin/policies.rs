@@ -199,7 +199,7 @@ impl Broker {
         let request = requests::load(reader, id).await?.ok_or(BrokerError::NotFound)?;
         let agent =
             accounts::agent_by_id(reader, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let fresh = self.decide(reader, &request, &agent, now).await?;
+        let fresh = self.decide_unless_stopped(reader, &request, &agent, now).await?;
         Ok(request.redecide(fresh, cause).is_ok_and(|transition| transition.is_some()))
     }
 
@@ -213,7 +213,7 @@ impl Broker {
                     let agent = accounts::agent_by_id(tx, request.agent)
                         .await?
                         .ok_or(BrokerError::NotFound)?;
-                    let fresh = self.decide(tx, &request, &agent, now).await?;
+                    let fresh = self.decide_unless_stopped(tx, &request, &agent, now).await?;
                     match request.redecide(fresh, cause) {
                         Ok(Some(transition)) => {
                             requests::advance(tx, transition, now).await.map(drop)?;

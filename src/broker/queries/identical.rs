@@ -1,13 +1,16 @@
 //! Which requests can be approved with one form.
 
-use super::inbox::{InboxGroup, PendingItem, filter::tier_of, rights::Rights};
+use super::inbox::{InboxGroup, PendingItem, filter::tier_of, rights::Rights, stops};
 use crate::{
     broker::{
         Broker, BrokerError, SignedIn,
         requests::approve_identical::{TOGETHER_MAX, identical},
     },
     domain::{decision::Tier, facts::Verb, id::RequestId},
-    store::requests::{self, Pending, PendingFilter},
+    store::{
+        requests::{self, Pending, PendingFilter},
+        system,
+    },
 };
 
 impl Broker {
@@ -25,6 +28,8 @@ impl Broker {
         let mut same = requests::pending(&mut reader, (who.id(), now), &same).await?;
         same.sort_by_key(|one| (one.deadline, one.facts.id));
         let (mut alike, mut rights) = (Vec::new(), Rights::new(self, who, Verb::Approve));
+        let freezes = system::frozen(&mut reader).await?;
+        same.retain(|one| !stops(&freezes, &one.manager, &one.facts));
         same.retain(|one| !one.voted && one.term == like.term && tier_of(one) == Tier::Low);
         for Pending { facts, voted, assignee, snoozed_until, .. } in same {
             let approve = rights.of(&facts).filter(|approve| approve.why_not().is_none());

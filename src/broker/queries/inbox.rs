@@ -279,7 +279,7 @@ fn is_mine((pending, approve): &PendingRow) -> bool {
 }
 
 /// Whether the kill switch stops what waits.
-fn stops(freezes: &[Freeze], manager: &str, facts: &RequestFacts) -> bool {
+pub(super) fn stops(freezes: &[Freeze], manager: &str, facts: &RequestFacts) -> bool {
     let agent = facts.asker.is_none().then_some(facts.agent.name.as_str());
     let kind = facts.action.kind();
     freezes.iter().any(|freeze| freeze.extent.covers(manager, kind, agent))

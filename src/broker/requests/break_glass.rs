@@ -1,7 +1,7 @@
 //! A lead on call lets a request run without the people who are missing; afterwards another
 //! person reviews it.
 
-use super::vote::VoteContext;
+use super::vote::{VoteContext, ensure_not_stopped};
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
     domain::{
@@ -37,6 +37,7 @@ impl Broker {
                 with_vote.votes.push(vote);
                 let fresh = self.decide(tx, &with_vote, &agent, now).await?;
                 let transition = request.break_glass(ballot, typed, &may, fresh)?;
+                ensure_not_stopped(tx, transition.request()).await?;
                 Ok(requests::advance(tx, transition, now).await?)
             })
         });

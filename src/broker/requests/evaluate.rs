@@ -24,7 +24,7 @@ use crate::{
         request::Request,
         seconds_of,
     },
-    store::{Read, StoreError, accounts, requests},
+    store::{Read, StoreError, accounts, requests, system},
 };
 
 mod ahead;
@@ -103,7 +103,19 @@ impl Broker {
             run = all_or_none(engine.decide(&broken));
             (run.tally, run.break_glass) = (tally, true);
         }
-        Reevaluation { run, use_by: self.use_by(now), now }
+        Reevaluation { run, use_by: self.use_by(now), stopped: false, now }
+    }
+
+    /// [`Self::decide`] where no person lets it through: what the kill switch stops goes on waiting.
+    pub(in crate::broker) async fn decide_unless_stopped(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Reevaluation, StoreError> {
+        let fresh = self.decide(read, request, agent, now).await?;
+        Ok(Reevaluation { stopped: system::stopped(read, request).await?, ..fresh })
     }
 
     /// Asks policy about a request that is not stored yet, whose endpoints can still be left out.

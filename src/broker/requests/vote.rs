@@ -52,6 +52,7 @@ impl Broker {
         with_vote.votes.push(ballot.clone().vote(now));
         let fresh = self.decide(tx, &with_vote, &agent, now).await?;
         let transition = request.approve(ballot, &may, fresh)?;
+        ensure_not_stopped(tx, transition.request()).await?;
         Ok(requests::advance(tx, transition, now).await?)
     }
 
@@ -90,7 +91,7 @@ impl Broker {
                     self.vote_context(tx, who, id, (Verb::Retract, now)).await?;
                 let mut without = request.clone();
                 without.votes.retain(|vote| vote.person.id != person.id);
-                let fresh = self.decide(tx, &without, &agent, now).await?;
+                let fresh = self.decide_unless_stopped(tx, &without, &agent, now).await?;
                 let transition = request.retract(&person, &may, fresh)?;
                 Ok(requests::advance(tx, transition, now).await?)
             })
@@ -98,8 +99,7 @@ impl Broker {
         self.record_refused_vote(who, id, Verb::Retract, done.await).await
     }
 
-    /// What a vote rests on. What the kill switch stops is not let through: it would be sent at
-    /// the release, and nobody would look at it again.
+    /// What a vote rests on. What the person may not see, they do not decide.
     pub(in crate::broker) async fn vote_context(
         &self,
         tx: &mut Tx<'_>,
@@ -111,11 +111,9 @@ impl Broker {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let facts = request.facts(&agent);
-        let may = self.engine().may(&active.principal(now), verb, &Resource::Request(facts));
-        let lets_through = matches!(verb, Verb::Approve | Verb::BreakGlass) && may.allowed;
-        if lets_through && system::stopped(tx, &request).await? {
-            return Err(Refusal::Frozen.into());
-        }
+        let (principal, resource) = (active.principal(now), Resource::Request(facts));
+        self.authorize(&principal, Verb::View, &resource)?;
+        let may = self.engine().may(&principal, verb, &resource);
         Ok(VoteContext { request, agent, may, person: active.person().clone() })
     }
 
@@ -149,6 +147,18 @@ impl Broker {
         };
         self.record_of(who, event).await
     }
+}
+
+/// Refuses to let through what the kill switch stops: it would be sent at the release, and nobody
+/// would look at it again.
+pub(in crate::broker) async fn ensure_not_stopped(
+    tx: &mut Tx<'_>,
+    request: &Request,
+) -> Result<(), BrokerError> {
+    if system::stopped(tx, request).await? {
+        return Err(Refusal::Frozen.into());
+    }
+    Ok(())
 }
 
 /// Everything a vote rests on, read in its transaction.

@@ -302,8 +302,10 @@ impl Request {
         matches!(self.state.name(), StateName::Pending | StateName::Approved | StateName::Waiting)
     }
 
-    pub(super) fn decide(&mut self, Reevaluation { run, use_by, now }: Reevaluation) {
+    pub(super) fn decide(&mut self, Reevaluation { run, use_by, stopped, now }: Reevaluation) {
         self.state = match (run.verdict, &self.state) {
+            // It would be sent at the release, and nobody would look at it again.
+            (Verdict::Run, State::Pending) if stopped => State::Pending,
             (Verdict::Run, State::Approved { use_by }) => State::Approved { use_by: *use_by },
             (Verdict::Run, State::Waiting { until }) => State::Approved { use_by: *until },
             (Verdict::Run, _) => State::Approved { use_by },

@@ -104,9 +104,14 @@ impl PlanPage {
         step.active.iter().any(cuts_short)
     }
 
-    /// What the form approves: the steps that need one person, and that this person may approve.
+    /// What the form approves: the steps that need one person, that this person may approve, and that
+    /// the kill switch does not stop.
     fn low(&self) -> Vec<&StepView> {
-        self.view.steps.iter().filter(|step| step.is_approvable_together()).collect()
+        self.view.steps.iter().filter(|step| self.is_approvable(step)).collect()
+    }
+
+    fn is_approvable(&self, step: &StepView) -> bool {
+        step.is_approvable_together() && self.layout.stop_of(&step.request).is_none()
     }
 
     fn pick(step: &StepView) -> String {
@@ -131,9 +136,11 @@ impl PlanPage {
         cancel_permission(&self.view) == Permission::WithPassword
     }
 
-    /// Why nobody may approve anything now.
+    /// Why nothing can be approved together now that could be otherwise.
     fn halted(&self) -> Option<String> {
-        self.layout.no_approval(self.view.steps.iter().map(|step| &step.request))
+        let low = self.view.steps.iter().filter(|step| step.is_approvable_together());
+        let stopped = low.map(|step| &step.request).filter(|_| self.low().is_empty());
+        self.layout.no_approval(stopped)
     }
 
     /// Whether the form asks for the password.

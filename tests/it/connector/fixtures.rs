@@ -180,7 +180,8 @@ pub(crate) fn permit(named: &[&str], body: &[u8], use_by: Time) -> ExecutionPerm
     let request = request(&endpoints, use_by);
     let order =
         Order { attempt: AttemptId::from(Uuid::from_u128(2)), endpoints, body: body.to_vec() };
-    let fresh = Reevaluation { run: run(), use_by, now: use_by - TimeDelta::seconds(60) };
+    let fresh =
+        Reevaluation { run: run(), use_by, stopped: false, now: use_by - TimeDelta::seconds(60) };
     request.claim(order, &[], fresh, false).unwrap().1
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use countersign::domain::request::StateName;
+use countersign::domain::request::{Request, StateName};
 use serde_json::json;
 
 use super::fixtures::{Room, path};
@@ -34,7 +34,7 @@ async fn kill_switch_stops_everything_and_appears_on_every_page() {
     assert!(!bob.page.has_form(&approve));
     let refused = bob.post(&approve, &opened_before).await;
     assert_eq!(refused.status, 409);
-    refused.shows("the kill switch is on: nothing is sent");
+    refused.shows("the kill switch stops it");
     assert_eq!(room.now(&later).await.state.name(), StateName::Pending);
     room.work().await;
     assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
@@ -138,4 +138,59 @@ async fn policy_load_writes_one_summary_and_changed_requests() {
     let mut bob = room.browser_of("bob").await;
     bob.open(&path(&asked[2])).await.shows("a drill is for two");
     assert!(!bob.open(&path(&asked[0])).await.has("a drill is for two"));
+}
+
+/// Makes the policies of the folder active, and one more beside them.
+async fn activate(room: &Room, policy: &str) {
+    let _gone = fs::remove_dir_all(room.policies.join("tests")).is_err();
+    fs::write(room.policies.join("90_new.cedar"), policy).unwrap();
+    let mut dora = room.browser_of("dora").await;
+    dora.open("/policy").await;
+    let done = dora.submit("/policy/activate", &[]).await;
+    assert_eq!(done.status, 303, "{}", done.html);
+}
+
+#[tokio::test]
+async fn new_policies_let_nothing_through_that_is_stopped() {
+    let room = Room::start().await;
+    let (request, mut bob) = (room.asked().await, room.browser_of("bob").await);
+    room.freeze("a drill").await;
+    fs::remove_file(room.policies.join("20_run.cedar")).unwrap();
+    let run = "@id(\"run.all\") @why(\"a test lets it run\")
+        permit (principal, action in Countersign::Action::\"run\", resource);";
+    activate(&room, run).await;
+    assert_eq!(room.now(&request).await.state.name(), StateName::Pending);
+    room.unfreeze().await;
+    room.work().await;
+    assert!(room.manager.received().is_empty());
+    bob.open(&path(&request)).await;
+    assert_eq!(bob.submit(&format!("{}/approve", path(&request)), &[]).await.status, 303);
+    assert_eq!(room.now(&request).await.state.name(), StateName::Approved);
+}
+
+#[tokio::test]
+async fn nobody_decides_what_policy_hides_from_them() {
+    let room = Room::start().await;
+    let mut bob = room.browser_of("bob").await;
+    let (seen, hidden) =
+        (room.asked().await, room.asked_with(json!({ "agent_ids": ["003"] })).await);
+    bob.open("/reject?all=yes").await;
+    let mut forged = bob.page.hidden_fields("/reject");
+    let pick = |one: &Request| format!("{}:{}:{}", one.id, one.version, one.digest);
+    forged.push(("comment".to_owned(), "no".to_owned()));
+    activate(
+        &room,
+        "@id(\"view.hidden\") @why(\"a test hides it\")
+        forbid (principal is Countersign::Person, action == Countersign::Action::\"view\", resource is Countersign::Request)
+        when { resource.criticality > 2 };",
+    )
+    .await;
+    let with = |picks: &[&Request]| {
+        let picks = picks.iter().map(|one| ("pick".to_owned(), pick(one)));
+        forged.iter().cloned().chain(picks).collect::<Vec<_>>()
+    };
+    assert_eq!(bob.post("/reject", &with(&[&hidden])).await.status, 403);
+    bob.post("/reject", &with(&[&seen, &hidden])).await;
+    assert_eq!(room.now(&seen).await.state.name(), StateName::Rejected);
+    assert_eq!(room.now(&hidden).await.state.name(), StateName::Pending);
 }

@@ -91,7 +91,7 @@ impl Broker {
             return Ok(request);
         };
         let run = request.decision.clone();
-        let fresh = Reevaluation { run, use_by: self.use_by(now), now };
+        let fresh = Reevaluation { run, use_by: self.use_by(now), stopped: false, now };
         let (transition, permit) = match request.clone().claim(order, &[], fresh, false) {
             Ok(claimed) => claimed,
             Err(Refusal::TooLate { .. }) => return Ok(request),

@@ -44,6 +44,7 @@ impl Broker {
                 }
                 Err(BrokerError::Refused(refusal)) => RejectOutcome::LeftAlone(refusal),
                 Err(other) if outcomes.is_empty() => return Err(other),
+                Err(BrokerError::NotFound | BrokerError::NotAllowed(_)) => continue,
                 Err(_others_stay) => break,
             };
             outcomes.insert(*id, outcome);

@@ -1,11 +1,12 @@
 //! The page of a plan.
 
+use countersign::domain::{actor::Actor, kill_switch::Extent};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use super::{Asked, CORE, WEB, block, called, plan, propose, states};
 use crate::{
-    harness::World,
+    harness::{World, kind},
     web::{browser::Browser, fixtures::Room},
 };
 
@@ -107,6 +108,24 @@ async fn forged_or_outdated_plan_form_changes_nothing() {
     }
     assert!(room.audit_kinds().await.contains(&"vote.refused".to_owned()));
     assert_eq!(post(&mut bob, &plan, &sound).await, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_step_does_not_hide_the_others() {
+    let room = Room::start().await;
+    let lock = json!({ "action": "disable_account", "arguments": {
+        "dstuser": "eve", "duration_seconds": 600, "agent_ids": ["002"],
+    } });
+    let asked = propose(&room.agent().await, "continue", &[block(WEB), lock]).await;
+    let plan = Asked::of(&asked);
+    let (by, blocks) = (Actor::CommandLine, Extent::Action(kind("block_ip")));
+    room.operator().freeze(&by, &blocks, "a drill").await.unwrap();
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/plans/{}", plan.id)).await.shows("Step 2 needs one person each.");
+    let fields = ticked(&bob, &plan);
+    assert_eq!(fields.iter().filter(|(name, _)| name == "pick").count(), 1);
+    assert_eq!(post(&mut bob, &plan, &fields).await, 303);
+    assert_eq!(plan.states(&room).await, ["pending", "approved"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,7 +128,12 @@ pub(crate) fn by_others(decision: Decision) -> Decision {
 
 /// Policy's answer, asked at this minute.
 pub(crate) fn fresh(verdict: Verdict, now: i64) -> Reevaluation {
-    Reevaluation { run: decision(verdict), use_by: minute(USE_BY), now: minute(now) }
+    Reevaluation {
+        run: decision(verdict),
+        use_by: minute(USE_BY),
+        stopped: false,
+        now: minute(now),
+    }
 }
 
 /// Policy's answer to somebody who wants to do something.

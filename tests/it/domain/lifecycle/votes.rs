@@ -7,7 +7,7 @@ use countersign::domain::{
     decision::{Tally, Verdict},
     digest::Digest,
     id::PersonId,
-    lifecycle::{Change, Refusal},
+    lifecycle::{Change, Reevaluation, Refusal},
     request::{Request, StateName, Vote},
 };
 use uuid::Uuid;
@@ -285,4 +285,18 @@ fn person_may_approve_again_after_retraction() {
     assert_eq!(moved.request().tally(&agent()), ONE_LEAD);
     let twice = moved.into_request().approve(again, &answer(true), fresh(TWO_PEOPLE, 4));
     assert_eq!(twice, Err(Refusal::AlreadyVoted));
+}
+
+#[test]
+fn stopped_request_goes_on_waiting_for_people() {
+    for stopped in [true, false] {
+        let state = if stopped { StateName::Pending } else { StateName::Approved };
+        let lets_run = Reevaluation { stopped, ..fresh(Verdict::Run, 2) };
+        let lead = Who::Lead.person();
+        let request = approved_by_lead();
+        let retracted = request.retract(&lead, &answer(true), lets_run.clone()).unwrap();
+        assert_eq!(retracted.request().state.name(), state);
+        let again = asked(TWO_PEOPLE).redecide(lets_run, "the policy set changed").unwrap();
+        assert_eq!(again.unwrap().request().state.name(), state);
+    }
 }

@@ -3,7 +3,11 @@
 use crate::harness::kind;
 use std::time::Duration;
 
-use countersign::domain::request::{Request, StateName};
+use countersign::domain::{
+    actor::Actor,
+    kill_switch::Extent,
+    request::{Request, StateName},
+};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -28,6 +32,21 @@ const PLACES: [&[&str]; 12] = [
     &["002", "007"],
     &["006", "007"],
 ];
+
+#[tokio::test]
+async fn stopped_request_does_not_hide_those_alike() {
+    let room = Room::start().await;
+    let stopped = room.asked_with(json!({ "agent_ids": ["001"] })).await;
+    let other = room.another_agent("other-bot", "alice").await;
+    let same = json!({ "agent_ids": ["002"], "duration_seconds": 600 });
+    let other = other.block("198.51.100.23", same).await.id();
+    let (by, agent) = (Actor::CommandLine, Extent::Agent("triage-bot".to_owned()));
+    room.operator().freeze(&by, &agent, "a drill").await.unwrap();
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&format!("/together?of={other}")).await.shows("Approve the ticked requests");
+    bob.page.shows(&other);
+    assert!(!bob.page.has(&stopped.id.to_string()));
+}
 
 async fn asked(room: &Room, number: usize) -> Vec<Request> {
     let mut requests = Vec::new();

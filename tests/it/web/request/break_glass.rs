@@ -264,6 +264,20 @@ async fn kill_switch_stops_break_glass_request() {
 }
 
 #[tokio::test]
+async fn broken_glass_is_called_that_everywhere() {
+    let (room, request, mut carol) = stuck().await;
+    assert_eq!(break_with(&mut carol, &request, &[]).await, 303);
+    room.work().await;
+    carol
+        .open(&path(&request))
+        .await
+        .shows("<b>carol</b> <span class=\"role\">lead</span> broke the glass");
+    carol.page.shows("carol broke the glass");
+    carol.page.shows("glass broken");
+    assert!(!carol.page.has("carol approved") && !carol.page.has("approved by 1"));
+}
+
+#[tokio::test]
 async fn glass_is_not_broken_while_kill_switch_is_on() {
     let (room, request, mut carol) = stuck().await;
     carol.open(&path(&request)).await;
@@ -271,7 +285,7 @@ async fn glass_is_not_broken_while_kill_switch_is_on() {
     let prefix = request.digest.prefix();
     let typed = [("typed", prefix.as_str()), ("comment", "nobody answers")];
     assert_eq!(carol.submit(&verb(&request, "break-glass"), &typed).await.status, 409);
-    carol.page.shows("the kill switch is on: nothing is sent");
+    carol.page.shows("the kill switch stops it");
     assert_eq!(state(&room, &request).await, StateName::Pending);
 }
 

@@ -153,6 +153,19 @@ async fn several_are_refused_by_redirect_that_keeps_text() {
 }
 
 #[tokio::test]
+async fn problem_of_a_form_is_told_once() {
+    let room = Room::start().await;
+    let place = path(&room.asked().await);
+    let mut bob = room.browser_of("bob").await;
+    bob.open(&place).await;
+    let refused = bob.submit(&format!("{place}/reject"), &[("comment", " ")]).await;
+    assert_eq!(refused.status, 400);
+    refused.shows("a reason is required");
+    assert_eq!(bob.open(&format!("{place}?form=reject")).await.status, 200);
+    assert!(!bob.page.has("Nothing was changed"), "it may be no longer so");
+}
+
+#[tokio::test]
 async fn view_that_was_sent_survives_sign_in() {
     let room = Room::start().await;
     let mut stranger = room.stranger();
@@ -234,9 +247,8 @@ async fn stopped_requests_are_not_approved_together() {
     let pick = format!("{}:{}:{}", request.id, request.version, request.digest);
     opened_before.push(("pick".to_owned(), pick));
     room.freeze("a drill").await;
-    bob.open(&together).await.shows("Release the kill switch first.");
-    assert!(!bob.page.has("Approve the ticked"));
+    bob.open(&together).await.shows("No identical requests are waiting for you.");
     assert_eq!(bob.post("/together", &opened_before).await.status, 409);
-    bob.page.shows("the kill switch is on: nothing is sent");
+    bob.page.shows("the kill switch stops it");
     assert_eq!(room.now(&request).await.state.name(), StateName::Pending);
 }
