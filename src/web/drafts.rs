@@ -20,7 +20,7 @@ const PER_PERSON_MAX: usize = 20;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The longest text, and the longest address of a page, in bytes. No form takes as much.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
-pub(super) const PAGE_BYTES_MAX: usize = 8 * 1024;
+const PAGE_BYTES_MAX: usize = 8 * 1024;
 
 /// Which form on which page was filled in, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

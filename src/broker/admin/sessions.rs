@@ -24,8 +24,8 @@ use crate::{
     store::{Read, accounts, audit, notices},
 };
 
-/// So long after it ran out a session still tells whose it was.
-const LAPSED: TimeDelta = TimeDelta::hours(1);
+/// How long after it expired a session still tells whose it was.
+const EXPIRED_KEPT: TimeDelta = TimeDelta::hours(1);
 /// A session's last use is stored at most this often.
 const TOUCH_SECONDS: i64 = 60;
 
@@ -57,8 +57,8 @@ impl Broker {
             source: origin.source.to_string(),
             device: origin.device.clone(),
         });
-        let oldest = now - TimeDelta::hours(SESSION_HOURS) - LAPSED;
-        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - LAPSED;
+        let oldest = now - TimeDelta::hours(SESSION_HOURS) - EXPIRED_KEPT;
+        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - EXPIRED_KEPT;
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -125,20 +125,20 @@ impl Broker {
         Ok(found.is_some())
     }
 
-    /// Whose session a token was, where it ran out within the last hour. One that somebody ended, or
+    /// Whose session a token was, where it expired within the last hour. One that somebody ended, or
     /// whose person was disabled, is nobody's.
-    pub async fn lapsed_session(&self, token: &str) -> Result<Option<PersonId>, BrokerError> {
+    pub async fn expired_session(&self, token: &str) -> Result<Option<PersonId>, BrokerError> {
         let (digest, now) = (Digest::of(token.as_bytes()), self.clock().now());
         let mut reader = self.store().reader().await?;
         if active_session(&mut reader, digest, now).await?.is_some() {
             return Ok(None);
         }
-        let lapsed = accounts::session(&mut reader, digest).await?.filter(|session| {
+        let expired = accounts::session(&mut reader, digest).await?.filter(|session| {
             !session.person.disabled
-                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES) + LAPSED
-                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS) + LAPSED
+                && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES) + EXPIRED_KEPT
+                && now - session.created_at <= TimeDelta::hours(SESSION_HOURS) + EXPIRED_KEPT
         });
-        Ok(lapsed.map(|session| session.person.id))
+        Ok(expired.map(|session| session.person.id))
     }
 
     /// Ends a session.

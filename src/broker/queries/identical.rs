@@ -29,8 +29,12 @@ impl Broker {
         same.sort_by_key(|one| (one.deadline, one.facts.id));
         let (mut alike, mut rights) = (Vec::new(), Rights::new(self, who, Verb::Approve));
         let freezes = system::frozen(&mut reader).await?;
-        same.retain(|one| !stops(&freezes, &one.manager, &one.facts));
-        same.retain(|one| !one.voted && one.term == like.term && tier_of(one) == Tier::Low);
+        same.retain(|one| {
+            !one.voted
+                && one.term == like.term
+                && tier_of(one) == Tier::Low
+                && !stops(&freezes, &one.manager, &one.facts)
+        });
         for Pending { facts, voted, assignee, snoozed_until, .. } in same {
             let approve = rights.of(&facts).filter(|approve| approve.why_not().is_none());
             let Some(approve) = approve else { continue };

@@ -1,6 +1,6 @@
 //! Forms that people send: who sent one, whether the password was entered recently enough for what
-//! it asks for, and what to say where it cannot be carried out. The answer to a form is a redirect:
-//! its page says why nothing was changed, and has what was typed.
+//! it asks for, and what to say where it cannot be carried out. A form with a text for others
+//! is answered by a redirect: its page says why nothing was changed, and has what was typed.
 
 use axum::{
     extract::{FromRequest, FromRequestParts as _, Request},
@@ -212,7 +212,7 @@ pub(in crate::web) fn problem_of(
 
 impl<F> SessionForm<F> {
     /// Leads on once it was carried out; or back to `page`, which has the text and says why not.
-    pub(in crate::web) fn lead(
+    pub(in crate::web) fn redirect(
         &self,
         (page, form): (&str, &str),
         text: &str,

@@ -209,7 +209,7 @@ pub(in crate::web) async fn freeze(form: SessionForm<SwitchFields>) -> Result<Re
         app.broker.freeze(&who, &extent(&fields.what)?, &fields.reason).await
     });
     let done = frozen.await.map(|()| url(""));
-    form.lead((&url(&fields.what), "freeze"), &fields.reason, done)
+    form.redirect((&url(&fields.what), "freeze"), &fields.reason, done)
 }
 
 /// Turns one of the two keys that release the kill switch.
@@ -221,7 +221,7 @@ pub(in crate::web) async fn unfreeze(
         app.broker.unfreeze(&who, &extent(&fields.what)?, &fields.reason).await.map(drop)
     });
     let done = released.await.map(|()| url(""));
-    form.lead((&url(&fields.what), "unfreeze"), &fields.reason, done)
+    form.redirect((&url(&fields.what), "unfreeze"), &fields.reason, done)
 }
 
 /// What can be stopped, widest first.

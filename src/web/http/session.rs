@@ -74,13 +74,13 @@ pub(in crate::web) async fn require_session(
     with_session(next.run(request).await, session)
 }
 
-/// What somebody typed while the session ran out is kept for that person, who signs in and goes on.
+/// What somebody typed while the session expired is kept for that person, who signs in and goes on.
 /// Only a form of that very session counts, and none where somebody ended it: it may have been stolen.
 async fn after_session(app: &AppState, request: Request) -> Response {
     let signed_out = || PageError::signed_out().into_response();
     let path = request.uri().path().to_owned();
     let Some(token) = token(request.headers(), &app.settings) else { return signed_out() };
-    let person = app.broker.lapsed_session(&token).await.ok().flatten();
+    let person = app.broker.expired_session(&token).await.ok().flatten();
     let fields = Form::<Vec<(String, String)>>::from_request(request, &()).await;
     let (Some(person), Ok(Form(fields))) = (person, fields) else { return signed_out() };
     let field = |name: &str| fields.iter().find(|(other, _)| other == name);

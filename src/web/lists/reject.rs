@@ -310,7 +310,7 @@ pub(in crate::web) async fn reject(form: SessionForm<RejectFields>) -> Result<Re
         let was = was.into_iter().map(|id| ("was", id.to_string()));
         with_fields("/reject", &asked.fields().into_iter().chain(was).collect::<Vec<_>>())
     });
-    form.lead((&asked.url(), "reject"), comment, done)
+    form.redirect((&asked.url(), "reject"), comment, done)
 }
 
 /// The ids of what was sent.

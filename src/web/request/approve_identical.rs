@@ -155,7 +155,7 @@ pub(in crate::web) async fn approve(
 ) -> Result<Response, PageError> {
     let of = id_of(&form.fields.of)?;
     let done = approve_picked(&form, of).await.map(|()| "/".to_owned());
-    form.lead((&url(of), "together"), &form.fields.comment, done)
+    form.redirect((&url(of), "together"), &form.fields.comment, done)
 }
 
 async fn approve_picked(form: &SessionForm<IdenticalFields>, of: RequestId) -> FormResult<()> {

@@ -239,7 +239,7 @@ pub(in crate::web) async fn approve(
 ) -> Result<Response, PageError> {
     let id = plan_id(&id)?;
     let done = approve_low(&form, id).await.map(|()| url(id));
-    form.lead((&url(id), "approve"), &form.fields.comment, done)
+    form.redirect((&url(id), "approve"), &form.fields.comment, done)
 }
 
 /// Takes the plan back, as the owner of the agent that asked: every step that is not being sent yet.
@@ -249,7 +249,7 @@ pub(in crate::web) async fn cancel(
 ) -> Result<Response, PageError> {
     let id = plan_id(&id)?;
     let done = cancel_open(&form, id).await.map(|()| url(id));
-    form.lead((&url(id), "cancel"), &form.fields.comment, done)
+    form.redirect((&url(id), "cancel"), &form.fields.comment, done)
 }
 
 async fn cancel_open(form: &SessionForm<ReasonFields>, id: PlanId) -> FormResult<()> {

@@ -16,7 +16,7 @@ const OPEN: [(&str, &[&str]); 4] = [
             "sign_in",
             "session",
             "session_is_active",
-            "lapsed_session",
+            "expired_session",
             "setup_is_open",
             "set_up",
             "agent_by_token",
