@@ -21,7 +21,7 @@ const FLAGS = [
   "--disable-component-update", "--disable-sync", "--no-first-run",
 ];
 /** So long anything may take to appear, in milliseconds. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 /** What Playwright says where the page loaded again by itself in the same moment. */
 const AGAIN = /ERR_ABORTED|interrupted by another|context was destroyed/;
 
