@@ -39,14 +39,16 @@ pub mod notifications;
 pub mod queries;
 pub mod requests;
 mod settings;
-mod signed_in;
+pub mod signed_in;
 mod unchecked;
 
 pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Escalation, Settings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
-use in_memory::{AlertCounts, AuditWalk, Executing, LookProblems, Lookups, SetupCode};
+use in_memory::{
+    AlertCounts, AuditWalk, Executing, LookProblems, Lookups, PasskeyQuestions, SetupCode,
+};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -81,6 +83,7 @@ struct BrokerParts {
     /// How often they looked something up.
     lookups: Lookups,
     alert_counts: AlertCounts,
+    passkey_questions: PasskeyQuestions,
     executing: Executing,
     stopping: CancellationToken,
     look_problems: LookProblems,
@@ -112,6 +115,7 @@ impl Broker {
             in_flight,
             lookups: Lookups::default(),
             alert_counts: AlertCounts::default(),
+            passkey_questions: PasskeyQuestions::default(),
             executing: Executing::default(),
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
@@ -196,6 +200,10 @@ impl Broker {
     /// The ways to tell people.
     pub fn channels(&self) -> &[Channel] {
         &self.parts.integrations.channels
+    }
+
+    fn passkey_questions(&self) -> &PasskeyQuestions {
+        &self.parts.passkey_questions
     }
 
     fn network(&self) -> &Arc<dyn Network> {

@@ -130,7 +130,7 @@ impl Demo {
 
     /// How to look at it and how to connect to it.
     pub fn banner(&self) -> String {
-        let page = format!("http://{}", self.running.address);
+        let page = PublicUrl::on_this_machine(self.running.address.port());
         let mut text = format!(
             "Countersign demo: everything runs on this machine and ends with Ctrl-C.\n\n\
              The page        {page}\n\
@@ -169,14 +169,14 @@ impl Demo {
 
     /// [`Demo::banner`] for programs.
     pub fn facts(&self) -> Value {
-        let page = format!("http://{}", self.running.address);
+        let page = PublicUrl::on_this_machine(self.running.address.port());
         let people = self.people.iter().map(|person| {
             json!({
                 "name": person.name, "role": person.role.name(), "password": person.password,
             })
         });
         json!({
-            "page": page,
+            "page": page.as_str(),
             "mcp": format!("{page}/mcp"),
             "token": self.token,
             "manager": self.server.url(),
@@ -273,7 +273,8 @@ fn connector(
 fn settings(address: SocketAddr) -> broker::Settings {
     let groups = [("web", 2), ("office", 2), ("linux", 2), ("windows", 3), ("core", 3)];
     broker::Settings {
-        public_url: PublicUrl::of_listener(address),
+        // Browsers make passkeys for names alone.
+        public_url: PublicUrl::on_this_machine(address.port()),
         decide_within: Duration::from_hours(4),
         use_approval_within: Duration::from_mins(10),
         wait_within: Duration::from_hours(24),

@@ -17,6 +17,7 @@ mod slots;
 mod trusted_file;
 
 pub mod connector;
+pub mod passkey;
 pub mod policy;
 pub mod store;
 

@@ -78,6 +78,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/requests", get(lists::requests::show))
         .route("/requests/{id}", get(request::page::show))
         .route("/requests/{id}/approve", post(request::decide::approve))
+        .route("/requests/{id}/passkey", post(request::decide::ask_passkey))
         .route("/requests/{id}/reject", post(request::decide::reject))
         .route("/requests/{id}/retract", post(request::decide::retract))
         .route("/requests/{id}/cancel", post(request::decide::cancel))
@@ -108,6 +109,10 @@ fn session_routes(app: &AppState) -> Router<AppState> {
             "/password",
             get(admin::sign_in::show_password).post(admin::sign_in::change_password),
         )
+        .route("/account", get(admin::account::show))
+        .route("/account/passkeys", post(admin::account::add))
+        .route("/account/passkeys/ask", post(admin::account::ask))
+        .route("/account/passkeys/{id}/remove", post(admin::account::remove))
         .route("/sign-out", post(admin::sign_in::sign_out))
         .route_layer(from_fn_with_state(app.clone(), http::session::require_session))
 }
@@ -139,6 +144,8 @@ fn open_routes() -> Router<AppState> {
     Router::new()
         .route("/set-up", get(admin::setup::show).post(admin::setup::create_admin))
         .route("/sign-in", get(admin::sign_in::show).post(admin::sign_in::sign_in))
+        .route("/sign-in/passkey", post(admin::sign_in::sign_in_with_passkey))
+        .route("/sign-in/passkey/ask", post(admin::sign_in::ask_passkey))
         .route("/events", get(http::events::wait))
         .route("/static/{name}", get(http::assets::serve))
         .route("/healthz", get(http::probes::healthy))

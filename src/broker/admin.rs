@@ -5,6 +5,7 @@ pub mod agents;
 pub mod kill_switch;
 mod known_browser;
 pub mod operator;
+pub mod passkeys;
 mod password;
 pub mod people;
 pub mod policies;

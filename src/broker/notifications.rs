@@ -13,7 +13,7 @@ use crate::{
     domain::{
         Time,
         actor::Person,
-        facts::{Principal, Resource, Verb},
+        facts::{Authentication, Principal, Resource, Verb},
         id::{PersonId, RequestId},
         len_u64,
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject, plan_path},
@@ -263,10 +263,17 @@ impl Broker {
         let reachable = |person: &&Person| !person.disabled && person.mail.is_some();
         let chosen: Vec<PersonId> = match notice.request() {
             None => {
-                let may = |person: &&Person| {
-                    [Verb::Freeze, Verb::Unfreeze]
+                let may = |person: &&Person| match notice.about {
+                    NoticeSubject::Account(of) => {
+                        person.id == of
+                            || self.is_allowed_now(person, Verb::ManagePeople, &Resource::System)
+                    }
+                    NoticeSubject::Request { .. }
+                    | NoticeSubject::Plan { .. }
+                    | NoticeSubject::Switch(_)
+                    | NoticeSubject::Nothing => [Verb::Freeze, Verb::Unfreeze]
                         .into_iter()
-                        .any(|verb| self.is_allowed_now(person, verb, &Resource::System))
+                        .any(|verb| self.is_allowed_now(person, verb, &Resource::System)),
                 };
                 people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
             }
@@ -323,6 +330,7 @@ impl Broker {
             | NoticeKind::ReleaseAsked
             | NoticeKind::Unfrozen
             | NoticeKind::SignInsThrottled
+            | NoticeKind::PasskeyChanged
             | NoticeKind::Test => {
                 let asker = request.asked_by.as_ref().map(|asker| asker.person);
                 let votes = request.votes.iter().map(|vote| vote.person.id);
@@ -331,9 +339,10 @@ impl Broker {
         })
     }
 
-    /// Whether policy lets a person do that, were the password given just now.
+    /// Whether policy lets a person do that, with the best proof of who they are.
     fn is_allowed_now(&self, person: &Person, verb: Verb, on: &Resource) -> bool {
-        self.engine().may(&Principal::Person(person.clone(), 0), verb, on).allowed
+        let person = Principal::Person(person.clone(), Authentication::BEST);
+        self.engine().may(&person, verb, on).allowed
     }
 }
 
@@ -354,6 +363,7 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         | NoticeKind::ReleaseAsked
         | NoticeKind::Unfrozen
         | NoticeKind::SignInsThrottled
+        | NoticeKind::PasskeyChanged
         | NoticeKind::Test => false,
     }
 }

@@ -8,17 +8,21 @@ use crate::{
     domain::{
         Time,
         actor::{Actor, Agent, Person},
+        audit::detail::passkey::ProofFacts,
         clock_jump::ClockJump,
         digest::Digest,
-        facts::Principal,
+        facts::{ActProof, Authentication, Principal},
         id::PersonId,
         request::Requester,
     },
+    passkey::Act,
     store::{
         Read, StoreError, Tx,
         accounts::{self, StoredSession},
     },
 };
+
+pub mod passkey;
 
 /// A session ends after this many minutes without use.
 pub const SESSION_IDLE_MINUTES: i64 = 30;
@@ -36,6 +40,21 @@ pub struct SignedIn {
     session: Digest,
     /// When the password was last given.
     authenticated_at: Time,
+    /// When the last proof was given in this session, for any act.
+    proved_at: Time,
+    /// Whether the person has passkeys.
+    has_passkeys: bool,
+    /// What came with the act itself.
+    proof: GivenProof,
+}
+
+/// What a person gave for one act, beside the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum GivenProof {
+    None,
+    Password,
+    /// For this act alone.
+    Passkey(Act, Box<ProofFacts>),
 }
 
 /// Somebody whose session is active in the transaction of the act: it ends when its person is
@@ -47,8 +66,9 @@ pub(in crate::broker) struct ActiveSession(SignedIn);
 impl SignedIn {
     /// Somebody with this session, found by the hash of its token.
     pub(in crate::broker) fn new(stored: StoredSession, session: Digest) -> Self {
-        let StoredSession { person, authenticated_at, .. } = stored;
-        Self { person, session, authenticated_at }
+        let StoredSession { person, authenticated_at, proved_at, has_passkeys, .. } = stored;
+        let proof = GivenProof::None;
+        Self { person, session, authenticated_at, proved_at, has_passkeys, proof }
     }
 
     /// The person as the door found them.
@@ -69,12 +89,38 @@ impl SignedIn {
     /// For unit tests of the doors.
     #[cfg(test)]
     pub(crate) fn made_up(person: Person) -> Self {
-        Self { person, session: Digest::ZERO, authenticated_at: Time::UNIX_EPOCH }
+        Self {
+            person,
+            session: Digest::ZERO,
+            authenticated_at: Time::UNIX_EPOCH,
+            proved_at: Time::UNIX_EPOCH,
+            has_passkeys: false,
+            proof: GivenProof::None,
+        }
     }
 
     /// The same, with the password given now.
     pub(in crate::broker) fn authenticated(&self, now: Time) -> Self {
-        Self { authenticated_at: now, ..self.clone() }
+        let proof = GivenProof::Password;
+        Self { authenticated_at: now, proved_at: now, proof, ..self.clone() }
+    }
+
+    /// The same, with what a passkey signed for this act.
+    pub(in crate::broker) fn with_passkey(&self, act: Act, facts: ProofFacts) -> Self {
+        Self { proof: GivenProof::Passkey(act, Box::new(facts)), ..self.clone() }
+    }
+
+    /// What a passkey signed for this very act.
+    pub(in crate::broker) fn passkey_proof(&self, act: Act) -> Option<&ProofFacts> {
+        match &self.proof {
+            GivenProof::Passkey(signed, facts) => (*signed == act).then_some(facts),
+            GivenProof::None | GivenProof::Password => None,
+        }
+    }
+
+    /// Whether the person can be asked for a passkey.
+    pub const fn has_passkeys(&self) -> bool {
+        self.has_passkeys
     }
 
     /// The hash of the session's token.
@@ -82,11 +128,39 @@ impl SignedIn {
         self.session
     }
 
-    /// What policy is told: the person, and the age of the password in seconds.
+    /// Whether the password came with the act itself.
+    pub(in crate::broker) fn gave_password(&self) -> bool {
+        self.proof == GivenProof::Password
+    }
+
+    /// What policy is told where no passkey signed the act.
     pub fn principal(&self, now: Time) -> Principal {
-        let age = (now - self.authenticated_at).num_seconds();
-        // A clock that went back must not make a password younger than it is.
-        Principal::Person(self.person.clone(), u64::try_from(age).unwrap_or(u64::MAX))
+        // A clock that went back must not make a proof younger than it is.
+        let since = |then: Time| u64::try_from((now - then).num_seconds()).unwrap_or(u64::MAX);
+        let proof = match self.proof {
+            GivenProof::Password => ActProof::Password,
+            GivenProof::None | GivenProof::Passkey(..) => ActProof::None,
+        };
+        let given = Authentication {
+            age_seconds: since(self.authenticated_at),
+            proof_age_seconds: since(self.proved_at),
+            proof,
+        };
+        Principal::Person(self.person.clone(), given)
+    }
+
+    /// What policy is told of this act, which a passkey may have signed.
+    pub(in crate::broker) fn principal_for(&self, act: Act, now: Time) -> Principal {
+        if self.passkey_proof(act).is_some() {
+            self.principal_with_passkey()
+        } else {
+            self.principal(now)
+        }
+    }
+
+    /// What policy would be told of an act that a passkey signed.
+    pub(in crate::broker) fn principal_with_passkey(&self) -> Principal {
+        Principal::Person(self.person.clone(), Authentication::BEST)
     }
 
     /// Looks at the session again, in the transaction of what it is used for.
@@ -111,6 +185,16 @@ impl ActiveSession {
     /// What policy is told.
     pub(in crate::broker) fn principal(&self, now: Time) -> Principal {
         self.0.principal(now)
+    }
+
+    /// What policy is told of this act.
+    pub(in crate::broker) fn principal_for(&self, act: Act, now: Time) -> Principal {
+        self.0.principal_for(act, now)
+    }
+
+    /// What a passkey signed for this act.
+    pub(in crate::broker) fn passkey_proof(&self, act: Act) -> Option<&ProofFacts> {
+        self.0.passkey_proof(act)
     }
 
     /// What the audit is told.
@@ -232,7 +316,8 @@ pub(in crate::broker) async fn active_session(
 ) -> Result<Option<StoredSession>, StoreError> {
     let found = accounts::session(read, token).await?;
     Ok(found.filter(|session| {
-        let begun = session.seen_at.max(session.created_at).max(session.authenticated_at);
+        let proved = session.authenticated_at.max(session.proved_at);
+        let begun = session.seen_at.max(session.created_at).max(proved);
         // Another page may have used it a moment after this one looked at the clock.
         !session.person.disabled
             && begun - now <= ClockJump::LEAST

@@ -10,6 +10,7 @@ use super::{CliError, accounts::reader, out::Out};
 use crate::{
     domain::{
         Time,
+        action::with_count,
         audit::{AuditEntry, EventKind},
         id::RequestId,
     },
@@ -88,23 +89,30 @@ async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError
 }
 
 async fn verify(out: Out, config: &Path) -> Result<(), CliError> {
-    let verified = reader(config).await?.verify_audit().await?;
+    let operator = reader(config).await?;
+    let (verified, proofs) = (operator.verify_audit().await?, operator.verify_proofs().await?);
+    let broken = verified.broken.or(proofs.broken);
     // The verdict comes last, on a line that holds nothing of what is stored.
-    let lines = match &verified.broken {
+    let mut lines = match &broken {
         None => {
             vec![format!("{} entries are sound; the last hash is {}", verified.rows, verified.head)]
         }
         Some((seq, why)) => vec![format!("entry {seq}: {why}"), format!("entry {seq} is bad")],
     };
+    if proofs.sound > 0 {
+        let signed = with_count(proofs.sound, "signature");
+        lines.insert(0, format!("{signed} of passkeys verified"));
+    }
     out.lines(lines.iter().map(String::as_str), || {
         json!({
-            "sound": verified.broken.is_none(),
+            "sound": broken.is_none(),
             "entries": verified.rows,
             "head": verified.head.to_string(),
-            "first_bad": verified.broken.as_ref().map(|(seq, why)| json!({ "place": seq, "why": why })),
+            "signatures": proofs.sound,
+            "first_bad": broken.as_ref().map(|(seq, why)| json!({ "place": seq, "why": why })),
         })
     })?;
-    if verified.broken.is_some() { Err(CliError::No) } else { Ok(()) }
+    if broken.is_some() { Err(CliError::No) } else { Ok(()) }
 }
 
 fn row(entry: &AuditEntry) -> Vec<String> {

@@ -237,7 +237,9 @@ async fn sign_in(demo: &Demo, name: &str) -> Result<SignedIn, BrokerError> {
         demo.people.iter().find(|person| person.name == name).ok_or(BrokerError::NotFound)?;
     let origin = SignInOrigin::program();
     let token = demo.running.broker.sign_in(name, &person.password, &origin).await?.token;
-    demo.running.broker.session(&token).await?.ok_or(BrokerError::SignInRefused)
+    let who = demo.running.broker.session(&token).await?.ok_or(BrokerError::SignInRefused)?;
+    // What is of the high tier takes the password with it.
+    demo.running.broker.authenticate_again(&who, &person.password).await
 }
 
 /// The state and every endpoint's fate: "settled: 001 sent; 014 refused; 011 skipped".

@@ -12,7 +12,7 @@ use super::{
     action::{Action, Term},
     actor::{Agent, Person, Role},
     all_variants,
-    decision::Tally,
+    decision::{Tally, Tier},
     endpoint::{EndpointId, Platform},
     id::{PersonId, RequestId},
     proposal::Claim,
@@ -306,11 +306,46 @@ impl Verb {
     }
 }
 
+/// How a person proved who they are, for one act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authentication {
+    /// How long ago the password was given to sign in, in seconds; 0 where a proof came with the act.
+    pub age_seconds: u64,
+    /// How long ago the last proof was given in this session, for any act, in seconds.
+    pub proof_age_seconds: u64,
+    /// What came with the act itself.
+    pub proof: ActProof,
+}
+
+impl Authentication {
+    /// The best there is.
+    pub const BEST: Self = Self { age_seconds: 0, proof_age_seconds: 0, proof: ActProof::Passkey };
+}
+
+/// What came with an act to prove who does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
+pub enum ActProof {
+    /// Nothing: the session alone.
+    None,
+    /// The password.
+    Password,
+    /// A passkey's signature of this very act.
+    Passkey,
+}
+
+impl ActProof {
+    /// What policy is told.
+    pub const fn name(self) -> &'static str {
+        self.into_str()
+    }
+}
+
 /// Who acts.
 #[derive(Debug, Clone)]
 pub enum Principal {
-    /// A person, who gave the password this many seconds ago.
-    Person(Person, u64),
+    /// A person, and how they proved who they are.
+    Person(Person, Authentication),
     /// An agent, by its token.
     Agent(Agent),
 }
@@ -342,4 +377,6 @@ pub struct RequestFacts {
     pub action: Action,
     /// The highest criticality among its endpoints; 5 when it has none.
     pub criticality: u8,
+    /// How much it still asks of people: low where nobody is asked any more.
+    pub tier: Tier,
 }

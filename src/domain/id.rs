@@ -79,6 +79,11 @@ id!(
     PlanId, "pln"
 );
 
+id!(
+    /// A passkey of a person.
+    PasskeyId, "key"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ pub use decide::LAPSED;
 use super::{
     Time,
     actor::{Actor, Person},
-    audit::{AuditDetail, AuditEvent},
+    audit::{AuditDetail, AuditEvent, detail::passkey::ProofFacts},
     decision::Decision,
     digest::Digest,
     endpoint::EndpointId,
@@ -100,6 +100,8 @@ pub struct Ballot {
     pub shown: Displayed,
     /// What the person adds; the reason of a rejection.
     pub comment: String,
+    /// What a passkey signed for it; none where no passkey was asked.
+    pub proof: Option<ProofFacts>,
 }
 
 impl Ballot {

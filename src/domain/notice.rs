@@ -16,13 +16,16 @@ use super::{
     all_variants,
     audit::EventKind,
     decision::Tier,
-    digest::Canonical,
-    id::{PlanId, RequestId},
+    id::{PersonId, PlanId, RequestId},
     kill_switch::Extent,
     lifecycle::Transition,
     plan::Plan,
     request::{Outcome, PlanStep, Request, StateName, Target},
 };
+
+mod id;
+
+pub use id::NoticeId;
 
 /// What a notice reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +71,9 @@ pub enum NoticeKind {
     /// Somebody has failed so often to sign in that they must wait.
     #[strum(serialize = "sign_in.throttled")]
     SignInsThrottled,
+    /// A passkey of a person was added or removed.
+    #[strum(serialize = "passkey.changed")]
+    PasskeyChanged,
     /// A test of whether notices arrive.
     #[strum(serialize = "notice.test")]
     Test,
@@ -103,6 +109,7 @@ impl NoticeKind {
             | Self::ReleaseAsked
             | Self::Unfrozen
             | Self::SignInsThrottled
+            | Self::PasskeyChanged
             | Self::Test => false,
         }
     }
@@ -144,6 +151,8 @@ pub enum NoticeSubject {
     },
     /// The kill switch: one of [`Extent::KINDS`].
     Switch(&'static str),
+    /// The account of a person.
+    Account(PersonId),
     /// Nothing further: sign-ins, a test.
     Nothing,
 }
@@ -252,7 +261,7 @@ impl Notice {
     pub const fn request(&self) -> Option<RequestId> {
         match self.about {
             NoticeSubject::Request { id, .. } | NoticeSubject::Plan { first: id, .. } => Some(id),
-            NoticeSubject::Switch(_) | NoticeSubject::Nothing => None,
+            NoticeSubject::Switch(_) | NoticeSubject::Account(_) | NoticeSubject::Nothing => None,
         }
     }
 
@@ -263,6 +272,7 @@ impl Notice {
             | NoticeSubject::Plan { id, .. } => Some(id),
             NoticeSubject::Request { plan: None, .. }
             | NoticeSubject::Switch(_)
+            | NoticeSubject::Account(_)
             | NoticeSubject::Nothing => None,
         }
     }
@@ -273,6 +283,7 @@ impl Notice {
             NoticeSubject::Request { id, .. } => format!("/requests/{id}"),
             NoticeSubject::Plan { id, .. } => plan_path(id),
             NoticeSubject::Switch(_) => "/system".to_owned(),
+            NoticeSubject::Account(_) => "/audit?kind=passkey".to_owned(),
             NoticeSubject::Nothing if self.kind == NoticeKind::SignInsThrottled => {
                 "/system".to_owned()
             }
@@ -298,6 +309,7 @@ impl Notice {
                 "plan": id.to_string(), "steps": steps, "waiting": waiting, "tier": tier.name(),
             }),
             NoticeSubject::Switch(extent) => json!({ "extent": extent }),
+            NoticeSubject::Account(person) => json!({ "person": person.to_string() }),
             NoticeSubject::Nothing => json!({}),
         }
     }
@@ -335,7 +347,10 @@ impl Notice {
             (None, Some(extent), None) => {
                 NoticeSubject::Switch(Extent::KINDS.iter().find(|kind| **kind == extent)?)
             }
-            (None, None, None) => NoticeSubject::Nothing,
+            (None, None, None) => match word("person") {
+                Some(person) => NoticeSubject::Account(person.parse().ok()?),
+                None => NoticeSubject::Nothing,
+            },
             (Some(_), Some(_), _) | (None, _, Some(_)) => return None,
         };
         Some(Self { kind, about, at })
@@ -345,30 +360,6 @@ impl Notice {
 /// The page of a plan, behind the address of the page.
 pub fn plan_path(id: PlanId) -> String {
     format!("/plans/{id}")
-}
-
-/// The name of one notice to one receiver: the same each time it is tried, and in no other case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeId(String);
-
-impl NoticeId {
-    /// Of the stored notice's number and time, and of the receiver of a channel.
-    pub fn new(number: i64, at: Time, channel: &str, receiver: &str) -> Self {
-        let digest = Canonical::new(1, "notice")
-            .text(&number.to_string())
-            .text(&at.timestamp_micros().to_string())
-            .text(channel)
-            .text(receiver)
-            .digest();
-        Self(format!("ntc_{}", digest.to_string().chars().take(32).collect::<String>()))
-    }
-}
-
-impl fmt::Display for NoticeId {
-    /// `ntc_` and 32 hexadecimal digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// Whether something was learnt that a person has to look after.

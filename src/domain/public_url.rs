@@ -103,6 +103,12 @@ impl PublicUrl {
         Self { text: format!("http://{address}"), scheme, authority }
     }
 
+    /// This machine by its name, without TLS.
+    pub fn on_this_machine(port: u16) -> Self {
+        let (scheme, authority) = (Scheme::Http, Authority::localhost(port));
+        Self { text: format!("http://localhost:{port}"), scheme, authority }
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text

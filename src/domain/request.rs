@@ -26,7 +26,7 @@ use super::{
     Time,
     action::{Action, Term},
     actor::{Agent, Person, Role},
-    decision::{Decision, NOTHING_LEFT},
+    decision::{Decision, NOTHING_LEFT, Tier},
     digest::{Canonical, Digest},
     endpoint::{Endpoint, EndpointId, SkipReason},
     facts::history::AgentHistory,
@@ -308,6 +308,7 @@ impl Request {
             asker: self.asked_by.as_ref().map(|asker| asker.person),
             action: self.action.clone(),
             criticality: self.criticality(),
+            tier: if self.state.name() == StateName::Pending { self.tier() } else { Tier::Low },
         }
     }
 

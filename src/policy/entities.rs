@@ -14,8 +14,11 @@ use super::{EvalError, schema::SchemaVersion};
 use crate::domain::{
     action::Catalogue,
     actor::{Agent, Person, Role},
-    decision::Tally,
-    facts::{EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource, Verb},
+    decision::{Tally, Tier},
+    facts::{
+        ActProof, Authentication, EndpointFacts, IndexerState, PolicyQuestion, Principal,
+        RequestFacts, Resource, Verb,
+    },
     id::{AgentId, PersonId},
 };
 
@@ -79,9 +82,14 @@ impl PolicyEntities {
         verb: Verb,
         on: &Resource,
     ) -> Result<(Query, Context, Entities), EvalError> {
-        let (who, auth_age_seconds) = match who {
-            Principal::Person(person, seconds) => (self.person(person)?, long(*seconds)),
-            Principal::Agent(agent) => (self.agent(agent)?, long(u64::MAX)),
+        let never = Authentication {
+            age_seconds: u64::MAX,
+            proof_age_seconds: u64::MAX,
+            proof: ActProof::None,
+        };
+        let (who, given) = match who {
+            Principal::Person(person, given) => (self.person(person)?, *given),
+            Principal::Agent(agent) => (self.agent(agent)?, never),
         };
         let on = match on {
             Resource::Request(facts) => self.request(facts)?,
@@ -89,7 +97,12 @@ impl PolicyEntities {
                 Entity::new_no_attrs(uid(&self.types.system, "countersign"), HashSet::new())
             }
         };
-        let context = Context::from_pairs([("auth_age_seconds".to_owned(), auth_age_seconds)])?;
+        let proof = Value::new_string(given.proof.name().to_owned());
+        let context = Context::from_pairs([
+            ("auth_age_seconds".to_owned(), long(given.age_seconds)),
+            ("proof_age_seconds".to_owned(), long(given.proof_age_seconds)),
+            ("proof".to_owned(), proof),
+        ])?;
         let action = self.action_uid(verb.name());
         let query = Query { principal: who.uid(), action, resource: on.uid() };
         Ok((query, context, self.with([who, on])?))
@@ -174,13 +187,15 @@ impl PolicyEntities {
     }
 
     fn request(&self, facts: &RequestFacts) -> Result<Entity, EvalError> {
-        let RequestLook { agent, owners, barred, action, criticality } = RequestLook::of(facts);
+        let RequestLook { agent, owners, barred, action, criticality, tier } =
+            RequestLook::of(facts);
         let attributes = [
             ("agent", Value::new_entity_uid(uid(&self.types.agent, &agent))),
             ("owners", Value::new_set(owners.into_iter().map(|person| self.person_value(person)))),
             ("barred", Value::new_set(barred.into_iter().map(|person| self.person_value(person)))),
             ("action", text(action)),
             ("criticality", long(criticality)),
+            ("tier", text(tier.name())),
         ];
         entity(uid(&self.types.request, &facts.id), attributes, HashSet::new())
     }
@@ -204,6 +219,7 @@ pub struct RequestLook {
     barred: Vec<PersonId>,
     action: &'static str,
     criticality: u8,
+    tier: Tier,
 }
 
 impl RequestLook {
@@ -217,6 +233,7 @@ impl RequestLook {
             barred: barred.collect(),
             action: facts.action.kind().name(),
             criticality: facts.criticality,
+            tier: facts.tier,
         }
     }
 }

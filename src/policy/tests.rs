@@ -18,7 +18,10 @@ use crate::domain::{
     digest::Digest,
     endpoint::{EndpointId, Platform},
     facts::history::AgentHistory,
-    facts::{AlertFacts, EndpointFacts, PolicyQuestion, Principal, Resource, TargetFacts, Verb},
+    facts::{
+        ActProof, AlertFacts, Authentication, EndpointFacts, PolicyQuestion, Principal, Resource,
+        TargetFacts, Verb,
+    },
     proposal::Claim,
 };
 
@@ -116,7 +119,10 @@ fn failing_forbid_denies_what_cedar_would_allow() {
 #[test]
 fn failing_forbid_refuses_a_person_too() {
     let answer = unchecked(&format!("{PERMIT} {OVERFLOW}")).may(
-        &Principal::Person(person(), 0),
+        &Principal::Person(
+            person(),
+            Authentication { age_seconds: 0, proof_age_seconds: 0, proof: ActProof::None },
+        ),
         Verb::Freeze,
         &Resource::System,
     );

@@ -13,10 +13,14 @@ use crate::domain::{
 };
 
 mod keep;
+mod passkeys;
 mod views;
 
 pub use keep::{
     agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
+};
+pub use passkeys::{
+    Passkey, add_passkey, passkey_by_credential, passkeys, remove_passkey, use_passkey,
 };
 pub use views::{SavedView, delete_view, save_view, saved_views};
 
@@ -31,6 +35,10 @@ pub struct StoredSession {
     pub seen_at: Time,
     /// When the password was last given.
     pub authenticated_at: Time,
+    /// When the last proof was given, for any act.
+    pub proved_at: Time,
+    /// Whether the person has passkeys.
+    pub has_passkeys: bool,
 }
 
 /// Adds a person.
@@ -123,8 +131,9 @@ pub async fn begin_session(
     now: Time,
 ) -> Result<(), StoreError> {
     query(
-        "INSERT INTO session (token_hash, person_id, created_at, seen_at, authenticated_at)
-         VALUES ($1, $2, $3, $3, $3)",
+        "INSERT INTO session
+             (token_hash, person_id, created_at, seen_at, authenticated_at, proved_at)
+         VALUES ($1, $2, $3, $3, $3, $3)",
     )
     .bind(token.to_string())
     .bind(id.to_string())
@@ -140,7 +149,10 @@ pub async fn session(
     token: Digest,
 ) -> Result<Option<StoredSession>, StoreError> {
     let row = query(
-        "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at
+        "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at,
+             proved_at,
+             EXISTS (SELECT 1 FROM passkey WHERE person_id = person.id AND removed_at IS NULL)
+                 AS has_passkeys
          FROM session JOIN person ON person.id = session.person_id WHERE token_hash = $1",
     )
     .bind(token.to_string())
@@ -153,6 +165,8 @@ pub async fn session(
             created_at: session.time("begun_at")?,
             seen_at: session.time("seen_at")?,
             authenticated_at: session.time("authenticated_at")?,
+            proved_at: session.time("proved_at")?,
+            has_passkeys: session.flag("has_passkeys")?,
         })
     })
     .transpose()
@@ -166,6 +180,16 @@ pub async fn touch_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<
         .execute(tx.connection())
         .await?;
     Ok(())
+}
+
+/// Notes that a proof was given in a session.
+pub async fn prove_session(tx: &mut Tx<'_>, token: Digest, now: Time) -> Result<(), StoreError> {
+    let done = query("UPDATE session SET proved_at = $2 WHERE token_hash = $1")
+        .bind(token.to_string())
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    changed_one(done)
 }
 
 /// Ends one session. Whether there was one.

@@ -16,10 +16,12 @@ use crate::domain::{
 };
 
 mod page;
+mod proofs;
 mod stored_row;
 mod verify;
 
 pub use page::{AuditFilter, Lead, after, first_of_newest, is_target, of_request, page, targets};
+pub use proofs::{VerifiedProofs, verify_proofs};
 pub use verify::{Verified, is_at, verify, verify_block};
 
 /// An audit entry as the log names it: no text that somebody wrote.

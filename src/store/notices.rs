@@ -48,7 +48,7 @@ impl Delivery {
         let says = |delivery: &Self| match delivery.noted.notice.about {
             NoticeSubject::Request { state, .. } => Some((delivery.noted.notice.kind, state)),
             NoticeSubject::Plan { .. } => Some((delivery.noted.notice.kind, StateName::Pending)),
-            NoticeSubject::Switch(_) | NoticeSubject::Nothing => None,
+            NoticeSubject::Switch(_) | NoticeSubject::Account(_) | NoticeSubject::Nothing => None,
         };
         let same = self.noted.number == other.noted.number;
         self.person == other.person && (same || says(self).is_some() && says(self) == says(other))

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::domain::{
     Time,
-    audit::{AuditEntry, UnreadableEntry},
+    audit::{AuditEntry, UnreadableEntry, detail::passkey::ProofFacts},
 };
 
 mod endpoints;
@@ -13,6 +13,11 @@ mod sentence;
 
 pub(crate) use sentence::verdict_text;
 use sentence::{Sentence, sentence};
+
+/// What follows the verb where a passkey signed the act.
+pub(crate) const fn with_passkey(proof: Option<&ProofFacts>) -> &'static str {
+    if proof.is_some() { " with a passkey" } else { "" }
+}
 
 /// An audit entry as a person reads it.
 #[derive(Debug, PartialEq, Eq)]

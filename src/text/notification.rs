@@ -22,9 +22,10 @@ const fn event(notice: &Notice) -> &'static str {
         NoticeKind::Escalated => "A request still waits, and nobody has decided",
         NoticeKind::Decided => match notice.about {
             NoticeSubject::Request { state, .. } => decided(state),
-            NoticeSubject::Plan { .. } | NoticeSubject::Switch(_) | NoticeSubject::Nothing => {
-                "A request was decided"
-            }
+            NoticeSubject::Plan { .. }
+            | NoticeSubject::Switch(_)
+            | NoticeSubject::Account(_)
+            | NoticeSubject::Nothing => "A request was decided",
         },
         NoticeKind::Doubt => "An outcome is unknown, unconfirmed or in doubt",
         NoticeKind::GlassBroken => "Somebody broke the glass",
@@ -34,6 +35,7 @@ const fn event(notice: &Notice) -> &'static str {
         NoticeKind::ReleaseAsked => "Somebody asked to release the kill switch",
         NoticeKind::Unfrozen => "The kill switch was released",
         NoticeKind::SignInsThrottled => "Many sign-ins fail: somebody may be guessing passwords",
+        NoticeKind::PasskeyChanged => "A passkey was added or removed",
         NoticeKind::Test => "A test: notifications arrive here",
     }
 }
@@ -59,7 +61,7 @@ pub fn lines(notice: &Notice, places: &str, more: u64) -> Vec<(&'static str, Str
             ("Tier", tier.name().to_owned()),
         ],
         NoticeSubject::Switch(extent) => vec![("Extent", extent.to_owned())],
-        NoticeSubject::Nothing => Vec::new(),
+        NoticeSubject::Account(_) | NoticeSubject::Nothing => Vec::new(),
     };
     if !places.is_empty() {
         lines.insert(1.min(lines.len()), ("Where", places.to_owned()));

@@ -1,6 +1,8 @@
 //! Signing in, people and agents, policies and the system.
 
+pub(super) mod account;
 pub(super) mod agents;
+pub(super) mod passkey;
 pub(super) mod people;
 pub(super) mod policy;
 pub(super) mod reauthenticate;

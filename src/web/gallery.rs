@@ -141,7 +141,7 @@ fn layout(title: &str, here: &'static str) -> Layout {
 
 fn request_page(request: Request, approve: Permission, me: PersonId) -> RequestPage {
     let layout = layout(&endpoint::effect(&request, false), "/requests");
-    let viewer = Viewer { id: me, role: Role::Senior };
+    let viewer = Viewer { id: me, role: Role::Senior, has_passkeys: true };
     let view = view(request, approve);
     let query = ShownQuery::default();
     let shown = Shown::of(&view.request, view.timeline.len(), &query).unwrap();

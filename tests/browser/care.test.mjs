@@ -23,6 +23,7 @@ test("a lead on call breaks the glass, and somebody else reviews it", async () =
   const glass = async (typed) => {
     await carol.fill("#glass-typed", typed);
     await carol.fill("#glass-comment", "nobody answers the phone");
+    await carol.fill("#glass-password", scene.password("carol"));
     await carol.click("button.danger:has-text('Break the glass')");
   };
   await glass("0".repeat(prefix.length));

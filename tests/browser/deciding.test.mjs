@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, shows, stage, reject } from "./stage.mjs";
+import { approveWith, badge, shows, stage, reject } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -36,12 +36,12 @@ test("two people in two browsers approve, and only then it is sent", async () =>
   const place = `/requests/${asked.request_id}`;
   const [bob, carol] = await Promise.all([scene.person("bob"), scene.person("carol")]);
   await scene.open(bob, place);
-  await bob.click("button.approve");
+  await approveWith(bob, scene.password("bob"));
   await bob.locator(".votes", { hasText: "bob" }).waitFor();
   assert.equal(await scene.state(asked.request_id), "pending");
   await scene.open(carol, place);
   await carol.locator(".needed", { hasText: "has 1 (bob)" }).waitFor();
-  await carol.click("button.approve");
+  await approveWith(carol, scene.password("carol"));
   await badge(carol, "settled");
   await badge(bob, "settled");
 });

@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 
-import { DARK, FORCED, LIGHT, PHONE, ZOOMED, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
+import { DARK, FORCED, LIGHT, PHONE, ZOOMED, approveWith, badge, confirmed, overflow, shows, stage, unscripted, unset, violations, reject } from "./stage.mjs";
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
 const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, forced: FORCED, zoomed: ZOOMED, plain: LIGHT };
@@ -21,7 +21,7 @@ const pages = new Map([
   ["audit-none", "/audit?kind=rules&target=nobody&range=24h"],
   ["audit", "/audit"], ["policy", "/policy"], ["system", "/system"], ["people", "/people"], ["agents", "/agents"],
   ["overview", "/overview"], ["agent-record", "/agents/triage-bot"], ["person-record", "/people/bob"],
-  ["password", "/password"], ["help", "/help"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
+  ["account", "/account"], ["password", "/password"], ["help", "/help"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
 ]);
 /** What only dora, an admin, sees. */
 const admin = new Map([
@@ -58,7 +58,7 @@ before(async () => {
   pages.set("request-denied", (await scene.ask({ srcip: "10.0.0.9" })).place);
   pages.set("request-two", privileged);
   await scene.open(bob, privileged);
-  await bob.click("button.approve");
+  await approveWith(bob, scene.password("bob"));
   await bob.locator(".votes", { hasText: "bob" }).waitFor();
   pages.set("target", "/targets?is=198.51.100.99");
   pages.set("endpoint", "/endpoints/demo/002");
@@ -72,6 +72,7 @@ before(async () => {
   await carol.click("summary:has-text('Break the glass')");
   await carol.fill("#glass-typed", await carol.locator(".digest strong").textContent());
   await carol.fill("#glass-comment", "bob and everybody else are on a plane");
+  await carol.fill("#glass-password", scene.password("carol"));
   await carol.click("button.danger:has-text('Break the glass')");
   await badge(carol, "settled");
   // The same from the agent thrice, on other endpoints, and one that somebody must read closely.

@@ -189,6 +189,12 @@ export async function steady(ask) {
   }
 }
 
+/** Approves what is of the high tier, which takes the password each time. */
+export async function approveWith(page, password) {
+  await page.fill("#approve-password", password);
+  await page.click("button.approve");
+}
+
 /** Rejects with a reason, by the form that is behind "Reject". */
 export async function reject(page, reason) {
   if (!(await page.locator("#reject-comment").isVisible())) await page.click("summary.danger");

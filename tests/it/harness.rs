@@ -18,6 +18,7 @@ use countersign::{
         digest::Digest,
         kill_switch::Extent,
     },
+    passkey::{Assertion, RelyingParty},
     policy::PolicyFiles,
     store::Store,
     worker,
@@ -27,6 +28,7 @@ use tokio::net::TcpSocket;
 use wazuh_simulator::Simulator;
 
 pub(crate) mod agent;
+pub(crate) mod authenticator;
 mod builder;
 pub(crate) mod fixtures;
 pub(crate) mod installation;
@@ -164,7 +166,7 @@ impl World {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.running.address)
+        format!("http://{}:{}", self.builder.host, self.running.address.port())
     }
 
     /// The agent's MCP client.

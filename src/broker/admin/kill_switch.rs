@@ -9,7 +9,7 @@ use crate::{
     domain::{
         actor::{Actor, Person},
         audit::{AuditDetail, AuditEvent, detail::system::SwitchFacts},
-        facts::{Principal, Resource, Verb},
+        facts::{Authentication, Principal, Resource, Verb},
         kill_switch::{Extent, Freeze, KeyTurn, Release},
         lifecycle::Refusal,
         notice::Notice,
@@ -70,7 +70,7 @@ impl Broker {
     }
 
     fn may_release(&self, person: &Person) -> bool {
-        let person = Principal::Person(person.clone(), 0);
+        let person = Principal::Person(person.clone(), Authentication::BEST);
         self.engine().may(&person, Verb::Unfreeze, &Resource::System).allowed
     }
 }

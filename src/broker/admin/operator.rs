@@ -27,7 +27,7 @@ use crate::{
     },
     store::{
         Store,
-        audit::{self, AuditFilter, Verified},
+        audit::{self, AuditFilter, Verified, VerifiedProofs},
     },
 };
 
@@ -194,5 +194,10 @@ impl Operator {
     /// Walks the audit chain from its first row.
     pub async fn verify_audit(&self) -> Result<Verified, BrokerError> {
         Ok(audit::verify(&mut self.0.store().reader().await?).await?)
+    }
+
+    /// Verifies what passkeys signed, with the keys that the audit has.
+    pub async fn verify_proofs(&self) -> Result<VerifiedProofs, BrokerError> {
+        Ok(audit::verify_proofs(&mut self.0.store().reader().await?).await?)
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         unchecked::Unchecked,
     },
     domain::{
+        Time,
         actor::sign_in::{SignInOrigin, Source},
         actor::{Actor, Person},
         audit::{
@@ -21,7 +22,7 @@ use crate::{
         id::PersonId,
         notice::{Notice, NoticeKind, NoticeSubject},
     },
-    store::{Read, accounts, audit, notices},
+    store::{Read, Tx, accounts, audit, notices},
 };
 
 /// How long after it expired a session still tells whose it was.
@@ -52,34 +53,43 @@ impl Broker {
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
-        let detail = &AuditDetail::SignedIn(SignInFacts {
-            password_given_again: false,
-            source: origin.source.to_string(),
-            device: origin.device.clone(),
-        });
-        let oldest = now - TimeDelta::hours(SESSION_HOURS) - EXPIRED_KEPT;
-        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - EXPIRED_KEPT;
+        let facts = SignInFacts::of_session(origin, false);
         self.store()
             .write(|tx| {
+                let facts = facts.clone();
                 Box::pin(async move {
                     // The password may have been changed while it was looked at.
                     let person = enabled(tx, name)
                         .await?
                         .and_then(|(person, now)| (now == *hash).then_some(person))
                         .ok_or(BrokerError::SignInRefused)?;
-                    let event = &AuditEvent::new(Actor::from(&person), None, detail.clone());
-                    accounts::end_old_sessions(tx, oldest, idlest).await?;
-                    accounts::begin_session(tx, digest, person.id, now).await?;
-                    audit::append(tx, event, now).await?;
-                    Ok::<_, BrokerError>(())
+                    self.begin_session(tx, (&person, digest), facts, now).await
                 })
             })
             .await?;
         Ok(NewSession { token, browser: self.unchecked().new_browser(person.id).await? })
     }
 
-    /// Gives the password again, for one act that wants a fresh one. The session itself stays as
-    /// old as it is: whoever stole it gains nothing from what its owner does.
+    /// Begins a session of this person, with the hash of its token.
+    pub(super) async fn begin_session(
+        &self,
+        tx: &mut Tx<'_>,
+        (person, token): (&Person, Digest),
+        facts: SignInFacts,
+        now: Time,
+    ) -> Result<(), BrokerError> {
+        let oldest = now - TimeDelta::hours(SESSION_HOURS) - EXPIRED_KEPT;
+        let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - EXPIRED_KEPT;
+        accounts::end_old_sessions(tx, oldest, idlest).await?;
+        accounts::begin_session(tx, token, person.id, now).await?;
+        let event = AuditEvent::new(Actor::from(person), None, AuditDetail::SignedIn(facts));
+        audit::append(tx, &event, now).await?;
+        Ok(())
+    }
+
+    /// Gives the password again, for one act that wants a fresh one. The session remembers when that
+    /// was; it stays as old as it is, so that whoever stole it gains only what policy lets such a proof
+    /// count for (ADR 8).
     pub async fn authenticate_again(
         &self,
         who: &SignedIn,
@@ -93,6 +103,7 @@ impl Broker {
             Box::pin(async move {
                 let active = who.active(tx, now).await?;
                 let event = AuditEvent::new(active.actor(), None, detail.clone());
+                accounts::prove_session(tx, who.session(), now).await?;
                 audit::append(tx, &event, now).await?;
                 Ok::<_, BrokerError>(active)
             })

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::undos::UndoView;
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, requests::undo::UndoOption},
+    broker::{
+        Broker, BrokerError, SignedIn, requests::undo::UndoOption, signed_in::passkey::signs,
+    },
     domain::{
         active_response::{AlreadyActive, RestsOn},
         actor::{Agent, Person},
@@ -60,8 +62,11 @@ pub struct RequestView {
 pub enum Permission {
     /// At once.
     Now,
-    /// Once the password is given again.
+    /// Once the password is given again, or a passkey signs it where the person has one and the act is
+    /// one that passkeys sign.
     WithPassword,
+    /// Once a passkey of the person signs it.
+    WithPasskey,
     /// No, and why.
     Denied(String),
 }
@@ -89,7 +94,7 @@ impl RequestView {
         )
     }
 
-    /// Whether the person may, be it once the password is given again, the state aside.
+    /// Whether the person may, be it with a password or a passkey, the state aside.
     pub fn may(&self, verb: Verb) -> bool {
         self.permission(verb).why_not().is_none()
     }
@@ -99,7 +104,7 @@ impl Permission {
     /// Why not.
     pub fn why_not(&self) -> Option<&str> {
         match self {
-            Self::Now | Self::WithPassword => None,
+            Self::Now | Self::WithPassword | Self::WithPasskey => None,
             Self::Denied(why) => Some(why),
         }
     }
@@ -122,7 +127,16 @@ impl Broker {
             return Permission::Now;
         }
         let answer = self.engine().may(&who.authenticated(now).principal(now), verb, on);
-        if answer.allowed { Permission::WithPassword } else { Permission::Denied(answer.why()) }
+        if answer.allowed {
+            return Permission::WithPassword;
+        }
+        if who.has_passkeys()
+            && signs(verb)
+            && self.engine().may(&who.principal_with_passkey(), verb, on).allowed
+        {
+            return Permission::WithPasskey;
+        }
+        Permission::Denied(answer.why())
     }
 
     pub(in crate::broker) fn authorize_read(

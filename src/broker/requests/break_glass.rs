@@ -28,9 +28,10 @@ impl Broker {
         check_reason(reason)?;
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let VoteContext { request, agent, may, person } =
-                    self.vote_context(tx, who, id, (Verb::BreakGlass, now)).await?;
-                let ballot = Ballot { person, shown, comment: reason.to_owned() };
+                let verb = (Verb::BreakGlass, now);
+                let VoteContext { request, agent, may, person, proof } =
+                    self.signed_vote_context(tx, who, (id, shown), verb).await?;
+                let ballot = Ballot { person, shown, comment: reason.to_owned(), proof };
                 let vote = Vote { break_glass: true, ..ballot.clone().vote(now) };
                 let mut with_vote = request.clone();
                 with_vote.votes.retain(|earlier| earlier.person.id != vote.person.id);

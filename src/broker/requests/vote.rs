@@ -2,13 +2,19 @@
 //! the person, the agent, policy's answer.
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn},
+    broker::{
+        Broker, BrokerError, SignedIn,
+        signed_in::{ActiveSession, passkey::act_on},
+    },
     domain::{
         Time,
         actor::{Agent, Person},
-        audit::{AuditDetail, AuditEvent, detail::request::RefusedVoteFacts},
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::{passkey::ProofFacts, request::RefusedVoteFacts},
+        },
         decision::Authorization,
-        facts::{Resource, Verb},
+        facts::{Principal, Resource, Verb},
         id::RequestId,
         lifecycle::{Ballot, Displayed, Refusal},
         request::Request,
@@ -32,7 +38,8 @@ impl Broker {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let moment = self.vote_context(tx, who, id, (Verb::Approve, now)).await?;
+                let verb = (Verb::Approve, now);
+                let moment = self.signed_vote_context(tx, who, (id, shown), verb).await?;
                 self.approve_now(tx, moment, (shown, comment), now).await
             })
         });
@@ -43,11 +50,11 @@ impl Broker {
     pub(in crate::broker) async fn approve_now(
         &self,
         tx: &mut Tx<'_>,
-        VoteContext { request, agent, may, person }: VoteContext,
+        VoteContext { request, agent, may, person, proof }: VoteContext,
         (shown, comment): (Displayed, &str),
         now: Time,
     ) -> Result<Request, BrokerError> {
-        let ballot = Ballot { person, shown, comment: comment.to_owned() };
+        let ballot = Ballot { person, shown, comment: comment.to_owned(), proof };
         let mut with_vote = request.clone();
         with_vote.votes.push(ballot.clone().vote(now));
         let fresh = self.decide(tx, &with_vote, &agent, now).await?;
@@ -69,7 +76,7 @@ impl Broker {
             Box::pin(async move {
                 let VoteContext { request, may, person, .. } =
                     self.vote_context(tx, who, id, (Verb::Reject, now)).await?;
-                let ballot = Ballot { person, shown, comment: reason.to_owned() };
+                let ballot = Ballot { person, shown, comment: reason.to_owned(), proof: None };
                 let transition = request.reject(ballot.clone(), &may, now)?;
                 let rejected = requests::advance(tx, transition, now).await?;
                 let reject = |child: Request| {
@@ -87,7 +94,7 @@ impl Broker {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let VoteContext { request, agent, may, person } =
+                let VoteContext { request, agent, may, person, .. } =
                     self.vote_context(tx, who, id, (Verb::Retract, now)).await?;
                 let mut without = request.clone();
                 without.votes.retain(|vote| vote.person.id != person.id);
@@ -108,13 +115,40 @@ impl Broker {
         (verb, now): (Verb, Time),
     ) -> Result<VoteContext, BrokerError> {
         let active = who.active(tx, now).await?;
+        let principal = active.principal(now);
+        self.context_of(tx, &active, id, (verb, &principal)).await
+    }
+
+    /// The same, of a vote that a passkey may have signed: for what was shown, and nothing else.
+    pub(in crate::broker) async fn signed_vote_context(
+        &self,
+        tx: &mut Tx<'_>,
+        who: &SignedIn,
+        (id, shown): (RequestId, Displayed),
+        (verb, now): (Verb, Time),
+    ) -> Result<VoteContext, BrokerError> {
+        let active = who.active(tx, now).await?;
+        let act = act_on(verb, id, shown);
+        let (principal, proof) =
+            (active.principal_for(act, now), active.passkey_proof(act).cloned());
+        let context = self.context_of(tx, &active, id, (verb, &principal)).await?;
+        Ok(VoteContext { proof, ..context })
+    }
+
+    async fn context_of(
+        &self,
+        tx: &mut Tx<'_>,
+        active: &ActiveSession,
+        id: RequestId,
+        (verb, principal): (Verb, &Principal),
+    ) -> Result<VoteContext, BrokerError> {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let facts = request.facts(&agent);
-        let (principal, resource) = (active.principal(now), Resource::Request(facts));
-        self.authorize(&principal, Verb::View, &resource)?;
-        let may = self.engine().may(&principal, verb, &resource);
-        Ok(VoteContext { request, agent, may, person: active.person().clone() })
+        let resource = Resource::Request(request.facts(&agent));
+        self.authorize(principal, Verb::View, &resource)?;
+        let may = self.engine().may(principal, verb, &resource);
+        let person = active.person().clone();
+        Ok(VoteContext { request, agent, may, person, proof: None })
     }
 
     /// A refused vote changes nothing, but it is recorded.
@@ -167,4 +201,6 @@ pub(in crate::broker) struct VoteContext {
     pub(in crate::broker) agent: Agent,
     pub(in crate::broker) may: Authorization,
     pub(in crate::broker) person: Person,
+    /// What a passkey signed for it.
+    pub(in crate::broker) proof: Option<ProofFacts>,
 }

@@ -11,6 +11,7 @@ use super::kind::EventKind;
 pub mod accounts;
 pub mod dispatch;
 pub mod outcome;
+pub mod passkey;
 pub mod plan;
 pub mod request;
 mod stored_form;
@@ -26,6 +27,7 @@ use dispatch::{
     AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
     OutcomesFacts, ResolutionFacts, ResumeFacts, RevertFacts,
 };
+use passkey::{NewPasskeyFacts, PasskeyFacts, RefusedPasskeyFacts};
 use plan::{PlanFacts, TurnFacts};
 use request::{
     ApprovalFacts, AssignmentFacts, BreakGlassFacts, CancellationFacts, CommentFacts, DryRunFacts,
@@ -115,6 +117,9 @@ details! {
     SessionsEnded(SessionsFacts),
     PasswordReset(NoFacts),
     PasswordChanged(NoFacts),
+    PasskeyAdded(NewPasskeyFacts),
+    PasskeyRemoved(PasskeyFacts),
+    PasskeyRefused(RefusedPasskeyFacts),
     AgentAdded(NewAgentFacts),
     ScopesChanged(ScopesFacts),
     TokenRotated(TokenFacts),

@@ -148,6 +148,15 @@ pub enum EventKind {
     /// A person changed their own password.
     #[strum(serialize = "person.password_changed")]
     PasswordChanged,
+    /// A person added a passkey.
+    #[strum(serialize = "passkey.added")]
+    PasskeyAdded,
+    /// A passkey was removed.
+    #[strum(serialize = "passkey.removed")]
+    PasskeyRemoved,
+    /// What a passkey signed was not taken.
+    #[strum(serialize = "passkey.refused")]
+    PasskeyRefused,
     /// An agent was added.
     #[strum(serialize = "agent.added")]
     AgentAdded,

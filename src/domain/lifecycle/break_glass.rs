@@ -41,6 +41,7 @@ impl Request {
         if ballot.comment.trim().is_empty() {
             return Err(Refusal::ReasonMissing);
         }
+        let proof = ballot.proof.clone();
         let vote = Vote { break_glass: true, ..ballot.vote(fresh.now) };
         let due_at = fresh.now + TimeDelta::hours(REVIEW_HOURS);
         let actor = Actor::from(&vote.person);
@@ -57,6 +58,7 @@ impl Request {
             allowed_by: AllowedBy::from(may),
             decision,
             state: self.state.name(),
+            proof,
         });
         Ok(self.moved(Change::Approved(vote), actor, detail))
     }

@@ -64,6 +64,7 @@ impl Request {
         if self.votes.iter().any(|earlier| earlier.person.id == ballot.person.id) {
             return Err(Refusal::AlreadyVoted);
         }
+        let proof = ballot.proof.clone();
         let vote = ballot.vote(fresh.now);
         let actor = Actor::from(&vote.person);
         let decision = DecisionFacts::from(&fresh.run);
@@ -76,6 +77,7 @@ impl Request {
             allowed_by: AllowedBy::from(may),
             decision,
             state: self.state.name(),
+            proof,
         });
         Ok(self.moved(Change::Approved(vote), actor, detail))
     }
@@ -89,7 +91,7 @@ impl Request {
         now: Time,
     ) -> Result<Transition, Refusal> {
         self.ensure_votable("be rejected", ballot.shown, may, now)?;
-        let Ballot { person, shown, comment: reason } = ballot;
+        let Ballot { person, shown, comment: reason, .. } = ballot;
         if reason.trim().is_empty() {
             return Err(Refusal::ReasonMissing);
         }

@@ -9,10 +9,13 @@ use crate::domain::{
     Time,
     action::{Action, ActionKind, Catalogue, Term, names},
     actor::{Agent, Person, Role},
-    decision::Tally,
+    decision::{Tally, Tier},
     endpoint::Platform,
     facts::history::AgentHistory,
-    facts::{EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource, TargetFacts, Verb},
+    facts::{
+        ActProof, Authentication, EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource,
+        TargetFacts, Verb,
+    },
     id::PersonId,
     len_u64,
     proposal::Claim,
@@ -209,6 +212,13 @@ pub(super) struct PersonActionForm {
     action: Option<String>,
     #[serde(default = "lowest")]
     criticality: u8,
+    /// How much it asks of people: low, medium, high.
+    #[serde(default = "low")]
+    tier: String,
+}
+
+fn low() -> String {
+    Tier::Low.name().to_owned()
 }
 
 const fn lowest() -> u8 {
@@ -222,6 +232,9 @@ struct AgentCaseForm {
     who: Who,
     role: String,
     auth_age_seconds: u64,
+    /// As old as the password where the case does not say.
+    proof_age_seconds: Option<u64>,
+    proof: String,
     must_change_password: bool,
     disabled: bool,
     on_call: bool,
@@ -233,6 +246,8 @@ impl Default for AgentCaseForm {
             who: Who::Anybody,
             role: Role::Analyst.name().to_owned(),
             auth_age_seconds: 30,
+            proof_age_seconds: None,
+            proof: ActProof::None.name().to_owned(),
             must_change_password: false,
             disabled: false,
             on_call: false,
@@ -311,6 +326,8 @@ impl PersonActionForm {
             asker: Some(Who::Asker.person()?),
             action: action(catalogue, kind, None)?,
             criticality: self.criticality,
+            tier: Tier::parse(&self.tier)
+                .ok_or_else(|| format!("tier {:?}: allowed are low, medium, high", self.tier))?,
         })
     }
 }
@@ -337,7 +354,12 @@ impl AgentCaseForm {
                 mail: None,
             },
         };
-        Ok(Principal::Person(person, self.auth_age_seconds))
+        let proof = self.proof.parse().map_err(|_unknown| {
+            format!("proof {:?}: allowed are none, password, passkey", self.proof)
+        })?;
+        let proof_age_seconds = self.proof_age_seconds.unwrap_or(self.auth_age_seconds);
+        let given = Authentication { age_seconds: self.auth_age_seconds, proof_age_seconds, proof };
+        Ok(Principal::Person(person, given))
     }
 }
 

@@ -7,11 +7,11 @@ use crate::{
     domain::{
         action::{Action, ActionKind, Term},
         actor::{Person, Role},
-        decision::{Decision, Tally, Verdict},
+        decision::{Decision, Tally, Tier, Verdict},
         endpoint::{EndpointId, Platform},
         facts::{
-            EndpointFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
-            TargetFacts, Verb,
+            ActProof, Authentication, EndpointFacts, IndexerState, PolicyQuestion, Principal,
+            RequestFacts, Resource, TargetFacts, Verb,
         },
     },
     policy::{Engine, PolicyFiles, STARTER},
@@ -203,11 +203,17 @@ fn every_right_is_as_the_whole_set_says() {
         asker: None,
         action: question().action,
         criticality: 1,
+        tier: Tier::Low,
     };
     let mut people: Vec<_> = Role::ALL
         .iter()
         .flat_map(|role| {
-            [10, 900].map(|age| Principal::Person(Person { role: *role, ..person() }, age))
+            [(10, 10, ActProof::None), (900, 10, ActProof::None), (0, 0, ActProof::Passkey)].map(
+                |(age_seconds, proof_age_seconds, proof)| {
+                    let given = Authentication { age_seconds, proof_age_seconds, proof };
+                    Principal::Person(Person { role: *role, ..person() }, given)
+                },
+            )
         })
         .collect();
     people.push(Principal::Agent(agent));

@@ -136,6 +136,16 @@ const FILES: &[Migration] = &[
         include_str!("../../../migrations/20261129181000_escalate.sql"),
     ),
     (20_261_129_182_000, "lists", include_str!("../../../migrations/20261129182000_lists.sql")),
+    (
+        20_261_130_060_000,
+        "passkeys",
+        include_str!("../../../migrations/20261130060000_passkeys.sql"),
+    ),
+    (
+        20_261_130_070_000,
+        "proved_at",
+        include_str!("../../../migrations/20261130070000_proved_at.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -9,7 +9,7 @@ use crate::{
         Time,
         action::{Action, Term},
         actor::Agent,
-        decision::{Tally, Verdict},
+        decision::{Tally, Tier, Verdict},
         facts::RequestFacts,
         id::{AgentId, PersonId, PlanId},
     },
@@ -100,7 +100,7 @@ pub async fn pending(
 ) -> Result<Vec<Pending>, StoreError> {
     let rows = query(
         "SELECT id, manager, deadline, asked_at, coalesce(asker_name, agent_name) AS asked_by, agent_id,
-             owner_id, issuer_id, asker_id, action, action_entry, argument, term_seconds,
+             owner_id, issuer_id, asker_id, action, action_entry, argument, tier, term_seconds,
              fleet_wide, plan_id, (SELECT heading FROM plan WHERE plan.id = plan_id) AS heading,
              json_object('verdict', decision -> '$.verdict', 'least', decision -> '$.least')
                  AS verdict,
@@ -153,8 +153,8 @@ pub async fn pending_kinds(
 ) -> Result<Vec<PendingKind>, StoreError> {
     let rows = query(
         "SELECT min(id) AS id, manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry,
-             min(argument) AS argument, criticality, count(*) AS number
-         FROM (SELECT id, manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry, argument,
+             min(argument) AS argument, tier, criticality, count(*) AS number
+         FROM (SELECT id, manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry, argument, tier,
                    (SELECT max(criticality) FROM request_endpoint
                     WHERE request_id = request.id AND command IS NOT NULL) AS criticality
                FROM request
@@ -163,7 +163,8 @@ pub async fn pending_kinds(
                                  AND person_id = $1 AND retracted_at IS NULL)
                  AND NOT EXISTS (SELECT 1 FROM request_snooze WHERE person_id = $1
                                  AND request_id = request.id AND until > $2))
-         GROUP BY manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry, criticality",
+         GROUP BY manager, agent_id, owner_id, issuer_id, asker_id, action, action_entry, tier,
+             criticality",
     )
     .bind(person.to_string())
     .bind(now.timestamp_micros())
@@ -238,5 +239,7 @@ fn facts(row: Columns<'_>, agent: Agent) -> Result<RequestFacts, StoreError> {
         asker: row.maybe_parse("asker_id")?,
         action: action_alone(row)?,
         criticality: row.maybe_number("criticality")?.unwrap_or(5),
+        // One that an earlier version took has none.
+        tier: row.maybe_text("tier")?.and_then(|tier| Tier::parse(&tier)).unwrap_or(Tier::High),
     })
 }

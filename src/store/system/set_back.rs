@@ -22,7 +22,7 @@ const WAITING: [(&str, &[&str], &str); 9] = [
     ("request_endpoint", &["since", "ends_at", "watch_until"], "since IS NOT NULL"),
     ("rule_response", &["since", "began", "ended_at"], "true"),
     ("rule_responses_read", &["until"], "true"),
-    ("session", &["created_at", "seen_at", "authenticated_at"], "true"),
+    ("session", &["created_at", "seen_at", "authenticated_at", "proved_at"], "true"),
     ("kill_switch", &["release_at"], "release_at IS NOT NULL"),
     ("delivery", &["next_try_at"], "delivered_at IS NULL AND given_up_at IS NULL"),
 ];

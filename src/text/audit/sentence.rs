@@ -23,7 +23,10 @@ use crate::{
     text::active_response::end_text,
 };
 
-use super::endpoints::{list, named};
+use super::{
+    endpoints::{list, named},
+    with_passkey,
+};
 
 /// What happened, in our words, and what somebody wrote of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,10 +93,12 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             format!("step {} is next in its plan, now {}", facts.step, facts.state).into()
         }
         AuditDetail::VoteApproved(facts) => {
-            Sentence::new(format!("approved, now {}", facts.state), facts.comment)
+            let with = with_passkey(facts.proof.as_ref());
+            Sentence::new(format!("approved{with}, now {}", facts.state), facts.comment)
         }
         AuditDetail::GlassBroken(facts) => {
-            Sentence::new(format!("broke the glass, now {}", facts.state), facts.reason)
+            let with = with_passkey(facts.proof.as_ref());
+            Sentence::new(format!("broke the glass{with}, now {}", facts.state), facts.reason)
         }
         AuditDetail::RequestRejected(facts) => {
             Sentence::new(ended_text("rejected", facts.state), facts.reason)
@@ -203,8 +208,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             Sentence::new(format!("recorded what happened{}", list(&facts.outcomes)), facts.reason)
         }
         AuditDetail::SignedIn(facts) => {
+            let with = if facts.passkey { "signed in with a passkey" } else { "signed in" };
             let again = facts.password_given_again;
-            let what = if again { "entered the password again" } else { "signed in" };
+            let what = if again { "entered the password again" } else { with };
             Sentence::new(format!("{what}{}", from(&facts.source)), facts.device)
         }
         AuditDetail::SignInRefused(facts) => {
@@ -233,6 +239,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::SessionsEnded(_) => "ended a person's sessions".into(),
         AuditDetail::PasswordReset(_) => "reset a person's password".into(),
         AuditDetail::PasswordChanged(_) => "changed their password".into(),
+        AuditDetail::PasskeyAdded(facts) => Sentence::new("added a passkey", facts.name),
+        AuditDetail::PasskeyRemoved(facts) => Sentence::new("removed a passkey", facts.name),
+        AuditDetail::PasskeyRefused(facts) => Sentence::new("had a passkey refused", facts.why),
         AuditDetail::AgentAdded(facts) => format!("added an agent owned by {}", facts.owner).into(),
         AuditDetail::ScopesChanged(facts) => {
             format!("allowed an agent to request {}", facts.scopes).into()

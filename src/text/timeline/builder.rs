@@ -19,7 +19,10 @@ use crate::{
         id::{AttemptId, RequestId},
         request::{Outcome, StateName},
     },
-    text::{active_response::end_text, audit::verdict_text},
+    text::{
+        active_response::end_text,
+        audit::{verdict_text, with_passkey},
+    },
 };
 
 /// How many digits of a body's hash are shown.
@@ -64,11 +67,14 @@ impl TimelineBuilder {
         match &event.detail {
             AuditDetail::RequestAsked(facts) => self.add_submitted(event, facts),
             AuditDetail::VoteApproved(facts) => {
-                let summary = format!("{actor} ({}) approved, now {}", facts.role, facts.state);
+                let with = with_passkey(facts.proof.as_ref());
+                let summary =
+                    format!("{actor} ({}) approved{with}, now {}", facts.role, facts.state);
                 self.add_plain(at, summary);
             }
             AuditDetail::GlassBroken(facts) => {
-                self.add_plain(at, format!("{actor} broke the glass, now {}", facts.state));
+                let with = with_passkey(facts.proof.as_ref());
+                self.add_plain(at, format!("{actor} broke the glass{with}, now {}", facts.state));
             }
             AuditDetail::VoteRetracted(facts) => {
                 self.add_plain(
@@ -179,6 +185,9 @@ impl TimelineBuilder {
             | AuditDetail::SessionsEnded(_)
             | AuditDetail::PasswordReset(_)
             | AuditDetail::PasswordChanged(_)
+            | AuditDetail::PasskeyAdded(_)
+            | AuditDetail::PasskeyRemoved(_)
+            | AuditDetail::PasskeyRefused(_)
             | AuditDetail::AgentAdded(_)
             | AuditDetail::ScopesChanged(_)
             | AuditDetail::TokenRotated(_)

@@ -69,6 +69,12 @@ impl FormError {
     }
 }
 
+impl From<FormProblem> for FormError {
+    fn from(problem: FormProblem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 impl From<PageError> for FormError {
     fn from(error: PageError) -> Self {
         Self::Page(error)
@@ -119,8 +125,7 @@ pub(in crate::web) async fn require_recent_password(
     password: &str,
 ) -> FormResult<SignedIn> {
     if password.is_empty() && *permission == Permission::WithPassword {
-        let sentence = "Enter your password: it was last entered more than five minutes ago. \
-                        Nothing was changed.";
+        let sentence = "Enter your password: policy asks for it with this. Nothing was changed.";
         return Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence));
     }
     if password.is_empty() {

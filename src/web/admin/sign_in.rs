@@ -2,12 +2,14 @@
 
 use askama::Template;
 use axum::{
+    Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Deserialize;
 
+use super::passkey::{QuestionForBrowser, passkey_answer};
 use crate::{
     broker::{BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, admin::NewSession},
     domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
@@ -31,13 +33,16 @@ struct SignInPage {
     notice: Option<&'static str>,
     name: String,
     next: String,
+    /// Whether browsers use passkeys here.
+    passkeys: bool,
     idle_minutes: i64,
     hours: i64,
 }
 
 impl SignInPage {
-    fn new(name: String, next: String) -> Self {
+    fn new(app: &AppState, name: String, next: String) -> Self {
         Self {
+            passkeys: app.broker.passkeys_impossible().is_none(),
             layout: Layout::anonymous("Sign in"),
             problem: None,
             notice: None,
@@ -75,7 +80,7 @@ pub(in crate::web) async fn show(
         "set-up" => Some("You are the first admin. Sign in, then add people and agents."),
         _ => None,
     };
-    let new = SignInPage::new(String::new(), around.next);
+    let new = SignInPage::new(&app, String::new(), around.next);
     page(StatusCode::OK, &SignInPage { notice, ..new })
 }
 
@@ -95,9 +100,49 @@ pub(in crate::web) async fn sign_in(
     FormBody(credentials): FormBody<Credentials>,
 ) -> Result<Response, PageError> {
     let Credentials { name, password, next } = credentials;
-    let problem = match app.broker.sign_in(name.trim(), &password, &origin).await {
+    let done = app.broker.sign_in(name.trim(), &password, &origin).await;
+    answer(&app, done, (name, next))
+}
+
+/// What the script of the page brings back of a passkey.
+#[derive(Deserialize)]
+pub(in crate::web) struct PasskeyFields {
+    #[serde(default)]
+    passkey: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Asks for a passkey of whoever stands before the door.
+pub(in crate::web) async fn ask_passkey(
+    State(app): State<AppState>,
+) -> Result<Response, PageError> {
+    let question = app.broker.ask_passkey_to_sign_in()?;
+    Ok(Json(QuestionForBrowser::new(question, None)).into_response())
+}
+
+/// Begins a session for the person whose passkey answered.
+pub(in crate::web) async fn sign_in_with_passkey(
+    State(app): State<AppState>,
+    Origin(origin): Origin,
+    FormBody(PasskeyFields { passkey, next }): FormBody<PasskeyFields>,
+) -> Result<Response, PageError> {
+    let done = match passkey_answer(&passkey) {
+        Ok(answer) => app.broker.sign_in_with_passkey(&answer, &origin).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    answer(&app, done, (String::new(), next))
+}
+
+/// Leads on, or shows the form again with what is wrong.
+fn answer(
+    app: &AppState,
+    done: Result<NewSession, BrokerError>,
+    (name, next): (String, String),
+) -> Result<Response, PageError> {
+    let problem = match done {
         Ok(NewSession { token, browser }) => {
-            let mut response = with_cookie(&app, &token, local(&next));
+            let mut response = with_cookie(app, &token, local(&next));
             if let Some(cookie) = browser_cookie(&browser, &app.settings) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
@@ -105,12 +150,14 @@ pub(in crate::web) async fn sign_in(
         }
         Err(
             problem @ (BrokerError::SignInRefused
+            | BrokerError::Invalid(_)
             | BrokerError::SignInThrottled(_)
             | BrokerError::PasswordsBusy),
         ) => problem,
         Err(other) => return Err(other.into()),
     };
-    let shown = SignInPage { problem: Some(sentence(&problem)), ..SignInPage::new(name, next) };
+    let shown =
+        SignInPage { problem: Some(sentence(&problem)), ..SignInPage::new(app, name, next) };
     let PageError { status, retry_after, .. } = problem.into();
     let mut response = page(status, &shown)?;
     if let Some(seconds) = retry_after {

@@ -263,6 +263,7 @@ pub(super) fn audit(request: &Request) -> Vec<AuditEntry> {
         allowed_by: AllowedBy(vec!["vote.analyst".to_owned()]),
         decision: DecisionFacts::from(&request.decision),
         state: StateName::Pending,
+        proof: None,
     });
     let nobody = Actor::Unknown { claimed: HOSTILE.to_owned() };
     let refused = AuditDetail::SignInRefused(RefusedSignInFacts {

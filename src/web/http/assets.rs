@@ -30,6 +30,13 @@ pub(in crate::web) const SCRIPT: Asset = Asset {
     text: include_str!("../../../templates/static/page.js"),
 };
 
+/// What passkeys need on the pages that use them.
+pub(in crate::web) const PASSKEY_SCRIPT: Asset = Asset {
+    name: "passkey.js",
+    kind: "text/javascript; charset=utf-8",
+    text: include_str!("../../../templates/static/passkey.js"),
+};
+
 /// What browsers put on a tab.
 pub(in crate::web) const ICON: Asset = Asset {
     name: "icon.svg",
@@ -51,7 +58,8 @@ pub(in crate::web) fn address(asset: &Asset) -> String {
 
 /// Hands out a file.
 pub(in crate::web) async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
-    let asset = [STYLE, SCRIPT, ICON, ICONS].into_iter().find(|asset| asset.name == name);
+    let asset =
+        [STYLE, SCRIPT, PASSKEY_SCRIPT, ICON, ICONS].into_iter().find(|asset| asset.name == name);
     let asset = asset.ok_or_else(PageError::not_found)?;
     let keep = "public, max-age=31536000, immutable";
     let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, keep)];

@@ -193,6 +193,13 @@ impl Layout {
         }
     }
 
+    /// Where the script for passkeys is.
+    pub(in crate::web) fn passkey_script() -> &'static str {
+        static ADDRESS: LazyLock<String> =
+            LazyLock::new(|| assets::address(&assets::PASSKEY_SCRIPT));
+        &ADDRESS
+    }
+
     /// Where the signs before actions and pages are.
     pub(in crate::web) fn icons() -> &'static str {
         static ADDRESS: LazyLock<String> = LazyLock::new(|| assets::address(&assets::ICONS));

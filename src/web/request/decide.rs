@@ -1,13 +1,27 @@
 //! The forms on a request's page: approve, reject, take an approval back, cancel, undo. Break glass
 //! and what a person found out have files of their own.
 
-use axum::response::Response;
+use axum::{
+    Json,
+    extract::Path,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::form::{Checked, DisplayedFields, RequestFields, RequestForm};
+use super::{
+    form::{Checked, DisplayedFields, RequestFields, RequestForm},
+    page::id_of,
+};
 use crate::{
     domain::{digest::Digest, facts::Verb, lifecycle::Displayed},
-    web::{admin::reauthenticate::PasswordFields, error::PageError},
+    web::{
+        admin::{
+            passkey::QuestionForBrowser,
+            reauthenticate::{PasswordFields, SessionForm},
+        },
+        error::PageError,
+    },
 };
 
 /// A vote or its like, with what was on the screen.
@@ -23,6 +37,9 @@ pub(in crate::web) struct VoteFields {
     pub(in crate::web) comment: String,
     #[serde(default)]
     password: String,
+    /// What the script of the page brought back of a passkey, as JSON; empty where none was used.
+    #[serde(default)]
+    passkey: String,
 }
 
 /// A comment or a reason, which is right whatever was on the screen.
@@ -53,6 +70,10 @@ impl RequestFields for VoteFields {
     fn version(&self) -> Option<u64> {
         Some(self.version)
     }
+
+    fn signed(&self) -> Option<(Displayed, &str)> {
+        (!self.passkey.is_empty()).then(|| (self.displayed(), self.passkey.as_str()))
+    }
 }
 
 impl DisplayedFields for VoteFields {
@@ -71,6 +92,32 @@ impl RequestFields for ReasonFields {
     fn comment(&self) -> &str {
         &self.comment
     }
+}
+
+/// What a passkey is to sign.
+#[derive(Deserialize)]
+pub(in crate::web) struct ActFields {
+    verb: String,
+    version: u64,
+    #[serde(deserialize_with = "digest")]
+    digest: Digest,
+}
+
+/// Asks the person's passkeys to sign an act on what was displayed.
+pub(in crate::web) async fn ask_passkey(
+    Path(id): Path<String>,
+    form: SessionForm<ActFields>,
+) -> Result<Response, PageError> {
+    let SessionForm { app, session, fields: ActFields { verb, version, digest } } = form;
+    let verb = Verb::parse(&verb).ok_or_else(PageError::unreadable)?;
+    let (id, shown) = (id_of(&id)?, Displayed { version, digest });
+    // What policy hides is asked nothing about.
+    let view = app.broker.request_of_person(&session.who, id).await?;
+    if let Some(why) = view.permission(verb).why_not() {
+        return Err(PageError::new(StatusCode::FORBIDDEN, "Not allowed", format!("{why}.")));
+    }
+    let question = app.broker.ask_passkey(&session.who, verb, (id, shown)).await?;
+    Ok(Json(QuestionForBrowser::new(question, Some(&session.who))).into_response())
 }
 
 /// Approves what was displayed.

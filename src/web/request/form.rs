@@ -21,9 +21,12 @@ use crate::{
     },
     web::{
         AppState,
-        admin::reauthenticate::{
-            FormError, FormProblem, FormResult, PasswordFields, SessionForm, keep_typed,
-            require_recent_password,
+        admin::{
+            passkey::passkey_answer,
+            reauthenticate::{
+                FormError, FormProblem, FormResult, PasswordFields, SessionForm, keep_typed,
+                require_recent_password,
+            },
         },
         drafts::DraftKey,
         error::PageError,
@@ -40,6 +43,11 @@ pub(in crate::web) trait RequestFields: PasswordFields {
 
     /// The version of the request that was on the screen; none where the form does not say it.
     fn version(&self) -> Option<u64> {
+        None
+    }
+
+    /// What was on the screen, and what a passkey signed of it; none where no passkey was used.
+    fn signed(&self) -> Option<(Displayed, &str)> {
         None
     }
 
@@ -106,8 +114,13 @@ impl<F: RequestFields> RequestForm<F> {
             check_comment(&comment)?;
             let view = app.broker.request_of_person(&session.who, id).await?;
             displayed.map_or(Ok(()), |displayed| check_displayed(displayed, &view.request))?;
-            let (permission, password) = (view.permission(verb), fields.password());
-            let who = require_recent_password(&app, &session, &permission, password).await?;
+            let who = if let Some((shown, signed)) = fields.signed() {
+                let answer = passkey_answer(signed)?;
+                app.broker.prove(&session.who, verb, (id, shown), &answer).await?
+            } else {
+                let permission = view.permission(verb);
+                require_recent_password(&app, &session, &permission, fields.password()).await?
+            };
             let broker = app.broker.clone();
             Ok::<_, FormError>(act(Checked { broker, who, id, fields }).await?)
         };

@@ -93,6 +93,7 @@ pub(in crate::web) struct RequestPage {
 pub(in crate::web) struct Viewer {
     pub(in crate::web) id: PersonId,
     pub(in crate::web) role: Role,
+    pub(in crate::web) has_passkeys: bool,
 }
 
 /// The request after which the next one is wanted.
@@ -102,11 +103,27 @@ pub(in crate::web) struct NextRequest {
     after: String,
 }
 
+/// What a form asks for, to prove who sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::web) struct FormAsks {
+    /// The password.
+    pub(in crate::web) password: bool,
+    /// A passkey; in place of the password, where both.
+    pub(in crate::web) passkey: bool,
+}
+
+impl FormAsks {
+    /// Whether it can be sent without a passkey.
+    pub(in crate::web) const fn has_button(self) -> bool {
+        self.password || !self.passkey
+    }
+}
+
 /// Whether a form is offered.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::web) enum FormState {
-    /// It is; with a field for the password where `true`.
-    Form(bool),
+    /// It is.
+    Form(FormAsks),
     /// It is not, and why.
     Refused(String),
     /// There is nothing to say about it.
@@ -154,7 +171,11 @@ async fn request_page(
     let effect = endpoint::effect(&view.request, several);
     let layout = Layout::new(app, session, effect).await?.section("/requests");
     let layout = layout.refresh_url(query.url(id));
-    let viewer = Viewer { id: me, role: session.who.profile().role };
+    let viewer = Viewer {
+        id: me,
+        role: session.who.profile().role,
+        has_passkeys: session.who.has_passkeys(),
+    };
     let waits = view.request.state.name() == StateName::Pending;
     let identical =
         if waits { app.broker.identical_requests(&session.who, id).await?.len() } else { 0 };

@@ -21,6 +21,7 @@ mod crash;
 mod delivery;
 mod escalation;
 mod fake_mail_server;
+mod passkeys;
 mod plans;
 mod storm;
 

@@ -47,6 +47,8 @@ pub(crate) struct WorldBuilder {
     companion_groups: Vec<String>,
     keeps: Vec<String>,
     public_url: Option<String>,
+    /// What clients call this machine.
+    pub(super) host: &'static str,
     channels: Vec<Channel>,
     network: Arc<dyn Network>,
     connections: Box<ConnectionLimits>,
@@ -88,6 +90,7 @@ impl Default for WorldBuilder {
             companion_groups: Vec::new(),
             keeps: Vec::new(),
             public_url: None,
+            host: "127.0.0.1",
             channels: Vec::new(),
             network: Arc::new(FakeNetwork::default()),
             connections: Box::default(),
@@ -191,6 +194,11 @@ impl WorldBuilder {
     }
 
     /// Starts on a copy of this database.
+    /// A name, for which browsers make passkeys.
+    pub(crate) fn with_host(self, host: &'static str) -> Self {
+        Self { host, ..self }
+    }
+
     pub(crate) fn with_database(self, path: PathBuf) -> Self {
         Self { database: Some(path), ..self }
     }
@@ -268,7 +276,7 @@ impl WorldBuilder {
     ) -> Running {
         let listener = TcpListener::bind(loopback()).unwrap();
         let mut settings = self.settings.clone();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let address = format!("http://{}:{}", self.host, listener.local_addr().unwrap().port());
         let public_url = self.public_url.as_ref().unwrap_or(&address);
         settings.public_url = PublicUrl::parse(public_url).unwrap();
         let mut managers = vec![self.connector(self.manager, &urls.manager, &clock)];

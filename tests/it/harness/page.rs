@@ -8,6 +8,8 @@ use reqwest::{
     Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy,
 };
 
+use super::PASSWORD;
+
 /// A person who sends forms as our pages do. `web::browser` adds the page that was seen last.
 pub(crate) struct PersonClient {
     http: Client,
@@ -229,8 +231,11 @@ impl PersonClient {
         self.post(&format!("/requests/{id}/{verb}"), &fields).await
     }
 
+    /// Approves, with the password where the page asks for it.
     pub(crate) async fn approve(&self, id: &str) {
-        let page = self.vote(id, "approve", &[("comment", "")]).await;
+        let asks = self.get(&format!("/requests/{id}")).await.has("id=\"approve-password\"");
+        let password = ("password", if asks { PASSWORD } else { "" });
+        let page = self.vote(id, "approve", &[("comment", ""), password]).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
     }
 

@@ -6,10 +6,10 @@ use countersign::{
     domain::{
         action::Term,
         actor::{Agent, Person, Role},
-        decision::{Decision, Verdict},
+        decision::{Decision, Tier, Verdict},
         facts::{
-            AlertFacts, IndexerState, PolicyQuestion, Principal, RequestFacts, Resource,
-            TargetFacts, Verb,
+            ActProof, AlertFacts, Authentication, IndexerState, PolicyQuestion, Principal,
+            RequestFacts, Resource, TargetFacts, Verb,
         },
         id::{AgentId, RequestId},
     },
@@ -162,6 +162,7 @@ fn stored() -> RequestFacts {
         asker: Some(person(ASKER, Role::Analyst).id),
         action: question().action,
         criticality: 1,
+        tier: Tier::Low,
     }
 }
 
@@ -186,6 +187,10 @@ fn on(verb: Verb) -> Resource {
     }
 }
 
+fn given(age_seconds: u64) -> Authentication {
+    Authentication { age_seconds, proof_age_seconds: age_seconds, proof: ActProof::None }
+}
+
 fn people() -> Vec<(String, Principal)> {
     let mut all = Vec::new();
     for role in Role::ALL {
@@ -198,14 +203,14 @@ fn people() -> Vec<(String, Principal)> {
             ("issuer then", ISSUER + 10, 300),
             ("asker", ASKER, 300),
         ] {
-            all.push((role, state, Principal::Person(person(number, role), age)));
+            all.push((role, state, Principal::Person(person(number, role), given(age))));
         }
         let reset = Person { must_change_password: true, ..person(1, role) };
-        all.push((role, "must change password", Principal::Person(reset, 0)));
+        all.push((role, "must change password", Principal::Person(reset, given(0))));
         let on_call = Person { on_call: true, ..person(1, role) };
-        all.push((role, "on call", Principal::Person(on_call, 300)));
+        all.push((role, "on call", Principal::Person(on_call, given(300))));
         let gone = Person { disabled: true, ..person(1, role) };
-        all.push((role, "disabled", Principal::Person(gone, 0)));
+        all.push((role, "disabled", Principal::Person(gone, given(0))));
     }
     let named =
         |(role, state, who): (Role, &str, _)| (format!("{:7} | {state:20}", role.name()), who);
@@ -250,7 +255,7 @@ fn agent_may_only_view_cancel_and_undo_own_requests() {
 
 #[test]
 fn refusal_names_policy_and_reason() {
-    let owner = Principal::Person(person(OWNER, Role::Lead), 0);
+    let owner = Principal::Person(person(OWNER, Role::Lead), given(0));
     let answer = shipped().may(&owner, Verb::Approve, &on(Verb::Approve));
     assert!(!answer.allowed);
     assert_eq!(

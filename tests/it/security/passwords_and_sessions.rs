@@ -33,24 +33,30 @@ async fn concurrent_password_guesses_are_throttled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stolen_session_cannot_use_owners_recent_password() {
+async fn stolen_session_uses_owners_password_for_low_tier_alone() {
     let world = World::start().await;
     let agent = world.agent().await;
-    let one = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
-    let two = agent.block("203.0.113.10", json!({ "agent_ids": ["001"] })).await.id();
+    let low = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let lasting = json!({ "agent_ids": ["001"], "permanent": true, "duration_seconds": null });
+    let medium = agent.block("203.0.113.10", lasting).await.id();
+    let other = agent.block("203.0.113.11", json!({ "agent_ids": ["001"] })).await.id();
     let bob = world.person("bob").await;
     let mut thief = PersonClient::stranger(&world.url());
     thief.cookie.clone_from(&bob.cookie);
     world.pass(Duration::from_mins(6));
-    let page = thief.vote(&two, "approve", &[("comment", "")]).await;
-    assert_ne!(page.status, StatusCode::SEE_OTHER, "without the password");
-    let page = bob.vote(&one, "approve", &[("comment", ""), ("password", PASSWORD)]).await;
+    let page = thief.vote(&low, "approve", &[("comment", "")]).await;
+    assert_ne!(page.status, StatusCode::SEE_OTHER, "before the owner gave it");
+    let page = bob.vote(&medium, "approve", &[("comment", ""), ("password", PASSWORD)]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
-    let page = thief.get(&format!("/requests/{two}")).await;
-    let Some(mut fields) = page.form("/approve") else { return };
-    fields.insert("comment".to_owned(), String::new());
-    let page = thief.post(&format!("/requests/{two}/approve"), &fields).await;
-    assert_ne!(page.status, StatusCode::SEE_OTHER, "the thief approved");
+    let page = thief.vote(&medium, "retract", &[("comment", "")]).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "it is safe: {}", page.html);
+    let page = thief.vote(&medium, "approve", &[("comment", "")]).await;
+    assert_ne!(page.status, StatusCode::SEE_OTHER, "of the medium tier");
+    let page = thief.vote(&low, "approve", &[("comment", "")]).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+    world.pass(Duration::from_secs(301));
+    let page = thief.vote(&other, "approve", &[("comment", "")]).await;
+    assert_ne!(page.status, StatusCode::SEE_OTHER, "after five minutes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

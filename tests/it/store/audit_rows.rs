@@ -10,6 +10,7 @@ use countersign::domain::{
     digest::Digest,
 };
 
+mod passkeys;
 mod transitions;
 mod unreadable;
 mod verbs;

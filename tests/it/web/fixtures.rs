@@ -41,7 +41,8 @@ impl Room {
         Self::of(World::builder().with_only_policy(text)).await
     }
 
-    async fn of(builder: WorldBuilder) -> Self {
+    /// The same in another world.
+    pub(crate) async fn of(builder: WorldBuilder) -> Self {
         let critical = |settings: &mut Settings| {
             settings.criticality.insert("critical".to_owned(), 5);
         };

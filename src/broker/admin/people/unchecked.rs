@@ -9,7 +9,7 @@ use super::{NewPerson, PersonChange};
 use crate::{
     broker::{
         Authority, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES,
-        admin::password::check_strength,
+        admin::{passkeys::remove_all_passkeys, password::check_strength},
         input::{check_name, inactive, name_taken},
         unchecked::Unchecked,
     },
@@ -169,9 +169,14 @@ impl Unchecked {
                         return Err(inactive(name, "disabled").into());
                     }
                     stands(tx, actor, &person, step).await?;
-                    if let Some(detail) = apply(tx, &person, step, now).await? {
-                        let event = AuditEvent::new(actor.clone(), Some(person.name), detail);
-                        audit::append(tx, &event, now).await?;
+                    let mut details = Vec::from_iter(apply(tx, &person, step, now).await?);
+                    if let Step::Password(_) = step {
+                        // Whoever took the account may have made themself a key.
+                        details.extend(remove_all_passkeys(tx, person.id, now).await?);
+                    }
+                    for detail in details {
+                        let on = Some(person.name.clone());
+                        audit::append(tx, &AuditEvent::new(actor.clone(), on, detail), now).await?;
                     }
                     Ok::<_, BrokerError>(())
                 })

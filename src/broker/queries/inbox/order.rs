@@ -199,7 +199,7 @@ mod tests {
             Time,
             action::{ActionKind, Catalogue, Term},
             actor::Agent,
-            decision::{Tally, Verdict},
+            decision::{Tally, Tier, Verdict},
             facts::RequestFacts,
             id::{AgentId, PersonId},
         },
@@ -225,6 +225,7 @@ mod tests {
             asker: None,
             action: Action::parse(ActionKind::parse("block_ip").unwrap(), &address).unwrap(),
             criticality: 2,
+            tier: Tier::Low,
         };
         // Three share each deadline, so that the id must tell them apart.
         let deadline =

@@ -8,7 +8,7 @@ use super::stored_form::full_time;
 use crate::domain::{
     Time,
     action::{ActionKind, names},
-    actor::Role,
+    actor::{Role, sign_in::SignInOrigin},
     id::{AgentId, PersonId},
 };
 
@@ -22,12 +22,23 @@ pub struct SignInFacts {
     /// In a session that goes on, for one act that requires a recent password.
     #[serde(default, skip_serializing_if = "is_false")]
     pub password_given_again: bool,
+    /// With a passkey, and no password.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub passkey: bool,
     /// The address it came from, as text. Rows of the first version have none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
     /// What the browser said it is: text from outside. Rows of the first version have none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device: String,
+}
+
+impl SignInFacts {
+    /// A session begins, with a passkey or the password.
+    pub fn of_session(origin: &SignInOrigin, passkey: bool) -> Self {
+        let (source, device) = (origin.source.to_string(), origin.device.clone());
+        Self { password_given_again: false, passkey, source, device }
+    }
 }
 
 /// Sign-ins of one source failed.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stored_form::milliseconds;
+use super::{passkey::ProofFacts, stored_form::milliseconds};
 use crate::domain::{
     Time,
     actor::Role,
@@ -152,6 +152,9 @@ pub struct ApprovalFacts {
     pub decision: DecisionFacts,
     /// The state after it.
     pub state: StateName,
+    /// What a passkey signed; none where no passkey was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofFacts>,
 }
 
 /// A lead on call approved in place of the people who were missing.
@@ -172,6 +175,9 @@ pub struct BreakGlassFacts {
     pub decision: DecisionFacts,
     /// The state after it.
     pub state: StateName,
+    /// What a passkey signed; none where no passkey was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofFacts>,
 }
 
 /// A person rejected.

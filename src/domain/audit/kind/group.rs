@@ -89,6 +89,9 @@ impl EventKind {
             | Self::SessionsEnded
             | Self::PasswordReset
             | Self::PasswordChanged
+            | Self::PasskeyAdded
+            | Self::PasskeyRemoved
+            | Self::PasskeyRefused
             | Self::AgentAdded
             | Self::ScopesChanged
             | Self::TokenRotated

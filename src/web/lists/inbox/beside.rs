@@ -63,7 +63,9 @@ impl RequestBeside {
             left: request::time_left(request.deadline, now),
             deadline: request.deadline,
             why_not: match view.permission(Verb::Approve) {
-                Permission::Now | Permission::WithPassword => String::new(),
+                Permission::Now | Permission::WithPassword | Permission::WithPasskey => {
+                    String::new()
+                }
                 Permission::Denied(why) => why,
             },
         }

@@ -1,8 +1,8 @@
 //! Which forms the page offers to the person who looks at it, and why not the others.
 
-use super::{FormState, RequestPage};
+use super::{FormAsks, FormState, RequestPage};
 use crate::{
-    broker::{queries::view::Permission, requests::undo::UndoOption},
+    broker::{queries::view::Permission, requests::undo::UndoOption, signed_in::passkey::signs},
     domain::{facts::Verb, halt::HaltCause, kill_switch::Freeze, request::StateName},
     web::{error::no_approval, layout::page::Layout},
 };
@@ -44,11 +44,14 @@ impl RequestPage {
     }
 
     pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> FormState {
-        let form =
-            |password| self.halted(verb).map_or(FormState::Form(password), FormState::Refused);
+        let form = |asks| self.halted(verb).map_or(FormState::Form(asks), FormState::Refused);
         match self.view.permission(verb) {
-            Permission::Now => form(false),
-            Permission::WithPassword => form(true),
+            Permission::Now => form(FormAsks { password: false, passkey: false }),
+            Permission::WithPassword => {
+                let passkey = self.viewer.has_passkeys && signs(verb);
+                form(FormAsks { password: true, passkey })
+            }
+            Permission::WithPasskey => form(FormAsks { password: false, passkey: true }),
             Permission::Denied(_) if self.asked_by_viewer() && verb == Verb::Resolve => {
                 let why = "you asked for it yourself, so another person has to";
                 FormState::Refused(format!("You may not {what}: {why}."))

@@ -14,6 +14,8 @@ const OPEN: [(&str, &[&str]); 4] = [
         "this is how people and agents sign in",
         &[
             "sign_in",
+            "ask_passkey_to_sign_in",
+            "sign_in_with_passkey",
             "session",
             "session_is_active",
             "expired_session",
@@ -36,6 +38,7 @@ const OPEN: [(&str, &[&str]); 4] = [
             "counts",
             "readiness",
             "database_proof",
+            "passkeys_impossible",
         ],
     ),
     (

@@ -297,7 +297,7 @@ impl Screen {
                 Displayed { version: request.version, digest: Digest::of(b"another request") }
             }
         };
-        Ballot { person: who.person(), shown, comment: comment.to_owned() }
+        Ballot { person: who.person(), shown, comment: comment.to_owned(), proof: None }
     }
 }
 

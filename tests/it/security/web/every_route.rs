@@ -1,8 +1,9 @@
 //! Every route that the source names is held against what holds for all of them. A new one is
 //! found by itself; where this test cannot know what it needs, it fails and says what to add here.
 
-use countersign::domain::request::Request;
+use countersign::domain::{id::PasskeyId, request::Request};
 use reqwest::{Method, RequestBuilder, header};
+use uuid::Uuid;
 
 use super::route_scan::{Route, routes};
 use crate::harness::{PASSWORD, World, WorldBuilder, page::Page, stored::assert_same};
@@ -12,9 +13,11 @@ use crate::web::{
 };
 
 /// What strangers get, and why.
-const OPEN: [(&str, &str, &str); 9] = [
+const OPEN: [(&str, &str, &str); 11] = [
     ("GET", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in", "it is where one gets a session"),
+    ("POST", "/sign-in/passkey", "it is where one gets a session"),
+    ("POST", "/sign-in/passkey/ask", "a question, of which nothing is kept"),
     ("GET", "/set-up", "it makes the first admin, and exists only while nobody exists"),
     ("POST", "/set-up", "it makes the first admin, and exists only while nobody exists"),
     ("GET", "/events", "it looks at the session itself: 204 without one"),
@@ -27,10 +30,14 @@ const OPEN: [(&str, &str, &str); 9] = [
 /// the counts.
 pub(super) const NOBODY: [&str; 4] = ["/set-up", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
-const OWN: [(&str, &str, &str); 6] = [
+const OWN: [(&str, &str, &str); 10] = [
     ("GET", "/help", "what words mean, the same for everybody"),
     ("POST", "/views/save", "one's own views of lists"),
     ("POST", "/views/delete", "one's own views of lists"),
+    ("GET", "/account", "one's own account"),
+    ("POST", "/account/passkeys", "one's own passkeys, with the password"),
+    ("POST", "/account/passkeys/ask", "one's own passkeys"),
+    ("POST", "/account/passkeys/{id}/remove", "one's own passkeys, with the password"),
     ("GET", "/password", "one's own password"),
     ("POST", "/password", "one's own password"),
     ("POST", "/sign-out", "one's own session"),
@@ -73,6 +80,7 @@ pub(super) fn address(route: &Route, request: &Request) -> String {
         filled.push(match (before, placeholder) {
             (_, None) => segment.to_owned(),
             ("requests", Some("id")) => request.id.to_string(),
+            ("passkeys", Some("id")) => PasskeyId::from(Uuid::from_u128(1)).to_string(),
             ("plans", Some("id")) => request.plan.unwrap().plan.to_string(),
             ("people", Some("name")) => "anna".to_owned(),
             ("agents", Some("name")) => "triage-bot".to_owned(),
@@ -120,6 +128,7 @@ pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String
         ("reason", "because"),
         ("endpoint", "002"),
         ("ruling", "done"),
+        ("verb", "approve"),
         ("old", PASSWORD),
         ("new", "another long password"),
         ("again", "another long password"),

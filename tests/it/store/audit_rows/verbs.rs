@@ -44,7 +44,7 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::Rows;
+use super::{Rows, passkeys};
 use crate::{
     domain::lifecycle::fixtures::{drafted, minute},
     harness::{self, PASSWORD},
@@ -333,17 +333,24 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
 
-/// To whom a request is assigned, and until when it is snoozed.
+/// To whom a request is assigned, and until when it is snoozed; and what passkeys do.
 async fn triage(fixed: &mut Fixed) {
-    fixed.now("a request is assigned, and snoozed").await;
-    let at = fixed.entries().await.last().unwrap().time().unwrap();
-    let bob = Actor::from(&fixed.operator().person("bob").await.unwrap());
-    for detail in [
+    let triage = [
         AuditDetail::RequestAssigned(AssignmentFacts { to: Some("bob".to_owned()) }),
         AuditDetail::RequestAssigned(AssignmentFacts { to: None }),
         AuditDetail::RequestSnoozed(SnoozeFacts { until: Some(minute(15)) }),
         AuditDetail::RequestSnoozed(SnoozeFacts { until: None }),
-    ] {
+    ];
+    append(fixed, "a request is assigned, and snoozed", triage).await;
+    append(fixed, "passkeys", passkeys::details()).await;
+}
+
+/// Appends what one person did.
+async fn append<const N: usize>(fixed: &mut Fixed, what: &'static str, details: [AuditDetail; N]) {
+    fixed.now(what).await;
+    let at = fixed.entries().await.last().unwrap().time().unwrap();
+    let bob = Actor::from(&fixed.operator().person("bob").await.unwrap());
+    for detail in details {
         let event = &AuditEvent::new(bob.clone(), None, detail);
         let done =
             fixed.store.write(|tx| Box::pin(async move { audit::append(tx, event, at).await }));

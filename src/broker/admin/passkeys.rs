@@ -1,0 +1,225 @@
+//! The passkeys of people: asked for, added, removed. Adding or removing one takes the password in the same
+//! form: a stolen session must not make itself a key.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use crate::{
+    broker::{
+        Broker, BrokerError, SignedIn,
+        signed_in::passkey::{PasskeyQuestion, invalid},
+    },
+    domain::{
+        Time,
+        audit::{
+            AuditDetail, AuditEvent,
+            detail::passkey::{NewPasskeyFacts, PasskeyFacts},
+        },
+        id::{PasskeyId, PersonId},
+        notice::{Notice, NoticeKind, NoticeSubject},
+        proposal::InvalidField,
+    },
+    passkey::{Act, Credential, Registration, RelyingParty},
+    store::{
+        Tx,
+        accounts::{self, Passkey},
+        audit, notices,
+    },
+};
+
+mod sign_in;
+
+/// A person has at most this many.
+pub const PASSKEYS_MAX: usize = 10;
+/// The longest name of one, in characters.
+pub const PASSKEY_NAME_CHARS_MAX: usize = 40;
+
+/// What a browser brings back when a key was made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPasskey<'a> {
+    /// The person's name for it.
+    pub name: &'a str,
+    /// [`PasskeyQuestion::nonce`].
+    pub nonce: &'a str,
+    /// What the browser says of the question.
+    pub client_data: &'a [u8],
+    /// What the authenticator made.
+    pub attestation: &'a [u8],
+}
+
+/// A passkey as its person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPasskey {
+    /// Which.
+    pub id: PasskeyId,
+    /// The person's name for it.
+    pub name: String,
+    /// When it was added.
+    pub added_at: Time,
+    /// When it was last used.
+    pub used_at: Option<Time>,
+    /// Whether the person may have it on several devices.
+    pub may_be_copied: bool,
+}
+
+impl From<Passkey> for OwnPasskey {
+    fn from(passkey: Passkey) -> Self {
+        let Passkey { id, name, added_at, used_at, credential, .. } = passkey;
+        Self { id, name, added_at, used_at, may_be_copied: credential.may_be_copied }
+    }
+}
+
+impl Broker {
+    /// The passkeys of the person, the first added first.
+    pub async fn passkeys(&self, who: &SignedIn) -> Result<Vec<OwnPasskey>, BrokerError> {
+        let all = accounts::passkeys(&mut self.store().reader().await?, who.id()).await?;
+        Ok(all.into_iter().map(OwnPasskey::from).collect())
+    }
+
+    /// Asks the person's authenticator for a key that is not there yet.
+    pub async fn ask_for_new_passkey(
+        &self,
+        who: &SignedIn,
+    ) -> Result<PasskeyQuestion, BrokerError> {
+        let known = accounts::passkeys(&mut self.store().reader().await?, who.id()).await?;
+        check_number(known.len())?;
+        self.passkey_question(who, Act::AddKey, known)
+    }
+
+    /// Adds the key that was asked for.
+    pub async fn add_passkey(
+        &self,
+        who: &SignedIn,
+        new: NewPasskey<'_>,
+    ) -> Result<PasskeyId, BrokerError> {
+        let (name, party, now) = (check_name(new.name)?, self.relying_party()?, self.clock().now());
+        check_password(who)?;
+        let asked = self.take_question(new.nonce, who, Act::AddKey)?;
+        let NewPasskey { client_data, attestation, .. } = new;
+        let credential = Registration { client_data, attestation }.verify(asked.digest(), &party);
+        let credential = credential.map_err(|error| invalid(&error))?;
+        let id: PasskeyId = self.clock().id();
+        let passkey = &Passkey {
+            id,
+            person: who.id(),
+            name: name.to_owned(),
+            credential,
+            added_at: now,
+            used_at: None,
+        };
+        let detail = &AuditDetail::PasskeyAdded(facts(passkey, &party));
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let active = who.active(tx, now).await?;
+                    check_number(accounts::passkeys(tx, who.id()).await?.len())?;
+                    if !accounts::add_passkey(tx, passkey).await? {
+                        let problem = "somebody has it already".to_owned();
+                        let allowed = "another one".to_owned();
+                        let field = "passkey".to_owned();
+                        return Err(InvalidField { field, problem, allowed }.into());
+                    }
+                    let on = Some(active.person().name.clone());
+                    let event = AuditEvent::new(active.actor(), on, detail.clone());
+                    audit::append(tx, &event, now).await?;
+                    notices::insert(tx, &changed(who.id(), now)).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await?;
+        Ok(id)
+    }
+
+    /// Removes one of the person's own keys: it proves nothing from now on.
+    pub async fn remove_passkey(&self, who: &SignedIn, id: PasskeyId) -> Result<(), BrokerError> {
+        check_password(who)?;
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let active = who.active(tx, now).await?;
+                    let own = accounts::passkeys(tx, who.id()).await?;
+                    let passkey = own.into_iter().find(|passkey| passkey.id == id);
+                    let name = passkey.ok_or(BrokerError::NotFound)?.name;
+                    accounts::remove_passkey(tx, (who.id(), id), now).await?;
+                    let on = Some(active.person().name.clone());
+                    let detail = AuditDetail::PasskeyRemoved(PasskeyFacts { id, name });
+                    audit::append(tx, &AuditEvent::new(active.actor(), on, detail), now).await?;
+                    notices::insert(tx, &changed(who.id(), now)).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// Removes all passkeys of a person. What to record of each.
+pub(super) async fn remove_all_passkeys(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    now: Time,
+) -> Result<Vec<AuditDetail>, BrokerError> {
+    let mut removed = Vec::new();
+    for Passkey { id, name, .. } in accounts::passkeys(tx, person).await? {
+        accounts::remove_passkey(tx, (person, id), now).await?;
+        removed.push(AuditDetail::PasskeyRemoved(PasskeyFacts { id, name }));
+    }
+    if !removed.is_empty() {
+        notices::insert(tx, &changed(person, now)).await?;
+    }
+    Ok(removed)
+}
+
+/// The person and the admins hear of it: whoever did it may be neither.
+fn changed(person: PersonId, at: Time) -> Notice {
+    Notice { kind: NoticeKind::PasskeyChanged, about: NoticeSubject::Account(person), at }
+}
+
+/// What the audit keeps of a new key.
+fn facts(passkey: &Passkey, party: &RelyingParty) -> NewPasskeyFacts {
+    let Passkey { id, person, name, credential, .. } = passkey;
+    let Credential { id: credential_id, key, model, may_be_copied, .. } = credential;
+    NewPasskeyFacts {
+        id: *id,
+        person: *person,
+        name: name.clone(),
+        credential: BASE64_URL_SAFE_NO_PAD.encode(credential_id),
+        public_key: BASE64_URL_SAFE_NO_PAD.encode(key),
+        model: BASE64_URL_SAFE_NO_PAD.encode(model),
+        may_be_copied: *may_be_copied,
+        relying_party: party.id.clone(),
+    }
+}
+
+fn check_name(name: &str) -> Result<&str, InvalidField> {
+    let name = name.trim();
+    if (1..=PASSKEY_NAME_CHARS_MAX).contains(&name.chars().count()) {
+        return Ok(name);
+    }
+    Err(InvalidField {
+        field: "name".to_owned(),
+        problem: "it is missing or too long".to_owned(),
+        allowed: format!("1 to {PASSKEY_NAME_CHARS_MAX} characters"),
+    })
+}
+
+fn check_number(number: usize) -> Result<(), InvalidField> {
+    if number < PASSKEYS_MAX {
+        return Ok(());
+    }
+    Err(InvalidField {
+        field: "passkey".to_owned(),
+        problem: format!("you have {number} already"),
+        allowed: "remove one first".to_owned(),
+    })
+}
+
+fn check_password(who: &SignedIn) -> Result<(), InvalidField> {
+    if who.gave_password() {
+        return Ok(());
+    }
+    Err(InvalidField {
+        field: "password".to_owned(),
+        problem: "it is missing".to_owned(),
+        allowed: "your password, with this form".to_owned(),
+    })
+}

@@ -1,0 +1,94 @@
+//! Signing in with a passkey and nothing else.
+
+use countersign::domain::actor::Actor;
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+
+use super::{Holder, answer, challenge, details, room, text};
+use crate::{
+    harness::{
+        PASSWORD,
+        authenticator::{FakeAuthenticator, GOOD},
+    },
+    web::{
+        browser::{Browser, form},
+        fixtures::Room,
+    },
+};
+
+/// Signs in with a passkey alone, in a browser of its own.
+async fn sign_in(room: &Room, key: &FakeAuthenticator, user: &str) -> (u16, String, Browser) {
+    let mut browser = room.stranger();
+    browser.open("/sign-in").await.shows("Sign in with a passkey");
+    let request = browser.request(Method::POST, "/sign-in/passkey/ask");
+    let request = request.header(header::ORIGIN, &browser.person.url);
+    let asked = form(request, &[]).send().await.unwrap().text().await.unwrap();
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    let signed = answer(&asked, &key.id, &key.sign(challenge(&asked)));
+    let mut signed: Value = serde_json::from_str(&signed).unwrap();
+    signed["user"] = json!(text(user.as_bytes()));
+    let signed = signed.to_string();
+    let status = browser.submit("/sign-in/passkey", &[("passkey", &signed)]).await.status;
+    (status.as_u16(), signed, browser)
+}
+
+#[tokio::test]
+async fn passkey_signs_its_person_in_once() {
+    let room = room().await;
+    // One that does not count: then the counter tells nobody that an answer came before.
+    let mut bob = Holder::without_key(&room, "bob").await;
+    bob.key.counter = 0;
+    assert_eq!(bob.enrol(PASSWORD).await, 303);
+    let user = room.signed_in("bob").await.id().to_string();
+    let (status, signed, mut browser) = sign_in(&room, &bob.key, &user).await;
+    assert_eq!(status, 303, "{}", browser.page.html);
+    browser.open("/account").await.shows("security key");
+    let mut again = room.stranger();
+    again.open("/sign-in").await;
+    let status = again.submit("/sign-in/passkey", &[("passkey", &signed)]).await.status;
+    assert_eq!(status, 401, "it was taken");
+    let other = room.signed_in("anna").await.id().to_string();
+    assert_eq!(sign_in(&room, &bob.key, &other).await.0, 401, "it is not hers");
+    bob.key.flags = GOOD & !0x04;
+    assert_eq!(sign_in(&room, &bob.key, &user).await.0, 400, "nobody is verified");
+    bob.key.flags = GOOD;
+    room.operator().disable_person(&Actor::CommandLine, "bob").await.unwrap();
+    assert_eq!(sign_in(&room, &bob.key, &user).await.0, 401, "he is disabled");
+    let signed_in = details(&room, "session.signed_in").await;
+    assert_eq!(signed_in.iter().filter(|facts| facts["passkey"] == true).count(), 1);
+}
+
+#[tokio::test]
+async fn stranger_without_our_question_does_not_sign_in() {
+    let room = room().await;
+    let bob = Holder::of(&room, "bob").await;
+    let user = room.signed_in("bob").await.id().to_string();
+    let asked = json!({ "nonce": text(&[7; 32]), "challenge": text(&[8; 32]) });
+    let signed = answer(&asked, &bob.key.id, &bob.key.sign(challenge(&asked)));
+    let mut signed: Value = serde_json::from_str(&signed).unwrap();
+    signed["user"] = json!(text(user.as_bytes()));
+    for sent in [signed.to_string(), "{}".to_owned(), String::new()] {
+        let mut browser = room.stranger();
+        browser.open("/sign-in").await;
+        let page = browser.submit("/sign-in/passkey", &[("passkey", &sent)]).await;
+        assert!(page.status.is_client_error(), "{sent}: {}", page.status);
+        browser.open("/account").await.shows("Sign in");
+    }
+}
+
+#[tokio::test]
+async fn reset_password_removes_all_passkeys() {
+    let room = room().await;
+    let mut bob = Holder::of(&room, "bob").await;
+    let user = room.signed_in("bob").await.id().to_string();
+    let operator = room.operator();
+    operator.reset_password(&Actor::CommandLine, "bob", "a password for one day").await.unwrap();
+    assert_eq!(sign_in(&room, &bob.key, &user).await.0, 401);
+    assert_eq!(details(&room, "passkey.removed").await.len(), 1);
+    let mut browser = room.stranger();
+    browser.sign_in("bob", "a password for one day").await;
+    browser.person.choose_password("a password for one day", PASSWORD).await;
+    bob.browser = browser;
+    bob.browser.sign_in("bob", PASSWORD).await;
+    bob.browser.open("/account").await.shows("You have none.");
+}
