@@ -31,6 +31,10 @@ pub use self::{
 const CLIENT_DATA_BYTES_MAX: usize = 4096;
 /// The most bytes of an attestation object: a key, and a statement that is not read.
 const ATTESTATION_BYTES_MAX: usize = 16 * 1024;
+/// The most bytes of authenticator data: 37, and extensions, of which none is asked for.
+const AUTHENTICATOR_DATA_BYTES_MAX: usize = 1024;
+/// The most bytes of a signature: RSA of 8192 bits.
+const SIGNATURE_BYTES_MAX: usize = 1024;
 /// The most bytes of the id of a credential (Web Authentication Level 3, 7.1, step 26).
 const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
 

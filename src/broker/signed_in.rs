@@ -149,16 +149,7 @@ impl SignedIn {
         Principal::Person(self.person.clone(), given)
     }
 
-    /// What policy is told of this act, which a passkey may have signed.
-    pub(in crate::broker) fn principal_for(&self, act: Act, now: Time) -> Principal {
-        if self.passkey_proof(act).is_some() {
-            self.principal_with_passkey()
-        } else {
-            self.principal(now)
-        }
-    }
-
-    /// What policy would be told of an act that a passkey signed.
+    /// What policy is told of an act that a passkey signed.
     pub(in crate::broker) fn principal_with_passkey(&self) -> Principal {
         Principal::Person(self.person.clone(), Authentication::BEST)
     }
@@ -187,9 +178,9 @@ impl ActiveSession {
         self.0.principal(now)
     }
 
-    /// What policy is told of this act.
-    pub(in crate::broker) fn principal_for(&self, act: Act, now: Time) -> Principal {
-        self.0.principal_for(act, now)
+    /// What policy is told of an act that a passkey signed.
+    pub(in crate::broker) fn principal_with_passkey(&self) -> Principal {
+        self.0.principal_with_passkey()
     }
 
     /// What a passkey signed for this act.

@@ -3,9 +3,11 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Credential, PasskeyError, PublicKey, RelyingParty,
+    AUTHENTICATOR_DATA_BYTES_MAX, Credential, PasskeyError, PublicKey, RelyingParty,
+    SIGNATURE_BYTES_MAX,
     authenticator::AuthenticatorData,
     client_data::{self, Ceremony},
+    within,
 };
 use crate::domain::digest::Digest;
 
@@ -38,6 +40,8 @@ impl Assertion {
         key: &PublicKey,
     ) -> Result<VerifiedAssertion, PasskeyError> {
         client_data::check(&self.client_data, Ceremony::Get, challenge, party)?;
+        within("authenticator data", &self.authenticator_data, AUTHENTICATOR_DATA_BYTES_MAX)?;
+        within("signature", &self.signature, SIGNATURE_BYTES_MAX)?;
         let data = AuthenticatorData::parse(&self.authenticator_data)?;
         data.check(party)?;
         let hash = Sha256::digest(&self.client_data);

@@ -204,7 +204,11 @@ impl Broker {
     }
 
     /// Decides an open request again, with the votes that stand.
-    async fn redecide(&self, id: RequestId, cause: &str) -> Result<(), BrokerError> {
+    pub(in crate::broker) async fn redecide(
+        &self,
+        id: RequestId,
+        cause: &str,
+    ) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::password::check_strength;
+use super::{passkeys::remove_all_passkeys, password::check_strength};
 use crate::{
     broker::{
         Broker, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn,
@@ -174,12 +174,13 @@ impl Broker {
             .await
     }
 
-    /// Changes one's own password and ends all of one's sessions.
+    /// Changes one's own password and ends all of one's sessions. Removes the passkeys unless they are
+    /// to stay: whoever had the password may have added one.
     pub async fn change_password(
         &self,
         who: &SignedIn,
-        old: &str,
-        new: &str,
+        (old, new): (&str, &str),
+        keep_passkeys: bool,
     ) -> Result<(), BrokerError> {
         self.check_own_password(who, old).await?;
         check_strength(who.name(), new)?;
@@ -197,6 +198,13 @@ impl Broker {
                     let detail = AuditDetail::PasswordChanged(NoFacts {});
                     let event = AuditEvent::new(active.actor(), None, detail);
                     audit::append(tx, &event, now).await?;
+                    if !keep_passkeys {
+                        for detail in remove_all_passkeys(tx, who.id(), now).await? {
+                            let on = Some(active.person().name.clone());
+                            let event = AuditEvent::new(active.actor(), on, detail);
+                            audit::append(tx, &event, now).await?;
+                        }
+                    }
                     Ok(())
                 })
             })

@@ -65,31 +65,22 @@ impl Broker {
         now: Time,
     ) -> Result<(), BrokerError> {
         let id = moment.request.id;
-        self.ensure_lowest_tier(tx, &moment, now).await?;
+        ensure_lowest_tier(&moment)?;
         let approved = self.approve_now(tx, moment, (shown, comment), now).await;
         approved.map(drop).map_err(|error| with_request_id(id, error))
     }
+}
 
-    /// Fails where a request that waits is not of the lowest tier by now.
-    async fn ensure_lowest_tier(
-        &self,
-        tx: &mut Tx<'_>,
-        moment: &VoteContext,
-        now: Time,
-    ) -> Result<(), BrokerError> {
-        let VoteContext { request, agent, .. } = moment;
-        if request.state.name() != StateName::Pending {
-            return Ok(());
-        }
-        let decision = self.decide(tx, request, agent, now).await?.run;
-        if (Request { decision, ..request.clone() }).tier() == Tier::Low {
-            return Ok(());
-        }
-        Err(not_together(
-            request.id,
-            "it asks for more than one person's approval, so it is looked at by itself",
-        ))
+/// Fails where a request that waits is not of the lowest tier by now.
+fn ensure_lowest_tier(moment: &VoteContext) -> Result<(), BrokerError> {
+    let VoteContext { request, tier, .. } = moment;
+    if request.state.name() != StateName::Pending || *tier == Tier::Low {
+        return Ok(());
     }
+    Err(not_together(
+        request.id,
+        "it asks for more than one person's approval, so it is looked at by itself",
+    ))
 }
 
 /// Whether two requests ask for the same thing, wherever. One that waits for endpoints is sent later.

@@ -29,7 +29,7 @@ impl Broker {
         let done = self.store().write(|tx| {
             Box::pin(async move {
                 let verb = (Verb::BreakGlass, now);
-                let VoteContext { request, agent, may, person, proof } =
+                let VoteContext { request, agent, may, person, proof, .. } =
                     self.signed_vote_context(tx, who, (id, shown), verb).await?;
                 let ballot = Ballot { person, shown, comment: reason.to_owned(), proof };
                 let vote = Vote { break_glass: true, ..ballot.clone().vote(now) };
@@ -42,7 +42,8 @@ impl Broker {
                 Ok(requests::advance(tx, transition, now).await?)
             })
         });
-        self.record_refused_vote(who, id, Verb::BreakGlass, done.await).await
+        let done = self.record_refused_vote(who, id, Verb::BreakGlass, done.await).await;
+        self.redecide_refused(id, done).await
     }
 
     /// Writes down what was found when looking back at a broken glass. Nothing is sent.

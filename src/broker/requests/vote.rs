@@ -13,11 +13,11 @@ use crate::{
             AuditDetail, AuditEvent,
             detail::{passkey::ProofFacts, request::RefusedVoteFacts},
         },
-        decision::Authorization,
+        decision::{Authorization, Tier},
         facts::{Principal, Resource, Verb},
         id::RequestId,
         lifecycle::{Ballot, Displayed, Refusal},
-        request::Request,
+        request::{Request, StateName},
     },
     store::{Tx, accounts, requests, system},
 };
@@ -43,14 +43,15 @@ impl Broker {
                 self.approve_now(tx, moment, (shown, comment), now).await
             })
         });
-        self.record_refused_vote(who, id, Verb::Approve, done.await).await
+        let done = self.record_refused_vote(who, id, Verb::Approve, done.await).await;
+        self.redecide_refused(id, done).await
     }
 
     /// Counts one more approval.
     pub(in crate::broker) async fn approve_now(
         &self,
         tx: &mut Tx<'_>,
-        VoteContext { request, agent, may, person, proof }: VoteContext,
+        VoteContext { request, agent, may, person, proof, .. }: VoteContext,
         (shown, comment): (Displayed, &str),
         now: Time,
     ) -> Result<Request, BrokerError> {
@@ -116,7 +117,7 @@ impl Broker {
     ) -> Result<VoteContext, BrokerError> {
         let active = who.active(tx, now).await?;
         let principal = active.principal(now);
-        self.context_of(tx, &active, id, (verb, &principal)).await
+        self.context_of(tx, &active, id, (verb, &principal, now)).await
     }
 
     /// The same, of a vote that a passkey may have signed: for what was shown, and nothing else.
@@ -128,10 +129,17 @@ impl Broker {
         (verb, now): (Verb, Time),
     ) -> Result<VoteContext, BrokerError> {
         let active = who.active(tx, now).await?;
-        let act = act_on(verb, id, shown);
-        let (principal, proof) =
-            (active.principal_for(act, now), active.passkey_proof(act).cloned());
-        let context = self.context_of(tx, &active, id, (verb, &principal)).await?;
+        let mut proof = active.passkey_proof(act_on(verb, id, shown)).cloned();
+        if proof.is_some() {
+            // It may have been removed since it signed.
+            let own = accounts::passkeys(tx, who.id()).await?;
+            proof = proof.filter(|proof| own.iter().any(|passkey| passkey.id == proof.passkey));
+        }
+        let principal = match proof {
+            Some(_) => active.principal_with_passkey(),
+            None => active.principal(now),
+        };
+        let context = self.context_of(tx, &active, id, (verb, &principal, now)).await?;
         Ok(VoteContext { proof, ..context })
     }
 
@@ -140,15 +148,48 @@ impl Broker {
         tx: &mut Tx<'_>,
         active: &ActiveSession,
         id: RequestId,
-        (verb, principal): (Verb, &Principal),
+        (verb, principal, now): (Verb, &Principal, Time),
     ) -> Result<VoteContext, BrokerError> {
         let request = requests::load(tx, id).await?.ok_or(BrokerError::NotFound)?;
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let resource = Resource::Request(request.facts(&agent));
-        self.authorize(principal, Verb::View, &resource)?;
-        let may = self.engine().may(principal, verb, &resource);
+        let mut facts = request.facts(&agent);
+        self.authorize(principal, Verb::View, &Resource::Request(facts.clone()))?;
+        if matches!(verb, Verb::Approve | Verb::BreakGlass) && facts.tier < Tier::High {
+            // It may ask more of people by now than when it was stored.
+            facts.tier = facts.tier.max(self.tier_now(tx, &request, &agent, now).await?);
+        }
+        let tier = facts.tier;
+        let may = self.engine().may(principal, verb, &Resource::Request(facts));
         let person = active.person().clone();
-        Ok(VoteContext { request, agent, may, person, proof: None })
+        Ok(VoteContext { request, agent, may, person, tier, proof: None })
+    }
+
+    /// How much a request asks of people by policy's answer of this moment; low where nobody is asked.
+    async fn tier_now(
+        &self,
+        tx: &mut Tx<'_>,
+        request: &Request,
+        agent: &Agent,
+        now: Time,
+    ) -> Result<Tier, BrokerError> {
+        if request.state.name() != StateName::Pending {
+            return Ok(Tier::Low);
+        }
+        let decision = self.decide(tx, request, agent, now).await?.run;
+        Ok(Request { decision, ..request.clone() }.tier())
+    }
+
+    /// Decides a request again that somebody may not approve as it is now: its page must say what it
+    /// takes. Nothing changes where policy's answer is the same.
+    pub(in crate::broker) async fn redecide_refused(
+        &self,
+        id: RequestId,
+        done: Result<Request, BrokerError>,
+    ) -> Result<Request, BrokerError> {
+        if let Err(BrokerError::Refused(Refusal::NotAllowed { .. })) = &done {
+            self.redecide(id, "what it rests on has changed since it was last decided").await?;
+        }
+        done
     }
 
     /// A refused vote changes nothing, but it is recorded.
@@ -201,6 +242,8 @@ pub(in crate::broker) struct VoteContext {
     pub(in crate::broker) agent: Agent,
     pub(in crate::broker) may: Authorization,
     pub(in crate::broker) person: Person,
+    /// How much it asks of people by now, where it waits for them; else as it is stored.
+    pub(in crate::broker) tier: Tier,
     /// What a passkey signed for it.
     pub(in crate::broker) proof: Option<ProofFacts>,
 }

@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// The longest reason of a refusal in the audit, in characters.
+const REFUSAL_CHARS_MAX: usize = 200;
+
 /// A question to the passkeys of somebody, for the browser to pass on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasskeyQuestion {
@@ -97,6 +100,15 @@ pub(in crate::broker) fn invalid(error: &PasskeyError) -> InvalidField {
         problem: error.to_string(),
         allowed: "one that answers what was asked, on this page".to_owned(),
     }
+}
+
+/// What the audit keeps of that: no more of what came from outside than says what it was.
+pub(in crate::broker) fn refused_facts(
+    passkey: &Passkey,
+    error: &PasskeyError,
+) -> RefusedPasskeyFacts {
+    let why = error.to_string().chars().take(REFUSAL_CHARS_MAX).collect();
+    RefusedPasskeyFacts { id: passkey.id, name: passkey.name.clone(), why }
 }
 
 /// The person has no such key.
@@ -180,9 +192,7 @@ impl Broker {
                         Ok(Ok(passkey))
                     }
                     Err(error) => {
-                        let (id, name, why) = (passkey.id, passkey.name, error.to_string());
-                        let facts = RefusedPasskeyFacts { id, name, why };
-                        let detail = AuditDetail::PasskeyRefused(facts);
+                        let detail = AuditDetail::PasskeyRefused(refused_facts(&passkey, &error));
                         let on = Some(active.person().name.clone());
                         let mut event = AuditEvent::new(active.actor(), on, detail);
                         event.request = Some(request);

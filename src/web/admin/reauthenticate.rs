@@ -125,7 +125,7 @@ pub(in crate::web) async fn require_recent_password(
     password: &str,
 ) -> FormResult<SignedIn> {
     if password.is_empty() && *permission == Permission::WithPassword {
-        let sentence = "Enter your password: policy asks for it with this. Nothing was changed.";
+        let sentence = "Enter your password with it. Nothing was changed.";
         return Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence));
     }
     if password.is_empty() {

@@ -131,7 +131,15 @@ pub(in crate::web) async fn sign_in_with_passkey(
         Ok(answer) => app.broker.sign_in_with_passkey(&answer, &origin).await,
         Err(invalid) => Err(invalid.into()),
     };
-    answer(&app, done, (String::new(), next))
+    let (problem, status) = match done {
+        Err(BrokerError::SignInRefused) => {
+            ("This passkey signs nobody in here.".to_owned(), StatusCode::UNAUTHORIZED)
+        }
+        Err(BrokerError::Invalid(invalid)) => (invalid.to_string(), StatusCode::BAD_REQUEST),
+        done => return answer(&app, done, (String::new(), next)),
+    };
+    let problem = Some(problem);
+    page(status, &SignInPage { problem, ..SignInPage::new(&app, String::new(), next) })
 }
 
 /// Leads on, or shows the form again with what is wrong.
@@ -150,7 +158,6 @@ fn answer(
         }
         Err(
             problem @ (BrokerError::SignInRefused
-            | BrokerError::Invalid(_)
             | BrokerError::SignInThrottled(_)
             | BrokerError::PasswordsBusy),
         ) => problem,
@@ -181,6 +188,7 @@ struct PasswordPage {
     layout: Layout,
     problem: Option<String>,
     must: bool,
+    has_passkeys: bool,
     chars_min: usize,
     chars_max: usize,
 }
@@ -199,6 +207,15 @@ pub(in crate::web) struct NewPassword {
     old: String,
     new: String,
     again: String,
+    /// `yes` where the box is ticked.
+    #[serde(default)]
+    keep_passkeys: String,
+}
+
+impl NewPassword {
+    fn keep(&self) -> bool {
+        self.keep_passkeys == "yes"
+    }
 }
 
 /// Changes the password of the person who is signed in, which ends all their sessions.
@@ -211,7 +228,7 @@ pub(in crate::web) async fn change_password(
         let problem = "The two new passwords differ. Nothing was changed.";
         return password_page(&app, &session, Some(problem.to_owned())).await;
     }
-    match app.broker.change_password(&session.who, &form.old, &form.new).await {
+    match app.broker.change_password(&session.who, (&form.old, &form.new), form.keep()).await {
         Ok(()) => Ok(with_cookie(&app, "", "/sign-in?after=password")),
         Err(BrokerError::SignInRefused) => {
             let problem = "The current password is wrong. Nothing was changed.";
@@ -240,6 +257,7 @@ async fn password_page(
         layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
         problem,
         must: session.who.profile().must_change_password,
+        has_passkeys: session.who.has_passkeys(),
         chars_min: PASSWORD_CHARS_MIN,
         chars_max: PASSWORD_CHARS_MAX,
     };

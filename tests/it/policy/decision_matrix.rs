@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use countersign::{
+    broker::admin::policies::load_and_test,
     domain::{
         action::Term,
         actor::{Agent, Person, Role},
@@ -16,9 +17,11 @@ use countersign::{
     policy::Engine,
 };
 use expect_test::expect_file;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{ASKER, ISSUER, OWNER, agent, block, disable, endpoint, person, question, shipped};
+use crate::harness::fixtures::own_policies;
 
 type Target = (&'static str, fn() -> PolicyQuestion);
 
@@ -263,4 +266,25 @@ fn refusal_names_policy_and_reason() {
         "a person who owns the agent or issued its token, now or when it asked, may not approve \
          its requests"
     );
+}
+
+/// What docs/sign-in.md says for those who want passkeys alone.
+#[test]
+fn set_that_takes_passkeys_alone_passes_its_cases() {
+    let folder = TempDir::new().unwrap();
+    let own = own_policies(folder.path());
+    let change = |file: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(own.join(file)).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{file}: {from}");
+        std::fs::write(own.join(file), text.replace(from, to)).unwrap();
+    };
+    let (rule, stricter) = (r#"context.proof == "none""#, r#"context.proof != "passkey""#);
+    change("40_people.cedar", rule, stricter);
+    let case = r#""proof": "password" } },
+    "expect": { "answer": "yes", "policies": ["people.vote"] }"#;
+    let refused = r#""proof": "password" } },
+    "expect": { "answer": "no", "policies": ["people.proof-for-high-tier"] }"#;
+    assert!(load_and_test(&own).is_err(), "a case must notice");
+    change("tests/people.json", case, refused);
+    load_and_test(&own).unwrap();
 }

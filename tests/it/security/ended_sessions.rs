@@ -52,7 +52,7 @@ async fn ended(world: &World, name: &str, end: End) -> SignedIn {
         End::SignOut => world.broker().sign_out(&who).await.unwrap(),
         End::OwnPassword => {
             let elsewhere = world.signed_in(name).await;
-            world.broker().change_password(&elsewhere, PASSWORD, other).await.unwrap();
+            world.broker().change_password(&elsewhere, (PASSWORD, other), false).await.unwrap();
         }
         End::PasswordReset => {
             let operator = world.operator();
@@ -150,7 +150,11 @@ async fn password_given_again_needs_an_active_session() {
         let carol = ended(&world, "carol", end).await;
         over("password", end, &world.broker().authenticate_again(&carol, PASSWORD).await);
         let new = "another password of hers";
-        over("new password", end, &world.broker().change_password(&carol, PASSWORD, new).await);
+        over(
+            "new password",
+            end,
+            &world.broker().change_password(&carol, (PASSWORD, new), false).await,
+        );
     }
 }
 

@@ -4,10 +4,14 @@ use crate::{
     broker::{
         Broker, BrokerError,
         admin::NewSession,
-        signed_in::passkey::{PasskeyAnswer, PasskeyQuestion, invalid, parse_nonce},
+        signed_in::passkey::{PasskeyAnswer, PasskeyQuestion, invalid, parse_nonce, refused_facts},
     },
-    domain::{actor::sign_in::SignInOrigin, audit::detail::accounts::SignInFacts, digest::Digest},
-    passkey::Challenge,
+    domain::{
+        actor::{Actor, sign_in::SignInOrigin},
+        audit::{AuditDetail, AuditEvent, detail::accounts::SignInFacts},
+        digest::Digest,
+    },
+    passkey::{Challenge, PasskeyError, RelyingParty, VerifiedAssertion},
     store::{
         Read,
         accounts::{self, Passkey},
@@ -29,11 +33,14 @@ impl Broker {
         origin: &SignInOrigin,
     ) -> Result<NewSession, BrokerError> {
         let asked = &self.asked_stranger(answer)?;
-        let known = self.check_holder(&mut self.store().reader().await?, answer, asked).await;
-        if let Err(BrokerError::SignInRefused | BrokerError::Invalid(_)) = &known {
-            self.unchecked().record_refused("", origin, false).await?;
-        }
-        let person = known?.person;
+        let known = self.holder(&mut self.store().reader().await?, answer).await?;
+        let checked = known.as_ref().map(|known| self.check(known, answer, asked)).transpose();
+        let Ok(Some(_)) = &checked else {
+            self.record_refused_passkey(known.as_ref(), &checked, origin).await?;
+            return Err(checked
+                .map_or_else(|error| invalid(&error).into(), |_none| BrokerError::SignInRefused));
+        };
+        let person = known.map(|known| known.person).ok_or(BrokerError::SignInRefused)?;
         let (token, now) = (self.clock().secret(), self.clock().now());
         let digest = Digest::of(token.as_bytes());
         let facts = SignInFacts::of_session(origin, true);
@@ -42,9 +49,12 @@ impl Broker {
                 let facts = facts.clone();
                 Box::pin(async move {
                     // It may have been removed or used meanwhile.
-                    let passkey = self.check_holder(tx, answer, asked).await?;
-                    let (counter, id) = (passkey.credential.counter, passkey.id);
-                    let person = accounts::person_by_id(tx, passkey.person).await?;
+                    let passkey = self.holder(tx, answer).await?;
+                    let passkey = passkey.ok_or(BrokerError::SignInRefused)?;
+                    let signed = self.check(&passkey, answer, asked);
+                    let counter = signed.map_err(|error| invalid(&error))?.counter;
+                    let (id, person) = (passkey.id, passkey.person);
+                    let person = accounts::person_by_id(tx, person).await?;
                     let person = person.filter(|person| !person.disabled);
                     let person = person.ok_or(BrokerError::SignInRefused)?;
                     if !self.passkey_questions().spend(&asked.nonce, self.clock()) {
@@ -65,21 +75,50 @@ impl Broker {
         asked.ok_or(BrokerError::SignInRefused)
     }
 
-    /// The passkey that answered, as it is after that use.
-    async fn check_holder(
+    /// The passkey that answered, of the person whom the authenticator means: a key of somebody else does
+    /// not sign in.
+    async fn holder(
         &self,
         read: &mut impl Read,
         answer: &PasskeyAnswer,
-        asked: &Challenge,
-    ) -> Result<Passkey, BrokerError> {
-        let party = self.relying_party()?;
+    ) -> Result<Option<Passkey>, BrokerError> {
         let known = accounts::passkey_by_credential(read, &answer.credential).await?;
-        // The authenticator says whom it means; a key of somebody else does not sign in.
-        let is_its = |known: &Passkey| answer.user == known.person.to_string().as_bytes();
-        let mut known = known.filter(is_its).ok_or(BrokerError::SignInRefused)?;
-        let signed = answer.assertion().verify_next(asked.digest(), &party, &known.credential);
-        let signed = signed.map_err(|error| invalid(&error))?;
-        known.credential.counter = signed.counter;
-        Ok(known)
+        Ok(known.filter(|known| answer.user == known.person.to_string().as_bytes()))
+    }
+
+    /// Whether it signed what was asked.
+    fn check(
+        &self,
+        known: &Passkey,
+        answer: &PasskeyAnswer,
+        asked: &Challenge,
+    ) -> Result<VerifiedAssertion, PasskeyError> {
+        let party = RelyingParty::of(&self.settings().public_url);
+        let party = party.ok_or(PasskeyError::OtherRelyingParty)?;
+        answer.assertion().verify_next(asked.digest(), &party, &known.credential)
+    }
+
+    /// Writes down that nobody signed in. Whose passkey it was is known where somebody named it; that it
+    /// was a copy only where that signed, so that strangers fill no audit.
+    async fn record_refused_passkey(
+        &self,
+        known: Option<&Passkey>,
+        checked: &Result<Option<VerifiedAssertion>, PasskeyError>,
+        origin: &SignInOrigin,
+    ) -> Result<(), BrokerError> {
+        let person = match known {
+            Some(known) => {
+                accounts::person_by_id(&mut self.store().reader().await?, known.person).await?
+            }
+            None => None,
+        };
+        let name = person.map(|person| person.name).unwrap_or_default();
+        if let (Some(known), Err(error @ PasskeyError::Copied { .. })) = (known, checked) {
+            let facts = refused_facts(known, error);
+            let actor = Actor::Unknown { claimed: name.clone() };
+            let detail = AuditDetail::PasskeyRefused(facts);
+            return Ok(self.record(&AuditEvent::new(actor, Some(name), detail)).await?);
+        }
+        self.unchecked().record_refused(&name, origin, false).await
     }
 }

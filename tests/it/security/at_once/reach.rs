@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign::broker::AgentLimits;
 
 use super::{AgentClient, PEER, World, alert, ask, id, json, web, web_world};
+use crate::harness::PersonClient;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pieces_are_decided_as_the_whole() {
@@ -86,6 +87,29 @@ async fn on(agent: &AgentClient, numbers: std::ops::RangeInclusive<usize>) -> St
     agent.block(PEER, json!({ "agent_ids": endpoints })).await.id()
 }
 
+/// Approves what asks more of people by now than its page says, and again once its page says so.
+async fn approve_risen(who: &PersonClient, id: &str) {
+    let page = who.vote(id, "approve", &[("comment", "")]).await;
+    assert_eq!(page.status, 403, "{}", page.html);
+    page.shows("this is of the high tier");
+    page.shows("approve-password");
+    who.approve(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn risen_tier_takes_a_proof_of_its_own() {
+    let world = web_world(51).await;
+    let (agent, bob) = (world.agent().await, world.person("bob").await);
+    let (first, second) = (on(&agent, 1..=26).await, on(&agent, 27..=51).await);
+    bob.approve(&first).await;
+    let version = bob.form(&second, "approve").await["version"].clone();
+    let page = bob.vote(&second, "approve", &[("comment", "")]).await;
+    assert_eq!(page.status, 403, "{}", page.html);
+    assert_ne!(bob.form(&second, "approve").await["version"], version, "its page says so");
+    bob.approve(&second).await;
+    assert_eq!(agent.get(&second).await.state(), "pending", "a lead is missing");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_one_in_two_requests_want_a_lead() {
     let world = web_world(51).await;
@@ -94,7 +118,7 @@ async fn fifty_one_in_two_requests_want_a_lead() {
     bob.approve(&first).await;
     world.work().await;
     let second = on(&agent, 27..=51).await;
-    bob.approve(&second).await;
+    approve_risen(&bob, &second).await;
     world.work().await;
     let answer = agent.get(&second).await;
     assert_eq!(answer.state(), "pending", "{answer:?}");
@@ -113,9 +137,8 @@ async fn two_halves_approved_together_want_a_lead() {
         if later_first {
             halves.reverse();
         }
-        for half in &halves {
-            bob.approve(half).await;
-        }
+        bob.approve(&halves[0]).await;
+        approve_risen(&bob, &halves[1]).await;
         world.work().await;
         let mut states = Vec::new();
         for half in &halves {

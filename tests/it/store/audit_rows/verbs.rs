@@ -234,7 +234,7 @@ async fn sessions(fixed: &mut Fixed) {
     fixed.broker.sign_out(&carol).await.unwrap();
     fixed.now("signed in, and the password changed").await;
     let carol = fixed.sign_in("carol").await;
-    fixed.broker.change_password(&carol, PASSWORD, "another long password").await.unwrap();
+    fixed.broker.change_password(&carol, (PASSWORD, "another long password"), false).await.unwrap();
 }
 
 async fn kill_switch(fixed: &mut Fixed) {

@@ -4,10 +4,12 @@ use std::{fmt::Write as _, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use countersign::{
-    broker::admin::people::PersonChange,
+    broker::{admin::people::PersonChange, signed_in::passkey::PasskeyAnswer},
     domain::{
         actor::Actor,
         digest::Digest,
+        facts::Verb,
+        lifecycle::Displayed,
         public_url::PublicUrl,
         request::{Request, StateName},
     },
@@ -341,4 +343,34 @@ async fn page_says_where_no_passkeys_are_possible() {
     let mut bob = room.browser_of("bob").await;
     bob.open("/account").await.shows("Browsers make no passkeys for http://127.0.0.1");
     assert!(!bob.page.has_form("/account/passkeys"));
+}
+
+/// At the broker, behind what the page compares.
+#[tokio::test]
+async fn signature_is_compared_in_the_act_itself() {
+    let room = room().await;
+    let other = json!({ "srcip": "198.51.100.24", "agent_ids": ["002"] });
+    let (one, other) = (room.asked().await, room.asked_with(other).await);
+    let bob = Holder::of(&room, "bob").await;
+    let (broker, who) = (room.broker(), room.signed_in("bob").await);
+    room.pass(LATER);
+    let shown = |of: &Request| Displayed { version: of.version, digest: of.digest };
+    let act = (one.id, shown(&one));
+    let asked = broker.ask_passkey(&who, Verb::Approve, act).await.unwrap();
+    let Assertion { client_data, authenticator_data, signature } = bob.key.sign(asked.challenge);
+    let (nonce, credential) = (asked.nonce, bob.key.id.clone());
+    let user = Vec::new();
+    let answer =
+        PasskeyAnswer { nonce, credential, user, client_data, authenticator_data, signature };
+    let proved = broker.prove(&who, Verb::Approve, act, &answer).await.unwrap();
+    room.pass(LATER);
+    let refused = broker.approve(&proved, other.id, shown(&other), "").await;
+    assert!(refused.is_err(), "it is about another request");
+    let with_password = broker.authenticate_again(&who, PASSWORD).await.unwrap();
+    let own = broker.passkeys(&who).await.unwrap();
+    broker.remove_passkey(&with_password, own[0].id).await.unwrap();
+    room.pass(LATER);
+    let refused = broker.approve(&proved, one.id, shown(&one), "").await;
+    assert!(refused.is_err(), "it was removed meanwhile");
+    assert_eq!(room.now(&one).await.state.name(), StateName::Pending);
 }

@@ -92,3 +92,32 @@ async fn reset_password_removes_all_passkeys() {
     bob.browser.sign_in("bob", PASSWORD).await;
     bob.browser.open("/account").await.shows("You have none.");
 }
+
+#[tokio::test]
+async fn own_new_password_removes_passkeys_unless_kept() {
+    for (keep, status) in [("yes", 303), ("", 401)] {
+        let room = room().await;
+        let mut bob = Holder::of(&room, "bob").await;
+        let user = room.signed_in("bob").await.id().to_string();
+        bob.browser.open("/password").await.shows("Keep my passkeys");
+        let new = "another long password";
+        let mut fields = vec![("old", PASSWORD), ("new", new), ("again", new)];
+        fields.extend(Some(("keep_passkeys", keep)).filter(|(_, keep)| !keep.is_empty()));
+        assert_eq!(bob.browser.submit("/password", &fields).await.status, 303);
+        assert_eq!(sign_in(&room, &bob.key, &user).await.0, status, "{keep}");
+    }
+}
+
+#[tokio::test]
+async fn copy_that_signs_in_is_refused_and_named() {
+    let room = room().await;
+    let mut bob = Holder::of(&room, "bob").await;
+    let user = room.signed_in("bob").await.id().to_string();
+    assert_eq!(sign_in(&room, &bob.key, &user).await.0, 303);
+    bob.key.counter = 1;
+    let (status, _, browser) = sign_in(&room, &bob.key, &user).await;
+    assert_eq!(status, 400);
+    browser.page.shows("may have a copy");
+    let refused = details(&room, "passkey.refused").await;
+    assert_eq!(refused[0]["name"], "security key");
+}
