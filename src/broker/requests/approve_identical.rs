@@ -44,7 +44,7 @@ impl Broker {
                             "it does not ask for the same as the others",
                         ));
                     }
-                    self.approve_lowest(tx, moment, (*shown, comment), now).await?;
+                    Box::pin(self.approve_lowest(tx, moment, (*shown, comment), now)).await?;
                 }
                 Ok::<_, BrokerError>(())
             })

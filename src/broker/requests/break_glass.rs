@@ -29,14 +29,14 @@ impl Broker {
         let done = self.store().write(|tx| {
             Box::pin(async move {
                 let verb = (Verb::BreakGlass, now);
-                let VoteContext { request, agent, may, person, proof, .. } =
+                let VoteContext { request, agent, may, person, question, proof, .. } =
                     self.signed_vote_context(tx, who, (id, shown), verb).await?;
                 let ballot = Ballot { person, shown, comment: reason.to_owned(), proof };
                 let vote = Vote { break_glass: true, ..ballot.clone().vote(now) };
                 let mut with_vote = request.clone();
                 with_vote.votes.retain(|earlier| earlier.person.id != vote.person.id);
                 with_vote.votes.push(vote);
-                let fresh = self.decide(tx, &with_vote, &agent, now).await?;
+                let fresh = self.decide_with_vote(tx, (&agent, question), &with_vote, now).await?;
                 let transition = request.break_glass(ballot, typed, &may, fresh)?;
                 ensure_not_stopped(tx, transition.request()).await?;
                 Ok(requests::advance(tx, transition, now).await?)

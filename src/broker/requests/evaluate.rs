@@ -54,7 +54,17 @@ impl Broker {
         now: Time,
     ) -> Result<Reevaluation, StoreError> {
         let question = self.question_now(read, request, agent, now).await?;
-        let fresh = self.reevaluate(&question, request);
+        self.decide_asked(read, request, &question).await
+    }
+
+    /// The same, where the question is known already.
+    pub(in crate::broker) async fn decide_asked(
+        &self,
+        read: &mut impl Read,
+        request: &Request,
+        question: &PolicyQuestion,
+    ) -> Result<Reevaluation, StoreError> {
+        let fresh = self.reevaluate(question, request);
         match request.plan {
             Some(step) if !requests::plans::is_due(read, step).await? => {
                 Ok(Reevaluation { use_by: self.latest_use_by(request), ..fresh })

@@ -13,10 +13,10 @@ use crate::{
             AuditDetail, AuditEvent,
             detail::{passkey::ProofFacts, request::RefusedVoteFacts},
         },
-        decision::{Authorization, Tier},
-        facts::{Principal, Resource, Verb},
+        decision::{Authorization, Tier, Verdict},
+        facts::{PolicyQuestion, Principal, Resource, Verb},
         id::RequestId,
-        lifecycle::{Ballot, Displayed, Refusal},
+        lifecycle::{Ballot, Displayed, Reevaluation, Refusal},
         request::{Request, StateName},
     },
     store::{Tx, accounts, requests, system},
@@ -51,14 +51,14 @@ impl Broker {
     pub(in crate::broker) async fn approve_now(
         &self,
         tx: &mut Tx<'_>,
-        VoteContext { request, agent, may, person, proof, .. }: VoteContext,
+        VoteContext { request, agent, may, person, question, proof, .. }: VoteContext,
         (shown, comment): (Displayed, &str),
         now: Time,
     ) -> Result<Request, BrokerError> {
         let ballot = Ballot { person, shown, comment: comment.to_owned(), proof };
         let mut with_vote = request.clone();
         with_vote.votes.push(ballot.clone().vote(now));
-        let fresh = self.decide(tx, &with_vote, &agent, now).await?;
+        let fresh = self.decide_with_vote(tx, (&agent, question), &with_vote, now).await?;
         let transition = request.approve(ballot, &may, fresh)?;
         ensure_not_stopped(tx, transition.request()).await?;
         Ok(requests::advance(tx, transition, now).await?)
@@ -154,29 +154,40 @@ impl Broker {
         let agent = accounts::agent_by_id(tx, request.agent).await?.ok_or(BrokerError::NotFound)?;
         let mut facts = request.facts(&agent);
         self.authorize(principal, Verb::View, &Resource::Request(facts.clone()))?;
-        if matches!(verb, Verb::Approve | Verb::BreakGlass) && facts.tier < Tier::High {
+        let (mut question, mut tier) = (None, facts.tier);
+        if matches!(verb, Verb::Approve | Verb::BreakGlass)
+            && request.state.name() == StateName::Pending
+        {
             // It may ask more of people by now than when it was stored.
-            facts.tier = facts.tier.max(self.tier_now(tx, &request, &agent, now).await?);
+            let asked = self.question_now(tx, &request, &agent, now).await?;
+            let decision = self.decide_asked(tx, &request, &asked).await?.run;
+            let verdict = decision.verdict;
+            tier = tier.max(Request { decision, ..request.clone() }.tier());
+            // What is denied asks nobody: the vote ends it.
+            if let Verdict::Approval(_) = verdict {
+                facts.tier = tier;
+            }
+            question = Some(Box::new(asked));
         }
-        let tier = facts.tier;
         let may = self.engine().may(principal, verb, &Resource::Request(facts));
         let person = active.person().clone();
-        Ok(VoteContext { request, agent, may, person, tier, proof: None })
+        Ok(VoteContext { request, agent, may, person, tier, question, proof: None })
     }
 
-    /// How much a request asks of people by policy's answer of this moment; low where nobody is asked.
-    async fn tier_now(
+    /// Policy's answer with one more vote.
+    pub(in crate::broker) async fn decide_with_vote(
         &self,
         tx: &mut Tx<'_>,
-        request: &Request,
-        agent: &Agent,
+        (agent, question): (&Agent, Option<Box<PolicyQuestion>>),
+        with_vote: &Request,
         now: Time,
-    ) -> Result<Tier, BrokerError> {
-        if request.state.name() != StateName::Pending {
-            return Ok(Tier::Low);
-        }
-        let decision = self.decide(tx, request, agent, now).await?.run;
-        Ok(Request { decision, ..request.clone() }.tier())
+    ) -> Result<Reevaluation, BrokerError> {
+        let question = match question {
+            Some(question) => *question,
+            None => self.question_now(tx, with_vote, agent, now).await?,
+        };
+        let question = PolicyQuestion { tally: with_vote.tally(agent), ..question };
+        Ok(self.decide_asked(tx, with_vote, &question).await?)
     }
 
     /// Decides a request again that somebody may not approve as it is now: its page must say what it
@@ -242,8 +253,10 @@ pub(in crate::broker) struct VoteContext {
     pub(in crate::broker) agent: Agent,
     pub(in crate::broker) may: Authorization,
     pub(in crate::broker) person: Person,
-    /// How much it asks of people by now, where it waits for them; else as it is stored.
+    /// How much it asks of people by now, where it waits for them; high where policy denies it.
     pub(in crate::broker) tier: Tier,
+    /// What policy is asked about it by now, where it waits for people.
+    pub(in crate::broker) question: Option<Box<PolicyQuestion>>,
     /// What a passkey signed for it.
     pub(in crate::broker) proof: Option<ProofFacts>,
 }

@@ -40,7 +40,7 @@ impl Broker {
                         return Err(not_together(*step, "it is no step of this plan"));
                     }
                     let moment = self.vote_context(tx, who, *step, (Verb::Approve, now)).await?;
-                    self.approve_lowest(tx, moment, (*displayed, comment), now).await?;
+                    Box::pin(self.approve_lowest(tx, moment, (*displayed, comment), now)).await?;
                 }
                 Ok::<_, BrokerError>(())
             })
