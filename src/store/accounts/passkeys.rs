@@ -93,12 +93,12 @@ pub async fn use_passkey(
     changed_one(done)
 }
 
-/// Removes a passkey of a person. Whether there was one.
+/// Removes a passkey of a person.
 pub async fn remove_passkey(
     tx: &mut Tx<'_>,
     (person, id): (PersonId, PasskeyId),
     now: Time,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     let done = query(
         "UPDATE passkey SET removed_at = $3
          WHERE id = $1 AND person_id = $2 AND removed_at IS NULL",
@@ -108,7 +108,7 @@ pub async fn remove_passkey(
     .bind(now.timestamp_micros())
     .execute(tx.connection())
     .await?;
-    Ok(done == 1)
+    changed_one(done)
 }
 
 fn passkey(row: &Row) -> Result<Passkey, StoreError> {
