@@ -10,6 +10,8 @@ import { DARK, FORCED, LIGHT, PHONE, ZOOMED, approveWith, badge, confirmed, over
 
 const FOLDER = process.env.COUNTERSIGN_SCREENSHOTS;
 const LOOKS = { light: LIGHT, dark: DARK, phone: PHONE, forced: FORCED, zoomed: ZOOMED, plain: LIGHT };
+/** Looks with the colours of another one, or with the reader's. To look at colours takes longest. */
+const SAME_COLOURS = new Set(["forced", "zoomed"]);
 /** The most that a page may take on the wire, with its files, in bytes. */
 const PAGE_BYTES_MAX = 100 * 1024;
 
@@ -101,9 +103,11 @@ suite("looks", { concurrency: 2 }, () => {
       const person = async (name) => {
         const page = await scene.person(name, options);
         if (look === "plain") await unscripted(page);
+        t.after(() => page.context().close());
         return page;
       };
       const stranger = await scene.page(options);
+      t.after(() => stranger.context().close());
       await t.test("sign-in", () => check(stranger, look, "sign-in", "/sign-in"));
       const bob = await person("bob");
       for (const [name, place] of pages) {
@@ -145,30 +149,30 @@ async function check(page, look, name, place, at = scene) {
 
 async function sound(page, look, name) {
   if (FOLDER) await page.screenshot({ path: path.join(FOLDER, `${name}-${look}.png`), fullPage: true });
-  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(await violations(page, { contrast: !SAME_COLOURS.has(look) }), []);
   assert.equal(await overflow(page), 0, "it is wider than the window");
 }
 
 test("a page with its files takes less than 100 KiB on the wire", async () => {
+  const bob = await scene.person("bob");
+  const session = await bob.context().newCDPSession(bob);
+  await session.send("Network.enable");
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+  const files = new Map();
+  session.on("Network.responseReceived", ({ requestId, response }) => {
+    if (!response.url.includes("/events")) files.set(requestId, { ...response, size: 0 });
+  });
+  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    const file = files.get(requestId);
+    if (file) file.size = encodedDataLength;
+  });
   for (const [name, place] of pages) {
-    const bob = await scene.person("bob");
-    const session = await bob.context().newCDPSession(bob);
-    await session.send("Network.enable");
-    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
-    const files = new Map();
-    session.on("Network.responseReceived", ({ requestId, response }) => {
-      if (!response.url.includes("/events")) files.set(requestId, { ...response, size: 0 });
-    });
-    session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
-      const file = files.get(requestId);
-      if (file) file.size = encodedDataLength;
-    });
+    files.clear();
     await scene.open(bob, place);
     const icons = [...files.values()].filter(({ url }) => url.includes("/icons.svg"));
     assert.ok(icons.every(({ status }) => status === 200), name);
     const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
     assert.ok(size > 0 && size < PAGE_BYTES_MAX, `${name}: ${size} bytes`);
-    await bob.context().close();
   }
 });
 
@@ -224,12 +228,13 @@ test("the kill switch shows on every page", async (t) => {
   await carol.locator(".stop input[name=reason]").first().fill("they are out, we looked twice");
   await carol.locator(".stop button").first().click();
   await carol.locator(".stop", { hasText: "A second person must confirm" }).waitFor();
-  for (const [look, options] of Object.entries(LOOKS)) {
+  for (const [look, options] of Object.entries(LOOKS).slice(0, 3)) {
     const [bob, carol, dora] =
       await Promise.all(["bob", "carol", "dora"].map((name) => scene.person(name, options)));
     await t.test(`inbox, ${look}`, () => check(bob, look, "inbox-frozen", "/"));
     for (const [name, page] of Object.entries({ senior: bob, first: carol, second: dora })) {
       await t.test(`system, ${look}, ${name}`, () => check(page, look, `system-frozen-${name}`, "/system"));
+      await page.context().close();
     }
   }
   const bob = await scene.person("bob");

@@ -223,9 +223,12 @@ export async function unscripted(page) {
 }
 
 /** What axe finds wrong with the page, in lines that name the rule and the place. */
-export async function violations(page) {
+export async function violations(page, { contrast = true } = {}) {
+  const options = JSON.stringify({
+    resultTypes: ["violations"], preload: false, rules: { "color-contrast": { enabled: contrast } },
+  });
   // Not as a script of the page: its content security policy would refuse that, rightly.
-  const run = `${axe}\n;globalThis.axe.run().then((result) => result.violations);`;
+  const run = `${axe}\n;globalThis.axe.run(${options}).then((result) => result.violations);`;
   const found = await steady(() => page.evaluate(run));
   return found.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.html}`));
 }
