@@ -22,11 +22,9 @@ pub struct Assertion {
     pub signature: Vec<u8>,
 }
 
-/// That a person was there, with the key, and meant this challenge.
+/// That a person was there, with the key, and meant the challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedAssertion {
-    /// What was asked.
-    pub challenge: Digest,
     /// How often the key was used by now, where it counts; otherwise 0.
     pub counter: u32,
 }
@@ -49,7 +47,7 @@ impl Assertion {
         if !key.signed(&signed, &self.signature) {
             return Err(PasskeyError::WrongSignature);
         }
-        Ok(VerifiedAssertion { challenge, counter: data.counter })
+        Ok(VerifiedAssertion { counter: data.counter })
     }
 
     /// The same, of a key that is in use: its counter goes up, where it has one (6.1.1).
@@ -100,7 +98,7 @@ mod tests {
         let key = FakeAuthenticator::new();
         let public = PublicKey::parse(&key.cose_key()).unwrap();
         let proof = key.sign(challenge()).verify(challenge(), &party(), &public).unwrap();
-        assert_eq!(proof, VerifiedAssertion { challenge: challenge(), counter: 1 });
+        assert_eq!(proof, VerifiedAssertion { counter: 1 });
     }
 
     #[test]

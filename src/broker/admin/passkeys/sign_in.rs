@@ -36,7 +36,7 @@ impl Broker {
         let known = self.holder(&mut self.store().reader().await?, answer).await?;
         let checked = known.as_ref().map(|known| self.check(known, answer, asked)).transpose();
         let Ok(Some(_)) = &checked else {
-            self.record_refused_passkey(known.as_ref(), &checked, origin).await?;
+            self.record_refused_passkey(known.as_ref(), checked.as_ref().err(), origin).await?;
             return Err(checked
                 .map_or_else(|error| invalid(&error).into(), |_none| BrokerError::SignInRefused));
         };
@@ -103,7 +103,7 @@ impl Broker {
     async fn record_refused_passkey(
         &self,
         known: Option<&Passkey>,
-        checked: &Result<Option<VerifiedAssertion>, PasskeyError>,
+        error: Option<&PasskeyError>,
         origin: &SignInOrigin,
     ) -> Result<(), BrokerError> {
         let person = match known {
@@ -113,7 +113,7 @@ impl Broker {
             None => None,
         };
         let name = person.map(|person| person.name).unwrap_or_default();
-        if let (Some(known), Err(error @ PasskeyError::Copied { .. })) = (known, checked) {
+        if let (Some(known), Some(error @ PasskeyError::Copied { .. })) = (known, error) {
             let facts = refused_facts(known, error);
             let actor = Actor::Unknown { claimed: name.clone() };
             let detail = AuditDetail::PasskeyRefused(facts);
