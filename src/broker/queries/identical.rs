@@ -1,6 +1,9 @@
 //! Which requests can be approved with one form.
 
-use super::inbox::{InboxGroup, PendingItem, filter::tier_of, rights::Rights, stops};
+use super::{
+    inbox::{InboxGroup, PendingItem, filter::tier_of, rights::Rights, stops},
+    view::Permission,
+};
 use crate::{
     broker::{
         Broker, BrokerError, SignedIn,
@@ -36,7 +39,7 @@ impl Broker {
                 && !stops(&freezes, &one.manager, &one.facts)
         });
         for Pending { facts, voted, assignee, snoozed_until, .. } in same {
-            let approve = rights.of(&facts).filter(|approve| approve.why_not().is_none());
+            let approve = rights.of(&facts).filter(Permission::with_others);
             let Some(approve) = approve else { continue };
             if alike.len() == TOGETHER_MAX {
                 break;
@@ -63,7 +66,7 @@ impl InboxGroup {
     /// One of several that the person may approve together, among those that are shown.
     pub fn approvable_with(&self) -> Option<RequestId> {
         let low = |one: &&PendingItem| {
-            !one.voted && one.approve.why_not().is_none() && one.request.tier() == Tier::Low
+            !one.voted && one.approve.with_others() && one.request.tier() == Tier::Low
         };
         let mut low: Vec<_> = self.members.iter().filter(low).map(|one| &one.request).collect();
         while let Some(last) = low.pop() {

@@ -101,6 +101,14 @@ impl RequestView {
 }
 
 impl Permission {
+    /// Whether a form goes through that names several requests: no passkey signs more than one act.
+    pub const fn with_others(&self) -> bool {
+        match self {
+            Self::Now | Self::WithPassword => true,
+            Self::WithPasskey | Self::Denied(_) => false,
+        }
+    }
+
     /// Why not.
     pub fn why_not(&self) -> Option<&str> {
         match self {

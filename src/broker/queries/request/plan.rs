@@ -63,7 +63,7 @@ impl StepView {
         self.request.state.name() == StateName::Pending
             && self.request.tier() == Tier::Low
             && !self.voted
-            && self.approve.why_not().is_none()
+            && self.approve.with_others()
     }
 }
 

@@ -29,12 +29,13 @@ use crate::{
     },
 };
 
+mod several;
 mod sign_in;
 
 /// Longer than a password counts.
 const LATER: Duration = Duration::from_secs(301);
 /// One person approves, and only with a passkey.
-const ONLY_PASSKEYS: &str = r#"
+pub(crate) const ONLY_PASSKEYS: &str = r#"
     @id("people") @why("people may")
     permit (principal is Countersign::Person, action, resource);
     @id("ask") @why("agents may ask")
