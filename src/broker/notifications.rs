@@ -2,6 +2,7 @@
 //! its cause; here it goes out, at least once, and nothing else waits for it.
 
 mod escalation;
+mod recipients;
 
 use std::time::Duration;
 
@@ -12,9 +13,7 @@ use crate::{
     connector::{Channel, Message},
     domain::{
         Time,
-        actor::Person,
-        facts::{Authentication, Principal, Resource, Verb},
-        id::{PersonId, RequestId},
+        id::PersonId,
         len_u64,
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject, plan_path},
         public_url::PublicUrl,
@@ -24,7 +23,7 @@ use crate::{
     store::{
         Read, StoreError, accounts,
         notices::{self, ChannelActivity, Delivery},
-        requests::{self, plans},
+        requests,
     },
 };
 
@@ -251,98 +250,6 @@ impl Broker {
         let full = first.saturating_mul(doubled).min(last);
         let [share] = self.clock().random::<1>();
         full.saturating_sub(full * u32::from(share) / (4 * 256))
-    }
-
-    /// The people whom a notice concerns and who have a mail address.
-    async fn recipients(
-        &self,
-        read: &mut impl Read,
-        notice: &Notice,
-    ) -> Result<Vec<PersonId>, BrokerError> {
-        let people = accounts::people(read).await?;
-        let reachable = |person: &&Person| !person.disabled && person.mail.is_some();
-        let chosen: Vec<PersonId> = match notice.request() {
-            None => {
-                let may = |person: &&Person| match notice.about {
-                    NoticeSubject::Account(of) => {
-                        person.id == of
-                            || self.is_allowed_now(person, Verb::ManagePeople, &Resource::System)
-                    }
-                    NoticeSubject::Request { .. }
-                    | NoticeSubject::Plan { .. }
-                    | NoticeSubject::Switch(_)
-                    | NoticeSubject::Nothing => [Verb::Freeze, Verb::Unfreeze]
-                        .into_iter()
-                        .any(|verb| self.is_allowed_now(person, verb, &Resource::System)),
-                };
-                people.iter().filter(reachable).filter(may).map(|person| person.id).collect()
-            }
-            Some(_) if notice.kind == NoticeKind::Escalated => {
-                let told = |person: &&Person| self.is_told_next(person, notice);
-                people.iter().filter(reachable).filter(told).map(|person| person.id).collect()
-            }
-            Some(id) => {
-                let mut about = vec![id];
-                if let NoticeSubject::Plan { id, .. } = notice.about {
-                    let plan = plans::load_plan(read, id).await?.ok_or(BrokerError::NotFound)?;
-                    let waits = |step: &&Request| step.state.name() == StateName::Pending;
-                    about = plan.steps.iter().filter(waits).map(|step| step.id).collect();
-                }
-                let mut wanted = Vec::new();
-                for id in about {
-                    let of = self.recipients_for_request(read, id, notice.kind, &people).await?;
-                    wanted.extend(of);
-                }
-                let reached = people.iter().filter(reachable).map(|person| person.id);
-                reached.filter(|id| wanted.contains(id)).collect()
-            }
-        };
-        Ok(chosen)
-    }
-
-    /// Whom a notice about a request concerns.
-    async fn recipients_for_request(
-        &self,
-        read: &mut impl Read,
-        id: RequestId,
-        kind: NoticeKind,
-        people: &[Person],
-    ) -> Result<Vec<PersonId>, BrokerError> {
-        let request = requests::load(read, id).await?.ok_or(BrokerError::NotFound)?;
-        let agent =
-            accounts::agent_by_id(read, request.agent).await?.ok_or(BrokerError::NotFound)?;
-        let voted = |person: PersonId| request.votes.iter().any(|vote| vote.person.id == person);
-        let resource = Resource::Request(request.facts(&agent));
-        let may = |verb| {
-            let may = people.iter().filter(|person| self.is_allowed_now(person, verb, &resource));
-            may.map(|person| person.id).filter(|person| !voted(*person)).collect()
-        };
-        Ok(match kind {
-            NoticeKind::Waiting
-            | NoticeKind::PlanWaiting
-            | NoticeKind::DeadlineNear
-            | NoticeKind::GlassBroken => may(Verb::Approve),
-            NoticeKind::ReviewDue | NoticeKind::ReviewOverdue => may(Verb::Review),
-            NoticeKind::Decided
-            | NoticeKind::Escalated
-            | NoticeKind::Doubt
-            | NoticeKind::Frozen
-            | NoticeKind::ReleaseAsked
-            | NoticeKind::Unfrozen
-            | NoticeKind::SignInsThrottled
-            | NoticeKind::PasskeyChanged
-            | NoticeKind::Test => {
-                let asker = request.asked_by.as_ref().map(|asker| asker.person);
-                let votes = request.votes.iter().map(|vote| vote.person.id);
-                votes.chain([agent.owner]).chain(asker).collect()
-            }
-        })
-    }
-
-    /// Whether policy lets a person do that, with the best proof of who they are.
-    fn is_allowed_now(&self, person: &Person, verb: Verb, on: &Resource) -> bool {
-        let person = Principal::Person(person.clone(), Authentication::BEST);
-        self.engine().may(&person, verb, on).allowed
     }
 }
 

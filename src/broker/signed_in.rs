@@ -15,7 +15,7 @@ use crate::{
         id::PersonId,
         request::Requester,
     },
-    passkey::Act,
+    passkey::{Act, RelyingParty},
     store::{
         Read, StoreError, Tx,
         accounts::{self, StoredSession},
@@ -42,7 +42,7 @@ pub struct SignedIn {
     authenticated_at: Time,
     /// When the last proof was given in this session, for any act.
     proved_at: Time,
-    /// Whether the person has passkeys.
+    /// Whether the person has passkeys for this server.
     has_passkeys: bool,
     /// What came with the act itself.
     proof: GivenProof,
@@ -64,9 +64,14 @@ enum GivenProof {
 pub(in crate::broker) struct ActiveSession(SignedIn);
 
 impl SignedIn {
-    /// Somebody with this session, found by the hash of its token.
-    pub(in crate::broker) fn new(stored: StoredSession, session: Digest) -> Self {
-        let StoredSession { person, authenticated_at, proved_at, has_passkeys, .. } = stored;
+    /// Somebody with this session, found by the hash of its token, at this server.
+    pub(in crate::broker) fn new(
+        stored: StoredSession,
+        session: Digest,
+        party: Option<&RelyingParty>,
+    ) -> Self {
+        let StoredSession { person, authenticated_at, proved_at, passkeys_for, .. } = stored;
+        let has_passkeys = party.is_some_and(|party| passkeys_for.contains(&party.id));
         let proof = GivenProof::None;
         Self { person, session, authenticated_at, proved_at, has_passkeys, proof }
     }
@@ -118,7 +123,7 @@ impl SignedIn {
         }
     }
 
-    /// Whether the person can be asked for a passkey.
+    /// Whether the person can be asked for a passkey at this server.
     pub const fn has_passkeys(&self) -> bool {
         self.has_passkeys
     }

@@ -20,7 +20,8 @@ pub use keep::{
     agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
 };
 pub use passkeys::{
-    Passkey, add_passkey, passkey_by_credential, passkeys, remove_passkey, use_passkey,
+    Passkey, add_passkey, passkey_by_credential, passkey_holders, passkeys, remove_passkey,
+    use_passkey,
 };
 pub use views::{SavedView, delete_view, save_view, saved_views};
 
@@ -37,8 +38,8 @@ pub struct StoredSession {
     pub authenticated_at: Time,
     /// When the last proof was given, for any act.
     pub proved_at: Time,
-    /// Whether the person has passkeys.
-    pub has_passkeys: bool,
+    /// The names of the servers that the person has passkeys for.
+    pub passkeys_for: Vec<String>,
 }
 
 /// Adds a person.
@@ -151,8 +152,8 @@ pub async fn session(
     let row = query(
         "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at,
              proved_at,
-             EXISTS (SELECT 1 FROM passkey WHERE person_id = person.id AND removed_at IS NULL)
-                 AS has_passkeys
+             (SELECT group_concat(DISTINCT relying_party) FROM passkey
+              WHERE person_id = person.id AND removed_at IS NULL) AS passkeys_for
          FROM session JOIN person ON person.id = session.person_id WHERE token_hash = $1",
     )
     .bind(token.to_string())
@@ -160,13 +161,14 @@ pub async fn session(
     .await?;
     row.map(|row| {
         let session = At { table: "session", id: "of a token" }.columns(&row);
+        let servers = session.maybe_text("passkeys_for")?.unwrap_or_default();
         Ok(StoredSession {
             person: person(&row)?,
             created_at: session.time("begun_at")?,
             seen_at: session.time("seen_at")?,
             authenticated_at: session.time("authenticated_at")?,
             proved_at: session.time("proved_at")?,
-            has_passkeys: session.flag("has_passkeys")?,
+            passkeys_for: servers.split(',').map(str::to_owned).collect(),
         })
     })
     .transpose()

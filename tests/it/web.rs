@@ -11,5 +11,5 @@ mod lists;
 mod metrics;
 mod page_readers;
 mod profiles;
-mod request;
+pub(crate) mod request;
 mod sign_in;

@@ -59,12 +59,17 @@ pub struct OwnPasskey {
     pub used_at: Option<Time>,
     /// Whether the person may have it on several devices.
     pub may_be_copied: bool,
+    /// The name of the other server that it was made for: it does not work here.
+    pub elsewhere: Option<String>,
 }
 
-impl From<Passkey> for OwnPasskey {
-    fn from(passkey: Passkey) -> Self {
-        let Passkey { id, name, added_at, used_at, credential, .. } = passkey;
-        Self { id, name, added_at, used_at, may_be_copied: credential.may_be_copied }
+impl OwnPasskey {
+    /// A passkey, as it is at this server.
+    fn at(party: Option<&RelyingParty>, passkey: Passkey) -> Self {
+        let here = party.is_some_and(|party| passkey.is_for(party));
+        let Passkey { id, name, added_at, used_at, credential, relying_party, .. } = passkey;
+        let elsewhere = (!here).then_some(relying_party);
+        Self { id, name, added_at, used_at, may_be_copied: credential.may_be_copied, elsewhere }
     }
 }
 
@@ -72,7 +77,8 @@ impl Broker {
     /// The passkeys of the person, the first added first.
     pub async fn passkeys(&self, who: &SignedIn) -> Result<Vec<OwnPasskey>, BrokerError> {
         let all = accounts::passkeys(&mut self.store().reader().await?, who.id()).await?;
-        Ok(all.into_iter().map(OwnPasskey::from).collect())
+        let party = RelyingParty::of(&self.settings().public_url);
+        Ok(all.into_iter().map(|passkey| OwnPasskey::at(party.as_ref(), passkey)).collect())
     }
 
     /// Asks the person's authenticator for a key that is not there yet.
@@ -103,10 +109,11 @@ impl Broker {
             person: who.id(),
             name: name.to_owned(),
             credential,
+            relying_party: party.id,
             added_at: now,
             used_at: None,
         };
-        let detail = &AuditDetail::PasskeyAdded(facts(passkey, &party));
+        let detail = &AuditDetail::PasskeyAdded(facts(passkey));
         self.store()
             .write(|tx| {
                 Box::pin(async move {
@@ -175,8 +182,8 @@ fn changed(person: PersonId, at: Time) -> Notice {
 }
 
 /// What the audit keeps of a new key.
-fn facts(passkey: &Passkey, party: &RelyingParty) -> NewPasskeyFacts {
-    let Passkey { id, person, name, credential, .. } = passkey;
+fn facts(passkey: &Passkey) -> NewPasskeyFacts {
+    let Passkey { id, person, name, credential, relying_party, .. } = passkey;
     let Credential { id: credential_id, key, model, may_be_copied, .. } = credential;
     NewPasskeyFacts {
         id: *id,
@@ -186,7 +193,7 @@ fn facts(passkey: &Passkey, party: &RelyingParty) -> NewPasskeyFacts {
         public_key: BASE64_URL_SAFE_NO_PAD.encode(key),
         model: BASE64_URL_SAFE_NO_PAD.encode(model),
         may_be_copied: *may_be_copied,
-        relying_party: party.id.clone(),
+        relying_party: relying_party.clone(),
     }
 }
 

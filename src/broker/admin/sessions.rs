@@ -22,6 +22,7 @@ use crate::{
         id::PersonId,
         notice::{Notice, NoticeKind, NoticeSubject},
     },
+    passkey::RelyingParty,
     store::{Read, Tx, accounts, audit, notices},
 };
 
@@ -124,7 +125,8 @@ impl Broker {
                 })
                 .await?;
         }
-        Ok(Some(SignedIn::new(session, digest)))
+        let party = RelyingParty::of(&self.settings().public_url);
+        Ok(Some(SignedIn::new(session, digest, party.as_ref())))
     }
 
     /// Whether the session of a token stands. Unlike [`Broker::session`] this is no use of it: a

@@ -35,7 +35,7 @@ pub struct PasskeyQuestion {
     pub challenge: Digest,
     /// The server that asks.
     pub party: RelyingParty,
-    /// The keys that the person has: the authenticator's names for them.
+    /// The keys that the person has for this server: the authenticator's names for them.
     pub credentials: Vec<Vec<u8>>,
 }
 
@@ -57,11 +57,14 @@ pub struct PasskeyAnswer {
 }
 
 impl PasskeyQuestion {
+    /// To those of these keys that were made for this server.
     pub(in crate::broker) fn new(
         challenge: &Challenge,
         party: RelyingParty,
-        credentials: Vec<Vec<u8>>,
+        known: Vec<Passkey>,
     ) -> Self {
+        let here = known.into_iter().filter(|passkey| passkey.is_for(&party));
+        let credentials = here.map(|passkey| passkey.credential.id).collect();
         let nonce = BASE64_URL_SAFE_NO_PAD.encode(challenge.nonce);
         Self { nonce, challenge: challenge.digest(), party, credentials }
     }
@@ -130,13 +133,14 @@ impl Broker {
         (request, shown): (RequestId, Displayed),
     ) -> Result<PasskeyQuestion, BrokerError> {
         let known = accounts::passkeys(&mut self.store().reader().await?, who.id()).await?;
-        if known.is_empty() || !signs(verb) {
+        let question = self.passkey_question(who, act_on(verb, request, shown), known)?;
+        if question.credentials.is_empty() || !signs(verb) {
             return Err(no_passkey().into());
         }
-        self.passkey_question(who, act_on(verb, request, shown), known)
+        Ok(question)
     }
 
-    /// A question to these passkeys of the person.
+    /// A question to those of the person's passkeys that were made for this server.
     pub(in crate::broker) fn passkey_question(
         &self,
         who: &SignedIn,
@@ -145,8 +149,7 @@ impl Broker {
     ) -> Result<PasskeyQuestion, BrokerError> {
         let party = self.relying_party()?;
         let challenge = self.passkey_questions().ask(act, who.id(), self.clock());
-        let credentials = known.into_iter().map(|passkey| passkey.credential.id).collect();
-        Ok(PasskeyQuestion::new(&challenge, party, credentials))
+        Ok(PasskeyQuestion::new(&challenge, party, known))
     }
 
     /// The question that an answer names, asked of this person for this act. It is over with that.

@@ -1,5 +1,7 @@
 //! The passkeys of people. A removed one is kept, and never found.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::changed_one;
@@ -8,7 +10,7 @@ use crate::{
         Time,
         id::{PasskeyId, PersonId},
     },
-    passkey::Credential,
+    passkey::{Credential, RelyingParty},
     store::{
         Read, StoreError, Tx,
         row::{At, text},
@@ -27,19 +29,28 @@ pub struct Passkey {
     pub name: String,
     /// The key.
     pub credential: Credential,
+    /// The name of the server that it was made for ([`RelyingParty::id`]).
+    pub relying_party: String,
     /// When it was added.
     pub added_at: Time,
     /// When it was last used.
     pub used_at: Option<Time>,
 }
 
+impl Passkey {
+    /// Whether it works for this server.
+    pub fn is_for(&self, party: &RelyingParty) -> bool {
+        self.relying_party == party.id
+    }
+}
+
 /// Adds a passkey. Whether the authenticator's name for it is a new one.
 pub async fn add_passkey(tx: &mut Tx<'_>, passkey: &Passkey) -> Result<bool, StoreError> {
-    let Passkey { id, person, name, credential, added_at, .. } = passkey;
+    let Passkey { id, person, name, credential, relying_party, added_at, .. } = passkey;
     let done = query(
         "INSERT INTO passkey (id, person_id, name, credential, public_key, counter, model,
-             may_be_copied, added_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (credential) DO NOTHING",
+             may_be_copied, added_at, relying_party)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (credential) DO NOTHING",
     )
     .bind(id.to_string())
     .bind(person.to_string())
@@ -50,6 +61,7 @@ pub async fn add_passkey(tx: &mut Tx<'_>, passkey: &Passkey) -> Result<bool, Sto
     .bind(BASE64_URL_SAFE_NO_PAD.encode(credential.model))
     .bind(credential.may_be_copied)
     .bind(added_at.timestamp_micros())
+    .bind(relying_party)
     .execute(tx.connection())
     .await?;
     Ok(done == 1)
@@ -64,6 +76,24 @@ pub async fn passkeys(read: &mut impl Read, person: PersonId) -> Result<Vec<Pass
     .fetch_all(read.connection())
     .await?;
     rows.iter().map(passkey).collect()
+}
+
+/// Who has a passkey for this server.
+pub async fn passkey_holders(
+    read: &mut impl Read,
+    party: &RelyingParty,
+) -> Result<BTreeSet<PersonId>, StoreError> {
+    let rows = query(
+        "SELECT DISTINCT person_id FROM passkey WHERE relying_party = $1 AND removed_at IS NULL",
+    )
+    .bind(&party.id)
+    .fetch_all(read.connection())
+    .await?;
+    let holder = |row: &Row| {
+        let id = text(row, "person_id")?;
+        At { table: "passkey", id: &id }.parse(&id)
+    };
+    rows.iter().map(holder).collect()
 }
 
 /// The passkey of this name that an authenticator gave, whosever it is.
@@ -127,6 +157,7 @@ fn passkey(row: &Row) -> Result<Passkey, StoreError> {
                 .read("model", |text| BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok())?,
             may_be_copied: row.flag("may_be_copied")?,
         },
+        relying_party: row.text("relying_party")?,
         added_at: row.time("added_at")?,
         used_at: row.maybe_time("used_at")?,
     })

@@ -146,6 +146,11 @@ const FILES: &[Migration] = &[
         "proved_at",
         include_str!("../../../migrations/20261130070000_proved_at.sql"),
     ),
+    (
+        20_261_130_083_000,
+        "relying party",
+        include_str!("../../../migrations/20261130083000_relying_party.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -154,6 +154,47 @@ async fn broker_shows_migrated_requests_and_settles_interrupted_ones() {
     }
 }
 
+#[tokio::test]
+async fn old_passkey_gets_its_server_from_the_audit() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("countersign.db");
+    let mut database = connect(&path).await;
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let all = Migrator::new(files).await.unwrap();
+    let earlier = all.iter().filter(|one| one.version < 20_261_130_083_000).cloned();
+    Migrator::with_migrations(earlier.collect()).run(&mut database).await.unwrap();
+    let (person, keys) = (hex("per", 1), [hex("key", 1), hex("key", 2)]);
+    let person_row = format!(
+        "INSERT INTO person (id, name, role, password_hash, must_change_password, created_at)
+         VALUES ('{person}', 'ann', 'lead', 'no hash', 0, {THEN});"
+    );
+    execute(&mut database, person_row).await;
+    for (number, key) in keys.iter().enumerate() {
+        let row = format!(
+            "INSERT INTO passkey (id, person_id, name, credential, public_key, counter, model,
+                 may_be_copied, added_at)
+             VALUES ('{key}', '{person}', 'a key', 'Y{number}', '', 0, 'AAAAAAAAAAAAAAAAAAAAAA', 0,
+                 {THEN});"
+        );
+        execute(&mut database, row).await;
+    }
+    for (seq, detail) in [
+        (1, "not JSON".to_owned()),
+        (2, json!({ "id": keys[1], "relying_party": "soc.example.net" }).to_string()),
+    ] {
+        let row = format!(
+            "INSERT INTO audit (seq, at, kind, actor_kind, actor_name, detail, previous, hash)
+             VALUES ({seq}, {THEN}, 'passkey.added', 'person', 'ann', '{detail}', '', '{seq}');"
+        );
+        execute(&mut database, row).await;
+    }
+    drop(Store::open(&path).await.unwrap());
+    let rows = sqlx::query("SELECT relying_party FROM passkey ORDER BY id");
+    let rows = rows.fetch_all(&mut database).await.unwrap();
+    let servers: Vec<String> = rows.iter().map(|row| row.get("relying_party")).collect();
+    assert_eq!(servers, ["", "soc.example.net"]);
+}
+
 async fn load_all(store: &Store) -> Vec<Request> {
     let mut reader = store.reader().await.unwrap();
     let mut all = Vec::new();

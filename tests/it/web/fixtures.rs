@@ -60,6 +60,14 @@ impl Room {
         Self { world, agent }
     }
 
+    /// The same room with another configuration, as after a restart.
+    pub(crate) async fn restart_with(
+        self,
+        change: impl FnOnce(WorldBuilder) -> WorldBuilder,
+    ) -> Self {
+        Self { world: Box::pin(self.world.restart_with(change)).await, ..self }
+    }
+
     /// Somebody's browser, signed in.
     pub(crate) async fn browser_of(&self, name: &str) -> Browser {
         let mut browser = self.stranger();

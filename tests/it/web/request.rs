@@ -8,7 +8,7 @@ mod decide;
 mod glance;
 mod many_endpoints;
 mod outcomes;
-mod passkeys;
+pub(crate) mod passkeys;
 mod seen;
 mod signs;
 mod typed;

@@ -1,12 +1,19 @@
 //! Who hears that somebody's passkeys changed.
 
-use countersign::broker::admin::passkeys::NewPasskey;
+use countersign::{
+    broker::{SignedIn, admin::passkeys::NewPasskey},
+    domain::id::PasskeyId,
+};
+use serde_json::json;
 
 use super::{
     fake_mail_server::{MailServer, Speaks},
-    give_addresses, tell,
+    give_addresses, pending, tell,
 };
-use crate::harness::{PASSWORD, World, authenticator::FakeAuthenticator};
+use crate::{
+    harness::{PASSWORD, World, authenticator::FakeAuthenticator},
+    web::request::passkeys::ONLY_PASSKEYS,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_passkey_is_told_to_its_person_and_admins() {
@@ -14,6 +21,17 @@ async fn new_passkey_is_told_to_its_person_and_admins() {
     let world = World::builder().with_host("localhost").with_channels(vec![mail.channel()]);
     let world = world.start().await;
     give_addresses(&world).await;
+    let (bob, id) = with_passkey(&world).await;
+    tell(&world).await;
+    assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
+    mail.forget();
+    world.broker().remove_passkey(&bob, id).await.unwrap();
+    tell(&world).await;
+    assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
+}
+
+/// Bob adds a passkey.
+async fn with_passkey(world: &World) -> (SignedIn, PasskeyId) {
     let (broker, bob) = (world.broker(), world.signed_in("bob").await);
     let question = broker.ask_for_new_passkey(&bob).await.unwrap();
     let mut key = FakeAuthenticator::new();
@@ -27,10 +45,25 @@ async fn new_passkey_is_told_to_its_person_and_admins() {
         attestation: &attestation,
     };
     let id = broker.add_passkey(&bob, new).await.unwrap();
+    (bob, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_for_passkeys_is_told_to_their_holders() {
+    let mail = MailServer::start(Speaks::Plain).await;
+    let world = World::builder().with_host("localhost").with_only_policy(ONLY_PASSKEYS);
+    let world = world.with_channels(vec![mail.channel()]).start().await;
+    give_addresses(&world).await;
+    with_passkey(&world).await;
     tell(&world).await;
-    assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
     mail.forget();
-    broker.remove_passkey(&bob, id).await.unwrap();
+    pending(&world).await;
     tell(&world).await;
-    assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
+    assert_eq!(mail.receivers(), ["p2@example.org"]);
+    mail.forget();
+    world.execute("UPDATE passkey SET relying_party = 'old.example.net'").await;
+    let more = json!({ "duration_seconds": 600, "agent_ids": ["002"] });
+    world.agent().await.block("198.51.100.77", more).await;
+    tell(&world).await;
+    assert_eq!(mail.receivers(), [""; 0], "it does not work under another name");
 }

@@ -29,6 +29,7 @@ use crate::{
     },
 };
 
+mod other_name;
 mod several;
 mod sign_in;
 
