@@ -152,6 +152,7 @@ impl From<BrokerError> for CliError {
             | BrokerError::SessionOver
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
+            | BrokerError::SecondFactorMissing(_)
             | BrokerError::SignInThrottled(_)
             | BrokerError::PasswordsBusy
             | BrokerError::RateLimited(_)

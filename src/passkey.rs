@@ -20,7 +20,7 @@ use crate::domain::digest::Digest;
 
 pub use self::{
     assertion::{Assertion, VerifiedAssertion},
-    challenge::{Act, Challenge, NONCE_BYTES},
+    challenge::{Act, Challenge, NONCE_BYTES, nonce_text, parse_nonce},
     client_data::RelyingParty,
     credential::{Credential, Registration},
     evidence::{EvidenceError, ProofVerifier},

@@ -113,6 +113,9 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/account/passkeys", post(admin::account::add))
         .route("/account/passkeys/ask", post(admin::account::ask))
         .route("/account/passkeys/{id}/remove", post(admin::account::remove))
+        .route("/account/second-factor", post(admin::account::second_factor::switch_on))
+        .route("/account/second-factor/off", post(admin::account::second_factor::switch_off))
+        .route("/account/second-factor/codes", post(admin::account::second_factor::renew))
         .route("/sign-out", post(admin::sign_in::sign_out))
         .route_layer(from_fn_with_state(app.clone(), http::session::require_session))
 }
@@ -146,6 +149,8 @@ fn open_routes() -> Router<AppState> {
         .route("/sign-in", get(admin::sign_in::show).post(admin::sign_in::sign_in))
         .route("/sign-in/passkey", post(admin::sign_in::sign_in_with_passkey))
         .route("/sign-in/passkey/ask", post(admin::sign_in::ask_passkey))
+        .route("/sign-in/second-factor", post(admin::sign_in::second_factor::finish))
+        .route("/sign-in/second-factor/ask", post(admin::sign_in::second_factor::ask))
         .route("/events", get(http::events::wait))
         .route("/static/{name}", get(http::assets::serve))
         .route("/healthz", get(http::probes::healthy))

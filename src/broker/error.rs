@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::signed_in::ticket::SecondFactorTicket;
 use crate::{
     connector::ConnectorError,
     domain::{
@@ -39,6 +40,9 @@ pub enum BrokerError {
     /// Name or password is wrong, or neither is known.
     #[error("name or password is wrong")]
     SignInRefused,
+    /// The password is right, and alone does not sign this person in.
+    #[error("a passkey or a recovery code is missing")]
+    SecondFactorMissing(SecondFactorTicket),
     /// Too many sign-ins failed.
     #[error("too many sign-ins failed; wait {}", wait_text(*.0))]
     SignInThrottled(Duration),

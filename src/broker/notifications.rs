@@ -271,6 +271,8 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         | NoticeKind::Unfrozen
         | NoticeKind::SignInsThrottled
         | NoticeKind::PasskeyChanged
+        | NoticeKind::SecondFactorChanged
+        | NoticeKind::RecoveryCodeUsed
         | NoticeKind::Test => false,
     }
 }

@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub mod passkey;
+pub mod ticket;
 
 /// A session ends after this many minutes without use.
 pub const SESSION_IDLE_MINUTES: i64 = 30;

@@ -74,6 +74,12 @@ pub enum NoticeKind {
     /// A passkey of a person was added or removed.
     #[strum(serialize = "passkey.changed")]
     PasskeyChanged,
+    /// The second factor of a person was switched on or off, or has other recovery codes.
+    #[strum(serialize = "second_factor.changed")]
+    SecondFactorChanged,
+    /// Somebody signed in with a recovery code.
+    #[strum(serialize = "recovery_code.used")]
+    RecoveryCodeUsed,
     /// A test of whether notices arrive.
     #[strum(serialize = "notice.test")]
     Test,
@@ -110,6 +116,8 @@ impl NoticeKind {
             | Self::Unfrozen
             | Self::SignInsThrottled
             | Self::PasskeyChanged
+            | Self::SecondFactorChanged
+            | Self::RecoveryCodeUsed
             | Self::Test => false,
         }
     }
@@ -283,6 +291,12 @@ impl Notice {
             NoticeSubject::Request { id, .. } => format!("/requests/{id}"),
             NoticeSubject::Plan { id, .. } => plan_path(id),
             NoticeSubject::Switch(_) => "/system".to_owned(),
+            NoticeSubject::Account(_) if self.kind == NoticeKind::SecondFactorChanged => {
+                "/audit?kind=second_factor".to_owned()
+            }
+            NoticeSubject::Account(_) if self.kind == NoticeKind::RecoveryCodeUsed => {
+                "/audit?kind=session.signed_in".to_owned()
+            }
             NoticeSubject::Account(_) => "/audit?kind=passkey".to_owned(),
             NoticeSubject::Nothing if self.kind == NoticeKind::SignInsThrottled => {
                 "/system".to_owned()

@@ -41,6 +41,7 @@ pub(super) fn sentence(error: &BrokerError, tool: ToolName, clock: &Clock) -> St
         | BrokerError::Policy(_)
         | BrokerError::SessionOver
         | BrokerError::SignInRefused
+        | BrokerError::SecondFactorMissing(_)
         | BrokerError::SignInThrottled(_)
         | BrokerError::PasswordsBusy
         | BrokerError::WeakPassword

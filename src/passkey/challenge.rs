@@ -1,5 +1,7 @@
 //! What a passkey signs: exactly one act of one person on exactly these bytes, once.
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+
 use crate::domain::{
     digest::{Canonical, Digest},
     facts::Verb,
@@ -61,6 +63,16 @@ impl Challenge {
         let person = self.person.map(|person| person.to_string());
         of_act.maybe(person.as_deref()).bytes(&self.nonce).digest()
     }
+}
+
+/// A nonce as browsers bring it back.
+pub fn nonce_text(nonce: &[u8; NONCE_BYTES]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(nonce)
+}
+
+/// Reads it.
+pub fn parse_nonce(text: &str) -> Option<[u8; NONCE_BYTES]> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::domain::{
 
 mod keep;
 mod passkeys;
+mod second_factor;
 mod views;
 
 pub use keep::{
@@ -22,6 +23,10 @@ pub use keep::{
 pub use passkeys::{
     Passkey, add_passkey, passkey_by_credential, passkey_holders, passkeys, remove_passkey,
     use_passkey,
+};
+pub use second_factor::{
+    SecondFactor, forget_proofs, person_and_hash, second_factor, set_recovery_codes,
+    switch_second_factor_off, switch_second_factor_on, use_recovery_code,
 };
 pub use views::{SavedView, delete_view, save_view, saved_views};
 

@@ -10,6 +10,7 @@ use crate::domain::{
 
 mod endpoints;
 mod sentence;
+mod sign_in;
 
 pub(crate) use sentence::verdict_text;
 use sentence::{Sentence, sentence};

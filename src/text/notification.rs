@@ -36,6 +36,10 @@ const fn event(notice: &Notice) -> &'static str {
         NoticeKind::Unfrozen => "The kill switch was released",
         NoticeKind::SignInsThrottled => "Many sign-ins fail: somebody may be guessing passwords",
         NoticeKind::PasskeyChanged => "A passkey was added or removed",
+        NoticeKind::SecondFactorChanged => {
+            "A second factor was switched on or off, or has other recovery codes"
+        }
+        NoticeKind::RecoveryCodeUsed => "Somebody signed in with a recovery code",
         NoticeKind::Test => "A test: notifications arrive here",
     }
 }

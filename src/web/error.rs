@@ -143,6 +143,10 @@ impl From<BrokerError> for PageError {
                 "Not signed in",
                 "The name or the password is wrong. Nothing was changed.",
             ),
+            BrokerError::SecondFactorMissing(_) => {
+                let sentence = "A passkey or a recovery code is missing. Nothing was changed.";
+                Self::new(StatusCode::UNAUTHORIZED, "Not signed in", sentence)
+            }
             BrokerError::SignInThrottled(wait) => Self {
                 retry_after: Some(wait.as_secs() + 1),
                 ..Self::wait(StatusCode::TOO_MANY_REQUESTS, &words)

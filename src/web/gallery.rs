@@ -1,6 +1,7 @@
 //! Every page with made-up data: that it renders, that hostile text stays text, and, where
 //! `COUNTERSIGN_GALLERY` names a folder, files to look at in a browser.
 
+mod account;
 mod active;
 mod charts;
 mod evidence;
@@ -258,6 +259,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("help", HelpPage::new(layout("Help", "/help")).render()),
     ]
     .into_iter()
+    .chain(account::pages())
     .chain(kept::pages())
     .chain(charts::pages())
     .chain(evidence::pages())

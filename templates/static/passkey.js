@@ -15,7 +15,7 @@
 
   const question = async ({ form, dataset }) => {
     const fields = new URLSearchParams({ verb: dataset.verb ?? "" });
-    for (const name of ["form_token", "version", "digest"]) {
+    for (const name of ["form_token", "version", "digest", "ticket"]) {
       if (form.elements[name]) fields.set(name, form.elements[name].value);
     }
     const answer = await fetch(dataset.ask, { method: "POST", body: fields });

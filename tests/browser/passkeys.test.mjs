@@ -154,3 +154,46 @@ test("a page of another origin gets no signature", async () => {
   } }).then(() => "signed", (error) => error.name));
   assert.equal(refused, "SecurityError");
 });
+
+/** Gives name and password, and comes to the page that asks for more. */
+async function halfway(page, name) {
+  await page.click("text=Sign out");
+  await page.fill("#name", name);
+  await page.fill("#password", scene.password(name));
+  await page.click("main button.main");
+  await page.locator("h1", { hasText: "Confirm that it is you" }).waitFor();
+}
+const inbox = (page) => page.locator("h1", { hasText: "Inbox" }).waitFor();
+
+test("the password takes a passkey or a recovery code beside it", async () => {
+  const bob = await withKey("bob");
+  await added(bob, "bob");
+  await bob.page.fill("#on-password", scene.password("bob"));
+  await bob.page.click("text=Switch the second factor on");
+  await bob.page.locator("h1", { hasText: "Your recovery codes" }).waitFor();
+  assert.deepEqual(await violations(bob.page), []);
+  assert.equal(await overflow(bob.page), 0);
+  const codes = await bob.page.locator("#codes code").allTextContents();
+  assert.equal(codes.length, 10);
+  await halfway(bob.page, "bob");
+  assert.deepEqual(await violations(bob.page), []);
+  await bob.page.click("button[data-ask]");
+  await inbox(bob.page);
+  await halfway(bob.page, "bob");
+  await bob.page.fill("#code", codes[0].toUpperCase());
+  await bob.page.click("text=Sign in with this code");
+  await inbox(bob.page);
+  await halfway(bob.page, "bob");
+  await bob.page.fill("#code", codes[0]);
+  await bob.page.click("text=Sign in with this code");
+  await bob.page.locator("#problem", { hasText: "was used already" }).waitFor();
+  await bob.page.click("button[data-ask]");
+  await inbox(bob.page);
+  await scene.open(bob.page, "/account");
+  assert.deepEqual(await violations(bob.page), []);
+  await bob.page.locator("main", { hasText: "Recovery codes left: 9" }).waitFor();
+  await bob.page.click("summary:has-text('Switch it off')");
+  await bob.page.fill("#off-password", scene.password("bob"));
+  await bob.page.click("text=Switch the second factor off");
+  await bob.page.locator("button", { hasText: "Switch the second factor on" }).waitFor();
+});

@@ -12,7 +12,10 @@ use crate::{
         Time,
         audit::{
             AuditDetail, AuditEvent,
-            detail::passkey::{NewPasskeyFacts, PasskeyFacts},
+            detail::{
+                accounts::NoFacts,
+                passkey::{NewPasskeyFacts, PasskeyFacts},
+            },
         },
         id::{PasskeyId, PersonId},
         notice::{Notice, NoticeKind, NoticeSubject},
@@ -26,6 +29,7 @@ use crate::{
     },
 };
 
+pub mod second_factor;
 mod sign_in;
 
 /// A person has at most this many.
@@ -128,7 +132,8 @@ impl Broker {
                     let on = Some(active.person().name.clone());
                     let event = AuditEvent::new(active.actor(), on, detail.clone());
                     audit::append(tx, &event, now).await?;
-                    notices::insert(tx, &changed(who.id(), now)).await?;
+                    let notice = told(NoticeKind::PasskeyChanged, who.id(), now);
+                    notices::insert(tx, &notice).await?;
                     Ok::<_, BrokerError>(())
                 })
             })
@@ -136,22 +141,32 @@ impl Broker {
         Ok(id)
     }
 
-    /// Removes one of the person's own keys: it proves nothing from now on.
+    /// Removes one of the person's own keys: it proves nothing from now on. Not the last one while the
+    /// sign-in asks for it.
     pub async fn remove_passkey(&self, who: &SignedIn, id: PasskeyId) -> Result<(), BrokerError> {
         check_password(who)?;
         let now = self.clock().now();
+        let party = &RelyingParty::of(&self.settings().public_url);
         self.store()
             .write(|tx| {
                 Box::pin(async move {
                     let active = who.active(tx, now).await?;
                     let own = accounts::passkeys(tx, who.id()).await?;
-                    let passkey = own.into_iter().find(|passkey| passkey.id == id);
-                    let name = passkey.ok_or(BrokerError::NotFound)?.name;
+                    let here = |key: &&Passkey| party.as_ref().is_some_and(|p| key.is_for(p));
+                    let last = own.iter().filter(here).count() == 1;
+                    let passkey = own.iter().find(|passkey| passkey.id == id);
+                    let passkey = passkey.ok_or(BrokerError::NotFound)?;
+                    let needed = accounts::second_factor(tx, who.id()).await?.is_some();
+                    if last && here(&passkey) && needed {
+                        return Err(last_one().into());
+                    }
+                    let name = passkey.name.clone();
                     accounts::remove_passkey(tx, (who.id(), id), now).await?;
                     let on = Some(active.person().name.clone());
                     let detail = AuditDetail::PasskeyRemoved(PasskeyFacts { id, name });
                     audit::append(tx, &AuditEvent::new(active.actor(), on, detail), now).await?;
-                    notices::insert(tx, &changed(who.id(), now)).await?;
+                    let notice = told(NoticeKind::PasskeyChanged, who.id(), now);
+                    notices::insert(tx, &notice).await?;
                     Ok(())
                 })
             })
@@ -159,8 +174,9 @@ impl Broker {
     }
 }
 
-/// Removes all passkeys of a person. What to record of each.
-pub(super) async fn remove_all_passkeys(
+/// Removes all passkeys of a person, and the second factor with its recovery codes. What to record of
+/// each.
+pub(super) async fn remove_factors(
     tx: &mut Tx<'_>,
     person: PersonId,
     now: Time,
@@ -171,14 +187,26 @@ pub(super) async fn remove_all_passkeys(
         removed.push(AuditDetail::PasskeyRemoved(PasskeyFacts { id, name }));
     }
     if !removed.is_empty() {
-        notices::insert(tx, &changed(person, now)).await?;
+        notices::insert(tx, &told(NoticeKind::PasskeyChanged, person, now)).await?;
+    }
+    if accounts::switch_second_factor_off(tx, person).await? {
+        removed.push(AuditDetail::SecondFactorOff(NoFacts {}));
+        notices::insert(tx, &told(NoticeKind::SecondFactorChanged, person, now)).await?;
     }
     Ok(removed)
 }
 
 /// The person and the admins hear of it: whoever did it may be neither.
-fn changed(person: PersonId, at: Time) -> Notice {
-    Notice { kind: NoticeKind::PasskeyChanged, about: NoticeSubject::Account(person), at }
+fn told(kind: NoticeKind, person: PersonId, at: Time) -> Notice {
+    Notice { kind, about: NoticeSubject::Account(person), at }
+}
+
+fn last_one() -> InvalidField {
+    InvalidField {
+        field: "passkey".to_owned(),
+        problem: "it is your last one, and your password alone does not sign you in".to_owned(),
+        allowed: "add another one first, or switch the second factor off".to_owned(),
+    }
 }
 
 /// What the audit keeps of a new key.

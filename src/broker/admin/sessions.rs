@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{passkeys::remove_all_passkeys, password::check_strength};
+use super::{passkeys::remove_factors, password::check_strength};
 use crate::{
     broker::{
         Broker, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn,
@@ -41,7 +41,7 @@ pub struct NewSession {
 }
 
 impl Broker {
-    /// Begins a session.
+    /// Begins a session; [`BrokerError::SecondFactorMissing`] where the right password alone does not.
     pub async fn sign_in(
         &self,
         name: &str,
@@ -64,6 +64,12 @@ impl Broker {
                         .await?
                         .and_then(|(person, now)| (now == *hash).then_some(person))
                         .ok_or(BrokerError::SignInRefused)?;
+                    if accounts::second_factor(tx, person.id).await?.is_some() {
+                        let ticket = self
+                            .passkey_questions()
+                            .ticket((person.id, hash.as_str()), self.clock());
+                        return Err(BrokerError::SecondFactorMissing(ticket));
+                    }
                     self.begin_session(tx, (&person, digest), facts, now).await
                 })
             })
@@ -176,13 +182,13 @@ impl Broker {
             .await
     }
 
-    /// Changes one's own password and ends all of one's sessions. Removes the passkeys unless they are
-    /// to stay: whoever had the password may have added one.
+    /// Changes one's own password and ends all of one's sessions. Removes the passkeys and the second
+    /// factor unless they are to stay: whoever had the password may have added some.
     pub async fn change_password(
         &self,
         who: &SignedIn,
         (old, new): (&str, &str),
-        keep_passkeys: bool,
+        keep_factors: bool,
     ) -> Result<(), BrokerError> {
         self.check_own_password(who, old).await?;
         check_strength(who.name(), new)?;
@@ -200,8 +206,8 @@ impl Broker {
                     let detail = AuditDetail::PasswordChanged(NoFacts {});
                     let event = AuditEvent::new(active.actor(), None, detail);
                     audit::append(tx, &event, now).await?;
-                    if !keep_passkeys {
-                        for detail in remove_all_passkeys(tx, who.id(), now).await? {
+                    if !keep_factors {
+                        for detail in remove_factors(tx, who.id(), now).await? {
                             let on = Some(active.person().name.clone());
                             let event = AuditEvent::new(active.actor(), on, detail);
                             audit::append(tx, &event, now).await?;
@@ -245,30 +251,12 @@ impl Unchecked {
         origin: &SignInOrigin,
         queue: HashQueue,
     ) -> Result<(Person, String), BrokerError> {
-        let browser = match &origin.known_browser {
-            Some(given) => self.known_browser(given).await?,
-            None => None,
-        };
-        let queue = if browser.is_some() { HashQueue::People } else { queue };
         let known = enabled(&mut self.store().reader().await?, name).await?;
         let person = known.as_ref().map(|(person, _)| person.id);
-        let key = match browser {
-            Some(known) if Some(known.person) == person => {
-                FailureKey::of_browser(known.browser, known.person)
-            }
-            Some(_) | None => FailureKey::new(origin, person),
-        };
+        let (key, known_browser) = self.failure_key(origin, person).await?;
+        let queue = if known_browser { HashQueue::People } else { queue };
         let enter = || self.passwords().enter(queue);
-        let place = match self.attempts().begin(&key, self.clock().now(), enter) {
-            Ok(place) => place,
-            Err(throttled @ BrokerError::SignInThrottled(_)) => {
-                self.record_refused(name, origin, false).await?;
-                self.notice_throttled().await?;
-                return Err(throttled);
-            }
-            // It costs the audit nothing.
-            Err(full) => return Err(full),
-        };
+        let place = self.begin_attempt(&key, (name, origin), enter).await?;
         // The same work for a name that nobody has: the time taken must not tell.
         let hash = known.as_ref().map_or(UNMATCHABLE, |(_, hash)| hash).to_owned();
         if place.verify(hash, password).await
@@ -279,6 +267,44 @@ impl Unchecked {
         }
         self.record_refused(name, origin, false).await?;
         Err(BrokerError::SignInRefused)
+    }
+
+    /// What failures of a sign-in are counted under, and whether somebody signed in with this browser
+    /// before.
+    pub(super) async fn failure_key(
+        &self,
+        origin: &SignInOrigin,
+        person: Option<PersonId>,
+    ) -> Result<(FailureKey, bool), BrokerError> {
+        let browser = match &origin.known_browser {
+            Some(given) => self.known_browser(given).await?,
+            None => None,
+        };
+        let key = match browser {
+            Some(known) if Some(known.person) == person => {
+                FailureKey::of_browser(known.browser, known.person)
+            }
+            Some(_) | None => FailureKey::new(origin, person),
+        };
+        Ok((key, browser.is_some()))
+    }
+
+    /// Counts a try, and takes what it needs. One that has to wait is recorded, and told.
+    pub(super) async fn begin_attempt<T>(
+        &self,
+        key: &FailureKey,
+        (claimed, origin): (&str, &SignInOrigin),
+        take: impl FnOnce() -> Result<T, BrokerError>,
+    ) -> Result<T, BrokerError> {
+        match self.attempts().begin(key, self.clock().now(), take) {
+            Err(throttled @ BrokerError::SignInThrottled(_)) => {
+                self.record_refused(claimed, origin, false).await?;
+                self.notice_throttled().await?;
+                Err(throttled)
+            }
+            // Whoever finds no place costs the audit nothing.
+            other => other,
+        }
     }
 
     /// Tells people that somebody has to wait, once an hour at most.

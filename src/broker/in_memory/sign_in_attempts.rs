@@ -45,6 +45,8 @@ const SOURCES_MAX: usize = 32;
 pub(in crate::broker) struct FailureKey {
     source: Source,
     person: Option<PersonId>,
+    /// What comes after the right password. It is counted apart, for that forgets wrong passwords.
+    second_factor: bool,
 }
 
 #[derive(Debug)]
@@ -80,12 +82,17 @@ pub(in crate::broker) struct SignInAttempts {
 
 impl FailureKey {
     pub(in crate::broker) fn new(origin: &SignInOrigin, person: Option<PersonId>) -> Self {
-        Self { source: origin.source.clone(), person }
+        Self { source: origin.source.clone(), person, second_factor: false }
     }
 
     /// Of a browser in which this person signed in before.
     pub(in crate::broker) const fn of_browser(browser: Digest, person: PersonId) -> Self {
-        Self { source: Source::Browser(browser), person: Some(person) }
+        Self { source: Source::Browser(browser), person: Some(person), second_factor: false }
+    }
+
+    /// The same for the second factor.
+    pub(in crate::broker) fn of_second_factor(self) -> Self {
+        Self { second_factor: true, ..self }
     }
 }
 

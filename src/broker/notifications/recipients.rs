@@ -100,6 +100,8 @@ impl Broker {
             | NoticeKind::Unfrozen
             | NoticeKind::SignInsThrottled
             | NoticeKind::PasskeyChanged
+            | NoticeKind::SecondFactorChanged
+            | NoticeKind::RecoveryCodeUsed
             | NoticeKind::Test => {
                 let asker = request.asked_by.as_ref().map(|asker| asker.person);
                 let votes = request.votes.iter().map(|vote| vote.person.id);

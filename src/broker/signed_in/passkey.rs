@@ -16,7 +16,7 @@ use crate::{
         lifecycle::Displayed,
         proposal::InvalidField,
     },
-    passkey::{Act, Assertion, Challenge, NONCE_BYTES, PasskeyError, RelyingParty},
+    passkey::{Act, Assertion, Challenge, PasskeyError, RelyingParty, nonce_text, parse_nonce},
     store::{
         accounts::{self, Passkey},
         audit,
@@ -65,7 +65,7 @@ impl PasskeyQuestion {
     ) -> Self {
         let here = known.into_iter().filter(|passkey| passkey.is_for(&party));
         let credentials = here.map(|passkey| passkey.credential.id).collect();
-        let nonce = BASE64_URL_SAFE_NO_PAD.encode(challenge.nonce);
+        let nonce = nonce_text(&challenge.nonce);
         Self { nonce, challenge: challenge.digest(), party, credentials }
     }
 }
@@ -91,11 +91,6 @@ pub(in crate::broker) const fn act_on(verb: Verb, request: RequestId, shown: Dis
     Act::Request { verb, request, version: shown.version, digest: shown.digest }
 }
 
-/// [`PasskeyQuestion::nonce`] as bytes.
-pub(in crate::broker) fn parse_nonce(text: &str) -> Option<[u8; NONCE_BYTES]> {
-    BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
-}
-
 /// What was signed was not taken.
 pub(in crate::broker) fn invalid(error: &PasskeyError) -> InvalidField {
     InvalidField {
@@ -115,7 +110,7 @@ pub(in crate::broker) fn refused_facts(
 }
 
 /// The person has no such key.
-fn no_passkey() -> InvalidField {
+pub(in crate::broker) fn no_passkey() -> InvalidField {
     InvalidField {
         field: "passkey".to_owned(),
         problem: "it is none of yours".to_owned(),
@@ -211,7 +206,7 @@ impl Broker {
             passkey: passkey.id,
             name: passkey.name,
             version: shown.version,
-            nonce: text(&asked.nonce),
+            nonce: nonce_text(&asked.nonce),
             origin: party.origin.clone(),
             client_data: text(&answer.client_data),
             authenticator_data: text(&answer.authenticator_data),

@@ -27,7 +27,7 @@ use dispatch::{
     AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
     OutcomesFacts, ResolutionFacts, ResumeFacts, RevertFacts,
 };
-use passkey::{NewPasskeyFacts, PasskeyFacts, RefusedPasskeyFacts};
+use passkey::{NewPasskeyFacts, PasskeyFacts, RecoveryCodesFacts, RefusedPasskeyFacts};
 use plan::{PlanFacts, TurnFacts};
 use request::{
     ApprovalFacts, AssignmentFacts, BreakGlassFacts, CancellationFacts, CommentFacts, DryRunFacts,
@@ -120,6 +120,9 @@ details! {
     PasskeyAdded(NewPasskeyFacts),
     PasskeyRemoved(PasskeyFacts),
     PasskeyRefused(RefusedPasskeyFacts),
+    SecondFactorOn(RecoveryCodesFacts),
+    SecondFactorOff(NoFacts),
+    RecoveryCodesRenewed(RecoveryCodesFacts),
     AgentAdded(NewAgentFacts),
     ScopesChanged(ScopesFacts),
     TokenRotated(TokenFacts),

@@ -157,6 +157,15 @@ pub enum EventKind {
     /// What a passkey signed was not taken.
     #[strum(serialize = "passkey.refused")]
     PasskeyRefused,
+    /// A person's password alone signs in no more.
+    #[strum(serialize = "second_factor.switched_on")]
+    SecondFactorOn,
+    /// A person's password alone signs in again; the recovery codes ended.
+    #[strum(serialize = "second_factor.switched_off")]
+    SecondFactorOff,
+    /// A person got other recovery codes.
+    #[strum(serialize = "second_factor.codes_renewed")]
+    RecoveryCodesRenewed,
     /// An agent was added.
     #[strum(serialize = "agent.added")]
     AgentAdded,

@@ -151,6 +151,11 @@ const FILES: &[Migration] = &[
         "relying party",
         include_str!("../../../migrations/20261130083000_relying_party.sql"),
     ),
+    (
+        20_261_130_084_000,
+        "second factor",
+        include_str!("../../../migrations/20261130084000_second_factor.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

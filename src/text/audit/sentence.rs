@@ -25,7 +25,7 @@ use crate::{
 
 use super::{
     endpoints::{list, named},
-    with_passkey,
+    sign_in, with_passkey,
 };
 
 /// What happened, in our words, and what somebody wrote of it.
@@ -207,21 +207,8 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::OutcomeResolved(facts) => {
             Sentence::new(format!("recorded what happened{}", list(&facts.outcomes)), facts.reason)
         }
-        AuditDetail::SignedIn(facts) => {
-            let with = if facts.passkey { "signed in with a passkey" } else { "signed in" };
-            let again = facts.password_given_again;
-            let what = if again { "entered the password again" } else { with };
-            Sentence::new(format!("{what}{}", from(&facts.source)), facts.device)
-        }
-        AuditDetail::SignInRefused(facts) => {
-            let what =
-                if facts.set_up { "entered a wrong set-up code" } else { "could not sign in" };
-            let tries = match facts.tries {
-                1 => String::new(),
-                more => format!(", {more} times"),
-            };
-            Sentence::new(format!("{what}{}{tries}", from(&facts.source)), facts.device)
-        }
+        AuditDetail::SignedIn(facts) => Sentence::new(sign_in::signed_in(&facts), facts.device),
+        AuditDetail::SignInRefused(facts) => Sentence::new(sign_in::refused(&facts), facts.device),
         AuditDetail::SignedOut(_) => "signed out".into(),
         AuditDetail::PersonAdded(facts) => format!("added a person as {}", facts.role).into(),
         AuditDetail::PersonDisabled(_) => "disabled a person".into(),
@@ -242,6 +229,9 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::PasskeyAdded(facts) => Sentence::new("added a passkey", facts.name),
         AuditDetail::PasskeyRemoved(facts) => Sentence::new("removed a passkey", facts.name),
         AuditDetail::PasskeyRefused(facts) => Sentence::new("had a passkey refused", facts.why),
+        AuditDetail::SecondFactorOn(_) => "let the password alone sign in no more".into(),
+        AuditDetail::SecondFactorOff(_) => "let the password alone sign in again".into(),
+        AuditDetail::RecoveryCodesRenewed(_) => "made new recovery codes".into(),
         AuditDetail::AgentAdded(facts) => format!("added an agent owned by {}", facts.owner).into(),
         AuditDetail::ScopesChanged(facts) => {
             format!("allowed an agent to request {}", facts.scopes).into()
@@ -342,11 +332,6 @@ fn end_moved(facts: &EndMovedFacts) -> String {
     });
     let parts: Vec<_> = parts.collect();
     format!("moved its end, because {} is for the same target: {}", facts.by, parts.join("; "))
-}
-
-/// " from 203.0.113.9".
-fn from(source: &str) -> String {
-    if source.is_empty() { String::new() } else { format!(" from {source}") }
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use super::{
 use crate::{
     broker::{
         SignedIn,
-        admin::passkeys::{NewPasskey, OwnPasskey, PASSKEY_NAME_CHARS_MAX},
+        admin::passkeys::{
+            NewPasskey, OwnPasskey, PASSKEY_NAME_CHARS_MAX, second_factor::SecondFactor,
+        },
         queries::view::Permission,
     },
     web::{
@@ -29,15 +31,28 @@ use crate::{
     },
 };
 
+pub(in crate::web) mod second_factor;
+
+/// So few recovery codes are worth a warning.
+const CODES_FEW: u64 = 3;
+
 #[derive(Debug, Template)]
 #[template(path = "pages/account.html")]
 pub(in crate::web) struct AccountPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) problem: Option<String>,
     pub(in crate::web) passkeys: Vec<OwnPasskey>,
+    pub(in crate::web) second_factor: Option<SecondFactor>,
     /// Why browsers make no passkeys for this server.
     pub(in crate::web) impossible: Option<String>,
     pub(in crate::web) name_chars_max: usize,
+}
+
+impl AccountPage {
+    /// Whether a passkey works here.
+    fn has_passkey(&self) -> bool {
+        self.passkeys.iter().any(|passkey| passkey.elsewhere.is_none())
+    }
 }
 
 /// The page of one's own account.
@@ -58,6 +73,7 @@ async fn account_page(
         layout: Layout::new(app, session, "Your account").await?.without_refresh(),
         problem,
         passkeys: app.broker.passkeys(&session.who).await?,
+        second_factor: app.broker.second_factor(&session.who).await?,
         impossible: app.broker.passkeys_impossible(),
         name_chars_max: PASSKEY_NAME_CHARS_MAX,
     };

@@ -105,6 +105,7 @@ impl From<BrokerError> for FormError {
             | BrokerError::Hashing(_)
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
+            | BrokerError::SecondFactorMissing(_)
             | BrokerError::SignInThrottled(_)
             | BrokerError::PasswordsBusy
             | BrokerError::RateLimited(_)

@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+pub(in crate::web) mod second_factor;
+
 #[derive(Debug, Template)]
 #[template(path = "pages/sign_in.html")]
 struct SignInPage {
@@ -101,6 +103,9 @@ pub(in crate::web) async fn sign_in(
 ) -> Result<Response, PageError> {
     let Credentials { name, password, next } = credentials;
     let done = app.broker.sign_in(name.trim(), &password, &origin).await;
+    if let Err(BrokerError::SecondFactorMissing(ticket)) = done {
+        return second_factor::second_factor_page(&app, ticket, next);
+    }
     answer(&app, done, (name, next))
 }
 
@@ -188,7 +193,8 @@ struct PasswordPage {
     layout: Layout,
     problem: Option<String>,
     must: bool,
-    has_passkeys: bool,
+    /// Whether there are passkeys or a second factor to keep.
+    has_factors: bool,
     chars_min: usize,
     chars_max: usize,
 }
@@ -253,11 +259,13 @@ async fn password_page(
     problem: Option<String>,
 ) -> Result<Response, PageError> {
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let passkeys = app.broker.passkeys(&session.who).await?;
+    let second_factor = app.broker.second_factor(&session.who).await?;
     let shown = PasswordPage {
         layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
         problem,
         must: session.who.profile().must_change_password,
-        has_passkeys: session.who.has_passkeys(),
+        has_factors: !passkeys.is_empty() || second_factor.is_some(),
         chars_min: PASSWORD_CHARS_MIN,
         chars_max: PASSWORD_CHARS_MAX,
     };

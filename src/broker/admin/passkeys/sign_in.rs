@@ -4,14 +4,14 @@ use crate::{
     broker::{
         Broker, BrokerError,
         admin::NewSession,
-        signed_in::passkey::{PasskeyAnswer, PasskeyQuestion, invalid, parse_nonce, refused_facts},
+        signed_in::passkey::{PasskeyAnswer, PasskeyQuestion, invalid, refused_facts},
     },
     domain::{
         actor::{Actor, sign_in::SignInOrigin},
         audit::{AuditDetail, AuditEvent, detail::accounts::SignInFacts},
         digest::Digest,
     },
-    passkey::{Challenge, PasskeyError, RelyingParty, VerifiedAssertion},
+    passkey::{Challenge, PasskeyError, RelyingParty, VerifiedAssertion, parse_nonce},
     store::{
         Read,
         accounts::{self, Passkey},
@@ -87,7 +87,7 @@ impl Broker {
     }
 
     /// Whether it signed what was asked.
-    fn check(
+    pub(super) fn check(
         &self,
         known: &Passkey,
         answer: &PasskeyAnswer,
@@ -100,7 +100,7 @@ impl Broker {
 
     /// Writes down that nobody signed in. Whose passkey it was is known where somebody named it; that it
     /// was a copy only where that signed, so that strangers fill no audit.
-    async fn record_refused_passkey(
+    pub(super) async fn record_refused_passkey(
         &self,
         known: Option<&Passkey>,
         error: Option<&PasskeyError>,

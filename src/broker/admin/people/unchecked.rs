@@ -9,7 +9,7 @@ use super::{NewPerson, PersonChange};
 use crate::{
     broker::{
         Authority, BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES,
-        admin::{passkeys::remove_all_passkeys, password::check_strength},
+        admin::{passkeys::remove_factors, password::check_strength},
         input::{check_name, inactive, name_taken},
         unchecked::Unchecked,
     },
@@ -172,7 +172,7 @@ impl Unchecked {
                     let mut details = Vec::from_iter(apply(tx, &person, step, now).await?);
                     if let Step::Password(_) = step {
                         // Whoever took the account may have made themself a key.
-                        details.extend(remove_all_passkeys(tx, person.id, now).await?);
+                        details.extend(remove_factors(tx, person.id, now).await?);
                     }
                     for detail in details {
                         let on = Some(person.name.clone());

@@ -25,6 +25,9 @@ pub struct SignInFacts {
     /// With a passkey, and no password.
     #[serde(default, skip_serializing_if = "is_false")]
     pub passkey: bool,
+    /// What was given beside the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside_password: Option<BesidePassword>,
     /// The address it came from, as text. Rows of the first version have none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
@@ -37,8 +40,18 @@ impl SignInFacts {
     /// A session begins, with a passkey or the password.
     pub fn of_session(origin: &SignInOrigin, passkey: bool) -> Self {
         let (source, device) = (origin.source.to_string(), origin.device.clone());
-        Self { password_given_again: false, passkey, source, device }
+        Self { password_given_again: false, passkey, beside_password: None, source, device }
     }
+}
+
+/// What is given beside the password where that alone does not sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BesidePassword {
+    /// A passkey.
+    Passkey,
+    /// A recovery code.
+    RecoveryCode,
 }
 
 /// Sign-ins of one source failed.

@@ -34,6 +34,13 @@ pub struct PasskeyFacts {
     pub name: String,
 }
 
+/// A person got recovery codes; earlier ones end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryCodesFacts {
+    /// How many.
+    pub codes: u64,
+}
+
 /// What a passkey signed was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedPasskeyFacts {

@@ -92,6 +92,9 @@ impl EventKind {
             | Self::PasskeyAdded
             | Self::PasskeyRemoved
             | Self::PasskeyRefused
+            | Self::SecondFactorOn
+            | Self::SecondFactorOff
+            | Self::RecoveryCodesRenewed
             | Self::AgentAdded
             | Self::ScopesChanged
             | Self::TokenRotated

@@ -1,8 +1,11 @@
 //! Who hears that somebody's passkeys changed.
 
 use countersign::{
-    broker::{SignedIn, admin::passkeys::NewPasskey},
-    domain::id::PasskeyId,
+    broker::{
+        BrokerError, SignedIn,
+        admin::passkeys::{NewPasskey, second_factor::SecondProof},
+    },
+    domain::{actor::sign_in::SignInOrigin, id::PasskeyId},
 };
 use serde_json::json;
 
@@ -66,4 +69,36 @@ async fn request_for_passkeys_is_told_to_their_holders() {
     world.agent().await.block("198.51.100.77", more).await;
     tell(&world).await;
     assert_eq!(mail.receivers(), [""; 0], "it does not work under another name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_factor_is_told_to_its_person_and_admins() {
+    let mail = MailServer::start(Speaks::Plain).await;
+    let world = World::builder().with_host("localhost").with_channels(vec![mail.channel()]);
+    let world = world.start().await;
+    give_addresses(&world).await;
+    let (bob, _) = with_passkey(&world).await;
+    tell(&world).await;
+    let broker = world.broker();
+    let expect = async |what: &str| {
+        mail.forget();
+        tell(&world).await;
+        assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"], "{what}");
+        let mails = mail.mails();
+        assert!(mails.iter().all(|mail| mail.text.contains(what)), "{what}: {}", mails[0].text);
+    };
+    let changed = "A second factor was switched on or off, or has other recovery codes";
+    let codes = broker.switch_second_factor_on(&bob).await.unwrap();
+    expect(changed).await;
+    let origin = SignInOrigin::program();
+    let refused = broker.sign_in("bob", PASSWORD, &origin).await.unwrap_err();
+    let BrokerError::SecondFactorMissing(ticket) = refused else { panic!("{refused}") };
+    assert_eq!(format!("{ticket:?}"), "SecondFactorTicket(..)");
+    let code = SecondProof::RecoveryCode(&codes[0]);
+    broker.sign_in_with_second_factor(&ticket.text(), code, &origin).await.unwrap();
+    expect("Somebody signed in with a recovery code").await;
+    broker.renew_recovery_codes(&bob).await.unwrap();
+    expect(changed).await;
+    broker.switch_second_factor_off(&bob).await.unwrap();
+    expect(changed).await;
 }

@@ -16,6 +16,8 @@ const OPEN: [(&str, &[&str]); 4] = [
             "sign_in",
             "ask_passkey_to_sign_in",
             "sign_in_with_passkey",
+            "ask_second_factor",
+            "sign_in_with_second_factor",
             "session",
             "session_is_active",
             "expired_session",

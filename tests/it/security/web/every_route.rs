@@ -13,11 +13,13 @@ use crate::web::{
 };
 
 /// What strangers get, and why.
-const OPEN: [(&str, &str, &str); 11] = [
+const OPEN: [(&str, &str, &str); 13] = [
     ("GET", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in/passkey", "it is where one gets a session"),
     ("POST", "/sign-in/passkey/ask", "a question, of which nothing is kept"),
+    ("POST", "/sign-in/second-factor", "it is where one gets a session"),
+    ("POST", "/sign-in/second-factor/ask", "a question to whoever gave the right password"),
     ("GET", "/set-up", "it makes the first admin, and exists only while nobody exists"),
     ("POST", "/set-up", "it makes the first admin, and exists only while nobody exists"),
     ("GET", "/events", "it looks at the session itself: 204 without one"),
@@ -30,7 +32,7 @@ const OPEN: [(&str, &str, &str); 11] = [
 /// the counts.
 pub(super) const NOBODY: [&str; 4] = ["/set-up", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
-const OWN: [(&str, &str, &str); 10] = [
+const OWN: [(&str, &str, &str); 13] = [
     ("GET", "/help", "what words mean, the same for everybody"),
     ("POST", "/views/save", "one's own views of lists"),
     ("POST", "/views/delete", "one's own views of lists"),
@@ -38,6 +40,9 @@ const OWN: [(&str, &str, &str); 10] = [
     ("POST", "/account/passkeys", "one's own passkeys, with the password"),
     ("POST", "/account/passkeys/ask", "one's own passkeys"),
     ("POST", "/account/passkeys/{id}/remove", "one's own passkeys, with the password"),
+    ("POST", "/account/second-factor", "one's own second factor, with the password"),
+    ("POST", "/account/second-factor/off", "one's own second factor, with the password"),
+    ("POST", "/account/second-factor/codes", "one's own recovery codes, with the password"),
     ("GET", "/password", "one's own password"),
     ("POST", "/password", "one's own password"),
     ("POST", "/sign-out", "one's own session"),
@@ -222,6 +227,31 @@ async fn every_page_and_change_requires_a_session() {
         }
     }
     assert_same(&before, &room.stored(&[]).await, "a stranger");
+}
+
+#[tokio::test]
+async fn reset_person_reaches_nothing_but_new_password() {
+    let room = Room::start().await;
+    let request = room.asked_step().await;
+    let mut fred = room.browser_of("fred").await;
+    let token = fred.open("/password").await.form_token();
+    let before = room.stored(&[]).await;
+    for route in routes() {
+        if listed(&OPEN, &route) || ["/password", "/sign-out"].contains(&route.path.as_str()) {
+            continue;
+        }
+        let to = address(&route, &request);
+        let what = format!("{} {to} of fred", route.method);
+        if route.method == Method::GET {
+            let answer = ask(fred.request(Method::GET, &to), &what).await;
+            assert_eq!((answer.status.as_u16(), answer.leads_to()), (303, "/password"), "{what}");
+        } else {
+            let answer = ask(post(&fred, &room, &to, &fields(&request, &token)), &what).await;
+            assert_eq!(answer.status, 403, "{what}");
+            answer.shows("Change it before you do anything else.");
+        }
+    }
+    assert_same(&before, &room.stored(&[]).await, "a person with a reset password");
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use countersign::domain::{
     audit::{
         AuditDetail,
         detail::{
-            passkey::{NewPasskeyFacts, PasskeyFacts, ProofFacts, RefusedPasskeyFacts},
+            accounts::{BesidePassword, NoFacts, SignInFacts},
+            passkey::{
+                NewPasskeyFacts, PasskeyFacts, ProofFacts, RecoveryCodesFacts, RefusedPasskeyFacts,
+            },
             request::{AllowedBy, ApprovalFacts, DecisionFacts},
         },
     },
@@ -17,8 +20,8 @@ use uuid::Uuid;
 
 use crate::domain::lifecycle::fixtures::drafted;
 
-/// A passkey is added, approves, is refused and removed.
-pub(super) fn details() -> [AuditDetail; 4] {
+/// A passkey is added, approves, is refused and removed; a second factor is on, is used, and is off.
+pub(super) fn details() -> [AuditDetail; 9] {
     let (id, name) = (PasskeyId::from(Uuid::from_u128(12)), || "a \"key\"".to_owned());
     let draft = drafted(Verdict::Approval(Tally::NONE.and(Role::Analyst)));
     [
@@ -56,5 +59,19 @@ pub(super) fn details() -> [AuditDetail; 4] {
             why: "the signature of the passkey is wrong".to_owned(),
         }),
         AuditDetail::PasskeyRemoved(PasskeyFacts { id, name: name() }),
+        AuditDetail::SecondFactorOn(RecoveryCodesFacts { codes: 10 }),
+        signed_in(BesidePassword::Passkey),
+        signed_in(BesidePassword::RecoveryCode),
+        AuditDetail::RecoveryCodesRenewed(RecoveryCodesFacts { codes: 10 }),
+        AuditDetail::SecondFactorOff(NoFacts {}),
     ]
+}
+
+fn signed_in(beside: BesidePassword) -> AuditDetail {
+    AuditDetail::SignedIn(SignInFacts {
+        beside_password: Some(beside),
+        source: "203.0.113.9".to_owned(),
+        device: "a \"browser\"".to_owned(),
+        ..SignInFacts::default()
+    })
 }

@@ -30,6 +30,7 @@ use crate::{
 };
 
 mod other_name;
+mod second_factor;
 mod several;
 mod sign_in;
 

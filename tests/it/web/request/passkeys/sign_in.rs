@@ -17,7 +17,11 @@ use crate::{
 };
 
 /// Signs in with a passkey alone, in a browser of its own.
-async fn sign_in(room: &Room, key: &FakeAuthenticator, user: &str) -> (u16, String, Browser) {
+pub(super) async fn sign_in(
+    room: &Room,
+    key: &FakeAuthenticator,
+    user: &str,
+) -> (u16, String, Browser) {
     let mut browser = room.stranger();
     browser.open("/sign-in").await.shows("Sign in with a passkey");
     let request = browser.request(Method::POST, "/sign-in/passkey/ask");

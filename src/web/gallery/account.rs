@@ -1,0 +1,53 @@
+//! Made-up pages of one's own account, and of the step after the password.
+
+use askama::Template as _;
+
+use super::{
+    Layout, layout,
+    made_up::{HOSTILE, at, id},
+};
+use crate::{
+    broker::admin::passkeys::{OwnPasskey, second_factor::SecondFactor},
+    web::admin::{
+        account::{AccountPage, second_factor::RecoveryCodesPage},
+        sign_in::second_factor::SecondFactorPage,
+    },
+};
+
+fn account(second_factor: Option<SecondFactor>) -> AccountPage {
+    let passkey = |number, elsewhere: Option<&str>| OwnPasskey {
+        id: id(number),
+        name: HOSTILE.to_owned(),
+        added_at: at(1),
+        used_at: elsewhere.is_none().then(|| at(2)),
+        may_be_copied: true,
+        elsewhere: elsewhere.map(str::to_owned),
+    };
+    AccountPage {
+        layout: layout("Your account", "/account"),
+        problem: Some(HOSTILE.to_owned()),
+        passkeys: vec![passkey(1, None), passkey(2, Some(HOSTILE)), passkey(3, Some(""))],
+        second_factor,
+        impossible: None,
+        name_chars_max: 40,
+    }
+}
+
+pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
+    let on = SecondFactor { since: at(3), codes_left: 2 };
+    let codes = vec!["0123-4567-89ab-cdef-0123-4567".to_owned(); 10];
+    let step = SecondFactorPage {
+        layout: Layout::anonymous("Confirm that it is you"),
+        problem: Some(HOSTILE.to_owned()),
+        ticket: HOSTILE.to_owned(),
+        next: HOSTILE.to_owned(),
+        passkeys: true,
+    };
+    let codes = RecoveryCodesPage { layout: layout("Your recovery codes", "/account"), codes };
+    vec![
+        ("account", account(None).render()),
+        ("account-second-factor", account(Some(on)).render()),
+        ("second-factor", step.render()),
+        ("recovery-codes", codes.render()),
+    ]
+}
