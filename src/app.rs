@@ -17,7 +17,7 @@ use crate::{
     broker::{self, Broker, BrokerError, Integrations},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{Channel, Connector, ConnectorError, Network, SystemNetwork},
+    connector::{Channel, Connector, ConnectorError, IdentityProvider, Network, SystemNetwork},
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
@@ -29,6 +29,7 @@ pub mod bridge;
 mod certificate;
 pub mod doctor;
 mod front_door;
+mod identity;
 pub mod notifications;
 pub mod policies;
 pub mod recover;
@@ -106,6 +107,8 @@ pub struct AppParts {
     pub channels: Vec<Channel>,
     /// Where names are looked up.
     pub network: Arc<dyn Network>,
+    /// Where people sign in beside this server.
+    pub provider: Option<IdentityProvider>,
     /// The folder of the policies.
     pub policies: PathBuf,
     /// The set to begin with, tested: see [`policies::at_start`].
@@ -150,6 +153,7 @@ impl AppParts {
         let managers = settings::connectors(config, &clock)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
         let channels = notifications::channels(config)?;
+        let provider = identity::identity_provider(config, &clock)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
         let mark = config.server.high_water_mark.as_deref();
         let store = Store::serve(&config.server.database, mark).await?;
@@ -163,6 +167,7 @@ impl AppParts {
             managers,
             channels,
             network: Arc::new(SystemNetwork),
+            provider,
             policies: config.server.policies.clone(),
             engine,
             settings: settings::broker(config),
@@ -201,6 +206,7 @@ impl AppParts {
             managers: self.managers,
             channels: self.channels,
             network: self.network,
+            provider: self.provider,
         };
         let broker =
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    connector::{Channel, Connector, Network},
+    connector::{Channel, Connector, IdentityProvider, Network},
     domain::{
         Time,
         action::{Action, Argument},
@@ -43,11 +43,12 @@ pub mod signed_in;
 mod unchecked;
 
 pub use error::BrokerError;
-pub use settings::{AgentLimits, BusinessHours, Escalation, Settings};
+pub use settings::{AgentLimits, BusinessHours, Escalation, Settings, SignInSettings};
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
 use in_memory::{
-    AlertCounts, AuditWalk, Executing, LookProblems, Lookups, PasskeyQuestions, SetupCode,
+    AlertCounts, AuditWalk, Executing, LookProblems, Lookups, PasskeyQuestions, ProviderSessions,
+    SetupCode,
 };
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
@@ -68,6 +69,8 @@ pub struct Integrations {
     pub channels: Vec<Channel>,
     /// Where names are looked up.
     pub network: Arc<dyn Network>,
+    /// Where people sign in beside this server.
+    pub provider: Option<IdentityProvider>,
 }
 
 #[derive(Debug)]
@@ -84,6 +87,7 @@ struct BrokerParts {
     lookups: Lookups,
     alert_counts: AlertCounts,
     passkey_questions: PasskeyQuestions,
+    provider_sessions: ProviderSessions,
     executing: Executing,
     stopping: CancellationToken,
     look_problems: LookProblems,
@@ -116,6 +120,7 @@ impl Broker {
             lookups: Lookups::default(),
             alert_counts: AlertCounts::default(),
             passkey_questions: PasskeyQuestions::default(),
+            provider_sessions: ProviderSessions::default(),
             executing: Executing::default(),
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
@@ -206,6 +211,10 @@ impl Broker {
         &self.parts.passkey_questions
     }
 
+    fn provider_sessions(&self) -> &ProviderSessions {
+        &self.parts.provider_sessions
+    }
+
     fn network(&self) -> &Arc<dyn Network> {
         &self.parts.integrations.network
     }
@@ -214,7 +223,9 @@ impl Broker {
     fn own_hosts(&self) -> Vec<String> {
         let public = self.settings().public_url.bare_host();
         let managers = self.managers().iter().flat_map(|manager| manager.hosts());
-        self.settings().protected_hosts.iter().cloned().chain([public]).chain(managers).collect()
+        let provider = self.parts.integrations.provider.iter().map(IdentityProvider::host);
+        let own = self.settings().protected_hosts.iter().cloned().chain([public]);
+        own.chain(managers).chain(provider.map(str::to_owned)).collect()
     }
 
     fn known_addresses(&self) -> RwLockReadGuard<'_, KnownAddresses> {

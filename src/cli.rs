@@ -158,6 +158,8 @@ impl From<BrokerError> for CliError {
             | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
+            | BrokerError::ProviderUnavailable(_)
+            | BrokerError::ProviderRefused(_)
             | BrokerError::Hashing(_)
             | BrokerError::Halted(_)
             | BrokerError::Store(_) => Self::Failed(error.to_string()),

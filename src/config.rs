@@ -24,11 +24,13 @@ mod check;
 mod indexer;
 mod manager;
 mod notify;
+mod oidc;
 
 pub use accounts::{SystemAccountsConfig, TEMPLATE};
 pub use indexer::{AlertFieldsConfig, IndexerConfig};
 pub use manager::ManagerConfig;
 pub use notify::{EscalationConfig, MailConfig, NotifyConfig, ON_CALL, WebhookConfig};
+pub use oidc::{OidcConfig, RoleOfGroup};
 
 /// A configuration that cannot be used: which key, what it holds, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +100,8 @@ pub struct Config {
     /// How people are notified outside the page.
     #[serde(default)]
     pub notify: NotifyConfig,
+    /// Where people sign in beside this server.
+    pub oidc: Option<OidcConfig>,
     /// SHA-256 of the file that all this was read from.
     #[serde(skip, default = "of_no_file")]
     pub sha256: Digest,
@@ -317,6 +321,7 @@ impl Config {
             }
         }
         paths.extend(self.notify.paths());
+        paths.extend(self.oidc.iter_mut().flat_map(OidcConfig::paths));
         for path in paths {
             *path = folder.join(&*path);
         }
@@ -334,7 +339,9 @@ impl Config {
             .into_iter()
             .chain([&server.tls_key_file, &server.metrics_token_file].map(Option::as_ref));
         let own = own.chain(passwords).flatten();
-        own.chain(self.notify.private_files()).map(PathBuf::as_path).collect()
+        let own = own.chain(self.notify.private_files());
+        let secret = self.oidc.iter().filter_map(|oidc| oidc.client_secret_file.as_ref());
+        own.chain(secret).map(PathBuf::as_path).collect()
     }
 }
 

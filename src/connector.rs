@@ -14,6 +14,7 @@
 
 mod driver;
 mod http;
+mod identity;
 mod network;
 mod notify;
 mod readiness;
@@ -29,6 +30,9 @@ pub use driver::{
 };
 pub use http::error::ConnectorError;
 pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, secret_text};
+pub use identity::{
+    ClaimNames, Freshness, Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings,
+};
 pub use network::{Network, SystemNetwork};
 pub use notify::{
     Channel, DEADLINE, MailSettings, Message, WebhookFormat, WebhookSettings, is_mail_address,

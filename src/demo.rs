@@ -17,7 +17,7 @@ use wazuh_simulator::{self as simulator, Simulator};
 use super::app::{AppError, AppParts, ConnectionLimits, Proxies, Running};
 use crate::{
     broker::{
-        self, AgentLimits, BrokerError, BusinessHours,
+        self, AgentLimits, BrokerError, BusinessHours, SignInSettings,
         admin::{
             operator::Operator,
             people::{NewPerson, PersonChange},
@@ -114,6 +114,7 @@ impl Demo {
             managers: vec![Connector::wazuh(manager_settings)?],
             channels: Vec::new(),
             network: Arc::new(SystemNetwork),
+            provider: None,
             policies,
             engine,
             settings: settings(address),
@@ -293,5 +294,6 @@ fn settings(address: SocketAddr) -> broker::Settings {
             utc_offset_minutes: 0,
         },
         agents: AgentLimits::default(),
+        sign_in: SignInSettings::default(),
     }
 }

@@ -42,8 +42,14 @@ pub use state::{Proxies, WebSettings};
 /// Everything but `/mcp`. What waits for news ends with `stop`.
 pub fn router(broker: Broker, settings: WebSettings, stop: CancellationToken) -> Router {
     let listeners = Slots::new(LISTENERS_MAX);
-    let drafts = drafts::Drafts::default();
-    let app = AppState { broker, settings: Arc::new(settings), listeners, drafts, stop };
+    let app = AppState {
+        broker,
+        settings: Arc::new(settings),
+        listeners,
+        drafts: drafts::Drafts::default(),
+        confirmations: drafts::confirmations::Confirmations::default(),
+        stop,
+    };
     session_routes(&app)
         .merge(open_routes())
         .fallback(layout::error_page::not_found)
@@ -117,6 +123,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/account/second-factor/off", post(admin::account::second_factor::switch_off))
         .route("/account/second-factor/codes", post(admin::account::second_factor::renew))
         .route("/sign-out", post(admin::sign_in::sign_out))
+        .route_layer(from_fn_with_state(app.clone(), admin::provider::confirm_forms))
         .route_layer(from_fn_with_state(app.clone(), http::session::require_session))
 }
 
@@ -149,6 +156,8 @@ fn open_routes() -> Router<AppState> {
         .route("/sign-in", get(admin::sign_in::show).post(admin::sign_in::sign_in))
         .route("/sign-in/passkey", post(admin::sign_in::sign_in_with_passkey))
         .route("/sign-in/passkey/ask", post(admin::sign_in::ask_passkey))
+        .route("/sign-in/provider", get(admin::provider::begin))
+        .route("/sign-in/provider/back", get(admin::provider::back))
         .route("/sign-in/second-factor", post(admin::sign_in::second_factor::finish))
         .route("/sign-in/second-factor/ask", post(admin::sign_in::second_factor::ask))
         .route("/events", get(http::events::wait))

@@ -27,6 +27,7 @@ mod clock;
 mod database;
 mod disk;
 mod limits;
+mod provider;
 mod running;
 
 pub use crate::connector::Diagnosis;
@@ -66,6 +67,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(alert_fields(&config.alert_fields));
     findings.push(protected(config));
     findings.extend(limits::limits(config));
+    findings.extend(provider::provider(config, store.as_ref(), &clock).await);
     findings.extend(notices(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,

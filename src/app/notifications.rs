@@ -88,7 +88,7 @@ fn mail_settings(mail: &MailConfig) -> Result<MailSettings, AppError> {
 }
 
 /// How a receiver proves itself; without either the connector takes `http://` and loopback alone.
-fn tls(section: &str, proof: (Option<&Path>, Option<&str>)) -> Result<Tls, ConfigError> {
+pub(super) fn tls(section: &str, proof: (Option<&Path>, Option<&str>)) -> Result<Tls, ConfigError> {
     match proof {
         (Some(file), _) => Ok(Tls::Ca { file: file.to_owned(), server_name: None }),
         (None, Some(pin)) => {

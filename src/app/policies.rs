@@ -63,7 +63,12 @@ pub async fn activate(config: &Config, shown: Digest) -> Result<Digest, AppError
     }
     let engine = tested(files)?;
     let hash = engine.hash();
-    let outside = Integrations { managers, channels: Vec::new(), network: Arc::new(SystemNetwork) };
+    let outside = Integrations {
+        managers,
+        channels: Vec::new(),
+        network: Arc::new(SystemNetwork),
+        provider: None,
+    };
     let broker = Broker::new(store, clock, outside, engine, settings::broker(config));
     broker.recall_addresses().await?;
     broker.record_active_policy(&Actor::CommandLine).await?;

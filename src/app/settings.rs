@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::{AppError, ConnectionLimits};
 use crate::{
-    broker::{self, AgentLimits, BusinessHours, Escalation},
+    broker::{self, AgentLimits, BusinessHours, Escalation, SignInSettings},
     clock::Clock,
     config::{
         AlertFieldsConfig, Config, ConfigError, EscalationConfig, ManagerConfig, ON_CALL,
-        RemoteConfig,
+        OidcConfig, RemoteConfig, RoleOfGroup,
     },
     connector::{
         AlertFields, AlertForm, ConnectorError, IndexerSettings, KEEP_GRAMMAR, Secret, SecretForm,
@@ -40,6 +40,16 @@ pub(super) fn metrics_token(config: &Config) -> Result<Option<Digest>, AppError>
         ConfigError::value("server.metrics_token_file", &file.display(), allowed)
     };
     Ok(Some(Digest::of(token.map_err(wrong)?.as_bytes())))
+}
+
+/// Who signs in where.
+fn sign_in(oidc: &OidcConfig) -> SignInSettings {
+    let role = |role: &RoleOfGroup| Some((role.group.clone(), role.role.parse().ok()?));
+    SignInSettings {
+        roles: oidc.roles.iter().filter_map(role).collect(),
+        reread_after: Duration::from_secs(u64::from(oidc.reread_minutes) * 60),
+        local_people: oidc.local_people.clone(),
+    }
 }
 
 /// What the connector of each manager is told.
@@ -150,6 +160,7 @@ pub(super) fn broker(config: &Config) -> broker::Settings {
             asks_per_minute_max: config.agents.asks_per_minute_max.into(),
             ..AgentLimits::default()
         },
+        sign_in: config.oidc.as_ref().map(sign_in).unwrap_or_default(),
     }
 }
 

@@ -63,6 +63,12 @@ pub enum BrokerError {
     /// The manager could not be asked; nothing was stored.
     #[error("{0}. Nothing was stored; ask again later.")]
     Manager(#[from] ConnectorError),
+    /// The identity provider cannot be asked at the moment.
+    #[error(transparent)]
+    ProviderUnavailable(ConnectorError),
+    /// The identity provider does not say, or not so that it holds, who somebody is.
+    #[error("{0}")]
+    ProviderRefused(String),
     /// A policy set cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),

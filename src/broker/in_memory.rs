@@ -7,6 +7,7 @@ mod looks;
 mod lookups;
 mod passkey_questions;
 mod password_hasher;
+mod provider;
 mod setup_code;
 mod sign_in_attempts;
 
@@ -19,5 +20,6 @@ pub(super) use looks::{LookProblems, REQUESTS_MAX, crowd};
 pub(super) use lookups::Lookups;
 pub(super) use passkey_questions::PasskeyQuestions;
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
+pub(super) use provider::{ProviderSessions, Reread};
 pub(super) use setup_code::SetupCode;
 pub(super) use sign_in_attempts::{FailureKey, SignInAttempts};

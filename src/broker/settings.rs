@@ -1,6 +1,9 @@
 //! What the broker is told about its surroundings.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -43,6 +46,31 @@ pub struct Settings {
     pub business_hours: BusinessHours,
     /// How much an agent may ask for.
     pub agents: AgentLimits,
+    /// Who signs in where.
+    pub sign_in: SignInSettings,
+}
+
+/// Who signs in where, and what the groups of the identity provider mean.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SignInSettings {
+    /// The group at the provider, and the role. The first that somebody has counts.
+    pub roles: Vec<(String, Role)>,
+    /// How often the provider is asked again.
+    pub reread_after: Duration,
+    /// Who signs in with a password or passkey of this server; everybody kept here where it is none.
+    pub local_people: Option<BTreeSet<String>>,
+}
+
+impl SignInSettings {
+    /// The role of somebody with these groups.
+    pub fn role_of(&self, groups: &[String]) -> Option<Role> {
+        self.roles.iter().find(|(group, _)| groups.contains(group)).map(|(_, role)| *role)
+    }
+
+    /// Whether somebody kept here signs in with a password or passkey of this server.
+    pub fn is_local(&self, name: &str) -> bool {
+        self.local_people.as_ref().is_none_or(|people| people.contains(name))
+    }
 }
 
 /// Who is told next of a request that nobody decides.

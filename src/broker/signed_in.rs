@@ -18,7 +18,7 @@ use crate::{
     passkey::{Act, RelyingParty},
     store::{
         Read, StoreError, Tx,
-        accounts::{self, StoredSession},
+        accounts::{self, StoredIdentity, StoredSession},
     },
 };
 
@@ -45,6 +45,8 @@ pub struct SignedIn {
     proved_at: Time,
     /// Whether the person has passkeys for this server.
     has_passkeys: bool,
+    /// Who the person is at the identity provider; none for who is kept here.
+    identity: Option<StoredIdentity>,
     /// What came with the act itself.
     proof: GivenProof,
 }
@@ -54,6 +56,8 @@ pub struct SignedIn {
 enum GivenProof {
     None,
     Password,
+    /// The identity provider asked again, for this form alone.
+    Provider,
     /// For this act alone.
     Passkey(Act, Box<ProofFacts>),
 }
@@ -71,10 +75,11 @@ impl SignedIn {
         session: Digest,
         party: Option<&RelyingParty>,
     ) -> Self {
-        let StoredSession { person, authenticated_at, proved_at, passkeys_for, .. } = stored;
+        let StoredSession { person, authenticated_at, proved_at, passkeys_for, identity, .. } =
+            stored;
         let has_passkeys = party.is_some_and(|party| passkeys_for.contains(&party.id));
         let proof = GivenProof::None;
-        Self { person, session, authenticated_at, proved_at, has_passkeys, proof }
+        Self { person, session, authenticated_at, proved_at, has_passkeys, identity, proof }
     }
 
     /// The person as the door found them.
@@ -101,6 +106,7 @@ impl SignedIn {
             authenticated_at: Time::UNIX_EPOCH,
             proved_at: Time::UNIX_EPOCH,
             has_passkeys: false,
+            identity: None,
             proof: GivenProof::None,
         }
     }
@@ -109,6 +115,27 @@ impl SignedIn {
     pub(in crate::broker) fn authenticated(&self, now: Time) -> Self {
         let proof = GivenProof::Password;
         Self { authenticated_at: now, proved_at: now, proof, ..self.clone() }
+    }
+
+    /// The same, confirmed by the identity provider now.
+    pub(in crate::broker) fn confirmed(&self, now: Time) -> Self {
+        Self { proof: GivenProof::Provider, ..self.authenticated(now) }
+    }
+
+    /// The same, had they given now what they can give for any act: the password, or the provider's word.
+    pub(in crate::broker) fn proved_now(&self, now: Time) -> Self {
+        if self.identity.is_some() { self.confirmed(now) } else { self.authenticated(now) }
+    }
+
+    /// What the person is called who signs in at the identity provider, maybe nothing; none for who is
+    /// kept here.
+    pub fn display_name(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.display_name.as_str())
+    }
+
+    /// Who the person is at the identity provider; none for who is kept here.
+    pub(in crate::broker) const fn identity(&self) -> Option<&StoredIdentity> {
+        self.identity.as_ref()
     }
 
     /// The same, with what a passkey signed for this act.
@@ -120,7 +147,7 @@ impl SignedIn {
     pub(in crate::broker) fn passkey_proof(&self, act: Act) -> Option<&ProofFacts> {
         match &self.proof {
             GivenProof::Passkey(signed, facts) => (*signed == act).then_some(facts),
-            GivenProof::None | GivenProof::Password => None,
+            GivenProof::None | GivenProof::Password | GivenProof::Provider => None,
         }
     }
 
@@ -134,9 +161,9 @@ impl SignedIn {
         self.session
     }
 
-    /// Whether the password came with the act itself.
-    pub(in crate::broker) fn gave_password(&self) -> bool {
-        self.proof == GivenProof::Password
+    /// Whether the password, or the provider's word, came with the act itself.
+    pub fn gave_proof(&self) -> bool {
+        matches!(self.proof, GivenProof::Password | GivenProof::Provider)
     }
 
     /// What policy is told where no passkey signed the act.
@@ -145,6 +172,7 @@ impl SignedIn {
         let since = |then: Time| u64::try_from((now - then).num_seconds()).unwrap_or(u64::MAX);
         let proof = match self.proof {
             GivenProof::Password => ActProof::Password,
+            GivenProof::Provider => ActProof::Provider,
             GivenProof::None | GivenProof::Passkey(..) => ActProof::None,
         };
         let given = Authentication {

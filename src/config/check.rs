@@ -64,6 +64,9 @@ impl Config {
         range("agents.open_requests_max", agents.open_requests_max.into(), 1, 1000)?;
         range("agents.asks_per_minute_max", agents.asks_per_minute_max.into(), 1, 1000)?;
         self.notify.check(requests.decide_within_minutes)?;
+        if let Some(oidc) = &self.oidc {
+            oidc.check()?;
+        }
         let hours = &self.business_hours;
         range("business_hours.from_hour", hours.from_hour.into(), 0, 23)?;
         range("business_hours.until_hour", hours.until_hour.into(), 1, 24)?;

@@ -330,6 +330,8 @@ pub enum ActProof {
     None,
     /// The password.
     Password,
+    /// The identity provider asked again who it is, for this very form.
+    Provider,
     /// A passkey's signature of this very act.
     Passkey,
 }

@@ -46,6 +46,8 @@ pub(super) fn sentence(error: &BrokerError, tool: ToolName, clock: &Clock) -> St
         | BrokerError::PasswordsBusy
         | BrokerError::WeakPassword
         | BrokerError::UsualPassword
+        | BrokerError::ProviderUnavailable(_)
+        | BrokerError::ProviderRefused(_)
         | BrokerError::Hashing(_) => fault(error, clock),
     };
     visible(&sentence)

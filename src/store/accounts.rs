@@ -12,11 +12,15 @@ use crate::domain::{
     id::{AgentId, PersonId},
 };
 
+mod identity;
 mod keep;
 mod passkeys;
 mod second_factor;
 mod views;
 
+pub use identity::{
+    StoredIdentity, add_identity, identities, identity, person_by_identity, set_display_name,
+};
 pub use keep::{
     agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
 };
@@ -25,8 +29,8 @@ pub use passkeys::{
     use_passkey,
 };
 pub use second_factor::{
-    SecondFactor, forget_proofs, person_and_hash, second_factor, set_recovery_codes,
-    switch_second_factor_off, switch_second_factor_on, use_recovery_code,
+    SecondFactor, person_and_hash, second_factor, set_recovery_codes, switch_second_factor_off,
+    switch_second_factor_on, use_recovery_code,
 };
 pub use views::{SavedView, delete_view, save_view, saved_views};
 
@@ -45,6 +49,8 @@ pub struct StoredSession {
     pub proved_at: Time,
     /// The names of the servers that the person has passkeys for.
     pub passkeys_for: Vec<String>,
+    /// Who the person is at an identity provider; none for who is kept here.
+    pub identity: Option<StoredIdentity>,
 }
 
 /// Adds a person.
@@ -129,21 +135,22 @@ pub async fn set_password(
     changed_one(done)
 }
 
-/// Begins a session.
+/// Begins a session of somebody who proved who they are at that other moment.
 pub async fn begin_session(
     tx: &mut Tx<'_>,
     token: Digest,
     id: PersonId,
-    now: Time,
+    (now, authenticated_at): (Time, Time),
 ) -> Result<(), StoreError> {
     query(
         "INSERT INTO session
              (token_hash, person_id, created_at, seen_at, authenticated_at, proved_at)
-         VALUES ($1, $2, $3, $3, $3, $3)",
+         VALUES ($1, $2, $3, $3, $4, $4)",
     )
     .bind(token.to_string())
     .bind(id.to_string())
     .bind(now.timestamp_micros())
+    .bind(authenticated_at.timestamp_micros())
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -158,8 +165,11 @@ pub async fn session(
         "SELECT person.*, session.created_at AS begun_at, seen_at, authenticated_at,
              proved_at,
              (SELECT group_concat(DISTINCT relying_party) FROM passkey
-              WHERE person_id = person.id AND removed_at IS NULL) AS passkeys_for
-         FROM session JOIN person ON person.id = session.person_id WHERE token_hash = $1",
+              WHERE person_id = person.id AND removed_at IS NULL) AS passkeys_for,
+             issuer, subject, display_name
+         FROM session JOIN person ON person.id = session.person_id
+             LEFT JOIN identity ON identity.person_id = person.id
+         WHERE token_hash = $1",
     )
     .bind(token.to_string())
     .fetch_optional(read.connection())
@@ -174,6 +184,7 @@ pub async fn session(
             authenticated_at: session.time("authenticated_at")?,
             proved_at: session.time("proved_at")?,
             passkeys_for: servers.split(',').map(str::to_owned).collect(),
+            identity: identity::optional(&row)?,
         })
     })
     .transpose()

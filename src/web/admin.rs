@@ -5,6 +5,7 @@ pub(super) mod agents;
 pub(super) mod passkey;
 pub(super) mod people;
 pub(super) mod policy;
+pub(super) mod provider;
 pub(super) mod reauthenticate;
 pub(super) mod setup;
 pub(super) mod sign_in;

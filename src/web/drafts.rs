@@ -12,6 +12,8 @@ use chrono::TimeDelta;
 
 use crate::domain::{Time, id::PersonId};
 
+pub(super) mod confirmations;
+
 /// How long a text is kept.
 const KEEP: TimeDelta = TimeDelta::hours(1);
 /// How many texts one person has at most; the oldest goes first.

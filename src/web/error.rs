@@ -22,6 +22,8 @@ pub(super) struct PageError {
     pub(super) retry_after: Option<u64>,
     /// The address and the words of a way onward.
     pub(super) onward: (&'static str, &'static str),
+    /// The identity provider is to be asked first whether it is them.
+    pub(super) needs_confirmation: bool,
 }
 
 const INBOX: (&str, &str) = ("/", "Go to the inbox");
@@ -35,7 +37,15 @@ impl PageError {
         sentence: impl Into<String>,
     ) -> Self {
         let sentence = sentence.into();
-        Self { status, title, sentence, cause: None, retry_after: None, onward: INBOX }
+        Self {
+            status,
+            title,
+            sentence,
+            cause: None,
+            retry_after: None,
+            onward: INBOX,
+            needs_confirmation: false,
+        }
     }
 
     /// A `Host` that is not on the list.
@@ -66,6 +76,20 @@ impl PageError {
                         again since the page was loaded. Nothing was changed. Load the page again \
                         before you decide.";
         Self::new(StatusCode::FORBIDDEN, "This form has expired", sentence)
+    }
+
+    /// A form that takes the identity provider's word for who sends it.
+    pub(super) fn unconfirmed() -> Self {
+        let sentence = "It takes a fresh proof that it is you. Nothing was changed.";
+        let error = Self::new(StatusCode::UNAUTHORIZED, "Confirm that it is you", sentence);
+        Self { needs_confirmation: true, ..error }
+    }
+
+    /// A form that says that it was confirmed, and was not, or not any more.
+    pub(super) fn not_confirmed() -> Self {
+        let sentence = "Nothing waits to be confirmed in this browser, or not any more. Nothing was \
+                        changed. Do it again on its page.";
+        Self::new(StatusCode::CONFLICT, "Not confirmed", sentence)
     }
 
     /// A form that cannot be read.
@@ -142,6 +166,12 @@ impl From<BrokerError> for PageError {
                 StatusCode::UNAUTHORIZED,
                 "Not signed in",
                 "The name or the password is wrong. Nothing was changed.",
+            ),
+            BrokerError::ProviderUnavailable(_) => Self::wait(StatusCode::BAD_GATEWAY, &words),
+            BrokerError::ProviderRefused(_) => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "Not confirmed",
+                format!("{words}. Nothing was changed."),
             ),
             BrokerError::SecondFactorMissing(_) => {
                 let sentence = "A passkey or a recovery code is missing. Nothing was changed.";

@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{connections::ConnectionCounts, drafts::Drafts};
+use super::{
+    connections::ConnectionCounts,
+    drafts::{Drafts, confirmations::Confirmations},
+};
 use crate::{
     broker::Broker,
     domain::{
@@ -65,5 +68,7 @@ pub(super) struct AppState {
     pub(super) listeners: Slots<Digest>,
     /// What was typed into forms that were not carried out.
     pub(super) drafts: Drafts,
+    /// Forms that wait for the identity provider.
+    pub(super) confirmations: Confirmations,
     pub(super) stop: CancellationToken,
 }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { badge, overflow, stage, violations } from "./stage.mjs";
+import { authenticator, badge, overflow, stage, violations } from "./stage.mjs";
 
 let scene;
 before(async () => { scene = await stage(); });
@@ -13,14 +13,7 @@ after(() => scene.close());
 /** Somebody's browser with an authenticator, and what speaks to that. */
 async function withKey(name, { verified = true } = {}) {
   const page = await scene.person(name);
-  const session = await page.context().newCDPSession(page);
-  await session.send("WebAuthn.enable");
-  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", { options: {
-    protocol: "ctap2", transport: "usb", hasResidentKey: true, hasUserVerification: true,
-    isUserVerified: verified, automaticPresenceSimulation: true,
-  } });
-  const key = (command, more = {}) => session.send(`WebAuthn.${command}`, { authenticatorId, ...more });
-  return { page, key };
+  return { page, key: await authenticator(page, verified) };
 }
 
 let keys = 0;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -35,8 +35,11 @@ export const ZOOMED = { ...LIGHT, viewport: { width: 600, height: 450 }, deviceS
 export const NARROW = { ...PHONE, viewport: { width: 360, height: 740 } };
 export const PLAIN = { ...LIGHT, javaScriptEnabled: false };
 
-/** A folder as `init` makes it where nobody can be asked: it knows no person and one receiver that never answers. */
-async function folder() {
+/**
+ * A folder as `init` makes it where nobody can be asked: it knows no person and one receiver that never
+ * answers. `more` adds to it, once the page's address is known: files of secrets, and configuration.
+ */
+async function folder(more) {
   const made = mkdtempSync(path.join(tmpdir(), "countersign-browser-"));
   spawnSync(program, ["init", made], { stdio: ["ignore", "ignore", "inherit"] });
   const port = await new Promise((resolve) => {
@@ -45,11 +48,14 @@ async function folder() {
       server.close(() => resolve(port));
     });
   });
-  appendFileSync(path.join(made, "manager.password"), "no manager is there\n");
+  const { config = "", files = {} } = await more(`http://localhost:${port}`);
+  for (const [name, text] of Object.entries({ ...files, "manager.password": "no manager is there\n" })) {
+    writeFileSync(path.join(made, name), text, { mode: 0o600 });
+  }
   writeFileSync(path.join(made, "countersign.toml"), `
     [server]
     listen = "127.0.0.1:${port}"
-    public_url = "http://127.0.0.1:${port}"
+    public_url = "http://localhost:${port}"
     [manager.main]
     url = "http://127.0.0.1:9"
     user = "nobody"
@@ -57,13 +63,13 @@ async function folder() {
     [notify.webhook.duty]
     url = "http://127.0.0.1:9/duty"
     format = "ntfy"
-  `);
+  ` + config);
   return made;
 }
 
 /** A server that nobody has set up yet. */
-export async function unset() {
-  const made = await folder();
+export async function unset(more = () => ({})) {
+  const made = await folder(more);
   const scene = await stage(["serve", "--json", "--config", path.join(made, "countersign.toml")]);
   const close = async () => {
     await scene.close();
@@ -164,6 +170,17 @@ export async function stage(args = ["demo", "--json"]) {
     await ended;
   };
   return { facts, page, open, password, person, call, list, ask, state, close };
+}
+
+/** Gives a browser a virtual authenticator; what speaks to that. */
+export async function authenticator(page, verified = true) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("WebAuthn.enable");
+  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", { options: {
+    protocol: "ctap2", transport: "usb", hasResidentKey: true, hasUserVerification: true,
+    isUserVerified: verified, automaticPresenceSimulation: true,
+  } });
+  return (command, more = {}) => session.send(`WebAuthn.${command}`, { authenticatorId, ...more });
 }
 
 /** Waits until the page, when all of it is there, has so many of these. */

@@ -4,6 +4,7 @@ mod certificate;
 mod commands;
 mod demo;
 mod doctor;
+mod identity_provider;
 mod kill_switch;
 mod logging;
 mod policies;

@@ -37,6 +37,7 @@ pub(crate) mod network;
 pub(crate) mod page;
 mod populated;
 pub(crate) mod program;
+pub(crate) mod provider;
 pub(crate) mod stored;
 
 pub(crate) use agent::AgentClient;
@@ -152,7 +153,8 @@ impl World {
             manager: self.server.lock().unwrap().as_ref().expect("it runs").url(),
             second: self.second_server.as_ref().map(wazuh_simulator::Server::url),
         };
-        let running = builder.open(store.clone(), self.clock.clone(), &urls, &self.policies).await;
+        let opened = builder.open(store.clone(), self.clock.clone(), &urls, &self.policies);
+        let running = Box::pin(opened).await;
         Self { running, store: Some(store), builder, ..self }
     }
 

@@ -12,4 +12,4 @@ mod metrics;
 mod page_readers;
 mod profiles;
 pub(crate) mod request;
-mod sign_in;
+pub(crate) mod sign_in;

@@ -249,7 +249,7 @@ fn check_number(number: usize) -> Result<(), InvalidField> {
 }
 
 fn check_password(who: &SignedIn) -> Result<(), InvalidField> {
-    if who.gave_password() {
+    if who.gave_proof() {
         return Ok(());
     }
     Err(InvalidField {

@@ -10,6 +10,7 @@ use crate::{
         facts::{Resource, Verb},
         id::PersonId,
     },
+    store::accounts,
 };
 
 mod unchecked;
@@ -91,6 +92,16 @@ impl Broker {
         who: &SignedIn,
     ) -> Result<(Vec<Person>, BTreeMap<PersonId, u64>), BrokerError> {
         Ok((self.people(who).await?, self.unchecked().sessions().await?))
+    }
+
+    /// What people are called who sign in at the identity provider; may be empty.
+    pub async fn display_names(
+        &self,
+        who: &SignedIn,
+    ) -> Result<BTreeMap<PersonId, String>, BrokerError> {
+        self.authorize_read(who, Verb::View)?;
+        let all = accounts::identities(&mut self.store().reader().await?).await?;
+        Ok(all.into_iter().map(|(person, identity)| (person, identity.display_name)).collect())
     }
 
     /// Fails unless policy lets a person do this with the system as a whole.

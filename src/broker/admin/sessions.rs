@@ -26,6 +26,11 @@ use crate::{
     store::{Read, Tx, accounts, audit, notices},
 };
 
+mod membership;
+mod provider;
+
+pub use provider::{ProviderAnswer, ProviderTrip};
+
 /// How long after it expired a session still tells whose it was.
 const EXPIRED_KEPT: TimeDelta = TimeDelta::hours(1);
 /// A session's last use is stored at most this often.
@@ -51,6 +56,10 @@ impl Broker {
         let queue = HashQueue::Strangers;
         let (person, hash) =
             &self.unchecked().check_password((name, password), origin, queue).await?;
+        if !self.settings().sign_in.is_local(name) {
+            self.unchecked().record_refused(name, origin, false).await?;
+            return Err(BrokerError::SignInRefused);
+        }
         let token = self.clock().secret();
         let digest = Digest::of(token.as_bytes());
         let now = self.clock().now();
@@ -70,25 +79,26 @@ impl Broker {
                             .ticket((person.id, hash.as_str()), self.clock());
                         return Err(BrokerError::SecondFactorMissing(ticket));
                     }
-                    self.begin_session(tx, (&person, digest), facts, now).await
+                    self.begin_session(tx, (&person, digest), facts, (now, now)).await
                 })
             })
             .await?;
         Ok(NewSession { token, browser: self.unchecked().new_browser(person.id).await? })
     }
 
-    /// Begins a session of this person, with the hash of its token.
+    /// Begins a session of this person, with the hash of its token. They proved who they are at that
+    /// other moment.
     pub(super) async fn begin_session(
         &self,
         tx: &mut Tx<'_>,
         (person, token): (&Person, Digest),
         facts: SignInFacts,
-        now: Time,
+        (now, authenticated_at): (Time, Time),
     ) -> Result<(), BrokerError> {
         let oldest = now - TimeDelta::hours(SESSION_HOURS) - EXPIRED_KEPT;
         let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - EXPIRED_KEPT;
         accounts::end_old_sessions(tx, oldest, idlest).await?;
-        accounts::begin_session(tx, token, person.id, now).await?;
+        accounts::begin_session(tx, token, person.id, (now, authenticated_at)).await?;
         let event = AuditEvent::new(Actor::from(person), None, AuditDetail::SignedIn(facts));
         audit::append(tx, &event, now).await?;
         Ok(())
@@ -124,6 +134,13 @@ impl Broker {
         let now = self.clock().now();
         let found = active_session(&mut self.store().reader().await?, digest, now).await?;
         let Some(session) = found else { return Ok(None) };
+        let name = &session.person.name;
+        if session.identity.is_none() && !self.settings().sign_in.is_local(name) {
+            return Ok(None);
+        }
+        if !self.still_a_member(&session, digest).await? {
+            return Ok(None);
+        }
         if now - session.seen_at > TimeDelta::seconds(TOUCH_SECONDS) {
             self.store()
                 .write_quietly(|tx| {

@@ -65,6 +65,8 @@ pub enum Permission {
     /// Once the password is given again, or a passkey signs it where the person has one and the act is
     /// one that passkeys sign.
     WithPassword,
+    /// Once the identity provider has asked again who it is, or a passkey signs it as above.
+    WithProvider,
     /// Once a passkey of the person signs it.
     WithPasskey,
     /// No, and why.
@@ -104,15 +106,23 @@ impl Permission {
     /// Whether a form goes through that names several requests: no passkey signs more than one act.
     pub const fn with_others(&self) -> bool {
         match self {
-            Self::Now | Self::WithPassword => true,
+            Self::Now | Self::WithPassword | Self::WithProvider => true,
             Self::WithPasskey | Self::Denied(_) => false,
+        }
+    }
+
+    /// Whether it takes what the person can give for any act: the password, or the provider's word.
+    pub const fn takes_proof(&self) -> bool {
+        match self {
+            Self::WithPassword | Self::WithProvider => true,
+            Self::Now | Self::WithPasskey | Self::Denied(_) => false,
         }
     }
 
     /// Why not.
     pub fn why_not(&self) -> Option<&str> {
         match self {
-            Self::Now | Self::WithPassword | Self::WithPasskey => None,
+            Self::Now | Self::WithPassword | Self::WithProvider | Self::WithPasskey => None,
             Self::Denied(why) => Some(why),
         }
     }
@@ -134,9 +144,10 @@ impl Broker {
         if self.engine().may(&who.principal(now), verb, on).allowed {
             return Permission::Now;
         }
-        let answer = self.engine().may(&who.authenticated(now).principal(now), verb, on);
+        let answer = self.engine().may(&who.proved_now(now).principal(now), verb, on);
         if answer.allowed {
-            return Permission::WithPassword;
+            let kept_here = who.identity().is_none();
+            return if kept_here { Permission::WithPassword } else { Permission::WithProvider };
         }
         if who.has_passkeys()
             && signs(verb)

@@ -120,6 +120,12 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// The body as it came.
+    #[cfg(feature = "oidc")]
+    pub(in crate::connector) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
     /// The body as text.
     pub(in crate::connector) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -208,6 +214,16 @@ impl HttpClient {
     /// Begins a `PUT`.
     pub(in crate::connector) fn put(&self, path: &str) -> RequestBuilder {
         self.client.put(format!("{}{path}", self.address.url))
+    }
+
+    /// Makes a call that a library has put together, and reads at most `mib_max` MiB of its answer.
+    #[cfg(feature = "oidc")]
+    pub(in crate::connector) async fn send_request(
+        &self,
+        request: reqwest::Request,
+        mib_max: usize,
+    ) -> Result<Reply, TransportError> {
+        self.send(RequestBuilder::from_parts(self.client.clone(), request), mib_max).await
     }
 
     /// Makes the call and reads at most `mib_max` MiB of its answer.

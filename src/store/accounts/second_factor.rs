@@ -119,13 +119,3 @@ async fn end_recovery_codes(tx: &mut Tx<'_>, person: PersonId) -> Result<(), Sto
         .await?;
     Ok(())
 }
-
-/// A session counts as no proof from now on: every act that asks for one takes it anew.
-pub async fn forget_proofs(tx: &mut Tx<'_>, token: Digest) -> Result<(), StoreError> {
-    let done =
-        query("UPDATE session SET authenticated_at = 0, proved_at = 0 WHERE token_hash = $1")
-            .bind(token.to_string())
-            .execute(tx.connection())
-            .await?;
-    changed_one(done)
-}

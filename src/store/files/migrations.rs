@@ -156,6 +156,11 @@ const FILES: &[Migration] = &[
         "second factor",
         include_str!("../../../migrations/20261130084000_second_factor.sql"),
     ),
+    (
+        20_261_130_130_000,
+        "identity",
+        include_str!("../../../migrations/20261130130000_identity.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -210,7 +210,7 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::SignedIn(facts) => Sentence::new(sign_in::signed_in(&facts), facts.device),
         AuditDetail::SignInRefused(facts) => Sentence::new(sign_in::refused(&facts), facts.device),
         AuditDetail::SignedOut(_) => "signed out".into(),
-        AuditDetail::PersonAdded(facts) => format!("added a person as {}", facts.role).into(),
+        AuditDetail::PersonAdded(facts) => sign_in::person_added(&facts).into(),
         AuditDetail::PersonDisabled(_) => "disabled a person".into(),
         AuditDetail::RoleChanged(facts) => {
             format!("changed a person's role to {}", facts.role).into()

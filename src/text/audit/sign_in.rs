@@ -1,17 +1,32 @@
 //! Sign-ins in words.
 
-use crate::domain::audit::detail::accounts::{BesidePassword, RefusedSignInFacts, SignInFacts};
+use crate::domain::audit::detail::accounts::{
+    BesidePassword, NewPersonFacts, RefusedSignInFacts, SignInFacts,
+};
 
 /// "signed in with a passkey from 203.0.113.9".
 pub(super) fn signed_in(facts: &SignInFacts) -> String {
-    let what = match facts.beside_password {
-        _ if facts.password_given_again => "entered the password again",
-        _ if facts.passkey => "signed in with a passkey",
-        Some(BesidePassword::Passkey) => "signed in with the password and a passkey",
-        Some(BesidePassword::RecoveryCode) => "signed in with the password and a recovery code",
-        None => "signed in",
+    let what = match (facts.beside_password, facts.provider.as_str()) {
+        _ if facts.password_given_again => "entered the password again".to_owned(),
+        _ if facts.passkey => "signed in with a passkey".to_owned(),
+        (Some(BesidePassword::Passkey), _) => {
+            "signed in with the password and a passkey".to_owned()
+        }
+        (Some(BesidePassword::RecoveryCode), _) => {
+            "signed in with the password and a recovery code".to_owned()
+        }
+        (None, "") => "signed in".to_owned(),
+        (None, at) if facts.confirmed => format!("signed in again at {at}, for one act"),
+        (None, at) => format!("signed in at {at}"),
     };
     format!("{what}{}", from(&facts.source))
+}
+
+/// "added a person as lead, who signed in at" and the issuer.
+pub(super) fn person_added(facts: &NewPersonFacts) -> String {
+    let at = facts.identity.as_ref().map(|identity| &identity.issuer);
+    let at = at.map_or_else(String::new, |issuer| format!(", who signed in at {issuer}"));
+    format!("added a person as {}{at}", facts.role)
 }
 
 /// "could not sign in from 203.0.113.9, 3 times".

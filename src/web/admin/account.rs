@@ -41,6 +41,9 @@ const CODES_FEW: u64 = 3;
 pub(in crate::web) struct AccountPage {
     pub(in crate::web) layout: Layout,
     pub(in crate::web) problem: Option<String>,
+    /// The name that the person is called by, where they sign in at an identity provider: they have no
+    /// password here.
+    pub(in crate::web) provided: Option<String>,
     pub(in crate::web) passkeys: Vec<OwnPasskey>,
     pub(in crate::web) second_factor: Option<SecondFactor>,
     /// Why browsers make no passkeys for this server.
@@ -72,6 +75,7 @@ async fn account_page(
     let shown = AccountPage {
         layout: Layout::new(app, session, "Your account").await?.without_refresh(),
         problem,
+        provided: session.who.display_name().map(str::to_owned),
         passkeys: app.broker.passkeys(&session.who).await?,
         second_factor: app.broker.second_factor(&session.who).await?,
         impossible: app.broker.passkeys_impossible(),
@@ -163,6 +167,10 @@ pub(in crate::web) async fn remove(
 
 async fn with_password<F: PasswordFields>(form: &SessionForm<F>) -> FormResult<SignedIn> {
     let SessionForm { app, session, fields } = form;
+    if session.who.display_name().is_some() {
+        let proved = session.who.gave_proof().then(|| session.who.clone());
+        return Ok(proved.ok_or_else(PageError::unconfirmed)?);
+    }
     if fields.password().is_empty() {
         let sentence = "Enter your password with it. Nothing was changed.";
         return Err(FormProblem::new(StatusCode::UNAUTHORIZED, sentence).into());

@@ -38,8 +38,9 @@ use crate::{
 #[template(path = "pages/people.html")]
 pub(in crate::web) struct PeoplePage {
     pub(in crate::web) layout: Layout,
-    /// Each with the number of sessions.
-    pub(in crate::web) people: Vec<(Person, u64)>,
+    /// Each with the number of sessions, and the name that they are called by where they sign in at an
+    /// identity provider.
+    pub(in crate::web) people: Vec<(Person, u64, Option<String>)>,
     pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     /// What was typed, so that it is not lost.
@@ -56,6 +57,9 @@ pub(in crate::web) struct PersonPage {
     pub(in crate::web) sessions: u64,
     /// The person who is signed in: some forms are not for their own account.
     pub(in crate::web) me: PersonId,
+    /// The name that they are called by, where they sign in at an identity provider: role and password
+    /// are not kept here then.
+    pub(in crate::web) provided: Option<String>,
     pub(in crate::web) manage: Permission,
     pub(in crate::web) problem: Option<String>,
     /// What was chosen and typed, so that it is not lost.
@@ -272,9 +276,11 @@ async fn people_page(
 ) -> Result<Response, PageError> {
     let (status, problem) = FormProblem::split(problem);
     let (people, sessions) = app.broker.people_and_sessions(&session.who).await?;
+    let mut names = app.broker.display_names(&session.who).await?;
     let counted = people.into_iter().map(|person| {
         let number = sessions.get(&person.id).copied().unwrap_or(0);
-        (person, number)
+        let provided = names.remove(&person.id);
+        (person, number, provided)
     });
     let shown = PeoplePage {
         layout: Layout::new(app, session, "People").await?.section("/people"),
@@ -312,11 +318,13 @@ async fn person_page(
     let (of, base) = (RecordOf::Person(person.id, person.name.clone()), address::person(name));
     let record = RecordPart::load(app, session, &of, (days, base)).await?;
     let (status, problem) = FormProblem::split(problem);
+    let provided = app.broker.display_names(&session.who).await?.remove(&person.id);
     let or = |typed: &str, stored: &str| if typed.is_empty() { stored } else { typed }.to_owned();
     let shown = PersonPage {
         layout: Layout::new(app, session, name).await?.section("/people").without_refresh(),
         sessions: sessions.get(&person.id).copied().unwrap_or(0),
         me: session.who.id(),
+        provided,
         manage,
         problem,
         role: or(&typed.role, person.role.name()),

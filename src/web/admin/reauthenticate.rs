@@ -108,6 +108,8 @@ impl From<BrokerError> for FormError {
             | BrokerError::SecondFactorMissing(_)
             | BrokerError::SignInThrottled(_)
             | BrokerError::PasswordsBusy
+            | BrokerError::ProviderUnavailable(_)
+            | BrokerError::ProviderRefused(_)
             | BrokerError::RateLimited(_)
             | BrokerError::Manager(_)
             | BrokerError::Policy(_)
@@ -129,7 +131,10 @@ pub(in crate::web) async fn require_recent_password(
         let sentence = "Enter your password with it. Nothing was changed.";
         return Err(FormError::problem(StatusCode::UNAUTHORIZED, sentence));
     }
-    if password.is_empty() {
+    if *permission == Permission::WithProvider {
+        return Err(FormError::Page(PageError::unconfirmed()));
+    }
+    if password.is_empty() || session.who.gave_proof() {
         return Ok(session.who.clone());
     }
     match app.broker.authenticate_again(&session.who, password).await {

@@ -15,7 +15,7 @@ use crate::{
     domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
-        address::local,
+        address::{local, part},
         error::PageError,
         http::{
             client::{Origin, browser_cookie},
@@ -37,6 +37,8 @@ struct SignInPage {
     next: String,
     /// Whether browsers use passkeys here.
     passkeys: bool,
+    /// The identity provider's name, where there is one.
+    provider: Option<String>,
     idle_minutes: i64,
     hours: i64,
 }
@@ -45,6 +47,7 @@ impl SignInPage {
     fn new(app: &AppState, name: String, next: String) -> Self {
         Self {
             passkeys: app.broker.passkeys_impossible().is_none(),
+            provider: app.broker.provider_name().map(str::to_owned),
             layout: Layout::anonymous("Sign in"),
             problem: None,
             notice: None,
@@ -54,13 +57,23 @@ impl SignInPage {
             hours: SESSION_HOURS,
         }
     }
+
+    /// Where to go afterwards, as part of an address.
+    fn next_part(&self) -> String {
+        part(&self.next)
+    }
+
+    /// Whether the forms of this server are folded away: most people sign in at the provider.
+    const fn folded(&self) -> bool {
+        self.provider.is_some() && self.problem.is_none()
+    }
 }
 
 /// Where to go afterwards, and what happened before.
 #[derive(Debug, Deserialize)]
 pub(in crate::web) struct NextQuery {
     #[serde(default)]
-    next: String,
+    pub(in crate::web) next: String,
     #[serde(default)]
     after: String,
 }
@@ -143,8 +156,43 @@ pub(in crate::web) async fn sign_in_with_passkey(
         Err(BrokerError::Invalid(invalid)) => (invalid.to_string(), StatusCode::BAD_REQUEST),
         done => return answer(&app, done, (String::new(), next)),
     };
+    with_problem(&app, status, problem, next)
+}
+
+/// The form again, with what is wrong.
+pub(in crate::web) fn with_problem(
+    app: &AppState,
+    status: StatusCode,
+    problem: String,
+    next: String,
+) -> Result<Response, PageError> {
     let problem = Some(problem);
-    page(status, &SignInPage { problem, ..SignInPage::new(&app, String::new(), next) })
+    page(status, &SignInPage { problem, ..SignInPage::new(app, String::new(), next) })
+}
+
+/// Leads on whom the identity provider named, or shows the form again with what is wrong.
+pub(in crate::web) fn signed_in(
+    app: &AppState,
+    done: Result<NewSession, BrokerError>,
+    next: String,
+) -> Result<Response, PageError> {
+    match done {
+        Err(
+            problem @ (BrokerError::ProviderUnavailable(_)
+            | BrokerError::ProviderRefused(_)
+            | BrokerError::Invalid(_)),
+        ) => {
+            let BrokerError::ProviderUnavailable(why) = &problem else {
+                return with_problem(app, StatusCode::UNAUTHORIZED, sentence(&problem), next);
+            };
+            // What it answered is nothing for strangers.
+            tracing::warn!(%why, "nobody signs in at the identity provider");
+            let name = app.broker.provider_name().unwrap_or("The identity provider");
+            let problem = format!("{name} cannot be asked at the moment. Nothing was changed.");
+            with_problem(app, StatusCode::BAD_GATEWAY, problem, next)
+        }
+        done => answer(app, done, (String::new(), next)),
+    }
 }
 
 /// Leads on, or shows the form again with what is wrong.

@@ -8,9 +8,14 @@ use super::{
 };
 use crate::{
     broker::admin::passkeys::{OwnPasskey, second_factor::SecondFactor},
-    web::admin::{
-        account::{AccountPage, second_factor::RecoveryCodesPage},
-        sign_in::second_factor::SecondFactorPage,
+    domain::digest::Digest,
+    web::{
+        admin::{
+            account::{AccountPage, second_factor::RecoveryCodesPage},
+            provider::{ConfirmPage, ConfirmedPage},
+            sign_in::second_factor::SecondFactorPage,
+        },
+        drafts::confirmations::SentForm,
     },
 };
 
@@ -26,6 +31,7 @@ fn account(second_factor: Option<SecondFactor>) -> AccountPage {
     AccountPage {
         layout: layout("Your account", "/account"),
         problem: Some(HOSTILE.to_owned()),
+        provided: None,
         passkeys: vec![passkey(1, None), passkey(2, Some(HOSTILE)), passkey(3, Some(""))],
         second_factor,
         impossible: None,
@@ -44,8 +50,26 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         passkeys: true,
     };
     let codes = RecoveryCodesPage { layout: layout("Your recovery codes", "/account"), codes };
+    let provided = AccountPage { provided: Some(HOSTILE.to_owned()), ..account(None) };
+    let confirm = ConfirmPage {
+        layout: layout("Confirm that it is you", ""),
+        provider: HOSTILE.to_owned(),
+        url: "https://login.example/authorize?a=b&c=d".to_owned(),
+    };
+    let confirmed = ConfirmedPage {
+        layout: layout("Confirmed", ""),
+        provider: HOSTILE.to_owned(),
+        form: SentForm::new(
+            "/requests/1/approve",
+            vec![("comment".to_owned(), HOSTILE.to_owned())],
+        ),
+        confirmation: Digest::of(b"confirmation"),
+    };
     vec![
         ("account", account(None).render()),
+        ("account-provided", provided.render()),
+        ("confirm", confirm.render()),
+        ("confirmed", confirmed.render()),
         ("account-second-factor", account(Some(on)).render()),
         ("second-factor", step.render()),
         ("recovery-codes", codes.render()),

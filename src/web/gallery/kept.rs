@@ -33,7 +33,7 @@ fn people() -> Vec<Person> {
 fn list(manage: Permission, problem: Option<String>) -> PeoplePage {
     PeoplePage {
         layout: layout("People", "/people"),
-        people: people().into_iter().map(|person| (person, 2)).collect(),
+        people: people().into_iter().map(|person| (person, 2, Some(HOSTILE.to_owned()))).collect(),
         manage,
         problem,
         name: HOSTILE.to_owned(),
@@ -47,6 +47,7 @@ fn one(person: Person, manage: Permission) -> PersonPage {
         layout: layout(&person.name, "/people"),
         sessions: 1,
         me: id(1),
+        provided: None,
         manage,
         problem: None,
         role: person.role.name().to_owned(),
@@ -102,11 +103,14 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         chars_min: 12,
         chars_max: 128,
     };
+    let provided =
+        PersonPage { provided: Some(HOSTILE.to_owned()), ..one(carol.clone(), Permission::Now) };
     vec![
         ("people", list(no(), None).render()),
         ("people-admin", list(Permission::WithPassword, Some(HOSTILE.to_owned())).render()),
         ("person", one(carol, Permission::WithPassword).render()),
         ("person-me", one(alice, Permission::Now).render()),
+        ("person-provided", provided.render()),
         ("person-disabled", one(gone, Permission::Now).render()),
         ("agents", agents(no()).render()),
         ("agents-admin", agents(Permission::WithPassword).render()),

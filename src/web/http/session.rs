@@ -10,14 +10,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use crate::{
     broker::SignedIn,
     web::{
         AppState, BODY_BYTES_MAX, WebSettings,
         address::{with_fields, with_form},
-        drafts::{Draft, DraftKey},
+        drafts::{Draft, DraftKey, confirmations::SentForm},
         error::PageError,
         http::form_token::{self, Salt},
     },
@@ -39,6 +39,11 @@ impl PageSession {
     /// tell it. `salt` is another for each page, so that nothing of it repeats: pages are compressed.
     pub(in crate::web) fn form_token(&self, salt: Salt) -> String {
         form_token::make(&self.token, salt)
+    }
+
+    /// The same session, with what its person proved for this form.
+    pub(in crate::web) fn with(&self, who: SignedIn) -> Self {
+        Self { who, ..self.clone() }
     }
 
     fn owns_token(&self, form_token: &str) -> bool {
@@ -64,13 +69,16 @@ pub(in crate::web) async fn require_session(
     if let Err(answer) = admitted {
         return with_session(answer, session);
     }
-    if change {
-        request = match with_form_token(request, &session).await {
-            Ok(request) => request,
-            Err(failure) => return with_session(failure.into_response(), session),
-        };
+    if !change {
+        request.extensions_mut().insert(session.clone());
+        return with_session(next.run(request).await, session);
     }
+    let (mut request, form) = match with_form_token(request, &session).await {
+        Ok(checked) => checked,
+        Err(failure) => return with_session(failure.into_response(), session),
+    };
     request.extensions_mut().insert(session.clone());
+    request.extensions_mut().insert(form);
     with_session(next.run(request).await, session)
 }
 
@@ -154,7 +162,11 @@ pub(in crate::web) async fn attach_session(
     }
 }
 
-async fn find(app: &AppState, headers: &HeaderMap) -> Result<Option<PageSession>, PageError> {
+/// Who is signed in.
+pub(in crate::web) async fn find(
+    app: &AppState,
+    headers: &HeaderMap,
+) -> Result<Option<PageSession>, PageError> {
     let Some(token) = token(headers, &app.settings) else { return Ok(None) };
     let seen = *app.broker.changes().borrow();
     let who = app.broker.session(&token).await?;
@@ -166,22 +178,25 @@ fn to_sign_in(uri: &Uri) -> Redirect {
     Redirect::to(&with_fields("/sign-in", &[("next", if next == "/" { "" } else { next })]))
 }
 
-#[derive(Deserialize)]
-struct FormToken {
-    form_token: String,
-}
-
-async fn with_form_token(request: Request, session: &PageSession) -> Result<Request, PageError> {
+/// The request, and the form in it, where it was made for this very session.
+async fn with_form_token(
+    request: Request,
+    session: &PageSession,
+) -> Result<(Request, SentForm), PageError> {
     let (parts, body) = request.into_parts();
     let bytes =
         to_bytes(body, BODY_BYTES_MAX).await.map_err(|_too_large| PageError::too_large())?;
     let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
-    match Form::<FormToken>::from_request(copy, &()).await {
-        Ok(Form(form)) if session.owns_token(&form.form_token) => {
-            Ok(Request::from_parts(parts, Body::from(bytes)))
-        }
-        Ok(_) | Err(_) => Err(PageError::form_expired()),
+    let fields = Form::<Vec<(String, String)>>::from_request(copy, &()).await;
+    let Form(fields) = fields.map_err(|_unreadable| PageError::form_expired())?;
+    // Twice is no way of ours.
+    let mut tokens = fields.iter().filter(|(name, _)| name == "form_token");
+    match (tokens.next(), tokens.next()) {
+        (Some((_, token)), None) if session.owns_token(token) => {}
+        _ => return Err(PageError::form_expired()),
     }
+    let form = SentForm::new(parts.uri.path(), fields);
+    Ok((Request::from_parts(parts, Body::from(bytes)), form))
 }
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.
@@ -195,7 +210,7 @@ pub(in crate::web) fn token(headers: &HeaderMap, settings: &WebSettings) -> Opti
 }
 
 /// The value of a cookie that is there exactly once.
-pub(super) fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(in crate::web) fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()

@@ -320,8 +320,8 @@ async fn reject_picked(form: &SessionForm<RejectFields>) -> FormResult<Vec<Reque
     let ids: Vec<_> = fields.picked.iter().map(|(id, _)| *id).collect();
     let choice = RejectChoice::Ticked(ids.clone());
     let found = app.broker.rejectable(&session.who, &choice).await?;
-    let again = found.shown.iter().any(|(_, may)| *may == Permission::WithPassword);
-    let permission = if again { Permission::WithPassword } else { Permission::Now };
+    let again = found.shown.iter().map(|(_, may)| may).find(|may| may.takes_proof());
+    let permission = again.cloned().unwrap_or(Permission::Now);
     let who = require_recent_password(app, session, &permission, fields.password()).await?;
     let reason = fields.comment.trim();
     let outcomes = app.broker.reject_many(&who, &fields.picked, reason).await?;

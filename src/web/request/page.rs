@@ -104,10 +104,12 @@ pub(in crate::web) struct NextRequest {
 }
 
 /// What a form asks for, to prove who sends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::web) struct FormAsks {
     /// The password.
     pub(in crate::web) password: bool,
+    /// The identity provider's word, for which the browser is sent there.
+    pub(in crate::web) provider: bool,
     /// A passkey; in place of the password, where both.
     pub(in crate::web) passkey: bool,
 }
@@ -115,7 +117,7 @@ pub(in crate::web) struct FormAsks {
 impl FormAsks {
     /// Whether it can be sent without a passkey.
     pub(in crate::web) const fn has_button(self) -> bool {
-        self.password || !self.passkey
+        self.password || self.provider || !self.passkey
     }
 }
 

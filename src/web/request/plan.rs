@@ -163,9 +163,9 @@ fn cancel_permission(view: &PlanView) -> Permission {
     strictest(view.cancellable().into_iter().map(|step| step.cancel.clone()))
 }
 
-/// With the password where one step wants it.
+/// With a proof where one step wants it.
 fn strictest(steps: impl Iterator<Item = Permission>) -> Permission {
-    let strictest = steps.max_by_key(|one| matches!(one, Permission::WithPassword));
+    let strictest = steps.max_by_key(Permission::takes_proof);
     strictest.unwrap_or(Permission::Now)
 }
 

@@ -15,7 +15,7 @@ use countersign::{
         admin::policies::{kept_set, load_and_test},
     },
     clock::Clock,
-    connector::{Channel, Connector, IndexerSettings, Network},
+    connector::{Channel, Connector, IdentityProvider, IndexerSettings, Network, ProviderSettings},
     domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
     policy::{Engine, PolicyFiles},
     store::Store,
@@ -51,6 +51,7 @@ pub(crate) struct WorldBuilder {
     pub(super) host: &'static str,
     channels: Vec<Channel>,
     network: Arc<dyn Network>,
+    provider: Option<Box<ProviderSettings>>,
     connections: Box<ConnectionLimits>,
     proxies: Box<Proxies>,
     metrics_token: Option<&'static str>,
@@ -93,6 +94,7 @@ impl Default for WorldBuilder {
             host: "127.0.0.1",
             channels: Vec::new(),
             network: Arc::new(FakeNetwork::default()),
+            provider: None,
             connections: Box::default(),
             proxies: Box::default(),
             metrics_token: None,
@@ -231,6 +233,11 @@ impl WorldBuilder {
         Self { network, ..self }
     }
 
+    /// Lets people sign in at an identity provider.
+    pub(crate) fn with_provider(self, provider: ProviderSettings) -> Self {
+        Self { provider: Some(Box::new(provider)), ..self }
+    }
+
     /// Changes how many connections there may be.
     pub(crate) fn with_connections(mut self, change: impl FnOnce(&mut ConnectionLimits)) -> Self {
         change(&mut self.connections);
@@ -248,7 +255,7 @@ impl WorldBuilder {
     }
 
     pub(crate) async fn start(self) -> World {
-        World::start_as(self).await
+        Box::pin(World::start_as(self)).await
     }
 
     /// Writes the policies where the test needs its own; gives their folder.
@@ -283,6 +290,14 @@ impl WorldBuilder {
         if let (Some(name), Some(url)) = (self.second_manager, &urls.second) {
             managers.push(self.connector(name, url, &clock));
         }
+        let provider = self.provider.as_deref().map(|provider| {
+            IdentityProvider::new(ProviderSettings {
+                redirect_url: format!("{public_url}/sign-in/provider/back"),
+                clock: clock.clone(),
+                ..provider.clone()
+            })
+            .unwrap()
+        });
         let engine = Box::pin(engine(&store, policies)).await;
         if let Some(steps) = self.steps_max_at_start {
             limit_steps(&store, steps).await;
@@ -293,6 +308,7 @@ impl WorldBuilder {
             managers,
             channels: self.channels.clone(),
             network: Arc::clone(&self.network),
+            provider,
             policies: policies.to_owned(),
             engine,
             settings,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use countersign::{
-    broker::{AgentLimits, BusinessHours, Settings},
+    broker::{AgentLimits, BusinessHours, Settings, SignInSettings},
     clock::Clock,
     connector::{AlertFields, IndexerSettings, Secret, Tls, WazuhSettings},
     domain::{facts::protected::ProtectedTargets, public_url::PublicUrl},
@@ -133,6 +133,7 @@ pub(crate) fn settings() -> Settings {
             asks_per_minute_max: 10_000,
             ..AgentLimits::default()
         },
+        sign_in: SignInSettings::default(),
     }
 }
 

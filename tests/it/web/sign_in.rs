@@ -1,5 +1,7 @@
 //! Signing in and out, passwords, sessions that end, news for those who wait.
 
+pub(crate) mod provider;
+
 use std::time::Duration;
 
 use countersign::domain::actor::Actor;

@@ -66,6 +66,7 @@ impl Broker {
     }
 
     async fn switch(&self, who: &SignedIn, switch: Switch) -> Result<Vec<String>, BrokerError> {
+        check_kept_here(who)?;
         check_password(who)?;
         let number = if switch == Switch::Off { 0 } else { RECOVERY_CODES };
         let codes: Vec<_> = (0..number).map(|_| one_time_secret(self.clock())).collect();
@@ -125,6 +126,18 @@ fn not_now(problem: &str, allowed: &str) -> BrokerError {
         allowed: allowed.to_owned(),
     }
     .into()
+}
+
+/// Whoever signs in at the identity provider has a second factor there, or none.
+fn check_kept_here(who: &SignedIn) -> Result<(), InvalidField> {
+    if who.display_name().is_none() {
+        return Ok(());
+    }
+    Err(InvalidField {
+        field: "second factor".to_owned(),
+        problem: "you sign in at the identity provider".to_owned(),
+        allowed: "a second factor there".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -57,11 +57,16 @@ impl Broker {
                     let person = accounts::person_by_id(tx, person).await?;
                     let person = person.filter(|person| !person.disabled);
                     let person = person.ok_or(BrokerError::SignInRefused)?;
+                    // People of the provider sign in there, where somebody who left is found out.
+                    let provided = accounts::identity(tx, person.id).await?.is_some();
+                    if provided || !self.settings().sign_in.is_local(&person.name) {
+                        return Err(BrokerError::SignInRefused);
+                    }
                     if !self.passkey_questions().spend(&asked.nonce, self.clock()) {
                         return Err(BrokerError::SignInRefused);
                     }
                     accounts::use_passkey(tx, id, (counter, now)).await?;
-                    self.begin_session(tx, (&person, digest), facts, now).await
+                    self.begin_session(tx, (&person, digest), facts, (now, now)).await
                 })
             })
             .await?;

@@ -187,7 +187,7 @@ impl Unchecked {
 
 fn added(actor: &Actor, person: &Person) -> AuditEvent {
     let Person { role, id, mail, .. } = person.clone();
-    let detail = AuditDetail::PersonAdded(NewPersonFacts { role, id, mail });
+    let detail = AuditDetail::PersonAdded(NewPersonFacts { role, id, mail, identity: None });
     AuditEvent::new(actor.clone(), Some(person.name.clone()), detail)
 }
 
@@ -226,6 +226,22 @@ async fn stands(
             PersonChange::OnCall(_) | PersonChange::Mail(_) | PersonChange::EndSessions,
         ) => None,
     };
+    let provided = match step {
+        Step::Change(PersonChange::Role(_)) => Some("the role is that of their group"),
+        Step::Password(_) => Some("they have no password here"),
+        Step::Change(
+            PersonChange::OnCall(_)
+            | PersonChange::Mail(_)
+            | PersonChange::EndSessions
+            | PersonChange::Disable,
+        ) => None,
+    };
+    if let Some(what) = provided
+        && let Some(identity) = accounts::identity(tx, person.id).await?
+    {
+        let problem = format!("`{}` signs in at {}: {what}", person.name, identity.issuer);
+        return Err(refused(&problem, "change it there, or disable them here").into());
+    }
     if let Some((what, allowed)) = own
         && actor.id() == Some(person.id.to_string())
     {

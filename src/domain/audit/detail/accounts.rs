@@ -25,6 +25,12 @@ pub struct SignInFacts {
     /// With a passkey, and no password.
     #[serde(default, skip_serializing_if = "is_false")]
     pub passkey: bool,
+    /// The issuer at which the person signed in; empty where they signed in here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
+    /// In a session that goes on, for one act: the provider asked again who it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub confirmed: bool,
     /// What was given beside the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside_password: Option<BesidePassword>,
@@ -40,7 +46,7 @@ impl SignInFacts {
     /// A session begins, with a passkey or the password.
     pub fn of_session(origin: &SignInOrigin, passkey: bool) -> Self {
         let (source, device) = (origin.source.to_string(), origin.device.clone());
-        Self { password_given_again: false, passkey, beside_password: None, source, device }
+        Self { passkey, source, device, ..Self::default() }
     }
 }
 
@@ -82,6 +88,18 @@ pub struct NewPersonFacts {
     pub id: PersonId,
     /// The address for notifications.
     pub mail: Option<String>,
+    /// Who the person is at an identity provider; none for who is kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityFacts>,
+}
+
+/// Who somebody is at an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityFacts {
+    /// The provider.
+    pub issuer: String,
+    /// What it calls the person for ever.
+    pub subject: String,
 }
 
 /// A person was disabled.

@@ -63,9 +63,10 @@ impl RequestBeside {
             left: request::time_left(request.deadline, now),
             deadline: request.deadline,
             why_not: match view.permission(Verb::Approve) {
-                Permission::Now | Permission::WithPassword | Permission::WithPasskey => {
-                    String::new()
-                }
+                Permission::Now
+                | Permission::WithPassword
+                | Permission::WithProvider
+                | Permission::WithPasskey => String::new(),
                 Permission::Denied(why) => why,
             },
         }

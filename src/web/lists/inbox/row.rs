@@ -168,7 +168,10 @@ impl InboxItem {
             .collect();
         let why_not = match approve {
             _ if *voted => "You have approved it; it is waiting for others.".to_owned(),
-            Permission::Now | Permission::WithPassword | Permission::WithPasskey => String::new(),
+            Permission::Now
+            | Permission::WithPassword
+            | Permission::WithProvider
+            | Permission::WithPasskey => String::new(),
             Permission::Denied(why) => format!("You may not approve it: {why}."),
         };
         let effect = endpoint::effect(request, several);

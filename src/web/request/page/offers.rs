@@ -46,12 +46,16 @@ impl RequestPage {
     pub(in crate::web) fn offer(&self, verb: Verb, what: &str) -> FormState {
         let form = |asks| self.halted(verb).map_or(FormState::Form(asks), FormState::Refused);
         match self.view.permission(verb) {
-            Permission::Now => form(FormAsks { password: false, passkey: false }),
+            Permission::Now => form(FormAsks::default()),
             Permission::WithPassword => {
                 let passkey = self.viewer.has_passkeys && signs(verb);
-                form(FormAsks { password: true, passkey })
+                form(FormAsks { password: true, provider: false, passkey })
             }
-            Permission::WithPasskey => form(FormAsks { password: false, passkey: true }),
+            Permission::WithProvider => {
+                let passkey = self.viewer.has_passkeys && signs(verb);
+                form(FormAsks { password: false, provider: true, passkey })
+            }
+            Permission::WithPasskey => form(FormAsks { passkey: true, ..FormAsks::default() }),
             Permission::Denied(_) if self.asked_by_viewer() && verb == Verb::Resolve => {
                 let why = "you asked for it yourself, so another person has to";
                 FormState::Refused(format!("You may not {what}: {why}."))

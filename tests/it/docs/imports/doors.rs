@@ -9,13 +9,18 @@ use super::{
 
 /// What the doors may call although no person or agent stands for it, and why.
 const OPEN: [(&str, &[&str]); 4] = [
-    ("set at the start", &["settings", "clock", "managers", "channels", "several_managers"]),
+    (
+        "set at the start",
+        &["settings", "clock", "managers", "channels", "several_managers", "provider_name"],
+    ),
     (
         "this is how people and agents sign in",
         &[
             "sign_in",
             "ask_passkey_to_sign_in",
             "sign_in_with_passkey",
+            "begin_provider_sign_in",
+            "sign_in_with_provider",
             "ask_second_factor",
             "sign_in_with_second_factor",
             "session",

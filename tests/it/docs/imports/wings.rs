@@ -46,6 +46,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
         &[
             wing("http", &["http"], &[]),
             wing("driver", &["driver"], &["http"]),
+            wing("identity", &["identity"], &["http"]),
             wing("network", &["network"], &["driver"]),
             wing("notify", &["notify"], &["http"]),
             wing("relay", &["relay", "readiness"], &["http"]),
@@ -55,7 +56,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing(
                 "connector",
                 &[""],
-                &["http", "driver", "network", "notify", "relay", "share", "wazuh"],
+                &["http", "driver", "identity", "network", "notify", "relay", "share", "wazuh"],
             ),
         ],
     ),

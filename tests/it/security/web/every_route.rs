@@ -13,11 +13,13 @@ use crate::web::{
 };
 
 /// What strangers get, and why.
-const OPEN: [(&str, &str, &str); 13] = [
+const OPEN: [(&str, &str, &str); 15] = [
     ("GET", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in/passkey", "it is where one gets a session"),
     ("POST", "/sign-in/passkey/ask", "a question, of which nothing is kept"),
+    ("GET", "/sign-in/provider", "the way to the identity provider, where there is one"),
+    ("GET", "/sign-in/provider/back", "it is where one gets a session"),
     ("POST", "/sign-in/second-factor", "it is where one gets a session"),
     ("POST", "/sign-in/second-factor/ask", "a question to whoever gave the right password"),
     ("GET", "/set-up", "it makes the first admin, and exists only while nobody exists"),
@@ -28,9 +30,10 @@ const OPEN: [(&str, &str, &str); 13] = [
     ("GET", "/readyz", "a probe, which names nobody"),
     ("GET", "/metrics", "counts, for whoever has the token"),
 ];
-/// Where nothing is to be seen: the first admin is there, nobody is called `add`, and no token opens
-/// the counts.
-pub(super) const NOBODY: [&str; 4] = ["/set-up", "/people/add", "/agents/add", "/metrics"];
+/// Where nothing is to be seen: the first admin is there, nobody is called `add`, no provider is
+/// configured, and no token opens the counts.
+pub(super) const NOBODY: [&str; 5] =
+    ["/set-up", "/sign-in/provider", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
 const OWN: [(&str, &str, &str); 13] = [
     ("GET", "/help", "what words mean, the same for everybody"),
@@ -206,13 +209,12 @@ async fn every_page_and_change_requires_a_session() {
         if listed(&OPEN, &route) {
             if route.method == Method::GET {
                 let answer = ask(stranger.request(Method::GET, &to), &what).await;
-                let gone =
-                    ["/set-up", "/metrics"].contains(&route.path.as_str()) && answer.status == 404;
-                assert!(
-                    gone || matches!(answer.status.as_u16(), 200 | 204),
-                    "{what}: {}",
-                    answer.status
-                );
+                let expected = match route.path.as_str() {
+                    path if NOBODY.contains(&path) => &[404],
+                    "/sign-in/provider/back" => &[303],
+                    _ => &[200, 204][..],
+                };
+                assert!(expected.contains(&answer.status.as_u16()), "{what}: {}", answer.status);
                 assert!(!answer.html.contains("triage-bot"), "{what} tells who there is");
             }
         } else if route.method == Method::GET {
@@ -312,8 +314,8 @@ async fn every_page_and_error_carries_security_headers() {
         let answer = ask(bob.request(Method::GET, &to), &format!("GET {to}")).await;
         let status = match route.path.as_str() {
             path if NOBODY.contains(&path) => 404,
-            // It leads to a request.
-            "/next" => 303,
+            // They lead to a request, and to where one signs in.
+            "/next" | "/sign-in/provider/back" => 303,
             _ => 200,
         };
         assert_eq!(answer.status, status, "GET {to}: {}", answer.html);

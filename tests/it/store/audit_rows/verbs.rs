@@ -78,6 +78,7 @@ impl Fixed {
             managers: vec![Connector::wazuh(manager).unwrap()],
             channels: Vec::new(),
             network: Arc::new(harness::network::FakeNetwork::default()),
+            provider: None,
             policies: own,
             engine,
             settings: Settings { agents, ..harness::fixtures::settings() },

@@ -119,10 +119,12 @@ impl Broker {
         }
         let facts =
             SignInFacts { beside_password: Some(beside), ..SignInFacts::of_session(origin, false) };
-        self.begin_session(tx, (&person, token), facts, now).await?;
-        if beside == BesidePassword::RecoveryCode {
-            accounts::forget_proofs(tx, token).await?;
-        }
+        // Whoever has a code may not be the one whom it was given to: it proves nothing for any act.
+        let authenticated_at = match beside {
+            BesidePassword::Passkey => now,
+            BesidePassword::RecoveryCode => Time::UNIX_EPOCH,
+        };
+        self.begin_session(tx, (&person, token), facts, (now, authenticated_at)).await?;
         Ok(Ok(()))
     }
 

@@ -1,18 +1,22 @@
 //! Signing in with a passkey and nothing else.
 
-use countersign::domain::actor::Actor;
+use countersign::{
+    domain::{actor::Actor, public_url::PublicUrl},
+    passkey::RelyingParty,
+};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
 use super::{Holder, answer, challenge, details, room, text};
 use crate::{
     harness::{
-        PASSWORD,
+        PASSWORD, World,
         authenticator::{FakeAuthenticator, GOOD},
     },
     web::{
         browser::{Browser, form},
         fixtures::Room,
+        sign_in::provider::Stage,
     },
 };
 
@@ -124,4 +128,42 @@ async fn copy_that_signs_in_is_refused_and_named() {
     browser.page.shows("may have a copy");
     let refused = details(&room, "passkey.refused").await;
     assert_eq!(refused[0]["name"], "security key");
+}
+
+#[tokio::test]
+async fn passkey_of_provider_person_takes_confirmation_and_opens_nothing() {
+    let stage = Stage::of(World::builder().with_host("localhost")).await;
+    let mut erin = stage.sign_in().await;
+    erin.browser.open("/account").await.shows("You sign in at the identity provider");
+    let mut key = FakeAuthenticator::new();
+    key.party = RelyingParty::of(&PublicUrl::parse(&stage.room.url()).unwrap()).unwrap();
+    let holder = Holder { browser: erin.browser, key };
+    let (_, asked) = holder.ask("/account/passkeys/ask", &[]).await;
+    let (client_data, attestation) = holder.key.register(challenge(&asked));
+    let made = json!({
+        "nonce": asked["nonce"], "client_data": text(&client_data),
+        "attestation": text(&attestation),
+    });
+    let Holder { browser, mut key } = holder;
+    erin.browser = browser;
+    let fields = [("name", "security key"), ("passkey", &made.to_string()), ("password", PASSWORD)];
+    erin.send("/account/passkeys", &fields).await;
+    assert_eq!(erin.browser.page.status, 401, "a password is nothing of hers");
+    let back = stage.provider.sign_in(&erin.asked_at());
+    erin.get(&back).await;
+    assert_eq!(details(&stage.room, "passkey.added").await.len(), 0);
+    erin.send("/account/passkeys", &[]).await;
+    assert_eq!(details(&stage.room, "passkey.added").await.len(), 1);
+    key.counter += 1;
+    let people = stage.room.operator().people().await.unwrap();
+    let user = people.iter().find(|person| person.name == "erin").unwrap().id.to_string();
+    assert_eq!(sign_in(&stage.room, &key, &user).await.0, 401, "she signs in at the provider");
+    let page = erin.browser.open("/account").await;
+    assert!(!page.has_form("/account/second-factor"));
+    let token = [("form_token".to_owned(), page.form_token())];
+    erin.post("/account/second-factor", &token).await;
+    let back = stage.provider.sign_in(&erin.asked_at());
+    erin.get(&back).await;
+    erin.send("/account/second-factor", &[]).await;
+    erin.browser.page.shows("a second factor there");
 }
