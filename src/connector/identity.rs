@@ -14,6 +14,8 @@ use crate::{
 #[cfg(not(feature = "oidc"))]
 mod absent;
 #[cfg(feature = "oidc")]
+mod claims;
+#[cfg(feature = "oidc")]
 mod oidc;
 
 /// An identity provider. Clones share what it said of itself.
