@@ -31,7 +31,7 @@ pub use driver::{
 pub use http::error::ConnectorError;
 pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, secret_text};
 pub use identity::{
-    ClaimNames, Freshness, Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings,
+    ClaimNames, Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings,
 };
 pub use network::{Network, SystemNetwork};
 pub use notify::{

@@ -108,14 +108,16 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))
         .route("/system", get(admin::system::show))
+        .route("/security-review", get(admin::security_review::show))
         .route("/freeze", post(admin::system::freeze))
         .route("/unfreeze", post(admin::system::unfreeze))
         .merge(admin_routes())
-        .route(
-            "/password",
-            get(admin::sign_in::show_password).post(admin::sign_in::change_password),
-        )
+        .route("/password", get(admin::password::show).post(admin::password::change))
         .route("/account", get(admin::account::show))
+        .route("/account/provider", post(admin::provider::link))
+        .route("/account/sessions/end-others", post(admin::account::own::end_others))
+        .route("/account/sessions/{id}/end", post(admin::account::own::end))
+        .route("/account/quiet-hours", post(admin::account::own::quiet_hours))
         .route("/account/passkeys", post(admin::account::add))
         .route("/account/passkeys/ask", post(admin::account::ask))
         .route("/account/passkeys/{id}/remove", post(admin::account::remove))
@@ -139,6 +141,7 @@ fn admin_routes() -> Router<AppState> {
         .route("/people/{name}/mail", post(admin::people::mail))
         .route("/people/{name}/password", post(admin::people::password))
         .route("/people/{name}/sessions", post(admin::people::sessions))
+        .route("/people/{name}/passkeys", post(admin::people::passkeys))
         .route("/people/{name}/disable", post(admin::people::disable))
         .route("/agents", get(admin::agents::show))
         .route("/agents/add", get(admin::agents::show_add).post(admin::agents::add))
@@ -153,6 +156,10 @@ fn admin_routes() -> Router<AppState> {
 fn open_routes() -> Router<AppState> {
     Router::new()
         .route("/set-up", get(admin::setup::show).post(admin::setup::create_admin))
+        .route(
+            "/sign-in/first",
+            get(admin::sign_in::first::show).post(admin::sign_in::first::sign_in),
+        )
         .route("/sign-in", get(admin::sign_in::show).post(admin::sign_in::sign_in))
         .route("/sign-in/passkey", post(admin::sign_in::sign_in_with_passkey))
         .route("/sign-in/passkey/ask", post(admin::sign_in::ask_passkey))

@@ -8,7 +8,10 @@ use std::{
 
 use super::{data_folder, notifications, only_ours, settings};
 use crate::{
-    broker::admin::policies::{folder, kept_set, load_and_test},
+    broker::{
+        admin::policies::{folder, kept_set, load_and_test},
+        queries::system::security_review::{ReviewedSetup, security_review},
+    },
     clock::Clock,
     config::{AlertFieldsConfig, Config},
     connector::{Connector, Network, SystemNetwork},
@@ -179,7 +182,26 @@ async fn stored(
     let engine = active.and_then(|files| Engine::new(files).ok());
     let engine = engine.or_else(|| Engine::load(&server.policies).ok());
     findings.extend(approvals::approvals(store, engine.as_ref(), clock).await);
+    findings.extend(review(config, store, engine.as_ref(), clock).await);
     findings
+}
+
+/// What a security review asks. Nothing where the database cannot be read, which is a finding of its own.
+async fn review(
+    config: &Config,
+    store: Option<&Store>,
+    engine: Option<&Engine>,
+    clock: &Clock,
+) -> Vec<Diagnosis> {
+    let setup = ReviewedSetup {
+        public_url: &config.server.public_url,
+        provider: config.oidc.as_ref().map(|oidc| oidc.name.as_str()),
+        local_people: config.oidc.as_ref().and_then(|oidc| oidc.local_people.as_ref()),
+        engine,
+    };
+    let Some(store) = store else { return Vec::new() };
+    let Ok(mut reader) = store.reader().await else { return Vec::new() };
+    security_review(&mut reader, &setup, clock.now()).await.unwrap_or_default()
 }
 
 /// None where no set is active yet. A database that cannot be read is a finding of its own.

@@ -15,4 +15,4 @@ pub mod sessions;
 pub mod setup;
 
 pub use known_browser::BROWSER_DAYS;
-pub use sessions::{NewSession, ProviderAnswer, ProviderTrip};
+pub use sessions::{NewSession, OwnSession, ProviderAnswer, ProviderTrip};

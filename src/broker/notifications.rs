@@ -2,7 +2,10 @@
 //! its cause; here it goes out, at least once, and nothing else waits for it.
 
 mod escalation;
+mod preferences;
 mod recipients;
+
+pub use preferences::OwnChannels;
 
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use crate::{
     connector::{Channel, Message},
     domain::{
         Time,
-        id::PersonId,
+        actor::Person,
         len_u64,
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject, plan_path},
         public_url::PublicUrl,
@@ -22,7 +25,7 @@ use crate::{
     failpoint,
     store::{
         Read, StoreError, accounts,
-        notices::{self, ChannelActivity, Delivery},
+        notices::{self, ChannelActivity, Delivery, Receiver},
         requests,
     },
 };
@@ -95,7 +98,7 @@ impl Broker {
             Box::pin(async move {
                 let mut any = false;
                 for noted in new {
-                    let receivers = self.receivers(tx, &noted.notice).await?;
+                    let receivers = self.receivers(tx, &noted.notice, now).await?;
                     notices::fan_out(tx, noted.number, &receivers, now).await?;
                     any |= !receivers.is_empty();
                 }
@@ -113,21 +116,25 @@ impl Broker {
         Ok(())
     }
 
-    /// The channels that a notice goes to, each person of one that addresses people apart.
+    /// The channels that a notice goes to and from when on, each person of one that addresses people apart.
     async fn receivers(
         &self,
         read: &mut impl Read,
         notice: &Notice,
-    ) -> Result<Vec<(String, Option<PersonId>)>, BrokerError> {
+        now: Time,
+    ) -> Result<Vec<Receiver>, BrokerError> {
         let mut receivers = Vec::new();
         for channel in self.channels() {
             let name = channel.name().to_owned();
             if !channel.addresses_people() {
-                receivers.push((name, None));
+                receivers.push(Receiver { channel: name, person: None, first_try_at: now });
                 continue;
             }
-            let people = self.recipients(read, notice).await?;
-            receivers.extend(people.into_iter().map(|id| (name.clone(), Some(id))));
+            for person in self.recipients(read, notice).await? {
+                let person = Some(person);
+                let first_try_at = self.first_try_at(read, (notice.kind, person), now).await?;
+                receivers.push(Receiver { channel: name.clone(), person, first_try_at });
+            }
         }
         Ok(receivers)
     }
@@ -166,7 +173,7 @@ impl Broker {
         recorded.await?;
         let hopeless = first.person.is_some() && address.is_none();
         let sent = if hopeless {
-            Err("the person is disabled or has no mail address".to_owned())
+            Err("the person is disabled or suspended, or has no mail address".to_owned())
         } else {
             let message = self.message(first, due, address);
             channel.deliver(&Message { targets, ..message }).await
@@ -272,6 +279,7 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         | NoticeKind::SignInsThrottled
         | NoticeKind::PasskeyChanged
         | NoticeKind::SecondFactorChanged
+        | NoticeKind::PersonLinked
         | NoticeKind::RecoveryCodeUsed
         | NoticeKind::Test => false,
     }
@@ -284,7 +292,7 @@ async fn mail_address(
 ) -> Result<Option<String>, StoreError> {
     let Some(person) = delivery.person else { return Ok(None) };
     let person = accounts::person_by_id(read, person).await?;
-    Ok(person.filter(|person| !person.disabled).and_then(|person| person.mail))
+    Ok(person.filter(Person::is_active).and_then(|person| person.mail))
 }
 
 /// A message that tries whether notices arrive; nothing happened.

@@ -17,7 +17,7 @@ pub mod view;
 // a connector knows of its manager.
 pub use crate::{
     broker::in_memory::AlertCount,
-    connector::Health,
+    connector::{Diagnosis, Health},
     policy::{ChangeKind, PolicyChange, PolicyText},
     store::{
         StoreError,

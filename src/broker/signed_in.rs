@@ -166,6 +166,14 @@ impl SignedIn {
         matches!(self.proof, GivenProof::Password | GivenProof::Provider)
     }
 
+    /// Whether the person chooses their first password now: they signed in with a one-time password
+    /// within the last five minutes.
+    pub fn chooses_first_password(&self, now: Time) -> bool {
+        // A clock that went back must not make it younger than it is.
+        let recent = TimeDelta::zero()..=TimeDelta::minutes(5);
+        self.person.must_change_password && recent.contains(&(now - self.authenticated_at))
+    }
+
     /// What policy is told where no passkey signed the act.
     pub fn principal(&self, now: Time) -> Principal {
         // A clock that went back must not make a proof younger than it is.
@@ -344,7 +352,7 @@ pub(in crate::broker) async fn active_session(
         let proved = session.authenticated_at.max(session.proved_at);
         let begun = session.seen_at.max(session.created_at).max(proved);
         // Another page may have used it a moment after this one looked at the clock.
-        !session.person.disabled
+        session.person.is_active()
             && begun - now <= ClockJump::LEAST
             && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES)
             && now - session.created_at <= TimeDelta::hours(SESSION_HOURS)

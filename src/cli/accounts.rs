@@ -108,6 +108,11 @@ pub(super) enum PersonCommand {
         /// The person's name.
         name: String,
     },
+    /// Remove the passkeys of somebody who signs in at the identity provider.
+    PasskeysRemove {
+        /// The person's name.
+        name: String,
+    },
     /// Disable a person for ever: no sign-in, and votes count no longer.
     Disable {
         /// The person's name.
@@ -319,6 +324,10 @@ async fn person_command(
             change(operator, &name, PersonChange::EndSessions).await?;
             say(&format!("{name} has no session."), json!({ "person": name, "sessions": 0 }))
         }
+        PersonCommand::PasskeysRemove { name } => {
+            change(operator, &name, PersonChange::RemovePasskeys).await?;
+            say(&format!("{name} has no passkey."), json!({ "person": name, "passkeys": 0 }))
+        }
         PersonCommand::Disable { name } => {
             change(operator, &name, PersonChange::Disable).await?;
             let text = format!("{name} can no longer sign in, and votes no longer count.");
@@ -341,11 +350,6 @@ async fn change(operator: &Operator, name: &str, change: PersonChange) -> Result
 async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {
     let (people, sessions) = (operator.people().await?, operator.sessions().await?);
     let sessions = |person: &Person| sessions.get(&person.id).copied().unwrap_or(0);
-    let state = |person: &Person| match (person.disabled, person.must_change_password) {
-        (true, _) => "disabled",
-        (false, true) => "must change the password",
-        (false, false) => "active",
-    };
     let row = |person: &Person| {
         vec![
             person.name.clone(),
@@ -353,7 +357,7 @@ async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {
             if person.on_call { "yes" } else { "no" }.to_owned(),
             person.mail.clone().unwrap_or_else(|| "none".to_owned()),
             sessions(person).to_string(),
-            state(person).to_owned(),
+            person.state().to_owned(),
         ]
     };
     let rows: Vec<_> = people.iter().map(row).collect();
@@ -367,6 +371,7 @@ async fn list_people(out: Out, operator: &Operator) -> Result<(), CliError> {
                 "mail": person.mail,
                 "sessions": sessions(person),
                 "disabled": person.disabled,
+                "suspended": person.suspended,
                 "must_change_password": person.must_change_password,
             })
         };

@@ -13,7 +13,7 @@ use crate::{
         admin::recover::{Recovery, RecoveryOrder},
     },
     config::Config,
-    domain::{endpoint::EndpointId, evidence::FoundCall},
+    domain::{actor::Person, endpoint::EndpointId, evidence::FoundCall},
     store::Store,
 };
 
@@ -60,7 +60,10 @@ pub(super) async fn run(out: Out, config: &Path, args: RecoverArgs) -> Result<()
         reason: &args.reason,
         look: !args.without_look,
     };
-    let recovered = recover(&config, &order, may_release).await.map_err(|error| {
+    let local = config.oidc.as_ref().and_then(|oidc| oidc.local_people.as_ref());
+    let local = |person: &Person| local.is_none_or(|people| people.contains(&person.name));
+    let may = |person: &Person| local(person) && may_release(person);
+    let recovered = recover(&config, &order, may).await.map_err(|error| {
         if let AppError::Broker(BrokerError::Manager(why)) = error {
             let text = "Nothing was changed. Try again, or go on --without-look";
             CliError::Failed(format!("{why}. {text}"))

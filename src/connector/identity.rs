@@ -86,15 +86,6 @@ impl Handshake {
     }
 }
 
-/// How recently somebody must have given a password, or what stands for it, at the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// As recently as the provider likes; it is asked for so many seconds, and to say when it was.
-    Within(u32),
-    /// After this moment: the provider asks again.
-    Since(Time),
-}
-
 /// Somebody of whom the provider says who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {

@@ -12,6 +12,7 @@ use super::{
     id::{AgentId, PersonId},
 };
 
+pub mod quiet_hours;
 pub mod sign_in;
 
 /// The shortest password, in characters.
@@ -84,12 +85,34 @@ pub struct Person {
     pub role: Role,
     /// Set by an admin's reset: the person may do nothing but change the password.
     pub must_change_password: bool,
-    /// May not sign in, does not count.
+    /// May not sign in, does not count, for ever.
     pub disabled: bool,
+    /// As disabled, until the identity provider names a role for the person again.
+    pub suspended: bool,
     /// On duty now: a lead on call may use break glass.
     pub on_call: bool,
     /// The address that notifications are mailed to; without one none are.
     pub mail: Option<String>,
+}
+
+impl Person {
+    /// Whether the person may sign in, and counts.
+    pub const fn is_active(&self) -> bool {
+        !self.disabled && !self.suspended
+    }
+
+    /// How the account stands, in words.
+    pub const fn state(&self) -> &'static str {
+        if self.disabled {
+            "disabled"
+        } else if self.suspended {
+            "suspended: in no group that may sign in"
+        } else if self.must_change_password {
+            "must change the password"
+        } else {
+            "active"
+        }
+    }
 }
 
 /// An LLM client that calls over MCP.

@@ -80,6 +80,9 @@ pub enum NoticeKind {
     /// Somebody signed in with a recovery code.
     #[strum(serialize = "recovery_code.used")]
     RecoveryCodeUsed,
+    /// A person signs in at the identity provider from now on.
+    #[strum(serialize = "person.linked")]
+    PersonLinked,
     /// A test of whether notices arrive.
     #[strum(serialize = "notice.test")]
     Test,
@@ -118,6 +121,7 @@ impl NoticeKind {
             | Self::PasskeyChanged
             | Self::SecondFactorChanged
             | Self::RecoveryCodeUsed
+            | Self::PersonLinked
             | Self::Test => false,
         }
     }
@@ -291,13 +295,11 @@ impl Notice {
             NoticeSubject::Request { id, .. } => format!("/requests/{id}"),
             NoticeSubject::Plan { id, .. } => plan_path(id),
             NoticeSubject::Switch(_) => "/system".to_owned(),
-            NoticeSubject::Account(_) if self.kind == NoticeKind::SecondFactorChanged => {
-                "/audit?kind=second_factor".to_owned()
+            NoticeSubject::Account(_) => {
+                let code = self.kind == NoticeKind::RecoveryCodeUsed;
+                let group = self.kind.name().split('.').next().filter(|_| !code);
+                format!("/audit?kind={}", group.unwrap_or("session.signed_in"))
             }
-            NoticeSubject::Account(_) if self.kind == NoticeKind::RecoveryCodeUsed => {
-                "/audit?kind=session.signed_in".to_owned()
-            }
-            NoticeSubject::Account(_) => "/audit?kind=passkey".to_owned(),
             NoticeSubject::Nothing if self.kind == NoticeKind::SignInsThrottled => {
                 "/system".to_owned()
             }

@@ -178,7 +178,7 @@ impl PolicyEntities {
     fn person(&self, person: &Person) -> Result<Entity, EvalError> {
         let attributes = [
             ("name", text(&person.name)),
-            ("disabled", Value::new_bool(person.disabled)),
+            ("disabled", Value::new_bool(!person.is_active())),
             ("must_change_password", Value::new_bool(person.must_change_password)),
             ("on_call", Value::new_bool(person.on_call)),
         ];

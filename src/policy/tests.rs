@@ -54,6 +54,7 @@ fn person() -> Person {
         role: Role::Lead,
         must_change_password: false,
         disabled: false,
+        suspended: false,
         on_call: false,
         mail: None,
     }

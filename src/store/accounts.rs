@@ -16,10 +16,12 @@ mod identity;
 mod keep;
 mod passkeys;
 mod second_factor;
+mod sessions;
 mod views;
 
 pub use identity::{
-    StoredIdentity, add_identity, identities, identity, person_by_identity, set_display_name,
+    StoredIdentity, add_identity, identities, identity, person_by_identity, resume_person,
+    set_display_name, suspend_person,
 };
 pub use keep::{
     agent_by_name, rotate_token, session_counts, set_mail, set_on_call, set_role, set_scopes,
@@ -32,6 +34,7 @@ pub use second_factor::{
     SecondFactor, person_and_hash, second_factor, set_recovery_codes, switch_second_factor_off,
     switch_second_factor_on, use_recovery_code,
 };
+pub use sessions::{ListedSession, end_other_sessions, quiet_hours, sessions_of, set_quiet_hours};
 pub use views::{SavedView, delete_view, save_view, saved_views};
 
 /// A signed-in person.
@@ -135,22 +138,26 @@ pub async fn set_password(
     changed_one(done)
 }
 
-/// Begins a session of somebody who proved who they are at that other moment.
+/// Begins a session of somebody who proved who they are at that other moment, from an address and with a
+/// browser.
 pub async fn begin_session(
     tx: &mut Tx<'_>,
     token: Digest,
     id: PersonId,
     (now, authenticated_at): (Time, Time),
+    (source, device): (&str, &str),
 ) -> Result<(), StoreError> {
     query(
         "INSERT INTO session
-             (token_hash, person_id, created_at, seen_at, authenticated_at, proved_at)
-         VALUES ($1, $2, $3, $3, $4, $4)",
+             (token_hash, person_id, created_at, seen_at, authenticated_at, proved_at, source, device)
+         VALUES ($1, $2, $3, $3, $4, $4, $5, $6)",
     )
     .bind(token.to_string())
     .bind(id.to_string())
     .bind(now.timestamp_micros())
     .bind(authenticated_at.timestamp_micros())
+    .bind(source)
+    .bind(device)
     .execute(tx.connection())
     .await?;
     Ok(())
@@ -273,7 +280,7 @@ pub async fn agent_by_token(
     read: &mut impl Read,
     token: Digest,
 ) -> Result<Option<Agent>, StoreError> {
-    let row = query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE token_hash = $1")
+    let row = query("SELECT agent.*, disabled_at, suspended_at FROM agent JOIN person ON person.id = owner_id WHERE token_hash = $1")
         .bind(token.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -282,7 +289,7 @@ pub async fn agent_by_token(
 
 /// An agent, by id.
 pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Agent>, StoreError> {
-    let row = query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id WHERE agent.id = $1")
+    let row = query("SELECT agent.*, disabled_at, suspended_at FROM agent JOIN person ON person.id = owner_id WHERE agent.id = $1")
         .bind(id.to_string())
         .fetch_optional(read.connection())
         .await?;
@@ -292,7 +299,7 @@ pub async fn agent_by_id(read: &mut impl Read, id: AgentId) -> Result<Option<Age
 /// All agents, by name.
 pub async fn agents(read: &mut impl Read) -> Result<Vec<Agent>, StoreError> {
     let rows =
-        query("SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id ORDER BY agent.name").fetch_all(read.connection()).await?;
+        query("SELECT agent.*, disabled_at, suspended_at FROM agent JOIN person ON person.id = owner_id ORDER BY agent.name").fetch_all(read.connection()).await?;
     rows.iter().map(agent).collect()
 }
 
@@ -329,6 +336,7 @@ pub(super) fn person(row: &Row) -> Result<Person, StoreError> {
         role: row.parse("role")?,
         must_change_password: row.flag("must_change_password")?,
         disabled: row.maybe_time("disabled_at")?.is_some(),
+        suspended: row.maybe_time("suspended_at")?.is_some(),
         on_call: row.flag("on_call")?,
         mail: row.maybe_text("mail")?,
     })
@@ -342,9 +350,10 @@ fn agent(row: &Row) -> Result<Agent, StoreError> {
         name: row.text("name")?,
         owner: row.parse("owner_id")?,
         issuer: row.maybe_parse("issuer_id")?,
-        // An agent whose owner is disabled has no person who answers for it.
+        // An agent whose owner is disabled or suspended has no person who answers for it.
         revoked: row.maybe_time("revoked_at")?.is_some()
-            || row.maybe_time("disabled_at")?.is_some(),
+            || row.maybe_time("disabled_at")?.is_some()
+            || row.maybe_time("suspended_at")?.is_some(),
         scopes: row.json("scopes")?,
         issued_at: row.time("issued_at")?,
     })

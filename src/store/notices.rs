@@ -24,6 +24,17 @@ pub struct StoredNotice {
     pub notice: Notice,
 }
 
+/// Who gets a notice by which channel, and from when on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// `webhook.` and its name, or `mail`.
+    pub channel: String,
+    /// The person, for a channel that addresses people.
+    pub person: Option<PersonId>,
+    /// Not before this moment.
+    pub first_try_at: Time,
+}
+
 /// One notice to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -101,7 +112,7 @@ pub async fn pending_fan_out(
 pub async fn fan_out(
     tx: &mut Tx<'_>,
     number: i64,
-    receivers: &[(String, Option<PersonId>)],
+    receivers: &[Receiver],
     now: Time,
 ) -> Result<(), StoreError> {
     let done = query("UPDATE notice SET spread_at = $2 WHERE id = $1 AND spread_at IS NULL")
@@ -112,7 +123,7 @@ pub async fn fan_out(
     if done == 0 {
         return Ok(());
     }
-    for (channel, person) in receivers {
+    for Receiver { channel, person, first_try_at } in receivers {
         query(
             "INSERT INTO delivery (notice_id, channel, receiver, next_try_at)
              VALUES ($1, $2, $3, $4)",
@@ -120,7 +131,7 @@ pub async fn fan_out(
         .bind(number)
         .bind(channel)
         .bind(receiver(*person))
-        .bind(now.timestamp_micros())
+        .bind(first_try_at.timestamp_micros())
         .execute(tx.connection())
         .await?;
     }
@@ -129,7 +140,8 @@ pub async fn fan_out(
 
 /// The deliveries of a channel whose turn it is, in one message: to one receiver, and where there are
 /// several, of one kind about requests. Of the notices of one request, or of the kill
-/// switch, a receiver gets the later one only when the earlier one arrived or was given up. What is
+/// switch, a receiver gets the later one only when the earlier one arrived or was given up; one that
+/// waits for the end of quiet hours keeps none back. What is
 /// urgent does not wait behind what is not: an agent that asks and cancels causes a lot of that.
 pub async fn next_deliveries(
     read: &mut impl Read,
@@ -147,6 +159,7 @@ pub async fn next_deliveries(
                    ON before.id = earlier.notice_id
                WHERE earlier.channel = delivery.channel AND earlier.receiver = delivery.receiver
                  AND earlier.delivered_at IS NULL AND earlier.given_up_at IS NULL
+                 AND (earlier.tries > 0 OR earlier.next_try_at <= $2)
                  AND before.id < notice.id AND before.request_id IS notice.request_id)
          ORDER BY notice.kind NOT IN (SELECT value FROM json_each($3)), next_try_at, notice.id
          LIMIT $4",

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use url::form_urlencoded;
 
+use crate::domain::public_url::PublicUrl;
+
 /// The page of an agent, by name.
 pub(in crate::web) fn agent(name: &str) -> String {
     format!("/agents/{}", part(name))
@@ -13,6 +15,11 @@ pub(in crate::web) fn agent(name: &str) -> String {
 /// The page of a person, by name.
 pub(in crate::web) fn person(name: &str) -> String {
     format!("/people/{}", part(name))
+}
+
+/// Where a person signs in for the first time, from anywhere.
+pub(in crate::web) fn first_sign_in(public_url: &PublicUrl, name: &str) -> String {
+    format!("{public_url}/sign-in/first?name={}", part(name))
 }
 
 /// The page of an endpoint, by its manager and its id there.

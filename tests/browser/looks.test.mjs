@@ -23,7 +23,7 @@ const pages = new Map([
   ["audit-none", "/audit?kind=rules&target=nobody&range=24h"],
   ["audit", "/audit"], ["policy", "/policy"], ["system", "/system"], ["people", "/people"], ["agents", "/agents"],
   ["overview", "/overview"], ["agent-record", "/agents/triage-bot"], ["person-record", "/people/bob"],
-  ["account", "/account"], ["password", "/password"], ["help", "/help"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
+  ["account", "/account"], ["security-review", "/security-review"], ["password", "/password"], ["help", "/help"], ["not-found", "/nowhere"], ["wrong-method", "/sign-out"], ["bad-filter", "/requests?state=odd"],
 ]);
 /** What only dora, an admin, sees. */
 const admin = new Map([
@@ -256,7 +256,7 @@ test("the first admin makes themself, and the pages before and after are sound",
       await t.test(`set-up, ${look}`, () => sound(pages[at], look, "set-up"));
     }
     const [root] = pages;
-    const fields = { code: fresh.facts.code, name: "root", new: "a long enough secret", again: "a long enough secret" };
+    const fields = { code: fresh.facts.code, name: "root", new: "a long enough secret" };
     for (const [field, value] of Object.entries(fields)) await root.fill(`#${field}`, value);
     await root.click("main button.main");
     await root.locator("h1", { hasText: "Sign in" }).waitFor();
@@ -271,6 +271,18 @@ test("the first admin makes themself, and the pages before and after are sound",
         await t.test(`${name}, ${look}`, () => check(root, look, name, place, fresh));
       }
     }
+    await fresh.open(root, "/people");
+    await root.fill("#name", "eve");
+    await root.click("button:has-text('Add, and show')");
+    const once = await root.locator("#secret").textContent();
+    const place = (await root.locator("main").textContent()).match(/\/sign-in\/first\?name=eve/)[0];
+    const [eve] = pages.slice(1);
+    await fresh.open(eve, place);
+    await t.test("first-sign-in", () => sound(eve, looks[1][0], "first-sign-in"));
+    await eve.fill("#password", once);
+    await eve.fill("#new", "a long enough secret of eve");
+    await eve.click("main button.main");
+    await eve.locator("h1", { hasText: "Inbox" }).waitFor();
   } finally {
     await fresh.close();
   }

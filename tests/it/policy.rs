@@ -57,6 +57,7 @@ fn person(number: u128, role: Role) -> Person {
         role,
         must_change_password: false,
         disabled: false,
+        suspended: false,
         on_call: false,
         mail: None,
     }

@@ -17,6 +17,7 @@ mod lock_out;
 mod passwords_and_sessions;
 mod policy_activation;
 mod public_url;
+mod review;
 mod revoked_rights;
 mod sign_in_flood;
 mod spoofing;

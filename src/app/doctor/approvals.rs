@@ -92,7 +92,7 @@ fn voters(engine: &Engine, people: &[Person], agents: &[Agent]) -> Option<Diagno
 /// All whose approvals would count for what an agent asks.
 fn crew(agent: &Agent, people: &[Person]) -> Tally {
     let counts = |person: &&Person| {
-        !person.disabled && person.id != agent.owner && agent.issuer != Some(person.id)
+        person.is_active() && person.id != agent.owner && agent.issuer != Some(person.id)
     };
     people.iter().filter(counts).fold(Tally::NONE, |tally, person| tally.and(person.role))
 }

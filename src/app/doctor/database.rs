@@ -42,7 +42,7 @@ pub(super) async fn database(
         let found = format!("audit entry {seq} is bad: {why}");
         return Diagnosis::bad(CHECK, found, "find out who wrote to the file");
     }
-    let voters = people.iter().filter(|p| !p.disabled && p.role.vote_rank().is_some()).count();
+    let voters = people.iter().filter(|p| p.is_active() && p.role.vote_rank().is_some()).count();
     let active = agents.iter().filter(|agent| !agent.revoked).count();
     let found = format!(
         "audit entries: {} sound; {}; {}",

@@ -68,7 +68,10 @@ async fn local_admin(store: Option<&Store>, names: &BTreeSet<String>) -> bool {
     let provided = accounts::identities(&mut reader).await.unwrap_or_default();
     people.iter().any(|person| {
         let kept_here = !provided.contains_key(&person.id);
-        names.contains(&person.name) && person.role == Role::Admin && !person.disabled && kept_here
+        names.contains(&person.name)
+            && person.role == Role::Admin
+            && person.is_active()
+            && kept_here
     })
 }
 
@@ -80,7 +83,7 @@ async fn without_passkey(store: Option<&Store>) -> Vec<String> {
     let identities = accounts::identities(&mut reader).await.unwrap_or_default();
     let mut names = Vec::new();
     for person in people {
-        if person.disabled || !identities.contains_key(&person.id) {
+        if !person.is_active() || !identities.contains_key(&person.id) {
             continue;
         }
         let keys = accounts::passkeys(&mut reader, person.id).await.unwrap_or_default();

@@ -183,7 +183,7 @@ async fn first_key_stands(
         return Ok(true);
     };
     let person = accounts::person_by_id(read, first).await?;
-    Ok(person.is_some_and(|person| !person.disabled && may(&person)))
+    Ok(person.is_some_and(|person| person.is_active() && may(&person)))
 }
 
 /// A switch for an agent that nobody knows would stop nothing.

@@ -197,7 +197,7 @@ pub(super) async fn remove_factors(
 }
 
 /// The person and the admins hear of it: whoever did it may be neither.
-fn told(kind: NoticeKind, person: PersonId, at: Time) -> Notice {
+pub(super) fn told(kind: NoticeKind, person: PersonId, at: Time) -> Notice {
     Notice { kind, about: NoticeSubject::Account(person), at }
 }
 
@@ -248,7 +248,7 @@ fn check_number(number: usize) -> Result<(), InvalidField> {
     })
 }
 
-fn check_password(who: &SignedIn) -> Result<(), InvalidField> {
+pub(super) fn check_password(who: &SignedIn) -> Result<(), InvalidField> {
     if who.gave_proof() {
         return Ok(());
     }

@@ -15,6 +15,8 @@ use crate::{
 
 mod unchecked;
 
+pub(super) use unchecked::check_not_last_admin;
+
 /// A person to be added.
 #[derive(Debug, Clone, Copy)]
 pub struct NewPerson<'a> {
@@ -41,6 +43,9 @@ pub enum PersonChange {
     Mail(Option<String>),
     /// All sessions end.
     EndSessions,
+    /// The passkeys of somebody who signs in at the identity provider; a reset of the password removes
+    /// those of others.
+    RemovePasskeys,
     /// No sign-in, no session; votes count no longer. For ever.
     Disable,
 }

@@ -108,7 +108,9 @@ impl Unchecked {
         if may(&person) {
             return Ok(person);
         }
-        let why = format!("{name} is {}, or must change the password first", person.role);
+        let role = person.role;
+        let why =
+            format!("{name} is {role}, must change the password first, or may not sign in with it");
         Err(BrokerError::NotAllowed(format!("only leads and admins recover; {why}")))
     }
 

@@ -26,10 +26,16 @@ use crate::{
     store::{Read, Tx, accounts, audit, notices},
 };
 
+mod first;
+mod link;
 mod membership;
+mod own;
 mod provider;
 
-pub use provider::{ProviderAnswer, ProviderTrip};
+pub use self::{
+    own::OwnSession,
+    provider::{ProviderAnswer, ProviderTrip},
+};
 
 /// How long after it expired a session still tells whose it was.
 const EXPIRED_KEPT: TimeDelta = TimeDelta::hours(1);
@@ -98,7 +104,8 @@ impl Broker {
         let oldest = now - TimeDelta::hours(SESSION_HOURS) - EXPIRED_KEPT;
         let idlest = now - TimeDelta::minutes(SESSION_IDLE_MINUTES) - EXPIRED_KEPT;
         accounts::end_old_sessions(tx, oldest, idlest).await?;
-        accounts::begin_session(tx, token, person.id, (now, authenticated_at)).await?;
+        let place = (facts.source.as_str(), facts.device.as_str());
+        accounts::begin_session(tx, token, person.id, (now, authenticated_at), place).await?;
         let event = AuditEvent::new(Actor::from(person), None, AuditDetail::SignedIn(facts));
         audit::append(tx, &event, now).await?;
         Ok(())
@@ -170,7 +177,7 @@ impl Broker {
             return Ok(None);
         }
         let expired = accounts::session(&mut reader, digest).await?.filter(|session| {
-            !session.person.disabled
+            session.person.is_active()
                 && now - session.seen_at <= TimeDelta::minutes(SESSION_IDLE_MINUTES) + EXPIRED_KEPT
                 && now - session.created_at <= TimeDelta::hours(SESSION_HOURS) + EXPIRED_KEPT
         });
@@ -306,6 +313,22 @@ impl Unchecked {
         Ok((key, browser.is_some()))
     }
 
+    /// What failures are counted under while nobody knows whose they are: the browser, where somebody
+    /// signed in with it before, or the source.
+    pub(super) async fn nameless_key(
+        &self,
+        origin: &SignInOrigin,
+    ) -> Result<FailureKey, BrokerError> {
+        let known = match &origin.known_browser {
+            Some(given) => self.known_browser(given).await?,
+            None => None,
+        };
+        Ok(known.map_or_else(
+            || FailureKey::new(origin, None),
+            |known| FailureKey::of_browser(known.browser, known.person),
+        ))
+    }
+
     /// Counts a try, and takes what it needs. One that has to wait is recorded, and told.
     pub(super) async fn begin_attempt<T>(
         &self,
@@ -365,5 +388,5 @@ async fn enabled(
     name: &str,
 ) -> Result<Option<(Person, String)>, BrokerError> {
     let found = accounts::person_by_name(read, name).await?;
-    Ok(found.filter(|(person, _)| !person.disabled))
+    Ok(found.filter(|(person, _)| person.is_active()))
 }

@@ -4,7 +4,7 @@
 use super::password::one_time_secret;
 use crate::{
     broker::{Broker, BrokerError, in_memory::FailureKey},
-    domain::actor::sign_in::SignInOrigin,
+    domain::{actor::sign_in::SignInOrigin, proposal::InvalidField},
 };
 
 impl Broker {
@@ -46,6 +46,16 @@ impl Broker {
             return Err(refused);
         }
         attempts.forget(&key);
+        let local = &self.settings().sign_in.local_people;
+        if let Some(local) = local.as_ref().filter(|local| !local.contains(name)) {
+            let names = local.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+            return Err(InvalidField {
+                field: "name".to_owned(),
+                problem: format!("`{name}` could not sign in: oidc.local_people does not name it"),
+                allowed: names.join(", "),
+            }
+            .into());
+        }
         self.unchecked().add_first(name, password).await?;
         self.setup_code().close();
         Ok(())

@@ -28,7 +28,7 @@ impl Broker {
     ) -> Result<Vec<PersonId>, BrokerError> {
         let people = accounts::people(read).await?;
         let holders = self.passkey_holders(read).await?;
-        let reachable = |person: &&Person| !person.disabled && person.mail.is_some();
+        let reachable = |person: &&Person| person.is_active() && person.mail.is_some();
         let chosen: Vec<PersonId> = match notice.request() {
             None => {
                 let may = |person: &&Person| match notice.about {
@@ -101,6 +101,7 @@ impl Broker {
             | NoticeKind::SignInsThrottled
             | NoticeKind::PasskeyChanged
             | NoticeKind::SecondFactorChanged
+            | NoticeKind::PersonLinked
             | NoticeKind::RecoveryCodeUsed
             | NoticeKind::Test => {
                 let asker = request.asked_by.as_ref().map(|asker| asker.person);

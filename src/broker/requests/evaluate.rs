@@ -314,7 +314,7 @@ async fn requester_role_now(
 ) -> Result<Option<Role>, StoreError> {
     let Some(asker) = &request.asked_by else { return Ok(None) };
     let person = accounts::person_by_id(read, asker.person).await?;
-    let sound = |person: &Person| !person.disabled && !person.must_change_password;
+    let sound = |person: &Person| person.is_active() && !person.must_change_password;
     Ok(person.filter(sound).map(|person| person.role))
 }
 

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unused_async, reason = "as where there is one")]
 
-use super::{Freshness, Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings};
-use crate::connector::{ConnectorError, Secret};
+use super::{Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings};
+use crate::{
+    connector::{ConnectorError, Secret},
+    domain::Time,
+};
 
 impl IdentityProvider {
     /// Fails: this build cannot.
@@ -17,11 +20,7 @@ impl IdentityProvider {
     }
 
     /// Fails.
-    pub async fn authorize_url(
-        &self,
-        _: &Handshake,
-        _: Freshness,
-    ) -> Result<String, ConnectorError> {
+    pub async fn authorize_url(&self, _: &Handshake, _: u32) -> Result<String, ConnectorError> {
         Err(absent(&self.settings))
     }
 
@@ -30,7 +29,7 @@ impl IdentityProvider {
         &self,
         _: &str,
         _: &Handshake,
-        _: Freshness,
+        _: Option<Time>,
     ) -> Result<Identity, ProviderError> {
         Err(absent(&self.settings).into())
     }

@@ -21,7 +21,7 @@ use openidconnect::{
 };
 
 use super::{
-    ClaimNames, Freshness, Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings,
+    ClaimNames, Handshake, Identity, IdentityProvider, ProviderError, ProviderSettings,
     claims::{list_claim, payload, text_claim},
 };
 use crate::{
@@ -38,6 +38,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const ANSWER_MIB_MAX: usize = 1;
 /// What the provider says of itself is read again after so long.
 const METADATA_KEPT: TimeDelta = TimeDelta::hours(1);
+/// A provider that does not say it is asked again after so long: strangers ask for it, too.
+const METADATA_RETRY: TimeDelta = TimeDelta::seconds(5);
 /// How far the clocks of the provider and this machine may be apart.
 const CLOCKS_APART_MAX: TimeDelta = TimeDelta::seconds(30);
 
@@ -64,13 +66,13 @@ type Client = CoreClient<
     EndpointMaybeSet,
 >;
 
-/// What the provider last said of itself, shared by all clones.
+/// What the provider last said of itself, or why it did not, shared by all clones.
 pub(super) type Known = Arc<Mutex<Option<Described>>>;
 
 /// What a provider said of itself, and when.
 #[derive(Debug)]
 pub(super) struct Described {
-    metadata: Arc<CoreProviderMetadata>,
+    metadata: Result<Arc<CoreProviderMetadata>, ConnectorError>,
     at: Time,
 }
 
@@ -97,35 +99,33 @@ impl IdentityProvider {
         &self.http.address.host
     }
 
-    /// Where a browser is sent to sign in: code flow with PKCE.
+    /// Where a browser is sent to sign in, at most so many seconds ago; at 0 the provider asks again. Code
+    /// flow with PKCE.
     pub async fn authorize_url(
         &self,
         handshake: &Handshake,
-        freshness: Freshness,
+        max_age: u32,
     ) -> Result<String, ConnectorError> {
         let client = self.client(&*self.metadata().await?)?;
         let (state, nonce) = (handshake.state.clone(), handshake.nonce.clone());
         let flow = CoreAuthenticationFlow::AuthorizationCode;
         let verifier = PkceCodeVerifier::new(handshake.verifier.clone());
-        let seconds = match freshness {
-            Freshness::Within(seconds) => seconds,
-            Freshness::Since(_) => 0,
-        };
         let (url, _, _) = client
             .authorize_url(flow, || CsrfToken::new(state), || Nonce::new(nonce))
             .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .set_max_age(Duration::from_secs(seconds.into()))
+            .set_max_age(Duration::from_secs(max_age.into()))
             .url();
         Ok(url.into())
     }
 
-    /// Who a code stands for, with which the provider sent a browser back.
+    /// Who a code stands for, with which the provider sent a browser back; where a moment is given, they
+    /// signed in there after it.
     pub async fn redeem(
         &self,
         code: &str,
         handshake: &Handshake,
-        freshness: Freshness,
+        since: Option<Time>,
     ) -> Result<Identity, ProviderError> {
         let client = self.client(&*self.metadata().await?)?;
         let verifier = PkceCodeVerifier::new(handshake.verifier.clone());
@@ -138,7 +138,9 @@ impl IdentityProvider {
             .map_err(|error| self.not_granted(error))?;
         let nonce = Nonce::new(handshake.nonce.clone());
         let identity = self.identity(&answer, &nonce).await?;
-        self.check_freshness(&identity, freshness)?;
+        if let Some(asked_at) = since {
+            self.check_freshness(&identity, asked_at)?;
+        }
         Ok(identity)
     }
 
@@ -199,28 +201,28 @@ impl IdentityProvider {
     /// What the provider says of itself, with its keys.
     async fn metadata(&self) -> Result<Arc<CoreProviderMetadata>, ConnectorError> {
         match self.kept() {
-            Some(metadata) => Ok(metadata),
+            Some(known) => known,
             None => self.read_metadata().await,
         }
     }
 
-    fn kept(&self) -> Option<Arc<CoreProviderMetadata>> {
+    fn kept(&self) -> Option<Result<Arc<CoreProviderMetadata>, ConnectorError>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |known: &&Described| self.settings.clock.now() - known.at < METADATA_KEPT;
-        known.as_ref().filter(fresh).map(|known| Arc::clone(&known.metadata))
+        let Described { metadata, at } = known.as_ref()?;
+        let kept = if metadata.is_ok() { METADATA_KEPT } else { METADATA_RETRY };
+        (self.settings.clock.now() - *at < kept).then(|| metadata.clone())
     }
 
     async fn read_metadata(&self) -> Result<Arc<CoreProviderMetadata>, ConnectorError> {
         let issuer = IssuerUrl::new(self.settings.issuer.clone());
         let issuer = issuer.map_err(|error| self.odd(&error))?;
         let read = CoreProviderMetadata::discover_async(issuer, &Calls(&self.http)).await;
-        let metadata = Arc::new(read.map_err(|error| {
+        let metadata = read.map(Arc::new).map_err(|error| {
             if let DiscoveryError::Request(error) = error { error } else { self.odd(&error) }
-        })?);
-        let kept =
-            Some(Described { metadata: Arc::clone(&metadata), at: self.settings.clock.now() });
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = kept;
-        Ok(metadata)
+        });
+        let kept = Described { metadata: metadata.clone(), at: self.settings.clock.now() };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        metadata
     }
 
     fn client(&self, metadata: &CoreProviderMetadata) -> Result<Client, ConnectorError> {
@@ -303,12 +305,7 @@ impl IdentityProvider {
 
     /// Whether they signed in after they were asked to. Providers that were asked for that say when it
     /// was (OpenID Connect Core, section 2).
-    fn check_freshness(
-        &self,
-        identity: &Identity,
-        freshness: Freshness,
-    ) -> Result<(), ProviderError> {
-        let Freshness::Since(asked_at) = freshness else { return Ok(()) };
+    fn check_freshness(&self, identity: &Identity, asked_at: Time) -> Result<(), ProviderError> {
         let at = identity.authenticated_at;
         let at = at.ok_or_else(|| self.refused(&"it does not say when you signed in there"))?;
         if at < asked_at - CLOCKS_APART_MAX {

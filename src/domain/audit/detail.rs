@@ -19,9 +19,9 @@ pub mod system;
 pub mod wait;
 
 use accounts::{
-    DisabledPersonFacts, LiftedFacts, MailFacts, NewAgentFacts, NewPersonFacts, NoFacts,
-    OnCallFacts, RefusedSignInFacts, RoleFacts, ScopesFacts, SessionsFacts, SignInFacts,
-    TokenFacts,
+    DisabledPersonFacts, IdentityFacts, LiftedFacts, MailFacts, NewAgentFacts, NewPersonFacts,
+    NoFacts, OnCallFacts, QuietHoursFacts, RefusedSignInFacts, RoleFacts, ScopesFacts,
+    SessionsFacts, SignInFacts, TokenFacts,
 };
 use dispatch::{
     AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
@@ -111,9 +111,12 @@ details! {
     SignedOut(NoFacts),
     PersonAdded(NewPersonFacts),
     PersonDisabled(DisabledPersonFacts),
+    PersonSuspended(SessionsFacts),
+    PersonLinked(IdentityFacts),
     RoleChanged(RoleFacts),
     OnCallChanged(OnCallFacts),
     MailChanged(MailFacts),
+    QuietHoursChanged(QuietHoursFacts),
     SessionsEnded(SessionsFacts),
     PasswordReset(NoFacts),
     PasswordChanged(NoFacts),

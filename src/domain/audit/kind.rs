@@ -130,6 +130,12 @@ pub enum EventKind {
     /// A person was disabled.
     #[strum(serialize = "person.disabled")]
     PersonDisabled,
+    /// The identity provider names no role for a person; their next sign-in ends it.
+    #[strum(serialize = "person.suspended")]
+    PersonSuspended,
+    /// A person signs in at the identity provider from now on.
+    #[strum(serialize = "person.linked")]
+    PersonLinked,
     /// A person got another role.
     #[strum(serialize = "person.role_changed")]
     RoleChanged,
@@ -139,7 +145,10 @@ pub enum EventKind {
     /// A person's mail address for notifications was changed.
     #[strum(serialize = "person.mail_changed")]
     MailChanged,
-    /// An admin ended a person's sessions.
+    /// A person said when only urgent notifications are mailed to them.
+    #[strum(serialize = "person.quiet_hours_changed")]
+    QuietHoursChanged,
+    /// An admin, or the person, ended a person's sessions.
     #[strum(serialize = "person.sessions_ended")]
     SessionsEnded,
     /// An admin reset a person's password.

@@ -6,7 +6,7 @@ use crate::domain::{actor::Agent, decision::Tally};
 
 impl Request {
     /// The approvals that count, as policy is told of them. Left out are people without a voting
-    /// role, disabled people, people who must change their password, the agent's owner then and now,
+    /// role, disabled and suspended people, people who must change their password, the agent's owner then and now,
     /// the person who issued its token, the person who asked, and approvals of another digest.
     pub fn tally(&self, agent_now: &Agent) -> Tally {
         self.votes
@@ -27,6 +27,8 @@ impl Request {
             Some("it is for another digest")
         } else if person.disabled {
             Some("this person is disabled")
+        } else if person.suspended {
+            Some("this person is in no group that may sign in")
         } else if person.must_change_password {
             Some("this person's password was reset and not changed yet")
         } else if person.role.vote_rank().is_none() {

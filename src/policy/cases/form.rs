@@ -11,10 +11,9 @@ use crate::domain::{
     actor::{Agent, Person, Role},
     decision::{Tally, Tier},
     endpoint::Platform,
-    facts::history::AgentHistory,
     facts::{
         ActProof, Authentication, EndpointFacts, PolicyQuestion, Principal, RequestFacts, Resource,
-        TargetFacts, Verb,
+        TargetFacts, Verb, history::AgentHistory,
     },
     id::PersonId,
     len_u64,
@@ -350,12 +349,13 @@ impl AgentCaseForm {
                 role: self.role.parse()?,
                 must_change_password: self.must_change_password,
                 disabled: self.disabled,
+                suspended: false,
                 on_call: self.on_call,
                 mail: None,
             },
         };
         let proof = self.proof.parse().map_err(|_unknown| {
-            format!("proof {:?}: allowed are none, password, passkey", self.proof)
+            format!("proof {:?}: allowed are none, password, passkey, provider", self.proof)
         })?;
         let proof_age_seconds = self.proof_age_seconds.unwrap_or(self.auth_age_seconds);
         let given = Authentication { age_seconds: self.auth_age_seconds, proof_age_seconds, proof };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::person;
+use super::{end_sessions, person};
 use crate::{
-    domain::{actor::Person, id::PersonId},
+    domain::{Time, actor::Person, id::PersonId},
     store::{
         Read, StoreError, Tx,
         row::{At, maybe_text, text},
@@ -55,6 +55,25 @@ pub async fn person_by_identity(
     .fetch_optional(read.connection())
     .await?;
     row.map(|row| person(&row)).transpose()
+}
+
+/// Suspends a person from this moment, and ends the sessions; how many there were.
+pub async fn suspend_person(tx: &mut Tx<'_>, id: PersonId, now: Time) -> Result<u64, StoreError> {
+    query("UPDATE person SET suspended_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now.timestamp_micros())
+        .execute(tx.connection())
+        .await?;
+    end_sessions(tx, id).await
+}
+
+/// Ends a person's suspension.
+pub async fn resume_person(tx: &mut Tx<'_>, id: PersonId) -> Result<(), StoreError> {
+    query("UPDATE person SET suspended_at = NULL WHERE id = $1")
+        .bind(id.to_string())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Sets the name that a person is called by.

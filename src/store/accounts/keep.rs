@@ -74,7 +74,7 @@ pub async fn session_counts(
 /// An agent, by name.
 pub async fn agent_by_name(read: &mut impl Read, name: &str) -> Result<Option<Agent>, StoreError> {
     let row = query(
-        "SELECT agent.*, disabled_at FROM agent JOIN person ON person.id = owner_id
+        "SELECT agent.*, disabled_at, suspended_at FROM agent JOIN person ON person.id = owner_id
          WHERE agent.name = $1",
     )
     .bind(name)

@@ -161,6 +161,16 @@ const FILES: &[Migration] = &[
         "identity",
         include_str!("../../../migrations/20261130130000_identity.sql"),
     ),
+    (
+        20_261_130_140_000,
+        "suspended",
+        include_str!("../../../migrations/20261130140000_suspended.sql"),
+    ),
+    (
+        20_261_130_150_000,
+        "own account",
+        include_str!("../../../migrations/20261130150000_own_account.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

@@ -212,6 +212,8 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::SignedOut(_) => "signed out".into(),
         AuditDetail::PersonAdded(facts) => sign_in::person_added(&facts).into(),
         AuditDetail::PersonDisabled(_) => "disabled a person".into(),
+        AuditDetail::PersonSuspended(_) => "suspended a person".into(),
+        AuditDetail::PersonLinked(_) => "moved to the identity provider".into(),
         AuditDetail::RoleChanged(facts) => {
             format!("changed a person's role to {}", facts.role).into()
         }
@@ -223,6 +225,7 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             }
         }
         AuditDetail::MailChanged(_) => "changed a person's address for notifications".into(),
+        AuditDetail::QuietHoursChanged(_) => "changed their quiet hours".into(),
         AuditDetail::SessionsEnded(_) => "ended a person's sessions".into(),
         AuditDetail::PasswordReset(_) => "reset a person's password".into(),
         AuditDetail::PasswordChanged(_) => "changed their password".into(),

@@ -27,11 +27,17 @@ use crate::{
         AppState,
         error::PageError,
         http::session::PageSession,
-        layout::page::{Layout, page},
+        layout::{
+            escape::Fenced as _,
+            page::{Layout, page},
+        },
     },
 };
 
+pub(in crate::web) mod own;
 pub(in crate::web) mod second_factor;
+
+use own::{OwnParts, QuietFields};
 
 /// So few recovery codes are worth a warning.
 const CODES_FEW: u64 = 3;
@@ -44,11 +50,14 @@ pub(in crate::web) struct AccountPage {
     /// The name that the person is called by, where they sign in at an identity provider: they have no
     /// password here.
     pub(in crate::web) provided: Option<String>,
+    /// The identity provider, where they may sign in there from now on.
+    pub(in crate::web) linkable: Option<String>,
     pub(in crate::web) passkeys: Vec<OwnPasskey>,
     pub(in crate::web) second_factor: Option<SecondFactor>,
     /// Why browsers make no passkeys for this server.
     pub(in crate::web) impossible: Option<String>,
     pub(in crate::web) name_chars_max: usize,
+    pub(in crate::web) own: OwnParts,
 }
 
 impl AccountPage {
@@ -63,23 +72,26 @@ pub(in crate::web) async fn show(
     State(app): State<AppState>,
     session: PageSession,
 ) -> Result<Response, PageError> {
-    account_page(&app, &session, None).await
+    account_page(&app, &session, None, None).await
 }
 
-async fn account_page(
+pub(super) async fn account_page(
     app: &AppState,
     session: &PageSession,
     problem: Option<FormProblem>,
+    typed: Option<&QuietFields>,
 ) -> Result<Response, PageError> {
     let (status, problem) = FormProblem::split(problem);
     let shown = AccountPage {
         layout: Layout::new(app, session, "Your account").await?.without_refresh(),
         problem,
         provided: session.who.display_name().map(str::to_owned),
+        linkable: app.broker.may_link(&session.who).map(str::to_owned),
         passkeys: app.broker.passkeys(&session.who).await?,
         second_factor: app.broker.second_factor(&session.who).await?,
         impossible: app.broker.passkeys_impossible(),
         name_chars_max: PASSKEY_NAME_CHARS_MAX,
+        own: OwnParts::load(app, &session.who, typed).await?,
     };
     page(status, &shown)
 }
@@ -165,7 +177,9 @@ pub(in crate::web) async fn remove(
     answer(&form, done.await).await
 }
 
-async fn with_password<F: PasswordFields>(form: &SessionForm<F>) -> FormResult<SignedIn> {
+pub(super) async fn with_password<F: PasswordFields>(
+    form: &SessionForm<F>,
+) -> FormResult<SignedIn> {
     let SessionForm { app, session, fields } = form;
     if session.who.display_name().is_some() {
         let proved = session.who.gave_proof().then(|| session.who.clone());
@@ -181,6 +195,6 @@ async fn with_password<F: PasswordFields>(form: &SessionForm<F>) -> FormResult<S
 async fn answer<F>(form: &SessionForm<F>, done: FormResult<()>) -> Result<Response, PageError> {
     match done {
         Ok(()) => Ok(Redirect::to("/account").into_response()),
-        Err(error) => account_page(&form.app, &form.session, Some(error.for_page()?)).await,
+        Err(error) => account_page(&form.app, &form.session, Some(error.for_page()?), None).await,
     }
 }

@@ -223,7 +223,10 @@ async fn show_token(
     let what = format!("The token of {name}");
     let setups = client_setups(&app.settings.public_url, &secret).into();
     let onward = (format!("/agents/{name}"), format!("I have saved it: go to {name}"));
-    page(StatusCode::OK, &SecretPage { layout, what, secret, then: TOKEN, setups, onward })
+    page(
+        StatusCode::OK,
+        &SecretPage { layout, what, secret, then: TOKEN.to_owned(), setups, onward },
+    )
 }
 
 async fn agents_page(
@@ -234,7 +237,7 @@ async fn agents_page(
 ) -> Result<Response, PageError> {
     let people = app.broker.people(&session.who).await?;
     let agents = app.broker.agents(&session.who).await?;
-    let enabled = people.iter().filter(|person| !person.disabled);
+    let enabled = people.iter().filter(|person| person.is_active());
     let (status, problem) = FormProblem::split(problem);
     let engine = app.broker.engine();
     let catalogue = engine.catalogue();

@@ -78,7 +78,7 @@ pub(in crate::web) struct SecretPage {
     pub(in crate::web) what: String,
     pub(in crate::web) secret: String,
     /// What to do with it.
-    pub(in crate::web) then: &'static str,
+    pub(in crate::web) then: String,
     /// What clients are told with it.
     pub(in crate::web) setups: Vec<ClientSetup>,
     /// The address and the words of the way onward.
@@ -86,7 +86,7 @@ pub(in crate::web) struct SecretPage {
 }
 
 const ONE_TIME: &str = "Give it to this person only, and not by mail. It is good for one thing: \
-                        choosing a new password.";
+                        choosing a password, at the first sign-in at";
 
 pub(in crate::web) async fn show(
     State(app): State<AppState>,
@@ -208,6 +208,14 @@ pub(in crate::web) async fn sessions(
     change_person(&form, &name, Ok(PersonChange::EndSessions)).await
 }
 
+/// Removes the passkeys of somebody who signs in at the identity provider.
+pub(in crate::web) async fn passkeys(
+    Path(name): Path<String>,
+    form: SessionForm<PersonFields>,
+) -> Result<Response, PageError> {
+    change_person(&form, &name, Ok(PersonChange::RemovePasskeys)).await
+}
+
 /// Disables the account for good.
 pub(in crate::web) async fn disable(
     Path(name): Path<String>,
@@ -261,11 +269,9 @@ async fn show_password(
     let layout =
         Layout::new(app, session, "One-time password").await?.section("/people").without_refresh();
     let what = format!("The one-time password of {name}");
+    let then = format!("{ONE_TIME} {}", address::first_sign_in(&app.settings.public_url, name));
     let onward = (format!("/people/{name}"), format!("I have saved it: go to {name}"));
-    page(
-        StatusCode::OK,
-        &SecretPage { layout, what, secret, then: ONE_TIME, setups: Vec::new(), onward },
-    )
+    page(StatusCode::OK, &SecretPage { layout, what, secret, then, setups: Vec::new(), onward })
 }
 
 async fn people_page(

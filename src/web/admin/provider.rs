@@ -1,4 +1,4 @@
-//! Signing in at the identity provider, and confirming one form there.
+//! Signing in at the identity provider, moving there, and confirming one form there.
 
 use askama::Template;
 use axum::{
@@ -11,7 +11,11 @@ use axum::{
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::sign_in::{NextQuery, signed_in, with_problem};
+use super::{
+    account::{PasswordField, account_page, with_password},
+    reauthenticate::{FormError, SessionForm},
+    sign_in::{NextQuery, signed_in, with_problem},
+};
 use crate::{
     broker::{
         BrokerError,
@@ -79,8 +83,15 @@ pub(in crate::web) async fn back(
     let mut parts = trip.splitn(3, '.');
     let (kind, secret, next) = (parts.next(), parts.next().unwrap_or_default(), parts.next());
     let answer = ProviderAnswer { secret, code: &query.code, state: &query.state };
+    if !answer.is_of_its_trip() {
+        // The trip goes on: anybody can lead a browser here.
+        let problem = "That answer belongs to no sign-in of this browser. Begin again.".to_owned();
+        return with_problem(&app, StatusCode::UNAUTHORIZED, problem, String::new());
+    }
     let mut response = if kind == Some("confirm") {
         confirmed(&app, &headers, answer, &query).await.unwrap_or_else(PageError::into_response)
+    } else if kind == Some("link") {
+        linked(&app, &headers, answer, &query).await.unwrap_or_else(PageError::into_response)
     } else {
         let next = form_urlencoded::parse(next.unwrap_or_default().as_bytes())
             .next()
@@ -158,10 +169,18 @@ fn with_kept_form(
 
 /// Keeps a form and sends the browser to the provider, which asks again who it is.
 async fn ask(app: &AppState, session: &PageSession, form: SentForm) -> Result<Response, PageError> {
-    let ProviderTrip { url, secret } =
-        app.broker.ask_confirmation(&session.who, form.digest()).await?;
-    let (id, now) = (Digest::of(secret.as_bytes()), app.broker.clock().now());
+    let trip = app.broker.ask_confirmation(&session.who, form.digest()).await?;
+    let (id, now) = (Digest::of(trip.secret.as_bytes()), app.broker.clock().now());
     app.confirmations.keep(id, session.who.id(), form, now);
+    leave(app, session, ("confirm", trip)).await
+}
+
+/// A page that leads to the provider.
+async fn leave(
+    app: &AppState,
+    session: &PageSession,
+    (kind, ProviderTrip { url, secret }): (&str, ProviderTrip),
+) -> Result<Response, PageError> {
     let shown = ConfirmPage {
         layout: Layout::new(app, session, "Confirm that it is you").await?.without_refresh(),
         provider: app.broker.provider_name().unwrap_or_default().to_owned(),
@@ -172,7 +191,7 @@ async fn ask(app: &AppState, session: &PageSession, form: SentForm) -> Result<Re
     if let Ok(refresh) = HeaderValue::try_from(format!("0; url={url}")) {
         response.headers_mut().insert(header::REFRESH, refresh);
     }
-    set_trip(&mut response, &format!("confirm.{secret}"), &app.settings);
+    set_trip(&mut response, &format!("{kind}.{secret}"), &app.settings);
     Ok(response)
 }
 
@@ -225,6 +244,37 @@ async fn confirmed(
         confirmation,
     };
     page(StatusCode::OK, &shown)
+}
+
+/// Sends somebody with a password here to the provider, to sign in there from now on.
+pub(in crate::web) async fn link(form: SessionForm<PasswordField>) -> Result<Response, PageError> {
+    let done = async {
+        let who = with_password(&form).await?;
+        Ok(form.app.broker.ask_link(&who).await?)
+    };
+    match done.await {
+        Ok(trip) => leave(&form.app, &form.session, ("link", trip)).await,
+        Err(error) => {
+            let error: FormError = error;
+            account_page(&form.app, &form.session, Some(error.for_page()?), None).await
+        }
+    }
+}
+
+/// The browser is back from there: signs in anew.
+async fn linked(
+    app: &AppState,
+    headers: &HeaderMap,
+    answer: ProviderAnswer<'_>,
+    query: &BackQuery,
+) -> Result<Response, PageError> {
+    let session = find(app, headers).await?.ok_or_else(PageError::signed_out)?;
+    if !query.error.is_empty() {
+        let refused = refusal(app, query);
+        return Err(PageError::new(StatusCode::UNAUTHORIZED, "Not moved", refused));
+    }
+    app.broker.link(&session.who, answer).await?;
+    Ok(Redirect::to("/sign-in?after=link").into_response())
 }
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.

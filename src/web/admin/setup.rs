@@ -48,7 +48,6 @@ pub(in crate::web) struct SetupForm {
     code: String,
     name: String,
     new: String,
-    again: String,
 }
 
 /// Creates the first admin.
@@ -57,28 +56,23 @@ pub(in crate::web) async fn create_admin(
     Origin(origin): Origin,
     FormBody(form): FormBody<SetupForm>,
 ) -> Result<Response, PageError> {
-    let SetupForm { code, name, new, again } = form;
+    let SetupForm { code, name, new } = form;
     if !app.broker.setup_is_open().await? {
         return Err(PageError::not_found());
     }
-    let problem = if new == again {
-        match app.broker.set_up(&code, name.trim(), &new, &origin).await {
-            Ok(()) => return Ok(Redirect::to("/sign-in?after=set-up").into_response()),
-            Err(BrokerError::SignInRefused) => {
-                let sentence = "The code is wrong. Nothing was changed.";
-                FormProblem::new(StatusCode::UNAUTHORIZED, sentence)
-            }
-            Err(throttled @ BrokerError::SignInThrottled(_)) => {
-                FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence(&throttled))
-            }
-            Err(weak @ (BrokerError::WeakPassword | BrokerError::UsualPassword)) => {
-                FormProblem::new(StatusCode::BAD_REQUEST, sentence(&weak))
-            }
-            Err(other) => FormError::from(other).for_page()?,
+    let problem = match app.broker.set_up(&code, name.trim(), &new, &origin).await {
+        Ok(()) => return Ok(Redirect::to("/sign-in?after=set-up").into_response()),
+        Err(BrokerError::SignInRefused) => {
+            let sentence = "The code is wrong. Nothing was changed.";
+            FormProblem::new(StatusCode::UNAUTHORIZED, sentence)
         }
-    } else {
-        let sentence = "The two passwords differ. Nothing was changed.";
-        FormProblem::new(StatusCode::BAD_REQUEST, sentence)
+        Err(throttled @ BrokerError::SignInThrottled(_)) => {
+            FormProblem::new(StatusCode::TOO_MANY_REQUESTS, sentence(&throttled))
+        }
+        Err(weak @ (BrokerError::WeakPassword | BrokerError::UsualPassword)) => {
+            FormProblem::new(StatusCode::BAD_REQUEST, sentence(&weak))
+        }
+        Err(other) => FormError::from(other).for_page()?,
     };
     set_up_page(Some(problem), code, name)
 }

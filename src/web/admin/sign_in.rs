@@ -12,7 +12,6 @@ use serde::Deserialize;
 use super::passkey::{QuestionForBrowser, passkey_answer};
 use crate::{
     broker::{BrokerError, SESSION_HOURS, SESSION_IDLE_MINUTES, admin::NewSession},
-    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
     web::{
         AppState,
         address::{local, part},
@@ -25,6 +24,7 @@ use crate::{
     },
 };
 
+pub(in crate::web) mod first;
 pub(in crate::web) mod second_factor;
 
 #[derive(Debug, Template)]
@@ -91,6 +91,7 @@ pub(in crate::web) async fn show(
         "ended" => Some(
             "Your session has ended. Nothing was changed. What you typed is kept: sign in to go on.",
         ),
+        "link" => Some("You sign in at the identity provider from now on."),
         "sign-out" => Some("You are signed out."),
         "set-up" => Some("You are the first admin. Sign in, then add people and agents."),
         _ => None,
@@ -202,13 +203,7 @@ fn answer(
     (name, next): (String, String),
 ) -> Result<Response, PageError> {
     let problem = match done {
-        Ok(NewSession { token, browser }) => {
-            let mut response = with_cookie(app, &token, local(&next));
-            if let Some(cookie) = browser_cookie(&browser, &app.settings) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            return Ok(response);
-        }
+        Ok(session) => return Ok(lead_in(app, &session, local(&next))),
         Err(
             problem @ (BrokerError::SignInRefused
             | BrokerError::SignInThrottled(_)
@@ -226,6 +221,15 @@ fn answer(
     Ok(response)
 }
 
+/// Gives the browser its session, and leads it there.
+pub(super) fn lead_in(app: &AppState, session: &NewSession, to: &str) -> Response {
+    let mut response = with_cookie(app, &session.token, to);
+    if let Some(cookie) = browser_cookie(&session.browser, &app.settings) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
 /// Ends the session.
 pub(in crate::web) async fn sign_out(
     State(app): State<AppState>,
@@ -233,91 +237,6 @@ pub(in crate::web) async fn sign_out(
 ) -> Result<Response, PageError> {
     app.broker.sign_out(&session.who).await?;
     Ok(with_cookie(&app, "", "/sign-in?after=sign-out"))
-}
-
-#[derive(Debug, Template)]
-#[template(path = "pages/password.html")]
-struct PasswordPage {
-    layout: Layout,
-    problem: Option<String>,
-    must: bool,
-    /// Whether there are passkeys or a second factor to keep.
-    has_factors: bool,
-    chars_min: usize,
-    chars_max: usize,
-}
-
-/// The form for a new password.
-pub(in crate::web) async fn show_password(
-    State(app): State<AppState>,
-    session: PageSession,
-) -> Result<Response, PageError> {
-    password_page(&app, &session, None).await
-}
-
-/// The old password and twice the new one.
-#[derive(Deserialize)]
-pub(in crate::web) struct NewPassword {
-    old: String,
-    new: String,
-    again: String,
-    /// `yes` where the box is ticked.
-    #[serde(default)]
-    keep_passkeys: String,
-}
-
-impl NewPassword {
-    fn keep(&self) -> bool {
-        self.keep_passkeys == "yes"
-    }
-}
-
-/// Changes the password of the person who is signed in, which ends all their sessions.
-pub(in crate::web) async fn change_password(
-    State(app): State<AppState>,
-    session: PageSession,
-    FormBody(form): FormBody<NewPassword>,
-) -> Result<Response, PageError> {
-    if form.new != form.again {
-        let problem = "The two new passwords differ. Nothing was changed.";
-        return password_page(&app, &session, Some(problem.to_owned())).await;
-    }
-    match app.broker.change_password(&session.who, (&form.old, &form.new), form.keep()).await {
-        Ok(()) => Ok(with_cookie(&app, "", "/sign-in?after=password")),
-        Err(BrokerError::SignInRefused) => {
-            let problem = "The current password is wrong. Nothing was changed.";
-            password_page(&app, &session, Some(problem.to_owned())).await
-        }
-        Err(BrokerError::WeakPassword) if form.old == form.new => {
-            let problem = "The new password is the same as the old one. Nothing was changed.";
-            password_page(&app, &session, Some(problem.to_owned())).await
-        }
-        Err(
-            problem @ (BrokerError::WeakPassword
-            | BrokerError::UsualPassword
-            | BrokerError::SignInThrottled(_)),
-        ) => password_page(&app, &session, Some(sentence(&problem))).await,
-        Err(other) => Err(other.into()),
-    }
-}
-
-async fn password_page(
-    app: &AppState,
-    session: &PageSession,
-    problem: Option<String>,
-) -> Result<Response, PageError> {
-    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let passkeys = app.broker.passkeys(&session.who).await?;
-    let second_factor = app.broker.second_factor(&session.who).await?;
-    let shown = PasswordPage {
-        layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
-        problem,
-        must: session.who.profile().must_change_password,
-        has_factors: !passkeys.is_empty() || second_factor.is_some(),
-        chars_min: PASSWORD_CHARS_MIN,
-        chars_max: PASSWORD_CHARS_MAX,
-    };
-    page(status, &shown)
 }
 
 /// An error as a sentence that begins with a capital.
@@ -328,7 +247,7 @@ pub(in crate::web) fn sentence(error: &BrokerError) -> String {
     format!("{}{}. Nothing was changed.", first.collect::<String>(), letters.as_str())
 }
 
-fn with_cookie(app: &AppState, token: &str, next: &str) -> Response {
+pub(super) fn with_cookie(app: &AppState, token: &str, next: &str) -> Response {
     let mut response = Redirect::to(next).into_response();
     if let Some(cookie) = cookie(token, &app.settings) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -7,17 +7,47 @@ use super::{
     made_up::{HOSTILE, at, id},
 };
 use crate::{
-    broker::admin::passkeys::{OwnPasskey, second_factor::SecondFactor},
+    broker::{
+        admin::{
+            OwnSession,
+            passkeys::{OwnPasskey, second_factor::SecondFactor},
+        },
+        notifications::OwnChannels,
+    },
     domain::digest::Digest,
     web::{
         admin::{
-            account::{AccountPage, second_factor::RecoveryCodesPage},
+            account::{AccountPage, own::OwnParts, second_factor::RecoveryCodesPage},
             provider::{ConfirmPage, ConfirmedPage},
-            sign_in::second_factor::SecondFactorPage,
+            sign_in::{first::FirstSignInPage, second_factor::SecondFactorPage},
         },
         drafts::confirmations::SentForm,
     },
 };
+
+fn own() -> OwnParts {
+    let session = |this| OwnSession {
+        id: Digest::of(b"session"),
+        this,
+        began_at: at(1),
+        used_at: at(2),
+        source: "203.0.113.9".to_owned(),
+        device: HOSTILE.to_owned(),
+    };
+    OwnParts {
+        sessions: vec![session(true), session(false)],
+        sign_ins: Vec::new(),
+        channels: OwnChannels {
+            mail: Some(HOSTILE.to_owned()),
+            mails: true,
+            shared: vec!["webhook.ops".to_owned()],
+            quiet: None,
+            on_call: true,
+            utc_offset_minutes: -210,
+        },
+        quiet: (HOSTILE.to_owned(), String::new()),
+    }
+}
 
 fn account(second_factor: Option<SecondFactor>) -> AccountPage {
     let passkey = |number, elsewhere: Option<&str>| OwnPasskey {
@@ -32,10 +62,12 @@ fn account(second_factor: Option<SecondFactor>) -> AccountPage {
         layout: layout("Your account", "/account"),
         problem: Some(HOSTILE.to_owned()),
         provided: None,
+        linkable: Some(HOSTILE.to_owned()),
         passkeys: vec![passkey(1, None), passkey(2, Some(HOSTILE)), passkey(3, Some(""))],
         second_factor,
         impossible: None,
         name_chars_max: 40,
+        own: own(),
     }
 }
 
@@ -51,6 +83,13 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     };
     let codes = RecoveryCodesPage { layout: layout("Your recovery codes", "/account"), codes };
     let provided = AccountPage { provided: Some(HOSTILE.to_owned()), ..account(None) };
+    let first = FirstSignInPage {
+        layout: Layout::anonymous("Your first sign-in"),
+        problem: Some(HOSTILE.to_owned()),
+        name: "fred".to_owned(),
+        chars_min: 12,
+        chars_max: 128,
+    };
     let confirm = ConfirmPage {
         layout: layout("Confirm that it is you", ""),
         provider: HOSTILE.to_owned(),
@@ -68,6 +107,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     vec![
         ("account", account(None).render()),
         ("account-provided", provided.render()),
+        ("first-sign-in", first.render()),
         ("confirm", confirm.render()),
         ("confirmed", confirmed.render()),
         ("account-second-factor", account(Some(on)).render()),

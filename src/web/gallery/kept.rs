@@ -8,7 +8,7 @@ use super::{
     profiles::record,
 };
 use crate::{
-    broker::queries::{RecordOf, view::Permission},
+    broker::queries::{Diagnosis, RecordOf, view::Permission},
     domain::{
         action::{ActionKind, Catalogue},
         actor::{Person, Role},
@@ -18,6 +18,7 @@ use crate::{
     web::admin::{
         agents::{AgentPage, AgentsPage, named},
         people::{PeoplePage, PersonPage, SecretPage},
+        security_review::SecurityReviewPage,
         setup::SetupPage,
     },
 };
@@ -91,7 +92,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         layout: layout("New token", "/agents"),
         what: "The token of triage-bot".to_owned(),
         secret: format!("cs_{}", "0123456789abcdef".repeat(4)),
-        then: "Put it in the configuration of the agent's client.",
+        then: "Put it in the configuration of the agent's client.".to_owned(),
         setups: client_setups(&PublicUrl::parse("https://c.example").unwrap(), HOSTILE).into(),
         onward: ("/agents/triage-bot".to_owned(), "I have saved it".to_owned()),
     };
@@ -102,6 +103,14 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         name: HOSTILE.to_owned(),
         chars_min: 12,
         chars_max: 128,
+    };
+    let review = SecurityReviewPage {
+        layout: layout("Security review", "/system"),
+        findings: vec![
+            Diagnosis::good("admins", HOSTILE),
+            Diagnosis::note("passwords", HOSTILE, HOSTILE),
+            Diagnosis::bad("admins", HOSTILE, HOSTILE),
+        ],
     };
     let provided =
         PersonPage { provided: Some(HOSTILE.to_owned()), ..one(carol.clone(), Permission::Now) };
@@ -117,6 +126,7 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         ("agent", agent.render()),
         ("once", once.render()),
         ("set-up", set_up.render()),
+        ("security-review", review.render()),
     ]
 }
 

@@ -52,6 +52,7 @@ pub(super) fn person(number: u128, name: &str, role: Role) -> Person {
         role,
         must_change_password: false,
         disabled: false,
+        suspended: false,
         on_call: false,
         mail: None,
     }

@@ -75,7 +75,8 @@ pub(in crate::web) fn browser_cookie(browser: &str, settings: &WebSettings) -> O
     let name = browser_cookie_name(settings);
     let secure = if settings.public_url.is_https() { "; Secure" } else { "" };
     let seconds = BROWSER_DAYS * 24 * 60 * 60;
-    let rest = format!("Path=/; HttpOnly; SameSite=Strict{secure}; Max-Age={seconds}");
+    // The way back from the identity provider begins elsewhere: a stricter cookie would not come along.
+    let rest = format!("Path=/; HttpOnly; SameSite=Lax{secure}; Max-Age={seconds}");
     HeaderValue::try_from(format!("{name}={browser}; {rest}")).ok()
 }
 

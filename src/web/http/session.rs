@@ -322,6 +322,7 @@ mod tests {
             role: Role::Analyst,
             must_change_password: true,
             disabled: false,
+            suspended: false,
             on_call: false,
             mail: None,
         };

@@ -48,7 +48,11 @@ pub(in crate::web) async fn render(
     };
     let layout = layout.unwrap_or_else(|| Layout::anonymous(error.title));
     let (status, retry_after) = (error.status, error.retry_after);
+    let cookies: Vec<_> = response.headers().get_all(header::SET_COOKIE).iter().cloned().collect();
     let mut answer = page(status, &ErrorPage { layout, error, reference }).unwrap_or(response);
+    for cookie in cookies {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     if let Some(seconds) = retry_after {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

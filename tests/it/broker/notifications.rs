@@ -23,6 +23,7 @@ mod escalation;
 mod fake_mail_server;
 mod passkeys;
 mod plans;
+mod quiet_hours;
 mod storm;
 
 /// 24 bytes and more, in base64.

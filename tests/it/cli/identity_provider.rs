@@ -4,7 +4,7 @@ use std::iter;
 
 use countersign::config::Config;
 
-use crate::harness::{program::Program, provider::FakeProvider};
+use crate::harness::{PASSWORD, page::PersonClient, program::Program, provider::FakeProvider};
 
 const ROLES: &str = "roles = [{ group = \"soc\", role = \"senior\" }]\n";
 
@@ -94,4 +94,32 @@ async fn doctor_asks_the_identity_provider() {
     assert!(said.contains("503"), "{said}");
     let said = examined(&section("http://login.example", ROLES));
     assert!(said.contains("http:// is for this machine only"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_up_takes_name_that_may_sign_in() {
+    let (program, provider) = (Program::new(), FakeProvider::start().await);
+    program.done(&["init", "."]);
+    program.write("manager.password", "manager-pw");
+    let local = format!("{ROLES}local_people = [\"break-glass\"]\n");
+    let text = format!(
+        "{}[oidc]\n{}",
+        program.configuration("http://127.0.0.1:9"),
+        section(&provider.url(), &local)
+    );
+    program.write("countersign.toml", &text);
+    let serving = program.serve();
+    let code = serving.said["code"].as_str().unwrap();
+    let stranger = PersonClient::stranger(&serving.url);
+    let first = |code: &str, name: &str| {
+        let fields = [("code", code), ("name", name), ("new", PASSWORD)];
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect()
+    };
+    let guessed = stranger.post("/set-up", &first("0000-0000", "alice")).await;
+    assert!(!guessed.html.contains("break-glass"), "strangers learn no names: {}", guessed.html);
+    let refused = stranger.post("/set-up", &first(code, "alice")).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.html.contains("oidc.local_people does not name it"), "{}", refused.html);
+    let set_up = stranger.post("/set-up", &first(code, "break-glass")).await;
+    assert_eq!(set_up.status, 303, "{}", set_up.html);
 }

@@ -165,7 +165,7 @@ impl PersonClient {
     /// A first password is changed before anything else is possible.
     pub(crate) async fn choose_password(&self, old: &str, new: &str) -> Page {
         let mut fields = self.get("/password").await.form("/password").expect("the form");
-        fields.extend([("old", old), ("new", new), ("again", new)].map(owned));
+        fields.extend([("old", old), ("new", new)].map(owned));
         self.post("/password", &fields).await
     }
 

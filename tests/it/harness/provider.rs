@@ -65,6 +65,9 @@ struct Playing {
     /// By code: the nonce, and the challenge of PKCE.
     codes: BTreeMap<String, (String, String)>,
     codes_given: u32,
+    /// How often it was asked what it is, and for a token.
+    descriptions: u32,
+    token_calls: u32,
     /// The parameters of the last browser that came.
     last: BTreeMap<String, String>,
 }
@@ -113,6 +116,8 @@ impl FakeProvider {
             claims: vec!["sub", "auth_time"],
             codes: BTreeMap::new(),
             codes_given: 0,
+            descriptions: 0,
+            token_calls: 0,
             last: BTreeMap::new(),
         })));
         let router = Router::new()
@@ -198,6 +203,16 @@ impl FakeProvider {
         self.playing().foreign = Some(new_key());
     }
 
+    /// How often it was asked what it is.
+    pub(crate) fn descriptions(&self) -> u32 {
+        self.playing().descriptions
+    }
+
+    /// How often it was asked for a token.
+    pub(crate) fn token_calls(&self) -> u32 {
+        self.playing().token_calls
+    }
+
     /// What the last browser was sent here with.
     pub(crate) fn asked(&self, parameter: &str) -> String {
         self.playing().last.get(parameter).cloned().unwrap_or_default()
@@ -245,7 +260,8 @@ impl Playing {
 }
 
 async fn describe(State(provider): State<FakeProvider>) -> Response {
-    let playing = provider.playing();
+    let mut playing = provider.playing();
+    playing.descriptions += 1;
     if playing.down {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -285,6 +301,7 @@ async fn token(
         go.notified().await;
     }
     let mut playing = provider.playing();
+    playing.token_calls += 1;
     if playing.down {
         return StatusCode::BAD_GATEWAY.into_response();
     }

@@ -1,5 +1,7 @@
 //! Signing in and out, passwords, sessions that end, news for those who wait.
 
+mod account;
+mod first;
 pub(crate) mod provider;
 
 use std::time::Duration;
@@ -67,19 +69,20 @@ async fn session_ends_when_unused_or_person_is_disabled() {
 async fn person_must_change_reset_password_first() {
     let room = Room::start().await;
     let mut fred = room.browser_of("fred").await;
-    fred.open("/requests").await.shows("<h1>Change your password</h1>");
+    fred.open("/requests").await.shows("<h1>Choose your password</h1>");
     assert!(!fred.page.has("href=\"/requests\""));
     let token = fred.page.hidden_fields("/password");
     assert_eq!(fred.post("/freeze", &token).await.status, 403);
-    fred.open("/password").await;
+    room.pass(Duration::from_mins(6));
+    fred.open("/password").await.shows("Current password");
     let new = "another long password";
-    let fields = |new, again| [("old", PASSWORD), ("new", new), ("again", again)];
-    assert_eq!(fred.submit("/password", &fields(new, "different words")).await.status, 400);
-    fred.page.shows("The two new passwords differ");
-    assert_eq!(fred.submit("/password", &fields("short", "short")).await.status, 400);
+    assert_eq!(fred.submit("/password", &[("new", new)]).await.status, 400);
+    fred.page.shows("The current password is wrong");
+    let fields = |new| [("old", PASSWORD), ("new", new)];
+    assert_eq!(fred.submit("/password", &fields("short")).await.status, 400);
     fred.page.shows("A password has 12 to 128 characters.");
-    assert_eq!(fred.submit("/password", &fields(PASSWORD, PASSWORD)).await.status, 400);
-    assert_eq!(fred.submit("/password", &fields(new, new)).await.status, 303);
+    assert_eq!(fred.submit("/password", &fields(PASSWORD)).await.status, 400);
+    assert_eq!(fred.submit("/password", &fields(new)).await.status, 303);
     fred.open("/sign-in?after=password").await.shows("Your password was changed.");
     assert_eq!(fred.sign_in("fred", new).await.status, 303);
     fred.open("/").await.shows("<h1>Inbox</h1>");

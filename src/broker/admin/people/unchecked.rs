@@ -90,6 +90,7 @@ impl Unchecked {
             role,
             must_change_password: must_change,
             disabled: false,
+            suspended: false,
             on_call: false,
             mail: mail.map(address).transpose()?,
         };
@@ -131,6 +132,7 @@ impl Unchecked {
             | PersonChange::OnCall(_)
             | PersonChange::Mail(None)
             | PersonChange::EndSessions
+            | PersonChange::RemovePasskeys
             | PersonChange::Disable => change.clone(),
         };
         self.take_step(by, name, &Step::Change(change)).await
@@ -170,7 +172,10 @@ impl Unchecked {
                     }
                     stands(tx, actor, &person, step).await?;
                     let mut details = Vec::from_iter(apply(tx, &person, step, now).await?);
-                    if let Step::Password(_) = step {
+                    if matches!(
+                        step,
+                        Step::Password(_) | Step::Change(PersonChange::RemovePasskeys)
+                    ) {
                         // Whoever took the account may have made themself a key.
                         details.extend(remove_factors(tx, person.id, now).await?);
                     }
@@ -212,16 +217,14 @@ async fn stands(
     person: &Person,
     step: &Step<'_>,
 ) -> Result<(), BrokerError> {
-    let refused = |problem: &str, allowed: &str| InvalidField {
-        field: "name".to_owned(),
-        problem: problem.to_owned(),
-        allowed: allowed.to_owned(),
-    };
     let other = "another admin, or the command line, does it";
     let own = match step {
         Step::Change(PersonChange::Role(_)) => Some(("give yourself a role", other)),
         Step::Change(PersonChange::Disable) => Some(("disable yourself", other)),
         Step::Password(_) => Some(("reset your own password", "change it under Password")),
+        Step::Change(PersonChange::RemovePasskeys) => {
+            Some(("remove all of your own passkeys", "remove them under Account"))
+        }
         Step::Change(
             PersonChange::OnCall(_) | PersonChange::Mail(_) | PersonChange::EndSessions,
         ) => None,
@@ -233,14 +236,18 @@ async fn stands(
             PersonChange::OnCall(_)
             | PersonChange::Mail(_)
             | PersonChange::EndSessions
+            | PersonChange::RemovePasskeys
             | PersonChange::Disable,
         ) => None,
     };
-    if let Some(what) = provided
-        && let Some(identity) = accounts::identity(tx, person.id).await?
-    {
+    let identity = accounts::identity(tx, person.id).await?;
+    if let (Some(what), Some(identity)) = (provided, &identity) {
         let problem = format!("`{}` signs in at {}: {what}", person.name, identity.issuer);
         return Err(refused(&problem, "change it there, or disable them here").into());
+    }
+    if identity.is_none() && matches!(step, Step::Change(PersonChange::RemovePasskeys)) {
+        let problem = format!("`{}` has a password here", person.name);
+        return Err(refused(&problem, "reset it: that removes the passkeys, too").into());
     }
     if let Some((what, allowed)) = own
         && actor.id() == Some(person.id.to_string())
@@ -252,17 +259,37 @@ async fn stands(
         Step::Change(PersonChange::Disable) => true,
         Step::Password(_)
         | Step::Change(
-            PersonChange::OnCall(_) | PersonChange::Mail(_) | PersonChange::EndSessions,
+            PersonChange::OnCall(_)
+            | PersonChange::Mail(_)
+            | PersonChange::EndSessions
+            | PersonChange::RemovePasskeys,
         ) => false,
     };
-    if leaves && person.role == Role::Admin {
-        let admin = |other: &&Person| other.role == Role::Admin && !other.disabled;
-        if accounts::people(tx).await?.iter().filter(admin).count() == 1 {
-            let problem = format!("`{}` is the last admin", person.name);
-            return Err(refused(&problem, "make somebody else an admin first").into());
-        }
+    if leaves { check_not_last_admin(tx, person).await } else { Ok(()) }
+}
+
+/// Refuses what would leave no admin.
+pub(in crate::broker::admin) async fn check_not_last_admin(
+    tx: &mut Tx<'_>,
+    person: &Person,
+) -> Result<(), BrokerError> {
+    let admin = |one: &&Person| one.role == Role::Admin && one.is_active();
+    if !admin(&person) || accounts::people(tx).await?.iter().filter(admin).count() > 1 {
+        return Ok(());
     }
-    Ok(())
+    Err(refused(
+        &format!("`{}` is the last admin", person.name),
+        "make somebody else an admin first",
+    )
+    .into())
+}
+
+fn refused(problem: &str, allowed: &str) -> InvalidField {
+    InvalidField {
+        field: "name".to_owned(),
+        problem: problem.to_owned(),
+        allowed: allowed.to_owned(),
+    }
 }
 
 /// Makes the change. What to record, unless nothing changed.
@@ -290,9 +317,12 @@ async fn apply(
             let facts = MailFacts { mail: mail.clone(), before: person.mail.clone() };
             Some(AuditDetail::MailChanged(facts))
         }
-        Step::Change(PersonChange::Role(_) | PersonChange::OnCall(_) | PersonChange::Mail(_)) => {
-            None
-        }
+        Step::Change(
+            PersonChange::Role(_)
+            | PersonChange::OnCall(_)
+            | PersonChange::Mail(_)
+            | PersonChange::RemovePasskeys,
+        ) => None,
         Step::Change(PersonChange::EndSessions) => {
             let sessions = accounts::end_sessions(tx, id).await?;
             (sessions > 0).then_some(AuditDetail::SessionsEnded(SessionsFacts { sessions }))

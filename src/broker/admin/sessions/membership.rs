@@ -84,8 +84,8 @@ impl Broker {
         Ok(true)
     }
 
-    /// Gives a person the role that the provider names by now, which ends their sessions, as it does to
-    /// have none.
+    /// Gives a person the role that the provider names by now, which ends their sessions; suspends
+    /// somebody without one.
     async fn apply_other_role(
         &self,
         person: &Person,
@@ -97,7 +97,7 @@ impl Broker {
                 Box::pin(async move {
                     match role {
                         Some(role) => give_role(tx, person, role, now).await,
-                        None => end_sessions(tx, person, now).await,
+                        None => suspend(tx, person, now).await,
                     }
                 })
             })
@@ -139,9 +139,14 @@ pub(super) async fn give_role(
     Ok(())
 }
 
-async fn end_sessions(tx: &mut Tx<'_>, person: &Person, now: Time) -> Result<(), BrokerError> {
-    let sessions = accounts::end_sessions(tx, person.id).await?;
-    let detail = AuditDetail::SessionsEnded(SessionsFacts { sessions });
+/// Suspends a person whom the provider names no role for: nothing rests on them until it does again.
+pub(super) async fn suspend(
+    tx: &mut Tx<'_>,
+    person: &Person,
+    now: Time,
+) -> Result<(), BrokerError> {
+    let sessions = accounts::suspend_person(tx, person.id, now).await?;
+    let detail = AuditDetail::PersonSuspended(SessionsFacts { sessions });
     let event = AuditEvent::new(Actor::System, Some(person.name.clone()), detail);
     audit::append(tx, &event, now).await?;
     Ok(())

@@ -1,9 +1,12 @@
 //! Signing in at the identity provider, and being asked again there for one act.
 
-use super::{NewSession, membership::give_role};
+use super::{
+    NewSession,
+    membership::{give_role, suspend},
+};
 use crate::{
     broker::{Broker, BrokerError, SESSION_HOURS, SignedIn, in_memory::UNMATCHABLE},
-    connector::{Freshness, Handshake, Identity, IdentityProvider, ProviderError},
+    connector::{Handshake, Identity, IdentityProvider, ProviderError},
     domain::{
         Time,
         actor::{Actor, Person, Role, sign_in::SignInOrigin, valid_name},
@@ -45,6 +48,14 @@ pub struct ProviderAnswer<'a> {
     pub state: &'a str,
 }
 
+impl ProviderAnswer<'_> {
+    /// Whether the provider answers what this browser was sent with. The secret is the browser's own, so
+    /// that comparing tells nobody anything.
+    pub fn is_of_its_trip(&self) -> bool {
+        !self.secret.is_empty() && Handshake::of(self.secret).state == self.state
+    }
+}
+
 impl Broker {
     /// The identity provider's name; none where there is none.
     pub fn provider_name(&self) -> Option<&str> {
@@ -53,7 +64,7 @@ impl Broker {
 
     /// Sends a browser to the provider to sign somebody in. Nothing is kept of it.
     pub async fn begin_provider_sign_in(&self) -> Result<ProviderTrip, BrokerError> {
-        self.trip(Freshness::Within(u32::try_from(SESSION_HOURS * 3600).unwrap_or(u32::MAX))).await
+        self.trip(u32::try_from(SESSION_HOURS * 3600).unwrap_or(u32::MAX)).await
     }
 
     /// Begins a session for whom the provider names, a person of the first time included.
@@ -62,8 +73,13 @@ impl Broker {
         answer: ProviderAnswer<'_>,
         origin: &SignInOrigin,
     ) -> Result<NewSession, BrokerError> {
-        let freshness = Freshness::Within(u32::MAX);
-        let redeemed = self.redeem(answer, freshness).await;
+        // Each answer has the provider called, and codes can be made up.
+        let key = self.unchecked().nameless_key(origin).await?;
+        self.unchecked().begin_attempt(&key, ("", origin), || Ok(())).await?;
+        let redeemed = self.redeem(answer, None).await;
+        if !matches!(redeemed, Err(ProviderError::Refused { .. })) {
+            self.unchecked().attempts().forget(&key);
+        }
         let told = match &redeemed {
             Ok(identity) => self.member(identity).map(|role| (identity, role)),
             Err(error) => Err(refused(error)),
@@ -73,6 +89,9 @@ impl Broker {
             Err(problem) => {
                 let name = redeemed.as_ref().map_or("", |identity| &identity.name);
                 self.unchecked().record_refused(name, origin, false).await?;
+                if let Ok(identity) = &redeemed {
+                    self.suspend_subject(&identity.subject).await?;
+                }
                 return Err(problem);
             }
         };
@@ -112,7 +131,7 @@ impl Broker {
         form: Digest,
     ) -> Result<ProviderTrip, BrokerError> {
         let now = self.clock().now();
-        let trip = self.trip(Freshness::Since(now)).await?;
+        let trip = self.trip(0).await?;
         let id = confirmation_id(&trip.secret);
         self.provider_sessions().ask(id, (who.id(), who.session()), form, now);
         Ok(trip)
@@ -130,7 +149,7 @@ impl Broker {
         let asked_at = asked_at.ok_or_else(|| {
             not_confirmed("it was not asked for in this session, or more than five minutes ago")
         })?;
-        let redeemed = self.redeem(answer, Freshness::Since(asked_at)).await;
+        let redeemed = self.redeem(answer, Some(asked_at)).await;
         let identity = redeemed.map_err(|error| refused(&error))?;
         let key = (self.issuer(), identity.subject.as_str());
         if who.identity().is_none_or(|own| (own.issuer.as_str(), own.subject.as_str()) != key) {
@@ -170,34 +189,60 @@ impl Broker {
         self.parts.integrations.provider.as_ref()
     }
 
-    fn issuer(&self) -> &str {
+    pub(super) fn issuer(&self) -> &str {
         self.identity_provider().map_or("", IdentityProvider::issuer)
     }
 
-    async fn trip(&self, freshness: Freshness) -> Result<ProviderTrip, BrokerError> {
+    async fn trip(&self, max_age: u32) -> Result<ProviderTrip, BrokerError> {
         let provider = self.identity_provider().ok_or(BrokerError::NotFound)?;
         let secret = self.clock().secret();
-        let url = provider.authorize_url(&Handshake::of(&secret), freshness).await;
+        let url = provider.authorize_url(&Handshake::of(&secret), max_age).await;
         let url = url.map_err(BrokerError::ProviderUnavailable)?;
         Ok(ProviderTrip { url, secret })
     }
 
     async fn redeem(
         &self,
-        ProviderAnswer { secret, code, state }: ProviderAnswer<'_>,
-        freshness: Freshness,
+        answer: ProviderAnswer<'_>,
+        since: Option<Time>,
     ) -> Result<Identity, ProviderError> {
-        let handshake = Handshake::of(secret);
         let refused = |why: &str| {
             let name = self.provider_name().unwrap_or("nobody").to_owned();
             ProviderError::Refused { name, why: why.to_owned() }
         };
         let provider = self.identity_provider().ok_or_else(|| refused("it is not configured"))?;
-        // The secret is the browser's own, so that comparing tells nobody anything.
-        if secret.is_empty() || handshake.state != state {
+        if !answer.is_of_its_trip() {
             return Err(refused("the answer belongs to no sign-in of this browser; begin again"));
         }
-        provider.redeem(code, &handshake, freshness).await
+        provider.redeem(answer.code, &Handshake::of(answer.secret), since).await
+    }
+
+    /// Suspends the person whom the provider names no role for by now, where there is one.
+    async fn suspend_subject(&self, subject: &str) -> Result<(), BrokerError> {
+        let (key, now) = ((self.issuer(), subject), self.clock().now());
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let person = accounts::person_by_identity(tx, key).await?;
+                    match person.filter(Person::is_active) {
+                        Some(person) => suspend(tx, &person, now).await,
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Who a code stands for, and the role that goes with their groups.
+    pub(super) async fn redeem_member(
+        &self,
+        answer: ProviderAnswer<'_>,
+        since: Option<Time>,
+    ) -> Result<(Identity, Role), BrokerError> {
+        let redeemed = self.redeem(answer, since).await;
+        let identity = redeemed.map_err(|error| refused(&error))?;
+        let role = self.member(&identity)?;
+        Ok((identity, role))
     }
 
     /// The role of somebody in one of the configured groups.
@@ -218,22 +263,20 @@ impl Broker {
         new: PersonId,
         now: Time,
     ) -> Result<Person, BrokerError> {
-        let display_name = identity.display_name.trim();
-        let stored = StoredIdentity {
-            issuer: self.issuer().to_owned(),
-            subject: identity.subject.clone(),
-            display_name: display_name.chars().take(DISPLAY_NAME_CHARS_MAX).collect(),
-        };
+        let stored = stored_identity(self.issuer(), identity);
         let key = (stored.issuer.as_str(), stored.subject.as_str());
         if let Some(person) = accounts::person_by_identity(tx, key).await? {
             if person.disabled {
                 return Err(BrokerError::SignInRefused);
             }
+            if person.suspended {
+                accounts::resume_person(tx, person.id).await?;
+            }
             accounts::set_display_name(tx, person.id, &stored.display_name).await?;
             if person.role != role {
                 give_role(tx, &person, role, now).await?;
             }
-            return Ok(Person { role, ..person });
+            return Ok(Person { role, suspended: false, ..person });
         }
         let person = Person {
             id: new,
@@ -241,6 +284,7 @@ impl Broker {
             role,
             must_change_password: false,
             disabled: false,
+            suspended: false,
             on_call: false,
             mail: None,
         };
@@ -272,8 +316,18 @@ impl Broker {
     }
 }
 
+/// What is kept of whom the provider names.
+pub(super) fn stored_identity(issuer: &str, identity: &Identity) -> StoredIdentity {
+    let display_name = identity.display_name.trim();
+    StoredIdentity {
+        issuer: issuer.to_owned(),
+        subject: identity.subject.clone(),
+        display_name: display_name.chars().take(DISPLAY_NAME_CHARS_MAX).collect(),
+    }
+}
+
 /// The name of a confirmation, which tells nothing of the browser's secret.
-fn confirmation_id(secret: &str) -> Digest {
+pub(super) fn confirmation_id(secret: &str) -> Digest {
     Digest::of(format!("countersign confirmation\n{secret}").as_bytes())
 }
 
@@ -284,7 +338,7 @@ fn refused(error: &ProviderError) -> BrokerError {
     }
 }
 
-fn not_confirmed(problem: &str) -> InvalidField {
+pub(super) fn not_confirmed(problem: &str) -> InvalidField {
     InvalidField {
         field: "confirmation".to_owned(),
         problem: problem.to_owned(),

@@ -139,7 +139,16 @@ pub struct MailFacts {
     pub before: Option<String>,
 }
 
-/// An admin ended a person's sessions.
+/// A person said when only urgent notifications are mailed to them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuietHoursFacts {
+    /// From when until when, as `22:00 to 06:30`.
+    pub hours: Option<String>,
+    /// The same before.
+    pub before: Option<String>,
+}
+
+/// A person's sessions were ended by an admin, by themself, or by what the identity provider says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionsFacts {
     /// How many there were.

@@ -83,10 +83,13 @@ impl EventKind {
             | Self::SignedOut
             | Self::PersonAdded
             | Self::PersonDisabled
+            | Self::PersonSuspended
+            | Self::PersonLinked
             | Self::RoleChanged
             | Self::OnCallChanged
             | Self::MailChanged
             | Self::SessionsEnded
+            | Self::QuietHoursChanged
             | Self::PasswordReset
             | Self::PasswordChanged
             | Self::PasskeyAdded

@@ -17,6 +17,7 @@ const OPEN: [(&str, &[&str]); 4] = [
         "this is how people and agents sign in",
         &[
             "sign_in",
+            "sign_in_first",
             "ask_passkey_to_sign_in",
             "sign_in_with_passkey",
             "begin_provider_sign_in",

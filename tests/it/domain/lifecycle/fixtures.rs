@@ -79,6 +79,7 @@ impl Who {
             role,
             must_change_password: false,
             disabled: false,
+            suspended: false,
             on_call: false,
             mail: None,
         }

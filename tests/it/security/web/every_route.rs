@@ -1,7 +1,7 @@
 //! Every route that the source names is held against what holds for all of them. A new one is
 //! found by itself; where this test cannot know what it needs, it fails and says what to add here.
 
-use countersign::domain::{id::PasskeyId, request::Request};
+use countersign::domain::{digest::Digest, id::PasskeyId, request::Request};
 use reqwest::{Method, RequestBuilder, header};
 use uuid::Uuid;
 
@@ -13,13 +13,15 @@ use crate::web::{
 };
 
 /// What strangers get, and why.
-const OPEN: [(&str, &str, &str); 15] = [
+const OPEN: [(&str, &str, &str); 17] = [
     ("GET", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in", "it is where one gets a session"),
     ("POST", "/sign-in/passkey", "it is where one gets a session"),
     ("POST", "/sign-in/passkey/ask", "a question, of which nothing is kept"),
     ("GET", "/sign-in/provider", "the way to the identity provider, where there is one"),
     ("GET", "/sign-in/provider/back", "it is where one gets a session"),
+    ("GET", "/sign-in/first", "the form of the first sign-in"),
+    ("POST", "/sign-in/first", "it is where one gets a session"),
     ("POST", "/sign-in/second-factor", "it is where one gets a session"),
     ("POST", "/sign-in/second-factor/ask", "a question to whoever gave the right password"),
     ("GET", "/set-up", "it makes the first admin, and exists only while nobody exists"),
@@ -35,11 +37,15 @@ const OPEN: [(&str, &str, &str); 15] = [
 pub(super) const NOBODY: [&str; 5] =
     ["/set-up", "/sign-in/provider", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
-const OWN: [(&str, &str, &str); 13] = [
+const OWN: [(&str, &str, &str); 17] = [
     ("GET", "/help", "what words mean, the same for everybody"),
     ("POST", "/views/save", "one's own views of lists"),
     ("POST", "/views/delete", "one's own views of lists"),
     ("GET", "/account", "one's own account"),
+    ("POST", "/account/provider", "where one signs in, with the password"),
+    ("POST", "/account/sessions/end-others", "one's own sessions"),
+    ("POST", "/account/sessions/{id}/end", "one's own sessions"),
+    ("POST", "/account/quiet-hours", "one's own notifications"),
     ("POST", "/account/passkeys", "one's own passkeys, with the password"),
     ("POST", "/account/passkeys/ask", "one's own passkeys"),
     ("POST", "/account/passkeys/{id}/remove", "one's own passkeys, with the password"),
@@ -88,6 +94,7 @@ pub(super) fn address(route: &Route, request: &Request) -> String {
         filled.push(match (before, placeholder) {
             (_, None) => segment.to_owned(),
             ("requests", Some("id")) => request.id.to_string(),
+            ("sessions", Some("id")) => Digest::ZERO.to_string(),
             ("passkeys", Some("id")) => PasskeyId::from(Uuid::from_u128(1)).to_string(),
             ("plans", Some("id")) => request.plan.unwrap().plan.to_string(),
             ("people", Some("name")) => "anna".to_owned(),
@@ -139,7 +146,6 @@ pub(super) fn fields(request: &Request, form_token: &str) -> Vec<(String, String
         ("verb", "approve"),
         ("old", PASSWORD),
         ("new", "another long password"),
-        ("again", "another long password"),
         ("name", "somebody"),
         ("role", "analyst"),
         ("owner", "alice"),

@@ -5,7 +5,9 @@ use countersign::domain::{
     audit::{
         AuditDetail,
         detail::{
-            accounts::{BesidePassword, NoFacts, SignInFacts},
+            accounts::{
+                BesidePassword, IdentityFacts, NoFacts, QuietHoursFacts, SessionsFacts, SignInFacts,
+            },
             passkey::{
                 NewPasskeyFacts, PasskeyFacts, ProofFacts, RecoveryCodesFacts, RefusedPasskeyFacts,
             },
@@ -20,8 +22,9 @@ use uuid::Uuid;
 
 use crate::domain::lifecycle::fixtures::drafted;
 
-/// A passkey is added, approves, is refused and removed; a second factor is on, is used, and is off.
-pub(super) fn details() -> [AuditDetail; 9] {
+/// A passkey is added, approves, is refused and removed; a second factor is on, is used, and is off;
+/// a person moves to the identity provider, has quiet hours, and is in no group there any more.
+pub(super) fn details() -> [AuditDetail; 12] {
     let (id, name) = (PasskeyId::from(Uuid::from_u128(12)), || "a \"key\"".to_owned());
     let draft = drafted(Verdict::Approval(Tally::NONE.and(Role::Analyst)));
     [
@@ -64,6 +67,15 @@ pub(super) fn details() -> [AuditDetail; 9] {
         signed_in(BesidePassword::RecoveryCode),
         AuditDetail::RecoveryCodesRenewed(RecoveryCodesFacts { codes: 10 }),
         AuditDetail::SecondFactorOff(NoFacts {}),
+        AuditDetail::PersonLinked(IdentityFacts {
+            issuer: "https://login.example".to_owned(),
+            subject: "0d3b".to_owned(),
+        }),
+        AuditDetail::QuietHoursChanged(QuietHoursFacts {
+            hours: Some("22:00 to 06:30".to_owned()),
+            before: None,
+        }),
+        AuditDetail::PersonSuspended(SessionsFacts { sessions: 2 }),
     ]
 }
 

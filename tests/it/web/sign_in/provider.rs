@@ -1,8 +1,13 @@
 //! People who sign in at an identity provider: who gets in, and as what.
 
-use countersign::domain::{
-    actor::{Actor, Role},
-    request::Request,
+use std::time::Duration;
+
+use countersign::{
+    broker::Settings,
+    domain::{
+        actor::{Actor, Role},
+        request::Request,
+    },
 };
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -16,7 +21,12 @@ use crate::{
 };
 
 mod confirmation;
+mod link;
 mod membership;
+mod strangers;
+
+/// As long as somebody waits who failed often.
+const NOT_THROTTLED: Duration = Duration::from_mins(16);
 
 /// What is changed about a token.
 type Change = fn(&mut Value);
@@ -30,6 +40,8 @@ pub(crate) struct Stage {
 pub(crate) struct Traveller {
     pub(crate) browser: Browser,
     trip: String,
+    /// What makes it a known browser. Whatever comes back from the provider brings no stricter cookie.
+    known: String,
 }
 
 impl Stage {
@@ -38,14 +50,24 @@ impl Stage {
     }
 
     pub(crate) async fn of(builder: WorldBuilder) -> Self {
+        Self::with_settings(builder, |_| {}).await
+    }
+
+    async fn with_settings(builder: WorldBuilder, change: impl FnOnce(&mut Settings)) -> Self {
         let provider = FakeProvider::start().await;
-        let room = Box::pin(Room::of(provider.world(builder))).await;
+        let builder = provider.world(builder).with_settings(change);
+        let room = Box::pin(Room::of(builder)).await;
         provider.follow(&room.clock);
         Self { room, provider }
     }
 
     fn stranger(&self) -> Traveller {
-        Traveller { browser: self.room.stranger(), trip: String::new() }
+        Traveller::new(self.room.stranger())
+    }
+
+    /// Somebody who is signed in with a password of this server.
+    async fn local(&self, name: &str) -> Traveller {
+        Traveller::new(self.room.browser_of(name).await)
     }
 
     /// Somebody who signs in as the provider says.
@@ -65,7 +87,7 @@ impl Stage {
         (status.as_u16(), html)
     }
 
-    async fn person(&self, name: &str) -> Option<Role> {
+    pub(crate) async fn person(&self, name: &str) -> Option<Role> {
         let people = self.room.operator().people().await.unwrap();
         people.into_iter().find(|person| person.name == name).map(|person| person.role)
     }
@@ -87,23 +109,25 @@ impl Stage {
 }
 
 impl Traveller {
+    fn new(browser: Browser) -> Self {
+        Self { browser, trip: String::new(), known: String::new() }
+    }
+
     /// Keeps what an answer says of the trip, and shows it.
     async fn take(&mut self, request: reqwest::RequestBuilder) {
-        let request = match self.trip.as_str() {
-            "" => request,
-            trip => {
-                let own = self.browser.person.cookie.clone();
-                let all = if own.is_empty() { trip.to_owned() } else { format!("{own}; {trip}") };
-                request.headers([(header::COOKIE, all.parse().unwrap())].into_iter().collect())
-            }
-        };
+        let cookies = [&self.browser.person.cookie, &self.trip, &self.known];
+        let cookies: Vec<_> = cookies.into_iter().filter(|one| !one.is_empty()).cloned().collect();
+        let cookies = cookies.join("; ").parse().unwrap();
+        let request = request.headers([(header::COOKIE, cookies)].into_iter().collect());
         let answer = request.send().await.unwrap();
         for cookie in answer.headers().get_all(header::SET_COOKIE) {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+            let cookie = cookie.to_str().unwrap();
+            let pair = cookie.split(';').next().unwrap().to_owned();
             match pair.split_once('=').unwrap() {
                 ("countersign-provider", "") => self.trip.clear(),
                 ("countersign-provider", _) => self.trip = pair,
                 ("countersign", _) => self.browser.person.cookie = pair,
+                ("countersign-browser", _) if cookie.contains("SameSite=Lax") => self.known = pair,
                 _ => {}
             }
         }
@@ -212,18 +236,22 @@ async fn id_token_that_does_not_hold_signs_nobody_in() {
         ("no subject", |claims| drop(claims.as_object_mut().unwrap().remove("sub"))),
     ];
     for (what, change) in wrong {
+        stage.room.pass(NOT_THROTTLED);
         stage.provider.says(|said| said.change = change);
         let (status, html) = stage.refused().await;
         assert!((400..600).contains(&status), "{what}: {status}");
         assert!(html.contains("<h1>Sign in</h1>"), "{what}: {html}");
     }
+    stage.room.pass(NOT_THROTTLED);
     stage.provider.says(|said| {
         said.change = |_| {};
         said.header = |header| header["alg"] = json!("HS256");
     });
     assert_eq!(stage.refused().await.0, 401, "HMAC with the client's secret");
+    stage.room.pass(NOT_THROTTLED);
     stage.provider.says(|said| said.header = |header| header["alg"] = json!("none"));
     assert!(stage.refused().await.0 >= 400, "no signature");
+    stage.room.pass(NOT_THROTTLED);
     stage.provider.says(|said| said.header = |_| {});
     stage.provider.signs_with_foreign_key();
     let (status, html) = stage.refused().await;

@@ -157,7 +157,7 @@ impl Broker {
     ) -> Result<(Person, Challenge), BrokerError> {
         let ticket = SecondFactorTicket::parse(ticket).ok_or(BrokerError::SessionOver)?;
         let found = accounts::person_and_hash(read, ticket.person).await?;
-        let found = found.filter(|(person, _)| !person.disabled);
+        let found = found.filter(|(person, _)| person.is_active());
         let (person, hash) = found.ok_or(BrokerError::SessionOver)?;
         let asked = self.passkey_questions().of_second_factor(ticket, &hash, self.clock());
         Ok((person, asked.ok_or(BrokerError::SessionOver)?))

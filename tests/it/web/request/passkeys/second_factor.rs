@@ -225,7 +225,7 @@ async fn reset_password_ends_second_factor_and_codes() {
     assert_eq!(with_code(&mut old, &codes[0]).await, 401, "it was the old password's");
     let mut browser = room.stranger();
     assert_eq!(browser.sign_in("bob", one_day).await.status, 303);
-    browser.open("/account").await.shows("<h1>Change your password</h1>");
+    browser.open("/account").await.shows("<h1>Choose your password</h1>");
     browser.person.choose_password(one_day, PASSWORD).await;
     browser.sign_in("bob", PASSWORD).await;
     browser.open("/account").await.shows("It takes a passkey: add one first.");
@@ -241,7 +241,7 @@ async fn own_new_password_ends_second_factor_unless_kept() {
         let (mut bob, codes) = guarded(&room, "bob").await;
         bob.browser.open("/password").await.shows("Keep my passkeys and recovery codes");
         let new = "another long password";
-        let mut fields = vec![("old", PASSWORD), ("new", new), ("again", new)];
+        let mut fields = vec![("old", PASSWORD), ("new", new)];
         fields.extend(Some(("keep_passkeys", keep)).filter(|(_, keep)| !keep.is_empty()));
         assert_eq!(bob.browser.submit("/password", &fields).await.status, 303);
         let mut browser = room.stranger();

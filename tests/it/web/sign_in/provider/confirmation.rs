@@ -9,7 +9,7 @@ use super::{Stage, Traveller};
 use crate::web::fixtures::path;
 
 /// Longer than a sign-in counts as recent, and than a proof counts for anything.
-const LATER: Duration = Duration::from_mins(6);
+pub(super) const LATER: Duration = Duration::from_mins(6);
 
 #[tokio::test]
 async fn provider_confirms_approval_of_high_tier() {

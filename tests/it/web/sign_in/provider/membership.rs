@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use countersign::{broker::Settings, domain::actor::Role};
+use countersign::{
+    broker::{Settings, admin::people::PersonChange},
+    domain::{
+        actor::{Actor, Role},
+        request::StateName,
+    },
+};
 use reqwest::Method;
 use serde_json::json;
 
-use super::Stage;
-use crate::harness::{PASSWORD, PersonClient, World};
+use super::{Stage, confirmation::LATER};
+use crate::{
+    harness::{PASSWORD, PersonClient, World},
+    web::fixtures::path,
+};
 
 /// Longer than the provider is believed.
 const NEXT_READING: Duration = Duration::from_mins(16);
@@ -35,7 +44,7 @@ async fn gone_group_ends_sessions_at_next_reading() {
     erin.browser.open("/").await.shows("<h1>Inbox</h1>");
     stage.room.pass(NEXT_READING);
     erin.browser.open("/").await.shows("<h1>Sign in</h1>");
-    assert_eq!(stage.details("person.sessions_ended").await, [json!({ "sessions": 1 })]);
+    assert_eq!(stage.details("person.suspended").await, [json!({ "sessions": 1 })]);
     stage.provider.says(|said| said.groups = vec!["soc-seniors"]);
     erin.browser.open("/").await.shows("<h1>Sign in</h1>");
 }
@@ -85,9 +94,77 @@ async fn reading_counts_whose_asker_hung_up() {
     asker.abort();
     assert!(asker.await.unwrap_err().is_cancelled());
     held.go.notify_one();
-    while stage.details("person.sessions_ended").await.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let suspended = async {
+        while stage.details("person.suspended").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), suspended).await.unwrap();
+}
+
+#[tokio::test]
+async fn vote_of_person_without_group_does_not_count() {
+    let stage = Stage::start().await;
+    let request = stage.privileged().await;
+    let mut erin = stage.sign_in().await;
+    stage.room.pass(LATER);
+    erin.confirmed(&stage, &request).await;
+    let action = format!("{}/approve", path(&request));
+    erin.send(&action, &[]).await;
+    let mut carol = stage.room.browser_of("carol").await;
+    let missing = "does not count: this person is in no group that may sign in";
+    assert!(!carol.open(&path(&request)).await.has(missing));
+    stage.provider.says(|said| said.groups = vec!["everybody"]);
+    stage.refused().await;
+    carol.open(&path(&request)).await.shows(missing);
+    erin.browser.open("/").await.shows("<h1>Sign in</h1>");
+    carol.submit(&action, &[("password", PASSWORD)]).await;
+    assert_eq!(stage.room.now(&request).await.state.name(), StateName::Pending);
+    stage.provider.says(|said| said.groups = vec!["soc-seniors"]);
+    stage.sign_in().await;
+    assert!(!carol.open(&path(&request)).await.has(missing));
+}
+
+#[tokio::test]
+async fn nothing_rests_on_person_without_group() {
+    let stage = Stage::start().await;
+    stage.provider.says(|said| said.groups = vec!["soc-admins"]);
+    stage.sign_in().await;
+    let operator = stage.room.operator();
+    let here = &Actor::CommandLine;
+    let scopes = operator.catalogue().await.unwrap().responses().to_vec();
+    let agent = operator.add_agent(here, "helper", "erin", &scopes).await.unwrap();
+    let opens = async |token: &str| {
+        let found = stage.room.broker().agent_by_token(token).await.unwrap();
+        found.is_some()
+    };
+    assert!(opens(&agent.token).await);
+    stage.provider.says(|said| said.groups = vec!["everybody"]);
+    stage.refused().await;
+    assert!(!opens(&agent.token).await, "nobody answers for the agent");
+    let less = PersonChange::Role(Role::Lead);
+    let last = operator.change_person(here, "dora", &less).await.unwrap_err();
+    assert!(last.to_string().contains("`dora` is the last admin"), "{last}");
+    let mut dora = stage.room.browser_of("dora").await;
+    dora.open("/people").await.shows("suspended: in no group that may sign in");
+    stage.provider.says(|said| said.groups = vec!["soc-admins"]);
+    stage.sign_in().await;
+    assert!(opens(&agent.token).await);
+}
+
+#[tokio::test]
+async fn admin_removes_passkeys_of_person_of_provider() {
+    let stage = Stage::start().await;
+    stage.sign_in().await;
+    let mut dora = stage.room.browser_of("dora").await;
+    let page = dora.open("/people/erin").await;
+    assert!(page.has_form("/people/erin/passkeys"));
+    assert!(!dora.open("/people/bob").await.has_form("/people/bob/passkeys"));
+    let token = ("form_token".to_owned(), dora.page.form_token());
+    let refused = dora.post("/people/bob/passkeys", &[token]).await;
+    refused.shows("reset it: that removes the passkeys, too");
+    dora.open("/people/erin").await;
+    assert_eq!(dora.submit("/people/erin/passkeys", &[]).await.status, 303);
 }
 
 #[tokio::test]

@@ -1,0 +1,91 @@
+//! What a person says of the notifications that they get.
+
+use super::Broker;
+use crate::{
+    broker::{BrokerError, SignedIn},
+    domain::{
+        Time,
+        actor::quiet_hours::QuietHours,
+        audit::{AuditDetail, AuditEvent, detail::accounts::QuietHoursFacts},
+        id::PersonId,
+        notice::NoticeKind,
+    },
+    store::{Read, StoreError, accounts, audit},
+};
+
+/// How notifications reach a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnChannels {
+    /// Where they are mailed; none where nobody set an address.
+    pub mail: Option<String>,
+    /// Whether this server sends mail at all.
+    pub mails: bool,
+    /// The channels that all people share.
+    pub shared: Vec<String>,
+    /// When only what is urgent is mailed.
+    pub quiet: Option<QuietHours>,
+    /// Whether quiet hours count now: whoever is on call has none.
+    pub on_call: bool,
+    /// Minutes that the clock of quiet hours is ahead of UTC: that of the business hours.
+    pub utc_offset_minutes: i16,
+}
+
+impl Broker {
+    /// How notifications reach whoever asks.
+    pub async fn own_channels(&self, who: &SignedIn) -> Result<OwnChannels, BrokerError> {
+        let (to_people, shared): (Vec<_>, Vec<_>) =
+            self.channels().iter().partition(|channel| channel.addresses_people());
+        let person = who.profile();
+        Ok(OwnChannels {
+            mail: person.mail.clone(),
+            mails: !to_people.is_empty(),
+            shared: shared.iter().map(|channel| channel.name().to_owned()).collect(),
+            quiet: accounts::quiet_hours(&mut self.store().reader().await?, who.id()).await?,
+            on_call: person.on_call,
+            utc_offset_minutes: self.settings().business_hours.utc_offset_minutes,
+        })
+    }
+
+    /// Sets when one gets no mail that can wait; none where one always does.
+    pub async fn set_quiet_hours(
+        &self,
+        who: &SignedIn,
+        hours: Option<QuietHours>,
+    ) -> Result<(), BrokerError> {
+        let now = self.clock().now();
+        self.store()
+            .write(|tx| {
+                Box::pin(async move {
+                    let active = who.active(tx, now).await?;
+                    let before = accounts::quiet_hours(tx, who.id()).await?;
+                    if before == hours {
+                        return Ok(());
+                    }
+                    accounts::set_quiet_hours(tx, who.id(), hours).await?;
+                    let text = |hours: Option<QuietHours>| hours.map(|hours| hours.to_string());
+                    let facts = QuietHoursFacts { hours: text(hours), before: text(before) };
+                    let on = Some(active.person().name.clone());
+                    let detail = AuditDetail::QuietHoursChanged(facts);
+                    audit::append(tx, &AuditEvent::new(active.actor(), on, detail), now).await?;
+                    Ok::<_, BrokerError>(())
+                })
+            })
+            .await
+    }
+
+    /// When a notice is delivered that is new now: at once, or when the person's quiet hours are over.
+    /// What is urgent does not wait, nor does anything for whoever is on call.
+    pub(super) async fn first_try_at(
+        &self,
+        read: &mut impl Read,
+        (kind, person): (NoticeKind, Option<PersonId>),
+        now: Time,
+    ) -> Result<Time, StoreError> {
+        let Some(person) = person.filter(|_| !kind.urgent()) else { return Ok(now) };
+        let hours = accounts::quiet_hours(read, person).await?;
+        let offset = self.settings().business_hours.utc_offset_minutes;
+        let Some(end) = hours.and_then(|hours| hours.end(now, offset)) else { return Ok(now) };
+        let person = accounts::person_by_id(read, person).await?;
+        Ok(if person.is_some_and(|person| person.on_call) { now } else { end })
+    }
+}
