@@ -44,11 +44,11 @@ mod unchecked;
 
 pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Escalation, Settings, SignInSettings};
-pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
+pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn, token::TokenHolder};
 
 use in_memory::{
     AlertCounts, AuditWalk, Executing, LookProblems, Lookups, PasskeyQuestions, ProviderSessions,
-    SetupCode,
+    RefusedTokens, SetupCode,
 };
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
@@ -88,6 +88,7 @@ struct BrokerParts {
     alert_counts: AlertCounts,
     passkey_questions: PasskeyQuestions,
     provider_sessions: ProviderSessions,
+    refused_tokens: RefusedTokens,
     executing: Executing,
     stopping: CancellationToken,
     look_problems: LookProblems,
@@ -121,6 +122,7 @@ impl Broker {
             alert_counts: AlertCounts::default(),
             passkey_questions: PasskeyQuestions::default(),
             provider_sessions: ProviderSessions::default(),
+            refused_tokens: RefusedTokens::default(),
             executing: Executing::default(),
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
@@ -213,6 +215,10 @@ impl Broker {
 
     fn provider_sessions(&self) -> &ProviderSessions {
         &self.parts.provider_sessions
+    }
+
+    fn refused_tokens(&self) -> &RefusedTokens {
+        &self.parts.refused_tokens
     }
 
     fn network(&self) -> &Arc<dyn Network> {

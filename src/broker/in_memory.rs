@@ -8,6 +8,7 @@ mod lookups;
 mod passkey_questions;
 mod password_hasher;
 mod provider;
+mod refused_tokens;
 mod setup_code;
 mod sign_in_attempts;
 
@@ -21,5 +22,6 @@ pub(super) use lookups::Lookups;
 pub(super) use passkey_questions::PasskeyQuestions;
 pub(super) use password_hasher::{HashQueue, PasswordHasher, UNMATCHABLE};
 pub(super) use provider::{ProviderSessions, Reread};
+pub(super) use refused_tokens::RefusedTokens;
 pub(super) use setup_code::SetupCode;
 pub(super) use sign_in_attempts::{FailureKey, SignInAttempts};

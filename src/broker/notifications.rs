@@ -273,6 +273,7 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         | NoticeKind::PasskeyChanged
         | NoticeKind::SecondFactorChanged
         | NoticeKind::RecoveryCodeUsed
+        | NoticeKind::ApiTokenChanged
         | NoticeKind::Test => false,
     }
 }

@@ -29,10 +29,10 @@ mod undos;
 mod watch;
 
 pub use active::{
-    ActiveFilter, ActiveRow, ActiveSearch, ActiveSort, EndpointCommand, EndpointCommands,
-    RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget, active,
-    active_targets, approvers, commands, commands_on, find_active, origin, overlapping,
-    targets_statement,
+    ActiveFilter, ActiveKey, ActiveRow, ActiveSearch, ActiveSort, EndpointCommand,
+    EndpointCommands, RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget,
+    active, active_after, active_targets, approvers, commands, commands_on, find_active, origin,
+    overlapping, targets_statement,
 };
 pub use children::{
     ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting, with_children,

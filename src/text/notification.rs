@@ -40,6 +40,7 @@ const fn event(notice: &Notice) -> &'static str {
             "A second factor was switched on or off, or has other recovery codes"
         }
         NoticeKind::RecoveryCodeUsed => "Somebody signed in with a recovery code",
+        NoticeKind::ApiTokenChanged => "A token for the API was made or revoked",
         NoticeKind::Test => "A test: notifications arrive here",
     }
 }

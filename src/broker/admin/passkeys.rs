@@ -10,10 +10,12 @@ use crate::{
     },
     domain::{
         Time,
+        actor::api_token::ApiToken,
         audit::{
             AuditDetail, AuditEvent,
             detail::{
                 accounts::NoFacts,
+                api_token::ApiTokenFacts,
                 passkey::{NewPasskeyFacts, PasskeyFacts},
             },
         },
@@ -174,8 +176,8 @@ impl Broker {
     }
 }
 
-/// Removes all passkeys of a person, and the second factor with its recovery codes. What to record of
-/// each.
+/// Removes all passkeys of a person, their own tokens for the API, and the second factor with its
+/// recovery codes. What to record of each.
 pub(super) async fn remove_factors(
     tx: &mut Tx<'_>,
     person: PersonId,
@@ -189,6 +191,16 @@ pub(super) async fn remove_factors(
     if !removed.is_empty() {
         notices::insert(tx, &told(NoticeKind::PasskeyChanged, person, now)).await?;
     }
+    let tokens = accounts::api_tokens(tx, person).await?.into_iter().map(|stored| stored.token);
+    let mut any = false;
+    for ApiToken { id, name, .. } in tokens.filter(|token| !token.service) {
+        accounts::revoke_api_token(tx, id, now).await?;
+        removed.push(AuditDetail::ApiTokenRevoked(ApiTokenFacts { id, name }));
+        any = true;
+    }
+    if any {
+        notices::insert(tx, &told(NoticeKind::ApiTokenChanged, person, now)).await?;
+    }
     if accounts::switch_second_factor_off(tx, person).await? {
         removed.push(AuditDetail::SecondFactorOff(NoFacts {}));
         notices::insert(tx, &told(NoticeKind::SecondFactorChanged, person, now)).await?;
@@ -197,7 +209,7 @@ pub(super) async fn remove_factors(
 }
 
 /// The person and the admins hear of it: whoever did it may be neither.
-fn told(kind: NoticeKind, person: PersonId, at: Time) -> Notice {
+pub(super) fn told(kind: NoticeKind, person: PersonId, at: Time) -> Notice {
     Notice { kind, about: NoticeSubject::Account(person), at }
 }
 
@@ -248,7 +260,7 @@ fn check_number(number: usize) -> Result<(), InvalidField> {
     })
 }
 
-fn check_password(who: &SignedIn) -> Result<(), InvalidField> {
+pub(super) fn check_password(who: &SignedIn) -> Result<(), InvalidField> {
     if who.gave_proof() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ use crate::{
     store::accounts,
 };
 
+pub mod api_tokens;
 mod unchecked;
 
 /// A person to be added.

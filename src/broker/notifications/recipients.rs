@@ -102,6 +102,7 @@ impl Broker {
             | NoticeKind::PasskeyChanged
             | NoticeKind::SecondFactorChanged
             | NoticeKind::RecoveryCodeUsed
+            | NoticeKind::ApiTokenChanged
             | NoticeKind::Test => {
                 let asker = request.asked_by.as_ref().map(|asker| asker.person);
                 let votes = request.votes.iter().map(|vote| vote.person.id);

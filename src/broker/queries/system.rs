@@ -1,5 +1,7 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
+pub mod endpoints;
+
 use super::audit_walk::Walked;
 use crate::{
     broker::{Broker, BrokerError, SignedIn, in_memory::crowd, notifications::ChannelState},

@@ -161,6 +161,11 @@ const FILES: &[Migration] = &[
         "identity",
         include_str!("../../../migrations/20261130130000_identity.sql"),
     ),
+    (
+        20_261_130_140_000,
+        "api tokens",
+        include_str!("../../../migrations/20261130140000_api_tokens.sql"),
+    ),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

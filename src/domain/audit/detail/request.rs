@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{passkey::ProofFacts, stored_form::milliseconds};
 use crate::domain::{
     Time,
-    actor::Role,
+    actor::{Role, api_token::UsedToken},
     decision::{Authorization, Decision, Verdict},
     digest::Digest,
     endpoint::EndpointId,
@@ -193,6 +193,9 @@ pub struct RejectionFacts {
     pub digest: Digest,
     /// The state after it.
     pub state: StateName,
+    /// The token for the API with which it was rejected; none where the person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
 }
 
 /// A person took an approval back.
@@ -213,6 +216,9 @@ pub struct RefusedVoteFacts {
     pub verb: Verb,
     /// Why it was refused.
     pub why: String,
+    /// The token for the API with which it was tried; none where the person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
 }
 
 /// A person commented without voting.
@@ -222,6 +228,12 @@ pub struct CommentFacts {
     pub role: Role,
     /// The comment.
     pub comment: String,
+    /// The token for the API with which it was written; none where the person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
+    /// The name that the program gave the comment, so that it is kept once however often it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// To whom a request is assigned.
