@@ -14,6 +14,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api,
     broker::{self, Broker, BrokerError, Integrations},
     clock::Clock,
     config::{Config, ConfigError},
@@ -314,8 +315,10 @@ fn doors(
     let public_url = settings.public_url.clone();
     let agents = mcp::router(broker.clone(), public_url, stop.child_token());
     let agents = mcp::in_json(web::guard(agents, settings.clone()));
+    let programs = api::in_json(web::guard(api::router(broker.for_pages()), settings.clone()));
     let router = web::router(broker.for_pages(), settings, stop.child_token())
         .merge(agents)
+        .merge(programs)
         .layer(from_fn_with_state(clock, request_log::log_request))
         .layer(from_fn_with_state(door.clone(), front_door::watch));
     (router, door)

@@ -223,14 +223,6 @@ impl Broker {
         Ok(self.record(&event).await?)
     }
 
-    /// Fails where the token of a holder opens nothing by now: what was read meanwhile is not shown.
-    pub async fn ensure_token_is_active(&self, who: &TokenHolder) -> Result<(), BrokerError> {
-        let now = self.clock().now();
-        let found = accounts::api_token_by_id(&mut self.store().reader().await?, who.id()).await?;
-        let open = found.is_some_and(|stored| opens(&stored, now));
-        if open { Ok(()) } else { Err(BrokerError::TokenOver) }
-    }
-
     /// Writes an event of a program that changes nothing else.
     pub(in crate::broker) async fn record_of_token(
         &self,

@@ -32,6 +32,7 @@ use crate::{
 };
 
 pub(in crate::web) mod second_factor;
+pub(in crate::web) mod tokens;
 
 /// So few recovery codes are worth a warning.
 const CODES_FEW: u64 = 3;
