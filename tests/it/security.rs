@@ -22,4 +22,4 @@ mod sign_in_flood;
 mod spoofing;
 mod storms;
 mod undo_and_evidence;
-mod web;
+pub(crate) mod web;

@@ -191,21 +191,31 @@ pub(super) async fn remove_factors(
     if !removed.is_empty() {
         notices::insert(tx, &told(NoticeKind::PasskeyChanged, person, now)).await?;
     }
-    let tokens = accounts::api_tokens(tx, person).await?.into_iter().map(|stored| stored.token);
-    let mut any = false;
-    for ApiToken { id, name, .. } in tokens.filter(|token| !token.service) {
-        accounts::revoke_api_token(tx, id, now).await?;
-        removed.push(AuditDetail::ApiTokenRevoked(ApiTokenFacts { id, name }));
-        any = true;
-    }
-    if any {
-        notices::insert(tx, &told(NoticeKind::ApiTokenChanged, person, now)).await?;
-    }
+    removed.extend(revoke_api_tokens(tx, person, |token| !token.service, now).await?);
     if accounts::switch_second_factor_off(tx, person).await? {
         removed.push(AuditDetail::SecondFactorOff(NoFacts {}));
         notices::insert(tx, &told(NoticeKind::SecondFactorChanged, person, now)).await?;
     }
     Ok(removed)
+}
+
+/// Revokes the tokens for the API that a person owns, as far as they are such. What to record of each.
+pub(super) async fn revoke_api_tokens(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    such: impl Fn(&ApiToken) -> bool + Send,
+    now: Time,
+) -> Result<Vec<AuditDetail>, BrokerError> {
+    let mut revoked = Vec::new();
+    let all = accounts::api_tokens(tx, person).await?.into_iter().map(|stored| stored.token);
+    for ApiToken { id, name, .. } in all.filter(|token| such(token)) {
+        accounts::revoke_api_token(tx, id, now).await?;
+        revoked.push(AuditDetail::ApiTokenRevoked(ApiTokenFacts { id, name }));
+    }
+    if !revoked.is_empty() {
+        notices::insert(tx, &told(NoticeKind::ApiTokenChanged, person, now)).await?;
+    }
+    Ok(revoked)
 }
 
 /// The person and the admins hear of it: whoever did it may be neither.

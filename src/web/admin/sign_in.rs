@@ -241,7 +241,7 @@ struct PasswordPage {
     layout: Layout,
     problem: Option<String>,
     must: bool,
-    /// Whether there are passkeys or a second factor to keep.
+    /// Whether there are passkeys, a second factor or tokens to keep.
     has_factors: bool,
     chars_min: usize,
     chars_max: usize,
@@ -309,11 +309,14 @@ async fn password_page(
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let passkeys = app.broker.passkeys(&session.who).await?;
     let second_factor = app.broker.second_factor(&session.who).await?;
+    let tokens = app.broker.own_api_tokens(&session.who).await?;
     let shown = PasswordPage {
         layout: Layout::new(app, session, "Change your password").await?.without_refresh(),
         problem,
         must: session.who.profile().must_change_password,
-        has_factors: !passkeys.is_empty() || second_factor.is_some(),
+        has_factors: !passkeys.is_empty()
+            || second_factor.is_some()
+            || tokens.iter().any(|listed| !listed.token.service),
         chars_min: PASSWORD_CHARS_MIN,
         chars_max: PASSWORD_CHARS_MAX,
     };

@@ -7,11 +7,21 @@ use super::{
     made_up::{HOSTILE, at, id},
 };
 use crate::{
-    broker::admin::passkeys::{OwnPasskey, second_factor::SecondFactor},
-    domain::digest::Digest,
+    broker::admin::{
+        passkeys::{OwnPasskey, second_factor::SecondFactor},
+        people::api_tokens::ListedApiToken,
+    },
+    domain::{
+        actor::api_token::{ApiToken, TokenScope},
+        digest::Digest,
+    },
     web::{
         admin::{
-            account::{AccountPage, second_factor::RecoveryCodesPage},
+            account::{
+                AccountPage,
+                second_factor::RecoveryCodesPage,
+                tokens::{TokensPage, TypedToken},
+            },
             provider::{ConfirmPage, ConfirmedPage},
             sign_in::second_factor::SecondFactorPage,
         },
@@ -65,7 +75,40 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         ),
         confirmation: Digest::of(b"confirmation"),
     };
+    let listed = |service| ListedApiToken {
+        token: ApiToken {
+            id: id(7),
+            owner: id(8),
+            name: HOSTILE.to_owned(),
+            service,
+            scopes: TokenScope::ALL.into(),
+            networks: vec!["192.0.2.0/24".parse().unwrap()],
+            created_at: at(1),
+            expires_at: at(4),
+            used: service.then(|| (at(2), HOSTILE.to_owned())),
+        },
+        owner: HOSTILE.to_owned(),
+        expired: service,
+    };
+    let typed = TypedToken {
+        name: HOSTILE.to_owned(),
+        owner: HOSTILE.to_owned(),
+        networks: HOSTILE.to_owned(),
+        days: HOSTILE.to_owned(),
+        scopes: vec![TokenScope::Read],
+    };
+    let tokens = |addresses_known: bool| TokensPage {
+        layout: layout("API tokens", "/account"),
+        problem: Some(HOSTILE.to_owned()),
+        provided: !addresses_known,
+        addresses_known,
+        own: vec![listed(false)],
+        others: Some((vec![listed(true)], vec![HOSTILE.to_owned()])),
+        typed: typed.clone(),
+    };
     vec![
+        ("tokens", tokens(true).render()),
+        ("tokens-impossible", tokens(false).render()),
         ("account", account(None).render()),
         ("account-provided", provided.render()),
         ("confirm", confirm.render()),

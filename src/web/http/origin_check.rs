@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn is_host_at(address: &str, public_url: &str, hosts: &[&'static str]) -> bool {
-        let listener: std::net::SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let listener: SocketAddr = "127.0.0.1:8080".parse().unwrap();
         let settings = WebSettings {
             public_url: url(public_url),
             hosts: vec![listener.into(), Authority::localhost(8080)],

@@ -4,7 +4,10 @@
 use chrono::TimeDelta;
 
 use crate::{
-    broker::{Broker, BrokerError, in_memory::Reread, signed_in::active_session},
+    broker::{
+        Broker, BrokerError, admin::passkeys::revoke_api_tokens, in_memory::Reread,
+        signed_in::active_session,
+    },
     connector::{ProviderError, Secret},
     domain::{
         Time,
@@ -139,10 +142,14 @@ pub(super) async fn give_role(
     Ok(())
 }
 
+/// Ends the sessions of somebody who is no member any more, and all tokens that they answer for.
 async fn end_sessions(tx: &mut Tx<'_>, person: &Person, now: Time) -> Result<(), BrokerError> {
     let sessions = accounts::end_sessions(tx, person.id).await?;
-    let detail = AuditDetail::SessionsEnded(SessionsFacts { sessions });
-    let event = AuditEvent::new(Actor::System, Some(person.name.clone()), detail);
-    audit::append(tx, &event, now).await?;
+    let mut details = vec![AuditDetail::SessionsEnded(SessionsFacts { sessions })];
+    details.extend(revoke_api_tokens(tx, person.id, |_| true, now).await?);
+    for detail in details {
+        let event = AuditEvent::new(Actor::System, Some(person.name.clone()), detail);
+        audit::append(tx, &event, now).await?;
+    }
     Ok(())
 }

@@ -44,7 +44,7 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Rows, passkeys};
+use super::{Rows, api_tokens, passkeys};
 use crate::{
     domain::lifecycle::fixtures::{drafted, minute},
     harness::{self, PASSWORD},
@@ -334,7 +334,7 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
 
-/// To whom a request is assigned, and until when it is snoozed; and what passkeys do.
+/// To whom a request is assigned, and until when it is snoozed; and what passkeys and tokens do.
 async fn triage(fixed: &mut Fixed) {
     let triage = [
         AuditDetail::RequestAssigned(AssignmentFacts { to: Some("bob".to_owned()) }),
@@ -344,6 +344,7 @@ async fn triage(fixed: &mut Fixed) {
     ];
     append(fixed, "a request is assigned, and snoozed", triage).await;
     append(fixed, "passkeys", passkeys::details()).await;
+    append(fixed, "tokens for the API", api_tokens::details()).await;
 }
 
 /// Appends what one person did.

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use countersign::{broker::Settings, domain::actor::Role};
+use countersign::{
+    broker::{Settings, admin::people::api_tokens::NewApiToken},
+    domain::actor::{Role, api_token::TokenScope},
+};
 use reqwest::Method;
 use serde_json::json;
 
 use super::Stage;
-use crate::harness::{PASSWORD, PersonClient, World};
+use crate::harness::{PASSWORD, PersonClient, World, page::http_client};
 
 /// Longer than the provider is believed.
 const NEXT_READING: Duration = Duration::from_mins(16);
@@ -38,6 +41,28 @@ async fn gone_group_ends_sessions_at_next_reading() {
     assert_eq!(stage.details("person.sessions_ended").await, [json!({ "sessions": 1 })]);
     stage.provider.says(|said| said.groups = vec!["soc-seniors"]);
     erin.browser.open("/").await.shows("<h1>Sign in</h1>");
+}
+
+#[tokio::test]
+async fn leaving_the_provider_ends_all_tokens() {
+    let stage = Stage::start().await;
+    let mut erin = stage.sign_in().await;
+    let (broker, networks) = (stage.room.broker(), ["127.0.0.0/8".parse().unwrap()]);
+    let dora = stage.room.signed_in("dora").await;
+    let dora = broker.authenticate_again(&dora, PASSWORD).await.unwrap();
+    let scopes = &TokenScope::ALL;
+    let new = NewApiToken { name: "siem", scopes, networks: &networks, days: 90 };
+    let token = broker.create_service_token(&dora, "erin", new).await.unwrap().secret;
+    let status = async || {
+        let list = format!("{}/api/v1/requests", stage.room.url());
+        http_client().get(list).bearer_auth(&token).send().await.unwrap().status()
+    };
+    assert_eq!(status().await, 200);
+    stage.provider.says(|said| said.groups = vec!["everybody"]);
+    stage.room.pass(NEXT_READING);
+    erin.browser.open("/").await.shows("<h1>Sign in</h1>");
+    assert_eq!(status().await, 401);
+    assert_eq!(stage.details("api_token.revoked").await.len(), 1);
 }
 
 #[tokio::test]
