@@ -15,9 +15,9 @@ use axum::{
 
 use crate::{broker::Broker, domain::id::ApiTokenId, slots::Slots};
 
-mod active_responses;
+mod active;
 mod answer;
-mod audit;
+mod audit_chain;
 mod auth;
 mod cursor;
 mod document;
@@ -49,10 +49,10 @@ pub fn router(broker: Broker) -> Router {
         .route("/api/v1/openapi.json", get(document::show))
         .route("/api/v1/requests", get(requests::list))
         .route("/api/v1/requests/{id}", get(requests::show))
-        .route("/api/v1/requests/{id}/comments", post(requests::comment))
-        .route("/api/v1/requests/{id}/reject", post(requests::reject))
-        .route("/api/v1/active-responses", get(active_responses::list))
-        .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/requests/{id}/comments", post(requests::add_comment))
+        .route("/api/v1/requests/{id}/reject", post(requests::reject_as_read))
+        .route("/api/v1/active-responses", get(active::list))
+        .route("/api/v1/audit", get(audit_chain::list))
         .route("/api/v1/endpoints", get(endpoints::list))
         .route_layer(guard)
         .route("/api", any(problem::nothing_here))

@@ -9,7 +9,7 @@ use utoipa::{
     },
 };
 
-use super::{active_responses, answer::as_it_is, audit, endpoints, requests};
+use super::{active, answer::as_it_is, audit_chain, endpoints, requests};
 
 /// The document of `/api/v1`.
 #[derive(OpenApi)]
@@ -25,10 +25,10 @@ use super::{active_responses, answer::as_it_is, audit, endpoints, requests};
         show,
         requests::list,
         requests::show,
-        requests::comment,
-        requests::reject,
-        active_responses::list,
-        audit::list,
+        requests::add_comment,
+        requests::reject_as_read,
+        active::list,
+        audit_chain::list,
         endpoints::list
     ),
     modifiers(&Bearer)
@@ -60,6 +60,7 @@ pub fn openapi_json() -> String {
 #[utoipa::path(
     get,
     path = "/api/v1/openapi.json",
+    operation_id = "show_document",
     tag = "read",
     responses((status = 200, description = "The document.", body = Object))
 )]

@@ -17,6 +17,7 @@ use crate::{broker::TokenHolder, domain::endpoint::EndpointId};
 #[utoipa::path(
     get,
     path = "/api/v1/endpoints",
+    operation_id = "list_endpoints",
     tag = "read",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 without it."),

@@ -43,6 +43,7 @@ const FILTERS: [&str; 8] =
 #[utoipa::path(
     get,
     path = "/api/v1/requests",
+    operation_id = "list_requests",
     tag = "read",
     params(
         ("state" = Option<String>, Query, description = "Only in this state."),
@@ -115,6 +116,7 @@ fn query(asked: &Asked, now: Time) -> Result<RequestQuery, Problem> {
 #[utoipa::path(
     get,
     path = "/api/v1/requests/{id}",
+    operation_id = "show_request",
     tag = "read",
     params(("id" = String, Path, description = "The request.")),
     responses(
@@ -156,6 +158,7 @@ pub(super) struct CommentKept {
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/comments",
+    operation_id = "comment_on_request",
     tag = "comment",
     params(("id" = String, Path, description = "The request.")),
     request_body = CommentBody,
@@ -164,7 +167,7 @@ pub(super) struct CommentKept {
         (status = "4XX", description = "Nothing was changed.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(super) async fn comment(
+pub(super) async fn add_comment(
     State(state): State<ApiState>,
     Extension(who): Extension<TokenHolder>,
     Path(id): Path<String>,
@@ -211,6 +214,7 @@ pub(super) struct Rejected {
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/reject",
+    operation_id = "reject_request",
     tag = "reject",
     params(("id" = String, Path, description = "The request.")),
     request_body = RejectBody,
@@ -220,7 +224,7 @@ pub(super) struct Rejected {
         (status = "4XX", description = "Nothing was changed.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(super) async fn reject(
+pub(super) async fn reject_as_read(
     State(state): State<ApiState>,
     Extension(who): Extension<TokenHolder>,
     Path(id): Path<String>,

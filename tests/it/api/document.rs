@@ -34,6 +34,9 @@ fn every_route_is_in_the_document_and_no_other() {
         })
         .collect();
     let routed = |Route { method, path }: Route| (method.to_string(), path);
+    let operations = paths.values().flat_map(|methods| methods.as_object().unwrap().values());
+    let names: BTreeSet<_> = operations.map(|one| one["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), documented.len(), "each has a name of its own");
     assert_eq!(documented, routes().into_iter().map(routed).collect());
 }
 

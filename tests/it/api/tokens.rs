@@ -100,6 +100,8 @@ async fn only_admins_make_tokens_of_services() {
     let secret = made(&mut dora, "/account/tokens/services", &typed).await;
     assert_eq!(get(&room, &secret, "/api/v1/requests").await.status, 200);
     dora.open(FORM).await.shows("of <bdi>alice</bdi>");
+    let of_person = typed.map(|(name, value)| (name, if name == "name" { "carol" } else { value }));
+    dora.submit("/account/tokens/services", &of_person).await.shows("`carol` is taken");
     let mut bob = room.browser_of("bob").await;
     let page = bob.open(FORM).await;
     assert!(!page.has("/account/tokens/services") && !page.has("siem"));

@@ -12,7 +12,7 @@ use crate::{
             agents::enabled_person,
             passkeys::{check_password, told},
         },
-        input::check_name,
+        input::{check_name, name_taken},
     },
     domain::{
         actor::{
@@ -29,7 +29,7 @@ use crate::{
         notice::NoticeKind,
         proposal::InvalidField,
     },
-    store::{accounts, audit, notices},
+    store::{StoreError, accounts, audit, notices},
 };
 
 /// A person owns at most this many, expired ones included.
@@ -111,6 +111,9 @@ impl Broker {
                     None => active.person().clone(),
                     Some(owner) => enabled_person(tx, owner).await?,
                 };
+                if owner.is_some() && accounts::person_by_name(tx, name).await?.is_some() {
+                    return Err(name_taken(StoreError::Conflict, name));
+                }
                 check_number(accounts::api_tokens(tx, person.id).await?.len(), &person)?;
                 let token = ApiToken {
                     id,

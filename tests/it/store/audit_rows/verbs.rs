@@ -111,7 +111,8 @@ impl Fixed {
     }
 
     async fn entries(&self) -> Vec<AuditEntry> {
-        audit::after(&mut self.store.reader().await.unwrap(), 0, 1000).await.unwrap()
+        let found = audit::after(&mut self.store.reader().await.unwrap(), 0, 1000).await.unwrap();
+        found.into_iter().map(|(entry, _hash)| entry).collect()
     }
 
     /// A refusal is written down with its reason, whose text is not ours to fix here.

@@ -17,6 +17,7 @@ use crate::broker::TokenHolder;
 #[utoipa::path(
     get,
     path = "/api/v1/audit",
+    operation_id = "read_audit",
     tag = "read",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 without it."),

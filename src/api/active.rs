@@ -17,6 +17,7 @@ use crate::broker::{TokenHolder, queries::ActiveKey};
 #[utoipa::path(
     get,
     path = "/api/v1/active-responses",
+    operation_id = "list_active_responses",
     tag = "read",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many at most; 50 without it."),
