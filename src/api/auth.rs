@@ -49,7 +49,8 @@ async fn holder(
         Ok(None) => Err(Problem::no_token()),
         Err(BrokerError::SignInThrottled(wait)) => {
             let why = "too many wrong tokens came from this address; wait before the next one";
-            Err(Problem::too_many(why, wait.as_secs() + 1))
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+            Err(Problem::too_many(why, seconds.saturating_add(1)))
         }
         Err(error) => Err(Problem::of(&error, &state.broker)),
     }

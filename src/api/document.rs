@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the code that answers.
+//! The `OpenAPI` document, made of the code that answers.
 
 use axum::response::Response;
 use utoipa::{

@@ -34,32 +34,36 @@ const REPEATED_CHARS: usize = 80;
 pub(super) struct Problem {
     /// The kind of problem: `urn:countersign:problem:` and a word that stays the same.
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     /// The kind in a few words.
     title: &'static str,
     /// The status of the answer.
     status: u16,
     /// What is wrong this time, and what to do.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// The part of the address or the body that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    #[schema(value_type = Option<String>)]
+    field: Option<Box<str>>,
     /// The beginning of what came there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
+    #[schema(value_type = Option<String>)]
+    value: Option<Box<str>>,
     /// What is allowed there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    allowed: Option<String>,
+    #[schema(value_type = Option<String>)]
+    allowed: Option<Box<str>>,
     /// In how many seconds it may work; told in a header.
     #[serde(skip)]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let (word, title) = kind(status);
+    fn new(status: StatusCode, detail: impl Into<Box<str>>) -> Self {
+        let (kind, title) = kind(status);
         Self {
-            kind: format!("urn:countersign:problem:{word}"),
+            kind,
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -71,18 +75,18 @@ impl Problem {
     }
 
     /// A part of the address or of the body is not as it must be.
-    pub(super) fn invalid(field: &str, value: &str, allowed: impl Into<String>) -> Self {
+    pub(super) fn invalid(field: &str, value: &str, allowed: impl Into<Box<str>>) -> Self {
         let detail = format!("`{field}` is not as it must be. Nothing was changed.");
         Self {
-            field: Some(field.to_owned()),
-            value: Some(value.chars().take(REPEATED_CHARS).collect()),
+            field: Some(field.into()),
+            value: Some(start(value)),
             allowed: Some(allowed.into()),
             ..Self::new(StatusCode::BAD_REQUEST, detail)
         }
     }
 
     /// The body cannot be read at all.
-    pub(super) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(super) fn unreadable(status: StatusCode, detail: impl Into<Box<str>>) -> Self {
         Self::new(status, detail)
     }
 
@@ -95,7 +99,7 @@ impl Problem {
     }
 
     /// To be tried again after so many seconds.
-    pub(super) fn too_many(detail: &str, seconds: u64) -> Self {
+    pub(super) fn too_many(detail: &str, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
@@ -108,8 +112,8 @@ impl Problem {
     pub(super) fn of(error: &BrokerError, broker: &Broker) -> Self {
         match error {
             BrokerError::Invalid(InvalidField { field, problem, allowed }) => Self {
-                field: Some(field.clone()),
-                allowed: Some(allowed.clone()),
+                field: Some(field.as_str().into()),
+                allowed: Some(allowed.as_str().into()),
                 ..Self::new(
                     StatusCode::BAD_REQUEST,
                     format!("{field}: {problem}. Nothing was changed."),
@@ -119,8 +123,8 @@ impl Problem {
             BrokerError::NotFound => Self::not_found(),
             BrokerError::TokenOver => Self::no_token(),
             BrokerError::ScopeMissing(scope) => Self {
-                field: Some("scopes".to_owned()),
-                allowed: Some(format!("a token with the scope {scope}")),
+                field: Some("scopes".into()),
+                allowed: Some(format!("a token with the scope {scope}").into()),
                 ..Self::new(StatusCode::FORBIDDEN, format!("{error}. Nothing was changed."))
             },
             BrokerError::NotAllowed(why) => {
@@ -160,7 +164,7 @@ impl Problem {
     }
 
     fn refused(refusal: &Refusal) -> Self {
-        let detail = format!("nothing was changed: {refusal}");
+        let detail: Box<str> = format!("nothing was changed: {refusal}").into();
         match refusal {
             Refusal::NotAllowed { .. } | Refusal::OwnGlass => {
                 Self::new(StatusCode::FORBIDDEN, detail)
@@ -193,35 +197,47 @@ impl Problem {
         if self.field.as_deref() != Some(field) || self.value.is_some() {
             return self;
         }
-        let value = value.map(|value| value.chars().take(REPEATED_CHARS).collect());
-        Self { value, ..self }
+        Self { value: value.map(start), ..self }
     }
 }
 
-/// The word and the title of a kind of problem: one for each status.
+/// The beginning of a value.
+fn start(value: &str) -> Box<str> {
+    value.chars().take(REPEATED_CHARS).collect()
+}
+
+/// The type and the title of a kind of problem: one for each status.
 fn kind(status: StatusCode) -> (&'static str, &'static str) {
     match status {
-        StatusCode::BAD_REQUEST => ("invalid", "Not as it must be"),
-        StatusCode::UNAUTHORIZED => ("unauthorized", "No token that opens something"),
-        StatusCode::FORBIDDEN => ("not-allowed", "Not allowed"),
-        StatusCode::NOT_FOUND => ("not-found", "Nothing here"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "No such method here"),
-        StatusCode::CONFLICT => ("conflict", "Not as it is now"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported-media-type", "No JSON"),
-        StatusCode::TOO_MANY_REQUESTS => ("too-many", "Too many"),
-        StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "Not at the moment"),
-        _ => ("failed", "Failed"),
+        StatusCode::BAD_REQUEST => ("urn:countersign:problem:invalid", "Not as it must be"),
+        StatusCode::UNAUTHORIZED => {
+            ("urn:countersign:problem:unauthorized", "No token that opens something")
+        }
+        StatusCode::FORBIDDEN => ("urn:countersign:problem:not-allowed", "Not allowed"),
+        StatusCode::NOT_FOUND => ("urn:countersign:problem:not-found", "Nothing here"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("urn:countersign:problem:method-not-allowed", "No such method here")
+        }
+        StatusCode::CONFLICT => ("urn:countersign:problem:conflict", "Not as it is now"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("urn:countersign:problem:too-large", "Too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("urn:countersign:problem:unsupported-media-type", "No JSON")
+        }
+        StatusCode::TOO_MANY_REQUESTS => ("urn:countersign:problem:too-many", "Too many"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("urn:countersign:problem:unavailable", "Not at the moment")
+        }
+        _ => ("urn:countersign:problem:failed", "Failed"),
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let seen = |text: Option<String>| text.map(|text| visible(&text));
+        let seen = |text: Option<Box<str>>| text.map(|text| visible(&text).into());
         let retry_after = self.retry_after;
         let shown = Self {
-            detail: visible(&self.detail),
+            detail: visible(&self.detail).into(),
             field: seen(self.field),
             value: seen(self.value),
             allowed: seen(self.allowed),

@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
@@ -176,8 +177,8 @@ pub(super) async fn add_comment(
     nothing_asked(request.uri())?;
     let id = id_of(&id)?;
     let fields = Fields::read(request, &["comment", "idempotency_key"]).await?;
-    let text = fields.must("comment", "text", |value| value.as_str())?;
-    let idempotency_key = fields.maybe("idempotency_key", "text", |value| value.as_str())?;
+    let text = fields.must("comment", "text", Value::as_str)?;
+    let idempotency_key = fields.maybe("idempotency_key", "text", Value::as_str)?;
     let comment = KeyedComment { text, idempotency_key };
     match state.broker.comment_with_token(&who, id, comment).await {
         Ok(created) => Ok(shown(&CommentKept { created })),
@@ -235,10 +236,10 @@ pub(super) async fn reject_as_read(
     let fields = Fields::read(request, &["version", "digest", "reason"]).await?;
     let digest = "64 lower-case hexadecimal digits, as the request has them";
     let shown_then = Displayed {
-        version: fields.must("version", "a whole number", |value| value.as_u64())?,
+        version: fields.must("version", "a whole number", Value::as_u64)?,
         digest: fields.must("digest", digest, |value| Digest::parse(value.as_str()?))?,
     };
-    let reason = fields.must("reason", "text", |value| value.as_str())?.trim();
+    let reason = fields.must("reason", "text", Value::as_str)?.trim();
     match state.broker.reject_with_token(&who, id, shown_then, reason).await {
         Ok(request) => Ok(shown(&Rejected {
             id: request.id.to_string(),

@@ -101,15 +101,13 @@ async fn earlier_comment(
 ) -> Result<Option<String>, BrokerError> {
     let entries = audit::of_request(tx, &id.to_string()).await?;
     let comments = entries.iter().filter(|entry| entry.kind == EventKind::CommentAdded.name());
-    Ok(comments.filter_map(|entry| entry.typed_detail().ok()).find_map(|detail| match detail {
-        AuditDetail::CommentAdded(CommentFacts {
-            comment,
-            token: Some(by),
-            idempotency_key: Some(known),
-            ..
-        }) if by.id == token && known == key => Some(comment),
-        _ => None,
-    }))
+    let of_this = |detail| {
+        let AuditDetail::CommentAdded(facts) = detail else { return None };
+        let same = facts.token.is_some_and(|by| by.id == token)
+            && facts.idempotency_key.as_deref() == Some(key);
+        same.then_some(facts.comment)
+    };
+    Ok(comments.filter_map(|entry| entry.typed_detail().ok()).find_map(of_this))
 }
 
 fn same_text(earlier: &str, text: &str) -> Result<(), BrokerError> {
