@@ -1,6 +1,8 @@
 //! No door can do what nobody authorized: a verb of the broker takes the person or the agent that
 //! it is for, or it is on one of the lists here.
 
+use std::sync::LazyLock;
+
 use super::{
     module_of, product,
     surface::{PublicVerb, Surface, surface},
@@ -281,6 +283,10 @@ fn token_reads_comments_and_rejects_and_nothing_else() {
     }
 }
 
+/// The names of all verbs. They are read once: that takes a while.
+static VERBS: LazyLock<Vec<String>> =
+    LazyLock::new(|| verbs().into_iter().map(|verb| verb.name).collect());
+
 /// What is wrong with a file of the API, in words.
 fn faults_of_api(path: &str, text: &str) -> Vec<String> {
     let module = module_of(path);
@@ -288,11 +294,10 @@ fn faults_of_api(path: &str, text: &str) -> Vec<String> {
         return Vec::new();
     }
     let named = names(&module, text);
-    let verbs = verbs().into_iter().map(|verb| verb.name);
     let own = |name: &String| BY_TOKEN.contains(&name.as_str());
     // Names that others have too, or that say nothing of anybody.
     let common = ["new", "clock", "token_holder"];
-    let calls = verbs.filter(|name| named.calls.contains(name) && !own(name));
+    let calls = VERBS.iter().filter(|name| named.calls.contains(*name) && !own(name));
     let calls = calls.filter(|name| !common.contains(&name.as_str()));
     let calls = calls.map(|name| format!("{path}: the API may not call `{name}`"));
     let all = named.inside.iter().chain(&named.outside);
