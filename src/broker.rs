@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    connector::{Channel, Connector, IdentityProvider, Network},
+    connector::{Channel, Connector, Feed, IdentityProvider, Network},
     domain::{
         Time,
         action::{Action, Argument},
@@ -47,9 +47,10 @@ pub use settings::{AgentLimits, BusinessHours, Escalation, Settings, SignInSetti
 pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
 
 use in_memory::{
-    AlertCounts, AuditWalk, Executing, LookProblems, Lookups, PasskeyQuestions, ProviderSessions,
-    SetupCode,
+    AlertCounts, AuditWalk, Executing, FeedActivities, LookProblems, Lookups, Measures,
+    PasskeyQuestions, ProviderSessions, SetupCode,
 };
+pub use in_memory::{ConnectionCounts, FeedActivity};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -67,6 +68,8 @@ pub struct Integrations {
     pub managers: Vec<Connector>,
     /// The ways to tell people, each with a name of its own.
     pub channels: Vec<Channel>,
+    /// The programs that get the audit, each with a name of its own.
+    pub feeds: Vec<Feed>,
     /// Where names are looked up.
     pub network: Arc<dyn Network>,
     /// Where people sign in beside this server.
@@ -92,6 +95,8 @@ struct BrokerParts {
     stopping: CancellationToken,
     look_problems: LookProblems,
     audit_walk: AuditWalk,
+    feed_activities: FeedActivities,
+    measures: Measures,
     setup: SetupCode,
     began_at: Time,
     /// Which installation each manager is, once it has said so to this process.
@@ -110,6 +115,7 @@ impl Broker {
         let began_at = clock.now();
         let store = if outside.channels.is_empty() { store.without_notices() } else { store };
         let in_flight = Slots::new(settings.agents.at_once_max);
+        let measures = Measures::of(outside.channels.iter().map(Channel::name));
         let parts = Arc::new(BrokerParts {
             integrations: outside,
             engine: RwLock::new(engine),
@@ -125,6 +131,8 @@ impl Broker {
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
             audit_walk: AuditWalk::default(),
+            feed_activities: FeedActivities::default(),
+            measures,
             setup: SetupCode::default(),
             began_at,
             identified: Mutex::default(),
@@ -205,6 +213,16 @@ impl Broker {
     /// The ways to tell people.
     pub fn channels(&self) -> &[Channel] {
         &self.parts.integrations.channels
+    }
+
+    /// The programs that get the audit.
+    pub fn feeds(&self) -> &[Feed] {
+        &self.parts.integrations.feeds
+    }
+
+    /// What becomes of connections of people and agents.
+    pub fn connections(&self) -> &Arc<ConnectionCounts> {
+        &self.parts.measures.connections
     }
 
     fn passkey_questions(&self) -> &PasskeyQuestions {
@@ -310,6 +328,14 @@ impl Broker {
 
     fn audit_walk(&self) -> &AuditWalk {
         &self.parts.audit_walk
+    }
+
+    fn feed_activities(&self) -> &FeedActivities {
+        &self.parts.feed_activities
+    }
+
+    fn measures(&self) -> &Measures {
+        &self.parts.measures
     }
 
     fn setup_code(&self) -> &SetupCode {

@@ -22,7 +22,6 @@ use crate::{broker::Broker, slots::Slots};
 
 mod address;
 mod admin;
-mod connections;
 mod drafts;
 mod error;
 #[cfg(test)]
@@ -35,7 +34,7 @@ mod profiles;
 mod request;
 mod state;
 
-pub use connections::ConnectionCounts;
+pub use http::probes::answer_metrics;
 use state::{AppState, BODY_BYTES_MAX, LISTENERS_MAX};
 pub use state::{Proxies, WebSettings};
 

@@ -233,6 +233,9 @@ async fn write(
     audit::append(tx, transition.event(), now).await?;
     tx.effects.touched.extend(Subject::touched_by(&transition, false));
     tx.effects.approves |= matches!(request.state, State::Approved { .. });
+    if let (Change::Approved(_), State::Approved { .. }) = (transition.change(), &request.state) {
+        tx.effects.waited.push(now - request.asked_at);
+    }
     for notice in Notice::of(Some(before), &transition, now) {
         notices::insert(tx, &notice).await?;
     }

@@ -161,6 +161,7 @@ const FILES: &[Migration] = &[
         "identity",
         include_str!("../../../migrations/20261130130000_identity.sql"),
     ),
+    (20_261_130_160_000, "feeds", include_str!("../../../migrations/20261130160000_feeds.sql")),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

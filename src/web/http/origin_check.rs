@@ -173,7 +173,6 @@ mod tests {
             hosts: vec![listener.into(), Authority::localhost(8080)],
             policies: std::path::PathBuf::new(),
             certificate: None,
-            connections: Arc::default(),
             proxies: crate::web::Proxies::default(),
             metrics_token: None,
         };

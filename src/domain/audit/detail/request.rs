@@ -1,6 +1,7 @@
 //! The facts of a request's life before the manager is called, and of what people do with it.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::{passkey::ProofFacts, stored_form::milliseconds};
 use crate::domain::{
@@ -96,7 +97,9 @@ pub struct DecisionFacts {
 
 /// [`Verdict`] without the least tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum VerdictName {
     /// See [`Verdict::Run`].
     Run,
@@ -104,6 +107,13 @@ pub enum VerdictName {
     Approval,
     /// See [`Verdict::Deny`].
     Deny,
+}
+
+impl VerdictName {
+    /// Its word.
+    pub const fn name(self) -> &'static str {
+        self.into_str()
+    }
 }
 
 impl From<&Decision> for DecisionFacts {

@@ -11,7 +11,15 @@ use super::{
 const OPEN: [(&str, &[&str]); 4] = [
     (
         "set at the start",
-        &["settings", "clock", "managers", "channels", "several_managers", "provider_name"],
+        &[
+            "settings",
+            "clock",
+            "managers",
+            "channels",
+            "feeds",
+            "several_managers",
+            "provider_name",
+        ],
     ),
     (
         "this is how people and agents sign in",
@@ -42,7 +50,8 @@ const OPEN: [(&str, &[&str]); 4] = [
             "outages",
             "outage_of",
             "halted",
-            "counts",
+            "metrics",
+            "connections",
             "readiness",
             "database_proof",
             "passkeys_impossible",
@@ -63,8 +72,9 @@ const OPEN: [(&str, &[&str]); 4] = [
 ];
 
 /// What the program does once, before the doors open.
-const START: [&str; 10] = [
+const START: [&str; 11] = [
     "new",
+    "open_feeds",
     "started",
     "recover",
     "update_all_ends",
@@ -77,7 +87,7 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 19] = [
+const WORKER: [&str; 21] = [
     "stop_waiting",
     "open_senders",
     "close_senders",
@@ -92,6 +102,8 @@ const WORKER: [&str; 19] = [
     "expire_overdue",
     "notify",
     "deliver_next",
+    "feed_next",
+    "walk_on",
     "keep_mark",
     "watch_clock",
     "record_refused_sign_ins",
