@@ -14,10 +14,13 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api,
     broker::{self, Broker, BrokerError, Integrations},
     clock::Clock,
     config::{Config, ConfigError},
-    connector::{Channel, Connector, ConnectorError, IdentityProvider, Network, SystemNetwork},
+    connector::{
+        Channel, Connector, ConnectorError, Feed, IdentityProvider, Network, SystemNetwork,
+    },
     domain::{audit::detail::system::StartFacts, digest::Digest, public_url::Authority},
     mcp,
     policy::{Engine, PolicyError},
@@ -28,8 +31,10 @@ use crate::{
 pub mod bridge;
 mod certificate;
 pub mod doctor;
+mod feeds;
 mod front_door;
 mod identity;
+mod metrics;
 pub mod notifications;
 pub mod policies;
 pub mod recover;
@@ -105,6 +110,8 @@ pub struct AppParts {
     pub managers: Vec<Connector>,
     /// The ways to tell people.
     pub channels: Vec<Channel>,
+    /// The programs that get the audit.
+    pub feeds: Vec<Feed>,
     /// Where names are looked up.
     pub network: Arc<dyn Network>,
     /// Where people sign in beside this server.
@@ -117,6 +124,8 @@ pub struct AppParts {
     pub settings: broker::Settings,
     /// Where people and agents come in.
     pub listener: TcpListener,
+    /// Where Prometheus comes in without a token.
+    pub metrics: Option<TcpListener>,
     /// Certificate and key, where this process speaks TLS itself.
     pub tls: Option<ServerCertificate>,
     /// How many connections there may be.
@@ -136,6 +145,8 @@ pub struct Running {
     pub broker: Broker,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens for Prometheus.
+    pub metrics_address: Option<SocketAddr>,
     stop: CancellationToken,
     server: Handle<Peer>,
     certificate: Option<ServerCertificate>,
@@ -153,25 +164,27 @@ impl AppParts {
         let managers = settings::connectors(config, &clock)?;
         let managers = managers.into_iter().map(Connector::wazuh).collect::<Result<_, _>>()?;
         let channels = notifications::channels(config)?;
+        let feeds = feeds::feeds(config)?;
         let provider = identity::identity_provider(config, &clock)?;
         // The lock first: who finds the port taken by another broker should hear of that one.
         let mark = config.server.high_water_mark.as_deref();
         let store = Store::serve(&config.server.database, mark).await?;
-        let what = format!("cannot listen on {}", config.server.listen);
-        let listener = TcpListener::bind(config.server.listen)
-            .map_err(|source| AppError::Io { what, source })?;
+        let listener = listen(config.server.listen)?;
+        let metrics = config.metrics.as_ref().map(|metrics| listen(metrics.listen)).transpose()?;
         let engine = policies::at_start(&store, &config.server.policies).await?;
         Ok(Self {
             store,
             clock,
             managers,
             channels,
+            feeds,
             network: Arc::new(SystemNetwork),
             provider,
             policies: config.server.policies.clone(),
             engine,
             settings: settings::broker(config),
             listener,
+            metrics,
             tls: ServerCertificate::load(config)?,
             connections: settings::connections(config),
             proxies: settings::proxies(config),
@@ -205,11 +218,14 @@ impl AppParts {
         let outside = Integrations {
             managers: self.managers,
             channels: self.channels,
+            feeds: self.feeds,
             network: self.network,
             provider: self.provider,
         };
         let broker =
             Broker::new(self.store, self.clock, outside, self.engine, self.settings.clone());
+        // Before the first entry of this run.
+        broker.open_feeds().await?;
         broker.started(started).await?;
         broker.recover(None).await?;
         broker.update_all_ends().await?;
@@ -221,12 +237,8 @@ impl AppParts {
         broker.recall_addresses().await?;
         // The worker looks them up again, and says which are not found.
         let _missing = broker.look_up_own_addresses().await?;
-        let what = "cannot use the listening socket".to_owned();
-        let address = self
-            .listener
-            .local_addr()
-            .and_then(|address| self.listener.set_nonblocking(true).map(|()| address))
-            .map_err(|source| AppError::Io { what, source })?;
+        let address = ready(&self.listener)?;
+        let metrics_address = self.metrics.as_ref().map(ready).transpose()?;
         let stop = CancellationToken::new();
         let public_url = self.settings.public_url.clone();
         let settings = web::WebSettings {
@@ -235,7 +247,6 @@ impl AppParts {
             hosts: own_hosts(address),
             certificate: self.tls.as_ref().map(ServerCertificate::status),
             proxies: self.proxies,
-            connections: Arc::default(),
             metrics_token: self.metrics_token,
         };
         let (router, door) = doors(&broker, settings, self.connections, &stop);
@@ -245,7 +256,9 @@ impl AppParts {
         let tls = certificate.as_ref().map(|certificate| certificate.config.clone());
         let listener = DoorListener::new(self.listener, door);
         let serving = tokio::spawn(front_door::serve(listener, tls, server.clone(), router));
-        Ok(Running { broker, address, stop, server, certificate, tasks: vec![serving] })
+        let metrics = self.metrics.map(|listener| metrics::serve(listener, &broker, &server));
+        let tasks = std::iter::once(serving).chain(metrics).collect();
+        Ok(Running { broker, address, metrics_address, stop, server, certificate, tasks })
     }
 }
 
@@ -298,6 +311,20 @@ impl Running {
     }
 }
 
+fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    let what = format!("cannot listen on {address}");
+    TcpListener::bind(address).map_err(|source| AppError::Io { what, source })
+}
+
+/// Where a socket listens, which may be served from now on.
+fn ready(listener: &TcpListener) -> Result<SocketAddr, AppError> {
+    let what = "cannot use the listening socket".to_owned();
+    let address = listener.local_addr();
+    address
+        .and_then(|address| listener.set_nonblocking(true).map(|()| address))
+        .map_err(|source| AppError::Io { what, source })
+}
+
 /// All that people and agents come in by, and who is in.
 fn doors(
     broker: &Broker,
@@ -310,12 +337,14 @@ fn doors(
     }
     let limits = front_door::within_descriptors(limits);
     let clock = broker.clock().clone();
-    let door = FrontDoor::new(clock.clone(), limits, Arc::clone(&settings.connections));
+    let door = FrontDoor::new(clock.clone(), limits, Arc::clone(broker.connections()));
     let public_url = settings.public_url.clone();
     let agents = mcp::router(broker.clone(), public_url, stop.child_token());
     let agents = mcp::in_json(web::guard(agents, settings.clone()));
+    let programs = api::in_json(web::guard(api::router(broker.for_pages()), settings.clone()));
     let router = web::router(broker.for_pages(), settings, stop.child_token())
         .merge(agents)
+        .merge(programs)
         .layer(from_fn_with_state(clock, request_log::log_request))
         .layer(from_fn_with_state(door.clone(), front_door::watch));
     (router, door)

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    connector::{Channel, Connector, IdentityProvider, Network},
+    connector::{Channel, Connector, Feed, IdentityProvider, Network},
     domain::{
         Time,
         action::{Action, Argument},
@@ -44,12 +44,13 @@ mod unchecked;
 
 pub use error::BrokerError;
 pub use settings::{AgentLimits, BusinessHours, Escalation, Settings, SignInSettings};
-pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn};
+pub use signed_in::{SESSION_HOURS, SESSION_IDLE_MINUTES, SignedIn, token::TokenHolder};
 
 use in_memory::{
-    AlertCounts, AuditWalk, Executing, LookProblems, Lookups, PasskeyQuestions, ProviderSessions,
-    SetupCode,
+    AlertCounts, AuditWalk, Executing, FeedActivities, LookProblems, Lookups, Measures,
+    PasskeyQuestions, ProviderSessions, RefusedTokens, SetupCode,
 };
+pub use in_memory::{ConnectionCounts, FeedActivity};
 use signed_in::{Authority, Caller};
 use unchecked::Unchecked;
 
@@ -67,6 +68,8 @@ pub struct Integrations {
     pub managers: Vec<Connector>,
     /// The ways to tell people, each with a name of its own.
     pub channels: Vec<Channel>,
+    /// The programs that get the audit, each with a name of its own.
+    pub feeds: Vec<Feed>,
     /// Where names are looked up.
     pub network: Arc<dyn Network>,
     /// Where people sign in beside this server.
@@ -88,10 +91,13 @@ struct BrokerParts {
     alert_counts: AlertCounts,
     passkey_questions: PasskeyQuestions,
     provider_sessions: ProviderSessions,
+    refused_tokens: RefusedTokens,
     executing: Executing,
     stopping: CancellationToken,
     look_problems: LookProblems,
     audit_walk: AuditWalk,
+    feed_activities: FeedActivities,
+    measures: Measures,
     setup: SetupCode,
     began_at: Time,
     /// Which installation each manager is, once it has said so to this process.
@@ -110,6 +116,7 @@ impl Broker {
         let began_at = clock.now();
         let store = if outside.channels.is_empty() { store.without_notices() } else { store };
         let in_flight = Slots::new(settings.agents.at_once_max);
+        let measures = Measures::of(outside.channels.iter().map(Channel::name));
         let parts = Arc::new(BrokerParts {
             integrations: outside,
             engine: RwLock::new(engine),
@@ -121,10 +128,13 @@ impl Broker {
             alert_counts: AlertCounts::default(),
             passkey_questions: PasskeyQuestions::default(),
             provider_sessions: ProviderSessions::default(),
+            refused_tokens: RefusedTokens::default(),
             executing: Executing::default(),
             stopping: CancellationToken::new(),
             look_problems: LookProblems::default(),
             audit_walk: AuditWalk::default(),
+            feed_activities: FeedActivities::default(),
+            measures,
             setup: SetupCode::default(),
             began_at,
             identified: Mutex::default(),
@@ -207,12 +217,26 @@ impl Broker {
         &self.parts.integrations.channels
     }
 
+    /// The programs that get the audit.
+    pub fn feeds(&self) -> &[Feed] {
+        &self.parts.integrations.feeds
+    }
+
+    /// What becomes of connections of people and agents.
+    pub fn connections(&self) -> &Arc<ConnectionCounts> {
+        &self.parts.measures.connections
+    }
+
     fn passkey_questions(&self) -> &PasskeyQuestions {
         &self.parts.passkey_questions
     }
 
     fn provider_sessions(&self) -> &ProviderSessions {
         &self.parts.provider_sessions
+    }
+
+    fn refused_tokens(&self) -> &RefusedTokens {
+        &self.parts.refused_tokens
     }
 
     fn network(&self) -> &Arc<dyn Network> {
@@ -310,6 +334,14 @@ impl Broker {
 
     fn audit_walk(&self) -> &AuditWalk {
         &self.parts.audit_walk
+    }
+
+    fn feed_activities(&self) -> &FeedActivities {
+        &self.parts.feed_activities
+    }
+
+    fn measures(&self) -> &Measures {
+        &self.parts.measures
     }
 
     fn setup_code(&self) -> &SetupCode {

@@ -150,6 +150,8 @@ impl From<BrokerError> for CliError {
             BrokerError::Refused(_)
             | BrokerError::NotFound
             | BrokerError::SessionOver
+            | BrokerError::TokenOver
+            | BrokerError::ScopeMissing(_)
             | BrokerError::NotAllowed(_)
             | BrokerError::SignInRefused
             | BrokerError::SecondFactorMissing(_)

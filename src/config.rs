@@ -21,14 +21,18 @@ use crate::{
 
 mod accounts;
 mod check;
+mod feeds;
 mod indexer;
 mod manager;
+mod metrics;
 mod notify;
 mod oidc;
 
 pub use accounts::{SystemAccountsConfig, TEMPLATE};
+pub use feeds::{FeedConfig, FeedKind};
 pub use indexer::{AlertFieldsConfig, IndexerConfig};
 pub use manager::ManagerConfig;
+pub use metrics::MetricsConfig;
 pub use notify::{EscalationConfig, MailConfig, NotifyConfig, ON_CALL, WebhookConfig};
 pub use oidc::{OidcConfig, RoleOfGroup};
 
@@ -100,6 +104,11 @@ pub struct Config {
     /// How people are notified outside the page.
     #[serde(default)]
     pub notify: NotifyConfig,
+    /// The programs that get the audit.
+    #[serde(default)]
+    pub feeds: Vec<FeedConfig>,
+    /// Where Prometheus comes in, beside `server.metrics_token_file`.
+    pub metrics: Option<MetricsConfig>,
     /// Where people sign in beside this server.
     pub oidc: Option<OidcConfig>,
     /// SHA-256 of the file that all this was read from.
@@ -321,6 +330,7 @@ impl Config {
             }
         }
         paths.extend(self.notify.paths());
+        paths.extend(self.feeds.iter_mut().flat_map(FeedConfig::paths));
         paths.extend(self.oidc.iter_mut().flat_map(OidcConfig::paths));
         for path in paths {
             *path = folder.join(&*path);
@@ -335,11 +345,10 @@ impl Config {
         });
         let server = &self.server;
         let own = [Some(&server.database), server.high_water_mark.as_ref()];
-        let own = own
-            .into_iter()
-            .chain([&server.tls_key_file, &server.metrics_token_file].map(Option::as_ref));
-        let own = own.chain(passwords).flatten();
-        let own = own.chain(self.notify.private_files());
+        let keys = [&server.tls_key_file, &server.metrics_token_file].map(Option::as_ref);
+        let own = own.into_iter().chain(keys).chain(passwords).flatten();
+        let feeds = self.feeds.iter().flat_map(FeedConfig::private_files);
+        let own = own.chain(self.notify.private_files()).chain(feeds);
         let secret = self.oidc.iter().filter_map(|oidc| oidc.client_secret_file.as_ref());
         own.chain(secret).map(PathBuf::as_path).collect()
     }

@@ -10,9 +10,10 @@
 //! Deliberately absent: any way to act on endpoints that are not named, to repeat a call, and to
 //! trust a certificate unseen.
 //!
-//! A [`Channel`] carries notices to people.
+//! A [`Channel`] carries notices to people, a [`Feed`] the audit to programs.
 
 mod driver;
+mod feed;
 mod http;
 mod identity;
 mod network;
@@ -27,6 +28,10 @@ use std::{ops::Deref, sync::Arc};
 pub use driver::{
     BoxFuture, Capabilities, CircuitOpen, CorrelationTag, Diagnosis, DispatchResult, DispatchTurn,
     Driver, Health,
+};
+pub use feed::{
+    DATAGRAM_BYTES_MAX, Delivered, Feed, FeedFileSettings, FeedReceiver, FeedSettings,
+    SyslogSettings, SyslogTransport,
 };
 pub use http::error::ConnectorError;
 pub use http::secret::{Secret, SecretForm, Tls, byte_order_mark, secret_text};

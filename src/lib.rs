@@ -23,6 +23,7 @@ pub mod store;
 
 pub mod broker;
 
+pub mod api;
 pub mod mcp;
 pub mod web;
 pub mod worker;

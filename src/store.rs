@@ -38,6 +38,7 @@ pub use self::{
     system::set_back::set_back,
     writer::{
         WRITERS_WAITING_MAX,
+        measures::{CommitMeasures, CountsByWord},
         versions::{Subject, Version},
     },
 };
@@ -266,7 +267,7 @@ impl Store {
         let condition = Arc::new(Condition::of(path));
         Self {
             path: path.to_owned(),
-            queue: writer::start(writer.clone(), Arc::clone(&condition)),
+            queue: writer::start(writer.clone(), Arc::clone(&condition), Clock::system()),
             writer,
             lane: Lane::First,
             readers,
@@ -342,6 +343,11 @@ impl Store {
     /// What this database was asked for since it was opened.
     pub fn counts(&self) -> DatabaseCounts {
         self.writer.counters().read()
+    }
+
+    /// What is counted of what is committed.
+    pub fn commit_measures(&self) -> &CommitMeasures {
+        &self.condition.measures
     }
 
     /// How many changes wait for those before them, in the line that those of this store wait in.

@@ -1,17 +1,17 @@
 //! Files that the configuration names, and itself: read as regular files of a limited size. Those
 //! that decide, which are policies and the configuration, are read only where nobody else may write
-//! them.
+//! them. One is written: that of a feed.
 
 use std::{
     ffi::OsString,
-    fs::{self, Metadata, OpenOptions},
-    io::{self, Read as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    fs::{self, File, Metadata, OpenOptions, Permissions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{self, Component, Path, PathBuf},
 };
 
 use rustix::{
-    fs::OFlags,
+    fs::{Access, OFlags, access},
     process::{getegid, geteuid},
 };
 
@@ -151,4 +151,71 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
             error.utf8_error().valid_up_to() + 1
         )
     })
+}
+
+/// Appends whole lines to a file, which is made with this mode where there is none, and has the disk
+/// keep them. It is opened anew each time, so it may be moved away or emptied in between. What a crash
+/// cut off gets its line end first.
+pub(crate) fn append(path: &Path, mode: u32, lines: &str) -> Result<(), String> {
+    let mut file = open_to_append(path, mode, true)?;
+    let failed = |error: io::Error| error.to_string();
+    let before = file.metadata().map_err(failed)?.len();
+    let cut_off = before > 0 && last_byte(&mut file).map_err(failed)? != b'\n';
+    let text = if cut_off { format!("\n{lines}") } else { lines.to_owned() };
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(|error| {
+        // A part of it would come again with the whole.
+        let more = file.metadata().is_ok_and(|meta| meta.len() > before);
+        let _cut = more && file.set_len(before).is_ok();
+        error.to_string()
+    })
+}
+
+/// Fails where [`append`] would, and writes nothing.
+pub(crate) fn check_append(path: &Path, mode: u32) -> Result<(), String> {
+    if fs::symlink_metadata(path).is_ok() {
+        return open_to_append(path, mode, false).map(drop);
+    }
+    let folder = folder_of(path);
+    check_writers(folder)?;
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| format!("{}: {}", folder.display(), io::Error::from(error)))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or_else(|| Path::new("."))
+}
+
+/// Opens a regular file of ours in a folder that nobody else may write; no link is followed.
+fn open_to_append(path: &Path, mode: u32, create: bool) -> Result<File, String> {
+    let failed = |error: io::Error| error.to_string();
+    check_writers(folder_of(path)).map_err(|why| format!("its folder: {why}"))?;
+    let there = fs::symlink_metadata(path).ok();
+    if let Some(meta) = &there {
+        check_regular(meta)?;
+    }
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(create).mode(mode).custom_flags(flags);
+    let file = options.open(path).map_err(failed)?;
+    if there.is_none() {
+        // Whatever the umask is: the group is to read it, or nobody is.
+        file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+    }
+    let meta = file.metadata().map_err(failed)?;
+    check_regular(&meta)?;
+    check_owner("it", path, &meta)?;
+    if meta.mode() & 0o777 & !mode != 0 {
+        let shown = path.display();
+        return Err(format!("others can read or write it; run: chmod {mode:04o} {shown}"));
+    }
+    Ok(file)
+}
+
+fn last_byte(file: &mut File) -> io::Result<u8> {
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    let [last] = last;
+    Ok(last)
 }

@@ -22,7 +22,6 @@ use crate::{broker::Broker, slots::Slots};
 
 mod address;
 mod admin;
-mod connections;
 mod drafts;
 mod error;
 #[cfg(test)]
@@ -35,7 +34,7 @@ mod profiles;
 mod request;
 mod state;
 
-pub use connections::ConnectionCounts;
+pub use http::probes::answer_metrics;
 use state::{AppState, BODY_BYTES_MAX, LISTENERS_MAX};
 pub use state::{Proxies, WebSettings};
 
@@ -124,6 +123,12 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/account/second-factor", post(admin::account::second_factor::switch_on))
         .route("/account/second-factor/off", post(admin::account::second_factor::switch_off))
         .route("/account/second-factor/codes", post(admin::account::second_factor::renew))
+        .route(
+            "/account/tokens",
+            get(admin::account::tokens::show).post(admin::account::tokens::create),
+        )
+        .route("/account/tokens/services", post(admin::account::tokens::create_service))
+        .route("/account/tokens/{id}/revoke", post(admin::account::tokens::revoke))
         .route("/sign-out", post(admin::sign_in::sign_out))
         .route_layer(from_fn_with_state(app.clone(), admin::provider::confirm_forms))
         .route_layer(from_fn_with_state(app.clone(), http::session::require_session))

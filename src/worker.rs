@@ -1,6 +1,6 @@
 //! The door for time: expires what is late, sends what is approved, looks for its evidence.
-//! Each manager has a queue of its own, and so has each notification channel: a slow one holds up
-//! no other.
+//! Each manager has a queue of its own, and so has each notification channel and each feed: a slow one
+//! holds up no other.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -8,9 +8,9 @@ use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
-use crate::broker::{
-    Broker, BrokerError, execution::progress::Progress, notifications::DeliveryResult,
-};
+use crate::broker::{Broker, BrokerError, execution::progress::Progress};
+
+mod outgoing;
 
 /// The longest pause of an idle sender. News wakes it earlier.
 const TICK: Duration = Duration::from_secs(1);
@@ -26,6 +26,9 @@ const LOOK_UP_INTERVAL: Duration = Duration::from_mins(1);
 const ENDPOINTS_INTERVAL: Duration = Duration::from_mins(10);
 /// How often it is looked whether endpoints that are waited for are back; nobody is asked while none is.
 const RETURN_INTERVAL: Duration = Duration::from_secs(15);
+/// How long after the start the audit is verified, and how often from then on. It goes on from the last
+/// verified entry, and once a day it sets out from the first.
+const VERIFY: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
 /// The pause after that failed. A password that is refused again and again locks its user out.
 const OBSERVE_BACK_OFF: Duration = Duration::from_secs(30);
 
@@ -48,11 +51,17 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     for channel in broker.channels() {
         let name = channel.name().to_owned();
         let span = info_span!("deliver", channel = name);
-        tasks.spawn(deliver(broker.clone(), name, stop.clone()).instrument(span));
+        tasks.spawn(outgoing::deliver(broker.clone(), name, stop.clone()).instrument(span));
+    }
+    for feed in broker.feeds() {
+        let name = feed.name().to_owned();
+        let span = info_span!("feed", feed = name);
+        tasks.spawn(outgoing::feed(broker.clone(), name, stop.clone()).instrument(span));
     }
     tracing::info!(
         managers = broker.managers().len(),
         channels = broker.channels().len(),
+        feeds = broker.feeds().len(),
         "the worker runs"
     );
     let (waiting, stopped) = (broker.clone(), stop.clone());
@@ -63,6 +72,7 @@ pub async fn run(broker: Broker, every: Duration, stop: CancellationToken) {
     tasks.spawn(keep_mark(broker.clone(), stop.clone()));
     tasks.spawn(watch_clock(broker.clone(), stop.clone()));
     tasks.spawn(keep_disk(broker.clone(), stop.clone()));
+    tasks.spawn(verify_audit(broker.clone(), stop.clone()));
     tasks.spawn(look_up(broker.clone(), stop.clone()));
     tasks.spawn(expire(broker, stop));
     while let Some(ended) = tasks.join_next().await {
@@ -265,33 +275,6 @@ async fn look_for_returned(broker: Broker, manager: String, stop: CancellationTo
     }
 }
 
-/// Delivers notifications through one channel. Stopping cuts a delivery off: it is tried again
-/// after the start.
-async fn deliver(broker: Broker, channel: String, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let delivered = tokio::select! {
-            () = stop.cancelled() => return,
-            delivered = broker.deliver_next(&channel) => delivered,
-        };
-        let pause = match delivered {
-            Ok(DeliveryResult::Arrived) => {
-                tracing::info!("a notification was delivered");
-                continue;
-            }
-            Ok(DeliveryResult::Failed) => {
-                tracing::warn!("a notification was not delivered; it is tried again later");
-                continue;
-            }
-            Ok(DeliveryResult::Nothing) => TICK,
-            Err(error) => {
-                tracing::warn!(%error, "cannot deliver");
-                BACK_OFF
-            }
-        };
-        wait(&broker, pause, &stop).await;
-    }
-}
-
 /// Keeps the high-water mark. [`Broker::keep_mark`] is called once more when all has stopped.
 async fn keep_mark(broker: Broker, stop: CancellationToken) {
     let mut complaint = Complaint::default();
@@ -313,6 +296,26 @@ async fn keep_disk(broker: Broker, stop: CancellationToken) {
             Err(error) => complaint.warn("the disk cannot be used", &error.to_string()),
         }
         wait(&broker, TICK, &stop).await;
+    }
+}
+
+/// Verifies the audit without anybody looking at it.
+async fn verify_audit(broker: Broker, stop: CancellationToken) {
+    let (mut complaint, mut pause) = (Complaint::default(), VERIFY.0);
+    loop {
+        wait(&broker, pause, &stop).await;
+        let walked = tokio::select! {
+            () = stop.cancelled() => return,
+            walked = broker.walk_on() => walked,
+        };
+        match walked {
+            Ok(None) => complaint.clear("the audit verifies again"),
+            Ok(Some((place, why))) => {
+                complaint.warn("the audit does not verify", &format!("entry {place}: {why}"));
+            }
+            Err(error) => tracing::warn!(%error, "the audit could not be verified"),
+        }
+        pause = VERIFY.1;
     }
 }
 

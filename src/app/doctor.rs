@@ -29,6 +29,7 @@ mod certificate;
 mod clock;
 mod database;
 mod disk;
+mod feeds;
 mod limits;
 mod provider;
 mod running;
@@ -72,6 +73,7 @@ pub async fn examine(config: &Config) -> Vec<Diagnosis> {
     findings.extend(limits::limits(config));
     findings.extend(provider::provider(config, store.as_ref(), &clock).await);
     findings.extend(notices(config).await);
+    findings.extend(feeds::feeds(config).await);
     let managers = match settings::connectors(config, &clock) {
         Ok(managers) => managers,
         Err(error) => {

@@ -27,7 +27,7 @@ use axum_server::{
 
 use self::connection::{Connection, VisitBody};
 pub(super) use self::listener::{DoorListener, Peer};
-use crate::{clock::Clock, domain::actor::sign_in::Source, web::ConnectionCounts};
+use crate::{broker::ConnectionCounts, clock::Clock, domain::actor::sign_in::Source};
 
 mod connection;
 pub(crate) mod descriptors;

@@ -18,7 +18,8 @@ pub(super) fn channels(config: &Config) -> Result<Vec<Channel>, AppError> {
     let notify = &config.notify;
     let mut channels = Vec::new();
     for (name, webhook) in &notify.webhook {
-        channels.push(Channel::webhook(webhook_settings(name, webhook)?)?);
+        let section = format!("notify.webhook.{name}");
+        channels.push(Channel::webhook(webhook_settings((name, section), webhook)?)?);
     }
     if let Some(mail) = &notify.mail {
         channels.push(Channel::mail(mail_settings(mail)?)?);
@@ -43,8 +44,11 @@ pub async fn test(
     Ok(results)
 }
 
-fn webhook_settings(name: &str, webhook: &WebhookConfig) -> Result<WebhookSettings, AppError> {
-    let section = format!("notify.webhook.{name}");
+/// What a webhook of this name is told, which this part of the configuration describes.
+pub(super) fn webhook_settings(
+    (name, section): (&str, String),
+    webhook: &WebhookConfig,
+) -> Result<WebhookSettings, AppError> {
     let read = |key: &str, file: &Option<PathBuf>| {
         let read =
             |file: &PathBuf| Secret::read(format!("{section}.{key}"), file, SecretForm::Word);
@@ -64,6 +68,7 @@ fn webhook_settings(name: &str, webhook: &WebhookConfig) -> Result<WebhookSettin
         tls: tls(&section, proof)?,
         url,
         deadline: DEADLINE,
+        section,
     })
 }
 

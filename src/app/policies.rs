@@ -66,6 +66,7 @@ pub async fn activate(config: &Config, shown: Digest) -> Result<Digest, AppError
     let outside = Integrations {
         managers,
         channels: Vec::new(),
+        feeds: Vec::new(),
         network: Arc::new(SystemNetwork),
         provider: None,
     };

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 /// What machines ask for again and again: logged at DEBUG.
 const ROUTINE: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/static/", "/events"];
 
-/// Runs a request in a span that session and token checks add `person` or `agent` to.
+/// Runs a request in a span that session and token checks add `person`, `agent` or `api_token` to.
 pub(super) async fn log_request(
     State(clock): State<Clock>,
     request: Request,
@@ -24,7 +24,7 @@ pub(super) async fn log_request(
     let path = request.uri().path();
     let routine = ROUTINE.iter().any(|start| path.starts_with(start));
     let method = known(request.method());
-    let span = info_span!("http", method, path, person = Empty, agent = Empty);
+    let span = info_span!("http", method, path, person = Empty, agent = Empty, api_token = Empty);
     let started = clock.now();
     async {
         let response = next.run(request).await;

@@ -7,7 +7,7 @@ use crate::{
     connector::ConnectorError,
     domain::{
         action::with_count,
-        actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
+        actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, api_token::TokenScope},
         halt::Halt,
         lifecycle::Refusal,
         proposal::InvalidField,
@@ -31,6 +31,12 @@ pub enum BrokerError {
     /// The session that the act rests on ended before it was carried out.
     #[error("your session has ended; sign in and try again")]
     SessionOver,
+    /// The token that the act rests on opens nothing any more.
+    #[error("the token opens nothing any more")]
+    TokenOver,
+    /// The token is not for this.
+    #[error("the token is not for this: it lacks the scope {0}")]
+    ScopeMissing(TokenScope),
     /// Policy does not let them.
     #[error("policy does not allow it: {0}")]
     NotAllowed(String),

@@ -2,6 +2,7 @@
 //! its cause; here it goes out, at least once, and nothing else waits for it.
 
 mod escalation;
+pub mod feeds;
 mod preferences;
 mod recipients;
 
@@ -161,7 +162,7 @@ impl Broker {
             };
         drop(reader);
         failpoint::reached("notice due").await;
-        let next_try_at = now + self.back_off(first.tries);
+        let next_try_at = now + self.spread_out(BACK_OFF, first.tries);
         let recorded = self.store().write_quietly(|tx| {
             Box::pin(async move {
                 for delivery in due {
@@ -178,6 +179,7 @@ impl Broker {
             let message = self.message(first, due, address);
             channel.deliver(&Message { targets, ..message }).await
         };
+        self.measures().message(channel.name(), sent.is_ok());
         self.record_delivery(due, &sent, hopeless).await?;
         Ok(if sent.is_ok() { DeliveryResult::Arrived } else { DeliveryResult::Failed })
     }
@@ -251,8 +253,7 @@ impl Broker {
 
     /// How long after this try the next one follows: up to a quarter less, so that not everything
     /// comes back at once.
-    fn back_off(&self, tries: u32) -> Duration {
-        let (first, last) = BACK_OFF;
+    fn spread_out(&self, (first, last): (Duration, Duration), tries: u32) -> Duration {
         let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
         let full = first.saturating_mul(doubled).min(last);
         let [share] = self.clock().random::<1>();
@@ -281,6 +282,7 @@ fn reminder_due(kind: NoticeKind, request: &Request) -> bool {
         | NoticeKind::SecondFactorChanged
         | NoticeKind::PersonLinked
         | NoticeKind::RecoveryCodeUsed
+        | NoticeKind::ApiTokenChanged
         | NoticeKind::Test => false,
     }
 }

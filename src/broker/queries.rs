@@ -25,8 +25,8 @@ pub use crate::{
         notices::ChannelActivity,
         record::{Record, RecordEntry, RecordOf, SUMMED_MAX as RECORD_SUMMED_MAX, TimeToDecide},
         requests::{
-            ActiveFilter, ActiveRow, ActiveSort, ChildSummary, MissedEndpoint, RequestFilter,
-            RequestOrigin, RequestSummary, RowOutcome,
+            ActiveFilter, ActiveKey, ActiveRow, ActiveSort, ChildSummary, FoundRequests,
+            MissedEndpoint, RequestFilter, RequestOrigin, RequestSummary, RowOutcome,
         },
     },
 };

@@ -24,6 +24,7 @@ use crate::{
 
 pub mod passkey;
 pub mod ticket;
+pub mod token;
 
 /// A session ends after this many minutes without use.
 pub const SESSION_IDLE_MINUTES: i64 = 30;

@@ -1,11 +1,12 @@
 //! Reading and verifying the audit.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::feed_file::FeedFile;
 use super::{CliError, accounts::reader, out::Out};
 use crate::{
     domain::{
@@ -18,12 +19,18 @@ use crate::{
     text::audit::describe,
 };
 
+mod feed_file;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// Show entries, newest first.
     Query(AuditQuery),
     /// Walk the chain from the first entry and name the first bad one.
-    Verify,
+    Verify {
+        /// Walk the chain in a file that a feed of all events wrote, without the database.
+        #[arg(long, value_name = "FILE")]
+        feed: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +70,8 @@ pub(super) struct AuditQuery {
 pub(super) async fn run(out: Out, config: &Path, command: AuditCommand) -> Result<(), CliError> {
     match command {
         AuditCommand::Query(query) => show(out, config, query).await,
-        AuditCommand::Verify => verify(out, config).await,
+        AuditCommand::Verify { feed: Some(file) } => verify_feed(out, &file),
+        AuditCommand::Verify { feed: None } => verify(out, config).await,
     }
 }
 
@@ -83,7 +91,7 @@ async fn show(out: Out, config: &Path, query: AuditQuery) -> Result<(), CliError
     let entries = operator.audit(&filter, query.before, query.limit).await?;
     let rows: Vec<_> = entries.iter().map(row).collect();
     out.table(&["place", "time (UTC)", "kind", "request", "what"], &rows, || {
-        entries.iter().map(as_json).collect()
+        entries.iter().map(AuditEntry::to_json).collect()
     })?;
     Ok(())
 }
@@ -115,6 +123,39 @@ async fn verify(out: Out, config: &Path) -> Result<(), CliError> {
     if broken.is_some() { Err(CliError::No) } else { Ok(()) }
 }
 
+fn verify_feed(out: Out, file: &Path) -> Result<(), CliError> {
+    let found = FeedFile::read(file)
+        .map_err(|error| CliError::Use(format!("--feed: {}: {error}", file.display())))?;
+    let broken = found.broken.as_ref();
+    let mut lines = match (&found.last, broken) {
+        (_, Some((line, why))) => {
+            vec![format!("line {line}: {why}"), format!("line {line} is bad")]
+        }
+        (Some((last, head)), None) => vec![format!(
+            "the entries {} to {last} are sound; the last hash is {head}",
+            found.first
+        )],
+        (None, None) => vec!["the file holds no entry".to_owned()],
+    };
+    for (number, what) in [(found.repeated, "came again"), (found.cut_off, "cut off by a crash")] {
+        if number > 0 {
+            lines.insert(0, format!("{}: {what}", with_count(number, "line")));
+        }
+    }
+    out.lines(lines.iter().map(String::as_str), || {
+        json!({
+            "sound": broken.is_none() && found.last.is_some(),
+            "first": found.last.map(|_| found.first),
+            "last": found.last.map(|(last, _)| last),
+            "head": found.last.map(|(_, head)| head.to_string()),
+            "repeated": found.repeated,
+            "cut_off": found.cut_off,
+            "first_bad": broken.map(|(line, why)| json!({ "line": line, "why": why })),
+        })
+    })?;
+    if broken.is_none() && found.last.is_some() { Ok(()) } else { Err(CliError::No) }
+}
+
 fn row(entry: &AuditEntry) -> Vec<String> {
     let time = entry.time().map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string());
     vec![
@@ -124,28 +165,6 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         entry.request.clone().unwrap_or_default(),
         describe(entry.clone()).to_string(),
     ]
-}
-
-/// The row as stored. A row that cannot be read says so under `problem`, and a detail that is not
-/// even JSON is shown as its text.
-fn as_json(entry: &AuditEntry) -> Value {
-    let mut row = json!({
-        "place": entry.seq,
-        "time": entry.time().ok().map(|time| time.to_rfc3339()),
-        "kind": entry.kind,
-        "actor": { "kind": entry.actor_kind, "id": entry.actor_id, "name": entry.actor_name },
-        "request": entry.request,
-        "action": entry.action,
-        "target": entry.target,
-        "detail": serde_json::from_str::<Value>(&entry.detail)
-            .unwrap_or_else(|_no_json| json!(entry.detail)),
-        "previous": entry.previous.to_string(),
-        "hash": entry.hash().to_string(),
-    });
-    if let (Err(problem), Some(row)) = (&describe(entry.clone()).event, row.as_object_mut()) {
-        row.insert("problem".to_owned(), json!(problem.to_string()));
-    }
-    row
 }
 
 fn event_kind(text: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! What can be checked without going out: each error names the key, the value, what is right.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
 use toml::Table;
@@ -64,6 +64,7 @@ impl Config {
         range("agents.open_requests_max", agents.open_requests_max.into(), 1, 1000)?;
         range("agents.asks_per_minute_max", agents.asks_per_minute_max.into(), 1, 1000)?;
         self.notify.check(requests.decide_within_minutes)?;
+        self.check_feeds_and_metrics()?;
         if let Some(oidc) = &self.oidc {
             oidc.check()?;
         }
@@ -74,6 +75,19 @@ impl Config {
             range("business_hours.days", (*day).into(), 1, 7)?;
         }
         Ok(())
+    }
+
+    fn check_feeds_and_metrics(&self) -> Result<(), ConfigError> {
+        let mut names = BTreeSet::new();
+        for feed in &self.feeds {
+            if !names.insert(&feed.name) {
+                let allowed = "a name of its own: another feed has this one";
+                return Err(ConfigError::value("feeds.name", &feed.name, allowed));
+            }
+            feed.check()?;
+        }
+        let metrics = self.metrics.as_ref();
+        metrics.map_or(Ok(()), |metrics| metrics.check(self.server.listen))
     }
 }
 

@@ -164,7 +164,7 @@ impl NotifyConfig {
 }
 
 impl WebhookConfig {
-    fn check(&self, section: &str) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, section: &str) -> Result<(), ConfigError> {
         let key = |key: &str| format!("{section}.{key}");
         if !["json", "slack", "teams", "ntfy"].contains(&self.format.as_str()) {
             let allowed = "json, slack, teams or ntfy";
@@ -220,7 +220,11 @@ impl MailConfig {
     }
 }
 
-fn one_of(section: &str, ca_file: bool, pin: Option<&String>) -> Result<(), ConfigError> {
+pub(super) fn one_of(
+    section: &str,
+    ca_file: bool,
+    pin: Option<&String>,
+) -> Result<(), ConfigError> {
     match pin.filter(|_| ca_file) {
         None => Ok(()),
         Some(pin) => {

@@ -7,7 +7,7 @@
 
 mod format;
 mod mail;
-mod smtp;
+pub(super) mod smtp;
 mod webhook;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -22,6 +22,7 @@ use crate::domain::{
 pub use format::WebhookFormat;
 pub use mail::{MailSettings, is_mail_address};
 pub use webhook::{WebhookSettings, is_signing_secret};
+pub(super) use {format::WebhookPost, webhook::WebhookChannel};
 
 /// How long a receiver may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -50,15 +51,14 @@ pub struct Message {
 pub struct Channel(Arc<ChannelKind>);
 
 enum ChannelKind {
-    Webhook(webhook::WebhookChannel),
+    Webhook(WebhookChannel),
     Mail(Box<mail::MailChannel>),
 }
 
 impl Channel {
     /// A webhook. Checks the settings; nothing is called yet.
     pub fn webhook(settings: WebhookSettings) -> Result<Self, ConnectorError> {
-        webhook::WebhookChannel::new(settings)
-            .map(|webhook| Self(Arc::new(ChannelKind::Webhook(webhook))))
+        WebhookChannel::new(settings).map(|webhook| Self(Arc::new(ChannelKind::Webhook(webhook))))
     }
 
     /// Mail over SMTP. Checks the settings; nothing is called yet.

@@ -5,13 +5,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
 
+use api_token::UsedToken;
+
 use super::{
     Time,
     action::ActionKind,
     all_variants,
-    id::{AgentId, PersonId},
+    id::{AgentId, ApiTokenId, PersonId},
 };
 
+pub mod api_token;
 pub mod quiet_hours;
 pub mod sign_in;
 
@@ -160,6 +163,13 @@ pub enum Actor {
         /// The name then.
         name: String,
     },
+    /// A program that somebody answers for, by a token for the API.
+    Service {
+        /// The token that was used.
+        id: ApiTokenId,
+        /// The service's name.
+        name: String,
+    },
     /// A caller without an identity, such as a failed sign-in.
     Unknown {
         /// The name as typed, cut to 64 characters.
@@ -173,15 +183,27 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// `agent`, `person`, `unknown`, `command line`, `system`.
+    /// `agent`, `person`, `service`, `unknown`, `command line`, `system`.
     pub const fn kind(&self) -> &'static str {
         self.into_str()
+    }
+
+    /// Who acts with a token for the API, or without one: a service acts in its own name.
+    pub fn with_token(person: &Person, token: Option<&UsedToken>) -> Self {
+        match token {
+            Some(UsedToken { id, name, owner: Some(_) }) => {
+                Self::Service { id: *id, name: name.clone() }
+            }
+            Some(UsedToken { owner: None, .. }) | None => Self::from(person),
+        }
     }
 
     /// The name, where there is one; else the kind.
     pub fn name(&self) -> &str {
         match self {
-            Self::Agent { name, .. } | Self::Person { name, .. } => name,
+            Self::Agent { name, .. } | Self::Person { name, .. } | Self::Service { name, .. } => {
+                name
+            }
             Self::Unknown { claimed } => claimed,
             Self::CommandLine => "command line",
             Self::System => "countersign",
@@ -193,6 +215,7 @@ impl Actor {
         match self {
             Self::Agent { id, .. } => Some(id.to_string()),
             Self::Person { id, .. } => Some(id.to_string()),
+            Self::Service { id, .. } => Some(id.to_string()),
             Self::Unknown { .. } | Self::CommandLine | Self::System => None,
         }
     }

@@ -1,11 +1,12 @@
 //! What is recorded, and the chain that shows when somebody rewrites it.
 //!
 //! In reading order: the [`kind`] of an event, the facts that such an event has ([`detail`]), the
-//! [`event`] itself, and the row that it becomes in the [`chain`].
+//! [`event`] itself, the row that it becomes in the [`chain`], and the form in which programs get that.
 
 pub mod chain;
 pub mod detail;
 pub mod event;
+mod export;
 pub mod high_water_mark;
 pub mod installation;
 pub mod kind;

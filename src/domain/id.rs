@@ -83,6 +83,17 @@ id!(
     /// A passkey of a person.
     PasskeyId, "key"
 );
+id!(
+    /// A token of a person or service for the API.
+    ApiTokenId, "tok"
+);
+
+impl ApiTokenId {
+    /// The number alone.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
 
 #[cfg(test)]
 mod tests {

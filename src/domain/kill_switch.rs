@@ -162,9 +162,11 @@ impl Freeze {
     pub fn turn(&self, by: &Actor, reason: &str, stands: bool, now: Time) -> KeyTurn {
         let person = match by {
             Actor::Person { id, .. } => Some(*id),
-            Actor::Agent { .. } | Actor::Unknown { .. } | Actor::CommandLine | Actor::System => {
-                None
-            }
+            Actor::Agent { .. }
+            | Actor::Service { .. }
+            | Actor::Unknown { .. }
+            | Actor::CommandLine
+            | Actor::System => None,
         };
         match self.first(now).filter(|_| stands) {
             None => {

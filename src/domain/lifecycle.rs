@@ -14,7 +14,7 @@ pub use decide::LAPSED;
 
 use super::{
     Time,
-    actor::{Actor, Person},
+    actor::{Actor, Person, api_token::UsedToken},
     audit::{AuditDetail, AuditEvent, detail::passkey::ProofFacts},
     decision::Decision,
     digest::Digest,
@@ -102,6 +102,8 @@ pub struct Ballot {
     pub comment: String,
     /// What a passkey signed for it; none where no passkey was asked.
     pub proof: Option<ProofFacts>,
+    /// The token for the API that stands for the person; a rejection alone may have one.
+    pub token: Option<UsedToken>,
 }
 
 impl Ballot {

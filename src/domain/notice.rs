@@ -5,7 +5,7 @@
 //! why. Its text, in `text::notification`, is made of our own words, and of plain names of endpoints
 //! that are looked up when it is sent: a notice itself holds none.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use serde_json::{Value, json};
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
@@ -20,12 +20,15 @@ use super::{
     kill_switch::Extent,
     lifecycle::Transition,
     plan::Plan,
-    request::{Outcome, PlanStep, Request, StateName, Target},
+    request::{PlanStep, Request, StateName, Target},
 };
 
+mod doubt;
 mod id;
 
 pub use id::NoticeId;
+
+use doubt::newly_doubtful;
 
 /// What a notice reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +86,9 @@ pub enum NoticeKind {
     /// A person signs in at the identity provider from now on.
     #[strum(serialize = "person.linked")]
     PersonLinked,
+    /// A token for the API was made or revoked.
+    #[strum(serialize = "api_token.changed")]
+    ApiTokenChanged,
     /// A test of whether notices arrive.
     #[strum(serialize = "notice.test")]
     Test,
@@ -122,6 +128,7 @@ impl NoticeKind {
             | Self::SecondFactorChanged
             | Self::RecoveryCodeUsed
             | Self::PersonLinked
+            | Self::ApiTokenChanged
             | Self::Test => false,
         }
     }
@@ -376,20 +383,6 @@ impl Notice {
 /// The page of a plan, behind the address of the page.
 pub fn plan_path(id: PlanId) -> String {
     format!("/plans/{id}")
-}
-
-/// Whether something was learnt that a person has to look after.
-fn newly_doubtful(request: &Request, before: &[Target]) -> bool {
-    let open = |target: &Target| {
-        target.outcome.as_ref().filter(|outcome| outcome.needs_person()).map(Outcome::name)
-    };
-    let before: HashMap<_, _> = before.iter().map(|one| (&one.endpoint.id, one)).collect();
-    request.targets.iter().any(|target| {
-        let earlier = before.get(&target.endpoint.id).copied();
-        let unsure = open(target).is_some() && open(target) != earlier.and_then(open);
-        let failed = target.doubt.is_some() && earlier.is_none_or(|one| one.doubt.is_none());
-        unsure || failed
-    })
 }
 
 /// The last eight hexadecimal digits: the first ones are the time, and alike for all of a minute.

@@ -40,6 +40,8 @@ pub(super) fn sentence(error: &BrokerError, tool: ToolName, clock: &Clock) -> St
         BrokerError::Store(_)
         | BrokerError::Policy(_)
         | BrokerError::SessionOver
+        | BrokerError::TokenOver
+        | BrokerError::ScopeMissing(_)
         | BrokerError::SignInRefused
         | BrokerError::SecondFactorMissing(_)
         | BrokerError::SignInThrottled(_)

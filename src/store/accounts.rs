@@ -12,6 +12,7 @@ use crate::domain::{
     id::{AgentId, PersonId},
 };
 
+mod api_tokens;
 mod identity;
 mod keep;
 mod passkeys;
@@ -19,6 +20,10 @@ mod second_factor;
 mod sessions;
 mod views;
 
+pub use api_tokens::{
+    StoredApiToken, add_api_token, all_api_tokens, api_token_by_hash, api_token_by_id, api_tokens,
+    revoke_api_token, touch_api_token,
+};
 pub use identity::{
     StoredIdentity, add_identity, identities, identity, person_by_identity, resume_person,
     set_display_name, suspend_person,

@@ -4,6 +4,7 @@ use super::{
     Read, StoreError, Subject, Tx,
     row::{At, integer, text},
     sqlite::{Row, query},
+    writer::measures::Counted,
 };
 use crate::domain::{
     Time,
@@ -15,6 +16,7 @@ use crate::domain::{
     id::RequestId,
 };
 
+pub mod feeds;
 mod page;
 mod proofs;
 mod stored_row;
@@ -31,6 +33,8 @@ pub(super) struct LogLine {
     pub(super) kind: &'static str,
     pub(super) actor: String,
     pub(super) request: Option<RequestId>,
+    /// What it counts for.
+    pub(super) counted: Counted,
 }
 
 impl Tx<'_> {
@@ -43,6 +47,7 @@ impl Tx<'_> {
             kind: event.kind().name(),
             actor: event.actor.name().to_owned(),
             request: event.request,
+            counted: Counted::of(event),
         });
     }
 }

@@ -184,9 +184,9 @@ impl Store {
     }
 
     /// All of them, the writer's last.
-    pub(super) fn connections(&self) -> [Pool; 5] {
-        let [one, two, three, four] = self.readers.pools();
-        [one, two, three, four, self.writer.clone()]
+    pub(super) fn connections(&self) -> [Pool; 6] {
+        let [one, two, three, four, five] = self.readers.pools();
+        [one, two, three, four, five, self.writer.clone()]
     }
 
     /// Leaves one whole file: what is in the write-ahead log is written into the database. The store

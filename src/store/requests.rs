@@ -29,10 +29,10 @@ mod undos;
 mod watch;
 
 pub use active::{
-    ActiveFilter, ActiveRow, ActiveSearch, ActiveSort, EndpointCommand, EndpointCommands,
-    RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget, active,
-    active_targets, approvers, commands, commands_on, find_active, origin, overlapping,
-    targets_statement,
+    ActiveFilter, ActiveKey, ActiveRow, ActiveSearch, ActiveSort, EndpointCommand,
+    EndpointCommands, RequestOrigin, RestingRequest, RowOutcome, WantedEndpoint, WantedTarget,
+    active, active_after, active_targets, approvers, commands, commands_on, find_active, origin,
+    overlapping, targets_statement,
 };
 pub use children::{
     ChildSummary, MissedEndpoint, children, missed, open_children, scope, waiting, with_children,
@@ -233,6 +233,9 @@ async fn write(
     audit::append(tx, transition.event(), now).await?;
     tx.effects.touched.extend(Subject::touched_by(&transition, false));
     tx.effects.approves |= matches!(request.state, State::Approved { .. });
+    if let (Change::Approved(_), State::Approved { .. }) = (transition.change(), &request.state) {
+        tx.effects.waited.push(now - request.asked_at);
+    }
     for notice in Notice::of(Some(before), &transition, now) {
         notices::insert(tx, &notice).await?;
     }

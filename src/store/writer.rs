@@ -12,17 +12,18 @@ use tokio::{
 };
 use tracing::Span;
 
-use self::{fact_rows::FactRows, news::News};
+use self::fact_rows::FactRows;
 use super::{
     StoreError,
     audit::LogLine,
     files::condition::Condition,
     sqlite::{self, Connection, pool::Pool},
 };
-use crate::domain::audit::EventKind;
+use crate::{clock::Clock, domain::audit::EventKind};
 
 mod effects;
 mod fact_rows;
+pub(super) mod measures;
 pub(super) mod news;
 pub(super) mod versions;
 
@@ -134,14 +135,15 @@ impl Queue {
     }
 }
 
-/// Starts the writer on a pool of one connection.
-pub(super) fn start(pool: Pool, condition: Arc<Condition>) -> Queue {
+/// Starts the writer on a pool of one connection. It measures by this clock.
+pub(super) fn start(pool: Pool, condition: Arc<Condition>, clock: Clock) -> Queue {
     let (first, agents) = (mpsc::channel(WRITERS_WAITING_MAX), mpsc::channel(WRITERS_WAITING_MAX));
     let queue = Queue { first: first.0, agents: agents.0 };
     let (first, agents) = (first.1, agents.1);
     let writer = Writer {
         pool,
         condition: Arc::clone(&condition),
+        clock,
         first,
         agents,
         held: None,
@@ -160,6 +162,7 @@ pub(super) fn start(pool: Pool, condition: Arc<Condition>) -> Queue {
 struct Writer {
     pool: Pool,
     condition: Arc<Condition>,
+    clock: Clock,
     first: mpsc::Receiver<Ticket>,
     agents: mpsc::Receiver<Ticket>,
     /// One that wants to be alone, and met others.
@@ -302,8 +305,10 @@ impl Writer {
     async fn commit(&self, mut batch: Batch) {
         let mut connection = batch.connection().await;
         let head = batch.done.iter().filter_map(|done| done.effects.head).next_back();
+        let began = self.clock.now();
         let settled = match connection.commit().await {
             Ok(()) => {
+                self.condition.measures.commit(began, &self.clock);
                 self.condition.versions.store();
                 if batch.done.iter().any(Done::claims) {
                     crate::failpoint::reached("before the mark").await;
@@ -312,7 +317,7 @@ impl Writer {
                     mark.advance(head);
                 }
                 // Here, not by the caller: it may be gone.
-                batch.done.iter_mut().for_each(|done| done.tell(&self.condition.news));
+                batch.done.iter_mut().for_each(|done| done.tell(&self.condition));
                 Settled::Committed
             }
             Err(error) if error.is_full() => {
@@ -346,11 +351,12 @@ impl Done {
     }
 
     /// Wakes those whom it concerns, and writes the log.
-    fn tell(&mut self, news: &News) {
+    fn tell(&mut self, Condition { news, measures, .. }: &Condition) {
         for Then(follow) in mem::take(&mut self.effects.then) {
             follow();
         }
-        let Effects { recorded, approves, .. } = &self.effects;
+        let Effects { recorded, approves, waited, .. } = &self.effects;
+        measures.count(waited, recorded.iter().map(|line| &line.counted));
         recorded.iter().filter_map(|line| line.request).for_each(|id| news.of_request_changed(id));
         // What agents do is about requests.
         let system = self.lane == Lane::First && recorded.iter().any(|line| line.request.is_none());
@@ -364,7 +370,7 @@ impl Done {
             news.pages.count();
         }
         let _entered = self.span.enter();
-        for LogLine { seq, kind, actor, request } in recorded {
+        for LogLine { seq, kind, actor, request, counted: _ } in recorded {
             let request = request.map(tracing::field::display);
             tracing::info!(audit.seq = seq, kind, actor, request.id = request, "recorded");
         }

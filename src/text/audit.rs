@@ -8,6 +8,7 @@ use crate::domain::{
     audit::{AuditEntry, UnreadableEntry, detail::passkey::ProofFacts},
 };
 
+mod api_token;
 mod endpoints;
 mod sentence;
 mod sign_in;
@@ -74,6 +75,7 @@ pub fn describe(entry: AuditEntry) -> AuditText {
     let event = event_text(&entry);
     let actor_kind = match entry.actor_kind.as_str() {
         "agent" => "agent",
+        "service" => "service",
         "unknown" => "somebody claiming to be",
         _ => "",
     };

@@ -41,6 +41,7 @@ const fn event(notice: &Notice) -> &'static str {
         }
         NoticeKind::RecoveryCodeUsed => "Somebody signed in with a recovery code",
         NoticeKind::PersonLinked => "A person signs in at the identity provider from now on",
+        NoticeKind::ApiTokenChanged => "A token for the API was made or revoked",
         NoticeKind::Test => "A test: notifications arrive here",
     }
 }

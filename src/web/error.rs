@@ -195,6 +195,8 @@ impl From<BrokerError> for PageError {
                 format!("Nothing was changed: {words}."),
             ),
             BrokerError::Manager(_)
+            | BrokerError::TokenOver
+            | BrokerError::ScopeMissing(_)
             | BrokerError::Policy(_)
             | BrokerError::Hashing(_)
             | BrokerError::Store(_) => Self::internal(&error),

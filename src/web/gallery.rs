@@ -198,6 +198,7 @@ fn system() -> SystemPage {
                     problem: Some(HOSTILE.to_owned()),
                 },
             }],
+            feeds: vec![made_up::feed()],
             audit: walked(),
             halted: Some(Halt { cause: HaltCause::Recovery, why: HOSTILE.to_owned() }),
             changed_managers: vec![HOSTILE.to_owned()],

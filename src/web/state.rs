@@ -6,10 +6,7 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    connections::ConnectionCounts,
-    drafts::{Drafts, confirmations::Confirmations},
-};
+use super::drafts::{Drafts, confirmations::Confirmations};
 use crate::{
     broker::Broker,
     domain::{
@@ -37,8 +34,6 @@ pub struct WebSettings {
     pub certificate: Option<watch::Receiver<CertificateStatus>>,
     /// What stands in front.
     pub proxies: Proxies,
-    /// What becomes of connections.
-    pub connections: Arc<ConnectionCounts>,
     /// SHA-256 of the token that opens `/metrics`; without one there is no such page.
     pub metrics_token: Option<Digest>,
 }

@@ -6,6 +6,7 @@ mod catalogue;
 mod companions;
 mod costs;
 mod execution;
+mod feeds;
 mod limits;
 pub(crate) mod notifications;
 pub(crate) mod plans;

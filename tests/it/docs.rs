@@ -2,6 +2,7 @@
 
 mod actions;
 mod alert_fields;
+mod feeds;
 pub(crate) mod imports;
 mod log_messages;
 mod mcp;

@@ -3,6 +3,7 @@
 // Always on here; it lets clippy see that helpers are test code too.
 #![cfg(test)]
 
+mod api;
 mod broker;
 mod cli;
 mod connector;

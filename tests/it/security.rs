@@ -23,4 +23,4 @@ mod sign_in_flood;
 mod spoofing;
 mod storms;
 mod undo_and_evidence;
-mod web;
+pub(crate) mod web;

@@ -8,7 +8,7 @@ pub(crate) mod fixtures;
 mod kill_switch_and_policy;
 mod layout;
 mod lists;
-mod metrics;
+pub(crate) mod metrics;
 mod page_readers;
 mod profiles;
 pub(crate) mod request;

@@ -16,6 +16,7 @@ pub(super) fn limits(config: &Config) -> Vec<Diagnosis> {
         proxies(&settings::proxies(config)),
         metrics(config),
     ];
+    found.extend(metrics_port(config));
     found.extend(shares(config));
     found
 }
@@ -49,6 +50,18 @@ fn metrics(config: &Config) -> Diagnosis {
         ),
         Err(error) => Diagnosis::bad("metrics", error.to_string(), CORRECT),
     }
+}
+
+/// Who may read the counts without a token; none where there is no port for that.
+fn metrics_port(config: &Config) -> Option<Diagnosis> {
+    let metrics = config.metrics.as_ref()?;
+    let found = format!("/metrics is open without a token at {}", metrics.listen);
+    Some(if metrics.public {
+        let advice = "whoever reaches that port reads the counts: let a firewall say who does";
+        Diagnosis::note("metrics", found, advice)
+    } else {
+        Diagnosis::good("metrics", found)
+    })
 }
 
 /// Whether this machine has the files for as many connections as the configuration lets in.

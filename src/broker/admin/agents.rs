@@ -280,7 +280,7 @@ impl Unchecked {
 }
 
 /// Somebody who can own an agent.
-async fn enabled_person(tx: &mut Tx<'_>, name: &str) -> Result<Person, BrokerError> {
+pub(super) async fn enabled_person(tx: &mut Tx<'_>, name: &str) -> Result<Person, BrokerError> {
     let people = accounts::people(tx).await?.into_iter();
     let enabled: Vec<_> = people.filter(|person| person.is_active()).collect();
     let known = || enabled.iter().map(|person| person.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -297,7 +297,11 @@ async fn active(tx: &mut Tx<'_>, name: &str) -> Result<Agent, BrokerError> {
 fn issuer(actor: &Actor) -> Option<PersonId> {
     match actor {
         Actor::Person { id, .. } => Some(*id),
-        Actor::Agent { .. } | Actor::Unknown { .. } | Actor::CommandLine | Actor::System => None,
+        Actor::Agent { .. }
+        | Actor::Service { .. }
+        | Actor::Unknown { .. }
+        | Actor::CommandLine
+        | Actor::System => None,
     }
 }
 

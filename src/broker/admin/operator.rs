@@ -188,7 +188,8 @@ impl Operator {
 
     /// The entries after a place, oldest first: for those who follow what happens.
     pub async fn audit_after(&self, seq: u64) -> Result<Vec<AuditEntry>, BrokerError> {
-        Ok(audit::after(&mut self.0.store().reader().await?, seq, 1000).await?)
+        let found = audit::after(&mut self.0.store().reader().await?, seq, 1000).await?;
+        Ok(found.into_iter().map(|(entry, _hash)| entry).collect())
     }
 
     /// Walks the audit chain from its first row.

@@ -10,10 +10,12 @@ use crate::{
     },
     domain::{
         Time,
+        actor::api_token::ApiToken,
         audit::{
             AuditDetail, AuditEvent,
             detail::{
                 accounts::NoFacts,
+                api_token::ApiTokenFacts,
                 passkey::{NewPasskeyFacts, PasskeyFacts},
             },
         },
@@ -174,8 +176,8 @@ impl Broker {
     }
 }
 
-/// Removes all passkeys of a person, and the second factor with its recovery codes. What to record of
-/// each.
+/// Removes all passkeys of a person, their own tokens for the API, and the second factor with its
+/// recovery codes. What to record of each.
 pub(super) async fn remove_factors(
     tx: &mut Tx<'_>,
     person: PersonId,
@@ -189,11 +191,31 @@ pub(super) async fn remove_factors(
     if !removed.is_empty() {
         notices::insert(tx, &told(NoticeKind::PasskeyChanged, person, now)).await?;
     }
+    removed.extend(revoke_own_api_tokens(tx, person, now).await?);
     if accounts::switch_second_factor_off(tx, person).await? {
         removed.push(AuditDetail::SecondFactorOff(NoFacts {}));
         notices::insert(tx, &told(NoticeKind::SecondFactorChanged, person, now)).await?;
     }
     Ok(removed)
+}
+
+/// Revokes a person's own tokens for the API, not those of services that they answer for. What to record
+/// of each.
+async fn revoke_own_api_tokens(
+    tx: &mut Tx<'_>,
+    person: PersonId,
+    now: Time,
+) -> Result<Vec<AuditDetail>, BrokerError> {
+    let mut revoked = Vec::new();
+    let all = accounts::api_tokens(tx, person).await?.into_iter().map(|stored| stored.token);
+    for ApiToken { id, name, .. } in all.filter(|token| !token.service) {
+        accounts::revoke_api_token(tx, id, now).await?;
+        revoked.push(AuditDetail::ApiTokenRevoked(ApiTokenFacts { id, name }));
+    }
+    if !revoked.is_empty() {
+        notices::insert(tx, &told(NoticeKind::ApiTokenChanged, person, now)).await?;
+    }
+    Ok(revoked)
 }
 
 /// The person and the admins hear of it: whoever did it may be neither.

@@ -13,6 +13,7 @@ use crate::{
     store::accounts,
 };
 
+pub mod api_tokens;
 mod unchecked;
 
 pub(super) use unchecked::check_not_last_admin;

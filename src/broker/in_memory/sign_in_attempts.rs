@@ -23,6 +23,10 @@ use crate::{
     },
 };
 
+mod refused_tokens;
+
+pub(in crate::broker) use refused_tokens::RefusedTokens;
+
 /// So many tries are free.
 const FREE_TRIES: u32 = 5;
 /// The wait after those; it doubles with each further failure.
@@ -45,8 +49,18 @@ const SOURCES_MAX: usize = 32;
 pub(in crate::broker) struct FailureKey {
     source: Source,
     person: Option<PersonId>,
-    /// What comes after the right password. It is counted apart, for that forgets wrong passwords.
-    second_factor: bool,
+    tried: Tried,
+}
+
+/// What was tried. Each is counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tried {
+    /// A password, or what stands for it.
+    Password,
+    /// What comes after the right password: that forgets wrong passwords.
+    SecondFactor,
+    /// A token for the API: a program that goes on with a wrong one keeps nobody from signing in.
+    ApiToken,
 }
 
 #[derive(Debug)]
@@ -82,17 +96,22 @@ pub(in crate::broker) struct SignInAttempts {
 
 impl FailureKey {
     pub(in crate::broker) fn new(origin: &SignInOrigin, person: Option<PersonId>) -> Self {
-        Self { source: origin.source.clone(), person, second_factor: false }
+        Self { source: origin.source.clone(), person, tried: Tried::Password }
     }
 
     /// Of a browser in which this person signed in before.
     pub(in crate::broker) const fn of_browser(browser: Digest, person: PersonId) -> Self {
-        Self { source: Source::Browser(browser), person: Some(person), second_factor: false }
+        Self { source: Source::Browser(browser), person: Some(person), tried: Tried::Password }
     }
 
     /// The same for the second factor.
     pub(in crate::broker) fn of_second_factor(self) -> Self {
-        Self { second_factor: true, ..self }
+        Self { tried: Tried::SecondFactor, ..self }
+    }
+
+    /// Wrong tokens of one source.
+    pub(in crate::broker) fn of_tokens(source: Source) -> Self {
+        Self { source, person: None, tried: Tried::ApiToken }
     }
 }
 

@@ -103,6 +103,7 @@ impl Broker {
             | NoticeKind::SecondFactorChanged
             | NoticeKind::PersonLinked
             | NoticeKind::RecoveryCodeUsed
+            | NoticeKind::ApiTokenChanged
             | NoticeKind::Test => {
                 let asker = request.asked_by.as_ref().map(|asker| asker.person);
                 let votes = request.votes.iter().map(|vote| vote.person.id);

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::view::PAGE_ROWS;
 use crate::{
-    broker::{Broker, BrokerError, SignedIn},
+    broker::{Broker, BrokerError, SignedIn, TokenHolder},
     domain::{
         Time, address::pattern::TargetPattern, endpoint::EndpointId, facts::Verb, id::RequestId,
         request::StateName,
     },
     store::{
         Read, StoreError,
-        requests::{self, ActiveFilter, ActiveRow, MissedEndpoint, RequestOrigin, RowOutcome},
+        requests::{
+            self, ActiveFilter, ActiveKey, ActiveRow, MissedEndpoint, RequestOrigin, RowOutcome,
+        },
     },
 };
 
@@ -78,32 +80,49 @@ impl Broker {
         let shown = usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
         let more = rows.len() > shown;
         rows.truncate(shown);
-        let mut known: BTreeMap<RequestId, ActiveRequest> = BTreeMap::new();
-        let mut found = Vec::new();
-        for row in rows {
-            let mut requests = Vec::new();
-            for one in &row.rests_on {
-                let mut request = match known.entry(one.id) {
-                    Entry::Occupied(known) => known.get().clone(),
-                    Entry::Vacant(new) => {
-                        new.insert(active_request(&mut reader, one.id).await?).clone()
-                    }
-                };
-                if request.undo.is_none() {
-                    let uncertain = match one.undone_by {
-                        Some(undo) => Some(undo),
-                        None => {
-                            requests::uncertain_undo(&mut reader, one.id, &row.endpoint).await?
-                        }
-                    };
-                    request.undo = uncertain.map(|undo| (undo, UndoState::Uncertain));
-                }
-                requests.push(ActiveRequest { known: one.known, ..request });
-            }
-            found.push(ActiveResponse { row, requests });
-        }
-        Ok((found, more))
+        Ok((with_requests(&mut reader, rows).await?, more))
     }
+
+    /// The same for a program: at most `limit`, the oldest first, after a key.
+    pub async fn active_responses_with_token(
+        &self,
+        who: &TokenHolder,
+        after: Option<&ActiveKey>,
+        limit: u32,
+    ) -> Result<Vec<ActiveResponse>, BrokerError> {
+        self.authorize_token_read(who, Verb::View)?;
+        let (mut reader, now) = (self.store().reader().await?, self.clock().now());
+        let rows = requests::active_after(&mut reader, after, limit, now).await?;
+        Ok(with_requests(&mut reader, rows).await?)
+    }
+}
+
+/// The rows with the requests that they rest on.
+async fn with_requests(
+    read: &mut impl Read,
+    rows: Vec<ActiveRow>,
+) -> Result<Vec<ActiveResponse>, StoreError> {
+    let mut known: BTreeMap<RequestId, ActiveRequest> = BTreeMap::new();
+    let mut found = Vec::new();
+    for row in rows {
+        let mut requests = Vec::new();
+        for one in &row.rests_on {
+            let mut request = match known.entry(one.id) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(active_request(read, one.id).await?).clone(),
+            };
+            if request.undo.is_none() {
+                let uncertain = match one.undone_by {
+                    Some(undo) => Some(undo),
+                    None => requests::uncertain_undo(read, one.id, &row.endpoint).await?,
+                };
+                request.undo = uncertain.map(|undo| (undo, UndoState::Uncertain));
+            }
+            requests.push(ActiveRequest { known: one.known, ..request });
+        }
+        found.push(ActiveResponse { row, requests });
+    }
+    Ok(found)
 }
 
 /// A network that is searched for is looked for among the targets.

@@ -2,13 +2,14 @@
 
 use super::view::PAGE_ROWS;
 use crate::{
-    broker::{Authority, Broker, BrokerError, SignedIn, unchecked::Unchecked},
+    broker::{Authority, Broker, BrokerError, SignedIn, TokenHolder, unchecked::Unchecked},
     domain::{
         address::pattern::TargetPattern,
         audit::{
-            AuditDetail, AuditEntry, AuditEvent,
+            AuditDetail, AuditEntry, AuditEvent, EventKind,
             detail::system::{AuditReadFacts, AuditReadFilter},
         },
+        digest::Digest,
         facts::Verb,
         len_u64,
     },
@@ -114,6 +115,32 @@ impl Broker {
         let found = self.unchecked().audit(Authority::Session(who), &all, after, 1).await?;
         Ok(found.into_iter().find(|entry| entry.seq == seq))
     }
+
+    /// The audit for a program that keeps a copy: what comes after a place, the oldest first, at most
+    /// `limit`. That is recorded, unless there was nothing new but what this recorded: programs that ask
+    /// again and again do not fill the audit with it.
+    pub async fn audit_with_token(
+        &self,
+        who: &TokenHolder,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(AuditEntry, Digest)>, BrokerError> {
+        self.authorize_token_read(who, Verb::ViewAudit)?;
+        let found = audit::after(&mut self.store().reader().await?, after, limit).await?;
+        let of_program = |(entry, _): &(AuditEntry, Digest)| {
+            entry.kind == EventKind::AuditRead.name()
+                && entry.typed_detail().is_ok_and(|detail| {
+                    matches!(detail, AuditDetail::AuditRead(facts) if facts.token.is_some())
+                })
+        };
+        if !found.iter().all(of_program) {
+            let (filter, rows) = (AuditReadFilter::default(), len_u64(found.len()));
+            let facts = AuditReadFacts { filter, rows, token: Some(who.used()) };
+            let detail = AuditDetail::AuditRead(facts);
+            self.record_of_token(who, |actor| AuditEvent::new(actor, None, detail.clone())).await?;
+        }
+        Ok(found)
+    }
 }
 
 /// The filter with the targets that its pattern finds, where nothing has exactly that target.
@@ -156,7 +183,7 @@ impl Unchecked {
             filter.clone();
         let kind = kind.or_else(|| group.map(|group| group.name().to_owned()));
         let filter = AuditReadFilter { kind, actor, endpoint, target, request, policy };
-        let facts = AuditReadFacts { filter, rows: len_u64(rows) };
+        let facts = AuditReadFacts { filter, rows: len_u64(rows), token: None };
         let detail = &AuditDetail::AuditRead(facts);
         let now = self.clock().now();
         self.store()

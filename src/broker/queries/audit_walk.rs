@@ -1,4 +1,4 @@
-//! The walk along the audit that System shows.
+//! The walk along the audit that System and `/metrics` show.
 
 use std::time::Duration;
 
@@ -32,6 +32,15 @@ impl Broker {
             let _still_walking = timeout(SHORT, walk).await;
         }
         self.audit_walk().found()
+    }
+
+    /// Goes on from the last verified place, unless somebody walks already. The first bad row, and what is
+    /// wrong with it.
+    pub async fn walk_on(&self) -> Result<Option<(i64, String)>, BrokerError> {
+        if let Some(_walking) = self.audit_walk().set_out() {
+            self.walk_audit().await?;
+        }
+        Ok(self.audit_walk().found().verified.broken)
     }
 
     async fn walk_audit(&self) -> Result<(), BrokerError> {

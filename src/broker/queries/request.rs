@@ -13,10 +13,11 @@ use std::{
 use self::record::RecordDays;
 use super::view::{Body, RequestView};
 use crate::{
-    broker::{Broker, BrokerError, SignedIn},
+    broker::{Broker, BrokerError, SignedIn, TokenHolder},
     connector::CorrelationTag,
     domain::{
-        actor::Agent,
+        actor::{Agent, api_token::TokenScope},
+        audit::AuditEntry,
         facts::{Principal, Resource, Verb},
         id::{AttemptId, RequestId},
         request::{Outcome, Request, StateName},
@@ -57,6 +58,19 @@ const VERBS: [Verb; 9] = [
     Verb::BreakGlass,
     Verb::Review,
 ];
+
+/// A request as a program sees it that came with a token.
+#[derive(Debug, Clone)]
+pub struct ProgramView {
+    /// The request.
+    pub request: Request,
+    /// The agent as it is now.
+    pub agent: Agent,
+    /// Its audit entries, oldest first.
+    pub timeline: Vec<AuditEntry>,
+    /// The requests that wait, or waited, for its endpoints that were away.
+    pub children: Vec<ChildSummary>,
+}
 
 impl Broker {
     /// One of the agent's own requests; another agent's is not found.
@@ -206,6 +220,30 @@ impl Broker {
             before,
             of_agent,
         })
+    }
+
+    /// One request, for a program.
+    pub async fn request_with_token(
+        &self,
+        who: &TokenHolder,
+        id: RequestId,
+    ) -> Result<ProgramView, BrokerError> {
+        who.ensure_scope(TokenScope::Read)?;
+        let mut reader = self.store().reader().await?;
+        let request = requests::load(&mut reader, id).await?.ok_or(BrokerError::NotFound)?;
+        let agent = accounts::agent_by_id(&mut reader, request.agent)
+            .await?
+            .ok_or(BrokerError::NotFound)?;
+        let resource = Resource::Request(request.facts(&agent));
+        self.authorize(&who.principal(), Verb::View, &resource)?;
+        let timeline = audit::of_request(&mut reader, &id.to_string()).await?;
+        let children = match request.wait {
+            Some(_) => requests::children(&mut reader, id).await?,
+            None => Vec::new(),
+        };
+        drop(reader);
+        let request = self.with_hold(request).await?;
+        Ok(ProgramView { request, agent, timeline, children })
     }
 
     /// The bodies of a request. Made as they are made for sending, so that what is shown is sent.

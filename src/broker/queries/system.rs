@@ -1,10 +1,15 @@
 //! The state of the whole: managers, audit chain, counts, health.
 
+pub mod endpoints;
 pub mod security_review;
 
 use super::audit_walk::Walked;
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, in_memory::crowd, notifications::ChannelState},
+    broker::{
+        Broker, BrokerError, SignedIn,
+        in_memory::{CountsByName, crowd},
+        notifications::{ChannelState, feeds::FeedState},
+    },
     connector::{CircuitOpen, Connector, Health},
     domain::{
         Time, action::with_count, audit::high_water_mark::HighWaterMark, facts::Verb, halt::Halt,
@@ -15,6 +20,10 @@ use crate::{
         system,
     },
 };
+
+mod metrics;
+
+pub use metrics::METRICS_TYPE;
 
 /// How a manager is doing.
 #[derive(Debug, Clone)]
@@ -42,6 +51,8 @@ pub struct SystemStatus {
     pub managers: Vec<ManagerStatus>,
     /// The ways to tell people, in the order of the configuration.
     pub channels: Vec<ChannelState>,
+    /// The programs that get the audit, in the order of the configuration.
+    pub feeds: Vec<FeedState>,
     /// The audit chain.
     pub audit: Walked,
     /// Why nothing at all is sent, the kill switch aside.
@@ -57,17 +68,6 @@ pub struct SystemStatus {
     pub requests: Vec<(String, u64)>,
     /// How many endpoints have each outcome.
     pub outcomes: Vec<(String, u64)>,
-}
-
-/// What is counted.
-#[derive(Debug, Clone)]
-pub struct SystemCounts {
-    /// Requests by state.
-    pub states: NamedCounts,
-    /// Endpoints by outcome.
-    pub outcomes: NamedCounts,
-    /// Approved requests that wait for a manager's limit of calls.
-    pub over_limit: u64,
 }
 
 impl Broker {
@@ -102,6 +102,7 @@ impl Broker {
         Ok(SystemStatus {
             managers,
             channels: self.channel_states(&mut reader).await?,
+            feeds: self.feed_states(&mut reader).await?,
             audit,
             halted: self.halted(),
             changed_managers: self.unsettled(&mut reader).await?,
@@ -140,21 +141,6 @@ impl Broker {
     pub fn outage_of(&self, manager: &str) -> Option<String> {
         outage(self.manager(manager)?, self.clock().now())
     }
-
-    /// Counts for whoever watches the broker. They name nobody and nothing.
-    pub async fn counts(&self) -> Result<SystemCounts, BrokerError> {
-        let (mut reader, mut over_limit) = (self.store().reader().await?, 0);
-        for manager in self.managers() {
-            if manager.health(self.clock().now()).at_limit {
-                over_limit += requests::approved_count(&mut reader, manager.name()).await?;
-            }
-        }
-        Ok(SystemCounts {
-            states: system::counts_by_state(&mut reader).await?,
-            outcomes: system::counts_by_outcome(&mut reader).await?,
-            over_limit,
-        })
-    }
 }
 
 /// Why approved requests of a manager wait.
@@ -170,4 +156,4 @@ fn outage(manager: &Connector, now: Time) -> Option<String> {
 }
 
 /// Numbers by name.
-pub type NamedCounts = Vec<(String, u64)>;
+type NamedCounts = Vec<(String, u64)>;

@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use chrono::TimeDelta;
+
 use super::undos::UndoView;
 use crate::{
     broker::{
-        Broker, BrokerError, SignedIn, requests::undo::UndoOption, signed_in::passkey::signs,
+        Broker, BrokerError, SignedIn, TokenHolder, requests::undo::UndoOption,
+        signed_in::passkey::signs,
     },
     domain::{
         active_response::{AlreadyActive, RestsOn},
-        actor::{Agent, Person},
+        actor::{Agent, Person, api_token::TokenScope},
         audit::AuditEntry,
         facts::{Resource, Verb},
         id::AttemptId,
@@ -20,6 +23,14 @@ use crate::{
 
 /// How many rows a list shows.
 pub const PAGE_ROWS: u32 = 50;
+/// The longest value of a part of a filter, in characters.
+pub const VALUE_CHARS_MAX: usize = 256;
+/// The ranges that are offered: the word in the address, what is read, and how long it is.
+pub const RANGES: [(&str, &str, TimeDelta); 3] = [
+    ("24h", "last 24 hours", TimeDelta::hours(24)),
+    ("7d", "last 7 days", TimeDelta::days(7)),
+    ("30d", "last 30 days", TimeDelta::days(30)),
+];
 
 /// A request as a person sees it.
 #[derive(Debug, Clone)]
@@ -164,5 +175,15 @@ impl Broker {
         verb: Verb,
     ) -> Result<(), BrokerError> {
         self.authorize(&who.principal(self.clock().now()), verb, &Resource::System)
+    }
+
+    /// Fails unless the token is for reading, and policy lets its owner read this.
+    pub(in crate::broker) fn authorize_token_read(
+        &self,
+        who: &TokenHolder,
+        verb: Verb,
+    ) -> Result<(), BrokerError> {
+        who.ensure_scope(TokenScope::Read)?;
+        self.authorize(&who.principal(), verb, &Resource::System)
     }
 }

@@ -31,7 +31,8 @@ impl Broker {
                 let verb = (Verb::BreakGlass, now);
                 let VoteContext { request, agent, may, person, question, proof, .. } =
                     self.signed_vote_context(tx, who, (id, shown), verb).await?;
-                let ballot = Ballot { person, shown, comment: reason.to_owned(), proof };
+                let ballot =
+                    Ballot { person, shown, comment: reason.to_owned(), proof, token: None };
                 let vote = Vote { break_glass: true, ..ballot.clone().vote(now) };
                 let mut with_vote = request.clone();
                 with_vote.votes.retain(|earlier| earlier.person.id != vote.person.id);

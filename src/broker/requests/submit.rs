@@ -53,8 +53,13 @@ impl Broker {
         kind: ActionKind,
         arguments: &Map<String, Value>,
     ) -> Result<Submitted, BrokerError> {
+        let began = self.clock().now();
         match asked_by(agent.id, self.try_submit(agent, kind, arguments)).await {
-            Ok(submitted) => Ok(submitted),
+            Ok(submitted) => {
+                let took = self.clock().now() - began;
+                self.measures().decision_seconds.observe(took.as_seconds_f64());
+                Ok(submitted)
+            }
             Err(error) => Err(self.refuse_proposal(agent, kind, error).await),
         }
     }

@@ -3,12 +3,15 @@
 
 use crate::{
     broker::{
-        Broker, BrokerError, SignedIn,
-        signed_in::{ActiveSession, passkey::act_on},
+        Broker, BrokerError, SignedIn, TokenHolder,
+        signed_in::{passkey::act_on, token::Objector},
     },
     domain::{
         Time,
-        actor::{Agent, Person},
+        actor::{
+            Actor, Agent, Person,
+            api_token::{TokenScope, UsedToken},
+        },
         audit::{
             AuditDetail, AuditEvent,
             detail::{passkey::ProofFacts, request::RefusedVoteFacts},
@@ -55,7 +58,7 @@ impl Broker {
         (shown, comment): (Displayed, &str),
         now: Time,
     ) -> Result<Request, BrokerError> {
-        let ballot = Ballot { person, shown, comment: comment.to_owned(), proof };
+        let ballot = Ballot { person, shown, comment: comment.to_owned(), proof, token: None };
         let mut with_vote = request.clone();
         with_vote.votes.push(ballot.clone().vote(now));
         let fresh = self.decide_with_vote(tx, (&agent, question), &with_vote, now).await?;
@@ -72,12 +75,35 @@ impl Broker {
         shown: Displayed,
         reason: &str,
     ) -> Result<Request, BrokerError> {
+        self.reject_as(Objector::Person(who), id, shown, reason).await
+    }
+
+    /// The same for a program with a token: what it read is what it rejects.
+    pub async fn reject_with_token(
+        &self,
+        who: &TokenHolder,
+        id: RequestId,
+        shown: Displayed,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
+        who.ensure_scope(TokenScope::Reject)?;
+        self.reject_as(Objector::Program(who), id, shown, reason).await
+    }
+
+    async fn reject_as(
+        &self,
+        who: Objector<'_>,
+        id: RequestId,
+        shown: Displayed,
+        reason: &str,
+    ) -> Result<Request, BrokerError> {
         let now = self.clock().now();
         let done = self.store().write(|tx| {
             Box::pin(async move {
-                let VoteContext { request, may, person, .. } =
-                    self.vote_context(tx, who, id, (Verb::Reject, now)).await?;
-                let ballot = Ballot { person, shown, comment: reason.to_owned(), proof: None };
+                let VoteContext { request, may, person, token, .. } =
+                    self.objection_context(tx, who, id, (Verb::Reject, now)).await?;
+                let comment = reason.to_owned();
+                let ballot = Ballot { person, shown, comment, proof: None, token };
                 let transition = request.reject(ballot.clone(), &may, now)?;
                 let rejected = requests::advance(tx, transition, now).await?;
                 let reject = |child: Request| {
@@ -87,7 +113,7 @@ impl Broker {
                 self.end_children(tx, rejected, now, reject).await
             })
         });
-        self.record_refused_vote(who, id, Verb::Reject, done.await).await
+        self.record_refused_objection(who, id, Verb::Reject, done.await).await
     }
 
     /// Takes one's own approval back.
@@ -117,7 +143,21 @@ impl Broker {
     ) -> Result<VoteContext, BrokerError> {
         let active = who.active(tx, now).await?;
         let principal = active.principal(now);
-        self.context_of(tx, &active, id, (verb, &principal, now)).await
+        self.context_of(tx, active.person(), id, (verb, &principal, now)).await
+    }
+
+    /// The same of what programs may do too: they comment and reject, and nothing else comes here.
+    pub(in crate::broker) async fn objection_context(
+        &self,
+        tx: &mut Tx<'_>,
+        who: Objector<'_>,
+        id: RequestId,
+        (verb, now): (Verb, Time),
+    ) -> Result<VoteContext, BrokerError> {
+        let active = who.active(tx, now).await?;
+        let principal = active.principal(now);
+        let context = self.context_of(tx, active.person(), id, (verb, &principal, now)).await?;
+        Ok(VoteContext { token: active.token(), ..context })
     }
 
     /// The same, of a vote that a passkey may have signed: for what was shown, and nothing else.
@@ -139,14 +179,14 @@ impl Broker {
             Some(_) => active.principal_with_passkey(),
             None => active.principal(now),
         };
-        let context = self.context_of(tx, &active, id, (verb, &principal, now)).await?;
+        let context = self.context_of(tx, active.person(), id, (verb, &principal, now)).await?;
         Ok(VoteContext { proof, ..context })
     }
 
     async fn context_of(
         &self,
         tx: &mut Tx<'_>,
-        active: &ActiveSession,
+        person: &Person,
         id: RequestId,
         (verb, principal, now): (Verb, &Principal, Time),
     ) -> Result<VoteContext, BrokerError> {
@@ -170,8 +210,8 @@ impl Broker {
             question = Some(Box::new(asked));
         }
         let may = self.engine().may(principal, verb, &Resource::Request(facts));
-        let person = active.person().clone();
-        Ok(VoteContext { request, agent, may, person, tier, question, proof: None })
+        let person = person.clone();
+        Ok(VoteContext { request, agent, may, person, tier, question, proof: None, token: None })
     }
 
     /// Policy's answer with one more vote.
@@ -224,15 +264,43 @@ impl Broker {
         verb: Verb,
         refusal: &Refusal,
     ) -> Result<(), BrokerError> {
-        let why = refusal.to_string();
-        let event = |actor| {
-            let detail = AuditDetail::VoteRefused(RefusedVoteFacts { verb, why: why.clone() });
-            let mut event = AuditEvent::new(actor, None, detail);
-            event.request = Some(id);
-            event
-        };
-        self.record_of(who, event).await
+        self.record_of(who, |actor| refused_vote(actor, id, (verb, refusal), None)).await
     }
+
+    /// [`Broker::record_refused_vote`] for what programs may try too.
+    pub(in crate::broker) async fn record_refused_objection<T>(
+        &self,
+        who: Objector<'_>,
+        id: RequestId,
+        verb: Verb,
+        done: Result<T, BrokerError>,
+    ) -> Result<T, BrokerError> {
+        if let Err(BrokerError::Refused(refusal)) = &done {
+            match who {
+                Objector::Person(who) => self.note_refused_vote(who, id, verb, refusal).await?,
+                Objector::Program(who) => {
+                    let used = who.used();
+                    self.record_of_token(who, |actor| {
+                        refused_vote(actor, id, (verb, refusal), Some(used.clone()))
+                    })
+                    .await?;
+                }
+            }
+        }
+        done
+    }
+}
+
+/// What the audit is told of a vote that was refused.
+fn refused_vote(
+    actor: Actor,
+    id: RequestId,
+    (verb, refusal): (Verb, &Refusal),
+    token: Option<UsedToken>,
+) -> AuditEvent {
+    let why = refusal.to_string();
+    let detail = AuditDetail::VoteRefused(RefusedVoteFacts { verb, why, token });
+    AuditEvent { request: Some(id), ..AuditEvent::new(actor, None, detail) }
 }
 
 /// Refuses to let through what the kill switch stops: it would be sent at the release, and nobody
@@ -259,4 +327,6 @@ pub(in crate::broker) struct VoteContext {
     pub(in crate::broker) question: Option<Box<PolicyQuestion>>,
     /// What a passkey signed for it.
     pub(in crate::broker) proof: Option<ProofFacts>,
+    /// The token with which a program acts.
+    pub(in crate::broker) token: Option<UsedToken>,
 }

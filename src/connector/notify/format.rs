@@ -42,10 +42,10 @@ impl WebhookFormat {
 }
 
 /// What is posted.
-pub(super) struct WebhookPost {
-    pub(super) content_type: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: String,
+pub(in crate::connector) struct WebhookPost {
+    pub(in crate::connector) content_type: &'static str,
+    pub(in crate::connector) headers: Vec<(&'static str, String)>,
+    pub(in crate::connector) body: String,
 }
 
 pub(super) fn post(format: WebhookFormat, message: &Message) -> WebhookPost {

@@ -1,5 +1,4 @@
-//! A connection of its own, plain and then over TLS: for mail, and to read the certificate
-//! of a system.
+//! A connection of its own, plain and then over TLS: for mail and syslog, and to see who is there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +15,13 @@ use crate::connector::http::{
 
 /// How the other side proves itself, and the part of the configuration that says so.
 #[derive(Clone, Copy)]
-pub(super) struct Trust<'a> {
-    pub(super) tls: &'a Tls,
-    pub(super) section: &'a str,
+pub(in crate::connector) struct Trust<'a> {
+    pub(in crate::connector) tls: &'a Tls,
+    pub(in crate::connector) section: &'a str,
 }
 
 /// Connects to a host and a port.
-pub(super) async fn connect(
+pub(in crate::connector) async fn connect(
     place: (&str, u16),
     system: &str,
     deadline: Duration,
@@ -36,7 +35,7 @@ pub(super) async fn connect(
 }
 
 /// Begins TLS and verifies who is there.
-pub(super) async fn secure(
+pub(in crate::connector) async fn secure(
     stream: TcpStream,
     (host, trust): (&str, Trust<'_>),
     system: &str,

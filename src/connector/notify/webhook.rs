@@ -12,13 +12,16 @@ use sha2::Sha256;
 
 use super::{
     Message,
-    format::{self, WebhookFormat},
+    format::{self, WebhookFormat, WebhookPost},
     smtp,
 };
-use crate::connector::http::{
-    client::{BaseUrl, Connections, HttpClient, first_chars},
-    error::ConnectorError,
-    secret::{Secret, Tls},
+use crate::{
+    connector::http::{
+        client::{BaseUrl, Connections, HttpClient, first_chars},
+        error::ConnectorError,
+        secret::{Secret, Tls},
+    },
+    domain::Time,
 };
 
 /// How much of an answer is read.
@@ -31,6 +34,8 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 pub struct WebhookSettings {
     /// What it is called here.
     pub name: String,
+    /// The part of the configuration that says so.
+    pub section: String,
     /// Where it is: some receivers let anyone post who knows it.
     pub url: Secret,
     /// In which form.
@@ -50,7 +55,7 @@ pub fn is_signing_secret(text: &str) -> bool {
     key(text).is_some()
 }
 
-pub(super) struct WebhookChannel {
+pub(in crate::connector) struct WebhookChannel {
     /// `webhook.` and the name.
     name: String,
     /// The receiver as its files describe it; another one when a refusal made them be read again.
@@ -64,7 +69,7 @@ struct Receiver {
 }
 
 impl WebhookChannel {
-    pub(super) fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
+    pub(in crate::connector) fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
         let name = format!("webhook.{}", settings.name);
         Ok(Self { name, receiver: Mutex::new(Arc::new(Receiver::new(settings)?)) })
     }
@@ -73,7 +78,7 @@ impl WebhookChannel {
         &self.name
     }
 
-    pub(super) fn place(&self) -> String {
+    pub(in crate::connector) fn place(&self) -> String {
         let Receiver { settings, http } = &*self.receiver();
         format!("{} to {}", settings.format.name(), http.address.host)
     }
@@ -82,29 +87,39 @@ impl WebhookChannel {
         Arc::clone(&self.receiver.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Delivers; where the receiver refuses and a file of ours holds another secret by now, once
-    /// more with that one.
     pub(super) async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
+        let format = self.receiver().settings.format;
+        let named = (message.id.to_string(), message.now);
+        self.post(&named, &format::post(format, message)).await
+    }
+
+    /// Posts it under an id that stays the same each time it is tried, now; where the receiver refuses
+    /// and a file of ours holds another secret by now, once more with that one.
+    pub(in crate::connector) async fn post(
+        &self,
+        named: &(String, Time),
+        post: &WebhookPost,
+    ) -> Result<(), ConnectorError> {
         let receiver = self.receiver();
-        match receiver.deliver(message).await {
+        match receiver.post(named, post).await {
             Err(refused @ ConnectorError::Answer { status: 400..500, .. }) => {
                 let Some(renewed) = receiver.renewed()? else { return Err(refused) };
                 let renewed = Arc::new(renewed);
                 *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) =
                     Arc::clone(&renewed);
-                renewed.deliver(message).await
+                renewed.post(named, post).await
             }
             done => done,
         }
     }
 
-    pub(super) async fn examine(&self) -> Result<String, ConnectorError> {
+    pub(in crate::connector) async fn examine(&self) -> Result<String, ConnectorError> {
         let Receiver { settings, http } = &*self.receiver();
         let place = (http.address.host.as_str(), http.address.port);
-        let section = format!("notify.{}", self.name);
+        let section = &settings.section;
         let tcp = smtp::connect(place, &http.system, settings.deadline).await?;
         if settings.tls != Tls::Plain {
-            let tls = smtp::Trust { tls: &settings.tls, section: &section };
+            let tls = smtp::Trust { tls: &settings.tls, section };
             smtp::secure(tcp, (place.0, tls), &http.system, settings.deadline).await?;
         }
         Ok(format!("{} is there", http.system))
@@ -113,7 +128,7 @@ impl WebhookChannel {
 
 impl Receiver {
     fn new(settings: WebhookSettings) -> Result<Self, ConnectorError> {
-        let section = format!("notify.webhook.{}", settings.name);
+        let section = settings.section.clone();
         // The whole of it is not shown, neither here nor in any error.
         let url = Url::parse(settings.url.expose()).ok().filter(|url| url.fragment().is_none());
         let url = url.ok_or_else(|| {
@@ -149,26 +164,30 @@ impl Receiver {
         Self::new(WebhookSettings { url, secret, token, ..now.clone() }).map(Some)
     }
 
-    async fn deliver(&self, message: &Message) -> Result<(), ConnectorError> {
-        let post = format::post(self.settings.format, message);
+    async fn post(
+        &self,
+        (id, now): &(String, Time),
+        post: &WebhookPost,
+    ) -> Result<(), ConnectorError> {
+        let now = now.timestamp();
         let mut request = self
             .http
             .post_to(self.settings.url.expose())
             .header(CONTENT_TYPE, post.content_type)
-            .header("webhook-id", message.id.to_string())
-            .header("webhook-timestamp", message.now.timestamp().to_string());
-        for (name, value) in post.headers {
-            request = request.header(name, value);
+            .header("webhook-id", id)
+            .header("webhook-timestamp", now.to_string());
+        for (name, value) in &post.headers {
+            request = request.header(*name, value);
         }
         if let Some(key) = self.settings.secret.as_ref().and_then(|secret| key(secret.expose())) {
-            let signed = format!("{}.{}.{}", message.id, message.now.timestamp(), post.body);
+            let signed = format!("{id}.{now}.{}", post.body);
             let signature = signature(&key, signed.as_bytes());
             request = request.header("webhook-signature", format!("v1,{signature}"));
         }
         if let Some(token) = &self.settings.token {
             request = request.bearer_auth(token.expose());
         }
-        let reply = self.http.send_once(request.body(post.body), ANSWER_BYTES_MAX).await?;
+        let reply = self.http.send_once(request.body(post.body.clone()), ANSWER_BYTES_MAX).await?;
         if (200..300).contains(&reply.status) {
             return Ok(());
         }

@@ -10,6 +10,10 @@ use crate::domain::digest::Digest;
 /// So much is kept of what a browser says it is.
 const DEVICE_CHARS_MAX: usize = 160;
 
+/// The address that a request comes from; none where proxies do not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
 /// What failed sign-ins are counted by: something that one stranger has, and others have not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {

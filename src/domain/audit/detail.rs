@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::kind::EventKind;
 
 pub mod accounts;
+pub mod api_token;
 pub mod dispatch;
 pub mod outcome;
 pub mod passkey;
@@ -23,6 +24,7 @@ use accounts::{
     NoFacts, OnCallFacts, QuietHoursFacts, RefusedSignInFacts, RoleFacts, ScopesFacts,
     SessionsFacts, SignInFacts, TokenFacts,
 };
+use api_token::{ApiTokenFacts, NewApiTokenFacts, RefusedApiTokenFacts};
 use dispatch::{
     AnswerFacts, ClaimFacts, EndMovedFacts, EvidenceMissedFacts, FoundCallsFacts, HoldFacts,
     OutcomesFacts, ResolutionFacts, ResumeFacts, RevertFacts,
@@ -126,6 +128,9 @@ details! {
     SecondFactorOn(RecoveryCodesFacts),
     SecondFactorOff(NoFacts),
     RecoveryCodesRenewed(RecoveryCodesFacts),
+    ApiTokenCreated(NewApiTokenFacts),
+    ApiTokenRevoked(ApiTokenFacts),
+    ApiTokenRefused(RefusedApiTokenFacts),
     AgentAdded(NewAgentFacts),
     ScopesChanged(ScopesFacts),
     TokenRotated(TokenFacts),

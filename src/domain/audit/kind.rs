@@ -175,6 +175,15 @@ pub enum EventKind {
     /// A person got other recovery codes.
     #[strum(serialize = "second_factor.codes_renewed")]
     RecoveryCodesRenewed,
+    /// A token for the API was made.
+    #[strum(serialize = "api_token.created")]
+    ApiTokenCreated,
+    /// A token for the API was revoked.
+    #[strum(serialize = "api_token.revoked")]
+    ApiTokenRevoked,
+    /// A token for the API was used where it opens nothing. Written at most once an hour for each.
+    #[strum(serialize = "api_token.refused")]
+    ApiTokenRefused,
     /// An agent was added.
     #[strum(serialize = "agent.added")]
     AgentAdded,

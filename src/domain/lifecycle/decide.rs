@@ -91,11 +91,12 @@ impl Request {
         now: Time,
     ) -> Result<Transition, Refusal> {
         self.ensure_votable("be rejected", ballot.shown, may, now)?;
-        let Ballot { person, shown, comment: reason, .. } = ballot;
+        let Ballot { person, shown, comment: reason, token, .. } = ballot;
         if reason.trim().is_empty() {
             return Err(Refusal::ReasonMissing);
         }
-        let by = person.name.clone();
+        let actor = Actor::with_token(&person, token.as_ref());
+        let by = actor.name().to_owned();
         if !self.waits_for_children() {
             self.state = State::Rejected { at: now, by, reason: reason.clone() };
         }
@@ -105,8 +106,9 @@ impl Request {
             allowed_by: AllowedBy::from(may),
             digest: shown.digest,
             state: self.state.name(),
+            token,
         });
-        Ok(self.moved(Change::State, Actor::from(&person), detail))
+        Ok(self.moved(Change::State, actor, detail))
     }
 
     /// A person takes an approval back. `fresh` is policy's answer without it.

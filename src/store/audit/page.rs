@@ -7,6 +7,7 @@ use crate::{
         Time,
         address::pattern::TargetPattern,
         audit::{AuditEntry, EventGroup, EventKind},
+        digest::Digest,
     },
     store::{
         Read, StoreError,
@@ -351,16 +352,16 @@ pub async fn of_request(
     rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
 }
 
-/// The entries after a place, oldest first, at most `limit`.
+/// The entries after a place, oldest first, at most `limit`, each with the hash that is stored with it.
 pub async fn after(
     read: &mut impl Read,
     seq: u64,
     limit: u32,
-) -> Result<Vec<AuditEntry>, StoreError> {
+) -> Result<Vec<(AuditEntry, Digest)>, StoreError> {
     let rows = query("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
         .bind(place(seq)?)
         .bind(i64::from(limit))
         .fetch_all(read.connection())
         .await?;
-    rows.iter().map(|row| Ok(StoredRow::entry(row)?.0)).collect()
+    rows.iter().map(StoredRow::entry).collect()
 }

@@ -13,7 +13,7 @@ use crate::{
     },
     store::{
         sqlite::Connection,
-        writer::{news::News, versions::Versions},
+        writer::{measures::CommitMeasures, news::News, versions::Versions},
     },
 };
 
@@ -23,6 +23,7 @@ pub(in crate::store) struct Condition {
     pub(in crate::store) news: News,
     pub(in crate::store) versions: Versions,
     pub(in crate::store) disk: Disk,
+    pub(in crate::store) measures: CommitMeasures,
     /// What the first commit that failed said.
     failed: OnceLock<String>,
     /// Of the server alone.
@@ -35,6 +36,7 @@ impl Condition {
             news: News::default(),
             versions: Versions::default(),
             disk: Disk::of(database),
+            measures: CommitMeasures::default(),
             failed: OnceLock::new(),
             mark: OnceLock::new(),
         }

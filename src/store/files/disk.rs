@@ -180,6 +180,16 @@ fn fill(mut file: &File) -> io::Result<()> {
 }
 
 impl Store {
+    /// How many bytes are free for the database.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.condition.disk.free()
+    }
+
+    /// How large the database's file is, in bytes, its log aside.
+    pub fn file_bytes(&self) -> io::Result<u64> {
+        Ok(std::fs::metadata(&self.path)?.len())
+    }
+
     /// Measures the free space in another way than the system does.
     pub fn measure_free_space_by(&self, free: FreeSpace) {
         *locked(&self.condition.disk.free) = free;

@@ -54,11 +54,11 @@ impl Store {
 #[derive(Debug)]
 pub(in crate::store) struct ServerLock {
     file: Option<File>,
-    connections: [Pool; 5],
+    connections: [Pool; 6],
 }
 
 impl ServerLock {
-    pub(in crate::store) const fn new(file: File, connections: [Pool; 5]) -> Self {
+    pub(in crate::store) const fn new(file: File, connections: [Pool; 6]) -> Self {
         Self { file: Some(file), connections }
     }
 }

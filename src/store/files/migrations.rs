@@ -171,6 +171,12 @@ const FILES: &[Migration] = &[
         "own account",
         include_str!("../../../migrations/20261130150000_own_account.sql"),
     ),
+    (
+        20_261_130_155_000,
+        "api tokens",
+        include_str!("../../../migrations/20261130155000_api_tokens.sql"),
+    ),
+    (20_261_130_160_000, "feeds", include_str!("../../../migrations/20261130160000_feeds.sql")),
 ];
 
 /// What was applied. The table is the one of `sqlx`, which earlier versions of this program used.

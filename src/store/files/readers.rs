@@ -19,6 +19,8 @@ const READERS_MAX: u32 = 4;
 const WORKER_READERS_MAX: u32 = 4;
 /// For pages and probes: they hold up neither the agents nor the worker.
 const PAGE_READERS_MAX: u32 = 4;
+/// For feeds, which may have much to catch up with.
+const FEED_READERS_MAX: u32 = 2;
 /// What a page reads ends after this.
 const PAGE_READ_MAX: Duration = Duration::from_secs(10);
 /// After so many steps of a statement it is asked whether its time is over.
@@ -41,6 +43,7 @@ pub(in crate::store) struct Readers {
     agents: Pool,
     worker: Pool,
     pages: Pool,
+    feeds: Pool,
     /// For the walk along the audit.
     walk: Pool,
 }
@@ -60,13 +63,14 @@ impl Readers {
             agents,
             worker: pool(Thread::Own, WORKER_READERS_MAX),
             pages: pool(Thread::Blocking, PAGE_READERS_MAX),
+            feeds: pool(Thread::Blocking, FEED_READERS_MAX),
             walk: pool(Thread::Blocking, 1),
         })
     }
 
     /// All of them.
-    pub(in crate::store) fn pools(&self) -> [Pool; 4] {
-        [&self.agents, &self.worker, &self.pages, &self.walk].map(Clone::clone)
+    pub(in crate::store) fn pools(&self) -> [Pool; 5] {
+        [&self.agents, &self.worker, &self.pages, &self.feeds, &self.walk].map(Clone::clone)
     }
 }
 
@@ -79,6 +83,12 @@ impl Store {
     /// The same store, whose readers are those of the pages: what they read must end in time.
     pub fn for_pages(&self) -> Self {
         self.reading_through(&self.readers.pages, Some(PAGE_READ_MAX))
+    }
+
+    /// The same store for feeds: its readers are theirs alone, and its changes let those of people and
+    /// the worker go first.
+    pub fn for_feeds(&self) -> Self {
+        self.reading_through(&self.readers.feeds, None).for_agents()
     }
 
     /// The same store with one reader, for one long walk.

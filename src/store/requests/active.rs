@@ -27,8 +27,8 @@ use crate::{
 
 pub use find::{ActiveSearch, WantedEndpoint, WantedTarget, find_active};
 pub use list::{
-    ActiveFilter, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome, active,
-    active_targets, approvers, origin, targets_statement,
+    ActiveFilter, ActiveKey, ActiveRow, ActiveSort, RequestOrigin, RestingRequest, RowOutcome,
+    active, active_after, active_targets, approvers, origin, targets_statement,
 };
 
 /// How long after its end a command still counts, because evidence of the end may come late.

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::store::{Read as _, StoreError, Subject, Tx, sqlite::query};
 
 /// Each table with the columns that go back, and the rows that are still to come.
-const WAITING: [(&str, &[&str], &str); 9] = [
+const WAITING: [(&str, &[&str], &str); 10] = [
     (
         "request",
         &["asked_at", "deadline", "use_by", "decided_at"],
@@ -23,6 +23,7 @@ const WAITING: [(&str, &[&str], &str); 9] = [
     ("rule_response", &["since", "began", "ended_at"], "true"),
     ("rule_responses_read", &["until"], "true"),
     ("session", &["created_at", "seen_at", "authenticated_at", "proved_at"], "true"),
+    ("api_token", &["created_at", "expires_at", "used_at"], "true"),
     ("kill_switch", &["release_at"], "release_at IS NOT NULL"),
     ("delivery", &["next_try_at"], "delivered_at IS NULL AND given_up_at IS NULL"),
 ];

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
+
 use super::versions::Subject;
 use crate::{domain::audit::high_water_mark::ChainHead, store::audit::LogLine};
 
@@ -16,6 +18,8 @@ pub(in crate::store) struct Effects {
     pub(in crate::store) approves: bool,
     /// What it touched of what policy is told.
     pub(in crate::store) touched: Vec<Subject>,
+    /// How long a request waited for the people that it needed, where they have approved.
+    pub(in crate::store) waited: Vec<TimeDelta>,
     /// What else follows.
     pub(in crate::store) then: Vec<Then>,
 }

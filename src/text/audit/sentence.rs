@@ -24,6 +24,7 @@ use crate::{
 };
 
 use super::{
+    api_token,
     endpoints::{list, named},
     sign_in, with_passkey,
 };
@@ -101,7 +102,8 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
             Sentence::new(format!("broke the glass{with}, now {}", facts.state), facts.reason)
         }
         AuditDetail::RequestRejected(facts) => {
-            Sentence::new(ended_text("rejected", facts.state), facts.reason)
+            let with = api_token::with(facts.token.as_ref());
+            Sentence::new(ended_text("rejected", facts.state) + &with, facts.reason)
         }
         AuditDetail::VoteRetracted(facts) => {
             format!("took their approval back, now {}", facts.state).into()
@@ -109,9 +111,13 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::VoteRefused(facts) => {
             let tried =
                 if facts.verb == Verb::BreakGlass { "break the glass" } else { facts.verb.name() };
-            Sentence::new(format!("tried to {tried} and was refused"), facts.why)
+            let with = api_token::with(facts.token.as_ref());
+            Sentence::new(format!("tried to {tried}{with} and was refused"), facts.why)
         }
-        AuditDetail::CommentAdded(facts) => Sentence::new("commented", facts.comment),
+        AuditDetail::CommentAdded(facts) => {
+            let with = api_token::with(facts.token.as_ref());
+            Sentence::new(format!("commented{with}"), facts.comment)
+        }
         AuditDetail::RequestAssigned(facts) => match facts.to {
             Some(_) => "assigned it to themselves".into(),
             None => "assigned it to nobody".into(),
@@ -235,6 +241,11 @@ pub(super) fn sentence(detail: AuditDetail) -> Sentence {
         AuditDetail::SecondFactorOn(_) => "let the password alone sign in no more".into(),
         AuditDetail::SecondFactorOff(_) => "let the password alone sign in again".into(),
         AuditDetail::RecoveryCodesRenewed(_) => "made new recovery codes".into(),
+        AuditDetail::ApiTokenCreated(facts) => api_token::created(&facts).into(),
+        AuditDetail::ApiTokenRevoked(facts) => {
+            format!("revoked the API token {}", facts.name).into()
+        }
+        AuditDetail::ApiTokenRefused(facts) => api_token::refused(&facts).into(),
         AuditDetail::AgentAdded(facts) => format!("added an agent owned by {}", facts.owner).into(),
         AuditDetail::ScopesChanged(facts) => {
             format!("allowed an agent to request {}", facts.scopes).into()

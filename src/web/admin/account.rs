@@ -36,6 +36,7 @@ use crate::{
 
 pub(in crate::web) mod own;
 pub(in crate::web) mod second_factor;
+pub(in crate::web) mod tokens;
 
 use own::{OwnParts, QuietFields};
 

@@ -27,7 +27,7 @@ struct PasswordPage {
     must: bool,
     /// Whether the one that is now must be entered: whoever came with a one-time password just did.
     asks_old: bool,
-    /// Whether there are passkeys or a second factor to keep.
+    /// Whether there are passkeys, a second factor or tokens to keep.
     has_factors: bool,
     chars_min: usize,
     chars_max: usize,
@@ -99,6 +99,7 @@ async fn password_page(
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let passkeys = app.broker.passkeys(&session.who).await?;
     let second_factor = app.broker.second_factor(&session.who).await?;
+    let tokens = app.broker.own_api_tokens(&session.who).await?;
     let must = session.who.profile().must_change_password;
     let title = if must { "Choose your password" } else { "Change your password" };
     let shown = PasswordPage {
@@ -106,7 +107,9 @@ async fn password_page(
         problem,
         must,
         asks_old: !session.who.chooses_first_password(app.broker.clock().now()),
-        has_factors: !passkeys.is_empty() || second_factor.is_some(),
+        has_factors: !passkeys.is_empty()
+            || second_factor.is_some()
+            || tokens.iter().any(|listed| !listed.token.service),
         chars_min: PASSWORD_CHARS_MIN,
         chars_max: PASSWORD_CHARS_MAX,
     };

@@ -104,6 +104,8 @@ impl From<BrokerError> for FormError {
             | BrokerError::UsualPassword
             | BrokerError::Hashing(_)
             | BrokerError::NotAllowed(_)
+            | BrokerError::TokenOver
+            | BrokerError::ScopeMissing(_)
             | BrokerError::SignInRefused
             | BrokerError::SecondFactorMissing(_)
             | BrokerError::SignInThrottled(_)

@@ -11,13 +11,22 @@ use crate::{
         admin::{
             OwnSession,
             passkeys::{OwnPasskey, second_factor::SecondFactor},
+            people::api_tokens::ListedApiToken,
         },
         notifications::OwnChannels,
     },
-    domain::digest::Digest,
+    domain::{
+        actor::api_token::{ApiToken, TokenScope},
+        digest::Digest,
+    },
     web::{
         admin::{
-            account::{AccountPage, own::OwnParts, second_factor::RecoveryCodesPage},
+            account::{
+                AccountPage,
+                own::OwnParts,
+                second_factor::RecoveryCodesPage,
+                tokens::{TokensPage, TypedToken},
+            },
             provider::{ConfirmPage, ConfirmedPage},
             sign_in::{first::FirstSignInPage, second_factor::SecondFactorPage},
         },
@@ -71,6 +80,40 @@ fn account(second_factor: Option<SecondFactor>) -> AccountPage {
     }
 }
 
+fn tokens(addresses_known: bool) -> TokensPage {
+    let listed = |service| ListedApiToken {
+        token: ApiToken {
+            id: id(7),
+            owner: id(8),
+            name: HOSTILE.to_owned(),
+            service,
+            scopes: TokenScope::ALL.into(),
+            networks: vec!["192.0.2.0/24".parse().unwrap()],
+            created_at: at(1),
+            expires_at: at(4),
+            used: service.then(|| (at(2), HOSTILE.to_owned())),
+        },
+        owner: HOSTILE.to_owned(),
+        expired: service,
+    };
+    let typed = TypedToken {
+        name: HOSTILE.to_owned(),
+        owner: HOSTILE.to_owned(),
+        networks: HOSTILE.to_owned(),
+        days: HOSTILE.to_owned(),
+        scopes: vec![TokenScope::Read],
+    };
+    TokensPage {
+        layout: layout("API tokens", "/account"),
+        problem: Some(HOSTILE.to_owned()),
+        provided: !addresses_known,
+        addresses_known,
+        own: vec![listed(false)],
+        others: Some((vec![listed(true)], vec![HOSTILE.to_owned()])),
+        typed,
+    }
+}
+
 pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
     let on = SecondFactor { since: at(3), codes_left: 2 };
     let codes = vec!["0123-4567-89ab-cdef-0123-4567".to_owned(); 10];
@@ -105,6 +148,8 @@ pub(super) fn pages() -> Vec<(&'static str, askama::Result<String>)> {
         confirmation: Digest::of(b"confirmation"),
     };
     vec![
+        ("tokens", tokens(true).render()),
+        ("tokens-impossible", tokens(false).render()),
         ("account", account(None).render()),
         ("account-provided", provided.render()),
         ("first-sign-in", first.render()),

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    broker::queries::view::Body,
+    broker::{FeedActivity, notifications::feeds::FeedState, queries::view::Body},
     domain::{
         Time,
         action::{Action, ActionKind, Catalogue, Term},
@@ -293,4 +293,16 @@ pub(super) fn audit(request: &Request) -> Vec<AuditEntry> {
 /// One that was renewed badly.
 pub(super) fn certificate() -> CertificateStatus {
     CertificateStatus { ends: at(90), problem: Some(HOSTILE.to_owned()) }
+}
+
+/// One that does not get through.
+pub(super) fn feed() -> FeedState {
+    let doing = FeedActivity {
+        delivered_at: Some(at(3)),
+        shortened: 1,
+        problem: Some(HOSTILE.to_owned()),
+        ..FeedActivity::default()
+    };
+    let place = format!("file {HOSTILE}");
+    FeedState { name: "siem".to_owned(), place, position: 400, behind: 11, doing }
 }

@@ -34,18 +34,23 @@ impl FromRequestParts<AppState> for Origin {
     }
 }
 
-/// The source of a request. What a peer says of another one counts only where that peer is a proxy
-/// that the configuration trusts, and where it says it in one way.
+/// The source of a request.
 fn source(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Source {
+    address(peer, headers, proxies).map_or(Source::Proxy, Source::of)
+}
+
+/// The address that a request comes from; none where it cannot be known. What a peer says of another one counts only where that peer is a proxy
+/// that the configuration trusts, and where it says it in one way.
+pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
     if !proxies.are_known() {
-        return Source::Proxy;
+        return None;
     }
     let trusted = |address: &IpAddr| {
         let address = address.to_canonical();
         proxies.trusted.iter().any(|network| network.contains(&address))
     };
     if !trusted(&peer) {
-        return Source::of(peer);
+        return Some(peer);
     }
     let lines = |name: &HeaderName| {
         let lines = headers.get_all(name).iter().map(|line| line.to_str().ok());
@@ -58,7 +63,7 @@ fn source(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Source {
         // Which of the two the proxy wrote, and which a stranger did, nobody knows.
         (true, true) | (false, false) => None,
     };
-    Source::of(named.unwrap_or(peer))
+    Some(named.unwrap_or(peer))
 }
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.

@@ -1,16 +1,17 @@
 //! What every request must pass and every answer carries, whatever page it is for.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
+use super::client;
 use crate::{
-    domain::public_url::PublicUrl,
+    domain::{actor::sign_in::ClientAddress, public_url::PublicUrl},
     web::{AppState, WebSettings, error::PageError},
 };
 
@@ -48,7 +49,8 @@ pub(in crate::web) async fn check(
 }
 
 /// [`check`] for a door that programs come in by: they need not say where they come from, but a
-/// page of somebody else does. What is passed on names host and origin as `public_url` does.
+/// page of somebody else does. What is passed on names host and origin as `public_url` does, and says
+/// where it comes from.
 pub(in crate::web) async fn check_program(
     State(settings): State<Arc<WebSettings>>,
     mut request: Request,
@@ -65,6 +67,9 @@ pub(in crate::web) async fn check_program(
     if !is_ours {
         return StatusCode::FORBIDDEN.into_response();
     }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let from = peer.and_then(|peer| client::address(peer, request.headers(), &settings.proxies));
+    request.extensions_mut().insert(ClientAddress(from));
     let named = [(header::HOST, public_url.host()), (header::ORIGIN, public_url.origin())];
     for (name, ours) in named {
         let needed = name == header::HOST || request.headers().contains_key(&name);
@@ -167,13 +172,12 @@ mod tests {
     }
 
     fn is_host_at(address: &str, public_url: &str, hosts: &[&'static str]) -> bool {
-        let listener: std::net::SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let listener: SocketAddr = "127.0.0.1:8080".parse().unwrap();
         let settings = WebSettings {
             public_url: url(public_url),
             hosts: vec![listener.into(), Authority::localhost(8080)],
             policies: std::path::PathBuf::new(),
             certificate: None,
-            connections: Arc::default(),
             proxies: crate::web::Proxies::default(),
             metrics_token: None,
         };

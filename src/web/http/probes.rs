@@ -1,23 +1,26 @@
 //! For monitoring: is the broker there, can it work, what does it count.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use tokio::time::timeout;
 
 use crate::{
-    broker::queries::system::{NamedCounts, SystemCounts},
+    broker::{Broker, queries::system::METRICS_TYPE},
     domain::{
         audit::installation::{CHALLENGE_HEADER, PROOF_LINE},
         digest::Digest,
-        request::{Outcome, StateName},
     },
     text::halt::for_strangers,
     web::{AppState, error::PageError},
 };
+
+/// How long the metrics may take: Prometheus waits for ten seconds unless it is told otherwise.
+const METRICS_MAX: Duration = Duration::from_secs(5);
 
 /// The process answers.
 pub(in crate::web) async fn healthy() -> &'static str {
@@ -28,7 +31,7 @@ pub(in crate::web) async fn healthy() -> &'static str {
 /// can read that database.
 pub(in crate::web) async fn ready(State(app): State<AppState>, headers: HeaderMap) -> Response {
     let (status, mut text) = match app.broker.readiness().await {
-        Ok(()) if app.settings.connections.refused_lately(app.broker.clock().now()) => {
+        Ok(()) if app.broker.connections().refused_lately(app.broker.clock().now()) => {
             let text = "not ready: connections are refused, all places are taken\n";
             (StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
         }
@@ -49,7 +52,7 @@ pub(in crate::web) async fn ready(State(app): State<AppState>, headers: HeaderMa
     (status, text).into_response()
 }
 
-/// Counts in the text format of Prometheus, for whoever has the token. They name nobody and nothing.
+/// The metrics, for whoever has the token.
 pub(in crate::web) async fn metrics(State(app): State<AppState>, headers: HeaderMap) -> Response {
     let Some(token) = app.settings.metrics_token else {
         return PageError::not_found().into_response();
@@ -58,66 +61,20 @@ pub(in crate::web) async fn metrics(State(app): State<AppState>, headers: Header
     if bearer(&headers).map(|given| Digest::of(given.as_bytes())) != Some(token) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
-    match app.broker.counts().await {
-        Ok(SystemCounts { states, outcomes, over_limit }) => {
-            let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            let connections = app.settings.connections.metrics_text();
-            let text = metrics_text(&states, &outcomes) + &over_limit_text(over_limit);
-            (kind, text + &connections).into_response()
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the metrics could not be counted");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
+    answer_metrics(&app.broker).await
+}
+
+/// The metrics as one answer; an error where they cannot be read in time.
+pub async fn answer_metrics(broker: &Broker) -> Response {
+    let why = match timeout(METRICS_MAX, broker.metrics()).await {
+        Ok(Ok(text)) => return ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_elapsed) => "the database takes too long".to_owned(),
+    };
+    tracing::warn!(error = why, "the metrics could not be counted");
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-fn over_limit_text(waiting: u64) -> String {
-    format!(
-        "# HELP countersign_requests_over_limit How many wait for a manager's limit of calls.\n\
-         # TYPE countersign_requests_over_limit gauge\n\
-         countersign_requests_over_limit {waiting}\n"
-    )
-}
-
-fn metrics_text(states: &NamedCounts, outcomes: &NamedCounts) -> String {
-    let mut text =
-        "# These numbers name nobody: no agent, no person, no endpoint, no target.\n".to_owned();
-    let names = StateName::ALL.map(StateName::name);
-    family(&mut text, ("requests", "state"), &names, states);
-    family(&mut text, ("request_endpoints", "outcome"), &Outcome::NAMES, outcomes);
-    text
-}
-
-/// One line for each name, those that count nothing included: a line that comes and goes is hard
-/// to watch.
-fn family(text: &mut String, (what, by): (&str, &str), names: &[&str], counted: &NamedCounts) {
-    let mut line = |line: String| {
-        // Writing to a string cannot fail.
-        let _written = writeln!(text, "{line}").is_ok();
-    };
-    line(format!("# HELP countersign_{what} How many there are now, by {by}."));
-    line(format!("# TYPE countersign_{what} gauge"));
-    for name in names {
-        let number = counted.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n);
-        line(format!("countersign_{what}{{{by}=\"{name}\"}} {number}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_contain_every_state_and_outcome() {
-        let text = metrics_text(&vec![("pending".to_owned(), 3)], &vec![("sent".to_owned(), 7)]);
-        assert!(text.contains("countersign_requests{state=\"pending\"} 3\n"));
-        assert!(text.contains("countersign_requests{state=\"withdrawn\"} 0\n"));
-        assert!(text.contains("countersign_request_endpoints{outcome=\"sent\"} 7\n"));
-        assert_eq!(text.lines().count(), 1 + 2 + StateName::ALL.len() + 2 + Outcome::NAMES.len());
-    }
 }

@@ -287,7 +287,6 @@ mod tests {
             hosts: Vec::new(),
             policies: std::path::PathBuf::new(),
             certificate: None,
-            connections: std::sync::Arc::default(),
             proxies: crate::web::Proxies::default(),
             metrics_token: None,
         }

@@ -8,14 +8,14 @@ use serde::Deserialize;
 
 use super::{
     fields::{Fields, bounded, changed, read},
-    requests::{RANGES, at_most, range},
+    requests::{at_most, range},
     views::ViewsBar,
 };
 use crate::{
     broker::queries::{
         AuditFilter,
         audit::{AuditFound, AuditPart},
-        view::PAGE_ROWS,
+        view::{PAGE_ROWS, RANGES},
     },
     domain::{
         Time,

@@ -1,10 +1,11 @@
 //! The address of a list: what was typed into its filter, read back with a limit for each field, and
 //! written again. A view can be sent, so an address may be forged, cut, or of another version.
 
-use crate::text::request::{non_empty, start};
+use crate::{
+    broker::queries::view::VALUE_CHARS_MAX,
+    text::request::{non_empty, start},
+};
 
-/// The longest value of a field, in characters.
-pub(in crate::web) const VALUE_CHARS_MAX: usize = 256;
 /// So much of a value is repeated where it is refused, in characters.
 const REPEATED_CHARS: usize = 40;
 

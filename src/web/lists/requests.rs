@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::{
@@ -13,7 +12,7 @@ use crate::{
     broker::queries::{
         RequestSummary,
         request::search::{RequestPart, RequestQuery, RequestsFound},
-        view::PAGE_ROWS,
+        view::{PAGE_ROWS, RANGES},
     },
     domain::{
         Time,
@@ -30,13 +29,6 @@ use crate::{
         layout::page::{Layout, NextPage, page},
     },
 };
-
-/// The ranges that are offered: the word in the address, what is read, and how long it is.
-pub(in crate::web) const RANGES: [(&str, &str, TimeDelta); 3] = [
-    ("24h", "last 24 hours", TimeDelta::hours(24)),
-    ("7d", "last 7 days", TimeDelta::days(7)),
-    ("30d", "last 30 days", TimeDelta::days(30)),
-];
 
 #[derive(Debug, Template)]
 #[template(path = "pages/requests.html")]

@@ -37,6 +37,7 @@ async fn receiver() -> Tap {
 pub(crate) fn settings(name: &str, url: &str, format: WebhookFormat) -> WebhookSettings {
     WebhookSettings {
         name: name.to_owned(),
+        section: format!("notify.webhook.{name}"),
         url: Secret::new(url),
         format,
         secret: Some(Secret::new(SECRET)),

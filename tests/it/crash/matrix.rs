@@ -77,6 +77,7 @@ fn matrix_contains_every_failpoint() {
     // These have their tests elsewhere; nothing is sent to a manager around them.
     let others = [
         "notice due",
+        "feed sent",
         "before the new mark",
         "between two changes",
         "in the claim at once",

@@ -43,6 +43,8 @@ fn strays(path: &str, text: &str) -> Vec<String> {
         return Vec::new();
     }
     let code = text.split("#[cfg(test)]").next().unwrap_or(text);
+    // What the API calls what is active is a word of ours.
+    let code = code.replace("/api/v1/active-responses", "");
     let code: Vec<_> = code.lines().map(|line| line.split("//").next().unwrap_or(line)).collect();
     let found = |word: &&&str| code.iter().any(|line| line.contains(**word));
     WORDS.iter().filter(found).map(|word| format!("{path}: {word}")).collect()

@@ -15,7 +15,9 @@ use countersign::{
         admin::policies::{kept_set, load_and_test},
     },
     clock::Clock,
-    connector::{Channel, Connector, IdentityProvider, IndexerSettings, Network, ProviderSettings},
+    connector::{
+        Channel, Connector, Feed, IdentityProvider, IndexerSettings, Network, ProviderSettings,
+    },
     domain::{action::ActionKind, digest::Digest, endpoint::Platform, public_url::PublicUrl},
     policy::{Engine, PolicyFiles},
     store::Store,
@@ -50,11 +52,13 @@ pub(crate) struct WorldBuilder {
     /// What clients call this machine.
     pub(super) host: &'static str,
     channels: Vec<Channel>,
+    feeds: Vec<Feed>,
     network: Arc<dyn Network>,
     provider: Option<Box<ProviderSettings>>,
     connections: Box<ConnectionLimits>,
     proxies: Box<Proxies>,
     metrics_token: Option<&'static str>,
+    metrics_port: bool,
     calls_in_flight: u16,
     batch_endpoints: u16,
     calls_per_minute: u16,
@@ -93,11 +97,13 @@ impl Default for WorldBuilder {
             public_url: None,
             host: "127.0.0.1",
             channels: Vec::new(),
+            feeds: Vec::new(),
             network: Arc::new(FakeNetwork::default()),
             provider: None,
             connections: Box::default(),
             proxies: Box::default(),
             metrics_token: None,
+            metrics_port: false,
             calls_in_flight: 1,
             batch_endpoints: 50,
             calls_per_minute: 300,
@@ -210,6 +216,11 @@ impl WorldBuilder {
         Self { channels, ..self }
     }
 
+    /// Sets the programs that get the audit.
+    pub(crate) fn with_feeds(self, feeds: Vec<Feed>) -> Self {
+        Self { feeds, ..self }
+    }
+
     /// Sets how often each manager is called at most.
     pub(crate) fn with_calls_in_flight(self, calls_in_flight: u16) -> Self {
         Self { calls_in_flight, ..self }
@@ -226,6 +237,11 @@ impl WorldBuilder {
     /// Opens `/metrics` to whoever has this token.
     pub(crate) fn with_metrics_token(self, token: &'static str) -> Self {
         Self { metrics_token: Some(token), ..self }
+    }
+
+    /// Opens the port on which `/metrics` needs no token.
+    pub(crate) fn with_metrics_port(self) -> Self {
+        Self { metrics_port: true, ..self }
     }
 
     /// Sets where names are looked up; nothing is found otherwise.
@@ -307,12 +323,14 @@ impl WorldBuilder {
             clock,
             managers,
             channels: self.channels.clone(),
+            feeds: self.feeds.clone(),
             network: Arc::clone(&self.network),
             provider,
             policies: policies.to_owned(),
             engine,
             settings,
             listener,
+            metrics: self.metrics_port.then(|| TcpListener::bind(loopback()).unwrap()),
             tls: None,
             connections: *self.connections,
             proxies: Proxies::clone(&self.proxies),

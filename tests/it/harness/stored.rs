@@ -9,9 +9,15 @@ use sqlx::{
 /// The rows of each table, as text.
 pub(crate) type Stored = BTreeMap<String, Vec<String>>;
 
-/// What moves without a change: places in the chain, and when a session was used last.
-const MOVING: [(&str, &str); 4] =
-    [("audit", "seq"), ("audit", "previous"), ("audit", "hash"), ("session", "seen_at")];
+/// What moves without a change: places in the chain, and when a session or a token was used last.
+const MOVING: [(&str, &str); 6] = [
+    ("audit", "seq"),
+    ("audit", "previous"),
+    ("audit", "hash"),
+    ("session", "seen_at"),
+    ("api_token", "used_at"),
+    ("api_token", "used_from"),
+];
 
 /// Everything in a database, audit entries of these kinds apart. A kind may be the part before
 /// the dot.

@@ -1,12 +1,12 @@
 //! What a security review asks of a set-up, on its page and by `countersign doctor`.
 
 use countersign::{
-    broker::admin::people::PersonChange,
-    domain::actor::{Actor, Role},
+    broker::admin::people::{PersonChange, api_tokens::NewApiToken},
+    domain::actor::{Actor, Role, api_token::TokenScope},
 };
 
 use crate::{
-    harness::{World, program::Program},
+    harness::{PASSWORD, World, program::Program},
     web::{fixtures::Room, sign_in::provider::Stage},
 };
 
@@ -89,6 +89,20 @@ async fn review_names_tokens_older_than_a_year() {
     assert!(line(&room, "tokens").await.contains("within the last year"));
     room.pass(std::time::Duration::from_hours(24 * 366));
     assert!(line(&room, "tokens").await.contains("older than a year: triage-bot"));
+}
+
+#[tokio::test]
+async fn review_names_api_tokens_that_open_from_everywhere() {
+    let room = Room::start().await;
+    for (name, network) in [("near", "127.0.0.0/8"), ("anywhere", "0.0.0.0/0")] {
+        let who = room.signed_in("bob").await;
+        let who = room.broker().authenticate_again(&who, PASSWORD).await.unwrap();
+        let networks = [network.parse().unwrap()];
+        let new = NewApiToken { name, scopes: &[TokenScope::Read], networks: &networks, days: 1 };
+        room.broker().create_api_token(&who, new).await.unwrap();
+    }
+    let found = line(&room, "API tokens").await;
+    assert!(found.contains("from everywhere: anywhere<"), "{found}");
 }
 
 #[test]

@@ -3,4 +3,4 @@
 mod every_route;
 mod forged_forms;
 mod link_crawl;
-mod route_scan;
+pub(crate) mod route_scan;

@@ -10,6 +10,7 @@ use countersign::domain::{
     digest::Digest,
 };
 
+mod api_tokens;
 mod passkeys;
 mod transitions;
 mod unreadable;

@@ -112,7 +112,7 @@ impl Database {
         let mut reader = self.store.reader().await.unwrap();
         assert_eq!(audit::verify(&mut reader).await.unwrap().broken, None);
         let entries = audit::after(&mut reader, 0, 1000).await.unwrap();
-        entries.into_iter().map(|entry| entry.target.unwrap()).collect()
+        entries.into_iter().map(|(entry, _hash)| entry.target.unwrap()).collect()
     }
 
     fn commits(&self) -> usize {

@@ -17,8 +17,8 @@ use countersign::{
         audit::{AuditFilter, Lead},
         record::RecordOf,
         requests::{
-            ActiveFilter, ActiveSearch, ActiveSort, RequestFilter, RequestSearch, WantedEndpoint,
-            WantedTarget, targets_statement,
+            ActiveFilter, ActiveKey, ActiveSearch, ActiveSort, RequestFilter, RequestSearch,
+            WantedEndpoint, WantedTarget, targets_statement,
         },
     },
 };
@@ -235,6 +235,8 @@ async fn list_of_active_responses_reads_active_alone() {
             assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
         }
     }
+    let sql = ActiveKey::statement();
+    assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
     let sql = targets_statement();
     assert_eq!(scans(&mut database, &sql).await, [""; 0], "{sql}");
 }

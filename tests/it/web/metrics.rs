@@ -11,6 +11,10 @@ use serde_json::json;
 
 use crate::harness::{World, fixtures::RUN_AT_ONCE};
 
+pub(crate) mod format;
+mod port;
+mod values;
+
 const TOKEN: &str = "a-token-for-metrics";
 
 async fn watched() -> World {

@@ -212,7 +212,7 @@ impl EndpointFilter {
 }
 
 /// Why it could not take part now, whatever is asked for.
-fn away(candidate: &Candidate) -> Option<String> {
+pub(in crate::broker) fn away(candidate: &Candidate) -> Option<String> {
     match &candidate.command {
         Ok(_)
         | Err(SkipReason::NoCommand(_) | SkipReason::NotConfigured(_) | SkipReason::Policy(_)) => {

@@ -1,7 +1,7 @@
 //! What people look for among requests, and what each part of a search keeps out.
 
 use crate::{
-    broker::{Broker, BrokerError, SignedIn, queries::view::PAGE_ROWS},
+    broker::{Broker, BrokerError, SignedIn, TokenHolder, queries::view::PAGE_ROWS},
     domain::{
         Time, action::ActionKind, address::pattern::TargetPattern, endpoint::EndpointId,
         facts::Verb, id::RequestId, len_u64, request::StateName,
@@ -107,12 +107,12 @@ impl Broker {
     ) -> Result<RequestsFound, BrokerError> {
         self.authorize_read(who, Verb::View)?;
         let mut reader = self.store().reader().await?;
-        let FoundRequests { mut rows, looked_until } = find(&mut reader, asked).await?;
+        let FoundRequests { mut rows, looked_until } = find(&mut reader, asked, PAGE_ROWS).await?;
         let mut without = Vec::new();
         if rows.is_empty() && asked.before.is_none() {
             for part in RequestPart::ALL {
                 let Some(less) = asked.without(part) else { continue };
-                let number = len_u64(find(&mut reader, &less).await?.rows.len());
+                let number = len_u64(find(&mut reader, &less, PAGE_ROWS).await?.rows.len());
                 without.extend((number > 0).then_some((part, number)));
             }
         }
@@ -122,9 +122,30 @@ impl Broker {
         }
         Ok(RequestsFound { rows, looked_until, without })
     }
+
+    /// The same for a program: at most `limit` of them.
+    pub async fn find_requests_with_token(
+        &self,
+        who: &TokenHolder,
+        asked: &RequestQuery,
+        limit: u32,
+    ) -> Result<FoundRequests, BrokerError> {
+        self.authorize_token_read(who, Verb::View)?;
+        let mut reader = self.store().reader().await?;
+        let FoundRequests { mut rows, looked_until } = find(&mut reader, asked, limit).await?;
+        let mut holds = self.holds(&mut reader).await?;
+        for summary in &mut rows {
+            summary.held_because = holds.remove(&summary.id);
+        }
+        Ok(FoundRequests { rows, looked_until })
+    }
 }
 
-async fn find(read: &mut impl Read, asked: &RequestQuery) -> Result<FoundRequests, BrokerError> {
+async fn find(
+    read: &mut impl Read,
+    asked: &RequestQuery,
+    limit: u32,
+) -> Result<FoundRequests, BrokerError> {
     let RequestQuery { state, action, since, before, permanent, alert, .. } = asked.clone();
     let mut filter = RequestFilter { state, action, before, since, ..RequestFilter::default() };
     if let Some(name) = &asked.agent {
@@ -148,7 +169,7 @@ async fn find(read: &mut impl Read, asked: &RequestQuery) -> Result<FoundRequest
         }
     }
     filter.search = (search != RequestSearch::default()).then_some(search);
-    Ok(requests::search(read, &filter, PAGE_ROWS).await?)
+    Ok(requests::search(read, &filter, limit).await?)
 }
 
 /// Whether a text is an id, perhaps with its manager before it.

@@ -20,7 +20,7 @@ use crate::{
     policy::Engine,
     store::{
         Read, StoreError,
-        accounts::{self, StoredIdentity},
+        accounts::{self, StoredApiToken, StoredIdentity},
     },
 };
 
@@ -81,6 +81,7 @@ pub async fn security_review(
     findings.push(admins(&crew));
     findings.push(one_human(&crew));
     findings.extend(tokens(&agents, now));
+    findings.extend(api_tokens(&accounts::all_api_tokens(read).await?, now));
     Ok(findings)
 }
 
@@ -262,6 +263,24 @@ fn tokens(agents: &[Agent], now: Time) -> Option<Diagnosis> {
     }
     let found = format!("tokens of agents do not expire; older than a year: {}", listed(&old));
     Some(Diagnosis::note(CHECK, found, "replace them with `countersign agent rotate`"))
+}
+
+/// The tokens for the API, all of which end.
+fn api_tokens(all: &[StoredApiToken], now: Time) -> Option<Diagnosis> {
+    const CHECK: &str = "API tokens";
+    let open: Vec<_> = all.iter().filter(|one| now < one.token.expires_at).collect();
+    if open.is_empty() {
+        return None;
+    }
+    let anywhere =
+        |one: &&&StoredApiToken| one.token.networks.iter().any(|network| network.prefix_len() == 0);
+    let anywhere = open.iter().filter(anywhere).map(|one| one.token.name.as_str());
+    let anywhere: Vec<_> = anywhere.collect();
+    if anywhere.is_empty() {
+        return Some(Diagnosis::good(CHECK, "all expire, and open from named networks alone"));
+    }
+    let found = format!("all expire; these open from everywhere: {}", listed(&anywhere));
+    Some(Diagnosis::note(CHECK, found, "make them anew, with the networks of the programs"))
 }
 
 fn listed(names: &[&str]) -> String {

@@ -1,11 +1,12 @@
 //! The facts of a request's life before the manager is called, and of what people do with it.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::{passkey::ProofFacts, stored_form::milliseconds};
 use crate::domain::{
     Time,
-    actor::Role,
+    actor::{Role, api_token::UsedToken},
     decision::{Authorization, Decision, Verdict},
     digest::Digest,
     endpoint::EndpointId,
@@ -96,7 +97,9 @@ pub struct DecisionFacts {
 
 /// [`Verdict`] without the least tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum VerdictName {
     /// See [`Verdict::Run`].
     Run,
@@ -104,6 +107,13 @@ pub enum VerdictName {
     Approval,
     /// See [`Verdict::Deny`].
     Deny,
+}
+
+impl VerdictName {
+    /// Its word.
+    pub const fn name(self) -> &'static str {
+        self.into_str()
+    }
 }
 
 impl From<&Decision> for DecisionFacts {
@@ -193,6 +203,9 @@ pub struct RejectionFacts {
     pub digest: Digest,
     /// The state after it.
     pub state: StateName,
+    /// The token for the API with which it was rejected; none where the person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
 }
 
 /// A person took an approval back.
@@ -213,6 +226,9 @@ pub struct RefusedVoteFacts {
     pub verb: Verb,
     /// Why it was refused.
     pub why: String,
+    /// The token for the API with which it was tried; none where the person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
 }
 
 /// A person commented without voting.
@@ -222,6 +238,12 @@ pub struct CommentFacts {
     pub role: Role,
     /// The comment.
     pub comment: String,
+    /// The token for the API with which it was written; none where the person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
+    /// The name that the program gave the comment, so that it is kept once however often it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// To whom a request is assigned.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Time, audit::high_water_mark::ChainHead, clock_jump::ClockJump, digest::Digest,
-    kill_switch::Extent,
+    Time, actor::api_token::UsedToken, audit::high_water_mark::ChainHead, clock_jump::ClockJump,
+    digest::Digest, kill_switch::Extent,
 };
 
 /// The kill switch was thrown, or one of its two keys turned.
@@ -155,6 +155,9 @@ pub struct AuditReadFacts {
     pub filter: AuditReadFilter,
     /// How many rows were shown.
     pub rows: u64,
+    /// The token for the API with which it was read; none where a person was on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
 }
 
 /// What somebody who reads the audit asked for, times aside.

@@ -98,6 +98,9 @@ impl EventKind {
             | Self::SecondFactorOn
             | Self::SecondFactorOff
             | Self::RecoveryCodesRenewed
+            | Self::ApiTokenCreated
+            | Self::ApiTokenRevoked
+            | Self::ApiTokenRefused
             | Self::AgentAdded
             | Self::ScopesChanged
             | Self::TokenRotated

@@ -94,7 +94,7 @@ impl ActiveSearch {
             );
             format!("{wanted} AND {place}")
         };
-        let order = "argument, length(endpoint_id), endpoint_id, manager, action LIMIT $3";
+        let order = "ORDER BY argument, length(endpoint_id), endpoint_id, manager, action LIMIT $3";
         listing(
             &parts,
             (&matches("request"), &format!("{rules} WHERE {}", matches("rule_response"))),

@@ -150,14 +150,77 @@ impl ActiveFilter {
         let order = order_of(self);
         let order =
             format!("{order}, argument, length(endpoint_id), endpoint_id LIMIT $3 OFFSET $4");
-        listing(PARTS, (of_request, rules), &order)
+        listing(PARTS, (of_request, rules), &format!("ORDER BY {order}"))
     }
+}
+
+/// Where a list of active responses goes on that begins with the oldest.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActiveKey {
+    /// [`ActiveRow::since`], in microseconds since 1970.
+    pub since_us: i64,
+    /// What it acts on, as it is stored.
+    pub argument: String,
+    /// [`ActiveRow::endpoint`].
+    pub endpoint: EndpointId,
+    /// [`ActiveRow::manager`].
+    pub manager: String,
+    /// The action's name.
+    pub action: String,
+}
+
+impl ActiveKey {
+    /// The statement that lists what comes after a key, the oldest first. It reads what is active or
+    /// may be, alone.
+    pub fn statement() -> String {
+        let key = "began, argument, length(endpoint_id), endpoint_id, manager, action";
+        let rest = format!(
+            "WHERE $2 IS NULL OR ({key}) > ($2, $4, length($7), $7, $8, $9)
+             ORDER BY {key} LIMIT $3"
+        );
+        listing(PARTS, ("true", "rule_response WHERE true"), &rest)
+    }
+}
+
+impl From<&ActiveRow> for ActiveKey {
+    fn from(row: &ActiveRow) -> Self {
+        Self {
+            since_us: row.since.timestamp_micros(),
+            argument: row.action.argument(),
+            endpoint: row.endpoint.clone(),
+            manager: row.manager.clone(),
+            action: row.action.kind().name().to_owned(),
+        }
+    }
+}
+
+/// What is active or may be, the oldest first: at most `limit`, after a key.
+pub async fn active_after(
+    read: &mut impl Read,
+    after: Option<&ActiveKey>,
+    limit: u32,
+    now: Time,
+) -> Result<Vec<ActiveRow>, StoreError> {
+    let rows = query(ActiveKey::statement())
+        .bind(now.timestamp_micros())
+        .bind(after.map(|key| key.since_us))
+        .bind(i64::from(limit))
+        .bind(after.map(|key| key.argument.clone()))
+        .bind((now - RULE_RESPONSE_COUNTS).timestamp_micros())
+        .bind(NOBODY_LOOKED)
+        .bind(after.map(|key| key.endpoint.to_string()))
+        .bind(after.map(|key| key.manager.clone()))
+        .bind(after.map(|key| key.action.clone()))
+        .fetch_all(read.connection())
+        .await?;
+    rows.iter().map(active_row).collect()
 }
 
 /// A statement about active responses: `$1` is the time, `$5` since when responses of others count,
 /// `$6` how an outcome begins at which nobody could look. `parts` begins the rows that may be active
-/// and ends where those follow of which it is not known that an undo worked.
-pub(super) fn listing(parts: &str, (of_request, rules): (&str, &str), order: &str) -> String {
+/// and ends where those follow of which it is not known that an undo worked; `rest` is what is done
+/// with the rows.
+pub(super) fn listing(parts: &str, (of_request, rules): (&str, &str), rest: &str) -> String {
     format!(
         "WITH {parts} {LIFTED}
              ), known AS (
@@ -184,7 +247,7 @@ pub(super) fn listing(parts: &str, (of_request, rules): (&str, &str), order: &st
                  NULL
              FROM {rules} AND ended_at IS NULL AND since > $5
              GROUP BY manager, action, argument, endpoint_id
-             ) ORDER BY {order}"
+             ) {rest}"
     )
 }
 

@@ -3,9 +3,15 @@
 use countersign::{
     broker::{
         BrokerError, SignedIn,
-        admin::passkeys::{NewPasskey, second_factor::SecondProof},
+        admin::{
+            passkeys::{NewPasskey, second_factor::SecondProof},
+            people::api_tokens::NewApiToken,
+        },
     },
-    domain::{actor::sign_in::SignInOrigin, id::PasskeyId},
+    domain::{
+        actor::{api_token::TokenScope, sign_in::SignInOrigin},
+        id::PasskeyId,
+    },
 };
 use serde_json::json;
 
@@ -29,6 +35,26 @@ async fn new_passkey_is_told_to_its_person_and_admins() {
     assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
     mail.forget();
     world.broker().remove_passkey(&bob, id).await.unwrap();
+    tell(&world).await;
+    assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_api_token_is_told_to_owner_and_admins() {
+    let mail = MailServer::start(Speaks::Plain).await;
+    let world = World::builder().with_host("localhost").with_channels(vec![mail.channel()]);
+    let world = world.start().await;
+    give_addresses(&world).await;
+    let bob = world.signed_in("bob").await;
+    let bob = world.broker().authenticate_again(&bob, PASSWORD).await.unwrap();
+    let networks = ["192.0.2.0/24".parse().unwrap()];
+    let new =
+        NewApiToken { name: "nightly", scopes: &TokenScope::ALL, networks: &networks, days: 90 };
+    let made = world.broker().create_api_token(&bob, new).await.unwrap();
+    tell(&world).await;
+    assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
+    mail.forget();
+    world.broker().revoke_api_token(&bob, made.token.id).await.unwrap();
     tell(&world).await;
     assert_eq!(mail.receivers(), ["p2@example.org", "p4@example.org"]);
 }

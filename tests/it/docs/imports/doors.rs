@@ -1,6 +1,8 @@
 //! No door can do what nobody authorized: a verb of the broker takes the person or the agent that
 //! it is for, or it is on one of the lists here.
 
+use std::sync::LazyLock;
+
 use super::{
     module_of, product,
     surface::{PublicVerb, Surface, surface},
@@ -11,7 +13,15 @@ use super::{
 const OPEN: [(&str, &[&str]); 4] = [
     (
         "set at the start",
-        &["settings", "clock", "managers", "channels", "several_managers", "provider_name"],
+        &[
+            "settings",
+            "clock",
+            "managers",
+            "channels",
+            "feeds",
+            "several_managers",
+            "provider_name",
+        ],
     ),
     (
         "this is how people and agents sign in",
@@ -30,6 +40,7 @@ const OPEN: [(&str, &[&str]); 4] = [
             "setup_is_open",
             "set_up",
             "agent_by_token",
+            "token_holder",
         ],
     ),
     (
@@ -43,7 +54,8 @@ const OPEN: [(&str, &[&str]); 4] = [
             "outages",
             "outage_of",
             "halted",
-            "counts",
+            "metrics",
+            "connections",
             "readiness",
             "database_proof",
             "passkeys_impossible",
@@ -64,8 +76,9 @@ const OPEN: [(&str, &[&str]); 4] = [
 ];
 
 /// What the program does once, before the doors open.
-const START: [&str; 10] = [
+const START: [&str; 11] = [
     "new",
+    "open_feeds",
     "started",
     "recover",
     "update_all_ends",
@@ -78,7 +91,7 @@ const START: [&str; 10] = [
 ];
 
 /// What the worker does; nothing but time gives reason for it.
-const WORKER: [&str; 19] = [
+const WORKER: [&str; 21] = [
     "stop_waiting",
     "open_senders",
     "close_senders",
@@ -93,6 +106,8 @@ const WORKER: [&str; 19] = [
     "expire_overdue",
     "notify",
     "deliver_next",
+    "feed_next",
+    "walk_on",
     "keep_mark",
     "watch_clock",
     "record_refused_sign_ins",
@@ -122,7 +137,7 @@ fn fault(verb: &PublicVerb) -> Option<String> {
     match inner {
         Some(inner) => Some(format!("`{name}` hands out {inner}")),
         None if verb.principal || listed => None,
-        None => Some(format!("`{name}` takes neither &SignedIn nor &Agent and is on no list")),
+        None => Some(format!("`{name}` takes no principal and is on no list")),
     }
 }
 
@@ -166,11 +181,11 @@ fn side_door_in_the_broker_is_found() {
         ),
         (
             "pub async fn people(&self) -> Result<Vec<Person>, BrokerError> { todo!() }",
-            "`people` takes neither &SignedIn nor &Agent and is on no list",
+            "`people` takes no principal and is on no list",
         ),
         (
             "pub async fn add(&self, agent: Agent, name: &str) {}",
-            "`add` takes neither &SignedIn nor &Agent and is on no list",
+            "`add` takes no principal and is on no list",
         ),
     ] {
         let text = format!("impl Broker {{ {text} }}");
@@ -191,7 +206,7 @@ fn side_door_in_the_broker_is_found() {
 
 #[test]
 fn hidden_side_door_in_the_broker_is_found() {
-    let alone = "`x` takes neither &SignedIn nor &Agent and is on no list";
+    let alone = "`x` takes no principal and is on no list";
     let unreadable = "a macro makes items that cannot be read here";
     for (path, text, expected) in [
         ("broker/x.rs", "impl Broker { pub(crate) fn x(&self) {} }", alone),
@@ -242,11 +257,96 @@ fn hidden_side_door_in_the_broker_is_found() {
 
 #[test]
 fn only_the_broker_can_make_a_signed_in_person() {
-    let (_, text) = product().into_iter().find(|(p, _)| p == "broker/signed_in.rs").unwrap();
-    let fields: Vec<_> = text.lines().filter(|line| line.ends_with(',')).collect();
-    let fields = fields.iter().filter(|line| line.starts_with("    pub"));
-    assert_eq!(fields.collect::<Vec<_>>(), Vec::<&&str>::new());
-    assert!(text.contains("struct ActiveSession(SignedIn);"), "its session is private");
+    let sources = product();
+    let text = |path: &str| sources.iter().find(|(p, _)| p == path).unwrap().1.as_str();
+    for path in ["broker/signed_in.rs", "broker/signed_in/token.rs"] {
+        let fields: Vec<_> = text(path).lines().filter(|line| line.ends_with(',')).collect();
+        let fields = fields.iter().filter(|line| line.starts_with("    pub"));
+        assert_eq!(fields.collect::<Vec<_>>(), Vec::<&&str>::new(), "{path}");
+    }
+    let session = "struct ActiveSession(SignedIn);";
+    assert!(text("broker/signed_in.rs").contains(session), "its session is private");
+}
+
+/// All that a token can do: read, comment, reject. Whatever is added here, a program can do that
+/// somebody pasted a token into.
+const BY_TOKEN: [&str; 8] = [
+    "find_requests_with_token",
+    "request_with_token",
+    "active_responses_with_token",
+    "audit_with_token",
+    "endpoints_with_token",
+    "metrics_with_token",
+    "comment_with_token",
+    "reject_with_token",
+];
+
+#[test]
+fn token_reads_comments_and_rejects_and_nothing_else() {
+    let verbs = verbs();
+    let by_token = verbs.iter().filter(|verb| verb.takes.contains("TokenHolder"));
+    let mut by_token: Vec<_> = by_token.map(|verb| verb.name.as_str()).collect();
+    by_token.sort_unstable();
+    let mut listed = BY_TOKEN;
+    listed.sort_unstable();
+    assert_eq!(by_token, listed);
+    for verb in verbs.iter().filter(|verb| verb.takes.contains("TokenHolder")) {
+        for other in ["SignedIn", "Agent", "Objector"] {
+            assert!(!verb.takes.contains(other) && !verb.gives.contains(other), "{verb:?}");
+        }
+    }
+}
+
+/// The names of all verbs. They are read once: that takes a while.
+static VERBS: LazyLock<Vec<String>> =
+    LazyLock::new(|| verbs().into_iter().map(|verb| verb.name).collect());
+
+/// What is wrong with a file of the API, in words.
+fn faults_of_api(path: &str, text: &str) -> Vec<String> {
+    let module = module_of(path);
+    if module[0] != "api" {
+        return Vec::new();
+    }
+    let named = names(&module, text);
+    let own = |name: &String| BY_TOKEN.contains(&name.as_str());
+    // Names that others have too, or that say nothing of anybody.
+    let common = ["new", "clock", "token_holder"];
+    let calls = VERBS.iter().filter(|name| named.calls.contains(*name) && !own(name));
+    let calls = calls.filter(|name| !common.contains(&name.as_str()));
+    let calls = calls.map(|name| format!("{path}: the API may not call `{name}`"));
+    let all = named.inside.iter().chain(&named.outside);
+    let people = ["SignedIn", "PageSession", "Operator", "operator", "for_agents"];
+    let people = people.into_iter().filter(|one| all.clone().flatten().any(|part| part == one));
+    calls.chain(people.map(|one| format!("{path}: the API may not name {one}"))).collect()
+}
+
+#[test]
+fn api_cannot_reach_what_takes_a_person() {
+    let sources = product();
+    assert!(sources.iter().filter(|(path, _)| path.starts_with("api/")).count() > 8);
+    let faults: Vec<_> =
+        sources.iter().flat_map(|(path, text)| faults_of_api(path, text)).collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn api_that_reaches_for_a_person_is_found() {
+    for (text, fault) in [
+        ("fn f() { broker.approve(&who, id, shown, \"\") }", "may not call `approve`"),
+        ("fn f() { Broker::unfreeze(&b, &who, x) }", "may not call `unfreeze`"),
+        ("fn f() { state.broker.session(\"x\") }", "may not call `session`"),
+        ("fn f() { broker.reject(&who, id, shown, \"\") }", "may not call `reject`"),
+        ("use crate::broker::SignedIn;", "may not name SignedIn"),
+        ("fn f(who: &crate::broker::SignedIn) {}", "may not name SignedIn"),
+    ] {
+        assert_eq!(
+            faults_of_api("api/x.rs", text),
+            [format!("api/x.rs: the API {fault}")],
+            "{text}"
+        );
+    }
+    let sound = "fn f() { state.broker.reject_with_token(&who, id, shown, \"\") }";
+    assert!(faults_of_api("api/x.rs", sound).is_empty());
 }
 
 /// What was found at the door says who looks. Who writes is found in the transaction.
@@ -263,9 +363,13 @@ fn nothing_is_written_for_person_as_door_found_them() {
     }
 }
 
-/// The doors for people, for agents and for time.
-const DOORS: [(&str, &[&[&str]]); 3] =
-    [("web", &[&START, &WORKER]), ("mcp", &[&START, &WORKER]), ("worker", &[&START])];
+/// The doors for people, for agents, for programs and for time.
+const DOORS: [(&str, &[&[&str]]); 4] = [
+    ("web", &[&START, &WORKER]),
+    ("mcp", &[&START, &WORKER]),
+    ("api", &[&START, &WORKER]),
+    ("worker", &[&START]),
+];
 
 /// What is wrong with a file of a door, in words.
 fn faults_of_door(path: &str, text: &str) -> Vec<String> {
@@ -277,7 +381,8 @@ fn faults_of_door(path: &str, text: &str) -> Vec<String> {
     let forbidden = forbidden.iter().copied().flatten();
     let calls = forbidden.filter(|verb| named.calls.contains(**verb));
     let calls = calls.map(|verb| format!("{path}: {door} may not call `{verb}`"));
-    let principals = ["SignedIn", "Agent"].into_iter().filter(|of| named.built.contains(*of));
+    let principals =
+        ["SignedIn", "Agent", "TokenHolder"].into_iter().filter(|of| named.built.contains(*of));
     let built = principals.map(|of| format!("{path}: {door} may not make a {of} of its own"));
     calls.chain(built).collect()
 }

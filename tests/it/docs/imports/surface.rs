@@ -18,7 +18,7 @@ const GUARDED: [&str; 3] = ["Broker", "Operator", "Unchecked"];
 #[derive(Debug)]
 pub(super) struct PublicVerb {
     pub(super) name: String,
-    /// Whether it takes a person who signed in, or an agent.
+    /// Whether it takes a person who signed in, an agent, or a token.
     pub(super) principal: bool,
     /// Every name in the types of what it takes.
     pub(super) takes: BTreeSet<String>,
@@ -70,7 +70,7 @@ fn verb(method: &Signature) -> PublicVerb {
         FnArg::Receiver(_) => false,
         FnArg::Typed(argument) => {
             let Type::Reference(whom) = &*argument.ty else { return false };
-            ["SignedIn", "Agent"].contains(&&*last_name(&whom.elem))
+            ["SignedIn", "Agent", "TokenHolder"].contains(&&*last_name(&whom.elem))
         }
     };
     PublicVerb {

@@ -49,6 +49,7 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing("identity", &["identity"], &["http"]),
             wing("network", &["network"], &["driver"]),
             wing("notify", &["notify"], &["http"]),
+            wing("feed", &["feed"], &["http", "notify"]),
             wing("relay", &["relay", "readiness"], &["http"]),
             wing("share", &["share"], &[]),
             wing("wazuh", &["wazuh"], &["http", "driver", "share"]),
@@ -56,7 +57,10 @@ const WINGS: [(&str, &[Wing]); 3] = [
             wing(
                 "connector",
                 &[""],
-                &["http", "driver", "identity", "network", "notify", "relay", "share", "wazuh"],
+                &[
+                    "http", "driver", "identity", "network", "notify", "feed", "relay", "share",
+                    "wazuh",
+                ],
             ),
         ],
     ),

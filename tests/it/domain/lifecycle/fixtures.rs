@@ -216,7 +216,7 @@ pub(crate) fn asked(verdict: Verdict) -> Request {
 /// What this person decides, with the right page on the screen.
 pub(crate) fn ballot(who: Who, request: &Request, comment: &str) -> Ballot {
     let shown = Displayed { version: request.version, digest: request.digest };
-    Ballot { person: who.person(), shown, comment: comment.to_owned(), proof: None }
+    Ballot { person: who.person(), shown, comment: comment.to_owned(), proof: None, token: None }
 }
 
 /// The next call of this request, to these endpoints.

@@ -297,7 +297,13 @@ impl Screen {
                 Displayed { version: request.version, digest: Digest::of(b"another request") }
             }
         };
-        Ballot { person: who.person(), shown, comment: comment.to_owned(), proof: None }
+        Ballot {
+            person: who.person(),
+            shown,
+            comment: comment.to_owned(),
+            proof: None,
+            token: None,
+        }
     }
 }
 

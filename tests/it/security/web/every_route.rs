@@ -1,7 +1,11 @@
 //! Every route that the source names is held against what holds for all of them. A new one is
 //! found by itself; where this test cannot know what it needs, it fails and says what to add here.
 
-use countersign::domain::{digest::Digest, id::PasskeyId, request::Request};
+use countersign::domain::{
+    digest::Digest,
+    id::{ApiTokenId, PasskeyId},
+    request::Request,
+};
 use reqwest::{Method, RequestBuilder, header};
 use uuid::Uuid;
 
@@ -37,7 +41,7 @@ const OPEN: [(&str, &str, &str); 17] = [
 pub(super) const NOBODY: [&str; 5] =
     ["/set-up", "/sign-in/provider", "/people/add", "/agents/add", "/metrics"];
 /// What everybody who signed in may do, whatever policy says, and why.
-const OWN: [(&str, &str, &str); 17] = [
+const OWN: [(&str, &str, &str); 20] = [
     ("GET", "/help", "what words mean, the same for everybody"),
     ("POST", "/views/save", "one's own views of lists"),
     ("POST", "/views/delete", "one's own views of lists"),
@@ -52,6 +56,9 @@ const OWN: [(&str, &str, &str); 17] = [
     ("POST", "/account/second-factor", "one's own second factor, with the password"),
     ("POST", "/account/second-factor/off", "one's own second factor, with the password"),
     ("POST", "/account/second-factor/codes", "one's own recovery codes, with the password"),
+    ("GET", "/account/tokens", "one's own tokens for the API"),
+    ("POST", "/account/tokens", "one's own tokens for the API, with the password"),
+    ("POST", "/account/tokens/{id}/revoke", "one's own tokens for the API, with the password"),
     ("GET", "/password", "one's own password"),
     ("POST", "/password", "one's own password"),
     ("POST", "/sign-out", "one's own session"),
@@ -96,6 +103,7 @@ pub(super) fn address(route: &Route, request: &Request) -> String {
             ("requests", Some("id")) => request.id.to_string(),
             ("sessions", Some("id")) => Digest::ZERO.to_string(),
             ("passkeys", Some("id")) => PasskeyId::from(Uuid::from_u128(1)).to_string(),
+            ("tokens", Some("id")) => ApiTokenId::from(Uuid::from_u128(1)).to_string(),
             ("plans", Some("id")) => request.plan.unwrap().plan.to_string(),
             ("people", Some("name")) => "anna".to_owned(),
             ("agents", Some("name")) => "triage-bot".to_owned(),

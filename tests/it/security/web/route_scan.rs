@@ -25,10 +25,10 @@ const UNKNOWN: [&str; 13] = [
 
 /// A way into the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) method: Method,
+pub(crate) struct Route {
+    pub(crate) method: Method,
     /// With placeholders, as it is written.
-    pub(super) path: String,
+    pub(crate) path: String,
 }
 
 /// Every route that `src/web.rs` and the files under `src/web` name.
@@ -48,7 +48,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes
 }
 
-fn routes_of(text: &str) -> Vec<Route> {
+pub(crate) fn routes_of(text: &str) -> Vec<Route> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let text = lines.collect::<Vec<_>>().join("\n");
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();

@@ -44,7 +44,7 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Rows, passkeys};
+use super::{Rows, api_tokens, passkeys};
 use crate::{
     domain::lifecycle::fixtures::{drafted, minute},
     harness::{self, PASSWORD},
@@ -77,12 +77,14 @@ impl Fixed {
             clock: clock.clone(),
             managers: vec![Connector::wazuh(manager).unwrap()],
             channels: Vec::new(),
+            feeds: Vec::new(),
             network: Arc::new(harness::network::FakeNetwork::default()),
             provider: None,
             policies: own,
             engine,
             settings: Settings { agents, ..harness::fixtures::settings() },
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+            metrics: None,
             tls: None,
             connections: ConnectionLimits::default(),
             proxies: Proxies::default(),
@@ -111,7 +113,8 @@ impl Fixed {
     }
 
     async fn entries(&self) -> Vec<AuditEntry> {
-        audit::after(&mut self.store.reader().await.unwrap(), 0, 1000).await.unwrap()
+        let found = audit::after(&mut self.store.reader().await.unwrap(), 0, 1000).await.unwrap();
+        found.into_iter().map(|(entry, _hash)| entry).collect()
     }
 
     /// A refusal is written down with its reason, whose text is not ours to fix here.
@@ -334,7 +337,7 @@ async fn reevaluation(fixed: &mut Fixed, root: &SignedIn) {
     fixed.broker.activate_policy(root, &folder, shown).await.unwrap();
 }
 
-/// To whom a request is assigned, and until when it is snoozed; and what passkeys do.
+/// To whom a request is assigned, and until when it is snoozed; and what passkeys and tokens do.
 async fn triage(fixed: &mut Fixed) {
     let triage = [
         AuditDetail::RequestAssigned(AssignmentFacts { to: Some("bob".to_owned()) }),
@@ -344,6 +347,7 @@ async fn triage(fixed: &mut Fixed) {
     ];
     append(fixed, "a request is assigned, and snoozed", triage).await;
     append(fixed, "passkeys", passkeys::details()).await;
+    append(fixed, "tokens for the API", api_tokens::details()).await;
 }
 
 /// Appends what one person did.

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use countersign::{
-    broker::{Settings, admin::people::PersonChange},
+    broker::{
+        Settings,
+        admin::people::{PersonChange, api_tokens::NewApiToken},
+    },
     domain::{
-        actor::{Actor, Role},
+        actor::{Actor, Role, api_token::TokenScope},
         request::StateName,
     },
 };
@@ -14,7 +17,7 @@ use serde_json::json;
 
 use super::{Stage, confirmation::LATER};
 use crate::{
-    harness::{PASSWORD, PersonClient, World},
+    harness::{PASSWORD, PersonClient, World, page::http_client},
     web::fixtures::path,
 };
 
@@ -47,6 +50,30 @@ async fn gone_group_ends_sessions_at_next_reading() {
     assert_eq!(stage.details("person.suspended").await, [json!({ "sessions": 1 })]);
     stage.provider.says(|said| said.groups = vec!["soc-seniors"]);
     erin.browser.open("/").await.shows("<h1>Sign in</h1>");
+}
+
+#[tokio::test]
+async fn tokens_of_person_without_group_open_nothing() {
+    let stage = Stage::start().await;
+    let mut erin = stage.sign_in().await;
+    let (broker, networks) = (stage.room.broker(), ["127.0.0.0/8".parse().unwrap()]);
+    let dora = stage.room.signed_in("dora").await;
+    let dora = broker.authenticate_again(&dora, PASSWORD).await.unwrap();
+    let scopes = &TokenScope::ALL;
+    let new = NewApiToken { name: "siem", scopes, networks: &networks, days: 90 };
+    let token = broker.create_service_token(&dora, "erin", new).await.unwrap().secret;
+    let status = async || {
+        let list = format!("{}/api/v1/requests", stage.room.url());
+        http_client().get(list).bearer_auth(&token).send().await.unwrap().status()
+    };
+    assert_eq!(status().await, 200);
+    stage.provider.says(|said| said.groups = vec!["everybody"]);
+    stage.room.pass(NEXT_READING);
+    erin.browser.open("/").await.shows("<h1>Sign in</h1>");
+    assert_eq!(status().await, 401);
+    stage.provider.says(|said| said.groups = vec!["soc-seniors"]);
+    stage.sign_in().await;
+    assert_eq!(status().await, 200, "they are back");
 }
 
 #[tokio::test]

@@ -48,24 +48,20 @@ impl ConnectionCounts {
     }
 
     /// Whether one was refused within the last minute.
-    pub(super) fn refused_lately(&self, now: Time) -> bool {
+    pub fn refused_lately(&self, now: Time) -> bool {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|(at, _)| at <= now && now < at + Duration::from_mins(1))
     }
 
-    /// In the text format of Prometheus.
-    pub(super) fn metrics_text(&self) -> String {
-        let [open, timed_out, made_room, refused] =
-            [&self.open, &self.timed_out, &self.made_room, &self.refused].map(|n| n.load(Relaxed));
-        format!(
-            "# HELP countersign_connections How many are open now.\n\
-             # TYPE countersign_connections gauge\n\
-             countersign_connections {open}\n\
-             # HELP countersign_connections_ended_total How many the server ended or refused.\n\
-             # TYPE countersign_connections_ended_total counter\n\
-             countersign_connections_ended_total{{why=\"timeout\"}} {timed_out}\n\
-             countersign_connections_ended_total{{why=\"made_room\"}} {made_room}\n\
-             countersign_connections_ended_total{{why=\"refused\"}} {refused}\n"
-        )
+    /// How many are open.
+    pub(in crate::broker) fn open(&self) -> u64 {
+        self.open.load(Relaxed)
+    }
+
+    /// How many were ended or refused, by why.
+    pub(in crate::broker) fn ended(&self) -> [(&'static str, u64); 3] {
+        let Self { timed_out, made_room, refused, .. } = self;
+        [("timeout", timed_out), ("made_room", made_room), ("refused", refused)]
+            .map(|(why, number)| (why, number.load(Relaxed)))
     }
 }

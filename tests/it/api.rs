@@ -1,0 +1,10 @@
+//! The door for programs.
+
+mod acts;
+mod attacks;
+mod document;
+mod example;
+mod fixtures;
+mod reading;
+mod routes;
+mod tokens;
