@@ -8,6 +8,7 @@ use super::{
 };
 use crate::domain::{
     Time,
+    actor::Actor,
     audit::{
         AuditEntry, AuditEvent,
         high_water_mark::{ChainHead, HighWaterMark},
@@ -141,11 +142,10 @@ pub(super) async fn head_by(
 /// The moment of the newest entry of the server as the broker counts; none where no version that
 /// notes it wrote one.
 pub async fn last_moment(read: &mut impl Read) -> Result<Option<Time>, StoreError> {
-    let row = query(
-        "SELECT steady_at FROM audit WHERE actor_kind <> 'command_line' ORDER BY seq DESC LIMIT 1",
-    )
-    .fetch_optional(read.connection())
-    .await?;
+    let row = query("SELECT steady_at FROM audit WHERE actor_kind <> $1 ORDER BY seq DESC LIMIT 1")
+        .bind(Actor::CommandLine.kind())
+        .fetch_optional(read.connection())
+        .await?;
     let at = At { table: "audit", id: "the newest" };
     row.map_or(Ok(None), |row| at.columns(&row).maybe_time("steady_at"))
 }

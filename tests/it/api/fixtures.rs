@@ -98,7 +98,12 @@ pub(super) async fn send(request: RequestBuilder) -> Answer {
     let cross_origin = answer.headers().keys().find(|name| name.as_str().starts_with("access-"));
     assert_eq!(cross_origin, None, "no page of others reads an answer");
     let status = answer.status().as_u16();
-    let kind = if status < 400 { "application/json" } else { "application/problem+json" };
+    let metrics = answer.url().path() == "/api/v1/metrics";
+    let kind = match status {
+        400.. => "application/problem+json",
+        _ if metrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        _ => "application/json",
+    };
     assert_eq!(header("content-type"), kind);
     let text = answer.text().await.unwrap();
     Answer { status, json: serde_json::from_str(&text).unwrap_or_default(), text }

@@ -84,8 +84,9 @@ impl Scan {
         let inside = self.follow(&path);
         let full = inside.as_ref().unwrap_or(&path);
         // A method may be named by its path and be called later.
+        let is_type = |owner: &String| owner.starts_with(char::is_uppercase);
         for (owner, method) in full.iter().zip(full.iter().skip(1)) {
-            if method != "new" || owner == "Broker" {
+            if is_type(owner) && (method != "new" || owner == "Broker") {
                 self.names.calls.insert(method.clone());
             }
         }
