@@ -24,7 +24,7 @@ pub struct OwnChannels {
     pub shared: Vec<String>,
     /// When only what is urgent is mailed.
     pub quiet: Option<QuietHours>,
-    /// Whether quiet hours count now: whoever is on call has none.
+    /// Whether the person is on call: then quiet hours do not count.
     pub on_call: bool,
     /// Minutes that the clock of quiet hours is ahead of UTC: that of the business hours.
     pub utc_offset_minutes: i16,
