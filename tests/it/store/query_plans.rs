@@ -51,7 +51,7 @@ const BOUNDED_INDEXES: [&str; 11] = [
 const EXCEPTIONS: [(&str, &str); 5] = [
     ("SELECT seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1", "one row, from the end"),
     ("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", "one row, from the end"),
-    ("SELECT steady_at FROM audit WHERE actor_kind <> 'command_line'", "from the end"),
+    ("SELECT steady_at FROM audit WHERE actor_kind <> $1", "from the end"),
     ("SELECT EXISTS(SELECT 1 FROM person) OR EXISTS(SELECT 1 FROM request)", "one row"),
     (
         "SELECT count(*) AS number FROM ( SELECT 1 FROM request_endpoint WHERE endpoint_id",
