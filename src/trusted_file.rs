@@ -160,6 +160,7 @@ pub(crate) fn append(path: &Path, mode: u32, lines: &str) -> Result<(), String> 
     let mut file = open_to_append(path, mode, true)?;
     let failed = |error: io::Error| error.to_string();
     let before = file.metadata().map_err(failed)?.len();
+    check_lines(&mut file, before)?;
     let cut_off = before > 0 && last_byte(&mut file).map_err(failed)? != b'\n';
     let text = if cut_off { format!("\n{lines}") } else { lines.to_owned() };
     file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(|error| {
@@ -173,7 +174,9 @@ pub(crate) fn append(path: &Path, mode: u32, lines: &str) -> Result<(), String> 
 /// Fails where [`append`] would, and writes nothing.
 pub(crate) fn check_append(path: &Path, mode: u32) -> Result<(), String> {
     if fs::symlink_metadata(path).is_ok() {
-        return open_to_append(path, mode, false).map(drop);
+        let mut file = open_to_append(path, mode, false)?;
+        let length = file.metadata().map_err(|error| error.to_string())?.len();
+        return check_lines(&mut file, length);
     }
     let folder = folder_of(path);
     check_writers(folder)?;
@@ -210,6 +213,17 @@ fn open_to_append(path: &Path, mode: u32, create: bool) -> Result<File, String> 
         return Err(format!("others can read or write it; run: chmod {mode:04o} {shown}"));
     }
     Ok(file)
+}
+
+/// A file that begins otherwise than a line of JSON is somebody else's.
+fn check_lines(file: &mut File, length: u64) -> Result<(), String> {
+    let mut first = [0];
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read(&mut first));
+    read.map_err(|error| error.to_string())?;
+    if length == 0 || first == *b"{" {
+        return Ok(());
+    }
+    Err("it holds something else than lines of JSON".to_owned())
 }
 
 fn last_byte(file: &mut File) -> io::Result<u8> {

@@ -34,7 +34,8 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(&uri, "audit", &[])?;
-    let (after, limit) = (asked.after::<u64>()?.unwrap_or(0), asked.limit()?);
+    let (after, limit) = (asked.after::<i64>()?.unwrap_or(0), asked.limit()?);
+    let after = u64::try_from(after).unwrap_or(0);
     let found = state.broker.audit_with_token(&who, after, limit).await;
     let found = found.map_err(|error| Problem::of(&error, &state.broker))?;
     let last = found.last().map_or(after, |(entry, _)| entry.seq);

@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use toml::Table;
 use url::Url;
 
-use super::{Config, ConfigError, ManagerConfig, PUBLIC_URL, RemoteConfig, ServerConfig};
+use super::{
+    Config, ConfigError, FeedConfig, ManagerConfig, PUBLIC_URL, RemoteConfig, ServerConfig,
+};
 use crate::domain::{
     proposal::{MANAGER_GRAMMAR, is_manager_name},
     public_url::is_host_name,
@@ -77,6 +79,27 @@ impl Config {
         Ok(())
     }
 
+    /// A feed writes: into no file that something else has.
+    fn check_feed_file(&self, feed: &FeedConfig) -> Result<(), ConfigError> {
+        let Some(path) = &feed.path else { return Ok(()) };
+        let key = format!("{}.path", feed.section());
+        let same = |other: &&FeedConfig| other.name != feed.name && other.path == feed.path;
+        if self.feeds.iter().any(|other| same(&other)) {
+            let allowed = "a file of its own: another feed has this one";
+            return Err(ConfigError::value(&key, &path.display(), allowed));
+        }
+        // The database has files beside it, under its name and more.
+        let name = path.as_os_str().as_encoded_bytes();
+        let own = [Some(&self.server.database), self.server.high_water_mark.as_ref()];
+        let own = own.into_iter().flatten().map(|file| file.as_os_str().as_encoded_bytes());
+        let secret = self.private_files().into_iter().any(|file| file == path);
+        if secret || own.into_iter().any(|own| name.starts_with(own)) {
+            let allowed = "a file of its own: Countersign has this one";
+            return Err(ConfigError::value(&key, &path.display(), allowed));
+        }
+        Ok(())
+    }
+
     fn check_feeds_and_metrics(&self) -> Result<(), ConfigError> {
         let mut names = BTreeSet::new();
         for feed in &self.feeds {
@@ -85,6 +108,7 @@ impl Config {
                 return Err(ConfigError::value("feeds.name", &feed.name, allowed));
             }
             feed.check()?;
+            self.check_feed_file(feed)?;
         }
         let metrics = self.metrics.as_ref();
         metrics.map_or(Ok(()), |metrics| metrics.check(self.server.listen))
@@ -136,6 +160,14 @@ impl ServerConfig {
             let allowed = "a file of its own: this one is the database";
             let file = self.database.display();
             return Err(ConfigError::value("server.high_water_mark", &file, allowed));
+        }
+        for network in &self.trusted_proxies {
+            // Whoever is trusted names the source: half of the Internet is no proxy.
+            let widest = if network.addr().is_ipv4() { 8 } else { 16 };
+            if network.prefix_len() < widest {
+                let allowed = "networks of your proxies, /8 or narrower; /16 of IPv6";
+                return Err(ConfigError::value("server.trusted_proxies", network, allowed));
+            }
         }
         range("server.connections_max", self.connections_max.into(), 64, 60_000)?;
         let of_one = self.connections_per_address_max.into();

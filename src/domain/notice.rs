@@ -133,6 +133,12 @@ impl NoticeKind {
         }
     }
 
+    /// Whether it waits for the end of a person's quiet hours: what somebody has to know of their own
+    /// account, or of the kill switch, does not.
+    pub const fn can_wait(self) -> bool {
+        matches!(self, Self::Waiting | Self::PlanWaiting | Self::Decided | Self::ReviewDue)
+    }
+
     /// Whether it is said once only of a request, because time and no transition causes it.
     pub const fn once(self) -> bool {
         matches!(self, Self::DeadlineNear | Self::Escalated | Self::ReviewDue | Self::ReviewOverdue)

@@ -138,6 +138,20 @@ pub async fn fan_out(
     Ok(())
 }
 
+/// Makes due what waits for the end of a person's quiet hours.
+pub async fn release_held(tx: &mut Tx<'_>, person: PersonId, now: Time) -> Result<(), StoreError> {
+    query(
+        "UPDATE delivery SET next_try_at = $2
+         WHERE receiver = $1 AND tries = 0 AND next_try_at > $2
+           AND delivered_at IS NULL AND given_up_at IS NULL",
+    )
+    .bind(person.to_string())
+    .bind(now.timestamp_micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 /// The deliveries of a channel whose turn it is, in one message: to one receiver, and where there are
 /// several, of one kind about requests. Of the notices of one request, or of the kill
 /// switch, a receiver gets the later one only when the earlier one arrived or was given up; one that

@@ -10,7 +10,7 @@ use crate::{
         id::PersonId,
         notice::NoticeKind,
     },
-    store::{Read, StoreError, accounts, audit},
+    store::{Read, StoreError, accounts, audit, notices},
 };
 
 /// How notifications reach a person.
@@ -22,7 +22,7 @@ pub struct OwnChannels {
     pub mails: bool,
     /// The channels that all people share.
     pub shared: Vec<String>,
-    /// When only what is urgent is mailed.
+    /// When what can wait is not mailed.
     pub quiet: Option<QuietHours>,
     /// Whether the person is on call: then quiet hours do not count.
     pub on_call: bool,
@@ -46,7 +46,7 @@ impl Broker {
         })
     }
 
-    /// Sets when one gets no mail that can wait; none where one always does.
+    /// Sets when one gets no mail that can wait; none where one always does. What was held is due now.
     pub async fn set_quiet_hours(
         &self,
         who: &SignedIn,
@@ -62,6 +62,7 @@ impl Broker {
                         return Ok(());
                     }
                     accounts::set_quiet_hours(tx, who.id(), hours).await?;
+                    notices::release_held(tx, who.id(), now).await?;
                     let text = |hours: Option<QuietHours>| hours.map(|hours| hours.to_string());
                     let facts = QuietHoursFacts { hours: text(hours), before: text(before) };
                     let on = Some(active.person().name.clone());
@@ -74,14 +75,14 @@ impl Broker {
     }
 
     /// When a notice is delivered that is new now: at once, or when the person's quiet hours are over.
-    /// What is urgent does not wait, nor does anything for whoever is on call.
+    /// What cannot wait does not, nor does anything for whoever is on call.
     pub(super) async fn first_try_at(
         &self,
         read: &mut impl Read,
         (kind, person): (NoticeKind, Option<PersonId>),
         now: Time,
     ) -> Result<Time, StoreError> {
-        let Some(person) = person.filter(|_| !kind.urgent()) else { return Ok(now) };
+        let Some(person) = person.filter(|_| kind.can_wait()) else { return Ok(now) };
         let hours = accounts::quiet_hours(read, person).await?;
         let offset = self.settings().business_hours.utc_offset_minutes;
         let Some(end) = hours.and_then(|hours| hours.end(now, offset)) else { return Ok(now) };

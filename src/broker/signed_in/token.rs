@@ -167,12 +167,19 @@ impl Broker {
             None
         };
         let local = |stored: &StoredApiToken| {
-            stored.provided || self.settings().sign_in.is_local(&stored.owner.name)
+            if stored.provided {
+                // Else nobody could say any more that they may.
+                return self.provider_name().is_some();
+            }
+            self.settings().sign_in.is_local(&stored.owner.name)
         };
         let found = found.filter(|stored| opens(stored, now) && local(stored));
-        let Some(StoredApiToken { token, owner, .. }) = found else {
+        let count = || {
             let key = FailureKey::of_tokens(from.map_or(Source::Proxy, Source::of));
-            self.unchecked().attempts().begin(&key, now, || Ok(()))?;
+            self.unchecked().attempts().begin(&key, now, || Ok(()))
+        };
+        let Some(StoredApiToken { token, owner, .. }) = found else {
+            count()?;
             return Ok(None);
         };
         let address = from.map(|address| address.to_canonical());
@@ -180,6 +187,8 @@ impl Broker {
         let holder = TokenHolder { owner, token: token.clone() };
         let Some(address) = address.filter(inside) else {
             self.note_refused_token(&holder, address).await?;
+            // As one that opens nothing: the answer tells nobody which it is.
+            count()?;
             return Ok(None);
         };
         self.note_used_token(&token, &address.to_string()).await?;

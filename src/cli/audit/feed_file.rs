@@ -9,10 +9,16 @@ use std::{
 
 use serde_json::Value;
 
-use crate::domain::{audit::AuditEntry, digest::Digest};
+use crate::{
+    domain::{audit::AuditEntry, digest::Digest},
+    text::visible::visible_json,
+};
 
 /// A crash repeats at most one batch; each of those entries may come again.
 const REMEMBERED_MAX: usize = 1000;
+
+/// How each line begins.
+const BEGINNING: &[u8] = b"{\"place\":";
 
 /// What the lines of a file are.
 #[derive(Debug, Default)]
@@ -47,11 +53,14 @@ impl FeedFile {
         if line.is_empty() {
             return Ok(());
         }
-        let Ok(line) = serde_json::from_slice::<Value>(line) else {
+        let Ok(value) = serde_json::from_slice::<Value>(line) else {
+            if !line.starts_with(BEGINNING) && !BEGINNING.starts_with(line) {
+                return Err("it is no line of a feed".to_owned());
+            }
             self.cut_off += 1;
             return Ok(());
         };
-        let (entry, hash) = AuditEntry::from_json(&line).ok_or("it is no entry of the audit")?;
+        let (entry, hash) = AuditEntry::from_json(&value).ok_or("it is no entry of the audit")?;
         if self.remembered.contains(&(entry.seq, hash)) && entry.hash() == hash {
             self.repeated += 1;
             return Ok(());
@@ -61,6 +70,10 @@ impl FeedFile {
             (entry.seq.saturating_sub(1), entry.previous)
         });
         entry.check_after(before, hash)?;
+        // A key that comes twice, or one more: others would read another entry.
+        if visible_json(&entry.to_json()).as_bytes() != line {
+            return Err("it is not written as a feed writes it".to_owned());
+        }
         self.last = Some((entry.seq, hash));
         self.remembered.push_back((entry.seq, hash));
         if self.remembered.len() > REMEMBERED_MAX {

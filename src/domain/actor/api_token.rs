@@ -102,7 +102,13 @@ pub fn token_networks(text: &str) -> Result<Vec<IpNet>, InvalidField> {
     let words = text.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty());
     let mut networks = Vec::new();
     for word in words {
-        let read = word.parse::<IpNet>().ok().filter(|network| network.trunc() == *network);
+        // An IPv4 network in IPv6's clothes would never be met: addresses are compared without them.
+        let plain = |network: &IpNet| match network {
+            IpNet::V6(v6) => v6.addr().to_ipv4_mapped().is_none(),
+            IpNet::V4(_) => true,
+        };
+        let read = word.parse::<IpNet>().ok();
+        let read = read.filter(|network| network.trunc() == *network && plain(network));
         let network = read.ok_or_else(|| {
             let start: String = word.chars().take(60).collect();
             invalid(format!("`{start}` is not a network"))

@@ -6,6 +6,9 @@ use chrono::{NaiveTime, TimeDelta, Timelike as _};
 
 use crate::domain::{Time, proposal::InvalidField};
 
+/// The longest quiet hours: nobody is out of reach for a day.
+const LENGTH_MAX: TimeDelta = TimeDelta::hours(16);
+
 /// From one time of the day until another, each day, over midnight where the first is later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuietHours {
@@ -16,12 +19,14 @@ pub struct QuietHours {
 }
 
 impl QuietHours {
-    /// From two times as `22:00`. Fails where one is none, and where the two are the same.
+    /// From two times as `22:00`. Fails where one is none, and where they are more than 16 hours apart.
     pub fn parse(from: &str, until: &str) -> Result<Self, InvalidField> {
         let (from, until) = (time("quiet_from", from)?, time("quiet_until", until)?);
-        if from == until {
-            let problem = format!("it is `{}` like the beginning", until.format("%H:%M"));
-            return Err(invalid("quiet_until", problem, "another time than the beginning"));
+        let length = until - from;
+        let length = if length > TimeDelta::zero() { length } else { length + TimeDelta::days(1) };
+        if length > LENGTH_MAX {
+            let problem = format!("`{}` is too long after the beginning", until.format("%H:%M"));
+            return Err(invalid("quiet_until", problem, "at most 16 hours after the beginning"));
         }
         Ok(Self { from, until })
     }
@@ -103,6 +108,7 @@ mod tests {
             ("22", "06:00", "quiet_from"),
             ("22:00", "", "quiet_until"),
             ("22:00", "22:00", "quiet_until"),
+            ("18:57", "18:56", "quiet_until"),
         ] {
             let error = QuietHours::parse(from, until).unwrap_err();
             assert_eq!(error.field, field, "{from} {until}: {error}");

@@ -145,7 +145,7 @@ pub enum EventKind {
     /// A person's mail address for notifications was changed.
     #[strum(serialize = "person.mail_changed")]
     MailChanged,
-    /// A person said when only urgent notifications are mailed to them.
+    /// A person said when notifications that can wait are not mailed to them.
     #[strum(serialize = "person.quiet_hours_changed")]
     QuietHoursChanged,
     /// An admin, or the person, ended a person's sessions.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::sign_in::{lead_in, sentence, with_cookie};
 use crate::{
     broker::BrokerError,
-    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
+    domain::actor::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, password_length_allowed},
     web::{
         AppState,
         error::PageError,
@@ -78,7 +78,7 @@ pub(in crate::web) async fn change(
         Err(BrokerError::SignInRefused) => {
             "The current password is wrong. Nothing was changed.".to_owned()
         }
-        Err(BrokerError::WeakPassword) if form.old == form.new => {
+        Err(BrokerError::WeakPassword) if password_length_allowed(&form.new) => {
             "The new password is the same as the old one. Nothing was changed.".to_owned()
         }
         Err(

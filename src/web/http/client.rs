@@ -34,13 +34,17 @@ impl FromRequestParts<AppState> for Origin {
     }
 }
 
-/// The source of a request.
+/// The source of a request: the proxy, where it names nobody who can be read.
 fn source(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Source {
-    address(peer, headers, proxies).map_or(Source::Proxy, Source::of)
+    if !proxies.are_known() {
+        return Source::Proxy;
+    }
+    Source::of(address(peer, headers, proxies).unwrap_or(peer))
 }
 
-/// The address that a request comes from; none where it cannot be known. What a peer says of another one counts only where that peer is a proxy
-/// that the configuration trusts, and where it says it in one way.
+/// The address that a request comes from; none where it cannot be known. What a peer says of another one
+/// counts only where that peer is a proxy that the configuration trusts, and where it says it in one way.
+/// A proxy that says nothing of anybody else asks for itself.
 pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
     if !proxies.are_known() {
         return None;
@@ -52,18 +56,20 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> O
     if !trusted(&peer) {
         return Some(peer);
     }
+    // What is no text stands where a stranger wrote it, before what the proxy appended.
     let lines = |name: &HeaderName| {
-        let lines = headers.get_all(name).iter().map(|line| line.to_str().ok());
-        lines.collect::<Option<Vec<_>>>().map(|lines| lines.join(","))
+        let lines = headers.get_all(name).iter();
+        let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
+        lines.collect::<Vec<_>>().join(",")
     };
     let (standard, usual) = (header::FORWARDED, X_FORWARDED_FOR);
-    let named = match (headers.contains_key(&standard), headers.contains_key(&usual)) {
-        (true, false) => lines(&standard).and_then(|text| forwarded::first(&text, trusted)),
-        (false, true) => lines(&usual).and_then(|text| forwarded::first_listed(&text, trusted)),
+    match (headers.contains_key(&standard), headers.contains_key(&usual)) {
+        (true, false) => forwarded::first(&lines(&standard), trusted),
+        (false, true) => forwarded::first_listed(&lines(&usual), trusted),
         // Which of the two the proxy wrote, and which a stranger did, nobody knows.
-        (true, true) | (false, false) => None,
-    };
-    Some(named.unwrap_or(peer))
+        (true, true) => None,
+        (false, false) => Some(peer),
+    }
 }
 
 /// The prefix makes browsers insist on TLS, on this very host and on the whole of it.
@@ -119,6 +125,7 @@ mod tests {
             ("x-forwarded-for", "198.51.100.7,", "10.0.0.1"),
             ("x-forwarded-for", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
             ("x-forwarded-for", "2001:db8:1::7", "2001:db8:1::/64"),
+            ("x-forwarded-for", "192.0.2.1, 198.51.100.7:4433", "198.51.100.7"),
             ("forwarded", "for=192.0.2.1, for=198.51.100.7;proto=https", "198.51.100.7"),
             ("forwarded", "For=\"198.51.100.7:4711\"", "198.51.100.7"),
             ("forwarded", "for=\"[2001:db8:1::7]:4711\"", "2001:db8:1::/64"),
@@ -130,6 +137,17 @@ mod tests {
         ] {
             assert_eq!(seen("10.0.0.1", &[(name, value)]), source, "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_no_source() {
+        let mut headers = HeaderMap::new();
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(b"\xe9, 198.51.100.7").unwrap());
+        let proxies = Proxies { in_front: true, trusted: vec!["10.0.0.0/8".parse().unwrap()] };
+        let peer = [10, 0, 0, 1].into();
+        assert_eq!(source(peer, &headers, &proxies).to_string(), "198.51.100.7");
+        headers.append(header::FORWARDED, HeaderValue::from_static("for=192.0.2.1"));
+        assert_eq!(address(peer, &headers, &proxies), None, "nobody knows which one counts");
     }
 
     #[test]

@@ -6,7 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 /// The last address of an `X-Forwarded-For` that is no proxy of ours; none where one that is needed
 /// cannot be read.
 pub(super) fn first_listed(text: &str, trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
-    last_foreign(text.split(',').rev().map(|item| item.trim().parse().ok()), trusted)
+    last_foreign(text.split(',').rev().map(|item| listed(item.trim())), trusted)
+}
+
+/// An address, with or without the port that some proxies append.
+fn listed(item: &str) -> Option<IpAddr> {
+    let with_port = || item.parse::<SocketAddr>().ok().map(|address| address.ip());
+    item.parse().ok().or_else(with_port)
 }
 
 /// The same of a `Forwarded`.

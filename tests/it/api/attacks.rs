@@ -8,7 +8,10 @@ use countersign::{
 };
 use reqwest::{
     Method,
-    header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderValue, ORIGIN, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
 };
 use serde_json::json;
 
@@ -294,6 +297,21 @@ async fn forwarded_address_counts_from_trusted_proxy_alone() {
     assert_eq!(send(forged(&behind, &named)).await.status, 200);
     let own = token(&behind, "bob", &ALL).await;
     send(forged(&behind, &own)).await.is_problem(401);
+    // What nobody can read opens nothing, though the proxy itself is inside of the networks.
+    for (name, value) in [
+        ("x-forwarded-for", &b"\xe9, 192.0.2.7"[..]),
+        ("x-forwarded-for", b"192.0.2.7, garbage"),
+        ("x-forwarded-for", b"192.0.2.7:4433"),
+        ("forwarded", b"for=unknown"),
+    ] {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        let request = bare(&behind, Method::GET, LIST).bearer_auth(&own).header(name, &value);
+        send(request).await.is_problem(401);
+        behind.pass(Duration::from_hours(2));
+        let both = forged(&behind, &own).header("forwarded", "for=127.0.0.1");
+        send(both).await.is_problem(401);
+        behind.pass(Duration::from_hours(2));
+    }
     let unknown = World::builder().with_proxies(Vec::new()).start().await;
     let own = token(&unknown, "bob", &ALL).await;
     get(&unknown, &own, LIST).await.is_problem(401);

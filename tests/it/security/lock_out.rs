@@ -4,6 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use countersign::{
     broker::notifications::DeliveryResult,
+    config::Config,
     connector::{Channel, WebhookFormat},
 };
 use reqwest::{Method, StatusCode, header};
@@ -14,6 +15,7 @@ use crate::{
     harness::{
         PASSWORD, World,
         page::{Page, PersonClient, filled_in},
+        program::Program,
     },
 };
 
@@ -179,4 +181,23 @@ async fn guesses_are_notified_once_an_hour() {
     assert_eq!(world.broker().deliver_next("webhook.ops").await.unwrap(), DeliveryResult::Nothing);
     let heard = tap.heard("POST");
     assert!(heard[0].body.contains("sign_in.throttled"), "{:?}", heard[0].body);
+}
+
+#[test]
+fn half_of_the_internet_is_no_trusted_proxy() {
+    let program = Program::new();
+    for (network, fits) in [
+        ("0.0.0.0/0", false),
+        ("128.0.0.0/1", false),
+        ("::/0", false),
+        ("10.0.0.0/8", true),
+        ("2001:db8::/32", true),
+    ] {
+        let key = format!("[server]\ntrusted_proxies = [\"{network}\"]\n");
+        let text = program.configuration("http://127.0.0.1:9").replacen("[server]\n", &key, 1);
+        program.write("countersign.toml", &text);
+        let read = Config::load(&program.path("countersign.toml"), std::iter::empty());
+        let said = read.err().map_or_else(String::new, |error| error.to_string());
+        assert_eq!(said.contains("server.trusted_proxies"), !fits, "{network}: {said}");
+    }
 }

@@ -27,7 +27,7 @@ use crate::{
         id::PersonId,
         proposal::InvalidField,
     },
-    store::{Tx, accounts, audit},
+    store::{Tx, accounts, audit, notices},
 };
 
 /// A change that can be made as it stands.
@@ -309,6 +309,8 @@ async fn apply(
         }
         Step::Change(PersonChange::OnCall(on)) if *on != person.on_call => {
             accounts::set_on_call(tx, id, *on).await?;
+            // Whoever is on call has no quiet hours.
+            notices::release_held(tx, id, now).await?;
             let facts = OnCallFacts { on_call: *on, before: person.on_call };
             Some(AuditDetail::OnCallChanged(facts))
         }

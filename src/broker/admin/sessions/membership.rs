@@ -77,7 +77,7 @@ impl Broker {
         };
         let role = self.settings().sign_in.role_of(&read.groups);
         if role != Some(person.role) {
-            self.apply_other_role(person, role).await?;
+            self.apply_other_role((person, token), role).await?;
             return Ok(false);
         }
         self.provider_sessions().was_read(token, read.refresh_token, now);
@@ -88,13 +88,17 @@ impl Broker {
     /// somebody without one.
     async fn apply_other_role(
         &self,
-        person: &Person,
+        (person, token): (&Person, Digest),
         role: Option<Role>,
     ) -> Result<(), BrokerError> {
         let now = self.clock().now();
         self.store()
             .write(|tx| {
                 Box::pin(async move {
+                    // Whoever signed in again meanwhile was looked at later than this reading.
+                    if active_session(tx, token, now).await?.is_none() {
+                        return Ok(());
+                    }
                     match role {
                         Some(role) => give_role(tx, person, role, now).await,
                         None => suspend(tx, person, now).await,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
+use ipnet::IpNet;
 
 use crate::{
     broker::{Broker, BrokerError, SignedIn},
@@ -151,6 +152,10 @@ fn proofs(crew: &Crew) -> Diagnosis {
     let without = crew.names(|person| {
         person.role.vote_rank().is_some() && !crew.with_passkey.contains(&person.id)
     });
+    if !crew.people.iter().any(|person| person.role.vote_rank().is_some()) {
+        let advice = "add people with a voting role, with `countersign person add`";
+        return Diagnosis::note(CHECK, "there is nobody who approves", advice);
+    }
     if without.is_empty() {
         let found = "everybody who approves has a passkey: what it signs can be verified later";
         return Diagnosis::good(CHECK, found);
@@ -178,14 +183,20 @@ fn approves_alone(crew: &Crew, engine: &Engine) -> Diagnosis {
         let one = |person: &&Person| least_covered(person.role, least);
         who.extend(crew.names(one));
     }
+    let on_call = crew.names(|person| person.role == Role::Lead && person.on_call);
+    let glass = match on_call.len() {
+        0 => String::new(),
+        _ => format!("; on call, who may break the glass alone: {}", listed(&on_call)),
+    };
     if enough.is_empty() {
-        return Diagnosis::good(CHECK, "no policy is content with one person");
+        return Diagnosis::good(CHECK, format!("no policy is content with one person{glass}"));
     }
     let said = enough.iter().map(|(least, policies)| format!("{least}: {}", policies.join(", ")));
     let said = said.collect::<Vec<_>>().join("; ");
     let names = listed(&who.into_iter().collect::<Vec<_>>());
-    let found =
-        format!("one approval is enough, where nothing else asks for more ({said}): {names}");
+    let found = format!(
+        "one approval is enough, where nothing else asks for more ({said}): {names}{glass}"
+    );
     Diagnosis::note(CHECK, found, "where it should take two, say so in policies/20_run.cedar")
 }
 
@@ -272,14 +283,15 @@ fn api_tokens(all: &[StoredApiToken], now: Time) -> Option<Diagnosis> {
     if open.is_empty() {
         return None;
     }
-    let anywhere =
-        |one: &&&StoredApiToken| one.token.networks.iter().any(|network| network.prefix_len() == 0);
+    let wide =
+        |network: &IpNet| network.prefix_len() < if network.addr().is_ipv4() { 8 } else { 16 };
+    let anywhere = |one: &&&StoredApiToken| one.token.networks.iter().any(wide);
     let anywhere = open.iter().filter(anywhere).map(|one| one.token.name.as_str());
     let anywhere: Vec<_> = anywhere.collect();
     if anywhere.is_empty() {
         return Some(Diagnosis::good(CHECK, "all expire, and open from named networks alone"));
     }
-    let found = format!("all expire; these open from everywhere: {}", listed(&anywhere));
+    let found = format!("all expire; these open from nearly everywhere: {}", listed(&anywhere));
     Some(Diagnosis::note(CHECK, found, "make them anew, with the networks of the programs"))
 }
 

@@ -139,7 +139,7 @@ pub struct MailFacts {
     pub before: Option<String>,
 }
 
-/// A person said when only urgent notifications are mailed to them.
+/// A person said when notifications that can wait are not mailed to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuietHoursFacts {
     /// From when until when, as `22:00 to 06:30`.

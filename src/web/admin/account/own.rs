@@ -86,7 +86,7 @@ pub(in crate::web) struct QuietFields {
     pub(super) quiet_until: String,
 }
 
-/// Sets when only what is urgent is mailed.
+/// Sets when what can wait is not mailed.
 pub(in crate::web) async fn quiet_hours(
     form: SessionForm<QuietFields>,
 ) -> Result<Response, PageError> {

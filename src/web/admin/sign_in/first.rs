@@ -62,13 +62,18 @@ pub(in crate::web) async fn sign_in(
     Origin(origin): Origin,
     FormBody(FirstFields { name, password, new }): FormBody<FirstFields>,
 ) -> Result<Response, PageError> {
-    let given = (name.trim(), password.trim());
+    let given = (name.trim(), password.as_str());
     let problem = match app.broker.sign_in_first(given, &new, &origin).await {
         Ok(session) => return Ok(lead_in(&app, &session, "/")),
         Err(BrokerError::SignInRefused) => {
             let problem =
                 "The name or the one-time password is wrong, or it was used. Nothing was changed.";
             return first_page(StatusCode::UNAUTHORIZED, Some(problem.to_owned()), name);
+        }
+        Err(BrokerError::WeakPassword) if password == new => {
+            let problem =
+                "The new password is the one-time password. Nothing was changed.".to_owned();
+            return first_page(StatusCode::BAD_REQUEST, Some(problem), name);
         }
         Err(
             problem @ (BrokerError::WeakPassword

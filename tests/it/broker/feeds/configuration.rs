@@ -33,6 +33,21 @@ fn invalid_feed_is_refused_with_key_and_allowed_values() {
         ("[[feeds]]\nname = \"A b\"\nkind = \"file\"".to_owned(), "feeds.name", "A b"),
         (format!("{}{}", file(""), file("")), "feeds.name", "a name of its own"),
         (feed("kind = \"file\""), "feeds.siem.path", "a file"),
+        (
+            format!("{}{}", file(""), file("").replace("siem", "other")),
+            "feeds.siem.path",
+            "another feed has this one",
+        ),
+        (
+            feed("kind = \"file\"\npath = \"countersign.db-wal\""),
+            "feeds.siem.path",
+            "Countersign has this one",
+        ),
+        (
+            feed("kind = \"file\"\npath = \"manager.password\""),
+            "feeds.siem.path",
+            "Countersign has this one",
+        ),
         (file("mode = \"0644\""), "feeds.siem.mode", "0600"),
         (file("host = \"x\""), "feeds.siem.host", "it has path, mode"),
         (file("from = \"yesterday\""), "feeds.siem.from", "now, or start"),

@@ -46,6 +46,12 @@ async fn changed_or_missing_line_of_feed_file_is_named() {
         (without.join("\n"), "row 3 is missing"),
         (swapped, "its fields do not give its hash"),
         (format!("{text}{{\"place\": 1}}\n"), "no entry of the audit"),
+        (format!("{text}what a stranger wrote\n"), "no line of a feed"),
+        (text.replacen("{\"place\":2,", "{\"place\":2,\"more\":1,", 1), "as a feed writes it"),
+        (
+            text.replacen("{\"place\":2,", "{\"kind\":\"evil\",\"place\":2,", 1),
+            "as a feed writes it",
+        ),
     ] {
         fs::write(&path, other).unwrap();
         let found = verified(&path);
@@ -54,6 +60,18 @@ async fn changed_or_missing_line_of_feed_file_is_named() {
     }
     fs::write(&path, "").unwrap();
     assert_eq!(verified(&path)["sound"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn feed_writes_into_no_file_of_others() {
+    let folder = Folder::new();
+    let path = folder.path("countersign.toml");
+    fs::write(&path, "[server]\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let world = world_with(vec![feed("siem", file(&path))]).await;
+    happen(&world).await;
+    fed(&world, "siem").await;
+    assert_eq!(fs::read_to_string(&path).unwrap(), "[server]\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

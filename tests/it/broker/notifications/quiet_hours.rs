@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use countersign::{broker::admin::people::PersonChange, domain::actor::Actor};
+use countersign::{
+    broker::admin::people::PersonChange,
+    domain::{actor::Actor, notice::NoticeKind},
+};
 use serde_json::json;
 
 use super::{
@@ -86,4 +89,35 @@ async fn whoever_is_on_call_has_no_quiet_hours() {
     pending(&world).await;
     tell(&world).await;
     assert_eq!(mail.receivers(), ["p2@example.org", "p3@example.org"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn going_on_call_or_up_releases_what_was_held() {
+    let mail = MailServer::start(Speaks::Plain).await;
+    let world = world_with(vec![mail.channel()]).await;
+    give_addresses(&world).await;
+    for name in ["bob", "carol"] {
+        be_quiet(&world, &world.person(name).await).await;
+    }
+    pending(&world).await;
+    tell(&world).await;
+    assert!(mail.receivers().is_empty(), "both are asleep");
+    let on_call = PersonChange::OnCall(true);
+    world.operator().change_person(&Actor::CommandLine, "carol", &on_call).await.unwrap();
+    tell(&world).await;
+    assert_eq!(mail.receivers(), ["p3@example.org"]);
+    let bob = world.person("bob").await;
+    let mut fields = bob.get("/account").await.form("/account/quiet-hours").expect("the form");
+    fields.extend(["quiet_from", "quiet_until"].map(|name| (name.to_owned(), String::new())));
+    assert_eq!(bob.post("/account/quiet-hours", &fields).await.status, 303);
+    tell(&world).await;
+    assert!(mail.receivers().contains(&"p2@example.org".to_owned()));
+}
+
+#[test]
+fn nothing_about_ones_own_account_waits() {
+    let waits: Vec<_> = NoticeKind::ALL.into_iter().filter(|kind| kind.can_wait()).collect();
+    let [waiting, plan, decided, review] = waits[..] else { panic!("{waits:?}") };
+    assert_eq!((waiting, plan), (NoticeKind::Waiting, NoticeKind::PlanWaiting));
+    assert_eq!((decided, review), (NoticeKind::Decided, NoticeKind::ReviewDue));
 }

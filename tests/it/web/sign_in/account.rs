@@ -69,7 +69,7 @@ async fn person_ends_own_other_sessions_alone() {
         other.open("/").await.shows("<h1>Sign in</h1>");
     }
     carol.open("/").await.shows("<h1>Inbox</h1>");
-    bob.open("/account").await;
+    bob.open("/account").await.shows("this one");
     assert!(!bob.page.has_form(OTHERS), "there is none to end");
 }
 
@@ -93,7 +93,7 @@ async fn wrong_quiet_hours_are_refused_and_kept() {
     for (from, until, why) in [
         ("22:00", "", "quiet_until"),
         ("7 pm", "06:00", "`7 pm` is no time of the day"),
-        ("08:00", "08:00", "another time than the beginning"),
+        ("08:00", "08:00", "at most 16 hours after the beginning"),
     ] {
         bob.open("/account").await;
         let typed = [("quiet_from", from), ("quiet_until", until)];
