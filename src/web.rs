@@ -107,7 +107,6 @@ fn session_routes(app: &AppState) -> Router<AppState> {
         .route("/policy", get(admin::policy::show))
         .route("/policy/activate", post(admin::policy::activate))
         .route("/system", get(admin::system::show))
-        .route("/security-review", get(admin::security_review::show))
         .route("/freeze", post(admin::system::freeze))
         .route("/unfreeze", post(admin::system::unfreeze))
         .merge(admin_routes())
@@ -137,6 +136,7 @@ fn session_routes(app: &AppState) -> Router<AppState> {
 /// The people and agents that admins manage.
 fn admin_routes() -> Router<AppState> {
     Router::new()
+        .route("/security-review", get(admin::security_review::show))
         .route("/people", get(admin::people::show))
         // A person may be called `add`.
         .route("/people/add", get(admin::people::show_add).post(admin::people::add))

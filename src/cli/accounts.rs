@@ -301,12 +301,8 @@ async fn person_command(
             change(operator, &name, PersonChange::OnCall(true)).await?;
             let people = operator.people().await?;
             let lead = people.iter().any(|one| one.name == name && one.role == Role::Lead);
-            let effect = if lead {
-                format!("{name} may break the glass.")
-            } else {
-                format!("It takes effect only while {name} is a lead.")
-            };
-            say(&format!("{name} is on call. {effect}"), json!({ "person": name, "on_call": true }))
+            let text = format!("{name} is on call. {}", on_call_effect(&name, lead));
+            say(&text, json!({ "person": name, "on_call": true }))
         }
         PersonCommand::OffCall { name } => {
             change(operator, &name, PersonChange::OnCall(false)).await?;
@@ -339,6 +335,14 @@ async fn person_command(
             let text = format!("{name} must change the password at the next sign-in.");
             say(&text, json!({ "person": name, "must_change_password": true }))
         }
+    }
+}
+
+fn on_call_effect(name: &str, lead: bool) -> String {
+    if lead {
+        format!("{name} may break the glass.")
+    } else {
+        format!("It takes effect only while {name} is a lead.")
     }
 }
 

@@ -6,9 +6,7 @@ use ipnet::IpNet;
 use toml::Table;
 use url::Url;
 
-use super::{
-    Config, ConfigError, FeedConfig, ManagerConfig, PUBLIC_URL, RemoteConfig, ServerConfig,
-};
+use super::{Config, ConfigError, ManagerConfig, PUBLIC_URL, RemoteConfig, ServerConfig};
 use crate::domain::{
     proposal::{MANAGER_GRAMMAR, is_manager_name},
     public_url::is_host_name,
@@ -79,27 +77,6 @@ impl Config {
         Ok(())
     }
 
-    /// A feed writes: into no file that something else has.
-    fn check_feed_file(&self, feed: &FeedConfig) -> Result<(), ConfigError> {
-        let Some(path) = &feed.path else { return Ok(()) };
-        let key = format!("{}.path", feed.section());
-        let same = |other: &&FeedConfig| other.name != feed.name && other.path == feed.path;
-        if self.feeds.iter().any(|other| same(&other)) {
-            let allowed = "a file of its own: another feed has this one";
-            return Err(ConfigError::value(&key, &path.display(), allowed));
-        }
-        // The database has files beside it, under its name and more.
-        let name = path.as_os_str().as_encoded_bytes();
-        let own = [Some(&self.server.database), self.server.high_water_mark.as_ref()];
-        let own = own.into_iter().flatten().map(|file| file.as_os_str().as_encoded_bytes());
-        let secret = self.private_files().into_iter().any(|file| file == path);
-        if secret || own.into_iter().any(|own| name.starts_with(own)) {
-            let allowed = "a file of its own: Countersign has this one";
-            return Err(ConfigError::value(&key, &path.display(), allowed));
-        }
-        Ok(())
-    }
-
     fn check_feeds_and_metrics(&self) -> Result<(), ConfigError> {
         let mut names = BTreeSet::new();
         for feed in &self.feeds {
@@ -108,7 +85,8 @@ impl Config {
                 return Err(ConfigError::value("feeds.name", &feed.name, allowed));
             }
             feed.check()?;
-            self.check_feed_file(feed)?;
+            let written = [Some(&self.server.database), self.server.high_water_mark.as_ref()];
+            feed.check_own_file(&self.feeds, written, &self.private_files())?;
         }
         let metrics = self.metrics.as_ref();
         metrics.map_or(Ok(()), |metrics| metrics.check(self.server.listen))

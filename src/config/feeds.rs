@@ -1,6 +1,9 @@
 //! The programs that get the audit.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use strum::{EnumCount, EnumString, IntoStaticStr, VariantArray};
@@ -178,6 +181,32 @@ impl FeedConfig {
             let mode = self.mode.clone().unwrap_or_default();
             let allowed = "\"0600\", or \"0640\" for the file's group to read it";
             return Err(ConfigError::value(&key("mode"), &mode, allowed));
+        }
+        Ok(())
+    }
+
+    /// It writes into no file that another feed or something else of ours has: what is written under its
+    /// name or names beside it, and what holds a secret.
+    pub(super) fn check_own_file(
+        &self,
+        all: &[Self],
+        written: [Option<&PathBuf>; 2],
+        secrets: &[&Path],
+    ) -> Result<(), ConfigError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let key = format!("{}.path", self.section());
+        let same = |other: &Self| other.name != self.name && other.path == self.path;
+        if all.iter().any(same) {
+            let allowed = "a file of its own: another feed has this one";
+            return Err(ConfigError::value(&key, &path.display(), allowed));
+        }
+        // The database has files beside it, under its name and more.
+        let name = path.as_os_str().as_encoded_bytes();
+        let mut written =
+            written.into_iter().flatten().map(|file| file.as_os_str().as_encoded_bytes());
+        if written.any(|file| name.starts_with(file)) || secrets.contains(&path.as_path()) {
+            let allowed = "a file of its own: Countersign has this one";
+            return Err(ConfigError::value(&key, &path.display(), allowed));
         }
         Ok(())
     }

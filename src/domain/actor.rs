@@ -79,6 +79,10 @@ fn not_a_role(text: &str) -> String {
 
 /// A person who signs in on the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact that an admin or a provider sets"
+)]
 pub struct Person {
     /// Stays when the person is disabled.
     pub id: PersonId,

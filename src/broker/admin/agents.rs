@@ -282,7 +282,7 @@ impl Unchecked {
 /// Somebody who can own an agent.
 pub(super) async fn enabled_person(tx: &mut Tx<'_>, name: &str) -> Result<Person, BrokerError> {
     let people = accounts::people(tx).await?.into_iter();
-    let enabled: Vec<_> = people.filter(|person| person.is_active()).collect();
+    let enabled: Vec<_> = people.filter(Person::is_active).collect();
     let known = || enabled.iter().map(|person| person.name.as_str()).collect::<Vec<_>>().join(", ");
     let found = enabled.iter().find(|person| person.name == name).cloned();
     found.ok_or_else(|| unknown_name("person", name, known()).into())

@@ -242,7 +242,7 @@ async fn metrics_are_those_of_their_port() {
     assert_eq!(said.status, 200);
     assert!(said.text.contains("countersign_requests{state=\"pending\"} 1"), "{}", said.text);
     assert!(said.text.ends_with("# EOF\n"), "{}", said.text);
-    get(&room, &token, "/api/v1/metrics?limit=1").await.is_problem(400);
+    get(&room, &token, "/api/v1/metrics?state=pending").await.is_problem(400);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,14 +49,14 @@ impl Rows {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_kind_has_a_golden_row() {
-    let (transitions, verbs) = (transitions::rows(), verbs::rows().await);
+    let (transitions, verbs) = (transitions::rows(), Box::pin(verbs::rows()).await);
     let found: BTreeSet<_> = transitions.kinds().union(&verbs.kinds()).copied().collect();
     assert_eq!(found, EventKind::ALL.map(EventKind::name).into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn golden_rows_round_trip_unchanged() {
-    for (name, row) in transitions::rows().0.into_iter().chain(verbs::rows().await.0) {
+    for (name, row) in transitions::rows().0.into_iter().chain(Box::pin(verbs::rows()).await.0) {
         let detail = row.typed_detail().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(detail.kind().name(), row.kind, "{name}");
         assert_eq!(detail.to_stored().unwrap(), row.detail, "{name}");

@@ -7,7 +7,7 @@ use crate::{
         signed_in::passkey::{PasskeyAnswer, PasskeyQuestion, invalid, refused_facts},
     },
     domain::{
-        actor::{Actor, sign_in::SignInOrigin},
+        actor::{Actor, Person, sign_in::SignInOrigin},
         audit::{AuditDetail, AuditEvent, detail::accounts::SignInFacts},
         digest::Digest,
     },
@@ -55,7 +55,7 @@ impl Broker {
                     let counter = signed.map_err(|error| invalid(&error))?.counter;
                     let (id, person) = (passkey.id, passkey.person);
                     let person = accounts::person_by_id(tx, person).await?;
-                    let person = person.filter(|person| person.is_active());
+                    let person = person.filter(Person::is_active);
                     let person = person.ok_or(BrokerError::SignInRefused)?;
                     // People of the provider sign in there, where somebody who left is found out.
                     let provided = accounts::identity(tx, person.id).await?.is_some();

@@ -70,7 +70,8 @@ async fn feed_writes_into_no_file_of_others() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let world = world_with(vec![feed("siem", file(&path))]).await;
     happen(&world).await;
-    fed(&world, "siem").await;
+    let why = failed(&world, "siem").await;
+    assert!(why.contains("it holds something else than lines of JSON"), "{why}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "[server]\n");
 }
 
