@@ -45,6 +45,8 @@ mod tests {
         assert!(read::<u64>(&text, "requests", "f").is_err());
         assert!(read::<u64>(&text, "audit", "g").is_err());
         assert!(read::<String>(&text, "audit", "f").is_err());
+        let beyond = write("audit", "f", u64::MAX).unwrap();
+        assert!(read::<i64>(&beyond, "audit", "f").is_err(), "no place of the audit");
         let cut = text.trim_start_matches("ey");
         for other in ["", "7", "' OR 1=1 --", cut, &format!("{text}=")] {
             assert!(read::<u64>(other, "audit", "f").is_err(), "{other}");

@@ -8,7 +8,7 @@ mod recipients;
 
 pub use preferences::OwnChannels;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::TimeDelta;
 
@@ -18,6 +18,7 @@ use crate::{
     domain::{
         Time,
         actor::Person,
+        id::PersonId,
         len_u64,
         notice::{Notice, NoticeId, NoticeKind, NoticeSubject, plan_path},
         public_url::PublicUrl,
@@ -97,9 +98,10 @@ impl Broker {
         // All of a step at once: what is delivered meanwhile sums them up.
         let fanned_out = self.store().write_quietly(|tx| {
             Box::pin(async move {
+                let quiet = &self.quiet_now(tx, now).await?;
                 let mut any = false;
                 for noted in new {
-                    let receivers = self.receivers(tx, &noted.notice, now).await?;
+                    let receivers = self.receivers(tx, &noted.notice, (now, quiet)).await?;
                     notices::fan_out(tx, noted.number, &receivers, now).await?;
                     any |= !receivers.is_empty();
                 }
@@ -118,11 +120,12 @@ impl Broker {
     }
 
     /// The channels that a notice goes to and from when on, each person of one that addresses people apart.
+    /// `quiet` says of people whose quiet hours go on when they are over.
     async fn receivers(
         &self,
         read: &mut impl Read,
         notice: &Notice,
-        now: Time,
+        (now, quiet): (Time, &BTreeMap<PersonId, Time>),
     ) -> Result<Vec<Receiver>, BrokerError> {
         let mut receivers = Vec::new();
         for channel in self.channels() {
@@ -132,9 +135,12 @@ impl Broker {
                 continue;
             }
             for person in self.recipients(read, notice).await? {
-                let person = Some(person);
-                let first_try_at = self.first_try_at(read, (notice.kind, person), now).await?;
-                receivers.push(Receiver { channel: name.clone(), person, first_try_at });
+                let waits_until = quiet.get(&person).filter(|_| notice.kind.can_wait());
+                receivers.push(Receiver {
+                    channel: name.clone(),
+                    person: Some(person),
+                    first_try_at: waits_until.copied().unwrap_or(now),
+                });
             }
         }
         Ok(receivers)

@@ -39,7 +39,9 @@ pub use second_factor::{
     SecondFactor, person_and_hash, second_factor, set_recovery_codes, switch_second_factor_off,
     switch_second_factor_on, use_recovery_code,
 };
-pub use sessions::{ListedSession, end_other_sessions, quiet_hours, sessions_of, set_quiet_hours};
+pub use sessions::{
+    ListedSession, end_other_sessions, quiet_hours, quiet_people, sessions_of, set_quiet_hours,
+};
 pub use views::{SavedView, delete_view, save_view, saved_views};
 
 /// A signed-in person.

@@ -5,6 +5,7 @@ mod attacks;
 mod document;
 mod example;
 mod fixtures;
+mod networks;
 mod reading;
 mod routes;
 mod tokens;

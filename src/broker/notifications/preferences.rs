@@ -1,5 +1,7 @@
 //! What a person says of the notifications that they get.
 
+use std::collections::BTreeMap;
+
 use super::Broker;
 use crate::{
     broker::{BrokerError, SignedIn},
@@ -8,7 +10,6 @@ use crate::{
         actor::quiet_hours::QuietHours,
         audit::{AuditDetail, AuditEvent, detail::accounts::QuietHoursFacts},
         id::PersonId,
-        notice::NoticeKind,
     },
     store::{Read, StoreError, accounts, audit, notices},
 };
@@ -74,19 +75,14 @@ impl Broker {
             .await
     }
 
-    /// When a notice is delivered that is new now: at once, or when the person's quiet hours are over.
-    /// What cannot wait does not, nor does anything for whoever is on call.
-    pub(super) async fn first_try_at(
+    /// When the quiet hours of people are over that go on now; nobody is among them who is on call.
+    pub(super) async fn quiet_now(
         &self,
         read: &mut impl Read,
-        (kind, person): (NoticeKind, Option<PersonId>),
         now: Time,
-    ) -> Result<Time, StoreError> {
-        let Some(person) = person.filter(|_| kind.can_wait()) else { return Ok(now) };
-        let hours = accounts::quiet_hours(read, person).await?;
+    ) -> Result<BTreeMap<PersonId, Time>, StoreError> {
         let offset = self.settings().business_hours.utc_offset_minutes;
-        let Some(end) = hours.and_then(|hours| hours.end(now, offset)) else { return Ok(now) };
-        let person = accounts::person_by_id(read, person).await?;
-        Ok(if person.is_some_and(|person| person.on_call) { now } else { end })
+        let all = accounts::quiet_people(read).await?.into_iter();
+        Ok(all.filter_map(|(person, hours)| Some((person, hours.end(now, offset)?))).collect())
     }
 }

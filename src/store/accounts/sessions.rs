@@ -1,10 +1,12 @@
 //! The sessions of one person, and when they get no mail that can wait.
 
+use std::collections::BTreeMap;
+
 use crate::{
     domain::{Time, actor::quiet_hours::QuietHours, digest::Digest, id::PersonId},
     store::{
         Read, StoreError, Tx,
-        row::At,
+        row::{At, text},
         sqlite::{Row, query},
     },
 };
@@ -79,14 +81,36 @@ pub async fn quiet_hours(
     read: &mut impl Read,
     person: PersonId,
 ) -> Result<Option<QuietHours>, StoreError> {
-    let row = query("SELECT quiet_from, quiet_until FROM person WHERE id = $1")
+    let row = query("SELECT id, quiet_from, quiet_until FROM person WHERE id = $1")
         .bind(person.to_string())
         .fetch_optional(read.connection())
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let id = person.to_string();
+    row.map_or(Ok(None), |row| hours(&row))
+}
+
+/// The quiet hours of all who have some and are not on call.
+pub async fn quiet_people(
+    read: &mut impl Read,
+) -> Result<BTreeMap<PersonId, QuietHours>, StoreError> {
+    let rows = query(
+        "SELECT id, quiet_from, quiet_until FROM person
+         WHERE quiet_from IS NOT NULL AND on_call = 0",
+    )
+    .fetch_all(read.connection())
+    .await?;
+    let mut people = BTreeMap::new();
+    for row in &rows {
+        let id = text(row, "id")?;
+        let person = At { table: "person", id: &id }.parse(&id)?;
+        people.extend(hours(row)?.map(|hours| (person, hours)));
+    }
+    Ok(people)
+}
+
+fn hours(row: &Row) -> Result<Option<QuietHours>, StoreError> {
+    let id = text(row, "id")?;
     let at = At { table: "person", id: &id };
-    let row = at.columns(&row);
+    let row = at.columns(row);
     let (from, until) = (row.maybe_number("quiet_from")?, row.maybe_number("quiet_until")?);
     let (Some(from), Some(until)) = (from, until) else { return Ok(None) };
     let hours = QuietHours::of_minutes(from, until);

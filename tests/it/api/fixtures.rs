@@ -15,6 +15,9 @@ use crate::harness::{PASSWORD, World, page::http_client};
 /// All that a token can be for.
 pub(super) const ALL: [TokenScope; 3] = TokenScope::ALL;
 
+/// A list that every token with `read` opens.
+pub(super) const LIST: &str = "/api/v1/requests";
+
 /// An answer of the API.
 #[derive(Debug)]
 pub(super) struct Answer {

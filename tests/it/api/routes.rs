@@ -6,7 +6,10 @@ use serde_json::json;
 use super::fixtures::{ALL, bare, post, send, token};
 use crate::{
     harness::stored::assert_same,
-    security::web::route_scan::{Route, routes_of},
+    security::web::{
+        every_route::CLOSED,
+        route_scan::{Route, routes_of},
+    },
     web::fixtures::Room,
 };
 
@@ -23,17 +26,6 @@ pub(super) fn routes() -> Vec<Route> {
     }
     routes
 }
-
-/// Policies that let people do nothing.
-const CLOSED: &str = r#"
-@id("test.ask") @why("agents may ask")
-permit (principal is Countersign::Agent, action in Countersign::Action::"ask", resource);
-@id("test.run") @why("nothing runs without people")
-permit (principal is Countersign::Agent, action in Countersign::Action::"run", resource)
-when { context.votes.people >= 1 };
-@id("test.view") @why("agents see their own")
-permit (principal is Countersign::Agent, action == Countersign::Action::"view", resource);
-"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_takes_a_token_and_nothing_else() {

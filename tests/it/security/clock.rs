@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use countersign::{
-    broker::{BrokerError, Settings, admin::people::PersonChange},
+    broker::{BrokerError, Settings},
     clock::Clock,
-    domain::{actor::Actor, halt::HaltCause},
+    domain::halt::HaltCause,
     store::audit::AuditFilter,
     worker,
 };
@@ -14,6 +14,8 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::harness::{ALERT, PersonClient, World, program::Program, stored};
+
+mod command_line;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -331,19 +333,6 @@ async fn clock_that_went_back_while_stopped_is_not_trusted() {
     assert_eq!(state(&world, &id).await, "expired");
     let kinds = world.audit_kinds().await;
     assert_eq!(kinds.iter().filter(|kind| *kind == "clock.jumped").count(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn entry_of_command_line_moves_no_servers_clock() {
-    let mut world = World::start().await;
-    let last = world.clock.now();
-    world.clock = Clock::manual(last + hours(3));
-    let on_call = PersonChange::OnCall(true);
-    world.operator().change_person(&Actor::CommandLine, "carol", &on_call).await.unwrap();
-    world.clock = Clock::manual(last + hours(1));
-    let world = world.restart().await;
-    assert_eq!(watch(&world).await, None);
-    assert_eq!(world.clock.now(), last + hours(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

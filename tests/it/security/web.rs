@@ -1,6 +1,6 @@
 //! Attacks on the page, over every route and every link.
 
-mod every_route;
+pub(crate) mod every_route;
 mod forged_forms;
 mod link_crawl;
 pub(crate) mod route_scan;

@@ -3,7 +3,7 @@
 
 use super::{
     membership::give_role,
-    provider::{confirmation_id, not_confirmed, stored_identity},
+    provider::{not_confirmed, stored_identity},
 };
 use crate::{
     broker::{
@@ -53,11 +53,7 @@ impl Broker {
         answer: ProviderAnswer<'_>,
     ) -> Result<(), BrokerError> {
         self.check_link(who)?;
-        let (id, now) = (confirmation_id(answer.secret), self.clock().now());
-        let asked_at = self.provider_sessions().asked_at(id, who.session(), now);
-        let asked_at = asked_at.ok_or_else(|| {
-            not_confirmed("it was not asked for in this session, or more than five minutes ago")
-        })?;
+        let (id, asked_at) = self.asked(who, answer)?;
         let (identity, role) = self.redeem_member(answer, Some(asked_at)).await?;
         let now = self.clock().now();
         self.provider_sessions().confirm(id, now);

@@ -144,11 +144,7 @@ impl Broker {
         who: &SignedIn,
         answer: ProviderAnswer<'_>,
     ) -> Result<Digest, BrokerError> {
-        let id = confirmation_id(answer.secret);
-        let asked_at = self.provider_sessions().asked_at(id, who.session(), self.clock().now());
-        let asked_at = asked_at.ok_or_else(|| {
-            not_confirmed("it was not asked for in this session, or more than five minutes ago")
-        })?;
+        let (id, asked_at) = self.asked(who, answer)?;
         let redeemed = self.redeem(answer, Some(asked_at)).await;
         let identity = redeemed.map_err(|error| refused(&error))?;
         let key = (self.issuer(), identity.subject.as_str());
@@ -175,6 +171,18 @@ impl Broker {
             .await?;
         self.provider_sessions().confirm(id, now);
         Ok(id)
+    }
+
+    /// The name of a confirmation that was asked for in this session, and when that was.
+    pub(super) fn asked(
+        &self,
+        who: &SignedIn,
+        answer: ProviderAnswer<'_>,
+    ) -> Result<(Digest, Time), InvalidField> {
+        let id = confirmation_id(answer.secret);
+        let at = self.provider_sessions().asked_at(id, who.session(), self.clock().now());
+        let late = "it was not asked for in this session, or more than five minutes ago";
+        Ok((id, at.ok_or_else(|| not_confirmed(late))?))
     }
 
     /// The person with the provider's word for this very form, where it was confirmed. That is over with
@@ -327,7 +335,7 @@ pub(super) fn stored_identity(issuer: &str, identity: &Identity) -> StoredIdenti
 }
 
 /// The name of a confirmation, which tells nothing of the browser's secret.
-pub(super) fn confirmation_id(secret: &str) -> Digest {
+fn confirmation_id(secret: &str) -> Digest {
     Digest::of(format!("countersign confirmation\n{secret}").as_bytes())
 }
 

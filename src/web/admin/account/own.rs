@@ -11,7 +11,11 @@ use crate::{
     broker::{SignedIn, admin::OwnSession, notifications::OwnChannels},
     domain::{actor::quiet_hours::QuietHours, digest::Digest},
     text::audit::{AuditText, describe},
-    web::{AppState, admin::reauthenticate::SessionForm, error::PageError},
+    web::{
+        AppState,
+        admin::reauthenticate::{FormError, SessionForm},
+        error::PageError,
+    },
 };
 
 /// What the page of the account says of sessions, sign-ins and notifications.
@@ -99,7 +103,7 @@ pub(in crate::web) async fn quiet_hours(
     match done.await {
         Ok(()) => Ok(Redirect::to("/account#notifications").into_response()),
         Err(error) => {
-            let error: crate::web::admin::reauthenticate::FormError = error;
+            let error: FormError = error;
             account_page(app, session, Some(error.for_page()?), Some(fields)).await
         }
     }

@@ -65,7 +65,7 @@ const OWN: [(&str, &str, &str); 20] = [
 ];
 
 /// Policies that let people do nothing.
-const CLOSED: &str = r#"
+pub(crate) const CLOSED: &str = r#"
 @id("test.ask") @why("agents may ask")
 permit (principal is Countersign::Agent, action in Countersign::Action::"ask", resource);
 @id("test.run") @why("nothing runs without people")
