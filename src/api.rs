@@ -1,7 +1,7 @@
 //! The door for programs that people run: dashboards, ticketing, a SIEM. JSON over HTTP at `/api/v1`.
 //!
 //! A call passes `auth` (whose token), `input` (is its form valid), one verb of the broker that takes a
-//! token, and `answer` (what is shown). What goes wrong is a [`problem`].
+//! token, and `answer` (what is shown). What goes wrong is a `problem`.
 //!
 //! Deliberately absent: whatever approves, undoes, releases the kill switch, breaks the glass or changes
 //! who may. The verbs for it take a person who signed in, and nothing here can make one; so no policy
