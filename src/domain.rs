@@ -24,6 +24,7 @@ pub mod lifecycle;
 pub mod notice;
 pub mod permit;
 pub mod plan;
+pub mod printable;
 pub mod proposal;
 pub mod public_url;
 pub mod refusal;

@@ -2,7 +2,7 @@
 
 use super::BrokerError;
 use crate::{
-    domain::{actor::valid_name, proposal::InvalidField},
+    domain::{actor::valid_name, printable::is_blank, proposal::InvalidField},
     store::StoreError,
 };
 
@@ -21,7 +21,7 @@ pub(super) fn check_name(name: &str) -> Result<String, InvalidField> {
 /// A text that must be given: not blank, at most 500 characters.
 pub(super) fn check_reason(field: &str, text: &str) -> Result<String, InvalidField> {
     let text = text.trim();
-    if !text.is_empty() && text.chars().count() <= 500 {
+    if !is_blank(text) && text.chars().count() <= 500 {
         return Ok(text.to_owned());
     }
     Err(InvalidField {

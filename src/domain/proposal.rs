@@ -11,6 +11,7 @@ use super::{
     action::{Action, ActionKind, Parameter, Term},
     digest::{Canonical, Digest},
     endpoint::Selection,
+    printable::is_blank,
 };
 
 pub use reach::endpoints;
@@ -271,7 +272,7 @@ pub fn check_reason(text: &str) -> Result<(), InvalidField> {
 /// Holds what a person wrote against its rule: 1 to [`REASON_CHARS_MAX`] characters, not all blank.
 pub fn check_text(field: &str, text: &str, allowed: &str) -> Result<(), InvalidField> {
     let length = text.chars().count();
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Err(InvalidField::new(field, "it is empty", allowed));
     }
     if length > REASON_CHARS_MAX {

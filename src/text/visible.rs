@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use unicode_general_category::{GeneralCategory as Category, get_general_category};
+use crate::domain::printable::{is_mark, prints};
 
 /// So many combining marks may follow one another.
 const MARKS_MAX: u32 = 2;
@@ -47,7 +47,7 @@ pub fn characters(text: &str) -> impl Iterator<Item = VisibleChar> {
             c if is_mark(c) => {
                 marks <= MARKS_MAX && before.is_some_and(|b| !b.is_ascii()) && prints(c)
             }
-            c => prints(c),
+            c => prints(c) && c != '‹',
         };
         // What an escape ends in is no letter that a mark could change.
         before = Some(if plain { c } else { '\0' });
@@ -70,58 +70,12 @@ pub fn visible_line(line: &str) -> String {
 pub fn visible_json(json: &serde_json::Value) -> String {
     let escape = |unit: &u16| format!("\\u{unit:04x}");
     let shown = |c: char| {
-        if prints(c) || c == '‹' {
+        if prints(c) {
             return c.to_string();
         }
         c.encode_utf16(&mut [0; 2]).iter().map(escape).collect()
     };
     json.to_string().chars().map(shown).collect()
-}
-
-fn is_mark(c: char) -> bool {
-    use Category::{EnclosingMark, NonspacingMark, SpacingMark};
-    !c.is_ascii() && matches!(get_general_category(c), NonspacingMark | SpacingMark | EnclosingMark)
-}
-
-/// Whether a character shows as itself and as nothing else.
-fn prints(c: char) -> bool {
-    use Category::{
-        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate,
-        Unassigned,
-    };
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    let hidden = matches!(
-        get_general_category(c),
-        Control
-            | Format
-            | LineSeparator
-            | ParagraphSeparator
-            | PrivateUse
-            | SpaceSeparator
-            | Surrogate
-            | Unassigned
-    );
-    !hidden && !is_ignorable(c) && c != '‹'
-}
-
-/// Letters, marks and symbols that show as nothing: what Unicode calls default-ignorable
-/// (`DerivedCoreProperties.txt`) beyond the categories above, and the empty Braille pattern.
-fn is_ignorable(c: char) -> bool {
-    matches!(
-        c,
-        '\u{34F}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FFA0}'
-            | '\u{FFFC}'
-            | '\u{E0000}'..='\u{E0FFF}'
-    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::domain::{
         detail::request::{AllowedBy, BreakGlassFacts, DecisionFacts, ReviewFacts},
     },
     decision::Authorization,
+    printable::is_blank,
     request::{PostReview, Request, Reviewed, State, Vote},
 };
 
@@ -38,7 +39,7 @@ impl Request {
         if typed != prefix {
             return Err(Refusal::PrefixWrong { prefix });
         }
-        if ballot.comment.trim().is_empty() {
+        if is_blank(&ballot.comment) {
             return Err(Refusal::ReasonMissing);
         }
         let proof = ballot.proof.clone();
@@ -101,7 +102,7 @@ impl Request {
         if self.glass_broken_by(person) {
             return Err(Refusal::OwnGlass);
         }
-        if finding.trim().is_empty() {
+        if is_blank(finding) {
             return Err(Refusal::ReasonMissing);
         }
         let done = Reviewed { by: person.name.clone(), finding: finding.to_owned(), at: now };

@@ -12,6 +12,7 @@ use crate::domain::{
         },
     },
     decision::{Authorization, Verdict},
+    printable::is_blank,
     request::{Request, Skipped, State, StateName},
 };
 
@@ -92,7 +93,7 @@ impl Request {
     ) -> Result<Transition, Refusal> {
         self.ensure_votable("be rejected", ballot.shown, may, now)?;
         let Ballot { person, shown, comment: reason, token, .. } = ballot;
-        if reason.trim().is_empty() {
+        if is_blank(&reason) {
             return Err(Refusal::ReasonMissing);
         }
         let actor = Actor::with_token(&person, token.as_ref());

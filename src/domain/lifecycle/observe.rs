@@ -26,6 +26,7 @@ use crate::domain::{
     endpoint::EndpointId,
     evidence::{Sighting, Sign},
     id::RequestId,
+    printable::is_blank,
     request::{NOBODY_LOOKED, Outcome, Proof, Request, Target, UNDO_FAILED, Watch},
 };
 
@@ -254,7 +255,7 @@ impl Request {
         if !may.allowed {
             return Err(Refusal::NotAllowed { why: may.why() });
         }
-        if reason.trim().is_empty() {
+        if is_blank(reason) {
             return Err(Refusal::ReasonMissing);
         }
         let open = |id: &EndpointId| {

@@ -48,3 +48,20 @@ async fn unusable_mail_address_is_refused_when_entered() {
     }
     assert_eq!(world.operator().person("bob").await.unwrap().mail, None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_shows_as_nothing_is_no_reason() {
+    let world = World::start().await;
+    let agent = world.agent().await;
+    let asked = agent.block("203.0.113.9", json!({ "agent_ids": ["001"] })).await.id();
+    let bob = world.person("bob").await;
+    for blank in [" ", "\u{200B}", "\u{2800}", "\u{3164}\u{AD}", "\u{301}"] {
+        let more = json!({ "agent_ids": ["002"], "reason": blank });
+        assert!(agent.block("203.0.113.9", more).await.error, "{blank:?}");
+        bob.vote(&asked, "reject", &[("comment", blank)]).await;
+        bob.vote(&asked, "comment", &[("comment", blank)]).await;
+        assert_eq!(agent.get(&asked).await.state(), "pending", "{blank:?}");
+    }
+    let kinds = world.audit_kinds().await;
+    assert!(!kinds.iter().any(|kind| kind == "request.commented"), "{kinds:?}");
+}
