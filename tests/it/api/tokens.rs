@@ -100,8 +100,6 @@ async fn only_admins_make_tokens_of_services() {
     let secret = made(&mut dora, "/account/tokens/services", &typed).await;
     assert_eq!(get(&room, &secret, "/api/v1/requests").await.status, 200);
     dora.open(FORM).await.shows("of <bdi>alice</bdi>");
-    let of_person = typed.map(|(name, value)| (name, if name == "name" { "carol" } else { value }));
-    dora.submit("/account/tokens/services", &of_person).await.shows("`carol` is taken");
     let mut bob = room.browser_of("bob").await;
     let page = bob.open(FORM).await;
     assert!(!page.has("/account/tokens/services") && !page.has("siem"));
@@ -109,6 +107,24 @@ async fn only_admins_make_tokens_of_services() {
     let mut fields = vec![("form_token".to_owned(), form_token)];
     fields.extend(typed.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert_eq!(bob.post("/account/tokens/services", &fields).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_has_a_name_of_its_own() {
+    let room = Room::start().await;
+    let dora = proved(&room, "dora").await;
+    let networks = ["127.0.0.0/8".parse().unwrap()];
+    let make = async |owner: &str, name: &str| {
+        let scopes = &[TokenScope::Read];
+        let new = NewApiToken { name, scopes, networks: &networks, days: 90 };
+        room.broker().create_service_token(&dora, owner, new).await
+    };
+    make("alice", "siem").await.unwrap();
+    for (owner, name) in [("alice", "carol"), ("alice", "triage-bot"), ("bob", "siem")] {
+        let refused = make(owner, name).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("`{name}` is taken")), "{refused}");
+    }
+    make("alice", "siem").await.expect("one token replaces another");
 }
 
 #[tokio::test(flavor = "multi_thread")]

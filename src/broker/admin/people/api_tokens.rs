@@ -25,11 +25,11 @@ use crate::{
         },
         digest::Digest,
         facts::Verb,
-        id::ApiTokenId,
+        id::{ApiTokenId, PersonId},
         notice::NoticeKind,
         proposal::InvalidField,
     },
-    store::{StoreError, accounts, audit, notices},
+    store::{StoreError, Tx, accounts, audit, notices},
 };
 
 /// A person owns at most this many, expired ones included.
@@ -111,7 +111,7 @@ impl Broker {
                     None => active.person().clone(),
                     Some(owner) => enabled_person(tx, owner).await?,
                 };
-                if owner.is_some() && accounts::person_by_name(tx, name).await?.is_some() {
+                if owner.is_some() && is_of_another(tx, name, person.id).await? {
                     return Err(name_taken(StoreError::Conflict, name));
                 }
                 check_number(accounts::api_tokens(tx, person.id).await?.len(), &person)?;
@@ -191,6 +191,17 @@ impl Broker {
             })
             .await
     }
+}
+
+/// Whether a person, an agent or a service that somebody else answers for has this name: the audit says
+/// it alone. A second token of a service is how one is replaced.
+async fn is_of_another(tx: &mut Tx<'_>, name: &str, owner: PersonId) -> Result<bool, StoreError> {
+    let of_other = |stored: &accounts::StoredApiToken| {
+        stored.token.service && stored.token.name == name && stored.owner.id != owner
+    };
+    Ok(accounts::person_by_name(tx, name).await?.is_some()
+        || accounts::agent_by_name(tx, name).await?.is_some()
+        || accounts::all_api_tokens(tx).await?.iter().any(of_other))
 }
 
 /// What the audit keeps of a new token.
